@@ -1,0 +1,46 @@
+"""Photochrom colours black-and-white photographs: luma untouched, chroma computed beside it.
+
+    from photochrom import Colorizer, colorize_file
+
+    colorize_file("old.jpg")                      # writes old.color.jpg
+    colored = Colorizer().colorize(pil_image)     # PIL in, PIL out; arrays in, arrays out
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import EngineError, ModelError, OptionError, PhotochromError, PhotoError, TrainingError
+from .options import ColorOptions
+
+if TYPE_CHECKING:
+    from .colorizer import Colorizer, Prediction
+    from .files import colorize_file
+    from .models import ModelCard
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ColorOptions",
+    "Colorizer",
+    "EngineError",
+    "ModelCard",
+    "ModelError",
+    "OptionError",
+    "PhotoError",
+    "PhotochromError",
+    "Prediction",
+    "TrainingError",
+    "__version__",
+    "colorize_file",
+]
+
+# Loaded when first asked for: `import photochrom` costs nothing, and the command line answers at once.
+_LAZY = {"Colorizer": "colorizer", "Prediction": "colorizer", "ModelCard": "models", "colorize_file": "files"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module 'photochrom' has no attribute {name!r}")

@@ -1,0 +1,5 @@
+"""``python -m photochrom``."""
+
+from .cli import run
+
+run()

@@ -1,0 +1,141 @@
+"""Colour arithmetic: Lab and Y'CbCr, and RGB whose luma is the source's own.
+
+Y'CbCr is BT.601 full range, as in JPEG (JFIF). R'G'B' is sRGB (IEC 61966-2-1), Lab is CIE 1976 under D65, 2 degrees.
+L* runs from 0 to 100; a* and b* of sRGB colours lie within -108 .. 99. Floating R'G'B' and luma run from 0 to 1.
+Cb and Cr planes are unsigned integers of the luma's depth around ``centre`` (128 or 32768).
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+LUMA_R, LUMA_G, LUMA_B = 0.299, 0.587, 0.114
+CR_TO_R = 2 * (1 - LUMA_R)  # 1.402
+CB_TO_B = 2 * (1 - LUMA_B)  # 1.772
+CB_TO_G = -LUMA_B * CB_TO_B / LUMA_G  # -0.344136
+CR_TO_G = -LUMA_R * CR_TO_R / LUMA_G  # -0.714136
+
+# Linear sRGB -> XYZ, Y of white = 1 (IEC 61966-2-1); the rows' sums are the D65 white point.
+RGB_TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+XYZ_TO_RGB = np.linalg.inv(RGB_TO_XYZ)
+WHITE = RGB_TO_XYZ.sum(axis=1)
+_EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # CIE's intent, not the rounded 0.008856 and 903.3
+
+
+_STRIP = 1 << 18  # samples worked on at a time: fits the processor's cache, bounds memory
+
+
+def centre(dtype: np.dtype) -> int:
+    """The value of Cb and Cr that means no colour: 128 for uint8, 32768 for uint16."""
+    return (int(np.iinfo(dtype).max) + 1) // 2
+
+
+def luma_of_rgb(rgb: np.ndarray) -> np.ndarray:
+    """Y' of R'G'B', BT.601, rounded: ``[..., 3]`` uint8 or uint16 -> ``[...]`` of the same dtype."""
+    r, g, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
+    return np.asarray(LUMA_R * r + LUMA_G * g + LUMA_B * b + 0.5).astype(rgb.dtype)
+
+
+@functools.cache
+def _lightness_table() -> np.ndarray:
+    grey = np.repeat(np.arange(256, dtype=np.float32)[:, None] / 255, 3, axis=1)
+    return rgb_to_lab(grey)[:, 0]
+
+
+def lightness_of_luma(luma: np.ndarray) -> np.ndarray:
+    """L* (0 to 100, float32) of the grey picture whose R', G' and B' all equal ``luma`` (uint8)."""
+    return _lightness_table()[luma]
+
+
+def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
+    """R'G'B' 0..1 ``[..., 3]`` -> Lab float32 ``[..., 3]``. Values out of gamut go through an odd transfer function."""
+    xyz = _decode_gamma(np.asarray(rgb, np.float32)) @ (RGB_TO_XYZ / WHITE[:, None]).T.astype(np.float32)
+    f = np.where(xyz > _EPSILON, np.cbrt(xyz), (_KAPPA * xyz + 16) / 116)
+    x, y, z = np.moveaxis(f, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
+
+
+def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
+    """Lab ``[..., 3]`` -> R'G'B' float32 ``[..., 3]``, not clipped: a colour out of gamut has values outside 0..1."""
+    lightness, a, b = np.moveaxis(np.asarray(lab, np.float32), -1, 0)
+    y = (lightness + 16) / 116
+    f = np.stack([y + a / 500, y, y - b / 200], axis=-1)
+    cube = f**3
+    xyz = np.where(cube > _EPSILON, cube, (116 * f - 16) / _KAPPA).astype(np.float32)
+    return _encode_gamma(xyz @ (XYZ_TO_RGB * WHITE).T.astype(np.float32))
+
+
+def _decode_gamma(encoded: np.ndarray) -> np.ndarray:
+    size = np.abs(encoded)
+    return np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), encoded)
+
+
+def _encode_gamma(linear: np.ndarray) -> np.ndarray:
+    size = np.abs(linear)
+    return np.copysign(np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055), linear)
+
+
+def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    """The chroma that gives a pixel of known luma the hue and chroma of a*b*.
+
+    Lab's lightness and video's luma are different functions of a colour, so the lightness is first found at which
+    the colour's luma is the given one; two steps of a secant bring it within 0.3 L*.
+
+    Args:
+        luma: Y' float32 ``[h, w]``, 0..1.
+        ab: a*b* float32 ``[2, h, w]``.
+
+    Returns:
+        Cb and Cr float32 ``[2, h, w]``, -0.5..0.5, possibly out of gamut.
+    """
+    target = _lightness(luma)
+    lightness = target
+    rgb = lab_to_rgb(np.stack([lightness, *ab], axis=-1))
+    for _ in range(2):
+        lightness = lightness + target - _lightness(rgb @ np.float32([LUMA_R, LUMA_G, LUMA_B]))
+        rgb = lab_to_rgb(np.stack([lightness, *ab], axis=-1))
+    own = rgb @ np.float32([LUMA_R, LUMA_G, LUMA_B])
+    return np.stack([(rgb[..., 2] - own) / CB_TO_B, (rgb[..., 0] - own) / CR_TO_R])
+
+
+def _lightness(luma: np.ndarray) -> np.ndarray:
+    y = _decode_gamma(luma)
+    return np.where(y > _EPSILON, 116 * np.cbrt(y) - 16, _KAPPA * y)
+
+
+def in_gamut(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray) -> np.ndarray:
+    """The factor (0..1) that brings a chroma into the RGB gamut at every luma from ``darkest`` to ``brightest``.
+
+    All arrays float32 of one shape; luma 0..1, Cb and Cr -0.5..0.5. Hue and luma stay as they are.
+    """
+    red, blue = CR_TO_R * cr, CB_TO_B * cb
+    green = CB_TO_G * cb + CR_TO_G * cr
+    over = np.maximum(np.maximum(red, green), blue)
+    under = -np.minimum(np.minimum(red, green), blue)
+    tiny = np.float32(1e-9)  # of grey: no factor changes it
+    room = np.minimum((1 - brightest) / np.maximum(over, tiny), darkest / np.maximum(under, tiny))
+    return np.minimum(room, 1)
+
+
+def to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
+    """Y'CbCr planes ``[H, W]`` of one dtype (uint8 or uint16) -> R'G'B' ``[H, W, 3]`` of that dtype.
+
+    Red and blue are rounded; green is then what the luma asks for, so that recomputing it (``luma_of_rgb``) gives
+    ``luma`` again, except that where the chroma is out of gamut it may differ. Full-size chroma only.
+    """
+    height, width = luma.shape
+    top = int(np.iinfo(luma.dtype).max)
+    rgb = np.empty((height, width, 3), luma.dtype)
+    rows = max(1, _STRIP // width)
+    for start in range(0, height, rows):
+        part = slice(start, start + rows)
+        y = luma[part].astype(np.float32)
+        red = np.clip(np.rint(y + CR_TO_R * (cr[part].astype(np.float32) - centre(luma.dtype))), 0, top)
+        blue = np.clip(np.rint(y + CB_TO_B * (cb[part].astype(np.float32) - centre(luma.dtype))), 0, top)
+        green = np.clip(np.rint((y - LUMA_R * red - LUMA_B * blue) / LUMA_G), 0, top)
+        rgb[part, :, 0], rgb[part, :, 1], rgb[part, :, 2] = red, green, blue
+    return rgb

@@ -1,0 +1,146 @@
+"""The command line: ``photochrom photo``, ``photochrom models``. Heavy imports stay inside the verbs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .errors import OptionError, PhotochromError
+from .options import ColorOptions
+
+if TYPE_CHECKING:
+    from .colorizer import Colorizer
+
+_OK, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb; the exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted."""
+    args = _parser().parse_args(arguments)
+    try:
+        return int(args.verb(args))
+    except PhotochromError as exc:
+        _complain(str(exc))
+        return _USAGE if isinstance(exc, OptionError) else _FAILED
+    except KeyboardInterrupt:
+        _complain("interrupted; finished files are kept")
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="photochrom", description="Colours black-and-white photographs.")
+    parser.add_argument("--version", action="version", version=f"photochrom {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_photo(verbs)
+    _add_models(verbs)
+    return parser
+
+
+def _add_photo(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # noqa: UP037
+    photo = verbs.add_parser(
+        "photo",
+        help="colour photographs",
+        description="Colours photographs (JPEG, PNG, TIFF, WebP; HEIC and AVIF where installed). "
+        "The luma stays as it is, and so do orientation, resolution, profile and metadata.",
+    )
+    photo.set_defaults(verb=_photo)
+    photo.add_argument("inputs", nargs="+", metavar="IN", help="photographs; - reads one from the standard input")
+    photo.add_argument(
+        "-o", "--output", metavar="OUT", help="a file, a folder, or - for the standard output (default: beside the "
+        "source, as NAME.color.EXT)"
+    )
+    photo.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    photo.add_argument(
+        "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: the model's own)"
+    )
+    photo.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
+    photo.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
+    photo.add_argument("--quality", type=int, default=95, metavar="1..100", help="of lossy outputs (default: 95)")
+    photo.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+
+
+def _add_models(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # noqa: UP037
+    models = verbs.add_parser("models", help="list models, get the reference model")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("list", help="list the models and where they are")
+    show.set_defaults(verb=_models_list)
+    get = actions.add_parser("get", help="put a model together from public weights")
+    get.set_defaults(verb=_models_get)
+    get.add_argument("name", choices=["reference"])
+    get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have the file already")
+
+
+def _photo(args: argparse.Namespace) -> int:
+    options = ColorOptions(vividness=args.vividness, strength=args.strength)
+    if not 1 <= args.quality <= 100:
+        raise OptionError(f"quality is {args.quality}: give a number from 1 to 100")
+    from .colorizer import Colorizer
+    from .files import plan
+
+    jobs = plan(args.inputs, args.output)
+    colorizer = Colorizer(args.model, args.device)
+    return _color_all(colorizer, jobs, options, args)
+
+
+def _color_all(
+    colorizer: "Colorizer",  # noqa: UP037
+    jobs: Sequence[tuple[str, str]],
+    options: ColorOptions,
+    args: argparse.Namespace,
+) -> int:
+    from tqdm import tqdm
+
+    from .files import colorize_job
+
+    failed = 0
+    for source, destination in tqdm(jobs, unit="photo", disable=len(jobs) < 2 or not sys.stderr.isatty()):
+        try:
+            colorize_job(colorizer, source, destination, options, quality=args.quality, overwrite=args.overwrite)
+        except OptionError:
+            raise  # of the whole call, not of this photograph
+        except PhotochromError as exc:
+            failed += 1
+            tqdm.write(f"photochrom: {exc}", file=sys.stderr)
+    return _FAILED if failed else _OK
+
+
+def _models_list(_: argparse.Namespace) -> int:
+    from .engines import open_engine
+    from .models import NAMES, ModelCard, find_model
+
+    for name in NAMES:
+        try:
+            path = find_model(name)
+        except PhotochromError as exc:
+            print(f"{name:10} -  {exc}")
+            continue
+        card = ModelCard.of(open_engine(path).metadata, path)
+        print(f"{name:10} {card.name} {card.version}, {card.licence}: {card.description}\n{'':10} {path}")
+    return _OK
+
+
+def _models_get(args: argparse.Namespace) -> int:
+    from .models import get_reference
+
+    print(get_reference(args.encoder_weights))
+    return _OK
+
+
+def _complain(message: str) -> None:
+    print(f"photochrom: {message}", file=sys.stderr)
+
+
+def run() -> None:
+    """Entry point of the command; a closed pipe ends it quietly."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = _FAILED
+    sys.exit(status)

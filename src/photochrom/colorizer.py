@@ -1,0 +1,148 @@
+"""Colorizer: the luma of a picture in, its chroma out. The whole path of one picture, step by step."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from .chroma import ab_to_cbcr, lightness_of_luma, luma_of_rgb, to_rgb
+from .download import digest
+from .engines import Engine, open_engine
+from .errors import OptionError, PhotoError
+from .models import ModelCard, find_model
+from .options import ColorOptions
+from .upsample import apply_to_luma, linear_coefficients, to_thumbnail
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_MULTIPLE = 32  # the network halves five times
+_LONGEST = 4  # times the working size: a panorama beyond that is looked at in less detail
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says about a picture, at the thumbnail's scale."""
+
+    luma: np.ndarray
+    """uint8 ``[h, w]``: the thumbnail's luma."""
+    ab: np.ndarray
+    """float32 ``[2, h', w']``: a*b*, not yet upsampled."""
+    confidence: np.ndarray | None
+    """float32 ``[h', w']``, 0 (any colour would do) to 1 (sure); None where the model cannot tell."""
+
+
+class Colorizer:
+    """Colours pictures with one model, loaded once. Safe to share between threads.
+
+    Args:
+        model: a name (``default``, ``reference``) or the path of an .onnx file.
+        device: ``auto``, ``cpu``, ``cuda`` or ``gpu``; see ``photochrom.engines``.
+        engine: the network, loaded already; ``model`` then only names its file.
+
+    Raises:
+        ModelError: the model is missing or damaged.
+        EngineError: no engine for the device.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str] = "default", device: str = "auto", engine: Engine | None = None
+    ) -> None:
+        self.path = find_model(model)
+        self.engine = engine or open_engine(self.path, device)
+        self.card = ModelCard.of(self.engine.metadata, self.path)
+
+    @property
+    def label(self) -> str:
+        """Model name, version and hash, as the provenance of a coloured picture names them."""
+        return f"{self.card.name} {self.card.version}, sha256 {digest(self.path)}"
+
+    def chroma(
+        self, luma: np.ndarray, options: ColorOptions | None = None, *, subsampling: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Colour a luma plane.
+
+        Args:
+            luma: Y' (BT.601 full range), uint8 or uint16 ``[H, W]``, upright.
+            options: how; None for the model's own choice.
+            subsampling: 1 for full-size chroma, 2 for half its width and height.
+
+        Returns:
+            Cb and Cr, ``[ceil(H / subsampling), ceil(W / subsampling)]``, of the luma's dtype, around 128 or 32768.
+
+        Raises:
+            OptionError: the model has no such dial.
+            PhotoError: the luma is not a picture.
+        """
+        options = options or ColorOptions()
+        prediction = self.predict(luma, options)
+        thumbnail = prediction.luma.astype(np.float32) / 255
+        ab = to_thumbnail(prediction.ab, lightness_of_luma(prediction.luma))
+        coefficients = linear_coefficients(thumbnail, ab_to_cbcr(thumbnail, ab))
+        return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=subsampling)
+
+    def predict(self, luma: np.ndarray, options: ColorOptions | None = None) -> Prediction:
+        """What the network says about a luma plane (as for ``chroma``), before anything is upsampled."""
+        thumbnail = self._thumbnail(_checked(luma))
+        inputs = {"lightness": lightness_of_luma(thumbnail)[None, None] / np.float32(100)}
+        if (vividness := self._vividness(options or ColorOptions())) is not None:
+            inputs["vividness"] = np.array([vividness], np.float32)
+        outputs = self.engine.run(inputs)
+        confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
+        return Prediction(thumbnail, outputs["ab"][0], confidence)
+
+    def _vividness(self, options: ColorOptions) -> float | None:
+        if options.vividness is not None and self.card.vividness is None:
+            raise OptionError(f"the model {self.card.name!r} has no vividness: leave it out, or choose another model")
+        return self.card.vividness if options.vividness is None else options.vividness
+
+    def _thumbnail(self, luma: np.ndarray) -> np.ndarray:
+        """The luma as uint8, its short side at the working size, both sides multiples of 32."""
+        short, long = sorted(luma.shape)
+        scale = min(self.card.working_size / short, _LONGEST * self.card.working_size / long)
+        height, width = (max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in luma.shape)
+        shrinks = height <= luma.shape[0] and width <= luma.shape[1]
+        small = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return small if small.dtype == np.uint8 else np.rint(small / 257).astype(np.uint8)
+
+    def colorize(self, image: np.ndarray | Image.Image, options: ColorOptions | None = None) -> np.ndarray | Image.Image:
+        """Colour a picture held in memory; what comes back is of the kind that was given.
+
+        Args:
+            image: uint8 or uint16 array, ``[H, W]`` luma or ``[H, W, 3]`` RGB (its luma counts); or a PIL image of
+                any mode, whose alpha is kept.
+            options: how; None for the model's own choice.
+
+        Returns:
+            RGB ``[H, W, 3]`` of the same dtype; or a PIL image, RGB or RGBA.
+
+        Raises:
+            PhotoError: the picture is neither, or has no pixels.
+            OptionError: the model has no such dial.
+        """
+        if isinstance(image, np.ndarray):
+            luma = luma_of_rgb(image) if image.ndim == 3 and image.shape[2] == 3 else image
+            return to_rgb(luma, *self.chroma(luma, options))
+        return self._colorize_pil(image, options)
+
+    def _colorize_pil(self, image: Image.Image, options: ColorOptions | None) -> Image.Image:
+        from PIL import Image
+
+        luma = np.asarray(image.convert("L"))
+        colored = Image.fromarray(to_rgb(luma, *self.chroma(luma, options)))
+        if image.has_transparency_data:
+            colored.putalpha(image.convert("RGBA").getchannel("A"))
+        return colored
+
+
+def _checked(luma: np.ndarray) -> np.ndarray:
+    if luma.ndim != 2 or luma.dtype not in (np.uint8, np.uint16):
+        raise PhotoError(f"a luma plane is uint8 or uint16 [H, W], this is {luma.dtype} {list(luma.shape)}")
+    if 0 in luma.shape:
+        raise PhotoError(f"the picture has no pixels: it is {luma.shape[1]} by {luma.shape[0]}")
+    return luma

@@ -1,0 +1,342 @@
+"""Photographs: read the luma and all that must be kept, write it back with chroma beside it.
+
+Luma is Y' (BT.601, full range, as in JPEG), never altered. A JPEG's is its own Y plane; anything else is converted once,
+rounded, and written so that converting the new file again gives the same within 1.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from . import icc
+from .errors import OptionError, PhotoError
+from .formats import exif, heif, jpeg, photoshop, png, tiff, webp
+from .formats.parts import Decoded, Density, Metadata
+from .formats.pixels import at_8_bits, colour_image, upright
+from .formats.xmp import Packet, make_true
+from .provenance import Label, put
+
+EXTENSIONS: Final = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "HEIF": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif",),
+}
+_READERS: Final = {
+    "JPEG": jpeg.read,
+    "PNG": png.read,
+    "TIFF": tiff.read,
+    "WEBP": webp.read,
+    "HEIF": heif.read_heif,
+    "AVIF": heif.read_avif,
+}
+_DEEP: Final = ("PNG", "TIFF")  # hold 16 bits
+_NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # nor a resolution outside of EXIF
+_CURES: Final = {
+    errno.ENOENT: "does not exist: check the path",
+    errno.ENOTDIR: "is not in a folder: check the path",
+    errno.EISDIR: "is a folder: name a file in it",
+    errno.EACCES: "permission denied: ask for it, or choose another folder",
+    errno.EPERM: "permission denied: ask for it, or choose another folder",
+    errno.EROFS: "is on a disk that cannot be written: choose another folder",
+    errno.EEXIST: "exists already: choose another name, or allow overwriting",
+    errno.ENOSPC: "the disk is full: make room, or choose another disk",
+    errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
+    errno.ENAMETOOLONG: "has too long a name: shorten it",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A photograph as Photochrom works on it.
+
+    ``luma`` is (H, W) uint8 or uint16, upright. ``alpha`` is (H, W) of the same dtype, or None; not premultiplied.
+    ``format`` is a key of ``EXTENSIONS``: what was read. ``metadata`` is already true of the upright picture in colour.
+    """
+
+    luma: np.ndarray
+    alpha: np.ndarray | None
+    format: str
+    metadata: Metadata
+    lossless: bool = False  # a WebP whose coding loses nothing
+    name: str = "the picture"  # for messages
+
+
+def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Photo:
+    """Read a photograph from a path, from the bytes of a file, or from an open binary file.
+
+    Raises:
+        PhotoError: it cannot be read whole and right; the message names the file and what to do.
+    """
+    name = source if isinstance(source, str) else "the picture"
+    if isinstance(source, os.PathLike):
+        name = os.fspath(source)
+    with _blaming(name):
+        if isinstance(source, bytes):
+            data = source
+        elif isinstance(source, str | os.PathLike):
+            data = Path(source).read_bytes()
+        else:
+            data = source.read()
+        kind = _kind(data)
+        with _damage_told():
+            decoded = _READERS[kind](data)
+        return _photo(decoded, kind, name)
+
+
+def encode(
+    photo: Photo, cb: np.ndarray, cr: np.ndarray, *, format: str, label: Label, quality: int = 95, lossless: bool = False
+) -> bytes:
+    """The coloured photograph as the bytes of a file.
+
+    Args:
+        cb, cr: chroma in luma's dtype, centre 128 or 32768, in gamut; (ceil(H/s), ceil(W/s)) with
+            s = ``chroma_subsampling(format)``.
+        format: a key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the others round to 8.
+        label: whose colours these are; it goes into the metadata.
+        quality: 1 .. 100, of JPEG, HEIF, AVIF and lossy WebP. At 95 a JPEG's own loss is below what one can see.
+        lossless: for WebP; one that was read as lossless is written so anyway.
+
+    Raises:
+        PhotoError: the format cannot hold this photograph; the message says which can.
+        OptionError: ``quality`` is out of range, or there is no such format.
+        ValueError: ``cb`` or ``cr`` is of another shape or dtype.
+    """
+    stream = BytesIO()
+    _check(photo, cb, cr, format, quality)
+    with _blaming(photo.name):
+        _encode(stream, photo, cb, cr, format, label, quality, lossless)
+    return stream.getvalue()
+
+
+def write(
+    photo: Photo,
+    cb: np.ndarray,
+    cr: np.ndarray,
+    destination: str | os.PathLike[str],
+    *,
+    label: Label,
+    quality: int = 95,
+    lossless: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Write the coloured photograph to a file, whole or not at all, in the format that its extension names.
+
+    Args: as for ``encode``.
+
+    Raises:
+        PhotoError: it cannot be written, or ``destination`` exists and ``overwrite`` was not asked for.
+        OptionError: ``quality`` is out of range.
+        ValueError: ``cb`` or ``cr`` is of another shape or dtype.
+    """
+    path = Path(destination)
+    format = format_of(path)
+    _check(photo, cb, cr, format, quality)
+    with _blaming(str(path)):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a directory")
+        if not overwrite and os.path.lexists(path):  # found out now, not after the work; _publish makes sure of it
+            raise FileExistsError(errno.EEXIST, "exists")
+        if not path.parent.is_dir():
+            raise PhotoError(f"there is no folder {path.parent}: create it first")
+        part = path.with_name(f".photochrom-{secrets.token_hex(8)}.part")
+        with open(part, "xb") as stream, _removed_after(part):
+            _encode(stream, photo, cb, cr, format, label, quality, lossless)
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.close()  # before the rename: Windows does not rename open files
+            _publish(part, path, overwrite)
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format that a file's extension names, a key of ``EXTENSIONS``.
+
+    Raises:
+        PhotoError: the extension is none of them.
+    """
+    extension = Path(path).suffix.lower()
+    for format, extensions in EXTENSIONS.items():
+        if extension in extensions:
+            return format
+    known = " ".join(extensions[0] for extensions in EXTENSIONS.values())
+    raise PhotoError(f"{path}: unknown extension {extension!r}: choose one of {known}")
+
+
+def chroma_subsampling(format: str) -> int:
+    """How many pixels of luma, along x and along y, share one of chroma: 2 in JPEG (4:2:0), else 1."""
+    return 2 if format == "JPEG" else 1
+
+
+def _kind(data: bytes) -> str:
+    """The format, from the first bytes of a file."""
+    if not data:
+        raise PhotoError("is empty: get a whole copy of the file")
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(png.SIGNATURE):
+        return "PNG"
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        brands = {data[i : i + 4] for i in range(8, min(int.from_bytes(data[:4], "big"), 256), 4)}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
+            return "HEIF"
+    raise PhotoError("is no JPEG, PNG, TIFF, WebP, HEIF or AVIF: convert it to one of these")
+
+
+def _photo(decoded: Decoded, kind: str, name: str) -> Photo:
+    orientation = 1 if decoded.upright else exif.orientation(decoded.metadata.exif)
+    luma = upright(decoded.luma, orientation)
+    alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
+    height, width = luma.shape
+    metadata = _made_true(decoded, width, height, turned=orientation >= 5)
+    return Photo(luma, alpha, kind, metadata, decoded.lossless, name)
+
+
+def _made_true(decoded: Decoded, width: int, height: int, *, turned: bool) -> Metadata:
+    """Metadata of the upright picture in colour: what told of the old file's pixels is corrected or gone."""
+    metadata = decoded.metadata
+    profile = None if decoded.srgb else icc.for_rgb(metadata.icc)
+    block, xmp, density = metadata.exif, metadata.xmp, metadata.density
+    if block is not None:
+        block = exif.tidy(block, width, height, turned=turned, srgb=decoded.srgb)
+    if xmp is not None:
+        packet = Packet(xmp)
+        make_true(packet, width, height, new_profile=profile != metadata.icc)
+        xmp = packet.to_bytes()
+    if density is not None and turned:
+        density = Density(density.y, density.x, density.unit)
+    return replace(metadata, exif=block, xmp=xmp, icc=profile, density=density)
+
+
+def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: int) -> None:
+    if format not in EXTENSIONS:
+        raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
+    if not 1 <= quality <= 100:
+        raise OptionError(f"quality is {quality}: give a number from 1 to 100")
+    step = chroma_subsampling(format)
+    expected = tuple(-(-side // step) for side in photo.luma.shape)
+    for name, plane in (("cb", cb), ("cr", cr)):
+        if plane.shape != expected or plane.dtype != photo.luma.dtype:
+            wanted = f"{expected} {photo.luma.dtype}"
+            raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {format} wants {wanted}")
+
+
+def _encode(
+    stream: BinaryIO, photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, label: Label, quality: int, lossless: bool
+) -> None:
+    metadata = _metadata_for(photo, format, label)
+    luma, alpha = photo.luma, photo.alpha
+    if format not in _DEEP:
+        luma, cb, cr = at_8_bits(luma), at_8_bits(cb), at_8_bits(cr)
+        alpha = None if alpha is None else at_8_bits(alpha)
+    if format == "JPEG":
+        if alpha is not None and alpha.min() < 255:
+            raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
+        jpeg.write(stream, luma, cb, cr, metadata, quality)
+    elif format == "PNG":
+        png.write(stream, luma, cb, cr, alpha, metadata)
+    elif format == "TIFF":
+        tiff.write(stream, luma, cb, cr, alpha, metadata)
+    elif format == "WEBP":
+        image = colour_image(luma, cb, cr, alpha)
+        webp.write(stream, image, metadata, quality, lossless=lossless or photo.lossless)
+    elif format == "HEIF":
+        heif.write_heif(stream, colour_image(luma, cb, cr, alpha), metadata, quality)
+    else:
+        heif.write_avif(stream, colour_image(luma, cb, cr, alpha), metadata, quality)
+
+
+def _metadata_for(photo: Photo, format: str, label: Label) -> Metadata:
+    """The photograph's metadata as this format can hold it, and the label."""
+    metadata = photo.metadata
+    packet = Packet(metadata.xmp)
+    if metadata.texts and format != photo.format:
+        packet.set("photochrom:Remarks", metadata.texts, "Bag")
+        metadata = replace(metadata, native=())
+    if format in _NO_IPTC:
+        if metadata.iptc:
+            photoshop.iptc_to_xmp(metadata.iptc, packet)
+        if metadata.density and not metadata.exif:
+            metadata = replace(metadata, exif=exif.from_density(metadata.density))
+    put(label, packet)
+    return replace(metadata, xmp=packet.to_bytes())
+
+
+def _publish(part: Path, path: Path, overwrite: bool) -> None:
+    """Give the finished file its name. Without ``overwrite`` no file of that name is ever replaced, nor in a race."""
+    if overwrite:
+        os.replace(part, path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links on this disk (FAT, some network shares): take the name with an empty file
+        with open(path, "xb"), _removed_on_error(path):
+            os.replace(part, path)
+
+
+@contextmanager
+def _removed_after(path: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _removed_on_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Decoders fed with damaged files raise anything at all: SyntaxError, KeyError, cv2.error."""
+    try:
+        yield
+    except (PhotoError, MemoryError):
+        raise
+    except Exception as exc:
+        raise PhotoError(f"is damaged or of an unknown kind ({_one_line(exc)}): get a whole copy of the file") from exc
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Put the file's name before every message, and turn what the system says into what to do."""
+    try:
+        yield
+    except PhotoError as exc:
+        raise PhotoError(f"{name}: {exc}") from exc.__cause__
+    except MemoryError as exc:
+        raise PhotoError(f"{name}: does not fit in memory: scale it down or cut it into parts") from exc
+    except OSError as exc:
+        cure = _CURES.get(exc.errno or 0, f"cannot be read or written ({_one_line(exc)})")
+        raise PhotoError(f"{name}: {cure}") from exc
+    except (ValueError, RuntimeError, zlib.error) as exc:
+        raise PhotoError(f"{name}: cannot be encoded ({_one_line(exc)}): write another format") from exc
+
+
+def _one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__

@@ -1,0 +1,1 @@
+"""Training colorizers: the only part of Photochrom that needs PyTorch."""

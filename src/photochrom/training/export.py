@@ -1,0 +1,182 @@
+"""Checkpoint -> one ONNX file, compared with PyTorch, with its card inside.
+
+    python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from ..engines import OnnxRuntimeEngine
+from ..errors import TrainingError
+from ..models import CARD_KEY, ModelCard
+from . import checkpoint
+from .encoders import load_encoder
+from .losses import ColorBins
+from .network import DistributionNetwork, ReferenceNetwork
+from .recipes import RECIPES, Recipe, build_decoder
+
+_SIZES = ((224, 224), (256, 320), (416, 192))  # that the export is compared at
+_SMALL = 256  # initializers of fewer numbers stay float32
+_TOLERANCE = 0.05  # a*b* units: what another order of additions may cost
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained colorizer in PyTorch, ready to run."""
+
+    recipe: Recipe
+    network: ReferenceNetwork | DistributionNetwork
+    photographs: int
+    """How many it was trained on."""
+
+
+def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
+    """The network of a checkpoint, with the running average of its decoder's weights.
+
+    Raises:
+        TrainingError: not a checkpoint, or of another architecture.
+    """
+    tensors, facts = checkpoint.load(path)
+    recipe = RECIPES[facts["recipe"]]
+    encoder = load_encoder(recipe.encoder, encoder_weights)
+    bins = ColorBins(tensors["bins.centres"], tensors["bins.frequency"]) if recipe.uniform is not None else None
+    decoder = build_decoder(encoder.channels, bins)
+    try:
+        decoder.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("average.")})
+    except RuntimeError as exc:
+        raise TrainingError(f"{path} holds another architecture than the recipe {recipe.name!r}") from exc
+    network = _network(encoder, decoder, bins, recipe).eval()
+    return Trained(recipe, network, facts["count"])
+
+
+def _network(
+    encoder: nn.Module, decoder: nn.Module, bins: ColorBins | None, recipe: Recipe
+) -> ReferenceNetwork | DistributionNetwork:
+    if bins is None or recipe.uniform is None:
+        return ReferenceNetwork(encoder, decoder)
+    return DistributionNetwork(encoder, decoder, bins, recipe.uniform)
+
+
+def export(trained: Trained, card: ModelCard, path: Path) -> float:
+    """Write the model file with fp16 weights and its card, and compare it with PyTorch at three sizes.
+
+    Returns:
+        The largest difference of a*b*.
+
+    Raises:
+        TrainingError: the file does not give what PyTorch gives.
+    """
+    network = trained.network.half().float()  # what float16 costs is so in both, and the comparison can be strict
+    examples = _inputs(network, 256, 320)
+    free = {"lightness": {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}}
+    dynamic = free | ({"vividness": {}} if "vividness" in network.inputs else {})
+    program = torch.onnx.export(
+        network,
+        tuple(examples.values()),
+        dynamo=True,
+        input_names=list(network.inputs),
+        output_names=list(network.outputs),
+        dynamic_shapes=dynamic,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    store_half(model)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = CARD_KEY, card.to_json()
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return compare(network, path)
+
+
+def store_half(model: onnx.ModelProto) -> None:
+    """Store large float32 weights as float16, each followed by a cast: the file halves, the arithmetic stays."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= _SMALL:
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half"))
+            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    del model.graph.value_info[:]
+
+
+def compare(network: ReferenceNetwork | DistributionNetwork, path: Path) -> float:
+    """Largest difference of a*b* between a network in PyTorch and its file in ONNX Runtime, at three sizes.
+
+    Raises:
+        TrainingError: it is more than rounding to float16 explains.
+    """
+    engine = OnnxRuntimeEngine(path)
+    worst = 0.0
+    for height, width in _SIZES:
+        inputs = _inputs(network, height, width)
+        with torch.no_grad():
+            expected = network(*inputs.values())
+        ab = expected[0] if isinstance(expected, tuple) else expected
+        found = engine.run({k: v.numpy() for k, v in inputs.items()})["ab"]
+        worst = max(worst, float(np.abs(found - ab.numpy()).max()))
+    if worst > _TOLERANCE:
+        raise TrainingError(f"{path} differs from PyTorch by {worst:.2f} in a*b*: the export is wrong")
+    return worst
+
+
+def _inputs(network: ReferenceNetwork | DistributionNetwork, height: int, width: int) -> dict[str, torch.Tensor]:
+    smooth = torch.rand(1, 1, height // 16, width // 16, generator=torch.Generator().manual_seed(height))
+    lightness = nn.functional.interpolate(smooth, (height, width), mode="bilinear")
+    return {"lightness": lightness} | ({"vividness": torch.tensor([0.4])} if "vividness" in network.inputs else {})
+
+
+def strip_encoder(path: Path) -> None:
+    """Take VGG16's weights, which are not ours to ship, out of a reference model; ``models`` puts them back."""
+    model = onnx.load(path)
+    ours = [t for t in model.graph.initializer if not t.name.startswith("encoder.layers.")]
+    kept = [n for n in model.graph.node if not (n.op_type == "Cast" and n.output[0].startswith("encoder.layers."))]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(ours)
+    model.graph.node.extend(kept)
+    onnx.save(model, path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Export a checkpoint."""
+    parser = argparse.ArgumentParser(description="Write a checkpoint as a model file.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--name", help="of the model; the recipe's by default")
+    parser.add_argument("--version", default="1")
+    parser.add_argument("--licence", default="Apache-2.0")
+    parser.add_argument("--description", default="")
+    parser.add_argument("--vividness", type=float, default=0.5, help="that the card recommends")
+    parser.add_argument("--encoder-weights", type=Path, help="a local file with VGG16's weights (Keras notop .h5)")
+    parser.add_argument("--strip-encoder", action="store_true", help="leave VGG16's weights out, to be put in later")
+    args = parser.parse_args(arguments)
+    trained = load_trained(args.checkpoint, args.encoder_weights)
+    card = ModelCard(
+        name=args.name or trained.recipe.name,
+        version=args.version,
+        licence=args.licence,
+        description=args.description,
+        training_data=f"{trained.photographs:,} colour photographs of public data sets; see docs/model-card.md",
+        working_size=trained.recipe.size,
+        vividness=args.vividness if isinstance(trained.network, DistributionNetwork) else None,
+    )
+    difference = export(trained, card, args.model)
+    if args.strip_encoder:
+        strip_encoder(args.model)
+    print(f"{args.model}: {args.model.stat().st_size / 1e6:.1f} MB, within {difference:.3f} a*b* of PyTorch")
+
+
+if __name__ == "__main__":
+    main()

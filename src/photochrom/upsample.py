@@ -1,0 +1,135 @@
+"""Small chroma carried to full size along the edges of the luma.
+
+Two steps of guided upsampling, after the fast guided filter (He and Sun 2015): from the network's grid to the
+thumbnail it looked at, and from there to the full picture. Both take chroma to be a linear function of luma in each
+small neighbourhood, and add to an ordinary interpolation what the luma's finer detail then says of the chroma's:
+0.4 dB better than bicubic interpolation alone, 2 dB better than the filter's smoothing form
+(``benchmarks/upsampling.py``).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .chroma import centre, in_gamut
+
+_EDGE_L = 8.0  # contrast in L* at which chroma follows an edge; what lies below is texture and grain
+_EDGE_Y = 0.03  # the same in luma, 0..1, at the thumbnail's scale
+_STRIP = 1 << 18  # samples worked on at a time: fits the processor's cache, bounds memory
+
+
+def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
+    """The network's small chroma at the thumbnail's size, following the thumbnail's edges.
+
+    Bicubic, plus what the guide has beyond its own bicubic copy times the local gain of chroma over guide.
+
+    Args:
+        planes: float32 ``[2, h, w]``, a*b*.
+        guide: float32 ``[H, W]``, L* (0..100).
+
+    Returns:
+        float32 ``[2, H, W]``.
+    """
+    small = cv2.resize(guide, planes.shape[:0:-1], interpolation=cv2.INTER_AREA)
+    detail = guide - _resize(small, guide, cv2.INTER_CUBIC)
+    return np.stack([
+        _resize(plane, guide, cv2.INTER_CUBIC) + _resize(_gain(plane, small, _EDGE_L), guide, cv2.INTER_LINEAR) * detail
+        for plane in planes
+    ])
+
+
+def linear_coefficients(luma: np.ndarray, cbcr: np.ndarray) -> np.ndarray:
+    """Gain and offset of Cb, then of Cr, at each pixel of the thumbnail: ``gain * luma + offset`` is its chroma.
+
+    Args:
+        luma: float32 ``[h, w]``, 0..1.
+        cbcr: float32 ``[2, h, w]``.
+
+    Returns:
+        float32 ``[4, h, w]``: gain of Cb, offset of Cb, gain of Cr, offset of Cr.
+    """
+    gains = [_gain(plane, luma, _EDGE_Y) for plane in cbcr]
+    return np.stack([c for gain, plane in zip(gains, cbcr, strict=True) for c in (gain, plane - gain * luma)])
+
+
+def _gain(plane: np.ndarray, guide: np.ndarray, edge: float) -> np.ndarray:
+    """Slope of the regression of a plane on its guide in each 3 by 3 neighbourhood; contrasts under ``edge`` count little."""
+    mean, plane_mean = _mean(guide), _mean(plane)
+    variance = _mean(guide * guide) - mean * mean
+    return (_mean(guide * plane) - mean * plane_mean) / (variance + edge * edge)
+
+
+def _mean(plane: np.ndarray) -> np.ndarray:
+    return cv2.boxFilter(plane, -1, (3, 3), borderType=cv2.BORDER_REFLECT)
+
+
+def _resize(plane: np.ndarray, like: np.ndarray, interpolation: int) -> np.ndarray:
+    return cv2.resize(np.ascontiguousarray(plane), like.shape[::-1], interpolation=interpolation)
+
+
+def apply_to_luma(
+    coefficients: np.ndarray, luma: np.ndarray, *, strength: float, subsampling: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Full-size chroma from a thumbnail's coefficients and the full-size luma, brought into gamut.
+
+    Args:
+        coefficients: float32 ``[4, h, w]``, see ``linear_coefficients``.
+        luma: uint8 or uint16 ``[H, W]``.
+        strength: factor of the chroma.
+        subsampling: 1 for chroma of the luma's size, 2 for chroma of half its width and height (4:2:0).
+
+    Returns:
+        Cb and Cr, ``[ceil(H / subsampling), ceil(W / subsampling)]``, of the luma's dtype. In gamut at every luma
+        that shares the chroma.
+    """
+    height, width = (-(-side // subsampling) for side in luma.shape)
+    wide = [cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients]
+    planes = np.empty((2, height, width), luma.dtype)
+    rows = max(1, _STRIP // width)
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        mean, darkest, brightest = _luma_range(luma[start * subsampling : stop * subsampling], subsampling)
+        lines, weights = _row_weights(start, stop, height, coefficients.shape[1])
+        gains_and_offsets = [weights @ plane[lines] for plane in wide]
+        cb = strength * (gains_and_offsets[0] * mean + gains_and_offsets[1])
+        cr = strength * (gains_and_offsets[2] * mean + gains_and_offsets[3])
+        factor = in_gamut(cb, cr, darkest, brightest)
+        for plane, chroma in zip(planes, (cb, cr), strict=True):
+            _quantise(chroma * factor, plane[start:stop])
+    return planes[0], planes[1]
+
+
+def _quantise(chroma: np.ndarray, plane: np.ndarray) -> None:
+    top = int(np.iinfo(plane.dtype).max)
+    chroma *= top
+    chroma += centre(plane.dtype) + 0.5
+    np.copyto(plane, np.clip(chroma, 0, top), casting="unsafe")
+
+
+def _luma_range(luma: np.ndarray, subsampling: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, least and greatest luma (float32, 0..1) of the pixels that share one chroma sample."""
+    scale = np.float32(1 / np.iinfo(luma.dtype).max)
+    if subsampling == 1:
+        y = luma * scale
+        return y, y, y
+    even = np.pad(luma, [(0, side % 2) for side in luma.shape], mode="edge") if luma.shape != _even(luma) else luma
+    above, below = even[0::2], even[1::2]
+    least, greatest = np.minimum(above, below), np.maximum(above, below)
+    least = np.minimum(least[:, 0::2], least[:, 1::2])
+    greatest = np.maximum(greatest[:, 0::2], greatest[:, 1::2])
+    mean = cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return mean * scale, least * scale, greatest * scale
+
+
+def _even(luma: np.ndarray) -> tuple[int, int]:
+    height, width = luma.shape
+    return height + height % 2, width + width % 2
+
+
+def _row_weights(start: int, stop: int, height: int, lines: int) -> tuple[slice, np.ndarray]:
+    """Linear interpolation of ``lines`` thumbnail rows to rows ``start`` .. ``stop`` of ``height``, as a matrix."""
+    position = np.clip((np.arange(start, stop) + 0.5) * (lines / height) - 0.5, 0, lines - 1)
+    first, last = int(position[0]), min(int(position[-1]) + 1, lines - 1)
+    weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(first, last + 1)))
+    return slice(first, last + 1), weights.astype(np.float32)
