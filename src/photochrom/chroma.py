@@ -26,7 +26,7 @@ WHITE = RGB_TO_XYZ.sum(axis=1)
 _EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # CIE's intent, not the rounded 0.008856 and 903.3
 
 
-_STRIP = 1 << 18  # samples worked on at a time: fits the processor's cache, bounds memory
+_STRIP = 1 << 16  # samples worked on at a time, so that intermediate arrays stay in the processor's cache
 
 
 def centre(dtype: np.dtype) -> int:

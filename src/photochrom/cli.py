@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .errors import OptionError, PhotochromError
+from .errors import OptionError, PhotochromError, TrainingError
 from .options import ColorOptions
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_photo(verbs)
     _add_models(verbs)
+    _add_evaluate(verbs)
     return parser
 
 
@@ -73,6 +74,23 @@ def _add_models(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     get.set_defaults(verb=_models_get)
     get.add_argument("name", choices=["reference"])
     get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have the file already")
+
+
+def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # noqa: UP037
+    evaluate = verbs.add_parser(
+        "evaluate",
+        help="measure models on colour photographs",
+        description="Turns colour photographs grey, colours them, and compares: PSNR, CIEDE2000, colourfulness.",
+    )
+    evaluate.set_defaults(verb=_evaluate)
+    evaluate.add_argument("photographs", type=Path, metavar="FOLDER")
+    evaluate.add_argument("--model", action="append", help="a name or a file; may be repeated (default: the embedded)")
+    evaluate.add_argument("--held-out", action="store_true", help="only photographs that no training run sees")
+    evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most so many (default: 2000)")
+    evaluate.add_argument("--vividness", type=float, metavar="0..1")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="write a sheet of pictures: grey, coloured, truth")
+    evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
 
 
 def _photo(args: argparse.Namespace) -> int:
@@ -128,6 +146,25 @@ def _models_get(args: argparse.Namespace) -> int:
     from .models import get_reference
 
     print(get_reference(args.encoder_weights))
+    return _OK
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    options = ColorOptions(vividness=args.vividness)
+    from .colorizer import Colorizer
+
+    try:
+        from .training import evaluate as evaluation
+    except ImportError as exc:
+        raise TrainingError(f"evaluating needs {exc.name}: pip install 'photochrom[train]'") from exc
+    colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
+    photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit)
+    if args.sheet:
+        evaluation.sheet(colorizers, photographs[: args.sheet_size], args.sheet, options=options)
+    scores = evaluation.evaluate(colorizers, photographs, options)
+    print(f"{len(photographs)} photographs\n\n{evaluation.table(scores)}")
+    if args.json:
+        evaluation.report(scores, args.json, {"photographs": len(photographs), "vividness": args.vividness})
     return _OK
 
 

@@ -133,7 +133,8 @@ class Colorizer:
     def _colorize_pil(self, image: Image.Image, options: ColorOptions | None) -> Image.Image:
         from PIL import Image
 
-        luma = np.asarray(image.convert("L"))
+        deep = image.mode.startswith("I;16")  # which convert("L") would clip
+        luma = np.rint(np.asarray(image) / 257).astype(np.uint8) if deep else np.asarray(image.convert("L"))
         colored = Image.fromarray(to_rgb(luma, *self.chroma(luma, options)))
         if image.has_transparency_data:
             colored.putalpha(image.convert("RGBA").getchannel("A"))

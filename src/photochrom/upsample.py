@@ -16,7 +16,7 @@ from .chroma import centre, in_gamut
 
 _EDGE_L = 8.0  # contrast in L* at which chroma follows an edge; what lies below is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the thumbnail's scale
-_STRIP = 1 << 18  # samples worked on at a time: fits the processor's cache, bounds memory
+_STRIP = 1 << 16  # samples worked on at a time, so that intermediate arrays stay in the processor's cache
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import ctypes
 import math
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from .recipes import RECIPES, Recipe, build_decoder, build_objective
 VALIDATION = 500  # photographs whose loss is noted after each round
 ROUND = 10_000  # photographs between two notes and checkpoints
 WARM_UP = 200  # steps
+_M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # of glibc's malloc.h
 
 
 def prepare(recipe: Recipe, photographs: Path, cache: Path, weights: Path | None) -> tuple[FeatureCache, FeatureCache]:
@@ -194,6 +196,14 @@ def draw_curves(history: list[dict[str, float]], title: str, path: Path) -> None
     figure.savefig(path, dpi=120)
 
 
+def keep_memory() -> None:
+    """Tell glibc to keep freed memory: it would return every large buffer to the kernel and take it anew each step."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train one of the published models."""
     parser = argparse.ArgumentParser(description="Train one of the published models on a folder of photographs.")
@@ -202,6 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path, help="folder of the run: checkpoints, losses, curves, cached features")
     parser.add_argument("--encoder-weights", type=Path, help="a local file with VGG16's weights (Keras notop .h5)")
     args = parser.parse_args(arguments)
+    keep_memory()
     recipe = RECIPES[args.recipe]
     train(recipe, *prepare(recipe, args.photographs, args.run / "features", args.encoder_weights), args.run)
 

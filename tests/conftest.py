@@ -1,0 +1,54 @@
+"""What several test files need: a tiny model file, a fake engine, a colorizer without a network."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from photochrom.colorizer import Colorizer
+from photochrom.engines import FakeEngine
+from photochrom.models import CARD_KEY, ModelCard
+
+CARD = ModelCard(
+    name="fake",
+    version="0",
+    licence="CC0-1.0",
+    description="for tests",
+    training_data="none",
+    working_size=64,
+    vividness=0.5,
+)
+
+
+def card_metadata(**changes):
+    """The metadata of a model file with ``CARD``, changed."""
+    return {CARD_KEY: json.dumps(json.loads(CARD.to_json()) | changes)}
+
+
+def constant_answer(a, b):
+    """An engine's answer: one a*b* everywhere, at an eighth of the input's size."""
+
+    def answer(inputs):
+        _, _, height, width = inputs["lightness"].shape
+        ab = np.empty((1, 2, height // 8, width // 8), np.float32)
+        ab[:, 0], ab[:, 1] = a, b
+        return {"ab": ab, "confidence": np.ones_like(ab[:, :1])}
+
+    return answer
+
+
+@pytest.fixture
+def fake_colorizer(tmp_path):
+    """A colorizer that makes everything orange."""
+    path = tmp_path / "fake.onnx"
+    path.write_bytes(b"fake")
+    return Colorizer(path, engine=FakeEngine(constant_answer(30, 40), card_metadata()))
+
+
+@pytest.fixture(scope="session")
+def photograph():
+    """A colour photograph, RGB uint8, 240 by 200."""
+    from skimage import data
+
+    return cv2.resize(data.astronaut(), (200, 240), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,104 @@
+"""The walk of one picture, with a network of known answer."""
+
+import numpy as np
+import pytest
+from conftest import card_metadata, constant_answer
+from PIL import Image
+from skimage.color import rgb2lab
+
+from photochrom import Colorizer, ColorOptions, OptionError, PhotoError
+from photochrom.chroma import luma_of_rgb
+from photochrom.engines import FakeEngine
+
+CAUTIOUS = ColorOptions(vividness=0.1)
+
+
+def test_the_colours_are_those_the_network_says(fake_colorizer):
+    luma = np.full((90, 120), 128, np.uint8)
+    lab = rgb2lab(fake_colorizer.colorize(luma))
+    np.testing.assert_allclose(lab[..., 1], 30, atol=1)
+    np.testing.assert_allclose(lab[..., 2], 40, atol=1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (299, 2), (77, 93), (500, 400)])
+def test_luma_is_untouched_at_any_size_and_depth(fake_colorizer, shape, dtype):
+    luma = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+    rgb = fake_colorizer.colorize(luma)
+    assert rgb.dtype == dtype
+    assert rgb.shape == (*shape, 3)
+    assert np.abs(luma_of_rgb(rgb).astype(int) - luma).max() <= 1
+
+
+def test_what_comes_back_is_of_the_kind_given(fake_colorizer, photograph):
+    of_array = fake_colorizer.colorize(photograph)
+    of_image = fake_colorizer.colorize(Image.fromarray(photograph))
+    assert isinstance(of_image, Image.Image)
+    assert of_image.mode == "RGB"
+    assert np.abs(np.asarray(of_image, int) - of_array).mean() < 1
+
+
+def test_alpha_and_depth_of_pil_images(fake_colorizer, photograph):
+    grey = Image.fromarray(photograph).convert("LA")
+    grey.putalpha(Image.linear_gradient("L").resize(grey.size))
+    colored = fake_colorizer.colorize(grey)
+    assert colored.mode == "RGBA"
+    assert colored.getchannel("A").tobytes() == grey.getchannel("A").tobytes()
+    deep = Image.fromarray(luma_of_rgb(photograph).astype(np.uint16) * 257)
+    colored = fake_colorizer.colorize(deep)
+    assert np.abs(luma_of_rgb(np.asarray(colored)).astype(int) - luma_of_rgb(photograph)).max() <= 1
+
+
+def test_the_network_sees_multiples_of_32_near_the_pictures_shape(tmp_path):
+    seen = []
+
+    def answer(inputs):
+        seen.append(inputs["lightness"].shape[2:])
+        assert 0 <= inputs["lightness"].min() <= inputs["lightness"].max() <= 1
+        return constant_answer(0, 0)(inputs)
+
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata()))
+    for height, width in ((480, 640), (640, 480), (100, 5000), (31, 33)):
+        colorizer.predict(np.zeros((height, width), np.uint8))
+    assert seen == [(64, 96), (96, 64), (32, 256), (64, 64)]
+
+
+def test_vividness_reaches_the_network_and_defaults_to_the_cards(tmp_path):
+    seen = []
+
+    def answer(inputs):
+        seen.append(float(inputs["vividness"][0]))
+        return constant_answer(0, 0)(inputs)
+
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata()))
+    luma = np.zeros((64, 64), np.uint8)
+    colorizer.predict(luma)
+    colorizer.predict(luma, CAUTIOUS)
+    assert seen == pytest.approx([0.5, 0.1])
+
+
+def test_a_dial_the_model_lacks_is_refused(tmp_path):
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(constant_answer(0, 0), card_metadata(vividness=None)))
+    colorizer.predict(np.zeros((64, 64), np.uint8))
+    with pytest.raises(OptionError, match="has no vividness"):
+        colorizer.predict(np.zeros((64, 64), np.uint8), CAUTIOUS)
+
+
+@pytest.mark.parametrize(
+    "picture", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 7), np.uint8), np.zeros(9, np.uint8)]
+)
+def test_what_is_no_picture_is_refused(fake_colorizer, picture):
+    with pytest.raises(PhotoError, match=r"luma plane|no pixels"):
+        fake_colorizer.colorize(picture)
+
+
+@pytest.mark.parametrize("options", [{"vividness": -0.1}, {"vividness": float("nan")}, {"strength": 3}])
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(OptionError, match=f"^{next(iter(options))} is"):
+        ColorOptions(**options)
+
+
+def _file(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"")
+    return path

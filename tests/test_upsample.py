@@ -1,0 +1,91 @@
+"""Chroma carried to full size: as good as it must be on real pictures, exact where the answer is known."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from photochrom import chroma, upsample
+
+
+def thumbnail_coefficients(rgb, grid):
+    """The coefficients from the true a*b* of a picture, shrunk to ``grid`` by ``grid``."""
+    luma = chroma.luma_of_rgb(rgb)
+    small = cv2.resize(rgb.astype(np.float32) / 255, (grid, grid), interpolation=cv2.INTER_AREA)
+    ab = upsample.to_thumbnail(chroma.rgb_to_lab(small)[..., 1:].transpose(2, 0, 1), chroma.lightness_of_luma(luma))
+    y = luma.astype(np.float32) / 255
+    return luma, upsample.linear_coefficients(y, chroma.ab_to_cbcr(y, ab))
+
+
+def psnr(a, b):
+    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2))
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
+def test_small_true_chroma_gives_nearly_the_true_picture(name):
+    rgb = cv2.resize(getattr(data, name)(), (256, 256), interpolation=cv2.INTER_AREA)
+    luma, coefficients = thumbnail_coefficients(rgb, 32)
+    colored = chroma.to_rgb(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=1))
+    grey = np.repeat(luma[..., None], 3, axis=2)
+    assert psnr(colored, rgb) > psnr(grey, rgb) + 8
+
+
+def test_it_beats_bicubic_interpolation():
+    rgb = cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)
+    luma = chroma.luma_of_rgb(rgb)
+    lab = chroma.rgb_to_lab(rgb.astype(np.float32) / 255)
+    small = cv2.resize(lab, (32, 32), interpolation=cv2.INTER_AREA)[..., 1:].transpose(2, 0, 1)
+    guided = upsample.to_thumbnail(small, chroma.lightness_of_luma(luma))
+    bicubic = np.stack([cv2.resize(np.ascontiguousarray(p), (256, 256), interpolation=cv2.INTER_CUBIC) for p in small])
+    truth = lab[..., 1:].transpose(2, 0, 1)
+    assert np.mean((guided - truth) ** 2) < 0.95 * np.mean((bicubic - truth) ** 2)
+
+
+@pytest.mark.parametrize("subsampling", [1, 2])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (37, 51), (400, 301)])
+def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
+    """Gain 0 and a constant offset: the answer is that constant, in every strip, at every size."""
+    luma = np.full(shape, np.iinfo(dtype).max // 2, dtype)
+    coefficients = np.zeros((4, 16, 24), np.float32)
+    coefficients[1], coefficients[3] = 0.1, -0.05
+    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling)
+    top, middle = np.iinfo(dtype).max, chroma.centre(dtype)
+    assert cb.shape == cr.shape == tuple(-(-side // subsampling) for side in shape)
+    assert np.abs(cb.astype(int) - round(middle + 0.1 * top)).max() <= 1
+    assert np.abs(cr.astype(int) - round(middle - 0.05 * top)).max() <= 1
+
+
+def test_rows_are_interpolated_as_opencv_does():
+    coefficients = np.random.default_rng(0).normal(size=(4, 20, 30)).astype(np.float32) * 0.02
+    luma = np.full((333, 500), 128, np.uint8)
+    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=1)
+    gain, offset = (cv2.resize(c, (500, 333), interpolation=cv2.INTER_LINEAR) for c in coefficients[:2])
+    assert np.abs(cb - np.rint((gain * 128 / 255 + offset) * 255 + 128)).max() <= 1
+
+
+def test_strength_scales_chroma_and_zero_is_grey():
+    rgb = cv2.resize(data.astronaut(), (128, 128), interpolation=cv2.INTER_AREA)
+    luma, coefficients = thumbnail_coefficients(rgb, 32)
+    grey, _ = upsample.apply_to_luma(coefficients, luma, strength=0, subsampling=1)
+    half, _ = upsample.apply_to_luma(coefficients, luma, strength=0.5, subsampling=1)
+    full, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=1)
+    assert (grey == 128).all()
+    assert 0.4 < np.abs(half - 128.0).mean() / np.abs(full - 128.0).mean() < 0.65
+
+
+def test_shared_chroma_is_in_gamut_at_every_pixel_that_shares_it():
+    """At 4:2:0 a chroma sample serves four pixels: none of them may be pushed out of gamut by it."""
+    rng = np.random.default_rng(5)
+    luma = rng.integers(0, 256, (101, 77)).astype(np.uint8)
+    coefficients = np.zeros((4, 8, 8), np.float32)
+    coefficients[1], coefficients[3] = -0.3, 0.4
+    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=2)
+    cb, cr = (p.repeat(2, axis=0).repeat(2, axis=1)[:101, :77].astype(float) - 128 for p in (cb, cr))
+    for channel in (
+        luma + chroma.CR_TO_R * cr,
+        luma + chroma.CB_TO_B * cb,
+        luma + chroma.CB_TO_G * cb + chroma.CR_TO_G * cr,
+    ):
+        assert channel.min() > -1.1  # chroma is rounded to whole numbers: up to 0.5 * 1.772
+        assert channel.max() < 256.1
