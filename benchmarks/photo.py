@@ -20,8 +20,8 @@ from PIL import Image
 from skimage import data
 
 from photochrom import Colorizer, colorize_file
+from photochrom.options import DEFAULT_QUALITY
 
-QUALITY = 95
 _MEASURED = (
     "import resource, sys; from photochrom.cli import main; status = main(sys.argv[1:]); "
     "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
@@ -32,6 +32,7 @@ t0 = time.perf_counter()
 import photochrom.colorizer, photochrom.files, photochrom.photo
 t1 = time.perf_counter()
 from photochrom import Colorizer, colorize_file
+from photochrom.options import DEFAULT_QUALITY
 colorizer = Colorizer()
 t2 = time.perf_counter()
 colorize_file(sys.argv[1], colorizer=colorizer, overwrite=True)
@@ -47,13 +48,13 @@ def photograph(path: Path, megapixels: float) -> None:
     for rows in np.array_split(np.arange(height), 20):
         grain = rng.normal(0, 4, (len(rows), grey.shape[1]))
         grey[rows] = np.clip(grey[rows] + grain, 0, 255).astype(np.uint8)
-    Image.fromarray(grey).save(path, quality=QUALITY)
+    Image.fromarray(grey).save(path, quality=DEFAULT_QUALITY)
 
 
 def plain_codec(path: Path, colored: Image.Image) -> None:
     """What any program must do: decode to grey, encode colour."""
     Image.open(path).convert("L").load()
-    colored.save(io.BytesIO(), "JPEG", quality=QUALITY)
+    colored.save(io.BytesIO(), "JPEG", quality=DEFAULT_QUALITY)
 
 
 def peak_megabytes(path: Path) -> str:
@@ -77,7 +78,9 @@ def whole_path(folder: Path) -> None:
         ours = best_seconds(lambda p=path: colorize_file(p, colorizer=colorizer, overwrite=True), runs)
         plain = best_seconds(lambda p=path, c=colored: plain_codec(p, c), runs)
         del colored
-        rows.append([f"{megapixels} MP", f"{ours:.3f} s", f"{plain:.3f} s", f"{ours / plain:.2f}", peak_megabytes(path)])
+        rows.append(
+            [f"{megapixels} MP", f"{ours:.3f} s", f"{plain:.3f} s", f"{ours / plain:.2f}", peak_megabytes(path)]
+        )
     print_table(["JPEG to JPEG", "Photochrom", "plain codec", "ratio", "peak memory"], rows)
 
 

@@ -7,8 +7,8 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
 from photographs import coloured, opened, saved, smooth
+from PIL import Image, ImageCms
 
 from photochrom import icc, photo
 from photochrom.errors import PhotoError

@@ -7,8 +7,8 @@ import time
 from io import BytesIO
 
 import pytest
-from PIL import Image
 from photographs import COLOR_FORMATS, MODEL, coloured, neutral, saved, smooth
+from PIL import Image
 
 from photochrom import __version__, photo
 from photochrom.formats.xmp import Packet
@@ -75,7 +75,8 @@ def test_what_was_there_stays() -> None:
     packet = (
         HEAD + b'<!-- kept --><rdf:Description rdf:about="uuid:1" ' + SPACES + b' other:lines="one&#10;two"'
         b' Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/print">'
-        b"<dc:description><rdf:Alt><rdf:li xml:lang='x-default'>A &lt;quiet&gt; street</rdf:li></rdf:Alt></dc:description>"
+        b"<dc:description><rdf:Alt><rdf:li xml:lang='x-default'>A &lt;quiet&gt; street</rdf:li></rdf:Alt>"
+        b"</dc:description>"
         b"<photoshop:Instructions>Credit the museum.</photoshop:Instructions>"
         b"<other:thing rdf:parseType='Resource'><other:part>\xc3\xa6</other:part></other:thing>"
         b"</rdf:Description>" + TAIL

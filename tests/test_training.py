@@ -12,7 +12,6 @@ from photochrom import TrainingError
 from photochrom.chroma import luma_of_rgb, rgb_to_lab
 from photochrom.training import checkpoint, dataset, losses, metrics, train
 from photochrom.training.encoders import VGG16, EfficientNetLite, lite_state, load_encoder
-from photochrom.training.export import export, load_trained
 from photochrom.training.features import FeatureCache, cache_features
 from photochrom.training.network import DistributionNetwork
 from photochrom.training.recipes import DEFAULT, REFERENCE
@@ -108,10 +107,19 @@ class TestColorBins:
     def test_the_loss_is_least_at_the_true_colour(self, bins):
         loss = losses.RareColorCrossEntropy(bins, 0.5)
         chroma = torch.full((1, 2, 4, 4), 50.0)
-        by_bin = torch.stack([
-            loss(10 * torch.nn.functional.one_hot(torch.tensor(i), len(bins.centres)).float().view(1, -1, 1, 1).expand(1, -1, 4, 4), chroma)
-            for i in range(len(bins.centres))
-        ])
+        by_bin = torch.stack(
+            [
+                loss(
+                    10
+                    * torch.nn.functional.one_hot(torch.tensor(i), len(bins.centres))
+                    .float()
+                    .view(1, -1, 1, 1)
+                    .expand(1, -1, 4, 4),
+                    chroma,
+                )
+                for i in range(len(bins.centres))
+            ]
+        )
         assert bins.centres[by_bin.argmin()].tolist() == [50.0, 50.0]
 
     def test_the_best_prediction_of_a_coin_toss_is_the_coin_toss(self, bins):
@@ -182,7 +190,9 @@ def test_lite2_still_classifies_with_its_own_head():
         with torch.no_grad():
             x = encoder.features(torch.from_numpy((rgb - 127) / 128).permute(2, 0, 1)[None])[-1]
             x = torch.nn.functional.conv2d(x, state["_conv_head.weight"])
-            x = (x - state["_bn1.running_mean"].view(-1, 1, 1)) * scale.view(-1, 1, 1) + state["_bn1.bias"].view(-1, 1, 1)
+            x = (x - state["_bn1.running_mean"].view(-1, 1, 1)) * scale.view(-1, 1, 1) + state["_bn1.bias"].view(
+                -1, 1, 1
+            )
             verdict = (state["_fc.weight"] @ x.clamp(0, 6).mean((2, 3))[0] + state["_fc.bias"]).argmax().item()
         assert verdict in classes
 
@@ -248,17 +258,17 @@ def test_training_learns_and_resumes_to_the_same_losses(recipe, cache, tmp_path,
     assert whole.history[-1]["training"] < 0.9 * whole.history[0]["training"]
     assert (tmp_path / "whole" / "curves.png").stat().st_size > 1000
 
-    class PowerCut(Exception):
+    class PowerCutError(Exception):
         pass
 
     def cut(trainer, path):
         save(trainer, path)
         if trainer.step == 50:
-            raise PowerCut
+            raise PowerCutError
 
     save = train.Trainer.save
     monkeypatch.setattr(train.Trainer, "save", cut)
-    with pytest.raises(PowerCut):
+    with pytest.raises(PowerCutError):
         train.train(recipe, cache, cache, tmp_path / "cut")
     monkeypatch.setattr(train.Trainer, "save", save)
     resumed = train.train(recipe, cache, cache, tmp_path / "cut")

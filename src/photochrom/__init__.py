@@ -1,9 +1,9 @@
 """Photochrom colours black-and-white photographs: luma untouched, chroma computed beside it.
 
-    from photochrom import Colorizer, colorize_file
+from photochrom import Colorizer, colorize_file
 
-    colorize_file("old.jpg")                      # writes old.color.jpg
-    colored = Colorizer().colorize(pil_image)     # PIL in, PIL out; arrays in, arrays out
+colorize_file("old.jpg")                      # writes old.color.jpg
+colored = Colorizer().colorize(pil_image)     # PIL in, PIL out; arrays in, arrays out
 """
 
 from __future__ import annotations

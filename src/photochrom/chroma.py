@@ -12,6 +12,7 @@ import functools
 import numpy as np
 
 LUMA_R, LUMA_G, LUMA_B = 0.299, 0.587, 0.114
+_LUMA = np.array([LUMA_R, LUMA_G, LUMA_B], np.float32)
 CR_TO_R = 2 * (1 - LUMA_R)  # 1.402
 CB_TO_B = 2 * (1 - LUMA_B)  # 1.772
 CB_TO_G = -LUMA_B * CB_TO_B / LUMA_G  # -0.344136
@@ -96,9 +97,9 @@ def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray) -> np.ndarray:
     lightness = target
     rgb = lab_to_rgb(np.stack([lightness, *ab], axis=-1))
     for _ in range(2):
-        lightness = lightness + target - _lightness(rgb @ np.float32([LUMA_R, LUMA_G, LUMA_B]))
+        lightness = lightness + target - _lightness(rgb @ _LUMA)
         rgb = lab_to_rgb(np.stack([lightness, *ab], axis=-1))
-    own = rgb @ np.float32([LUMA_R, LUMA_G, LUMA_B])
+    own = rgb @ _LUMA
     return np.stack([(rgb[..., 2] - own) / CB_TO_B, (rgb[..., 0] - own) / CR_TO_R])
 
 

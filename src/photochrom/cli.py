@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import OptionError, PhotochromError, TrainingError
-from .options import ColorOptions
+from .options import DEFAULT_QUALITY, ColorOptions
 
 if TYPE_CHECKING:
     from .colorizer import Colorizer
@@ -52,8 +52,10 @@ def _add_photo(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     photo.set_defaults(verb=_photo)
     photo.add_argument("inputs", nargs="+", metavar="IN", help="photographs; - reads one from the standard input")
     photo.add_argument(
-        "-o", "--output", metavar="OUT", help="a file, a folder, or - for the standard output (default: beside the "
-        "source, as NAME.color.EXT)"
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="a file, a folder, or - for the standard output (default: beside the source, as NAME.color.EXT)",
     )
     photo.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     photo.add_argument(
@@ -61,7 +63,9 @@ def _add_photo(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     photo.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
     photo.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
-    photo.add_argument("--quality", type=int, default=95, metavar="1..100", help="of lossy outputs (default: 95)")
+    photo.add_argument(
+        "--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs (default: %(default)s)"
+    )
     photo.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
 
 
@@ -73,7 +77,7 @@ def _add_models(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     get = actions.add_parser("get", help="put a model together from public weights")
     get.set_defaults(verb=_models_get)
     get.add_argument("name", choices=["reference"])
-    get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have the file already")
+    get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
 
 
 def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # noqa: UP037

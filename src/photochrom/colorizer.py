@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -110,7 +109,9 @@ class Colorizer:
         small = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return small if small.dtype == np.uint8 else np.rint(small / 257).astype(np.uint8)
 
-    def colorize(self, image: np.ndarray | Image.Image, options: ColorOptions | None = None) -> np.ndarray | Image.Image:
+    def colorize(
+        self, image: np.ndarray | Image.Image, options: ColorOptions | None = None
+    ) -> np.ndarray | Image.Image:
         """Colour a picture held in memory; what comes back is of the kind that was given.
 
         Args:

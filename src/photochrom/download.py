@@ -54,7 +54,7 @@ def _download(url: str, path: Path, algorithm: str, expected: str) -> Path:
             side.close()
             if (found := digest(Path(side.name), algorithm)) != expected:
                 raise ModelError(f"{url} now has another content ({algorithm} {found}, not {expected}): report it")
-            os.replace(side.name, path)
+            Path(side.name).replace(path)
         finally:
             Path(side.name).unlink(missing_ok=True)
     return path

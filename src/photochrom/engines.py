@@ -39,9 +39,13 @@ class Engine(Protocol):
 
 
 class OpenVinoEngine:
-    """OpenVINO on the processor, or on Intel graphics."""
+    """OpenVINO on the processor, or on Intel graphics.
 
-    def __init__(self, path: Path, device: str = "cpu") -> None:
+    It computes in bfloat16 where the hardware does, which halves the time and moves a* and b* by about half a unit;
+    ``exact`` keeps to float32.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu", *, exact: bool = False) -> None:
         try:
             import openvino
         except ImportError as exc:
@@ -49,7 +53,8 @@ class OpenVinoEngine:
         try:
             core = openvino.Core()
             model = core.read_model(path)
-            self._compiled = core.compile_model(model, device.upper(), {"PERFORMANCE_HINT": "LATENCY"})
+            settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
+            self._compiled = core.compile_model(model, device.upper(), settings)
         except RuntimeError as exc:
             raise _translate(exc, path, device) from exc
         info = model.rt_info

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import OptionError, PhotoError
-from .options import ColorOptions
+from .options import DEFAULT_QUALITY, ColorOptions
 
 if TYPE_CHECKING:
     from .colorizer import Colorizer
@@ -30,9 +30,12 @@ def plan(inputs: Sequence[str], output: str | None) -> list[tuple[str, str]]:
     jobs = [(source, _destination(source, output, several=len(inputs) > 1)) for source in inputs]
     taken: dict[str, str] = {}
     for source, destination in jobs:
-        if destination != STREAM and taken.setdefault(os.path.realpath(destination), source) != source:
-            raise OptionError(f"{taken[os.path.realpath(destination)]} and {source} would both be written to {destination}")
-        if source != STREAM and destination != STREAM and os.path.realpath(source) == os.path.realpath(destination):
+        if destination == STREAM:
+            continue
+        target = os.path.realpath(destination)
+        if (other := taken.setdefault(target, source)) != source:
+            raise OptionError(f"{other} and {source} would both be written to {destination}")
+        if source != STREAM and os.path.realpath(source) == target:
             raise OptionError(f"{source} would be overwritten by its own colours: choose another output")
     return jobs
 
@@ -67,9 +70,7 @@ def colorize_job(
     if destination == STREAM:
         sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=name, quality=quality, model=colorizer.label))
     else:
-        photo.write(
-            picture, cb, cr, Path(destination), quality=quality, overwrite=overwrite, model=colorizer.label
-        )
+        photo.write(picture, cb, cr, Path(destination), quality=quality, overwrite=overwrite, model=colorizer.label)
 
 
 def colorize_file(
@@ -78,7 +79,7 @@ def colorize_file(
     options: ColorOptions | None = None,
     *,
     colorizer: Colorizer | None = None,
-    quality: int = 95,
+    quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
 ) -> Path:
     """Colour a photograph on disk.

@@ -1,8 +1,8 @@
 """ICC profiles: one for RGB out of one for grey, and CMYK to sRGB.
 
-A grey profile says how light each grey is. The coloured picture is RGB, where that profile means nothing and where, with
-no profile at all, every tone would be shown by another curve. So the grey profile's own tone curve goes, unchanged,
-into an RGB profile with the primaries of sRGB: neutrals render exactly as they did.
+A grey profile says how light each grey is. The coloured picture is RGB, where that profile means nothing and where,
+with no profile at all, every tone would be shown by another curve. So the grey profile's own tone curve goes,
+unchanged, into an RGB profile with the primaries of sRGB: neutrals render exactly as they did.
 
 Structure and tag types: ICC.1:2022 (version 4) and ICC.1:2001-04 (version 2).
 """
@@ -71,7 +71,7 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def _from_grey(grey: bytes) -> bytes:
     tags = _tags(grey)
-    # A grey profile may give its curve in terms of L* (PCS Lab) or as a table in several dimensions: then it is measured.
+    # Profiles that give L* (PCS Lab) instead of light, or a table instead of a curve, are measured.
     curve = tags[b"kTRC"] if b"kTRC" in tags and grey[20:24] == b"XYZ " else _measured_curve(grey)
     version = 4 if curve[:4] == b"para" else 2  # version 2, which everything reads, has no parametric curves
     source = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(grey))).strip()

@@ -77,9 +77,13 @@ def find_model(model: str | os.PathLike[str]) -> Path:
 
 
 def _embedded() -> Path:
-    path, expected = WEIGHTS / "default.onnx", (WEIGHTS / "default.sha256").read_text().split()[0]
-    if not path.is_file() or digest(path) != expected:
-        raise ModelError(f"{path} is missing or damaged: reinstall Photochrom")
+    path = WEIGHTS / "default.onnx"
+    try:
+        whole = digest(path) == (WEIGHTS / "default.sha256").read_text().split()[0]
+    except OSError as exc:
+        raise ModelError(f"{path} cannot be read ({exc.strerror}): reinstall Photochrom") from exc
+    if not whole:
+        raise ModelError(f"{path} is damaged: reinstall Photochrom")
     return path
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from .errors import OptionError
 
+DEFAULT_QUALITY = 96
+"""Of lossy outputs. From 96 on, the JPEG encoder computes its transform exactly, below it by a faster approximation."""
+
 
 @dataclass(frozen=True)
 class ColorOptions:

@@ -1,15 +1,13 @@
 """Photographs: read the luma and all that must be kept, write it back with chroma beside it.
 
-Luma is Y' (BT.601, full range, as in JPEG), never altered. A JPEG's is its own Y plane; anything else is converted once,
-rounded, and written so that converting the new file again gives the same within 1.
+Luma is Y' (BT.601, full range, as in JPEG), never altered. A JPEG's is its own Y plane; anything else is converted
+once, rounded, and written so that converting the new file again gives the same within 1.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,12 +18,14 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from . import icc
+from .atomic import new_file
 from .errors import OptionError, PhotoError
 from .formats import exif, heif, jpeg, photoshop, png, tiff, webp
-from .formats.parts import Decoded, Density, Metadata
+from .formats.parts import Decoded, Density, Metadata, Planes
 from .formats.pixels import at_8_bits, colour_image, upright
 from .formats.xmp import Packet, make_true
-from .provenance import Label, put
+from .options import DEFAULT_QUALITY
+from .provenance import label
 
 EXTENSIONS: Final = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -75,6 +75,14 @@ class Photo:
     name: str = "the picture"  # for messages
 
 
+@dataclass(frozen=True)
+class _Coding:
+    format: str
+    model: str
+    quality: int
+    lossless: bool
+
+
 def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Photo:
     """Read a photograph from a path, from the bytes of a file, or from an open binary file.
 
@@ -98,7 +106,14 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Photo:
 
 
 def encode(
-    photo: Photo, cb: np.ndarray, cr: np.ndarray, *, format: str, label: Label, quality: int = 95, lossless: bool = False
+    photo: Photo,
+    cb: np.ndarray,
+    cr: np.ndarray,
+    *,
+    format: str,
+    model: str,
+    quality: int = DEFAULT_QUALITY,
+    lossless: bool = False,
 ) -> bytes:
     """The coloured photograph as the bytes of a file.
 
@@ -106,8 +121,8 @@ def encode(
         cb, cr: chroma in luma's dtype, centre 128 or 32768, in gamut; (ceil(H/s), ceil(W/s)) with
             s = ``chroma_subsampling(format)``.
         format: a key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the others round to 8.
-        label: whose colours these are; it goes into the metadata.
-        quality: 1 .. 100, of JPEG, HEIF, AVIF and lossy WebP. At 95 a JPEG's own loss is below what one can see.
+        model: whose colours these are: name, version and hash of the model, for the label in the metadata.
+        quality: 1 .. 100, of JPEG, HEIF, AVIF and lossy WebP. The default's loss cannot be seen.
         lossless: for WebP; one that was read as lossless is written so anyway.
 
     Raises:
@@ -116,9 +131,10 @@ def encode(
         ValueError: ``cb`` or ``cr`` is of another shape or dtype.
     """
     stream = BytesIO()
-    _check(photo, cb, cr, format, quality)
-    with _blaming(photo.name):
-        _encode(stream, photo, cb, cr, format, label, quality, lossless)
+    coding = _Coding(format, model, quality, lossless)
+    _check(photo, cb, cr, coding)
+    with _blaming(photo.name), _encoder_told():
+        _encode(stream, photo, cb, cr, coding)
     return stream.getvalue()
 
 
@@ -128,8 +144,8 @@ def write(
     cr: np.ndarray,
     destination: str | os.PathLike[str],
     *,
-    label: Label,
-    quality: int = 95,
+    model: str,
+    quality: int = DEFAULT_QUALITY,
     lossless: bool = False,
     overwrite: bool = False,
 ) -> None:
@@ -143,22 +159,17 @@ def write(
         ValueError: ``cb`` or ``cr`` is of another shape or dtype.
     """
     path = Path(destination)
-    format = format_of(path)
-    _check(photo, cb, cr, format, quality)
+    coding = _Coding(format_of(path), model, quality, lossless)
+    _check(photo, cb, cr, coding)
     with _blaming(str(path)):
         if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "is a directory")
-        if not overwrite and os.path.lexists(path):  # found out now, not after the work; _publish makes sure of it
-            raise FileExistsError(errno.EEXIST, "exists")
+            raise PhotoError(_CURES[errno.EISDIR])
+        if path.exists() and not overwrite:  # told now, not after the work; it is new_file that makes sure
+            raise PhotoError(_CURES[errno.EEXIST])
         if not path.parent.is_dir():
             raise PhotoError(f"there is no folder {path.parent}: create it first")
-        part = path.with_name(f".photochrom-{secrets.token_hex(8)}.part")
-        with open(part, "xb") as stream, _removed_after(part):
-            _encode(stream, photo, cb, cr, format, label, quality, lossless)
-            stream.flush()
-            os.fsync(stream.fileno())
-            stream.close()  # before the rename: Windows does not rename open files
-            _publish(part, path, overwrite)
+        with new_file(path, overwrite=overwrite) as stream, _encoder_told():
+            _encode(stream, photo, cb, cr, coding)
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -219,96 +230,64 @@ def _made_true(decoded: Decoded, width: int, height: int, *, turned: bool) -> Me
         block = exif.tidy(block, width, height, turned=turned, srgb=decoded.srgb)
     if xmp is not None:
         packet = Packet(xmp)
-        make_true(packet, width, height, new_profile=profile != metadata.icc)
+        make_true(packet, width, height, srgb=decoded.srgb, new_profile=profile != metadata.icc)
         xmp = packet.to_bytes()
     if density is not None and turned:
         density = Density(density.y, density.x, density.unit)
     return replace(metadata, exif=block, xmp=xmp, icc=profile, density=density)
 
 
-def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: int) -> None:
-    if format not in EXTENSIONS:
-        raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
-    if not 1 <= quality <= 100:
-        raise OptionError(f"quality is {quality}: give a number from 1 to 100")
-    step = chroma_subsampling(format)
+def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, coding: _Coding) -> None:
+    if coding.format not in EXTENSIONS:
+        raise OptionError(f"format is {coding.format!r}: choose one of {', '.join(EXTENSIONS)}")
+    if not 1 <= coding.quality <= 100:
+        raise OptionError(f"quality is {coding.quality}: give a number from 1 to 100")
+    step = chroma_subsampling(coding.format)
     expected = tuple(-(-side // step) for side in photo.luma.shape)
     for name, plane in (("cb", cb), ("cr", cr)):
         if plane.shape != expected or plane.dtype != photo.luma.dtype:
             wanted = f"{expected} {photo.luma.dtype}"
-            raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {format} wants {wanted}")
+            raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {coding.format} wants {wanted}")
 
 
-def _encode(
-    stream: BinaryIO, photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, label: Label, quality: int, lossless: bool
-) -> None:
-    metadata = _metadata_for(photo, format, label)
-    luma, alpha = photo.luma, photo.alpha
+def _encode(stream: BinaryIO, photo: Photo, cb: np.ndarray, cr: np.ndarray, coding: _Coding) -> None:
+    format, quality = coding.format, coding.quality
+    metadata = _metadata_for(photo, format, coding.model)
+    planes = Planes(photo.luma, cb, cr, photo.alpha)
     if format not in _DEEP:
-        luma, cb, cr = at_8_bits(luma), at_8_bits(cb), at_8_bits(cr)
-        alpha = None if alpha is None else at_8_bits(alpha)
+        alpha = None if photo.alpha is None else at_8_bits(photo.alpha)
+        planes = Planes(at_8_bits(photo.luma), at_8_bits(cb), at_8_bits(cr), alpha)
     if format == "JPEG":
-        if alpha is not None and alpha.min() < 255:
+        if planes.alpha is not None and planes.alpha.min() < 255:
             raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
-        jpeg.write(stream, luma, cb, cr, metadata, quality)
+        jpeg.write(stream, planes, metadata, quality)
     elif format == "PNG":
-        png.write(stream, luma, cb, cr, alpha, metadata)
+        png.write(stream, planes, metadata)
     elif format == "TIFF":
-        tiff.write(stream, luma, cb, cr, alpha, metadata)
+        tiff.write(stream, planes, metadata)
     elif format == "WEBP":
-        image = colour_image(luma, cb, cr, alpha)
-        webp.write(stream, image, metadata, quality, lossless=lossless or photo.lossless)
+        webp.write(stream, colour_image(planes), metadata, quality, lossless=coding.lossless or photo.lossless)
     elif format == "HEIF":
-        heif.write_heif(stream, colour_image(luma, cb, cr, alpha), metadata, quality)
+        heif.write_heif(stream, colour_image(planes), metadata, quality)
     else:
-        heif.write_avif(stream, colour_image(luma, cb, cr, alpha), metadata, quality)
+        heif.write_avif(stream, colour_image(planes), metadata, quality)
 
 
-def _metadata_for(photo: Photo, format: str, label: Label) -> Metadata:
+def _metadata_for(photo: Photo, format: str, model: str) -> Metadata:
     """The photograph's metadata as this format can hold it, and the label."""
     metadata = photo.metadata
     packet = Packet(metadata.xmp)
-    if metadata.texts and format != photo.format:
-        packet.set("photochrom:Remarks", metadata.texts, "Bag")
+    if format != photo.format:
         metadata = replace(metadata, native=())
+        if metadata.texts:
+            packet.set("photochrom:Remarks", metadata.texts, "Bag")
     if format in _NO_IPTC:
         if metadata.iptc:
             photoshop.iptc_to_xmp(metadata.iptc, packet)
         if metadata.density and not metadata.exif:
             metadata = replace(metadata, exif=exif.from_density(metadata.density))
-    put(label, packet)
+    label(packet, model)
     return replace(metadata, xmp=packet.to_bytes())
-
-
-def _publish(part: Path, path: Path, overwrite: bool) -> None:
-    """Give the finished file its name. Without ``overwrite`` no file of that name is ever replaced, nor in a race."""
-    if overwrite:
-        os.replace(part, path)
-        return
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:  # no hard links on this disk (FAT, some network shares): take the name with an empty file
-        with open(path, "xb"), _removed_on_error(path):
-            os.replace(part, path)
-
-
-@contextmanager
-def _removed_after(path: Path) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _removed_on_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager
@@ -323,6 +302,15 @@ def _damage_told() -> Iterator[None]:
 
 
 @contextmanager
+def _encoder_told() -> Iterator[None]:
+    """Encoders say ValueError (libwebp, libavif), RuntimeError (libheif) or SyntaxError (Pillow, of EXIF in AVIF)."""
+    try:
+        yield
+    except (ValueError, RuntimeError, SyntaxError) as exc:
+        raise PhotoError(f"cannot be encoded ({_one_line(exc)}): write another format") from exc
+
+
+@contextmanager
 def _blaming(name: str) -> Iterator[None]:
     """Put the file's name before every message, and turn what the system says into what to do."""
     try:
@@ -334,8 +322,6 @@ def _blaming(name: str) -> Iterator[None]:
     except OSError as exc:
         cure = _CURES.get(exc.errno or 0, f"cannot be read or written ({_one_line(exc)})")
         raise PhotoError(f"{name}: {cure}") from exc
-    except (ValueError, RuntimeError, zlib.error) as exc:
-        raise PhotoError(f"{name}: cannot be encoded ({_one_line(exc)}): write another format") from exc
 
 
 def _one_line(exc: Exception) -> str:

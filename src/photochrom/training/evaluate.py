@@ -33,9 +33,7 @@ def chosen(folder: Path, *, held_out: bool, limit: int) -> list[Photograph]:
         TrainingError: none are left.
     """
     photographs = [
-        p
-        for p in find_photographs(folder)
-        if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
+        p for p in find_photographs(folder) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
     ]
     if not photographs:
         raise TrainingError(f"no colour photographs to evaluate on in {folder}")

@@ -1,6 +1,6 @@
 """Checkpoint -> one ONNX file, compared with PyTorch, with its card inside.
 
-    python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5
+python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5
 """
 
 from __future__ import annotations

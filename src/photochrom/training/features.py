@@ -46,7 +46,10 @@ class FeatureCache:
         """Feature maps float32 ``[N, C, h, w]`` and a*b* float32 ``[N, 2, grid, grid]`` of the given rows."""
         flat = torch.from_numpy(self.features[rows])
         parts = flat.split([int(np.prod(s)) for s in self.shapes], dim=1)
-        maps = [p.float().view(-1, *s).contiguous(memory_format=torch.channels_last) for p, s in zip(parts, self.shapes, strict=True)]
+        maps = [
+            p.float().view(-1, *s).contiguous(memory_format=torch.channels_last)
+            for p, s in zip(parts, self.shapes, strict=True)
+        ]
         return maps, torch.from_numpy(self.chroma[rows]).float()
 
 

@@ -24,7 +24,12 @@ class Objective(Protocol):
 
 def squared_error(output: Tensor, chroma: Tensor) -> Tensor:
     """Mean squared error of a*b*, in units of ``AB_SCALE``; the output may be smaller than the truth."""
-    return F.mse_loss(output.float(), F.adaptive_avg_pool2d(chroma, output.shape[-2:])) * (1 / AB_SCALE**2)
+    return F.mse_loss(output.float(), _shrunk(chroma, output)) * (1 / AB_SCALE**2)
+
+
+def _shrunk(chroma: Tensor, output: Tensor) -> Tensor:
+    height, width = output.shape[-2:]
+    return F.adaptive_avg_pool2d(chroma, (height, width))
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class RareColorCrossEntropy:
         self.weights = bins.rarity(uniform)
 
     def __call__(self, output: Tensor, chroma: Tensor) -> Tensor:
-        whole = F.adaptive_avg_pool2d(chroma, output.shape[-2:]).round().long()
+        whole = _shrunk(chroma, output).round().long()
         rows = 256 * (whole[:, 0] + 128) + whole[:, 1] + 128  # [N, h, w]
         bins, shares = self.nearest[rows].movedim(-1, 1), self.shares[rows].movedim(-1, 1)  # [N, 5, h, w]
         error = -(output.float().log_softmax(1).gather(1, bins) * shares).sum(1)

@@ -34,6 +34,8 @@ class DistributionNetwork(nn.Module):
     the colours as frequent as they are (least error, dull), 1 nearly the likeliest colour of the tilted distribution.
     """
 
+    centres: Tensor
+    tilt: Tensor
     inputs = ("lightness", "vividness")
     outputs = ("ab", "confidence")
 

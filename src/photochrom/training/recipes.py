@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from torch import nn
 
 from .decoder import ColorDecoder, ReferenceDecoder
-
 from .losses import ColorBins, Objective, RareColorCrossEntropy, squared_error
 
 

@@ -143,7 +143,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def train(recipe: Recipe, training: FeatureCache, validation: FeatureCache, run: Path) -> Trainer:
-    """Train, or go on training, in the folder ``run``: checkpoint.safetensors, best.safetensors, losses.csv, curves.png.
+    """Train, or go on training, in the folder ``run``, where checkpoints, losses and their curves appear.
 
     A round ends every ``ROUND`` photographs: the losses are noted and a checkpoint is written.
     """

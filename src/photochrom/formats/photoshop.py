@@ -1,0 +1,98 @@
+"""Photoshop's image resources ("8BIM"), where JPEG and TIFF keep IPTC's older form, IIM, and IIM itself."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from .xmp import Packet
+
+_IPTC: Final = 0x0404
+_THUMBNAILS: Final = (0x0409, 0x040C)  # of the grey picture
+_UTF8: Final = b"\x1b%G"  # the escape sequence by which data set 1:90 declares UTF-8
+
+# IIM data set of record 2 -> its XMP property and the kind of array it is there (IPTC Photo Metadata Standard).
+_PROPERTIES: Final = {
+    5: ("dc:title", "Alt"),
+    25: ("dc:subject", "Bag"),
+    40: ("photoshop:Instructions", ""),
+    55: ("photoshop:DateCreated", ""),
+    80: ("dc:creator", "Seq"),
+    85: ("photoshop:AuthorsPosition", ""),
+    90: ("photoshop:City", ""),
+    92: ("Iptc4xmpCore:Location", ""),
+    95: ("photoshop:State", ""),
+    100: ("Iptc4xmpCore:CountryCode", ""),
+    101: ("photoshop:Country", ""),
+    103: ("photoshop:TransmissionReference", ""),
+    105: ("photoshop:Headline", ""),
+    110: ("photoshop:Credit", ""),
+    115: ("photoshop:Source", ""),
+    116: ("dc:rights", "Alt"),
+    120: ("dc:description", "Alt"),
+    122: ("photoshop:CaptionWriter", ""),
+}
+
+
+def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
+    """IIM, and the other resources worth keeping, out of a run of resources; None where there are none."""
+    iptc, others = None, b""
+    for kind, whole, content in _resources(resources):
+        if kind == _IPTC:
+            iptc = iptc or bytes(content)
+        elif kind not in _THUMBNAILS:
+            others += whole
+    return iptc, others or None
+
+
+def join(iptc: bytes | None, others: bytes | None) -> bytes:
+    """The reverse of ``split``; empty where both are None."""
+    head = b"" if iptc is None else struct.pack(">4sHHI", b"8BIM", _IPTC, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+    return head + (others or b"")
+
+
+def iptc_to_xmp(iptc: bytes, packet: Packet) -> None:
+    """Put what IIM says into a packet, for containers that have no place for IIM. What the packet has already stays."""
+    sets = list(_data_sets(iptc))
+    encoding = "utf-8" if (1, 90, _UTF8) in sets else "latin-1"
+    for number, (name, array) in _PROPERTIES.items():
+        values = [value.decode(encoding, "replace") for record, kind, value in sets if (record, kind) == (2, number)]
+        if values and name not in packet:
+            packet.set(name, [_iso_date(value) for value in values] if number == 55 else values, array)
+
+
+def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Kind, the whole resource and its content. What follows a break in the chain is given whole, as kind 0."""
+    position = 0
+    while position < len(data):
+        start = position
+        position += 7 + data[position + 6] if position + 6 < len(data) else 7  # signature, kind, name with its length
+        position += position % 2 != start % 2
+        size = int.from_bytes(data[position : position + 4], "big")
+        content = data[position + 4 : position + 4 + size]
+        position += 4 + size + size % 2
+        if data[start : start + 4] != b"8BIM" or len(content) != size:
+            yield 0, data[start:], b""
+            return
+        yield int.from_bytes(data[start + 4 : start + 6], "big"), data[start:position], content
+
+
+def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Record, number and value of each IIM data set; stops at padding, damage, or a set of more than 32 KB."""
+    position = 0
+    while iptc[position : position + 1] == b"\x1c" and position + 5 <= len(iptc):
+        record, number, size = struct.unpack_from(">BBH", iptc, position + 1)
+        position += 5 + size
+        if size > 0x7FFF or position > len(iptc):
+            return
+        yield record, number, iptc[position - size : position]
+
+
+def _iso_date(value: str) -> str:
+    """IIM's 19350704 as XMP's 1935-07-04; IIM writes 00 for a month or a day that is not known."""
+    if len(value) != 8 or not value.isdigit():
+        return value
+    parts = (value[:4], value[4:6], value[6:])
+    known = parts[: parts.index("00") if "00" in parts else 3]
+    return "-".join(known)

@@ -1,0 +1,208 @@
+"""XMP packets: parsed safely, changed where asked, written back with everything else as it was."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeGuard
+from xml.dom import minidom
+from xml.parsers.expat import ExpatError
+from xml.sax.saxutils import escape, quoteattr
+
+from defusedxml import DefusedXmlException
+from defusedxml.minidom import parseString
+
+RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+NAMESPACES: Final = {
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "exif": "http://ns.adobe.com/exif/1.0/",
+    "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "photochrom": "urn:photochrom:1.0:",
+    "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    "tiff": "http://ns.adobe.com/tiff/1.0/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "xmpNote": "http://ns.adobe.com/xmp/note/",
+}
+_EMPTY: Final = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'.encode()
+_HEAD: Final = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+_TAIL: Final = '\n<?xpacket end="w"?>'
+_MAX_BYTES: Final = 32 << 20  # a tree is some twenty times its text
+
+
+class Packet:
+    """An XMP packet. Properties are named as in ``NAMESPACES``: "dc:title".
+
+    A packet that is no XMP is kept, in Base64, in the property ``photochrom:UnreadableXMP`` of a fresh one: nobody can
+    read it, but nobody can say that Photochrom threw it away.
+    """
+
+    def __init__(self, data: bytes | None = None) -> None:
+        try:
+            self._document, self._rdf = _parsed(_EMPTY if data is None else data)
+        except (ExpatError, DefusedXmlException, RecursionError, ValueError):
+            self._document, self._rdf = _parsed(_EMPTY)
+            self._own = self._new_description("")
+            self.set("photochrom:UnreadableXMP", [base64.b64encode(data or b"").decode()])
+        else:
+            # RDF wants one subject throughout: the one that the packet's own descriptions name.
+            subjects = [description.getAttributeNS(RDF, "about") for description in self._descriptions()]
+            self._own = self._new_description(next(iter(subjects), ""))
+
+    def __contains__(self, name: str) -> bool:
+        return any(True for _ in self._occurrences(name))
+
+    def get(self, name: str) -> str | None:
+        """The text of a simple property, or None."""
+        for occurrence in self._occurrences(name):
+            if isinstance(occurrence, minidom.Attr):
+                return str(occurrence.value)
+            return "".join(str(child.data) for child in occurrence.childNodes if isinstance(child, minidom.Text))
+        return None
+
+    def remove(self, name: str) -> None:
+        """Drop a property, in whichever form it stands."""
+        for occurrence in list(self._occurrences(name)):
+            description = occurrence.ownerElement if isinstance(occurrence, minidom.Attr) else occurrence.parentNode
+            assert isinstance(description, minidom.Element)  # that is where _occurrences looks
+            if isinstance(occurrence, minidom.Attr):
+                description.removeAttributeNode(occurrence)
+            else:
+                description.removeChild(occurrence)
+
+    def set(self, name: str, values: Sequence[str], array: str = "") -> None:
+        """Write a property anew: one value, or the members of an ``array``, "Alt", "Bag" or "Seq"."""
+        self.remove(name)
+        prefix = name.partition(":")[0]
+        self._own.setAttribute(f"xmlns:{prefix}", NAMESPACES[prefix])
+        element = self._child(self._own, NAMESPACES[prefix], name)
+        if array:
+            container = self._child(element, RDF, f"rdf:{array}")
+            for value in values:
+                member = self._child(container, RDF, "rdf:li")
+                if array == "Alt":
+                    member.setAttribute("xml:lang", "x-default")
+                member.appendChild(self._document.createTextNode(_legal(value)))
+        else:
+            element.appendChild(self._document.createTextNode(_legal(values[0])))
+
+    def absorb(self, extension: bytes) -> None:
+        """Take in the properties that a JPEG had to put into a second packet ("extended XMP").
+
+        Raises:
+            ValueError, ExpatError, DefusedXmlException: it is no XMP.
+        """
+        _, rdf = _parsed(extension)
+        for node in [node for node in rdf.childNodes if _is(node, RDF, "Description")]:
+            for name, value in _inherited_prefixes(node).items():
+                node.setAttribute(name, value)
+            self._rdf.insertBefore(self._document.importNode(node, True), self._own)
+        self.remove("xmpNote:HasExtendedXMP")
+
+    def to_bytes(self) -> bytes:
+        """The packet, UTF-8."""
+        return (_HEAD + _markup(self._root) + _TAIL).encode()
+
+    def split(self) -> tuple[bytes, bytes, bytes]:
+        """For a JPEG, whose segments hold 64 KB: a packet of what was set here, one of all the rest, and its GUID."""
+        own = Packet()
+        own._rdf.replaceChild(own._document.importNode(self._own, True), own._own)
+        own._own = own._descriptions()[-1]
+        self._rdf.removeChild(self._own)
+        rest = _markup(self._root).encode()
+        self._rdf.appendChild(self._own)
+        guid = hashlib.md5(rest, usedforsecurity=False).hexdigest().upper()
+        own.set("xmpNote:HasExtendedXMP", [guid])
+        return own.to_bytes(), rest, guid.encode()
+
+    @property
+    def _root(self) -> minidom.Element:
+        root = self._document.documentElement
+        assert root is not None  # _parsed has found RDF below it
+        return root
+
+    def _descriptions(self) -> list[minidom.Element]:
+        return [node for node in self._rdf.childNodes if _is(node, RDF, "Description")]
+
+    def _occurrences(self, name: str) -> Iterator[minidom.Attr | minidom.Element]:
+        prefix, _, local = name.partition(":")
+        for description in self._descriptions():
+            attribute = description.getAttributeNodeNS(NAMESPACES[prefix], local)
+            if attribute is not None:
+                yield attribute
+            yield from (node for node in description.childNodes if _is(node, NAMESPACES[prefix], local))
+
+    def _new_description(self, subject: str) -> minidom.Element:
+        description = self._child(self._rdf, RDF, "rdf:Description")
+        # Whatever prefixes the packet has, those of this description mean what is meant here.
+        description.setAttribute("xmlns:rdf", RDF)
+        description.setAttributeNS(RDF, "rdf:about", subject)
+        return description
+
+    def _child(self, parent: minidom.Element, namespace: str, name: str) -> minidom.Element:
+        return parent.appendChild(self._document.createElementNS(namespace, name))
+
+
+def make_true(packet: Packet, width: int, height: int, *, srgb: bool, new_profile: bool) -> None:
+    """Correct or drop what a packet repeats of the old file's pixels: it is now upright, in colour, coded anew."""
+    for name in ("tiff:ImageWidth", "tiff:ImageLength", "tiff:BitsPerSample", "tiff:Compression",
+                 "tiff:PhotometricInterpretation", "tiff:SamplesPerPixel", "tiff:PlanarConfiguration",
+                 "tiff:YCbCrSubSampling", "tiff:YCbCrPositioning", "xmp:Thumbnails"):  # fmt: skip
+        packet.remove(name)
+    if new_profile:
+        packet.remove("photoshop:ICCProfile")
+    facts = {"tiff:Orientation": 1, "exif:PixelXDimension": width, "exif:PixelYDimension": height}
+    facts |= {"photoshop:ColorMode": 3} | ({"exif:ColorSpace": 1} if srgb else {})  # RGB, sRGB
+    for name, value in facts.items():
+        if name in packet:
+            packet.set(name, [str(value)])
+
+
+def _parsed(data: bytes) -> tuple[minidom.Document, minidom.Element]:
+    if len(data) > _MAX_BYTES:
+        raise ValueError("the packet is too long")
+    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.strip(b"\0 \t\r\n")  # TIFF writers end it with a zero, others pad
+    document = parseString(data, forbid_dtd=True)
+    found = document.getElementsByTagNameNS(RDF, "RDF")
+    if not found:
+        raise ValueError("no RDF in the packet")
+    root = document.documentElement
+    assert root is not None  # or there would be no RDF
+    _markup(root)  # so that nesting too deep to be written is found out here
+    return document, found[0]
+
+
+def _is(node: minidom.Node, namespace: str, local: str) -> TypeGuard[minidom.Element]:
+    return isinstance(node, minidom.Element) and (node.namespaceURI, node.localName) == (namespace, local)
+
+
+def _inherited_prefixes(node: minidom.Element) -> dict[str, str]:
+    """The xmlns attributes that hold at a node, by name, the nearest first."""
+    found: dict[str, str] = {}
+    above: minidom.Node | None = node
+    while isinstance(above, minidom.Element):
+        found = {name: value for name, value in above.attributes.items() if name.startswith("xmlns")} | found
+        above = above.parentNode
+    return found
+
+
+def _markup(node: minidom.Node) -> str:
+    """Serialise. minidom's own writer turns line ends inside attributes into spaces (until Python 3.13)."""
+    if isinstance(node, minidom.Text):  # CDATA sections too
+        return escape(node.data, {"\r": "&#13;"})
+    if isinstance(node, minidom.Comment):
+        return f"<!--{node.data}-->"
+    if isinstance(node, minidom.ProcessingInstruction):
+        return f"<?{node.target} {node.data}?>"
+    assert isinstance(node, minidom.Element)  # a document's type is refused, and nothing else is left
+    attributes = "".join(f" {name}={quoteattr(value)}" for name, value in node.attributes.items())
+    inside = "".join(_markup(child) for child in node.childNodes)
+    return f"<{node.tagName}{attributes}>{inside}</{node.tagName}>" if inside else f"<{node.tagName}{attributes}/>"
+
+
+def _legal(text: str) -> str:
+    """Without the characters that XML cannot hold."""
+    return "".join(c for c in text if (c >= " " or c in "\t\n\r") and c not in "\ufffe\uffff")

@@ -1,0 +1,353 @@
+"""Bad input and bad luck: one line that names the file and the cure, no wrong picture, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photographs import MODEL, coloured, neutral, saved, smooth
+from PIL import Image
+from test_photo_metadata import source
+
+from photochrom import photo
+from photochrom.errors import PhotoError
+
+GREY = smooth(90, 120)
+DEEP = smooth(90, 120).astype(np.uint16) * 257
+
+
+def tiff16(**options: object) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.dstack([DEEP] * 3), photometric="rgb", metadata=None, **options)
+    return stream.getvalue()
+
+
+FILES = {
+    "baseline.jpg": saved(GREY, "JPEG", quality=90),
+    "progressive.jpg": saved(np.dstack([GREY] * 3), "JPEG", quality=90, progressive=True),
+    "grey.png": saved(GREY, "PNG"),
+    "deep.png": cv2.imencode(".png", np.dstack([DEEP] * 3))[1].tobytes(),
+    "plain.tif": saved(GREY, "TIFF"),
+    "lzw.tif": saved(GREY, "TIFF", compression="tiff_lzw"),
+    "deep.tif": tiff16(),
+    "deflated.tif": tiff16(compression="zlib"),
+    "lossy.webp": saved(np.dstack([GREY] * 3), "WEBP"),
+    "lossless.webp": saved(np.dstack([GREY] * 3), "WEBP", lossless=True),
+    "grey.avif": saved(GREY, "AVIF"),
+}
+
+
+def outcome(source: Path | bytes) -> np.ndarray | str:
+    """The luma, or the message of the error: nothing else may come of a damaged file."""
+    try:
+        return photo.read(source).luma
+    except PhotoError as error:
+        return str(error)
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_cut_short(name: str, tmp_path: Path) -> None:
+    """At every length: an error, or (when only the trailer is gone) the whole picture."""
+    data = FILES[name]
+    whole = photo.read(data).luma
+    path = tmp_path / name
+    steps = {int(len(data) * share) for share in np.linspace(0, 0.999, 60)} | {len(data) - n for n in range(1, 12)}
+    for length in sorted(steps):
+        path.write_bytes(data[:length])
+        result = outcome(path)
+        if isinstance(result, str):
+            assert result.startswith(f"{path}: ")
+            assert "\n" not in result
+        else:
+            assert np.array_equal(result, whole), length
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(PhotoError, match=r"get a whole copy|save it anew"):
+        photo.read(path)
+
+
+def test_jpeg_whose_end_was_lost_and_filled_up() -> None:
+    """A bad copy often has the right length: zeros decode as grey, and libjpeg does not complain."""
+    data = FILES["baseline.jpg"]
+    for cut in (len(data) // 2, len(data) - 40):
+        with pytest.raises(PhotoError, match="cut short"):
+            photo.read(data[:cut] + bytes(len(data) - cut))
+
+
+@pytest.mark.parametrize("name", FILES)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+@pytest.mark.filterwarnings("ignore")  # Pillow's, on damaged tags
+def test_flipped_bytes_never_crash(name: str, data: st.DataObject) -> None:
+    content = bytearray(FILES[name])
+    places = st.one_of(st.integers(0, min(200, len(content) - 1)), st.integers(0, len(content) - 1))
+    for place in data.draw(st.lists(places, min_size=1, max_size=6)):
+        content[place] ^= data.draw(st.integers(1, 255))
+    result = outcome(bytes(content))
+    assert "\n" not in result if isinstance(result, str) else result.ndim == 2
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+@pytest.mark.filterwarnings("ignore")
+def test_flipped_bytes_in_metadata_never_crash(format: str, data: st.DataObject) -> None:
+    content = bytearray(source(format))
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=8)):
+        content[place] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(PhotoError):
+        coloured(photo.read(bytes(content)), "TIFF")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", b"hello, I am a text\n" * 99, b"\xff\xd8\xff\xe0", b"II*\0", bytes(5000)]
+)
+def test_no_pictures(data: bytes) -> None:
+    with pytest.raises(PhotoError, match="the picture: "):
+        photo.read(data)
+
+
+def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"missing\.jpg: does not exist: check the path"):
+        photo.read(tmp_path / "missing.jpg")
+    with pytest.raises(PhotoError, match="is a folder"):
+        photo.read(str(tmp_path))
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(tmp_path: Path) -> None:
+    path = tmp_path / "locked.png"
+    path.write_bytes(FILES["grey.png"])
+    path.chmod(0)
+    with pytest.raises(PhotoError, match="permission denied"):
+        photo.read(path)
+
+
+def bomb(kind: str) -> bytes:
+    """A few bytes that claim 40,000 x 40,000 pixels."""
+    if kind == "PNG":
+        header = b"IHDR" + struct.pack(">IIBBBBB", 40000, 40000, 8, 0, 0, 0, 0)
+        start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+        return start + FILES["grey.png"][33:]
+    if kind == "JPEG":
+        data = FILES["baseline.jpg"]
+        place = data.index(b"\xff\xc0") + 5
+        return data[:place] + struct.pack(">HH", 40000, 40000) + data[place + 4 :]
+    data = bytearray(FILES["plain.tif"])
+    for tag in (256, 257):
+        struct.pack_into("<HII", data, data.index(struct.pack("<HHI", tag, 4, 1)) + 2, 4, 1, 40000)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_bombs(kind: str) -> None:
+    with pytest.raises(PhotoError, match="is 40000 x 40000 pixels, more than 500 million"):
+        photo.read(bomb(kind))
+
+
+@pytest.mark.parametrize("name", ["plain.tif", "lzw.tif", "deep.tif", "deflated.tif"])
+def test_tiff_with_parts_missing(name: str) -> None:
+    """More rows claimed than strips are there: libtiff would leave them black."""
+    data = bytearray(FILES[name])
+    kind = next(kind for kind in (3, 4) if struct.pack("<HHIHH", 257, kind, 1, 90, 0) in data)
+    place = data.index(struct.pack("<HHIHH", 257, kind, 1, 90, 0)) + 8
+    struct.pack_into("<H", data, place, 9000)
+    with pytest.raises(PhotoError):
+        photo.read(bytes(data))
+
+
+def test_text_bomb() -> None:
+    text = b"zTXt" + b"Comment\0\0" + zlib.compress(bytes(80 << 20))
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    data = FILES["grey.png"]
+    with pytest.raises(PhotoError, match="oversized text"):
+        photo.read(data[:33] + chunk + data[33:])
+
+
+def test_pictures_beyond_pillows_limit(tmp_path: Path) -> None:
+    """Pillow's 89 million pixels are for web servers; a scan of a plate has more. Its setting is left alone."""
+    limit = Image.MAX_IMAGE_PIXELS
+    width, height = 20000, 9500  # Pillow raises from 179 million
+    path = tmp_path / "plate.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(np.broadcast_to(np.uint8(99), (height, width)), compression="zlib", rowsperstrip=500)
+    luma = photo.read(path).luma
+    assert luma.shape == (height, width)
+    assert (luma[::999] == 99).all()
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_heif_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PhotoError, match=r'pip install "photochrom\[heif\]"'):
+        photo.read(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+    with pytest.raises(PhotoError, match=r'pip install "photochrom\[heif\]"'):
+        coloured(photo.read(FILES["grey.png"]), "HEIF")
+
+
+def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("photochrom.formats.png.from_pillow", fail)
+    with pytest.raises(PhotoError, match="does not fit in memory"):
+        photo.read(FILES["grey.png"])
+
+
+def put(path: Path, **options: object) -> None:
+    picture = photo.read(FILES["grey.png"])
+    photo.write(picture, *neutral(picture, photo.format_of(path)), path, model=MODEL, **options)
+
+
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    path.write_text("precious")
+    with pytest.raises(PhotoError, match=r"out\.png: exists already: choose another name"):
+        put(path)
+    assert path.read_text() == "precious"
+    assert files_in(tmp_path) == ["out.png"]
+    put(path, overwrite=True)
+    assert photo.read(path).luma.shape == GREY.shape
+    assert files_in(tmp_path) == ["out.png"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_no_race_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    """A file that appears while the picture is being written is not replaced, hard links or not."""
+    path = tmp_path / "out.png"
+    written = photo._encode
+
+    def slowly(*arguments: object) -> None:
+        written(*arguments)
+        path.write_text("precious")
+
+    monkeypatch.setattr(photo, "_encode", slowly)
+    if not links:
+        monkeypatch.setattr(os, "link", raising(errno.EPERM))
+    with pytest.raises(PhotoError, match="exists already"):
+        put(path)
+    assert path.read_text() == "precious"
+    assert files_in(tmp_path) == ["out.png"]
+
+
+def test_disks_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", raising(errno.EPERM))
+    put(tmp_path / "out.png")
+    assert photo.read(tmp_path / "out.png").luma.shape == GREY.shape
+    monkeypatch.setattr(Path, "replace", raising(errno.EIO))
+    with pytest.raises(PhotoError):
+        put(tmp_path / "other.png")
+    assert files_in(tmp_path) == ["out.png"]
+
+
+def raising(number: int) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "tif", "webp", "heic", "avif"])
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str) -> None:
+    if extension == "heic":
+        pytest.importorskip("pillow_heif")
+    path = tmp_path / f"out.{extension}"
+
+    class FullDisk(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def fileno(self) -> int:
+            raise io.UnsupportedOperation
+
+    opened = Path.open
+
+    def open_full(self: Path, *arguments: object) -> object:
+        if self.suffix == ".part":
+            opened(self, *arguments).close()
+            return FullDisk()
+        return opened(self, *arguments)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(PhotoError, match=f"out.{extension}: the disk is full: make room"):
+        put(path)
+    assert files_in(tmp_path) == []
+
+
+def test_fsync_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", raising(errno.EDQUOT))
+    with pytest.raises(PhotoError, match="your share of the disk is used up"):
+        put(tmp_path / "out.png")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_really_full_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    def open_full(self: Path, mode: str = "r") -> object:
+        if self.suffix == ".part":
+            opened(self, mode).close()
+            return opened(Path("/dev/full"), "wb")
+        return opened(self, mode)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(PhotoError, match="the disk is full"):
+        put(tmp_path / "out.png")
+    assert files_in(tmp_path) == []
+
+
+def test_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(photo.png, "write", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        put(tmp_path / "out.png")
+    assert files_in(tmp_path) == []
+
+
+def test_bad_destinations(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"there is no folder .*missing: create it first"):
+        put(tmp_path / "missing" / "out.png")
+    (tmp_path / "folder.png").mkdir()
+    for overwrite in (True, False):
+        with pytest.raises(PhotoError, match=r"folder\.png: is a folder: name a file in it"):
+            put(tmp_path / "folder.png", overwrite=overwrite)
+    with pytest.raises(PhotoError, match="unknown extension"):
+        put(tmp_path / "out.gif")
+    with pytest.raises(PhotoError, match="too long a name"):
+        put(tmp_path / ("x" * 300 + ".png"))
+    assert files_in(tmp_path) == ["folder.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def test_ordinary_permissions(tmp_path: Path) -> None:
+    """The file is as readable to others as any that a program makes here."""
+    (tmp_path / "plain").touch()
+    put(tmp_path / "out.png")
+    assert (tmp_path / "out.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_locked_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(PhotoError, match="permission denied"):
+        put(tmp_path / "out.png")
+    tmp_path.chmod(0o700)
