@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import numpy.typing as npt
 
 LUMA_R, LUMA_G, LUMA_B = 0.299, 0.587, 0.114
 _LUMA = np.array([LUMA_R, LUMA_G, LUMA_B], np.float32)
@@ -30,9 +31,9 @@ _EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # CIE's intent, not the rounded 0.00
 _STRIP = 1 << 16  # samples worked on at a time, so that intermediate arrays stay in the processor's cache
 
 
-def centre(dtype: np.dtype) -> int:
+def centre(dtype: npt.DTypeLike) -> int:
     """The value of Cb and Cr that means no colour: 128 for uint8, 32768 for uint16."""
-    return (int(np.iinfo(dtype).max) + 1) // 2
+    return 1 << (8 * np.dtype(dtype).itemsize - 1)
 
 
 def luma_of_rgb(rgb: np.ndarray) -> np.ndarray:
@@ -129,14 +130,15 @@ def to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
     ``luma`` again, except that where the chroma is out of gamut it may differ. Full-size chroma only.
     """
     height, width = luma.shape
-    top = int(np.iinfo(luma.dtype).max)
+    middle = centre(luma.dtype)
+    top = 2 * middle - 1
     rgb = np.empty((height, width, 3), luma.dtype)
     rows = max(1, _STRIP // width)
     for start in range(0, height, rows):
         part = slice(start, start + rows)
         y = luma[part].astype(np.float32)
-        red = np.clip(np.rint(y + CR_TO_R * (cr[part].astype(np.float32) - centre(luma.dtype))), 0, top)
-        blue = np.clip(np.rint(y + CB_TO_B * (cb[part].astype(np.float32) - centre(luma.dtype))), 0, top)
+        red = np.clip(np.rint(y + CR_TO_R * (cr[part].astype(np.float32) - middle)), 0, top)
+        blue = np.clip(np.rint(y + CB_TO_B * (cb[part].astype(np.float32) - middle)), 0, top)
         green = np.clip(np.rint((y - LUMA_R * red - LUMA_B * blue) / LUMA_G), 0, top)
         rgb[part, :, 0], rgb[part, :, 1], rgb[part, :, 2] = red, green, blue
     return rgb

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ class Colorizer:
         self.engine = engine or open_engine(self.path, device)
         self.card = ModelCard.of(self.engine.metadata, self.path)
 
-    @property
+    @functools.cached_property
     def label(self) -> str:
         """Model name, version and hash, as the provenance of a coloured picture names them."""
         return f"{self.card.name} {self.card.version}, sha256 {digest(self.path)}"

@@ -9,6 +9,8 @@ small neighbourhood, and add to an ordinary interpolation what the luma's finer 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 
@@ -90,29 +92,33 @@ def apply_to_luma(
     wide = [cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients]
     planes = np.empty((2, height, width), luma.dtype)
     rows = max(1, _STRIP // width)
-    for start in range(0, height, rows):
+
+    def work(start: int) -> None:
         stop = min(start + rows, height)
         mean, darkest, brightest = _luma_range(luma[start * subsampling : stop * subsampling], subsampling)
         lines, weights = _row_weights(start, stop, height, coefficients.shape[1])
-        gains_and_offsets = [weights @ plane[lines] for plane in wide]
-        cb = strength * (gains_and_offsets[0] * mean + gains_and_offsets[1])
-        cr = strength * (gains_and_offsets[2] * mean + gains_and_offsets[3])
+        cb_gain, cb_offset, cr_gain, cr_offset = (weights @ plane[lines] for plane in wide)
+        cb, cr = strength * (cb_gain * mean + cb_offset), strength * (cr_gain * mean + cr_offset)
         factor = in_gamut(cb, cr, darkest, brightest)
         for plane, chroma in zip(planes, (cb, cr), strict=True):
             _quantise(chroma * factor, plane[start:stop])
+
+    with ThreadPoolExecutor() as pool:  # arrays of this size are worked on without the interpreter's lock
+        for _ in pool.map(work, range(0, height, rows)):
+            pass
     return planes[0], planes[1]
 
 
 def _quantise(chroma: np.ndarray, plane: np.ndarray) -> None:
-    top = int(np.iinfo(plane.dtype).max)
-    chroma *= top
-    chroma += centre(plane.dtype) + 0.5
-    np.copyto(plane, np.clip(chroma, 0, top), casting="unsafe")
+    middle = centre(plane.dtype)
+    chroma *= 2 * middle - 1
+    chroma += middle + 0.5
+    np.copyto(plane, np.clip(chroma, 0, 2 * middle - 1, out=chroma), casting="unsafe")
 
 
 def _luma_range(luma: np.ndarray, subsampling: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, least and greatest luma (float32, 0..1) of the pixels that share one chroma sample."""
-    scale = np.float32(1 / np.iinfo(luma.dtype).max)
+    scale = np.float32(1 / (2 * centre(luma.dtype) - 1))
     if subsampling == 1:
         y = luma * scale
         return y, y, y
