@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+from http.client import HTTPException
 from pathlib import Path
 
+from .atomic import new_file
 from .errors import ModelError
 
 
@@ -26,8 +27,6 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
     """Return ``path``, downloading it from ``url`` unless a file with the expected hash is there already.
 
-    The download goes to a side file and is renamed when its hash agrees, so ``path`` is always whole.
-
     Raises:
         ModelError: no network, no room, or another hash; the message says which file to put where.
     """
@@ -38,23 +37,20 @@ def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
         raise ModelError(f"{path} is damaged: delete it, or {by_hand}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _download(url, path, algorithm, expected)
-    except OSError as exc:  # URLError is one
+        _download(url, path, algorithm, expected)
+    except (OSError, HTTPException) as exc:  # URLError is an OSError
         raise ModelError(f"cannot download {path.name} ({getattr(exc, 'reason', exc)}): {by_hand}") from exc
-
-
-def _download(url: str, path: Path, algorithm: str, expected: str) -> Path:
-    import shutil
-    import urllib.request
-
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as side:
-        try:
-            with urllib.request.urlopen(url, timeout=30) as response:
-                shutil.copyfileobj(response, side)
-            side.close()
-            if (found := digest(Path(side.name), algorithm)) != expected:
-                raise ModelError(f"{url} now has another content ({algorithm} {found}, not {expected}): report it")
-            Path(side.name).replace(path)
-        finally:
-            Path(side.name).unlink(missing_ok=True)
     return path
+
+
+def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
+    """Into a side file, which gets the name only when its hash agrees."""
+    from urllib.request import urlopen
+
+    hashed = hashlib.new(algorithm)
+    with new_file(path, overwrite=True) as file, urlopen(url, timeout=30) as response:
+        while piece := response.read(1 << 20):
+            hashed.update(piece)
+            file.write(piece)
+        if (found := hashed.hexdigest()) != expected:
+            raise ModelError(f"{url} now has another content ({algorithm} {found}, not {expected}): report it")

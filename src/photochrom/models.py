@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .atomic import new_file
 from .download import cache_folder, digest
 from .errors import ModelError
 
@@ -115,7 +116,6 @@ def get_reference(encoder_weights: Path | None = None) -> Path:
     onnx.checker.check_model(model)
     path = reference_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    side = path.with_suffix(".part")
-    onnx.save(model, side)
-    side.replace(path)
+    with new_file(path, overwrite=True) as file:
+        file.write(model.SerializeToString())
     return path
