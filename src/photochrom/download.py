@@ -45,10 +45,16 @@ def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
 
 def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
     """Into a side file, which gets the name only when its hash agrees."""
+    from urllib.error import HTTPError
     from urllib.request import urlopen
 
+    try:
+        response = urlopen(url, timeout=30)
+    except HTTPError as exc:
+        exc.close()  # it is an answer, too, and holds the connection
+        raise
     hashed = hashlib.new(algorithm)
-    with new_file(path, overwrite=True) as file, urlopen(url, timeout=30) as response:
+    with response, new_file(path, overwrite=True) as file:
         while piece := response.read(1 << 20):
             hashed.update(piece)
             file.write(piece)
