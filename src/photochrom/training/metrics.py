@@ -23,15 +23,18 @@ class Scores:
     """Hasler and Suesstrunk 2003, signed opponent axes. Grey is 0."""
     colorfulness_absolute: float
     """The same with absolute axes, as several colorizers' papers have it."""
+    agreement: float
+    """Share of pictures that an ImageNet classifier takes for the same thing as the true picture."""
 
 
-def score(picture: np.ndarray, truth: np.ndarray) -> Scores:
+def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool) -> Scores:
     """Scores of a picture against the true one, both RGB uint8 ``[H, W, 3]``."""
     return Scores(
         psnr=psnr(picture, truth),
         ciede2000=ciede2000(picture, truth),
         colorfulness=colorfulness(picture),
         colorfulness_absolute=colorfulness(picture, absolute=True),
+        agreement=float(agrees),
     )
 
 
