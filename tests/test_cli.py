@@ -1,8 +1,11 @@
 """The command line as its users meet it."""
 
 import io
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +86,50 @@ def test_a_source_is_never_overwritten(folder):
     before = (folder / "b.png").read_bytes()
     assert main(["photo", str(folder / "b.png"), "-o", str(folder / "b.png"), "--overwrite"]) == 2
     assert (folder / "b.png").read_bytes() == before
+
+
+def test_an_output_that_is_another_input_is_refused(folder, capsys):
+    (folder / "a.color.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    before = (folder / "a.color.jpg").read_bytes()
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "a.color.jpg"), "--overwrite"]) == 2
+    assert "is itself to be coloured" in capsys.readouterr().err
+    assert (folder / "a.color.jpg").read_bytes() == before
+
+
+def test_an_input_given_twice_is_coloured_once(folder):
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "a.jpg")]) == 0
+
+
+@pytest.mark.parametrize("name", [".", "/", ""])
+def test_what_has_no_name_is_one_line(name, capsys):
+    assert main(["photo", name]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_in_the_middle_it_leaves_nothing_behind(folder, signal_number):
+    Image.fromarray(np.tile(data.camera(), (12, 16))).save(folder / "big.png", compress_level=0)
+    job = subprocess.Popen(
+        [sys.executable, "-m", "photochrom", "photo", str(folder / "big.png")], stderr=subprocess.PIPE
+    )
+    for _ in range(3000):
+        if any(".part" in p.name for p in folder.iterdir()):
+            break
+        time.sleep(0.01)
+    job.send_signal(signal_number)
+    _, error = job.communicate()
+    assert job.returncode in (130, 143)
+    assert b"Traceback" not in error
+    assert sorted(p.name for p in folder.iterdir()) == ["a.jpg", "b.png", "big.png"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_standard_output_is_one_line(folder):
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "photochrom", "photo", str(folder / "a.jpg"), "-o", "-"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 1
+    assert result.stderr.decode().count("\n") == 1
 
 
 def test_output_file_folder_and_format(folder):

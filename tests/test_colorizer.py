@@ -1,5 +1,8 @@
 """The walk of one picture, with a network of known answer."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
 import numpy as np
 import pytest
 from conftest import card_metadata, constant_answer
@@ -96,6 +99,40 @@ def test_what_is_no_picture_is_refused(fake_colorizer, picture):
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(OptionError, match=f"^{next(iter(options))} is"):
         ColorOptions(**options)
+
+
+@pytest.mark.parametrize("picture", [Image.new("F", (9, 9)), Image.new("I", (9, 9)), [1, 2], None, "old.jpg"])
+def test_pixels_without_one_right_luma_and_other_things_are_refused(fake_colorizer, picture):
+    with pytest.raises(PhotoError):
+        fake_colorizer.colorize(picture)
+
+
+def test_pil_images_are_turned_upright_as_files_are(fake_colorizer, photograph):
+    image = Image.fromarray(photograph).convert("L")
+    expected = np.asarray(fake_colorizer.colorize(image))
+    turned = image.transpose(Image.Transpose.ROTATE_90)
+    turned.getexif()[0x0112] = 6
+    np.testing.assert_array_equal(np.asarray(fake_colorizer.colorize(turned)), expected)
+
+
+def test_byte_order_and_strides_do_not_matter(fake_colorizer):
+    luma = np.random.default_rng(0).integers(0, 65536, (80, 90), np.uint16)
+    expected = fake_colorizer.colorize(luma)
+    np.testing.assert_array_equal(fake_colorizer.colorize(luma.astype(">u2")), expected)
+    np.testing.assert_array_equal(fake_colorizer.colorize(np.asfortranarray(luma)), expected)
+    luma.setflags(write=False)
+    np.testing.assert_array_equal(fake_colorizer.colorize(luma), expected)
+
+
+def test_one_colorizer_serves_many_threads():
+    """With the real network: each thread gets the answer to its own picture."""
+    colorizer = Colorizer()
+    rng = np.random.default_rng(0)
+    lumas = [cv2.resize(rng.integers(0, 256, (8, 8), np.uint8), (96, 96)) for _ in range(24)]
+    expected = [colorizer.predict(luma).ab for luma in lumas]
+    with ThreadPoolExecutor(4) as pool:
+        for ours, theirs in zip(pool.map(colorizer.predict, lumas), expected, strict=True):
+            np.testing.assert_allclose(ours.ab, theirs, atol=1e-3)
 
 
 def _file(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from .options import DEFAULT_QUALITY, ColorOptions
 if TYPE_CHECKING:
     from .colorizer import Colorizer
 
-_OK, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
+_OK, _FAILED, _USAGE, _INTERRUPTED, _TERMINATED = 0, 1, 2, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_photo(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # noqa: UP037
+def _add_photo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     photo = verbs.add_parser(
         "photo",
         help="colour photographs",
@@ -69,7 +70,7 @@ def _add_photo(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     photo.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
 
 
-def _add_models(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # noqa: UP037
+def _add_models(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     models = verbs.add_parser("models", help="list models, get the reference model")
     actions = models.add_subparsers(required=True, metavar="ACTION")
     show = actions.add_parser("list", help="list the models and where they are")
@@ -80,7 +81,7 @@ def _add_models(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
 
 
-def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # noqa: UP037
+def _add_evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     evaluate = verbs.add_parser(
         "evaluate",
         help="measure models on colour photographs",
@@ -110,7 +111,7 @@ def _photo(args: argparse.Namespace) -> int:
 
 
 def _color_all(
-    colorizer: "Colorizer",  # noqa: UP037
+    colorizer: Colorizer,
     jobs: Sequence[tuple[str, str]],
     options: ColorOptions,
     args: argparse.Namespace,
@@ -120,7 +121,8 @@ def _color_all(
     from .files import colorize_job
 
     failed = 0
-    for source, destination in tqdm(jobs, unit="photo", disable=len(jobs) < 2 or not sys.stderr.isatty()):
+    quiet = len(jobs) < 2 or sys.stderr is None or not sys.stderr.isatty()
+    for source, destination in tqdm(jobs, unit="photo", disable=quiet):
         try:
             colorize_job(colorizer, source, destination, options, quality=args.quality, overwrite=args.overwrite)
         except OptionError:
@@ -177,11 +179,19 @@ def _complain(message: str) -> None:
 
 
 def run() -> None:
-    """Entry point of the command; a closed pipe ends it quietly."""
+    """Entry point of the command."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # so that unfinished files are removed
     try:
         status = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:  # before main could catch it, while modules were loaded
+        status = _INTERRUPTED
+    except BrokenPipeError:  # whoever read our output wanted no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = _FAILED
+    except OSError as exc:
+        _complain(f"cannot write the standard output ({exc.strerror})")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
     sys.exit(status)

@@ -14,6 +14,7 @@ from .chroma import ab_to_cbcr, lightness_of_luma, luma_of_rgb, to_rgb
 from .download import digest
 from .engines import Engine, open_engine
 from .errors import OptionError, PhotoError
+from .formats.pixels import at_8_bits, from_pillow
 from .models import ModelCard, find_model
 from .options import ColorOptions
 from .upsample import apply_to_luma, linear_coefficients, to_thumbnail
@@ -79,7 +80,9 @@ class Colorizer:
             OptionError: the model has no such dial.
             PhotoError: the luma is not a picture.
         """
-        options = options or ColorOptions()
+        if subsampling not in (1, 2):
+            raise OptionError(f"subsampling is {subsampling}: 1 and 2 are possible")
+        options, luma = options or ColorOptions(), _checked(luma)
         prediction = self.predict(luma, options)
         thumbnail = prediction.luma.astype(np.float32) / 255
         ab = to_thumbnail(prediction.ab, lightness_of_luma(prediction.luma))
@@ -107,8 +110,8 @@ class Colorizer:
         scale = min(self.card.working_size / short, _LONGEST * self.card.working_size / long)
         height, width = (max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in luma.shape)
         shrinks = height <= luma.shape[0] and width <= luma.shape[1]
-        small = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return small if small.dtype == np.uint8 else np.rint(small / 257).astype(np.uint8)
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return at_8_bits(cv2.resize(luma, (width, height), interpolation=interpolation))
 
     def colorize(
         self, image: np.ndarray | Image.Image, options: ColorOptions | None = None
@@ -116,8 +119,8 @@ class Colorizer:
         """Colour a picture held in memory; what comes back is of the kind that was given.
 
         Args:
-            image: uint8 or uint16 array, ``[H, W]`` luma or ``[H, W, 3]`` RGB (its luma counts); or a PIL image of
-                any mode, whose alpha is kept.
+            image: uint8 or uint16 array, ``[H, W]`` luma or ``[H, W, 3]`` RGB (its luma counts); or a PIL image,
+                which is turned upright and keeps its alpha, but not its metadata (``colorize_file`` keeps that).
             options: how; None for the model's own choice.
 
         Returns:
@@ -133,17 +136,29 @@ class Colorizer:
         return self._colorize_pil(image, options)
 
     def _colorize_pil(self, image: Image.Image, options: ColorOptions | None) -> Image.Image:
-        from PIL import Image
+        from PIL import Image, ImageOps
 
-        deep = image.mode.startswith("I;16")  # which convert("L") would clip
-        luma = np.rint(np.asarray(image) / 257).astype(np.uint8) if deep else np.asarray(image.convert("L"))
+        if not isinstance(image, Image.Image):
+            raise PhotoError(f"a picture is an array or a PIL image, this is {type(image).__name__}")
+        upright = ImageOps.exif_transpose(image)
+        luma, alpha = from_pillow(_of_8_bits(upright))
         colored = Image.fromarray(to_rgb(luma, *self.chroma(luma, options)))
-        if image.has_transparency_data:
-            colored.putalpha(image.convert("RGBA").getchannel("A"))
+        if alpha is not None:
+            colored.putalpha(Image.fromarray(alpha))
         return colored
 
 
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """PIL holds no colour of 16 bits: 16-bit grey is rounded to 8. CMYK is taken without a profile."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(at_8_bits(np.asarray(image).astype(np.uint16)))
+    return image.convert("RGB") if image.mode == "CMYK" else image
+
+
 def _checked(luma: np.ndarray) -> np.ndarray:
+    luma = luma.astype(luma.dtype.newbyteorder("="), copy=False)
     if luma.ndim != 2 or luma.dtype not in (np.uint8, np.uint16):
         raise PhotoError(f"a luma plane is uint8 or uint16 [H, W], this is {luma.dtype} {list(luma.shape)}")
     if 0 in luma.shape:

@@ -63,7 +63,8 @@ class OpenVinoEngine:
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See ``Engine.run``."""
         try:
-            found = self._compiled(dict(inputs), share_inputs=True)
+            # A request of its own for each call: the compiled model's is shared, and refuses a second thread.
+            found = self._compiled.create_infer_request().infer(dict(inputs), share_inputs=True)
         except RuntimeError as exc:
             raise EngineError(f"OpenVINO failed: {_first_line(exc)}") from exc
         return {port.any_name: np.asarray(value, np.float32) for port, value in found.items()}

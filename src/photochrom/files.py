@@ -18,31 +18,36 @@ STREAM = "-"
 
 
 def plan(inputs: Sequence[str], output: str | None) -> list[tuple[str, str]]:
-    """Pairs of source and destination; ``-`` is the standard input or output.
+    """Pairs of source and destination; ``-`` is the standard input or output. An input given twice counts once.
 
     Args:
         inputs: files, or ``-``.
         output: a file (for one input), a folder, ``-``; None for ``NAME.color.EXT`` beside each source.
 
     Raises:
-        OptionError: several inputs for one output, or two inputs that would share one.
+        OptionError: several inputs for one output, two inputs that would share one, or an output that is an input.
+        PhotoError: an input that no file can be called.
     """
-    jobs = [(source, _destination(source, output, several=len(inputs) > 1)) for source in inputs]
+    distinct = list(dict.fromkeys(inputs))
+    jobs = [(source, _destination(source, output, several=len(distinct) > 1)) for source in distinct]
+    sources = {os.path.realpath(source) for source in distinct if source != STREAM}
     taken: dict[str, str] = {}
     for source, destination in jobs:
         if destination == STREAM:
             continue
         target = os.path.realpath(destination)
+        if target in sources:
+            raise OptionError(f"{destination} is itself to be coloured: choose another output, or leave it out")
         if (other := taken.setdefault(target, source)) != source:
             raise OptionError(f"{other} and {source} would both be written to {destination}")
-        if source != STREAM and os.path.realpath(source) == target:
-            raise OptionError(f"{source} would be overwritten by its own colours: choose another output")
     return jobs
 
 
 def _destination(source: str, output: str | None, *, several: bool) -> str:
     if output is None:
         return STREAM if source == STREAM else str(colored_path(Path(source)))
+    if not output:
+        raise OptionError("the output has no name: give a file, a folder, or -")
     is_folder = output != STREAM and (output.endswith(os.sep) or Path(output).is_dir())
     if several and not is_folder:
         raise OptionError(f"several photographs need a folder as output, {output} is none: create it first")
@@ -54,7 +59,13 @@ def _destination(source: str, output: str | None, *, several: bool) -> str:
 
 
 def colored_path(source: Path) -> Path:
-    """``old.jpg`` -> ``old.color.jpg``."""
+    """``old.jpg`` -> ``old.color.jpg``.
+
+    Raises:
+        PhotoError: the source has no name, as ``/`` and ``.`` have none.
+    """
+    if not source.name:
+        raise PhotoError(f"{source}: is a folder: name a file in it")
     return source.with_name(f"{source.stem}.color{source.suffix}")
 
 
@@ -64,13 +75,30 @@ def colorize_job(
     """Colour one photograph from disk (or a stream) to disk (or a stream); see ``photo.read`` and ``photo.write``."""
     from . import photo
 
-    picture = photo.read(sys.stdin.buffer.read() if source == STREAM else Path(source))
+    if destination != STREAM:
+        _refuse_early(Path(destination), overwrite=overwrite)
+    picture = photo.read(_standard_input() if source == STREAM else Path(source))
     name = picture.format if destination == STREAM else photo.format_of(Path(destination))
     cb, cr = colorizer.chroma(picture.luma, options, subsampling=photo.chroma_subsampling(name))
     if destination == STREAM:
         sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=name, quality=quality, model=colorizer.label))
     else:
         photo.write(picture, cb, cr, Path(destination), quality=quality, overwrite=overwrite, model=colorizer.label)
+
+
+def _refuse_early(destination: Path, *, overwrite: bool) -> None:
+    """What ``photo.write`` would refuse after the work is refused before it; the race between is ``photo.write``'s."""
+    from . import photo
+
+    photo.format_of(destination)
+    if destination.exists() and not overwrite:
+        raise PhotoError(f"{destination}: exists already: choose another name, or allow overwriting")
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise PhotoError("the standard input is closed: name a file")
+    return sys.stdin.buffer.read()
 
 
 def colorize_file(

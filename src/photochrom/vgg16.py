@@ -12,7 +12,6 @@ from .errors import ModelError
 FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE}"
 MD5 = "6d6bbae143d832006294945121d1f1fc"
-_BLOCKS = ((1, 3, 64, 2), (2, 64, 128, 2), (3, 128, 256, 3), (4, 256, 512, 3), (5, 512, 512, 3))
 SHAPES = {
     f"block{block}_conv{i + 1}": (out, width if i == 0 else out)
     for block, width, out, repeats in (
