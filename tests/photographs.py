@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -60,8 +61,9 @@ def neutral(picture: photo.Photo, format: str) -> tuple[np.ndarray, np.ndarray]:
     return plane, plane.copy()
 
 
-def coloured(picture: photo.Photo, format: str, **options: object) -> bytes:
-    """The photograph as a file of a format, grey as it is."""
+def coloured(picture: photo.Photo, format: str, *, lossless: bool = False, **options: object) -> bytes:
+    """The photograph as a file of a format, grey as it is; ``lossless`` as if it came from such a WebP."""
+    picture = replace(picture, lossless=lossless or picture.lossless)
     cb, cr = neutral(picture, format)
     return photo.encode(picture, cb, cr, format=format, model=MODEL, **options)
 

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import struct
+import subprocess
 import sys
 import zlib
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from test_photo_metadata import source
 
 from photochrom import photo
 from photochrom.errors import PhotoError
+from photochrom.formats import png
+from photochrom.formats.deflate import inflated_size
 
 GREY = smooth(90, 120)
 DEEP = smooth(90, 120).astype(np.uint16) * 257
@@ -88,6 +91,107 @@ def test_jpeg_whose_end_was_lost_and_filled_up() -> None:
     for cut in (len(data) // 2, len(data) - 40):
         with pytest.raises(PhotoError, match="cut short"):
             photo.read(data[:cut] + bytes(len(data) - cut))
+
+
+def chunk(name: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
+
+
+def png_of(stream: bytes, kind: int, depth: int, side: int, interlace: int) -> bytes:
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", side, side, depth, kind, 0, 0, interlace))]
+    parts += [(b"PLTE", bytes(range(48)))] if kind == 3 else []
+    parts += [(b"IDAT", stream[:50]), (b"IDAT", stream[50:]), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def png_rows(kind: int, depth: int, side: int, interlace: int, value: int) -> list[bytes]:
+    """The rows of a picture of one value, filter bytes and all, in the order of the file."""
+    bits = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind] * depth
+    steps = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+    rows = []
+    for top, left, down, across in steps if interlace else [(0, 0, 1, 1)]:
+        columns = len(range(left, side, across))
+        rows += [b"\0" + bytes([value]) * -(-columns * bits // 8)] * (len(range(top, side, down)) if columns else 0)
+    return rows
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 8, 21])
+@pytest.mark.parametrize("interlace", [0, 1])
+@pytest.mark.parametrize(("kind", "depth"), [(0, 1), (0, 4), (0, 8), (2, 8), (3, 4), (4, 8), (6, 8), (0, 16), (2, 16)])
+def test_png_whose_stream_ends_well_but_too_soon(kind: int, depth: int, interlace: int, side: int) -> None:
+    """Checksums right, rows missing: at every row, whatever colour the last one would have."""
+    for value in (0, 255, 165):
+        if kind == 3 and value == 255:
+            continue  # not in the palette
+        rows = png_rows(kind, depth, side, interlace, value)
+        whole = photo.read(png_of(zlib.compress(b"".join(rows)), kind, depth, side, interlace))
+        assert whole.luma.shape == (side, side)
+        for count in range(len(rows)):
+            with pytest.raises(PhotoError, match="get a whole copy"):
+                photo.read(png_of(zlib.compress(b"".join(rows[:count])), kind, depth, side, interlace))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_pictures_of_the_grounds_own_colour(mode: str) -> None:
+    """What would look like rows that never came is counted, and is there."""
+    image = png._ground(mode, 30, 20)
+    assert photo.read(saved(image, "PNG")).luma.shape == (20, 30)
+
+
+@pytest.mark.parametrize("name", ["grey.png", "deep.png"])
+def test_png_with_a_changed_byte_among_its_pixels(name: str) -> None:
+    start = FILES[name].index(b"IDAT")
+    for place in range(start + 4, len(FILES[name]) - 12, 37):
+        data = bytearray(FILES[name])
+        data[place] ^= 1
+        with pytest.raises(PhotoError, match="damaged"):
+            photo.read(bytes(data))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("options", [{}, {"tile": (32, 32)}, {"rowsperstrip": 7}])
+def test_deflated_tiff_with_a_changed_byte(options: dict[str, object], dtype: type) -> None:
+    """libtiff does not look at the checksum."""
+    stream = io.BytesIO()
+    grey = np.random.default_rng(0).integers(0, 256, (90, 120)).astype(dtype)
+    tifffile.imwrite(stream, grey, metadata=None, compression="zlib", **options)
+    data = stream.getvalue()
+    assert np.array_equal(photo.read(data).luma, grey)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        offsets, sizes = file.pages[0].dataoffsets, file.pages[0].databytecounts
+    for start, size in zip(offsets, sizes, strict=True):
+        for place in (start + size // 2, start + size - 1):
+            changed = bytearray(data)
+            changed[place] ^= 1
+            with pytest.raises(PhotoError, match="damaged"):
+                photo.read(bytes(changed))
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 1 << 20, (1 << 20) + 1, 5 << 20])
+def test_counting_what_a_stream_holds(size: int) -> None:
+    for content in (bytes(size), np.random.default_rng(size).bytes(size)):
+        stream = zlib.compress(content, 1)
+        assert inflated_size([stream[:9], memoryview(stream)[9:]], size) == (size, True)
+        assert inflated_size([stream[:-1]], size) == (size, False)
+        assert size == 0 or inflated_size([stream], size // 2)[0] > size // 2
+    with pytest.raises(zlib.error):
+        inflated_size([stream[:-1], b"?" if stream[-1:] != b"?" else b"!"], size)
+
+
+def test_opencv_keeps_quiet() -> None:
+    """Damage is told by the error, private tags by nobody. A process of its own, for OpenCV's level lasts."""
+    program = "import sys; from photochrom import photo\ntry: photo.read(sys.stdin.buffer.read())\n"
+    program += "except photo.PhotoError as error: print(error)"
+    files = [(tiff16(extratags=[(65001, 3, 1, 7, True)]), b"")]
+    _, lzw = cv2.imencode(".tif", np.dstack([DEEP] * 3), [cv2.IMWRITE_TIFF_COMPRESSION, 5])
+    for data in (tiff16(compression="zlib"), lzw.tobytes(), saved(GREY, "TIFF", compression="tiff_adobe_deflate")):
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            place = file.pages[0].dataoffsets[0]
+        files.append((data[:place] + bytes(40) + data[place + 40 :], b"damaged"))
+    for data, said in files:
+        run = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, check=True)
+        assert said in run.stdout
+        assert not run.stderr
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -224,6 +328,19 @@ def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     assert files_in(tmp_path) == ["out.png"]
     put(path, overwrite=True)
     assert photo.read(path).luma.shape == GREY.shape
+    assert files_in(tmp_path) == ["out.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_pipes_and_devices_are_not_replaced(tmp_path: Path, overwrite: bool) -> None:
+    path = tmp_path / "out.png"
+    os.mkfifo(path)
+    picture = photo.read(FILES["grey.png"])
+    for place in (path, Path(os.devnull)):
+        with pytest.raises(PhotoError, match=f"{place}: is no regular file"):
+            photo.write(picture, *neutral(picture, "PNG"), place, model=MODEL, overwrite=overwrite)
+    assert path.is_fifo()
     assert files_in(tmp_path) == ["out.png"]
 
 

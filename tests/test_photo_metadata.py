@@ -232,6 +232,66 @@ def test_iptc_and_photoshop_resources_are_the_same_bytes(format: str) -> None:
         assert GUIDES in data
 
 
+@pytest.mark.parametrize("format", COLOR_FORMATS)
+def test_an_embargo_in_iptc_is_not_hidden_by_the_label(format: str) -> None:
+    """Readers that find instructions in XMP do not look into IIM."""
+    embargo = b"Embargo: do not publish"
+    iptc = b"\x1c" + struct.pack(">BBH", 2, 40, len(embargo)) + embargo + b"\x1c\x02\x69\0\x08Headline"
+    picture = photo.read(saved(smooth(8, 8), "TIFF", tiffinfo={33723: iptc}))
+    packet = xmp_of(coloured(picture, format), format).decode()
+    assert "Instructions>Embargo: do not publish Colours added by software (" in packet
+    assert ("Headline" in packet) == (format in ("WEBP", "HEIF", "AVIF"))
+    own = XMP.replace(
+        b"<dc:desc", b'<p:Instructions xmlns:p="http://ns.adobe.com/photoshop/1.0/">Own</p:Instructions><dc:desc'
+    )
+    picture = photo.read(saved(smooth(8, 8), "TIFF", tiffinfo={33723: iptc, 700: own}))
+    assert "Instructions>Own Colours added by software (" in xmp_of(coloured(picture, format), format).decode()
+
+
+REGIONS = XMP.replace(
+    b"<dc:description>",
+    b"""<mwg-rs:Regions xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/" rdf:parseType="Resource"/>
+<MP:RegionInfo xmlns:MP="http://ns.microsoft.com/photo/1.2/" rdf:parseType="Resource"/>
+<Iptc4xmpExt:ImageRegion xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"><rdf:Bag/>
+</Iptc4xmpExt:ImageRegion><exif:SubjectArea><rdf:Seq/></exif:SubjectArea><dc:description>""",
+)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
+@pytest.mark.parametrize("orientation", [1, 2, 3, 6])
+def test_places_in_the_picture_go_when_it_is_turned(orientation: int, format: str) -> None:
+    """Faces and subjects are told in the coordinates of the pixels as they were stored."""
+    exif = Image.Exif()
+    exif[274] = orientation
+    exif[0x9214] = (3, 4)
+    exif[0x8769] = {0x9003: "1935:08:01 12:00:00", 0x9214: (3, 4, 5), 0x927C: MAKER_NOTE, 0xA214: (3, 4)}
+    if format == "TIFF":
+        exif[700] = REGIONS
+    grey = Image.fromarray(np.dstack([smooth(24, 40)] * 3))
+    if format == "HEIF":
+        stream = BytesIO()
+        pytest.importorskip("pillow_heif").from_pillow(grey).save(stream, exif=exif.tobytes(), xmp=REGIONS)
+        data = stream.getvalue()
+    else:
+        data = saved(grey, format, exif=exif.tobytes(), **places_in(format))
+    written = coloured(photo.read(data), "JPEG")
+    kept = exif_of(written, "JPEG")
+    details = kept.get_ifd(0x8769)
+    assert details[0x9003] == "1935:08:01 12:00:00"
+    assert bytes(details[0x927C]) == MAKER_NOTE
+    packet = xmp_of(written, "JPEG")
+    assert b"Harvest at Bjerre" in packet
+    stays = orientation == 1
+    assert [0x9214 in kept, 0x9214 in details, 0xA214 in details] == [stays] * 3
+    assert [word in packet for word in (b":Regions", b":RegionInfo", b":ImageRegion", b":SubjectArea")] == [stays] * 4
+
+
+def places_in(format: str) -> dict[str, object]:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", REGIONS.decode())
+    return {"PNG": {"pnginfo": info}, "TIFF": {}}.get(format, {"xmp": REGIONS})
+
+
 def test_iptc_in_png_as_imagemagick_writes_it() -> None:
     data = coloured(photo.read(source("JPEG")), "PNG")
     text = opened(data).text["Raw profile type iptc"].split("\n")

@@ -80,7 +80,6 @@ class _Coding:
     format: str
     model: str
     quality: int
-    lossless: bool
 
 
 def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Photo:
@@ -113,7 +112,6 @@ def encode(
     format: str,
     model: str,
     quality: int = DEFAULT_QUALITY,
-    lossless: bool = False,
 ) -> bytes:
     """The coloured photograph as the bytes of a file.
 
@@ -123,7 +121,7 @@ def encode(
         format: a key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the others round to 8.
         model: whose colours these are: name, version and hash of the model, for the label in the metadata.
         quality: 1 .. 100, of JPEG, HEIF, AVIF and lossy WebP. The default's loss cannot be seen.
-        lossless: for WebP; one that was read as lossless is written so anyway.
+            A WebP that was read as lossless is written so.
 
     Raises:
         PhotoError: the format cannot hold this photograph; the message says which can.
@@ -131,7 +129,7 @@ def encode(
         ValueError: ``cb`` or ``cr`` is of another shape or dtype.
     """
     stream = BytesIO()
-    coding = _Coding(format, model, quality, lossless)
+    coding = _Coding(format, model, quality)
     _check(photo, cb, cr, coding)
     with _blaming(photo.name), _encoder_told():
         _encode(stream, photo, cb, cr, coding)
@@ -146,7 +144,6 @@ def write(
     *,
     model: str,
     quality: int = DEFAULT_QUALITY,
-    lossless: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Write the coloured photograph to a file, whole or not at all, in the format that its extension names.
@@ -154,36 +151,35 @@ def write(
     Args: as for ``encode``.
 
     Raises:
-        PhotoError: it cannot be written, or ``destination`` exists and ``overwrite`` was not asked for.
+        PhotoError: it cannot be written; ``destination`` exists and ``overwrite`` was not asked for, or it is a device
+            or a pipe, which would not be written to but replaced.
         OptionError: ``quality`` is out of range.
         ValueError: ``cb`` or ``cr`` is of another shape or dtype.
     """
     path = Path(destination)
-    coding = _Coding(format_of(path), model, quality, lossless)
-    _check(photo, cb, cr, coding)
     with _blaming(str(path)):
-        if path.is_dir():
-            raise PhotoError(_CURES[errno.EISDIR])
-        if path.exists() and not overwrite:  # told now, not after the work; it is new_file that makes sure
-            raise PhotoError(_CURES[errno.EEXIST])
-        if not path.parent.is_dir():
-            raise PhotoError(f"there is no folder {path.parent}: create it first")
-        with new_file(path, overwrite=overwrite) as stream, _encoder_told():
-            _encode(stream, photo, cb, cr, coding)
+        _check_place(path, overwrite=overwrite)
+    coding = _Coding(format_of(path), model, quality)
+    _check(photo, cb, cr, coding)
+    with _blaming(str(path)), new_file(path, overwrite=overwrite) as stream, _encoder_told():
+        _encode(stream, photo, cb, cr, coding)
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
     """The format that a file's extension names, a key of ``EXTENSIONS``.
 
     Raises:
-        PhotoError: the extension is none of them.
+        PhotoError: there is no extension, or it is none of them.
     """
     extension = Path(path).suffix.lower()
     for format, extensions in EXTENSIONS.items():
         if extension in extensions:
             return format
-    known = " ".join(extensions[0] for extensions in EXTENSIONS.values())
-    raise PhotoError(f"{path}: unknown extension {extension!r}: choose one of {known}")
+    known = [extensions[0] for extensions in EXTENSIONS.values()]
+    if extension in ("", ".color"):  # what becomes of a source without one
+        names = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise PhotoError(f"{path}: has no extension that says its format: name it {names}")
+    raise PhotoError(f"{path}: unknown extension {extension!r}: choose one of {' '.join(known)}")
 
 
 def chroma_subsampling(format: str) -> int:
@@ -213,28 +209,46 @@ def _kind(data: bytes) -> str:
 
 
 def _photo(decoded: Decoded, kind: str, name: str) -> Photo:
-    orientation = 1 if decoded.upright else exif.orientation(decoded.metadata.exif)
+    stored = exif.orientation(decoded.metadata.exif)
+    orientation = 1 if decoded.upright else stored
     luma = upright(decoded.luma, orientation)
     alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
     height, width = luma.shape
-    metadata = _made_true(decoded, width, height, turned=orientation >= 5)
+    metadata = _made_true(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
     return Photo(luma, alpha, kind, metadata, decoded.lossless, name)
 
 
-def _made_true(decoded: Decoded, width: int, height: int, *, turned: bool) -> Metadata:
-    """Metadata of the upright picture in colour: what told of the old file's pixels is corrected or gone."""
+def _made_true(decoded: Decoded, width: int, height: int, *, turned: bool, moved: bool) -> Metadata:
+    """Metadata of the upright picture in colour: what told of the old file's pixels is corrected or gone.
+
+    Args:
+        turned: rows have become columns.
+        moved: the picture was turned or mirrored, here or by its decoder.
+    """
     metadata = decoded.metadata
     profile = None if decoded.srgb else icc.for_rgb(metadata.icc)
     block, xmp, density = metadata.exif, metadata.xmp, metadata.density
     if block is not None:
-        block = exif.tidy(block, width, height, turned=turned, srgb=decoded.srgb)
+        block = exif.tidy(block, width, height, turned=turned, moved=moved, srgb=decoded.srgb)
     if xmp is not None:
         packet = Packet(xmp)
-        make_true(packet, width, height, srgb=decoded.srgb, new_profile=profile != metadata.icc)
+        make_true(packet, width, height, moved=moved, srgb=decoded.srgb, new_profile=profile != metadata.icc)
         xmp = packet.to_bytes()
     if density is not None and turned:
         density = Density(density.y, density.x, density.unit)
     return replace(metadata, exif=block, xmp=xmp, icc=profile, density=density)
+
+
+def _check_place(path: Path, *, overwrite: bool) -> None:
+    """Tell now, not after the work, that nothing can be written there; it is new_file that makes sure."""
+    if path.is_dir():
+        raise PhotoError(_CURES[errno.EISDIR])
+    if path.exists() and not path.is_file():
+        raise PhotoError("is no regular file but a device or a pipe: name a file")
+    if path.exists() and not overwrite:
+        raise PhotoError(_CURES[errno.EEXIST])
+    if not path.parent.is_dir():
+        raise PhotoError(f"there is no folder {path.parent}: create it first")
 
 
 def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, coding: _Coding) -> None:
@@ -266,7 +280,7 @@ def _encode(stream: BinaryIO, photo: Photo, cb: np.ndarray, cr: np.ndarray, codi
     elif format == "TIFF":
         tiff.write(stream, planes, metadata)
     elif format == "WEBP":
-        webp.write(stream, colour_image(planes), metadata, quality, lossless=coding.lossless or photo.lossless)
+        webp.write(stream, colour_image(planes), metadata, quality, lossless=photo.lossless)
     elif format == "HEIF":
         heif.write_heif(stream, colour_image(planes), metadata, quality)
     else:
@@ -281,11 +295,12 @@ def _metadata_for(photo: Photo, format: str, model: str) -> Metadata:
         metadata = replace(metadata, native=())
         if metadata.texts:
             packet.set("photochrom:Remarks", metadata.texts, "Bag")
-    if format in _NO_IPTC:
-        if metadata.iptc:
-            photoshop.iptc_to_xmp(metadata.iptc, packet)
-        if metadata.density and not metadata.exif:
-            metadata = replace(metadata, exif=exif.from_density(metadata.density))
+    if metadata.iptc and format in _NO_IPTC:
+        photoshop.iptc_to_xmp(metadata.iptc, packet)
+    elif metadata.iptc:  # readers ask XMP first: the label alone would hide the instructions that stand only here
+        photoshop.iptc_to_xmp(metadata.iptc, packet, (photoshop.INSTRUCTIONS,))
+    if format in _NO_IPTC and metadata.density and not metadata.exif:
+        metadata = replace(metadata, exif=exif.from_density(metadata.density))
     label(packet, model)
     return replace(metadata, xmp=packet.to_bytes())
 

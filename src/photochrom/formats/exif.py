@@ -21,6 +21,8 @@ XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 COLOR_SPACE, PIXEL_WIDTH, PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
 
+_PLACES: Final = (0x9214, 0xA214)  # of the subject, in pixels of the picture as it was stored
+
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -148,7 +150,7 @@ def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
     return Density(x, y, unit if unit in (1, 2, 3) else NO_UNIT) if x and y else None
 
 
-def tidy(block: bytes, width: int, height: int, *, turned: bool, srgb: bool) -> bytes:
+def tidy(block: bytes, width: int, height: int, *, turned: bool, moved: bool, srgb: bool) -> bytes:
     """Make a block true of the picture that is to be written: upright, in colour, ``width`` x ``height``.
 
     The thumbnail goes (it shows the grey picture), and so do the tags that tell how the old file coded its pixels.
@@ -156,6 +158,7 @@ def tidy(block: bytes, width: int, height: int, *, turned: bool, srgb: bool) -> 
 
     Args:
         turned: rows have become columns.
+        moved: the picture was turned or mirrored to be upright.
         srgb: the pixels were converted to sRGB.
     """
     tiff = _readable(block)
@@ -168,7 +171,11 @@ def tidy(block: bytes, width: int, height: int, *, turned: bool, srgb: bool) -> 
         _swap(out, entries, X_RESOLUTION, Y_RESOLUTION)
     details = _sub_directory(tiff, entries, EXIF_POINTER)
     _set_numbers(out, tiff, details, {PIXEL_WIDTH: width, PIXEL_HEIGHT: height} | ({COLOR_SPACE: 1} if srgb else {}))
-    _keep(out, tiff, tiff.first, [entry for entry in entries if entry.tag not in _CODING])
+    gone = _CODING.union(_PLACES if moved else ())
+    _keep(out, tiff, tiff.first, [entry for entry in entries if entry.tag not in gone])
+    kept = [entry for entry in details if entry.tag not in gone]
+    if len(kept) < len(details):
+        _keep(out, tiff, tiff.number(entries, EXIF_POINTER, 0), kept)
     _cut_thumbnail(out, tiff, following)
     return bytes(out)
 

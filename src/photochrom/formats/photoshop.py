@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 from .xmp import Packet
 
+INSTRUCTIONS: Final = 40  # data set of IIM's record 2
 _IPTC: Final = 0x0404
 _THUMBNAILS: Final = (0x0409, 0x040C)  # of the grey picture
 _UTF8: Final = b"\x1b%G"  # the escape sequence by which data set 1:90 declares UTF-8
@@ -16,7 +17,7 @@ _UTF8: Final = b"\x1b%G"  # the escape sequence by which data set 1:90 declares 
 _PROPERTIES: Final = {
     5: ("dc:title", "Alt"),
     25: ("dc:subject", "Bag"),
-    40: ("photoshop:Instructions", ""),
+    INSTRUCTIONS: ("photoshop:Instructions", ""),
     55: ("photoshop:DateCreated", ""),
     80: ("dc:creator", "Seq"),
     85: ("photoshop:AuthorsPosition", ""),
@@ -52,13 +53,13 @@ def join(iptc: bytes | None, others: bytes | None) -> bytes:
     return head + (others or b"")
 
 
-def iptc_to_xmp(iptc: bytes, packet: Packet) -> None:
-    """Put what IIM says into a packet, for containers that have no place for IIM. What the packet has already stays."""
+def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTIES) -> None:
+    """Put what IIM says in the data sets ``numbers`` of record 2 into a packet. What the packet has already stays."""
     sets = list(_data_sets(iptc))
     encoding = "utf-8" if (1, 90, _UTF8) in sets else "latin-1"
     for number, (name, array) in _PROPERTIES.items():
         values = [value.decode(encoding, "replace") for record, kind, value in sets if (record, kind) == (2, number)]
-        if values and name not in packet:
+        if values and number in numbers and name not in packet:
             packet.set(name, [_iso_date(value) for value in values] if number == 55 else values, array)
 
 

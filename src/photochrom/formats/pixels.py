@@ -105,6 +105,17 @@ def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     return np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
 
 
+def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
+    """Decode 16 bits, which Pillow would read as 8: (H, W[, samples]) uint16, B first. None: it cannot be."""
+    import cv2
+
+    # OpenCV writes to stderr what it thinks of damage and of private tags. Here an error is a PhotoError, and a tag
+    # nobody's business. There is but one level for the whole process; threads forbid to set it back.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return stored if stored is not None and stored.dtype == np.uint16 else None
+
+
 def colour_rows(planes: Planes, rows: range) -> np.ndarray:
     """R'G'B' or R'G'B'A of some rows, (len(rows), W, 3 or 4) of luma's dtype; chroma is (H, W)."""
     part = slice(rows.start, rows.stop)

@@ -15,15 +15,20 @@ from io import BytesIO
 from typing import BinaryIO, Final
 
 import numpy as np
+from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from ..errors import PhotoError
 from . import exif, photoshop
+from .deflate import inflated_size
 from .parts import NO_UNIT, PER_CM, PER_INCH, Decoded, Density, Metadata, Planes
-from .pixels import bands, check_size, colour_rows, from_pillow, in_parallel, luma_of
+from .pixels import bands, by_opencv, check_size, colour_rows, from_pillow, in_parallel, luma_of
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
+_SAMPLES: Final = {_GREY: 1, _RGB: 3, 3: 1, _GREY_ALPHA: 2, _RGBA: 4}  # 3 is a palette
+_ADAM7: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_GROUND: Final = (165, 90, 60, 15)  # a colour that whole rows of photographs seldom have
 _DECODERS_CHUNKS: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _COLOUR_CHUNKS: Final = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")  # true of the new picture as of the old
 _OWN_PLACE: Final = (b"eXIf", b"iCCP", b"pHYs")  # read into Metadata, and written from it
@@ -32,6 +37,16 @@ _UP: Final = 2  # filter: each byte less the one above. On photographs within a 
 _LEVEL: Final = 6
 _MAX_TEXT: Final = 64 << 20  # of one compressed chunk, once inflated
 _ADLER: Final = 65521
+
+
+class _OnGround(PngImageFile):
+    """Pillow's decoder on a ground of known colour, which shows where no row came: that is no error to Pillow."""
+
+    def load_prepare(self) -> None:
+        """Make room for the pixels."""
+        if self._im is None:
+            self.im = _ground(self.mode, *self.size).im
+        super().load_prepare()
 
 
 def read(data: bytes) -> Decoded:
@@ -85,20 +100,52 @@ def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
 
 
 def _read_8(pixels: bytes, kind: int, depth: int, transparent: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
-    image = PngImageFile(BytesIO(pixels))
+    image = _OnGround(BytesIO(pixels))
     image.load()
+    _check_rows(image, pixels, _SAMPLES[kind] * depth)
     if kind == _GREY and transparent:
         # Pillow widens the pixels to 8 bits, but not always the value that stands for transparency.
         image.info["transparency"] = int.from_bytes(transparent[:2], "big") * 255 // (2**depth - 1)
     return from_pillow(image)
 
 
-def _read_16(pixels: bytes, kind: int, transparent: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """By OpenCV: Pillow reads 16-bit colour as 8 bits."""
-    import cv2
+def _ground(mode: str, width: int, height: int) -> Image.Image:
+    return Image.new(mode, (width, height), _GROUND[: Image.getmodebands(mode)])
 
-    stored = cv2.imdecode(np.frombuffer(pixels, np.uint8), cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.dtype != np.uint16:
+
+def _check_rows(image: Image.Image, pixels: bytes, pixel_bits: int) -> None:
+    """Refuse a picture whose stream ends well but too soon.
+
+    Rows are decoded in order, so that nothing is missing where the last has come. If that looks as if it had not, its
+    bytes are counted, at the price of inflating them again.
+
+    Raises:
+        PhotoError: rows are missing.
+    """
+    interlaced = bool(image.info.get("interlace"))
+    width, height = image.size
+    last = height // 2 * 2 - 1 if interlaced else height - 1  # interlacing ends with the odd rows
+    ground = _ground(image.mode, width, 1).tobytes()
+    if last >= 0 and image.crop((0, last, width, last + 1)).tobytes() != ground:
+        return
+    expected = _coded_size(width, height, pixel_bits, interlaced=interlaced)
+    size, _ = inflated_size((payload for name, payload in _chunks(pixels) if name == b"IDAT"), expected)
+    if size < expected:
+        raise PhotoError("lacks part of its rows: get a whole copy of the file")
+
+
+def _coded_size(width: int, height: int, pixel_bits: int, *, interlaced: bool) -> int:
+    """Bytes of all rows, each with the one that names its filter."""
+    size = 0
+    for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        size += rows * (1 + (columns * pixel_bits + 7) // 8) if columns else 0
+    return size
+
+
+def _read_16(pixels: bytes, kind: int, transparent: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
+    stored = by_opencv(pixels)
+    if stored is None:
         raise PhotoError("is a damaged PNG: get a whole copy of the file")
     if stored.ndim == 2:
         if transparent is None:

@@ -21,14 +21,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ..errors import PhotoError
 from ..icc import cmyk_to_srgb
 from . import exif, photoshop
+from .deflate import inflated_size
 from .exif import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Entry, Order, Tiff
 from .parts import Decoded, Density, Metadata, Planes
-from .pixels import bands, check_size, colour_rows, from_pillow, in_parallel, luma_of, unpremultiplied
+from .pixels import bands, by_opencv, check_size, colour_rows, from_pillow, in_parallel, luma_of, unpremultiplied
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _COLOURS: Final = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
 _NO_ALPHA, _PREMULTIPLIED, _ALPHA = -1, 1, 2  # ExtraSamples
-_PLAIN: Final = (1, 8, 32946, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
+_DEFLATED: Final = (8, 32946)
+_PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
 _DEFLATE, _HORIZONTAL = 8, 2
 _MAX_FILE: Final = 2**32 - 2**20  # offsets have 32 bits; MAX_PIXELS in 16-bit RGBA still fits
 
@@ -70,7 +72,9 @@ def read(data: bytes) -> Decoded:
     entries = _only_page(tiff)
     page = _page(tiff, entries)
     check_size(page.width, page.height)
-    _check_whole(tiff, entries, page)
+    parts = _parts(tiff, entries, page)
+    if page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1:  # 2, bits in reverse, nobody writes
+        _check_deflated(tiff, parts)
     icc = exif.find(entries, exif.ICC)
     luma, alpha = _read_16(_lying(data, tiff, entries), page) if page.bits == 16 else _read_8(data, page, icc)
     return Decoded(luma, alpha, _metadata(tiff, entries, icc), srgb=page.photometric == _CMYK)
@@ -130,15 +134,49 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     return _Page(number(256, 0), number(257, 0), bits, samples, photometric, number(284, 1) == 2, number(259, 1), extra)
 
 
-def _check_whole(tiff: Tiff, entries: list[Entry], page: _Page) -> None:
-    """Refuse a page part of whose pixels is not there: libtiff leaves such parts black, and only warns."""
+@dataclass(frozen=True)
+class _Parts:
+    """Where a page's strips or tiles lie, and how many bytes one inflates to at most."""
+
+    places: list[tuple[int, int]]  # start and end
+    size: int
+
+
+def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
+    """The strips or tiles of a page.
+
+    Raises:
+        PhotoError: some are not there: libtiff leaves such parts black, and only warns.
+    """
     tiled = any(entry.tag == 324 for entry in entries)
     across = tiff.number(entries, 322, page.width) if tiled else page.width
     down = min(tiff.number(entries, 323 if tiled else 278, page.height), 2**31) or page.height
     expected = -(-page.width // max(across, 1)) * -(-page.height // down) * (page.samples if page.planar else 1)
     offsets, sizes = (tiff.all_integers(entries, tag) for tag in ((324, 325) if tiled else (273, 279)))
-    ends = [offset + size for offset, size in zip(offsets, sizes, strict=False)]  # old writers leave out the sizes
-    if len(offsets) < expected or max(ends, default=0) > len(tiff.data):
+    # Old writers leave out the sizes.
+    places = [(offset, offset + size) for offset, size in zip(offsets, sizes, strict=False)]
+    if len(offsets) < expected or max((end for _, end in places), default=0) > len(tiff.data):
+        raise PhotoError("is cut short or damaged: get a whole copy of the file")
+    rows = down if tiled else min(down, page.height)
+    return _Parts(places, max(1, across * rows * page.samples * 2))
+
+
+def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
+    """Look at the checksum of each strip or tile: libtiff does not always, and writes to stderr where it does.
+
+    Raises:
+        PhotoError: one is wrong, or something before it.
+    """
+
+    def is_whole(numbers: range) -> bool:
+        pieces = (tiff.data[start:end] for start, end in parts.places[numbers.start : numbers.stop])
+        return all(inflated_size([piece], parts.size)[1] for piece in pieces if piece)
+
+    try:
+        whole = all(in_parallel(is_whole, bands(len(parts.places), parts.size)))
+    except zlib.error:
+        whole = False
+    if not whole:
         raise PhotoError("is cut short or damaged: get a whole copy of the file")
 
 
@@ -161,7 +199,7 @@ def _lying(data: bytes, tiff: Tiff, entries: list[Entry]) -> bytes | bytearray:
 def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarray | None]:
     """Pillow reads 16-bit colour as 8 bits, so these go elsewhere."""
     simple = not page.planar and page.samples in (1, 3, 4)
-    stored = _by_opencv(data) if simple else _by_tifffile(data, page)
+    stored = _simple(data) if simple else _by_tifffile(data, page)
     stored = stored.reshape(page.height, page.width, page.samples)
     colours = _COLOURS[page.photometric]
     if colours == 3:
@@ -176,12 +214,10 @@ def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarr
     return luma, alpha
 
 
-def _by_opencv(data: bytes | bytearray) -> np.ndarray:
+def _simple(data: bytes | bytearray) -> np.ndarray:
     """Every compression, but only 1, 3 or 4 interleaved samples: (H, W[, samples]) uint16, B first."""
-    import cv2
-
-    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.dtype != np.uint16:
+    stored = by_opencv(data)
+    if stored is None:
         raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it anew with deflate")
     return stored
 

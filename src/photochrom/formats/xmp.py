@@ -20,12 +20,17 @@ NAMESPACES: Final = {
     "exif": "http://ns.adobe.com/exif/1.0/",
     "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "MP": "http://ns.microsoft.com/photo/1.2/",
+    "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
     "photochrom": "urn:photochrom:1.0:",
     "photoshop": "http://ns.adobe.com/photoshop/1.0/",
     "tiff": "http://ns.adobe.com/tiff/1.0/",
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "xmpNote": "http://ns.adobe.com/xmp/note/",
 }
+# Where in the picture something is (faces, the subject), in the coordinates of the pixels as they were stored.
+_PLACES: Final = ("mwg-rs:Regions", "MP:RegionInfo", "Iptc4xmpExt:ImageRegion",
+                  "exif:SubjectArea", "exif:SubjectLocation")  # fmt: skip
 _EMPTY: Final = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'.encode()
 _HEAD: Final = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _TAIL: Final = '\n<?xpacket end="w"?>'
@@ -145,11 +150,19 @@ class Packet:
         return parent.appendChild(self._document.createElementNS(namespace, name))
 
 
-def make_true(packet: Packet, width: int, height: int, *, srgb: bool, new_profile: bool) -> None:
-    """Correct or drop what a packet repeats of the old file's pixels: it is now upright, in colour, coded anew."""
+def make_true(packet: Packet, width: int, height: int, *, moved: bool, srgb: bool, new_profile: bool) -> None:
+    """Correct or drop what a packet repeats of the old file's pixels: it is now upright, in colour, coded anew.
+
+    Args:
+        moved: it was turned or mirrored to be upright.
+        srgb: the pixels were converted to sRGB.
+        new_profile: it has another profile than before, or none.
+    """
     for name in ("tiff:ImageWidth", "tiff:ImageLength", "tiff:BitsPerSample", "tiff:Compression",
                  "tiff:PhotometricInterpretation", "tiff:SamplesPerPixel", "tiff:PlanarConfiguration",
                  "tiff:YCbCrSubSampling", "tiff:YCbCrPositioning", "xmp:Thumbnails"):  # fmt: skip
+        packet.remove(name)
+    for name in _PLACES if moved else ():
         packet.remove(name)
     if new_profile:
         packet.remove("photoshop:ICCProfile")
