@@ -77,8 +77,11 @@ def _decode_gamma(encoded: np.ndarray) -> np.ndarray:
 
 
 def _encode_gamma(linear: np.ndarray) -> np.ndarray:
+    import cv2  # not needed to read and write photographs, and slow to load
+
     size = np.abs(linear)
-    return np.copysign(np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055), linear)
+    root = cv2.pow(size, 1 / 2.4).reshape(size.shape)  # several times as fast as numpy's
+    return np.copysign(np.where(size <= 0.0031308, 12.92 * size, 1.055 * root - 0.055), linear)
 
 
 def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray) -> np.ndarray:
@@ -117,10 +120,11 @@ def in_gamut(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.
     red, blue = CR_TO_R * cr, CB_TO_B * cb
     green = CB_TO_G * cb + CR_TO_G * cr
     over = np.maximum(np.maximum(red, green), blue)
-    under = -np.minimum(np.minimum(red, green), blue)
+    under = np.minimum(np.minimum(red, green, out=red), blue, out=red)
     tiny = np.float32(1e-9)  # of grey: no factor changes it
-    room = np.minimum((1 - brightest) / np.maximum(over, tiny), darkest / np.maximum(under, tiny))
-    return np.minimum(room, 1)
+    room_above = np.divide(1 - brightest, np.maximum(over, tiny, out=over), out=over)
+    room_below = np.divide(-darkest, np.minimum(under, -tiny, out=under), out=under)
+    return np.minimum(np.minimum(room_above, room_below, out=over), 1, out=over)
 
 
 def to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:

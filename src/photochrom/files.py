@@ -76,7 +76,7 @@ def colorize_job(
     from . import photo
 
     if destination != STREAM:
-        _refuse_early(Path(destination), overwrite=overwrite)
+        photo.check_place(destination, overwrite=overwrite)
     picture = photo.read(_standard_input() if source == STREAM else Path(source))
     name = picture.format if destination == STREAM else photo.format_of(Path(destination))
     cb, cr = colorizer.chroma(picture.luma, options, subsampling=photo.chroma_subsampling(name))
@@ -84,15 +84,6 @@ def colorize_job(
         sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=name, quality=quality, model=colorizer.label))
     else:
         photo.write(picture, cb, cr, Path(destination), quality=quality, overwrite=overwrite, model=colorizer.label)
-
-
-def _refuse_early(destination: Path, *, overwrite: bool) -> None:
-    """What ``photo.write`` would refuse after the work is refused before it; the race between is ``photo.write``'s."""
-    from . import photo
-
-    photo.format_of(destination)
-    if destination.exists() and not overwrite:
-        raise PhotoError(f"{destination}: exists already: choose another name, or allow overwriting")
 
 
 def _standard_input() -> bytes:

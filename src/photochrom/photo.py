@@ -157,8 +157,7 @@ def write(
         ValueError: ``cb`` or ``cr`` is of another shape or dtype.
     """
     path = Path(destination)
-    with _blaming(str(path)):
-        _check_place(path, overwrite=overwrite)
+    check_place(path, overwrite=overwrite)
     coding = _Coding(format_of(path), model, quality)
     _check(photo, cb, cr, coding)
     with _blaming(str(path)), new_file(path, overwrite=overwrite) as stream, _encoder_told():
@@ -185,6 +184,25 @@ def format_of(path: str | os.PathLike[str]) -> str:
 def chroma_subsampling(format: str) -> int:
     """How many pixels of luma, along x and along y, share one of chroma: 2 in JPEG (4:2:0), else 1."""
     return 2 if format == "JPEG" else 1
+
+
+def check_place(destination: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Tell now, not after the work, that nothing can be written there; between now and then, ``write`` makes sure.
+
+    Raises:
+        PhotoError: a folder, a device, a name that is taken, an unknown extension, no folder to write in.
+    """
+    path = Path(destination)
+    with _blaming(str(path)):
+        if path.is_dir():
+            raise PhotoError(_CURES[errno.EISDIR])
+        if path.exists() and not path.is_file():
+            raise PhotoError("is no regular file but a device or a pipe: name a file")
+        if path.exists() and not overwrite:
+            raise PhotoError(_CURES[errno.EEXIST])
+        if not path.parent.is_dir():
+            raise PhotoError(f"there is no folder {path.parent}: create it first")
+    format_of(path)
 
 
 def _kind(data: bytes) -> str:
@@ -237,18 +255,6 @@ def _made_true(decoded: Decoded, width: int, height: int, *, turned: bool, moved
     if density is not None and turned:
         density = Density(density.y, density.x, density.unit)
     return replace(metadata, exif=block, xmp=xmp, icc=profile, density=density)
-
-
-def _check_place(path: Path, *, overwrite: bool) -> None:
-    """Tell now, not after the work, that nothing can be written there; it is new_file that makes sure."""
-    if path.is_dir():
-        raise PhotoError(_CURES[errno.EISDIR])
-    if path.exists() and not path.is_file():
-        raise PhotoError("is no regular file but a device or a pipe: name a file")
-    if path.exists() and not overwrite:
-        raise PhotoError(_CURES[errno.EEXIST])
-    if not path.parent.is_dir():
-        raise PhotoError(f"there is no folder {path.parent}: create it first")
 
 
 def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, coding: _Coding) -> None:

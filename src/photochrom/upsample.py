@@ -9,8 +9,6 @@ small neighbourhood, and add to an ordinary interpolation what the luma's finer 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 
@@ -92,8 +90,7 @@ def apply_to_luma(
     wide = [cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients]
     planes = np.empty((2, height, width), luma.dtype)
     rows = max(1, _STRIP // width)
-
-    def work(start: int) -> None:
+    for start in range(0, height, rows):
         stop = min(start + rows, height)
         mean, darkest, brightest = _luma_range(luma[start * subsampling : stop * subsampling], subsampling)
         lines, weights = _row_weights(start, stop, height, coefficients.shape[1])
@@ -102,10 +99,6 @@ def apply_to_luma(
         factor = in_gamut(cb, cr, darkest, brightest)
         for plane, chroma in zip(planes, (cb, cr), strict=True):
             _quantise(chroma * factor, plane[start:stop])
-
-    with ThreadPoolExecutor() as pool:  # arrays of this size are worked on without the interpreter's lock
-        for _ in pool.map(work, range(0, height, rows)):
-            pass
     return planes[0], planes[1]
 
 

@@ -93,7 +93,7 @@ def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
             position += 1
             continue
         if marker == _SCAN:
-            if data.find(b"\xff\xd9", position) < 0:
+            if data.rfind(b"\xff\xd9", position) < 0:
                 break
             return segments, position
         size = int.from_bytes(data[position + 2 : position + 4], "big")

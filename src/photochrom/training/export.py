@@ -75,7 +75,8 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     Raises:
         TrainingError: the file does not give what PyTorch gives.
     """
-    network = trained.network.half().float()  # what float16 costs is so in both, and the comparison can be strict
+    network = trained.network
+    round_to_half(network)  # what float16 costs is so in both, and the comparison can be strict
     examples = _inputs(network, 256, 320)
     free = {"lightness": {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}}
     dynamic = free | ({"vividness": {}} if "vividness" in network.inputs else {})
@@ -90,12 +91,28 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     )
     assert program is not None
     model = program.model_proto
+    strip_traces(model)
     store_half(model)
     entry = model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, card.to_json()
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return compare(network, path)
+
+
+def strip_traces(model: onnx.ModelProto) -> None:
+    """Take out what the exporter notes about the Python code that made each node: paths and names of this machine."""
+    for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+
+
+@torch.no_grad()
+def round_to_half(network: nn.Module) -> None:
+    """Round what ``store_half`` will store as float16, and no more."""
+    for tensor in network.state_dict().values():
+        if tensor.numel() >= _SMALL:
+            tensor.copy_(tensor.half().float())
 
 
 def store_half(model: onnx.ModelProto) -> None:
