@@ -2,9 +2,8 @@
 
 Two steps of guided upsampling, after the fast guided filter (He and Sun 2015): from the network's grid to the
 thumbnail it looked at, and from there to the full picture. Both take chroma to be a linear function of luma in each
-small neighbourhood, and add to an ordinary interpolation what the luma's finer detail then says of the chroma's:
-0.4 dB better than bicubic interpolation alone, 2 dB better than the filter's smoothing form
-(``benchmarks/upsampling.py``).
+small neighbourhood, and add to an ordinary interpolation what the luma's finer detail then says of the chroma's. The
+filter's own form, which smooths, lost to plain interpolation; ``benchmarks/upsampling.py`` has the figures.
 """
 
 from __future__ import annotations
