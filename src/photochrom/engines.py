@@ -77,7 +77,8 @@ class OnnxRuntimeEngine:
         try:
             import onnxruntime
         except ImportError as exc:
-            raise EngineError("ONNX Runtime is not installed: pip install 'photochrom[onnxruntime]'") from exc
+            package = "onnxruntime-gpu" if device == "cuda" else "'photochrom[onnxruntime]'"
+            raise EngineError(f"ONNX Runtime is not installed: pip install {package}") from exc
         provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}[device]
         if provider not in onnxruntime.get_available_providers():
             raise EngineError("this ONNX Runtime has no CUDA: pip install onnxruntime-gpu, or use --device cpu")
