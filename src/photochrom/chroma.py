@@ -8,6 +8,7 @@ Cb and Cr planes are unsigned integers of the luma's depth around ``centre`` (12
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,13 @@ _STRIP = 1 << 16  # samples worked on at a time, so that intermediate arrays sta
 def centre(dtype: npt.DTypeLike) -> int:
     """The value of Cb and Cr that means no colour: 128 for uint8, 32768 for uint16."""
     return 1 << (8 * np.dtype(dtype).itemsize - 1)
+
+
+def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """First and last row (exclusive) of strips small enough for the processor's cache, together ``height`` rows."""
+    rows = max(1, _STRIP // width)
+    for start in range(0, height, rows):
+        yield start, min(start + rows, height)
 
 
 def luma_of_rgb(rgb: np.ndarray) -> np.ndarray:
@@ -141,9 +149,8 @@ def to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
     middle = centre(luma.dtype)
     top = 2 * middle - 1
     rgb = np.empty((height, width, 3), luma.dtype)
-    rows = max(1, _STRIP // width)
-    for start in range(0, height, rows):
-        part = slice(start, start + rows)
+    for start, stop in strips(height, width):
+        part = slice(start, stop)
         y = luma[part].astype(np.float32)
         red = np.clip(np.rint(y + CR_TO_R * (cr[part].astype(np.float32) - middle)), 0, top)
         blue = np.clip(np.rint(y + CB_TO_B * (cb[part].astype(np.float32) - middle)), 0, top)

@@ -11,11 +11,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .chroma import centre, in_gamut
+from .chroma import centre, in_gamut, strips
 
 _EDGE_L = 8.0  # contrast in L* at which chroma follows an edge; what lies below is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the thumbnail's scale
-_STRIP = 1 << 16  # samples worked on at a time, so that intermediate arrays stay in the processor's cache
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
@@ -88,9 +87,7 @@ def apply_to_luma(
     height, width = (-(-side // subsampling) for side in luma.shape)
     wide = [cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients]
     planes = np.empty((2, height, width), luma.dtype)
-    rows = max(1, _STRIP // width)
-    for start in range(0, height, rows):
-        stop = min(start + rows, height)
+    for start, stop in strips(height, width):
         mean, darkest, brightest = _luma_range(luma[start * subsampling : stop * subsampling], subsampling)
         lines, weights = _row_weights(start, stop, height, coefficients.shape[1])
         cb_gain, cb_offset, cr_gain, cr_offset = (weights @ plane[lines] for plane in wide)

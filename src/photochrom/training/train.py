@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from . import checkpoint
-from .dataset import find_photographs, sample, split
+from .dataset import Photograph, find_photographs, sample, split
 from .decoder import count_parameters
 from .encoders import load_encoder
 from .features import FeatureCache, cache_features
@@ -41,11 +41,11 @@ def prepare(recipe: Recipe, photographs: Path, cache: Path, weights: Path | None
     training, held_out = split(find_photographs(photographs))
     chosen = sample(training, recipe.photographs, recipe.per_source)
     checked = sample(held_out, VALIDATION, VALIDATION // 10)
-    a, b = (
-        cache_features(encoder, recipe.encoder, part, cache / name, size=recipe.size, grid=recipe.grid)
-        for name, part in (("validation", checked), ("training", chosen))
-    )
-    return b, a
+
+    def cached(part: list[Photograph], name: str) -> FeatureCache:
+        return cache_features(encoder, recipe.encoder, part, cache / name, size=recipe.size, grid=recipe.grid)
+
+    return cached(chosen, "training"), cached(checked, "validation")
 
 
 class Trainer:
