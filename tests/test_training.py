@@ -9,13 +9,15 @@ import torch
 from skimage import data
 
 from photochrom import TrainingError
-from photochrom.chroma import luma_of_rgb, rgb_to_lab
+from photochrom.chroma import lightness_of_luma, luma_of_rgb, rgb_to_lab
 from photochrom.training import checkpoint, dataset, losses, metrics, train
 from photochrom.training.classifier import LiteClassifier
-from photochrom.training.encoders import VGG16, load_encoder
+from photochrom.training.decoder import ColorDecoder
+from photochrom.training.encoders import VGG16, SameConv, load_encoder
 from photochrom.training.features import FeatureCache, cache_features
-from photochrom.training.network import DistributionNetwork
-from photochrom.training.recipes import DEFAULT, REFERENCE
+from photochrom.training.network import DistributionNetwork, small_hints
+from photochrom.training.recipes import DEFAULT, REFERENCE, build_tail
+from photochrom.training.simulation import simulate_hints
 
 NAMES = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemistry")
 
@@ -58,12 +60,31 @@ def test_no_source_rules_and_the_draw_is_fixed():
     assert len(drawn) == 11
 
 
-def test_a_training_pair_is_the_luma_of_the_picture_and_its_true_colour():
+def test_the_first_view_is_the_central_square_and_its_luma(photographs):
+    photograph = dataset.find_photographs(photographs)[0]
+    rgb, luma = dataset.View(photograph).load(64)
+    np.testing.assert_array_equal(rgb, dataset.square(dataset.decode(photograph.path.read_bytes(), photograph.path), 64))
+    np.testing.assert_array_equal(luma, luma_of_rgb(rgb))
+
+
+def test_other_views_are_the_same_every_time_and_unlike_one_another(photographs):
+    views = dataset.views(dataset.find_photographs(photographs)[:1], 4)
+    loaded = [view.load(64) for view in views]
+    for view, (rgb, luma) in zip(views, loaded, strict=True):
+        again = view.load(64)
+        np.testing.assert_array_equal(again[0], rgb)
+        np.testing.assert_array_equal(again[1], luma)
+    for i in range(4):
+        for j in range(i):
+            assert (loaded[i][0] != loaded[j][0]).mean() > 0.1
+    aged = [np.abs(luma.astype(int) - luma_of_rgb(rgb)).mean() > 1 for rgb, luma in loaded[1:]]
+    assert any(aged), "none of three views was aged: the chance of that is 1 in 64, and the views are fixed"
+
+
+def test_true_chroma_is_the_mean_colour_of_each_cell():
     rgb = dataset.square(data.astronaut(), 64)
-    lightness, chroma = dataset.training_pair(rgb, 16)
-    grey = np.repeat(luma_of_rgb(rgb)[..., None], 3, axis=2).astype(np.float32) / 255
-    np.testing.assert_allclose(lightness, rgb_to_lab(grey)[..., 0] / 100, atol=1e-4)
     whole = cv2.resize(rgb_to_lab(rgb.astype(np.float32) / 255), (16, 16), interpolation=cv2.INTER_AREA)
+    chroma = dataset.true_chroma(rgb, 16)
     assert np.abs(chroma - whole[..., 1:].transpose(2, 0, 1)).mean() < 2  # mean of colours against colour of the mean
 
 
@@ -145,24 +166,105 @@ class TestColorBins:
         assert p[far].sum() == pytest.approx(0.2, abs=0.02)
 
 
+class Saying(torch.nn.Module):
+    """Answers with what went into it, whatever the hints."""
+
+    def forward(self, maps, hints):
+        return maps
+
+
+NO_HINTS = torch.zeros(1, 3, 8, 8)
+
+
 class TestDistributionNetwork:
     @pytest.fixture
     def network(self):
         bins = losses.ColorBins(torch.tensor([[0.0, 0.0], [60.0, 0.0]]), torch.tensor([0.9, 0.1]))
-        return DistributionNetwork(torch.nn.Identity(), torch.nn.Identity(), bins, 0.5)
+        return DistributionNetwork(torch.nn.Identity(), Saying(), bins, 0.5)
 
     def test_vividness_moves_from_the_mean_to_the_rarer_mode(self, network):
         logits = torch.log(torch.tensor([0.6, 0.4])).view(1, 2, 1, 1) + network.tilt
-        ab = [network(logits, torch.tensor([v]))[0][0, 0].item() for v in (0.0, 0.25, 0.5, 1.0)]
+        ab = [network(logits, torch.tensor([v]), NO_HINTS)[0][0, 0].item() for v in (0.0, 0.25, 0.5, 1.0)]
         assert ab[0] == pytest.approx(0.4 * 60, abs=1e-3)
         assert ab == sorted(ab)
         assert ab[-1] > 55
 
     def test_confidence_is_1_where_sure_and_0_where_anything_goes(self, network):
-        sure = network(torch.tensor([30.0, 0.0]).view(1, 2, 1, 1), torch.tensor([0.5]))[1]
-        unsure = network(torch.zeros(1, 2, 1, 1) + network.tilt, torch.tensor([0.5]))[1]
+        sure = network(torch.tensor([30.0, 0.0]).view(1, 2, 1, 1), torch.tensor([0.5]), NO_HINTS)[1]
+        unsure = network(torch.zeros(1, 2, 1, 1) + network.tilt, torch.tensor([0.5]), NO_HINTS)[1]
         assert sure.item() == pytest.approx(1, abs=1e-3)
         assert unsure.item() == pytest.approx(0, abs=1e-5)
+
+    def test_the_colour_is_the_mean_of_the_probabilities(self, network):
+        ab, _, probability = network(torch.zeros(1, 2, 1, 1), torch.tensor([0.3]), NO_HINTS)
+        assert probability.sum().item() == pytest.approx(1, abs=1e-6)
+        assert ab[0, 0].item() == pytest.approx(60 * probability[0, 1].item(), abs=1e-4)
+
+
+def test_hints_shrink_to_cells_of_their_mean_colour():
+    hints = torch.zeros(1, 3, 16, 24)
+    hints[0, :, 3, 17] = torch.tensor([1.0, 55, -22])
+    hints[0, :, 4, 18] = torch.tensor([1.0, 11, 0])
+    small = small_hints(hints)
+    assert small.shape == (1, 3, 2, 3)
+    np.testing.assert_allclose(small[0, :, 0, 2], [1, 33 / 110, -11 / 110], rtol=1e-5)
+    small[0, :, 0, 2] = 0
+    assert not small.any()
+
+
+def test_simulated_hints_are_true_and_half_the_pictures_have_none():
+    rng = np.random.default_rng(0)
+    chroma = torch.from_numpy(rng.uniform(-100, 100, (400, 2, 8, 8))).float()
+    hints = simulate_hints(chroma, np.random.default_rng(1))
+    torch.testing.assert_close(hints, simulate_hints(chroma, np.random.default_rng(1)))
+    none = (hints[:, 0].sum((1, 2)) == 0).float().mean().item()
+    assert 0.4 < none < 0.6
+    single = hints[:, 0].sum((1, 2)) == 1  # a hint of one cell has that cell's own colour
+    assert single.sum() > 5
+    torch.testing.assert_close(110 * hints[single, 1:], chroma[single] * hints[single, :1])
+
+
+@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (5, 1), (3, 2), (5, 2)])
+def test_a_frozen_depthwise_convolution_has_the_gradients_of_an_ordinary_one(kernel_size, stride):
+    torch.manual_seed(0)
+    conv = SameConv(6, 6, kernel_size, stride, groups=6)
+    x = torch.randn(2, 6, 12, 8)
+    outcomes = []
+    for frozen in (True, False):
+        conv.weight.requires_grad_(not frozen)
+        conv.bias.grad = None
+        entered = x.clone().requires_grad_(True)
+        y = conv(entered)
+        (y**2).sum().backward()
+        outcomes.append((y.detach(), entered.grad, conv.bias.grad.clone()))
+    for ours, autograds in zip(*outcomes, strict=True):
+        torch.testing.assert_close(ours, autograds, rtol=1e-4, atol=1e-4)
+
+
+class TestColorDecoder:
+    @pytest.fixture
+    def decoder(self):
+        torch.manual_seed(0)
+        decoder = ColorDecoder((4, 5, 6), 7)
+        for name, parameter in decoder.named_parameters():
+            if name.endswith("weight") and not parameter.any():  # starts as the identity: wake it up
+                torch.nn.init.normal_(parameter, std=0.05)
+        return decoder.eval()
+
+    def maps(self, height, width):
+        torch.manual_seed(1)
+        return [torch.randn(1, c, height // s, width // s) for c, s in ((4, 1), (5, 2), (6, 4))]
+
+    @pytest.mark.parametrize("size", [(4, 4), (8, 12), (16, 8)])
+    def test_any_size_is_taken(self, decoder, size):
+        assert decoder(self.maps(*size), torch.zeros(1, 3, *size)).shape == (1, 7, *size)
+
+    def test_a_hint_is_seen_far_away(self, decoder):
+        """That is what attention is for: no convolution here reaches from one corner to the other."""
+        maps, hints = self.maps(64, 64), torch.zeros(1, 3, 64, 64)
+        without = decoder(maps, hints)
+        hints[0, :, 2, 2] = 1
+        assert (decoder(maps, hints) - without)[..., -1, -1].abs().max() > 1e-6
 
 
 def test_vgg16_preprocesses_as_keras_does():
@@ -201,13 +303,17 @@ class Tiny(torch.nn.Module):
 
     strides, channels = (32,), (512,)
 
+    @property
+    def early(self):
+        return self
+
     def forward(self, lightness):
         pooled = torch.nn.functional.avg_pool2d(lightness, 8)
         return [torch.nn.functional.pixel_unshuffle(pooled, 4).repeat(1, 32, 1, 1)]
 
 
 def test_features_are_computed_once_and_resume(photographs, tmp_path):
-    training, _ = dataset.split(dataset.find_photographs(photographs))
+    training = dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
     first = cache_features(Tiny().eval(), "tiny", training, tmp_path, size=64, grid=16)
     expected = np.array(first.features)
     assert expected.shape == (len(training), 512 * 4)
@@ -221,34 +327,53 @@ def test_features_are_computed_once_and_resume(photographs, tmp_path):
 
 
 def test_cached_features_are_the_encoders(photographs, tmp_path):
-    training, _ = dataset.split(dataset.find_photographs(photographs))
-    cache = cache_features(Tiny().eval(), "tiny", training[:3], tmp_path, size=64, grid=16)
-    rgb = dataset.square(dataset.decode(training[1].path.read_bytes(), training[1].path), 64)
-    lightness, chroma = dataset.training_pair(rgb, 16)
-    (maps,), truth = cache.batch(np.array([1]))
-    np.testing.assert_allclose(maps[0], Tiny()(torch.from_numpy(lightness)[None, None])[0][0], atol=1e-2)
-    np.testing.assert_allclose(truth[0], np.rint(chroma), atol=1e-6)
+    views = dataset.views(dataset.split(dataset.find_photographs(photographs))[0][:2], 2)
+    cache = cache_features(Tiny().eval(), "tiny", views, tmp_path, size=64, grid=16)
+    for row, view in enumerate(views):
+        rgb, luma = view.load(64)
+        lightness = torch.from_numpy(lightness_of_luma(luma) / 100)
+        (maps,), truth = cache.batch(np.array([row]))
+        np.testing.assert_allclose(maps[0], Tiny()(lightness[None, None])[0][0], atol=1e-2)
+        np.testing.assert_allclose(truth[0], np.rint(dataset.true_chroma(rgb, 16)), atol=1e-6)
 
 
-@pytest.fixture
-def cache():
-    """Twenty rows of features from which the colours can be told."""
+def test_views_are_part_of_what_a_cache_is_made_of(photographs, tmp_path):
+    training = dataset.split(dataset.find_photographs(photographs))[0][:2]
+    plain = np.array(
+        cache_features(Tiny().eval(), "tiny", dataset.views(training, 1), tmp_path, size=64, grid=16).features
+    )
+    aged = [dataset.View(photograph, 1) for photograph in training]
+    other = cache_features(Tiny().eval(), "tiny", aged, tmp_path, size=64, grid=16)
+    assert np.abs(other.features - plain).max() > 0.05
+
+
+def _cache(channels, cells, grid):
+    """Twelve rows of features from which the colours can be told."""
     rng = np.random.default_rng(0)
-    colors = rng.integers(-60, 60, (20, 2, 1, 1)).astype(np.int8)
-    features = rng.normal(size=(20, 512, 2, 2)) * 0.1
+    colors = rng.integers(-60, 60, (12, 2, 1, 1)).astype(np.int8)
+    features = rng.normal(size=(12, channels, cells, cells)) * 0.1
     features[:, :2] += colors / 20
-    return FeatureCache(features.reshape(20, -1).astype(np.float16), np.tile(colors, (1, 1, 16, 16)), ((512, 2, 2),))
+    rows = features.reshape(12, -1).astype(np.float16)
+    return FeatureCache(rows, np.tile(colors, (1, 1, grid, grid)), ((channels, cells, cells),))
 
 
-@pytest.mark.parametrize("recipe", [REFERENCE, replace(DEFAULT, encoder="vgg16")], ids=["reference", "default"])
-def test_training_learns_and_resumes_to_the_same_losses(recipe, cache, tmp_path, monkeypatch):
-    recipe = replace(recipe, epochs=24, batch=4)
+RUNS = {
+    "reference": (replace(REFERENCE, epochs=40, batch=4), lambda: Tiny(), _cache(512, 2, 16)),
+    "default": (
+        replace(DEFAULT, epochs=20, batch=4, grid=8, crop=4),
+        lambda: load_encoder("efficientnet-lite2"),
+        _cache(48, 8, 8),
+    ),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_training_learns_and_resumes_to_the_same_losses(run, tmp_path, monkeypatch):
+    recipe, encoder, cache = RUNS[run]
     monkeypatch.setattr(train, "ROUND", 40)
     monkeypatch.setattr(train, "WARM_UP", 5)
-    if recipe.uniform is not None:
-        monkeypatch.setattr(train, "build_decoder", _small_decoder)
-    whole = train.train(recipe, cache, cache, tmp_path / "whole")
-    assert whole.step == 120
+    whole = train.train(recipe, encoder(), cache, cache, tmp_path / "whole")
+    assert whole.step == recipe.epochs * 3
     assert whole.history[-1]["training"] < 0.9 * whole.history[0]["training"]
     assert (tmp_path / "whole" / "curves.png").stat().st_size > 1000
 
@@ -257,28 +382,28 @@ def test_training_learns_and_resumes_to_the_same_losses(recipe, cache, tmp_path,
 
     def cut(trainer, path):
         save(trainer, path)
-        if trainer.step == 50:
+        if trainer.step == 20:
             raise PowerCutError
 
     save = train.Trainer.save
     monkeypatch.setattr(train.Trainer, "save", cut)
     with pytest.raises(PowerCutError):
-        train.train(recipe, cache, cache, tmp_path / "cut")
+        train.train(recipe, encoder(), cache, cache, tmp_path / "cut")
     monkeypatch.setattr(train.Trainer, "save", save)
-    resumed = train.train(recipe, cache, cache, tmp_path / "cut")
+    resumed = train.train(recipe, encoder(), cache, cache, tmp_path / "cut")
     for ours, theirs in zip(resumed.history, whole.history, strict=True):
         assert ours["training"] == theirs["training"]
         assert ours["validation"] == theirs["validation"]
 
 
-def _small_decoder(channels, bins):
-    torch.manual_seed(0)
-    return torch.nn.Sequential(_Only(), torch.nn.Conv2d(channels[0], len(bins.centres), 1))
-
-
-class _Only(torch.nn.Module):
-    def forward(self, maps):
-        return maps[0]
+def test_the_encoders_early_part_and_depthwise_kernels_stay_frozen():
+    encoder = load_encoder("efficientnet-lite2")
+    bins = losses.ColorBins(torch.zeros(3, 2), torch.ones(3) / 3)
+    tail = build_tail(encoder, bins)
+    assert not any(p.requires_grad for p in encoder.early.parameters())
+    trained = {name for name, p in tail.named_parameters() if p.requires_grad}
+    assert any(name.startswith("late.") for name in trained)
+    assert not any("depthwise.weight" in name for name in trained)
 
 
 def test_a_checkpoint_survives_a_full_disk(tmp_path, monkeypatch):

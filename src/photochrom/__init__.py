@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError, ModelError, OptionError, PhotochromError, PhotoError, TrainingError
+from .hints import Hint
 from .options import ColorOptions
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "ColorOptions",
     "Colorizer",
     "EngineError",
+    "Hint",
     "ModelCard",
     "ModelError",
     "OptionError",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from .download import digest
 from .engines import Engine, open_engine
 from .errors import OptionError, PhotoError
 from .formats.pixels import at_8_bits, from_pillow
+from .hint_chroma import planes, settle
 from .models import ModelCard, find_model
 from .options import ColorOptions
 from .upsample import apply_to_luma, linear_coefficients, to_thumbnail
@@ -34,8 +36,10 @@ class Prediction:
     """uint8 ``[h, w]``: the thumbnail's luma."""
     ab: np.ndarray
     """float32 ``[2, h', w']``: a*b*, not yet upsampled."""
-    confidence: np.ndarray | None
+    confidence: np.ndarray | None = None
     """float32 ``[h', w']``, 0 (any colour would do) to 1 (sure); None where the model cannot tell."""
+    probability: np.ndarray | None = None
+    """float32 ``[bins, h', w']``: of each colour of the card's ``bins``; None where the model predicts none."""
 
 
 class Colorizer:
@@ -85,19 +89,31 @@ class Colorizer:
         options, luma = options or ColorOptions(), _checked(luma)
         prediction = self.predict(luma, options)
         thumbnail = prediction.luma.astype(np.float32) / 255
-        ab = to_thumbnail(prediction.ab, lightness_of_luma(prediction.luma))
+        lightness = lightness_of_luma(prediction.luma)
+        ab = settle(to_thumbnail(prediction.ab, lightness), lightness, options.hints)
         coefficients = linear_coefficients(thumbnail, ab_to_cbcr(thumbnail, ab))
         return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=subsampling)
 
     def predict(self, luma: np.ndarray, options: ColorOptions | None = None) -> Prediction:
         """What the network says about a luma plane (as for ``chroma``), before anything is upsampled."""
+        return self.predict_several(luma, [options or ColorOptions()])[0]
+
+    def predict_several(self, luma: np.ndarray, several: Sequence[ColorOptions]) -> list[Prediction]:
+        """One prediction for each of several options, which differ in their hints only, from one run of the network."""
         thumbnail = self._thumbnail(_checked(luma))
-        inputs = {"lightness": lightness_of_luma(thumbnail)[None, None] / np.float32(100)}
-        if (vividness := self._vividness(options or ColorOptions())) is not None:
+        lightness = lightness_of_luma(thumbnail)[None, None] / np.float32(100)
+        inputs = {"lightness": np.repeat(lightness, len(several), axis=0)}
+        if (vividness := self._vividness(several[0])) is not None:
             inputs["vividness"] = np.array([vividness], np.float32)
+        if self.card.hints:
+            inputs["hints"] = np.stack([planes(options.hints, *thumbnail.shape) for options in several])
         outputs = self.engine.run(inputs)
-        confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
-        return Prediction(thumbnail, outputs["ab"][0], confidence)
+        nothing = [None] * len(several)
+        confidence, probability = (outputs.get(name, nothing) for name in ("confidence", "probability"))
+        return [
+            Prediction(thumbnail, ab, None if sure is None else sure[0], likely)
+            for ab, sure, likely in zip(outputs["ab"], confidence, probability, strict=True)
+        ]
 
     def _vividness(self, options: ColorOptions) -> float | None:
         if options.vividness is not None and self.card.vividness is None:

@@ -36,6 +36,10 @@ class ModelCard:
     """Short side of the thumbnail that the network looks at, pixels; a multiple of 32."""
     vividness: float | None
     """The setting that the model's makers recommend; None where the network predicts no distribution."""
+    hints: bool = False
+    """Whether the network takes hints."""
+    bins: tuple[tuple[float, float], ...] = ()
+    """a* and b* of each entry of the network's probabilities; none where it predicts no distribution."""
     format: int = _FORMAT
 
     @classmethod
@@ -47,7 +51,8 @@ class ModelCard:
         """
         try:
             facts = json.loads(metadata[CARD_KEY])
-            card = cls(**{field.name: facts[field.name] for field in dataclasses.fields(cls)})
+            known = {field.name for field in dataclasses.fields(cls)}
+            card = cls(**{name: value for name, value in facts.items() if name in known})
         except (KeyError, ValueError, TypeError) as exc:
             raise ModelError(f"{path} is an ONNX file, but not a model of Photochrom") from exc
         if card.format != _FORMAT:

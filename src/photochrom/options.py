@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .errors import OptionError
+from .hints import Hint
 
 DEFAULT_QUALITY = 96
 """Of lossy outputs. From 96 on, the JPEG encoder computes its transform exactly, below it by a faster approximation."""
@@ -25,6 +26,9 @@ class ColorOptions:
 
     strength: float = 1.0
     """Chroma is multiplied by this: 0 leaves the picture grey, 1 is what the model says, at most 2."""
+
+    hints: tuple[Hint, ...] = ()
+    """Colours that are known at places of the picture; see ``photochrom.hints``."""
 
     def __post_init__(self) -> None:
         if self.vividness is not None:

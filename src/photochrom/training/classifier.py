@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from threading import Lock
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,6 +14,7 @@ from .encoders import EfficientNetLite, SameConv, fold, lite_state
 from .features import compiled
 
 SIZE = 240  # that EfficientNet-Lite1 was trained at
+FEATURES = 1280  # that its last layer decides by
 
 
 class LiteClassifier(nn.Module):
@@ -21,25 +25,58 @@ class LiteClassifier(nn.Module):
         state = lite_state(variant)
         self.encoder = EfficientNetLite(variant)
         self.encoder.load(state)
-        self.head = SameConv(self.encoder.channels[-1], 1280, 1)
+        self.head = SameConv(self.encoder.channels[-1], FEATURES, 1)
         fold(self.head, state, "_conv_head", "_bn1")
-        self.classify = nn.Linear(1280, 1000)
+        self.classify = nn.Linear(FEATURES, 1000)
         self.classify.load_state_dict({k: state[f"_fc.{k}"] for k in ("weight", "bias")})
 
     def forward(self, rgb: Tensor) -> Tensor:
+        logits: Tensor = self.classify(self.pooled(rgb))
+        return logits
+
+    def pooled(self, rgb: Tensor) -> Tensor:
+        """The head's activations, averaged over the picture: 0..6, ``[N, FEATURES]``."""
         features = self.encoder.features((rgb - 127) / 128)[-1]
-        return self.classify(F.relu6(self.head(features)).mean(dim=(2, 3)))
+        return F.relu6(self.head(features)).mean(dim=(2, 3))
 
 
-class Verdict:
-    """What EfficientNet-Lite1 takes a picture for."""
+class _LogitsAndFeatures(nn.Module):
+    """Both of a classifier's answers from one run."""
+
+    def __init__(self, classifier: LiteClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        pooled = self.classifier.pooled(rgb)
+        return self.classifier.classify(pooled), pooled
+
+
+class Verdict(NamedTuple):
+    """What EfficientNet-Lite1 makes of a picture."""
+
+    label: int
+    """The ImageNet class, 0..999."""
+    features: np.ndarray
+    """float32 ``[FEATURES]``: what it decided by."""
+
+
+class Judge:
+    """EfficientNet-Lite1, loaded once. Safe to share between threads, which wait for one another.
+
+    Raises:
+        TrainingError: its weights are not installed.
+    """
 
     def __init__(self) -> None:
-        self._run = compiled(LiteClassifier(1).eval(), torch.zeros(1, 3, SIZE, SIZE))
+        self._run = compiled(_LogitsAndFeatures(LiteClassifier(1)).eval(), torch.zeros(1, 3, SIZE, SIZE))
+        self._lock = Lock()  # a compiled network refuses a second thread
 
-    def __call__(self, rgb: np.ndarray) -> int:
-        """The ImageNet class (0..999) of RGB uint8 ``[H, W, 3]``."""
+    def __call__(self, rgb: np.ndarray) -> Verdict:
+        """The verdict on RGB uint8 ``[H, W, 3]``."""
         import cv2
 
         small = cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
-        return int(self._run(small.transpose(2, 0, 1)[None])[0].argmax())
+        with self._lock:
+            logits, features = (np.array(found[0]) for found in self._run(small.transpose(2, 0, 1)[None]))
+        return Verdict(int(logits.argmax()), features)

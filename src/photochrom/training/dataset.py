@@ -1,6 +1,6 @@
-"""Colour photographs in a folder -> what an autoencoder learns from: (lightness, true a*b*).
+"""Colour photographs in a folder -> what an autoencoder learns from: (luma, true a*b*).
 
-The grey picture is made from the colour one as a black-and-white photograph is: its luma Y' (BT.601), nothing else.
+The grey picture is the luma Y' (BT.601) of the colour one, or what a film and the years would have left of it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..chroma import lightness_of_luma, luma_of_rgb, rgb_to_lab
+from ..chroma import luma_of_rgb, rgb_to_lab
 from ..errors import TrainingError
+from .aging import age
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 VALIDATION_SHARE = 46  # one photograph in so many is held out: 2,000 of 93,440
+CROP = (0.6, 1.0)  # side of a random square, in sides of the largest one
+AGED = 0.75  # share of the random views that are aged
 MIN_COLORFULNESS = 15.0  # greyer pictures teach grey (Kim et al. 2022, BigColor)
 
 
@@ -92,6 +95,34 @@ def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 
     return kept[:count]
 
 
+@dataclass(frozen=True)
+class View:
+    """One way to look at a photograph; what it shows is decided by the photograph and ``number`` alone."""
+
+    photograph: Photograph
+    number: int = 0
+    """0 is the central square as it is; others are a random square, maybe mirrored, maybe aged."""
+
+    def load(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """The square in colour, RGB uint8 ``[size, size, 3]``, and the luma that is left of it, uint8 ``[size, size]``.
+
+        Raises:
+            TrainingError: the photograph cannot be decoded.
+        """
+        rgb = decode(self.photograph.path.read_bytes(), self.photograph.path)
+        if self.number == 0:
+            rgb = square(rgb, size)
+            return rgb, luma_of_rgb(rgb)
+        rng = np.random.default_rng([int(self.photograph.sha1[:8], 16), self.number])
+        rgb = square(rgb, size, rng)
+        return rgb, age(rgb, rng) if rng.random() < AGED else luma_of_rgb(rgb)
+
+
+def views(photographs: Sequence[Photograph], each: int) -> list[View]:
+    """``each`` views of every photograph: first the central square of all, then the random ones."""
+    return [View(photograph, number) for number in range(each) for photograph in photographs]
+
+
 def decode(data: bytes, path: Path) -> np.ndarray:
     """Bytes of an image file -> RGB uint8 ``[H, W, 3]``.
 
@@ -104,23 +135,23 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     return np.ascontiguousarray(bgr[..., ::-1])
 
 
-def square(rgb: np.ndarray, size: int) -> np.ndarray:
-    """The central square of an RGB uint8 picture, at ``size`` by ``size`` pixels."""
+def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:
+    """The central square of an RGB uint8 picture, or with ``rng`` a random one, at ``size`` by ``size`` pixels."""
     height, width = rgb.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    crop = rgb[top : top + side, left : left + side]
+    if rng is not None:
+        side = round(side * rng.uniform(*CROP))
+        top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+        rgb = rgb[:, ::-1] if rng.random() < 0.5 else rgb
+    crop = np.ascontiguousarray(rgb[top : top + side, left : left + side])
     return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if side >= size else cv2.INTER_CUBIC)
 
 
-def training_pair(rgb: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
-    """An RGB uint8 square ``[S, S, 3]`` -> (lightness L*/100 float32 ``[S, S]``, a*b* float32 ``[2, grid, grid]``).
-
-    The lightness is that of the grey photograph, whose R'G'B' all equal the luma of the colour one.
-    """
-    lightness = lightness_of_luma(luma_of_rgb(rgb)) / 100
+def true_chroma(rgb: np.ndarray, grid: int) -> np.ndarray:
+    """a*b* of an RGB uint8 square ``[S, S, 3]`` on a small grid, float32 ``[2, grid, grid]``."""
     small = cv2.resize(rgb.astype(np.float32) / 255, (grid, grid), interpolation=cv2.INTER_AREA)
-    return lightness, rgb_to_lab(small)[..., 1:].transpose(2, 0, 1)
+    return rgb_to_lab(small)[..., 1:].transpose(2, 0, 1)
 
 
 def colorfulness(rgb: np.ndarray, absolute: bool = False) -> float:

@@ -37,30 +37,37 @@ class ReferenceDecoder(nn.Module):
 
 
 class ColorDecoder(nn.Module):
-    """Feature maps at strides 8, 16 and 32 -> logits over the a*b* bins at stride 8, ``[N, bins, H/8, W/8]``.
+    """Feature maps at strides 8, 16 and 32, and hints -> logits over the a*b* bins, ``[N, bins, H/8, W/8]``.
 
-    Coarse to fine with lateral connections (Lin et al. 2017). Each level is refined by residual blocks; what the
-    whole picture is about enters once, at the coarsest level, as its pooled embedding.
+    Coarse to fine with lateral connections (Lin et al. 2017). Each level is refined by residual blocks; at the two
+    coarser ones attention lets every place look at every other, so that what belongs together takes one colour.
+
+    Hints are ``[N, 3, H/8, W/8]``: 1 where a colour is known, else 0; a* and b* there over ``AB_SCALE``, else 0. They
+    enter at every level (Zhang et al. 2017), behind the encoder, whose features are the same for any hints.
     """
 
     widths = (96, 192, 256)  # of the levels at strides 8, 16 and 32
-    blocks = (1, 1, 2)
+    blocks = ((1, 0), (1, 2), (1, 2))  # residual blocks and attention at each
 
     def __init__(self, channels: Sequence[int], bins: int) -> None:
         super().__init__()
         widths = self.widths
         self.lateral = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(channels, widths, strict=True))
+        self.hint = nn.ModuleList(nn.Conv2d(3, w, 3, padding=1) for w in widths)
         self.narrow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.refine = nn.ModuleList(
-            nn.Sequential(*(Residual(w) for _ in range(n))) for w, n in zip(widths, self.blocks, strict=True)
+            nn.Sequential(*(Residual(w) for _ in range(near)), *(Attention(w) for _ in range(far)))
+            for w, (near, far) in zip(widths, self.blocks, strict=True)
         )
-        self.scene = nn.Sequential(nn.Linear(channels[-1], widths[-1]), nn.SiLU(), nn.Linear(widths[-1], widths[-1]))
         self.classify = nn.Conv2d(widths[0], bins, 1)
 
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        levels = [lateral(m) for lateral, m in zip(self.lateral, maps, strict=True)]
-        x = levels[-1] + self.scene(maps[-1].mean(dim=(2, 3)))[..., None, None]
-        x = self.refine[-1](x)
+    def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
+        known = [hints, F.avg_pool2d(hints, 2), F.avg_pool2d(hints, 4)]
+        levels = [
+            lateral(features) + hint(planes)
+            for lateral, hint, features, planes in zip(self.lateral, self.hint, maps, known, strict=True)
+        ]
+        x = self.refine[-1](levels[-1])
         for i in reversed(range(len(self.narrow))):
             x = self.narrow[i](F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False))
             x = self.refine[i](x + levels[i])
@@ -80,6 +87,35 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.first(F.silu(self.norm(x)))
         return x + self.second(F.silu(y))
+
+
+class Attention(nn.Module):
+    """Self-attention and a small perceptron over the places of a map (Vaswani et al. 2017, pre-normalised).
+
+    Where a place lies enters by a depthwise convolution (Chu et al. 2021), so that maps may have any size.
+    """
+
+    head = 32  # channels of each
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.place = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.norm, self.norm_after = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query_key_value, self.join = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        for last in (self.join, self.narrow):
+            nn.init.zeros_(last.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        tokens = (x + self.place(x)).flatten(2).transpose(1, 2)  # [N, places, C]
+        heads = self.query_key_value(self.norm(tokens)).view(n, -1, 3, c // self.head, self.head)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # [N, heads, places, 32] each
+        # Written out: PyTorch's fused attention is the slower of the two on a CPU, by far so in its gradient.
+        weights = (query @ key.transpose(-1, -2) * self.head**-0.5).softmax(-1).to(value.dtype)
+        tokens = tokens + self.join((weights @ value).transpose(1, 2).flatten(2))
+        tokens = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
+        return tokens.transpose(1, 2).unflatten(2, (h, w))
 
 
 def count_parameters(module: nn.Module) -> int:

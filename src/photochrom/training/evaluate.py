@@ -1,30 +1,72 @@
-"""Models and a folder of colour photographs -> one table, one JSON file, one sheet of pictures to look at.
+"""Models and a folder of colour photographs -> figures. ``report`` makes tables, JSON and pictures of them.
 
 The protocol: each photograph's central square at 256 by 256 pixels; its luma alone goes through the very path that
-``photochrom photo`` takes; what comes back is compared with the photograph, and so is the grey picture. Nearly grey
-photographs (colourfulness under 15) are left out: they flatter everything.
+``photochrom photo`` takes; what comes back is compared with the photograph, at the same size and luma, and so is the
+grey picture. Nearly grey photographs (colourfulness under 15) are left out: they flatter everything.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
 from ..chroma import luma_of_rgb
 from ..colorizer import Colorizer
-from ..errors import TrainingError
+from ..errors import OptionError, TrainingError
 from ..options import ColorOptions
-from .classifier import Verdict
+from .classifier import FEATURES, Judge
 from .dataset import MIN_COLORFULNESS, Photograph, decode, find_photographs, sample, square
-from .metrics import Scores, mean, score
+from .frechet import Gaussian, distance
+from .metrics import Scores, Summary, score, summary
+from .perceptual import INCEPTION_FEATURES, Perceptual, open_perceptual
+from .robustness import Trial, trial
 
 SIZE = 256  # side of the squares compared, pixels
-_COLUMNS = ("PSNR", "PSNR - grey's", "CIEDE2000", "/ grey's", "CF", "/ truth's", "CF abs.", "agreement")
+THUMBNAIL = 160  # side of the pictures on the sheet
+_BATCH = 64  # photographs whose features are held at once
+_THREADS = 2
+
+
+@dataclass
+class Evaluation:
+    """Everything measured. The kinds of picture are ``grey``, the models by name, and ``truth``."""
+
+    colorizers: Mapping[str, Colorizer]
+    options: ColorOptions
+    photographs: Sequence[Photograph]
+    scores: dict[str, list[Scores]]
+    """By kind of picture, in the photographs' order."""
+    trials: dict[str, list[Trial]]
+    """By model, likewise; empty lists unless asked for."""
+    not_measured: dict[str, str]
+    """Figure -> why it is not there, and how to get it."""
+    frechet: dict[str, float] = field(default_factory=dict)
+    """By kind of picture: distance from the truth in EfficientNet-Lite1's features."""
+    fid: dict[str, float] = field(default_factory=dict)
+    """Likewise in InceptionV3's; empty where it is not measured."""
+    thumbnails: list[list[np.ndarray]] = field(default_factory=list)
+    """Of the first photographs: each kind of picture, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
+
+    def summary(self, kind: str) -> Summary:
+        """The means of one kind of picture."""
+        return summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Of one photograph, all by kind of picture."""
+
+    scores: dict[str, Scores]
+    features: dict[str, np.ndarray]
+    inception: dict[str, np.ndarray]
+    trials: dict[str, Trial]
+    thumbnails: list[np.ndarray]
 
 
 def chosen(folder: Path, *, held_out: bool, limit: int) -> list[Photograph]:
@@ -32,7 +74,10 @@ def chosen(folder: Path, *, held_out: bool, limit: int) -> list[Photograph]:
 
     Raises:
         TrainingError: none are left.
+        OptionError: the limit leaves none.
     """
+    if limit < 1:
+        raise OptionError(f"the limit is {limit}: give the number of photographs, at least 1")
     photographs = [
         p for p in find_photographs(folder) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
     ]
@@ -42,17 +87,101 @@ def chosen(folder: Path, *, held_out: bool, limit: int) -> list[Photograph]:
 
 
 def evaluate(
-    colorizers: Mapping[str, Colorizer], photographs: Sequence[Photograph], options: ColorOptions | None = None
-) -> dict[str, Scores]:
-    """Mean scores of each colorizer, and of ``grey`` and ``truth``."""
-    scores: dict[str, list[Scores]] = {name: [] for name in ("grey", *colorizers, "truth")}
-    verdict = Verdict()
-    for photograph in tqdm(photographs, "evaluating", disable=None):
+    colorizers: Mapping[str, Colorizer],
+    photographs: Sequence[Photograph],
+    options: ColorOptions | None = None,
+    *,
+    full: bool = False,
+    thumbnails: int = 0,
+) -> Evaluation:
+    """Measure each colorizer, and the grey and the true pictures beside them, in one pass over the photographs.
+
+    Args:
+        colorizers: by the name to report them under.
+        photographs: at least one.
+        options: how to colour; None for each model's own choice.
+        full: whether to try aged pictures, hints and confidence too, at three times the cost.
+        thumbnails: of how many photographs to keep small pictures for a sheet.
+
+    Raises:
+        TrainingError: a photograph cannot be decoded, or the classifier's weights are missing.
+        OptionError: a model lacks the dial.
+    """
+    kinds = ("grey", *colorizers, "truth")
+    perceptual = open_perceptual()
+    found = Evaluation(
+        colorizers,
+        options or ColorOptions(),
+        photographs,
+        scores={kind: [] for kind in kinds},
+        trials={name: [] for name in colorizers},
+        not_measured=perceptual.not_measured,
+    )
+    features = {kind: Gaussian(FEATURES) for kind in kinds}
+    inception = {kind: Gaussian(INCEPTION_FEATURES) for kind in kinds} if perceptual.inception else {}
+    examine = _Examiner(colorizers, found.options, Judge(), perceptual, full)
+    for batch in _measured(examine, photographs):
+        for one in batch:
+            for kind, scores in one.scores.items():
+                found.scores[kind].append(scores)
+            for name, tried in one.trials.items():
+                found.trials[name].append(tried)
+            if len(found.thumbnails) < thumbnails:
+                found.thumbnails.append(one.thumbnails)
+        for kind in kinds:
+            features[kind].add(np.stack([one.features[kind] for one in batch]))
+        for kind, gaussian in inception.items():
+            gaussian.add(np.stack([one.inception[kind] for one in batch]))
+    found.frechet = {kind: distance(g, features["truth"]) for kind, g in features.items()}
+    found.fid = {kind: distance(g, inception["truth"]) for kind, g in inception.items()}
+    return found
+
+
+def _measured(examine: _Examiner, photographs: Sequence[Photograph]) -> Iterator[list[_Measured]]:
+    """Batches in the photographs' order; pictures are coloured in threads, which numpy and the engines let run."""
+    with ThreadPoolExecutor(_THREADS) as pool, tqdm(total=len(photographs), desc="evaluating", disable=None) as bar:
+        for start in range(0, len(photographs), _BATCH):
+            batch = []
+            for one in pool.map(examine, photographs[start : start + _BATCH]):
+                batch.append(one)
+                bar.update()
+            yield batch
+
+
+@dataclass(frozen=True)
+class _Examiner:
+    """What is done with each photograph. Shared between threads."""
+
+    colorizers: Mapping[str, Colorizer]
+    options: ColorOptions
+    judge: Judge
+    perceptual: Perceptual
+    full: bool
+
+    def __call__(self, photograph: Photograph) -> _Measured:
         truth = load(photograph)
-        true_verdict = verdict(truth)
-        for name, picture in versions(colorizers, truth, options).items():
-            scores[name].append(score(picture, truth, agrees=verdict(picture) == true_verdict))
-    return {name: mean(values) for name, values in scores.items()}
+        pictures = versions(self.colorizers, truth, self.options)
+        verdicts = {kind: self.judge(picture) for kind, picture in pictures.items()}
+        inception, lpips = self.perceptual.inception, self.perceptual.lpips
+        return _Measured(
+            scores={
+                kind: score(
+                    picture,
+                    truth,
+                    agrees=verdicts[kind].label == verdicts["truth"].label,
+                    lpips=lpips(picture, truth) if lpips else None,
+                )
+                for kind, picture in pictures.items()
+            },
+            features={kind: verdict.features for kind, verdict in verdicts.items()},
+            inception={kind: inception(picture) for kind, picture in pictures.items()} if inception else {},
+            trials={
+                name: trial(colorizer, photograph.sha1, truth, pictures[name], self.options)
+                for name, colorizer in self.colorizers.items()
+                if self.full
+            },
+            thumbnails=[cv2.resize(p, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for p in pictures.values()],
+        )
 
 
 def load(photograph: Photograph) -> np.ndarray:
@@ -67,48 +196,3 @@ def versions(
     luma = luma_of_rgb(truth)
     colored = {name: np.asarray(c.colorize(luma, options)) for name, c in colorizers.items()}
     return {"grey": np.repeat(luma[..., None], 3, axis=2), **colored, "truth": truth}
-
-
-def table(scores: Mapping[str, Scores]) -> str:
-    """A Markdown table, each figure beside the grey picture's own or the truth's."""
-    grey, truth = scores["grey"], scores["truth"]
-    lines = [f"| picture | {' | '.join(_COLUMNS)} |", "|---" * (len(_COLUMNS) + 1) + "|"]
-    for name, s in scores.items():
-        psnr = "- | -" if name == "truth" else f"{s.psnr:.2f} | {s.psnr - grey.psnr:+.2f}"
-        lines.append(
-            f"| {name} | {psnr} | {s.ciede2000:.2f} | {s.ciede2000 / grey.ciede2000:.3f} "
-            f"| {s.colorfulness:.1f} | {s.colorfulness / truth.colorfulness:.2f} | {s.colorfulness_absolute:.1f} "
-            f"| {s.agreement:.1%} |"
-        )
-    return "\n".join(lines)
-
-
-def sheet(
-    colorizers: Mapping[str, Colorizer],
-    photographs: Sequence[Photograph],
-    path: Path,
-    columns: int = 3,
-    side: int = 160,
-    options: ColorOptions | None = None,
-) -> None:
-    """A PNG of pictures side by side: grey, each colorizer's, truth; ``columns`` photographs a row."""
-    import cv2
-
-    strips = []
-    for photograph in photographs:
-        pictures = versions(colorizers, load(photograph), options).values()
-        small = [cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures]
-        strips.append(np.pad(np.hstack(small), [(2, 2), (6, 6), (0, 0)], constant_values=255))
-    blank = np.full_like(strips[0], 255)
-    strips += [blank] * (-len(strips) % columns)
-    rows = [np.hstack(strips[i : i + columns]) for i in range(0, len(strips), columns)]
-    ok, png = cv2.imencode(".png", np.ascontiguousarray(np.vstack(rows)[..., ::-1]))
-    assert ok
-    path.write_bytes(png.tobytes())
-
-
-def report(scores: Mapping[str, Scores], path: Path, facts: Mapping[str, object]) -> None:
-    """The scores and what they were measured on, as JSON."""
-    named = {name: dataclasses.asdict(s) for name, s in scores.items()}
-    del named["truth"]["psnr"]  # infinite, for which JSON has no word
-    path.write_text(json.dumps({**facts, "scores": named}, indent=2, allow_nan=False) + "\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,9 @@ from . import checkpoint
 from .encoders import load_encoder
 from .losses import ColorBins
 from .network import DistributionNetwork, ReferenceNetwork
-from .recipes import RECIPES, Recipe, build_decoder
+from .recipes import RECIPES, Recipe, build_tail
+
+Network = ReferenceNetwork | DistributionNetwork
 
 _SIZES = ((224, 224), (256, 320), (416, 192))  # that the export is compared at
 _SMALL = 256  # initializers of fewer numbers stay float32
@@ -34,13 +37,13 @@ class Trained:
     """A trained colorizer in PyTorch, ready to run."""
 
     recipe: Recipe
-    network: ReferenceNetwork | DistributionNetwork
+    network: Network
     photographs: int
     """How many it was trained on."""
 
 
 def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
-    """The network of a checkpoint, with the running average of its decoder's weights.
+    """The network of a checkpoint, with the running average of its weights.
 
     Raises:
         TrainingError: not a checkpoint, or of another architecture.
@@ -49,21 +52,19 @@ def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
     recipe = RECIPES[facts["recipe"]]
     encoder = load_encoder(recipe.encoder, encoder_weights)
     bins = ColorBins(tensors["bins.centres"], tensors["bins.frequency"]) if recipe.uniform is not None else None
-    decoder = build_decoder(encoder.channels, bins)
+    tail = build_tail(encoder, bins)
     try:
-        decoder.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("average.")})
+        tail.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("average.")})
     except RuntimeError as exc:
         raise TrainingError(f"{path} holds another architecture than the recipe {recipe.name!r}") from exc
-    network = _network(encoder, decoder, bins, recipe).eval()
-    return Trained(recipe, network, facts["count"])
+    network = _network(encoder.early, tail, bins, recipe).eval()
+    return Trained(recipe, network, facts["count"] // recipe.views)
 
 
-def _network(
-    encoder: nn.Module, decoder: nn.Module, bins: ColorBins | None, recipe: Recipe
-) -> ReferenceNetwork | DistributionNetwork:
+def _network(early: nn.Module, tail: nn.Module, bins: ColorBins | None, recipe: Recipe) -> Network:
     if bins is None or recipe.uniform is None:
-        return ReferenceNetwork(encoder, decoder)
-    return DistributionNetwork(encoder, decoder, bins, recipe.uniform)
+        return ReferenceNetwork(early, tail)
+    return DistributionNetwork(early, tail, bins, recipe.uniform)
 
 
 def export(trained: Trained, card: ModelCard, path: Path) -> float:
@@ -78,8 +79,8 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     network = trained.network
     round_to_half(network)  # what float16 costs is so in both, and the comparison can be strict
     examples = _inputs(network, 256, 320)
-    free = {"lightness": {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}}
-    dynamic = free | ({"vividness": {}} if "vividness" in network.inputs else {})
+    planes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    dynamic = {name: planes if example.ndim == 4 else {} for name, example in examples.items()}
     program = torch.onnx.export(
         network,
         tuple(examples.values()),
@@ -98,6 +99,14 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return compare(network, path)
+
+
+def _abilities(network: Network, vividness: float) -> dict[str, Any]:
+    """The fields of a card that depend on the kind of network."""
+    if isinstance(network, ReferenceNetwork):
+        return {"vividness": None}
+    bins = tuple((float(a), float(b)) for a, b in network.centres[:, :, 0, 0].T)
+    return {"vividness": vividness, "hints": True, "bins": bins}
 
 
 def strip_traces(model: onnx.ModelProto) -> None:
@@ -129,7 +138,7 @@ def store_half(model: onnx.ModelProto) -> None:
     del model.graph.value_info[:]
 
 
-def compare(network: ReferenceNetwork | DistributionNetwork, path: Path) -> float:
+def compare(network: Network, path: Path) -> float:
     """Largest difference of a*b* between a network in PyTorch and its file in ONNX Runtime, at three sizes.
 
     Raises:
@@ -149,10 +158,14 @@ def compare(network: ReferenceNetwork | DistributionNetwork, path: Path) -> floa
     return worst
 
 
-def _inputs(network: ReferenceNetwork | DistributionNetwork, height: int, width: int) -> dict[str, torch.Tensor]:
+def _inputs(network: Network, height: int, width: int) -> dict[str, torch.Tensor]:
+    """A smooth picture, a vividness, and one hint; as far as the network takes them."""
     smooth = torch.rand(1, 1, height // 16, width // 16, generator=torch.Generator().manual_seed(height))
+    hints = torch.zeros(1, 3, height, width)
+    hints[:, :, 40:44, 90:94] = torch.tensor([1.0, 30, -20])[:, None, None]
     lightness = nn.functional.interpolate(smooth, (height, width), mode="bilinear")
-    return {"lightness": lightness} | ({"vividness": torch.tensor([0.4])} if "vividness" in network.inputs else {})
+    every = {"lightness": lightness, "vividness": torch.tensor([0.4]), "hints": hints}
+    return {name: every[name] for name in network.inputs}
 
 
 def strip_encoder(path: Path) -> None:
@@ -187,7 +200,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=args.description,
         training_data=f"{trained.photographs:,} colour photographs of public data sets; see docs/model-card.md",
         working_size=trained.recipe.size,
-        vividness=args.vividness if isinstance(trained.network, DistributionNetwork) else None,
+        **_abilities(trained.network, args.vividness),
     )
     difference = export(trained, card, args.model)
     if args.strip_encoder:

@@ -1,14 +1,15 @@
 """The features of a frozen encoder, computed once and kept on disk: what makes a hundred epochs affordable.
 
-A cache is a folder: ``cache.json`` (what it holds, how far it got), ``features.npy`` (float16, one row per
+A cache is a folder: ``cache.json`` (what it holds, how far it got), ``features.npy`` (float16, one row per view of a
 photograph, the encoder's feature maps one after another) and ``chroma.npy`` (int8, true a*b* on a small grid).
-It resumes where it was interrupted, and is made anew when encoder, size or photographs change.
+It resumes where it was interrupted, and is made anew when encoder, size, photographs or views change.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,16 +22,18 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ..chroma import lightness_of_luma
 from ..errors import TrainingError
-from .dataset import Photograph, decode, square, training_pair
-from .encoders import Encoder
+from .dataset import View, true_chroma
+from .encoders import Early
 
-_CHUNK = 64  # photographs between two notes of how far it got
+_BATCH = 32  # views inferred at once
+_CHUNK = 256  # views between two notes of how far it got
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Cached rows of ``count`` photographs."""
+    """Cached rows of ``count`` views."""
 
     features: np.ndarray
     """float16 ``[count, sum of shapes]``, on disk."""
@@ -54,45 +57,43 @@ class FeatureCache:
 
 
 def cache_features(
-    encoder: Encoder, name: str, photographs: Sequence[Photograph], folder: Path, *, size: int, grid: int
+    encoder: Early, name: str, views: Sequence[View], folder: Path, *, size: int, grid: int
 ) -> FeatureCache:
-    """The features of all photographs at ``size`` by ``size`` pixels, from ``folder`` as far as they are there.
+    """The features of all views at ``size`` by ``size`` pixels, from ``folder`` as far as they are there.
 
     Args:
-        encoder: frozen.
-        name: of the encoder, for the progress bar.
-        photographs: in the order of the rows.
-        folder: of the cache; about 50 kB (VGG16 at 224) to 220 kB (EfficientNet-Lite2 at 256) a photograph.
+        encoder: the part of an encoder that stays frozen (``early``).
+        name: for the progress bar.
+        views: in the order of the rows.
+        folder: of the cache; about 50 kB (VGG16 at 224) to 100 kB (EfficientNet-Lite2 at 256) a view.
         size: side of the squares, a multiple of 32.
         grid: side of the true a*b*.
 
     Raises:
         TrainingError: a photograph cannot be decoded, or the disk is too small.
     """
-    key = _key(encoder, photographs, size, grid)
+    key = _key(encoder, views, size, grid)
     shapes = _shapes(encoder, size)
     done = _done(folder, key)
-    cache = _open(folder, len(photographs), shapes, grid, fresh=done == 0)
-    if done < len(photographs):
-        run = compiled(encoder, torch.zeros(1, 1, size, size))
-        pairs = _pairs(photographs[done:], size, grid)
-        for i, (lightness, chroma) in enumerate(tqdm(pairs, f"{name} features", len(photographs), initial=done), done):
-            cache.features[i] = np.concatenate([f.ravel() for f in run(lightness[None, None])])
-            cache.chroma[i] = np.clip(np.rint(chroma), -127, 127)
-            if (i + 1) % _CHUNK == 0 or i + 1 == len(photographs):
+    cache = _open(folder, len(views), shapes, grid, fresh=done == 0)
+    if done < len(views):
+        rows = _rows(encoder, views[done:], size, grid)
+        for i, (features, chroma) in enumerate(tqdm(rows, f"{name} features", len(views), initial=done), done):
+            cache.features[i], cache.chroma[i] = features, chroma
+            if (i + 1) % _CHUNK == 0 or i + 1 == len(views):
                 _note(folder, key, i + 1)
     return cache
 
 
-def _key(encoder: Encoder, photographs: Sequence[Photograph], size: int, grid: int) -> str:
-    """Of all that the rows depend on: the encoder's weights, the photographs and their order, the sizes."""
-    key = hashlib.sha256(json.dumps([size, grid, [p.sha1 for p in photographs]]).encode())
+def _key(encoder: Early, views: Sequence[View], size: int, grid: int) -> str:
+    """Of all that the rows depend on: the encoder's weights, the views and their order, the sizes."""
+    key = hashlib.sha256(json.dumps([size, grid, [(v.photograph.sha1, v.number) for v in views]]).encode())
     for name, value in encoder.state_dict().items():
         key.update(name.encode() + value.numpy().tobytes())
     return key.hexdigest()
 
 
-def _shapes(encoder: Encoder, size: int) -> tuple[tuple[int, int, int], ...]:
+def _shapes(encoder: Early, size: int) -> tuple[tuple[int, int, int], ...]:
     return tuple((c, size // s, size // s) for c, s in zip(encoder.channels, encoder.strides, strict=True))
 
 
@@ -122,14 +123,25 @@ def _open(folder: Path, count: int, shapes: tuple[tuple[int, int, int], ...], gr
     return FeatureCache(features, chroma, shapes)
 
 
-def _pairs(photographs: Sequence[Photograph], size: int, grid: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    def load(photograph: Photograph) -> tuple[np.ndarray, np.ndarray]:
-        rgb = decode(photograph.path.read_bytes(), photograph.path)
-        return training_pair(square(rgb, size), grid)
+def _rows(encoder: Early, views: Sequence[View], size: int, grid: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Features float16 and a*b* int8 of each view; the next views are decoded while a batch is inferred."""
+    run = compiled(encoder, torch.zeros(_BATCH, 1, size, size))
 
-    with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(photographs), _CHUNK):
-            yield from pool.map(load, photographs[start : start + _CHUNK])
+    def pair(view: View) -> tuple[np.ndarray, np.ndarray]:
+        rgb, luma = view.load(size)
+        chroma = np.clip(np.rint(true_chroma(rgb, grid)), -127, 127)
+        return lightness_of_luma(luma) / 100, chroma.astype(np.int8)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        coming = pool.map(pair, views[:_BATCH])
+        for start in range(0, len(views), _BATCH):
+            pairs = list(coming)
+            coming = pool.map(pair, views[start + _BATCH : start + 2 * _BATCH])
+            lightness = np.zeros((_BATCH, 1, size, size), np.float32)
+            lightness[: len(pairs), 0] = [pair[0] for pair in pairs]
+            maps = run(lightness)
+            for i, (_, chroma) in enumerate(pairs):
+                yield np.concatenate([m[i].ravel() for m in maps]).astype(np.float16), chroma
 
 
 def compiled(network: nn.Module, example: Tensor) -> Callable[[np.ndarray], list[np.ndarray]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from .decoder import ColorDecoder, ReferenceDecoder
+from .encoders import Encoder, SameConv
 from .losses import ColorBins, Objective, RareColorCrossEntropy, squared_error
+from .network import HintedTail
 
 
 @dataclass(frozen=True)
@@ -23,21 +24,24 @@ class Recipe:
     """At most so many are trained on,"""
     per_source: int
     """and at most so many of one source."""
+    views: int
+    """Of each photograph, see ``dataset.View``."""
+    grid: int
+    """Side of the true a*b*, cells."""
+    crop: int | None
+    """Side of the part of the features that a step sees until the last fifth of the run, cells at stride 8."""
     epochs: float
-    """How often each photograph is shown."""
+    """How often each view is shown."""
     batch: int
     learning_rate: float
     """At the end of the warm-up; falls along a cosine to nothing."""
+    late_rate: float
+    """Learning rate of the encoder's later stages, in parts of the decoder's."""
     weight_decay: float
     average: float
     """Decay per step of the running average of the weights, which is what gets exported; 0 for none."""
     uniform: float | None
-    """Share of the flat distribution in the rarity weights; None for squared error on a*b*."""
-
-    @property
-    def grid(self) -> int:
-        """Side of the true a*b*, a quarter of the picture's."""
-        return self.size // 4
+    """Share of the flat distribution in the rarity weights; None for squared error on a*b*, without hints."""
 
 
 REFERENCE = Recipe(
@@ -46,9 +50,13 @@ REFERENCE = Recipe(
     size=224,
     photographs=10_000,
     per_source=1_000,
+    views=1,
+    grid=56,
+    crop=None,
     epochs=100,
     batch=64,
     learning_rate=1e-3,
+    late_rate=0.0,
     weight_decay=0.0,
     average=0.0,
     uniform=None,
@@ -58,11 +66,15 @@ DEFAULT = Recipe(
     name="default",
     encoder="efficientnet-lite2",
     size=256,
-    photographs=60_000,
-    per_source=7_000,
-    epochs=3,
+    photographs=90_000,
+    per_source=12_000,
+    views=2,
+    grid=32,
+    crop=24,
+    epochs=1,
     batch=32,
     learning_rate=1e-3,
+    late_rate=0.3,
     weight_decay=0.01,
     average=0.999,
     uniform=0.85,
@@ -71,11 +83,15 @@ DEFAULT = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
 
 
-def build_decoder(channels: Sequence[int], bins: ColorBins | None) -> nn.Module:
-    """The untrained decoder of a recipe."""
+def build_tail(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
+    """What a recipe trains, its decoder untrained yet: a ``ReferenceDecoder``, or with bins a ``HintedTail``."""
     if bins is None:
-        return ReferenceDecoder(channels)
-    return ColorDecoder(channels, len(bins.centres))
+        return ReferenceDecoder(encoder.channels)
+    late = encoder.late.requires_grad_(True)
+    for module in late.modules():
+        if isinstance(module, SameConv) and module.groups > 1:
+            module.weight.requires_grad_(False)  # costs nine tenths of the step, see FrozenDepthwise
+    return HintedTail(late, ColorDecoder(encoder.channels, len(bins.centres)))
 
 
 def build_objective(recipe: Recipe, bins: ColorBins | None) -> Objective:

@@ -1,0 +1,57 @@
+"""Frechet distance between two sets of feature vectors, each taken for a Gaussian (Heusel et al. 2017, "FID").
+
+The distance of two samples of one population is not 0: it falls as the samples grow. Compare distances of equally many
+pictures only, and of one network's features only: those of another network, or of another port of the same one, are of
+another scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Gaussian:
+    """Mean and covariance of vectors, gathered batch by batch in float64 (Chan, Golub and LeVeque 1979)."""
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self.mean = np.zeros(size)
+        self._scatter = np.zeros((size, size))  # sum of outer products of the deviations from the mean
+
+    def add(self, vectors: np.ndarray) -> None:
+        """Take in vectors ``[n, size]`` of any real type."""
+        batch = np.asarray(vectors, np.float64)
+        batch_mean = batch.mean(axis=0)
+        deviations, shift = batch - batch_mean, batch_mean - self.mean
+        total = self.count + len(batch)
+        self._scatter += deviations.T @ deviations + np.outer(shift, shift) * (self.count * len(batch) / total)
+        self.mean += shift * (len(batch) / total)
+        self.count = total
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """``[size, size]``, unbiased; zeros for a single vector. Singular for fewer vectors than ``size`` + 1."""
+        return self._scatter / max(1, self.count - 1)
+
+    def root(self) -> np.ndarray:
+        """A matrix R ``[rank, size]`` with ``R.T @ R`` the covariance.
+
+        A few hundred pictures leave most of 1280 dimensions without variance. The eigenvalues there are rounding
+        errors, some of them negative; they are dropped instead of making a square root complex.
+        """
+        values, vectors = np.linalg.eigh(self.covariance)
+        kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0)
+        root: np.ndarray = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
+        return root
+
+
+def distance(a: Gaussian, b: Gaussian) -> float:
+    """|mean a - mean b|^2 + trace(A + B - 2 (A B)^(1/2)), with A and B the covariances.
+
+    The trace of the square root is the sum of the singular values of ``R_a @ R_b.T``: unlike the usual square root of
+    the product, which need not be symmetric, this holds for singular covariances, without a small number added to them.
+    """
+    roots = a.root(), b.root()
+    shared = np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum() if all(map(len, roots)) else 0.0
+    variances = sum(float(np.sum(root**2)) for root in roots)
+    return max(0.0, float(np.sum((a.mean - b.mean) ** 2) + variances - 2 * shared))
