@@ -12,13 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError, ModelError, OptionError, PhotochromError, PhotoError, TrainingError
-from .hints import Hint
+from .hints import Hint, read_hints
 from .options import ColorOptions
 
 if TYPE_CHECKING:
     from .colorizer import Colorizer, Prediction
     from .files import colorize_file
     from .models import ModelCard
+    from .suggestions import alternatives, likely_colors
 
 __version__ = "0.1.0"
 
@@ -35,11 +36,21 @@ __all__ = [
     "Prediction",
     "TrainingError",
     "__version__",
+    "alternatives",
     "colorize_file",
+    "likely_colors",
+    "read_hints",
 ]
 
 # Loaded when first asked for: `import photochrom` costs nothing, and the command line answers at once.
-_LAZY = {"Colorizer": "colorizer", "Prediction": "colorizer", "ModelCard": "models", "colorize_file": "files"}
+_LAZY = {
+    "Colorizer": "colorizer",
+    "Prediction": "colorizer",
+    "ModelCard": "models",
+    "alternatives": "suggestions",
+    "colorize_file": "files",
+    "likely_colors": "suggestions",
+}
 
 
 def __getattr__(name: str) -> Any:

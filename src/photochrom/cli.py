@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import OptionError, PhotochromError, TrainingError
+from .hints import Hint, read_hints
 from .options import DEFAULT_QUALITY, ColorOptions
 
 if TYPE_CHECKING:
     from .colorizer import Colorizer
+    from .files import Extras
 
 _OK, _FAILED, _USAGE, _INTERRUPTED, _TERMINATED = 0, 1, 2, 130, 143
 
@@ -57,6 +59,28 @@ def _add_photo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "--output",
         metavar="OUT",
         help="a file, a folder, or - for the standard output (default: beside the source, as NAME.color.EXT)",
+    )
+    photo.add_argument(
+        "--hint",
+        action="append",
+        default=[],
+        metavar="X,Y,COLOR",
+        help="a colour that you know, and where: 0.42,0.31,#7a2b22 is 42%% from the left and 31%% from the top of the "
+        "upright picture; may be repeated",
+    )
+    photo.add_argument(
+        "--hints", action="append", default=[], metavar="FILE", help="a file of such hints (JSON); may be repeated"
+    )
+    photo.add_argument(
+        "--alternatives",
+        type=int,
+        default=0,
+        metavar="1..5",
+        help="also write so many other plausible pictures, as NAME.color.1.EXT, and the hints that make each, as "
+        "NAME.color.1.json",
+    )
+    photo.add_argument(
+        "--confidence", action="store_true", help="also write NAME.confidence.png: white where the model is sure"
     )
     photo.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     photo.add_argument(
@@ -103,21 +127,27 @@ def _add_evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _photo(args: argparse.Namespace) -> int:
-    options = ColorOptions(vividness=args.vividness, strength=args.strength)
+    # Of hints at one place the last counts: what is typed comes after what is kept in files.
+    hints = [hint for path in args.hints for hint in read_hints(path)] + [Hint.parse(text) for text in args.hint]
+    options = ColorOptions(vividness=args.vividness, strength=args.strength, hints=tuple(hints))
     if not 1 <= args.quality <= 100:
         raise OptionError(f"quality is {args.quality}: give a number from 1 to 100")
     from .colorizer import Colorizer
-    from .files import plan
+    from .files import Extras, plan
 
-    jobs = plan(args.inputs, args.output)
+    extras = Extras(args.alternatives, args.confidence)
+    jobs = plan(args.inputs, args.output, extras, kept=args.hints)
+    if hints and len(jobs) > 1:
+        raise OptionError("hints belong to one picture: name one photograph, or leave them out")
     colorizer = Colorizer(args.model, args.device)
-    return _color_all(colorizer, jobs, options, args)
+    return _color_all(colorizer, jobs, options, extras, args)
 
 
 def _color_all(
     colorizer: Colorizer,
     jobs: Sequence[tuple[str, str]],
     options: ColorOptions,
+    extras: Extras,
     args: argparse.Namespace,
 ) -> int:
     from tqdm import tqdm
@@ -125,10 +155,11 @@ def _color_all(
     from .files import colorize_job
 
     failed = 0
+    settings = {"quality": args.quality, "overwrite": args.overwrite}
     quiet = len(jobs) < 2 or sys.stderr is None or not sys.stderr.isatty()
     for source, destination in tqdm(jobs, unit="photo", disable=quiet):
         try:
-            colorize_job(colorizer, source, destination, options, quality=args.quality, overwrite=args.overwrite)
+            colorize_job(colorizer, source, destination, options, extras=extras, **settings)
         except OptionError:
             raise  # of the whole call, not of this photograph
         except PhotochromError as exc:

@@ -68,7 +68,12 @@ class Colorizer:
         return f"{self.card.name} {self.card.version}, sha256 {digest(self.path)}"
 
     def chroma(
-        self, luma: np.ndarray, options: ColorOptions | None = None, *, subsampling: int = 1
+        self,
+        luma: np.ndarray,
+        options: ColorOptions | None = None,
+        *,
+        subsampling: int = 1,
+        prediction: Prediction | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Colour a luma plane.
 
@@ -76,6 +81,7 @@ class Colorizer:
             luma: Y' (BT.601 full range), uint8 or uint16 ``[H, W]``, upright.
             options: how; None for the model's own choice.
             subsampling: 1 for full-size chroma, 2 for half its width and height.
+            prediction: of this luma with these options, where it is known already; the network then does not run.
 
         Returns:
             Cb and Cr, ``[ceil(H / subsampling), ceil(W / subsampling)]``, of the luma's dtype, around 128 or 32768.
@@ -87,7 +93,7 @@ class Colorizer:
         if subsampling not in (1, 2):
             raise OptionError(f"subsampling is {subsampling}: 1 and 2 are possible")
         options, luma = options or ColorOptions(), _checked(luma)
-        prediction = self.predict(luma, options)
+        prediction = prediction or self.predict(luma, options)
         thumbnail = prediction.luma.astype(np.float32) / 255
         lightness = lightness_of_luma(prediction.luma)
         ab = settle(to_thumbnail(prediction.ab, lightness), lightness, options.hints)

@@ -1,10 +1,12 @@
-"""From files to files: which output belongs to which input, and the way of one photograph from disk to disk."""
+"""From files to files: which outputs belong to which input, and the way of one photograph from disk to disk."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,35 +14,76 @@ from .errors import OptionError, PhotoError
 from .options import DEFAULT_QUALITY, ColorOptions
 
 if TYPE_CHECKING:
-    from .colorizer import Colorizer
+    from .colorizer import Colorizer, Prediction
+    from .photo import Photo
 
 STREAM = "-"
 
 
-def plan(inputs: Sequence[str], output: str | None) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class Extras:
+    """What is wanted of each photograph besides its coloured copy; all of it is written beside that.
+
+    Raises:
+        OptionError: the number is out of its range.
+    """
+
+    alternatives: int = 0
+    """How many other plausible pictures, each with the hints that make it."""
+    confidence: bool = False
+    """Whether a picture of how sure the model is."""
+
+    def __post_init__(self) -> None:
+        if self.alternatives:
+            from .suggestions import check_count
+
+            check_count(self.alternatives)
+
+    def paths(self, destination: Path) -> list[Path]:
+        """The files beside a coloured photograph."""
+        numbers = range(1, self.alternatives + 1)
+        paths = [path for number in numbers for path in alternative_paths(destination, number)]
+        return [*paths, confidence_path(destination)] if self.confidence else paths
+
+
+NOTHING = Extras()
+
+
+def plan(
+    inputs: Sequence[str], output: str | None, extras: Extras = NOTHING, kept: Sequence[str] = ()
+) -> list[tuple[str, str]]:
     """Pairs of source and destination; ``-`` is the standard input or output. An input given twice counts once.
 
     Args:
         inputs: files, or ``-``.
         output: a file (for one input), a folder, ``-``; None for ``NAME.color.EXT`` beside each source.
+        extras: what is to be written beside each destination.
+        kept: other files that are read, and must not be written to either.
 
     Raises:
-        OptionError: several inputs for one output, two inputs that would share one, or an output that is an input.
+        OptionError: several inputs for one output, two inputs that would share one, an output that is an input, or
+            extras beside the standard output.
         PhotoError: an input that no file can be called.
     """
     distinct = list(dict.fromkeys(inputs))
     jobs = [(source, _destination(source, output, several=len(distinct) > 1)) for source in distinct]
-    sources = {os.path.realpath(source) for source in distinct if source != STREAM}
+    read = {os.path.realpath(path): "read for its hints" for path in kept}
+    read |= {os.path.realpath(source): "to be coloured" for source in distinct if source != STREAM}
     taken: dict[str, str] = {}
     for source, destination in jobs:
-        if destination == STREAM:
-            continue
-        target = os.path.realpath(destination)
-        if target in sources:
-            raise OptionError(f"{destination} is itself to be coloured: choose another output, or leave it out")
-        if (other := taken.setdefault(target, source)) != source:
-            raise OptionError(f"{other} and {source} would both be written to {destination}")
+        if destination == STREAM and extras != NOTHING:
+            raise OptionError("alternatives and confidence are files beside the output: give a file or a folder")
+        for path in _outputs(destination, extras):
+            target = os.path.realpath(path)
+            if target in read:
+                raise OptionError(f"{path} is itself {read[target]}: choose another output, or leave it out")
+            if (other := taken.setdefault(target, source)) != source:
+                raise OptionError(f"{other} and {source} would both be written to {path}")
     return jobs
+
+
+def _outputs(destination: str, extras: Extras) -> list[Path]:
+    return [] if destination == STREAM else [Path(destination), *extras.paths(Path(destination))]
 
 
 def _destination(source: str, output: str | None, *, several: bool) -> str:
@@ -69,27 +112,113 @@ def colored_path(source: Path) -> Path:
     return source.with_name(f"{source.stem}.color{source.suffix}")
 
 
+def alternative_paths(destination: Path, number: int) -> tuple[Path, Path]:
+    """An alternative's picture and hints: ``old.color.jpg`` -> ``old.color.1.jpg`` and ``old.color.1.json``."""
+    name = f"{destination.stem}.{number}"
+    return destination.with_name(name + destination.suffix), destination.with_name(f"{name}.json")
+
+
+def confidence_path(destination: Path) -> Path:
+    """``old.color.jpg`` -> ``old.confidence.png``."""
+    return destination.with_name(f"{destination.stem.removesuffix('.color')}.confidence.png")
+
+
 def colorize_job(
-    colorizer: Colorizer, source: str, destination: str, options: ColorOptions, *, quality: int, overwrite: bool
+    colorizer: Colorizer,
+    source: str,
+    destination: str,
+    options: ColorOptions,
+    *,
+    quality: int,
+    overwrite: bool,
+    extras: Extras = NOTHING,
 ) -> None:
-    """Colour one photograph from disk (or a stream) to disk (or a stream); see ``photo.read`` and ``photo.write``."""
+    """Colour one photograph from disk (or a stream) to disk (or a stream); see ``photo.read`` and ``photo.write``.
+
+    What can be refused is refused before anything is written: places that are taken, wishes that the model cannot
+    fulfil. The standard output takes no extras.
+    """
     from . import photo
 
     if destination != STREAM:
         photo.check_place(destination, overwrite=overwrite)
+        for path in extras.paths(Path(destination)):
+            photo.check_place(path, overwrite=overwrite, photograph=False)
     picture = photo.read(_standard_input() if source == STREAM else Path(source))
-    name = picture.format if destination == STREAM else photo.format_of(Path(destination))
-    cb, cr = colorizer.chroma(picture.luma, options, subsampling=photo.chroma_subsampling(name))
     if destination == STREAM:
-        sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=name, quality=quality, model=colorizer.label))
+        _to_stream(colorizer, picture, options, quality)
     else:
-        photo.write(picture, cb, cr, Path(destination), quality=quality, overwrite=overwrite, model=colorizer.label)
+        _Writer(colorizer, picture, quality, overwrite).write(Path(destination), options, extras)
 
 
 def _standard_input() -> bytes:
     if sys.stdin is None:
         raise PhotoError("the standard input is closed: name a file")
     return sys.stdin.buffer.read()
+
+
+def _to_stream(colorizer: Colorizer, picture: Photo, options: ColorOptions, quality: int) -> None:
+    from . import photo
+    from .provenance import credit
+
+    cb, cr = colorizer.chroma(picture.luma, options, subsampling=photo.chroma_subsampling(picture.format))
+    model = credit(colorizer.label, options.hints)
+    sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=picture.format, quality=quality, model=model))
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes one photograph: its coloured copy, and what is wanted beside it."""
+
+    colorizer: Colorizer
+    picture: Photo
+    quality: int
+    overwrite: bool
+
+    def write(self, path: Path, options: ColorOptions, extras: Extras) -> None:
+        """All that is wanted. What the network says of the photograph serves its copy and all extras."""
+        from . import photo
+        from .hints import hints_json
+
+        prediction = self.colorizer.predict(self.picture.luma, options)
+        confidence = self._confidence(prediction) if extras.confidence else None
+        others = self._alternatives(extras.alternatives, options, prediction)
+        self._write_colored(path, options, prediction)
+        for number, other in enumerate(others, 1):
+            target, hints = alternative_paths(path, number)
+            self._write_colored(target, other)
+            photo.write_beside(hints_json(other.hints).encode(), hints, overwrite=self.overwrite)
+        if confidence is not None:
+            photo.write_beside(confidence, confidence_path(path), overwrite=self.overwrite)
+
+    def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction | None = None) -> None:
+        from . import photo
+        from .provenance import credit
+
+        step = photo.chroma_subsampling(photo.format_of(path))
+        cb, cr = self.colorizer.chroma(self.picture.luma, options, subsampling=step, prediction=prediction)
+        model = credit(self.colorizer.label, options.hints)
+        photo.write(self.picture, cb, cr, path, quality=self.quality, overwrite=self.overwrite, model=model)
+
+    def _alternatives(self, count: int, options: ColorOptions, prediction: Prediction) -> list[ColorOptions]:
+        from .suggestions import alternatives
+
+        luma = self.picture.luma
+        return alternatives(self.colorizer, luma, count, options, prediction=prediction) if count else []
+
+    def _confidence(self, prediction: Prediction) -> bytes:
+        """A PNG of the photograph's size, 8-bit grey: white where the model is sure."""
+        import cv2
+        import numpy as np
+        from PIL import Image
+
+        if prediction.confidence is None:
+            name = self.colorizer.card.name
+            raise OptionError(f"the model {name!r} does not say how sure it is: leave the confidence out")
+        grey = np.rint(255 * np.clip(prediction.confidence, 0, 1)).astype(np.uint8)
+        stream = BytesIO()
+        Image.fromarray(cv2.resize(grey, self.picture.luma.shape[::-1])).save(stream, "PNG")
+        return stream.getvalue()
 
 
 def colorize_file(
@@ -100,6 +229,8 @@ def colorize_file(
     colorizer: Colorizer | None = None,
     quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
+    alternatives: int = 0,
+    confidence: bool = False,
 ) -> Path:
     """Colour a photograph on disk.
 
@@ -109,20 +240,24 @@ def colorize_file(
         options: how; None for the model's own choice.
         colorizer: to be used again from call to call; None loads the embedded model.
         quality: of lossy formats, 1 to 100.
-        overwrite: whether an existing destination is replaced.
+        overwrite: whether an existing destination is replaced; it holds for the files beside it, too.
+        alternatives: how many other plausible pictures to write beside it, at most 5, each with its hints.
+        confidence: whether to write a picture beside it of how sure the model is.
 
     Returns:
-        The path written.
+        The path written; see ``alternative_paths`` and ``confidence_path`` for those beside it.
 
     Raises:
         PhotoError: the photograph cannot be read or written.
-        OptionError: the destination is the source, or the model has no such dial.
+        OptionError: the destination is the source, or the model has no such dial, no alternatives or no confidence.
     """
     from .colorizer import Colorizer
 
-    ((name, target),) = plan([os.fspath(source)], None if destination is None else os.fspath(destination))
+    extras = Extras(alternatives, confidence)
+    output = None if destination is None else os.fspath(destination)
+    ((name, target),) = plan([os.fspath(source)], output, extras)
     if STREAM in (name, target):
         raise PhotoError("'-' is a stream for the command line only: give a path")
-    options = options or ColorOptions()
-    colorize_job(colorizer or Colorizer(), name, target, options, quality=quality, overwrite=overwrite)
+    colorizer, options = colorizer or Colorizer(), options or ColorOptions()
+    colorize_job(colorizer, name, target, options, quality=quality, overwrite=overwrite, extras=extras)
     return Path(target)

@@ -48,10 +48,10 @@ class Hint:
     def __post_init__(self) -> None:
         for name, value, high in (("x", self.x, 1.0), ("y", self.y, 1.0), ("radius", self.radius, 0.25)):
             if not (_is_a(Real, value) and 0 <= value <= high):  # neither holds of NaN
-                raise OptionError(f"a hint's {name} is {value!r}: give a number from 0 to {high:g}")
+                raise OptionError(f"a hint's {name} is {value!r:.60}: give a number from 0 to {high:g}")
         is_triple = isinstance(self.color, tuple) and len(self.color) == 3
         if not (is_triple and all(_is_a(Integral, c) and 0 <= c <= 255 for c in self.color)):
-            raise OptionError(f"a hint's colour is {self.color!r}: give red, green and blue from 0 to 255, as a tuple")
+            raise OptionError(f"a hint's colour is {self.color!r:.60}: give a tuple of three numbers from 0 to 255")
 
     @classmethod
     def parse(cls, text: str) -> Hint:
@@ -64,7 +64,7 @@ class Hint:
         try:
             x, y = (float(part) for part in parts[:-1])
         except ValueError:
-            raise OptionError(f"{text!r} is no hint: write X,Y,COLOR as in 0.42,0.31,#7a2b22") from None
+            raise OptionError(f"{text!r:.60} is no hint: write X,Y,COLOR as in 0.42,0.31,#7a2b22") from None
         return cls(x, y, parse_color(parts[-1]))
 
 
@@ -80,7 +80,7 @@ def parse_color(text: str) -> tuple[int, int, int]:
         OptionError: the text is no colour.
     """
     if not (found := re.fullmatch(r"#?([0-9a-fA-F]{6})", text.strip())):
-        raise OptionError(f"{text!r} is no colour: write it as #7a2b22")
+        raise OptionError(f"{text!r:.60} is no colour: write it as #7a2b22")
     red, green, blue = bytes.fromhex(found[1])
     return red, green, blue
 
@@ -95,17 +95,15 @@ def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
     try:
         # A byte order mark is what Windows' editors put in front. Integers may have any number of digits: as a float
         # the longest are infinite, and out of range like other wrong numbers.
-        facts = json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float)
+        return _from_file(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
+    except OptionError as exc:
+        raise OptionError(f"{name}: {exc}") from exc
     except OSError as exc:
         raise OptionError(f"{name}: the file of hints cannot be read ({exc.strerror}): check the path") from exc
     except RecursionError as exc:
         raise OptionError(f"{name}: is no file of hints (nested too deeply): give one that Photochrom wrote") from exc
     except ValueError as exc:  # not JSON, not UTF-8, or no name for a file
         raise OptionError(f"{name}: is no file of hints ({exc}): give one that Photochrom wrote") from exc
-    try:
-        return _from_file(facts)
-    except OptionError as exc:
-        raise OptionError(f"{name}: {exc}") from exc
 
 
 def _from_file(facts: Any) -> tuple[Hint, ...]:
@@ -128,9 +126,9 @@ def _from_entry(number: int, entry: Any) -> Hint:
         raise OptionError(f"hint {number} has no {' and no '.join(missing)}: add it")
     color, suggested = entry["color"], entry.get("suggested", False)
     if not isinstance(suggested, bool):
-        raise OptionError(f"hint {number}: suggested is {suggested!r}: write true or false")
+        raise OptionError(f"hint {number}: suggested is {suggested!r:.60}: write true or false")
     if not isinstance(color, str):
-        raise OptionError(f"hint {number}: the colour is {color!r}: write it as #7a2b22, in quotes")
+        raise OptionError(f"hint {number}: the colour is {color!r:.60}: write it as #7a2b22, in quotes")
     try:
         return Hint(entry["x"], entry["y"], parse_color(color), entry.get("radius", _RADIUS), suggested)
     except OptionError as exc:

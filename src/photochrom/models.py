@@ -52,8 +52,9 @@ class ModelCard:
         try:
             facts = json.loads(metadata[CARD_KEY])
             known = {field.name for field in dataclasses.fields(cls)}
-            card = cls(**{name: value for name, value in facts.items() if name in known})
-        except (KeyError, ValueError, TypeError) as exc:
+            bins = tuple((float(a), float(b)) for a, b in facts.get("bins", ()))  # JSON has lists only
+            card = cls(**{name: value for name, value in facts.items() if name in known} | {"bins": bins})
+        except (KeyError, ValueError, TypeError, AttributeError) as exc:
             raise ModelError(f"{path} is an ONNX file, but not a model of Photochrom") from exc
         if card.format != _FORMAT:
             raise ModelError(f"{path} has model format {card.format}, this version reads {_FORMAT}: update Photochrom")

@@ -186,8 +186,25 @@ def chroma_subsampling(format: str) -> int:
     return 2 if format == "JPEG" else 1
 
 
-def check_place(destination: str | os.PathLike[str], *, overwrite: bool) -> None:
+def write_beside(data: bytes, destination: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a file of another kind that goes with a photograph, whole or not at all.
+
+    Raises:
+        PhotoError: as for ``write``.
+    """
+    path = Path(destination)
+    check_place(path, overwrite=overwrite, photograph=False)
+    with _blaming(str(path)), new_file(path, overwrite=overwrite) as stream:
+        stream.write(data)
+
+
+def check_place(destination: str | os.PathLike[str], *, overwrite: bool, photograph: bool = True) -> None:
     """Tell now, not after the work, that nothing can be written there; between now and then, ``write`` makes sure.
+
+    Args:
+        destination: the file.
+        overwrite: whether an existing one may be replaced.
+        photograph: whether its extension is to name a format.
 
     Raises:
         PhotoError: a folder, a device, a name that is taken, an unknown extension, no folder to write in.
@@ -202,7 +219,8 @@ def check_place(destination: str | os.PathLike[str], *, overwrite: bool) -> None
             raise PhotoError(_CURES[errno.EEXIST])
         if not path.parent.is_dir():
             raise PhotoError(f"there is no folder {path.parent}: create it first")
-    format_of(path)
+    if photograph:
+        format_of(path)
 
 
 def _kind(data: bytes) -> str:

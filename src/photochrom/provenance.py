@@ -11,20 +11,36 @@ It stands in XMP, four times over, because no reader looks everywhere:
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from . import __version__
 from .formats.xmp import Packet
+from .hints import Hint
 
 DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a record of the original colours", re.S)
+
+
+def credit(model: str, hints: Sequence[Hint]) -> str:
+    """Whose colours these are, where hints took part: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
+
+    Args:
+        model: name, version and hash of the model, as people are to read them.
+        hints: that took part; those that the model itself proposed are not passed off as people's.
+    """
+    suggested = sum(hint.suggested for hint in hints)
+    given = len(hints) - suggested
+    counts = ((given, "given by hand"), (suggested, "suggested by the model"))
+    sources = [f"{count} {'colour' if count == 1 else 'colours'} {source}" for count, source in counts if count]
+    return f"{model}, with {' and '.join(sources)}" if sources else model
 
 
 def statement(model: str) -> str:
     """The label as one sentence, without a full stop.
 
     Args:
-        model: name, version and hash of the model, as people are to read them.
+        model: name, version and hash of the model, as people are to read them; maybe with what ``credit`` adds.
     """
     return f"Colours added by software (photochrom {__version__}, model {model}); not a record of the original colours"
 

@@ -11,7 +11,10 @@ from torch.nn import functional as F
 from .decoder import AB_SCALE
 from .losses import ColorBins
 
-SHARPEN = 1.935  # temperature is exp(-SHARPEN * vividness): 1 at 0, 0.38 (Zhang et al. 2016) at one half
+# What vividness sets, on straight lines from 0 to 1, found by search on held-out photographs (LOG.md): the logarithm
+# of the temperature (0.38, as Zhang et al. 2016 have it, near one half) and how much the mean's chroma is raised.
+COLD, COLDER = -0.5, -0.93
+RAISE = 0.5
 
 
 class ReferenceNetwork(nn.Module):
@@ -49,11 +52,12 @@ class DistributionNetwork(nn.Module):
 
     Inputs: lightness ``L*/100`` ``[N, 1, H, W]``; vividness ``[1]``; hints ``[N, 3, H, W]``, 1 where a colour is
     known, else 0, and its a* and b*. Outputs, all at an eighth of the size: ab ``[N, 2, ...]``; confidence
-    ``[N, 1, ...]``; probability ``[N, bins, ...]``, of which ab is the mean.
+    ``[N, 1, ...]``; probability ``[N, bins, ...]``, of which ab is the mean, raised.
 
     The decoder was trained with rare colours weighted up, so its softmax is tilted toward them. Vividness sets how
-    much of that tilt stays and how sharply the distribution is annealed before its mean is taken: 0 is the mean of
-    the colours as frequent as they are (least error, dull), 1 nearly the likeliest colour of the tilted distribution.
+    much of that tilt stays, how sharply the distribution is annealed before its mean is taken, and by how much that
+    mean, which lies nearer to grey than what it is the mean of, is raised: 0 is the cautious end (least error, dull),
+    1 nearly the likeliest colour of the tilted distribution, raised by a half.
     """
 
     centres: Tensor
@@ -70,13 +74,13 @@ class DistributionNetwork(nn.Module):
     def forward(self, lightness: Tensor, vividness: Tensor, hints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         untilted = self.tail(self.early(lightness), small_hints(hints)) - self.tilt
         probability = self.anneal(untilted, vividness)
-        ab = F.conv2d(probability, self.centres)
+        ab = F.conv2d(probability, self.centres) * (1 + RAISE * vividness)
         return ab, self.confidence(untilted), probability
 
     def anneal(self, untilted: Tensor, vividness: Tensor) -> Tensor:
         """Logits of colours as frequent as they are -> the probabilities whose mean is taken."""
-        tilted = untilted + 2 * vividness * self.tilt
-        return (tilted * torch.exp(SHARPEN * vividness)).softmax(dim=1)
+        tilted = untilted + vividness * self.tilt
+        return (tilted * torch.exp(-COLD - COLDER * vividness)).softmax(dim=1)
 
     @staticmethod
     def confidence(untilted: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -40,6 +40,8 @@ class Recipe:
     weight_decay: float
     average: float
     """Decay per step of the running average of the weights, which is what gets exported; 0 for none."""
+    hintless: float
+    """Share of the pictures that are shown without simulated hints."""
     uniform: float | None
     """Share of the flat distribution in the rarity weights; None for squared error on a*b*, without hints."""
 
@@ -59,6 +61,7 @@ REFERENCE = Recipe(
     late_rate=0.0,
     weight_decay=0.0,
     average=0.0,
+    hintless=1.0,
     uniform=None,
 )
 
@@ -77,10 +80,14 @@ DEFAULT = Recipe(
     late_rate=0.3,
     weight_decay=0.01,
     average=0.999,
+    hintless=0.5,
     uniform=0.85,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
+HINTS = replace(DEFAULT, name="hints", crop=None, epochs=0.19, learning_rate=3e-4, hintless=0.25)
+"""A second course for the default, to follow hints better: ``train hints PHOTOS RUN --start FIRST/best.safetensors``."""
+
+RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, HINTS)}
 
 
 def build_tail(encoder: Encoder, bins: ColorBins | None) -> nn.Module:

@@ -7,17 +7,17 @@ from torch import Tensor
 
 from .decoder import AB_SCALE
 
-NONE = 0.5  # share of pictures without any hint
 _STOP = 1 / 8  # chance that a hint is the last: their number is geometric
 _PATCHES = (1, 1, 1, 2, 3)  # sides of a hint, cells
 
 
-def simulate_hints(chroma: Tensor, rng: np.random.Generator) -> Tensor:
+def simulate_hints(chroma: Tensor, rng: np.random.Generator, hintless: float) -> Tensor:
     """Hints as the decoder takes them, for pictures whose true a*b* are known.
 
     Args:
         chroma: float32 ``[N, 2, h, w]``, at stride 8.
         rng: decides how many there are, and where.
+        hintless: share of the pictures that get none.
 
     Returns:
         float32 ``[N, 3, h, w]``: mask, then a* and b* over ``AB_SCALE``; a patch has the mean of its colours.
@@ -25,7 +25,7 @@ def simulate_hints(chroma: Tensor, rng: np.random.Generator) -> Tensor:
     hints = chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])
     height, width = chroma.shape[2:]
     for picture, planes in zip(chroma, hints, strict=True):
-        if rng.random() < NONE:
+        if rng.random() < hintless:
             continue
         for _ in range(rng.geometric(_STOP)):
             side = int(rng.choice(_PATCHES))
