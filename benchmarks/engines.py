@@ -22,7 +22,11 @@ from photochrom.models import find_model
 t2 = time.perf_counter()
 engine = {"openvino": OpenVinoEngine, "onnxruntime": OnnxRuntimeEngine}[sys.argv[1]](find_model("default"))
 t3 = time.perf_counter()
-inputs = {"lightness": np.random.default_rng(0).random((1, 1, 256, 256), np.float32), "vividness": np.float32([0.5])}
+inputs = {
+    "lightness": np.random.default_rng(0).random((1, 1, 256, 256), np.float32),
+    "vividness": np.float32([0.5]),
+    "hints": np.zeros((1, 3, 256, 256), np.float32),
+}
 engine.run(inputs)
 t4 = time.perf_counter()
 times = []

@@ -23,7 +23,7 @@ def main() -> None:
     torch.manual_seed(0)
     batch, size = REFERENCE.batch, REFERENCE.size
     encoder = VGG16().eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    trainer = Trainer(REFERENCE, PHOTOGRAPHS, encoder.channels, None)
+    trainer = Trainer(REFERENCE, encoder, PHOTOGRAPHS, None)
     pictures, chroma = torch.rand(batch, 1, size, size), torch.zeros(batch, 2, size // 4, size // 4)
 
     def naive() -> None:

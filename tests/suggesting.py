@@ -54,7 +54,7 @@ def _scores(small: np.ndarray, hints: np.ndarray) -> np.ndarray:
     favourites = {(20, 20): 1.0, (-40, 20): 0.45, (0, -40): 0.3, (60, 40): 0.2}
     scores = np.full((len(BINS), *small.shape), 1e-4)
     for color, weight in favourites.items():
-        scores[np.where((BINS == color).all(1))[0][0]] += weight ** (1 / doubt**2)
+        scores[np.where((color == BINS).all(1))[0][0]] += weight ** (1 / doubt**2)
     y, x = np.mgrid[: small.shape[0], : small.shape[1]]
     for row, column in {(r // 8, c // 8) for r, c in np.argwhere(hints[0])}:
         cell = hints[:, 8 * row : 8 * row + 8, 8 * column : 8 * column + 8]

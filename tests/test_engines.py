@@ -18,15 +18,18 @@ def inputs(request):
     height, width = request.param
     luma = np.resize(data.camera(), (height, width)) if height != width else data.camera()[::2, ::2]
     lightness = lightness_of_luma(np.ascontiguousarray(luma))[None, None] / np.float32(100)
-    return {"lightness": lightness, "vividness": np.array([0.5], np.float32)}
+    hints = np.zeros((1, 3, height, width), np.float32)
+    hints[:, :, 100, 90] = 1, 30, -20
+    return {"lightness": lightness, "vividness": np.array([0.5], np.float32), "hints": hints}
 
 
 def test_engines_agree(inputs):
     path = find_model("default")
     exact, theirs = OpenVinoEngine(path, exact=True).run(inputs), OnnxRuntimeEngine(path).run(inputs)
-    assert exact.keys() == theirs.keys() == {"ab", "confidence"}
+    assert exact.keys() == theirs.keys() == {"ab", "confidence", "probability"}
     np.testing.assert_allclose(exact["ab"], theirs["ab"], atol=0.01)
     np.testing.assert_allclose(exact["confidence"], theirs["confidence"], atol=1e-3)
+    np.testing.assert_allclose(exact["probability"], theirs["probability"], atol=1e-3)
     assert np.abs(theirs["ab"]).mean() > 1
 
 

@@ -190,7 +190,7 @@ class TestDistributionNetwork:
         sharp = 0.4 ** np.exp(0.5) / (0.4 ** np.exp(0.5) + 0.6 ** np.exp(0.5))
         assert ab[0] == pytest.approx(sharp * 60, abs=1e-3)
         assert ab == sorted(ab)
-        assert ab[-1] > 1.5 * 55
+        assert ab[-1] > 1.5 * 50
 
     def test_confidence_is_1_where_sure_and_0_where_anything_goes(self, network):
         sure = network(torch.tensor([30.0, 0.0]).view(1, 2, 1, 1), torch.tensor([0.5]), NO_HINTS)[1]

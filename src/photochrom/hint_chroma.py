@@ -9,8 +9,8 @@ import numpy as np
 from .chroma import rgb_to_lab
 from .hints import Hint
 
-_REACH = 0.06  # of the short side: how far a hint's rest is spread
-_EDGE = 6.0  # and over what contrast in L*
+_REACH = 0.12  # of the short side: how far a hint's rest is spread
+_EDGE = 10.0  # and over what contrast in L*
 _TINY = np.float32(1e-9)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -84,10 +84,7 @@ DEFAULT = Recipe(
     uniform=0.85,
 )
 
-HINTS = replace(DEFAULT, name="hints", crop=None, epochs=0.19, learning_rate=3e-4, hintless=0.25)
-"""A second course for the default, to follow hints better: ``train hints PHOTOS RUN --start FIRST/best.safetensors``."""
-
-RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, HINTS)}
+RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
 
 
 def build_tail(encoder: Encoder, bins: ColorBins | None) -> nn.Module:

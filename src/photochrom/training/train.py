@@ -22,7 +22,6 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..errors import TrainingError
 from . import checkpoint
 from .dataset import Photograph, find_photographs, sample, split, views
 from .decoder import count_parameters
@@ -156,19 +155,6 @@ class Trainer:
         facts = {"recipe": self.recipe.name, "count": self.count, "step": self.step, "history": self.history}
         checkpoint.save(path, tensors, facts)
 
-    def start(self, path: Path) -> None:
-        """Begin with the weights of a checkpoint instead of ImageNet's and random ones.
-
-        Raises:
-            TrainingError: it is no checkpoint, or of another architecture.
-        """
-        tensors, _ = checkpoint.load(path)
-        try:
-            self.tail.load_state_dict(_under("average.", tensors))
-        except RuntimeError as exc:
-            raise TrainingError(f"{path} holds another architecture than the recipe {self.recipe.name!r}") from exc
-        self.average = {k: v.clone() for k, v in self.tail.state_dict().items()}
-
     def resume(self, path: Path) -> None:
         """Go on from what ``save`` wrote."""
         tensors, facts = checkpoint.load(path)
@@ -182,14 +168,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def train(
-    recipe: Recipe,
-    encoder: Encoder,
-    training: FeatureCache,
-    validation: FeatureCache,
-    run: Path,
-    start: Path | None = None,
-) -> Trainer:
+def train(recipe: Recipe, encoder: Encoder, training: FeatureCache, validation: FeatureCache, run: Path) -> Trainer:
     """Train, or go on training, in the folder ``run``, where checkpoints, losses and their curves appear.
 
     A round ends every ``ROUND`` views: the losses are noted and a checkpoint is written.
@@ -200,8 +179,6 @@ def train(
     latest = run / "checkpoint.safetensors"
     if latest.exists():
         trainer.resume(latest)
-    elif start is not None:
-        trainer.start(start)
     print(f"{recipe.name}: {count_parameters(trainer.tail):,} parameters, {trainer.steps:,} steps", flush=True)
     per_round = max(1, ROUND // recipe.batch)
     losses: list[float] = []
@@ -260,14 +237,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("photographs", type=Path)
     parser.add_argument("run", type=Path, help="folder of the run: checkpoints, losses, curves, cached features")
     parser.add_argument("--encoder-weights", type=Path, help="a local file with VGG16's weights (Keras notop .h5)")
-    parser.add_argument("--start", type=Path, help="a checkpoint whose weights to start from")
-    parser.add_argument("--features", type=Path, help="folder of the cached features (default: RUN/features)")
     args = parser.parse_args(arguments)
     keep_memory()
     recipe = RECIPES[args.recipe]
     encoder = load_encoder(recipe.encoder, args.encoder_weights)
-    features = prepare(recipe, encoder, args.photographs, args.features or args.run / "features")
-    train(recipe, encoder, *features, args.run, args.start)
+    features = prepare(recipe, encoder, args.photographs, args.run / "features")
+    train(recipe, encoder, *features, args.run)
 
 
 if __name__ == "__main__":
