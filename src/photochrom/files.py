@@ -176,22 +176,23 @@ class _Writer:
     overwrite: bool
 
     def write(self, path: Path, options: ColorOptions, extras: Extras) -> None:
-        """All that is wanted. What the network says of the photograph serves its copy and all extras."""
+        """All that is wanted, once the network has said all that it is asked: it may still refuse."""
         from . import photo
         from .hints import hints_json
 
         prediction = self.colorizer.predict(self.picture.luma, options)
         confidence = self._confidence(prediction) if extras.confidence else None
         others = self._alternatives(extras.alternatives, options, prediction)
+        predictions = [self.colorizer.predict(self.picture.luma, other) for other in others]
         self._write_colored(path, options, prediction)
-        for number, other in enumerate(others, 1):
+        for number, (other, prediction) in enumerate(zip(others, predictions, strict=True), 1):
             target, hints = alternative_paths(path, number)
-            self._write_colored(target, other)
+            self._write_colored(target, other, prediction)
             photo.write_beside(hints_json(other.hints).encode(), hints, overwrite=self.overwrite)
         if confidence is not None:
             photo.write_beside(confidence, confidence_path(path), overwrite=self.overwrite)
 
-    def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction | None = None) -> None:
+    def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction) -> None:
         from . import photo
         from .provenance import credit
 

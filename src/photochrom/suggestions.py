@@ -1,8 +1,9 @@
 """What a model suggests: colours likely at a place, and other plausible pictures, each coherent over the whole of it.
 
-An alternative is a set of hints: at the places that the network is least sure of, colours that it holds possible. The
-network then carries them through the picture, so that a coat that turns green does so whole, and what belongs with it
-follows. As they are hints, one can see what an alternative has decided, keep it in a file, and change it.
+An alternative leans the whole picture toward one hue: everywhere, of the colours that the network holds possible, those
+of that hue are weighted up. Where it is sure (skin, grass) nothing else was possible and little changes; what it doubts
+(a coat, a wall) takes the hue, and takes it throughout. It is given as hints on a grid over the picture, so that one
+can see what an alternative has decided, keep it in a file, and change it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from .colorizer import Colorizer, Prediction
 
 MOST = 5
-"""Alternatives of one picture. With two colours or more to choose from at each place, that many differ."""
-_PLACES = 3  # that an alternative decides on, one after another
-_APART = 0.25  # of the short side: between two of them
+"""Alternatives of one picture."""
+_HUES = 12  # that are tried, round the circle
+_LEAN = 0.1  # per unit of a*b* toward the hue: logarithm of the factor of a colour's probability
+_GRID = 8  # hints along the picture's short side
 _SMOOTH = 12.0  # a*b*: colours nearer than this count as one
 _DISTINCT = 24.0  # and suggested ones are at least so far apart
 _POSSIBLE = 1e-3  # of the likeliest's probability: what is less likely is no suggestion
@@ -42,36 +44,67 @@ def alternatives(
 ) -> list[ColorOptions]:
     """Options that give ``count`` plausible pictures, different from the automatic one and from one another.
 
-    Each is ``options`` with hints added; colour the picture with it, or take the hints further. The network runs
-    ``_PLACES`` times, on all alternatives at once.
+    Each is ``options`` with hints added; colour the picture with it, or take the hints further. The network runs once.
 
     Args:
-        colorizer: of a model that predicts a distribution and takes hints.
+        colorizer: of a model that predicts a distribution.
         luma: as for ``Colorizer.chroma``.
         count: 1 to ``MOST``.
         options: what they share; hints in them are kept.
-        prediction: of ``luma`` with ``options``, where it is known already; it saves the first run.
+        prediction: of ``luma`` with ``options``, where it is known already; it saves the run.
 
     Raises:
-        OptionError: the model has no distribution or takes no hints, or the count is out of its range.
+        OptionError: the model has no distribution, or the count is out of its range.
         ModelError: the model does not give the distribution that its card speaks of.
     """
     check_count(count)
-    if not (colorizer.card.hints and colorizer.card.bins):
+    if not colorizer.card.bins:
         raise OptionError(f"the model {colorizer.card.name!r} knows no alternatives: choose another model")
     options = options or ColorOptions()
-    start = tuple(options.hints)
-    known = {} if prediction is None else {start: prediction}
-    # The digits of its number say what an alternative decides at each place. Nought is the likeliest colour, and all
-    # noughts would be the automatic picture.
-    found = [(start, number) for number in range(1, count + 1)]
-    for _ in range(_PLACES):
-        asked = [hints for hints in dict.fromkeys(hints for hints, _ in found) if hints not in known]
-        if asked:
-            predictions = colorizer.predict_several(luma, [replace(options, hints=hints) for hints in asked])
-            known |= zip(asked, predictions, strict=True)
-        found = [_decided(colorizer, known[hints], hints, number) for hints, number in found]
-    return [replace(options, hints=hints) for hints, _ in found]
+    prediction = prediction or colorizer.predict(luma, options)
+    leaned = _most_distinct(_leanings(colorizer, prediction), prediction.ab, count)
+    grids = [_grid_hints(prediction, ab, options.hints) for ab in leaned]
+    return [replace(options, hints=(*options.hints, *grid)) for grid in grids]
+
+
+def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:
+    """a*b* float64 ``[2, h, w]`` of the picture leaned toward each of ``_HUES`` hues."""
+    probability, bins = _distribution(colorizer, prediction)
+    mean = np.einsum("byx,bc->cyx", probability, bins)
+    raised = float((prediction.ab * mean).sum() / max(1e-6, float((mean**2).sum())))  # by the network, for vividness
+    found = []
+    for angle in np.arange(_HUES) * (2 * np.pi / _HUES):
+        weights = np.exp(_LEAN * bins @ (np.cos(angle), np.sin(angle)))
+        leaned = probability * weights[:, None, None]
+        found.append(raised * np.einsum("byx,bc->cyx", leaned / leaned.sum(0), bins))
+    return found
+
+
+def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -> list[np.ndarray]:
+    """``count`` of the candidates, each as far as can be from the base and from those before it."""
+    chosen = [base.astype(np.float64)]
+    for _ in range(count):
+        nearest = [min(float(np.hypot(*(c - other)).mean()) for other in chosen) for c in candidates]
+        chosen.append(candidates[int(np.argmax(nearest))])
+    return chosen[1:]
+
+
+def _grid_hints(prediction: Prediction, ab: np.ndarray, known: Sequence[Hint]) -> list[Hint]:
+    """Hints of a picture's colours at places spread evenly over it, but for those near hints that are known."""
+    height, width = ab.shape[1:]
+    step = min(height, width) / _GRID
+    rows, columns = (max(1, round(side / step)) for side in (height, width))
+    smooth = np.stack([cv2.blur(plane, (3, 3)) for plane in ab])
+    found = []
+    for y, x in np.ndindex(rows, columns):
+        place = (x + 0.5) / columns, (y + 0.5) / rows
+        if any(np.hypot((hint.x - place[0]) * columns, (hint.y - place[1]) * rows) < 1 for hint in known):
+            continue
+        row, column = _index(*place, (height, width))
+        lightness = lightness_of_luma(prediction.luma[_index(*place, prediction.luma.shape)])
+        color = _within_srgb(smooth[None, :, row, column], float(np.clip(lightness, *_TONES)))[0]
+        found.append(Hint(*place, _triple(color), suggested=True))
+    return found
 
 
 def check_count(count: int) -> None:
@@ -103,31 +136,6 @@ def likely_colors(
         raise OptionError(f"the model {colorizer.card.name!r} predicts no distribution: choose another model")
     place = Hint(x, y, (0, 0, 0))  # refuses what is no place
     return _likely(colorizer, colorizer.predict(luma, options), place.x, place.y)[:count]
-
-
-def _decided(
-    colorizer: Colorizer, prediction: Prediction, hints: tuple[Hint, ...], number: int
-) -> tuple[tuple[Hint, ...], int]:
-    """Hints with one more, at the least sure place, which the last digit of a number chooses; and the other digits."""
-    likely = _likely(colorizer, prediction, *_open_question(colorizer, prediction, hints))
-    others, choice = divmod(number, len(likely))
-    return (*hints, likely[choice]), others
-
-
-def _open_question(colorizer: Colorizer, prediction: Prediction, known: Sequence[Hint]) -> tuple[float, float]:
-    """x and y amid the largest area of doubt, away from what is known."""
-    probability, bins = _distribution(colorizer, prediction)
-    mean = np.einsum("byx,bc->cyx", probability, bins)
-    square = np.einsum("byx,b->yx", probability, (bins**2).sum(1))
-    doubt = cv2.GaussianBlur(np.sqrt(np.maximum(0, square - (mean**2).sum(0))), (0, 0), 2.0)
-    doubt += 1e-3  # where there is none at all, places are still to be apart
-    height, width = doubt.shape
-    y, x = np.mgrid[:height, :width] + 0.5
-    for hint in known:
-        away = np.hypot(y - hint.y * height, x - hint.x * width) / (_APART * min(height, width))
-        doubt *= np.minimum(1, away)
-    row, column = np.unravel_index(int(doubt.argmax()), doubt.shape)
-    return float(column + 0.5) / width, float(row + 0.5) / height
 
 
 def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) -> list[Hint]:

@@ -114,17 +114,19 @@ def _scratches(film: np.ndarray, rng: np.random.Generator, severity: float) -> n
 
 def _mark(layer: np.ndarray, marks: np.ndarray, start: Point, end: Point, rng: np.random.Generator) -> None:
     """Draw one line: its tone into ``layer``, how much it covers into ``marks``."""
-    ends = [(round(float(x)), round(float(y))) for x, y in (start, end)]
+    (x, y), (right, bottom) = ((round(float(x)), round(float(y))) for x, y in (start, end))
     tone = float(rng.choice([rng.uniform(0.75, 1), rng.uniform(0, 0.25)], p=[0.7, 0.3]))
     width = int(rng.integers(1, 3))
-    cv2.line(layer, *ends, tone, width + 2)
-    cv2.line(marks, *ends, float(rng.uniform(0.4, 1)), width)
+    cv2.line(layer, (x, y), (right, bottom), tone, width + 2)
+    cv2.line(marks, (x, y), (right, bottom), float(rng.uniform(0.4, 1)), width)
 
 
 def _jpeg(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.ndarray:
     quality = int(95 - 70 * severity * rng.uniform(0.2, 1))
     _, data = cv2.imencode(".jpg", _at_8_bits(film), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
+    decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    assert decoded is not None
+    return decoded.astype(np.float32) / 255
 
 
 def _at_8_bits(film: np.ndarray) -> np.ndarray:
