@@ -87,6 +87,18 @@ def test_what_the_user_said_stays(colorizer: Colorizer, luma: np.ndarray) -> Non
         assert np.hypot(*(found[1:] - ab_of(MINE.color))) < 2
 
 
+def test_an_alternative_has_alternatives(colorizer: Colorizer, luma: np.ndarray) -> None:
+    """Not its own copies: what it was made of is no word of the user's."""
+    picked = Hint(0.31, 0.9, (90, 120, 160), suggested=True)  # at a place of the user's own choice
+    (first,) = alternatives(colorizer, luma, 1, ColorOptions(hints=(MINE, picked)))
+    found = alternatives(colorizer, luma, 3, first)
+    assert all(options.hints[:2] == (MINE, picked) for options in found)
+    assert len({len(options.hints) for options in (first, *found)}) == 1
+    pictures = [coloured(colorizer, luma, options) for options in (first, *found)]
+    for one, other in itertools.combinations(pictures, 2):
+        assert np.abs(one.astype(int) - other).max() > 10
+
+
 def test_alternatives_are_the_same_every_time(colorizer: Colorizer, luma: np.ndarray) -> None:
     assert alternatives(colorizer, luma, 4) == alternatives(colorizer, luma, 4)
     assert alternatives(colorizer, luma, 2) == alternatives(colorizer, luma, 4)[:2]

@@ -8,8 +8,9 @@ import pytest
 from conftest import card_metadata, constant_answer
 from PIL import Image
 from skimage.color import rgb2lab
+from suggesting import BINS, hinting_engine
 
-from photochrom import Colorizer, ColorOptions, OptionError, PhotoError
+from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError
 from photochrom.chroma import luma_of_rgb
 from photochrom.engines import FakeEngine
 
@@ -122,6 +123,61 @@ def test_byte_order_and_strides_do_not_matter(fake_colorizer):
     np.testing.assert_array_equal(fake_colorizer.colorize(np.asfortranarray(luma)), expected)
     luma.setflags(write=False)
     np.testing.assert_array_equal(fake_colorizer.colorize(luma), expected)
+
+
+def test_hints_reach_a_network_that_takes_them_as_planes(tmp_path):
+    seen = []
+
+    def answer(inputs):
+        seen.append(inputs)
+        return constant_answer(0, 0)(inputs)
+
+    luma = np.zeros((480, 640), np.uint8)
+    takes = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata(hints=True)))
+    takes.predict(luma)
+    takes.predict(luma, ColorOptions(hints=(Hint(0.75, 0.25, (200, 30, 40)),)))
+    assert [inputs["hints"].shape for inputs in seen] == [(1, 3, 64, 96)] * 2
+    assert not seen[0]["hints"].any()
+    known = seen[1]["hints"][0, :, 16, 72]
+    np.testing.assert_allclose(known[1:], rgb2lab(np.array([[[200, 30, 40]]], np.uint8))[0, 0, 1:], atol=0.1)
+    assert known[0] == 1
+    seen.clear()
+    takes_none = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata()))
+    takes_none.predict(luma, ColorOptions(hints=(Hint(0.75, 0.25, (200, 30, 40)),)))
+    assert "hints" not in seen[0]
+
+
+def test_several_predictions_are_those_of_each_alone(tmp_path):
+    runs = []
+    colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
+    luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    several = [ColorOptions(hints=tuple(Hint(0.2 * i, 0.5, (30 * i, 90, 120)) for i in range(n))) for n in range(4)]
+    together = colorizer.predict_several(luma, several)
+    assert runs == [4]
+    for options, ours in zip(several, together, strict=True):
+        alone = colorizer.predict(luma, options)
+        for name in ("luma", "ab", "confidence", "probability"):
+            np.testing.assert_array_equal(getattr(ours, name), getattr(alone, name))
+        assert alone.probability.shape == (len(BINS), 8, 12)
+        assert alone.confidence.shape == (8, 12)
+
+
+def test_what_a_model_does_not_say_is_none(fake_colorizer):
+    prediction = fake_colorizer.predict(np.zeros((64, 64), np.uint8))
+    assert prediction.probability is None
+    assert prediction.confidence.shape == (8, 8)
+
+
+def test_a_prediction_that_is_known_is_not_made_again(tmp_path):
+    runs = []
+    colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
+    luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    options = ColorOptions(hints=(Hint(0.5, 0.5, (200, 30, 40)),))
+    expected = colorizer.chroma(luma, options)
+    prediction = colorizer.predict(luma, options)
+    runs.clear()
+    np.testing.assert_array_equal(colorizer.chroma(luma, options, prediction=prediction), expected)
+    assert not runs
 
 
 def test_one_colorizer_serves_many_threads():

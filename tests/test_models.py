@@ -1,6 +1,8 @@
 """Models by name and by file."""
 
+import dataclasses
 import hashlib
+import json
 import shutil
 
 import h5py
@@ -11,6 +13,7 @@ from skimage import data
 
 from photochrom import Colorizer, ModelCard, ModelError, models, vgg16
 from photochrom.engines import OnnxRuntimeEngine
+from photochrom.models import CARD_KEY
 
 
 @pytest.fixture
@@ -128,3 +131,28 @@ def test_cards_survive_the_file_and_later_formats_are_refused(tmp_path):
         ModelCard.of(card_metadata(format=2), tmp_path)
     with pytest.raises(ModelError, match="not a model of Photochrom"):
         ModelCard.of({}, tmp_path)
+
+
+def test_cards_with_bins_survive_the_file(tmp_path):
+    card = dataclasses.replace(CARD, hints=True, bins=((0.0, 1.5), (-20.0, 30.0)))
+    found = ModelCard.of({CARD_KEY: card.to_json()}, tmp_path)
+    assert found == card
+    assert hash(found) == hash(card)  # all the way down, as frozen things are
+
+
+def test_cards_of_older_models_have_neither_hints_nor_bins(tmp_path):
+    facts = json.loads(CARD.to_json())
+    del facts["hints"], facts["bins"]
+    assert ModelCard.of({CARD_KEY: json.dumps(facts)}, tmp_path) == CARD
+
+
+@pytest.mark.parametrize("bins", [5, "ab", [1, 2], [[1, 2, 3]], [["a", "b"]], None, {"a": 1}])
+def test_cards_with_other_bins_are_refused(tmp_path, bins):
+    with pytest.raises(ModelError, match="not a model of Photochrom"):
+        ModelCard.of(card_metadata(bins=bins), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "null", '"card"', "{", ""])
+def test_cards_that_are_none_are_refused(tmp_path, text):
+    with pytest.raises(ModelError, match="not a model of Photochrom"):
+        ModelCard.of({CARD_KEY: text}, tmp_path)

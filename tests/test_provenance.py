@@ -10,9 +10,9 @@ import pytest
 from photographs import COLOR_FORMATS, MODEL, coloured, neutral, saved, smooth
 from PIL import Image
 
-from photochrom import __version__, photo
+from photochrom import Hint, __version__, photo
 from photochrom.formats.xmp import Packet
-from photochrom.provenance import DIGITAL_SOURCE_TYPE, label, statement
+from photochrom.provenance import DIGITAL_SOURCE_TYPE, credit, label, statement
 
 HEAD = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
 TAIL = b"</rdf:RDF></x:xmpmeta>"
@@ -100,6 +100,36 @@ def test_a_second_colouring_replaces_the_label() -> None:
     third = properties(labelled(labelled(first, "other 2.0 (beta), sha256 ffff"), "last"))
     assert third[NAMES["ps"] + "Instructions"] == f"Keep dry {statement('last')}"
     assert NAMES["own"] + "OriginalDigitalSourceType" not in third
+
+
+@pytest.mark.parametrize(
+    ("given", "suggested", "words"),
+    [
+        (0, 0, ""),
+        (1, 0, ", with 1 colour given by hand"),
+        (3, 0, ", with 3 colours given by hand"),
+        (0, 1, ", with 1 colour suggested by the model"),
+        (0, 64, ", with 64 colours suggested by the model"),
+        (1, 3, ", with 1 colour given by hand and 3 colours suggested by the model"),
+    ],
+)
+def test_hints_are_credited_to_whose_they_are(given: int, suggested: int, words: str) -> None:
+    hint = Hint(0.5, 0.5, (0, 0, 0))
+    hints = [hint] * given + [Hint(0.5, 0.5, (0, 0, 0), suggested=True)] * suggested
+    assert credit(MODEL, hints) == MODEL + words
+    found = properties(labelled(None, credit(MODEL, hints)))
+    assert found[NAMES["own"] + "Statement"] == (
+        f"Colours added by software (photochrom {__version__}, model {MODEL}{words}); "
+        "not a record of the original colours"
+    )
+
+
+def test_a_label_with_hints_is_replaced_like_any() -> None:
+    packet = HEAD + b'<rdf:Description rdf:about="" ' + SPACES + b' photoshop:Instructions="Keep dry"/>' + TAIL
+    hints = [Hint(0.5, 0.5, (0, 0, 0)), Hint(0.5, 0.5, (0, 0, 0), suggested=True)]
+    for model in (credit(MODEL, hints), MODEL, credit("other (beta) 2", hints[:1]), "last"):
+        packet = labelled(packet, model)
+        assert properties(packet)[NAMES["ps"] + "Instructions"] == f"Keep dry {statement(model)}"
 
 
 def test_prefixes_of_the_packet_may_mean_anything() -> None:

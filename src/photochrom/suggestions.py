@@ -50,7 +50,8 @@ def alternatives(
         colorizer: of a model that predicts a distribution.
         luma: as for ``Colorizer.chroma``.
         count: 1 to ``MOST``.
-        options: what they share; hints in them are kept.
+        options: what they share; hints in them are kept, but for those of an earlier alternative, one of whose
+            alternatives each is then.
         prediction: of ``luma`` with ``options``, where it is known already; it saves the run.
 
     Raises:
@@ -63,8 +64,9 @@ def alternatives(
     options = options or ColorOptions()
     prediction = prediction or colorizer.predict(luma, options)
     leaned = _most_distinct(_leanings(colorizer, prediction), prediction.ab, count)
-    grids = [_grid_hints(prediction, ab, options.hints) for ab in leaned]
-    return [replace(options, hints=(*options.hints, *grid)) for grid in grids]
+    grid = _grid(*prediction.ab.shape[1:])
+    kept = tuple(hint for hint in options.hints if not (hint.suggested and (hint.x, hint.y) in grid))
+    return [replace(options, hints=(*kept, *_grid_hints(prediction, ab, grid, kept))) for ab in leaned]
 
 
 def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:
@@ -89,16 +91,23 @@ def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -
     return chosen[1:]
 
 
-def _grid_hints(prediction: Prediction, ab: np.ndarray, known: Sequence[Hint]) -> list[Hint]:
-    """Hints of a picture's colours at places spread evenly over it, but for those near hints that are known."""
-    height, width = ab.shape[1:]
+def _grid(height: int, width: int) -> list[tuple[float, float]]:
+    """x and y of places spread evenly over a picture: the same for each of its alternatives."""
     step = min(height, width) / _GRID
     rows, columns = (max(1, round(side / step)) for side in (height, width))
+    return [((x + 0.5) / columns, (y + 0.5) / rows) for y, x in np.ndindex(rows, columns)]
+
+
+def _grid_hints(
+    prediction: Prediction, ab: np.ndarray, grid: Sequence[tuple[float, float]], known: Sequence[Hint]
+) -> list[Hint]:
+    """Hints of a picture's colours at the places of a grid, but for those near hints that are known."""
+    height, width = ab.shape[1:]
+    step = min(height, width) / _GRID
     smooth = np.stack([cv2.blur(plane, (3, 3)) for plane in ab])
     found = []
-    for y, x in np.ndindex(rows, columns):
-        place = (x + 0.5) / columns, (y + 0.5) / rows
-        if any(np.hypot((hint.x - place[0]) * columns, (hint.y - place[1]) * rows) < 1 for hint in known):
+    for place in grid:
+        if any(np.hypot((hint.x - place[0]) * width, (hint.y - place[1]) * height) < step for hint in known):
             continue
         row, column = _index(*place, (height, width))
         lightness = lightness_of_luma(prediction.luma[_index(*place, prediction.luma.shape)])
