@@ -147,19 +147,15 @@ def test_hints_reach_a_network_that_takes_them_as_planes(tmp_path):
     assert "hints" not in seen[0]
 
 
-def test_several_predictions_are_those_of_each_alone(tmp_path):
+def test_a_prediction_says_all_that_the_network_does(tmp_path):
     runs = []
     colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
     luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
-    several = [ColorOptions(hints=tuple(Hint(0.2 * i, 0.5, (30 * i, 90, 120)) for i in range(n))) for n in range(4)]
-    together = colorizer.predict_several(luma, several)
-    assert runs == [4]
-    for options, ours in zip(several, together, strict=True):
-        alone = colorizer.predict(luma, options)
-        for name in ("luma", "ab", "confidence", "probability"):
-            np.testing.assert_array_equal(getattr(ours, name), getattr(alone, name))
-        assert alone.probability.shape == (len(BINS), 8, 12)
-        assert alone.confidence.shape == (8, 12)
+    prediction = colorizer.predict(luma, ColorOptions(hints=(Hint(0.2, 0.5, (30, 90, 120)),)))
+    assert runs == [1]
+    assert prediction.ab.shape == (2, 8, 12)
+    assert prediction.probability.shape == (len(BINS), 8, 12)
+    assert prediction.confidence.shape == (8, 12)
 
 
 def test_what_a_model_does_not_say_is_none(fake_colorizer):

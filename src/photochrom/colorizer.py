@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,24 +101,17 @@ class Colorizer:
 
     def predict(self, luma: np.ndarray, options: ColorOptions | None = None) -> Prediction:
         """What the network says about a luma plane (as for ``chroma``), before anything is upsampled."""
-        return self.predict_several(luma, [options or ColorOptions()])[0]
-
-    def predict_several(self, luma: np.ndarray, several: Sequence[ColorOptions]) -> list[Prediction]:
-        """One prediction for each of several options, which differ in their hints only, from one run of the network."""
+        options = options or ColorOptions()
         thumbnail = self._thumbnail(_checked(luma))
-        lightness = lightness_of_luma(thumbnail)[None, None] / np.float32(100)
-        inputs = {"lightness": np.repeat(lightness, len(several), axis=0)}
-        if (vividness := self._vividness(several[0])) is not None:
+        inputs = {"lightness": lightness_of_luma(thumbnail)[None, None] / np.float32(100)}
+        if (vividness := self._vividness(options)) is not None:
             inputs["vividness"] = np.array([vividness], np.float32)
         if self.card.hints:
-            inputs["hints"] = np.stack([planes(options.hints, *thumbnail.shape) for options in several])
+            inputs["hints"] = planes(options.hints, *thumbnail.shape)[None]
         outputs = self.engine.run(inputs)
-        nothing = [None] * len(several)
-        confidence, probability = (outputs.get(name, nothing) for name in ("confidence", "probability"))
-        return [
-            Prediction(thumbnail, ab, None if sure is None else sure[0], likely)
-            for ab, sure, likely in zip(outputs["ab"], confidence, probability, strict=True)
-        ]
+        confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
+        probability = outputs["probability"][0] if "probability" in outputs else None
+        return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
 
     def _vividness(self, options: ColorOptions) -> float | None:
         if options.vividness is not None and self.card.vividness is None:
