@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 AB_SCALE = 110.0  # a* and b* of sRGB colours lie within this
+_REACHES = (1.5, 4.0, 10.0)  # cells at stride 8, over which hints are spread
 
 
 class ReferenceDecoder(nn.Module):
@@ -43,7 +45,8 @@ class ColorDecoder(nn.Module):
     coarser ones attention lets every place look at every other, so that what belongs together takes one colour.
 
     Hints are ``[N, 3, H/8, W/8]``: 1 where a colour is known, else 0; a* and b* there over ``AB_SCALE``, else 0. They
-    enter at every level (Zhang et al. 2017), behind the encoder, whose features are the same for any hints.
+    enter at every level (Zhang et al. 2017), behind the encoder, whose features are the same for any hints; and not
+    only where they are but spread (``spread_hints``): one cell in a thousand is seen by too few others.
     """
 
     widths = (96, 192, 256)  # of the levels at strides 8, 16 and 32
@@ -53,7 +56,7 @@ class ColorDecoder(nn.Module):
         super().__init__()
         widths = self.widths
         self.lateral = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(channels, widths, strict=True))
-        self.hint = nn.ModuleList(nn.Conv2d(3, w, 3, padding=1) for w in widths)
+        self.hint = nn.ModuleList(nn.Conv2d(3 + 3 * len(_REACHES), w, 3, padding=1) for w in widths)
         self.narrow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.refine = nn.ModuleList(
             nn.Sequential(*(Residual(w) for _ in range(near)), *(Attention(w) for _ in range(far)))
@@ -62,7 +65,8 @@ class ColorDecoder(nn.Module):
         self.classify = nn.Conv2d(widths[0], bins, 1)
 
     def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
-        known = [hints, F.avg_pool2d(hints, 2), F.avg_pool2d(hints, 4)]
+        spread = spread_hints(hints)
+        known = [spread, F.avg_pool2d(spread, 2), F.avg_pool2d(spread, 4)]
         levels = [
             lateral(features) + hint(planes)
             for lateral, hint, features, planes in zip(self.lateral, self.hint, maps, known, strict=True)
@@ -72,6 +76,24 @@ class ColorDecoder(nn.Module):
             x = self.narrow[i](F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False))
             x = self.refine[i](x + levels[i])
         return self.classify(F.silu(x))
+
+
+def spread_hints(hints: Tensor) -> Tensor:
+    """Hints ``[N, 3, h, w]``, and beside them the same spread over growing distances: ``[N, 3 + 3 * 3, h, w]``.
+
+    Of each distance: how near hints are, 0 to 1, and times that the mean of their colours by nearness.
+    """
+    planes = [hints]
+    for reach in _REACHES:
+        near = _gaussian(hints.shape[2], reach, hints) @ hints @ _gaussian(hints.shape[3], reach, hints)
+        planes.append(near / (1 + near[:, :1]))
+    return torch.cat(planes, dim=1)
+
+
+def _gaussian(side: int, reach: float, like: Tensor) -> Tensor:
+    """``[side, side]``: how near each cell of a row is to each other, 1 to itself."""
+    cells = torch.arange(side, dtype=like.dtype, device=like.device)
+    return torch.exp(-(((cells[:, None] - cells) / reach) ** 2) / 2)
 
 
 class Residual(nn.Module):

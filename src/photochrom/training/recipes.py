@@ -29,12 +29,14 @@ class Recipe:
     grid: int
     """Side of the true a*b*, cells."""
     crop: int | None
-    """Side of the part of the features that a step sees until the last fifth of the run, cells at stride 8."""
+    """Side of the part of the features that a step sees until the last fifth of a course, cells at stride 8."""
     epochs: float
     """How often each view is shown."""
+    courses: int
+    """Parts of equal length that the run is made of; see ``learning_rate``."""
     batch: int
     learning_rate: float
-    """At the end of the warm-up; falls along a cosine to nothing."""
+    """At the end of the warm-up; falls along a cosine to nothing in each course, which starts at half of the last's."""
     late_rate: float
     """Learning rate of the encoder's later stages, in parts of the decoder's."""
     weight_decay: float
@@ -56,6 +58,7 @@ REFERENCE = Recipe(
     grid=56,
     crop=None,
     epochs=100,
+    courses=1,
     batch=64,
     learning_rate=1e-3,
     late_rate=0.0,
@@ -74,13 +77,14 @@ DEFAULT = Recipe(
     views=2,
     grid=32,
     crop=24,
-    epochs=1,
+    epochs=2,
+    courses=2,
     batch=32,
     learning_rate=1e-3,
     late_rate=0.3,
     weight_decay=0.01,
     average=0.999,
-    hintless=0.5,
+    hintless=0.4,
     uniform=0.85,
 )
 

@@ -34,7 +34,7 @@ from .simulation import simulate_hints
 VALIDATION = 500  # photographs whose loss is noted after each round
 ROUND = 10_000  # views between two notes and checkpoints
 WARM_UP = 200  # steps
-WHOLE = 0.2  # share of the steps, at the end, that see whole pictures
+WHOLE = 0.2  # share of a course's steps, at its end, that see whole pictures
 _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # of glibc's malloc.h
 
 
@@ -60,6 +60,7 @@ class Trainer:
         self.bins = bins
         self.count = count
         self.steps = round(recipe.epochs * count / recipe.batch)
+        self.per_course = math.ceil(self.steps / recipe.courses)
         self.tail = build_tail(encoder, bins).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.clone() for k, v in self.tail.state_dict().items()}
         self.objective: Objective = build_objective(recipe, bins)
@@ -76,11 +77,13 @@ class Trainer:
         return [*groups, {"params": late, "part": self.recipe.late_rate}] if late else groups
 
     def learning_rate(self) -> float:
-        """Linear warm-up, then a cosine to nothing: a function of the step alone."""
-        if self.step < WARM_UP:
-            return self.recipe.learning_rate * (self.step + 1) / WARM_UP
-        done = (self.step - WARM_UP) / max(1, self.steps - WARM_UP)
-        return self.recipe.learning_rate * (1 + math.cos(math.pi * min(1.0, done))) / 2
+        """In each course linear warm-up, then a cosine to nothing: a function of the step alone."""
+        course, step = divmod(self.step, self.per_course)
+        highest = self.recipe.learning_rate / 2**course
+        if step < WARM_UP:
+            return highest * (step + 1) / WARM_UP
+        done = (step - WARM_UP) / max(1, self.per_course - WARM_UP)
+        return highest * (1 + math.cos(math.pi * done)) / 2
 
     def rows(self) -> Iterator[np.ndarray]:
         """Rows of each batch still to come: every photograph once an epoch, in an order fixed by the epoch's number."""
@@ -109,9 +112,9 @@ class Trainer:
         return loss.item()
 
     def _part(self, maps: list[Tensor], chroma: Tensor, rng: np.random.Generator) -> tuple[list[Tensor], Tensor]:
-        """A random part of the features and their chroma, which costs less; whole pictures at the end of the run."""
+        """A random part of the features and their chroma, which costs less; whole pictures at the end of a course."""
         side = self.recipe.crop
-        if side is None or self.step >= (1 - WHOLE) * self.steps:
+        if side is None or self.step % self.per_course >= (1 - WHOLE) * self.per_course:
             return maps, chroma
         top, left = rng.integers(0, self.recipe.grid - side + 1, 2)
         rows, columns = slice(top, top + side), slice(left, left + side)

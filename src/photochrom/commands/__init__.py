@@ -1,0 +1,4 @@
+"""The verbs of the command line, one module each: ``add`` says what a verb takes, and its function does it.
+
+Heavy imports stay inside the functions, so that ``photochrom --help`` answers at once.
+"""

@@ -1,0 +1,61 @@
+"""``photochrom evaluate``: measures models on colour photographs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import OptionError, TrainingError
+from ..options import ColorOptions
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the verb."""
+    evaluate = verbs.add_parser(
+        "evaluate",
+        help="measure models on colour photographs",
+        description="Turns colour photographs grey, colours them, and compares, beside the grey and the true pictures: "
+        "PSNR, SSIM, CIEDE2000, colourfulness, what a classifier recognises; LPIPS and FID where they are installed.",
+    )
+    evaluate.set_defaults(verb=run)
+    evaluate.add_argument("photographs", type=Path, metavar="FOLDER")
+    evaluate.add_argument("--model", action="append", help="a name or a file; may be repeated (default: the embedded)")
+    evaluate.add_argument("--held-out", action="store_true", help="only photographs that no training run sees")
+    evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most so many (default: 2000)")
+    evaluate.add_argument("--vividness", type=float, metavar="0..1")
+    evaluate.add_argument("--full", action="store_true", help="also aged pictures, hints and confidence; takes longer")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="write a sheet of pictures: grey, coloured, truth")
+    evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
+    evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page: figures, best and worst pictures")
+    evaluate.add_argument("--html-size", type=int, default=12, metavar="N", help="pictures a section (default: 12)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    options = ColorOptions(vividness=args.vividness)
+    for path in filter(None, (args.json, args.sheet, args.html)):
+        if not path.parent.is_dir():  # said now, not after the work
+            raise OptionError(f"{path} cannot be written: there is no folder {path.parent}")
+    if min(args.sheet_size, args.html_size) < 1:
+        raise OptionError("--sheet-size and --html-size are numbers of pictures: give at least 1")
+    from ..colorizer import Colorizer
+
+    try:
+        from ..training import evaluate as evaluation
+        from ..training import page, report
+    except ImportError as exc:
+        raise TrainingError(f"evaluating needs {exc.name}: pip install 'photochrom[train]'") from exc
+    photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit)
+    colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
+    thumbnails = args.sheet_size if args.sheet else 0
+    found = evaluation.evaluate(colorizers, photographs, options, full=args.full, thumbnails=thumbnails)
+    print(f"{len(photographs)} photographs\n\n{report.markdown(found)}")
+    protocol = {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "full")}
+    if args.json:
+        report.write_json(found, args.json, protocol)
+    if args.sheet:
+        report.write_sheet(found, args.sheet)
+    if args.html:
+        page.write_page(found, args.html, protocol, args.html_size)
+    return 0

@@ -1,0 +1,109 @@
+"""``photochrom photo``: colours photographs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import OptionError, PhotochromError
+from ..hints import Hint, read_hints
+from ..options import DEFAULT_QUALITY, ColorOptions
+
+if TYPE_CHECKING:
+    from ..colorizer import Colorizer
+    from ..files import Extras
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the verb."""
+    photo = verbs.add_parser(
+        "photo",
+        help="colour photographs",
+        description="Colours photographs (JPEG, PNG, TIFF, WebP; HEIC and AVIF where installed). "
+        "The luma stays as it is, and so do orientation, resolution, profile and metadata.",
+    )
+    photo.set_defaults(verb=run)
+    photo.add_argument("inputs", nargs="+", metavar="IN", help="photographs; - reads one from the standard input")
+    photo.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="a file, a folder, or - for the standard output (default: beside the source, as NAME.color.EXT)",
+    )
+    photo.add_argument(
+        "--hint",
+        action="append",
+        default=[],
+        metavar="X,Y,COLOR",
+        help="a colour that you know, and where: 0.42,0.31,#7a2b22 is 42%% from the left and 31%% from the top of the "
+        "upright picture; may be repeated",
+    )
+    photo.add_argument(
+        "--hints", action="append", default=[], metavar="FILE", help="a file of such hints (JSON); may be repeated"
+    )
+    photo.add_argument(
+        "--alternatives",
+        type=int,
+        default=0,
+        metavar="1..5",
+        help="also write so many other plausible pictures, as NAME.color.1.EXT, and the hints that make each, as "
+        "NAME.color.1.json",
+    )
+    photo.add_argument(
+        "--confidence", action="store_true", help="also write NAME.confidence.png: white where the model is sure"
+    )
+    photo.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    photo.add_argument(
+        "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: the model's own)"
+    )
+    photo.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
+    photo.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
+    photo.add_argument(
+        "--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs (default: %(default)s)"
+    )
+    photo.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    # Of hints at one place the last counts: what is typed comes after what is kept in files.
+    hints = [hint for path in args.hints for hint in read_hints(path)] + [Hint.parse(text) for text in args.hint]
+    options = ColorOptions(vividness=args.vividness, strength=args.strength, hints=tuple(hints))
+    if not 1 <= args.quality <= 100:
+        raise OptionError(f"quality is {args.quality}: give a number from 1 to 100")
+    from ..colorizer import Colorizer
+    from ..files import Extras, plan
+
+    extras = Extras(args.alternatives, args.confidence)
+    jobs = plan(args.inputs, args.output, extras, kept=args.hints)
+    if hints and len(jobs) > 1:
+        raise OptionError("hints belong to one picture: name one photograph, or leave them out")
+    colorizer = Colorizer(args.model, args.device)
+    return _color_all(colorizer, jobs, options, extras, args)
+
+
+def _color_all(
+    colorizer: Colorizer,
+    jobs: Sequence[tuple[str, str]],
+    options: ColorOptions,
+    extras: Extras,
+    args: argparse.Namespace,
+) -> int:
+    from tqdm import tqdm
+
+    from ..files import colorize_job
+
+    failed = 0
+    settings = {"quality": args.quality, "overwrite": args.overwrite}
+    quiet = len(jobs) < 2 or sys.stderr is None or not sys.stderr.isatty()
+    for source, destination in tqdm(jobs, unit="photo", disable=quiet):
+        try:
+            colorize_job(colorizer, source, destination, options, extras=extras, **settings)
+        except OptionError:
+            raise  # of the whole call, not of this photograph
+        except PhotochromError as exc:
+            failed += 1
+            tqdm.write(f"photochrom: {exc}", file=sys.stderr)
+    return 1 if failed else 0
