@@ -50,10 +50,10 @@ def test_true_ab_and_true_luma_give_the_true_picture(name):
     from skimage import data
 
     rgb = getattr(data, name)()[::3, ::3].astype(np.float32) / 255
-    luma = rgb @ np.float32([chroma.LUMA_R, chroma.LUMA_G, chroma.LUMA_B])
+    luma = rgb @ np.float32([chroma.BT601.red, chroma.BT601.green, chroma.BT601.blue])
     cb, cr = chroma.ab_to_cbcr(luma, chroma.rgb_to_lab(rgb)[..., 1:].transpose(2, 0, 1))
-    np.testing.assert_allclose(luma + chroma.CR_TO_R * cr, rgb[..., 0], atol=0.02)
-    np.testing.assert_allclose(luma + chroma.CB_TO_B * cb, rgb[..., 2], atol=0.02)
+    np.testing.assert_allclose(luma + chroma.BT601.cr_to_r * cr, rgb[..., 0], atol=0.02)
+    np.testing.assert_allclose(luma + chroma.BT601.cb_to_b * cb, rgb[..., 2], atol=0.02)
 
 
 planes = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
@@ -93,9 +93,9 @@ def test_in_gamut_keeps_hue_and_never_adds_chroma(values):
     factor = chroma.in_gamut(cb, cr, luma, luma)
     assert (factor >= 0).all()
     assert (factor <= 1).all()
-    red = luma + chroma.CR_TO_R * cr * factor
-    blue = luma + chroma.CB_TO_B * cb * factor
-    green = luma + (chroma.CB_TO_G * cb + chroma.CR_TO_G * cr) * factor
+    red = luma + chroma.BT601.cr_to_r * cr * factor
+    blue = luma + chroma.BT601.cb_to_b * cb * factor
+    green = luma + (chroma.BT601.cb_to_g * cb + chroma.BT601.cr_to_g * cr) * factor
     for channel in (red, green, blue):
         assert channel.min() >= -1e-5
         assert channel.max() <= 1 + 1e-5
@@ -103,6 +103,6 @@ def test_in_gamut_keeps_hue_and_never_adds_chroma(values):
 
 def test_colours_in_gamut_are_left_alone():
     rgb = np.random.default_rng(4).random((1000, 3), np.float32)
-    luma = rgb @ np.float32([chroma.LUMA_R, chroma.LUMA_G, chroma.LUMA_B])
-    cb, cr = (rgb[:, 2] - luma) / chroma.CB_TO_B, (rgb[:, 0] - luma) / chroma.CR_TO_R
+    luma = rgb @ np.float32([chroma.BT601.red, chroma.BT601.green, chroma.BT601.blue])
+    cb, cr = (rgb[:, 2] - luma) / chroma.BT601.cb_to_b, (rgb[:, 0] - luma) / chroma.BT601.cr_to_r
     assert chroma.in_gamut(cb, cr, luma, luma).min() > 0.9999

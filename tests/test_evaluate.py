@@ -19,7 +19,7 @@ from scipy.linalg import sqrtm
 from skimage import data
 
 from photochrom import ColorOptions, TrainingError
-from photochrom.chroma import CB_TO_B, CR_TO_R, luma_of_rgb, rgb_to_lab, to_rgb
+from photochrom.chroma import BT601, luma_of_rgb, rgb_to_lab, to_rgb
 from photochrom.cli import main
 from photochrom.colorizer import Prediction
 from photochrom.hints import Hint
@@ -33,7 +33,7 @@ def chroma_of(rgb):
     """Cb and Cr of RGB uint8, around 128."""
     r, _, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
     y = luma_of_rgb(rgb).astype(np.float32)
-    return tuple(np.rint(128 + c).clip(0, 255).astype(np.uint8) for c in ((b - y) / CB_TO_B, (r - y) / CR_TO_R))
+    return tuple(np.rint(128 + c).clip(0, 255).astype(np.uint8) for c in ((b - y) / BT601.cb_to_b, (r - y) / BT601.cr_to_r))
 
 
 def grey_of(rgb):

@@ -25,7 +25,7 @@ def psnr(a, b):
 def test_small_true_chroma_gives_nearly_the_true_picture(name):
     rgb = cv2.resize(getattr(data, name)(), (256, 256), interpolation=cv2.INTER_AREA)
     luma, coefficients = thumbnail_coefficients(rgb, 32)
-    colored = chroma.to_rgb(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=1))
+    colored = chroma.to_rgb(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1)))
     grey = np.repeat(luma[..., None], 3, axis=2)
     assert psnr(colored, rgb) > psnr(grey, rgb) + 8
 
@@ -41,7 +41,7 @@ def test_it_beats_bicubic_interpolation():
     assert np.mean((guided - truth) ** 2) < 0.95 * np.mean((bicubic - truth) ** 2)
 
 
-@pytest.mark.parametrize("subsampling", [1, 2])
+@pytest.mark.parametrize("subsampling", [(1, 1), (2, 2), (1, 2), (2, 1)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (37, 51), (400, 301)])
 def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
@@ -51,7 +51,7 @@ def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
     coefficients[1], coefficients[3] = 0.1, -0.05
     cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling)
     top, middle = np.iinfo(dtype).max, chroma.centre(dtype)
-    assert cb.shape == cr.shape == tuple(-(-side // subsampling) for side in shape)
+    assert cb.shape == cr.shape == tuple(-(-side // step) for side, step in zip(shape, subsampling, strict=True))
     assert np.abs(cb.astype(int) - round(middle + 0.1 * top)).max() <= 1
     assert np.abs(cr.astype(int) - round(middle - 0.05 * top)).max() <= 1
 
@@ -59,7 +59,7 @@ def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
 def test_rows_are_interpolated_as_opencv_does():
     coefficients = np.random.default_rng(0).normal(size=(4, 20, 30)).astype(np.float32) * 0.02
     luma = np.full((333, 500), 128, np.uint8)
-    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=1)
+    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
     gain, offset = (cv2.resize(c, (500, 333), interpolation=cv2.INTER_LINEAR) for c in coefficients[:2])
     assert np.abs(cb - np.rint((gain * 128 / 255 + offset) * 255 + 128)).max() <= 1
 
@@ -67,9 +67,9 @@ def test_rows_are_interpolated_as_opencv_does():
 def test_strength_scales_chroma_and_zero_is_grey():
     rgb = cv2.resize(data.astronaut(), (128, 128), interpolation=cv2.INTER_AREA)
     luma, coefficients = thumbnail_coefficients(rgb, 32)
-    grey, _ = upsample.apply_to_luma(coefficients, luma, strength=0, subsampling=1)
-    half, _ = upsample.apply_to_luma(coefficients, luma, strength=0.5, subsampling=1)
-    full, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=1)
+    grey, _ = upsample.apply_to_luma(coefficients, luma, strength=0, subsampling=(1, 1))
+    half, _ = upsample.apply_to_luma(coefficients, luma, strength=0.5, subsampling=(1, 1))
+    full, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
     assert (grey == 128).all()
     assert 0.4 < np.abs(half - 128.0).mean() / np.abs(full - 128.0).mean() < 0.65
 
@@ -80,12 +80,12 @@ def test_shared_chroma_is_in_gamut_at_every_pixel_that_shares_it():
     luma = rng.integers(0, 256, (101, 77)).astype(np.uint8)
     coefficients = np.zeros((4, 8, 8), np.float32)
     coefficients[1], coefficients[3] = -0.3, 0.4
-    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=2)
+    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2))
     cb, cr = (p.repeat(2, axis=0).repeat(2, axis=1)[:101, :77].astype(float) - 128 for p in (cb, cr))
     for channel in (
-        luma + chroma.CR_TO_R * cr,
-        luma + chroma.CB_TO_B * cb,
-        luma + chroma.CB_TO_G * cb + chroma.CR_TO_G * cr,
+        luma + chroma.BT601.cr_to_r * cr,
+        luma + chroma.BT601.cb_to_b * cb,
+        luma + chroma.BT601.cb_to_g * cb + chroma.BT601.cr_to_g * cr,
     ):
         assert channel.min() > -1.1  # chroma is rounded to whole numbers: up to 0.5 * 1.772
         assert channel.max() < 256.1

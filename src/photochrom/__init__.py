@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import EngineError, ModelError, OptionError, PhotochromError, PhotoError, TrainingError
+from .errors import EngineError, ModelError, OptionError, PhotochromError, PhotoError, StudioError, TrainingError
 from .hints import Hint, read_hints
 from .options import ColorOptions
 
@@ -34,6 +34,7 @@ __all__ = [
     "PhotoError",
     "PhotochromError",
     "Prediction",
+    "StudioError",
     "TrainingError",
     "__version__",
     "alternatives",

@@ -26,12 +26,17 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        _publish(part, path, overwrite=overwrite)
+        publish(part, path, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _publish(part: Path, path: Path, *, overwrite: bool) -> None:
+def publish(part: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a whole file its name.
+
+    Raises:
+        FileExistsError: the name is taken, and ``overwrite`` is not set.
+    """
     if overwrite:
         part.replace(path)
         return

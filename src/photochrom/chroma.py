@@ -1,24 +1,100 @@
 """Colour arithmetic: Lab and Y'CbCr, and RGB whose luma is the source's own.
 
-Y'CbCr is BT.601 full range, as in JPEG (JFIF). R'G'B' is sRGB (IEC 61966-2-1), Lab is CIE 1976 under D65, 2 degrees.
-L* runs from 0 to 100; a* and b* of sRGB colours lie within -108 .. 99. Floating R'G'B' and luma run from 0 to 1.
-Cb and Cr planes are unsigned integers of the luma's depth around ``centre`` (128 or 32768).
+Y'CbCr of photographs is BT.601 full range, as in JPEG (JFIF); films bring a ``Coding`` of their own. R'G'B' is sRGB
+(IEC 61966-2-1), Lab is CIE 1976 under D65, 2 degrees. L* runs from 0 to 100; a* and b* of sRGB colours lie within
+-108 .. 99. Floating R'G'B' and luma run from 0 to 1, floating Cb and Cr from -0.5 to 0.5.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-LUMA_R, LUMA_G, LUMA_B = 0.299, 0.587, 0.114
-_LUMA = np.array([LUMA_R, LUMA_G, LUMA_B], np.float32)
-CR_TO_R = 2 * (1 - LUMA_R)  # 1.402
-CB_TO_B = 2 * (1 - LUMA_B)  # 1.772
-CB_TO_G = -LUMA_B * CB_TO_B / LUMA_G  # -0.344136
-CR_TO_G = -LUMA_R * CR_TO_R / LUMA_G  # -0.714136
+@dataclass(frozen=True)
+class Matrix:
+    """How luma is made of R'G'B': the shares of red and of blue; the rest is green's."""
+
+    red: float
+    blue: float
+
+    @property
+    def green(self) -> float:
+        """Share of green."""
+        return 1 - self.red - self.blue
+
+    @property
+    def luma(self) -> np.ndarray:
+        """The three shares, float32."""
+        return np.array([self.red, self.green, self.blue], np.float32)
+
+    @property
+    def cr_to_r(self) -> float:
+        """R' - Y' for a Cr of 1; 1.402 for BT.601."""
+        return 2 * (1 - self.red)
+
+    @property
+    def cb_to_b(self) -> float:
+        """B' - Y' for a Cb of 1; 1.772 for BT.601."""
+        return 2 * (1 - self.blue)
+
+    @property
+    def cb_to_g(self) -> float:
+        """G' - Y' for a Cb of 1; -0.344136 for BT.601."""
+        return -self.blue * self.cb_to_b / self.green
+
+    @property
+    def cr_to_g(self) -> float:
+        """G' - Y' for a Cr of 1; -0.714136 for BT.601."""
+        return -self.red * self.cr_to_r / self.green
+
+
+BT601, BT709, BT2020 = Matrix(0.299, 0.114), Matrix(0.2126, 0.0722), Matrix(0.2627, 0.0593)
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How the integers of Y'CbCr planes stand for colours."""
+
+    bits: int = 8
+    full_range: bool = True
+    """Luma from 0 to the highest integer; else from 16 to 235 and chroma from 16 to 240, at 8 bits."""
+    matrix: Matrix = BT601
+
+    @property
+    def highest(self) -> int:
+        """The highest integer that a plane can hold."""
+        return (1 << self.bits) - 1
+
+    @property
+    def black(self) -> int:
+        """Luma of black."""
+        return 0 if self.full_range else 16 << (self.bits - 8)
+
+    @property
+    def luma_span(self) -> int:
+        """White's luma less black's."""
+        return self.highest if self.full_range else 219 << (self.bits - 8)
+
+    @property
+    def chroma_span(self) -> int:
+        """What a chroma of 1 (from -0.5 to 0.5) is in integers."""
+        return self.highest if self.full_range else 224 << (self.bits - 8)
+
+    @property
+    def neutral(self) -> int:
+        """Cb and Cr of no colour: 128 at 8 bits."""
+        return 1 << (self.bits - 1)
+
+    @classmethod
+    def of_photograph(cls, dtype: npt.DTypeLike) -> Coding:
+        """JPEG's, at 8 or 16 bits."""
+        return cls(8 * np.dtype(dtype).itemsize)
+
+
 
 # Linear sRGB -> XYZ, Y of white = 1 (IEC 61966-2-1); the rows' sums are the D65 white point.
 RGB_TO_XYZ = np.array(
@@ -47,7 +123,7 @@ def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
 def luma_of_rgb(rgb: np.ndarray) -> np.ndarray:
     """Y' of R'G'B', BT.601, rounded: ``[..., 3]`` uint8 or uint16 -> ``[...]`` of the same dtype."""
     r, g, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
-    return np.asarray(LUMA_R * r + LUMA_G * g + LUMA_B * b + 0.5).astype(rgb.dtype)
+    return np.asarray(BT601.red * r + BT601.green * g + BT601.blue * b + 0.5).astype(rgb.dtype)
 
 
 @functools.cache
@@ -96,7 +172,7 @@ def _power(base: np.ndarray, exponent: float) -> np.ndarray:
     return cv2.pow(base, exponent).reshape(base.shape)
 
 
-def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray) -> np.ndarray:
+def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.ndarray:
     """The chroma that gives a pixel of known luma the hue and chroma of a*b*.
 
     Lab's lightness and video's luma are different functions of a colour, so the lightness is first found at which
@@ -105,18 +181,20 @@ def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray) -> np.ndarray:
     Args:
         luma: Y' float32 ``[h, w]``, 0..1.
         ab: a*b* float32 ``[2, h, w]``.
+        matrix: what luma is made of.
 
     Returns:
         Cb and Cr float32 ``[2, h, w]``, -0.5..0.5, possibly out of gamut.
     """
+    weights = matrix.luma
     target = _lightness(luma)
     lightness = target
     rgb = lab_to_rgb(np.stack([lightness, *ab], axis=-1))
     for _ in range(2):
-        lightness = lightness + target - _lightness(rgb @ _LUMA)
+        lightness = lightness + target - _lightness(rgb @ weights)
         rgb = lab_to_rgb(np.stack([lightness, *ab], axis=-1))
-    own = rgb @ _LUMA
-    return np.stack([(rgb[..., 2] - own) / CB_TO_B, (rgb[..., 0] - own) / CR_TO_R])
+    own = rgb @ weights
+    return np.stack([(rgb[..., 2] - own) / matrix.cb_to_b, (rgb[..., 0] - own) / matrix.cr_to_r])
 
 
 def _lightness(luma: np.ndarray) -> np.ndarray:
@@ -124,13 +202,15 @@ def _lightness(luma: np.ndarray) -> np.ndarray:
     return np.where(y > _EPSILON, 116 * np.cbrt(y) - 16, _KAPPA * y)
 
 
-def in_gamut(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray) -> np.ndarray:
+def in_gamut(
+    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, matrix: Matrix = BT601
+) -> np.ndarray:
     """The factor (0..1) that brings a chroma into the RGB gamut at every luma from ``darkest`` to ``brightest``.
 
     All arrays float32 of one shape; luma 0..1, Cb and Cr -0.5..0.5. Hue and luma stay as they are.
     """
-    red, blue = CR_TO_R * cr, CB_TO_B * cb
-    green = CB_TO_G * cb + CR_TO_G * cr
+    red, blue = matrix.cr_to_r * cr, matrix.cb_to_b * cb
+    green = matrix.cb_to_g * cb + matrix.cr_to_g * cr
     over = np.maximum(np.maximum(red, green), blue)
     under = np.minimum(np.minimum(red, green, out=red), blue, out=red)
     tiny = np.float32(1e-9)  # of grey: no factor changes it
@@ -152,8 +232,8 @@ def to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
     for start, stop in strips(height, width):
         part = slice(start, stop)
         y = luma[part].astype(np.float32)
-        red = np.clip(np.rint(y + CR_TO_R * (cr[part].astype(np.float32) - middle)), 0, top)
-        blue = np.clip(np.rint(y + CB_TO_B * (cb[part].astype(np.float32) - middle)), 0, top)
-        green = np.clip(np.rint((y - LUMA_R * red - LUMA_B * blue) / LUMA_G), 0, top)
+        red = np.clip(np.rint(y + BT601.cr_to_r * (cr[part].astype(np.float32) - middle)), 0, top)
+        blue = np.clip(np.rint(y + BT601.cb_to_b * (cb[part].astype(np.float32) - middle)), 0, top)
+        green = np.clip(np.rint((y - BT601.red * red - BT601.blue * blue) / BT601.green), 0, top)
         rgb[part, :, 0], rgb[part, :, 1], rgb[part, :, 2] = red, green, blue
     return rgb

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import evaluate, models, photo
+from .commands import evaluate, film, models, photo, studio, train
 from .errors import OptionError, PhotochromError
 
 _FAILED, _USAGE, _INTERRUPTED, _TERMINATED = 1, 2, 130, 143
@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="photochrom", description="Colours black-and-white photographs.")
     parser.add_argument("--version", action="version", version=f"photochrom {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (photo, models, evaluate):
+    for verb in (photo, film, studio, models, evaluate, train):
         verb.add(verbs)
     return parser
 

@@ -97,32 +97,40 @@ class Colorizer:
         lightness = lightness_of_luma(prediction.luma)
         ab = settle(to_thumbnail(prediction.ab, lightness), lightness, options.hints)
         coefficients = linear_coefficients(thumbnail, ab_to_cbcr(thumbnail, ab))
-        return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=subsampling)
+        return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=(subsampling, subsampling))
 
     def predict(self, luma: np.ndarray, options: ColorOptions | None = None) -> Prediction:
         """What the network says about a luma plane (as for ``chroma``), before anything is upsampled."""
-        options = options or ColorOptions()
         thumbnail = self._thumbnail(_checked(luma))
+        outputs = self.engine.run(self.inputs(thumbnail, options or ColorOptions()))
+        confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
+        probability = outputs["probability"][0] if "probability" in outputs else None
+        return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
+
+    def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
+        """What the network takes: of a thumbnail, as ``Prediction.luma`` is one, to be coloured with some options."""
         inputs = {"lightness": lightness_of_luma(thumbnail)[None, None] / np.float32(100)}
         if (vividness := self._vividness(options)) is not None:
             inputs["vividness"] = np.array([vividness], np.float32)
         if self.card.hints:
             inputs["hints"] = planes(options.hints, *thumbnail.shape)[None]
-        outputs = self.engine.run(inputs)
-        confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
-        probability = outputs["probability"][0] if "probability" in outputs else None
-        return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
+        return inputs
 
     def _vividness(self, options: ColorOptions) -> float | None:
         if options.vividness is not None and self.card.vividness is None:
             raise OptionError(f"the model {self.card.name!r} has no vividness: leave it out, or choose another model")
         return self.card.vividness if options.vividness is None else options.vividness
 
-    def _thumbnail(self, luma: np.ndarray) -> np.ndarray:
-        """The luma as uint8, its short side at the working size, both sides multiples of 32."""
-        short, long = sorted(luma.shape)
+    def thumbnail_size(self, height: float, width: float) -> tuple[int, int]:
+        """At what height and width the network looks at a picture: its short side at the working size."""
+        short, long = sorted((height, width))
         scale = min(self.card.working_size / short, _LONGEST * self.card.working_size / long)
-        height, width = (max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in luma.shape)
+        height, width = (max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in (height, width))
+        return height, width
+
+    def _thumbnail(self, luma: np.ndarray) -> np.ndarray:
+        """The luma as uint8, at the size that the network looks at."""
+        height, width = self.thumbnail_size(*luma.shape)
         while luma.shape[0] >= 4 * height and luma.shape[1] >= 4 * width:
             luma = _halved(luma)
         shrinks = height <= luma.shape[0] and width <= luma.shape[1]

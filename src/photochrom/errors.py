@@ -2,9 +2,11 @@
 
 PhotochromError
 ├── PhotoError      a photograph cannot be read or written
+├── FilmError       a film cannot be read or written
 ├── ModelError      a model file is missing, damaged or of another kind
 ├── EngineError     the engine that runs the network is missing or failed
 ├── OptionError     an option has no meaning here, or is out of range
+├── StudioError     the studio cannot start
 └── TrainingError   training cannot start or cannot go on
 
 A message is one line that names the file or the option and says what to do.
@@ -20,6 +22,10 @@ class PhotoError(PhotochromError):
     """A photograph cannot be read or written."""
 
 
+class FilmError(PhotochromError):
+    """A film cannot be read or written."""
+
+
 class ModelError(PhotochromError):
     """A model file is missing, damaged, or not a Photochrom model."""
 
@@ -30,6 +36,10 @@ class EngineError(PhotochromError):
 
 class OptionError(PhotochromError, ValueError):
     """An option is out of its range, or the chosen model has no such dial."""
+
+
+class StudioError(PhotochromError):
+    """The studio cannot start: its packages are missing, or its address is taken."""
 
 
 class TrainingError(PhotochromError):

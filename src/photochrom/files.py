@@ -166,6 +166,26 @@ def _to_stream(colorizer: Colorizer, picture: Photo, options: ColorOptions, qual
     sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=picture.format, quality=quality, model=model))
 
 
+def write_colored(
+    colorizer: Colorizer,
+    picture: Photo,
+    path: Path,
+    options: ColorOptions,
+    prediction: Prediction | None = None,
+    *,
+    quality: int = DEFAULT_QUALITY,
+    overwrite: bool = False,
+) -> None:
+    """Colour a photograph that was read, and write it; see ``Colorizer.chroma`` and ``photo.write``."""
+    from . import photo
+    from .provenance import credit
+
+    step = photo.chroma_subsampling(photo.format_of(path))
+    cb, cr = colorizer.chroma(picture.luma, options, subsampling=step, prediction=prediction)
+    model = credit(colorizer.label, options.hints)
+    photo.write(picture, cb, cr, path, quality=quality, overwrite=overwrite, model=model)
+
+
 @dataclass(frozen=True)
 class _Writer:
     """Writes one photograph: its coloured copy, and what is wanted beside it."""
@@ -193,13 +213,8 @@ class _Writer:
             photo.write_beside(confidence, confidence_path(path), overwrite=self.overwrite)
 
     def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction) -> None:
-        from . import photo
-        from .provenance import credit
-
-        step = photo.chroma_subsampling(photo.format_of(path))
-        cb, cr = self.colorizer.chroma(self.picture.luma, options, subsampling=step, prediction=prediction)
-        model = credit(self.colorizer.label, options.hints)
-        photo.write(self.picture, cb, cr, path, quality=self.quality, overwrite=self.overwrite, model=model)
+        colorizer, quality, overwrite = self.colorizer, self.quality, self.overwrite
+        write_colored(colorizer, self.picture, path, options, prediction, quality=quality, overwrite=overwrite)
 
     def _alternatives(self, count: int, options: ColorOptions, prediction: Prediction) -> list[ColorOptions]:
         from .suggestions import alternatives

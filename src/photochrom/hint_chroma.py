@@ -80,7 +80,8 @@ def _influence(lightness: np.ndarray, place: tuple[int, int], hint: Hint) -> tup
     height, width = lightness.shape
     y, x = np.ogrid[:height, :width]
     short = np.float32(min(height, width))
-    away = np.hypot(y - place[0], x - place[1]).astype(np.float32) / short
+    down, right = ((steps - at).astype(np.float32) / short for steps, at in zip((y, x), place, strict=True))
+    away = np.sqrt(down * down + right * right)  # np.hypot takes ten times as long
     beyond = np.maximum(0, away - np.float32(hint.radius)) / np.float32(_REACH)
     contrast = ((lightness - lightness[place]) / np.float32(_EDGE)) ** 2
     return np.exp(-(beyond**2 + contrast) / 2), 1 / ((away / np.float32(_REACH)) ** 2 + contrast + _TINY)

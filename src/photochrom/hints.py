@@ -111,7 +111,15 @@ def _from_file(facts: Any) -> tuple[Hint, ...]:
         raise OptionError("is no file of hints: give one that Photochrom wrote")
     if facts.get("version") != _VERSION:
         raise OptionError(f"is not of version {_VERSION} of files of hints: update Photochrom, or write the file anew")
-    entries = facts.get("hints")
+    return hints_of_entries(facts.get("hints"))
+
+
+def hints_of_entries(entries: Any) -> tuple[Hint, ...]:
+    """The hints of a file's ``hints``.
+
+    Raises:
+        OptionError: these are none.
+    """
     if not isinstance(entries, list):
         raise OptionError('has no list of "hints": put them in square brackets')
     if len(entries) > _MOST:

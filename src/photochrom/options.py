@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import OptionError
 from .hints import Hint
@@ -34,6 +34,10 @@ class ColorOptions:
         if self.vividness is not None:
             _check_range("vividness", self.vividness, 0.0, 1.0)
         _check_range("strength", self.strength, 0.0, 2.0)
+
+    def with_hints(self, hints: tuple[Hint, ...]) -> ColorOptions:
+        """The same with other hints."""
+        return replace(self, hints=hints)
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:

@@ -22,7 +22,7 @@ from .atomic import new_file
 from .errors import OptionError, PhotoError
 from .formats import exif, heif, jpeg, photoshop, png, tiff, webp
 from .formats.parts import Decoded, Density, Metadata, Planes
-from .formats.pixels import at_8_bits, colour_image, upright
+from .formats.pixels import MAX_PIXELS, at_8_bits, at_most, colour_image, upright
 from .formats.xmp import Packet, make_true
 from .options import DEFAULT_QUALITY
 from .provenance import label
@@ -82,8 +82,12 @@ class _Coding:
     quality: int
 
 
-def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Photo:
+def read(source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a photograph from a path, from the bytes of a file, or from an open binary file.
+
+    Args:
+        source: the photograph.
+        max_pixels: refuse a larger one, from its header alone.
 
     Raises:
         PhotoError: it cannot be read whole and right; the message names the file and what to do.
@@ -99,7 +103,7 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Photo:
         else:
             data = source.read()
         kind = _kind(data)
-        with _damage_told():
+        with _damage_told(), at_most(max_pixels):
             decoded = _READERS[kind](data)
         return _photo(decoded, kind, name)
 

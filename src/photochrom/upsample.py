@@ -11,7 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .chroma import centre, in_gamut, strips
+from .chroma import Coding, in_gamut, strips
 
 _EDGE_L = 8.0  # contrast in L* at which chroma follows an edge; what lies below is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the thumbnail's scale
@@ -70,7 +70,13 @@ def _resize(plane: np.ndarray, like: np.ndarray, interpolation: int) -> np.ndarr
 
 
 def apply_to_luma(
-    coefficients: np.ndarray, luma: np.ndarray, *, strength: float, subsampling: int
+    coefficients: np.ndarray,
+    luma: np.ndarray,
+    *,
+    strength: float,
+    subsampling: tuple[int, int],
+    coding: Coding | None = None,
+    out: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Full-size chroma from a thumbnail's coefficients and the full-size luma, brought into gamut.
 
@@ -78,51 +84,61 @@ def apply_to_luma(
         coefficients: float32 ``[4, h, w]``, see ``linear_coefficients``.
         luma: uint8 or uint16 ``[H, W]``.
         strength: factor of the chroma.
-        subsampling: 1 for chroma of the luma's size, 2 for chroma of half its width and height (4:2:0).
+        subsampling: how many rows, and how many columns, of luma share one chroma sample: 1 or 2 each.
+        coding: of the luma and the chroma; None for a photograph's.
+        out: planes to write into, which may have any strides.
 
     Returns:
-        Cb and Cr, ``[ceil(H / subsampling), ceil(W / subsampling)]``, of the luma's dtype. In gamut at every luma
-        that shares the chroma.
+        Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. In gamut at every luma that shares
+        the chroma.
     """
-    height, width = (-(-side // subsampling) for side in luma.shape)
+    coding = coding or Coding.of_photograph(luma.dtype)
+    rows, columns = subsampling
+    height, width = -(-luma.shape[0] // rows), -(-luma.shape[1] // columns)
     wide = [cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients]
-    planes = np.empty((2, height, width), luma.dtype)
+    cb_plane, cr_plane = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
     for start, stop in strips(height, width):
-        mean, darkest, brightest = _luma_range(luma[start * subsampling : stop * subsampling], subsampling)
+        mean, darkest, brightest = _luma_range(luma[start * rows : stop * rows], subsampling, coding)
         lines, weights = _row_weights(start, stop, height, coefficients.shape[1])
         cb_gain, cb_offset, cr_gain, cr_offset = (weights @ plane[lines] for plane in wide)
         cb, cr = strength * (cb_gain * mean + cb_offset), strength * (cr_gain * mean + cr_offset)
-        factor = in_gamut(cb, cr, darkest, brightest)
-        for plane, chroma in zip(planes, (cb, cr), strict=True):
-            _quantise(chroma * factor, plane[start:stop])
-    return planes[0], planes[1]
+        factor = in_gamut(cb, cr, darkest, brightest, coding.matrix)
+        for plane, chroma in ((cb_plane, cb), (cr_plane, cr)):
+            _quantise(chroma * factor, plane[start:stop], coding)
+    return cb_plane, cr_plane
 
 
-def _quantise(chroma: np.ndarray, plane: np.ndarray) -> None:
-    middle = centre(plane.dtype)
-    chroma *= 2 * middle - 1
-    chroma += middle + 0.5
-    np.copyto(plane, np.clip(chroma, 0, 2 * middle - 1, out=chroma), casting="unsafe")
+def _quantise(chroma: np.ndarray, plane: np.ndarray, coding: Coding) -> None:
+    chroma *= coding.chroma_span
+    chroma += coding.neutral + 0.5
+    np.copyto(plane, np.clip(chroma, 0, coding.highest, out=chroma), casting="unsafe")
 
 
-def _luma_range(luma: np.ndarray, subsampling: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _luma_range(
+    luma: np.ndarray, subsampling: tuple[int, int], coding: Coding
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, least and greatest luma (float32, 0..1) of the pixels that share one chroma sample."""
-    scale = np.float32(1 / (2 * centre(luma.dtype) - 1))
-    if subsampling == 1:
-        y = luma * scale
+    if subsampling == (1, 1):
+        y = _normalised(luma, coding)
         return y, y, y
-    even = np.pad(luma, [(0, side % 2) for side in luma.shape], mode="edge") if luma.shape != _even(luma) else luma
-    above, below = even[0::2], even[1::2]
-    least, greatest = np.minimum(above, below), np.maximum(above, below)
-    least = np.minimum(least[:, 0::2], least[:, 1::2])
-    greatest = np.maximum(greatest[:, 0::2], greatest[:, 1::2])
-    mean = cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return mean * scale, least * scale, greatest * scale
+    odd = [(0, side % step) for side, step in zip(luma.shape, subsampling, strict=True)]
+    even = np.pad(luma, odd, mode="edge") if any(more for _, more in odd) else luma
+    least = greatest = even
+    rows, columns = subsampling
+    if rows == 2:
+        above, below = even[0::2], even[1::2]
+        least, greatest = np.minimum(above, below), np.maximum(above, below)
+    if columns == 2:
+        least = np.minimum(least[:, 0::2], least[:, 1::2])
+        greatest = np.maximum(greatest[:, 0::2], greatest[:, 1::2])
+    mean = cv2.resize(even, (even.shape[1] // columns, even.shape[0] // rows), interpolation=cv2.INTER_AREA)
+    return _normalised(mean, coding), _normalised(least, coding), _normalised(greatest, coding)
 
 
-def _even(luma: np.ndarray) -> tuple[int, int]:
-    height, width = luma.shape
-    return height + height % 2, width + width % 2
+def _normalised(luma: np.ndarray, coding: Coding) -> np.ndarray:
+    """Integers of a luma plane -> float32, 0..1; a film may go beyond black and white, where no colour fits."""
+    y = luma * np.float32(1 / coding.luma_span)
+    return y if coding.full_range else np.clip(y - np.float32(coding.black / coding.luma_span), 0, 1)
 
 
 def _row_weights(start: int, stop: int, height: int, lines: int) -> tuple[slice, np.ndarray]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, TypeVar
 
 import numpy as np
@@ -19,6 +21,19 @@ Result = TypeVar("Result")
 BAND_BYTES: Final = 1 << 20  # one band of the output: fits the cache, and is enough for deflate to learn from
 
 
+_most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
+
+
+@contextmanager
+def at_most(pixels: int) -> Iterator[None]:
+    """Take no larger pictures within the block, in this thread; ``MAX_PIXELS`` stays the most."""
+    token = _most_pixels.set(min(pixels, MAX_PIXELS))
+    try:
+        yield
+    finally:
+        _most_pixels.reset(token)
+
+
 def check_size(width: int, height: int) -> None:
     """Refuse, from the header alone, a picture whose pixels would not fit in memory.
 
@@ -26,13 +41,13 @@ def check_size(width: int, height: int) -> None:
     ``Image.open``, which is why each format here goes to its Pillow plugin directly.
 
     Raises:
-        PhotoError: no pixels, or more than ``MAX_PIXELS``.
+        PhotoError: no pixels, or more than ``MAX_PIXELS`` or what ``at_most`` allows.
     """
     if width < 1 or height < 1:
         raise PhotoError(f"is {width} x {height} pixels: the file is damaged")
-    if width * height > MAX_PIXELS:
+    if width * height > (most := _most_pixels.get()):
         raise PhotoError(
-            f"is {width} x {height} pixels, more than {MAX_PIXELS // 10**6} million: scale it down or cut it into parts"
+            f"is {width} x {height} pixels, more than {most / 10**6:g} million: scale it down or cut it into parts"
         )
 
 

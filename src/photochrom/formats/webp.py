@@ -11,7 +11,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ..errors import PhotoError
 from . import exif
 from .parts import Decoded, Metadata
-from .pixels import from_pillow
+from .pixels import check_size, from_pillow
 
 _MAX_SIDE: Final = 16383
 _EFFORT: Final = 50  # what quality means where nothing is lost; more takes much longer for a per cent
@@ -31,6 +31,7 @@ def read(data: bytes) -> Decoded:
         raise PhotoError("has more pixels than Pillow reads from a WebP: convert it to PNG or TIFF") from exc
     if image.n_frames > 1:
         raise PhotoError(f"is an animation of {image.n_frames} pictures: save the one you want as a file of its own")
+    check_size(*image.size)
     luma, alpha = from_pillow(image)
     block = image.info.get("exif", b"").removeprefix(b"Exif\0\0") or None
     metadata = Metadata(

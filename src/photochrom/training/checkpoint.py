@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
     side = path.with_name(path.name + ".part")
     try:
         save_file({k: v.contiguous() for k, v in tensors.items()}, side, {"facts": json.dumps(facts)})
+        with side.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power cut could leave the name of a file that is not whole
         side.replace(path)
     except (OSError, SafetensorError) as exc:
         side.unlink(missing_ok=True)
@@ -61,3 +64,8 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Ten
             _, index, name = key.split(".")
             state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

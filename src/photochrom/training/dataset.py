@@ -19,9 +19,10 @@ import numpy as np
 from ..chroma import luma_of_rgb, rgb_to_lab
 from ..errors import TrainingError
 from .aging import age
+from .sources import SUFFIXES, files, read
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 VALIDATION_SHARE = 46  # one photograph in so many is held out: 2,000 of 93,440
+MIN_VALIDATION = 20  # photographs, if the folder has ten times as many
 CROP = (0.6, 1.0)  # side of a random square, in sides of the largest one
 AGED = 0.75  # share of the random views that are aged
 MIN_COLORFULNESS = 15.0  # greyer pictures teach grey (Kim et al. 2022, BigColor)
@@ -32,56 +33,93 @@ class Photograph:
     """One colour photograph of a data set."""
 
     path: Path
+    """The file, or the tar shard that holds it."""
     sha1: str
     """Of the original file; decides whether the photograph is held out."""
     source: str
     """The top folder it lies in."""
     colorfulness: float
     """Hasler and Suesstrunk 2003, signed form."""
+    member: str = ""
+    """Its name in the shard;"""
+    offset: int = 0
+    """where it begins there,"""
+    size: int = -1
+    """and its bytes; -1 for all of a file of its own."""
 
     @property
     def held_out(self) -> bool:
         """Whether it belongs to the validation set: by content alone, so for ever, whatever else the folder holds."""
         return int(self.sha1[:8], 16) % VALIDATION_SHARE == 0
 
+    @property
+    def name(self) -> str:
+        """To be read: the file's name, in a shard the member's."""
+        return Path(self.member).name if self.member else self.path.name
+
+    def decode(self) -> np.ndarray:
+        """RGB uint8 ``[H, W, 3]``.
+
+        Raises:
+            TrainingError: the photograph cannot be read or decoded.
+        """
+        try:
+            return decode(read(self), self.path / self.member)
+        except OSError as exc:
+            raise TrainingError(f"{self.path} cannot be read ({exc.strerror}): it was there before") from exc
+
 
 def find_photographs(folder: Path) -> list[Photograph]:
     """All colour photographs under ``folder``, in a fixed order.
 
-    An ``index.csv`` with the columns file, source, colourfulness and sha1 is believed; else the files are read.
+    An ``index.csv`` with the columns file, source, colourfulness and sha1 is believed; else the files are read, those
+    in tar shards among them.
 
     Raises:
         TrainingError: there are none.
     """
     index = folder / "index.csv"
-    found = _from_index(index) if index.is_file() else _from_files(folder)
+    found = from_index(index) if index.is_file() else _from_files(folder)
     if not found:
         raise TrainingError(f"no photographs in {folder}: it needs {', '.join(SUFFIXES)} files, in folders or flat")
     return found
 
 
-def _from_index(index: Path) -> list[Photograph]:
-    with index.open(newline="") as file:
-        return [
-            Photograph(index.parent / row["file"], row["sha1"], row["source"], float(row["colourfulness"]))
-            for row in csv.DictReader(file)
-        ]
+def from_index(index: Path) -> list[Photograph]:
+    """The photographs that an ``index.csv`` lists, unread.
+
+    Raises:
+        TrainingError: it lacks a column, or a number is none.
+    """
+    try:
+        with index.open(newline="") as file:
+            return [
+                Photograph(index.parent / row["file"], row["sha1"], row["source"], float(row["colourfulness"]))
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, ValueError) as exc:
+        raise TrainingError(f"{index} is not a list of photographs ({exc}): mend it, or move it away") from exc
 
 
 def _from_files(folder: Path) -> list[Photograph]:
     found = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
-        data = path.read_bytes()
-        relative = path.relative_to(folder)
-        source = relative.parts[0] if len(relative.parts) > 1 else ""
-        found.append(Photograph(path, hashlib.sha1(data).hexdigest(), source, colorfulness(decode(data, path))))
+    for file in files(folder):
+        data = read(file)
+        color = colorfulness(decode(data, file.path / file.member))
+        sha1 = hashlib.sha1(data).hexdigest()
+        found.append(Photograph(file.path, sha1, file.source, color, file.member, file.offset, file.size))
     return found
 
 
 def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Photograph]]:
-    """(training, validation), nearly grey pictures dropped from both."""
+    """(training, validation), nearly grey pictures dropped from both.
+
+    Validation gets what is held out. Where that is little, those with the least hashes join it: up to 20, or a tenth.
+    """
     colored = [p for p in photographs if p.colorfulness >= MIN_COLORFULNESS]
-    return [p for p in colored if not p.held_out], [p for p in colored if p.held_out]
+    by_hash = sorted(colored, key=lambda p: (not p.held_out, p.sha1))
+    validation = set(by_hash[: max(sum(p.held_out for p in colored), min(MIN_VALIDATION, len(colored) // 10))])
+    return [p for p in colored if p not in validation], [p for p in colored if p in validation]
 
 
 def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 0) -> list[Photograph]:
@@ -109,7 +147,7 @@ class View:
         Raises:
             TrainingError: the photograph cannot be decoded.
         """
-        rgb = decode(self.photograph.path.read_bytes(), self.photograph.path)
+        rgb = self.photograph.decode()
         if self.number == 0:
             rgb = square(rgb, size)
             return rgb, luma_of_rgb(rgb)

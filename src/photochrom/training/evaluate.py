@@ -21,7 +21,7 @@ from ..colorizer import Colorizer
 from ..errors import OptionError, TrainingError
 from ..options import ColorOptions
 from .classifier import FEATURES, Judge
-from .dataset import MIN_COLORFULNESS, Photograph, decode, find_photographs, sample, square
+from .dataset import MIN_COLORFULNESS, Photograph, find_photographs, sample, square
 from .frechet import Gaussian, distance
 from .metrics import Scores, Summary, score, summary
 from .perceptual import INCEPTION_FEATURES, Perceptual, open_perceptual
@@ -186,7 +186,7 @@ class _Examiner:
 
 def load(photograph: Photograph) -> np.ndarray:
     """The central square of a photograph, RGB uint8 ``[SIZE, SIZE, 3]``."""
-    return square(decode(photograph.path.read_bytes(), photograph.path), SIZE)
+    return square(photograph.decode(), SIZE)
 
 
 def versions(

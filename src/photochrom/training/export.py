@@ -20,10 +20,11 @@ from ..engines import OnnxRuntimeEngine
 from ..errors import TrainingError
 from ..models import CARD_KEY, ModelCard
 from . import checkpoint
-from .encoders import load_encoder
+from .encoders import Encoder, load_encoder
+from .graph import to_onnx
 from .losses import ColorBins
 from .network import DistributionNetwork, ReferenceNetwork
-from .recipes import RECIPES, Recipe, build_tail
+from .recipes import Recipe, build_tail, recipe_of
 
 Network = ReferenceNetwork | DistributionNetwork
 
@@ -42,29 +43,42 @@ class Trained:
     """How many it was trained on."""
 
 
-def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
+def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
     """The network of a checkpoint, with the running average of its weights.
+
+    Args:
+        path: of the checkpoint.
+        encoder: None loads the one that the checkpoint's recipe names.
 
     Raises:
         TrainingError: not a checkpoint, or of another architecture.
     """
     tensors, facts = checkpoint.load(path)
-    recipe = RECIPES[facts["recipe"]]
-    encoder = load_encoder(recipe.encoder, encoder_weights)
+    recipe = recipe_of(facts["recipe"])
+    encoder = encoder or load_encoder(recipe.encoder)
     bins = ColorBins(tensors["bins.centres"], tensors["bins.frequency"]) if recipe.uniform is not None else None
     tail = build_tail(encoder, bins)
+    load_average(tail, tensors, path)
+    return Trained(recipe, build_network(encoder.early, tail, bins, recipe), facts["count"] // recipe.views)
+
+
+def load_average(tail: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Set a tail to the running average in a checkpoint.
+
+    Raises:
+        TrainingError: the checkpoint is of another architecture.
+    """
     try:
-        tail.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("average.")})
+        tail.load_state_dict(checkpoint.under("average.", tensors))
     except RuntimeError as exc:
-        raise TrainingError(f"{path} holds another architecture than the recipe {recipe.name!r}") from exc
-    network = _network(encoder.early, tail, bins, recipe).eval()
-    return Trained(recipe, network, facts["count"] // recipe.views)
+        raise TrainingError(f"{path} is of another architecture than its recipe: train anew") from exc
 
 
-def _network(early: nn.Module, tail: nn.Module, bins: ColorBins | None, recipe: Recipe) -> Network:
+def build_network(early: nn.Module, tail: nn.Module, bins: ColorBins | None, recipe: Recipe) -> Network:
+    """The whole of a colorizer, ready to run."""
     if bins is None or recipe.uniform is None:
-        return ReferenceNetwork(early, tail)
-    return DistributionNetwork(early, tail, bins, recipe.uniform)
+        return ReferenceNetwork(early, tail).eval()
+    return DistributionNetwork(early, tail, bins, recipe.uniform).eval()
 
 
 def export(trained: Trained, card: ModelCard, path: Path) -> float:
@@ -78,19 +92,16 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     """
     network = trained.network
     round_to_half(network)  # what float16 costs is so in both, and the comparison can be strict
-    examples = _inputs(network, 256, 320)
+    examples = example_inputs(network, 256, 320)
     planes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     dynamic = {name: planes if example.ndim == 4 else {} for name, example in examples.items()}
-    program = torch.onnx.export(
+    program = to_onnx(
         network,
         tuple(examples.values()),
-        dynamo=True,
         input_names=list(network.inputs),
         output_names=list(network.outputs),
         dynamic_shapes=dynamic,
-        verbose=False,
     )
-    assert program is not None
     model = program.model_proto
     strip_traces(model)
     store_half(model)
@@ -101,7 +112,7 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     return compare(network, path)
 
 
-def _abilities(network: Network, vividness: float) -> dict[str, Any]:
+def abilities(network: Network, vividness: float | None) -> dict[str, Any]:
     """The fields of a card that depend on the kind of network."""
     if isinstance(network, ReferenceNetwork):
         return {"vividness": None}
@@ -147,7 +158,7 @@ def compare(network: Network, path: Path) -> float:
     engine = OnnxRuntimeEngine(path)
     worst = 0.0
     for height, width in _SIZES:
-        inputs = _inputs(network, height, width)
+        inputs = example_inputs(network, height, width)
         with torch.no_grad():
             expected = network(*inputs.values())
         ab = expected[0] if isinstance(expected, tuple) else expected
@@ -158,7 +169,7 @@ def compare(network: Network, path: Path) -> float:
     return worst
 
 
-def _inputs(network: Network, height: int, width: int) -> dict[str, torch.Tensor]:
+def example_inputs(network: Network, height: int, width: int) -> dict[str, torch.Tensor]:
     """A smooth picture, a vividness, and one hint; as far as the network takes them."""
     smooth = torch.rand(1, 1, height // 16, width // 16, generator=torch.Generator().manual_seed(height))
     hints = torch.zeros(1, 3, height, width)
@@ -192,7 +203,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--encoder-weights", type=Path, help="a local file with VGG16's weights (Keras notop .h5)")
     parser.add_argument("--strip-encoder", action="store_true", help="leave VGG16's weights out, to be put in later")
     args = parser.parse_args(arguments)
-    trained = load_trained(args.checkpoint, args.encoder_weights)
+    encoder = load_encoder("vgg16", args.encoder_weights) if args.encoder_weights else None
+    trained = load_trained(args.checkpoint, encoder)
     card = ModelCard(
         name=args.name or trained.recipe.name,
         version=args.version,
@@ -200,7 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=args.description,
         training_data=f"{trained.photographs:,} colour photographs of public data sets; see docs/model-card.md",
         working_size=trained.recipe.size,
-        **_abilities(trained.network, args.vividness),
+        **abilities(trained.network, args.vividness),
     )
     difference = export(trained, card, args.model)
     if args.strip_encoder:

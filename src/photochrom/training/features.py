@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -26,9 +28,63 @@ from ..chroma import lightness_of_luma
 from ..errors import TrainingError
 from .dataset import View, true_chroma
 from .encoders import Early
+from .graph import to_onnx
 
 _BATCH = 32  # views inferred at once
 _CHUNK = 256  # views between two notes of how far it got
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Batches(Protocol):
+    """What a tail is trained on: rows, one a view."""
+
+    @property
+    def workers(self) -> int:
+        """Threads that keep up with the training."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
+        """What ``maps`` takes, float32 ``[N, ...]`` each, and a*b* float32 ``[N, 2, grid, grid]`` of the given rows."""
+        ...
+
+    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Feature maps ``[N, C, h, w]`` of the encoder's early part."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Views decoded anew at each step, for which the encoder's early part runs each time: slow, but needs no disk."""
+
+    views: Sequence[View]
+    early: nn.Module
+    size: int
+    grid: int
+
+    @property
+    def workers(self) -> int:
+        """See ``Batches``: decoding takes all that the machine has."""
+        return os.cpu_count() or 1
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def batch(self, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
+        """See ``Batches``; the one input is lightness ``[N, 1, size, size]``."""
+        pairs = [_pair(self.views[row], self.size, self.grid) for row in rows]
+        lightness, chroma = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+        return [lightness[:, None]], chroma.float()
+
+    @torch.no_grad()
+    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
+        """See ``Batches``."""
+        found: list[Tensor] = self.early(inputs[0])
+        return found
 
 
 @dataclass(frozen=True)
@@ -41,6 +97,7 @@ class FeatureCache:
     """int8 ``[count, 2, grid, grid]``: a*b*, rounded, on disk."""
     shapes: tuple[tuple[int, int, int], ...]
     """``(channels, height, width)`` of each feature map."""
+    workers = 2
 
     def __len__(self) -> int:
         return len(self.chroma)
@@ -55,9 +112,33 @@ class FeatureCache:
         ]
         return maps, torch.from_numpy(self.chroma[rows]).float()
 
+    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
+        """See ``Batches``: they are what is cached."""
+        return inputs
+
+
+def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -> Generator[Result]:
+    """``load`` of each item, in their order; threads work ahead while earlier results are in use."""
+    with ThreadPoolExecutor(workers) as pool:
+        coming = deque(pool.submit(load, item) for item in islice(items, 2 * workers))
+        while coming:
+            result = coming.popleft().result()
+            coming.extend(pool.submit(load, item) for item in islice(items, 1))
+            yield result
+
+
+Compiled = Callable[[np.ndarray], list[np.ndarray]]
+
 
 def cache_features(
-    encoder: Early, name: str, views: Sequence[View], folder: Path, *, size: int, grid: int
+    encoder: Early,
+    name: str,
+    views: Sequence[View],
+    folder: Path,
+    *,
+    size: int,
+    grid: int,
+    run: Compiled | None = None,
 ) -> FeatureCache:
     """The features of all views at ``size`` by ``size`` pixels, from ``folder`` as far as they are there.
 
@@ -68,6 +149,7 @@ def cache_features(
         folder: of the cache; about 50 kB (VGG16 at 224) to 100 kB (EfficientNet-Lite2 at 256) a view.
         size: side of the squares, a multiple of 32.
         grid: side of the true a*b*.
+        run: the encoder, if it is compiled already.
 
     Raises:
         TrainingError: a photograph cannot be decoded, or the disk is too small.
@@ -77,12 +159,24 @@ def cache_features(
     done = _done(folder, key)
     cache = _open(folder, len(views), shapes, grid, fresh=done == 0)
     if done < len(views):
-        rows = _rows(encoder, views[done:], size, grid)
-        for i, (features, chroma) in enumerate(tqdm(rows, f"{name} features", len(views), initial=done), done):
+        rows = _rows(run or compile_early(encoder, size), views[done:], size, grid)
+        bar = tqdm(rows, f"{name} features", len(views), initial=done, disable=None)
+        for i, (features, chroma) in enumerate(bar, done):
             cache.features[i], cache.chroma[i] = features, chroma
             if (i + 1) % _CHUNK == 0 or i + 1 == len(views):
                 _note(folder, key, i + 1)
     return cache
+
+
+def few_features(encoder: Early, run: Compiled, views: Sequence[View], size: int, grid: int) -> FeatureCache:
+    """The features of a few views, in memory."""
+    features, chroma = zip(*_rows(run, views, size, grid), strict=True)
+    return FeatureCache(np.stack(features), np.stack(chroma), _shapes(encoder, size))
+
+
+def row_bytes(encoder: Early, size: int, grid: int) -> int:
+    """What the features of one view take on disk."""
+    return 2 * sum(int(np.prod(s)) for s in _shapes(encoder, size)) + 2 * grid * grid
 
 
 def _key(encoder: Early, views: Sequence[View], size: int, grid: int) -> str:
@@ -112,44 +206,60 @@ def _note(folder: Path, key: str, done: int) -> None:
 def _open(folder: Path, count: int, shapes: tuple[tuple[int, int, int], ...], grid: int, fresh: bool) -> FeatureCache:
     folder.mkdir(parents=True, exist_ok=True)
     width = sum(int(np.prod(s)) for s in shapes)
-    needed = count * (2 * width + 2 * grid * grid)
     if fresh:
         (folder / "cache.json").unlink(missing_ok=True)
-        if needed > (free := shutil.disk_usage(folder).free):
-            raise TrainingError(f"the features need {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free")
-    mode = "w+" if fresh else "r+"
+    mode: Literal["w+", "r+"] = "w+" if fresh else "r+"
     features = np.lib.format.open_memmap(folder / "features.npy", mode, np.float16, (count, width))
     chroma = np.lib.format.open_memmap(folder / "chroma.npy", mode, np.int8, (count, 2, grid, grid))
+    for name in ("features.npy", "chroma.npy") if fresh else ():
+        _reserve(folder / name)
     return FeatureCache(features, chroma, shapes)
 
 
-def _rows(encoder: Early, views: Sequence[View], size: int, grid: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _reserve(path: Path) -> None:
+    """Take the disk that a file is long: where a mapped file finds the disk full, the process is killed unasked."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as exc:
+            raise TrainingError(
+                f"no room for the features in {path} ({exc.strerror}): free some, or --cache-gb 0"
+            ) from exc
+
+
+def _rows(run: Compiled, views: Sequence[View], size: int, grid: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Features float16 and a*b* int8 of each view; the next views are decoded while a batch is inferred."""
-    run = compiled(encoder, torch.zeros(_BATCH, 1, size, size))
 
-    def pair(view: View) -> tuple[np.ndarray, np.ndarray]:
-        rgb, luma = view.load(size)
-        chroma = np.clip(np.rint(true_chroma(rgb, grid)), -127, 127)
-        return lightness_of_luma(luma) / 100, chroma.astype(np.int8)
+    def pairs(start: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [_pair(view, size, grid) for view in views[start : start + _BATCH]]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        coming = pool.map(pair, views[:_BATCH])
-        for start in range(0, len(views), _BATCH):
-            pairs = list(coming)
-            coming = pool.map(pair, views[start + _BATCH : start + 2 * _BATCH])
-            lightness = np.zeros((_BATCH, 1, size, size), np.float32)
-            lightness[: len(pairs), 0] = [pair[0] for pair in pairs]
-            maps = run(lightness)
-            for i, (_, chroma) in enumerate(pairs):
-                yield np.concatenate([m[i].ravel() for m in maps]).astype(np.float16), chroma
+    for batch in ahead(pairs, iter(range(0, len(views), _BATCH)), os.cpu_count() or 1):
+        lightness = np.zeros((_BATCH, 1, size, size), np.float32)
+        lightness[: len(batch), 0] = [pair[0] for pair in batch]
+        maps = run(lightness)
+        for i, (_, chroma) in enumerate(batch):
+            yield np.concatenate([m[i].ravel() for m in maps]).astype(np.float16), chroma
 
 
-def compiled(network: nn.Module, example: Tensor) -> Callable[[np.ndarray], list[np.ndarray]]:
+def _pair(view: View, size: int, grid: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lightness ``L*/100`` float32 ``[size, size]`` of what is left of a view, and its true a*b*, int8."""
+    rgb, luma = view.load(size)
+    chroma = np.clip(np.rint(true_chroma(rgb, grid)), -127, 127)
+    return lightness_of_luma(luma) / 100, chroma.astype(np.int8)
+
+
+def compile_early(encoder: Early, size: int) -> Compiled:
+    """The early part of an encoder, for batches of lightness ``[32, 1, size, size]``."""
+    return compiled(encoder, torch.zeros(_BATCH, 1, size, size))
+
+
+def compiled(network: nn.Module, example: Tensor) -> Compiled:
     """A network in OpenVINO, which runs convolutions 1.4 to 2.5 times as fast as PyTorch does on a CPU."""
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        torch.onnx.export(network, (example,), path, dynamo=True, verbose=False)
+        to_onnx(network, [example]).save(path)
         model = openvino.Core().compile_model(path, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
     return lambda inputs: list(model(inputs).values())

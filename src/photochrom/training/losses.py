@@ -17,14 +17,18 @@ _SIGMA = 5.0  # of that sharing, in units of a*b*
 
 
 class Objective(Protocol):
-    """Decoder output and true a*b* ``[N, 2, grid, grid]`` -> the loss, a scalar."""
+    """Decoder output and true a*b* ``[N, 2, grid, grid]`` -> the loss, a scalar, and how much it weighs.
 
-    def __call__(self, output: Tensor, chroma: Tensor) -> Tensor: ...
+    Of several parts of a batch, the mean of the losses, so weighted, is the loss of the whole.
+    """
+
+    def __call__(self, output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
-def squared_error(output: Tensor, chroma: Tensor) -> Tensor:
+def squared_error(output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
     """Mean squared error of a*b*, in units of ``AB_SCALE``; the output may be smaller than the truth."""
-    return F.mse_loss(output.float(), _shrunk(chroma, output)) * (1 / AB_SCALE**2)
+    error = F.mse_loss(output.float(), _shrunk(chroma, output)) * (1 / AB_SCALE**2)
+    return error, error.new_tensor(float(output.numel()))
 
 
 def _shrunk(chroma: Tensor, output: Tensor) -> Tensor:
@@ -77,11 +81,11 @@ def _frequency(centres: Tensor, share: Tensor) -> Tensor:
 class RareColorCrossEntropy:
     """Cross-entropy against softly encoded a*b*, each pixel weighted by how rare its colour is (Zhang et al. 2016)."""
 
-    def __init__(self, bins: ColorBins, uniform: float) -> None:
-        self.nearest, self.shares = _nearest(bins.centres)
-        self.weights = bins.rarity(uniform)
+    def __init__(self, bins: ColorBins, uniform: float, device: torch.device | None = None) -> None:
+        self.nearest, self.shares = (table.to(device) for table in _nearest(bins.centres))
+        self.weights = bins.rarity(uniform).to(device)
 
-    def __call__(self, output: Tensor, chroma: Tensor) -> Tensor:
+    def __call__(self, output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
         # One row per pixel: along rows the softmax and its gradient take a third of the time they take along columns.
         logits = output.movedim(1, -1).flatten(0, 2).float()
         whole = _shrunk(chroma, output).round().long()
@@ -89,4 +93,4 @@ class RareColorCrossEntropy:
         bins, shares = self.nearest[codes], self.shares[codes]  # [pixels, 5]
         error = -(logits.log_softmax(1).gather(1, bins) * shares).sum(1)
         weights = self.weights[bins[:, 0]]
-        return (error * weights).sum() / weights.sum()
+        return (error * weights).sum() / weights.sum(), weights.sum()

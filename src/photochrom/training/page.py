@@ -148,7 +148,7 @@ def _sources(found: Evaluation) -> str:
 def _photograph(found: Evaluation, index: int) -> str:
     """One photograph: all kinds of picture side by side, the figures of each below it."""
     photograph = found.photographs[index]
-    name = f"{photograph.source}/{photograph.path.name}" if photograph.source else photograph.path.name
+    name = f"{photograph.source}/{photograph.name}" if photograph.source else photograph.name
     pictures = versions(found.colorizers, load(photograph), found.options)
     grey = found.scores["grey"][index]
     figures = "\n".join(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+import torch
 from torch import nn
 
+from ..errors import TrainingError
 from .decoder import ColorDecoder, ReferenceDecoder
 from .encoders import Encoder, SameConv
 from .losses import ColorBins, Objective, RareColorCrossEntropy, squared_error
 from .network import HintedTail
+
+TUNED = 0.3  # learning rate of a trained model that is trained on, in parts of its recipe's
+VIEWS = 10_000  # a set should have at least so many: fewer photographs are seen in more random squares
+SHOWN = 25_000  # views to train for, unless the user says how many epochs: minutes on two cores
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,20 @@ DEFAULT = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
 
 
+def recipe_of(noted: str | Mapping[str, Any]) -> Recipe:
+    """The recipe that a checkpoint notes, by name or number by number.
+
+    Raises:
+        TrainingError: an unknown one.
+    """
+    if isinstance(noted, str) and noted in RECIPES:
+        return RECIPES[noted]
+    try:
+        return Recipe(**noted)  # type: ignore[arg-type]
+    except TypeError as exc:
+        raise TrainingError("the checkpoint is of another version of Photochrom: train in another folder") from exc
+
+
 def build_tail(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
     """What a recipe trains, its decoder untrained yet: a ``ReferenceDecoder``, or with bins a ``HintedTail``."""
     if bins is None:
@@ -102,8 +124,33 @@ def build_tail(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
     return HintedTail(late, ColorDecoder(encoder.channels, len(bins.centres)))
 
 
-def build_objective(recipe: Recipe, bins: ColorBins | None) -> Objective:
+def build_objective(recipe: Recipe, bins: ColorBins | None, device: torch.device | None = None) -> Objective:
     """What the recipe minimises."""
     if bins is None or recipe.uniform is None:
         return squared_error
-    return RareColorCrossEntropy(bins, recipe.uniform)
+    return RareColorCrossEntropy(bins, recipe.uniform, device)
+
+
+def tuned(recipe: Recipe) -> Recipe:
+    """A recipe for going on from a trained model: a third of the learning rate, one course."""
+    return replace(recipe, learning_rate=recipe.learning_rate * TUNED, courses=1)
+
+
+def fitted(recipe: Recipe, photographs: int, world: int) -> Recipe:
+    """A recipe for any number of photographs, all of them: what a few lack in number they make up in views.
+
+    Args:
+        recipe: whose ``views``, ``epochs`` and caps are set anew.
+        photographs: how many there are to train on.
+        world: processes that train together, each with a batch of its own.
+    """
+    views = min(8, max(recipe.views, VIEWS // photographs)) if recipe.uniform is not None else recipe.views
+    epochs = min(100, max(2, round(SHOWN / (views * photographs))))
+    batch = max(1, min(recipe.batch, views * photographs // world))
+    return replace(recipe, views=views, epochs=epochs, batch=batch, photographs=photographs, per_source=photographs)
+
+
+def at_size(recipe: Recipe, size: int) -> Recipe:
+    """A recipe for squares of another size; the grid and the part of it that a step sees keep their share."""
+    crop = None if recipe.crop is None else max(4, 4 * round(recipe.crop * size / recipe.size / 4))
+    return replace(recipe, size=size, grid=recipe.grid * size // recipe.size, crop=crop)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
@@ -11,12 +13,12 @@ _STOP = 1 / 8  # chance that a hint is the last: their number is geometric
 _PATCHES = (1, 1, 1, 2, 3)  # sides of a hint, cells
 
 
-def simulate_hints(chroma: Tensor, rng: np.random.Generator, hintless: float) -> Tensor:
+def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: float) -> Tensor:
     """Hints as the decoder takes them, for pictures whose true a*b* are known.
 
     Args:
         chroma: float32 ``[N, 2, h, w]``, at stride 8.
-        rng: decides how many there are, and where.
+        seeds: one of each picture: decides how many hints it has, and where.
         hintless: share of the pictures that get none.
 
     Returns:
@@ -24,7 +26,8 @@ def simulate_hints(chroma: Tensor, rng: np.random.Generator, hintless: float) ->
     """
     hints = chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])
     height, width = chroma.shape[2:]
-    for picture, planes in zip(chroma, hints, strict=True):
+    for picture, planes, seed in zip(chroma, hints, seeds, strict=True):
+        rng = np.random.default_rng(seed)
         if rng.random() < hintless:
             continue
         for _ in range(rng.geometric(_STOP)):

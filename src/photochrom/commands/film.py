@@ -1,0 +1,172 @@
+"""``photochrom film``: colours films."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import FilmError, OptionError
+from ..options import ColorOptions
+
+if TYPE_CHECKING:
+    from ..film.hints import FilmHint
+    from ..film.options import FilmOptions
+    from ..film.paint import Painter
+    from ..film.plan import Plan
+    from ..film.source import Reel
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the verb."""
+    film = verbs.add_parser(
+        "film",
+        help="colour a film",
+        description="Colours a film: steady within each shot, with its times, sound, subtitles and chapters as they "
+        "are. A job that was stopped goes on when the same command is given again.",
+    )
+    film.set_defaults(verb=run)
+    film.add_argument("input", metavar="IN", help="a film")
+    film.add_argument("-o", "--output", type=Path, metavar="OUT", help="a file (default: beside it, NAME.color.EXT)")
+    film.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    film.add_argument("--restart", action="store_true", help="throw away what an earlier, unfinished job has done")
+    only = film.add_mutually_exclusive_group()
+    only.add_argument("--list-shots", action="store_true", help="print the shots and do nothing else")
+    only.add_argument(
+        "--preview", action="store_true", help="write a sheet of frames of each shot, NAME.preview.png"
+    )
+    only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
+    film.add_argument("--start", metavar="TIME", help="begin there: seconds, or 0:01:30.5")
+    film.add_argument("--end", metavar="TIME", help="end there")
+    film.add_argument(
+        "--hints",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="known colours and their times (JSON)",
+    )
+    film.add_argument(
+        "--still",
+        action="append",
+        default=[],
+        metavar="TIME=FILE",
+        help="a coloured picture of the frame at a time, whose colours its shot is to have; may be repeated",
+    )
+    film.add_argument("--recolor", action="store_true", help="colour the luma of a film that has colours already")
+    film.add_argument("--vividness", type=float, metavar="0..1", help="0: cautious, 1: bold (default: the model's own)")
+    film.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
+    film.add_argument("--codec", default="libx264", help="libx264, libx265, or the lossless ffv1 (default: libx264)")
+    film.add_argument("--crf", type=int, default=18, metavar="0..51", help="quality, lower is better (default: 18)")
+    film.add_argument("--preset", default="veryfast", help="of the codec: ultrafast to veryslow (default: veryfast)")
+    film.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
+    film.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from ..film.options import FilmOptions, parse_time
+
+    options = FilmOptions(
+        ColorOptions(vividness=args.vividness, strength=args.strength),
+        args.codec,
+        args.crf,
+        args.preset,
+        args.start and parse_time(args.start),
+        args.end and parse_time(args.end),
+        args.recolor,
+    )
+    hints = _hints(args)
+    if args.list_shots or args.preview or args.dry_run:
+        return _look(args, options, hints)
+    return _color(args, options, hints)
+
+
+def _hints(args: argparse.Namespace) -> list[FilmHint]:
+    from ..film.hints import hints_of_still, read_film_hints
+    from ..film.options import parse_time
+
+    hints = [hint for path in args.hints for hint in read_film_hints(path)]
+    for text in args.still:
+        time, equals, path = text.partition("=")
+        if not equals:
+            raise OptionError(f"{text!r:.60} is no still: write TIME=FILE, as in 12.5=coat.png")
+        hints += hints_of_still(parse_time(time), path)
+    return hints
+
+
+def _color(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]) -> int:
+    from tqdm import tqdm
+
+    from ..colorizer import Colorizer
+    from ..film import Progress, colorize_film
+
+    with tqdm(unit="frame", disable=sys.stderr is None or not sys.stderr.isatty()) as bar:
+
+        def show(progress: Progress) -> None:
+            if bar.total is None:
+                bar.total, bar.initial = progress.total, progress.done - 1  # what an earlier job has done
+                bar.n = progress.done - 1
+            bar.update(progress.done - bar.n)
+
+        report = colorize_film(
+            args.input,
+            args.output,
+            options,
+            hints=hints,
+            colorizer=Colorizer(args.model, args.device),
+            overwrite=args.overwrite,
+            restart=args.restart,
+            progress=show,
+        )
+    for note in report.notes:
+        print(f"photochrom: {args.input}: {note}", file=sys.stderr)
+    return 0
+
+
+def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]) -> int:
+    """The shots, a sheet, or a plan, instead of a film."""
+    from ..colorizer import Colorizer
+    from ..film.hints import follow
+    from ..film.options import time_text
+    from ..film.paint import Painter
+    from ..film.plan import make_plan
+    from ..film.preview import list_shots, preview
+    from ..film.source import Reel
+
+    with Reel(args.input) as reel:
+        plan = make_plan(reel, None if args.preview else args.output, options)
+        painter = Painter(Colorizer(args.model, args.device), reel, plan.planes, options)
+        if args.dry_run:
+            _print_plan(reel, plan, painter)
+            return 0
+        if args.list_shots:
+            for number, shot in enumerate(list_shots(painter, plan), 1):
+                print(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")
+            return 0
+        path = args.output or reel.path.with_name(f"{reel.path.stem}.preview.png")
+        _check_sheet(path, overwrite=args.overwrite)
+        painter.known = follow(painter, hints)
+        preview(painter, plan).save(path, "PNG")
+        print(path)
+    return 0
+
+
+def _check_sheet(path: Path, *, overwrite: bool) -> None:
+    if path.suffix.lower() != ".png":
+        raise OptionError(f"{path}: a preview is a PNG file: name it so")
+    if path.exists() and not overwrite:
+        raise FilmError(f"{path} exists: choose another output, or --overwrite")
+
+
+def _print_plan(reel: Reel, plan: Plan, painter: Painter) -> None:
+    from ..film.options import time_text
+    from ..film.preview import frames_per_second
+
+    speed = frames_per_second(painter, plan)
+    size = f"{reel.width}x{reel.height}"
+    print(f"{reel.path}: {plan.total} frames, {size}, {float(reel.rate):.3f} frames/s")
+    print(f"{plan.output}: {plan.container}, {painter.options.codec}, {plan.planes.name}")
+    for note in plan.notes:
+        print(note)
+    print(f"about {speed:.1f} frames/s here: {time_text(plan.total / speed)[:-4]} in all")

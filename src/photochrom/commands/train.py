@@ -1,0 +1,75 @@
+"""``photochrom train``: trains a colorizer on photographs of one's own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..errors import TrainingError
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the verb."""
+    train = verbs.add_parser(
+        "train",
+        help="train a colorizer on your own photographs",
+        description="Trains a colorizer on colour photographs: by default the embedded model is trained on. Looks at "
+        "the photographs first, leaves out what is of no use, says what the run will take, and goes.",
+    )
+    train.set_defaults(verb=run)
+    train.add_argument(
+        "photographs", metavar="PHOTOS", help="a folder, a tar shard, or the address of either (s3, gs, https)"
+    )
+    train.add_argument("-o", "--output", dest="run", type=Path, required=True, metavar="RUN", help="folder of the run")
+    train.add_argument("--dry-run", action="store_true", help="look at the photographs, say what the run takes, stop")
+    train.add_argument("--resume", action="store_true", help="go on with the run, to the losses it would have had")
+    _add_recipe(train.add_argument_group("what is learnt"))
+    _add_machine(train.add_argument_group("the machine"))
+
+
+def _add_recipe(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--from",
+        dest="start",
+        default="default",
+        metavar="START",
+        help="default, reference, scratch (an encoder that knows ImageNet alone), an earlier RUN, or an .onnx model "
+        "(default: the embedded model)",
+    )
+    group.add_argument("--encoder", metavar="NAME", help="vgg16, efficientnet-lite1 or -lite2, with --from scratch")
+    group.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
+    group.add_argument("--recipe", choices=["default", "reference"], help="make a published model anew")
+    group.add_argument("--epochs", type=float, metavar="N", help="how often each view is shown")
+    group.add_argument("--size", type=int, metavar="N", help="side of the training squares, a multiple of 32")
+    group.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest")
+
+
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--batch", type=int, metavar="N", help="views a step, of each process")
+    group.add_argument("--minutes", type=float, default=10, metavar="N", help="between checkpoints (default: 10)")
+    group.add_argument("--cache-gb", type=float, metavar="N", help="at most so much disk for features; 0 for none")
+    group.add_argument(
+        "--precision", choices=["auto", "bf16", "fp32"], default="auto", help="auto: bf16 where the processor has it"
+    )
+    group.add_argument("--accelerator", choices=["cpu", "cuda", "mps"], default="cpu")
+    group.add_argument("--devices", type=int, metavar="N", help="of each machine (default: 1, or what torchrun says)")
+    group.add_argument("--nodes", type=int, metavar="N", help="machines (default: 1, or what torchrun says)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    try:
+        from ..training.plan import Plan
+        from ..training.stopping import Stopped
+        from ..training.train import train
+    except ImportError as exc:
+        raise TrainingError(f"training needs {exc.name}: pip install 'photochrom[train]'") from exc
+    chosen = {name: value for name, value in vars(args).items() if name != "verb"}
+    try:
+        if (model := train(Plan(**chosen))) is not None:
+            print(f"photochrom photo OLD.jpg --model {model}")
+    except Stopped as exc:
+        print(f"photochrom: {exc}", file=sys.stderr)
+        return exc.status
+    return 0

@@ -1,0 +1,210 @@
+"""The way of a film: its frames are painted, encoded in segments, and put together with all that it had besides."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from .. import __version__, shots, steady
+from ..atomic import publish
+from ..colorizer import Colorizer
+from ..errors import FilmError
+from ..provenance import credit, statement
+from .encode import Segment
+from .hints import FilmHint, follow
+from .job import Done, Job, write_beside
+from .mux import Segmented, mux
+from .options import FilmOptions
+from .paint import Painter, Seen
+from .plan import Plan, make_plan
+from .source import Reel
+
+_SHORTEST, _LONGEST = 8, 30  # seconds of a segment: it ends with the next shot, or at last within one
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is."""
+
+    done: int
+    """Frames."""
+    total: int
+    """Frames, as far as the file tells."""
+
+
+@dataclass(frozen=True)
+class FilmReport:
+    """What became of a film."""
+
+    output: Path
+    frames: int
+    shots: list[Fraction]
+    """Seconds from the source's beginning at which they begin."""
+    notes: list[str] = field(default_factory=list)
+    """What was damaged, and what could not be kept; a line each."""
+
+
+def colorize_film(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    options: FilmOptions | None = None,
+    *,
+    hints: Sequence[FilmHint] = (),
+    colorizer: Colorizer | None = None,
+    overwrite: bool = False,
+    restart: bool = False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> FilmReport:
+    """Colour a film; everything but its chroma stays as it is.
+
+    A job that was stopped, in whatever way, goes on when it is started again with the same arguments, and gives the
+    same film as one that was not.
+
+    Args:
+        source: the film.
+        output: where to; None for ``NAME.color.EXT`` beside the source.
+        options: how; None for the model's own choice.
+        hints: colours that are known at places of single frames; each is carried through its shot.
+        colorizer: a model that is loaded already; None for the default.
+        overwrite: whether an output that exists may be replaced.
+        restart: throw unfinished work of this output away.
+        progress: called after each frame; what it raises stops the job, which can go on later.
+
+    Raises:
+        FilmError: the film cannot be read, or cannot be written so.
+    """
+    options = options or FilmOptions()
+    with Reel(source) as reel:
+        plan = make_plan(reel, None if output is None else Path(output), options)
+        _check_output(reel, plan, overwrite=overwrite)
+        if not options.recolor and reel.is_colored():
+            raise FilmError(f"{reel.path} has colours already: --recolor colours its luma anew")
+        painter = Painter(colorizer or Colorizer(), reel, plan.planes, options)
+        label = credit(painter.colorizer.label, [hint.hint for hint in hints])
+        try:
+            with Job(plan.output, _key(reel, plan, options, hints, label), restart=restart) as job:
+                painter.known = follow(painter, hints)
+                parts = _color(painter, job, plan, progress)
+                _put_together(reel, job, parts, plan, statement(label), overwrite=overwrite)
+        except (OSError, av.error.FFmpegError) as exc:
+            raise FilmError(
+                f"{plan.output} cannot be written ({exc.strerror or exc}): see to it and start again, it goes on"
+            ) from exc
+        starts = [reel.seconds(pts) for part in parts for pts in part.shots]
+        frames = sum(len(part.pts) for part in parts)
+        return FilmReport(plan.output, frames, starts, plan.notes + reel.damage.lines())
+
+
+def _check_output(reel: Reel, plan: Plan, *, overwrite: bool) -> None:
+    if plan.output.exists():
+        if plan.output.samefile(reel.path):
+            raise FilmError(f"{plan.output} is the film itself: choose another output")
+        if not overwrite:
+            raise FilmError(f"{plan.output} exists: choose another output, or --overwrite")
+    if not plan.output.parent.is_dir():
+        raise FilmError(f"{plan.output} cannot be written: there is no folder {plan.output.parent}")
+
+
+def _key(reel: Reel, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint], label: str) -> dict[str, str]:
+    """All that the frames depend on, by the names that a user knows them by."""
+    file = reel.path.stat()
+    return {
+        "film": f"{reel.path.resolve()}, {file.st_size} bytes, {file.st_mtime_ns}",
+        "options": repr(options),
+        "hints": hashlib.sha256(repr(hints).encode()).hexdigest() if hints else "none",
+        "model": label,
+        "format": repr(plan.planes),
+        "version": f"photochrom {__version__}, av {av.__version__}",
+    }
+
+
+def _put_together(reel: Reel, job: Job, parts: Sequence[Done], plan: Plan, comment: str, *, overwrite: bool) -> None:
+    segments = [Segmented(job.segment_path(i), part.pts, part.delay) for i, part in enumerate(parts)]
+    with write_beside(job.folder / f"film{plan.output.suffix}") as path:
+        mux(reel, segments, path, plan.container, plan.span, comment)
+        try:
+            publish(path, plan.output, overwrite=overwrite)
+        except FileExistsError as exc:
+            raise FilmError(f"{plan.output} has appeared meanwhile: start again with --overwrite") from exc
+        path.touch()  # the name it had may be gone with it
+    job.discard()
+
+
+def _color(painter: Painter, job: Job, plan: Plan, progress: Callable[[Progress], None]) -> list[Done]:
+    """Colour what is still to do; all finished segments."""
+    parts = job.finished()
+    count = sum(len(part.pts) for part in parts)
+    if parts and parts[-1].next is None:
+        return parts
+    last = parts[-1] if parts else Done([], [], 0, [], plan.first, plan.first)
+    assert last.next is not None
+    for time in last.damaged:
+        painter.reel.damage.note(Fraction(time))
+    frames = plan.span.of(painter.reel.frames(last.warm_up), painter.reel.time_base)
+    before = job.carried(len(parts) - 1) if parts else None
+    writer = _Writer(painter, job, plan, parts)
+    try:
+        for seen, colors, start in painter.colors(frames, last.next, before):
+            writer.write(seen, colors, start)
+            count += 1
+            progress(Progress(count, max(plan.total, count)))
+        writer.finish(None, None)
+    except BaseException:
+        writer.abandon()
+        raise
+    return writer.parts
+
+
+class _Writer:
+    """Writes coloured frames to segments, and ends each where a successor can begin."""
+
+    def __init__(self, painter: Painter, job: Job, plan: Plan, parts: list[Done]) -> None:
+        self.parts = parts
+        self._painter, self._job, self._plan = painter, job, plan
+        self._segment: Segment | None = None
+        self._shots: list[int] = []
+        self._lately: deque[int] = deque(maxlen=shots.REACH)
+        rate = float(painter.reel.rate)
+        self._shortest, self._longest = round(_SHORTEST * rate), round(_LONGEST * rate)
+
+    def write(self, seen: Seen, colors: steady.Colors, start: bool) -> None:
+        pts = seen.frame.pts
+        assert pts is not None
+        if self._segment and self._may_end(colors, start):
+            self.finish(pts, colors.before)
+        if self._segment is None:
+            path = self._job.segment_path(len(self.parts))
+            self._segment = Segment(path, self._painter.reel, self._plan.planes, self._painter.options)
+        if start:
+            self._shots.append(pts)
+        self._segment.write(self._painter.paint(seen, colors.ab), pts)
+        self._lately.append(pts)
+
+    def _may_end(self, colors: steady.Colors, start: bool) -> bool:
+        assert self._segment is not None
+        count = len(self._segment.pts)
+        return (start and count >= self._shortest) or (colors.is_key and count >= self._longest)
+
+    def finish(self, following: int | None, carried: steady.Carried | None) -> None:
+        """End the segment; ``following`` is the pts of the frame that comes next."""
+        if self._segment is None:
+            raise FilmError(f"{self._painter.reel.path}: not one frame of it can be decoded: check the file")
+        delay = self._segment.finish()
+        damaged = [float(time) for time in self._painter.reel.damage.packets]
+        warm_up = None if following is None else self._lately[0]
+        done = Done(self._segment.pts, self._shots, delay, damaged, following, warm_up)
+        self._job.finish(len(self.parts), done, carried)
+        self.parts.append(done)
+        self._segment, self._shots = None, []
+
+    def abandon(self) -> None:
+        """Close what is open."""
+        if self._segment is not None:
+            self._segment.abandon()

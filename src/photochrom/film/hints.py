@@ -1,0 +1,196 @@
+"""Hints of a film: colours that are known on one frame, carried through its shot.
+
+A file of them is that of a photograph's, with the time of each in seconds::
+
+    {"photochrom": "film hints", "version": 1,
+     "hints": [{"time": 12.5, "x": 0.42, "y": 0.31, "color": "#7a2b22"}]}
+
+A coloured still of a frame stands for as many hints as it has squares on a coarse grid.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import FilmError, OptionError
+from ..hints import Hint, hints_of_entries
+from ..steady import Path as Way
+from .options import time_text
+
+if TYPE_CHECKING:
+    from .paint import Painter, Seen
+
+_STEP = 3  # frames between two places of a hint that are looked for
+_LOST = 0.3  # trust in the flow below which a hint is no longer followed
+_ASTRAY = 2.0  # pixels of the small luma by which the way there and back may miss
+_REMEMBERED = 7200  # frames of a shot that are held: hints are followed through so many
+_SQUARES = 8  # of a still, along its short side
+
+
+@dataclass(frozen=True)
+class FilmHint:
+    """A colour that is known at a place of one frame.
+
+    Raises:
+        OptionError: the time is negative or not a number.
+    """
+
+    time: Fraction
+    """Seconds from the film's beginning; the frame that is shown then counts."""
+    hint: Hint
+
+    def __post_init__(self) -> None:
+        if self.time < 0:
+            raise OptionError(f"a hint's time is {float(self.time):g}: give seconds from the film's beginning")
+
+
+def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
+    """The hints of a JSON file.
+
+    Raises:
+        OptionError: the file cannot be read, or holds something else.
+    """
+    name = os.fspath(path)
+    try:
+        facts = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as exc:
+        raise OptionError(f"{name}: the file of hints cannot be read ({exc.strerror}): check the path") from exc
+    except (ValueError, RecursionError) as exc:
+        raise OptionError(f"{name}: is no file of a film's hints ({exc})") from exc
+    if not isinstance(facts, dict) or facts.get("photochrom") != "film hints" or facts.get("version") != 1:
+        raise OptionError(f'{name}: is no file of a film\'s hints: it needs "photochrom": "film hints", "version": 1')
+    try:
+        entries = facts.get("hints", [])
+        hints = hints_of_entries(entries)
+        return tuple(
+            FilmHint(_time(entry, i), hint) for i, (entry, hint) in enumerate(zip(entries, hints, strict=True), 1)
+        )
+    except OptionError as exc:
+        raise OptionError(f"{name}: {exc}") from exc
+
+
+def _time(entry: dict[str, object], number: int) -> Fraction:
+    time = entry.get("time")
+    if isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time):
+        raise OptionError(f"hint {number}: the time is {time!r:.60}: give seconds, as a number")
+    return Fraction(time).limit_denominator(1_000_000)
+
+
+def hints_of_still(time: Fraction, path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
+    """The colours of a coloured still of the frame at ``time``, as hints.
+
+    Raises:
+        OptionError: the file cannot be read as a picture.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            scale = _SQUARES / min(width, height)
+            columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
+            small = np.asarray(image.convert("RGB").resize((columns, rows), Image.Resampling.BOX))
+    except (OSError, UnidentifiedImageError) as exc:
+        raise OptionError(f"{os.fspath(path)}: the still cannot be read ({exc})") from exc
+    return tuple(
+        FilmHint(time, Hint((x + 0.5) / columns, (y + 0.5) / rows, tuple(int(c) for c in small[y, x])))  # type: ignore[arg-type]
+        for y in range(rows)
+        for x in range(columns)
+    )
+
+
+def follow(painter: Painter, hints: Sequence[FilmHint]) -> dict[int, list[Hint]]:
+    """Where the hints are on the other frames of their shots, by the frames' pts.
+
+    The film is read once up to the last shot that has hints.
+
+    Raises:
+        FilmError: the film has no frame at a hint's time.
+    """
+    if not hints:
+        return {}
+    reel = painter.reel
+    left = sorted(hints, key=lambda hint: hint.time)
+    known: dict[int, list[Hint]] = {}
+    for shot in _remembered(painter.seen(reel.frames())):
+        end = reel.seconds(shot[-1].pts) + 1 / reel.rate
+        here = [hint for hint in left if hint.time < end]
+        left = left[len(here) :]
+        _follow_in(shot, [reel.seconds(frame.pts) for frame in shot], here, known)
+        if not left:
+            return known
+    raise FilmError(f"{reel.path} has no frame at {time_text(left[0].time)}, where a hint is")
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    pts: int
+    small: np.ndarray
+
+
+def _remembered(seen: Iterable[tuple[Seen, bool]]) -> Iterator[list[_Remembered]]:
+    """The frames of each shot; of a very long one in parts."""
+    shot: list[_Remembered] = []
+    for frame, start in seen:
+        if shot and (start or len(shot) >= _REMEMBERED):
+            yield shot
+            shot = []
+        shot.append(_Remembered(frame.pts, frame.small))
+    if shot:
+        yield shot
+
+
+def _follow_in(
+    shot: Sequence[_Remembered], times: Sequence[Fraction], hints: Sequence[FilmHint], known: dict[int, list[Hint]]
+) -> None:
+    for time, group in itertools.groupby(hints, key=lambda hint: hint.time):
+        at = min(bisect_left(times, time), len(shot) - 1)
+        at -= at > 0 and times[at] > time  # the frame that is still shown
+        places = [hint.hint for hint in group]
+        for way in (range(at, len(shot)), range(at, -1, -1)):
+            for number, moved in _followed([shot[i] for i in way], places):
+                if number or way.step == 1:  # the hinted frame itself once
+                    known.setdefault(shot[way[number]].pts, []).extend(moved)
+
+
+def _followed(frames: Sequence[_Remembered], hints: list[Hint]) -> Iterator[tuple[int, list[Hint]]]:
+    """Number of each frame, and the hints where they are on it, as far as they can be followed."""
+    last = 0
+    for number in range(len(frames)):
+        if number - last == _STEP:
+            hints = _moved(frames[last].small, frames[number].small, hints)
+            last = number
+        yield number, hints
+
+
+def _moved(source: np.ndarray, target: np.ndarray, hints: Sequence[Hint]) -> list[Hint]:
+    """The hints of the source frame where they are on the target frame; those that are covered there are dropped."""
+    there, back = Way(target, source), Way(source, target)  # each has a place for every pixel of its second frame
+    height, width = source.shape
+    moved = []
+    for hint in hints:
+        x, y = min(int(hint.x * width), width - 1), min(int(hint.y * height), height - 1)
+        new = there.places[y, x]
+        column, row = (round(float(v)) for v in new)
+        if not (0 <= column < width and 0 <= row < height) or there.trust[y, x] < _LOST:
+            continue
+        if np.hypot(*(back.places[row, column] - (x, y))) > _ASTRAY:
+            continue
+        step = new - (x, y)
+        moved.append(replace(hint, x=_within(hint.x + step[0] / width), y=_within(hint.y + step[1] / height)))
+    return moved
+
+
+def _within(share: float) -> float:
+    return float(min(max(share, 0.0), 1.0))

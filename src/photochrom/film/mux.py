@@ -1,0 +1,232 @@
+"""The finished film: the coloured segments and everything else of the source, put together without a change."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from ..errors import FilmError
+from .encode import TICK, decoding_times
+from .source import Reel
+
+FORMATS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "matroska",
+    ".nut": "nut",
+}
+"""Of coloured films, by the end of their names."""
+
+_OF_THE_CODEC = ("encoder", "BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")  # metadata that is no longer true
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of the source that is coloured."""
+
+    start: Fraction
+    """Seconds on the source's own clock; this becomes the new film's beginning where it is a part."""
+    end: Fraction | None
+    shift: bool
+    """Whether times are counted from ``start``; else they stay as they are."""
+
+    def of(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
+        """The frames up to the span's end."""
+        return itertools.takewhile(lambda frame: self.end is None or frame.pts * time_base < self.end, frames)
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """A part of the coloured film."""
+
+    path: Path
+    pts: list[int]
+    """Of its frames, in the source's time base, rising."""
+    delay: int
+    """Frames that the codec held back at most, to put others before them."""
+
+
+def mux(
+    reel: Reel,
+    segments: Sequence[Segmented],
+    path: Path,
+    name: str,
+    span: Span,
+    comment: str,
+    *,
+    rehearsal: bool = False,
+) -> None:
+    """Write the film.
+
+    Args:
+        reel: the source.
+        segments: of the coloured film, in order.
+        path: to write to.
+        name: of the container format.
+        span: what part of the source it is.
+        comment: for the metadata: that the colours are a guess.
+        rehearsal: leave the other tracks empty: it is only to be seen whether all of this goes together.
+
+    Raises:
+        FilmError: the container cannot hold a stream of the source.
+        OSError: the disk says no.
+    """
+    options = {"movflags": "+faststart"} if name in ("mp4", "mov") else {}
+    with (
+        av.open(str(segments[0].path)) as first,
+        av.open(str(reel.path), metadata_errors="replace") as source,
+        av.open(str(path), "w", format=name, container_options=options) as out,
+    ):
+        streams = _add_streams(out, first.streams.video[0], source, reel)
+        _describe(out, source, span, comment)
+        video = streams.pop(reel.video.index)
+        colored = _colored(segments, reel.time_base, video, span)
+        kept = iter(()) if rehearsal else _kept(source, streams, span)
+        for _, _, packet in heapq.merge(colored, kept, key=lambda item: item[:2]):
+            out.mux_one(packet)
+
+
+def kept_streams(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
+    """The streams that are copied, and one line for each that is not."""
+    kept, dropped = [], []
+    for stream in container.streams:
+        if stream.index == main:
+            continue
+        if stream.type == "data":
+            dropped.append(f"track {stream.index}, data (time code is kept)")
+        else:
+            kept.append(stream)
+    return kept, dropped
+
+
+def _add_streams(
+    out: av.container.OutputContainer,
+    template: av.VideoStream,
+    source: av.container.InputContainer,
+    reel: Reel,
+) -> dict[int, av.stream.Stream]:
+    """Streams of the new film by the index that they have in the source, in the source's order."""
+    copied = {stream.index for stream in kept_streams(source, reel.video.index)[0]}
+    streams: dict[int, av.stream.Stream] = {}
+    for stream in source.streams:
+        if stream.index == reel.video.index:
+            streams[stream.index] = _add_video(out, template, stream, reel)
+        elif stream.index in copied:
+            streams[stream.index] = _add_copy(out, stream, reel.path)
+    return streams
+
+
+def _add_video(
+    out: av.container.OutputContainer, template: av.VideoStream, source: av.VideoStream, reel: Reel
+) -> av.VideoStream:
+    video = out.add_stream_from_template(template, opaque=True)
+    video.time_base = reel.time_base
+    video.codec_context.framerate = reel.rate
+    video.metadata.clear()  # of the segment
+    video.metadata.update({k: v for k, v in source.metadata.items() if k not in _OF_THE_CODEC})
+    video.disposition = int(source.disposition)
+    if reel.display_matrix is not None:
+        video.set_display_matrix(reel.display_matrix)
+    if template.codec_context.name in ("hevc", "libx265") and out.format.name in ("mp4", "mov"):
+        video.codec_context.codec_tag = "hvc1"  # what players of these containers look for
+    return video
+
+
+def _add_copy(out: av.container.OutputContainer, stream: av.stream.Stream, path: Path) -> av.stream.Stream:
+    try:
+        copy = out.add_stream_from_template(stream, opaque=True)
+    except ValueError as exc:
+        name = out.format.name
+        raise FilmError(
+            f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({exc}): write to a .mkv file (-o)"
+        ) from exc
+    copy.metadata.update(stream.metadata)
+    copy.disposition = int(stream.disposition)
+    return copy
+
+
+def _describe(out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, comment: str) -> None:
+    for key, value in source.metadata.items():
+        if key not in ("major_brand", "minor_version", "compatible_brands", "encoder"):
+            out.metadata[key] = value
+    former = source.metadata.get("comment", "")
+    out.metadata["comment"] = f"{former} {comment}".strip()
+    out.set_chapters([moved for chapter in source.chapters() if (moved := _chapter(chapter, span))])
+
+
+def _chapter(chapter: av.container.core.Chapter, span: Span) -> av.container.core.Chapter | None:
+    """A chapter, cut to the span and moved with it; None if nothing is left."""
+    base = chapter["time_base"] or Fraction(1, 1000)
+    start, end = max(chapter["start"] * base, span.start), chapter["end"] * base
+    end = end if span.end is None else min(end, span.end)
+    if not span.shift:
+        return chapter
+    if start >= end:
+        return None
+    moved = {"start": round((start - span.start) / base), "end": round((end - span.start) / base)}
+    return chapter | moved
+
+
+_Item = tuple[Fraction, int, av.Packet]  # decoding time in seconds, a number to decide ties, the packet
+
+
+def _colored(segments: Sequence[Segmented], time_base: Fraction, stream: av.VideoStream, span: Span) -> Iterator[_Item]:
+    """The packets of the coloured film, with the source's times."""
+    pts = [time for segment in segments for time in segment.pts]
+    usual = min((b - a for a, b in itertools.pairwise(pts)), default=1)
+    after = [*pts[1:], pts[-1] + usual]
+    shift = round(span.start / time_base) if span.shift else 0
+    dts = decoding_times(pts, max(segment.delay for segment in segments))
+    first = 0
+    for segment in segments:
+        for packet in _packets(segment.path):
+            number = first + round(packet.pts * packet.time_base / TICK) - segment.delay
+            packet.time_base = time_base
+            packet.pts, packet.dts = pts[number] - shift, next(dts) - shift
+            packet.duration = after[number] - pts[number]
+            packet.stream = stream
+            yield packet.dts * time_base, 0, packet
+        first += len(segment.pts)
+
+
+def _packets(path: Path) -> Iterator[av.Packet]:
+    with av.open(str(path)) as container:
+        yield from (packet for packet in container.demux(video=0) if packet.size)
+
+
+def _kept(source: av.container.InputContainer, streams: dict[int, av.stream.Stream], span: Span) -> Iterator[_Item]:
+    """The packets of everything else that lie in the span, as they are."""
+    chosen = [source.streams[index] for index in streams if source.streams[index].type != "attachment"]
+    if not chosen:
+        return
+    packets = source.demux(chosen)
+    number = 0
+    last = Fraction(0)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.error.FFmpegError):  # damage was reported when the picture was read
+            return
+        if packet.size == 0:
+            continue
+        time = packet.pts if packet.pts is not None else packet.dts
+        seconds = last if time is None else time * packet.time_base
+        attached = packet.stream.disposition & av.stream.Disposition.attached_pic
+        if not attached and span.shift:
+            if seconds < span.start or (span.end is not None and seconds >= span.end):
+                continue
+            back = round(span.start / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - back
+            packet.dts = None if packet.dts is None else packet.dts - back
+        packet.stream = streams[packet.stream.index]
+        last = max(last, seconds if not span.shift else seconds - span.start)
+        number += 1
+        yield last, number, packet

@@ -1,0 +1,127 @@
+"""The painter of one film: what each frame looks like small, where shots begin, what colours there are, and chroma."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+
+from .. import shots, steady
+from ..chroma import lightness_of_luma
+from ..colorizer import Colorizer
+from ..hint_chroma import settle
+from ..hints import Hint
+from ..upsample import to_thumbnail
+from .options import FilmOptions
+from .planes import PlaneFormat, colored_frame, in_format, luma_plane, thumbnail
+from .source import Reel
+
+_BUFFERED = 256e6  # bytes of frames held at most, while colours are looked for ahead
+_UNSURE = 0.05  # weight of a colour that the network has no confidence in
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame that waits for its colours."""
+
+    frame: av.VideoFrame
+    thumbnail: np.ndarray
+    """Luma, uint8, upright, as the network sees it."""
+    small: np.ndarray
+    """Half as high and wide."""
+
+    @property
+    def pts(self) -> int:
+        """Time stamp, in the film's time base."""
+        assert self.frame.pts is not None  # Reel.frames sees to it
+        return int(self.frame.pts)
+
+
+class Painter:
+    """Gives the frames of one film their colours."""
+
+    def __init__(self, colorizer: Colorizer, reel: Reel, planes: PlaneFormat, options: FilmOptions) -> None:
+        self.colorizer, self.reel, self.planes, self.options = colorizer, reel, planes, options
+        self.known: Mapping[int, Sequence[Hint]] = {}
+        """What is known of the colours of a frame, by its pts."""
+        upright = (reel.height, reel.width * float(reel.aspect))
+        height, width = colorizer.thumbnail_size(*(upright if reel.turns % 2 == 0 else upright[::-1]))
+        self._size = (height, width) if reel.turns % 2 == 0 else (width, height)
+
+    def see(self, frame: av.VideoFrame) -> Seen:
+        """A decoded frame and its thumbnails."""
+        frame = in_format(frame, self.planes)
+        small = np.rot90(thumbnail(luma_plane(frame), self.planes.coding, *self._size), self.reel.turns)
+        small = np.ascontiguousarray(small)
+        half = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        return Seen(frame, small, half)
+
+    def seen(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[Seen, bool]]:
+        """Frames with their thumbnails, and whether a shot begins with them."""
+        waiting: deque[Seen] = deque()
+
+        def smalls() -> Iterator[np.ndarray]:
+            for frame in frames:
+                waiting.append(self.see(frame))
+                yield waiting[-1].small
+
+        for start in shots.starts(smalls()):
+            yield waiting.popleft(), start
+
+    def look(self, seen: Seen) -> tuple[np.ndarray, np.ndarray]:
+        """What the network says of a frame: a*b* and how much they count, see ``steady.Frame``."""
+        hints = tuple(self.known.get(seen.pts, ()))
+        color = self.options.color if not hints else self.options.color.with_hints(hints)
+        prediction = self.colorizer.predict(seen.thumbnail, color)
+        lightness = lightness_of_luma(seen.small)
+        ab = settle(to_thumbnail(prediction.ab, lightness), lightness, hints)
+        if prediction.confidence is None:
+            return ab, np.ones_like(lightness)
+        weight = cv2.resize(prediction.confidence, seen.small.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return ab, np.maximum(weight, np.float32(_UNSURE))
+
+    def paint(self, seen: Seen, ab: np.ndarray) -> av.VideoFrame:
+        """A frame with chroma."""
+        return colored_frame(
+            seen.frame,
+            self.planes,
+            seen.small,
+            ab,
+            strength=self.options.color.strength,
+            turns=self.reel.turns,
+            interlaced=self.reel.interlaced,
+        )
+
+    def colors(
+        self, frames: Iterable[av.VideoFrame], first: int, before: steady.Carried | None
+    ) -> Iterator[tuple[Seen, steady.Colors, bool]]:
+        """Frames, their colours, and whether a shot begins with them.
+
+        Args:
+            frames: in their order; those before ``first`` only help to find the shots.
+            first: pts of the first frame that is to be coloured.
+            before: what was carried to it, if it is not the first of its shot.
+        """
+        coming: deque[tuple[Seen, bool]] = deque()
+
+        def steadied() -> Iterator[steady.Frame]:
+            for seen, start in self.seen(frames):
+                if seen.pts >= first:
+                    coming.append((seen, start))
+                    yield steady.Frame(seen.small, start, functools.partial(self.look, seen))
+
+        for colors in steady.steady_colors(steadied(), before, ahead=self._ahead()):
+            seen, start = coming.popleft()
+            yield seen, colors, start
+
+    def _ahead(self) -> int:
+        """How many keys ahead may be looked, so that the frames that wait do not fill the memory."""
+        rows, columns = self.planes.subsampling
+        size = self.reel.width * self.reel.height * np.dtype(self.planes.dtype).itemsize * (1 + 2 / (rows * columns))
+        frames = _BUFFERED / size - shots.REACH
+        return max(1, min(steady.AHEAD, int(frames / steady.reach(0)) - 1))

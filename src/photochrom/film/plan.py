@@ -1,0 +1,81 @@
+"""What is decided before a film is coloured: where it goes, how it is stored, and whether that can be."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from ..errors import FilmError
+from .encode import Segment, needs_even_sizes
+from .mux import FORMATS, Segmented, Span, kept_streams, mux
+from .options import FilmOptions
+from .planes import PlaneFormat, plane_format
+from .source import Reel
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a film goes, and how it is stored."""
+
+    output: Path
+    container: str
+    planes: PlaneFormat
+    first: int
+    """pts of the first frame."""
+    span: Span
+    total: int
+    """Frames, as far as the file tells."""
+    notes: list[str]
+    """What will not be kept."""
+
+
+def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
+    """Decide where a film goes and how it is stored, and see that it can be.
+
+    Raises:
+        FilmError: the container cannot hold the codec or a track of the source, or the film is shorter.
+    """
+    output = output or _beside(reel.path, options)
+    if output.suffix.lower() not in FORMATS:
+        raise FilmError(f"{output} is of no container that can be written: name it {', '.join(FORMATS)}")
+    planes = plane_format(reel.video, even_only=needs_even_sizes(options.codec))
+    start = options.start or Fraction(0)
+    first = reel.first_pts if options.start is None else reel.pts_at(start)
+    end = None if options.end is None else reel.first_pts * reel.time_base + options.end
+    shift = options.start is not None or options.end is not None
+    begins = first * reel.time_base if shift else Fraction(0)
+    until = reel.duration if options.end is None else min(options.end, reel.duration or options.end)
+    total = round((until - start) * reel.rate) if shift or not reel.video.frames else reel.video.frames
+    notes = [f"not kept: {line}" for line in kept_streams(reel.container, reel.video.index)[1]]
+    plan = Plan(output, FORMATS[output.suffix.lower()], planes, first, Span(begins, end, shift), total, notes)
+    _rehearse(reel, plan, options)
+    return plan
+
+
+def _beside(source: Path, options: FilmOptions) -> Path:
+    suffix = source.suffix if source.suffix.lower() in FORMATS else ".mkv"
+    if options.codec == "ffv1" and FORMATS[suffix.lower()] in ("mp4", "mov"):
+        suffix = ".mkv"
+    return source.with_name(f"{source.stem}.color{suffix}")
+
+
+def _rehearse(reel: Reel, plan: Plan, options: FilmOptions) -> None:
+    """Write the beginning of such a film, without frames of it: what cannot be is to be said now, not after hours."""
+    frame = av.VideoFrame(reel.width, reel.height, plan.planes.name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rehearsal.nut"
+        try:
+            segment = Segment(path, reel, plan.planes, options)
+            segment.write(frame, plan.first)
+            part = Segmented(path, [plan.first], segment.finish())
+            film = path.with_suffix(plan.output.suffix)
+            mux(reel, [part], film, plan.container, plan.span, "", rehearsal=True)
+        except (av.error.FFmpegError, ValueError) as exc:
+            raise FilmError(
+                f"{plan.output}: a {plan.container} file cannot hold all that is in {reel.path} as {options.codec} "
+                f"({exc}): write to a .mkv file (-o)"
+            ) from exc

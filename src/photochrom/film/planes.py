@@ -1,0 +1,147 @@
+"""Planes of a film's frames as arrays: luma out, chroma in. Never RGB, never a copy that is not needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+
+from ..chroma import BT601, BT709, BT2020, Coding, Matrix, ab_to_cbcr
+from ..errors import FilmError
+from ..upsample import apply_to_luma, linear_coefficients
+
+# Numbers of ITU-T H.273, as streams have them.
+_MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
+_FULL_RANGE = 2
+_HDR = {16: "PQ", 18: "HLG"}
+_SD = (1024, 576)  # size up to which an untagged film is taken for BT.601, as players do
+_DEPTHS = (8, 10, 12)
+
+
+@dataclass(frozen=True)
+class PlaneFormat:
+    """How the planes of a coloured film are stored."""
+
+    name: str
+    """FFmpeg's pixel format."""
+    subsampling: tuple[int, int]
+    """Rows and columns of luma that share one sample of chroma."""
+    coding: Coding
+    converted: bool
+    """Whether the source's frames must be brought into this format first."""
+
+    @property
+    def dtype(self) -> type[np.unsignedinteger]:
+        """Of one sample."""
+        return np.uint8 if self.coding.bits == 8 else np.uint16
+
+
+def plane_format(stream: av.VideoStream, *, even_only: bool) -> PlaneFormat:
+    """The format for the coloured version of a stream: its own, with chroma planes where it has none.
+
+    Args:
+        stream: the source.
+        even_only: whether the codec needs an even number of rows and columns where chroma is subsampled.
+
+    Raises:
+        FilmError: its luma cannot be taken for light: HDR.
+    """
+    context, source = stream.codec_context, stream.codec_context.format
+    if context.color_trc in _HDR:
+        raise FilmError(f"the film is HDR ({_HDR[context.color_trc]}): convert it to standard dynamic range first")
+    parts = source.components
+    bits = min((d for d in _DEPTHS if d >= max(p.bits for p in parts)), default=_DEPTHS[-1])
+    shared = _shared(source)
+    odd = context.width % shared[1] or context.height % shared[0]
+    subsampling = (1, 1) if even_only and odd else shared
+    digits = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}[subsampling]
+    name = f"yuv{digits}p" + ("" if bits == 8 else f"{bits}le")
+    same = {name, name.replace("yuv", "yuvj"), "gray" if bits == 8 else f"gray{bits}le"}
+    full = context.color_range == _FULL_RANGE or source.name.startswith("yuvj")
+    return PlaneFormat(name, subsampling, Coding(bits, full, _matrix(context)), source.name not in same)
+
+
+def _shared(source: av.VideoFormat) -> tuple[int, int]:
+    if len(source.components) < 3:
+        return 2, 2  # grey: what every player shows
+    if source.is_rgb:
+        return 1, 1
+    rows, columns = (round(16 / of(16)) for of in (source.chroma_height, source.chroma_width))
+    return min(rows, 2), min(columns, 2)
+
+
+def _matrix(context: av.VideoCodecContext) -> Matrix:
+    small = context.width <= _SD[0] and context.height <= _SD[1]
+    return _MATRICES.get(context.colorspace, BT601 if small else BT709)
+
+
+def luma_plane(frame: av.VideoFrame) -> np.ndarray:
+    """The luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
+    return _view(frame, 0)
+
+
+def _view(frame: av.VideoFrame, index: int) -> np.ndarray:
+    plane = frame.planes[index]
+    dtype = np.uint8 if frame.format.components[index].bits == 8 else np.dtype("<u2")
+    rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)
+    return rows[:, : plane.width]
+
+
+def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
+    """The frame itself, or brought into the format of the coloured film, where that is another one."""
+    return frame.reformat(format=planes.name) if planes.converted else frame
+
+
+def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.ndarray:
+    """A luma plane at a small size, uint8 full range ``[height, width]``."""
+    while luma.shape[0] >= 2 * height and luma.shape[1] >= 2 * width:
+        half = luma.shape[1] // 2, luma.shape[0] // 2
+        luma = cv2.resize(luma[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA)
+    shrinks = height <= luma.shape[0] and width <= luma.shape[1]
+    small = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    if small.dtype == np.uint8 and coding.full_range:
+        return small
+    y = (small.astype(np.float32) - coding.black) * (255 / coding.luma_span)
+    return np.clip(y + 0.5, 0, 255).astype(np.uint8)
+
+
+def colored_frame(
+    frame: av.VideoFrame,
+    planes: PlaneFormat,
+    small: np.ndarray,
+    ab: np.ndarray,
+    *,
+    strength: float,
+    turns: int,
+    interlaced: bool,
+) -> av.VideoFrame:
+    """A new frame: the luma plane as it is, and chroma planes that follow it.
+
+    Args:
+        frame: in the film's format (``in_format``).
+        planes: that format.
+        small: luma of the thumbnail, uint8 full range ``[h, w]``, upright.
+        ab: float32 ``[2, h, w]``, upright.
+        strength: factor of the chroma.
+        turns: quarter turns counter-clockwise that make the frame upright.
+        interlaced: whether odd and even rows are two fields, each with chroma of its own.
+    """
+    brightness = small.astype(np.float32) / 255
+    coefficients = linear_coefficients(brightness, ab_to_cbcr(brightness, ab, planes.coding.matrix))
+    coefficients = np.rot90(coefficients, -turns, axes=(1, 2))
+    new = av.VideoFrame(frame.width, frame.height, planes.name)
+    luma = luma_plane(frame)
+    _view(new, 0)[...] = luma
+    cb, cr = _view(new, 1), _view(new, 2)
+    for field in (slice(0, None, 2), slice(1, None, 2)) if interlaced else (slice(None),):
+        apply_to_luma(
+            coefficients,
+            luma[field],
+            strength=strength,
+            subsampling=planes.subsampling,
+            coding=planes.coding,
+            out=(cb[field], cr[field]),
+        )
+    return new

@@ -1,0 +1,10 @@
+"""The studio: a page on one's own machine where photographs are coloured by looking.
+
+server.py    starts and ends it, with its folder of temporary files
+guard.py     lets through what the page needs, and nothing else
+page.py      the page: its tabs, its theme
+photo_tab.py, folder_tab.py     what a tab shows, and what happens at each click
+api.py       the same for programs
+session.py   one visitor's photograph and choices, without Gradio
+pictures.py  what is shown: small pictures, marks, doubt
+"""

@@ -1,0 +1,57 @@
+"""The studio for programs: three functions that keep nothing between calls."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..files import colored_path, write_colored
+from ..hints import hints_json, read_hints
+from ..options import ColorOptions
+from ..suggestions import likely_colors
+from .session import naming, read, read_in_color
+from .tools import Studio, photographs, told
+
+
+class Api:
+    """Declares the functions. They take Gradio's own files, which it checks: an upload, and no other path."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        with gr.Row(visible=False):
+            photograph = gr.File(file_types=photographs(), label="photograph")
+            reference = gr.File(file_types=photographs(), label="reference")
+            vividness, strength = gr.Number(value=None, label="vividness"), gr.Number(1, label="strength")
+            hints = gr.File(file_types=[".json"], label="hints")
+            x, y = gr.Number(0.5, label="x"), gr.Number(0.5, label="y")
+            file, answer = gr.File(label="file"), gr.JSON(label="answer")
+            call = gr.Button()
+        dials = [photograph, vividness, strength, hints]
+        call.click(told(self.colorize), dials, file, api_name="colorize")
+        call.click(told(self.likely), [photograph, x, y], answer, api_name="likely_colors")
+        call.click(told(self.borrow), [photograph, reference], answer, api_name="borrow")
+
+    def colorize(
+        self, photograph: str, vividness: float | None = None, strength: float = 1, hints: str | None = None
+    ) -> str:
+        """Colour a photograph at full size; its metadata is kept."""
+        source = Path(photograph)
+        options = ColorOptions(vividness, strength, read_hints(hints) if hints else ())
+        path = self._studio.new_folder() / colored_path(source).name
+        with naming(path):
+            write_colored(self._studio.colorizer, read(source, self._studio.max_pixels), path, options)
+        return str(path)
+
+    def likely(self, photograph: str, x: float = 0.5, y: float = 0.5) -> list[str]:
+        """The colours that the model holds likely at a place, the likeliest first."""
+        luma = read(Path(photograph), self._studio.max_pixels).luma
+        return ["#" + bytes(hint.color).hex() for hint in likely_colors(self._studio.colorizer, luma, x, y)]
+
+    def borrow(self, photograph: str, reference: str) -> Any:
+        """Hints from a photograph in colour, where the two match; what ``colorize`` takes as ``hints``."""
+        luma = read(Path(photograph), self._studio.max_pixels).luma
+        rgb = read_in_color(Path(reference), self._studio.max_pixels)
+        return json.loads(hints_json(self._studio.references.borrow(luma, rgb)))

@@ -1,0 +1,160 @@
+"""What stands before Gradio: only what the page needs comes through.
+
+Gradio fetches an address that stands where a file is expected, streams any address through ``file=``, and has routes
+for its makers' own uses. None of it is needed here. A page that a visitor has open elsewhere must not reach the studio
+either: not as another site (``Origin``), nor under a name of its own that points to this machine (``Host``).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import socket
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_MOST_JSON = 1 << 20  # bytes: a request holds choices, never a picture
+_API = "/gradio_api"
+_READ = re.compile(
+    r"/(index\.html|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)?|/(assets|static|svelte)/.*"
+    rf"|{_API}/(info|startup-events|app_id|upload_progress|queue/data|heartbeat/\w+|call/\w+/\w+)/?|{_API}/file=.*",
+    re.S,
+)
+_WRITE = re.compile(rf"{_API}/(upload|queue/join|cancel|reset|call/\w+|call/v2/\w+)/?")
+_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.I)  # two letters at least: C:/ is a disk
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; "
+    "worker-src 'self' blob:; frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Guard:
+    """Refuses requests that the page has no need of.
+
+    Args:
+        app: what is guarded.
+        host: the address or name that the studio is bound to.
+    """
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._names = {"localhost", host.lower()}
+        if not is_local(host):  # others call this machine by its name
+            self._names |= {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As an application of ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            refusal, receive = await self._refusal(scope, receive)
+            await (refusal or self._app)(scope, receive, _with_headers(send))
+
+    async def _refusal(self, scope: Scope, receive: Receive) -> tuple[PlainTextResponse | None, Receive]:
+        """What to answer instead, if anything, and the rest of the request."""
+        headers, path = Headers(scope=scope), scope["path"]
+        if not self._is_ours(headers.get("host", "")):
+            return _refused(403, "the studio is not called by this name here: use the address that it printed"), receive
+        origin = headers.get("origin")
+        if origin is not None and origin.partition("://")[2] != headers["host"]:
+            return _refused(403, "the studio answers its own page only"), receive
+        wanted = _READ if scope["method"] in ("GET", "HEAD") else _WRITE
+        if (scope["method"] not in ("GET", "HEAD", "POST")) or not wanted.fullmatch(path):
+            return _refused(404, "the studio has nothing there"), receive
+        if path.startswith(f"{_API}/file=") and _is_address(path.removeprefix(f"{_API}/file=")):
+            return _refused(403, "the studio fetches nothing from elsewhere"), receive
+        if scope["method"] == "POST" and not path.startswith(f"{_API}/upload"):
+            return await _checked_json(receive)
+        return None, receive
+
+    def _is_ours(self, host: str) -> bool:
+        """A site can give its own name any address, but has no power over addresses as such."""
+        name = re.sub(r":\d+$", "", host).lower()
+        return name in self._names or _is_ip(name.strip("[]"))
+
+
+def is_local(host: str) -> bool:
+    """Whether an address or name can be reached from this machine alone."""
+    return host.lower() == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+async def _checked_json(receive: Receive) -> tuple[PlainTextResponse | None, Receive]:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > _MOST_JSON:
+            return _refused(413, "this is more than the studio takes at once"), receive
+    try:
+        facts = json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        return _refused(400, "this is not JSON"), receive
+    if _names_an_address(facts):
+        return _refused(403, "the studio fetches nothing from elsewhere: send the file itself"), receive
+    return None, _again(bytes(body), receive)
+
+
+def _names_an_address(facts: Any) -> bool:
+    """Whether a file's ``path`` is an address, however deep it lies. (Its ``url`` is what Gradio itself answered.)"""
+    rest = [facts]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, dict):
+            if isinstance(path := each.get("path"), str) and _is_address(path):
+                return True
+            rest += each.values()
+        elif isinstance(each, list):
+            rest += each
+    return False
+
+
+def _is_address(path: str) -> bool:
+    return bool(_ADDRESS.match(path) or _ADDRESS.match(unquote(path)))
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A request whose body was read already."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+        await send(message)
+
+    return sending
+
+
+def _refused(status: int, reason: str) -> PlainTextResponse:
+    return PlainTextResponse(f"{reason}\n", status)

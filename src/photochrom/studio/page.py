@@ -1,0 +1,65 @@
+"""The page: its tabs, its looks, and what it says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from .api import Api
+from .folder_tab import FolderTab
+from .photo_tab import PhotoTab
+from .tools import Studio
+
+HERE = Path(__file__).parent
+TITLE = "Photochrom"
+_WELCOME = "# Photochrom\nOld photographs in colour. They stay on the machine that runs this page."
+_FONT = ("system-ui", "-apple-system", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif")
+_KEEP = (60, 3600)  # seconds: how often Gradio looks for files of the page that are old, and from when on they are
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The page, for all visitors."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_KEEP, fill_width=True) as page:
+        gr.Markdown(_WELCOME, elem_id="welcome")
+        with gr.Tabs():
+            with gr.Tab("Photo"):
+                PhotoTab(studio)
+            with gr.Tab("Folder"):
+                FolderTab(studio)
+        Api(studio)
+    return page
+
+
+def theme() -> gr.themes.Base:
+    """Greys without a hue, so that they do not colour the judgement of colours; no fonts from elsewhere."""
+    grey = gr.themes.colors.neutral
+    looks = gr.themes.Base(primary_hue=grey, neutral_hue=grey, font=_FONT, font_mono=("ui-monospace", "monospace"))
+    return looks.set(
+        body_background_fill="#e9e9e9",
+        body_background_fill_dark="#1b1b1b",
+        block_background_fill="#f5f5f5",
+        block_background_fill_dark="#262626",
+        block_border_width="0",
+        input_background_fill="white",
+        button_secondary_background_fill="#dcdcdc",
+        button_secondary_background_fill_hover="#cfcfcf",
+        button_primary_background_fill="*neutral_800",
+        button_primary_background_fill_hover="*neutral_700",
+        button_primary_text_color="white",
+        button_primary_background_fill_dark="*neutral_200",
+        button_primary_background_fill_hover_dark="*neutral_50",
+        button_primary_text_color_dark="*neutral_900",
+        checkbox_label_background_fill="white",
+        link_text_color="*body_text_color",
+    )
+
+
+def style() -> str:
+    """What Gradio's looks lack."""
+    return (HERE / "studio.css").read_text()
+
+
+def head() -> str:
+    """A script of a few lines: pasting a photograph anywhere on the page."""
+    return f"<script>{(HERE / 'paste.js').read_text()}</script>"

@@ -1,0 +1,132 @@
+"""Starts the studio and ends it, with all that it wrote."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from ..colorizer import Colorizer
+from ..errors import OptionError, StudioError
+from ..references import References
+from .guard import Guard, is_local
+from .tools import Studio
+
+_SESSIONS = 100  # at most so many visitors' work is held, the longest unused goes first: 2 to 20 MB each
+_SECONDS_TO_END = 2  # for answers that are under way
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the studio is to be found, and what it takes.
+
+    Raises:
+        OptionError: a number is out of its range.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    max_megapixels: float = 200
+    max_upload_mb: float = 200
+    """Of one file; MB are 10^6 bytes."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise OptionError(f"port is {self.port}: give a number from 0 (any that is free) to 65535")
+        for name in ("max_megapixels", "max_upload_mb"):
+            if not 0 < (value := getattr(self, name)) < 1e6:
+                raise OptionError(f"{name.replace('_', '-')} is {value:g}: give a number above 0")
+
+
+def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> None:
+    """Run the studio until it is interrupted.
+
+    Raises:
+        StudioError: the address is taken, or is none of this machine's.
+    """
+    with listening(settings) as listener, application(colorizer, settings) as app:
+        address = url(settings.host, listener.getsockname()[1])
+        print(f"The studio is at {address} (Ctrl+C ends it)", flush=True)
+        if not is_local(settings.host):
+            print("Whoever can reach this machine can use it, and no password is asked for.", file=sys.stderr)
+        if open_browser:
+            webbrowser.open(address)
+        server(app).run(sockets=[listener])
+
+
+def server(app: Guard) -> uvicorn.Server:
+    """A server that says nothing unless something is wrong."""
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END))
+
+
+@contextmanager
+def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
+    """The studio as an application of ASGI, and the folders that it works in; they go when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="photochrom-studio-") as folder:
+        shown, kept = Path(folder, "shown"), Path(folder, "kept")
+        shown.mkdir()
+        kept.mkdir()
+        pixels, upload_bytes = int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6)
+        studio = Studio(colorizer, References(colorizer), shown, kept, pixels, upload_bytes)
+        yield Guard(_gradio(studio), settings.host)
+
+
+def _gradio(studio: Studio) -> FastAPI:
+    os.environ["GRADIO_TEMP_DIR"] = str(studio.shown)  # read whenever a component is made
+    import gradio
+
+    from . import page
+
+    blocks = page.build(studio)
+    # Gradio checks that a file was uploaded only once it counts as launched, which mounting alone does not do: any path
+    # of the server would be read. A test asks for /etc/passwd.
+    blocks.has_launched = True
+    blocks.state_session_capacity = _SESSIONS
+    blocks.queue(default_concurrency_limit=os.cpu_count(), api_open=False)
+    return gradio.mount_gradio_app(
+        FastAPI(openapi_url=None),
+        blocks,
+        path="/",
+        max_file_size=studio.max_upload_bytes,
+        theme=page.theme(),
+        css=page.style(),
+        head=page.head(),
+        show_error=True,
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        footer_links=[],
+    )
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """The studio's socket.
+
+    Raises:
+        StudioError: the address is taken, or is none of this machine's.
+    """
+    host, port = settings.host, settings.port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family)
+    except OSError as exc:
+        raise StudioError(f"cannot listen at {host}:{port} ({exc.strerror}): choose another --port or --host") from exc
+    with listener:
+        yield listener
+
+
+def url(host: str, port: int) -> str:
+    """What to type into a browser."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{name}:{port}"

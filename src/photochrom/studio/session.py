@@ -1,0 +1,238 @@
+"""One visitor's photograph, and what was chosen for it. Nothing here knows of the page."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from .. import photo
+from ..colorizer import Colorizer, Prediction
+from ..errors import OptionError, PhotoError
+from ..files import colored_path, write_colored
+from ..formats.pixels import MAX_PIXELS, at_8_bits, at_most, check_size
+from ..hints import Hint
+from ..options import ColorOptions
+from ..suggestions import alternatives
+
+PREVIEW = 1400  # longest side of what is shown, pixels
+GUESSES = 4
+_SAME_PLACE = 0.015  # of the picture's width and height: a hint so near to another replaces it
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What one visitor has chosen; undo and redo go through these."""
+
+    vividness: float | None
+    strength: float = 1.0
+    guess: tuple[Hint, ...] = ()
+    """What makes the other guess of the model that was chosen, if one was."""
+    borrowed: tuple[Hint, ...] = ()
+    """From another photograph."""
+    given: tuple[Hint, ...] = ()
+    """By hand."""
+
+    @property
+    def options(self) -> ColorOptions:
+        """As the colorizer takes them; of hints at one place the last counts."""
+        return ColorOptions(self.vividness, self.strength, (*self.guess, *self.borrowed, *self.given))
+
+
+class Source:
+    """A copy of an uploaded file, which goes when nobody works on it any more."""
+
+    def __init__(self, upload: Path, work: Path) -> None:
+        folder = Path(tempfile.mkdtemp(dir=work))
+        self.path = folder / upload.name
+        shutil.copyfile(upload, self.path)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A photograph, decoded once: what is needed to show it. Its file is read again for the full size."""
+
+    source: Source
+    luma: np.ndarray
+    """uint8 ``[h, w]``, at most ``PREVIEW`` pixels long."""
+    thumbnail: np.ndarray
+    """uint8: what the network looks at. Coloured from it, the small picture has the full size's very colours."""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """One visitor's work. Each change gives a new one, so that nothing is ever half changed."""
+
+    picture: Picture
+    choices: Choices
+    past: tuple[Choices, ...] = ()
+    future: tuple[Choices, ...] = ()
+    place: tuple[float, float] | None = None
+    """x and y, from 0 to 1, of the cross."""
+    guesses: tuple[tuple[Hint, ...], ...] = ()
+    """The hints that make each of the model's other guesses."""
+    lent: np.ndarray | None = None
+    """Another photograph, whose colours are borrowed: RGB uint8, at most ``PREVIEW`` pixels long."""
+    dial: str = ""
+    """Which one the last change turned."""
+
+    def choose(self, **changes: object) -> Session:
+        """With other choices, the former of which can be gone back to."""
+        choices = replace(self.choices, **changes)  # type: ignore[arg-type]
+        if choices == self.choices:
+            return self
+        return replace(self, choices=choices, past=(*self.past, self.choices), future=(), dial="")
+
+    def turn(self, dial: str, value: float) -> Session:
+        """With ``vividness`` or ``strength`` turned; to turn one on and on is one step to be undone."""
+        turned = self.choose(**{dial: value})
+        past = self.past if dial == self.dial else turned.past
+        return replace(turned, past=past, dial=dial) if turned is not self else self
+
+    def undo(self) -> Session:
+        """As before the last change; the same where there was none."""
+        if not self.past:
+            return self
+        *past, choices = self.past
+        return replace(self, choices=choices, past=tuple(past), future=(self.choices, *self.future), dial="")
+
+    def redo(self) -> Session:
+        """What was undone last is done again."""
+        if not self.future:
+            return self
+        choices, *future = self.future
+        return replace(self, choices=choices, past=(*self.past, self.choices), future=tuple(future), dial="")
+
+    def at(self, x: float, y: float) -> Session:
+        """With the cross elsewhere."""
+        return replace(self, place=(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)))
+
+    def color(self, color: tuple[int, int, int]) -> Session:
+        """With a hint at the cross, in place of one that is there.
+
+        Raises:
+            OptionError: there is no cross.
+        """
+        if self.place is None:
+            raise OptionError("no place is chosen: click on the picture, or give the two percentages")
+        x, y = self.place
+        others = (hint for hint in self.choices.given if not _near(hint, x, y))
+        return self.choose(given=(*others, Hint(x, y, color)))
+
+    def without(self, number: int) -> Session:
+        """Without one of the hints given by hand, counted from 0.
+
+        Raises:
+            OptionError: there is none of this number.
+        """
+        given = self.choices.given
+        if not 0 <= number < len(given):
+            raise OptionError("this colour is gone already")
+        return self.choose(given=given[:number] + given[number + 1 :])
+
+
+def _near(hint: Hint, x: float, y: float) -> bool:
+    return max(abs(hint.x - x), abs(hint.y - y)) < _SAME_PLACE
+
+
+def open_session(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int) -> Session:
+    """Begin with a photograph.
+
+    Args:
+        colorizer: for all visitors.
+        upload: the file; it is copied.
+        work: a folder for the copy.
+        max_pixels: refuse a larger one.
+
+    Raises:
+        PhotoError: it cannot be read, or is too large.
+    """
+    luma = read(upload, max_pixels).luma
+    thumbnail = colorizer.predict(luma).luma
+    picture = Picture(Source(upload, work), small(luma), thumbnail)
+    return Session(picture, Choices(colorizer.card.vividness))
+
+
+def read(upload: Path, max_pixels: int = MAX_PIXELS) -> photo.Photo:
+    """A photograph that somebody sent.
+
+    Raises:
+        PhotoError: it cannot be read, or is too large.
+    """
+    with naming(upload):
+        return photo.read(upload, max_pixels=max_pixels)
+
+
+def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
+    """A photograph in colour, upright: RGB uint8, at most ``PREVIEW`` pixels long.
+
+    Raises:
+        PhotoError: it cannot be read, or is too large.
+    """
+    try:
+        with naming(upload), at_most(max_pixels), Image.open(upload) as image:
+            check_size(*image.size)
+            image.draft("RGB", (PREVIEW, PREVIEW))
+            image.thumbnail((PREVIEW, PREVIEW))
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
+        raise PhotoError(f"{upload.name}: cannot be read in colour: give a JPEG or PNG of moderate size") from exc
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Messages name a file as its owner does, and do not tell where it lies on the server."""
+    try:
+        yield
+    except PhotoError as exc:
+        message = str(exc).replace(str(path), path.name)
+        raise PhotoError(message if path.name in message else f"{path.name}: {message}") from exc
+
+
+def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
+    """uint8, its longest side at most ``longest``."""
+    scale = longest / max(luma.shape)
+    if scale < 1:
+        height, width = (max(1, round(side * scale)) for side in luma.shape)
+        luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
+    return at_8_bits(luma)
+
+
+def predict(colorizer: Colorizer, session: Session) -> Prediction:
+    """What the network says of the session's picture, as it is to be coloured now."""
+    return colorizer.predict(session.picture.thumbnail, session.choices.options)
+
+
+def guess_anew(colorizer: Colorizer, session: Session) -> Session:
+    """With the model's other guesses, given the colours that are known by now. None if the model has no guesses."""
+    if not colorizer.card.bins:
+        return session
+    base = replace(session.choices, guess=()).options
+    found = alternatives(colorizer, session.picture.thumbnail, GUESSES, base)
+    return replace(session, guesses=tuple(_added(other, base) for other in found))
+
+
+def _added(other: ColorOptions, base: ColorOptions) -> tuple[Hint, ...]:
+    return tuple(hint for hint in other.hints if hint not in base.hints)
+
+
+def write_full_size(colorizer: Colorizer, session: Session, folder: Path) -> Path:
+    """The photograph at full size, with all its metadata: ``old.jpg`` becomes ``old.color.jpg`` in the folder.
+
+    Raises:
+        PhotoError: it cannot be written.
+    """
+    source = session.picture.source.path
+    path = folder / colored_path(source).name
+    with naming(path):
+        write_colored(colorizer, read(source), path, session.choices.options)
+    return path

@@ -1,0 +1,135 @@
+"""What a user asks of a training run, and the machine it runs on."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+
+from ..errors import OptionError, TrainingError
+from .recipes import RECIPES, Recipe, at_size, fitted
+from .sources import is_remote
+from .start import Start
+
+CHECKPOINT, BEST, MODEL = "checkpoint.safetensors", "best.safetensors", "model.onnx"
+_LONG = timedelta(days=2)  # that one process may look at photographs while the others wait
+_M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # of glibc's malloc.h
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the user asks for. None: chosen by the photographs and the machine."""
+
+    photographs: str
+    """A folder, a tar shard, or the address of either."""
+    run: Path
+    """The run's folder."""
+    start: str = "default"
+    """See ``start.begin``."""
+    encoder: str | None = None
+    encoder_weights: Path | None = None
+    """A local file with VGG16's weights."""
+    recipe: str | None = None
+    """A published model to make anew, number by number; from scratch."""
+    epochs: float | None = None
+    size: int | None = None
+    """Side of the training squares, pixels; a multiple of 32."""
+    batch: int | None = None
+    """Views a step, of each process."""
+    learning_rate: float | None = None
+    minutes: float = 10.0
+    """Between two checkpoints, at most."""
+    cache_gb: float | None = None
+    """At most so much disk for features, GB; 0: none are kept."""
+    precision: str = "auto"
+    """``bf16``, ``fp32``, or bf16 where the processor has it."""
+    accelerator: str = "cpu"
+    """``cpu``, ``cuda`` or ``mps``."""
+    devices: int | None = None
+    nodes: int | None = None
+    resume: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "learning_rate", "minutes", "devices", "nodes"):
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise OptionError(f"--{name.replace('_', '-')} is {value}: give a number above 0")
+        if self.size is not None and (self.size < 64 or self.size % 32):
+            raise OptionError(f"--size is {self.size}: give a multiple of 32, at least 64")
+        if self.cache_gb is not None and self.cache_gb < 0:
+            raise OptionError(f"--cache-gb is {self.cache_gb}: give 0 or more")
+        if self.recipe is not None and (self.start != "default" or self.encoder is not None):
+            raise OptionError("--recipe has its own start and encoder: leave --from and --encoder out")
+        if not self.resume and not self.dry_run and (self.run / CHECKPOINT).exists():
+            raise OptionError(f"{self.run} holds a run already: add --resume to go on with it, or name another folder")
+        if not is_remote(self.photographs) and not Path(self.photographs).exists():
+            raise TrainingError(f"there is no {self.photographs}: give a folder of photographs or a tar shard")
+
+    def recipe_for(self, start: Start, photographs: int, world: int) -> Recipe:
+        """The numbers of the run.
+
+        Raises:
+            TrainingError: a batch is more than there is.
+        """
+        if self.recipe is not None:
+            recipe = RECIPES[self.recipe]
+        else:
+            recipe = fitted(at_size(start.recipe, self.size or start.recipe.size), photographs, world)
+        asked = {"epochs": self.epochs, "batch": self.batch, "learning_rate": self.learning_rate}
+        recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
+        if (views := recipe.views * photographs) < (step := recipe.batch * world):
+            raise TrainingError(f"a step takes {step} views, and there are {views}: give a smaller --batch")
+        return recipe
+
+
+def launch(plan: Plan) -> Fabric:
+    """The processes of a run: this one, or those that ``--devices`` and ``--nodes`` say, or torchrun or SLURM started.
+
+    Raises:
+        TrainingError: the machine lacks what is asked for.
+    """
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # set by torchrun
+    devices = plan.devices or local
+    nodes = plan.nodes or int(os.environ.get("WORLD_SIZE", local)) // local
+    several = devices * nodes > 1
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it remarks on what the plan says already
+    try:
+        fabric = Fabric(
+            accelerator=plan.accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=DDPStrategy(timeout=_LONG) if several else "auto",
+            precision="bf16-mixed" if uses_bf16(plan) else "32-true",
+        )
+        fabric.launch()
+    except (ValueError, RuntimeError) as exc:  # among them Fabric's MisconfigurationException
+        raise TrainingError(f"cannot train on {devices} x {plan.accelerator}: {str(exc).splitlines()[0]}") from exc
+    return fabric
+
+
+def uses_bf16(plan: Plan) -> bool:
+    """Whether to compute in bfloat16: as asked, else where the hardware does."""
+    if plan.precision != "auto":
+        return plan.precision == "bf16"
+    if plan.accelerator == "cuda":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    if plan.accelerator == "mps":
+        return False
+    import openvino  # PyTorch has no public word on it before 2.12
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def keep_memory() -> None:
+    """Tell glibc to keep freed memory: it would return every large buffer to the kernel and take it anew each step."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -1,0 +1,201 @@
+"""A run before its first step: photographs looked at, recipe fitted, features cached, time and room estimated."""
+
+from __future__ import annotations
+
+import copy
+import math
+import shutil
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from ..errors import TrainingError
+from .dataset import Photograph, View, sample, split, views
+from .estimate import Estimate, free_memory, measure
+from .features import (
+    Batches,
+    Compiled,
+    FeatureCache,
+    Pictures,
+    cache_features,
+    compile_early,
+    few_features,
+    row_bytes,
+)
+from .inspection import Inspection, inspect
+from .losses import ColorBins
+from .plan import Plan
+from .recipes import Recipe
+from .sources import copy_here, is_remote
+from .start import Start
+from .trainer import Trainer, new_tail
+
+VALIDATION = 500  # photographs whose loss is noted after each round
+_TRIED = 32  # views that the estimate is made with
+_COLORS = 2_000  # views that the colours are found in, where all of them would have to be decoded for it
+_FREE = 0.8  # of the disk that is free, which features may take unless the user says how much
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is learnt from what, and where."""
+
+    plan: Plan
+    fabric: Fabric
+    start: Start
+    recipe: Recipe
+    training: list[View]
+    validation: list[Photograph]
+
+    @property
+    def parts(self) -> dict[str, list[View]]:
+        """The views by the names of their folders of features."""
+        return {"training": self.training, "validation": views(self.validation, 1)}
+
+    @cached_property
+    def feature_bytes(self) -> int:
+        """What the features of all views take on disk."""
+        size = row_bytes(self.start.encoder.early, self.recipe.size, self.recipe.grid)
+        return size * sum(map(len, self.parts.values()))
+
+    @cached_property
+    def bound(self) -> int:
+        """What features may take on disk, bytes; nothing on a GPU, which is faster than a disk."""
+        if self.plan.cache_gb is not None:
+            return round(1e9 * self.plan.cache_gb)
+        there = sum(path.stat().st_size for path in (self.plan.run / "features").rglob("*.npy"))
+        return round(_FREE * (shutil.disk_usage(self.plan.run).free + there)) if self.plan.accelerator == "cpu" else 0
+
+    @property
+    def cached(self) -> bool:
+        """Whether features are kept on disk; else the encoder's early part runs at every step."""
+        return self.feature_bytes <= self.bound
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The encoder's early part."""
+        return compile_early(self.start.encoder.early, self.recipe.size)
+
+    def batches(self) -> tuple[Batches, Batches]:
+        """Training and validation. One process computes the features while the others wait.
+
+        Raises:
+            TrainingError: a photograph cannot be decoded, or the disk is full.
+        """
+        early, size, grid = self.start.encoder.early, self.recipe.size, self.recipe.grid
+        if not self.cached:
+            device_early = self.fabric.to_device(copy.deepcopy(early))
+            pictures = [Pictures(part, device_early, size, grid) for part in self.parts.values()]
+            return pictures[0], pictures[1]
+
+        def cache(name: str, part: list[View]) -> FeatureCache:
+            folder = self.plan.run / "features" / name
+            return cache_features(early, name, part, folder, size=size, grid=grid, run=lambda x: self.compiled(x))
+
+        with self.fabric.rank_zero_first():
+            cached = [cache(name, part) for name, part in self.parts.items()]
+        return cached[0], cached[1]
+
+    def trainer(self, training: Batches) -> Trainer:
+        """A trainer at its first step."""
+        bins = self.start.bins
+        if bins is None and self.recipe.uniform is not None:
+            rows = np.linspace(0, len(training) - 1, min(_COLORS, len(training))).astype(int)
+            every = training.chroma if isinstance(training, FeatureCache) else training.batch(rows)[1].numpy()
+            bins = ColorBins.of(every.astype(np.int8, copy=False))
+        tail = self.start.tail or new_tail(self.start.encoder, bins)
+        return Trainer(self.fabric, self.recipe, tail, bins, len(training))
+
+    def estimate(self) -> Estimate:
+        """What the run takes, by trying it on a few views.
+
+        Raises:
+            TrainingError: the disk or the memory is too small.
+        """
+        few, seconds = self._few()
+        trial = replace(self, start=replace(self.start, tail=copy.deepcopy(self.start.tail))).trainer(few)
+        step, memory = measure(trial, few)
+        checkpoints = 5 * sum(value.nbytes for value in trial.tail.state_dict().values())
+        steps = round(self.recipe.epochs * len(self.training) / trial.batch)
+        disk = checkpoints + (self.feature_bytes if self.cached else 0)
+        found = Estimate(seconds, steps * step, disk, memory)
+        self._check(found)
+        return found
+
+    def _few(self) -> tuple[Batches, float]:
+        """A few views to train on, and the seconds that features of all views take if they are cached."""
+        early, size, grid = self.start.encoder.early, self.recipe.size, self.recipe.grid
+        views = (self.training * _TRIED)[:_TRIED]
+        if not self.cached:
+            return Pictures(views, self.fabric.to_device(copy.deepcopy(early)), size, grid), 0.0
+        few_features(early, self.compiled, views, size, grid)  # the first run is slower
+        started = time.perf_counter()
+        few = few_features(early, self.compiled, views, size, grid)
+        return few, (time.perf_counter() - started) / len(views) * sum(map(len, self.parts.values()))
+
+    def _check(self, estimate: Estimate) -> None:
+        free = shutil.disk_usage(self.plan.run).free
+        if estimate.disk > free:
+            hint = "give --cache-gb 0, which is slower but needs less" if self.cached else "free some"
+            raise TrainingError(f"the run takes {_gb(estimate.disk)} in {self.plan.run}, {_gb(free)} are free: {hint}")
+        memory = free_memory()
+        if memory is not None and estimate.memory > memory and self.plan.accelerator == "cpu":
+            raise TrainingError(
+                f"training takes about {_gb(estimate.memory)} of memory, {_gb(memory)} are free: "
+                f"give a --batch below {self.recipe.batch}, or close other programs"
+            )
+
+    def __str__(self) -> str:
+        recipe = self.recipe
+        where = f"features take {_gb(self.feature_bytes)}"
+        if not self.cached:
+            where += f", more than the {_gb(self.bound)} that they may: the encoder runs at every step instead"
+        numbers = "bfloat16" if self.fabric._precision.precision == "bf16-mixed" else "float32"
+        return (
+            f"{len(self.training) // recipe.views:,} to train on ({recipe.views} views of each), "
+            f"{len(self.validation):,} to check with, {recipe.size} pixels\n"
+            f"from {self.start.label}, {recipe.epochs:g} epochs in steps of {recipe.batch} views"
+            f"{f' on each of {self.fabric.world_size}' if self.fabric.world_size > 1 else ''}, {numbers}; {where}"
+        )
+
+
+def arrange(plan: Plan, fabric: Fabric, start: Start, found: Inspection) -> Work:
+    """Recipe and photographs of a run.
+
+    Raises:
+        TrainingError: a batch is more than there is.
+    """
+    training, held_out = split(found.photographs)
+    recipe = plan.recipe_for(start, len(training), fabric.world_size)
+    cap = max(VALIDATION // 10, math.ceil(VALIDATION / len({p.source for p in held_out})))
+    chosen = sample(training, recipe.photographs, recipe.per_source)
+    return Work(plan, fabric, start, recipe, views(chosen, recipe.views), sample(held_out, VALIDATION, cap))
+
+
+def look(plan: Plan, fabric: Fabric) -> Inspection:
+    """The photographs, looked at by one process for all.
+
+    Raises:
+        TrainingError: they or the run's folder cannot be read, or too few are of use.
+    """
+    found: Inspection | None = None
+    if fabric.is_global_zero:
+        folder = Path(plan.photographs)
+        try:
+            plan.run.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise TrainingError(f"{plan.run} cannot be made ({exc.strerror}): name another folder with -o") from exc
+        if is_remote(plan.photographs):
+            folder = plan.run / "photographs"
+            copy_here(plan.photographs, folder)
+        found = inspect(folder, plan.run / "photographs.csv")
+    shared: Inspection = fabric.broadcast(found)  # type: ignore[assignment]
+    return shared
+
+
+def _gb(count: float) -> str:
+    return f"{count / 1e9:.1f} GB"

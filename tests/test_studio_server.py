@@ -1,0 +1,406 @@
+"""The studio as a server: what it lets in, what it gives out, whom it serves, and what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from photographs import bt601
+from PIL import Image
+from skimage import data
+from studio_server import META, RefusedError, Visitor, running_studio
+
+from photochrom import OptionError, StudioError, read_hints
+from photochrom.cli import main
+from photochrom.studio.guard import Guard, is_local
+from photochrom.studio.server import Settings, listening, url
+
+ROOT = Path(__file__).parent.parent
+MEGAPIXELS, MEGABYTES = 2, 1
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    limits = ["--max-megapixels", str(MEGAPIXELS), "--max-upload-mb", str(MEGABYTES)]
+    with running_studio(tmp_path_factory.mktemp("studio"), *limits) as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(studio):
+    return Visitor(studio.url)
+
+
+def png(pixels, **options):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", **options)
+    return stream.getvalue()
+
+
+def picture(seed):
+    """A grey photograph unlike those of other seeds."""
+    return np.roll(data.camera()[: 200 + 8 * seed : 1, ::2], 20 * seed, axis=1)
+
+
+def luma(file):
+    with Image.open(io.BytesIO(file)) as image:
+        return bt601(np.asarray(image.convert("RGB"))).astype(int)
+
+
+def drop(visitor, name, file):
+    return visitor.do("photograph", "change", [visitor.upload(name, file)])
+
+
+# Who gets what -----------------------------------------------------------------------------------------------------
+
+
+def test_ten_at_once_get_their_own_photographs(studio):
+    def work(seed):
+        visitor = Visitor(studio.url)
+        drop(visitor, f"{seed}.png", png(picture(seed)))
+        visitor.do(
+            "picture", "select", [None, "In colour", "puts the colour", "#c81e28"], {"index": [9, 9], "value": 0}
+        )
+        (file,) = visitor.do("full-size-make", "click", [None])
+        return file["orig_name"], visitor.fetch(file)
+
+    with ThreadPoolExecutor(10) as pool:
+        found = list(pool.map(work, range(10)))
+    for seed, (name, file) in enumerate(found):
+        assert name == f"{seed}.color.png"
+        assert np.abs(luma(file) - picture(seed)).max() <= 1
+        assert b"with 1 colour given by hand)" in file
+
+
+def test_a_stranger_has_no_photograph(studio, visitor):
+    drop(visitor, "mine.png", png(picture(1)))
+    with pytest.raises(RefusedError, match="no longer here: drop it again"):
+        Visitor(studio.url).do("full-size-make", "click", [None])
+
+
+def test_what_is_shown_is_not_guessed(studio, visitor):
+    drop(visitor, "secret.png", png(picture(2)))
+    (kept,) = (path for path in studio.files() if path.name == "secret.png" and "kept" in path.parts)
+    assert httpx.get(f"{studio.url}/gradio_api/file={kept}").status_code == 403
+    folder = kept.parents[2]
+    for path in (folder, folder / "shown", folder / "shown" / ".." / "kept" / kept.parent.name / "secret.png"):
+        assert httpx.get(f"{studio.url}/gradio_api/file={path}").status_code == 403
+
+
+def test_a_folder_becomes_one_zip(studio, visitor):
+    files = [("a.png", png(picture(1))), ("a.png", png(picture(2))), ("A.png", png(picture(3))), ("b.jpg", b"nothing")]
+    uploads = [visitor.upload(*file) for file in files]
+    _, failures, archive = visitor.do("colour-all", "click", [uploads, 0.5, 1])
+    assert failures["value"].splitlines()[3:-1] == [
+        "b.jpg: is no JPEG, PNG, TIFF, WebP, HEIF or AVIF: convert it to one of these"
+    ]
+    with zipfile.ZipFile(io.BytesIO(visitor.fetch(archive["value"]))) as opened:
+        assert opened.namelist() == ["a.color.png", "a.color-2.png", "A.color-3.png"]
+        for number, name in enumerate(opened.namelist(), 1):
+            assert np.abs(luma(opened.read(name)) - picture(number)).max() <= 1
+    with pytest.raises(RefusedError, match="drop some"):
+        visitor.do("colour-all", "click", [None, 0.5, 1])
+
+
+def test_hints_of_the_studio_are_hints_of_the_command_line(studio, visitor, tmp_path):
+    drop(visitor, "old.png", png(picture(3)))
+    visitor.do("guesses", "select", [None, "In colour"], {"index": 1, "value": None})
+    visitor.do("picture", "select", [None, "In colour", "puts the colour", "#c81e28"], {"index": [99, 50], "value": 0})
+    (file,) = visitor.do("full-size-make", "click", [None])
+    (hints,) = visitor.do("hints-make", "click", [None])
+    assert hints["orig_name"] == "old.color.json"
+    (tmp_path / "old.png").write_bytes(png(picture(3)))
+    (tmp_path / "old.color.json").write_bytes(visitor.fetch(hints))
+    assert read_hints(tmp_path / "old.color.json")[-1].color == (200, 30, 40)
+    assert main(["photo", str(tmp_path / "old.png"), "--hints", str(tmp_path / "old.color.json")]) == 0
+    assert (tmp_path / "old.color.png").read_bytes() == visitor.fetch(file)
+
+
+# What is refused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", str(ROOT / "README.md")]
+)
+@pytest.mark.parametrize(
+    "route", ["/gradio_api/file=", "/file=", "/gradio_api/file/", "/static/", "/assets/", "/svelte/"]
+)
+def test_no_file_of_the_server_is_read(studio, route, path):
+    answer = httpx.get(f"{studio.url}{route}{path}")
+    assert answer.status_code in (403, 404)
+    assert "root:" not in answer.text
+    assert "Photochrom colours" not in answer.text
+
+
+@pytest.mark.parametrize("function", ["colorize", "likely_colors", "borrow"])
+@pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "examples" / "dust-bowl-home.jpg"), "../etc/passwd"])
+def test_no_path_of_the_server_is_taken_for_an_upload(studio, function, path):
+    photograph = {"path": path, "meta": META, "orig_name": "old.jpg"}
+    body = {"photograph": photograph} | ({"reference": photograph} if function == "borrow" else {})
+    answer = httpx.post(f"{studio.url}/gradio_api/call/v2/{function}", json=body)
+    event = answer.json()["event_id"]
+    result = httpx.get(f"{studio.url}/gradio_api/call/{function}/{event}", timeout=60).text
+    assert "event: error" in result
+    assert "event: complete" not in result
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "examples" / "dust-bowl-home.jpg")])
+def test_nor_by_the_page(visitor, path):
+    with pytest.raises(RefusedError):
+        visitor.do("photograph", "change", [{"path": path, "meta": META}])
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:1/a.jpg", "https://huggingface.co/a.jpg", " HTTP://a.b/c.jpg", "ftp://a/b"]
+)
+def test_no_address_is_fetched(studio, visitor, address):
+    for arguments in ([{"path": address, "meta": META}], [[{"deep": {"path": address}}]]):
+        with pytest.raises(RefusedError, match="403 the studio fetches nothing from elsewhere"):
+            visitor.do("photograph", "change", arguments)
+    body = {"photograph": {"path": address, "meta": META}}
+    assert httpx.post(f"{studio.url}/gradio_api/call/v2/colorize", json=body).status_code == 403
+    assert httpx.get(f"{studio.url}/gradio_api/file={address.strip()}").status_code == 403
+
+
+def test_an_upload_has_no_say_in_where_it_lies(studio, visitor):
+    before = {path for path in studio.folder.rglob("*") if "shown" not in path.parts}
+    path = Path(visitor.upload("../../../evil.jpg", b"evil")["path"])
+    assert path.name == "evil.jpg"
+    assert path.parents[1].name == "shown"
+    assert {path for path in studio.folder.rglob("*") if "shown" not in path.parts} == before
+
+
+@pytest.mark.parametrize(
+    "route",
+    ["/gradio_api/proxy=http://127.0.0.1/", "/gradio_api/component_server", "/gradio_api/vibe-edit/", "/login",
+     "/gradio_api/deep_link", "/gradio_api/stream/a", "/gradio_api/mcp/", "/monitoring", "/docs", "/gradio_api/runs"],
+)  # fmt: skip
+def test_what_the_page_does_not_need_is_not_there(studio, route):
+    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+        answer = httpx.request(method, studio.url + route)
+        assert (answer.status_code, answer.text) == (404, "the studio has nothing there\n")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "localhost.evil.example", ""]
+)
+def test_a_name_that_points_here_from_elsewhere_is_refused(studio, host):
+    assert httpx.get(studio.url, headers={"Host": host}).status_code == 403
+
+
+def test_the_studio_answers_to_its_addresses(studio):
+    for host in ("localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:7860"):
+        assert httpx.get(studio.url, headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://localhost"])
+def test_another_site_is_refused(studio, origin):
+    answer = httpx.post(f"{studio.url}/gradio_api/upload", files={"files": ("a.jpg", b"a")}, headers={"Origin": origin})
+    assert (answer.status_code, answer.text) == (403, "the studio answers its own page only\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"[" * 100_000, 400), (b"{", 400), (b"\xff\xfe", 400), (b'"' + b"a" * (1 << 20) + b'"', 413)]
+)
+def test_requests_that_are_none_are_refused(studio, body, status):
+    assert httpx.post(f"{studio.url}/gradio_api/queue/join", content=body).status_code == status
+
+
+def test_a_large_file_is_refused_and_nothing_of_it_stays(studio, visitor):
+    before = studio.files()
+    with pytest.raises(RefusedError, match=f"413 .*maximum allowed size of {MEGABYTES}000000 bytes"):
+        visitor.upload("old.jpg", b"\xff" * (10**6 + 1))
+    assert studio.files() == before
+
+
+def test_a_decompression_bomb_is_refused(visitor):
+    bomb = png(np.zeros((20000, 20000), np.uint8))
+    assert len(bomb) < 10**6
+    with pytest.raises(RefusedError, match=r"bomb\.png: is 20000 x 20000 pixels, more than 2 million: scale it down"):
+        drop(visitor, "bomb.png", bomb)
+    drop(visitor, "old.png", png(picture(0)))
+    lender = visitor.upload("bomb.png", bomb)
+    with pytest.raises(RefusedError, match=r"bomb\.png: "):
+        visitor.do("lender", "upload", [None, "In colour", lender])
+
+
+def test_errors_do_not_tell_where_files_lie(studio, visitor):
+    with pytest.raises(RefusedError) as caught:
+        drop(visitor, "broken.png", png(picture(0))[:5000])
+    assert str(caught.value).startswith("broken.png: ")
+    assert str(studio.folder) not in str(caught.value)
+    alpha = io.BytesIO()
+    Image.fromarray(np.dstack([picture(0), picture(0)])).save(alpha, "PNG")
+    drop(visitor, "alpha.png", alpha.getvalue())
+    (file,) = visitor.do("full-size-make", "click", [None])
+    assert Image.open(io.BytesIO(visitor.fetch(file))).mode == "RGBA"
+
+
+@pytest.mark.parametrize(
+    ("element", "event", "arguments", "event_data", "message"),
+    [
+        ("likely", "click", [None, "In colour"], {"color": "red; }"}, "is no colour"),
+        ("given", "click", [None, "In colour"], {"number": "-1"}, "gone already"),
+        ("given", "click", [None, "In colour"], {"number": "0"}, "gone already"),
+        ("guesses", "select", [None, "In colour"], {"index": 9, "value": None}, "this guess is gone"),
+        ("put", "click", [None, "In colour", "nothing", 1, 1], None, "is no colour"),
+        ("lent", "select", [None], {"index": [1, 1], "value": None}, "drop it again"),
+    ],
+)
+def test_wrong_requests_are_answered_in_words(visitor, element, event, arguments, event_data, message):
+    drop(visitor, "old.png", png(picture(0)))
+    with pytest.raises(RefusedError, match=message):
+        visitor.do(element, event, arguments, event_data)
+
+
+# The guard by itself -----------------------------------------------------------------------------------------------
+
+
+def status(guard, path="/", *, host="127.0.0.1", method="GET", body=b""):
+    """What a guard before an application that says 200 to everything answers."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": [(b"host", host.encode())]}
+    asyncio.run(guard(scope, receive, send))
+    return sent[0]["status"]
+
+
+async def everything(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def test_bound_to_all_addresses_it_answers_to_the_machines_own_name_too():
+    assert status(Guard(everything, "127.0.0.1"), host=socket.gethostname()) == 403
+    assert status(Guard(everything, "0.0.0.0"), host=f"{socket.gethostname()}:7860") == 200
+    assert status(Guard(everything, "studio.lan"), host="Studio.lan:80") == 200
+    assert status(Guard(everything, "0.0.0.0"), host="192.168.1.7:7860") == 200
+    assert status(Guard(everything, "0.0.0.0"), host="evil.example") == 403
+
+
+def test_a_path_that_is_an_address_is_seen_however_it_is_written():
+    guard = Guard(everything, "127.0.0.1")
+    for path in ("http://a/b", "HTTPS://a/b", "\thttp://a", "http%3A//a", "file:///etc/passwd"):
+        body = json.dumps({"data": [{"path": path}]}).encode()
+        assert status(guard, "/gradio_api/queue/join", method="POST", body=body) == 403
+    for path in ("/tmp/a b.jpg", r"C:\a.jpg", "C:/a.jpg", "a:b.jpg"):
+        body = json.dumps({"data": [{"path": path}]}).encode()
+        assert status(guard, "/gradio_api/queue/join", method="POST", body=body) == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "local"), [("127.0.0.1", True), ("::1", True), ("Localhost", True), ("0.0.0.0", False)]
+)
+def test_which_addresses_others_cannot_reach(host, local):
+    assert is_local(host) is local
+
+
+# Beginning and end -------------------------------------------------------------------------------------------------
+
+
+def test_everything_temporary_goes(tmp_path):
+    with running_studio(tmp_path) as studio:
+        visitor = Visitor(studio.url)
+        drop(visitor, "old.png", png(picture(1)))
+        visitor.do("full-size-make", "click", [None])
+        assert len(studio.files()) > 3
+        studio.process.send_signal(signal.SIGTERM)
+        assert studio.process.wait(timeout=30) == 143
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_it(tmp_path):
+    with running_studio(tmp_path) as studio:
+        studio.process.send_signal(signal.SIGINT)
+        assert studio.process.wait(timeout=30) == 130
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_taken_is_named(capsys):
+    with listening(Settings(port=0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["studio", "--no-open", "--port", str(port)]) == 1
+    error = capsys.readouterr().err
+    assert (
+        error
+        == f"photochrom: cannot listen at 127.0.0.1:{port} (Address already in use): choose another --port or --host\n"
+    )
+
+
+def test_an_address_of_another_machine_is_named():
+    with pytest.raises(StudioError, match="choose another --port or --host"), listening(Settings(host="192.0.2.1")):
+        pass
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"port": -1}, {"port": 65536}, {"max_megapixels": 0}, {"max_upload_mb": float("nan")}]
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(OptionError, match="give a number"):
+        Settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", "http://127.0.0.1:80"), ("0.0.0.0", "http://127.0.0.1:80"), ("::1", "http://[::1]:80")],
+)
+def test_the_address_to_type(host, expected):
+    assert url(host, 80) == expected
+
+
+def test_without_gradio_it_says_what_to_install():
+    code = "import sys; sys.modules['gradio'] = None; from photochrom.cli import main; sys.exit(main(['studio']))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == "photochrom: the studio needs gradio: pip install 'photochrom[studio]'\n"
+
+
+# The page on the studio --------------------------------------------------------------------------------------------
+
+
+def test_the_examples_of_the_page_run(studio, tmp_path, monkeypatch, capsys):
+    shown = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs" / "studio.md").read_text(), re.S)
+    (shell,) = (text for kind, text in shown if kind == "sh" and "curl" in text)
+    (python,) = (text for kind, text in shown if kind == "python")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", shell.replace("http://127.0.0.1:7860", studio.url)], check=True)
+    code = python.replace("http://127.0.0.1:7860", studio.url)
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert int(printed.splitlines()[-1]) > 40  # a picture lends itself nearly all of its colours
+    for name in ("house.color.jpg", "house.hinted.jpg"):
+        with Image.open(name) as image, Image.open("examples/dust-bowl-home.jpg") as source:
+            assert image.size == source.size
+            assert np.ptp(np.asarray(image.convert("RGB"), int), axis=2).mean() > 5
+    assert b"with 1 colour given by hand)" in Path("house.hinted.jpg").read_bytes()
+
+
+def test_programs_are_refused_in_words(studio):
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    client = Client(studio.url, verbose=False)
+    house = handle_file(ROOT / "examples" / "dust-bowl-home.jpg")
+    with pytest.raises(AppError, match="vividness is 7"):
+        client.predict(house, vividness=7, api_name="/colorize")
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
+        "/colorize", "/likely_colors", "/borrow"
+    }  # fmt: skip

@@ -1,0 +1,172 @@
+"""``photochrom train`` as its users meet it."""
+
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from photochrom import OptionError, TrainingError
+from photochrom.cli import main
+from photochrom.training import work
+from photochrom.training.plan import CHECKPOINT, Plan
+
+_TOY = Path(__file__).parent.parent / "examples" / "train" / "toy.py"
+
+
+@pytest.fixture(scope="module")
+def toy():
+    """The example, as a module."""
+    spec = importlib.util.spec_from_file_location("toy", _TOY)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def photographs(toy, tmp_path_factory):
+    """40 crops at 96 pixels."""
+    folder = tmp_path_factory.mktemp("photographs")
+    toy.write_crops(folder, 40, 96)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(photographs, tmp_path_factory):
+    """A run of the command, small."""
+    run = tmp_path_factory.mktemp("runs") / "mine"
+    options = ["--epochs", "2", "--size", "64", "--batch", "16", "--precision", "fp32"]
+    assert main(["train", str(photographs), "-o", str(run), *options]) == 0
+    return run, [str(photographs), "-o", str(run), *options]
+
+
+class TestRun:
+    def test_what_it_leaves(self, finished):
+        run, _ = finished
+        names = {path.name for path in run.iterdir()}
+        assert {"model.onnx", "report.html", "report.json", "curves.png", "losses.csv", "photographs.csv"} <= names
+        assert {"samples", "tensorboard", CHECKPOINT, "best.safetensors"} <= names
+        assert [p.name for p in sorted((run / "samples").iterdir())] == ["epoch-001.png", "epoch-002.png"]
+        sample = cv2.imread(str(run / "samples" / "epoch-002.png"))
+        grey, colored, truth = (sample[4:160, 6 + 160 * i : 160 + 160 * i] for i in range(3))
+        assert np.ptp(grey.astype(int), axis=2).max() == 0
+        assert np.ptp(colored.astype(int), axis=2).mean() > 2
+        assert np.ptp(truth.astype(int), axis=2).mean() > 2
+        assert not [path for path in run.rglob("*") if ".part" in path.name]
+
+    def test_its_model_colours_photographs(self, finished, tmp_path):
+        run, _ = finished
+        Image.fromarray(data.camera()).save(tmp_path / "old.png")
+        assert main(["photo", str(tmp_path / "old.png"), "--model", str(run / "model.onnx")]) == 0
+        colored = np.asarray(Image.open(tmp_path / "old.color.png").convert("RGB"), int)
+        assert np.ptp(colored, axis=2).mean() > 1
+
+    def test_a_run_is_not_begun_twice(self, finished, capsys):
+        _, arguments = finished
+        assert main(["train", *arguments]) == 2
+        assert "holds a run already: add --resume" in capsys.readouterr().err
+
+    def test_a_finished_run_that_is_resumed_is_as_it_was(self, finished, tmp_path, capsys):
+        """The model is written anew, from the same checkpoint; nothing is trained."""
+        run, arguments = finished
+        before = {name: (run / name).read_bytes() for name in ("losses.csv", "model.onnx", CHECKPOINT)}
+        assert main(["train", *arguments, "--resume"]) == 0
+        assert re.search(r"step (\d+) of \1\b", capsys.readouterr().out)
+        assert {name: (run / name).read_bytes() for name in before} == before
+
+    def test_other_options_do_not_go_on(self, finished, capsys):
+        _, arguments = finished
+        assert main(["train", *arguments, "--resume", "--epochs", "3"]) == 1
+        assert "is of a run with another epochs" in capsys.readouterr().err
+
+    def test_a_run_without_kept_features_learns_the_same(self, finished, tmp_path):
+        """The encoder then runs at every step, in PyTorch; cached features are rounded to float16."""
+        run, (photographs, _, _, *options) = finished
+        assert main(["train", photographs, "-o", str(tmp_path / "run"), *options, "--cache-gb", "0"]) == 0
+        assert not (tmp_path / "run" / "features").exists()
+        ours, theirs = (np.genfromtxt(r / "losses.csv", delimiter=",", names=True) for r in (tmp_path / "run", run))
+        np.testing.assert_allclose(ours["training"], theirs["training"], rtol=0.01)
+        np.testing.assert_allclose(ours["validation"], theirs["validation"], rtol=0.01)
+
+
+class TestDryRun:
+    @pytest.fixture
+    def arguments(self, photographs, tmp_path):
+        return ["train", str(photographs), "-o", str(tmp_path / "run"), "--dry-run", "--size", "64", "--batch", "8"]
+
+    def test_it_looks_and_estimates_and_stops(self, arguments, tmp_path, capsys):
+        assert main(arguments) == 0
+        said = capsys.readouterr().out
+        assert "40 photographs, 40 of use" in said
+        assert re.search(r"takes about \d+ s for features and \d+ \w+ for training, [\d.]+ GB of disk", said)
+        assert [path.name for path in (tmp_path / "run").iterdir()] == ["photographs.csv"]
+
+    def test_too_little_memory(self, arguments, monkeypatch, capsys):
+        monkeypatch.setattr(work, "free_memory", lambda: 700_000_000)
+        assert main(arguments) == 1
+        assert re.search(r"takes about [\d.]+ GB of memory, 0\.7 GB are free: give a --batch below 8", capsys.readouterr().err)
+
+    def test_too_small_a_disk(self, arguments, monkeypatch, capsys):
+        usage = shutil.disk_usage("/")
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=50_000_000))
+        assert main(arguments) == 1
+        assert "0.1 GB are free" in capsys.readouterr().err
+
+    def test_features_beyond_their_bound_are_not_kept(self, arguments, capsys):
+        assert main([*arguments, "--cache-gb", "0.000001"]) == 0
+        said = capsys.readouterr().out
+        assert "more than the 0.0 GB that they may: the encoder runs at every step instead" in said
+        assert "for features" not in said
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("option", "value", "message"),
+        [
+            ("--epochs", "0", "--epochs is 0.0: give a number above 0"),
+            ("--epochs", "nan", "--epochs is nan"),
+            ("--batch", "-1", "--batch is -1"),
+            ("--size", "100", "--size is 100: give a multiple of 32"),
+            ("--cache-gb", "-1", "--cache-gb is -1.0: give 0 or more"),
+            ("--learning-rate", "0", "--learning-rate is 0.0"),
+        ],
+    )
+    def test_options_without_meaning(self, option, value, message, photographs, tmp_path, capsys):
+        assert main(["train", str(photographs), "-o", str(tmp_path / "run"), option, value]) == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+
+    def test_a_published_recipe_has_its_own_start(self, photographs, tmp_path):
+        with pytest.raises(OptionError, match="--recipe has its own start"):
+            Plan(str(photographs), tmp_path, recipe="default", start="scratch")
+
+    def test_no_such_folder(self, tmp_path):
+        with pytest.raises(TrainingError, match="there is no"):
+            Plan(str(tmp_path / "nothing"), tmp_path)
+
+    def test_no_photographs(self, tmp_path, capsys):
+        (tmp_path / "photographs").mkdir()
+        assert main(["train", str(tmp_path / "photographs"), "-o", str(tmp_path / "run")]) == 1
+        said = capsys.readouterr().err
+        assert "0 photographs, 0 of use; training needs at least 20" in said
+        assert said.count("\n") == 1
+
+    def test_a_run_that_cannot_be_written(self, photographs, tmp_path, capsys):
+        (tmp_path / "file").write_text("in the way")
+        assert main(["train", str(photographs), "-o", str(tmp_path / "file" / "run")]) == 1
+        assert "cannot be made (Not a directory): name another folder with -o" in capsys.readouterr().err
+
+    def test_a_device_that_is_not_there(self, photographs, tmp_path, capsys):
+        assert main(["train", str(photographs), "-o", str(tmp_path / "run"), "--accelerator", "cuda"]) == 1
+        assert "cannot train on 1 x cuda" in capsys.readouterr().err
+
+
+def test_the_toy_ends_as_it_says(toy, tmp_path):
+    """The example that people try first, in its smaller size; 10 % is what another processor may differ by."""
+    found = toy.train(tmp_path, "small")
+    assert found == pytest.approx(toy.SIZES["small"].expected, rel=0.1)

@@ -1,0 +1,147 @@
+"""The training loop: it learns, it can be stopped anywhere and goes on to the same losses, and several processes agree."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+import training_runs
+from training_runs import features, losses, new_trainer, run
+
+from photochrom import TrainingError
+from photochrom.training import checkpoint, train
+from photochrom.training.plan import CHECKPOINT
+from photochrom.training.stopping import Stopped
+
+RECIPES = tuple(training_runs.RECIPES)
+
+
+@dataclass(frozen=True)
+class Eventful:
+    """Batches of another source; something happens when so many were given."""
+
+    source: object
+    number: int
+    event: object
+    workers = 1
+
+    def __len__(self):
+        return len(self.source)
+
+    def batch(self, rows):
+        return self.source.batch(rows)
+
+    def maps(self, inputs):
+        object.__setattr__(self, "number", self.number - 1)
+        if self.number == 0:
+            inputs = self.event(inputs) or inputs
+        return self.source.maps(inputs)
+
+
+@pytest.fixture(autouse=True)
+def short_rounds(monkeypatch):
+    monkeypatch.setattr(train, "ROUND", 12)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+class TestOneProcess:
+    def test_it_learns_and_goes_on_from_a_signal_to_the_same_losses(self, recipe, tmp_path):
+        """Stopped in the middle of an epoch, by the system rather than by an exception of ours."""
+        cache = features(recipe)
+        whole = losses(run(new_trainer(recipe, tmp_path), cache, cache))
+        assert whole[-1][1] < 0.9 * whole[0][1]
+
+        stopped = new_trainer(recipe, tmp_path)
+        with pytest.raises(Stopped, match="go on with --resume") as found:
+            run(stopped, Eventful(cache, 8, lambda _: os.kill(os.getpid(), signal.SIGINT)), cache, tmp_path)
+        assert found.value.status == 130
+        assert stopped.step == 8
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+        resumed = new_trainer(recipe, tmp_path)
+        resumed.resume(tmp_path / CHECKPOINT)
+        run(resumed, cache, cache)
+        assert losses(resumed.history) == whole
+
+    def test_a_loss_that_is_no_number_stops_before_it_does_harm(self, recipe, tmp_path):
+        def spoil(inputs):
+            return [torch.full_like(m, torch.nan) for m in inputs]
+
+        trainer = new_trainer(recipe, tmp_path)
+        with pytest.raises(TrainingError, match=r"no number at step 5.*--learning-rate below"):
+            run(trainer, Eventful(features(recipe), 5, spoil), features(recipe), tmp_path)
+        assert trainer.step == 4
+        assert all(value.isfinite().all() for value in trainer.tail.state_dict().values())
+        tensors, facts = checkpoint.load(tmp_path / CHECKPOINT)
+        assert facts["step"] == 3  # the last round's
+        assert all(value.isfinite().all() for value in tensors.values())
+
+
+def test_checkpoints_come_by_the_clock_too(tmp_path):
+    trainer = new_trainer("reference", tmp_path, epochs=2)
+    log = training_runs.MemoryLog(trainer, None)
+    train.fit(trainer, features("reference"), features("reference"), log, 1e-9)
+    assert log.saves == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    trainer = new_trainer("reference", tmp_path, epochs=3)
+    written = []
+
+    def full(*arguments):
+        written.append(arguments)
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        return save_file(*arguments)
+
+    save_file = checkpoint.save_file
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(TrainingError, match="the one before it is still there"):
+        run(trainer, features("reference"), features("reference"), tmp_path)
+    assert checkpoint.load(tmp_path / CHECKPOINT)[1]["step"] == 3
+    resumed = new_trainer("reference", tmp_path, epochs=3)
+    resumed.resume(tmp_path / CHECKPOINT)
+    assert resumed.step == 3
+
+
+class TestCheckpointsOfOtherRuns:
+    @pytest.fixture
+    def path(self, tmp_path):
+        new_trainer("reference", tmp_path).save(tmp_path / CHECKPOINT)
+        return tmp_path / CHECKPOINT
+
+    def test_what_differs_is_named(self, path, tmp_path):
+        with pytest.raises(TrainingError, match="another epochs, batch: give the same"):
+            new_trainer("reference", tmp_path, epochs=5, batch=3).resume(path)
+
+    def test_other_photographs_are_told(self, path, tmp_path):
+        trainer = new_trainer("reference", tmp_path)
+        trainer.count = 11
+        with pytest.raises(TrainingError, match="another photographs"):
+            trainer.resume(path)
+
+    def test_another_architecture_is_told(self, path, tmp_path):
+        tensors, facts = checkpoint.load(path)
+        first = next(name for name in tensors if name.startswith("tail."))
+        checkpoint.save(path, tensors | {first: torch.zeros(2)}, facts)
+        with pytest.raises(TrainingError, match="another architecture"):
+            new_trainer("reference", tmp_path).resume(path)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp_path):
+    alone = losses(run(new_trainer(recipe, tmp_path, batch=4, epochs=2), features(recipe), features(recipe)))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [*torchrun, training_runs.__file__, recipe, "2", str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    together = json.loads((tmp_path / "losses.json").read_text())
+    np.testing.assert_allclose(together, alone, rtol=1e-4)
+    assert len(together) >= 2
+    assert not np.allclose(together[0][1], together[-1][1], rtol=1e-3), "nothing was learnt: the comparison says nothing"

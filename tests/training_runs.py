@@ -1,0 +1,94 @@
+"""Small training runs: features from which the colours can be told, and a log that keeps what a run says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from photochrom.training import train
+from photochrom.training.encoders import load_encoder
+from photochrom.training.features import FeatureCache
+from photochrom.training.losses import ColorBins
+from photochrom.training.plan import CHECKPOINT, Plan, launch
+from photochrom.training.recipes import DEFAULT, REFERENCE
+from photochrom.training.trainer import Trainer, new_tail
+
+RECIPES = {
+    "reference": replace(REFERENCE, epochs=30, batch=4),
+    "default": replace(DEFAULT, epochs=6, batch=4, grid=8, crop=4),
+}
+
+
+class Tiny(torch.nn.Module):
+    """Stands in for VGG16: the same strides and an embedding of 512 channels, without the cost."""
+
+    strides, channels = (32,), (512,)
+
+    @property
+    def early(self):
+        return self
+
+    def forward(self, lightness):
+        pooled = torch.nn.functional.avg_pool2d(lightness, 8)
+        return [torch.nn.functional.pixel_unshuffle(pooled, 4).repeat(1, 32, 1, 1)]
+
+
+def features(recipe):
+    """Twelve rows for a recipe."""
+    channels, cells, grid = {"reference": (512, 2, 16), "default": (48, 8, 8)}[recipe]
+    rng = np.random.default_rng(0)
+    colors = rng.integers(-60, 60, (12, 2, 1, 1)).astype(np.int8)
+    maps = rng.normal(size=(12, channels, cells, cells)) * 0.1
+    maps[:, :2] += colors / 20
+    rows = maps.reshape(12, -1).astype(np.float16)
+    return FeatureCache(rows, np.tile(colors, (1, 1, grid, grid)), ((channels, cells, cells),))
+
+
+class MemoryLog:
+    """Keeps the rows of a run, and its checkpoints in a folder."""
+
+    def __init__(self, trainer, folder):
+        self.trainer, self.folder, self.rows, self.saves = trainer, folder, [], []
+
+    def note(self, row):
+        self.rows.append(row)
+        self.save()
+
+    def save(self):
+        self.saves.append(self.trainer.step)
+        if self.folder:
+            self.trainer.save(self.folder / CHECKPOINT)
+
+
+def new_trainer(recipe, folder, **options):
+    """A trainer on ``features``; ``options`` of the plan, ``numbers`` of the recipe."""
+    fabric = launch(Plan(str(folder), folder, resume=True, precision="fp32"))
+    cache = features(recipe)
+    bins = ColorBins.of(cache.chroma) if recipe == "default" else None
+    encoder = load_encoder("efficientnet-lite2") if recipe == "default" else Tiny()
+    return Trainer(fabric, replace(RECIPES[recipe], **options), new_tail(encoder, bins), bins, len(cache))
+
+
+def run(trainer, training, validation, folder=None):
+    """Train to the end; the rows."""
+    log = MemoryLog(trainer, folder)
+    train.fit(trainer, training, validation, log if trainer.fabric.is_global_zero else None, minutes=60)
+    return log.rows
+
+
+def losses(rows):
+    """What does not depend on the clock."""
+    return [(row["epoch"], row["training"], row["validation"]) for row in rows]
+
+
+if __name__ == "__main__":  # one of several processes: RECIPE BATCH FOLDER
+    recipe, batch, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    trainer = new_trainer(recipe, folder, batch=batch, epochs=2)
+    rows = run(trainer, features(recipe), features(recipe))
+    if trainer.fabric.is_global_zero:
+        (folder / "losses.json").write_text(json.dumps(losses(rows)))
