@@ -6,30 +6,35 @@ The reference recipe: VGG16 at 224 by 224, its decoder, 10,000 photographs, 100 
 on random pictures; reading photographs from disk costs both the same once, and the naive loop every epoch.
 """
 
+from pathlib import Path
+
+import numpy as np
 import torch
 from _tools import best_seconds, print_table
 
 from photochrom.training.encoders import VGG16
-from photochrom.training.features import compiled
+from photochrom.training.features import FeatureCache, compiled
+from photochrom.training.plan import Plan, keep_memory, launch
 from photochrom.training.recipes import REFERENCE
-from photochrom.training.train import Trainer, keep_memory
+from photochrom.training.trainer import Trainer, new_tail
 
 PHOTOGRAPHS, EPOCHS = REFERENCE.photographs, REFERENCE.epochs
 
 
 def main() -> None:
-
     keep_memory()
     torch.manual_seed(0)
     batch, size = REFERENCE.batch, REFERENCE.size
     encoder = VGG16().eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    trainer = Trainer(REFERENCE, encoder, PHOTOGRAPHS, None)
+    fabric = launch(Plan(".", Path(), resume=True))
+    trainer = Trainer(fabric, REFERENCE, new_tail(encoder, None), None, PHOTOGRAPHS)
+    cache = FeatureCache(np.empty(0), np.empty(0), ())  # features go through it as they are
     pictures, chroma = torch.rand(batch, 1, size, size), torch.zeros(batch, 2, size // 4, size // 4)
 
     def naive() -> None:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             maps = encoder(pictures)
-        trainer.update([m.float() for m in maps], chroma)
+        trainer.update(cache, [m.float() for m in maps], chroma)
 
     with torch.no_grad():
         maps = encoder(pictures[:1])
@@ -37,7 +42,7 @@ def main() -> None:
     run = compiled(encoder, pictures[:1])
     one = pictures[:1].numpy()
     naive_rate = batch / best_seconds(naive, 3)
-    cached_rate = batch / best_seconds(lambda: trainer.update(embeddings, chroma), 5)
+    cached_rate = batch / best_seconds(lambda: trainer.update(cache, embeddings, chroma), 5)
     once_rate = 1 / best_seconds(lambda: run(one), 10)
     naive_hours = PHOTOGRAPHS * EPOCHS / naive_rate / 3600
     once_hours = PHOTOGRAPHS / once_rate / 3600

@@ -32,9 +32,16 @@ class RunningStudio:
 
 
 @contextmanager
-def running_studio(folder: Path, *arguments: str) -> Iterator[RunningStudio]:
-    """A studio with the embedded model at a free port."""
-    command = [sys.executable, "-m", "photochrom", "studio", "--no-open", "--port", "0", *arguments]
+def running_studio(folder: Path, *arguments: str, before: str = "") -> Iterator[RunningStudio]:
+    """A studio with the embedded model at a free port.
+
+    Args:
+        folder: for its temporary files.
+        arguments: of the command line.
+        before: Python that runs in the process first.
+    """
+    code = f"{before}\nfrom photochrom.cli import run\nrun()"
+    command = [sys.executable, "-c", code, "studio", "--no-open", "--port", "0", *arguments]
     environment = os.environ | {"TMPDIR": str(folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
@@ -66,10 +73,22 @@ class Visitor:
 
     def do(self, element: str, event: str, data: list[Any], event_data: Any = None) -> list[Any]:
         """What the page does at an event of an element; the updates that it gets."""
-        number = self._function(element, event)
+        return self._answer_to(self.ask(self.number_of(element, event), data, event_data))
+
+    def ask(self, number: int, data: list[Any], event_data: Any = None) -> str:
+        """The same without waiting for the answer."""
         body = {"data": data, "fn_index": number, "session_hash": self.session, "event_data": event_data}
-        answer = self._post("/gradio_api/queue/join", json=body)
-        return self._answer_to(answer.json()["event_id"])
+        return str(self._post("/gradio_api/queue/join", json=body).json()["event_id"])
+
+    def do_next(self, element: str, event: str, data: list[Any]) -> list[Any]:
+        """What the page does by itself when that is done."""
+        former = self.number_of(element, event)
+        (number,) = (
+            d["id"]
+            for d in self.config["dependencies"]
+            if d["trigger_after"] == former and d["trigger_only_on_success"]
+        )
+        return self._answer_to(self.ask(number, data))
 
     def fetch(self, file: dict[str, Any]) -> bytes:
         return httpx.get(f"{self.url}/gradio_api/file={file['path']}", timeout=_PATIENCE).raise_for_status().content
@@ -80,7 +99,7 @@ class Visitor:
             raise RefusedError(f"{answer.status_code} {answer.text}")
         return answer
 
-    def _function(self, element: str, event: str) -> int:
+    def number_of(self, element: str, event: str) -> int:
         (component,) = (c["id"] for c in self.config["components"] if c["props"].get("elem_id") == element)
         (number,) = (d["id"] for d in self.config["dependencies"] if [component, event] in map(list, d["targets"]))
         return int(number)

@@ -136,7 +136,8 @@ def test_hints_reach_a_network_that_takes_them_as_planes(tmp_path):
     takes = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata(hints=True)))
     takes.predict(luma)
     takes.predict(luma, ColorOptions(hints=(Hint(0.75, 0.25, (200, 30, 40)),)))
-    assert [inputs["hints"].shape for inputs in seen] == [(1, 3, 64, 96)] * 2
+    # With hints it is asked twice: what lies out of their reach takes what it says without them.
+    assert [inputs["hints"].shape for inputs in seen] == [(1, 3, 64, 96)] * 3
     assert not seen[0]["hints"].any()
     known = seen[1]["hints"][0, :, 16, 72]
     np.testing.assert_allclose(known[1:], rgb2lab(np.array([[[200, 30, 40]]], np.uint8))[0, 0, 1:], atol=0.1)
@@ -147,12 +148,27 @@ def test_hints_reach_a_network_that_takes_them_as_planes(tmp_path):
     assert "hints" not in seen[0]
 
 
+def test_a_hint_changes_what_is_near_and_alike_and_nothing_else(tmp_path):
+    """The network answers a hint anywhere with another colour everywhere."""
+
+    def answer(inputs):
+        return constant_answer(40, 0)(inputs) if inputs["hints"].any() else constant_answer(0, 40)(inputs)
+
+    luma = np.full((480, 640), 60, np.uint8)
+    luma[:, 320:] = 200
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata(hints=True)))
+    ab = colorizer.predict(luma, ColorOptions(hints=(Hint(0.25, 0.5, (200, 30, 40)),))).ab
+    np.testing.assert_allclose(ab[:, 4, 3], [40, 0], atol=2)
+    np.testing.assert_allclose(ab[:, 4, 8], [0, 40], atol=1)  # across the edge
+    assert ab[0, 0, 0] < ab[0, 4, 3] - 5  # alike, but farther
+
+
 def test_a_prediction_says_all_that_the_network_does(tmp_path):
     runs = []
     colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
     luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
     prediction = colorizer.predict(luma, ColorOptions(hints=(Hint(0.2, 0.5, (30, 90, 120)),)))
-    assert runs == [1]
+    assert runs == [1, 1]  # with the hint, and without it for what lies out of its reach
     assert prediction.ab.shape == (2, 8, 12)
     assert prediction.probability.shape == (len(BINS), 8, 12)
     assert prediction.confidence.shape == (8, 12)

@@ -33,7 +33,9 @@ def chroma_of(rgb):
     """Cb and Cr of RGB uint8, around 128."""
     r, _, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
     y = luma_of_rgb(rgb).astype(np.float32)
-    return tuple(np.rint(128 + c).clip(0, 255).astype(np.uint8) for c in ((b - y) / BT601.cb_to_b, (r - y) / BT601.cr_to_r))
+    return tuple(
+        np.rint(128 + c).clip(0, 255).astype(np.uint8) for c in ((b - y) / BT601.cb_to_b, (r - y) / BT601.cr_to_r)
+    )
 
 
 def grey_of(rgb):

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from photographs import bt601
@@ -19,7 +20,9 @@ from studio_server import RunningStudio, running_studio
 
 from photochrom import read_hints
 
-playwright_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright: pip install playwright")
+playwright_api = pytest.importorskip(
+    "playwright.sync_api", reason="the browser tests need playwright: pip install playwright"
+)
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dust-bowl-home.jpg"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -56,7 +59,9 @@ def visit(studio, browser, tmp_path) -> Iterator[Callable]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
-        page.on("request", lambda r: None if r.url.startswith((studio.url, "data:", "blob:")) else strangers.append(r.url))
+        page.on(
+            "request", lambda r: None if r.url.startswith((studio.url, "data:", "blob:")) else strangers.append(r.url)
+        )
         page.goto(studio.url)
         page.get_by_role("tab", name="Photo").wait_for()
         page.locator("#photograph input[type=file]").wait_for(state="attached")
@@ -98,18 +103,18 @@ def drop(page, path):
 
 def shown(page, element="#picture"):
     """The picture as the browser shows it, RGB."""
-    source = page.locator(f"{element} img").last.get_attribute("src")
+    source = page.locator(f"{element} img").first.get_attribute("src")
     with Image.open(io.BytesIO(page.request.get(source).body())) as image:
         return np.asarray(image.convert("RGB")).astype(int)
 
 
 def changed(page, action, element="#picture"):
     """Do something, and wait until another picture is shown."""
-    before = page.locator(f"{element} img").last.get_attribute("src")
+    before = page.evaluate("element => document.querySelector(`${element} img`)?.src", element)
     action()
     page.wait_for_function(
         "([element, before]) => {"
-        "const all = document.querySelectorAll(`${element} img`); const image = all[all.length - 1];"
+        "const image = document.querySelector(`${element} img`);"
         "return image && image.src !== before && image.complete}",
         arg=[element, before],
     )
@@ -117,8 +122,9 @@ def changed(page, action, element="#picture"):
 
 
 def click_at(page, x, y):
-    box = page.locator("#picture img").bounding_box()
-    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    image = page.locator("#picture img")
+    box = image.bounding_box()
+    image.click(position={"x": x * box["width"], "y": y * box["height"]})
 
 
 def around(rgb, x, y, half=3):
@@ -154,9 +160,8 @@ def test_drop_look_hint_choose_and_download(visit, photograph, tmp_path):
     swatches.first.wait_for()
     assert swatches.count() >= 2
     page.screenshot(path=tmp_path / "3-likely.png", full_page=True)
-    page.locator("#color input").evaluate("e => e.blur()") if page.locator("#color input").count() else None
     hinted = changed(page, swatches.nth(1).click)
-    page.get_by_text("60 % from the left, 80 % from the top").wait_for()
+    page.get_by_text("60 % across, 80 % down").wait_for()
     wanted = np.array([int(swatches.nth(1).get_attribute("data-color")[i : i + 2], 16) for i in (1, 3, 5)])
     page.screenshot(path=tmp_path / "4-hinted.png", full_page=True)
     before, after = around(first, 0.6, 0.8), around(hinted, 0.6, 0.8)
@@ -229,7 +234,7 @@ def test_a_colour_of_ones_own_and_the_eyedropper(visit, photograph):
 
 
 def test_by_keyboard_alone(visit, photograph, tmp_path):
-    """From the drop zone to the download, by Tab, arrows, Enter and Space."""
+    """From the drop zone to the download, by Tab, Space, Enter and arrows."""
     page = visit()
 
     def tab_to(selector, most=60):
@@ -239,17 +244,18 @@ def test_by_keyboard_alone(visit, photograph, tmp_path):
                 return
         raise AssertionError(f"the Tab key does not come to {selector}")
 
-    tab_to("#photograph button")
     with page.expect_file_chooser() as chooser:
+        tab_to("#photograph button")
         page.keyboard.press("Enter")
     chooser.value.set_files(photograph)
     page.locator("#guesses img").nth(3).wait_for()
     before = shown(page)
 
-    tab_to("#view")
-    grey = changed(page, lambda: page.keyboard.press("ArrowRight"))
+    tab_to("#view input[value='As it was']")
+    grey = changed(page, lambda: page.keyboard.press("Space"))
     assert np.ptp(grey, axis=2).max() < 8
-    changed(page, lambda: page.keyboard.press("ArrowLeft"))
+    page.keyboard.press("Shift+Tab")
+    changed(page, lambda: page.keyboard.press("Space"))
     tab_to("#guesses button")
     changed(page, lambda: page.keyboard.press("Enter"))
     tab_to("#x")
@@ -259,7 +265,7 @@ def test_by_keyboard_alone(visit, photograph, tmp_path):
     page.screenshot(path=tmp_path / "keyboard.png", full_page=True)
     tab_to("#put")
     hinted = changed(page, lambda: page.keyboard.press("Space"))
-    page.get_by_text("51 % from the left, 50 % from the top").wait_for()
+    page.get_by_text("51 % across, 50 % down").wait_for()
     assert np.abs(hinted - before).mean() > 0.5
     tab_to("#full-size-make")
     with page.expect_download() as download:
@@ -327,11 +333,40 @@ def test_colours_are_borrowed_and_given_back(visit, tmp_path):
     page.screenshot(path=tmp_path / "borrowed.png", full_page=True)
     truth = np.asarray(Image.fromarray(left).resize(before.shape[1::-1])).astype(int)
     assert np.abs(borrowed - truth).mean() < np.abs(before - truth).mean()
-    box = page.locator("#lent img").bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator("#lent img").click()
     page.get_by_label("puts the colour").and_(page.locator(":checked")).wait_for()
     back = changed(page, page.get_by_role("button", name="Give the colours back").click)
     np.testing.assert_array_equal(back, before)
+
+
+def test_a_film(visit, tmp_path):
+    film = tmp_path / "old.mkv"
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 256, 192, "gray"
+        for number in range(12):
+            shot = data.camera() if number < 6 else data.astronaut()[..., 0]
+            frame = np.ascontiguousarray(shot[number : number + 384 : 2, :512:2])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "gray")))
+        container.mux(stream.encode())
+    page = visit()
+    page.get_by_role("tab", name="Film").click()
+    page.set_input_files("#film input[type=file]", film)
+    page.locator("#frame img").wait_for()
+    changed(page, page.locator("#frame img").click, "#frame")
+    page.get_by_text("at 0:00:00.000").wait_for()
+    page.get_by_role("button", name="Show all shots").click()
+    page.locator("#sheet img").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Colour the film").click()
+    page.get_by_text("12 frames in 2 shots.").wait_for()
+    page.screenshot(path=tmp_path / "film.png", full_page=True)
+    assert download.value.suggested_filename == "old.color.mkv"
+    download.value.save_as(tmp_path / "new.mkv")
+    with av.open(str(tmp_path / "new.mkv")) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(frames) == 12
+    assert all(np.ptp(frame, axis=2).mean() > 2 for frame in frames)
 
 
 def test_a_folder(visit, photograph, tmp_path):
@@ -353,5 +388,6 @@ def test_what_cannot_be_coloured_is_said(visit, tmp_path):
     page = visit()
     page.set_input_files("#photograph input[type=file]", tmp_path / "large.png")
     page.get_by_text("large.png: is 5000 x 5000 pixels, more than 20 million: scale it down").wait_for()
+    page.locator("#photograph button.upload-container").wait_for()  # it is not there as if it were open
     page.screenshot(path=tmp_path / "refused.png")
     assert not page.locator("#picture").is_visible()

@@ -10,10 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import httpx
 import numpy as np
 import pytest
@@ -24,6 +27,7 @@ from studio_server import META, RefusedError, Visitor, running_studio
 
 from photochrom import OptionError, StudioError, read_hints
 from photochrom.cli import main
+from photochrom.studio import server
 from photochrom.studio.guard import Guard, is_local
 from photochrom.studio.server import Settings, listening, url
 
@@ -116,6 +120,7 @@ def test_a_folder_becomes_one_zip(studio, visitor):
 
 def test_hints_of_the_studio_are_hints_of_the_command_line(studio, visitor, tmp_path):
     drop(visitor, "old.png", png(picture(3)))
+    visitor.do_next("photograph", "change", [None])
     visitor.do("guesses", "select", [None, "In colour"], {"index": 1, "value": None})
     visitor.do("picture", "select", [None, "In colour", "puts the colour", "#c81e28"], {"index": [99, 50], "value": 0})
     (file,) = visitor.do("full-size-make", "click", [None])
@@ -126,6 +131,67 @@ def test_hints_of_the_studio_are_hints_of_the_command_line(studio, visitor, tmp_
     assert read_hints(tmp_path / "old.color.json")[-1].color == (200, 30, 40)
     assert main(["photo", str(tmp_path / "old.png"), "--hints", str(tmp_path / "old.color.json")]) == 0
     assert (tmp_path / "old.color.png").read_bytes() == visitor.fetch(file)
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Two seconds in grey: half a second, then another shot."""
+    path = tmp_path / "old.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "gray"
+        for number in range(20):
+            shot = data.camera() if number < 5 else data.moon()
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shot[number : number + 360 : 3, 8:488:3]), "gray")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
+    chosen = [None, 0.6, 1]
+    visitor.do("film", "change", [visitor.upload("old.mkv", film.read_bytes())])
+    _, frame, _, second = visitor.do("show-frame", "click", [*chosen, 0.31])
+    assert second == pytest.approx(0.4)
+    with Image.open(io.BytesIO(visitor.fetch(frame))) as image:
+        width, height = image.size
+    (sheet,) = visitor.do("show-shots", "click", chosen)
+    with Image.open(io.BytesIO(visitor.fetch(sheet["value"]))) as image:
+        assert image.height > 4 * height  # two shots, grey and in colour
+    place = {"index": [width // 2, height // 3], "value": None}
+    for _ in range(2):
+        _, _, hints, _ = visitor.do("frame", "select", [*chosen, "#c81e28"], place)
+    assert hints == [{"color": "#c81e28", "place": "at 0:00:00.400"}] * 2
+    _, _, hints, _ = visitor.do("film-hints", "click", chosen, {"number": "1"})
+    assert len(hints) == 1
+    file, status = visitor.do("colour-film", "click", chosen)
+    assert status == "20 frames in 2 shots."
+    assert file["orig_name"] == "old.color.mkv"
+    (tmp_path / "new.mkv").write_bytes(visitor.fetch(file))
+    with av.open(str(tmp_path / "new.mkv")) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(frames) == 20
+    assert all(np.ptp(frame, axis=2).mean() > 2 for frame in frames)
+
+
+def test_a_film_that_is_stopped_goes_on(visitor, film):
+    visitor.do("film", "change", [visitor.upload("old.mkv", film.read_bytes())])
+    stop = visitor.number_of("stop-film", "click")
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(visitor.do, "colour-film", "click", [None, 0.6, 1])
+        while not job.done():
+            visitor.ask(stop, [None])
+        file, status = job.result()
+    assert status == "Stopped. *Colour the film* goes on from here."
+    assert file is None
+    _, status = visitor.do("colour-film", "click", [None, 0.6, 1])
+    assert status == "20 frames in 2 shots."
+
+
+def test_what_is_no_film_is_refused_in_one_line(studio, visitor):
+    with pytest.raises(RefusedError, match=r"^old\.mp4") as caught:
+        visitor.do("film", "change", [visitor.upload("old.mp4", b"no film")])
+    assert str(studio.folder) not in str(caught.value)
 
 
 # What is refused ---------------------------------------------------------------------------------------------------
@@ -325,6 +391,34 @@ def test_everything_temporary_goes(tmp_path):
         studio.process.send_signal(signal.SIGTERM)
         assert studio.process.wait(timeout=30) == 143
         assert list(tmp_path.iterdir()) == []
+
+
+def test_old_files_go_while_it_runs(tmp_path):
+    soon = "from photochrom.studio import server; server._SWEEP_SECONDS, server._OLD_SECONDS = 1, 1"
+    with running_studio(tmp_path, before=soon) as studio:
+        visitor = Visitor(studio.url)
+        drop(visitor, "old.png", png(picture(1)))
+        for _ in range(300):
+            if not (left := [path for path in studio.files() if "shown" in path.parts]):
+                break
+            time.sleep(0.2)
+        assert left == []
+        (file,) = visitor.do("full-size-make", "click", [None])  # what is worked on stays
+        assert file["orig_name"] == "old.color.png"
+
+
+def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
+    opened, served = [], []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(server, "_gradio", lambda studio: None)
+    monkeypatch.setattr(server, "server", lambda app: SimpleNamespace(run=lambda sockets: served.append(app)))
+    for flag in ("--no-open", "--open"):
+        assert main(["studio", flag, "--port", "0", "--host", "0.0.0.0"]) == 0
+    assert len(served) == 2
+    (address,) = opened
+    said = capsys.readouterr()
+    assert f"The studio is at {address} (" in said.out
+    assert said.err.count("Whoever can reach this machine can use it") == 2
 
 
 def test_ctrl_c_ends_it(tmp_path):

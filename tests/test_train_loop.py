@@ -1,4 +1,4 @@
-"""The training loop: it learns, it can be stopped anywhere and goes on to the same losses, and several processes agree."""
+"""The training loop: it learns, goes on to the same losses wherever it was stopped, and several processes agree."""
 
 import json
 import os
@@ -82,6 +82,23 @@ class TestOneProcess:
         assert all(value.isfinite().all() for value in tensors.values())
 
 
+@pytest.mark.parametrize("exc", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_too_little_memory_is_told(exc, tmp_path):
+    def fail(_):
+        raise exc
+
+    with pytest.raises(TrainingError, match="give a smaller --batch"):
+        run(new_trainer("reference", tmp_path), Eventful(features("reference"), 2, fail), features("reference"))
+
+
+def test_other_errors_are_not_taken_for_it(tmp_path):
+    def fail(_):
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(new_trainer("reference", tmp_path), Eventful(features("reference"), 2, fail), features("reference"))
+
+
 def test_checkpoints_come_by_the_clock_too(tmp_path):
     trainer = new_trainer("reference", tmp_path, epochs=2)
     log = training_runs.MemoryLog(trainer, None)
@@ -144,4 +161,4 @@ def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp
     together = json.loads((tmp_path / "losses.json").read_text())
     np.testing.assert_allclose(together, alone, rtol=1e-4)
     assert len(together) >= 2
-    assert not np.allclose(together[0][1], together[-1][1], rtol=1e-3), "nothing was learnt: the comparison says nothing"
+    assert not np.allclose(together[0][1], together[-1][1], rtol=1e-3)

@@ -150,7 +150,8 @@ class TestInspection:
     def test_too_few_are_refused_with_the_reasons(self, left, folder, tmp_path):
         for path in sorted(folder.rglob("*.jpg"))[left:]:
             path.write_bytes(jpeg(data.camera()[: 100 + int(path.stem)]))
-        with pytest.raises(TrainingError, match=rf"{left} of use; left out: .* nearly grey; training needs at least 20"):
+        said = rf"{left} of use; left out: .* nearly grey; training needs at least 20"
+        with pytest.raises(TrainingError, match=said):
             inspect(folder, table(tmp_path))
 
     def test_an_index_is_believed(self, folder, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 
 def main(photographs: str, domain: str, *sources: str) -> None:
+    """Write the index."""
     index, folder = Path(photographs, "index.csv").resolve(), Path(domain)
     with index.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["source"] in sources]

@@ -3,6 +3,7 @@
 from photochrom import Colorizer, colorize_file
 
 colorize_file("old.jpg")                      # writes old.color.jpg
+colorize_film("reel.mp4")                     # writes reel.color.mp4
 colored = Colorizer().colorize(pil_image)     # PIL in, PIL out; arrays in, arrays out
 """
 
@@ -11,13 +12,24 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import EngineError, ModelError, OptionError, PhotochromError, PhotoError, StudioError, TrainingError
+from .errors import (
+    EngineError,
+    FilmError,
+    ModelError,
+    OptionError,
+    PhotochromError,
+    PhotoError,
+    StudioError,
+    TrainingError,
+)
 from .hints import Hint, read_hints
 from .options import ColorOptions
 
 if TYPE_CHECKING:
     from .colorizer import Colorizer, Prediction
     from .files import colorize_file
+    from .film.colorize import colorize_film
+    from .film.options import FilmOptions
     from .models import ModelCard
     from .suggestions import alternatives, likely_colors
 
@@ -27,6 +39,8 @@ __all__ = [
     "ColorOptions",
     "Colorizer",
     "EngineError",
+    "FilmError",
+    "FilmOptions",
     "Hint",
     "ModelCard",
     "ModelError",
@@ -39,6 +53,7 @@ __all__ = [
     "__version__",
     "alternatives",
     "colorize_file",
+    "colorize_film",
     "likely_colors",
     "read_hints",
 ]
@@ -49,7 +64,9 @@ _LAZY = {
     "Prediction": "colorizer",
     "ModelCard": "models",
     "alternatives": "suggestions",
+    "FilmOptions": "film.options",
     "colorize_file": "files",
+    "colorize_film": "film.colorize",
     "likely_colors": "suggestions",
 }
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+
 @dataclass(frozen=True)
 class Matrix:
     """How luma is made of R'G'B': the shares of red and of blue; the rest is green's."""
@@ -95,7 +96,6 @@ class Coding:
         return cls(8 * np.dtype(dtype).itemsize)
 
 
-
 # Linear sRGB -> XYZ, Y of white = 1 (IEC 61966-2-1); the rows' sums are the D65 white point.
 RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
@@ -105,7 +105,7 @@ WHITE = RGB_TO_XYZ.sum(axis=1)
 _EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # CIE's intent, not the rounded 0.008856 and 903.3
 
 
-_STRIP = 1 << 16  # samples worked on at a time, so that intermediate arrays stay in the processor's cache
+_STRIP = 1 << 15  # samples worked on at a time, so that intermediate arrays stay in the processor's cache
 
 
 def centre(dtype: npt.DTypeLike) -> int:

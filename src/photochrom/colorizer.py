@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from .download import digest
 from .engines import Engine, open_engine
 from .errors import OptionError, PhotoError
 from .formats.pixels import at_8_bits, from_pillow
-from .hint_chroma import planes, settle
+from .hint_chroma import planes, reach, settle
 from .models import ModelCard, find_model
 from .options import ColorOptions
 from .upsample import apply_to_luma, linear_coefficients, to_thumbnail
@@ -101,11 +102,22 @@ class Colorizer:
 
     def predict(self, luma: np.ndarray, options: ColorOptions | None = None) -> Prediction:
         """What the network says about a luma plane (as for ``chroma``), before anything is upsampled."""
-        thumbnail = self._thumbnail(_checked(luma))
-        outputs = self.engine.run(self.inputs(thumbnail, options or ColorOptions()))
+        options, thumbnail = options or ColorOptions(), self._thumbnail(_checked(luma))
+        outputs = self.engine.run(self.inputs(thumbnail, options))
+        if self.card.hints and options.hints:
+            outputs = self._within_reach(outputs, thumbnail, options)
         confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
         probability = outputs["probability"][0] if "probability" in outputs else None
         return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
+
+    def _within_reach(
+        self, hinted: Mapping[str, np.ndarray], thumbnail: np.ndarray, options: ColorOptions
+    ) -> dict[str, np.ndarray]:
+        """What the network says with hints near them, and what it says without them elsewhere."""
+        plain = self.engine.run(self.inputs(thumbnail, options.with_hints(())))
+        near = reach(lightness_of_luma(thumbnail), options.hints)
+        near = cv2.resize(near, hinted["ab"].shape[:1:-1], interpolation=cv2.INTER_AREA)
+        return {name: plain[name] + near * (hinted[name] - plain[name]) for name in plain}
 
     def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
         """What the network takes: of a thumbnail, as ``Prediction.luma`` is one, to be coloured with some options."""

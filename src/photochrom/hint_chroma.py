@@ -11,6 +11,8 @@ from .hints import Hint
 
 _REACH = 0.12  # of the short side: how far a hint's rest is spread
 _EDGE = 10.0  # and over what contrast in L*
+_FAR = 0.35  # of the short side: how far a hint may change what the network says
+_UNLIKE = 25.0  # and over what contrast in L*
 _TINY = np.float32(1e-9)
 
 
@@ -40,6 +42,23 @@ def _pixel(hint: Hint, height: int, width: int) -> tuple[int, int]:
     return min(int(hint.y * height), height - 1), min(int(hint.x * width), width - 1)
 
 
+def reach(lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
+    """How far each pixel is any hint's business: 1 at the hints, falling with distance and with contrast.
+
+    A network lets one hint change colours all over the picture. What lies far from all hints, and is unlike them, is to
+    stay what it was.
+
+    Args:
+        lightness: float32 ``[H, W]``, L*.
+        hints: at least one.
+
+    Returns:
+        float32 ``[H, W]``, 0 to 1.
+    """
+    places = [(_pixel(hint, *lightness.shape), hint) for hint in hints]
+    return np.maximum.reduce([_influence(lightness, place, hint, _FAR, _UNLIKE)[0] for place, hint in places])
+
+
 def settle(ab: np.ndarray, lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
     """Chroma that has exactly the hinted colours where they were given.
 
@@ -59,32 +78,51 @@ def settle(ab: np.ndarray, lightness: np.ndarray, hints: Sequence[Hint]) -> np.n
     """
     if not hints:
         return ab
-    change, total, reach = np.zeros_like(ab), np.zeros_like(lightness), np.zeros_like(lightness)
+    change, total, widest = np.zeros_like(ab), np.zeros_like(lightness), np.zeros_like(lightness)
     for place, hint in {_pixel(hint, *lightness.shape): hint for hint in hints}.items():
-        influence, nearness = _influence(lightness, place, hint)
-        weight = influence * nearness
+        influence, nearness = _influence(lightness, place, hint, _REACH, _EDGE)
+        weight = np.multiply(nearness, influence, out=nearness)
         rest = _ab(hint) - ab[:, place[0], place[1]]
-        change += rest[:, None, None] * weight
+        for plane, part in zip(change, rest, strict=True):
+            plane += part * weight
         total += weight
-        np.maximum(reach, influence, out=reach)
-    return ab + reach * change / np.maximum(total, _TINY)
+        np.maximum(widest, influence, out=widest)
+    return ab + widest * change / np.maximum(total, _TINY)
 
 
-def _influence(lightness: np.ndarray, place: tuple[int, int], hint: Hint) -> tuple[np.ndarray, np.ndarray]:
+def _influence(
+    lightness: np.ndarray, place: tuple[int, int], hint: Hint, spread: float, edge: float
+) -> tuple[np.ndarray, np.ndarray]:
     """How far a hint reaches, and how near each pixel is to it, in place and in tone.
+
+    Worked out in place, and with no square root but one: a picture may have hundreds of hints.
+
+    Args:
+        lightness: L*.
+        place: row and column of the hint.
+        hint: its radius counts.
+        spread: distance, in parts of the short side, that counts as 1.
+        edge: contrast in L* that counts as 1.
 
     Returns:
         float32 ``[H, W]``, 1 where the hint's disc has the tone of its centre, falling with distance from the disc
         and with contrast; float32 ``[H, W]``, above all others at the centre.
     """
-    height, width = lightness.shape
-    y, x = np.ogrid[:height, :width]
-    short = np.float32(min(height, width))
-    down, right = ((steps - at).astype(np.float32) / short for steps, at in zip((y, x), place, strict=True))
-    away = np.sqrt(down * down + right * right)  # np.hypot takes ten times as long
-    beyond = np.maximum(0, away - np.float32(hint.radius)) / np.float32(_REACH)
-    contrast = ((lightness - lightness[place]) / np.float32(_EDGE)) ** 2
-    return np.exp(-(beyond**2 + contrast) / 2), 1 / ((away / np.float32(_REACH)) ** 2 + contrast + _TINY)
+    unit = np.float32(spread * min(lightness.shape))
+    axes = zip(lightness.shape, place, strict=True)
+    down, right = ((np.arange(side, dtype=np.float32) - at) / unit for side, at in axes)
+    away = (down * down)[:, None] + right * right
+    contrast = (lightness - lightness[place]) / np.float32(edge)
+    contrast *= contrast
+    influence = np.sqrt(away)
+    influence -= np.float32(hint.radius / spread)
+    np.maximum(influence, 0, out=influence)
+    influence *= influence
+    influence += contrast
+    influence *= np.float32(-0.5)
+    away += contrast
+    away += _TINY
+    return np.exp(influence, out=influence), np.reciprocal(away, out=away)
 
 
 def _ab(hint: Hint) -> np.ndarray:

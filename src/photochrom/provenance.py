@@ -45,6 +45,11 @@ def statement(model: str) -> str:
     return f"Colours added by software (photochrom {__version__}, model {model}); not a record of the original colours"
 
 
+def stated_behind(text: str, model: str) -> str:
+    """A text with the statement behind it; an older one of ours goes."""
+    return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()
+
+
 def label(packet: Packet, model: str) -> None:
     """Write the label into a packet; an older one of ours is replaced, everything else stays.
 
@@ -57,5 +62,4 @@ def label(packet: Packet, model: str) -> None:
     packet.set("Iptc4xmpExt:AISystemUsed", [f"Photochrom, model {model}"])
     packet.set("Iptc4xmpExt:AISystemVersionUsed", [__version__])
     packet.set("photochrom:Statement", [statement(model)])
-    instructions = _OWN_SENTENCE.sub("", packet.get("photoshop:Instructions") or "").strip()
-    packet.set("photoshop:Instructions", [f"{instructions} {statement(model)}".strip()])
+    packet.set("photoshop:Instructions", [stated_behind(packet.get("photoshop:Instructions") or "", model)])

@@ -36,10 +36,8 @@ class _Frame:
     """uint8 ``[h, w]``"""
     distance: float
     """to the frame before."""
-
-    @property
-    def is_blank(self) -> bool:
-        return float(self.small.std()) < _BLANK
+    is_blank: bool
+    """Whether it shows nothing: black, white or grey all over."""
 
 
 def starts(lumas: Iterable[np.ndarray]) -> Iterator[bool]:
@@ -61,7 +59,8 @@ def _measured(lumas: Iterable[np.ndarray]) -> Iterator[_Frame]:
     before = None
     for luma in lumas:
         small = _shrunk(luma)
-        yield _Frame(small, 0.0 if before is None else _distance(before, small))
+        distance = 0.0 if before is None else _distance(before, small)
+        yield _Frame(small, distance, float(small.std()) < _BLANK)
         before = small
 
 
@@ -88,7 +87,8 @@ def _starts_shot(window: list[_Frame | None]) -> bool:
     if before is None:
         return False  # the film's first frame is not for us to judge
     if frame.is_blank or before.is_blank:
-        return frame.is_blank and not before.is_blank  # the dark between two shots belongs to the second
+        # The dark between two shots belongs to the second; a frame or two of light within one to none.
+        return frame.is_blank and not before.is_blank and not _is_flash(window)
     return _is_cut(window) or _is_dissolve(window)
 
 
@@ -108,7 +108,8 @@ def _is_flash(window: list[_Frame | None]) -> bool:
     earlier = [window[REACH - 1 - i] for i in range(_FLASH)]
     later = [window[REACH + i] for i in range(_FLASH)]
     pairs = [(a, b) for i, a in enumerate(earlier) for j, b in enumerate(later) if 0 < i + j <= _FLASH]
-    return any(a and b and _distance(a.small, b.small) < _CUT / 2 for a, b in pairs)
+    shown = [(a, b) for a, b in pairs if a and b and not (a.is_blank or b.is_blank)]
+    return any(_distance(a.small, b.small) < _CUT / 2 for a, b in shown)
 
 
 def _is_dissolve(window: list[_Frame | None]) -> bool:

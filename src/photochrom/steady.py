@@ -18,8 +18,8 @@ import numpy as np
 
 from . import flow
 
-AHEAD = 8  # keys behind a frame that have a say in its colours
-_INTERVAL = 6  # frames from key to key
+AHEAD = 6  # keys behind a frame that have a say in its colours
+_INTERVAL = 8  # frames from key to key
 _CLOSEST = 2  # where things move too fast for that
 _UNEXPLAINED = 0.2  # share of a frame that the last key does not explain: time to look again
 _RESIDUAL = 9.0  # difference of luma, 0 to 255, at which two places are hardly the same
@@ -111,8 +111,10 @@ def _trust(moved: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _merged(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The mean of two sets of colours by their weights, and the sum of those."""
-    weight = one[..., 3:] + other[..., 3:]
-    return np.concatenate([(one[..., :3] * one[..., 3:] + other[..., :3] * other[..., 3:]) / weight, weight], axis=2)
+    weights = np.ascontiguousarray(one[..., 3]), np.ascontiguousarray(other[..., 3])
+    mean: np.ndarray = cv2.blendLinear(one, other, *weights)
+    mean[..., 3] = weights[0] + weights[1]
+    return mean
 
 
 def steady_colors(frames: Iterable[Frame], before: Carried | None = None, *, ahead: int = AHEAD) -> Iterator[Colors]:
@@ -137,6 +139,8 @@ def steady_colors(frames: Iterable[Frame], before: Carried | None = None, *, ahe
             continue
         keys.append(_key(frame, path, keys[-1].carried if keys else before))
         if len(keys) > ahead + 1:
+            if keys[0].final is None:
+                _finish(keys[:-1], 0)  # as many keys ahead as of others, so that going on from here gives the same
             _finish(keys, 1)
             yield from _run(keys)
             del keys[0]

@@ -95,13 +95,15 @@ def apply_to_luma(
     coding = coding or Coding.of_photograph(luma.dtype)
     rows, columns = subsampling
     height, width = -(-luma.shape[0] // rows), -(-luma.shape[1] // columns)
-    wide = [cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients]
+    wide = [
+        cv2.resize(np.float32(strength) * c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients
+    ]
     cb_plane, cr_plane = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
     for start, stop in strips(height, width):
         mean, darkest, brightest = _luma_range(luma[start * rows : stop * rows], subsampling, coding)
         lines, weights = _row_weights(start, stop, height, coefficients.shape[1])
         cb_gain, cb_offset, cr_gain, cr_offset = (weights @ plane[lines] for plane in wide)
-        cb, cr = strength * (cb_gain * mean + cb_offset), strength * (cr_gain * mean + cr_offset)
+        cb, cr = cb_gain * mean + cb_offset, cr_gain * mean + cr_offset
         factor = in_gamut(cb, cr, darkest, brightest, coding.matrix)
         for plane, chroma in ((cb_plane, cb), (cr_plane, cr)):
             _quantise(chroma * factor, plane[start:stop], coding)
@@ -129,16 +131,27 @@ def _luma_range(
         above, below = even[0::2], even[1::2]
         least, greatest = np.minimum(above, below), np.maximum(above, below)
     if columns == 2:
-        least = np.minimum(least[:, 0::2], least[:, 1::2])
-        greatest = np.maximum(greatest[:, 0::2], greatest[:, 1::2])
+        least, greatest = np.minimum(*_halves(least)), np.maximum(*_halves(greatest))
     mean = cv2.resize(even, (even.shape[1] // columns, even.shape[0] // rows), interpolation=cv2.INTER_AREA)
     return _normalised(mean, coding), _normalised(least, coding), _normalised(greatest, coding)
 
 
+def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The even and the odd columns, in either order: several times as fast as slices with a step."""
+    bits = 8 * plane.dtype.itemsize
+    pairs = np.ascontiguousarray(plane).view(np.dtype(f"u{2 * plane.dtype.itemsize}"))
+    return pairs & ((1 << bits) - 1), pairs >> bits
+
+
 def _normalised(luma: np.ndarray, coding: Coding) -> np.ndarray:
     """Integers of a luma plane -> float32, 0..1; a film may go beyond black and white, where no colour fits."""
-    y = luma * np.float32(1 / coding.luma_span)
-    return y if coding.full_range else np.clip(y - np.float32(coding.black / coding.luma_span), 0, 1)
+    if not coding.full_range:
+        luma = np.clip(luma, coding.black, coding.black + coding.luma_span)
+    y = luma.astype(np.float32)
+    if coding.black:
+        y -= np.float32(coding.black)
+    y *= np.float32(1 / coding.luma_span)
+    return y
 
 
 def _row_weights(start: int, stop: int, height: int, lines: int) -> tuple[slice, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from ..errors import FilmError, OptionError
 from ..options import ColorOptions
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
     from ..film.paint import Painter
@@ -33,9 +36,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     film.add_argument("--restart", action="store_true", help="throw away what an earlier, unfinished job has done")
     only = film.add_mutually_exclusive_group()
     only.add_argument("--list-shots", action="store_true", help="print the shots and do nothing else")
-    only.add_argument(
-        "--preview", action="store_true", help="write a sheet of frames of each shot, NAME.preview.png"
-    )
+    only.add_argument("--preview", action="store_true", help="write a sheet of frames of each shot, NAME.preview.png")
     only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
     film.add_argument("--start", metavar="TIME", help="begin there: seconds, or 0:01:30.5")
     film.add_argument("--end", metavar="TIME", help="end there")
@@ -65,6 +66,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded: its threads only wait for one another
     from ..film.options import FilmOptions, parse_time
 
     options = FilmOptions(
@@ -147,7 +149,7 @@ def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint])
         path = args.output or reel.path.with_name(f"{reel.path.stem}.preview.png")
         _check_sheet(path, overwrite=args.overwrite)
         painter.known = follow(painter, hints)
-        preview(painter, plan).save(path, "PNG")
+        _save(preview(painter, plan), path, overwrite=args.overwrite)
         print(path)
     return 0
 
@@ -157,6 +159,16 @@ def _check_sheet(path: Path, *, overwrite: bool) -> None:
         raise OptionError(f"{path}: a preview is a PNG file: name it so")
     if path.exists() and not overwrite:
         raise FilmError(f"{path} exists: choose another output, or --overwrite")
+
+
+def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:
+    from ..atomic import new_file
+
+    try:
+        with new_file(path, overwrite=overwrite) as stream:
+            sheet.save(stream, "PNG")
+    except OSError as exc:
+        raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
 
 
 def _print_plan(reel: Reel, plan: Plan, painter: Painter) -> None:

@@ -35,12 +35,13 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    try:
-        from ..studio import server
-    except ImportError as exc:
-        raise StudioError(f"the studio needs {exc.name}: pip install 'photochrom[studio]'") from exc
-    settings = server.Settings(args.host, args.port, args.max_megapixels, args.max_upload_mb)
     from ..colorizer import Colorizer
 
-    server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
+    try:
+        from ..studio import server
+
+        settings = server.Settings(args.host, args.port, args.max_megapixels, args.max_upload_mb)
+        server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
+    except ImportError as exc:  # Gradio itself is imported once it is told where to write
+        raise StudioError(f"the studio needs {exc.name}: pip install 'photochrom[studio]'") from exc
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -16,16 +16,18 @@ from .. import __version__, shots, steady
 from ..atomic import publish
 from ..colorizer import Colorizer
 from ..errors import FilmError
-from ..provenance import credit, statement
+from ..provenance import credit
 from .encode import Segment
 from .hints import FilmHint, follow
-from .job import Done, Job, write_beside
+from .job import Done, Job, sync
 from .mux import Segmented, mux
 from .options import FilmOptions
 from .paint import Painter, Seen
 from .plan import Plan, make_plan
+from .prefetch import prefetched
 from .source import Reel
 
+_WAITING = 4  # frames between two threads
 _SHORTEST, _LONGEST = 8, 30  # seconds of a segment: it ends with the next shot, or at last within one
 
 
@@ -92,7 +94,7 @@ def colorize_film(
             with Job(plan.output, _key(reel, plan, options, hints, label), restart=restart) as job:
                 painter.known = follow(painter, hints)
                 parts = _color(painter, job, plan, progress)
-                _put_together(reel, job, parts, plan, statement(label), overwrite=overwrite)
+                _put_together(reel, job, parts, plan, label, overwrite=overwrite)
         except (OSError, av.error.FFmpegError) as exc:
             raise FilmError(
                 f"{plan.output} cannot be written ({exc.strerror or exc}): see to it and start again, it goes on"
@@ -103,6 +105,8 @@ def colorize_film(
 
 
 def _check_output(reel: Reel, plan: Plan, *, overwrite: bool) -> None:
+    if plan.output.is_dir():
+        raise FilmError(f"{plan.output} is a folder: name a file in it")
     if plan.output.exists():
         if plan.output.samefile(reel.path):
             raise FilmError(f"{plan.output} is the film itself: choose another output")
@@ -118,22 +122,24 @@ def _key(reel: Reel, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint]
     return {
         "film": f"{reel.path.resolve()}, {file.st_size} bytes, {file.st_mtime_ns}",
         "options": repr(options),
-        "hints": hashlib.sha256(repr(hints).encode()).hexdigest() if hints else "none",
+        "hints": hashlib.sha256(repr(tuple(hints)).encode()).hexdigest() if hints else "none",
         "model": label,
         "format": repr(plan.planes),
         "version": f"photochrom {__version__}, av {av.__version__}",
     }
 
 
-def _put_together(reel: Reel, job: Job, parts: Sequence[Done], plan: Plan, comment: str, *, overwrite: bool) -> None:
-    segments = [Segmented(job.segment_path(i), part.pts, part.delay) for i, part in enumerate(parts)]
-    with write_beside(job.folder / f"film{plan.output.suffix}") as path:
-        mux(reel, segments, path, plan.container, plan.span, comment)
-        try:
-            publish(path, plan.output, overwrite=overwrite)
-        except FileExistsError as exc:
-            raise FilmError(f"{plan.output} has appeared meanwhile: start again with --overwrite") from exc
-        path.touch()  # the name it had may be gone with it
+def _put_together(reel: Reel, job: Job, parts: Sequence[Done], plan: Plan, model: str, *, overwrite: bool) -> None:
+    segments = [Segmented(job.segment_path(i), part.pts, part.delay, part.end) for i, part in enumerate(parts)]
+    whole = job.folder / f"film{plan.output.suffix}"
+    try:
+        mux(reel, plan.planes, segments, whole, plan.container, plan.span, model)
+        sync(whole)
+        publish(whole, plan.output, overwrite=overwrite)
+    except FileExistsError as exc:
+        raise FilmError(f"{plan.output} has appeared meanwhile: start again with --overwrite") from exc
+    finally:
+        whole.unlink(missing_ok=True)  # it has its own name by now, or is worth nothing
     job.discard()
 
 
@@ -141,25 +147,35 @@ def _color(painter: Painter, job: Job, plan: Plan, progress: Callable[[Progress]
     """Colour what is still to do; all finished segments."""
     parts = job.finished()
     count = sum(len(part.pts) for part in parts)
-    if parts and parts[-1].next is None:
+    last = parts[-1] if parts else Done([], [], 0, plan.first, [], "", plan.first, plan.first)
+    painter.reel.damage.restore(last.damaged, last.ends_early)
+    if last.next is None:
         return parts
-    last = parts[-1] if parts else Done([], [], 0, [], plan.first, plan.first)
-    assert last.next is not None
-    for time in last.damaged:
-        painter.reel.damage.note(Fraction(time))
     frames = plan.span.of(painter.reel.frames(last.warm_up), painter.reel.time_base)
     before = job.carried(len(parts) - 1) if parts else None
     writer = _Writer(painter, job, plan, parts)
     try:
-        for seen, colors, start in painter.colors(frames, last.next, before):
-            writer.write(seen, colors, start)
-            count += 1
-            progress(Progress(count, max(plan.total, count)))
+        # Looking, painting and encoding take about the same time: each has a thread.
+        with (
+            prefetched(painter.colors(frames, last.next, before), _WAITING) as looked,
+            prefetched(_painted(painter, looked), _WAITING) as painted,
+        ):
+            for seen, frame, colors, start in painted:
+                writer.write(seen, frame, colors, start)
+                count += 1
+                progress(Progress(count, max(plan.total, count)))
         writer.finish(None, None)
     except BaseException:
         writer.abandon()
         raise
     return writer.parts
+
+
+def _painted(
+    painter: Painter, looked: Iterator[tuple[Seen, steady.Colors, bool]]
+) -> Iterator[tuple[Seen, av.VideoFrame, steady.Colors, bool]]:
+    for seen, colors, start in looked:
+        yield seen, painter.paint(seen, colors.ab), colors, start
 
 
 class _Writer:
@@ -170,13 +186,14 @@ class _Writer:
         self._painter, self._job, self._plan = painter, job, plan
         self._segment: Segment | None = None
         self._shots: list[int] = []
-        self._lately: deque[int] = deque(maxlen=shots.REACH)
+        self._lately = deque((pts for part in parts for pts in part.pts), maxlen=shots.REACH)
+        self._end = 0
         rate = float(painter.reel.rate)
+        self._usual = max(1, round(1 / (painter.reel.rate * painter.reel.time_base)))
         self._shortest, self._longest = round(_SHORTEST * rate), round(_LONGEST * rate)
 
-    def write(self, seen: Seen, colors: steady.Colors, start: bool) -> None:
-        pts = seen.frame.pts
-        assert pts is not None
+    def write(self, seen: Seen, frame: av.VideoFrame, colors: steady.Colors, start: bool) -> None:
+        pts = seen.pts
         if self._segment and self._may_end(colors, start):
             self.finish(pts, colors.before)
         if self._segment is None:
@@ -184,8 +201,9 @@ class _Writer:
             self._segment = Segment(path, self._painter.reel, self._plan.planes, self._painter.options)
         if start:
             self._shots.append(pts)
-        self._segment.write(self._painter.paint(seen, colors.ab), pts)
+        self._segment.write(frame, pts)
         self._lately.append(pts)
+        self._end = pts + (seen.frame.duration or self._usual)
 
     def _may_end(self, colors: steady.Colors, start: bool) -> bool:
         assert self._segment is not None
@@ -196,10 +214,20 @@ class _Writer:
         """End the segment; ``following`` is the pts of the frame that comes next."""
         if self._segment is None:
             raise FilmError(f"{self._painter.reel.path}: not one frame of it can be decoded: check the file")
-        delay = self._segment.finish()
-        damaged = [float(time) for time in self._painter.reel.damage.packets]
-        warm_up = None if following is None else self._lately[0]
-        done = Done(self._segment.pts, self._shots, delay, damaged, following, warm_up)
+        self._segment.finish()
+        damage = self._painter.reel.damage
+        if following is None and self._plan.span.end is None:
+            self._painter.reel.check_end(self._end)
+        done = Done(
+            pts=self._segment.pts,
+            shots=self._shots,
+            delay=self._segment.delay,
+            end=self._end,
+            damaged=[str(time) for time in damage.packets],
+            ends_early=damage.ends_early if following is None else "",
+            next=following,
+            warm_up=None if following is None else self._lately[0],
+        )
         self._job.finish(len(self.parts), done, carried)
         self.parts.append(done)
         self._segment, self._shots = None, []

@@ -5,12 +5,14 @@ They are NUT files, and know the numbers of their frames only: times are put on 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.filter
 
 from ..errors import FilmError
 from .options import FilmOptions
@@ -19,6 +21,7 @@ from .source import Reel
 
 TICK = Fraction(1, 1000)
 """Time base of a segment: a tick is a frame."""
+_ROOM = 64  # ticks before the first frame, for decoding times: more than the frames that any codec holds back
 _TOP_FIRST = (2, 4)  # of FFmpeg's AVFieldOrder
 
 
@@ -28,7 +31,7 @@ def needs_even_sizes(codec: str) -> bool:
 
 
 class Segment:
-    """A file that takes frames; it is written by ``finish``.
+    """A file that takes frames, and is whole after ``finish``.
 
     Raises:
         FilmError: the codec cannot hold such frames.
@@ -37,7 +40,12 @@ class Segment:
 
     def __init__(self, path: Path, reel: Reel, planes: PlaneFormat, options: FilmOptions) -> None:
         self.pts: list[int] = []
-        self._packets: list[av.Packet] = []
+        self.delay = 0
+        """Frames that the codec has held back at most, to put others before them."""
+        self._waiting: dict[int, int] = {}  # the number of each frame that is in the codec, by its pts
+        self._written = 0
+        self._time_base = reel.time_base
+        self._marks = _marks(reel, planes) if options.codec == "ffv1" else None
         self._container = av.open(str(path), "w", format="nut")
         try:
             self._stream = _stream(self._container, reel, planes, options)
@@ -47,35 +55,40 @@ class Segment:
 
     def write(self, frame: av.VideoFrame, pts: int) -> None:
         """Encode a frame."""
-        frame.pts, frame.time_base = pts, self._stream.time_base
+        frame.pts, frame.time_base = pts, self._time_base
+        self._waiting[pts] = len(self.pts)
         self.pts.append(pts)
-        self._packets += self._stream.encode(frame)
+        if self._marks is not None:
+            self._marks.push(frame)
+            frame = self._marks.pull()
+        self._mux(self._stream.encode(frame))
 
-    def finish(self) -> int:
-        """Write the file; how many frames the codec held back at most, to put others before them."""
-        self._packets += self._stream.encode(None)
-        delay = _number(self._packets, self.pts)
-        self._stream.time_base = TICK
-        self._container.mux(self._packets)
+    def _mux(self, packets: Iterable[av.Packet]) -> None:
+        """Write packets, which come in decoding order, with their frames' numbers for times."""
+        for packet in packets:
+            number = self._waiting.pop(packet.pts)
+            self.delay = max(self.delay, self._written - number)
+            packet.time_base = TICK
+            packet.pts, packet.dts = number + _ROOM, self._written
+            self._written += 1
+            self._container.mux_one(packet)
+
+    def finish(self) -> None:
+        """Write what is left in the codec, and close the file."""
+        self._mux(self._stream.encode(None))
+        if self._waiting:
+            raise FilmError(f"the codec has kept {len(self._waiting)} of {len(self.pts)} frames: choose another one")
         self._container.close()
-        return delay
 
     def abandon(self) -> None:
-        """Close the file as it is: it is worth nothing."""
-        self._container.close()
+        """Close the file as it is: it is worth nothing, so that a full disk does not matter any more."""
+        with contextlib.suppress(av.error.FFmpegError):
+            self._container.close()
 
 
-def _number(packets: Sequence[av.Packet], pts: Sequence[int]) -> int:
-    """Put the frames' numbers in place of the times of their packets, which are in decoding order; their delay."""
-    if sorted(packet.pts for packet in packets) != list(pts):
-        raise FilmError(f"the codec returned {len(packets)} of {len(pts)} frames: choose another --codec")
-    rank = {time: i for i, time in enumerate(pts)}
-    numbers = [rank[packet.pts] for packet in packets]
-    delay = max(i - number for i, number in enumerate(numbers))
-    for i, (packet, number) in enumerate(zip(packets, numbers, strict=True)):
-        packet.time_base = TICK
-        packet.pts, packet.dts = number + delay, i
-    return delay
+def number_of(packet: av.Packet) -> int:
+    """Of the frame, in its segment, that a packet holds."""
+    return round(packet.pts * packet.time_base / TICK) - _ROOM
 
 
 def decoding_times(pts: Sequence[int], delay: int) -> Iterator[int]:
@@ -91,26 +104,47 @@ def _stream(
     if planes.name not in formats:
         raise FilmError(f"{options.codec} cannot hold {planes.name}: choose --codec ffv1, or another")
     stream = container.add_stream(options.codec, rate=reel.rate, options=_settings(reel, options))
-    context, source = stream.codec_context, reel.video.codec_context
+    stream.time_base = TICK
+    context = stream.codec_context
     context.width, context.height, context.pix_fmt = reel.width, reel.height, planes.name
-    context.time_base = stream.time_base = reel.time_base
+    context.time_base = reel.time_base
+    describe(context, reel, planes)
+    return stream
+
+
+def _marks(reel: Reel, planes: PlaneFormat) -> av.filter.Graph | None:
+    """What puts the shape of the pixels and the order of the fields on frames: FFV1 writes what it finds there."""
+    if reel.aspect == 1 and not reel.interlaced:
+        return None
+    graph = av.filter.Graph()
+    nodes = [
+        graph.add_buffer(width=reel.width, height=reel.height, format=planes.name, time_base=reel.time_base),
+        graph.add("setsar", f"{reel.aspect.numerator}/{reel.aspect.denominator}"),
+        graph.add("setfield", _fields(reel) if reel.interlaced else "prog"),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    return graph
+
+
+def _fields(reel: Reel) -> str:
+    return "tff" if reel.field_order in _TOP_FIRST else "bff"
+
+
+def describe(context: av.VideoCodecContext, reel: Reel, planes: PlaneFormat) -> None:
+    """Say how the coloured picture is to be shown: as the source's."""
     context.sample_aspect_ratio = reel.aspect
     context.color_range = 2 if planes.coding.full_range else 1
-    context.colorspace, context.color_primaries, context.color_trc = (
-        source.colorspace,
-        source.color_primaries,
-        source.color_trc,
-    )
-    if options.codec == "ffv1" and reel.interlaced:
-        context.field_order = source.field_order
-    return stream
+    context.colorspace, context.color_primaries, context.color_trc = planes.colorspace, *reel.tags
+    if reel.interlaced:
+        context.field_order = reel.field_order
 
 
 def _settings(reel: Reel, options: FilmOptions) -> dict[str, str]:
     if options.codec == "ffv1":
         return {"level": "3", "slices": "4", "slicecrc": "1", "g": "1"}
     settings = {"crf": str(options.crf), "preset": options.preset}
-    fields = "tff=1" if reel.video.codec_context.field_order in _TOP_FIRST else "bff=1"
     if options.codec == "libx265":
-        return settings | {"x265-params": "log-level=error" + (f":interlace={fields[:3]}" if reel.interlaced else "")}
-    return settings | ({"x264-params": fields} if reel.interlaced else {})
+        fields = f":interlace={_fields(reel)}" if reel.interlaced else ""
+        return settings | {"x265-params": f"log-level=error{fields}"}
+    return settings | ({"x264-params": f"{_fields(reel)}=1"} if reel.interlaced else {})

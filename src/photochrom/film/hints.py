@@ -63,7 +63,7 @@ def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
     """
     name = os.fspath(path)
     try:
-        facts = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        facts = json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float)  # see hints.read_hints
     except OSError as exc:
         raise OptionError(f"{name}: the file of hints cannot be read ({exc.strerror}): check the path") from exc
     except (ValueError, RecursionError) as exc:
@@ -71,10 +71,10 @@ def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
     if not isinstance(facts, dict) or facts.get("photochrom") != "film hints" or facts.get("version") != 1:
         raise OptionError(f'{name}: is no file of a film\'s hints: it needs "photochrom": "film hints", "version": 1')
     try:
-        entries = facts.get("hints", [])
-        hints = hints_of_entries(entries)
+        hints = hints_of_entries(facts.get("hints"))
         return tuple(
-            FilmHint(_time(entry, i), hint) for i, (entry, hint) in enumerate(zip(entries, hints, strict=True), 1)
+            FilmHint(_time(entry, number), hint)
+            for number, (entry, hint) in enumerate(zip(facts["hints"], hints, strict=True), 1)
         )
     except OptionError as exc:
         raise OptionError(f"{name}: {exc}") from exc
@@ -101,7 +101,7 @@ def hints_of_still(time: Fraction, path: str | os.PathLike[str]) -> tuple[FilmHi
             scale = _SQUARES / min(width, height)
             columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
             small = np.asarray(image.convert("RGB").resize((columns, rows), Image.Resampling.BOX))
-    except (OSError, UnidentifiedImageError) as exc:
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as exc:
         raise OptionError(f"{os.fspath(path)}: the still cannot be read ({exc})") from exc
     return tuple(
         FilmHint(time, Hint((x + 0.5) / columns, (y + 0.5) / rows, tuple(int(c) for c in small[y, x])))  # type: ignore[arg-type]
@@ -123,8 +123,8 @@ def follow(painter: Painter, hints: Sequence[FilmHint]) -> dict[int, list[Hint]]
     reel = painter.reel
     left = sorted(hints, key=lambda hint: hint.time)
     known: dict[int, list[Hint]] = {}
-    for shot in _remembered(painter.seen(reel.frames())):
-        end = reel.seconds(shot[-1].pts) + 1 / reel.rate
+    for shot, behind in _remembered(painter.seen(reel.frames())):
+        end = reel.seconds(shot[-1].pts) + 1 / reel.rate if behind is None else reel.seconds(behind)
         here = [hint for hint in left if hint.time < end]
         left = left[len(here) :]
         _follow_in(shot, [reel.seconds(frame.pts) for frame in shot], here, known)
@@ -139,16 +139,16 @@ class _Remembered:
     small: np.ndarray
 
 
-def _remembered(seen: Iterable[tuple[Seen, bool]]) -> Iterator[list[_Remembered]]:
-    """The frames of each shot; of a very long one in parts."""
+def _remembered(seen: Iterable[tuple[Seen, bool]]) -> Iterator[tuple[list[_Remembered], int | None]]:
+    """The frames of each shot, of a very long one in parts, and the pts of the frame behind them, if there is one."""
     shot: list[_Remembered] = []
     for frame, start in seen:
         if shot and (start or len(shot) >= _REMEMBERED):
-            yield shot
+            yield shot, frame.pts
             shot = []
         shot.append(_Remembered(frame.pts, frame.small))
     if shot:
-        yield shot
+        yield shot, None
 
 
 def _follow_in(

@@ -2,15 +2,14 @@
 
 ``reel.color.mp4.photochrom/`` holds a NUT file for each finished segment, a JSON file that says what is in it, and
 where the next one begins inside a shot, the colours carried so far. A segment counts once its JSON file is there,
-which is written last. The folder goes when the film is whole.
+which is written last. The folder goes when the film is whole, and where nothing is done that one could go on with.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
+import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from ..atomic import new_file
 from ..errors import FilmError
 from ..steady import Carried
 
@@ -34,8 +34,12 @@ class Done:
     """pts of the frames with which shots begin."""
     delay: int
     """Frames that the codec held back at most, to put others before them."""
-    damaged: list[float]
-    """Seconds, of what could not be decoded so far."""
+    end: int
+    """Where its last frame ends, in the same time base."""
+    damaged: list[str]
+    """Seconds, as fractions, of what could not be decoded so far."""
+    ends_early: str
+    """Why reading stopped before the film's end; empty if it did not."""
     next: int | None
     """pts of the frame that comes next; None at the end of the film."""
     warm_up: int | None
@@ -73,22 +77,24 @@ class Job:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._lock.is_locked and not self._note(0).is_file():
+            self.discard()
         self._lock.release()
 
     def _check_key(self) -> None:
         file = self.folder / "job.json"
-        known = json.loads(file.read_text()) if file.is_file() else None
-        if known == self._key and not self._restart:
+        if self._note(0).is_file() and not self._restart:
+            known = json.loads(file.read_text())
+            if changed := sorted(k for k in known.keys() | self._key.keys() if known.get(k) != self._key.get(k)):
+                raise FilmError(
+                    f"{self.folder} holds unfinished work with other settings ({', '.join(changed)}): "
+                    "use those, or start anew with --restart"
+                )
             return
-        if known is not None and not self._restart:
-            changed = sorted(k for k in known.keys() | self._key.keys() if known.get(k) != self._key.get(k))
-            raise FilmError(
-                f"{self.folder} holds unfinished work with other settings ({', '.join(changed)}): "
-                "use those, or start anew with --restart"
-            )
-        for path in self.folder.glob("[0-9]*"):
-            path.unlink()
-        write_whole(file, json.dumps(self._key))
+        for path in self.folder.iterdir():
+            if path != Path(self._lock.lock_file):
+                path.unlink()
+        _write(file, self._key)
 
     def segment_path(self, number: int) -> Path:
         """Where a segment's film goes."""
@@ -103,10 +109,11 @@ class Job:
 
     def finish(self, number: int, done: Done, carried: Carried | None) -> None:
         """Note that a segment is written, and what its successor begins with."""
+        sync(self.segment_path(number))
         if carried is not None:
-            with write_beside(self._state(number)) as side:
-                np.savez(side, luma=carried.luma, colors=carried.colors)
-        write_whole(self._note(number), json.dumps(asdict(done)))
+            with new_file(self._state(number), overwrite=True) as stream:
+                np.savez(stream, luma=carried.luma, colors=carried.colors)
+        _write(self._note(number), asdict(done))
 
     def carried(self, number: int) -> Carried | None:
         """What the successor of a finished segment begins with, if that is inside a shot."""
@@ -128,18 +135,12 @@ class Job:
         return self.folder / f"{number:05}.npz"
 
 
-@contextlib.contextmanager
-def write_beside(path: Path) -> Iterator[Path]:
-    """A name to write a file under, which takes its own name when the block ends well."""
-    side = path.with_name(f"part-{path.name}")
-    try:
-        yield side
-        side.replace(path)
-    finally:
-        side.unlink(missing_ok=True)
+def sync(path: Path) -> None:
+    """Have a file on the disk, whatever happens to the power."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file that is there whole or not at all."""
-    with write_beside(path) as side:
-        side.write_text(text)
+def _write(path: Path, facts: dict[str, Any]) -> None:
+    with new_file(path, overwrite=True) as stream:
+        stream.write(json.dumps(facts).encode())

@@ -12,7 +12,9 @@ from pathlib import Path
 import av
 
 from ..errors import FilmError
-from .encode import TICK, decoding_times
+from ..provenance import stated_behind
+from .encode import decoding_times, describe, number_of
+from .planes import PlaneFormat
 from .source import Reel
 
 FORMATS = {
@@ -20,12 +22,13 @@ FORMATS = {
     ".m4v": "mp4",
     ".mov": "mov",
     ".mkv": "matroska",
-    ".webm": "matroska",
     ".nut": "nut",
 }
 """Of coloured films, by the end of their names."""
 
-_OF_THE_CODEC = ("encoder", "BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")  # metadata that is no longer true
+# Metadata that is no longer true of the new file, and of the new picture.
+_OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
+_OF_THE_CODEC = ("encoder", "BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,18 @@ class Segmented:
     """Of its frames, in the source's time base, rising."""
     delay: int
     """Frames that the codec held back at most, to put others before them."""
+    end: int
+    """Where its last frame ends, in the same time base."""
 
 
 def mux(
     reel: Reel,
+    planes: PlaneFormat,
     segments: Sequence[Segmented],
     path: Path,
     name: str,
     span: Span,
-    comment: str,
+    model: str,
     *,
     rehearsal: bool = False,
 ) -> None:
@@ -68,11 +74,12 @@ def mux(
 
     Args:
         reel: the source.
+        planes: how the coloured film's are stored.
         segments: of the coloured film, in order.
         path: to write to.
         name: of the container format.
         span: what part of the source it is.
-        comment: for the metadata: that the colours are a guess.
+        model: whose colours these are, for the metadata.
         rehearsal: leave the other tracks empty: it is only to be seen whether all of this goes together.
 
     Raises:
@@ -86,12 +93,18 @@ def mux(
         av.open(str(path), "w", format=name, container_options=options) as out,
     ):
         streams = _add_streams(out, first.streams.video[0], source, reel)
-        _describe(out, source, span, comment)
+        describe(streams[reel.video.index].codec_context, reel, planes)  # a segment's file does not hold all of it
+        _describe(out, source, span, model)
         video = streams.pop(reel.video.index)
         colored = _colored(segments, reel.time_base, video, span)
         kept = iter(()) if rehearsal else _kept(source, streams, span)
         for _, _, packet in heapq.merge(colored, kept, key=lambda item: item[:2]):
             out.mux_one(packet)
+
+
+def way_out(name: str) -> str:
+    """What to do where a container of that name cannot hold everything."""
+    return "make a copy of the film without it first" if name == "matroska" else "write to a .mkv file (-o)"
 
 
 def kept_streams(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
@@ -100,11 +113,16 @@ def kept_streams(container: av.container.InputContainer, main: int) -> tuple[lis
     for stream in container.streams:
         if stream.index == main:
             continue
-        if stream.type == "data":
-            dropped.append(f"track {stream.index}, data (time code is kept)")
-        else:
+        if stream.type not in ("data", "unknown"):
             kept.append(stream)
+        elif not _is_made_anew(stream, container):
+            dropped.append(f"track {stream.index}, {getattr(stream, 'name', None) or 'unknown'} data")
     return kept, dropped
+
+
+def _is_made_anew(stream: av.stream.Stream, container: av.container.InputContainer) -> bool:
+    """Whether a data track is written without our doing: QuickTime's time code, and its names of chapters."""
+    return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(container.chapters()))
 
 
 def _add_streams(
@@ -131,7 +149,7 @@ def _add_video(
     video.time_base = reel.time_base
     video.codec_context.framerate = reel.rate
     video.metadata.clear()  # of the segment
-    video.metadata.update({k: v for k, v in source.metadata.items() if k not in _OF_THE_CODEC})
+    video.metadata.update({k: v for k, v in source.metadata.items() if k.partition("-")[0] not in _OF_THE_CODEC})
     video.disposition = int(source.disposition)
     if reel.display_matrix is not None:
         video.set_display_matrix(reel.display_matrix)
@@ -146,19 +164,21 @@ def _add_copy(out: av.container.OutputContainer, stream: av.stream.Stream, path:
     except ValueError as exc:
         name = out.format.name
         raise FilmError(
-            f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({exc}): write to a .mkv file (-o)"
+            f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({exc}): {way_out(name)}"
         ) from exc
     copy.metadata.update(stream.metadata)
     copy.disposition = int(stream.disposition)
     return copy
 
 
-def _describe(out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, comment: str) -> None:
+def _describe(out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, model: str) -> None:
+    former = ""
     for key, value in source.metadata.items():
-        if key not in ("major_brand", "minor_version", "compatible_brands", "encoder"):
+        if key.lower() == "comment":  # Matroska's tags are in capitals
+            former = value
+        elif key.lower() not in _OF_THE_FILE:
             out.metadata[key] = value
-    former = source.metadata.get("comment", "")
-    out.metadata["comment"] = f"{former} {comment}".strip()
+    out.metadata["comment"] = stated_behind(former, model)
     out.set_chapters([moved for chapter in source.chapters() if (moved := _chapter(chapter, span))])
 
 
@@ -181,14 +201,13 @@ _Item = tuple[Fraction, int, av.Packet]  # decoding time in seconds, a number to
 def _colored(segments: Sequence[Segmented], time_base: Fraction, stream: av.VideoStream, span: Span) -> Iterator[_Item]:
     """The packets of the coloured film, with the source's times."""
     pts = [time for segment in segments for time in segment.pts]
-    usual = min((b - a for a, b in itertools.pairwise(pts)), default=1)
-    after = [*pts[1:], pts[-1] + usual]
+    after = [*pts[1:], segments[-1].end]
     shift = round(span.start / time_base) if span.shift else 0
     dts = decoding_times(pts, max(segment.delay for segment in segments))
     first = 0
     for segment in segments:
         for packet in _packets(segment.path):
-            number = first + round(packet.pts * packet.time_base / TICK) - segment.delay
+            number = first + number_of(packet)
             packet.time_base = time_base
             packet.pts, packet.dts = pts[number] - shift, next(dts) - shift
             packet.duration = after[number] - pts[number]
@@ -215,7 +234,7 @@ def _kept(source: av.container.InputContainer, streams: dict[int, av.stream.Stre
             packet = next(packets)
         except (StopIteration, av.error.FFmpegError):  # damage was reported when the picture was read
             return
-        if packet.size == 0:
+        if packet.size == 0 or _is_gap(packet):
             continue
         time = packet.pts if packet.pts is not None else packet.dts
         seconds = last if time is None else time * packet.time_base
@@ -230,3 +249,9 @@ def _kept(source: av.container.InputContainer, streams: dict[int, av.stream.Stre
         last = max(last, seconds if not span.shift else seconds - span.start)
         number += 1
         yield last, number, packet
+
+
+def _is_gap(packet: av.Packet) -> bool:
+    """Whether a packet only says that there is no subtitle now: MP4's muxer writes such ones itself."""
+    context = packet.stream.codec_context
+    return context is not None and context.name == "mov_text" and bytes(packet) == bytes(2)

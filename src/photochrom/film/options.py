@@ -57,7 +57,7 @@ def parse_time(text: str) -> Fraction:
     Raises:
         OptionError: the text is something else.
     """
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text, re.ASCII):
         raise OptionError(f"{text!r:.60} is no time: write seconds (90.5) or hours:minutes:seconds (0:01:30.5)")
     seconds = Fraction(0)
     for part in text.split(":"):

@@ -11,7 +11,7 @@ import av
 
 from ..errors import FilmError
 from .encode import Segment, needs_even_sizes
-from .mux import FORMATS, Segmented, Span, kept_streams, mux
+from .mux import FORMATS, Segmented, Span, kept_streams, mux, way_out
 from .options import FilmOptions
 from .planes import PlaneFormat, plane_format
 from .source import Reel
@@ -49,7 +49,7 @@ def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
     shift = options.start is not None or options.end is not None
     begins = first * reel.time_base if shift else Fraction(0)
     until = reel.duration if options.end is None else min(options.end, reel.duration or options.end)
-    total = round((until - start) * reel.rate) if shift or not reel.video.frames else reel.video.frames
+    total = max(0, round((until - start) * reel.rate)) if shift or not reel.video.frames else reel.video.frames
     notes = [f"not kept: {line}" for line in kept_streams(reel.container, reel.video.index)[1]]
     plan = Plan(output, FORMATS[output.suffix.lower()], planes, first, Span(begins, end, shift), total, notes)
     _rehearse(reel, plan, options)
@@ -66,16 +66,19 @@ def _beside(source: Path, options: FilmOptions) -> Path:
 def _rehearse(reel: Reel, plan: Plan, options: FilmOptions) -> None:
     """Write the beginning of such a film, without frames of it: what cannot be is to be said now, not after hours."""
     frame = av.VideoFrame(reel.width, reel.height, plan.planes.name)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))  # codecs stumble over what a format does not allow
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rehearsal.nut"
         try:
             segment = Segment(path, reel, plan.planes, options)
             segment.write(frame, plan.first)
-            part = Segmented(path, [plan.first], segment.finish())
+            segment.finish()
+            part = Segmented(path, segment.pts, segment.delay, plan.first + 1)
             film = path.with_suffix(plan.output.suffix)
-            mux(reel, [part], film, plan.container, plan.span, "", rehearsal=True)
+            mux(reel, plan.planes, [part], film, plan.container, plan.span, "", rehearsal=True)
         except (av.error.FFmpegError, ValueError) as exc:
             raise FilmError(
                 f"{plan.output}: a {plan.container} file cannot hold all that is in {reel.path} as {options.codec} "
-                f"({exc}): write to a .mkv file (-o)"
+                f"({exc}): {way_out(plan.container)}"
             ) from exc

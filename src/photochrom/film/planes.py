@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import cv2
@@ -14,10 +16,11 @@ from ..upsample import apply_to_luma, linear_coefficients
 
 # Numbers of ITU-T H.273, as streams have them.
 _MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
-_FULL_RANGE = 2
+_LIMITED_RANGE, _FULL_RANGE = 1, 2
 _HDR = {16: "PQ", 18: "HLG"}
 _SD = (1024, 576)  # size up to which an untagged film is taken for BT.601, as players do
 _DEPTHS = (8, 10, 12)
+_FARTHEST, _STEP, _LEVELS = 110, 5, 52  # of the table of chroma: a* and b*, their step, and levels of luma
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class PlaneFormat:
     subsampling: tuple[int, int]
     """Rows and columns of luma that share one sample of chroma."""
     coding: Coding
+    colorspace: int
+    """Number of its matrix, as the stream is tagged."""
     converted: bool
     """Whether the source's frames must be brought into this format first."""
 
@@ -59,8 +64,10 @@ def plane_format(stream: av.VideoStream, *, even_only: bool) -> PlaneFormat:
     digits = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}[subsampling]
     name = f"yuv{digits}p" + ("" if bits == 8 else f"{bits}le")
     same = {name, name.replace("yuv", "yuvj"), "gray" if bits == 8 else f"gray{bits}le"}
-    full = context.color_range == _FULL_RANGE or source.name.startswith("yuvj")
-    return PlaneFormat(name, subsampling, Coding(bits, full, _matrix(context)), source.name not in same)
+    full = not source.is_rgb and (context.color_range == _FULL_RANGE or source.name.startswith("yuvj"))
+    matrix = _matrix(context)
+    colorspace = (1 if matrix == BT709 else 6) if source.is_rgb else context.colorspace
+    return PlaneFormat(name, subsampling, Coding(bits, full, matrix), colorspace, source.name not in same)
 
 
 def _shared(source: av.VideoFormat) -> tuple[int, int]:
@@ -91,7 +98,11 @@ def _view(frame: av.VideoFrame, index: int) -> np.ndarray:
 
 def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
     """The frame itself, or brought into the format of the coloured film, where that is another one."""
-    return frame.reformat(format=planes.name) if planes.converted else frame
+    if not planes.converted:
+        return frame
+    if frame.format.is_rgb:
+        return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=_LIMITED_RANGE)
+    return frame.reformat(format=planes.name)
 
 
 def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.ndarray:
@@ -128,8 +139,8 @@ def colored_frame(
         turns: quarter turns counter-clockwise that make the frame upright.
         interlaced: whether odd and even rows are two fields, each with chroma of its own.
     """
-    brightness = small.astype(np.float32) / 255
-    coefficients = linear_coefficients(brightness, ab_to_cbcr(brightness, ab, planes.coding.matrix))
+    cbcr = quick_cbcr(small, ab, planes.coding.matrix)
+    coefficients = linear_coefficients(small.astype(np.float32) / 255, cbcr)
     coefficients = np.rot90(coefficients, -turns, axes=(1, 2))
     new = av.VideoFrame(frame.width, frame.height, planes.name)
     luma = luma_plane(frame)
@@ -145,3 +156,38 @@ def colored_frame(
             out=(cb[field], cr[field]),
         )
     return new
+
+
+def quick_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarray:
+    """``ab_to_cbcr`` by interpolation in a table, in a fifth of its time; off by 0.0015 on average.
+
+    Args:
+        luma: uint8 ``[h, w]``, full range.
+        ab: float32 ``[2, h, w]``.
+        matrix: what luma is made of.
+
+    Returns:
+        Cb and Cr float32 ``[2, h, w]``.
+    """
+    table, side = _table(matrix)
+    a, b = (np.clip(plane, -_FARTHEST, _FARTHEST) * (1 / _STEP) + _FARTHEST / _STEP for plane in ab)
+    level = luma.astype(np.float32) * np.float32((_LEVELS - 1) / 255)
+    below = np.floor(level)
+    darker = _interpolated(table, a, b + below * side)
+    brighter = _interpolated(table, a, b + np.minimum(below + 1, _LEVELS - 1) * side)
+    mixed = darker + (level - below)[..., None] * (brighter - darker)
+    return np.ascontiguousarray(mixed.transpose(2, 0, 1))
+
+
+def _interpolated(table: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    remap: Any = cv2.remap
+    return np.asarray(remap(table, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR))
+
+
+@functools.lru_cache(maxsize=4)
+def _table(matrix: Matrix) -> tuple[np.ndarray, int]:
+    """Cb and Cr on a grid: float32 ``[levels of luma * b*, a*, 2]``, and how many b* there are."""
+    axis = np.arange(-_FARTHEST, _FARTHEST + _STEP, _STEP, dtype=np.float32)
+    levels = np.linspace(0, 1, _LEVELS, dtype=np.float32)
+    luma, b, a = (part.reshape(-1, len(axis)) for part in np.meshgrid(levels, axis, axis, indexing="ij"))
+    return np.ascontiguousarray(ab_to_cbcr(luma, np.stack([a, b]), matrix).transpose(1, 2, 0)), len(axis)

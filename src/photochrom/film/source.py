@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +17,10 @@ from ..errors import FilmError
 from .options import time_text
 
 _SAMPLES = 8  # frames looked at for colours
-_COLORED = 3.0  # mean distance of chroma from its own mean, in steps of 8 bits, beyond which a frame has colours
+_COLORED = 2.0  # mean distance of chroma from a tint, in steps of 8 bits, beyond which a frame has colours
+_TINTS = 16  # of a toned film: levels of luma that have one each
+_MISSING = 1  # seconds of a film's end that may be without a picture
+_SAY_THEIR_LENGTH = ("matroska", "mov")  # containers in whose headers it stands; that of others is a guess
 
 
 @dataclass
@@ -33,6 +36,12 @@ class Damage:
         """A packet that could not be decoded; the same one counts once, however often it is read."""
         if seconds not in self.packets:
             self.packets.append(seconds)
+
+    def restore(self, packets: Iterable[str], ends_early: str) -> None:
+        """What an earlier run has noted."""
+        for seconds in packets:
+            self.note(Fraction(seconds))
+        self.ends_early = ends_early
 
     def lines(self) -> list[str]:
         """One line for each kind of damage, for people."""
@@ -57,10 +66,8 @@ class Reel:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.container = _opened(self.path)
+        self._open()
         try:
-            self.video = _main_stream(self.container, self.path)
-            self.video.thread_type = "AUTO"
             first = self._first_frame()
         except BaseException:
             self.container.close()
@@ -72,8 +79,11 @@ class Reel:
         """Quarter turns counter-clockwise that make the frames upright."""
         self.display_matrix = _display_matrix(first)
         context = self.video.codec_context
-        self.width, self.height = first.width, first.height
-        self.aspect = context.sample_aspect_ratio or Fraction(1)
+        self.field_order: int = context.field_order
+        self.tags: tuple[int, int] = context.color_primaries, context.color_trc
+        """Primaries and transfer, as numbers of ITU-T H.273."""
+        self.width, self.height, self._format = first.width, first.height, first.format.name
+        self.aspect: Fraction = self.video.sample_aspect_ratio or Fraction(1)
         """Width of a pixel over its height."""
         self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(24)
         self.damage = Damage()
@@ -83,6 +93,20 @@ class Reel:
 
     def __exit__(self, *_: object) -> None:
         self.container.close()
+
+    def _open(self) -> None:
+        self.container = _opened(self.path)
+        try:
+            self.video = _main_stream(self.container, self.path)
+        except BaseException:
+            self.container.close()
+            raise
+        self.video.thread_type = "AUTO"
+
+    def _rewind(self) -> None:
+        """To the beginning: by opening the film anew, because not in every one can be sought."""
+        self.container.close()
+        self._open()
 
     @property
     def duration(self) -> Fraction:
@@ -107,15 +131,14 @@ class Reel:
                 that leads astray by reading the film from its beginning.
         """
         if start is not None:
-            self._seek(start)
-            for frame in self._decoded():
+            for frame in self._decoded_from(start):
                 if frame.pts == start:
                     yield frame
                     yield from self._rising(self._decoded(), start)
                     return
                 if frame.pts is None or frame.pts > start:
                     break
-        self._seek(None)
+        self._rewind()
         for frame in self._rising(self._decoded(), None):
             if start is None or frame.pts >= start:
                 yield frame
@@ -127,23 +150,26 @@ class Reel:
             FilmError: the film has ended by then.
         """
         wanted = self.first_pts + seconds / self.time_base
-        self._seek(round(wanted))
-        for frame in self._decoded():
-            if frame.pts is not None and frame.pts >= wanted:
+        before = False
+        for frame in self._decoded_from(round(wanted)):
+            if frame.pts is None or (frame.pts >= wanted and not before):
+                break  # led astray
+            if frame.pts >= wanted:
+                return frame.pts
+            before = True
+        self._rewind()
+        for frame in self._rising(self._decoded(), None):
+            if frame.pts >= wanted:
                 return frame.pts
         raise FilmError(f"{self.path} has no frame at {time_text(seconds)}: it is shorter")
 
-    def _seek(self, pts: int | None) -> None:
-        """To a little before; a film that cannot be sought in is opened anew."""
-        target = self.first_pts if pts is None else pts - round(2 / self.time_base)
+    def _decoded_from(self, pts: int) -> Iterator[av.VideoFrame]:
+        """Frames from a little before a time on, if the film can be sought in."""
         try:
-            self.container.seek(target, stream=self.video, backward=True)
+            self.container.seek(pts - round(2 / self.time_base), stream=self.video, backward=True)
         except av.error.FFmpegError:
-            if pts is None:
-                self.container.close()
-                self.container = _opened(self.path)
-                self.video = _main_stream(self.container, self.path)
-                self.video.thread_type = "AUTO"
+            return
+        yield from self._decoded()
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         packets = self.container.demux(self.video)
@@ -157,7 +183,7 @@ class Reel:
                 self.damage.ends_early = f"{exc.strerror} at {time_text(time)}"
                 return
             if packet.pts is not None:
-                time = (packet.pts - self.first_pts) * self.time_base
+                time = self.seconds(packet.pts)
             try:
                 frames = packet.decode()
             except av.error.EOFError:
@@ -173,9 +199,10 @@ class Reel:
         """The frames with time stamps that can be written: where they are missing or do not rise, made up."""
         step = max(1, round(1 / (self.rate * self.time_base)))
         for frame in frames:
-            if frame.width != self.width or frame.height != self.height:
-                at = time_text(((frame.pts or 0) - self.first_pts) * self.time_base)
-                raise FilmError(f"{self.path}: the size of the picture changes at {at}: colour the parts one by one")
+            if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
+                at = time_text(self.seconds(frame.pts or 0))
+                what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"
+                raise FilmError(f"{self.path}: the {what} of the picture changes at {at}: colour the parts one by one")
             if frame.pts is None or (last is not None and frame.pts <= last):
                 frame.pts = self.first_pts if last is None else last + (step if frame.pts is None else 1)
             last = frame.pts
@@ -185,8 +212,18 @@ class Reel:
         """Of a time stamp, from the film's beginning."""
         return (pts - self.first_pts) * self.time_base
 
+    def check_end(self, end: int) -> None:
+        """Note it if the picture ends (``end``: a time stamp) long before the film should."""
+        missing = self.duration - self.seconds(end)
+        if not self.video.duration:
+            missing -= self.first_pts * self.time_base  # the file's own clock begins at 0
+        says = self.container.format.name.startswith(_SAY_THEIR_LENGTH)
+        if says and missing > _MISSING and not self.damage.ends_early:
+            at = time_text(self.seconds(end))
+            self.damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
+
     def is_colored(self) -> bool:
-        """Whether some of the film's frames, spread over it, have colours: more than one tint all over."""
+        """Whether some of the film's frames, spread over it, have colours: more than a tint, or one for each luma."""
         if len(self.video.codec_context.format.components) < 3:
             return False
         span = self.video.duration or round(self.duration / self.time_base)
@@ -229,6 +266,8 @@ def _has_colors(frame: av.VideoFrame) -> bool:
     small = frame.reformat(
         width=min(frame.width, 320) // 2 * 2, height=min(frame.height, 240) // 2 * 2, format="yuv444p"
     )
-    planes = small.to_ndarray()[1:].astype(np.float32)
-    away = planes - planes.mean(axis=(1, 2), keepdims=True)
+    luma, *planes = small.to_ndarray()
+    level = (luma // (256 // _TINTS)).ravel()
+    pixels = np.maximum(np.bincount(level, minlength=_TINTS), 1)
+    away = [p.ravel() - (np.bincount(level, p.ravel(), _TINTS) / pixels)[level] for p in planes]
     return float(np.hypot(*away).mean()) > _COLORED

@@ -13,7 +13,8 @@ from ..hints import hints_json, read_hints
 from ..options import ColorOptions
 from ..suggestions import likely_colors
 from .session import naming, read, read_in_color
-from .tools import Studio, photographs, told
+from .shared import Studio
+from .tools import photographs, told
 
 
 class Api:

@@ -16,7 +16,8 @@ from ..files import colored_path, write_colored
 from ..options import ColorOptions
 from . import pictures
 from .session import naming, read, small
-from .tools import Studio, dials, photographs, told
+from .shared import Studio
+from .tools import dials, photographs, told
 
 MOST = 500
 """Photographs at once: so that a slip of the hand does not fill the disk."""
@@ -71,8 +72,9 @@ class FolderTab:
         self.start = gr.Button("Colour them all", variant="primary", elem_id="colour-all")
         self.failures = gr.Markdown(visible=False, elem_id="failures")
         self.gallery = gr.Gallery(
-            label="In colour", columns=4, height="auto", object_fit="contain", visible=False, buttons=["fullscreen"]
-        )
+            label="In colour", columns=4, fit_columns=False, height="auto", object_fit="contain",
+            buttons=["fullscreen"], visible=False, elem_classes="gallery",
+        )  # fmt: skip
         self.archive = gr.DownloadButton("Download all as a ZIP", visible=False, elem_id="zip")
         self.start.click(
             told(self.color_all),
@@ -81,9 +83,7 @@ class FolderTab:
             api_visibility="private",
         )
 
-    def color_all(
-        self, uploads: list[str] | None, vividness: float, strength: float, progress: gr.Progress | None = None
-    ) -> Iterator[tuple[Any, Any, Any]]:
+    def color_all(self, uploads: list[str] | None, vividness: float, strength: float) -> Iterator[tuple[Any, Any, Any]]:
         """Colour them one after the other, and show how far it is."""
         paths = [Path(upload) for upload in uploads or ()]
         if not paths:

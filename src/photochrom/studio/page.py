@@ -7,24 +7,26 @@ from pathlib import Path
 import gradio as gr
 
 from .api import Api
+from .film_tab import FilmTab
 from .folder_tab import FolderTab
 from .photo_tab import PhotoTab
-from .tools import Studio
+from .shared import Studio
 
 HERE = Path(__file__).parent
 TITLE = "Photochrom"
 _WELCOME = "# Photochrom\nOld photographs in colour. They stay on the machine that runs this page."
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif")
-_KEEP = (60, 3600)  # seconds: how often Gradio looks for files of the page that are old, and from when on they are
 
 
 def build(studio: Studio) -> gr.Blocks:
     """The page, for all visitors."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_KEEP, fill_width=True) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(_WELCOME, elem_id="welcome")
         with gr.Tabs():
             with gr.Tab("Photo"):
                 PhotoTab(studio)
+            with gr.Tab("Film"):
+                FilmTab(studio)
             with gr.Tab("Folder"):
                 FolderTab(studio)
         Api(studio)
@@ -52,6 +54,7 @@ def theme() -> gr.themes.Base:
         button_primary_text_color_dark="*neutral_900",
         checkbox_label_background_fill="white",
         link_text_color="*body_text_color",
+        link_text_color_dark="*body_text_color",
     )
 
 

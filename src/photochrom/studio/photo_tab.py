@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ import gradio as gr
 
 from ..errors import OptionError
 from ..files import colored_path
-from ..hints import Hint, hints_json, parse_color
+from ..hints import hints_json
 from ..suggestions import likely_colors
 from . import pictures
 from .session import Session, guess_anew, open_session, predict, read_in_color, write_full_size
-from .tools import Studio, dials, photographs, told
+from .shared import Studio
+from .tools import FETCH, HINTS, TRIGGER, color_of, dials, hexadecimal, listed, percentage, photographs, told
 
 IN_COLOR, AS_IT_WAS, COMPARE, UNSURE = "In colour", "As it was", "Compare", "Where it is unsure"
 ASK, PUT, PICK = "shows likely colours", "puts the colour", "picks up a colour"
@@ -24,15 +24,6 @@ _SWATCHES = """<p>
 {{#if value}}Likely here: one click puts it{{else}}Click on the picture, and the colours likely there appear{{/if}}</p>
 {{#each value}}<button type="button" data-color="{{this}}" style="background: {{this}}" title="{{this}}"
  aria-label="Put the likely colour {{this}} here"></button>{{/each}}"""
-_HINTS = """{{#each value}}<div class="hint"><span class="dot" style="background: {{color}}"></span>
-<span>{{place}}</span><button type="button" data-number="{{@index}}" aria-label="Remove {{color}}, {{place}}">Remove
-</button></div>{{/each}}"""
-_TRIGGER = """element.addEventListener("click", event => {
-  const button = event.target.closest("button[type=button]");
-  if (button) trigger("click", {...button.dataset});
-});"""
-_FETCH = "() => document.querySelector('#{0} a, a#{0}, #{0}').click()"  # once its file is there
-
 Updates = dict[Any, Any]
 
 
@@ -70,13 +61,13 @@ class PhotoTab:
             elem_id="compare",
         )
         self.swatches = gr.HTML(
-            [], html_template=_SWATCHES, js_on_load=_TRIGGER, visible=self._guesses, elem_id="likely"
+            [], html_template=_SWATCHES, js_on_load=TRIGGER, visible=self._guesses, elem_id="likely"
         )
         views = [IN_COLOR, AS_IT_WAS, COMPARE, *([UNSURE] if self._guesses else [])]
         self.view = gr.Radio(views, value=IN_COLOR, show_label=False, container=False, elem_id="view")
         self.gallery = gr.Gallery(
             label="Other guesses: choose one", columns=4, height="auto", allow_preview=False, buttons=[],
-            visible=self._guesses, elem_id="guesses", object_fit="contain",
+            visible=self._guesses, elem_id="guesses", elem_classes="gallery", object_fit="contain",
         )  # fmt: skip
 
     def _draw_hints(self) -> None:
@@ -85,11 +76,11 @@ class PhotoTab:
             modes = [*([ASK] if self._guesses else []), PUT, PICK]
             self.mode = gr.Radio(modes, value=modes[0], label="A click on the picture", elem_id="mode")
             with gr.Row():
-                self.x, self.y = _percentage("From the left, %", "x"), _percentage("From the top, %", "y")
-            with gr.Row(equal_height=True):
+                self.x, self.y = percentage("From the left, %", "x"), percentage("From the top, %", "y")
+            with gr.Row(elem_classes="line"):
                 self.color = gr.ColorPicker("#8a6a4a", label="The colour", min_width=90, elem_id="color")
                 self.put = gr.Button("Put it at the cross", min_width=120, elem_id="put")
-            self.hints = gr.HTML([], html_template=_HINTS, js_on_load=_TRIGGER, elem_id="given")
+            self.hints = gr.HTML([], html_template=HINTS, js_on_load=TRIGGER, elem_id="given")
             with gr.Row():
                 self.undo = gr.Button("Undo", interactive=False, min_width=90, size="md")
                 self.redo = gr.Button("Redo", interactive=False, min_width=90, size="md")
@@ -121,9 +112,9 @@ class PhotoTab:
         slow = quick | {"show_progress": "minimal"}
 
         opened = [*turned, *at, self.desk, self.view, self.gallery, self.lender, self.lent]
-        self.upload.change(told(self.open), [self.upload], opened, **slow).then(
-            told(self.guess), [self.session], [self.session, self.gallery], **quick
-        )
+        opening = self.upload.change(told(self.open), [self.upload], opened, **slow)
+        opening.success(told(self.guess), [self.session], [self.session, self.gallery], **quick)
+        opening.failure(lambda: None, None, [self.upload], **quick)  # what was refused does not stand there as if open
         self.view.input(told(self.look), seen, drawn, **latest)
         for name, slider in (("vividness", self.vividness), ("strength", self.strength)):
             slider.input(told(self.turner(name)), [*seen, slider], drawn, **latest)
@@ -138,14 +129,12 @@ class PhotoTab:
         self.undo.click(told(self.undo_last), seen, turned, **quick)
         self.redo.click(told(self.redo_last), seen, turned, **quick)
         self.gallery.select(told(self.choose), seen, turned, **quick)
-        self.lender.upload(told(self.borrow), [*seen, self.lender], [*turned, self.lent], **slow)
+        self.lender.upload(told(self.take_colors), [*seen, self.lender], [*turned, self.lent], **slow)
         self.lent.select(told(self.pick_from_lent), [self.session], [self.color, self.mode], **quick)
         self.give_back.click(told(self.give), seen, turned, **quick)
         full_size = (self.make, self.full_size, self.file)
         for button, make, file in (full_size, (self.make_json, self.hints_file, self.json)):
-            button.click(told(make), [self.session], [file], **slow).success(
-                None, js=_FETCH.format(file.elem_id), api_visibility="private"
-            )
+            button.click(told(make), [self.session], [file], **slow).success(None, [file], js=FETCH, **quick)
 
     # What is shown ---------------------------------------------------------------------------------------------------
 
@@ -154,7 +143,7 @@ class PhotoTab:
         picture, prediction = session.picture, predict(self._colorizer, session)
         updates: Updates = {
             self.session: session,
-            self.hints: [{"color": _hex(hint.color), "place": _percent(hint)} for hint in session.choices.given],
+            self.hints: listed(session.choices.given),
             self.undo: gr.update(interactive=bool(session.past)),
             self.redo: gr.update(interactive=bool(session.future)),
             self.picture: gr.update(visible=view != COMPARE),
@@ -193,7 +182,8 @@ class PhotoTab:
         if session.place is None or not self._guesses:
             return []
         thumbnail, options = session.picture.thumbnail, session.choices.options
-        return [_hex(hint.color) for hint in likely_colors(self._colorizer, thumbnail, *session.place, options=options)]
+        likely = likely_colors(self._colorizer, thumbnail, *session.place, options=options)
+        return [hexadecimal(hint.color) for hint in likely]
 
     # What happens ----------------------------------------------------------------------------------------------------
 
@@ -245,7 +235,7 @@ class PhotoTab:
     def _pick(self, session: Session, x: float, y: float) -> Updates:
         prediction = predict(self._colorizer, session)
         rgb = pictures.colored(self._colorizer, session.picture.luma, session.choices.options, prediction)
-        return {self.color: _hex(pictures.color_at(rgb, x, y)), self.mode: PUT}
+        return {self.color: hexadecimal(pictures.color_at(rgb, x, y)), self.mode: PUT}
 
     def move(self, session: Session, view: str, x: float | None, y: float | None) -> Updates:
         """The cross was moved by its percentages."""
@@ -264,7 +254,7 @@ class PhotoTab:
     def put_likely(self, session: Session, view: str, event: gr.EventData) -> Updates:
         """One of the likely colours goes there."""
         color = color_of(str(event.color))
-        return self._drawn(_there(session).color(color), view) | {self.color: _hex(color)}
+        return self._drawn(_there(session).color(color), view) | {self.color: hexadecimal(color)}
 
     def remove(self, session: Session, view: str, event: gr.EventData) -> Updates:
         """A hint is taken away."""
@@ -286,7 +276,7 @@ class PhotoTab:
             raise OptionError("this guess is gone: choose another")
         return self._turned(session.choose(guess=session.guesses[int(event.index)]), view)
 
-    def borrow(self, session: Session, view: str, lender: str) -> Updates:
+    def take_colors(self, session: Session, view: str, lender: str) -> Updates:
         """Colours of another photograph, where it matches."""
         rgb = read_in_color(Path(lender), self._studio.max_pixels)
         session = replace(_there(session), lent=rgb)
@@ -302,7 +292,7 @@ class PhotoTab:
             raise OptionError("the other photograph is no longer here: drop it again")
         column, row = (float(value) for value in event.index)
         x, y = (column + 0.5) / rgb.shape[1], (row + 0.5) / rgb.shape[0]
-        return {self.color: _hex(pictures.color_at(rgb, x, y)), self.mode: PUT}
+        return {self.color: hexadecimal(pictures.color_at(rgb, x, y)), self.mode: PUT}
 
     def give(self, session: Session, view: str) -> Updates:
         """The borrowed colours are taken out again."""
@@ -324,27 +314,3 @@ def _there(session: Session | None) -> Session:
     if session is None:
         raise OptionError("the photograph is no longer here: drop it again")
     return session
-
-
-def _percentage(label: str, name: str) -> gr.Number:
-    return gr.Number(50, label=label, minimum=0, maximum=100, step=1, min_width=90, elem_id=name)
-
-
-def _hex(color: tuple[int, int, int]) -> str:
-    return "#" + bytes(color).hex()
-
-
-def _percent(hint: Hint) -> str:
-    return f"{100 * hint.x:.0f} % from the left, {100 * hint.y:.0f} % from the top"
-
-
-def color_of(text: str) -> tuple[int, int, int]:
-    """What Gradio's colour picker says: ``#7a2b22``, or ``rgba(122.4, 43, 34, 1)`` where it was dragged.
-
-    Raises:
-        OptionError: the text is no colour.
-    """
-    if found := re.fullmatch(r"rgba?\(\s*([\d.]+),\s*([\d.]+),\s*([\d.]+)\s*(?:,[^)]*)?\)", text.strip()):
-        red, green, blue = (min(255, round(float(value))) for value in found.groups())
-        return red, green, blue
-    return parse_color(text)

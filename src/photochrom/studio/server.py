@@ -6,9 +6,11 @@ import os
 import socket
 import sys
 import tempfile
+import threading
+import time
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +21,14 @@ from ..colorizer import Colorizer
 from ..errors import OptionError, StudioError
 from ..references import References
 from .guard import Guard, is_local
-from .tools import Studio
+from .shared import Studio
 
 _SESSIONS = 100  # at most so many visitors' work is held, the longest unused goes first: 2 to 20 MB each
 _SECONDS_TO_END = 2  # for answers that are under way
+_SWEEP_SECONDS, _OLD_SECONDS = (
+    60,
+    3600,
+)  # how often old files are looked for among those shown, and from when on they are
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,33 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
         kept.mkdir()
         pixels, upload_bytes = int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6)
         studio = Studio(colorizer, References(colorizer), shown, kept, pixels, upload_bytes)
-        yield Guard(_gradio(studio), settings.host)
+        with _sweeping(shown):
+            yield Guard(_gradio(studio), settings.host)
+
+
+@contextmanager
+def _sweeping(folder: Path) -> Iterator[None]:
+    """Remove old files meanwhile; what broken uploads left, too, which Gradio does not know of."""
+    ended = threading.Event()
+
+    def sweep() -> None:
+        while not ended.wait(_SWEEP_SECONDS):
+            for path in folder.rglob("*"):
+                with suppress(FileNotFoundError):  # the page was quicker
+                    if path.is_file() and time.time() - path.stat().st_mtime > _OLD_SECONDS:
+                        path.unlink()
+
+    thread = threading.Thread(target=sweep, name="photochrom-sweeper")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _gradio(studio: Studio) -> FastAPI:
-    os.environ["GRADIO_TEMP_DIR"] = str(studio.shown)  # read whenever a component is made
+    os.environ["GRADIO_TEMP_DIR"] = str(studio.shown)  # read when Gradio is imported, and whenever a component is made
     import gradio
 
     from . import page
@@ -121,7 +149,8 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family)
     except OSError as exc:
-        raise StudioError(f"cannot listen at {host}:{port} ({exc.strerror}): choose another --port or --host") from exc
+        reason = str(exc.strerror).partition(" (")[0]
+        raise StudioError(f"cannot listen at {host}:{port} ({reason}): choose another --port or --host") from exc
     with listener:
         yield listener
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -16,7 +17,7 @@ from PIL import Image, ImageOps
 
 from .. import photo
 from ..colorizer import Colorizer, Prediction
-from ..errors import OptionError, PhotoError
+from ..errors import OptionError, PhotochromError, PhotoError
 from ..files import colored_path, write_colored
 from ..formats.pixels import MAX_PIXELS, at_8_bits, at_most, check_size
 from ..hints import Hint
@@ -179,11 +180,13 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
         PhotoError: it cannot be read, or is too large.
     """
     try:
-        with naming(upload), at_most(max_pixels), Image.open(upload) as image:
+        with at_most(max_pixels), Image.open(upload) as image:
             check_size(*image.size)
             image.draft("RGB", (PREVIEW, PREVIEW))
             image.thumbnail((PREVIEW, PREVIEW))
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except PhotoError as exc:
+        raise PhotoError(f"{upload.name}: {exc}") from exc
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
         raise PhotoError(f"{upload.name}: cannot be read in colour: give a JPEG or PNG of moderate size") from exc
 
@@ -193,9 +196,8 @@ def naming(path: Path) -> Iterator[None]:
     """Messages name a file as its owner does, and do not tell where it lies on the server."""
     try:
         yield
-    except PhotoError as exc:
-        message = str(exc).replace(str(path), path.name)
-        raise PhotoError(message if path.name in message else f"{path.name}: {message}") from exc
+    except PhotochromError as exc:
+        raise type(exc)(str(exc).replace(f"{path.parent}{os.sep}", "")) from exc
 
 
 def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:

@@ -3,53 +3,57 @@
 from __future__ import annotations
 
 import functools
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
 
 from ..colorizer import Colorizer
 from ..errors import PhotochromError
+from ..hints import Hint, parse_color
 from ..photo import EXTENSIONS
-from ..references import References
 
 VIVIDNESS, STRENGTH = "Vividness", "Strength of colour"
 
-
-@dataclass(frozen=True)
-class Studio:
-    """What all visitors share. Nothing in it changes."""
-
-    colorizer: Colorizer
-    references: References
-    shown: Path
-    """A folder whose files the page may ask for, if it knows their names."""
-    kept: Path
-    """A folder that it may not."""
-    max_pixels: int
-    max_upload_bytes: int
-
-    def new_folder(self) -> Path:
-        """For files to be fetched, under a name that nobody guesses."""
-        folder = self.shown / secrets.token_hex(16)
-        folder.mkdir()
-        return folder
+# The page shows these by itself: a list of hints, clicks on buttons in such a list, and a file that is ready.
+HINTS = """{{#each value}}<div class="hint"><span class="dot" style="background: {{color}}"></span>
+<span>{{place}}</span><button type="button" data-number="{{@index}}" aria-label="Remove {{color}}, {{place}}">Remove
+</button></div>{{/each}}"""
+TRIGGER = """element.addEventListener("click", event => {
+  const button = event.target.closest("button[type=button]");
+  if (button) trigger("click", {...button.dataset});
+});"""
+FETCH = """file => {
+  const link = Object.assign(document.createElement("a"), {href: file.url, download: file.orig_name});
+  link.click();
+}"""
 
 
 def told(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler whose errors of Photochrom the page shows, in their one line."""
+    """A handler, or a generator, whose errors of Photochrom the page shows, in their one line."""
 
     @functools.wraps(handler)
     def telling(*args: Any, **kwargs: Any) -> Any:
-        try:
+        with _telling():
             return handler(*args, **kwargs)
-        except PhotochromError as exc:
-            raise gr.Error(str(exc), title="This did not work", duration=None, print_exception=False) from exc
 
-    return telling
+    @functools.wraps(handler)
+    def telling_all_along(*args: Any, **kwargs: Any) -> Any:
+        with _telling():
+            yield from handler(*args, **kwargs)
+
+    return telling_all_along if inspect.isgeneratorfunction(handler) else telling
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except PhotochromError as exc:
+        raise gr.Error(str(exc), title="This did not work", duration=None, print_exception=False) from exc
 
 
 def photographs() -> list[str]:
@@ -65,3 +69,34 @@ def dials(colorizer: Colorizer) -> tuple[gr.Slider, gr.Slider]:
     )
     strength = gr.Slider(0, 2, 1, step=0.05, label=STRENGTH, info="0 leaves it grey")
     return vividness, strength
+
+
+def percentage(label: str, name: str) -> gr.Number:
+    """A field for a place along one side of the picture."""
+    return gr.Number(50, label=label, minimum=0, maximum=100, step=1, min_width=90, elem_id=name)
+
+
+def hexadecimal(color: tuple[int, int, int]) -> str:
+    """As the page writes colours: ``#7a2b22``."""
+    return "#" + bytes(color).hex()
+
+
+def listed(hints: Sequence[Hint]) -> list[dict[str, str]]:
+    """As ``HINTS`` shows them."""
+    return [{"color": hexadecimal(hint.color), "place": _place(hint)} for hint in hints]
+
+
+def _place(hint: Hint) -> str:
+    return f"{100 * hint.x:.0f} % across, {100 * hint.y:.0f} % down"
+
+
+def color_of(text: str) -> tuple[int, int, int]:
+    """What Gradio's colour picker says: ``#7a2b22``, or ``rgba(122.4, 43, 34, 1)`` where it was dragged.
+
+    Raises:
+        OptionError: the text is no colour.
+    """
+    if found := re.fullmatch(r"rgba?\(\s*([\d.]+),\s*([\d.]+),\s*([\d.]+)\s*(?:,[^)]*)?\)", text.strip()):
+        red, green, blue = (min(255, round(float(value))) for value in found.groups())
+        return red, green, blue
+    return parse_color(text)

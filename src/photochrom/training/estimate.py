@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import TrainingError
 from .features import Batches
 from .trainer import Trainer
 
@@ -79,6 +82,18 @@ class _Kept:
 
     def __exit__(self, *exc: object) -> None:
         self._hooks.__exit__(*exc)
+
+
+@contextmanager
+def told_of_memory() -> Iterator[None]:
+    """Within, too little memory is a ``TrainingError``."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as exc:
+        known = isinstance(exc, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(exc)
+        if not known:
+            raise
+        raise TrainingError("the memory is too small: give a smaller --batch, or close other programs") from exc
 
 
 def free_memory() -> int | None:

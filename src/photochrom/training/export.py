@@ -59,7 +59,7 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
     bins = ColorBins(tensors["bins.centres"], tensors["bins.frequency"]) if recipe.uniform is not None else None
     tail = build_tail(encoder, bins)
     load_average(tail, tensors, path)
-    return Trained(recipe, build_network(encoder.early, tail, bins, recipe), facts["count"] // recipe.views)
+    return Trained(recipe, build_network(encoder.early, tail, bins, recipe).cpu(), facts["count"] // recipe.views)
 
 
 def load_average(tail: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:

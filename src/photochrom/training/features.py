@@ -174,6 +174,11 @@ def few_features(encoder: Early, run: Compiled, views: Sequence[View], size: int
     return FeatureCache(np.stack(features), np.stack(chroma), _shapes(encoder, size))
 
 
+def cached_views(encoder: Early, views: Sequence[View], folder: Path, size: int, grid: int) -> int:
+    """How many of the views have their features in ``folder`` already."""
+    return _done(folder, _key(encoder, views, size, grid))
+
+
 def row_bytes(encoder: Early, size: int, grid: int) -> int:
     """What the features of one view take on disk."""
     return 2 * sum(int(np.prod(s)) for s in _shapes(encoder, size)) + 2 * grid * grid

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from ..errors import OptionError, TrainingError
 from .recipes import RECIPES, Recipe, at_size, fitted
@@ -109,7 +110,7 @@ def launch(plan: Plan) -> Fabric:
             precision="bf16-mixed" if uses_bf16(plan) else "32-true",
         )
         fabric.launch()
-    except (ValueError, RuntimeError) as exc:  # among them Fabric's MisconfigurationException
+    except (ValueError, RuntimeError, MisconfigurationException) as exc:
         raise TrainingError(f"cannot train on {devices} x {plan.accelerator}: {str(exc).splitlines()[0]}") from exc
     return fabric
 

@@ -17,7 +17,7 @@ from .trainer import Trainer
 from .work import Work
 
 REPORTED = 200  # held-out photographs that the report measures
-BEFORE, AFTER = "before", "trained"
+AFTER = "trained"
 
 
 class Log:
@@ -93,11 +93,12 @@ def finish(work: Work) -> Path:
     part = run / "model.part.onnx"
     export(trained, card(work, trained.network), part)
     part.replace(run / MODEL)
-    colorizers = {BEFORE: Colorizer(work.start.compared), AFTER: Colorizer(run / MODEL)}
+    before = work.start.compared if isinstance(work.start.compared, str) else "before"
+    colorizers = {before: Colorizer(work.start.compared), AFTER: Colorizer(run / MODEL)}
     found = evaluate.evaluate(colorizers, work.validation[:REPORTED])
     protocol = {"photographs of": work.plan.photographs, "from": work.start.label}
     page.write_page(found, run / "report.html", protocol)
     report.write_json(found, run / "report.json", protocol)
-    figures = ", ".join(f"{kind} {found.summary(kind).ciede2000:.2f}" for kind in ("grey", BEFORE, AFTER))
+    figures = ", ".join(f"{kind} {found.summary(kind).ciede2000:.2f}" for kind in ("grey", before, AFTER))
     print(f"CIEDE2000 on {len(found.photographs)} held-out photographs: {figures}")
     return run / MODEL

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .decoder import count_parameters
+from .estimate import told_of_memory
 from .features import Batches, ahead
 from .plan import CHECKPOINT, Plan, keep_memory, launch
 from .recipes import RECIPES
@@ -74,22 +75,21 @@ def fit(trainer: Trainer, training: Batches, validation: Batches, log: Log | Non
         minutes: between two checkpoints, at most.
 
     Raises:
-        TrainingError: the loss is no number, or the disk is full; the last checkpoint is kept.
+        TrainingError: the loss is no number, the disk is full, or the memory too small; the last checkpoint is kept.
         Stopped: by a signal; a checkpoint is written.
     """
-    per_epoch = trainer.count // trainer.batch
-    per_round = max(1, min(per_epoch, ROUND // trainer.batch))
+    per_round = max(1, min(trainer.per_epoch, ROUND // trainer.batch))
     hidden = None if log else True  # None: hidden where nobody looks
     bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden)
-    clock = Clock()
-    with stopping() as asked, bar, closing(ahead(training.batch, trainer.rows(), training.workers)) as coming:
+    clock, coming = Clock(), ahead(training.batch, trainer.rows(), training.workers)
+    with told_of_memory(), stopping() as asked, bar, closing(coming):
         for inputs, chroma in clock.timed(coming):
             loss = trainer.update(training, inputs, chroma)
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             stop = trainer.agreed(asked())
             if trainer.step % per_round == 0 or trainer.step == trainer.steps:
-                row = {"epoch": trainer.step / per_epoch, "training": float(np.mean(trainer.losses))}
+                row = {"epoch": trainer.step / trainer.per_epoch, "training": float(np.mean(trainer.losses))}
                 row |= {"validation": trainer.validate(validation)} | clock.lap()
                 trainer.history.append(row)
                 trainer.losses.clear()

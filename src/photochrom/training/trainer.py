@@ -36,7 +36,8 @@ class Trainer:
     def __init__(self, fabric: Fabric, recipe: Recipe, tail: nn.Module, bins: ColorBins | None, count: int) -> None:
         self.fabric, self.recipe, self.bins, self.count = fabric, recipe, bins, count
         self.batch = recipe.batch * fabric.world_size
-        self.steps = max(1, round(recipe.epochs * count / self.batch))
+        self.per_epoch = count // self.batch
+        self.steps = max(1, round(recipe.epochs * self.per_epoch))
         self.per_course = math.ceil(self.steps / recipe.courses)
         self.tail = fabric.to_device(tail).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.clone() for k, v in self.tail.state_dict().items()}
@@ -68,10 +69,9 @@ class Trainer:
 
     def rows(self) -> Iterator[np.ndarray]:
         """This process' rows of each batch to come: every view once an epoch, in an order fixed by its number."""
-        per_epoch = self.count // self.batch
         order, of_epoch = np.empty(0, np.intp), -1
         for step in range(self.step, self.steps):
-            epoch, batch = divmod(step, per_epoch)
+            epoch, batch = divmod(step, self.per_epoch)
             if epoch != of_epoch:
                 order, of_epoch = np.random.default_rng(epoch).permutation(self.count), epoch
             rows = np.sort(order[batch * self.batch : (batch + 1) * self.batch])

@@ -11,24 +11,27 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from ..errors import TrainingError
 from .dataset import Photograph, View, sample, split, views
-from .estimate import Estimate, free_memory, measure
+from .estimate import Estimate, free_memory, measure, told_of_memory
 from .features import (
     Batches,
     Compiled,
     FeatureCache,
     Pictures,
     cache_features,
+    cached_views,
     compile_early,
     few_features,
     row_bytes,
 )
 from .inspection import Inspection, inspect
 from .losses import ColorBins
-from .plan import Plan
+from .plan import Plan, uses_bf16
 from .recipes import Recipe
 from .sources import copy_here, is_remote
 from .start import Start
@@ -56,11 +59,26 @@ class Work:
         """The views by the names of their folders of features."""
         return {"training": self.training, "validation": views(self.validation, 1)}
 
-    @cached_property
+    @property
+    def row_bytes(self) -> int:
+        """What the features of a view take on disk."""
+        return row_bytes(self.start.encoder.early, self.recipe.size, self.recipe.grid)
+
+    @property
     def feature_bytes(self) -> int:
         """What the features of all views take on disk."""
-        size = row_bytes(self.start.encoder.early, self.recipe.size, self.recipe.grid)
-        return size * sum(map(len, self.parts.values()))
+        return self.row_bytes * sum(map(len, self.parts.values()))
+
+    def missing_views(self) -> int:
+        """Views whose features are still to be computed; none where they are not kept."""
+        early, size, grid, folder = (
+            self.start.encoder.early,
+            self.recipe.size,
+            self.recipe.grid,
+            self.plan.run / "features",
+        )
+        there = [cached_views(early, part, folder / name, size, grid) for name, part in self.parts.items()]
+        return sum(map(len, self.parts.values())) - sum(there) if self.cached else 0
 
     @cached_property
     def bound(self) -> int:
@@ -88,8 +106,8 @@ class Work:
         """
         early, size, grid = self.start.encoder.early, self.recipe.size, self.recipe.grid
         if not self.cached:
-            device_early = self.fabric.to_device(copy.deepcopy(early))
-            pictures = [Pictures(part, device_early, size, grid) for part in self.parts.values()]
+            there = self._early_on_device()
+            pictures = [Pictures(part, there, size, grid) for part in self.parts.values()]
             return pictures[0], pictures[1]
 
         def cache(name: str, part: list[View]) -> FeatureCache:
@@ -99,6 +117,11 @@ class Work:
         with self.fabric.rank_zero_first():
             cached = [cache(name, part) for name, part in self.parts.items()]
         return cached[0], cached[1]
+
+    def _early_on_device(self) -> nn.Module:
+        early = copy.deepcopy(self.start.encoder.early).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        moved: nn.Module = self.fabric.to_device(early)
+        return moved
 
     def trainer(self, training: Batches) -> Trainer:
         """A trainer at its first step."""
@@ -116,26 +139,27 @@ class Work:
         Raises:
             TrainingError: the disk or the memory is too small.
         """
-        few, seconds = self._few()
-        trial = replace(self, start=replace(self.start, tail=copy.deepcopy(self.start.tail))).trainer(few)
-        step, memory = measure(trial, few)
+        with told_of_memory():
+            few, seconds = self._few()
+            trial = replace(self, start=replace(self.start, tail=copy.deepcopy(self.start.tail))).trainer(few)
+            step, memory = measure(trial, few)
         checkpoints = 5 * sum(value.nbytes for value in trial.tail.state_dict().values())
-        steps = round(self.recipe.epochs * len(self.training) / trial.batch)
-        disk = checkpoints + (self.feature_bytes if self.cached else 0)
-        found = Estimate(seconds, steps * step, disk, memory)
+        steps = round(self.recipe.epochs * (len(self.training) // trial.batch))
+        missing = self.missing_views()
+        found = Estimate(missing * seconds, steps * step, checkpoints + missing * self.row_bytes, memory)
         self._check(found)
         return found
 
     def _few(self) -> tuple[Batches, float]:
-        """A few views to train on, and the seconds that features of all views take if they are cached."""
+        """A few views to train on, and the seconds that the features of one take if they are cached."""
         early, size, grid = self.start.encoder.early, self.recipe.size, self.recipe.grid
-        views = (self.training * _TRIED)[:_TRIED]
+        some = (self.training * _TRIED)[:_TRIED]
         if not self.cached:
-            return Pictures(views, self.fabric.to_device(copy.deepcopy(early)), size, grid), 0.0
-        few_features(early, self.compiled, views, size, grid)  # the first run is slower
+            return Pictures(some, self._early_on_device(), size, grid), 0.0
+        few_features(early, self.compiled, some, size, grid)  # the first run is slower
         started = time.perf_counter()
-        few = few_features(early, self.compiled, views, size, grid)
-        return few, (time.perf_counter() - started) / len(views) * sum(map(len, self.parts.values()))
+        few = few_features(early, self.compiled, some, size, grid)
+        return few, (time.perf_counter() - started) / len(some)
 
     def _check(self, estimate: Estimate) -> None:
         free = shutil.disk_usage(self.plan.run).free
@@ -153,8 +177,8 @@ class Work:
         recipe = self.recipe
         where = f"features take {_gb(self.feature_bytes)}"
         if not self.cached:
-            where += f", more than the {_gb(self.bound)} that they may: the encoder runs at every step instead"
-        numbers = "bfloat16" if self.fabric._precision.precision == "bf16-mixed" else "float32"
+            where += f", and may take {_gb(self.bound)}: the encoder runs at every step instead"
+        numbers = "bfloat16" if uses_bf16(self.plan) else "float32"
         return (
             f"{len(self.training) // recipe.views:,} to train on ({recipe.views} views of each), "
             f"{len(self.validation):,} to check with, {recipe.size} pixels\n"

@@ -1,0 +1,156 @@
+"""How steady colours are: real colour clips turned grey, coloured frame by frame and as films, beside the truth.
+
+    python benchmarks/steadiness.py CLIP [CLIP ...] [--frames N] [--vividness V] [--sheets FOLDER]
+
+A clip is a file, or a folder of frames as JPEG. All is measured at the thumbnail's size, on the luma of the clip.
+
+CDC (colour distribution consistency, Liu et al. 2021): mean Jensen-Shannon divergence of the histograms of R, G and B
+between frames 1, 2 and 4 apart, over that of the true clip; it rewards grey, so CF stands beside it. Warp error: mean
+squared difference of a* and b* between a frame and its predecessor carried along the optical flow of the luma, where
+that flow agrees there and back, over that of the same model frame by frame.
+"""
+
+import argparse
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from _tools import print_table
+
+from photochrom import Colorizer, ColorOptions, flow, shots, steady
+from photochrom.chroma import ab_to_cbcr, lightness_of_luma, luma_of_rgb, rgb_to_lab, to_rgb
+from photochrom.training.dataset import colorfulness
+from photochrom.upsample import apply_to_luma, linear_coefficients, to_thumbnail
+
+_BINS = 256
+
+
+def read(path: Path, count: int, colorizer: Colorizer) -> list[np.ndarray]:
+    """RGB frames at the thumbnail's size."""
+    if path.is_dir():
+        frames = [cv2.imread(str(p))[..., ::-1] for p in sorted(path.glob("*.jpg"))[:count]]
+    else:
+        frames = []
+        with av.open(str(path)) as film:
+            for frame in film.decode(video=0):
+                frames.append(frame.to_ndarray(format="rgb24"))
+                if len(frames) == count:
+                    break
+    height, width = colorizer.thumbnail_size(*frames[0].shape[:2])
+    return [cv2.resize(np.ascontiguousarray(f), (width, height), interpolation=cv2.INTER_AREA) for f in frames]
+
+
+def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) -> dict[str, list[np.ndarray]]:
+    """RGB frames, coloured one by one and as a film."""
+    smalls = [cv2.resize(y, (y.shape[1] // 2, y.shape[0] // 2), interpolation=cv2.INTER_AREA) for y in lumas]
+
+    def look(number: int) -> tuple[np.ndarray, np.ndarray]:
+        found = colorizer.predict(lumas[number], options)
+        small = smalls[number]
+        ab = to_thumbnail(found.ab, lightness_of_luma(small))
+        return ab, np.maximum(cv2.resize(found.confidence, small.shape[::-1]), 0.05)
+
+    def painted(number: int, ab: np.ndarray) -> np.ndarray:
+        y = smalls[number].astype(np.float32) / 255
+        coefficients = linear_coefficients(y, ab_to_cbcr(y, ab))
+        return to_rgb(lumas[number], *apply_to_luma(coefficients, lumas[number], strength=1, subsampling=(1, 1)))
+
+    frames = (
+        steady.Frame(small, start, lambda i=i: look(i))
+        for i, (small, start) in enumerate(zip(smalls, shots.starts(smalls), strict=True))
+    )
+    return {
+        "one by one": [painted(i, look(i)[0]) for i in range(len(lumas))],
+        "film": [painted(i, colors.ab) for i, colors in enumerate(steady.steady_colors(frames))],
+    }
+
+
+def distribution_change(frames: list[np.ndarray]) -> float:
+    """CDC: Jensen-Shannon divergence (base 2) of channel histograms, averaged over gaps 1, 2 and 4."""
+    histograms = [
+        np.stack([np.bincount(f[..., c].ravel(), minlength=_BINS) for c in range(3)]) / f[..., 0].size for f in frames
+    ]
+    return float(
+        np.mean(
+            [
+                np.mean([_divergence(a, b) for a, b in zip(histograms, histograms[gap:], strict=False)])
+                for gap in (1, 2, 4)
+            ]
+        )
+    )
+
+
+def _divergence(p: np.ndarray, q: np.ndarray) -> float:
+    middle = (p + q) / 2
+
+    def relative(a: np.ndarray) -> np.ndarray:
+        ratio = np.divide(a, middle, out=np.ones_like(a), where=a > 0)
+        return (a * np.log2(ratio)).sum(axis=1)
+
+    return float((relative(p) + relative(q)).mean() / 2)
+
+
+def warp_error(frames: list[np.ndarray], lumas: list[np.ndarray], starts: list[bool]) -> float:
+    """Mean squared change of a* and b* along the flow, within shots."""
+    chroma = [rgb_to_lab(f.astype(np.float32) / 255)[..., 1:] for f in frames]
+    errors = []
+    for i in range(1, len(frames)):
+        if starts[i]:
+            continue
+        there, back = flow.places(lumas[i - 1], lumas[i]), flow.places(lumas[i], lumas[i - 1])
+        returned = flow.carried(back, there)
+        height, width = lumas[i].shape
+        home = np.dstack(np.meshgrid(np.arange(width), np.arange(height)))
+        agrees = np.hypot(*np.moveaxis(returned - home, -1, 0)) < 1
+        change = chroma[i] - flow.carried(chroma[i - 1], there)
+        errors.append((change[agrees] ** 2).sum(axis=-1).mean())
+    return float(np.mean(errors))
+
+
+def write_sheet(path: Path, truth: list[np.ndarray], colored: dict[str, list[np.ndarray]]) -> None:
+    places = np.linspace(0, len(truth) - 1, 6).astype(int)
+    rows = [np.hstack([frames[i] for i in places]) for frames in (*colored.values(), truth)]
+    cv2.imwrite(str(path), cv2.resize(np.vstack(rows), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[..., ::-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("--frames", type=int, default=120, help="of each clip, at most")
+    parser.add_argument("--vividness", type=float)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--sheets", type=Path, help="folder for sheets: one by one, film, truth")
+    args = parser.parse_args()
+    colorizer, options = Colorizer(args.model), ColorOptions(vividness=args.vividness)
+    rows, figures = [], []
+    for clip in args.clips:
+        truth = read(clip, args.frames, colorizer)
+        lumas = [luma_of_rgb(f) for f in truth]
+        starts = list(shots.starts(lumas))
+        colored = color(lumas, colorizer, options)
+        versions = {"truth": truth, **colored}
+        cdc = {name: distribution_change(f) for name, f in versions.items()}
+        cf = {name: float(np.mean([colorfulness(x) for x in f])) for name, f in versions.items()}
+        warp = {name: warp_error(f, lumas, starts) for name, f in versions.items()}
+        figures.append(
+            [
+                cdc["one by one"] / cdc["truth"],
+                cdc["film"] / cdc["truth"],
+                cf["one by one"] / cf["truth"],
+                cf["film"] / cf["truth"],
+                warp["truth"] / warp["one by one"],
+                warp["film"] / warp["one by one"],
+            ]
+        )
+        rows.append([clip.stem, str(len(truth)), *(f"{x:.2f}" for x in figures[-1])])
+        if args.sheets:
+            write_sheet(args.sheets / f"{clip.stem}.jpg", truth, colored)
+    rows.append(["mean", "", *(f"{x:.2f}" for x in np.mean(figures, axis=0))])
+    print_table(
+        ["clip", "frames", "CDC one by one", "CDC film", "CF one by one", "CF film", "warp truth", "warp film"], rows
+    )
+
+
+if __name__ == "__main__":
+    main()

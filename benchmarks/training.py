@@ -1,0 +1,90 @@
+"""A step of training: written out in plain PyTorch, against the trainer's, which goes through Lightning Fabric.
+
+    python benchmarks/training.py
+
+Both take the same batches of features of the published recipes, in turn. The loader's part is what reading such a
+batch out of a cache on the disk costs, which threads do while the network trains.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from _tools import print_table
+from torch import nn
+
+from photochrom.training.encoders import VGG16, load_encoder
+from photochrom.training.features import FeatureCache
+from photochrom.training.losses import ColorBins
+from photochrom.training.plan import Plan, keep_memory, launch
+from photochrom.training.recipes import DEFAULT, REFERENCE, Recipe
+from photochrom.training.simulation import simulate_hints
+from photochrom.training.trainer import Trainer, new_tail
+
+ROWS, RUNS = 256, 8
+
+
+def main() -> None:
+    keep_memory()
+    rows = []
+    for recipe, encoder in ((REFERENCE, VGG16()), (DEFAULT, load_encoder("efficientnet-lite2"))):
+        with tempfile.TemporaryDirectory() as folder:
+            cache = random_features(recipe, encoder.early, Path(folder))
+            plain, fabric, load = measure(recipe, encoder, cache)
+        rate = [f"{recipe.batch / s:.0f}" for s in (plain, fabric, load)]
+        rows.append([recipe.name, *rate, f"{plain / fabric:.2f}"])
+    print_table(["recipe", "plain PyTorch, views/s", "trainer", "loader, one thread", "trainer / plain"], rows)
+
+
+def random_features(recipe: Recipe, early: nn.Module, folder: Path) -> FeatureCache:
+    """A cache on the disk, of nothing in particular."""
+    rng = np.random.default_rng(0)
+    shapes = tuple((c, recipe.size // s, recipe.size // s) for c, s in zip(early.channels, early.strides, strict=True))
+    np.save(folder / "features.npy", rng.random((ROWS, sum(map(np.prod, shapes))), np.float32).astype(np.float16))
+    features = np.load(folder / "features.npy", mmap_mode="r")
+    return FeatureCache(features, rng.integers(-60, 60, (ROWS, 2, recipe.grid, recipe.grid)).astype(np.int8), shapes)
+
+
+def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[float, float, float]:
+    """Best seconds of a plain step, of the trainer's, and of reading a batch."""
+    bins = ColorBins.of(cache.chroma) if recipe.uniform is not None else None
+    trainer = Trainer(launch(Plan(".", Path(), resume=True)), recipe, new_tail(encoder, bins), bins, 100_000)
+    batch = np.arange(recipe.batch)
+    maps, chroma = cache.batch(batch)
+    tail = trainer.tail
+    optimizer = torch.optim.AdamW([p for p in tail.parameters() if p.requires_grad])
+
+    def plain() -> None:
+        part, truth = trainer._part(maps, chroma)
+        inputs = [part]
+        if bins is not None:
+            inputs.append(simulate_hints(truth, [[i] for i in range(len(truth))], recipe.hintless))
+        with torch.autocast("cpu", torch.bfloat16):
+            output = tail(*inputs)
+        loss, _ = trainer.objective(output, truth)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(tail.parameters(), 1.0)
+        optimizer.step()
+        trainer._follow()
+        loss.item()
+
+    return in_turn(plain, lambda: trainer.update(cache, maps, chroma), lambda: cache.batch(batch))
+
+
+def in_turn(*works: Callable[[], object]) -> tuple[float, ...]:
+    """Best seconds of each; in turn, so that what else the machine does disturbs all alike."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(RUNS):
+        for work, taken in zip(works, times, strict=True):
+            start = time.perf_counter()
+            work()
+            taken.append(time.perf_counter() - start)
+    return tuple(map(min, times))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""What all visitors share."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..colorizer import Colorizer
+from ..references import References
+
+
+@dataclass(frozen=True)
+class Studio:
+    """The model, loaded once, the folders and the limits. Nothing in it changes."""
+
+    colorizer: Colorizer
+    references: References
+    shown: Path
+    """A folder whose files the page may ask for, if it knows their names."""
+    kept: Path
+    """A folder that it may not."""
+    max_pixels: int
+    max_upload_bytes: int
+
+    def new_folder(self) -> Path:
+        """For files to be fetched, under a name that nobody guesses."""
+        folder = self.shown / secrets.token_hex(16)
+        folder.mkdir()
+        return folder

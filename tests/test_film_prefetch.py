@@ -1,0 +1,69 @@
+"""An iterator in a thread of its own: all items in order, errors where they are taken, and it always ends."""
+
+import itertools
+import threading
+
+import pytest
+
+from photochrom.film.prefetch import prefetched
+
+
+def is_at_work():
+    return any(thread.name == "photochrom-look" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("count", [1, 4, 100])
+def test_all_items_in_order(count):
+    with prefetched(iter(range(50)), count) as items:
+        assert list(items) == list(range(50))
+    assert not is_at_work()
+
+
+def test_no_items():
+    with prefetched(iter(()), 3) as items:
+        assert list(items) == []
+
+
+def test_no_more_is_computed_than_was_asked_for():
+    made = []
+
+    def counted():
+        for i in itertools.count():
+            made.append(i)
+            yield i
+
+    with prefetched(counted(), 3) as items:
+        for _ in range(10):
+            next(items)
+    assert len(made) <= 10 + 3 + 1
+    assert not is_at_work()
+
+
+def test_errors_are_raised_where_items_are_taken():
+    def failing():
+        yield 1
+        raise KeyError("two")
+
+    with prefetched(failing(), 3) as items:
+        assert next(items) == 1
+        with pytest.raises(KeyError, match="two"):
+            next(items)
+    assert not is_at_work()
+
+
+def test_an_error_of_the_one_who_takes_ends_the_work():
+    def take(items):
+        with prefetched(items, 3) as taken:
+            for item in taken:
+                if item == 20:
+                    raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        take(itertools.count())
+    assert not is_at_work()
+
+
+def test_a_block_that_takes_nothing_ends():
+    with prefetched(itertools.count(), 3):
+        pass
+    assert not is_at_work()
