@@ -1,5 +1,8 @@
 """Both engines give the same colours from the same file, and say what is wrong in one line."""
 
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -80,3 +83,33 @@ def test_devices_that_are_not_there_are_named():
         open_engine(find_model("default"), "tpu")
     with pytest.raises(EngineError, match="use --device cpu"):
         open_engine(find_model("default"), "cuda")
+
+
+RACE = """
+import faulthandler, sys, threading
+import numpy as np
+from photochrom.engines import OpenVinoEngine
+from photochrom.models import find_model
+
+faulthandler.dump_traceback_later(60, exit=True)
+engine, barrier = OpenVinoEngine(find_model("default")), threading.Barrier(4)
+sys.setswitchinterval(1e-6)
+inputs = {"lightness": np.zeros((1, 1, 64, 64)), "vividness": np.zeros(1), "hints": np.zeros((1, 3, 64, 64))}
+inputs = {name: value.astype(np.float32) for name, value in inputs.items()}
+
+def run():
+    barrier.wait()
+    engine.run(inputs)
+
+threads = [threading.Thread(target=run) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_first_runs_in_several_threads_do_not_wait_for_each_other_for_ever(attempt):
+    """OpenVINO's bindings did, in two processes of five."""
+    subprocess.run([sys.executable, "-c", RACE], check=True, timeout=120)

@@ -53,6 +53,9 @@ class OpenVinoEngine:
         except ImportError as exc:
             raise EngineError("OpenVINO is not installed: pip install openvino") from exc
         try:
+            # The first array that its bindings take decides what numpy is; two threads that bring one at once would
+            # wait for each other for ever (a static guard against Python's lock). So the first comes from here.
+            openvino.Tensor(np.zeros(1, np.float32))
             core = openvino.Core()
             model = core.read_model(path)
             settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
