@@ -51,14 +51,22 @@ def short_rounds(monkeypatch):
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestOneProcess:
     def test_it_learns_and_goes_on_from_a_signal_to_the_same_losses(self, recipe, tmp_path):
-        """Stopped in the middle of an epoch, by the system rather than by an exception of ours."""
+        """Stopped in the middle of an epoch, by the handler that Ctrl-C calls; ``test_ctrl_c`` presses it."""
         cache = features(recipe)
         whole = losses(run(new_trainer(recipe, tmp_path), cache, cache))
         assert whole[-1][1] < 0.9 * whole[0][1]
 
+        def press(_):
+            signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
+
         stopped = new_trainer(recipe, tmp_path)
         with pytest.raises(Stopped, match="go on with --resume") as found:
-            run(stopped, Eventful(cache, 8, lambda _: os.kill(os.getpid(), signal.SIGINT)), cache, tmp_path)
+            run(
+                stopped,
+                Eventful(cache, 8, lambda _: signal.getsignal(signal.SIGINT)(signal.SIGINT, None)),
+                cache,
+                tmp_path,
+            )
         assert found.value.status == 130
         assert stopped.step == 8
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,41 @@
+"""Ctrl-C, pressed in a process of its own: the command saves, says how to go on, and does."""
+
+import csv
+import importlib.util
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_TOY = Path(__file__).parent.parent / "examples" / "train" / "toy.py"
+
+
+def _command(photographs, run, *options):
+    arguments = ["train", str(photographs), "-o", str(run), "--size", "64", "--epochs", "30", *options]
+    return [sys.executable, "-m", "photochrom", *arguments]
+
+
+def _losses(run):
+    with (run / "losses.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_ctrl_c(tmp_path):
+    spec = importlib.util.spec_from_file_location("toy", _TOY)
+    toy = importlib.util.module_from_spec(spec)
+    sys.modules["toy"] = toy
+    spec.loader.exec_module(toy)
+    photographs, run = tmp_path / "photographs", tmp_path / "run"
+    photographs.mkdir()
+    toy.write_crops(photographs, 40, 96)
+    job = subprocess.Popen(_command(photographs, run), stderr=subprocess.PIPE, text=True)
+    while not (run / "losses.csv").exists() and job.poll() is None:
+        time.sleep(0.1)
+    job.send_signal(signal.SIGINT)
+    _, said = job.communicate(timeout=300)
+    assert job.returncode == 130, said
+    assert "go on with --resume" in said
+    assert "Traceback" not in said
+    assert (run / "checkpoint.safetensors").exists()
+    assert 0 < len(_losses(run)) < 30
