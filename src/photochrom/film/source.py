@@ -245,9 +245,8 @@ def _opened(path: Path) -> av.container.InputContainer:
     except (IsADirectoryError, PermissionError) as exc:
         raise FilmError(f"{path} cannot be read ({exc.strerror})") from exc
     except (av.error.FFmpegError, OSError, ValueError) as exc:
-        raise FilmError(
-            f"{path} is no film that can be read ({exc.strerror if isinstance(exc, OSError) else exc})"
-        ) from exc
+        reason = getattr(exc, "strerror", None) or exc  # what FFmpeg calls invalid data is no OSError
+        raise FilmError(f"{path} is no film that can be read ({reason}): check that the file is whole") from exc
 
 
 def _main_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
