@@ -192,6 +192,22 @@ def test_a_prediction_that_is_known_is_not_made_again(tmp_path):
     assert not runs
 
 
+def test_what_the_network_says_without_hints_is_not_asked_again(tmp_path):
+    runs = []
+    colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
+    luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    hinted = ColorOptions(hints=(Hint(0.2, 0.5, (30, 90, 120)),))
+    expected = colorizer.predict(luma, hinted)
+    plain = colorizer.predict(luma)
+    runs.clear()
+    found = colorizer.predict(luma, hinted, plain=plain)
+    assert runs == [1]
+    for name in ("luma", "ab", "confidence", "probability"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert colorizer.predict(luma, plain=plain) is plain
+    assert runs == [1]
+
+
 def test_one_colorizer_serves_many_threads():
     """With the real network: each thread gets the answer to its own picture."""
     colorizer = Colorizer()

@@ -15,7 +15,7 @@ from skimage.color import rgb2lab
 
 from photochrom import ColorOptions, Hint, OptionError, read_hints
 from photochrom.chroma import luma_of_rgb
-from photochrom.hint_chroma import planes, settle
+from photochrom.hint_chroma import planes, reach, settle
 from photochrom.hints import hints_json
 
 shares = st.floats(0, 1)
@@ -282,6 +282,42 @@ def test_a_disc_of_one_tone_has_one_colour() -> None:
     np.testing.assert_allclose(settled[:, 32, 27:38].T, np.tile(ab_of(RED), (11, 1)), atol=0.5)
     assert np.abs(settled[:, 32, 45]).max() > 1  # and passes into what is around it
     assert np.abs(settled[:, 0, 0]).max() < 0.01
+
+
+def slowly_settled(ab: np.ndarray, lightness: np.ndarray, given: list[Hint]) -> np.ndarray:
+    """By the formula, in double precision: a mean of what is left at the hints, weighted by Shepard."""
+    height, width = lightness.shape
+    rows, columns = np.mgrid[:height, :width]
+    change, total, most = np.zeros(ab.shape), np.zeros(lightness.shape), np.zeros(lightness.shape)
+    places = [(min(int(hint.y * height), height - 1), min(int(hint.x * width), width - 1)) for hint in given]
+    for (row, column), hint in dict(zip(places, given, strict=True)).items():
+        away = np.hypot(rows - row, columns - column) / min(height, width)
+        contrast = ((lightness - lightness[row, column]).astype(float) / 10) ** 2
+        influence = np.exp(-((np.maximum(away - hint.radius, 0) / 0.12) ** 2 + contrast) / 2)
+        weight = influence / ((away / 0.12) ** 2 + contrast + 1e-9)
+        change += weight * (ab_of(hint.color) - colour_at(ab, hint))[:, None, None]
+        total, most = total + weight, np.maximum(most, influence)
+    return ab + most * change / np.maximum(total, 1e-9)
+
+
+@pytest.mark.parametrize("given", [[Hint(0, 0.9, RED)], CLOSE, many(40), [Hint(0.3, 0.3, RED, radius=0.2)]])
+@pytest.mark.parametrize(("height", "width"), [(64, 400), (96, 64)])
+def test_settling_is_exact_though_quick(given: list[Hint], height: int, width: int) -> None:
+    ab, lightness = scene(height, width)
+    lightness = 50 + (lightness - 50) / 3
+    np.testing.assert_allclose(settle(ab, lightness, given), slowly_settled(ab, lightness, given), atol=2e-2)
+
+
+@pytest.mark.parametrize("radius", [0.01, 0.2])
+def test_reach_falls_with_distance_from_the_disc_and_with_contrast(radius: float) -> None:
+    rows, columns = np.mgrid[:64, :400]
+    lightness = (columns / 8).astype(np.float32)
+    found = reach(lightness, [Hint(0.25, 0.5, RED, radius=radius), Hint(0.9, 0.1, RED)])
+    expected = np.zeros((64, 400))
+    for row, column, disc in ((32, 100, radius), (6, 360, 0.01)):
+        away = np.maximum(np.hypot(rows - row, columns - column) / 64 - disc, 0) / 0.35
+        expected = np.maximum(expected, np.exp(-(away**2 + ((columns - column) / 8 / 25) ** 2) / 2))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_without_hints_nothing_changes() -> None:

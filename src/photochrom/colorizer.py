@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from .engines import Engine, open_engine
 from .errors import OptionError, PhotoError
 from .formats.pixels import at_8_bits, from_pillow
 from .hint_chroma import planes, reach, settle
+from .hints import Hint
 from .models import ModelCard, find_model
 from .options import ColorOptions
 from .upsample import apply_to_luma, linear_coefficients, to_thumbnail
@@ -100,24 +101,29 @@ class Colorizer:
         coefficients = linear_coefficients(thumbnail, ab_to_cbcr(thumbnail, ab))
         return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=(subsampling, subsampling))
 
-    def predict(self, luma: np.ndarray, options: ColorOptions | None = None) -> Prediction:
-        """What the network says about a luma plane (as for ``chroma``), before anything is upsampled."""
+    def predict(
+        self, luma: np.ndarray, options: ColorOptions | None = None, *, plain: Prediction | None = None
+    ) -> Prediction:
+        """What the network says about a luma plane, before anything is upsampled.
+
+        Args:
+            luma: as for ``chroma``.
+            options: how; None for the model's own choice.
+            plain: what it says of this luma with these options but without hints, where it is known already. With hints
+                the network is asked twice, for what lies out of their reach stays what it is without them; this saves
+                one of the two.
+        """
         options, thumbnail = options or ColorOptions(), self._thumbnail(_checked(luma))
+        if not (self.card.hints and options.hints):
+            return plain or self._ask(thumbnail, options)
+        hinted = self._ask(thumbnail, options)
+        return _within_reach(hinted, plain or self._ask(thumbnail, options.with_hints(())), options.hints)
+
+    def _ask(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
         outputs = self.engine.run(self.inputs(thumbnail, options))
-        if self.card.hints and options.hints:
-            outputs = self._within_reach(outputs, thumbnail, options)
         confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
         probability = outputs["probability"][0] if "probability" in outputs else None
         return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
-
-    def _within_reach(
-        self, hinted: Mapping[str, np.ndarray], thumbnail: np.ndarray, options: ColorOptions
-    ) -> dict[str, np.ndarray]:
-        """What the network says with hints near them, and what it says without them elsewhere."""
-        plain = self.engine.run(self.inputs(thumbnail, options.with_hints(())))
-        near = reach(lightness_of_luma(thumbnail), options.hints)
-        near = cv2.resize(near, hinted["ab"].shape[:1:-1], interpolation=cv2.INTER_AREA)
-        return {name: plain[name] + near * (hinted[name] - plain[name]) for name in plain}
 
     def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
         """What the network takes: of a thumbnail, as ``Prediction.luma`` is one, to be coloured with some options."""
@@ -182,6 +188,18 @@ class Colorizer:
         if alpha is not None:
             colored.putalpha(Image.fromarray(alpha))
         return colored
+
+
+def _within_reach(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
+    """What the network says with hints near them, and what it says without them elsewhere."""
+    near = reach(lightness_of_luma(plain.luma), hints)
+    near = cv2.resize(near, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
+
+    changes: dict[str, Any] = {}
+    for name in ("ab", "confidence", "probability"):
+        if (without := getattr(plain, name)) is not None:
+            changes[name] = without + near * (getattr(hinted, name) - without)
+    return replace(plain, **changes)
 
 
 def _of_8_bits(image: Image.Image) -> Image.Image:

@@ -123,7 +123,14 @@ def check_count(count: int) -> None:
 
 
 def likely_colors(
-    colorizer: Colorizer, luma: np.ndarray, x: float, y: float, count: int = 6, options: ColorOptions | None = None
+    colorizer: Colorizer,
+    luma: np.ndarray,
+    x: float,
+    y: float,
+    count: int = 6,
+    options: ColorOptions | None = None,
+    *,
+    prediction: Prediction | None = None,
 ) -> list[Hint]:
     """Hints of the colours that the model holds likely at a place, the likeliest first.
 
@@ -134,6 +141,7 @@ def likely_colors(
         y: 0 (top) to 1 (bottom).
         count: at most so many.
         options: what the picture is coloured with; what is likely depends on the hints in them.
+        prediction: of ``luma`` with ``options``, where it is known already; it saves the run.
 
     Raises:
         OptionError: the model has no distribution, or a number is out of its range.
@@ -144,7 +152,7 @@ def likely_colors(
     if not colorizer.card.bins:
         raise OptionError(f"the model {colorizer.card.name!r} predicts no distribution: choose another model")
     place = Hint(x, y, (0, 0, 0))  # refuses what is no place
-    return _likely(colorizer, colorizer.predict(luma, options), place.x, place.y)[:count]
+    return _likely(colorizer, prediction or colorizer.predict(luma, options), place.x, place.y)[:count]
 
 
 def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) -> list[Hint]:
