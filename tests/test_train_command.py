@@ -4,10 +4,12 @@ import importlib.util
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage import data
 
@@ -15,6 +17,7 @@ from photochrom import OptionError, TrainingError
 from photochrom.cli import main
 from photochrom.training import train, work
 from photochrom.training.plan import CHECKPOINT, Plan
+from photochrom.training.recipes import DEFAULT, REFERENCE, TUNED
 
 _TOY = Path(__file__).parent.parent / "examples" / "train" / "toy.py"
 
@@ -150,6 +153,13 @@ class TestBadInput:
     def test_a_published_recipe_has_its_own_start(self, photographs, tmp_path):
         with pytest.raises(OptionError, match="--recipe has its own start"):
             Plan(str(photographs), tmp_path, recipe="default", start="scratch")
+
+    def test_a_published_recipe_goes_on_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
+        plan = Plan(str(photographs), tmp_path, recipe="default", start="model.onnx", epochs=0.5)
+        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=REFERENCE)
+        recipe = plan.recipe_for(start, 1000, 1)
+        assert (recipe.courses, recipe.epochs, recipe.per_source) == (1, 0.5, DEFAULT.per_source)
+        assert recipe.learning_rate == pytest.approx(TUNED * DEFAULT.learning_rate)
 
     def test_no_such_folder(self, tmp_path):
         with pytest.raises(TrainingError, match="there is no"):

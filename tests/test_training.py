@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
+from skimage.color import deltaE_ciede94
 from training_runs import Tiny
 
 from photochrom import TrainingError
@@ -156,7 +157,7 @@ class TestColorBins:
 
         def closure():
             optimizer.zero_grad()
-            value, _ = loss(logits.expand(-1, -1, 10, 10), chroma)
+            (value,), _ = loss(logits.expand(-1, -1, 10, 10), chroma)
             value.backward()
             return value
 
@@ -165,6 +166,38 @@ class TestColorBins:
         p = (logits.detach() - network.tilt).softmax(1)[0, :, 0, 0]
         far = bins.centres.amin(1) > 25
         assert p[far].sum() == pytest.approx(0.2, abs=0.02)
+
+
+class TestDecodedColors:
+    @pytest.mark.parametrize("colors", [((30, 0), (0, 30)), ((-20, 15), (15, -20)), ((70, 0), (0, 70))])
+    def test_a_difference_of_hue_is_that_of_cie94(self, colors):
+        """For two colours of one chroma, where CIE94 is symmetric: as scikit-image has it, with the corner rounded."""
+        ab, truth = (torch.tensor(c, dtype=torch.float32).view(1, 2, 1, 1) for c in colors)
+        known = deltaE_ciede94(*(np.array([50.0, *c]) for c in colors))
+        assert losses.difference(ab, truth).item() == pytest.approx(np.sqrt(known**2 + 1) - 1, rel=1e-3)
+
+    def test_a_difference_of_chroma_counts_less_between_strong_colors(self):
+        at = torch.tensor([0.0, 20, 60, 80]).view(4, 1, 1, 1) * torch.tensor([1.0, 0]).view(1, 2, 1, 1)
+        weak, strong = (losses.difference(at[i : i + 1], at[i + 1 : i + 2]).item() for i in (0, 2))
+        assert strong < weak / 2
+
+    def test_equal_colors_have_a_gradient(self):
+        ab = torch.zeros(1, 2, 2, 2, requires_grad=True)
+        losses.difference(ab, torch.zeros(1, 2, 2, 2)).sum().backward()
+        assert torch.isfinite(ab.grad).all()
+
+    def test_colorfulness_is_spread_and_distance_from_grey(self):
+        ab = torch.zeros(1, 2, 2, 2)
+        ab[0, 0] = torch.tensor([[10.0, 30.0], [10.0, 30.0]])
+        assert losses.colorfulness(ab).item() == pytest.approx(10 + 0.37 * 20, rel=1e-4)
+
+    def test_what_is_minimised_is_least_for_the_true_picture_and_more_for_a_dull_one(self, bins):
+        loss = losses.RareColorCrossEntropy(bins, 0.5, decoded=1.0)
+        chroma = torch.full((1, 2, 4, 8), 10.0)
+        chroma[..., 4:] = 40.0
+        distance = ((chroma[:, None] - bins.centres[None, :, :, None, None]) ** 2).sum(2)
+        right, dull, wrong = (loss(-d / 50, chroma)[0][1] for d in (distance, distance / 30, distance.flip(-1)))
+        assert right < dull < wrong
 
 
 class Saying(torch.nn.Module):

@@ -1,4 +1,6 @@
-"""What is minimised: squared error of a*b* (the reference), or cross-entropy over quantised a*b* (the default)."""
+"""What is minimised: squared error of a*b* (the reference); or cross-entropy over quantised a*b*, and the error of the
+colour that is decoded from them (the default).
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .decoder import AB_SCALE
+from .decoding import anneal, raised
 
 _NEIGHBOURS = 5  # bins that share a true colour (Zhang et al. 2016)
 _SIGMA = 5.0  # of that sharing, in units of a*b*
+_VIVIDNESS = 0.5  # that decoded colours are judged at
+_COLORFUL = 4.0  # units of colour difference that a colourfulness wrong by a factor of e is worth
 
 
 class Objective(Protocol):
-    """Decoder output and true a*b* ``[N, 2, grid, grid]`` -> the loss, a scalar, and how much it weighs.
+    """Decoder output and true a*b* ``[N, 2, grid, grid]`` -> losses, and how much each weighs: ``[K]`` both.
 
-    Of several parts of a batch, the mean of the losses, so weighted, is the loss of the whole.
+    Their sum is what is minimised. Of several parts of a batch, the mean of the losses, so weighted, is that of the
+    whole.
     """
 
     def __call__(self, output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]: ...
@@ -28,7 +34,7 @@ class Objective(Protocol):
 def squared_error(output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
     """Mean squared error of a*b*, in units of ``AB_SCALE``; the output may be smaller than the truth."""
     error = F.mse_loss(output.float(), _shrunk(chroma, output)) * (1 / AB_SCALE**2)
-    return error, error.new_tensor(float(output.numel()))
+    return error[None], error.new_tensor([float(output.numel())])
 
 
 def _shrunk(chroma: Tensor, output: Tensor) -> Tensor:
@@ -79,18 +85,61 @@ def _frequency(centres: Tensor, share: Tensor) -> Tensor:
 
 
 class RareColorCrossEntropy:
-    """Cross-entropy against softly encoded a*b*, each pixel weighted by how rare its colour is (Zhang et al. 2016)."""
+    """Cross-entropy against softly encoded a*b*, each pixel weighted by how rare its colour is (Zhang et al. 2016).
 
-    def __init__(self, bins: ColorBins, uniform: float, device: torch.device | None = None) -> None:
+    Beside it, times ``decoded``, what the colour that a user will see is worth: its difference from the truth
+    (``difference``), and how far its colourfulness is from the truth's. Which places should dare a colour, so that the
+    picture as a whole has as much of it as the true one at the least error, is learnt.
+    """
+
+    def __init__(
+        self, bins: ColorBins, uniform: float, decoded: float = 0.0, device: torch.device | None = None
+    ) -> None:
         self.nearest, self.shares = (table.to(device) for table in _nearest(bins.centres))
         self.weights = bins.rarity(uniform).to(device)
+        self.centres, self.tilt, self.decoded = bins.centres.to(device), self.weights.log(), decoded
 
     def __call__(self, output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
         # One row per pixel: along rows the softmax and its gradient take a third of the time they take along columns.
         logits = output.movedim(1, -1).flatten(0, 2).float()
-        whole = _shrunk(chroma, output).round().long()
+        truth = _shrunk(chroma, output)
+        error, weights = self._entropy(logits, truth)
+        losses, weighs = [(error * weights).sum() / weights.sum()], [weights.sum()]
+        if self.decoded:
+            losses.append(self.decoded * self._of_colors(logits, truth))
+            weighs.append(weights.new_tensor(float(len(truth))))
+        return torch.stack(losses), torch.stack(weighs)
+
+    def _entropy(self, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        whole = truth.round().long()
         codes = (256 * (whole[:, 0] + 128) + whole[:, 1] + 128).flatten()
         bins, shares = self.nearest[codes], self.shares[codes]  # [pixels, 5]
-        error = -(logits.log_softmax(1).gather(1, bins) * shares).sum(1)
-        weights = self.weights[bins[:, 0]]
-        return (error * weights).sum() / weights.sum(), weights.sum()
+        return -(logits.log_softmax(1).gather(1, bins) * shares).sum(1), self.weights[bins[:, 0]]
+
+    def _of_colors(self, logits: Tensor, truth: Tensor) -> Tensor:
+        mean = anneal(logits - self.tilt, self.tilt, _VIVIDNESS) @ self.centres * raised(_VIVIDNESS)
+        ab = mean.view(len(truth), *truth.shape[2:], 2).movedim(-1, 1)
+        missing = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))
+        return difference(ab, truth).mean() + _COLORFUL * missing.square().mean()
+
+
+def difference(ab: Tensor, truth: Tensor) -> Tensor:
+    """How different colours of one lightness look, ``[N, 2, h, w]`` both -> ``[N, h, w]``: CIE94, made symmetric.
+
+    Without a corner at 0, where a gradient would be none.
+    """
+    chroma, true_chroma = (_length(x) for x in (ab, truth))
+    of_chroma = chroma - true_chroma
+    of_hue = ((ab - truth).square().sum(1) - of_chroma.square()).clamp(min=0)
+    mean = (chroma + true_chroma) / 2
+    return ((of_chroma / (1 + 0.045 * mean)).square() + of_hue / (1 + 0.015 * mean).square() + 1).sqrt() - 1
+
+
+def colorfulness(ab: Tensor) -> Tensor:
+    """Of a*b* ``[N, 2, h, w]``: ``[N]``, Hasler and Suesstrunk 2003, their first measure, in Lab."""
+    spread = ab.var((2, 3), correction=0).sum(1)
+    return (spread + 1e-6).sqrt() + 0.37 * _length(ab.mean((2, 3)))
+
+
+def _length(ab: Tensor) -> Tensor:
+    return (ab.square().sum(1) + 1e-6).sqrt()

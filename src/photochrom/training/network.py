@@ -9,12 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .decoder import AB_SCALE
+from .decoding import anneal, raised
 from .losses import ColorBins
-
-# What vividness sets, on straight lines from 0 to 1, found by search on held-out photographs (LOG.md): the logarithm
-# of the temperature (0.38, as Zhang et al. 2016 have it, near one half) and how much the mean's chroma is raised.
-COLD, COLDER = -0.5, -0.93
-RAISE = 0.5
 
 
 class ReferenceNetwork(nn.Module):
@@ -73,14 +69,9 @@ class DistributionNetwork(nn.Module):
 
     def forward(self, lightness: Tensor, vividness: Tensor, hints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         untilted = self.tail(self.early(lightness), small_hints(hints)) - self.tilt
-        probability = self.anneal(untilted, vividness)
-        ab = F.conv2d(probability, self.centres) * (1 + RAISE * vividness)
+        probability = anneal(untilted, self.tilt, vividness)
+        ab = F.conv2d(probability, self.centres) * raised(vividness)
         return ab, self.confidence(untilted), probability
-
-    def anneal(self, untilted: Tensor, vividness: Tensor) -> Tensor:
-        """Logits of colours as frequent as they are -> the probabilities whose mean is taken."""
-        tilted = untilted + vividness * self.tilt
-        return (tilted * torch.exp(-COLD - COLDER * vividness)).softmax(dim=1)
 
     @staticmethod
     def confidence(untilted: Tensor) -> Tensor:

@@ -15,9 +15,9 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from ..errors import OptionError, TrainingError
-from .recipes import RECIPES, Recipe, at_size, fitted
+from .recipes import RECIPES, Recipe, at_size, fitted, tuned
 from .sources import is_remote
-from .start import Start
+from .start import STARTS, Start
 
 CHECKPOINT, BEST, MODEL = "checkpoint.safetensors", "best.safetensors", "model.onnx"
 _LONG = timedelta(days=2)  # that one process may look at photographs while the others wait
@@ -38,7 +38,7 @@ class Plan:
     encoder_weights: Path | None = None
     """A local file with VGG16's weights."""
     recipe: str | None = None
-    """A published model to make anew, number by number; from scratch."""
+    """A published model to make anew, number by number: from scratch, unless ``start`` names a file or a run."""
     epochs: float | None = None
     size: int | None = None
     """Side of the training squares, pixels; a multiple of 32."""
@@ -66,8 +66,8 @@ class Plan:
             raise OptionError(f"--size is {self.size}: give a multiple of 32, at least 64")
         if self.cache_gb is not None and self.cache_gb < 0:
             raise OptionError(f"--cache-gb is {self.cache_gb}: give 0 or more")
-        if self.recipe is not None and (self.start != "default" or self.encoder is not None):
-            raise OptionError("--recipe has its own start and encoder: leave --from and --encoder out")
+        if self.recipe is not None and (self.start in STARTS[1:] or self.encoder is not None):
+            raise OptionError("--recipe has its own start and encoder: leave --encoder out, and --from but for a model")
         if not self.resume and not self.dry_run and (self.run / CHECKPOINT).exists():
             raise OptionError(f"{self.run} holds a run already: add --resume to go on with it, or name another folder")
         if not is_remote(self.photographs) and not Path(self.photographs).exists():
@@ -80,7 +80,7 @@ class Plan:
             TrainingError: a batch is more than there is.
         """
         if self.recipe is not None:
-            recipe = RECIPES[self.recipe]
+            recipe = RECIPES[self.recipe] if start.tail is None else tuned(RECIPES[self.recipe])
         else:
             recipe = fitted(at_size(start.recipe, self.size or start.recipe.size), photographs, world)
         asked = {"epochs": self.epochs, "batch": self.batch, "learning_rate": self.learning_rate}

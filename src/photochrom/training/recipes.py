@@ -54,6 +54,8 @@ class Recipe:
     """Share of the pictures that are shown without simulated hints."""
     uniform: float | None
     """Share of the flat distribution in the rarity weights; None for squared error on a*b*, without hints."""
+    decoded: float = 0.0
+    """Weight of the error of decoded colours beside the cross-entropy."""
 
 
 REFERENCE = Recipe(
@@ -94,6 +96,7 @@ DEFAULT = Recipe(
     average=0.999,
     hintless=0.4,
     uniform=0.85,
+    decoded=0.05,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
@@ -128,7 +131,7 @@ def build_objective(recipe: Recipe, bins: ColorBins | None, device: torch.device
     """What the recipe minimises."""
     if bins is None or recipe.uniform is None:
         return squared_error
-    return RareColorCrossEntropy(bins, recipe.uniform, device)
+    return RareColorCrossEntropy(bins, recipe.uniform, recipe.decoded, device)
 
 
 def tuned(recipe: Recipe) -> Recipe:

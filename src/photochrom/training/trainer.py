@@ -87,8 +87,8 @@ class Trainer:
         with self.fabric.autocast():
             maps = [m.float() for m in source.maps(inputs)]
         maps, chroma = self._part(maps, chroma)
-        loss, weight = self.objective(self.model(*self._inputs(maps, chroma, self.step)), chroma)
-        loss = loss * (weight / self._mean(weight))
+        losses, weights = self.objective(self.model(*self._inputs(maps, chroma, self.step)), chroma)
+        loss = (losses * (weights / self._mean(weights))).sum()
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.tail.parameters(), 1.0)
@@ -146,17 +146,17 @@ class Trainer:
     @torch.no_grad()
     def validate(self, source: Batches) -> float:
         """Mean loss of the running average on held-out photographs, without hints."""
-        total = torch.zeros(2, device=self.fabric.device)
+        total = torch.zeros(2, 1, device=self.fabric.device)  # grows to [2, K]
         rows = np.arange(self.fabric.global_rank, len(source), self.fabric.world_size)
         for start in range(0, len(rows), self.recipe.batch):
             inputs, chroma = self.fabric.to_device(source.batch(rows[start : start + self.recipe.batch]))
             with self.fabric.autocast():
                 entered = self._inputs(source.maps(inputs), chroma, None)
                 output = torch.func.functional_call(self.tail, self.average, tuple(entered))
-            loss, weight = self.objective(output, chroma)
-            total += torch.stack([loss * weight, weight])
-        loss, weight = self._mean(total)
-        return (loss / weight).item()
+            losses, weights = self.objective(output, chroma)
+            total = total + torch.stack([losses * weights, weights])
+        losses, weights = self._mean(total)
+        return (losses / weights).sum().item()
 
     def averaged(self) -> nn.Module:
         """The tail with the running average of its weights, on the processor."""
