@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import importlib.machinery
+import itertools
 import json
 import re
 import sys
@@ -15,10 +16,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import CARD
 from scipy.linalg import sqrtm
 from skimage import data
+from suggesting import hinting_engine
 
-from photochrom import ColorOptions, TrainingError
+from photochrom import Colorizer, ColorOptions, TrainingError, alternatives
 from photochrom.chroma import BT601, luma_of_rgb, rgb_to_lab, to_rgb
 from photochrom.cli import main
 from photochrom.colorizer import Prediction
@@ -45,7 +48,7 @@ def grey_of(rgb):
 class Painter:
     """A colorizer whose answer is known: ``paint(luma, options)`` gives Cb and Cr."""
 
-    label = "painter 1, sha256 0"
+    label, card = "painter 1, sha256 0", dataclasses.replace(CARD, bins=())
 
     def __init__(self, paint, confidence=None):
         self.paint, self.confidence, self.calls = paint, confidence, 0
@@ -474,6 +477,26 @@ class TestConfidence:
         assert robustness.surer_half_ratio(robustness.sureness(confidence, errors)) == pytest.approx(1 / 3)
 
 
+class TestAlternatives:
+    def test_they_differ_and_one_may_be_nearer_to_the_truth(self, truth):
+        colorizer = Colorizer(engine=hinting_engine())
+        luma = luma_of_rgb(truth)
+        pictures = [colorizer.colorize(luma, o) for o in (None, *alternatives(colorizer, luma, robustness.OTHERS))]
+        right = tried(colorizer, pictures[2])
+        assert right.best == pytest.approx(0, abs=0.5)
+        assert right.ciede2000 > 2
+        assert right.apart == pytest.approx(
+            np.mean([metrics.ciede2000(a, b) for a, b in itertools.combinations(pictures, 2)])
+        )
+        summary = robustness.summary([right])
+        assert summary.alternatives_best_ratio < 0.25
+        assert summary.alternatives_apart == right.apart
+
+    def test_a_model_without_a_distribution_has_none(self, truth):
+        found = robustness.summary([tried(Painter(flat((128, 128))), truth)])
+        assert found.alternatives_apart is found.alternatives_best_ratio is None
+
+
 HOSTILE = '<b>"a&b\'s"'
 
 
@@ -607,7 +630,7 @@ class TestReport:
 
     def test_a_model_without_confidence_has_dashes(self, found):
         (table,) = (table for table in report.tables(found) if table.title == "Robustness")
-        by_name = {row[0]: row[-2:] for row in table.rows}
+        by_name = {row[0]: row[-4:-2] for row in table.rows}
         assert by_name["<i>orange|"] == ["-", "-"]
         assert by_name["oracle"] == ["1.000", "1.000"]
 

@@ -18,7 +18,7 @@ from ..errors import TrainingError
 from .dataset import MIN_COLORFULNESS
 from .evaluate import SIZE, THUMBNAIL, Evaluation
 from .metrics import mean, ratio
-from .robustness import HINTS
+from .robustness import HINTS, OTHERS
 from .robustness import summary as robustness_summary
 
 _Row = Sequence[str]
@@ -78,6 +78,7 @@ def _color(found: Evaluation) -> Table:
 def _robustness(found: Evaluation) -> Table:
     columns = ["model", "aged CIEDE2000", "/ clean's", "aged PSNR - grey's", f"{HINTS} hints PSNR - none"]
     columns += ["at one hint: median", "mean", "without it", "elsewhere", "surer half / other", "within each picture"]
+    columns += [f"{OTHERS} alternatives apart", "best of all / first"]
     rows = []
     for name, trials in found.trials.items():
         s = robustness_summary(trials)
@@ -88,12 +89,16 @@ def _robustness(found: Evaluation) -> Table:
             cell(s.hint_error_mean, ".2f"),
         ]
         rest = [cell(s.hint_error_without, ".2f"), cell(s.elsewhere, ".2f")]
-        rows.append([name, *aged, *hints, *rest, cell(s.confidence_ratio, ".3f"), cell(s.confidence_ratio_each, ".3f")])
+        sure = [cell(s.confidence_ratio, ".3f"), cell(s.confidence_ratio_each, ".3f")]
+        others = [cell(s.alternatives_apart, ".2f"), cell(s.alternatives_best_ratio, ".3f")]
+        rows.append([name, *aged, *hints, *rest, *sure, *others])
     note = (
         "Aged: chroma from an aged luma, compared on the clean one (aim: at most 1.15 of the clean CIEDE2000). "
         f"{HINTS} hints: true colours at random points (aim: +3 dB). At one hint: CIEDE2000 of 5 by 5 pixels from the "
         "hint's colour at their own luma (aim: under 5). Elsewhere: the change in CIEDE2000 beyond strong edges and a "
-        "quarter of the picture away. Surer half / other: ratio of CIEDE2000 by confidence (aim: at most 0.6)."
+        "quarter of the picture away. Surer half / other: ratio of CIEDE2000 by confidence (aim: at most 0.6). "
+        "Alternatives apart: CIEDE2000 between any two of the picture and its alternatives; best of all / first: what "
+        "is left of the error if the one nearest to the truth is chosen."
     )
     return Table("Robustness", columns, rows, note)
 

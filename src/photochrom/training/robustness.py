@@ -1,4 +1,5 @@
-"""What a colorizer does beyond clean pictures: with aged luma, with hints, and whether its confidence can be believed.
+"""What a colorizer does beyond clean pictures: with aged luma, with hints, what else it holds possible, and whether its
+confidence can be believed.
 
 Everything is decided by the photograph's own hash: a repeated evaluation asks the same questions.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -16,10 +18,12 @@ from ..chroma import ab_to_cbcr, in_gamut, luma_of_rgb, rgb_to_lab, to_rgb
 from ..colorizer import Colorizer
 from ..hints import Hint
 from ..options import ColorOptions
+from ..suggestions import alternatives
 from .aging import age
 from .metrics import ciede2000, ciede2000_map, mean, median, psnr, ratio
 
 HINTS = 10
+OTHERS = 3  # alternatives looked at
 NEAR = 2  # pixels on each side of a hint that are looked at: 5 by 5
 FAR = 0.25  # of the picture's short side: nearer pixels are no "elsewhere"
 EDGE = 10.0  # luma steps a pixel, after a blur of one pixel: a step of about 33 of 255
@@ -49,6 +53,10 @@ class Trial:
     (``separated``); None where the photograph has too few such pixels."""
     sureness: np.ndarray | None
     """float64 ``[2, bins]``: pixels by confidence, and the sum of their CIEDE2000; None without confidence."""
+    apart: float | None = None
+    """Mean CIEDE2000 between any two of the picture and its ``OTHERS`` alternatives; None where the model has none."""
+    best: float | None = None
+    """CIEDE2000 from the truth of that one of these pictures which is nearest to it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,10 @@ class RobustnessSummary:
     """Mean CIEDE2000 of the surer half of all pixels of the set, to that of the other half."""
     confidence_ratio_each: float | None
     """The same within each picture, then averaged: whether confidence tells the parts of one picture apart."""
+    alternatives_apart: float | None
+    alternatives_best_ratio: float | None
+    """CIEDE2000 of the best of the picture and its alternatives to the picture's own: under 1 where another was nearer
+    to the truth."""
 
 
 def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray, options: ColorOptions) -> Trial:
@@ -89,6 +101,7 @@ def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray,
     (hint,) = hints(truth, 1, _rng(sha1, _ONE))
     one = _hinted(colorizer, luma, [hint], options)
     confidence = colorizer.predict(luma, options).confidence
+    several = [clean, *_others(colorizer, luma, options)]
     return Trial(
         ciede2000=float(errors.mean(dtype=np.float64)),
         aged_ciede2000=ciede2000(aged, truth),
@@ -98,6 +111,8 @@ def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray,
         hint_error_without=hint_error(clean, hint),
         elsewhere=_change(one, clean, separated(luma, *_pixel(hint, luma))),
         sureness=None if confidence is None else sureness(confidence, errors),
+        apart=mean(ciede2000(one, other) for one, other in combinations(several, 2)),
+        best=min(ciede2000(picture, truth) for picture in several) if len(several) > 1 else None,
     )
 
 
@@ -107,6 +122,12 @@ def _rng(sha1: str, stream: int) -> np.random.Generator:
 
 def _hinted(colorizer: Colorizer, luma: np.ndarray, points: Sequence[Hint], options: ColorOptions) -> np.ndarray:
     return to_rgb(luma, *colorizer.chroma(luma, dataclasses.replace(options, hints=tuple(points))))
+
+
+def _others(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> list[np.ndarray]:
+    if not colorizer.card.bins:
+        return []
+    return [to_rgb(luma, *colorizer.chroma(luma, o)) for o in alternatives(colorizer, luma, OTHERS, options)]
 
 
 def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
@@ -208,4 +229,6 @@ def summary(trials: Sequence[Trial]) -> RobustnessSummary:
         elsewhere_photographs=sum(t.elsewhere is not None for t in trials),
         confidence_ratio=surer_half_ratio(np.sum(told, axis=0)) if told else None,
         confidence_ratio_each=mean(map(surer_half_ratio, told)),
+        alternatives_apart=mean(t.apart for t in trials),
+        alternatives_best_ratio=ratio(mean(t.best for t in trials), mean(t.ciede2000 for t in trials)),
     )
