@@ -64,7 +64,8 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
             inputs.append(simulate_hints(truth, [[i] for i in range(len(truth))], recipe.hintless))
         with torch.autocast("cpu", torch.bfloat16):
             output = tail(*inputs)
-        loss, _ = trainer.objective(output, truth)
+        losses, _ = trainer.objective(output, truth)
+        loss = losses.sum()
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(tail.parameters(), 1.0)

@@ -111,7 +111,7 @@ class TestDryRun:
         assert main(arguments) == 0
         said = capsys.readouterr().out
         assert "40 photographs, 40 of use" in said
-        assert re.search(r"takes about \d+ s for features and \d+ \w+ for training, [\d.]+ GB of disk", said)
+        assert re.search(r"takes about \d+ s for features and [\d.]+ \w+ for training, [\d.]+ GB of disk", said)
         assert [path.name for path in (tmp_path / "run").iterdir()] == ["photographs.csv"]
 
     def test_too_little_memory(self, arguments, monkeypatch, capsys):
