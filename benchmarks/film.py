@@ -1,9 +1,10 @@
 """A film of 1920x1080 from beginning to end, against the plain transcode of the same film by the same settings.
 
-    python benchmarks/film.py CLIP [CLIP ...] [--repeat N]
+    python benchmarks/film.py CLIP [CLIP ...] [--minutes N]
 
-The clips are turned grey, enlarged to 1920x1080, joined, and encoded; that film is then coloured by the command line
-and transcoded by a loop that decodes and encodes with PyAV, each in a process of its own, in turns.
+The clips are turned grey, enlarged to 1920x1080, joined, encoded, repeated, and given a sound; that film is then
+coloured by the command line and transcoded by a loop that decodes and encodes with PyAV, each in a process of its own,
+in turns. The coloured film must have the frames, the times and the sound of the grey one.
 """
 
 import argparse
@@ -11,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from _tools import print_table
 
-_SIZE, _RATE = (1920, 1080), 24
+_SIZE, _RATE, _HERTZ = (1920, 1080), 24, 48000
 _SETTINGS = {"crf": "18", "preset": "veryfast"}
 _TRANSCODE = """
 import av, sys
@@ -32,60 +35,102 @@ with av.open(sys.argv[1]) as source, av.open(sys.argv[2], "w") as out:
     out.mux(stream.encode(None))
 """
 _FILM = """
-import sys
-from photochrom.cli import main
-assert main(["film", sys.argv[1], "-o", sys.argv[2]]) == 0
+import resource, sys
+from photochrom import colorize_film
+def note(progress):
+    if progress.done == progress.total // 10:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+colorize_film(sys.argv[1], sys.argv[2], progress=note)
 """
 _MEMORY = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 
 
-def grey_film(clips: list[str], path: Path, repeat: int) -> int:
-    """Join the clips to one grey film; its number of frames."""
+def grey_film(clips: list[str], path: Path, minutes: float) -> int:
+    """Join the clips to one grey film, once or as often as the minutes ask for; its number of frames."""
     count = 0
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=_RATE, options=_SETTINGS)
-        stream.width, stream.height = _SIZE
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = Fraction(1, _RATE)
-        for clip in clips * repeat:
-            with av.open(clip) as source:
-                for frame in source.decode(video=0):
-                    grey = frame.reformat(*_SIZE, format="gray").reformat(format="yuv420p")
-                    grey.pts, grey.time_base, grey.pict_type = count, Fraction(1, _RATE), 0
-                    out.mux(stream.encode(grey))
-                    count += 1
-        out.mux(stream.encode(None))
+        video, audio = out.add_stream("libx264", rate=_RATE, options=_SETTINGS), out.add_stream("aac", rate=_HERTZ)
+        video.width, video.height = _SIZE
+        video.pix_fmt = "yuv420p"
+        video.codec_context.time_base = Fraction(1, _RATE)
+        once = [(bytes(p), p.pts, p.dts, p.is_keyframe) for p in _encoded(clips, video)]
+        while count == 0 or count < minutes * 60 * _RATE:
+            for data, pts, dts, is_key in once:
+                packet = av.Packet(data)
+                packet.stream, packet.time_base, packet.is_keyframe = video, Fraction(1, _RATE), is_key
+                packet.pts, packet.dts, packet.duration = pts + count, dts + count, 1
+                out.mux(packet)
+            out.mux(list(_sound(audio, count, len(once))))
+            count += len(once)
+        out.mux(audio.encode(None))
     return count
 
 
-def timed(code: str, *arguments: Path) -> tuple[float, float]:
-    """Seconds, and peak memory in MB, of a process."""
+def _encoded(clips: list[str], stream: av.VideoStream) -> Iterator[av.Packet]:
+    count = 0
+    for clip in clips:
+        with av.open(clip) as source:
+            for frame in source.decode(video=0):
+                grey = frame.reformat(*_SIZE, format="gray").reformat(format="yuv420p")
+                grey.pts, grey.time_base, grey.pict_type = count, Fraction(1, _RATE), 0
+                yield from stream.encode(grey)
+                count += 1
+    yield from stream.encode(None)
+
+
+def _sound(stream: av.AudioStream, first: int, count: int) -> Iterator[av.Packet]:
+    """Noise that swells and fades, for some frames of the film."""
+    rng = np.random.default_rng(first)
+    for number in range(first, first + count):
+        noise = rng.normal(0, 0.1 + 0.1 * np.sin(number / 50), (1, _HERTZ // _RATE))
+        frame = av.AudioFrame.from_ndarray(noise.astype(np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = _HERTZ, number * (_HERTZ // _RATE)
+        frame.time_base = Fraction(1, _HERTZ)
+        yield from stream.encode(frame)
+
+
+def tracks(path: Path) -> tuple[list[Fraction], list[tuple[Fraction, bytes]]]:
+    """The times of a film's frames, rising; the times and the content of its packets of sound. Nothing is decoded."""
+    with av.open(str(path)) as film:
+        packets = [packet for packet in film.demux() if packet.size]
+        frames = sorted(p.pts * p.time_base for p in packets if p.stream.type == "video")
+        return frames, [(p.pts * p.time_base, bytes(p)) for p in packets if p.stream.type == "audio"]
+
+
+def timed(code: str, *arguments: Path) -> tuple[float, list[float]]:
+    """Seconds of a process, and its peak memory in MB at the times that it tells of, the last one at its end."""
     started = time.perf_counter()
     command = [sys.executable, "-c", code + _MEMORY, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return time.perf_counter() - started, int(done.stdout.split()[-1]) / 1024
+    return time.perf_counter() - started, [int(line) / 1024 for line in done.stdout.split()]
+
+
+def compare(source: Path, frames: int) -> None:
+    """Colour the film, transcode it, check the coloured one, and print what it took."""
+    plain, colored = (source.with_name(f"{name}.mp4") for name in ("plain", "color"))
+    slow, (early, most) = timed(_FILM, source, colored)
+    fast, (least,) = timed(_TRANSCODE, source, plain)
+    rows = [
+        ("plain transcode", f"{frames / fast:.1f}", f"{fast:.1f} s", "1.00", f"{least:.0f} MB"),
+        ("photochrom film", f"{frames / slow:.1f}", f"{slow:.1f} s", f"{slow / fast:.2f}", f"{most:.0f} MB"),
+    ]
+    print(f"{frames} frames of {_SIZE[0]}x{_SIZE[1]}, {frames / _RATE / 60:.1f} minutes\n")
+    print_table(["", "frames/s", "time", "ratio", "peak memory"], rows)
+    times, sound = tracks(colored)
+    print(f"\npeak memory after a tenth of the film: {early:.0f} MB")
+    print(f"frames: {len(times)}; time stamps and {len(sound)} packets of sound as in the source:", end=" ")
+    print((times, sound) == tracks(source) and len(times) == frames)
+    print(f"a film of two hours ({7200 * _RATE} frames) at this speed: {7200 * _RATE / frames * slow / 3600:.1f} h")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("clips", nargs="+")
-    parser.add_argument("--repeat", type=int, default=1, help="how often the clips are joined")
+    parser.add_argument("--minutes", type=float, default=0, help="repeat the joined clips until the film is so long")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        source, plain, colored = (Path(folder) / f"{name}.mp4" for name in ("grey", "plain", "color"))
-        frames = grey_film(args.clips, source, args.repeat)
-        slow, memory = timed(_FILM, source, colored)
-        fast, least = timed(_TRANSCODE, source, plain)
-        seconds = frames / _RATE
-        rows = [
-            ("plain transcode", f"{frames / fast:.1f}", f"{fast:.1f} s", "1.00", f"{least:.0f} MB"),
-            ("photochrom film", f"{frames / slow:.1f}", f"{slow:.1f} s", f"{slow / fast:.2f}", f"{memory:.0f} MB"),
-        ]
-        print(f"{frames} frames of {_SIZE[0]}x{_SIZE[1]}, {seconds:.0f} s\n")
-        print_table(["", "frames/s", "time", "ratio", "peak memory"], rows)
-        print(
-            f"\na film of two hours ({7200 * _RATE} frames) at this speed: {7200 * _RATE / frames * slow / 3600:.1f} h"
-        )
+        source = Path(folder) / "grey.mp4"
+        compare(source, grey_film(args.clips, source, args.minutes))
 
 
 if __name__ == "__main__":

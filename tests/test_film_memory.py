@@ -11,7 +11,7 @@ from films import pan, write_film
 from photochrom import shots, steady
 from photochrom.chroma import Coding
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.colorize import _WAITING
+from photochrom.film.colorize import _BURST, _WAITING
 from photochrom.film.paint import Painter
 from photochrom.film.planes import PlaneFormat
 
@@ -54,7 +54,7 @@ def test_frames_are_let_go_when_they_are_written(tmp_path, fake_colorizer, monke
     monkeypatch.setattr(Painter, "see", watched)
     source = write_film(tmp_path / "a.mkv", pan(200), codec="ffv1")
     colorize_film(source, None, FilmOptions(preset="ultrafast"), colorizer=fake_colorizer)
-    assert most <= steady.reach(steady.AHEAD) + shots.REACH + _WAITING + 4
+    assert most <= steady.reach(steady.AHEAD) + shots.REACH + _BURST + _WAITING + 4
     assert len(alive) <= 1
 
 

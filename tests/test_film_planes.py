@@ -12,9 +12,10 @@ import pytest
 from films import colorizer, decoded, pan, plane, same_lumas, still_frame, write_film, write_frames
 from skimage.color import rgb2lab
 
-from photochrom import ColorOptions
+from photochrom import ColorOptions, chroma
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.planes import quick_cbcr
 
 LOSSLESS = FilmOptions(codec="ffv1")
 BT601, BT709, BT2020, UNSPECIFIED = (6, 6, 6), (1, 1, 1), (9, 9, 14), (2, 2, 2)
@@ -113,6 +114,17 @@ def test_an_untagged_film_is_taken_for_what_players_take_it_for(height, width, m
     frame.colorspace = matrix
     _, a, b = lab(frame).mean(axis=0)
     assert (a, b) == (pytest.approx(30, abs=2), pytest.approx(40, abs=2))
+
+
+@pytest.mark.parametrize("matrix", [chroma.BT601, chroma.BT709, chroma.BT2020], ids=str)
+def test_the_table_of_chroma_is_what_it_is_a_table_of(matrix):
+    """At every luma, up to the most colourful a* and b* that there are."""
+    rng = np.random.default_rng(2)
+    luma = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 80, axis=1)
+    ab = rng.uniform(-108, 99, (2, 256, 80)).astype(np.float32)
+    off = np.abs(quick_cbcr(luma, ab, matrix) - chroma.ab_to_cbcr(luma.astype(np.float32) / 255, ab, matrix))
+    assert off.mean() < 0.002
+    assert np.percentile(off, 99) < 0.02
 
 
 @pytest.mark.parametrize("name", ["bgr0", "gbrp10le"])

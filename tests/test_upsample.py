@@ -89,3 +89,46 @@ def test_shared_chroma_is_in_gamut_at_every_pixel_that_shares_it():
     ):
         assert channel.min() > -1.1  # chroma is rounded to whole numbers: up to 0.5 * 1.772
         assert channel.max() < 256.1
+
+
+def plainly(coefficients, luma, subsampling, coding):
+    """The same without strips, and with the factor of the gamut at every sample: mean, least and greatest luma by
+    NumPy alone; Cb and Cr before they are rounded."""
+    rows, columns = subsampling
+    height, width = (side // step for side, step in zip(luma.shape, subsampling, strict=True))
+    shared = luma.reshape(height, rows, width, columns).astype(np.float32)
+    y, darkest, brightest = (
+        np.clip((part - coding.black) / coding.luma_span, 0, 1).astype(np.float32)
+        for part in (np.floor(shared.mean(axis=(1, 3)) + 0.5), shared.min(axis=(1, 3)), shared.max(axis=(1, 3)))
+    )
+    full = [cv2.resize(c, (width, height), interpolation=cv2.INTER_LINEAR) for c in coefficients]
+    cb, cr = full[0] * y + full[1], full[2] * y + full[3]
+    factor = chroma.in_gamut(cb, cr, darkest, brightest, coding.matrix)
+    return [plane * factor * coding.chroma_span + coding.neutral for plane in (cb, cr)], factor
+
+
+@pytest.mark.parametrize("subsampling", [(1, 1), (2, 2), (1, 2), (2, 1)])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        chroma.Coding(8),
+        chroma.Coding(8, full_range=False, matrix=chroma.BT709),
+        chroma.Coding(10, full_range=False, matrix=chroma.BT2020),
+        chroma.Coding(12, full_range=True, matrix=chroma.BT709),
+        chroma.Coding(16),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("brightness", "least", "most"), [(1, 0.02, 0.5), (0.15, 0.5, 1)], ids=["some", "most"])
+def test_what_is_out_of_gamut_is_found_and_shrunk(brightness, least, most, coding, subsampling):
+    """Where few samples are out of gamut and where most are; also beyond black and white, where no colour fits."""
+    rng = np.random.default_rng(8)
+    light = cv2.resize(rng.random((9, 12), np.float32), (500, 300)) + rng.normal(0, 0.05, (300, 500))
+    luma = np.clip(light * brightness * coding.highest, 0, coding.highest)
+    luma = luma.astype(np.uint8 if coding.bits == 8 else np.uint16)
+    coefficients = cv2.resize(rng.normal(0, 0.12, (5, 5, 4)).astype(np.float32), (24, 16)).transpose(2, 0, 1)
+    expected, factor = plainly(coefficients, luma, subsampling, coding)
+    assert least < (factor < 1).mean() < most
+    found = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling, coding=coding)
+    for ours, plain in zip(found, expected, strict=True):
+        assert np.abs(ours - plain).max() < 1.1  # half of it from rounding before the gamut is looked at

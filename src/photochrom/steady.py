@@ -82,18 +82,14 @@ class Path:
     def __init__(self, source: np.ndarray, target: np.ndarray) -> None:
         """Of two frames' luma, uint8 ``[h, w]``."""
         self.places = flow.places(source, target)
-        self.trust = _trust(self.carry(source), target) * self._inside()
+        self.trust = _trust(self.carry(source), target)
         """float32 ``[h, w]``, 0 to 1: how well it explains the target's luma."""
+        height, width = source.shape
+        self.trust[cv2.inRange(self.places, (-1, -1), (width, height)) == 0] = 0
 
     def carry(self, planes: np.ndarray) -> np.ndarray:
         """Planes ``[h, w]`` or ``[h, w, C]`` of the source, C up to 4, as they lie in the target."""
         return flow.carried(planes, self.places)
-
-    def _inside(self) -> np.ndarray:
-        height, width = self.places.shape[:2]
-        x, y = self.places[..., 0], self.places[..., 1]
-        inside: np.ndarray = (x > -1) & (x < width) & (y > -1) & (y < height)
-        return inside
 
     def pass_on(self, colors: np.ndarray) -> np.ndarray:
         """Colours with their weight, ``[h, w, 4]``, which is less where the way explains little."""

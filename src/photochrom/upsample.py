@@ -8,6 +8,9 @@ filter's own form, which smooths, lost to plain interpolation; ``benchmarks/upsa
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -33,9 +36,8 @@ def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
     detail = guide - _resize(small, guide, cv2.INTER_CUBIC)
     return np.stack(
         [
-            _resize(plane, guide, cv2.INTER_CUBIC)
-            + _resize(_gain(plane, small, _EDGE_L), guide, cv2.INTER_LINEAR) * detail
-            for plane in planes
+            _resize(plane, guide, cv2.INTER_CUBIC) + _resize(gain, guide, cv2.INTER_LINEAR) * detail
+            for plane, gain in zip(planes, _gains(planes, small, _EDGE_L), strict=True)
         ]
     )
 
@@ -50,15 +52,15 @@ def linear_coefficients(luma: np.ndarray, cbcr: np.ndarray) -> np.ndarray:
     Returns:
         float32 ``[4, h, w]``: gain of Cb, offset of Cb, gain of Cr, offset of Cr.
     """
-    gains = [_gain(plane, luma, _EDGE_Y) for plane in cbcr]
+    gains = _gains(cbcr, luma, _EDGE_Y)
     return np.stack([c for gain, plane in zip(gains, cbcr, strict=True) for c in (gain, plane - gain * luma)])
 
 
-def _gain(plane: np.ndarray, guide: np.ndarray, edge: float) -> np.ndarray:
-    """Slope of a plane over its guide in each 3 by 3 neighbourhood; contrasts under ``edge`` count little."""
-    mean, plane_mean = _mean(guide), _mean(plane)
-    variance = _mean(guide * guide) - mean * mean
-    return (_mean(guide * plane) - mean * plane_mean) / (variance + edge * edge)
+def _gains(planes: np.ndarray, guide: np.ndarray, edge: float) -> list[np.ndarray]:
+    """Slope of each plane over the guide in each 3 by 3 neighbourhood; contrasts under ``edge`` count little."""
+    mean = _mean(guide)
+    variance = _mean(guide * guide) - mean * mean + edge * edge
+    return [(_mean(guide * plane) - mean * _mean(plane)) / variance for plane in planes]
 
 
 def _mean(plane: np.ndarray) -> np.ndarray:
@@ -96,44 +98,77 @@ def apply_to_luma(
     rows, columns = subsampling
     height, width = -(-luma.shape[0] // rows), -(-luma.shape[1] // columns)
     wide = [
-        cv2.resize(np.float32(strength) * c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients
+        cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR)
+        for c in _between_integers(np.float32(strength) * coefficients, coding)
     ]
-    cb_plane, cr_plane = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
+    position, weights = _row_weights(height, coefficients.shape[1])
+    planes = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
     for start, stop in strips(height, width):
-        mean, darkest, brightest = _luma_range(luma[start * rows : stop * rows], subsampling, coding)
-        lines, weights = _row_weights(start, stop, height, coefficients.shape[1])
-        cb_gain, cb_offset, cr_gain, cr_offset = (weights @ plane[lines] for plane in wide)
-        cb, cr = cb_gain * mean + cb_offset, cr_gain * mean + cr_offset
-        factor = in_gamut(cb, cr, darkest, brightest, coding.matrix)
-        for plane, chroma in ((cb_plane, cb), (cr_plane, cr)):
-            _quantise(chroma * factor, plane[start:stop], coding)
-    return cb_plane, cr_plane
+        mean, darkest, brightest = _luma_range(luma[start * rows : stop * rows], subsampling)
+        lines = slice(int(position[start]), int(position[stop - 1]) + 2)
+        part, y = weights[start:stop, lines], mean.astype(np.float32)
+        cb, cr = (part @ gain[lines] for gain in wide[:2])
+        for chroma, offset in zip((cb, cr), wide[2:], strict=True):
+            chroma *= y
+            chroma += part @ offset[lines]
+        for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding), strict=True):
+            plane[start:stop] = values
+    return planes
 
 
-def _quantise(chroma: np.ndarray, plane: np.ndarray, coding: Coding) -> None:
-    chroma *= coding.chroma_span
-    chroma += coding.neutral + 0.5
-    np.copyto(plane, np.clip(chroma, 0, coding.highest, out=chroma), casting="unsafe")
+def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
+    """The coefficients as they lead from integers of luma to those of chroma: gains of Cb and Cr, then offsets."""
+    gains = coefficients[0::2] * np.float32(coding.chroma_span / coding.luma_span)
+    offsets = coefficients[1::2] * np.float32(coding.chroma_span) - gains * np.float32(coding.black)
+    return np.concatenate([gains, offsets + np.float32(coding.neutral)])
 
 
-def _luma_range(
-    luma: np.ndarray, subsampling: tuple[int, int], coding: Coding
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, least and greatest luma (float32, 0..1) of the pixels that share one chroma sample."""
+def _quantised(
+    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding
+) -> list[np.ndarray]:
+    """Chroma as integers, in gamut at every luma from ``darkest`` to ``brightest`` (integers).
+
+    Few colours of a picture are out of gamut. So all are rounded first, and a cheap test finds those that may be: by
+    every matrix, no channel is farther from the luma than twice the chroma.
+    """
+    add: Any = cv2.add  # its stubs know no sum with a number
+    rounded = [add(plane, 0.0, dtype=cv2.CV_8U if coding.bits == 8 else cv2.CV_16U) for plane in (cb, cr)]
+    reach = _room(darkest, brightest, coding) >> 1
+    far = (np.maximum(*rounded) > coding.neutral + reach) | (np.minimum(*rounded) < coding.neutral - reach)
+    places = np.flatnonzero(far)
+    if places.size:
+        where = places if places.size < far.size // 4 else slice(None)
+        exact = [plane.ravel()[where] - np.float32(coding.neutral) for plane in (cb, cr)]
+        limits = _normalised(np.stack([plane.ravel()[where] for plane in (darkest, brightest)]), coding)
+        cb, cr = (plane * np.float32(1 / coding.chroma_span) for plane in exact)
+        factor = in_gamut(cb, cr, limits[0], limits[1], coding.matrix)
+        for plane, values in zip(rounded, exact, strict=True):
+            plane.ravel()[where] = np.clip(np.rint(values * factor) + coding.neutral, 0, coding.highest)
+    return rounded
+
+
+def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
+    """How far the luma is from black or from white, whichever is nearer: integers."""
+    black, white = coding.black, coding.black + coding.luma_span
+    return np.minimum(np.clip(darkest, black, white) - black, white - np.clip(brightest, black, white))
+
+
+def _luma_range(luma: np.ndarray, subsampling: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, least and greatest luma, of its own dtype, of the pixels that share one chroma sample."""
     if subsampling == (1, 1):
-        y = _normalised(luma, coding)
-        return y, y, y
+        return luma, luma, luma
     odd = [(0, side % step) for side, step in zip(luma.shape, subsampling, strict=True)]
     even = np.pad(luma, odd, mode="edge") if any(more for _, more in odd) else luma
     least = greatest = even
     rows, columns = subsampling
     if rows == 2:
         above, below = even[0::2], even[1::2]
-        least, greatest = np.minimum(above, below), np.maximum(above, below)
+        least, greatest = cv2.min(above, below), cv2.max(above, below)
     if columns == 2:
-        least, greatest = np.minimum(*_halves(least)), np.maximum(*_halves(greatest))
+        least = np.minimum(*_halves(least)).astype(luma.dtype)
+        greatest = np.maximum(*_halves(greatest)).astype(luma.dtype)
     mean = cv2.resize(even, (even.shape[1] // columns, even.shape[0] // rows), interpolation=cv2.INTER_AREA)
-    return _normalised(mean, coding), _normalised(least, coding), _normalised(greatest, coding)
+    return mean, least, greatest
 
 
 def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -154,9 +189,13 @@ def _normalised(luma: np.ndarray, coding: Coding) -> np.ndarray:
     return y
 
 
-def _row_weights(start: int, stop: int, height: int, lines: int) -> tuple[slice, np.ndarray]:
-    """Linear interpolation of ``lines`` thumbnail rows to rows ``start`` .. ``stop`` of ``height``, as a matrix."""
-    position = np.clip((np.arange(start, stop) + 0.5) * (lines / height) - 0.5, 0, lines - 1)
-    first, last = int(position[0]), min(int(position[-1]) + 1, lines - 1)
-    weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(first, last + 1)))
-    return slice(first, last + 1), weights.astype(np.float32)
+@functools.lru_cache(maxsize=4)
+def _row_weights(height: int, lines: int) -> tuple[np.ndarray, np.ndarray]:
+    """Linear interpolation of ``lines`` thumbnail rows to ``height`` rows.
+
+    Returns:
+        Where each row lies among the lines, ``[height]``; and the weights, float32 ``[height, lines]``.
+    """
+    position = np.clip((np.arange(height) + 0.5) * (lines / height) - 0.5, 0, lines - 1)
+    weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(lines)))
+    return position, weights.astype(np.float32)

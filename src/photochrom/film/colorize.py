@@ -28,6 +28,7 @@ from .prefetch import prefetched
 from .source import Reel
 
 _WAITING = 4  # frames between two threads
+_BURST = 8  # the same where they come from key to key
 _SHORTEST, _LONGEST = 8, 30  # seconds of a segment: it ends with the next shot, or at last within one
 
 
@@ -157,7 +158,7 @@ def _color(painter: Painter, job: Job, plan: Plan, progress: Callable[[Progress]
     try:
         # Looking, painting and encoding take about the same time: each has a thread.
         with (
-            prefetched(painter.colors(frames, last.next, before), _WAITING) as looked,
+            prefetched(painter.colors(frames, last.next, before), _BURST) as looked,
             prefetched(_painted(painter, looked), _WAITING) as painted,
         ):
             for seen, frame, colors, start in painted:

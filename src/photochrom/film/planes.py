@@ -20,7 +20,7 @@ _LIMITED_RANGE, _FULL_RANGE = 1, 2
 _HDR = {16: "PQ", 18: "HLG"}
 _SD = (1024, 576)  # size up to which an untagged film is taken for BT.601, as players do
 _DEPTHS = (8, 10, 12)
-_FARTHEST, _STEP, _LEVELS = 110, 5, 52  # of the table of chroma: a* and b*, their step, and levels of luma
+_FARTHEST, _STEP = 110, 5  # of the table of chroma: a* and b*, and their step
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def colored_frame(
 
 
 def quick_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """``ab_to_cbcr`` by interpolation in a table, in a fifth of its time; off by 0.0015 on average.
+    """``ab_to_cbcr`` by interpolation in a table, in a tenth of its time; off by 0.0006 on average.
 
     Args:
         luma: uint8 ``[h, w]``, full range.
@@ -171,23 +171,15 @@ def quick_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarray:
     """
     table, side = _table(matrix)
     a, b = (np.clip(plane, -_FARTHEST, _FARTHEST) * (1 / _STEP) + _FARTHEST / _STEP for plane in ab)
-    level = luma.astype(np.float32) * np.float32((_LEVELS - 1) / 255)
-    below = np.floor(level)
-    darker = _interpolated(table, a, b + below * side)
-    brighter = _interpolated(table, a, b + np.minimum(below + 1, _LEVELS - 1) * side)
-    mixed = darker + (level - below)[..., None] * (brighter - darker)
-    return np.ascontiguousarray(mixed.transpose(2, 0, 1))
-
-
-def _interpolated(table: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    remap: Any = cv2.remap
-    return np.asarray(remap(table, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR))
+    remap: Any = cv2.remap  # its stubs know no maps of one channel
+    found = remap(table, a, b + luma.astype(np.float32) * side, cv2.INTER_LINEAR)
+    return np.ascontiguousarray(found.transpose(2, 0, 1))
 
 
 @functools.lru_cache(maxsize=4)
 def _table(matrix: Matrix) -> tuple[np.ndarray, int]:
-    """Cb and Cr on a grid: float32 ``[levels of luma * b*, a*, 2]``, and how many b* there are."""
+    """Cb and Cr on a grid: float32 ``[256 levels of luma * b*, a*, 2]``, and how many b* there are."""
     axis = np.arange(-_FARTHEST, _FARTHEST + _STEP, _STEP, dtype=np.float32)
-    levels = np.linspace(0, 1, _LEVELS, dtype=np.float32)
+    levels = np.linspace(0, 1, 256, dtype=np.float32)
     luma, b, a = (part.reshape(-1, len(axis)) for part in np.meshgrid(levels, axis, axis, indexing="ij"))
     return np.ascontiguousarray(ab_to_cbcr(luma, np.stack([a, b]), matrix).transpose(1, 2, 0)), len(axis)
