@@ -20,9 +20,12 @@ from PIL import Image
 
 from photochrom import Colorizer
 from photochrom.references import References
-from photochrom.studio.photo_tab import ASK, IN_COLOR, PUT, PhotoTab
-from photochrom.studio.session import guess_anew, open_session
+from photochrom.studio.canvas import ASK, IN_COLOR, PUT
+from photochrom.studio.disk import Disk
+from photochrom.studio.photo_tab import PhotoTab
+from photochrom.studio.session import guesses, open_session
 from photochrom.studio.shared import Studio
+from photochrom.studio.visit import Visit
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dust-bowl-home.jpg"
 SIZE = (4000, 3000)
@@ -38,23 +41,27 @@ def main() -> None:
         with Image.open(EXAMPLE) as image:
             image.convert("L").resize(SIZE).save(upload, quality=95)
         colorizer = Colorizer()
-        tab = PhotoTab(Studio(colorizer, References(colorizer), shown, kept, 10**9, 10**9))
-        session = guess_anew(colorizer, open_session(colorizer, upload, kept, 10**9)).at(0.6, 0.5)
+        tab = PhotoTab(Studio(colorizer, References(colorizer), shown, kept, Disk(Path(folder), 10**12), 10**9, 10**9))
+        session = open_session(colorizer, upload, kept, 10**9).at(0.6, 0.5)
+        session = replace(session, guesses=guesses(colorizer, session))
         measure(tab, upload, session, cv2.imread(str(EXAMPLE)))
 
 
 def measure(tab, upload, session, reference):
     place = gr.SelectData(None, {"index": [700, 600], "value": None})
     swatch = gr.EventData(None, {"color": "#7a2b22"})
-    guessed = session.choose(guess=session.guesses[0])
+    guessed = session.choose(guess=session.guesses[0]).answered(tab._studio.colorizer)
+    visit = Visit("")
+    visit.session = session
+    canvas = tab.canvas
     steps = {
         "drop: decode, colour, show": lambda: tab.open(str(upload)),
-        "the other guesses": lambda: tab.guess(session),
-        "click: a colour, at a place": lambda: tab.click(session, IN_COLOR, PUT, "#7a2b22", place),
-        "click: which colours are likely": lambda: tab.click(session, IN_COLOR, ASK, "#7a2b22", place),
-        "click on a likely colour": lambda: tab.put_likely(session, IN_COLOR, swatch),
-        "the same, another guess chosen": lambda: tab.put_likely(guessed, IN_COLOR, swatch),
-        "vividness": lambda: tab.turner("vividness")(session, IN_COLOR, 0.8),
+        "the other guesses": lambda: tab.guess(visit),
+        "click: a colour, at a place": lambda: canvas.click(session, IN_COLOR, PUT, "#7a2b22", place),
+        "click: which colours are likely": lambda: canvas.click(session, IN_COLOR, ASK, "#7a2b22", place),
+        "click on a likely colour": lambda: canvas.put_likely(session, IN_COLOR, swatch),
+        "the same, another guess chosen": lambda: canvas.put_likely(guessed, IN_COLOR, swatch),
+        "vividness": lambda: canvas._turner("vividness")(session, IN_COLOR, 0.8),
         "borrow colours": lambda: tab._studio.references.borrow(session.picture.thumbnail, reference),
         "download at full size": lambda: tab.full_size(session),
     }
@@ -69,7 +76,7 @@ def at_once(tab, session, swatch):
     def visit(_):
         barrier.wait()
         start = time.perf_counter()
-        tab.put_likely(replace(session), IN_COLOR, swatch)
+        tab.canvas.put_likely(replace(session), IN_COLOR, swatch)
         return time.perf_counter() - start
 
     with ThreadPoolExecutor(VISITORS) as pool:

@@ -58,7 +58,7 @@ def visit(studio, browser, tmp_path) -> Iterator[Callable]:
         context = browser.new_context(viewport=size, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on(
             "request", lambda r: None if r.url.startswith((studio.url, "data:", "blob:")) else strangers.append(r.url)
         )
@@ -155,6 +155,8 @@ def test_drop_look_hint_choose_and_download(visit, photograph, tmp_path):
     first = shown(page)
     assert np.ptp(first, axis=2).mean() > 5  # in colour at once
 
+    assert page.locator("#guesses .thumbnail-item.selected").count() == 0
+
     changed(page, lambda: click_at(page, 0.6, 0.8))
     swatches = page.locator("#likely button")
     swatches.first.wait_for()
@@ -171,8 +173,11 @@ def test_drop_look_hint_choose_and_download(visit, photograph, tmp_path):
     chosen = changed(page, page.locator("#guesses button").nth(2).click)
     page.screenshot(path=tmp_path / "5-chosen.png", full_page=True)
     assert np.abs(chosen - hinted).mean() > 2
+    selected = page.locator("#guesses .thumbnail-item.selected")
+    assert selected.get_attribute("aria-label") == "Thumbnail 3 of 4"
     undone = changed(page, page.get_by_role("button", name="Undo").click)
     np.testing.assert_array_equal(undone, hinted)
+    selected.wait_for(state="detached")
     redone = changed(page, page.get_by_role("button", name="Redo").click)
     np.testing.assert_array_equal(redone, chosen)
 
@@ -187,26 +192,32 @@ def test_drop_look_hint_choose_and_download(visit, photograph, tmp_path):
         small = np.asarray(result.convert("RGB").resize(chosen.shape[1::-1], Image.Resampling.BOX)).astype(int)
     assert np.median(np.abs(small - chosen)) <= 3  # what was shown is what was made
     assert b"with 1 colour given by hand and " in path.read_bytes()
-    hints = read_hints(saved(page, "Download the hints", tmp_path))
+    file = saved(page, "Save hints", tmp_path)
+    hints = read_hints(file)
     assert hints[-1].color == tuple(wanted)
     assert not hints[-1].suggested
     assert all(hint.suggested for hint in hints[:-1])
+    changed(page, page.get_by_role("button", name="Remove").click)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Load hints").click()
+    loaded = changed(page, lambda: chooser.value.set_files(file))
+    np.testing.assert_array_equal(loaded, chosen)
 
 
 def test_views_and_dials(visit, photograph, tmp_path):
     page = visit()
     drop(page, photograph)
     colored = shown(page)
-    grey = changed(page, page.get_by_label("As it was").check)
+    grey = changed(page, page.locator("#view").get_by_label("As it was").check)
     assert np.ptp(grey, axis=2).max() < 8
-    page.get_by_label("Compare").check()
+    page.locator("#view").get_by_label("Compare").check()
     page.locator("#compare img").last.wait_for()
     page.screenshot(path=tmp_path / "compare.png", full_page=True)
-    doubt = changed(page, page.get_by_label("Where it is unsure").check)
+    doubt = changed(page, page.locator("#view").get_by_label("Where it is unsure").check)
     assert redness((doubt - colored).mean((0, 1))) > 5
     page.screenshot(path=tmp_path / "unsure.png", full_page=True)
-    changed(page, page.get_by_label("In colour").check)
-    strength = page.get_by_label("number input for Strength of colour")
+    changed(page, page.locator("#view").get_by_label("In colour").check)
+    strength = page.get_by_label("number input for Strength of colour").first
 
     def to_nothing():
         strength.fill("0")
@@ -221,9 +232,9 @@ def test_views_and_dials(visit, photograph, tmp_path):
 def test_a_colour_of_ones_own_and_the_eyedropper(visit, photograph):
     page = visit()
     drop(page, photograph)
-    page.get_by_label("picks up a colour").check()
+    page.locator("#mode").get_by_label("picks up a colour").check()
     click_at(page, 0.3, 0.1)
-    page.get_by_label("puts the colour").and_(page.locator(":checked")).wait_for()
+    page.locator("#mode").get_by_label("puts the colour").and_(page.locator(":checked")).wait_for()
     sky = around(shown(page), 0.3, 0.1)
     changed(page, lambda: click_at(page, 0.2, 0.8))
     dot = page.locator("#given .dot").evaluate("e => getComputedStyle(e).backgroundColor")
@@ -281,7 +292,7 @@ def test_on_a_phone(visit, photograph, tmp_path):
     page.locator("#likely button").first.wait_for()
     page.screenshot(path=tmp_path / "phone-2.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    for element in ("#picture", "#likely button", "#view", "#guesses", "#known", "#full-size-make"):
+    for element in ("#picture", "#likely button", "#view", "#guesses", ".known", "#full-size-make"):
         box = page.locator(element).first.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= PHONE["width"]
@@ -334,7 +345,7 @@ def test_colours_are_borrowed_and_given_back(visit, tmp_path):
     truth = np.asarray(Image.fromarray(left).resize(before.shape[1::-1])).astype(int)
     assert np.abs(borrowed - truth).mean() < np.abs(before - truth).mean()
     page.locator("#lent img").click()
-    page.get_by_label("puts the colour").and_(page.locator(":checked")).wait_for()
+    page.locator("#mode").get_by_label("puts the colour").and_(page.locator(":checked")).wait_for()
     back = changed(page, page.get_by_role("button", name="Give the colours back").click)
     np.testing.assert_array_equal(back, before)
 
@@ -352,9 +363,11 @@ def test_a_film(visit, tmp_path):
     page = visit()
     page.get_by_role("tab", name="Film").click()
     page.set_input_files("#film input[type=file]", film)
-    page.locator("#frame img").wait_for()
-    changed(page, page.locator("#frame img").click, "#frame")
-    page.get_by_text("at 0:00:00.000").wait_for()
+    page.locator("#film-picture img").wait_for()
+    changed(page, page.locator("#film-picture img").click, "#film-picture")
+    likely = page.locator("#film-likely button").first
+    changed(page, likely.click, "#film-picture")
+    page.get_by_text("0 s: 50 % across, 50 % down").wait_for()
     page.get_by_role("button", name="Show all shots").click()
     page.locator("#sheet img").wait_for()
     with page.expect_download() as download:

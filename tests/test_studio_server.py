@@ -28,6 +28,7 @@ from studio_server import META, RefusedError, Visitor, running_studio
 from photochrom import OptionError, StudioError, read_hints
 from photochrom.cli import main
 from photochrom.studio import server
+from photochrom.studio.disk import Disk
 from photochrom.studio.guard import Guard, is_local
 from photochrom.studio.server import Settings, listening, url
 
@@ -64,7 +65,7 @@ def luma(file):
 
 
 def drop(visitor, name, file):
-    return visitor.do("photograph", "change", [visitor.upload(name, file)])
+    return visitor.do("photograph", "change", [None, visitor.upload(name, file)])
 
 
 # Who gets what -----------------------------------------------------------------------------------------------------
@@ -133,6 +134,37 @@ def test_hints_of_the_studio_are_hints_of_the_command_line(studio, visitor, tmp_
     assert (tmp_path / "old.color.png").read_bytes() == visitor.fetch(file)
 
 
+def test_hints_are_loaded_again(visitor):
+    drop(visitor, "old.png", png(picture(3)))
+    visitor.do_next("photograph", "change", [None])
+    visitor.do("guesses", "select", [None, "In colour"], {"index": 1, "value": None})
+    put_at(visitor, 99, 50)
+    (hints,) = visitor.do("hints-make", "click", [None])
+    (made,) = visitor.do("full-size-make", "click", [None])
+    drop(visitor, "old.png", png(picture(3)))
+    put_at(visitor, 20, 20)
+    file = visitor.upload("old.color.json", visitor.fetch(hints))
+    listed = visitor.do("hints-load", "upload", [None, "In colour", file])[3]
+    assert [hint["color"] for hint in listed] == ["#c81e28"]  # what was put before is gone
+    (again,) = visitor.do("full-size-make", "click", [None])
+    assert visitor.fetch(again) == visitor.fetch(made)
+    listed = visitor.do("undo", "click", [None, "In colour"])[3]
+    assert [hint["place"] for hint in listed] == ["8 % across, 9 % down"]
+    wrong = visitor.upload(
+        "wrong.json", b'{"photochrom": "hints", "version": 1, "hints": [{"x": 7, "y": 0, "color": "a"}]}'
+    )
+    with pytest.raises(RefusedError, match=r"^wrong\.json: hint 1"):
+        visitor.do("hints-load", "upload", [None, "In colour", wrong])
+    assert visitor.do("redo", "click", [None, "In colour"])[3] == [
+        {"color": "#c81e28", "place": "39 % across, 23 % down"}
+    ]
+
+
+def put_at(visitor, column, row):
+    click = [None, "In colour", "puts the colour", "#c81e28"]
+    return visitor.do("picture", "select", click, {"index": [column, row], "value": 0})
+
+
 @pytest.fixture
 def film(tmp_path):
     """Two seconds in grey: half a second, then another shot."""
@@ -148,23 +180,33 @@ def film(tmp_path):
     return path
 
 
+def drop_film(visitor, file):
+    return visitor.do("film", "change", [None, visitor.upload("old.mkv", file.read_bytes())])
+
+
 def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
-    chosen = [None, 0.6, 1]
-    visitor.do("film", "change", [visitor.upload("old.mkv", film.read_bytes())])
-    _, frame, _, second = visitor.do("show-frame", "click", [*chosen, 0.31])
+    seen = [None, "In colour"]
+    drop_film(visitor, film)
+    _, frame, _, _, _, _, _, second = visitor.do("show-frame", "click", [*seen, 0.31])
     assert second == pytest.approx(0.4)
-    with Image.open(io.BytesIO(visitor.fetch(frame))) as image:
-        width, height = image.size
-    (sheet,) = visitor.do("show-shots", "click", chosen)
+    with Image.open(io.BytesIO(visitor.fetch(frame["value"]))) as image:
+        assert image.size == (160, 120)
+    (sheet,) = visitor.do("show-shots", "click", [None])
     with Image.open(io.BytesIO(visitor.fetch(sheet["value"]))) as image:
-        assert image.height > 4 * height  # two shots, grey and in colour
-    place = {"index": [width // 2, height // 3], "value": None}
-    for _ in range(2):
-        _, _, hints, _ = visitor.do("frame", "select", [*chosen, "#c81e28"], place)
-    assert hints == [{"color": "#c81e28", "place": "at 0:00:00.400"}] * 2
-    _, _, hints, _ = visitor.do("film-hints", "click", chosen, {"number": "1"})
+        assert image.height > 4 * 200  # two shots, grey and in colour
+    place = {"index": [80, 40], "value": None}
+    for column in (80, 100):
+        click = [*seen, "puts the colour", "#c81e28"]
+        _, _, _, hints, *_ = visitor.do("film-picture", "select", click, {"index": [column, 40], "value": None})
+    assert [hint["color"] for hint in hints] == ["#c81e28"] * 2
+    assert hints[0]["place"] == "0.4 s: 50 % across, 34 % down"
+    _, _, _, hints = visitor.do("film-given", "click", seen, {"number": "1"})
     assert len(hints) == 1
-    file, status = visitor.do("colour-film", "click", chosen)
+    likely = visitor.do("film-picture", "select", [*seen, "shows likely colours", "#c81e28"], place)[6]
+    _, _, _, hints, _ = visitor.do("film-likely", "click", seen, {"color": likely[0]})
+    assert [hint["color"] for hint in hints] == [likely[0]]  # it replaced the one that was there
+    visitor.do("colour-film", "click", [None, False])
+    file, status = visitor.do_next("colour-film", "click", [None])
     assert status == "20 frames in 2 shots."
     assert file["orig_name"] == "old.color.mkv"
     (tmp_path / "new.mkv").write_bytes(visitor.fetch(file))
@@ -175,22 +217,38 @@ def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
 
 
 def test_a_film_that_is_stopped_goes_on(visitor, film):
-    visitor.do("film", "change", [visitor.upload("old.mkv", film.read_bytes())])
-    stop = visitor.number_of("stop-film", "click")
-    with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(visitor.do, "colour-film", "click", [None, 0.6, 1])
-        while not job.done():
-            visitor.ask(stop, [None])
-        file, status = job.result()
+    drop_film(visitor, film)
+    visitor.do("colour-film", "click", [None, False])
+    visitor.do("stop-film", "click", [None])  # while the job waits for its turn
+    file, status = visitor.do_next("colour-film", "click", [None])
     assert status == "Stopped. *Colour the film* goes on from here."
     assert file is None
-    _, status = visitor.do("colour-film", "click", [None, 0.6, 1])
+    visitor.do("colour-film", "click", [None, False])
+    _, status = visitor.do_next("colour-film", "click", [None])
     assert status == "20 frames in 2 shots."
+
+
+def test_a_film_in_colour_is_coloured_anew_only_if_wanted(visitor, tmp_path):
+    path = tmp_path / "old.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for number in range(10):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(data.astronaut()[number : number + 120, 180:340]))
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode())
+    *_, asked, _ = drop_film(visitor, path)
+    assert (asked["visible"], asked["value"]) == (True, False)
+    with pytest.raises(RefusedError, match="this film is in colour already: tick"):
+        visitor.do("colour-film", "click", [None, False])
+    visitor.do("colour-film", "click", [None, True])
+    _, status = visitor.do_next("colour-film", "click", [None])
+    assert status == "10 frames in 1 shot."
 
 
 def test_what_is_no_film_is_refused_in_one_line(studio, visitor):
     with pytest.raises(RefusedError, match=r"^old\.mp4") as caught:
-        visitor.do("film", "change", [visitor.upload("old.mp4", b"no film")])
+        visitor.do("film", "change", [None, visitor.upload("old.mp4", b"no film")])
     assert str(studio.folder) not in str(caught.value)
 
 
@@ -225,7 +283,7 @@ def test_no_path_of_the_server_is_taken_for_an_upload(studio, function, path):
 @pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "examples" / "dust-bowl-home.jpg")])
 def test_nor_by_the_page(visitor, path):
     with pytest.raises(RefusedError):
-        visitor.do("photograph", "change", [{"path": path, "meta": META}])
+        visitor.do("photograph", "change", [None, {"path": path, "meta": META}])
 
 
 @pytest.mark.parametrize(
@@ -291,6 +349,18 @@ def test_a_large_file_is_refused_and_nothing_of_it_stays(studio, visitor):
     assert studio.files() == before
 
 
+def test_a_full_disk_is_said(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (600, 600), np.uint8)
+    with running_studio(tmp_path, "--max-disk-mb", "1") as studio:
+        visitor = Visitor(studio.url)
+        drop(visitor, "old.png", png(noise))
+        with pytest.raises(RefusedError, match=r"507 the studio has no room for more files \(1 MB\): .*--max-disk-mb"):
+            visitor.upload("other.png", png(noise))
+        with pytest.raises(RefusedError, match="no room for more files"):
+            visitor.do("full-size-make", "click", [None])
+        assert sum(path.stat().st_size for path in studio.files()) < 1.2e6
+
+
 def test_a_decompression_bomb_is_refused(visitor):
     bomb = png(np.zeros((20000, 20000), np.uint8))
     assert len(bomb) < 10**6
@@ -354,16 +424,21 @@ async def everything(scope, receive, send):
     await send({"type": "http.response.body", "body": b""})
 
 
-def test_bound_to_all_addresses_it_answers_to_the_machines_own_name_too():
-    assert status(Guard(everything, "127.0.0.1"), host=socket.gethostname()) == 403
-    assert status(Guard(everything, "0.0.0.0"), host=f"{socket.gethostname()}:7860") == 200
-    assert status(Guard(everything, "studio.lan"), host="Studio.lan:80") == 200
-    assert status(Guard(everything, "0.0.0.0"), host="192.168.1.7:7860") == 200
-    assert status(Guard(everything, "0.0.0.0"), host="evil.example") == 403
+@pytest.fixture
+def roomy(tmp_path):
+    return Disk(tmp_path, 10**12)
 
 
-def test_a_path_that_is_an_address_is_seen_however_it_is_written():
-    guard = Guard(everything, "127.0.0.1")
+def test_bound_to_all_addresses_it_answers_to_the_machines_own_name_too(roomy):
+    assert status(Guard(everything, "127.0.0.1", roomy), host=socket.gethostname()) == 403
+    assert status(Guard(everything, "0.0.0.0", roomy), host=f"{socket.gethostname()}:7860") == 200
+    assert status(Guard(everything, "studio.lan", roomy), host="Studio.lan:80") == 200
+    assert status(Guard(everything, "0.0.0.0", roomy), host="192.168.1.7:7860") == 200
+    assert status(Guard(everything, "0.0.0.0", roomy), host="evil.example") == 403
+
+
+def test_a_path_that_is_an_address_is_seen_however_it_is_written(roomy):
+    guard = Guard(everything, "127.0.0.1", roomy)
     for path in ("http://a/b", "HTTPS://a/b", "\thttp://a", "http%3A//a", "file:///etc/passwd"):
         body = json.dumps({"data": [{"path": path}]}).encode()
         assert status(guard, "/gradio_api/queue/join", method="POST", body=body) == 403
@@ -377,6 +452,45 @@ def test_a_path_that_is_an_address_is_seen_however_it_is_written():
 )
 def test_which_addresses_others_cannot_reach(host, local):
     assert is_local(host) is local
+
+
+def test_uploads_under_way_count(tmp_path):
+    """Ten that come at once must not pass because none of them is there yet."""
+    (tmp_path / "there").write_bytes(bytes(300))
+    seen, arrived, answers = [], asyncio.Event(), []
+
+    async def slow(scope, receive, send):
+        seen.append(scope["name"])
+        await arrived.wait()
+        await everything(scope, receive, send)
+
+    guard = Guard(slow, "127.0.0.1", Disk(tmp_path, 1000))
+
+    async def upload(name, size):
+        headers = [(b"host", b"127.0.0.1")] + ([] if size is None else [(b"content-length", str(size).encode())])
+        scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": headers, "name": name}
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                answers.append((name, message["status"]))
+
+        await guard(scope, receive, send)
+
+    async def all_of_them():
+        first = asyncio.create_task(upload("first", 600))
+        while not seen:
+            await asyncio.sleep(0)
+        await upload("second", 600)
+        await upload("unknown", None)
+        arrived.set()
+        await first
+        await upload("third", 600)
+
+    asyncio.run(all_of_them())
+    assert answers == [("second", 507), ("unknown", 411), ("first", 200), ("third", 200)]
 
 
 # Beginning and end -------------------------------------------------------------------------------------------------
@@ -405,6 +519,30 @@ def test_old_files_go_while_it_runs(tmp_path):
         assert left == []
         (file,) = visitor.do("full-size-make", "click", [None])  # what is worked on stays
         assert file["orig_name"] == "old.color.png"
+
+
+def test_a_photograph_goes_when_its_page_was_closed(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_IS_E2E_TEST", "1")  # a second later instead of an hour
+    with running_studio(tmp_path) as studio:
+        stays, goes = Visitor(studio.url), Visitor(studio.url)
+
+        def kept():
+            return {path.name for path in studio.files() if "kept" in path.parts}
+
+        drop(stays, "stays.png", png(picture(1)))
+        with httpx.stream("GET", f"{studio.url}/gradio_api/heartbeat/{goes.session}") as open_page:
+            lines = open_page.iter_lines()
+            next(lines)
+            drop(goes, "goes.png", png(picture(2)))
+            time.sleep(3)
+            assert kept() == {"stays.png", "goes.png"}
+        for _ in range(300):
+            if kept() == {"stays.png"}:
+                break
+            time.sleep(0.1)
+        assert kept() == {"stays.png"}
+        with pytest.raises(RefusedError, match="no longer here: drop it again"):
+            goes.do("full-size-make", "click", [None])
 
 
 def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
@@ -445,7 +583,8 @@ def test_an_address_of_another_machine_is_named():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"port": -1}, {"port": 65536}, {"max_megapixels": 0}, {"max_upload_mb": float("nan")}]
+    "wrong",
+    [{"port": -1}, {"port": 65536}, {"max_megapixels": 0}, {"max_upload_mb": float("nan")}, {"max_disk_mb": -1}],
 )
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(OptionError, match="give a number"):

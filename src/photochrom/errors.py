@@ -39,7 +39,7 @@ class OptionError(PhotochromError, ValueError):
 
 
 class StudioError(PhotochromError):
-    """The studio cannot start: its packages are missing, or its address is taken."""
+    """The studio cannot start, or cannot go on: its packages are missing, its address is taken, its disk is full."""
 
 
 class TrainingError(PhotochromError):

@@ -29,6 +29,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     studio.add_argument(
         "--max-upload-mb", type=float, default=200, metavar="N", help="refuse larger files (default: 200)"
     )
+    studio.add_argument(
+        "--max-disk-mb", type=float, default=4000, metavar="N", help="for all temporary files together (default: 4000)"
+    )
     studio.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
     studio.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
 
@@ -40,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         from ..studio import server
 
-        settings = server.Settings(args.host, args.port, args.max_megapixels, args.max_upload_mb)
+        settings = server.Settings(args.host, args.port, args.max_megapixels, args.max_upload_mb, args.max_disk_mb)
         server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
     except ImportError as exc:  # Gradio itself is imported once it is told where to write
         raise StudioError(f"the studio needs {exc.name}: pip install 'photochrom[studio]'") from exc

@@ -4,9 +4,13 @@ server.py    starts and ends it, with its folder of temporary files
 guard.py     lets through what the page needs, and nothing else
 page.py      the page: its tabs, its theme
 photo_tab.py, film_tab.py, folder_tab.py     what a tab shows, and what happens at each click
+canvas.py    the picture in a tab, and how colours are put on it
 api.py       the same for programs
 tools.py     what the tabs share
-session.py   one visitor's photograph and choices, without Gradio
+visit.py     where a visitor's session lies between clicks, and how errors reach the page
+session.py, film_session.py     one visitor's photograph or film, and choices, without Gradio
+answers.py   what the network said of it
 shared.py    what all visitors share
+disk.py      how much their files may take up
 pictures.py  what is shown: small pictures, marks, doubt
 """

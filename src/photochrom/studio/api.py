@@ -14,7 +14,8 @@ from ..options import ColorOptions
 from ..suggestions import likely_colors
 from .session import naming, read, read_in_color
 from .shared import Studio
-from .tools import photographs, told
+from .tools import photographs
+from .visit import told
 
 
 class Api:

@@ -2,233 +2,168 @@
 
 from __future__ import annotations
 
-import secrets
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
-from ..chroma import to_rgb
-from ..colorizer import Colorizer
 from ..errors import OptionError
-from ..film import FilmOptions, Progress, colorize_film
-from ..film.hints import FilmHint, follow
-from ..film.options import time_text
-from ..film.paint import Painter
-from ..film.plan import Plan, make_plan
+from ..film import Progress, colorize_film
+from ..film.hints import follow
 from ..film.preview import preview
-from ..film.source import Reel
-from ..hints import Hint
-from ..options import ColorOptions
-from . import pictures
-from .session import Source, naming
+from .canvas import IN_COLOR, QUICK, SLOW, Canvas
+from .film_session import FilmSession, begin_film, open_film
+from .session import naming
 from .shared import Studio
-from .tools import FETCH, HINTS, TRIGGER, color_of, dials, hexadecimal, told
+from .tools import FETCH, hexadecimal, place_text
+from .visit import Updates, new_visit, opening, reading, working
 
 FILMS = [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv"]
-
-Updates = dict[Any, Any]
+LOST = "the film is no longer here: drop it again"
+_CHECKED = 50  # frames between two looks at how full the disk is
 
 
 class _StoppedError(Exception):
     """The visitor stopped the job; it can go on."""
 
 
-@dataclass(frozen=True, eq=False)
-class FilmSession:
-    """One visitor's film."""
-
-    source: Source
-    hints: tuple[FilmHint, ...] = ()
-    time: Fraction = Fraction(0)
-    """Seconds from the beginning, of the frame that is shown."""
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def here(self) -> tuple[Hint, ...]:
-        """What is known of the frame that is shown."""
-        return tuple(hint.hint for hint in self.hints if hint.time == self.time)
-
-
-@contextmanager
-def open_film(colorizer: Colorizer, session: FilmSession, options: FilmOptions) -> Iterator[tuple[Painter, Plan]]:
-    """The film, ready to be looked at.
-
-    Raises:
-        FilmError: it cannot be read.
-    """
-    with naming(session.source.path), Reel(session.source.path) as reel:
-        plan = make_plan(reel, None, options)
-        yield Painter(colorizer, reel, plan.planes, options), plan
-
-
-def show_frame(painter: Painter, session: FilmSession) -> tuple[FilmSession, np.ndarray]:
-    """The frame at the session's time, whose own time the session then has, and the frame in colour, RGB."""
-    reel = painter.reel
-    frame = painter.see(next(reel.frames(reel.pts_at(session.time))))
-    session = replace(session, time=reel.seconds(frame.pts))
-    color = painter.options.color.with_hints(session.here)
-    rgb = to_rgb(frame.thumbnail, *painter.colorizer.chroma(frame.thumbnail, color))
-    return session, pictures.marked(rgb, session.here, None)
-
-
 class FilmTab:
-    """Draws the tab."""
+    """Draws the tab. What a visitor has done is in the session alone, which each handler gets and gives back."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self.session = gr.State()
-        self.upload = gr.File(file_types=FILMS, label="Drop or choose a film", height=320, elem_id="film")
+        self._colorizer = studio.colorizer
+        self.visit = new_visit(LOST)
+        self.canvas = Canvas(studio, self.visit, "film-", _listed)
+        self.upload = gr.File(
+            file_types=FILMS, label="Drop or choose a film", height=320, elem_id="film", elem_classes="upload"
+        )
         with gr.Row(visible=False) as self.desk:
             with gr.Column(scale=5, min_width=320):
-                self.frame = gr.Image(show_label=False, interactive=False, buttons=[], elem_id="frame")
-                with gr.Row(elem_classes="line"):
-                    self.time = gr.Number(0, label="Second", minimum=0, elem_id="second", min_width=90)
-                    self.show = gr.Button("Show this frame", elem_id="show-frame", min_width=120)
-                    self.look = gr.Button("Show all shots", elem_id="show-shots", min_width=120)
-                self.sheet = gr.Image(
-                    label="Each shot: grey above, in colour below",
-                    interactive=False,
-                    buttons=["fullscreen"],
-                    visible=False,
-                    elem_id="sheet",
-                )
+                self._draw_left()
             with gr.Column(scale=3, min_width=320):
-                self.vividness, self.strength = dials(studio.colorizer)
-                self.color = gr.ColorPicker(
-                    "#8a6a4a", label="A click on the frame puts this colour", elem_id="film-color"
-                )
-                self.hints = gr.HTML([], html_template=HINTS, js_on_load=TRIGGER, elem_id="film-hints")
-                self.start = gr.Button("Colour the film", variant="primary", elem_id="colour-film")
-                self.stop = gr.Button("Stop", elem_id="stop-film")
-                self.status = gr.Markdown(elem_id="film-status")
-                self.file = gr.DownloadButton(visible="hidden")
+                self._draw_right()
         self._wire()
 
+    def _draw_left(self) -> None:
+        self.canvas.draw_picture("A frame of the film")
+        with gr.Row(elem_classes="line"):
+            self.time = gr.Number(0, label="Second", minimum=0, elem_id="second", min_width=90)
+            self.show = gr.Button("Show this frame", elem_id="show-frame", min_width=120, size="md")
+            self.look = gr.Button("Show all shots", elem_id="show-shots", min_width=120, size="md")
+        self.sheet = gr.Image(
+            label="Each shot: grey above, in colour below", interactive=False, buttons=["fullscreen"], visible=False,
+            elem_id="sheet",
+        )  # fmt: skip
+
+    def _draw_right(self) -> None:
+        self.canvas.draw_dials()
+        with gr.Column(elem_classes="known"):
+            self.canvas.draw_known()
+        self.anew = gr.Checkbox(
+            label="This film is in colour already: colour it anew", info="The colours it has are then replaced.",
+            visible=False, elem_id="film-anew",
+        )  # fmt: skip
+        self.start = gr.Button("Colour the film", variant="primary", elem_id="colour-film")
+        self.stop = gr.Button("Stop", elem_id="stop-film", size="md")
+        self.status = gr.Markdown(elem_id="film-status")
+        self.file = gr.DownloadButton(visible="hidden")
+
     def _wire(self) -> None:
-        chosen = [self.session, self.vividness, self.strength]
-        shown = [self.session, self.frame, self.hints, self.time]
-        quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        slow = quick | {"show_progress": "minimal"}
-        opening = self.upload.change(
-            told(self.open), [self.upload], [*shown, self.desk, self.sheet, self.status], **slow
-        )
-        opening.failure(lambda: None, None, [self.upload], **quick)
-        self.show.click(told(self.go), [*chosen, self.time], shown, **slow)
-        self.frame.select(told(self.click), [*chosen, self.color], shown, **quick)
-        self.hints.click(told(self.remove), chosen, shown, **quick)
-        for slider in (self.vividness, self.strength):
-            slider.input(told(self.again), chosen, shown, trigger_mode="always_last", **quick)
-        self.look.click(told(self.shots), chosen, [self.sheet], concurrency_limit=1, concurrency_id="films", **slow)
-        job = quick | {"show_progress": "full", "concurrency_limit": 1, "concurrency_id": "films"}
-        done = self.start.click(told(self.color_film), chosen, [self.file, self.status], **job)
-        done.success(None, [self.file], js=f"file => file && ({FETCH})(file)", **quick)
-        self.stop.click(told(self.stop_film), [self.session], None, **quick)
+        canvas, visit = self.canvas, self.visit
+        canvas.wire([])
+        shown = [*canvas.drawn, *canvas.at, self.time]
+        opened = [*shown, canvas.view, canvas.vividness, canvas.strength, self.desk, self.sheet, self.anew, self.status]
+        dropped = self.upload.change(opening(visit, self.open), [visit, self.upload], opened, **SLOW)
+        dropped.failure(lambda: None, None, [self.upload], **QUICK)
+        for event in (self.show.click, self.time.submit):
+            event(working(visit, self.go), [*canvas.seen, self.time], shown, **SLOW)
+        films: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "films"}
+        self.look.click(reading(self.shots), [visit], [self.sheet], **films, **SLOW)
+        job = QUICK | films | {"show_progress": "full"}
+        begun = self.start.click(reading(self.begin), [visit, self.anew], [self.status], **QUICK)
+        done = begun.success(reading(self.color_film), [visit], [self.file, self.status], **job)
+        done.success(None, [self.file], js=f"file => file && ({FETCH})(file)", **QUICK)
+        self.stop.click(reading(self.stop_film), [visit], None, **QUICK)
 
-    def _options(self, vividness: float, strength: float) -> FilmOptions:
-        has_dial = self._studio.colorizer.card.vividness is not None
-        return FilmOptions(ColorOptions(vividness if has_dial else None, strength), recolor=True)
+    def _framed(self, session: FilmSession, view: str) -> Updates:
+        drawn = self.canvas.draw(session, view) | self.canvas.cross(session)
+        return drawn | {self.time: round(float(session.time), 3)}
 
-    def _shown(self, session: FilmSession, options: FilmOptions) -> Updates:
-        with open_film(self._studio.colorizer, session, options) as (painter, _):
-            session, rgb = show_frame(painter, session)
-        return {
-            self.session: session,
-            self.frame: pictures.save(rgb, self._studio.shown),
-            self.hints: _listed(session.hints),
-            self.time: round(float(session.time), 3),
-        }
+    # What happens ----------------------------------------------------------------------------------------------------
 
     def open(self, upload: str | None) -> Updates:
         """A film was dropped, or taken away."""
         nothing = {self.sheet: gr.update(value=None, visible=False), self.status: ""}
         if upload is None:
-            return {self.session: None, self.desk: gr.update(visible=False)} | nothing
-        session = FilmSession(Source(Path(upload), self._studio.kept))
-        shown = self._shown(session, FilmOptions(recolor=True))
-        return shown | nothing | {self.desk: gr.update(visible=True)}
+            return {self.visit: None, self.desk: gr.update(visible=False)} | nothing
+        self._studio.disk.check(Path(upload).stat().st_size)
+        session = begin_film(self._colorizer, Path(upload), self._studio.kept)
+        dials = {self.canvas.view: IN_COLOR, self.canvas.strength: session.strength}
+        if session.vividness is not None:
+            dials[self.canvas.vividness] = session.vividness
+        ask = {self.anew: gr.update(value=False, visible=session.has_colors), self.desk: gr.update(visible=True)}
+        return self._framed(session, IN_COLOR) | nothing | dials | ask
 
-    def go(self, session: FilmSession, vividness: float, strength: float, seconds: float | None) -> Updates:
+    def go(self, session: FilmSession, view: str, seconds: float | None) -> Updates:
         """To another frame."""
-        time = Fraction(seconds or 0).limit_denominator(10**6)
-        return self._shown(replace(_there(session), time=time), self._options(vividness, strength))
+        return self._framed(session.go(self._colorizer, Fraction(seconds or 0).limit_denominator(10**6)), view)
 
-    def again(self, session: FilmSession, vividness: float, strength: float) -> Updates:
-        """The same frame, with the dials turned."""
-        return self._shown(_there(session), self._options(vividness, strength))
-
-    def click(
-        self, session: FilmSession, vividness: float, strength: float, color: str, event: gr.SelectData
-    ) -> Updates:
-        """A colour is put on the frame."""
-        options = self._options(vividness, strength)
-        with open_film(self._studio.colorizer, _there(session), options) as (painter, _):
-            height, width = show_frame(painter, session)[1].shape[:2]
-        x, y = ((float(value) + 0.5) / side for value, side in zip(event.index, (width, height), strict=True))
-        hint = FilmHint(session.time, Hint(min(max(x, 0), 1), min(max(y, 0), 1), color_of(color)))
-        return self._shown(replace(session, hints=(*session.hints, hint)), options)
-
-    def remove(self, session: FilmSession, vividness: float, strength: float, event: gr.EventData) -> Updates:
-        """A colour is taken away."""
-        number, hints = str(event.number), _there(session).hints
-        if not (number.isdecimal() and int(number) < len(hints)):
-            raise OptionError("this colour is gone already")
-        kept = hints[: int(number)] + hints[int(number) + 1 :]
-        return self._shown(replace(session, hints=kept), self._options(vividness, strength))
-
-    def shots(self, session: FilmSession, vividness: float, strength: float) -> Any:
+    def shots(self, session: FilmSession) -> Any:
         """A sheet with frames of each shot."""
-        with open_film(self._studio.colorizer, _there(session), self._options(vividness, strength)) as (painter, plan):
+        folder = self._studio.new_folder()
+        with open_film(self._colorizer, session.picture.source.path, session.film_options()) as (painter, plan):
             painter.known = follow(painter, session.hints)
-            path = self._studio.shown / f"{secrets.token_hex(16)}.png"
-            preview(painter, plan).save(path)
-        return gr.update(value=str(path), visible=True)
+            preview(painter, plan).save(folder / "shots.png")
+        return gr.update(value=str(folder / "shots.png"), visible=True)
+
+    def begin(self, session: FilmSession, anew: bool) -> str:
+        """The job is asked for; perhaps it has to wait for that of another visitor."""
+        if session.has_colors and not anew:
+            raise OptionError("this film is in colour already: tick that it is to be coloured anew")
+        session.stop.clear()
+        return ""
 
     def color_film(
         self,
         session: FilmSession,
-        vividness: float,
-        strength: float,
         bar: gr.Progress = gr.Progress(),  # noqa: B008  how Gradio hands it over
     ) -> tuple[Any, str]:
         """The job. Stopped, it goes on where it was when it is started again with the same colours."""
-        source, options = _there(session).source.path, self._options(vividness, strength)
-        session.stop.clear()
+        folder = self._studio.new_folder()
 
         def told_of(progress: Progress) -> None:
             bar((progress.done, progress.total), unit="frames")
+            if progress.done % _CHECKED == 0:
+                self._studio.disk.check()
             if session.stop.is_set():
                 raise _StoppedError
 
-        colorizer = self._studio.colorizer
+        source = session.picture.source.path
         try:
             with naming(source):
                 report = colorize_film(
-                    source, None, options, hints=session.hints, colorizer=colorizer, overwrite=True, progress=told_of
-                )
+                    source, None, session.film_options(), hints=session.hints, colorizer=self._colorizer,
+                    overwrite=True, progress=told_of,
+                )  # fmt: skip
         except _StoppedError:
             return None, "Stopped. *Colour the film* goes on from here."
-        path = self._studio.new_folder() / report.output.name
-        report.output.replace(path)
+        path = report.output.replace(folder / report.output.name)
         notes = "".join(f"\n- `{note}`" for note in report.notes)
-        return str(path), f"{report.frames} frames in {len(report.shots)} shots.{notes}"
+        return str(path), f"{_count(report.frames, 'frame')} in {_count(len(report.shots), 'shot')}.{notes}"
 
-    def stop_film(self, session: FilmSession | None) -> None:
+    def stop_film(self, session: FilmSession) -> None:
         """Stop the job."""
-        _there(session).stop.set()
+        session.stop.set()
 
 
-def _there(session: FilmSession | None) -> FilmSession:
-    if session is None:
-        raise OptionError("the film is no longer here: drop it again")
-    return session
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def _listed(hints: Sequence[FilmHint]) -> list[dict[str, str]]:
-    return [{"color": hexadecimal(hint.hint.color), "place": f"at {time_text(hint.time)}"} for hint in hints]
+def _listed(session: FilmSession) -> list[dict[str, str]]:
+    return [
+        {"color": hexadecimal(hint.hint.color), "place": f"{float(hint.time):.6g} s: {place_text(hint.hint)}"}
+        for hint in session.hints
+    ]

@@ -17,7 +17,8 @@ from ..options import ColorOptions
 from . import pictures
 from .session import naming, read, small
 from .shared import Studio
-from .tools import dials, photographs, told
+from .tools import dials, photographs
+from .visit import told
 
 MOST = 500
 """Photographs at once: so that a slip of the hand does not fill the disk."""
@@ -65,7 +66,11 @@ class FolderTab:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self.uploads = gr.File(
-            file_types=photographs(), file_count="multiple", label="Photographs", height=200, elem_id="photographs"
+            file_types=photographs(),
+            file_count="multiple",
+            label="Drop or choose photographs",
+            height=200,
+            elem_id="photographs",
         )
         with gr.Row():
             self.vividness, self.strength = dials(studio.colorizer)
@@ -102,7 +107,7 @@ class FolderTab:
             for number, path in enumerate(paths, 1):
                 try:
                     rgb = batch.color(path, archive, folder)
-                    shown.append((pictures.save(rgb, self._studio.shown), path.name))
+                    shown.append((pictures.save(rgb, self._studio.new_picture()), path.name))
                 except PhotochromError as exc:
                     failed.append(str(exc))
                 yield self._so_far(shown, failed, f"{number} of {len(paths)}"), _list(failed), gr.update(visible=False)

@@ -15,12 +15,17 @@ from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..errors import StudioError
+from .disk import Disk
+
 _MOST_JSON = 1 << 20  # bytes: a request holds choices, never a picture
 _API = "/gradio_api"
+_UPLOAD = f"{_API}/upload"
 _READ = re.compile(
     r"/(index\.html|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)?|/(assets|static|svelte)/.*"
     rf"|{_API}/(info|startup-events|app_id|upload_progress|queue/data|heartbeat/\w+|call/\w+/\w+)/?|{_API}/file=.*",
@@ -45,10 +50,12 @@ class Guard:
     Args:
         app: what is guarded.
         host: the address or name that the studio is bound to.
+        disk: where uploads go.
     """
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, host: str, disk: Disk) -> None:
+        self._app, self._disk = app, disk
+        self._coming = 0  # bytes of uploads under way
         self._names = {"localhost", host.lower()}
         if not is_local(host):  # others call this machine by its name
             self._names |= {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
@@ -59,7 +66,28 @@ class Guard:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             refusal, receive = await self._refusal(scope, receive)
-            await (refusal or self._app)(scope, receive, _with_headers(send))
+            is_upload = scope["method"] == "POST" and scope["path"].startswith(_UPLOAD)
+            await (refusal or (self._uploaded if is_upload else self._app))(scope, receive, _with_headers(send))
+
+    async def _uploaded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let files in, as far as there is room for them, and for those that others send meanwhile."""
+        length = Headers(scope=scope).get("content-length", "")
+        if not length.isdecimal():
+            await _refused(411, "say how large the upload is")(scope, receive, send)
+            return
+        size = int(length)
+        try:
+            await run_in_threadpool(self._disk.check, self._coming + size)
+        except StudioError as exc:
+            while (await receive()).get("more_body"):  # a browser hears no answer before it has said all
+                pass
+            await _refused(507, str(exc))(scope, receive, send)
+            return
+        self._coming += size
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._coming -= size
 
     async def _refusal(self, scope: Scope, receive: Receive) -> tuple[PlainTextResponse | None, Receive]:
         """What to answer instead, if anything, and the rest of the request."""
@@ -74,7 +102,7 @@ class Guard:
             return _refused(404, "the studio has nothing there"), receive
         if path.startswith(f"{_API}/file=") and _is_address(path.removeprefix(f"{_API}/file=")):
             return _refused(403, "the studio fetches nothing from elsewhere"), receive
-        if scope["method"] == "POST" and not path.startswith(f"{_API}/upload"):
+        if scope["method"] == "POST" and not path.startswith(_UPLOAD):
             return await _checked_json(receive)
         return None, receive
 

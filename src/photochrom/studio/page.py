@@ -15,6 +15,11 @@ from .shared import Studio
 HERE = Path(__file__).parent
 TITLE = "Photochrom"
 _WELCOME = "# Photochrom\nOld photographs in colour. They stay on the machine that runs this page."
+_NARROW = "@media (max-width: 640px) { .gradio-container .app { padding: 0.75rem !important } }"
+_WORDS = {
+    "upload_text.drop_file": "Drop it here",
+    "upload_text.click_to_upload": "Choose it",
+}
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif")
 
 
@@ -44,6 +49,8 @@ def theme() -> gr.themes.Base:
         block_background_fill_dark="#262626",
         block_border_width="0",
         input_background_fill="white",
+        button_large_text_weight="500",
+        button_medium_text_weight="500",
         button_secondary_background_fill="#dcdcdc",
         button_secondary_background_fill_hover="#cfcfcf",
         button_primary_background_fill="*neutral_800",
@@ -64,5 +71,10 @@ def style() -> str:
 
 
 def head() -> str:
-    """A script of a few lines: pasting a photograph anywhere on the page."""
-    return f"<script>{(HERE / 'paste.js').read_text()}</script>"
+    """A few lines of script, to paste a photograph anywhere on the page, and a style that Gradio keeps from its own."""
+    return f"<script>{(HERE / 'paste.js').read_text()}</script>\n<style>{_NARROW}</style>"
+
+
+def words() -> gr.I18n:
+    """What Gradio's components say, in other words than its own, where the browser speaks English."""
+    return gr.I18n(en=_WORDS)

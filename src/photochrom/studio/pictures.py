@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,10 +15,11 @@ from ..colorizer import Colorizer, Prediction
 from ..errors import OptionError
 from ..hints import Hint
 from ..options import ColorOptions
-from .session import Picture, small
+from .answers import answer
+from .session import Session, small
 
 QUALITY = 90  # of what is shown; the file for download is made anew
-_MARK = 0.011  # radius of a hint's mark, of the picture's longest side
+_MARK = 0.012  # radius of a hint's mark, of the picture's longest side
 _WHITE, _BLACK = (255, 255, 255), (20, 20, 20)
 _DOUBT = np.array([255, 120, 0], np.float32)  # orange is seldom a photograph's own colour all over
 _MOST_DOUBT = 0.8  # how much of the picture it may cover
@@ -31,10 +32,12 @@ def colored(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, predi
     return to_rgb(luma, *colorizer.chroma(luma, options, prediction=prediction))
 
 
-def guesses(colorizer: Colorizer, picture: Picture, options: Sequence[ColorOptions]) -> list[np.ndarray]:
-    """Smaller pictures, coloured with each of several options."""
-    luma = small(picture.luma, _GUESS)
-    return [colored(colorizer, luma, each, colorizer.predict(picture.thumbnail, each)) for each in options]
+def guesses(colorizer: Colorizer, session: Session, hints: Sequence[tuple[Hint, ...]]) -> list[np.ndarray]:
+    """Smaller pictures, coloured with each of several guesses instead of the one that was chosen, if one was."""
+    luma = small(session.picture.luma, _GUESS)
+    options = [replace(session.choices, guess=guess).options for guess in hints]
+    answers = [answer(colorizer, session.picture.thumbnail, each, session.answer) for each in options]
+    return [colored(colorizer, luma, *each) for each in zip(options, (a.prediction for a in answers), strict=True)]
 
 
 def marked(rgb: np.ndarray, hints: Sequence[Hint], place: tuple[float, float] | None) -> np.ndarray:
@@ -80,9 +83,8 @@ def color_at(rgb: np.ndarray, x: float, y: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def save(rgb: np.ndarray, folder: Path) -> str:
-    """Write a JPEG that the page can show, under a name that nobody guesses; its path."""
-    path = folder / f"{secrets.token_hex(16)}.jpg"
+def save(rgb: np.ndarray, path: Path) -> str:
+    """Write a JPEG that the page can show; its path."""
     path.write_bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), QUALITY, "RGB", "444"))
     return str(path)
 

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from ..colorizer import Colorizer
 from ..errors import OptionError, StudioError
 from ..references import References
+from .disk import Disk
 from .guard import Guard, is_local
 from .shared import Studio
 
@@ -44,11 +45,13 @@ class Settings:
     max_megapixels: float = 200
     max_upload_mb: float = 200
     """Of one file; MB are 10^6 bytes."""
+    max_disk_mb: float = 4000
+    """Of all visitors' files together, those that they sent and those that were made for them."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise OptionError(f"port is {self.port}: give a number from 0 (any that is free) to 65535")
-        for name in ("max_megapixels", "max_upload_mb"):
+        for name in ("max_megapixels", "max_upload_mb", "max_disk_mb"):
             if not 0 < (value := getattr(self, name)) < 1e6:
                 raise OptionError(f"{name.replace('_', '-')} is {value:g}: give a number above 0")
 
@@ -82,9 +85,10 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
         shown.mkdir()
         kept.mkdir()
         pixels, upload_bytes = int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6)
-        studio = Studio(colorizer, References(colorizer), shown, kept, pixels, upload_bytes)
+        disk = Disk(Path(folder), int(settings.max_disk_mb * 1e6))
+        studio = Studio(colorizer, References(colorizer), shown, kept, disk, pixels, upload_bytes)
         with _sweeping(shown):
-            yield Guard(_gradio(studio), settings.host)
+            yield Guard(_gradio(studio), settings.host, disk)
 
 
 @contextmanager
@@ -128,6 +132,7 @@ def _gradio(studio: Studio) -> FastAPI:
         theme=page.theme(),
         css=page.style(),
         head=page.head(),
+        i18n=page.words(),
         show_error=True,
         run_history=False,
         ssr_mode=False,

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +16,14 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .. import photo
-from ..colorizer import Colorizer, Prediction
+from ..colorizer import Colorizer
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..files import colored_path, write_colored
 from ..formats.pixels import MAX_PIXELS, at_8_bits, at_most, check_size
 from ..hints import Hint
 from ..options import ColorOptions
 from ..suggestions import alternatives
+from .answers import Answer, answer
 
 PREVIEW = 1400  # longest side of what is shown, pixels
 GUESSES = 4
@@ -75,6 +76,8 @@ class Session:
 
     picture: Picture
     choices: Choices
+    answer: Answer
+    """Of the network; perhaps to former choices: see ``answered``."""
     past: tuple[Choices, ...] = ()
     future: tuple[Choices, ...] = ()
     place: tuple[float, float] | None = None
@@ -85,6 +88,21 @@ class Session:
     """Another photograph, whose colours are borrowed: RGB uint8, at most ``PREVIEW`` pixels long."""
     dial: str = ""
     """Which one the last change turned."""
+
+    @property
+    def options(self) -> ColorOptions:
+        """How the picture is to be coloured."""
+        return self.choices.options
+
+    @property
+    def marks(self) -> tuple[Hint, ...]:
+        """The hints that are shown on the picture."""
+        return self.choices.given
+
+    def answered(self, colorizer: Colorizer) -> Session:
+        """With what the network says of the picture as it is to be coloured now."""
+        found = answer(colorizer, self.picture.thumbnail, self.options, self.answer)
+        return self if found is self.answer else replace(self, answer=found)
 
     def choose(self, **changes: object) -> Session:
         """With other choices, the former of which can be gone back to."""
@@ -126,8 +144,13 @@ class Session:
         if self.place is None:
             raise OptionError("no place is chosen: click on the picture, or give the two percentages")
         x, y = self.place
-        others = (hint for hint in self.choices.given if not _near(hint, x, y))
+        others = (hint for hint in self.choices.given if not near(hint, x, y))
         return self.choose(given=(*others, Hint(x, y, color)))
+
+    def with_file(self, hints: Sequence[Hint]) -> Session:
+        """With the hints of a file instead of all that are there."""
+        suggested = tuple(hint for hint in hints if hint.suggested)
+        return self.choose(guess=suggested, borrowed=(), given=tuple(hint for hint in hints if not hint.suggested))
 
     def without(self, number: int) -> Session:
         """Without one of the hints given by hand, counted from 0.
@@ -141,7 +164,8 @@ class Session:
         return self.choose(given=given[:number] + given[number + 1 :])
 
 
-def _near(hint: Hint, x: float, y: float) -> bool:
+def near(hint: Hint, x: float, y: float) -> bool:
+    """Whether a hint is so near to a place that one there replaces it."""
     return max(abs(hint.x - x), abs(hint.y - y)) < _SAME_PLACE
 
 
@@ -158,9 +182,10 @@ def open_session(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int
         PhotoError: it cannot be read, or is too large.
     """
     luma = read(upload, max_pixels).luma
-    thumbnail = colorizer.predict(luma).luma
-    picture = Picture(Source(upload, work), small(luma), thumbnail)
-    return Session(picture, Choices(colorizer.card.vividness))
+    plain = colorizer.predict(luma)
+    picture = Picture(Source(upload, work), small(luma), plain.luma)
+    own = colorizer.card.vividness
+    return Session(picture, Choices(own), Answer(own, (), plain, plain))
 
 
 def read(upload: Path, max_pixels: int = MAX_PIXELS) -> photo.Photo:
@@ -209,18 +234,15 @@ def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
     return at_8_bits(luma)
 
 
-def predict(colorizer: Colorizer, session: Session) -> Prediction:
-    """What the network says of the session's picture, as it is to be coloured now."""
-    return colorizer.predict(session.picture.thumbnail, session.choices.options)
-
-
-def guess_anew(colorizer: Colorizer, session: Session) -> Session:
-    """With the model's other guesses, given the colours that are known by now. None if the model has no guesses."""
+def guesses(colorizer: Colorizer, session: Session) -> tuple[tuple[Hint, ...], ...]:
+    """The hints that make each of the model's other guesses, given the colours that are known by now."""
     if not colorizer.card.bins:
-        return session
-    base = replace(session.choices, guess=()).options
-    found = alternatives(colorizer, session.picture.thumbnail, GUESSES, base)
-    return replace(session, guesses=tuple(_added(other, base) for other in found))
+        return ()
+    session = replace(session, choices=replace(session.choices, guess=())).answered(colorizer)
+    found = alternatives(
+        colorizer, session.picture.thumbnail, GUESSES, session.options, prediction=session.answer.prediction
+    )
+    return tuple(_added(other, session.options) for other in found)
 
 
 def _added(other: ColorOptions, base: ColorOptions) -> tuple[Hint, ...]:
@@ -236,5 +258,6 @@ def write_full_size(colorizer: Colorizer, session: Session, folder: Path) -> Pat
     source = session.picture.source.path
     path = folder / colored_path(source).name
     with naming(path):
-        write_colored(colorizer, read(source), path, session.choices.options)
+        prediction = session.answered(colorizer).answer.prediction
+        write_colored(colorizer, read(source), path, session.options, prediction)
     return path

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..colorizer import Colorizer
 from ..references import References
+from .disk import Disk
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,26 @@ class Studio:
     """A folder whose files the page may ask for, if it knows their names."""
     kept: Path
     """A folder that it may not."""
+    disk: Disk
     max_pixels: int
     max_upload_bytes: int
 
     def new_folder(self) -> Path:
-        """For files to be fetched, under a name that nobody guesses."""
+        """For files to be fetched, under a name that nobody guesses.
+
+        Raises:
+            StudioError: the disk is full.
+        """
+        self.disk.check()
         folder = self.shown / secrets.token_hex(16)
         folder.mkdir()
         return folder
+
+    def new_picture(self) -> Path:
+        """The path of a picture for the page, likewise.
+
+        Raises:
+            StudioError: the disk is full.
+        """
+        self.disk.check(fresh=False)
+        return self.shown / f"{secrets.token_hex(16)}.jpg"

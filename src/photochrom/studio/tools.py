@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import gradio as gr
 
 from ..colorizer import Colorizer
-from ..errors import PhotochromError
 from ..hints import Hint, parse_color
 from ..photo import EXTENSIONS
 
@@ -30,30 +25,6 @@ FETCH = """file => {
   const link = Object.assign(document.createElement("a"), {href: file.url, download: file.orig_name});
   link.click();
 }"""
-
-
-def told(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler, or a generator, whose errors of Photochrom the page shows, in their one line."""
-
-    @functools.wraps(handler)
-    def telling(*args: Any, **kwargs: Any) -> Any:
-        with _telling():
-            return handler(*args, **kwargs)
-
-    @functools.wraps(handler)
-    def telling_all_along(*args: Any, **kwargs: Any) -> Any:
-        with _telling():
-            yield from handler(*args, **kwargs)
-
-    return telling_all_along if inspect.isgeneratorfunction(handler) else telling
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    try:
-        yield
-    except PhotochromError as exc:
-        raise gr.Error(str(exc), title="This did not work", duration=None, print_exception=False) from exc
 
 
 def photographs() -> list[str]:
@@ -83,10 +54,11 @@ def hexadecimal(color: tuple[int, int, int]) -> str:
 
 def listed(hints: Sequence[Hint]) -> list[dict[str, str]]:
     """As ``HINTS`` shows them."""
-    return [{"color": hexadecimal(hint.color), "place": _place(hint)} for hint in hints]
+    return [{"color": hexadecimal(hint.color), "place": place_text(hint)} for hint in hints]
 
 
-def _place(hint: Hint) -> str:
+def place_text(hint: Hint) -> str:
+    """As the page says where a hint is."""
     return f"{100 * hint.x:.0f} % across, {100 * hint.y:.0f} % down"
 
 

@@ -1,0 +1,112 @@
+"""Where one visitor's session lies between clicks, and how errors reach the page."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+
+from ..errors import OptionError, PhotochromError
+
+Updates = dict[Any, Any]
+_SECONDS_SHOWN = 20  # an error, if it is not clicked away
+_FORGOTTEN = 24 * 3600  # seconds without a click; Gradio forgets an hour after a page was closed anyhow
+
+
+class Visit:
+    """One visitor's session. Sessions never change; what takes turns is putting another in its place.
+
+    A browser sends a second click before the first is answered. Were the session handed to each of them, and what they
+    make of it handed back, the later one would undo the earlier.
+
+    Args:
+        lost: what to say where there is no session any more.
+    """
+
+    def __init__(self, lost: str) -> None:
+        self.session: Any = None
+        self.turn = threading.Lock()
+        self._lost = lost
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Visit:
+        return Visit(self._lost)  # Gradio copies the first one for each visitor
+
+    @property
+    def here(self) -> Any:
+        """The session.
+
+        Raises:
+            OptionError: there is none: nothing was opened, or it was forgotten.
+        """
+        if self.session is None:
+            raise OptionError(self._lost)
+        return self.session
+
+
+def new_visit(lost: str) -> gr.State:
+    """The component that holds a ``Visit``."""
+    return gr.State(Visit(lost), time_to_live=_FORGOTTEN)
+
+
+def opening(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., Updates]:
+    """A handler that begins a session, returned under ``state``, or ends it, as one of visits."""
+
+    def open_(visit: Visit, *args: Any) -> Updates:
+        with visit.turn:
+            updates = handler(*args)
+            visit.session = updates[state]
+        return updates | {state: visit}
+
+    return told(open_)
+
+
+def working(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., Updates]:
+    """A handler of sessions as one of visits, whose session is from now on the one returned under ``state``."""
+
+    @functools.wraps(handler)
+    def work(visit: Visit, *args: Any) -> Updates:
+        with visit.turn:
+            updates = handler(visit.here, *args)
+            visit.session = updates.get(state, visit.session)
+        return updates | {state: visit}
+
+    return told(work)
+
+
+def reading(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler of sessions as one of visits: it only looks, however long, and others may go on meanwhile."""
+
+    @functools.wraps(handler)
+    def read(visit: Visit, *args: Any, **kwargs: Any) -> Any:
+        return handler(visit.here, *args, **kwargs)
+
+    return told(read)
+
+
+def told(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler, or a generator, whose errors of Photochrom the page shows, in their one line."""
+
+    @functools.wraps(handler)
+    def telling(*args: Any, **kwargs: Any) -> Any:
+        with _telling():
+            return handler(*args, **kwargs)
+
+    @functools.wraps(handler)
+    def telling_all_along(*args: Any, **kwargs: Any) -> Any:
+        with _telling():
+            yield from handler(*args, **kwargs)
+
+    return telling_all_along if inspect.isgeneratorfunction(handler) else telling
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except PhotochromError as exc:
+        raise gr.Error(str(exc), duration=_SECONDS_SHOWN, print_exception=False) from exc
