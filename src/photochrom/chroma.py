@@ -203,18 +203,25 @@ def _lightness(luma: np.ndarray) -> np.ndarray:
 
 
 def in_gamut(
-    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, matrix: Matrix = BT601
+    cb: np.ndarray,
+    cr: np.ndarray,
+    darkest: np.ndarray,
+    brightest: np.ndarray,
+    matrix: Matrix = BT601,
+    *,
+    white: float = 1,
 ) -> np.ndarray:
     """The factor (0..1) that brings a chroma into the RGB gamut at every luma from ``darkest`` to ``brightest``.
 
-    All arrays float32 of one shape; luma 0..1, Cb and Cr -0.5..0.5. Hue and luma stay as they are.
+    All arrays float32 of one shape; luma from 0 to ``white``, Cb and Cr from minus to plus half of it. Hue and luma
+    stay as they are.
     """
     red, blue = matrix.cr_to_r * cr, matrix.cb_to_b * cb
     green = matrix.cb_to_g * cb + matrix.cr_to_g * cr
     over = np.maximum(np.maximum(red, green), blue)
     under = np.minimum(np.minimum(red, green, out=red), blue, out=red)
     tiny = np.float32(1e-9)  # of grey: no factor changes it
-    room_above = np.divide(1 - brightest, np.maximum(over, tiny, out=over), out=over)
+    room_above = np.divide(white - brightest, np.maximum(over, tiny, out=over), out=over)
     room_below = np.divide(-darkest, np.minimum(under, -tiny, out=under), out=under)
     return np.minimum(np.minimum(room_above, room_below, out=over), 1, out=over)
 

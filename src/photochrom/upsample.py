@@ -117,33 +117,38 @@ def apply_to_luma(
 
 
 def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
-    """The coefficients as they lead from integers of luma to those of chroma: gains of Cb and Cr, then offsets."""
+    """The coefficients from integers of luma to those of chroma, less the neutral: gains of Cb and Cr, then offsets."""
     gains = coefficients[0::2] * np.float32(coding.chroma_span / coding.luma_span)
     offsets = coefficients[1::2] * np.float32(coding.chroma_span) - gains * np.float32(coding.black)
-    return np.concatenate([gains, offsets + np.float32(coding.neutral)])
+    return np.concatenate([gains, offsets])
 
 
 def _quantised(
     cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding
 ) -> list[np.ndarray]:
-    """Chroma as integers, in gamut at every luma from ``darkest`` to ``brightest`` (integers).
+    """Chroma as integers, in gamut at every luma from ``darkest`` to ``brightest``.
 
     Few colours of a picture are out of gamut. So all are rounded first, and a cheap test finds those that may be: by
     every matrix, no channel is farther from the luma than twice the chroma.
+
+    Args:
+        cb, cr: float32 ``[h, w]``, in steps of those integers, around 0.
+        darkest, brightest: integers ``[h, w]``.
+        coding: of the integers.
     """
     add: Any = cv2.add  # its stubs know no sum with a number
-    rounded = [add(plane, 0.0, dtype=cv2.CV_8U if coding.bits == 8 else cv2.CV_16U) for plane in (cb, cr)]
+    depth = cv2.CV_8U if coding.bits == 8 else cv2.CV_16U
+    rounded = [add(plane, coding.neutral, dtype=depth) for plane in (cb, cr)]
     reach = _room(darkest, brightest, coding) >> 1
     far = (np.maximum(*rounded) > coding.neutral + reach) | (np.minimum(*rounded) < coding.neutral - reach)
     places = np.flatnonzero(far)
     if places.size:
         where = places if places.size < far.size // 4 else slice(None)
-        exact = [plane.ravel()[where] - np.float32(coding.neutral) for plane in (cb, cr)]
-        limits = _normalised(np.stack([plane.ravel()[where] for plane in (darkest, brightest)]), coding)
-        cb, cr = (plane * np.float32(1 / coding.chroma_span) for plane in exact)
-        factor = in_gamut(cb, cr, limits[0], limits[1], coding.matrix)
+        exact = [plane.ravel()[where] for plane in (cb, cr)]
+        low, high = (_in_steps_of_chroma(plane.ravel()[where], coding) for plane in (darkest, brightest))
+        factor = in_gamut(exact[0], exact[1], low, high, coding.matrix, white=coding.chroma_span)
         for plane, values in zip(rounded, exact, strict=True):
-            plane.ravel()[where] = np.clip(np.rint(values * factor) + coding.neutral, 0, coding.highest)
+            plane.ravel()[where] = np.clip(values * factor + (coding.neutral + 0.5), 0, coding.highest)
     return rounded
 
 
@@ -178,14 +183,11 @@ def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs & ((1 << bits) - 1), pairs >> bits
 
 
-def _normalised(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Integers of a luma plane -> float32, 0..1; a film may go beyond black and white, where no colour fits."""
-    if not coding.full_range:
-        luma = np.clip(luma, coding.black, coding.black + coding.luma_span)
-    y = luma.astype(np.float32)
-    if coding.black:
-        y -= np.float32(coding.black)
-    y *= np.float32(1 / coding.luma_span)
+def _in_steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
+    """Integers of a luma plane -> float32, 0 to ``chroma_span``; a film may go beyond, where no colour fits."""
+    y = np.clip(luma, coding.black, coding.black + coding.luma_span).astype(np.float32)
+    y -= np.float32(coding.black)
+    y *= np.float32(coding.chroma_span / coding.luma_span)
     return y
 
 
