@@ -172,6 +172,14 @@ def test_what_is_no_file_of_hints_is_one_line(tmp_path: Path, content: bytes, me
     assert ": " in text[len(str(path)) + 2 :]  # behind it stands what to do
 
 
+def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "hints.json"
+    with path.open("wb") as stream:
+        stream.truncate(4_000_001)
+    with pytest.raises(OptionError, match=r"larger than a file of hints can be \(4 MB\): check"):
+        read_hints(path)
+
+
 @pytest.mark.parametrize(("name", "reason"), [("", "directory"), ("gone.json", "No such file"), ("a\0b", "null byte")])
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(OptionError, match=reason) as error:

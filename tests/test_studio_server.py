@@ -228,6 +228,15 @@ def test_a_film_that_is_stopped_goes_on(visitor, film):
     assert status == "20 frames in 2 shots."
 
 
+def test_a_film_is_coloured_once_at_a_time(visitor, film):
+    drop_film(visitor, film)
+    visitor.do("colour-film", "click", [None, False])
+    with pytest.raises(RefusedError, match="is being coloured already"):
+        visitor.do("colour-film", "click", [None, False])
+    visitor.do_next("colour-film", "click", [None])
+    visitor.do("colour-film", "click", [None, False])
+
+
 def test_a_film_in_colour_is_coloured_anew_only_if_wanted(visitor, tmp_path):
     path = tmp_path / "old.mkv"
     with av.open(str(path), "w") as container:
@@ -250,6 +259,22 @@ def test_what_is_no_film_is_refused_in_one_line(studio, visitor):
     with pytest.raises(RefusedError, match=r"^old\.mp4") as caught:
         visitor.do("film", "change", [None, visitor.upload("old.mp4", b"no film")])
     assert str(studio.folder) not in str(caught.value)
+    for _ in range(100):  # its copy goes, too
+        if not (left := [path for path in studio.files() if path.name == "old.mp4" and "kept" in path.parts]):
+            break
+        time.sleep(0.1)
+    assert left == []
+
+
+def test_a_film_of_too_many_pixels_is_refused(visitor, tmp_path):
+    path = tmp_path / "large.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 2000, 1001, "gray"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((1001, 2000), np.uint8), "gray")))
+        container.mux(stream.encode())
+    with pytest.raises(RefusedError, match=r"^old\.mkv: is 2000 x 1001 pixels, more than 2 million$"):
+        drop_film(visitor, path)
 
 
 # What is refused ---------------------------------------------------------------------------------------------------
@@ -384,6 +409,16 @@ def test_errors_do_not_tell_where_files_lie(studio, visitor):
     assert Image.open(io.BytesIO(visitor.fetch(file))).mode == "RGBA"
 
 
+def test_nor_do_errors_that_nobody_thought_of(studio, visitor):
+    drop(visitor, "odd.png", png(picture(0)))
+    for event_data in ({"index": ["/etc/passwd", 1], "value": 0}, {"nothing": 0}, None):
+        with pytest.raises(RefusedError) as caught:
+            visitor.do("picture", "select", [None, "In colour", "puts the colour", "#c81e28"], event_data)
+        assert str(caught.value) == "None"
+    (kept,) = (path for path in studio.files() if path.name == "odd.png" and "kept" in path.parts)
+    assert kept.exists()
+
+
 @pytest.mark.parametrize(
     ("element", "event", "arguments", "event_data", "message"),
     [
@@ -508,7 +543,7 @@ def test_everything_temporary_goes(tmp_path):
 
 
 def test_old_files_go_while_it_runs(tmp_path):
-    soon = "from photochrom.studio import server; server._SWEEP_SECONDS, server._OLD_SECONDS = 1, 1"
+    soon = "from photochrom.studio import server; server._SWEEP_SECONDS, server._OLD_SECONDS = 1, 8"
     with running_studio(tmp_path, before=soon) as studio:
         visitor = Visitor(studio.url)
         drop(visitor, "old.png", png(picture(1)))
@@ -517,6 +552,11 @@ def test_old_files_go_while_it_runs(tmp_path):
                 break
             time.sleep(0.2)
         assert left == []
+        for _ in range(100):
+            if not (folders := list(next(studio.folder.rglob("shown")).iterdir())):
+                break
+            time.sleep(0.2)
+        assert folders == []
         (file,) = visitor.do("full-size-make", "click", [None])  # what is worked on stays
         assert file["orig_name"] == "old.color.png"
 

@@ -23,6 +23,7 @@ from .errors import OptionError
 
 _VERSION = 1
 _RADIUS = 0.01
+_MOST_BYTES = 4_000_000  # of a file, with whatever else stands in it
 _MOST = 1000  # that a file may hold: each costs time on every pixel of the thumbnail
 
 
@@ -93,6 +94,8 @@ def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
     """
     name = os.fspath(path)
     try:
+        if Path(path).stat().st_size > _MOST_BYTES:
+            raise OptionError(f"is larger than a file of hints can be ({_MOST_BYTES / 1e6:g} MB): check that it is one")
         # A byte order mark is what Windows' editors put in front. Integers may have any number of digits: as a float
         # the longest are infinite, and out of range like other wrong numbers.
         return _from_file(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))

@@ -205,4 +205,5 @@ class Canvas:
 def place_of(event: gr.SelectData, shape: tuple[int, ...]) -> tuple[float, float]:
     """Where a picture of some height and width was clicked: x and y, 0 to 1."""
     column, row = (float(value) for value in event.index)
-    return (column + 0.5) / shape[1], (row + 0.5) / shape[0]
+    x, y = (min(max((at + 0.5) / side, 0.0), 1.0) for at, side in ((column, shape[1]), (row, shape[0])))
+    return x, y

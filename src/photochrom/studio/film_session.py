@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..colorizer import Colorizer
-from ..errors import OptionError
+from ..errors import FilmError, OptionError
 from ..film import FilmOptions
 from ..film.hints import FilmHint
 from ..film.paint import Painter, Seen
@@ -42,8 +42,12 @@ class FilmSession:
     hints: tuple[FilmHint, ...] = ()
     place: tuple[float, float] | None = None
     """x and y, from 0 to 1, of the cross on the frame."""
+    recolor: bool = False
+    """Whether it may be coloured although it has colours."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the job is to end."""
+    busy: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the job waits for its turn, or runs."""
 
     @property
     def marks(self) -> tuple[Hint, ...]:
@@ -56,8 +60,8 @@ class FilmSession:
         return ColorOptions(self.vividness, self.strength, self.marks)
 
     def film_options(self) -> FilmOptions:
-        """How the film is to be coloured, whatever colours it has."""
-        return FilmOptions(ColorOptions(self.vividness, self.strength), recolor=True)
+        """How the film is to be coloured."""
+        return FilmOptions(ColorOptions(self.vividness, self.strength), recolor=self.recolor)
 
     def answered(self, colorizer: Colorizer) -> FilmSession:
         """With what the network says of the frame as it is to be coloured now."""
@@ -119,19 +123,32 @@ def open_film(colorizer: Colorizer, path: Path, options: FilmOptions) -> Iterato
         yield Painter(colorizer, reel, plan.planes, options), plan
 
 
-def begin_film(colorizer: Colorizer, upload: Path, work: Path) -> FilmSession:
+def begin_film(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int) -> FilmSession:
     """Begin with a film, at its first frame.
 
     Args:
         colorizer: for all visitors.
         upload: the file; it is copied.
         work: a folder for the copy.
+        max_pixels: refuse larger frames.
 
     Raises:
-        FilmError: it cannot be read.
+        FilmError: it cannot be read, or is too large.
     """
-    source, own = Source(upload, work), colorizer.card.vividness
+    source = Source(upload, work)
+    try:
+        return _begun(colorizer, source, max_pixels)
+    except BaseException:
+        source.discard()  # now: an exception may live long
+        raise
+
+
+def _begun(colorizer: Colorizer, source: Source, max_pixels: int) -> FilmSession:
+    own = colorizer.card.vividness
     with open_film(colorizer, source.path, FilmOptions()) as (painter, _):
+        width, height = painter.reel.width, painter.reel.height
+        if width * height > max_pixels:
+            raise FilmError(f"{source.path.name}: is {width} x {height} pixels, more than {max_pixels / 1e6:g} million")
         has_colors = painter.reel.is_colored()
         time, picture = _frame(painter, source, Fraction(0))
     plain = colorizer.predict(picture.thumbnail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from .film_session import FilmSession, begin_film, open_film
 from .session import naming
 from .shared import Studio
 from .tools import FETCH, hexadecimal, place_text
-from .visit import Updates, new_visit, opening, reading, working
+from .visit import Updates, Visit, new_visit, opening, reading, working
 
 FILMS = [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv"]
 LOST = "the film is no longer here: drop it again"
@@ -34,7 +35,7 @@ class FilmTab:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._colorizer = studio.colorizer
-        self.visit = new_visit(LOST)
+        self.visit = new_visit(LOST, days=7, gone=_stopped)  # a job may take long, and nobody clicks meanwhile
         self.canvas = Canvas(studio, self.visit, "film-", _listed)
         self.upload = gr.File(
             file_types=FILMS, label="Drop or choose a film", height=320, elem_id="film", elem_classes="upload"
@@ -82,7 +83,7 @@ class FilmTab:
         films: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "films"}
         self.look.click(reading(self.shots), [visit], [self.sheet], **films, **SLOW)
         job = QUICK | films | {"show_progress": "full"}
-        begun = self.start.click(reading(self.begin), [visit, self.anew], [self.status], **QUICK)
+        begun = self.start.click(working(visit, self.begin), [visit, self.anew], [visit, self.status], **QUICK)
         done = begun.success(reading(self.color_film), [visit], [self.file, self.status], **job)
         done.success(None, [self.file], js=f"file => file && ({FETCH})(file)", **QUICK)
         self.stop.click(reading(self.stop_film), [visit], None, **QUICK)
@@ -99,7 +100,7 @@ class FilmTab:
         if upload is None:
             return {self.visit: None, self.desk: gr.update(visible=False)} | nothing
         self._studio.disk.check(Path(upload).stat().st_size)
-        session = begin_film(self._colorizer, Path(upload), self._studio.kept)
+        session = begin_film(self._colorizer, Path(upload), self._studio.kept, self._studio.max_pixels)
         dials = {self.canvas.view: IN_COLOR, self.canvas.strength: session.strength}
         if session.vividness is not None:
             dials[self.canvas.vividness] = session.vividness
@@ -118,12 +119,14 @@ class FilmTab:
             preview(painter, plan).save(folder / "shots.png")
         return gr.update(value=str(folder / "shots.png"), visible=True)
 
-    def begin(self, session: FilmSession, anew: bool) -> str:
+    def begin(self, session: FilmSession, anew: bool) -> Updates:
         """The job is asked for; perhaps it has to wait for that of another visitor."""
         if session.has_colors and not anew:
             raise OptionError("this film is in colour already: tick that it is to be coloured anew")
+        if not session.busy.acquire(blocking=False):
+            raise OptionError("the film is being coloured already: wait, or stop it")
         session.stop.clear()
-        return ""
+        return {self.visit: replace(session, recolor=anew), self.status: ""}
 
     def color_film(
         self,
@@ -131,7 +134,14 @@ class FilmTab:
         bar: gr.Progress = gr.Progress(),  # noqa: B008  how Gradio hands it over
     ) -> tuple[Any, str]:
         """The job. Stopped, it goes on where it was when it is started again with the same colours."""
-        folder = self._studio.new_folder()
+        try:
+            return self._color_film(session, bar)
+        finally:
+            if session.busy.locked():
+                session.busy.release()
+
+    def _color_film(self, session: FilmSession, bar: gr.Progress) -> tuple[Any, str]:
+        self._studio.disk.check()
 
         def told_of(progress: Progress) -> None:
             bar((progress.done, progress.total), unit="frames")
@@ -149,13 +159,19 @@ class FilmTab:
                 )  # fmt: skip
         except _StoppedError:
             return None, "Stopped. *Colour the film* goes on from here."
-        path = report.output.replace(folder / report.output.name)
+        path = report.output.replace(self._studio.new_folder(check=False) / report.output.name)
         notes = "".join(f"\n- `{note}`" for note in report.notes)
         return str(path), f"{_count(report.frames, 'frame')} in {_count(len(report.shots), 'shot')}.{notes}"
 
     def stop_film(self, session: FilmSession) -> None:
         """Stop the job."""
         session.stop.set()
+
+
+def _stopped(visit: Visit) -> None:
+    """Nobody waits for a job any more."""
+    if visit.session is not None:
+        visit.session.stop.set()
 
 
 def _count(number: int, thing: str) -> str:

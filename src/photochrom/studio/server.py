@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -26,10 +27,8 @@ from .shared import Studio
 
 _SESSIONS = 100  # at most so many visitors' work is held, the longest unused goes first: 2 to 20 MB each
 _SECONDS_TO_END = 2  # for answers that are under way
-_SWEEP_SECONDS, _OLD_SECONDS = (
-    60,
-    3600,
-)  # how often old files are looked for among those shown, and from when on they are
+_SWEEP_SECONDS = 60  # how often old files are looked for among those shown
+_OLD_SECONDS = 3600  # and how old they are then
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,11 @@ def _sweeping(folder: Path) -> Iterator[None]:
 
     def sweep() -> None:
         while not ended.wait(_SWEEP_SECONDS):
-            for path in folder.rglob("*"):
-                with suppress(FileNotFoundError):  # the page was quicker
-                    if path.is_file() and time.time() - path.stat().st_mtime > _OLD_SECONDS:
-                        path.unlink()
+            gc.collect()  # what an exception was last to hold: a session, and with it a file
+            for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+                with suppress(OSError):  # the page was quicker, or the folder is not empty
+                    if time.time() - path.stat().st_mtime > _OLD_SECONDS:
+                        path.rmdir() if path.is_dir() else path.unlink()
 
     thread = threading.Thread(target=sweep, name="photochrom-sweeper")
     thread.start()
@@ -133,7 +133,7 @@ def _gradio(studio: Studio) -> FastAPI:
         css=page.style(),
         head=page.head(),
         i18n=page.words(),
-        show_error=True,
+        show_error=False,  # of errors that nobody thought of: their words may name folders of the server
         run_history=False,
         ssr_mode=False,
         pwa=False,

@@ -56,7 +56,7 @@ class Source:
         folder = Path(tempfile.mkdtemp(dir=work))
         self.path = folder / upload.name
         shutil.copyfile(upload, self.path)
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.discard = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, eq=False)

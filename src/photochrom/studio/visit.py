@@ -15,7 +15,7 @@ from ..errors import OptionError, PhotochromError
 
 Updates = dict[Any, Any]
 _SECONDS_SHOWN = 20  # an error, if it is not clicked away
-_FORGOTTEN = 24 * 3600  # seconds without a click; Gradio forgets an hour after a page was closed anyhow
+_DAY = 24 * 3600  # seconds
 
 
 class Visit:
@@ -48,9 +48,15 @@ class Visit:
         return self.session
 
 
-def new_visit(lost: str) -> gr.State:
-    """The component that holds a ``Visit``."""
-    return gr.State(Visit(lost), time_to_live=_FORGOTTEN)
+def new_visit(lost: str, days: int = 1, gone: Callable[[Visit], None] = lambda _: None) -> gr.State:
+    """The component that holds a ``Visit``.
+
+    Args:
+        lost: what to say where there is no session.
+        days: without a click, after which it is forgotten; where the page was closed, Gradio does so after an hour.
+        gone: called when it is forgotten.
+    """
+    return gr.State(Visit(lost), time_to_live=days * _DAY, delete_callback=gone)
 
 
 def opening(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., Updates]:
@@ -108,5 +114,8 @@ def told(handler: Callable[..., Any]) -> Callable[..., Any]:
 def _telling() -> Iterator[None]:
     try:
         yield
+    except OSError as exc:  # its own words would name a folder of the server
+        reason = exc.strerror or type(exc).__name__
+        raise gr.Error(f"the studio cannot read or write its files ({reason}): tell whoever runs it") from exc
     except PhotochromError as exc:
-        raise gr.Error(str(exc), duration=_SECONDS_SHOWN, print_exception=False) from exc
+        raise gr.Error(str(exc), duration=_SECONDS_SHOWN, print_exception=False) from exc.with_traceback(None)
