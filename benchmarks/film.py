@@ -3,7 +3,7 @@
     python benchmarks/film.py CLIP [CLIP ...] [--minutes N]
 
 The clips are turned grey, enlarged to 1920x1080, joined, encoded, repeated, and given a sound; that film is then
-coloured by the command line and transcoded by a loop that decodes and encodes with PyAV, each in a process of its own,
+coloured by ``colorize_film`` and transcoded by a loop that decodes and encodes with PyAV, each in a process of its own,
 in turns. The coloured film must have the frames, the times and the sound of the grey one.
 """
 
