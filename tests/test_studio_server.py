@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import queue
 import re
 import signal
 import socket
@@ -586,14 +587,17 @@ def test_a_photograph_goes_when_its_page_was_closed(tmp_path, monkeypatch):
 
 
 def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
-    opened, served = [], []
-    monkeypatch.setattr("webbrowser.open", opened.append)
+    opened, served = queue.Queue(), []
+    monkeypatch.setattr("webbrowser.open", opened.put)
     monkeypatch.setattr(server, "_gradio", lambda studio: None)
-    monkeypatch.setattr(server, "server", lambda app: SimpleNamespace(run=lambda sockets: served.append(app)))
+    monkeypatch.setattr(
+        server, "server", lambda app, ready: SimpleNamespace(run=lambda sockets: (ready(), served.append(app)))
+    )
     for flag in ("--no-open", "--open"):
         assert main(["studio", flag, "--port", "0", "--host", "0.0.0.0"]) == 0
     assert len(served) == 2
-    (address,) = opened
+    address = opened.get(timeout=30)
+    assert opened.empty()
     said = capsys.readouterr()
     assert f"The studio is at {address} (" in said.out
     assert said.err.count("Whoever can reach this machine can use it") == 2

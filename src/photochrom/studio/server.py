@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,17 +63,30 @@ def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> No
     """
     with listening(settings) as listener, application(colorizer, settings) as app:
         address = url(settings.host, listener.getsockname()[1])
-        print(f"The studio is at {address} (Ctrl+C ends it)", flush=True)
-        if not is_local(settings.host):
-            print("Whoever can reach this machine can use it, and no password is asked for.", file=sys.stderr)
-        if open_browser:
-            webbrowser.open(address)
-        server(app).run(sockets=[listener])
+
+        def say() -> None:
+            print(f"The studio is at {address} (Ctrl+C ends it)", flush=True)
+            if not is_local(settings.host):
+                print("Whoever can reach this machine can use it, and no password is asked for.", file=sys.stderr)
+            if open_browser:  # one that runs in the terminal comes back only when it is closed
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+        server(app, say).run(sockets=[listener])
 
 
-def server(app: Guard) -> uvicorn.Server:
-    """A server that says nothing unless something is wrong."""
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END))
+def server(app: Guard, ready: Callable[[], None]) -> uvicorn.Server:
+    """A server that says nothing unless something is wrong; ``ready`` is called once it answers, and can be ended."""
+    return _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END), ready)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()  # Ctrl+C before this may be lost while the event loop is made
 
 
 @contextmanager
