@@ -45,8 +45,8 @@ def train(plan: Plan) -> Path | None:
     fabric = launch(plan)
     say = fabric.print
     recipe = RECIPES.get(plan.recipe or "")
-    anew = recipe is not None and plan.start == "default"
-    source, encoder = ("scratch", recipe.encoder) if recipe and anew else (plan.start, plan.encoder)
+    anew = recipe if plan.start == "default" else None  # from nothing
+    source, encoder = ("scratch", anew.encoder) if anew else (plan.start, plan.encoder)
     start = begin(source, encoder, plan.encoder_weights)
     found = look(plan, fabric)
     say(f"{plan.photographs}: {found}")
