@@ -43,6 +43,7 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--epochs", type=float, metavar="N", help="how often each view is shown")
     group.add_argument("--size", type=int, metavar="N", help="side of the training squares, a multiple of 32")
     group.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest")
+    group.add_argument("--seed", type=int, metavar="N", help="of the order of views and simulated hints (default: 0)")
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:

@@ -45,6 +45,8 @@ class Plan:
     batch: int | None = None
     """Views a step, of each process."""
     learning_rate: float | None = None
+    seed: int | None = None
+    """Another than 0 shows the same views in another order, with other hints: for a run that goes on from another."""
     minutes: float = 10.0
     """Between two checkpoints, at most."""
     cache_gb: float | None = None
@@ -64,8 +66,9 @@ class Plan:
                 raise OptionError(f"--{name.replace('_', '-')} is {value}: give a number above 0")
         if self.size is not None and (self.size < 64 or self.size % 32):
             raise OptionError(f"--size is {self.size}: give a multiple of 32, at least 64")
-        if self.cache_gb is not None and self.cache_gb < 0:
-            raise OptionError(f"--cache-gb is {self.cache_gb}: give 0 or more")
+        for name in ("cache_gb", "seed"):
+            if (value := getattr(self, name)) is not None and value < 0:
+                raise OptionError(f"--{name.replace('_', '-')} is {value}: give 0 or more")
         if self.recipe is not None and (self.start in STARTS[1:] or self.encoder is not None):
             raise OptionError("--recipe has its own start and encoder: leave --encoder out, and --from but for a model")
         if not self.resume and not self.dry_run and (self.run / CHECKPOINT).exists():
@@ -83,8 +86,8 @@ class Plan:
             recipe = RECIPES[self.recipe] if start.tail is None else tuned(RECIPES[self.recipe])
         else:
             recipe = fitted(at_size(start.recipe, self.size or start.recipe.size), photographs, world)
-        asked = {"epochs": self.epochs, "batch": self.batch, "learning_rate": self.learning_rate}
-        recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
+        asked = {name: getattr(self, name) for name in ("epochs", "batch", "learning_rate", "seed")}
+        recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
         if (views := recipe.views * photographs) < (step := recipe.batch * world):
             raise TrainingError(f"a step takes {step} views, and there are {views}: give a smaller --batch")
         return recipe

@@ -56,6 +56,8 @@ class Recipe:
     """Share of the flat distribution in the rarity weights; None for squared error on a*b*, without hints."""
     decoded: float = 0.0
     """Weight of the error of decoded colours beside the cross-entropy."""
+    seed: int = 0
+    """Of the order of the views, of the parts of them that a step sees, and of simulated hints."""
 
 
 REFERENCE = Recipe(

@@ -73,7 +73,7 @@ class Trainer:
         for step in range(self.step, self.steps):
             epoch, batch = divmod(step, self.per_epoch)
             if epoch != of_epoch:
-                order, of_epoch = np.random.default_rng(epoch).permutation(self.count), epoch
+                order, of_epoch = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.count), epoch
             rows = np.sort(order[batch * self.batch : (batch + 1) * self.batch])
             yield rows[self.fabric.global_rank :: self.fabric.world_size]
 
@@ -123,7 +123,7 @@ class Trainer:
         side = self.recipe.crop
         if side is None or self.step % self.per_course >= (1 - WHOLE) * self.per_course:
             return maps, chroma
-        rng = np.random.default_rng([1, self.step])  # by the step alone, so that a resumed run draws the same
+        rng = np.random.default_rng([self.recipe.seed, 1, self.step])  # by the step alone, so that a resumed run draws the same
         top, left = rng.integers(0, self.recipe.grid - side + 1, 2)
         rows, columns = slice(top, top + side), slice(left, left + side)
         return [m[..., rows, columns] for m in maps], chroma[..., rows, columns]
@@ -135,7 +135,8 @@ class Trainer:
         if step is None:
             return [maps, chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])]
         places = range(self.fabric.global_rank, self.batch, self.fabric.world_size)
-        return [maps, simulate_hints(chroma, [[2, step, place] for place in places], self.recipe.hintless)]
+        seeds = [[self.recipe.seed, 2, step, place] for place in places]
+        return [maps, simulate_hints(chroma, seeds, self.recipe.hintless)]
 
     def _follow(self) -> None:
         """Let the running average follow; it starts fast, so that the first steps do not linger in it."""
