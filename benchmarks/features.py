@@ -13,7 +13,7 @@ import torch
 from _tools import best_seconds, print_table
 
 from photochrom.training.encoders import VGG16
-from photochrom.training.features import FeatureCache, compiled
+from photochrom.training.features import Batch, FeatureCache, compiled
 from photochrom.training.plan import Plan, keep_memory, launch
 from photochrom.training.recipes import REFERENCE
 from photochrom.training.trainer import Trainer, new_tail
@@ -28,13 +28,14 @@ def main() -> None:
     encoder = VGG16().eval().requires_grad_(False).to(memory_format=torch.channels_last)
     fabric = launch(Plan(".", Path(), resume=True))
     trainer = Trainer(fabric, REFERENCE, new_tail(encoder, None), None, PHOTOGRAPHS)
-    cache = FeatureCache(np.empty(0), np.empty(0), ())  # features go through it as they are
+    cache = FeatureCache(np.empty(0), np.empty(0), (), np.empty(0))  # features go through it as they are
     pictures, chroma = torch.rand(batch, 1, size, size), torch.zeros(batch, 2, size // 4, size // 4)
+    unseen = torch.zeros(batch, 1, 0, 0)
 
     def naive() -> None:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             maps = encoder(pictures)
-        trainer.update(cache, [m.float() for m in maps], chroma)
+        trainer.update(cache, Batch([m.float() for m in maps], chroma, unseen))
 
     with torch.no_grad():
         maps = encoder(pictures[:1])
@@ -42,7 +43,7 @@ def main() -> None:
     run = compiled(encoder, pictures[:1])
     one = pictures[:1].numpy()
     naive_rate = batch / best_seconds(naive, 3)
-    cached_rate = batch / best_seconds(lambda: trainer.update(cache, embeddings, chroma), 5)
+    cached_rate = batch / best_seconds(lambda: trainer.update(cache, Batch(embeddings, chroma, unseen)), 5)
     once_rate = 1 / best_seconds(lambda: run(one), 10)
     naive_hours = PHOTOGRAPHS * EPOCHS / naive_rate / 3600
     once_hours = PHOTOGRAPHS / once_rate / 3600

@@ -45,7 +45,9 @@ def random_features(recipe: Recipe, early: nn.Module, folder: Path) -> FeatureCa
     shapes = tuple((c, recipe.size // s, recipe.size // s) for c, s in zip(early.channels, early.strides, strict=True))
     np.save(folder / "features.npy", rng.random((ROWS, sum(map(np.prod, shapes))), np.float32).astype(np.float16))
     features = np.load(folder / "features.npy", mmap_mode="r")
-    return FeatureCache(features, rng.integers(-60, 60, (ROWS, 2, recipe.grid, recipe.grid)).astype(np.int8), shapes)
+    chroma = rng.integers(-60, 60, (ROWS, 2, recipe.grid, recipe.grid)).astype(np.int8)
+    side = recipe.sides.thumbnail
+    return FeatureCache(features, chroma, shapes, rng.integers(0, 256, (ROWS, side, side)).astype(np.uint8))
 
 
 def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[float, float, float]:
@@ -53,18 +55,18 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
     bins = ColorBins.of(cache.chroma) if recipe.uniform is not None else None
     trainer = Trainer(launch(Plan(".", Path(), resume=True)), recipe, new_tail(encoder, bins), bins, 100_000)
     batch = np.arange(recipe.batch)
-    maps, chroma = cache.batch(batch)
+    loaded = cache.batch(batch)
     tail = trainer.tail
     optimizer = torch.optim.AdamW([p for p in tail.parameters() if p.requires_grad])
 
     def plain() -> None:
-        part, truth = trainer._part(maps, chroma)
+        part, truth, lightness = trainer._part(*loaded)
         inputs = [part]
         if bins is not None:
             inputs.append(simulate_hints(truth, [[i] for i in range(len(truth))], recipe.hintless))
         with torch.autocast("cpu", torch.bfloat16):
             output = tail(*inputs)
-        losses, _ = trainer.objective(output, truth)
+        losses, _ = trainer.objective(output, truth, lightness)
         loss = losses.sum()
         optimizer.zero_grad()
         loss.backward()
@@ -73,7 +75,7 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
         trainer._follow()
         loss.item()
 
-    return in_turn(plain, lambda: trainer.update(cache, maps, chroma), lambda: cache.batch(batch))
+    return in_turn(plain, lambda: trainer.update(cache, loaded), lambda: cache.batch(batch))
 
 
 def in_turn(*works: Callable[[], object]) -> tuple[float, ...]:

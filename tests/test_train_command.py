@@ -143,6 +143,7 @@ class TestBadInput:
             ("--size", "100", "--size is 100: give a multiple of 32"),
             ("--cache-gb", "-1", "--cache-gb is -1.0: give 0 or more"),
             ("--learning-rate", "0", "--learning-rate is 0.0"),
+            ("--seed", "-1", "--seed is -1: give 0 or more"),
         ],
     )
     def test_options_without_meaning(self, option, value, message, photographs, tmp_path, capsys):

@@ -48,6 +48,16 @@ def short_rounds(monkeypatch):
     monkeypatch.setattr(train, "ROUND", 12)
 
 
+def test_a_seed_decides_the_order_of_views_and_nothing_repeats_within_an_epoch(tmp_path):
+    first, same, other = (
+        np.concatenate(list(new_trainer("reference", tmp_path, batch=4, epochs=2, seed=seed).rows()))
+        for seed in (1, 1, 2)
+    )
+    assert first.tolist() == same.tolist() != other.tolist()
+    assert sorted(first[:12]) == sorted(first[12:]) == sorted(other[:12]) == list(range(12))
+    assert first[:12].tolist() != first[12:].tolist()
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestOneProcess:
     def test_it_learns_and_goes_on_from_a_signal_to_the_same_losses(self, recipe, tmp_path):

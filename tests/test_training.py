@@ -14,10 +14,13 @@ from photochrom.training import checkpoint, dataset, losses, metrics
 from photochrom.training.classifier import LiteClassifier
 from photochrom.training.decoder import ColorDecoder
 from photochrom.training.encoders import VGG16, SameConv, load_encoder
-from photochrom.training.features import cache_features
+from photochrom.training.features import Sides, cache_features
 from photochrom.training.network import DistributionNetwork, small_hints
 from photochrom.training.recipes import build_tail
 from photochrom.training.simulation import simulate_hints
+
+SIDES = Sides(picture=64, grid=16, thumbnail=32)
+UNSEEN = torch.zeros(1, 1, 0, 0)  # thumbnails of a loss that does not look at pictures
 
 NAMES = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemistry")
 
@@ -140,6 +143,7 @@ class TestColorBins:
                     .view(1, -1, 1, 1)
                     .expand(1, -1, 4, 4),
                     chroma,
+                    UNSEEN,
                 )[0]
                 for i in range(len(bins.centres))
             ]
@@ -157,7 +161,7 @@ class TestColorBins:
 
         def closure():
             optimizer.zero_grad()
-            (value,), _ = loss(logits.expand(-1, -1, 10, 10), chroma)
+            (value,), _ = loss(logits.expand(-1, -1, 10, 10), chroma, UNSEEN)
             value.backward()
             return value
 
@@ -196,7 +200,7 @@ class TestDecodedColors:
         chroma = torch.full((1, 2, 4, 8), 10.0)
         chroma[..., 4:] = 40.0
         distance = ((chroma[:, None] - bins.centres[None, :, :, None, None]) ** 2).sum(2)
-        right, dull, wrong = (loss(-d / 50, chroma)[0][1] for d in (distance, distance / 30, distance.flip(-1)))
+        right, dull, wrong = (loss(-d / 50, chroma, UNSEEN)[0][1] for d in (distance, distance / 30, distance.flip(-1)))
         assert right < dull < wrong
 
 
@@ -318,14 +322,14 @@ def test_vgg16_preprocesses_as_keras_does():
     assert [tuple(m.shape) for m in maps] == [(1, 512, 2, 3)]
 
 
-@pytest.mark.parametrize("variant", [1, 2])
+@pytest.mark.parametrize("variant", [0, 1, 2])
 def test_lite_still_classifies_with_its_own_head(variant):
     """Folding, padding and stages are right: the classifier on our features knows a cat and a rocket."""
     classifier = LiteClassifier(variant).eval()
     for name, classes in (("chelsea", range(281, 286)), ("rocket", (657, 744, 812))):
         rgb = dataset.square(getattr(data, name)(), 256).astype(np.float32)
         with torch.no_grad():
-            verdict = classifier(torch.from_numpy(rgb).permute(2, 0, 1)[None]).argmax().item()
+            verdict = classifier(torch.from_numpy(rgb).permute(2, 0, 1)[None])[0].argmax().item()
         assert verdict in classes
 
 
@@ -336,36 +340,36 @@ def test_an_unknown_encoder_is_named():
 
 def test_features_are_computed_once_and_resume(photographs, tmp_path):
     training = dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
-    first = cache_features(Tiny().eval(), "tiny", training, tmp_path, size=64, grid=16)
+    first = cache_features(Tiny().eval(), "tiny", training, tmp_path, SIDES)
     expected = np.array(first.features)
     assert expected.shape == (len(training), 512 * 4)
     assert np.abs(expected).max() > 0
     first.features[:] = 7  # a complete cache is believed
     first.features.flush()
-    again = cache_features(Tiny().eval(), "tiny", training, tmp_path, size=64, grid=16)
+    again = cache_features(Tiny().eval(), "tiny", training, tmp_path, SIDES)
     assert (again.features == 7).all()
-    fewer = cache_features(Tiny().eval(), "tiny", training[1:], tmp_path, size=64, grid=16)  # other photographs
+    fewer = cache_features(Tiny().eval(), "tiny", training[1:], tmp_path, SIDES)  # other photographs
     np.testing.assert_array_equal(fewer.features, expected[1:])
 
 
 def test_cached_features_are_the_encoders(photographs, tmp_path):
     views = dataset.views(dataset.split(dataset.find_photographs(photographs))[0][:2], 2)
-    cache = cache_features(Tiny().eval(), "tiny", views, tmp_path, size=64, grid=16)
+    cache = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
     for row, view in enumerate(views):
         rgb, luma = view.load(64)
         lightness = torch.from_numpy(lightness_of_luma(luma) / 100)
-        (maps,), truth = cache.batch(np.array([row]))
+        (maps,), truth, small = cache.batch(np.array([row]))
         np.testing.assert_allclose(maps[0], Tiny()(lightness[None, None])[0][0], atol=1e-2)
         np.testing.assert_allclose(truth[0], np.rint(dataset.true_chroma(rgb, 16)), atol=1e-6)
+        means = torch.nn.functional.avg_pool2d(lightness[None], 2)
+        np.testing.assert_allclose(small[0], means, atol=0.51 / 255)
 
 
 def test_views_are_part_of_what_a_cache_is_made_of(photographs, tmp_path):
     training = dataset.split(dataset.find_photographs(photographs))[0][:2]
-    plain = np.array(
-        cache_features(Tiny().eval(), "tiny", dataset.views(training, 1), tmp_path, size=64, grid=16).features
-    )
+    plain = np.array(cache_features(Tiny().eval(), "tiny", dataset.views(training, 1), tmp_path, SIDES).features)
     aged = [dataset.View(photograph, 1) for photograph in training]
-    other = cache_features(Tiny().eval(), "tiny", aged, tmp_path, size=64, grid=16)
+    other = cache_features(Tiny().eval(), "tiny", aged, tmp_path, SIDES)
     assert np.abs(other.features - plain).max() > 0.05
 
 
@@ -377,6 +381,19 @@ def test_the_encoders_early_part_and_depthwise_kernels_stay_frozen():
     trained = {name for name, p in tail.named_parameters() if p.requires_grad}
     assert any(name.startswith("late.") for name in trained)
     assert not any("depthwise.weight" in name for name in trained)
+
+
+@pytest.mark.parametrize("side", [5, 6, 7, 8])
+@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+def test_the_gradient_through_a_frozen_depthwise_kernel_is_pytorchs(kernel_size, stride, side):
+    torch.manual_seed(0)
+    conv = SameConv(4, 4, kernel_size, stride, groups=4)
+    x = torch.randn(2, 4, side, side, requires_grad=True)
+    weights = torch.randn_like(conv(x))
+    (expected,) = torch.autograd.grad((conv(x) * weights).sum(), x)
+    conv.weight.requires_grad_(False)
+    (found,) = torch.autograd.grad((conv(x) * weights).sum(), x)
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_checkpoint_survives_a_full_disk(tmp_path, monkeypatch):

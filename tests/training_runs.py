@@ -20,7 +20,7 @@ from photochrom.training.trainer import Trainer, new_tail
 
 RECIPES = {
     "reference": replace(REFERENCE, epochs=30, batch=4),
-    "default": replace(DEFAULT, epochs=6, batch=4, grid=8, crop=4),
+    "default": replace(DEFAULT, epochs=6, batch=4, grid=16, crop=8),
 }
 
 
@@ -40,13 +40,15 @@ class Tiny(torch.nn.Module):
 
 def features(recipe):
     """Twelve rows for a recipe."""
-    channels, cells, grid = {"reference": (512, 2, 16), "default": (48, 8, 8)}[recipe]
+    channels, cells, grid = {"reference": (512, 2, 16), "default": (48, 16, 16)}[recipe]
     rng = np.random.default_rng(0)
     colors = rng.integers(-60, 60, (12, 2, 1, 1)).astype(np.int8)
     maps = rng.normal(size=(12, channels, cells, cells)) * 0.1
     maps[:, :2] += colors / 20
     rows = maps.reshape(12, -1).astype(np.float16)
-    return FeatureCache(rows, np.tile(colors, (1, 1, grid, grid)), ((channels, cells, cells),))
+    shapes, thumbnail = ((channels, cells, cells),), {"reference": 0, "default": 4 * grid}[recipe]
+    lightness = rng.integers(0, 256, (12, thumbnail, thumbnail)).astype(np.uint8)
+    return FeatureCache(rows, np.tile(colors, (1, 1, grid, grid)), shapes, lightness)
 
 
 class MemoryLog:

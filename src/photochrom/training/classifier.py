@@ -18,7 +18,7 @@ FEATURES = 1280  # that its last layer decides by
 
 
 class LiteClassifier(nn.Module):
-    """EfficientNet-Lite with its own head: RGB 0..255 float32 ``[N, 3, H, W]`` -> logits ``[N, 1000]``."""
+    """EfficientNet-Lite with its own head: RGB 0..255 float32 ``[N, 3, H, W]`` -> logits ``[N, 1000]``, and more."""
 
     def __init__(self, variant: int) -> None:
         super().__init__()
@@ -30,26 +30,13 @@ class LiteClassifier(nn.Module):
         self.classify = nn.Linear(FEATURES, 1000)
         self.classify.load_state_dict({k: state[f"_fc.{k}"] for k in ("weight", "bias")})
 
-    def forward(self, rgb: Tensor) -> Tensor:
-        logits: Tensor = self.classify(self.pooled(rgb))
-        return logits
-
-    def pooled(self, rgb: Tensor) -> Tensor:
-        """The head's activations, averaged over the picture: 0..6, ``[N, FEATURES]``."""
-        features = self.encoder.features((rgb - 127) / 128)[-1]
-        return F.relu6(self.head(features)).mean(dim=(2, 3))
-
-
-class _LogitsAndFeatures(nn.Module):
-    """Both of a classifier's answers from one run."""
-
-    def __init__(self, classifier: LiteClassifier) -> None:
-        super().__init__()
-        self.classifier = classifier
-
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        pooled = self.classifier.pooled(rgb)
-        return self.classifier.classify(pooled), pooled
+    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Logits; what they are made of, the head's activations averaged over the picture, 0..6, ``[N, FEATURES]``;
+        and the maps that this comes from, at strides 8, 16 and 32.
+        """
+        maps = self.encoder.features((rgb - 127) / 128)
+        pooled = F.relu6(self.head(maps[-1])).mean(dim=(2, 3))
+        return self.classify(pooled), pooled, maps
 
 
 class Verdict(NamedTuple):
@@ -69,7 +56,7 @@ class Judge:
     """
 
     def __init__(self) -> None:
-        self._run = compiled(_LogitsAndFeatures(LiteClassifier(1)).eval(), torch.zeros(1, 3, SIZE, SIZE))
+        self._run = compiled(LiteClassifier(1).eval(), torch.zeros(1, 3, SIZE, SIZE))
         self._lock = Lock()  # a compiled network refuses a second thread
 
     def __call__(self, rgb: np.ndarray) -> Verdict:
@@ -78,5 +65,5 @@ class Judge:
 
         small = cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
         with self._lock:
-            logits, features = (np.array(found[0]) for found in self._run(small.transpose(2, 0, 1)[None]))
+            logits, features, *_ = (np.array(found[0]) for found in self._run(small.transpose(2, 0, 1)[None]))
         return Verdict(int(logits.argmax()), features)

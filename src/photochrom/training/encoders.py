@@ -76,10 +76,12 @@ class VGG16(nn.Module):
 # Stages of EfficientNet-Lite: expansion, stride, kernel size; then channels and repeats of each variant.
 _STAGES = ((1, 1, 3), (6, 2, 3), (6, 2, 5), (6, 2, 3), (6, 1, 5), (6, 2, 5), (6, 1, 3))
 _LITE = {
+    0: ((16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1)),
     1: ((16, 24, 40, 80, 112, 192, 320), (1, 3, 3, 4, 4, 5, 1)),
     2: ((16, 24, 48, 88, 120, 208, 352), (1, 3, 3, 4, 4, 5, 1)),
 }
 _LITE_SHA256 = {
+    0: "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     1: "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     2: "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
@@ -111,7 +113,7 @@ class FrozenDepthwise(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
         weight = weight.to(x.dtype)
         ctx.save_for_backward(weight)
-        ctx.stride, ctx.padding = stride, padding
+        ctx.stride, ctx.padding, ctx.sides = stride, padding, x.shape[2:]
         return F.conv2d(x, weight, bias.to(x.dtype), stride, padding, 1, len(weight))
 
     @staticmethod
@@ -121,7 +123,11 @@ class FrozenDepthwise(torch.autograd.Function):
         if ctx.stride == 2:
             gradient = _spread(gradient)
         turned, margin = weight.flip(2, 3), weight.shape[-1] - 1 - ctx.padding
-        return F.conv2d(gradient, turned, None, 1, margin, 1, len(weight)), None, bias, None, None
+        gradient = F.conv2d(gradient, turned, None, 1, margin, 1, len(weight))
+        unused = [there - seen for there, seen in zip(ctx.sides, gradient.shape[2:], strict=True)]
+        if any(unused):  # a last row or column of an odd side
+            gradient = F.pad(gradient, (0, unused[1], 0, unused[0]))
+        return gradient, None, bias, None, None
 
 
 def _spread(x: Tensor) -> Tensor:

@@ -57,14 +57,14 @@ def measure(trainer: Trainer, source: Batches) -> tuple[float, int]:
         times = []
         for _ in range(2):
             trainer.step, start = step, time.perf_counter()
-            trainer.update(source, *batch)
+            trainer.update(source, batch)
             times.append(time.perf_counter() - start)
         return min(times)
 
     last = trainer.steps - 1  # sees whole pictures, the first ones parts of them
     with _Kept() as kept:
         trainer.step = last
-        trainer.update(source, *batch)
+        trainer.update(source, batch)
     mean = (1 - WHOLE) * seconds(0) + WHOLE * seconds(last)
     weights = 5 * sum(p.numel() * p.element_size() for p in trainer.tail.parameters())  # gradient, average, Adam's two
     return mean, round(_SLACK * (weights + kept.bytes)) + _LIBRARIES

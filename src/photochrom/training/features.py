@@ -1,7 +1,8 @@
 """The features of a frozen encoder, computed once and kept on disk: what makes a hundred epochs affordable.
 
 A cache is a folder: ``cache.json`` (what it holds, how far it got), ``features.npy`` (float16, one row per view of a
-photograph, the encoder's feature maps one after another) and ``chroma.npy`` (int8, true a*b* on a small grid).
+photograph, the encoder's feature maps one after another), ``chroma.npy`` (int8, true a*b* on a small grid) and
+``thumbnail.npy`` (uint8, the lightness that was seen, small; for recipes that look at coloured pictures).
 It resumes where it was interrupted, and is made anew when encoder, size, photographs or views change.
 """
 
@@ -17,10 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import DTypeLike
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -36,6 +39,29 @@ _CHUNK = 256  # views between two notes of how far it got
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Shapes = tuple[tuple[int, int, int], ...]
+
+
+class Sides(NamedTuple):
+    """How large the squares are that a recipe is trained on."""
+
+    picture: int
+    """Pixels that the encoder sees; a multiple of 32."""
+    grid: int
+    """Cells of the true a*b*."""
+    thumbnail: int
+    """Pixels of the lightness that is kept for looking at coloured pictures; 0 where none is."""
+
+
+class Batch(NamedTuple):
+    """Some views, as they are loaded."""
+
+    inputs: list[Tensor]
+    """What ``Batches.maps`` takes, float32 ``[N, ...]`` each."""
+    chroma: Tensor
+    """True a*b*, float32 ``[N, 2, grid, grid]``."""
+    lightness: Tensor
+    """``L*/100`` of what was seen, float32 ``[N, 1, thumbnail, thumbnail]``."""
 
 
 class Batches(Protocol):
@@ -48,8 +74,8 @@ class Batches(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batch(self, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
-        """What ``maps`` takes, float32 ``[N, ...]`` each, and a*b* float32 ``[N, 2, grid, grid]`` of the given rows."""
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The given rows."""
         ...
 
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -63,8 +89,7 @@ class Pictures:
 
     views: Sequence[View]
     early: nn.Module
-    size: int
-    grid: int
+    sides: Sides
 
     @property
     def workers(self) -> int:
@@ -74,11 +99,11 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.views)
 
-    def batch(self, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
-        """See ``Batches``; the one input is lightness ``[N, 1, size, size]``."""
-        pairs = [_pair(self.views[row], self.size, self.grid) for row in rows]
-        lightness, chroma = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
-        return [lightness[:, None]], chroma.float()
+    def batch(self, rows: np.ndarray) -> Batch:
+        """See ``Batches``; the one input is lightness ``[N, 1, H, W]``."""
+        loaded = [_load(self.views[row], self.sides) for row in rows]
+        lightness, chroma, small = (torch.from_numpy(np.stack(part)) for part in zip(*loaded, strict=True))
+        return Batch([lightness[:, None]], chroma.float(), small[:, None].float() / 255)
 
     @torch.no_grad()
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -95,22 +120,25 @@ class FeatureCache:
     """float16 ``[count, sum of shapes]``, on disk."""
     chroma: np.ndarray
     """int8 ``[count, 2, grid, grid]``: a*b*, rounded, on disk."""
-    shapes: tuple[tuple[int, int, int], ...]
+    shapes: Shapes
     """``(channels, height, width)`` of each feature map."""
+    thumbnails: np.ndarray
+    """uint8 ``[count, thumbnail, thumbnail]``: lightness, 255 for white, on disk."""
     workers = 2
 
     def __len__(self) -> int:
         return len(self.chroma)
 
-    def batch(self, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
-        """Feature maps float32 ``[N, C, h, w]`` and a*b* float32 ``[N, 2, grid, grid]`` of the given rows."""
+    def batch(self, rows: np.ndarray) -> Batch:
+        """See ``Batches``; the inputs are feature maps ``[N, C, h, w]``."""
         flat = torch.from_numpy(self.features[rows])
         parts = flat.split([int(np.prod(s)) for s in self.shapes], dim=1)
         maps = [
             p.float().view(-1, *s).contiguous(memory_format=torch.channels_last)
             for p, s in zip(parts, self.shapes, strict=True)
         ]
-        return maps, torch.from_numpy(self.chroma[rows]).float()
+        small = torch.from_numpy(self.thumbnails[rows])[:, None].float() / 255
+        return Batch(maps, torch.from_numpy(self.chroma[rows]).float(), small)
 
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
         """See ``Batches``: they are what is cached."""
@@ -135,64 +163,61 @@ def cache_features(
     name: str,
     views: Sequence[View],
     folder: Path,
-    *,
-    size: int,
-    grid: int,
+    sides: Sides,
     run: Compiled | None = None,
 ) -> FeatureCache:
-    """The features of all views at ``size`` by ``size`` pixels, from ``folder`` as far as they are there.
+    """The features of all views, from ``folder`` as far as they are there.
 
     Args:
         encoder: the part of an encoder that stays frozen (``early``).
         name: for the progress bar.
         views: in the order of the rows.
-        folder: of the cache; about 50 kB (VGG16 at 224) to 100 kB (EfficientNet-Lite2 at 256) a view.
-        size: side of the squares, a multiple of 32.
-        grid: side of the true a*b*.
+        folder: of the cache; about 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) a view.
+        sides: of the squares.
         run: the encoder, if it is compiled already.
 
     Raises:
         TrainingError: a photograph cannot be decoded, or the disk is too small.
     """
-    key = _key(encoder, views, size, grid)
-    shapes = _shapes(encoder, size)
+    key = _key(encoder, views, sides)
+    shapes = _shapes(encoder, sides.picture)
     done = _done(folder, key)
-    cache = _open(folder, len(views), shapes, grid, fresh=done == 0)
+    cache = _open(folder, len(views), shapes, sides, fresh=done == 0)
     if done < len(views):
-        rows = _rows(run or compile_early(encoder, size), views[done:], size, grid)
+        rows = _rows(run or compile_early(encoder, sides.picture), views[done:], sides)
         bar = tqdm(rows, f"{name} features", len(views), initial=done, disable=None)
-        for i, (features, chroma) in enumerate(bar, done):
-            cache.features[i], cache.chroma[i] = features, chroma
+        for i, row in enumerate(bar, done):
+            cache.features[i], cache.chroma[i], cache.thumbnails[i] = row
             if (i + 1) % _CHUNK == 0 or i + 1 == len(views):
                 _note(folder, key, i + 1)
     return cache
 
 
-def few_features(encoder: Early, run: Compiled, views: Sequence[View], size: int, grid: int) -> FeatureCache:
+def few_features(encoder: Early, run: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
     """The features of a few views, in memory."""
-    features, chroma = zip(*_rows(run, views, size, grid), strict=True)
-    return FeatureCache(np.stack(features), np.stack(chroma), _shapes(encoder, size))
+    features, chroma, thumbnails = (np.stack(part) for part in zip(*_rows(run, views, sides), strict=True))
+    return FeatureCache(features, chroma, _shapes(encoder, sides.picture), thumbnails)
 
 
-def cached_views(encoder: Early, views: Sequence[View], folder: Path, size: int, grid: int) -> int:
+def cached_views(encoder: Early, views: Sequence[View], folder: Path, sides: Sides) -> int:
     """How many of the views have their features in ``folder`` already."""
-    return _done(folder, _key(encoder, views, size, grid))
+    return _done(folder, _key(encoder, views, sides))
 
 
-def row_bytes(encoder: Early, size: int, grid: int) -> int:
+def row_bytes(encoder: Early, sides: Sides) -> int:
     """What the features of one view take on disk."""
-    return 2 * sum(int(np.prod(s)) for s in _shapes(encoder, size)) + 2 * grid * grid
+    return 2 * sum(map(np.prod, _shapes(encoder, sides.picture))) + 2 * sides.grid**2 + sides.thumbnail**2
 
 
-def _key(encoder: Early, views: Sequence[View], size: int, grid: int) -> str:
+def _key(encoder: Early, views: Sequence[View], sides: Sides) -> str:
     """Of all that the rows depend on: the encoder's weights, the views and their order, the sizes."""
-    key = hashlib.sha256(json.dumps([size, grid, [(v.photograph.sha1, v.number) for v in views]]).encode())
+    key = hashlib.sha256(json.dumps([*sides, [(v.photograph.sha1, v.number) for v in views]]).encode())
     for name, value in encoder.state_dict().items():
         key.update(name.encode() + value.numpy().tobytes())
     return key.hexdigest()
 
 
-def _shapes(encoder: Early, size: int) -> tuple[tuple[int, int, int], ...]:
+def _shapes(encoder: Early, size: int) -> Shapes:
     return tuple((c, size // s, size // s) for c, s in zip(encoder.channels, encoder.strides, strict=True))
 
 
@@ -208,17 +233,22 @@ def _note(folder: Path, key: str, done: int) -> None:
     side.replace(folder / "cache.json")
 
 
-def _open(folder: Path, count: int, shapes: tuple[tuple[int, int, int], ...], grid: int, fresh: bool) -> FeatureCache:
+def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool) -> FeatureCache:
     folder.mkdir(parents=True, exist_ok=True)
-    width = sum(int(np.prod(s)) for s in shapes)
     if fresh:
         (folder / "cache.json").unlink(missing_ok=True)
     mode: Literal["w+", "r+"] = "w+" if fresh else "r+"
-    features = np.lib.format.open_memmap(folder / "features.npy", mode, np.float16, (count, width))
-    chroma = np.lib.format.open_memmap(folder / "chroma.npy", mode, np.int8, (count, 2, grid, grid))
-    for name in ("features.npy", "chroma.npy") if fresh else ():
-        _reserve(folder / name)
-    return FeatureCache(features, chroma, shapes)
+
+    def rows(name: str, dtype: DTypeLike, *shape: int) -> np.ndarray:
+        path = folder / f"{name}.npy"
+        found = np.lib.format.open_memmap(path, mode, dtype, (count, *shape))
+        if fresh:
+            _reserve(path)
+        return found
+
+    features = rows("features", np.float16, sum(int(np.prod(s)) for s in shapes))
+    chroma = rows("chroma", np.int8, 2, sides.grid, sides.grid)
+    return FeatureCache(features, chroma, shapes, rows("thumbnail", np.uint8, sides.thumbnail, sides.thumbnail))
 
 
 def _reserve(path: Path) -> None:
@@ -233,25 +263,32 @@ def _reserve(path: Path) -> None:
             ) from exc
 
 
-def _rows(run: Compiled, views: Sequence[View], size: int, grid: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Features float16 and a*b* int8 of each view; the next views are decoded while a batch is inferred."""
+def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[np.ndarray, ...]]:
+    """Features float16, a*b* int8 and thumbnail uint8 of each view; the next are decoded while a batch is inferred."""
 
-    def pairs(start: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [_pair(view, size, grid) for view in views[start : start + _BATCH]]
+    def load(start: int) -> list[tuple[np.ndarray, ...]]:
+        return [_load(view, sides) for view in views[start : start + _BATCH]]
 
-    for batch in ahead(pairs, iter(range(0, len(views), _BATCH)), os.cpu_count() or 1):
-        lightness = np.zeros((_BATCH, 1, size, size), np.float32)
-        lightness[: len(batch), 0] = [pair[0] for pair in batch]
+    for batch in ahead(load, iter(range(0, len(views), _BATCH)), os.cpu_count() or 1):
+        lightness = np.zeros((_BATCH, 1, sides.picture, sides.picture), np.float32)
+        lightness[: len(batch), 0] = [loaded[0] for loaded in batch]
         maps = run(lightness)
-        for i, (_, chroma) in enumerate(batch):
-            yield np.concatenate([m[i].ravel() for m in maps]).astype(np.float16), chroma
+        for i, (_, *others) in enumerate(batch):
+            yield np.concatenate([m[i].ravel() for m in maps]).astype(np.float16), *others
 
 
-def _pair(view: View, size: int, grid: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lightness ``L*/100`` float32 ``[size, size]`` of what is left of a view, and its true a*b*, int8."""
-    rgb, luma = view.load(size)
-    chroma = np.clip(np.rint(true_chroma(rgb, grid)), -127, 127)
-    return lightness_of_luma(luma) / 100, chroma.astype(np.int8)
+def _load(view: View, sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of a view: lightness ``L*/100`` that is left of it, float32; its true a*b*, int8; that lightness small, uint8."""
+    rgb, luma = view.load(sides.picture)
+    lightness = lightness_of_luma(luma) / 100
+    chroma = np.clip(np.rint(true_chroma(rgb, sides.grid)), -127, 127)
+    return lightness, chroma.astype(np.int8), _small(lightness, sides.thumbnail)
+
+
+def _small(lightness: np.ndarray, side: int) -> np.ndarray:
+    if side == 0:
+        return np.empty((0, 0), np.uint8)
+    return np.rint(255 * cv2.resize(lightness, (side, side), interpolation=cv2.INTER_AREA)).astype(np.uint8)
 
 
 def compile_early(encoder: Early, size: int) -> Compiled:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .decoder import AB_SCALE
 from .decoding import anneal, raised
+from .recognition import Recognition
 
 _NEIGHBOURS = 5  # bins that share a true colour (Zhang et al. 2016)
 _SIGMA = 5.0  # of that sharing, in units of a*b*
@@ -22,16 +23,16 @@ _COLORFUL = 4.0  # units of colour difference that a colourfulness wrong by a fa
 
 
 class Objective(Protocol):
-    """Decoder output and true a*b* ``[N, 2, grid, grid]`` -> losses, and how much each weighs: ``[K]`` both.
+    """Decoder output, true a*b* and thumbnails (``features.Batch``) -> losses, and how much each weighs: ``[K]`` both.
 
     Their sum is what is minimised. Of several parts of a batch, the mean of the losses, so weighted, is that of the
     whole.
     """
 
-    def __call__(self, output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]: ...
+    def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
-def squared_error(output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
+def squared_error(output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
     """Mean squared error of a*b*, in units of ``AB_SCALE``; the output may be smaller than the truth."""
     error = F.mse_loss(output.float(), _shrunk(chroma, output)) * (1 / AB_SCALE**2)
     return error[None], error.new_tensor([float(output.numel())])
@@ -89,25 +90,36 @@ class RareColorCrossEntropy:
 
     Beside it, times ``decoded``, what the colour that a user will see is worth: its difference from the truth
     (``difference``), and how far its colourfulness is from the truth's. Which places should dare a colour, so that the
-    picture as a whole has as much of it as the true one at the least error, is learnt.
+    picture as a whole has as much of it as the true one at the least error, is learnt. And how differently a network
+    that knows ImageNet sees it (``recognition``): errors that change what a picture shows count more than others.
     """
 
     def __init__(
-        self, bins: ColorBins, uniform: float, decoded: float = 0.0, device: torch.device | None = None
+        self,
+        bins: ColorBins,
+        uniform: float,
+        decoded: float = 0.0,
+        recognized: float = 0.0,
+        recognition: Recognition | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.nearest, self.shares = (table.to(device) for table in _nearest(bins.centres))
         self.weights = bins.rarity(uniform).to(device)
-        self.centres, self.tilt, self.decoded = bins.centres.to(device), self.weights.log(), decoded
+        self.centres, self.tilt = bins.centres.to(device), self.weights.log()
+        self.decoded, self.recognized, self.recognition = decoded, recognized, recognition
 
-    def __call__(self, output: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
         # One row per pixel: along rows the softmax and its gradient take a third of the time they take along columns.
         logits = output.movedim(1, -1).flatten(0, 2).float()
         truth = _shrunk(chroma, output)
         error, weights = self._entropy(logits, truth)
         losses, weighs = [(error * weights).sum() / weights.sum()], [weights.sum()]
         if self.decoded:
-            losses.append(self.decoded * self._of_colors(logits, truth))
-            weighs.append(weights.new_tensor(float(len(truth))))
+            ab = self._decoded(logits, truth)
+            losses.append(self.decoded * _of_colors(ab, truth))
+            if self.recognition is not None:
+                losses.append(self.recognized * self.recognition(lightness, ab, truth).mean())
+            weighs += [weights.new_tensor(float(len(truth)))] * (len(losses) - 1)
         return torch.stack(losses), torch.stack(weighs)
 
     def _entropy(self, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,11 +128,14 @@ class RareColorCrossEntropy:
         bins, shares = self.nearest[codes], self.shares[codes]  # [pixels, 5]
         return -(logits.log_softmax(1).gather(1, bins) * shares).sum(1), self.weights[bins[:, 0]]
 
-    def _of_colors(self, logits: Tensor, truth: Tensor) -> Tensor:
+    def _decoded(self, logits: Tensor, truth: Tensor) -> Tensor:
         mean = anneal(logits - self.tilt, self.tilt, _VIVIDNESS) @ self.centres * raised(_VIVIDNESS)
-        ab = mean.view(len(truth), *truth.shape[2:], 2).movedim(-1, 1)
-        missing = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))
-        return difference(ab, truth).mean() + _COLORFUL * missing.square().mean()
+        return mean.view(len(truth), *truth.shape[2:], 2).movedim(-1, 1)
+
+
+def _of_colors(ab: Tensor, truth: Tensor) -> Tensor:
+    missing = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))
+    return difference(ab, truth).mean() + _COLORFUL * missing.square().mean()
 
 
 def difference(ab: Tensor, truth: Tensor) -> Tensor:

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 from ..errors import TrainingError
 from .decoder import ColorDecoder, ReferenceDecoder
 from .encoders import Encoder, SameConv
+from .features import Sides
 from .losses import ColorBins, Objective, RareColorCrossEntropy, squared_error
 from .network import HintedTail
+from .recognition import CELL, Recognition
 
 TUNED = 0.3  # learning rate of a trained model that is trained on, in parts of its recipe's
 VIEWS = 10_000  # a set should have at least so many: fewer photographs are seen in more random squares
@@ -56,8 +58,15 @@ class Recipe:
     """Share of the flat distribution in the rarity weights; None for squared error on a*b*, without hints."""
     decoded: float = 0.0
     """Weight of the error of decoded colours beside the cross-entropy."""
+    recognized: float = 0.0
+    """Weight beside it of how differently a network that knows ImageNet sees those colours; see ``Recognition``."""
     seed: int = 0
     """Of the order of the views, of the parts of them that a step sees, and of simulated hints."""
+
+    @property
+    def sides(self) -> Sides:
+        """Of the squares it is trained on."""
+        return Sides(self.size, self.grid, CELL * self.grid if self.recognized else 0)
 
 
 REFERENCE = Recipe(
@@ -99,6 +108,7 @@ DEFAULT = Recipe(
     hintless=0.4,
     uniform=0.85,
     decoded=0.05,
+    recognized=0.04,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
@@ -129,11 +139,18 @@ def build_tail(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
     return HintedTail(late, ColorDecoder(encoder.channels, len(bins.centres)))
 
 
-def build_objective(recipe: Recipe, bins: ColorBins | None, device: torch.device | None = None) -> Objective:
-    """What the recipe minimises."""
+def build_objective(recipe: Recipe, bins: ColorBins | None, fabric: Fabric) -> Objective:
+    """What the recipe minimises.
+
+    Raises:
+        TrainingError: weights that it needs are not installed.
+    """
     if bins is None or recipe.uniform is None:
         return squared_error
-    return RareColorCrossEntropy(bins, recipe.uniform, recipe.decoded, device)
+    recognition = None
+    if recipe.recognized:
+        recognition = Recognition(fabric.autocast).to(fabric.device)
+    return RareColorCrossEntropy(bins, recipe.uniform, recipe.decoded, recipe.recognized, recognition, fabric.device)
 
 
 def tuned(recipe: Recipe) -> Recipe:

@@ -84,8 +84,8 @@ def fit(trainer: Trainer, training: Batches, validation: Batches, log: Log | Non
     bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden)
     clock, coming = Clock(), ahead(training.batch, trainer.rows(), training.workers)
     with told_of_memory(), stopping() as asked, bar, closing(coming):
-        for inputs, chroma in clock.timed(coming):
-            loss = trainer.update(training, inputs, chroma)
+        for batch in clock.timed(coming):
+            loss = trainer.update(training, batch)
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             stop = trainer.agreed(asked())

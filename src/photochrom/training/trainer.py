@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..errors import TrainingError
 from . import checkpoint
 from .encoders import Encoder
-from .features import Batches
+from .features import Batch, Batches
 from .losses import ColorBins, Objective
 from .recipes import Recipe, build_objective, build_tail
 from .simulation import simulate_hints
@@ -41,7 +41,7 @@ class Trainer:
         self.per_course = math.ceil(self.steps / recipe.courses)
         self.tail = fabric.to_device(tail).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.clone() for k, v in self.tail.state_dict().items()}
-        self.objective: Objective = build_objective(recipe, bins, fabric.device)
+        self.objective: Objective = build_objective(recipe, bins, fabric)
         optimizer = torch.optim.AdamW(self._groups(), weight_decay=recipe.weight_decay)
         self.model, self.optimizer = fabric.setup(self.tail, optimizer)
         self.step = 0
@@ -77,17 +77,17 @@ class Trainer:
             rows = np.sort(order[batch * self.batch : (batch + 1) * self.batch])
             yield rows[self.fabric.global_rank :: self.fabric.world_size]
 
-    def update(self, source: Batches, inputs: list[Tensor], chroma: Tensor) -> float:
+    def update(self, source: Batches, batch: Batch) -> float:
         """One step of gradient descent; the loss over all processes.
 
         Raises:
             TrainingError: it is not a number; nothing was changed.
         """
-        inputs, chroma = self.fabric.to_device((inputs, chroma))
+        inputs, chroma, lightness = self.fabric.to_device(batch)
         with self.fabric.autocast():
             maps = [m.float() for m in source.maps(inputs)]
-        maps, chroma = self._part(maps, chroma)
-        losses, weights = self.objective(self.model(*self._inputs(maps, chroma, self.step)), chroma)
+        maps, chroma, lightness = self._part(maps, chroma, lightness)
+        losses, weights = self.objective(self.model(*self._inputs(maps, chroma, self.step)), chroma, lightness)
         loss = (losses * (weights / self._mean(weights))).sum()
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
@@ -118,15 +118,20 @@ class Trainer:
             return number
         return int(self.fabric.all_reduce(torch.tensor(number, device=self.fabric.device), reduce_op="max"))  # type: ignore[arg-type]
 
-    def _part(self, maps: list[Tensor], chroma: Tensor) -> tuple[list[Tensor], Tensor]:
-        """A random part of the features and their chroma, which costs less; whole pictures at the end of a course."""
+    def _part(self, maps: list[Tensor], chroma: Tensor, lightness: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """A random part of what is known of each view, which costs less; whole pictures at the end of a course."""
         side = self.recipe.crop
         if side is None or self.step % self.per_course >= (1 - WHOLE) * self.per_course:
-            return maps, chroma
-        rng = np.random.default_rng([self.recipe.seed, 1, self.step])  # by the step alone, so that a resumed run draws the same
+            return maps, chroma, lightness
+        # By the step alone, so that a resumed run draws the same.
+        rng = np.random.default_rng([self.recipe.seed, 1, self.step])
         top, left = rng.integers(0, self.recipe.grid - side + 1, 2)
-        rows, columns = slice(top, top + side), slice(left, left + side)
-        return [m[..., rows, columns] for m in maps], chroma[..., rows, columns]
+        scale = lightness.shape[-1] // self.recipe.grid
+
+        def part(x: Tensor, scale: int = 1) -> Tensor:
+            return x[..., scale * top : scale * (top + side), scale * left : scale * (left + side)]
+
+        return [part(m) for m in maps], part(chroma), part(lightness, scale)
 
     def _inputs(self, maps: list[Tensor], chroma: Tensor, step: int | None) -> list[Any]:
         """Of the tail: feature maps, and hints if it takes any; those that are drawn for a step, or none."""
@@ -150,11 +155,12 @@ class Trainer:
         total = torch.zeros(2, 1, device=self.fabric.device)  # grows to [2, K]
         rows = np.arange(self.fabric.global_rank, len(source), self.fabric.world_size)
         for start in range(0, len(rows), self.recipe.batch):
-            inputs, chroma = self.fabric.to_device(source.batch(rows[start : start + self.recipe.batch]))
+            batch = source.batch(rows[start : start + self.recipe.batch])
+            inputs, chroma, lightness = self.fabric.to_device(batch)
             with self.fabric.autocast():
                 entered = self._inputs(source.maps(inputs), chroma, None)
                 output = torch.func.functional_call(self.tail, self.average, tuple(entered))
-            losses, weights = self.objective(output, chroma)
+            losses, weights = self.objective(output, chroma, lightness)
             total = total + torch.stack([losses * weights, weights])
         losses, weights = self._mean(total)
         return (losses / weights).sum().item()

@@ -62,7 +62,7 @@ class Work:
     @property
     def row_bytes(self) -> int:
         """What the features of a view take on disk."""
-        return row_bytes(self.start.encoder.early, self.recipe.size, self.recipe.grid)
+        return row_bytes(self.start.encoder.early, self.recipe.sides)
 
     @property
     def feature_bytes(self) -> int:
@@ -71,13 +71,8 @@ class Work:
 
     def missing_views(self) -> int:
         """Views whose features are still to be computed; none where they are not kept."""
-        early, size, grid, folder = (
-            self.start.encoder.early,
-            self.recipe.size,
-            self.recipe.grid,
-            self.plan.run / "features",
-        )
-        there = [cached_views(early, part, folder / name, size, grid) for name, part in self.parts.items()]
+        early, sides, folder = self.start.encoder.early, self.recipe.sides, self.plan.run / "features"
+        there = [cached_views(early, part, folder / name, sides) for name, part in self.parts.items()]
         return sum(map(len, self.parts.values())) - sum(there) if self.cached else 0
 
     @cached_property
@@ -104,15 +99,16 @@ class Work:
         Raises:
             TrainingError: a photograph cannot be decoded, or the disk is full.
         """
-        early, size, grid = self.start.encoder.early, self.recipe.size, self.recipe.grid
+        early, sides = self.start.encoder.early, self.recipe.sides
         if not self.cached:
             there = self._early_on_device()
-            pictures = [Pictures(part, there, size, grid) for part in self.parts.values()]
+            pictures = [Pictures(part, there, sides) for part in self.parts.values()]
             return pictures[0], pictures[1]
 
         def cache(name: str, part: list[View]) -> FeatureCache:
-            folder = self.plan.run / "features" / name
-            return cache_features(early, name, part, folder, size=size, grid=grid, run=lambda x: self.compiled(x))
+            return cache_features(
+                early, name, part, self.plan.run / "features" / name, sides, lambda x: self.compiled(x)
+            )
 
         with self.fabric.rank_zero_first():
             cached = [cache(name, part) for name, part in self.parts.items()]
@@ -128,7 +124,7 @@ class Work:
         bins = self.start.bins
         if bins is None and self.recipe.uniform is not None:
             rows = np.linspace(0, len(training) - 1, min(_COLORS, len(training))).astype(int)
-            every = training.chroma if isinstance(training, FeatureCache) else training.batch(rows)[1].numpy()
+            every = training.chroma if isinstance(training, FeatureCache) else training.batch(rows).chroma.numpy()
             bins = ColorBins.of(every.astype(np.int8, copy=False))
         tail = self.start.tail or new_tail(self.start.encoder, bins)
         return Trainer(self.fabric, self.recipe, tail, bins, len(training))
@@ -154,13 +150,13 @@ class Work:
 
     def _few(self) -> tuple[Batches, float]:
         """A few views to train on, and the seconds that the features of one take if they are cached."""
-        early, size, grid = self.start.encoder.early, self.recipe.size, self.recipe.grid
+        early, sides = self.start.encoder.early, self.recipe.sides
         some = (self.training * _TRIED)[:_TRIED]
         if not self.cached:
-            return Pictures(some, self._early_on_device(), size, grid), 0.0
-        few_features(early, self.compiled, some, size, grid)  # the first run is slower
+            return Pictures(some, self._early_on_device(), sides), 0.0
+        few_features(early, self.compiled, some, sides)  # the first run is slower
         started = time.perf_counter()
-        few = few_features(early, self.compiled, some, size, grid)
+        few = few_features(early, self.compiled, some, sides)
         return few, (time.perf_counter() - started) / len(some)
 
     def _check(self, estimate: Estimate) -> None:
