@@ -37,7 +37,7 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
         help="default, reference, scratch (an encoder that knows ImageNet alone), an earlier RUN, or an .onnx model "
         "(default: the embedded model)",
     )
-    group.add_argument("--encoder", metavar="NAME", help="vgg16 or efficientnet-lite0, -lite1, -lite2, with --from scratch")
+    group.add_argument("--encoder", metavar="NAME", help="vgg16 or efficientnet-lite0 to -lite2, with --from scratch")
     group.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
     group.add_argument("--recipe", choices=["default", "reference"], help="make a published model anew")
     group.add_argument("--epochs", type=float, metavar="N", help="how often each view is shown")
