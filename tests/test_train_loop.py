@@ -177,6 +177,6 @@ def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     together = json.loads((tmp_path / "losses.json").read_text())
-    np.testing.assert_allclose(together, alone, rtol=1e-4)
+    np.testing.assert_allclose(together, alone, rtol=1e-3)  # sums in another order, which six steps of Adam amplify
     assert len(together) >= 2
     assert not np.allclose(together[0][1], together[-1][1], rtol=1e-3)

@@ -14,7 +14,7 @@ from photochrom.training import train
 from photochrom.training.encoders import load_encoder
 from photochrom.training.features import FeatureCache
 from photochrom.training.losses import ColorBins
-from photochrom.training.plan import CHECKPOINT, Plan, launch
+from photochrom.training.plan import CHECKPOINT, Plan, launch, leave
 from photochrom.training.recipes import DEFAULT, REFERENCE
 from photochrom.training.trainer import Trainer, new_tail
 
@@ -94,3 +94,4 @@ if __name__ == "__main__":  # one of several processes: RECIPE BATCH FOLDER
     rows = run(trainer, features(recipe), features(recipe))
     if trainer.fabric.is_global_zero:
         (folder / "losses.json").write_text(json.dumps(losses(rows)))
+    leave()

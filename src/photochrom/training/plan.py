@@ -118,6 +118,12 @@ def launch(plan: Plan) -> Fabric:
     return fabric
 
 
+def leave() -> None:
+    """Part from the other processes, if there are any: a thread that still listens to them at exit aborts Python."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def uses_bf16(plan: Plan) -> bool:
     """Whether to compute in bfloat16: as asked, else where the hardware does."""
     if plan.precision != "auto":

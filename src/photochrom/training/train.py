@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from lightning_fabric import Fabric
 from tqdm import tqdm
 
 from .decoder import count_parameters
 from .estimate import told_of_memory
 from .features import Batches, ahead
-from .plan import CHECKPOINT, Plan, keep_memory, launch
+from .plan import CHECKPOINT, Plan, keep_memory, launch, leave
 from .recipes import RECIPES
 from .result import Log, finish
 from .start import begin
@@ -43,6 +44,13 @@ def train(plan: Plan) -> Path | None:
     """
     keep_memory()
     fabric = launch(plan)
+    try:
+        return _train(plan, fabric)
+    finally:
+        leave()
+
+
+def _train(plan: Plan, fabric: Fabric) -> Path | None:
     say = fabric.print
     recipe = RECIPES.get(plan.recipe or "")
     anew = recipe if plan.start == "default" else None  # from nothing
