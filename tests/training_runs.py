@@ -88,10 +88,13 @@ def losses(rows):
     return [(row["epoch"], row["training"], row["validation"]) for row in rows]
 
 
-if __name__ == "__main__":  # one of several processes: RECIPE BATCH FOLDER
-    recipe, batch, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+def main(recipe, batch, folder):
     trainer = new_trainer(recipe, folder, batch=batch, epochs=2)
     rows = run(trainer, features(recipe), features(recipe))
     if trainer.fabric.is_global_zero:
         (folder / "losses.json").write_text(json.dumps(losses(rows)))
+
+
+if __name__ == "__main__":  # one of several processes: RECIPE BATCH FOLDER
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
     leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import os
 from dataclasses import dataclass, replace
@@ -119,9 +120,14 @@ def launch(plan: Plan) -> Fabric:
 
 
 def leave() -> None:
-    """Part from the other processes, if there are any: a thread that still listens to them at exit aborts Python."""
+    """Part from the other processes, if there are any, once no trainer is left.
+
+    Threads that talk to them may hold tensors, and abort Python if it has to free these while it ends. They end with
+    the last reference to the group, and a trainer's lie in cycles.
+    """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+        gc.collect()
 
 
 def uses_bf16(plan: Plan) -> bool:

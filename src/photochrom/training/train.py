@@ -44,10 +44,9 @@ def train(plan: Plan) -> Path | None:
     """
     keep_memory()
     fabric = launch(plan)
-    try:
-        return _train(plan, fabric)
-    finally:
-        leave()
+    model = _train(plan, fabric)
+    leave()
+    return model
 
 
 def _train(plan: Plan, fabric: Fabric) -> Path | None:
