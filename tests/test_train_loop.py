@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import training_runs
-from training_runs import features, losses, new_trainer, run
+from training_runs import SHORT, features, losses, new_trainer, run
 
 from photochrom import TrainingError
 from photochrom.training import checkpoint, train
@@ -170,13 +170,13 @@ class TestCheckpointsOfOtherRuns:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp_path):
-    alone = losses(run(new_trainer(recipe, tmp_path, batch=4, epochs=2), features(recipe), features(recipe)))
+    alone = losses(run(new_trainer(recipe, tmp_path, batch=4, **SHORT), features(recipe), features(recipe)))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [*torchrun, training_runs.__file__, recipe, "2", str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     together = json.loads((tmp_path / "losses.json").read_text())
-    np.testing.assert_allclose(together, alone, rtol=1e-3)  # sums in another order, which six steps of Adam amplify
+    np.testing.assert_allclose(together, alone, rtol=1e-4)
     assert len(together) >= 2
     assert not np.allclose(together[0][1], together[-1][1], rtol=1e-3)

@@ -18,7 +18,7 @@ FEATURES = 1280  # that its last layer decides by
 
 
 class LiteClassifier(nn.Module):
-    """EfficientNet-Lite with its own head: RGB 0..255 float32 ``[N, 3, H, W]`` -> logits ``[N, 1000]``, and more."""
+    """EfficientNet-Lite with its own head: RGB 0..255 float32 ``[N, 3, H, W]`` -> what ``decide`` returns."""
 
     def __init__(self, variant: int) -> None:
         super().__init__()
@@ -30,13 +30,17 @@ class LiteClassifier(nn.Module):
         self.classify = nn.Linear(FEATURES, 1000)
         self.classify.load_state_dict({k: state[f"_fc.{k}"] for k in ("weight", "bias")})
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Logits; what they are made of, the head's activations averaged over the picture, 0..6, ``[N, FEATURES]``;
-        and the maps that this comes from, at strides 8, 16 and 32.
-        """
-        maps = self.encoder.features((rgb - 127) / 128)
+    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        return self.decide(self.maps(rgb))
+
+    def maps(self, rgb: Tensor) -> list[Tensor]:
+        """What it sees: maps at strides 8, 16 and 32."""
+        return self.encoder.features((rgb - 127) / 128)
+
+    def decide(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits ``[N, 1000]``, and the head's activations, averaged over the picture: 0..6, ``[N, FEATURES]``."""
         pooled = F.relu6(self.head(maps[-1])).mean(dim=(2, 3))
-        return self.classify(pooled), pooled, maps
+        return self.classify(pooled), pooled
 
 
 class Verdict(NamedTuple):
@@ -65,5 +69,5 @@ class Judge:
 
         small = cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
         with self._lock:
-            logits, features, *_ = (np.array(found[0]) for found in self._run(small.transpose(2, 0, 1)[None]))
+            logits, features = (np.array(found[0]) for found in self._run(small.transpose(2, 0, 1)[None]))
         return Verdict(int(logits.argmax()), features)

@@ -114,9 +114,10 @@ class RareColorCrossEntropy:
         truth = _shrunk(chroma, output)
         error, weights = self._entropy(logits, truth)
         losses, weighs = [(error * weights).sum() / weights.sum()], [weights.sum()]
-        if self.decoded:
+        if self.decoded or self.recognition is not None:
             ab = self._decoded(logits, truth)
-            losses.append(self.decoded * _of_colors(ab, truth))
+            if self.decoded:
+                losses.append(self.decoded * _of_colors(ab, truth))
             if self.recognition is not None:
                 losses.append(self.recognized * self.recognition(lightness, ab, truth).mean())
             weighs += [weights.new_tensor(float(len(truth)))] * (len(losses) - 1)

@@ -44,7 +44,8 @@ class Recognition(nn.Module):
         smooth = F.interpolate(ab, lightness.shape[2:], mode="bilinear", align_corners=False)
         rgb = 255 * rgb_of_lab(100 * lightness, smooth)
         with self.autocast():
-            logits, _, maps = self.classifier(rgb.contiguous(memory_format=torch.channels_last))
+            maps = self.classifier.maps(rgb.contiguous(memory_format=torch.channels_last))
+            logits, _ = self.classifier.decide(maps)
         return logits.float().log_softmax(1), [F.normalize(m.float(), dim=1) for m in maps]
 
 
