@@ -4,6 +4,7 @@ import itertools
 from fractions import Fraction
 
 import av
+import av.filter
 import cv2
 import numpy as np
 from conftest import card_metadata
@@ -40,6 +41,19 @@ def still_frame(luma, name="yuv420p", chroma=None):
         else:
             rows[:] = (128 if chroma is None else chroma[index - 1]) << deep
     return frame
+
+
+def in_fields(frames, order):
+    """The frames, marked as two fields each: ``tff`` or ``bff`` says which is the earlier."""
+    graph = av.filter.Graph()
+    first = frames[0]
+    source = graph.add_buffer(width=first.width, height=first.height, format=first.format.name, time_base=1 / RATE)
+    graph.link_nodes(source, graph.add("setfield", order), graph.add("buffersink")).configure()
+    marked = []
+    for frame in frames:
+        graph.push(frame)
+        marked.append(graph.pull())
+    return marked
 
 
 def plane(frame, index=0):

@@ -16,7 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import colorizer, decoded, other_shot, pan, same_lumas, seconds, write_film
+from films import (
+    colorizer,
+    decoded,
+    in_fields,
+    other_shot,
+    pan,
+    same_lumas,
+    seconds,
+    still_frame,
+    write_film,
+    write_frames,
+)
 from PIL import Image
 
 from photochrom import OptionError
@@ -110,6 +121,24 @@ def test_shots_are_listed_and_nothing_else_done(film, tmp_path, capsys):
     assert names(tmp_path) == ["reel.mkv"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "none/b.mkv"], "there is no folder none"),
+        (["-o", "taken.mkv"], "taken.mkv exists"),
+        (["--codec", "libx265", "-o", "b.mkv"], "interlaced"),
+    ],
+)
+def test_a_plan_is_refused_as_the_film_would_be(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.mkv").write_bytes(b"mine")
+    frames = in_fields([still_frame(luma) for luma in pan(4)], "tff")
+    write_frames(tmp_path / "reel.mkv", frames, codec="ffv1")
+    for more in ([], ["--dry-run"]):
+        assert main(["film", "reel.mkv", *arguments, *more]) == 1
+        assert said in capsys.readouterr().err
+
+
 def test_shots_of_a_part_are_listed(film, capsys):
     assert main(["film", str(film), "--list-shots", "--start", "1.25", "--end", "2"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
@@ -187,7 +216,7 @@ def test_hints_and_stills_reach_the_film(film, tmp_path, capsys):
         (["reel.mkv", "--vividness", "7"], 2, "vividness"),
         (["reel.mkv", "--start", "soon"], 2, "'soon' is no time"),
         (["reel.mkv", "--start", "2", "--end", "1"], 2, "would end (1 s) before it starts (2 s)"),
-        (["reel.mkv", "--start", "90"], 1, "no frame at 0:01:30.000: it is shorter"),
+        (["reel.mkv", "--start", "90"], 1, "no frame at 0:01:30.000: it is shorter, its last begins at 0:00:02.208"),
         (["reel.mkv", "-o", "reel.mkv", "--overwrite"], 1, "is the film itself"),
         (["reel.mkv", "-o", "a.txt"], 1, "a.txt is of no container"),
         (["reel.mkv", "--hints", "none.json"], 2, "none.json"),
@@ -235,7 +264,7 @@ def test_a_bar_is_shown_on_a_terminal(film, tmp_path):
     assert b"frame/s" in shown or b"s/frame" in shown
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_stops_it_and_the_same_command_goes_on(number, status, tmp_path):
     """Real signals, to a real process, once it has finished something."""
     film = write_film(tmp_path / "reel.mkv", (pan(30) + other_shot(30)) * 6, codec="ffv1", rate=24)

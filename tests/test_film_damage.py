@@ -1,16 +1,33 @@
 """Films that are no films, or broken ones: one line that says what to do, nothing lost, and the rest goes on."""
 
+import io
+import itertools
 import os
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
-from films import colorizer, decoded, other_shot, pan, plane, same_lumas, seconds, still_frame, write_film, write_frames
+from films import (
+    colorizer,
+    decoded,
+    other_shot,
+    packets,
+    pan,
+    plane,
+    same_lumas,
+    seconds,
+    still_frame,
+    write_film,
+    write_frames,
+)
+from PIL import Image
 from skimage import data
 
 from photochrom.errors import FilmError
-from photochrom.film import FilmOptions, colorize_film
+from photochrom.film import FilmOptions, colorize_film, mux
+from photochrom.film.source import Reel
 
 LOSSLESS = FilmOptions(codec="ffv1")
 
@@ -138,9 +155,9 @@ def test_a_film_that_changes_its_size_is_told_when(tmp_path, fake_colorizer):
     assert "colour the parts one by one" in message
 
 
-def color_frames(count=6):
+def color_frames(count=6, width=128, height=96):
     """Frames of a colour photograph."""
-    picture = np.ascontiguousarray(data.astronaut()[::4, ::4][:96, :128])
+    picture = np.ascontiguousarray(data.astronaut()[::4, ::4][:height, :width])
     for _ in range(count):
         yield av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
 
@@ -200,10 +217,12 @@ def test_the_film_itself_is_no_output(link, tmp_path, fake_colorizer):
 
 
 def test_outputs_in_no_folder_and_that_are_folders(tmp_path, fake_colorizer):
-    path = write_film(tmp_path / "a.mkv", pan(5))
+    path = write_film(tmp_path / "a.mkv", pan(6))
     refused(path, fake_colorizer, "there is no folder", tmp_path / "none" / "b.mkv")
     (tmp_path / "c.mkv").mkdir()
-    refused(path, fake_colorizer, "is a folder", tmp_path / "c.mkv", overwrite=True)
+    output = colorize_film(path, tmp_path / "c.mkv", LOSSLESS, colorizer=fake_colorizer).output
+    assert output == tmp_path / "c.mkv" / "a.color.mkv"
+    assert same_lumas(path, output)
 
 
 def test_names_that_are_hard_to_spell(tmp_path, fake_colorizer):
@@ -219,6 +238,111 @@ def test_one_frame(tmp_path, fake_colorizer):
         report = colorize_film(path, None, options, colorizer=fake_colorizer)
         assert (report.frames, report.shots) == (1, [0])
         assert len(decoded(report.output)) == 1
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "ffv1"])
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_a_few_frames(count, codec, tmp_path, fake_colorizer):
+    """So few that a decoder gives most of them only at the end, all at once."""
+    path = write_film(tmp_path / "a.mkv", pan(count), codec=codec, options={"bf": "2"} if codec == "libx264" else {})
+    report = colorize_film(path, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
+    assert (report.frames, report.notes) == (count, [])
+    assert same_lumas(path, report.output)
+
+
+def test_any_frame_can_be_begun_with(tmp_path, monkeypatch):
+    """Also where the decoder holds back as many frames as a machine of many cores makes it."""
+    path = write_film(tmp_path / "a.mkv", pan(20), options={"g": "5", "bf": "2", "preset": "veryfast"})
+    opened = Reel._open
+
+    def with_many_threads(reel):
+        opened(reel)
+        reel.video.codec_context.thread_count = 16
+
+    monkeypatch.setattr(Reel, "_open", with_many_threads)
+    with Reel(path) as reel:
+        every = [frame.pts for frame in reel.frames()]
+        assert len(every) == 20
+        for number, pts in enumerate(every):
+            assert [frame.pts for frame in reel.frames(pts)] == every[number:]
+
+
+def test_films_that_were_joined_are_refused(tmp_path, fake_colorizer):
+    """The clock of the second part starts anew: sound could not be kept in step."""
+    write_film(tmp_path / "1.ts", pan(40), codec="mpeg2video")
+    write_film(tmp_path / "2.ts", other_shot(40), codec="mpeg2video")
+    path = tmp_path / "a.ts"
+    path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
+    message = refused(path, fake_colorizer, "the clock starts anew at 0:00:01.6")
+    assert "colour the parts" in message
+
+
+def test_sound_that_outlasts_the_picture_is_no_damage(tmp_path, fake_colorizer):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as out:
+        sound, video = out.add_stream("aac", rate=48000), out.add_stream("libx264", rate=24)
+        sound.layout = "mono"
+        video.width, video.height = 96, 64
+        for number, luma in enumerate(pan(24)):
+            frame = still_frame(luma)
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        for start in range(0, 4 * 48000, 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+    assert colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer).notes == []
+
+
+def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_colorizer, monkeypatch):
+    """The file may be whole, and the disk or the network at fault."""
+    path = write_film(tmp_path / "a.mkv", pan(24), sound="aac")
+    honest = mux._kept
+
+    def failing(source, *rest):
+        def demux(streams):
+            yield from itertools.islice(source.demux(streams), 5)
+            raise av.error.OSError(5, "Input/output error")
+
+        return honest(SimpleNamespace(streams=source.streams, demux=demux), *rest)
+
+    monkeypatch.setattr(mux, "_kept", failing)
+    with pytest.raises(FilmError, match=r"a\.mkv cannot be read \(Input/output error\): start again, it goes on"):
+        colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    monkeypatch.undo()
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert packets(path, 1) == packets(report.output, 1)
+
+
+def test_colour_far_into_a_film_that_cannot_be_sought_in(tmp_path, fake_colorizer):
+    grey = write_film(tmp_path / "1.h264", pan(120), format="h264")
+    color = write_frames(tmp_path / "2.h264", list(color_frames(120, 96, 64)), format="h264")
+    path = tmp_path / "a.h264"
+    path.write_bytes(grey.read_bytes() + color.read_bytes())
+    refused(path, fake_colorizer, "has colours already")
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_film_of_a_camera_that_writes_exif(orientation, tmp_path, fake_colorizer):
+    """PyAV cannot list what comes with such a frame."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Canon", orientation
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mjpeg", rate=24)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuvj420p"
+        for number, luma in enumerate(pan(6)):
+            jpeg = io.BytesIO()
+            Image.fromarray(luma).convert("RGB").save(jpeg, "JPEG", exif=exif, quality=95)
+            packet = av.Packet(jpeg.getvalue())
+            packet.time_base, packet.pts, packet.dts, packet.duration = Fraction(1, 24), number, number, 1
+            packet.is_keyframe, packet.stream = True, video
+            out.mux(packet)
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert same_lumas(path, report.output)
+    assert [frame.rotation for frame in decoded(report.output)] == [frame.rotation for frame in decoded(path)]
 
 
 def test_a_tiny_picture(tmp_path, fake_colorizer):

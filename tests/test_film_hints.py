@@ -14,6 +14,7 @@ from photochrom import Hint, OptionError
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.hints import FilmHint, hints_of_still, read_film_hints
+from photochrom.film.options import parse_time, time_text
 
 LOSSLESS = FilmOptions(codec="ffv1")
 RED = (200, 40, 40)
@@ -67,6 +68,23 @@ def test_a_hint_follows_what_it_was_given_to(at, tmp_path, grey_colorizer):
     for frame in frames[40:]:
         assert np.all(plane(frame, 1) == 128)
         assert np.all(plane(frame, 2) == 128)
+
+
+@pytest.mark.parametrize("length", [26, 27, 28])
+def test_a_time_that_is_copied_from_a_list_of_shots_is_in_that_shot(length, tmp_path, grey_colorizer):
+    """Times are told to the millisecond, and these frames begin between two."""
+    rate = Fraction(24000, 1001)
+    lumas = pan(length, WIDTH, HEIGHT) + other_shot(12, WIDTH, HEIGHT)
+    source = write_film(tmp_path / "a.nut", lumas, codec="ffv1", rate=rate)
+    told = parse_time(time_text(length / rate))
+    hints = [FilmHint(told, Hint(0.5, 0.5, RED, radius=0.2))]
+    frames = decoded(colorize_film(source, None, LOSSLESS, hints=hints, colorizer=grey_colorizer).output)
+    assert plane(frames[length - 1], 2).max() == 128
+    assert plane(frames[length], 2).max() > 150
+    part = FilmOptions(codec="ffv1", start=told)
+    assert len(decoded(colorize_film(source, tmp_path / "b.nut", part, colorizer=grey_colorizer).output)) == 12
+    part = FilmOptions(codec="ffv1", end=told)
+    assert len(decoded(colorize_film(source, tmp_path / "c.nut", part, colorizer=grey_colorizer).output)) == length
 
 
 def test_the_colour_is_the_one_that_was_asked_for(tmp_path, grey_colorizer):

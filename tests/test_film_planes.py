@@ -9,7 +9,7 @@ import av.filter
 import av.logging
 import numpy as np
 import pytest
-from films import colorizer, decoded, pan, plane, same_lumas, still_frame, write_film, write_frames
+from films import RATE, colorizer, decoded, in_fields, pan, plane, same_lumas, still_frame, write_film, write_frames
 from skimage.color import rgb2lab
 
 from photochrom import ColorOptions, chroma
@@ -185,7 +185,11 @@ def test_lossless_pictures_in_mp4(tmp_path, fake_colorizer):
 
 
 def shape_of_pixels(frame):
-    """As FFmpeg's filter showinfo prints it."""
+    return shown_info(frame, "sar")
+
+
+def shown_info(frame, key):
+    """What FFmpeg's filter showinfo prints of a frame."""
     graph = av.filter.Graph()
     buffer = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format.name, time_base=frame.time_base
@@ -199,7 +203,7 @@ def shape_of_pixels(frame):
             graph.pull()
     finally:
         av.logging.set_level(level)
-    return re.search(r"sar:(\S+)", "".join(line for _, _, line in lines))[1]
+    return re.search(rf"\b{key}:(\S+)", "".join(line for _, _, line in lines))[1]
 
 
 @pytest.mark.parametrize("rotation", [90, 180, -90])
@@ -237,22 +241,75 @@ def test_hdr_is_refused(transfer, tmp_path, fake_colorizer):
 
 @pytest.mark.parametrize("order", ["tff", "bff"])
 @pytest.mark.parametrize("codec", ["libx264", "ffv1"])
-def test_fields_have_chroma_of_their_own_and_the_film_stays_interlaced(order, codec, tmp_path, fake_colorizer):
+@pytest.mark.parametrize(
+    ("source_codec", "settings"),
+    [("libx264", {"qp": "0"}), ("mpeg2video", {"flags": "+ildct"}), ("ffv1", {})],
+)
+def test_fields_have_chroma_of_their_own_and_stay_in_their_order(
+    source_codec, settings, codec, order, tmp_path, fake_colorizer
+):
     """Even rows are bright and odd rows dark: chroma that mixed the fields would be the same in both."""
     luma = np.full((64, 96), 60, np.uint8)
     luma[::2] = np.linspace(150, 200, 96)
-    source = write_film(tmp_path / "a.mkv", [luma] * 4, options={"x264-params": f"{order}=1", "qp": "0"})
-    assert all(frame.interlaced_frame for frame in decoded(source))
+    frames = in_fields([still_frame(luma) for _ in range(4)], order)
+    if source_codec == "libx264":
+        settings = settings | {"x264-params": f"{order}=1"}
+    source = write_frames(tmp_path / "a.mkv", frames, codec=source_codec, options=settings)
+    first = {"tff": "T", "bff": "B"}[order]
+    assert [shown_info(frame, "i") for frame in decoded(source)] == [first] * 4
     output = colored(source, fake_colorizer, FilmOptions(codec=codec, crf=1), tmp_path / "b.mkv")
     frames = decoded(output)
-    assert len(frames) == 4
-    assert all(frame.interlaced_frame for frame in frames)
-    assert field_order(output) == field_order(source)
+    assert [shown_info(frame, "i") for frame in frames] == [first] * 4
     even, odd = plane(frames[1], 2)[::2].astype(int), plane(frames[1], 2)[1::2].astype(int)
     assert abs(even.mean() - odd.mean()) > 4
 
 
-def field_order(path):
-    with av.open(str(path)) as container:
-        next(container.decode(video=0))
-        return container.streams.video[0].codec_context.field_order
+@pytest.mark.parametrize("height", [50, 62, 486])
+def test_fields_of_any_height(height, tmp_path, fake_colorizer):
+    """One of them may have a row more of luma than its chroma has rows for."""
+    frames = in_fields([still_frame(np.resize(pan(1)[0], (height, 96)) // 4 + 100) for _ in range(2)], "bff")
+    source = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
+    output = colored(source, fake_colorizer)
+    assert same_lumas(source, output)
+    cr = plane(decoded(output)[0], 2)
+    assert len(cr) == height // 2
+    assert cr.min() > 128  # orange, down to the last row
+
+
+def test_a_codec_that_cannot_say_fields_is_refused(tmp_path, fake_colorizer):
+    frames = in_fields([still_frame(pan(1)[0]) for _ in range(2)], "tff")
+    source = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
+    with pytest.raises(FilmError, match="interlaced, which libx265 cannot say: choose"):
+        colored(source, fake_colorizer, FilmOptions(codec="libx265"))
+
+
+@pytest.mark.parametrize("name", ["gray", "gray10le", "gray10be", "gray12le", "gray14le", "gray16le", "ya8"])
+def test_grey_that_nobody_tagged_is_shown_as_before(name, tmp_path):
+    """FFmpeg takes it for full range, so the coloured film has to say so; no bit but the last ones may change."""
+    grey = av.VideoFormat(name)
+    bits = grey.components[0].bits
+    frame = still_frame(pan(1)[0], "gray").reformat(format="gray16le" if bits > 8 else name)
+    if bits > 8:
+        deep = plane(frame) >> (16 - bits)
+        frame = av.VideoFrame(frame.width, frame.height, name)
+        frame.planes[0].update(deep.astype(">u2" if grey.is_big_endian else "<u2").tobytes())
+    frame.color_range = 0
+    with av.open(str(tmp_path / "a.nut"), "w") as out:
+        video = out.add_stream("rawvideo", rate=24)
+        video.width, video.height, video.pix_fmt = frame.width, frame.height, name
+        frame.pts, frame.time_base = 0, 1 / RATE
+        out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    (read,) = decoded(tmp_path / "a.nut")
+    assert read.color_range == 0
+    report = colorize_film(tmp_path / "a.nut", None, LOSSLESS, colorizer=colorizer(tmp_path, lambda _: (0, 0)))
+    assert report.output.suffix == ".mkv"
+    (found,) = decoded(report.output)
+    assert found.color_range == 2
+    if name != "ya8":
+        before = np.frombuffer(read.planes[0], ("u1", ">u2" if grey.is_big_endian else "<u2")[bits > 8])
+        kept = min(bits, 12)
+        assert np.array_equal(plane(found), before.reshape(64, -1)[:, :96] >> (bits - kept))
+        assert report.notes == ([] if kept == bits else [f"not kept: the last {bits - kept} of {bits} bits of luma"])
+    as_before, as_now = (f.reformat(format="gray").to_ndarray().astype(int) for f in (read, found))
+    assert np.abs(as_before - as_now).max() <= 1

@@ -67,6 +67,18 @@ def test_times_survive_a_change_of_container(tmp_path, fake_colorizer):
     assert seconds(again) == seconds(output)
 
 
+def test_chapters_stay_in_step_in_matroska(tmp_path, fake_colorizer):
+    """AAC begins with silence before 0, which must not push the pictures from it."""
+    source = write_film(tmp_path / "a.mp4", pan(30), sound="aac", chapters=[(0, 0.5, "One"), (0.5, 1.25, "Two")])
+    output = colorize_film(source, tmp_path / "b.mkv", FilmOptions(), colorizer=fake_colorizer).output
+    for path in (source, output):
+        with av.open(str(path)) as film:
+            assert [float(chapter["start"] * chapter["time_base"]) for chapter in film.chapters()] == [0, 0.5]
+            (first, *_) = (packet for packet in film.demux(audio=0) if packet.size)
+            assert float(first.pts * first.time_base) == pytest.approx(-1024 / 48000, abs=0.001)
+    assert seconds(output)[0] == 0
+
+
 def test_times_that_do_not_rise_are_mended(tmp_path, fake_colorizer):
     """No container that knows times can hold such ones: every frame stays, with a time of its own."""
     source = write_film(tmp_path / "a.avi", pan(12), codec="mjpeg", name="yuvj420p", full=True)

@@ -1,6 +1,8 @@
 """Colours over time: steady within a shot, and of one shot only."""
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from films import other_shot, pan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photochrom import steady
+from photochrom import flow, steady
 from photochrom.steady import Frame, steady_colors
 
 SIZE = {"width": 96, "height": 64}
@@ -195,3 +197,35 @@ def test_the_network_looks_at_few_frames():
     assert asked[0] == 0
     assert len(asked) <= 12
     assert asked == sorted(set(asked))
+
+
+def test_threads_do_not_disturb_each_other():
+    """OpenCV's own search is one object with one memory: two threads in it bring Python down."""
+    lumas = pan(12, **SIZE)
+
+    def motion(_=None):
+        return [flow.places(a, b, fast=fast) for a, b in pairwise(lumas) for fast in (False, True)]
+
+    alone = motion()
+    with ThreadPoolExecutor(4) as pool:
+        for together in pool.map(motion, range(8)):
+            assert all(np.array_equal(a, b) for a, b in zip(together, alone, strict=True))
+
+
+@pytest.mark.parametrize("size", [(24, 260), (16, 173), (12, 130), (64, 85), (5, 9), (260, 24)])
+@pytest.mark.parametrize("fast", [False, True])
+def test_motion_of_small_and_of_very_wide_frames(fast, size):
+    """In a thread that has seen no other: OpenCV's search of its own would read beyond the end of some."""
+    still = np.random.default_rng(0).integers(0, 255, size, dtype=np.uint8)
+    column, row = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(flow.places, still, still, fast=fast).result()
+    assert np.abs(found - np.dstack([column, row])).max() < 0.5
+
+
+def test_motion_does_not_depend_on_what_was_looked_at_before():
+    with ThreadPoolExecutor(1) as pool:
+        lumas = pan(2, 85, 64)
+        first = pool.submit(flow.places, *lumas, fast=True).result()
+        pool.submit(flow.places, *pan(2, 320, 180), fast=True).result()
+        assert np.array_equal(first, pool.submit(flow.places, *lumas, fast=True).result())

@@ -12,7 +12,8 @@ from . import __version__
 from .commands import evaluate, film, models, photo, studio, train
 from .errors import OptionError, PhotochromError
 
-_FAILED, _USAGE, _INTERRUPTED, _TERMINATED = 1, 2, 130, 143
+_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+_KILLED = 128  # and the number of the signal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,10 @@ def _complain(message: str) -> None:
 
 def run() -> None:
     """Entry point of the command."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # so that unfinished files are removed
+    for name in ("SIGTERM", "SIGHUP"):  # so that unfinished files are removed; Windows lacks the second
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda found, _: sys.exit(_KILLED + found))
     try:
         status = main()
         if sys.stdout is not None:

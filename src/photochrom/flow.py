@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
+import threading
 from typing import Any
 
 import cv2
 import numpy as np
+
+_LEAST = 16  # pixels of a side: less is too little to look for
 
 
 def places(source: np.ndarray, target: np.ndarray, *, fast: bool = False) -> np.ndarray:
@@ -20,9 +24,17 @@ def places(source: np.ndarray, target: np.ndarray, *, fast: bool = False) -> np.
     Returns:
         float32 ``[h, w, 2]``: column and row.
     """
-    found: np.ndarray = _dis(fast).calc(target, source, None)
-    found += _grid(*source.shape)
+    height, width = source.shape
+    if min(height, width) < _LEAST:
+        target, source = (_padded(frame) for frame in (target, source))
+    found: np.ndarray = _searches.of(fast, *source.shape).calc(target, source, None)[:height, :width]
+    found += _grid(height, width)
     return found
+
+
+def _padded(frame: np.ndarray) -> np.ndarray:
+    down, right = (max(0, _LEAST - side) for side in frame.shape)
+    return cv2.copyMakeBorder(frame, 0, down, 0, right, cv2.BORDER_REPLICATE)
 
 
 def carried(planes: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -31,10 +43,29 @@ def carried(planes: np.ndarray, where: np.ndarray) -> np.ndarray:
     return np.asarray(remap(planes, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-@functools.cache
-def _dis(fast: bool) -> Any:
+def _search(fast: bool, height: int, width: int) -> Any:
+    """OpenCV's search, for frames of one size.
+
+    The scales that it looks at are set here: where those that it begins with do not fit, it would choose by the width
+    alone, which reads beyond the end of low frames and brings the process down, and keep its choice for later sizes.
+    """
     maker: Any = cv2.DISOpticalFlow  # its stubs know no function to make it
-    return maker.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if fast else cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search = maker.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if fast else cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    patch = search.getPatchSize()
+    coarsest = min(math.log2(max(height, width) / (4 * patch)) + 0.5, math.log2(min(height, width) / patch))
+    if coarsest < search.getFinestScale():
+        search.setFinestScale(0)
+    return search
+
+
+class _Searches(threading.local):
+    """Each thread's own: one that two threads use at the same moment brings the process down."""
+
+    def __init__(self) -> None:
+        self.of = functools.lru_cache(maxsize=4)(_search)
+
+
+_searches = _Searches()
 
 
 @functools.lru_cache(maxsize=8)

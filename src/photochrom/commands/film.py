@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from ..errors import FilmError, OptionError
 from ..options import ColorOptions
 
+_INTERRUPTED = 130  # exit status
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -31,7 +33,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     film.set_defaults(verb=run)
     film.add_argument("input", metavar="IN", help="a film")
-    film.add_argument("-o", "--output", type=Path, metavar="OUT", help="a file (default: beside it, NAME.color.EXT)")
+    film.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", help="a file or a folder (default: beside it, NAME.color.EXT)"
+    )
     film.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     film.add_argument("--restart", action="store_true", help="throw away what an earlier, unfinished job has done")
     only = film.add_mutually_exclusive_group()
@@ -106,21 +110,28 @@ def _color(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]
     with tqdm(unit="frame", disable=sys.stderr is None or not sys.stderr.isatty()) as bar:
 
         def show(progress: Progress) -> None:
-            if bar.total is None:
+            if bar.total is None and progress.done:
                 bar.total, bar.initial = progress.total, progress.done - 1  # what an earlier job has done
                 bar.n = progress.done - 1
             bar.update(progress.done - bar.n)
 
-        report = colorize_film(
-            args.input,
-            args.output,
-            options,
-            hints=hints,
-            colorizer=Colorizer(args.model, args.device),
-            overwrite=args.overwrite,
-            restart=args.restart,
-            progress=show,
-        )
+        try:
+            report = colorize_film(
+                args.input,
+                args.output,
+                options,
+                hints=hints,
+                colorizer=Colorizer(args.model, args.device),
+                overwrite=args.overwrite,
+                restart=args.restart,
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            bar.close()
+            print(
+                "photochrom: stopped: the same command goes on, all but its last ten seconds is kept", file=sys.stderr
+            )
+            return _INTERRUPTED
     for note in report.notes:
         print(f"photochrom: {args.input}: {note}", file=sys.stderr)
     return 0
@@ -129,6 +140,7 @@ def _color(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]
 def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]) -> int:
     """The shots, a sheet, or a plan, instead of a film."""
     from ..colorizer import Colorizer
+    from ..film.colorize import check
     from ..film.hints import follow
     from ..film.options import time_text
     from ..film.paint import Painter
@@ -140,6 +152,7 @@ def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint])
         plan = make_plan(reel, None if args.preview else args.output, options)
         painter = Painter(Colorizer(args.model, args.device), reel, plan.planes, options)
         if args.dry_run:
+            check(reel, plan, options, overwrite=args.overwrite)
             _print_plan(reel, plan, painter)
             return 0
         if args.list_shots:

@@ -23,13 +23,13 @@ from .job import Done, Job, sync
 from .mux import Segmented, mux
 from .options import FilmOptions
 from .paint import Painter, Seen
-from .plan import Plan, make_plan
+from .plan import Plan, make_plan, rehearse
 from .prefetch import prefetched
 from .source import Reel
 
 _WAITING = 4  # frames between two threads
 _BURST = 8  # the same where they come from key to key
-_SHORTEST, _LONGEST = 8, 30  # seconds of a segment: it ends with the next shot, or at last within one
+_SHORTEST, _LONGEST = 5, 10  # seconds of a segment: it ends with the next shot, or at last within one
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def colorize_film(
         colorizer: a model that is loaded already; None for the default.
         overwrite: whether an output that exists may be replaced.
         restart: throw unfinished work of this output away.
-        progress: called after each frame; what it raises stops the job, which can go on later.
+        progress: called after each frame, and with none done while hints are looked for; what it raises stops the
+            job, which can go on later.
 
     Raises:
         FilmError: the film cannot be read, or cannot be written so.
@@ -86,14 +87,14 @@ def colorize_film(
     options = options or FilmOptions()
     with Reel(source) as reel:
         plan = make_plan(reel, None if output is None else Path(output), options)
-        _check_output(reel, plan, overwrite=overwrite)
-        if not options.recolor and reel.is_colored():
-            raise FilmError(f"{reel.path} has colours already: --recolor colours its luma anew")
+        check(reel, plan, options, overwrite=overwrite)
         painter = Painter(colorizer or Colorizer(), reel, plan.planes, options)
         label = credit(painter.colorizer.label, [hint.hint for hint in hints])
         try:
             with Job(plan.output, _key(reel, plan, options, hints, label), restart=restart) as job:
+                reel.watch = lambda: progress(Progress(0, plan.total))
                 painter.known = follow(painter, hints)
+                reel.watch = lambda: None
                 parts = _color(painter, job, plan, progress)
                 _put_together(reel, job, parts, plan, label, overwrite=overwrite)
         except (OSError, av.error.FFmpegError) as exc:
@@ -105,9 +106,13 @@ def colorize_film(
         return FilmReport(plan.output, frames, starts, plan.notes + reel.damage.lines())
 
 
-def _check_output(reel: Reel, plan: Plan, *, overwrite: bool) -> None:
-    if plan.output.is_dir():
-        raise FilmError(f"{plan.output} is a folder: name a file in it")
+def check(reel: Reel, plan: Plan, options: FilmOptions, *, overwrite: bool) -> None:
+    """See that a film may be coloured, and written as and where it shall be.
+
+    Raises:
+        FilmError: it has colours already, its place is taken, or the container cannot hold all of it.
+    """
+    rehearse(reel, plan, options)
     if plan.output.exists():
         if plan.output.samefile(reel.path):
             raise FilmError(f"{plan.output} is the film itself: choose another output")
@@ -115,6 +120,8 @@ def _check_output(reel: Reel, plan: Plan, *, overwrite: bool) -> None:
             raise FilmError(f"{plan.output} exists: choose another output, or --overwrite")
     if not plan.output.parent.is_dir():
         raise FilmError(f"{plan.output} cannot be written: there is no folder {plan.output.parent}")
+    if not options.recolor and reel.is_colored():
+        raise FilmError(f"{reel.path} has colours already: --recolor colours its luma anew")
 
 
 def _key(reel: Reel, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint], label: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from .source import Reel
 TICK = Fraction(1, 1000)
 """Time base of a segment: a tick is a frame."""
 _ROOM = 64  # ticks before the first frame, for decoding times: more than the frames that any codec holds back
-_TOP_FIRST = (2, 4)  # of FFmpeg's AVFieldOrder
+_FIELD_ORDERS = {"": 1, "tff": 2, "bff": 3}  # of FFmpeg's AVFieldOrder
 
 
 def needs_even_sizes(codec: str) -> bool:
@@ -45,7 +45,7 @@ class Segment:
         self._waiting: dict[int, int] = {}  # the number of each frame that is in the codec, by its pts
         self._written = 0
         self._time_base = reel.time_base
-        self._marks = _marks(reel, planes) if options.codec == "ffv1" else None
+        self._marks = _marks(reel, planes)
         self._container = av.open(str(path), "w", format="nut")
         try:
             self._stream = _stream(self._container, reel, planes, options)
@@ -100,6 +100,8 @@ def decoding_times(pts: Sequence[int], delay: int) -> Iterator[int]:
 def _stream(
     container: av.container.OutputContainer, reel: Reel, planes: PlaneFormat, options: FilmOptions
 ) -> av.VideoStream:
+    if reel.fields and options.codec == "libx265":  # it takes each frame for one field
+        raise FilmError("the film is interlaced, which libx265 cannot say: choose --codec libx264, or ffv1")
     formats = {f.name for f in av.Codec(options.codec, "w").video_formats or ()}
     if planes.name not in formats:
         raise FilmError(f"{options.codec} cannot hold {planes.name}: choose --codec ffv1, or another")
@@ -113,22 +115,18 @@ def _stream(
 
 
 def _marks(reel: Reel, planes: PlaneFormat) -> av.filter.Graph | None:
-    """What puts the shape of the pixels and the order of the fields on frames: FFV1 writes what it finds there."""
-    if reel.aspect == 1 and not reel.interlaced:
+    """What puts the shape of the pixels and the order of the fields on frames: FFV1 and H.264 write what is there."""
+    if reel.aspect == 1 and not reel.fields:
         return None
     graph = av.filter.Graph()
     nodes = [
         graph.add_buffer(width=reel.width, height=reel.height, format=planes.name, time_base=reel.time_base),
         graph.add("setsar", f"{reel.aspect.numerator}/{reel.aspect.denominator}"),
-        graph.add("setfield", _fields(reel) if reel.interlaced else "prog"),
+        graph.add("setfield", reel.fields or "prog"),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*nodes).configure()
     return graph
-
-
-def _fields(reel: Reel) -> str:
-    return "tff" if reel.field_order in _TOP_FIRST else "bff"
 
 
 def describe(context: av.VideoCodecContext, reel: Reel, planes: PlaneFormat) -> None:
@@ -136,8 +134,8 @@ def describe(context: av.VideoCodecContext, reel: Reel, planes: PlaneFormat) -> 
     context.sample_aspect_ratio = reel.aspect
     context.color_range = 2 if planes.coding.full_range else 1
     context.colorspace, context.color_primaries, context.color_trc = planes.colorspace, *reel.tags
-    if reel.interlaced:
-        context.field_order = reel.field_order
+    if reel.fields:
+        context.field_order = _FIELD_ORDERS[reel.fields]
 
 
 def _settings(reel: Reel, options: FilmOptions) -> dict[str, str]:
@@ -145,6 +143,5 @@ def _settings(reel: Reel, options: FilmOptions) -> dict[str, str]:
         return {"level": "3", "slices": "4", "slicecrc": "1", "g": "1"}
     settings = {"crf": str(options.crf), "preset": options.preset}
     if options.codec == "libx265":
-        fields = f":interlace={_fields(reel)}" if reel.interlaced else ""
-        return settings | {"x265-params": f"log-level=error{fields}"}
-    return settings | ({"x264-params": f"{_fields(reel)}=1"} if reel.interlaced else {})
+        return settings | {"x265-params": "log-level=error"}
+    return settings | ({"x264-params": f"{reel.fields}=1"} if reel.fields else {})

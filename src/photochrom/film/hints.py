@@ -14,7 +14,7 @@ import itertools
 import json
 import math
 import os
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -26,7 +26,7 @@ import numpy as np
 from ..errors import FilmError, OptionError
 from ..hints import Hint, hints_of_entries
 from ..steady import Path as Way
-from .options import time_text
+from .options import ROUNDED, time_text
 
 if TYPE_CHECKING:
     from .paint import Painter, Seen
@@ -125,7 +125,7 @@ def follow(painter: Painter, hints: Sequence[FilmHint]) -> dict[int, list[Hint]]
     known: dict[int, list[Hint]] = {}
     for shot, behind in _remembered(painter.seen(reel.frames())):
         end = reel.seconds(shot[-1].pts) + 1 / reel.rate if behind is None else reel.seconds(behind)
-        here = [hint for hint in left if hint.time < end]
+        here = [hint for hint in left if hint.time + ROUNDED < end]
         left = left[len(here) :]
         _follow_in(shot, [reel.seconds(frame.pts) for frame in shot], here, known)
         if not left:
@@ -155,8 +155,7 @@ def _follow_in(
     shot: Sequence[_Remembered], times: Sequence[Fraction], hints: Sequence[FilmHint], known: dict[int, list[Hint]]
 ) -> None:
     for time, group in itertools.groupby(hints, key=lambda hint: hint.time):
-        at = min(bisect_left(times, time), len(shot) - 1)
-        at -= at > 0 and times[at] > time  # the frame that is still shown
+        at = max(0, bisect_right(times, time + ROUNDED) - 1)  # the frame that is still shown
         places = [hint.hint for hint in group]
         for way in (range(at, len(shot)), range(at, -1, -1)):
             for number, moved in _followed([shot[i] for i in way], places):

@@ -14,6 +14,7 @@ import av
 from ..errors import FilmError
 from ..provenance import stated_behind
 from .encode import decoding_times, describe, number_of
+from .options import ROUNDED, time_text
 from .planes import PlaneFormat
 from .source import Reel
 
@@ -26,6 +27,9 @@ FORMATS = {
 }
 """Of coloured films, by the end of their names."""
 
+# Matroska's muxer would move pictures and sound, but not chapters, until the silence that AAC begins with is at 0.
+_FASTSTART = {"movflags": "+faststart"}
+_OPTIONS = {"mp4": _FASTSTART, "mov": _FASTSTART, "matroska": {"avoid_negative_ts": "disabled"}}
 # Metadata that is no longer true of the new file, and of the new picture.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _OF_THE_CODEC = ("encoder", "BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")
@@ -43,7 +47,10 @@ class Span:
 
     def of(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
         """The frames up to the span's end."""
-        return itertools.takewhile(lambda frame: self.end is None or frame.pts * time_base < self.end, frames)
+        if self.end is None:
+            return frames
+        end = self.end - ROUNDED
+        return itertools.takewhile(lambda frame: frame.pts * time_base < end, frames)
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def mux(
         FilmError: the container cannot hold a stream of the source.
         OSError: the disk says no.
     """
-    options = {"movflags": "+faststart"} if name in ("mp4", "mov") else {}
+    options = _OPTIONS.get(name, {})
     with (
         av.open(str(segments[0].path)) as first,
         av.open(str(reel.path), metadata_errors="replace") as source,
@@ -97,7 +104,7 @@ def mux(
         _describe(out, source, span, model)
         video = streams.pop(reel.video.index)
         colored = _colored(segments, reel.time_base, video, span)
-        kept = iter(()) if rehearsal else _kept(source, streams, span)
+        kept = iter(()) if rehearsal else _kept(source, streams, span, reel)
         for _, _, packet in heapq.merge(colored, kept, key=lambda item: item[:2]):
             out.mux_one(packet)
 
@@ -153,6 +160,8 @@ def _add_video(
     video.disposition = int(source.disposition)
     if reel.display_matrix is not None:
         video.set_display_matrix(reel.display_matrix)
+    elif reel.turns:
+        video.set_display_rotation(90 * reel.turns)
     if template.codec_context.name in ("hevc", "libx265") and out.format.name in ("mp4", "mov"):
         video.codec_context.codec_tag = "hvc1"  # what players of these containers look for
     return video
@@ -221,7 +230,9 @@ def _packets(path: Path) -> Iterator[av.Packet]:
         yield from (packet for packet in container.demux(video=0) if packet.size)
 
 
-def _kept(source: av.container.InputContainer, streams: dict[int, av.stream.Stream], span: Span) -> Iterator[_Item]:
+def _kept(
+    source: av.container.InputContainer, streams: dict[int, av.stream.Stream], span: Span, reel: Reel
+) -> Iterator[_Item]:
     """The packets of everything else that lie in the span, as they are."""
     chosen = [source.streams[index] for index in streams if source.streams[index].type != "attachment"]
     if not chosen:
@@ -232,7 +243,12 @@ def _kept(source: av.container.InputContainer, streams: dict[int, av.stream.Stre
     while True:
         try:
             packet = next(packets)
-        except (StopIteration, av.error.FFmpegError):  # damage was reported when the picture was read
+        except StopIteration:
+            return
+        except OSError as exc:  # the file may be whole, and can be read later
+            raise FilmError(f"{reel.path} cannot be read ({exc.strerror}): start again, it goes on") from exc
+        except av.error.FFmpegError as exc:
+            reel.damage.ends_early = reel.damage.ends_early or f"{exc.strerror} at {time_text(last)}"
             return
         if packet.size == 0 or _is_gap(packet):
             continue

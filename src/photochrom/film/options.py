@@ -12,6 +12,8 @@ from ..options import ColorOptions
 
 CODECS = ("libx264", "libx265", "ffv1")
 """Of the coloured film: H.264, H.265, and the lossless FFV1."""
+ROUNDED = Fraction(1, 2000)
+"""Seconds by which a time that a user copies from us, or types, may lie behind that of the frame that is meant."""
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
 

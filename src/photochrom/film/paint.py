@@ -94,7 +94,7 @@ class Painter:
             ab,
             strength=self.options.color.strength,
             turns=self.reel.turns,
-            interlaced=self.reel.interlaced,
+            interlaced=bool(self.reel.fields),
         )
 
     def colors(

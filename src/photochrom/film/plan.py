@@ -34,15 +34,19 @@ class Plan:
 
 
 def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
-    """Decide where a film goes and how it is stored, and see that it can be.
+    """Decide where a film goes and how it is stored.
 
     Raises:
-        FilmError: the container cannot hold the codec or a track of the source, or the film is shorter.
+        FilmError: there is no such container, the film is HDR, or shorter.
     """
     output = output or _beside(reel.path, options)
+    if output.is_dir():
+        output = output / _beside(reel.path, options).name
     if output.suffix.lower() not in FORMATS:
         raise FilmError(f"{output} is of no container that can be written: name it {', '.join(FORMATS)}")
     planes = plane_format(reel.video, even_only=needs_even_sizes(options.codec))
+    if options.codec == "ffv1" and planes.coding.full_range and FORMATS[output.suffix.lower()] == "nut":
+        raise FilmError(f"{output}: FFV1 in a .nut file cannot say that black is 0: write to a .mkv file (-o)")
     start = options.start or Fraction(0)
     first = reel.first_pts if options.start is None else reel.pts_at(start)
     end = None if options.end is None else reel.first_pts * reel.time_base + options.end
@@ -51,20 +55,24 @@ def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
     until = reel.duration if options.end is None else min(options.end, reel.duration or options.end)
     total = max(0, round((until - start) * reel.rate)) if shift or not reel.video.frames else reel.video.frames
     notes = [f"not kept: {line}" for line in kept_streams(reel.container, reel.video.index)[1]]
-    plan = Plan(output, FORMATS[output.suffix.lower()], planes, first, Span(begins, end, shift), total, notes)
-    _rehearse(reel, plan, options)
-    return plan
+    if planes.lost_bits:
+        notes.append(f"not kept: the last {planes.lost_bits} of {planes.coding.bits + planes.lost_bits} bits of luma")
+    return Plan(output, FORMATS[output.suffix.lower()], planes, first, Span(begins, end, shift), total, notes)
 
 
 def _beside(source: Path, options: FilmOptions) -> Path:
     suffix = source.suffix if source.suffix.lower() in FORMATS else ".mkv"
-    if options.codec == "ffv1" and FORMATS[suffix.lower()] in ("mp4", "mov"):
-        suffix = ".mkv"
+    if options.codec == "ffv1":
+        suffix = ".mkv"  # others are hardly read with it, or cannot say all that is to be said of it
     return source.with_name(f"{source.stem}.color{suffix}")
 
 
-def _rehearse(reel: Reel, plan: Plan, options: FilmOptions) -> None:
-    """Write the beginning of such a film, without frames of it: what cannot be is to be said now, not after hours."""
+def rehearse(reel: Reel, plan: Plan, options: FilmOptions) -> None:
+    """Write the beginning of such a film, without frames of it: what cannot be is to be said now, not after hours.
+
+    Raises:
+        FilmError: the container cannot hold the codec or a track of the source.
+    """
     frame = av.VideoFrame(reel.width, reel.height, plan.planes.name)
     for plane in frame.planes:
         plane.update(bytes(plane.buffer_size))  # codecs stumble over what a format does not allow

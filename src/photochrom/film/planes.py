@@ -16,10 +16,11 @@ from ..upsample import apply_to_luma, linear_coefficients
 
 # Numbers of ITU-T H.273, as streams have them.
 _MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
-_LIMITED_RANGE, _FULL_RANGE = 1, 2
+_UNTAGGED, _LIMITED_RANGE, _FULL_RANGE = 0, 1, 2
 _HDR = {16: "PQ", 18: "HLG"}
 _SD = (1024, 576)  # size up to which an untagged film is taken for BT.601, as players do
 _DEPTHS = (8, 10, 12)
+_SHIFTED = range(8, 17)  # bits of grey that are brought to one of them here
 _FARTHEST, _STEP = 110, 5  # of the table of chroma: a* and b*, and their step
 
 
@@ -36,6 +37,8 @@ class PlaneFormat:
     """Number of its matrix, as the stream is tagged."""
     converted: bool
     """Whether the source's frames must be brought into this format first."""
+    lost_bits: int = 0
+    """Of each sample of the source's luma, which has more of them than any format here."""
 
     @property
     def dtype(self) -> type[np.unsignedinteger]:
@@ -64,10 +67,18 @@ def plane_format(stream: av.VideoStream, *, even_only: bool) -> PlaneFormat:
     digits = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}[subsampling]
     name = f"yuv{digits}p" + ("" if bits == 8 else f"{bits}le")
     same = {name, name.replace("yuv", "yuvj"), "gray" if bits == 8 else f"gray{bits}le"}
-    full = not source.is_rgb and (context.color_range == _FULL_RANGE or source.name.startswith("yuvj"))
+    full = not source.is_rgb and _is_full(source, context.color_range)
     matrix = _matrix(context)
     colorspace = (1 if matrix == BT709 else 6) if source.is_rgb else context.colorspace
-    return PlaneFormat(name, subsampling, Coding(bits, full, matrix), colorspace, source.name not in same)
+    lost = max(0, max(p.bits for p in parts) - bits)
+    return PlaneFormat(name, subsampling, Coding(bits, full, matrix), colorspace, source.name not in same, lost)
+
+
+def _is_full(source: av.VideoFormat, tag: int) -> bool:
+    """Whether black is 0, not 16: as tagged, else as FFmpeg takes it, for which untagged grey is full."""
+    if tag == _UNTAGGED:
+        return len(source.components) < 3 or source.name.startswith("yuvj")
+    return tag == _FULL_RANGE
 
 
 def _shared(source: av.VideoFormat) -> tuple[int, int]:
@@ -86,12 +97,14 @@ def _matrix(context: av.VideoCodecContext) -> Matrix:
 
 def luma_plane(frame: av.VideoFrame) -> np.ndarray:
     """The luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
-    return _view(frame, 0)
+    return view(frame, 0)
 
 
-def _view(frame: av.VideoFrame, index: int) -> np.ndarray:
+def view(frame: av.VideoFrame, index: int) -> np.ndarray:
+    """A plane of a planar frame, uint8 or uint16 ``[h, w]``, without a copy."""
     plane = frame.planes[index]
-    dtype = np.uint8 if frame.format.components[index].bits == 8 else np.dtype("<u2")
+    order = ">u2" if frame.format.is_big_endian else "<u2"
+    dtype = np.uint8 if frame.format.components[index].bits == 8 else np.dtype(order)
     rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)
     return rows[:, : plane.width]
 
@@ -102,7 +115,22 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
         return frame
     if frame.format.is_rgb:
         return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=_LIMITED_RANGE)
+    if len(frame.format.components) < 3:
+        return _of_grey(frame, planes)
     return frame.reformat(format=planes.name)
+
+
+def _of_grey(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
+    """By shifting bits: FFmpeg's scaler takes all grey for full range, whatever its tag says."""
+    bits = frame.format.components[0].bits
+    if len(frame.planes) > 1 or len(frame.format.components) > 1 or bits not in _SHIFTED:
+        frame, bits = frame.reformat(format="gray" if bits <= 8 else "gray16le"), 8 if bits <= 8 else 16
+    luma = luma_plane(frame)
+    new = av.VideoFrame(frame.width, frame.height, planes.name)
+    up = planes.coding.bits - bits
+    view(new, 0)[...] = luma.astype(planes.dtype) << up if up > 0 else luma >> -up
+    new.pts, new.time_base = frame.pts, frame.time_base
+    return new
 
 
 def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.ndarray:
@@ -144,12 +172,13 @@ def colored_frame(
     coefficients = np.rot90(coefficients, -turns, axes=(1, 2))
     new = av.VideoFrame(frame.width, frame.height, planes.name)
     luma = luma_plane(frame)
-    _view(new, 0)[...] = luma
-    cb, cr = _view(new, 1), _view(new, 2)
+    view(new, 0)[...] = luma
+    cb, cr = view(new, 1), view(new, 2)
     for field in (slice(0, None, 2), slice(1, None, 2)) if interlaced else (slice(None),):
+        rows = cb[field].shape[0] * planes.subsampling[0]  # a field may have a row of luma that no chroma belongs to
         apply_to_luma(
             coefficients,
-            luma[field],
+            luma[field][:rows],
             strength=strength,
             subsampling=planes.subsampling,
             coding=planes.coding,

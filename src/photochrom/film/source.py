@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
-from av.sidedata.sidedata import Type as SideData
 
-from ..errors import FilmError
-from .options import time_text
+from ..errors import FilmError, OptionError
+from .frames import display_matrix, fields, has_colors
+from .options import ROUNDED, parse_time, time_text
 
 _SAMPLES = 8  # frames looked at for colours
-_COLORED = 2.0  # mean distance of chroma from a tint, in steps of 8 bits, beyond which a frame has colours
-_TINTS = 16  # of a toned film: levels of luma that have one each
+_APART = 50  # frames between two of them in a film that cannot be sought in
+_BACK = 1  # seconds that a time stamp may lie before the last; more is another clock, and sound would not fit
 _MISSING = 1  # seconds of a film's end that may be without a picture
 _SAY_THEIR_LENGTH = ("matroska", "mov")  # containers in whose headers it stands; that of others is a guess
 
@@ -59,13 +60,16 @@ class Reel:
 
     Args:
         path: of the file.
+        max_pixels: refuse larger frames, before one is decoded.
 
     Raises:
-        FilmError: it is missing, is no film, or has no picture.
+        FilmError: it is missing, is no film, has no picture, or too large a one.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], max_pixels: float = math.inf) -> None:
+        self.path, self._max_pixels = Path(path), max_pixels
+        self.watch: Callable[[], None] = lambda: None
+        """Called before each frame that ``frames`` gives; what it raises ends the reading."""
         self._open()
         try:
             first = self._first_frame()
@@ -74,12 +78,12 @@ class Reel:
             raise
         self.time_base: Fraction = self.video.time_base or Fraction(1, 90000)
         self.first_pts = first.pts or 0
-        self.interlaced = bool(first.interlaced_frame)
+        self.fields = fields(first)
+        """Which of a frame's two fields is the earlier: ``tff`` or ``bff``, FFmpeg's names; empty if it has none."""
         self.turns = round(first.rotation / 90) % 4
         """Quarter turns counter-clockwise that make the frames upright."""
-        self.display_matrix = _display_matrix(first)
+        self.display_matrix = display_matrix(first)
         context = self.video.codec_context
-        self.field_order: int = context.field_order
         self.tags: tuple[int, int] = context.color_primaries, context.color_trc
         """Primaries and transfer, as numbers of ITU-T H.273."""
         self.width, self.height, self._format = first.width, first.height, first.format.name
@@ -98,10 +102,17 @@ class Reel:
         self.container = _opened(self.path)
         try:
             self.video = _main_stream(self.container, self.path)
+            self._check_size()
         except BaseException:
             self.container.close()
             raise
         self.video.thread_type = "AUTO"
+
+    def _check_size(self) -> None:
+        width, height = self.video.codec_context.width, self.video.codec_context.height
+        if width * height > self._max_pixels:
+            most = f"{self._max_pixels / 1e6:g} million"
+            raise FilmError(f"{self.path}: its picture is {width} x {height} pixels, more than {most}")
 
     def _rewind(self) -> None:
         """To the beginning: by opening the film anew, because not in every one can be sought."""
@@ -131,10 +142,10 @@ class Reel:
                 that leads astray by reading the film from its beginning.
         """
         if start is not None:
-            for frame in self._decoded_from(start):
+            decoded = self._decoded_from(start)  # to the end by this one: it holds frames that its packet gave besides
+            for frame in decoded:
                 if frame.pts == start:
-                    yield frame
-                    yield from self._rising(self._decoded(), start)
+                    yield from self._rising(itertools.chain([frame], decoded), None)
                     return
                 if frame.pts is None or frame.pts > start:
                     break
@@ -149,7 +160,7 @@ class Reel:
         Raises:
             FilmError: the film has ended by then.
         """
-        wanted = self.first_pts + seconds / self.time_base
+        wanted = self.first_pts + (seconds - ROUNDED) / self.time_base
         before = False
         for frame in self._decoded_from(round(wanted)):
             if frame.pts is None or (frame.pts >= wanted and not before):
@@ -158,10 +169,13 @@ class Reel:
                 return frame.pts
             before = True
         self._rewind()
+        last = self.first_pts
         for frame in self._rising(self._decoded(), None):
-            if frame.pts >= wanted:
-                return frame.pts
-        raise FilmError(f"{self.path} has no frame at {time_text(seconds)}: it is shorter")
+            last = frame.pts
+            if last >= wanted:
+                return last
+        end = time_text(self.seconds(last))
+        raise FilmError(f"{self.path} has no frame at {time_text(seconds)}: it is shorter, its last begins at {end}")
 
     def _decoded_from(self, pts: int) -> Iterator[av.VideoFrame]:
         """Frames from a little before a time on, if the film can be sought in."""
@@ -203,9 +217,15 @@ class Reel:
                 at = time_text(self.seconds(frame.pts or 0))
                 what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"
                 raise FilmError(f"{self.path}: the {what} of the picture changes at {at}: colour the parts one by one")
+            if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _BACK:
+                at = time_text(self.seconds(last))
+                raise FilmError(
+                    f"{self.path}: the clock starts anew at {at}: colour the parts that were joined one by one"
+                )
             if frame.pts is None or (last is not None and frame.pts <= last):
                 frame.pts = self.first_pts if last is None else last + (step if frame.pts is None else 1)
             last = frame.pts
+            self.watch()
             yield frame
 
     def seconds(self, pts: int) -> Fraction:
@@ -214,27 +234,43 @@ class Reel:
 
     def check_end(self, end: int) -> None:
         """Note it if the picture ends (``end``: a time stamp) long before the film should."""
-        missing = self.duration - self.seconds(end)
-        if not self.video.duration:
-            missing -= self.first_pts * self.time_base  # the file's own clock begins at 0
-        says = self.container.format.name.startswith(_SAY_THEIR_LENGTH)
-        if says and missing > _MISSING and not self.damage.ends_early:
+        length = self._picture_length()
+        missing = 0 if length is None else length - self.seconds(end)
+        if missing > _MISSING and not self.damage.ends_early:
             at = time_text(self.seconds(end))
             self.damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
+
+    def _picture_length(self) -> Fraction | None:
+        """Seconds from the first frame to the end of the last, by the file; None where it does not say, or guesses."""
+        if not self.container.format.name.startswith(_SAY_THEIR_LENGTH):
+            return None
+        if self.video.duration:
+            return self.video.duration * self.time_base
+        if tag := self.video.metadata.get("DURATION"):  # Matroska's, of a track
+            with contextlib.suppress(OptionError):
+                return parse_time(tag) - self.first_pts * self.time_base  # its clock begins at 0
+        if len(self.container.streams) > 1:
+            return None  # of the longest track, which may be another
+        return self.duration - self.first_pts * self.time_base
 
     def is_colored(self) -> bool:
         """Whether some of the film's frames, spread over it, have colours: more than a tint, or one for each luma."""
         if len(self.video.codec_context.format.components) < 3:
             return False
-        span = self.video.duration or round(self.duration / self.time_base)
-        colored = False
-        for i in range(_SAMPLES):
-            with contextlib.suppress(av.error.FFmpegError):
-                self.container.seek(self.first_pts + span * i // _SAMPLES, stream=self.video, backward=True)
-            frame = next(self._decoded(), None)
-            colored = colored or (frame is not None and _has_colors(frame))
+        colored = any(has_colors(frame) for frame in self._spread())
         self.damage = Damage()
         return colored
+
+    def _spread(self) -> Iterator[av.VideoFrame]:
+        """Some frames from all over the film; where it cannot be sought in, by reading it."""
+        span = self.video.duration or round(self.duration / self.time_base)
+        try:
+            for i in range(_SAMPLES):
+                self.container.seek(self.first_pts + span * i // _SAMPLES, stream=self.video, backward=True)
+                yield from itertools.islice(self._decoded(), 1)
+        except av.error.FFmpegError:
+            self._rewind()
+            yield from itertools.islice(self._decoded(), 0, None, _APART)
 
 
 def _opened(path: Path) -> av.container.InputContainer:
@@ -254,19 +290,3 @@ def _main_stream(container: av.container.InputContainer, path: Path) -> av.Video
         if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
             return stream
     raise FilmError(f"{path} has no picture: it is no film")
-
-
-def _display_matrix(frame: av.VideoFrame) -> list[int] | None:
-    found = frame.side_data.get(SideData.DISPLAYMATRIX)
-    return None if found is None else np.frombuffer(bytes(found), np.int32).tolist()
-
-
-def _has_colors(frame: av.VideoFrame) -> bool:
-    small = frame.reformat(
-        width=min(frame.width, 320) // 2 * 2, height=min(frame.height, 240) // 2 * 2, format="yuv444p"
-    )
-    luma, *planes = small.to_ndarray()
-    level = (luma // (256 // _TINTS)).ravel()
-    pixels = np.maximum(np.bincount(level, minlength=_TINTS), 1)
-    away = [p.ravel() - (np.bincount(level, p.ravel(), _TINTS) / pixels)[level] for p in planes]
-    return float(np.hypot(*away).mean()) > _COLORED
