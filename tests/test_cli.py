@@ -105,6 +105,54 @@ def test_a_source_is_never_overwritten(folder):
     assert (folder / "b.png").read_bytes() == before
 
 
+def test_a_source_under_another_name_is_never_overwritten(folder, capsys):
+    """As on disks that take a.jpg and A.jpg for one."""
+    (folder / "A.jpg").hardlink_to(folder / "a.jpg")
+    assert main(["photo", str(folder / "a.jpg"), "-o", str(folder / "A.jpg"), "--overwrite"]) == 2
+    assert "is itself to be coloured" in capsys.readouterr().err
+
+
+def test_what_is_no_photograph_is_named_itself(folder, capsys):
+    """Not the output that it would have had."""
+    Image.fromarray(data.camera()).save(folder / "c.gif")
+    (folder / "d").mkdir()
+    for name, said in (("c.gif", "is no JPEG, PNG"), ("d", "is a folder"), ("e.jpg", "does not exist")):
+        assert main(["photo", str(folder / name)]) == 1
+        assert capsys.readouterr().err.startswith(f"photochrom: {folder / name}: {said}")
+    assert main(["photo", "/dev/zero", "-o", str(folder / "f.png")]) == 1
+    assert "is a device" in capsys.readouterr().err
+
+
+def test_a_picture_that_is_too_large_does_not_stop_the_others(folder, capsys, monkeypatch):
+    chroma = Colorizer.chroma
+
+    def short_of_memory(self, luma, *rest, **more):
+        if luma.shape == data.camera().shape:
+            raise MemoryError
+        return chroma(self, luma, *rest, **more)
+
+    monkeypatch.setattr(Colorizer, "chroma", short_of_memory)
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png")]) == 1
+    assert "a.jpg: does not fit in memory" in capsys.readouterr().err
+    assert is_colored(folder / "b.color.png")
+
+
+def test_a_closed_standard_output_is_one_line(folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["photo", str(folder / "a.jpg"), "-o", "-"]) == 1
+    assert capsys.readouterr().err == "photochrom: the standard output is closed: name a file\n"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setattr("photochrom.vgg16.read_vgg16", lambda _: {})
+    monkeypatch.setattr("onnx.checker.check_model", lambda _: None)
+    assert main(["models", "get", "reference", "--encoder-weights", str(tmp_path / "file")]) == 1
+    assert "home" in (said := capsys.readouterr().err)
+    assert "cannot be written" in said
+
+
 def test_an_output_that_is_another_input_is_refused(folder, capsys):
     (folder / "a.color.jpg").write_bytes((folder / "a.jpg").read_bytes())
     before = (folder / "a.color.jpg").read_bytes()

@@ -23,6 +23,9 @@ def server(tmp_path):
         def log_message(self, *_):
             pass
 
+        def copyfile(self, source, outputfile):
+            outputfile.write(source.read()[:3000] if "broken" in self.path else source.read())
+
     handler = functools.partial(Quiet, directory=str(tmp_path / "served"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -43,6 +46,14 @@ def test_another_content_is_refused_and_nothing_is_left(server, tmp_path):
     path = tmp_path / "cache" / "weights.h5"
     with pytest.raises(ModelError, match="another content"):
         fetch(f"{server}/weights.h5", path, "md5", "0" * 32)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_broken_connection_is_no_other_content(server, tmp_path):
+    (tmp_path / "served" / "broken.h5").write_bytes(CONTENT)
+    path = tmp_path / "cache" / "weights.h5"
+    with pytest.raises(ModelError, match=r"cannot download .* broke after 3,000 of 7,000 bytes"):
+        fetch(f"{server}/broken.h5", path, "sha256", SHA256)
     assert list(path.parent.iterdir()) == []
 
 

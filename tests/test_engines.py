@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from skimage import data
 
@@ -78,7 +80,13 @@ def test_another_networks_file_is_not_a_model(tmp_path):
         ModelCard.of(open_engine(path).metadata, path)
 
 
-def test_devices_that_are_not_there_are_named():
+@pytest.mark.parametrize("compiled_in", [False, True])
+def test_devices_that_are_not_there_are_named(compiled_in, monkeypatch):
+    """Where CUDA is compiled in but cannot be loaded, ONNX Runtime would go on with the processor."""
+    session = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    providers = ["CUDAExecutionProvider"] * compiled_in + ["CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda path, providers: session)
     with pytest.raises(EngineError, match="choose one of auto, cpu"):
         open_engine(find_model("default"), "tpu")
     with pytest.raises(EngineError, match="use --device cpu"):

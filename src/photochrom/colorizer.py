@@ -113,7 +113,7 @@ class Colorizer:
                 the network is asked twice, for what lies out of their reach stays what it is without them; this saves
                 one of the two.
         """
-        options, thumbnail = options or ColorOptions(), self._thumbnail(_checked(luma))
+        options, thumbnail = options or ColorOptions(), self.thumbnail(luma)
         if not (self.card.hints and options.hints):
             return plain or self._ask(thumbnail, options)
         hinted = self._ask(thumbnail, options)
@@ -146,8 +146,9 @@ class Colorizer:
         height, width = (max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in (height, width))
         return height, width
 
-    def _thumbnail(self, luma: np.ndarray) -> np.ndarray:
-        """The luma as uint8, at the size that the network looks at."""
+    def thumbnail(self, luma: np.ndarray) -> np.ndarray:
+        """The luma, as for ``chroma``, at the size that the network looks at: uint8 ``[h, w]``."""
+        luma = _checked(luma)
         height, width = self.thumbnail_size(*luma.shape)
         while luma.shape[0] >= 4 * height and luma.shape[1] >= 4 * width:
             luma = _halved(luma)

@@ -58,5 +58,8 @@ def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
         while piece := response.read(1 << 20):
             hashed.update(piece)
             file.write(piece)
+        whole = int(response.headers.get("Content-Length") or file.tell())
+        if file.tell() < whole:  # reading in pieces says nothing of it
+            raise OSError(f"the connection broke after {file.tell():,} of {whole:,} bytes")
         if (found := hashed.hexdigest()) != expected:
             raise ModelError(f"{url} now has another content ({algorithm} {found}, not {expected}): report it")

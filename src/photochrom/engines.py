@@ -91,6 +91,8 @@ class OnnxRuntimeEngine:
             self._session = onnxruntime.InferenceSession(path, providers=[provider])
         except Exception as exc:  # its errors share no base class
             raise _translate(exc, path, device) from exc
+        if provider not in self._session.get_providers():  # it says so on the side, and goes on with the processor
+            raise EngineError("ONNX Runtime cannot load CUDA here: install CUDA and cuDNN, or use --device cpu")
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:

@@ -67,19 +67,29 @@ def plan(
     """
     distinct = list(dict.fromkeys(inputs))
     jobs = [(source, _destination(source, output, several=len(distinct) > 1)) for source in distinct]
-    read = {os.path.realpath(path): "read for its hints" for path in kept}
-    read |= {os.path.realpath(source): "to be coloured" for source in distinct if source != STREAM}
-    taken: dict[str, str] = {}
+    read = {_same_file(path): "read for its hints" for path in kept}
+    read |= {_same_file(source): "to be coloured" for source in distinct if source != STREAM}
+    taken: dict[object, str] = {}
     for source, destination in jobs:
         if destination == STREAM and extras != NOTHING:
             raise OptionError("alternatives and confidence are files beside the output: give a file or a folder")
         for path in _outputs(destination, extras):
-            target = os.path.realpath(path)
+            target = _same_file(path)
             if target in read:
                 raise OptionError(f"{path} is itself {read[target]}: choose another output, or leave it out")
             if (other := taken.setdefault(target, source)) != source:
                 raise OptionError(f"{other} and {source} would both be written to {path}")
     return jobs
+
+
+def _same_file(path: str | os.PathLike[str]) -> object:
+    """What two paths share if they lead to one file: many disks take old.jpg and OLD.JPG for one."""
+    real = os.path.realpath(path)
+    try:
+        status = os.lstat(real)
+    except (OSError, ValueError):  # not there yet, or no name for a file
+        return real
+    return status.st_dev, status.st_ino
 
 
 def _outputs(destination: str, extras: Extras) -> list[Path]:
@@ -140,15 +150,20 @@ def colorize_job(
     """
     from . import photo
 
+    if source != STREAM:
+        photo.check_source(Path(source))
     if destination != STREAM:
         photo.check_place(destination, overwrite=overwrite)
         for path in extras.paths(Path(destination)):
             photo.check_place(path, overwrite=overwrite, photograph=False)
     picture = photo.read(_standard_input() if source == STREAM else Path(source))
-    if destination == STREAM:
-        _to_stream(colorizer, picture, options, quality)
-    else:
-        _Writer(colorizer, picture, quality, overwrite).write(Path(destination), options, extras)
+    try:
+        if destination == STREAM:
+            _to_stream(colorizer, picture, options, quality)
+        else:
+            _Writer(colorizer, picture, quality, overwrite).write(Path(destination), options, extras)
+    except MemoryError as exc:
+        raise PhotoError(f"{source}: {photo.TOO_LARGE}") from exc
 
 
 def _standard_input() -> bytes:
@@ -163,6 +178,8 @@ def _to_stream(colorizer: Colorizer, picture: Photo, options: ColorOptions, qual
 
     cb, cr = colorizer.chroma(picture.luma, options, subsampling=photo.chroma_subsampling(picture.format))
     model = credit(colorizer.label, options.hints)
+    if sys.stdout is None:
+        raise PhotoError("the standard output is closed: name a file")
     sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=picture.format, quality=quality, model=model))
 
 

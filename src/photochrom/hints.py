@@ -110,6 +110,8 @@ def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
 
 
 def _from_file(facts: Any) -> tuple[Hint, ...]:
+    if isinstance(facts, dict) and facts.get("photochrom") == "film hints":
+        raise OptionError("holds the hints of a film: give it to 'photochrom film'")
     if not isinstance(facts, dict) or facts.get("photochrom") != "hints":
         raise OptionError("is no file of hints: give one that Photochrom wrote")
     if facts.get("version") != _VERSION:

@@ -79,6 +79,8 @@ def find_model(model: str | os.PathLike[str]) -> Path:
         return path
     path = Path(model)
     if path.is_file():
+        if path.suffix.lower() != ".onnx":  # engines read other kinds, and are loud where they cannot
+            raise ModelError(f"{path} is no .onnx file: give one, or one of {', '.join(NAMES)}")
         return path
     raise ModelError(f"no model {str(model)!r}: give an .onnx file, or one of {', '.join(NAMES)}")
 
@@ -121,7 +123,10 @@ def get_reference(encoder_weights: Path | None = None) -> Path:
             model.graph.initializer.append(onnx.numpy_helper.from_array(array, f"encoder.layers.{name}.{kind}"))
     onnx.checker.check_model(model)
     path = reference_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(path, overwrite=True) as file:
-        file.write(model.SerializeToString())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with new_file(path, overwrite=True) as file:
+            file.write(model.SerializeToString())
+    except OSError as exc:
+        raise ModelError(f"{path} cannot be written ({exc.strerror}): set PHOTOCHROM_HOME to another folder") from exc
     return path

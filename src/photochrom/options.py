@@ -41,5 +41,9 @@ class ColorOptions:
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise OptionError(f"{name} is {value}: give a number from {low:g} to {high:g}")
+    try:
+        fits = math.isfinite(value) and low <= value <= high
+    except TypeError:
+        fits = False
+    if not fits:
+        raise OptionError(f"{name} is {value!r}: give a number from {low:g} to {high:g}")

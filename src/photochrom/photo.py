@@ -45,6 +45,7 @@ _READERS: Final = {
 }
 _DEEP: Final = ("PNG", "TIFF")  # hold 16 bits
 _NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # nor a resolution outside of EXIF
+TOO_LARGE: Final = "does not fit in memory: scale it down or cut it into parts"
 _CURES: Final = {
     errno.ENOENT: "does not exist: check the path",
     errno.ENOTDIR: "is not in a folder: check the path",
@@ -190,6 +191,20 @@ def chroma_subsampling(format: str) -> int:
     return 2 if format == "JPEG" else 1
 
 
+def check_source(source: Path) -> None:
+    """Tell before anything else that a file is no photograph.
+
+    Raises:
+        PhotoError: there is none, it is a folder or a device, which never ends, or of a kind that is not read.
+    """
+    with _blaming(str(source)):
+        if source.is_char_device() or source.is_block_device():
+            raise PhotoError("is a device: name a file, or - for the standard input")
+        if not source.is_fifo():  # of which every byte can be read but once
+            with source.open("rb") as stream:
+                _kind(stream.read(256))
+
+
 def write_beside(data: bytes, destination: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a file of another kind that goes with a photograph, whole or not at all.
 
@@ -218,7 +233,7 @@ def check_place(destination: str | os.PathLike[str], *, overwrite: bool, photogr
         if path.is_dir():
             raise PhotoError(_CURES[errno.EISDIR])
         if path.exists() and not path.is_file():
-            raise PhotoError("is no regular file but a device or a pipe: name a file")
+            raise PhotoError("is no regular file but a device or a pipe: name a file, or - for the standard output")
         if path.exists() and not overwrite:
             raise PhotoError(_CURES[errno.EEXIST])
         if not path.parent.is_dir():
@@ -361,7 +376,7 @@ def _blaming(name: str) -> Iterator[None]:
     except PhotoError as exc:
         raise PhotoError(f"{name}: {exc}") from exc.__cause__
     except MemoryError as exc:
-        raise PhotoError(f"{name}: does not fit in memory: scale it down or cut it into parts") from exc
+        raise PhotoError(f"{name}: {TOO_LARGE}") from exc
     except OSError as exc:
         cure = _CURES.get(exc.errno or 0, f"cannot be read or written ({_one_line(exc)})")
         raise PhotoError(f"{name}: {cure}") from exc

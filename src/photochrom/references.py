@@ -69,7 +69,7 @@ class References:
 
     def _look_at(self, luma: np.ndarray) -> tuple[tuple[int, int], np.ndarray, np.ndarray]:
         """Rows and columns of places; float32 ``[places, channels]`` of length 1; L* ``[places]``."""
-        thumbnail = self._colorizer.predict(luma).luma
+        thumbnail = self._colorizer.thumbnail(luma)
         inputs = self._colorizer.inputs(thumbnail, ColorOptions())
         features = self._encoder().run(inputs)[_FEATURES][0]
         _, height, width = features.shape

@@ -8,7 +8,6 @@ filter's own form, which smooths, lost to plain interpolation; ``benchmarks/upsa
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import cv2
@@ -101,16 +100,18 @@ def apply_to_luma(
         cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR)
         for c in _between_integers(np.float32(strength) * coefficients, coding)
     ]
-    position, weights = _row_weights(height, coefficients.shape[1])
+    lines = coefficients.shape[1]
+    position = np.clip((np.arange(height) + 0.5) * (lines / height) - 0.5, 0, lines - 1)  # of each row among the lines
     planes = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
     for start, stop in strips(height, width):
         mean, darkest, brightest = _luma_range(luma[start * rows : stop * rows], subsampling)
-        lines = slice(int(position[start]), int(position[stop - 1]) + 2)
-        part, y = weights[start:stop, lines], mean.astype(np.float32)
-        cb, cr = (part @ gain[lines] for gain in wide[:2])
+        first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
+        part = _weights(position[start:stop] - first, last - first)
+        y = mean.astype(np.float32)
+        cb, cr = (part @ gain[first:last] for gain in wide[:2])
         for chroma, offset in zip((cb, cr), wide[2:], strict=True):
             chroma *= y
-            chroma += part @ offset[lines]
+            chroma += part @ offset[first:last]
         for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding), strict=True):
             plane[start:stop] = values
     return planes
@@ -191,13 +192,6 @@ def _in_steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
     return y
 
 
-@functools.lru_cache(maxsize=4)
-def _row_weights(height: int, lines: int) -> tuple[np.ndarray, np.ndarray]:
-    """Linear interpolation of ``lines`` thumbnail rows to ``height`` rows.
-
-    Returns:
-        Where each row lies among the lines, ``[height]``; and the weights, float32 ``[height, lines]``.
-    """
-    position = np.clip((np.arange(height) + 0.5) * (lines / height) - 0.5, 0, lines - 1)
-    weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(lines)))
-    return position, weights.astype(np.float32)
+def _weights(position: np.ndarray, lines: int) -> np.ndarray:
+    """Of ``lines`` lines in each row that lies among them there, linearly: float32 ``[rows, lines]``."""
+    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(lines))).astype(np.float32)

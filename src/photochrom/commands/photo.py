@@ -21,7 +21,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     photo = verbs.add_parser(
         "photo",
         help="colour photographs",
-        description="Colours photographs (JPEG, PNG, TIFF, WebP; HEIC and AVIF where installed). "
+        description="Colours photographs (JPEG, PNG, TIFF, WebP, AVIF; HEIC where installed). "
         "The luma stays as it is, and so do orientation, resolution, profile and metadata.",
     )
     photo.set_defaults(verb=run)

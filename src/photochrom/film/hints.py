@@ -68,6 +68,8 @@ def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
         raise OptionError(f"{name}: the file of hints cannot be read ({exc.strerror}): check the path") from exc
     except (ValueError, RecursionError) as exc:
         raise OptionError(f"{name}: is no file of a film's hints ({exc})") from exc
+    if isinstance(facts, dict) and facts.get("photochrom") == "hints":
+        raise OptionError(f"{name}: holds the hints of a photograph: a film's have a time each")
     if not isinstance(facts, dict) or facts.get("photochrom") != "film hints" or facts.get("version") != 1:
         raise OptionError(f'{name}: is no file of a film\'s hints: it needs "photochrom": "film hints", "version": 1')
     try:
@@ -102,7 +104,8 @@ def hints_of_still(time: Fraction, path: str | os.PathLike[str]) -> tuple[FilmHi
             columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
             small = np.asarray(image.convert("RGB").resize((columns, rows), Image.Resampling.BOX))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as exc:
-        raise OptionError(f"{os.fspath(path)}: the still cannot be read ({exc})") from exc
+        reason = getattr(exc, "strerror", None) or exc
+        raise OptionError(f"{os.fspath(path)}: the still cannot be read ({reason}): check the path") from exc
     return tuple(
         FilmHint(time, Hint((x + 0.5) / columns, (y + 0.5) / rows, tuple(int(c) for c in small[y, x])))  # type: ignore[arg-type]
         for y in range(rows)

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from numbers import Rational
 
 from ..errors import OptionError
 from ..options import ColorOptions
@@ -45,8 +46,11 @@ class FilmOptions:
             raise OptionError(f"codec is {self.codec!r}: choose one of {', '.join(CODECS)}")
         if self.preset not in PRESETS:
             raise OptionError(f"preset is {self.preset!r}: choose one of {', '.join(PRESETS)}")
-        if not 0 <= self.crf <= 51:
-            raise OptionError(f"crf is {self.crf}: give a number from 0 to 51")
+        if not isinstance(self.crf, int) or not 0 <= self.crf <= 51:
+            raise OptionError(f"crf is {self.crf!r}: give a whole number from 0 to 51")
+        for name in ("start", "end"):
+            if not isinstance(time := getattr(self, name), Rational | None):
+                raise OptionError(f"{name} is {time!r}: give seconds as a fraction, as parse_time makes it of text")
         if self.color.hints:
             raise OptionError("hints of a film belong to a frame: give them with their time")
         if self.start is not None and self.end is not None and self.start >= self.end:

@@ -106,7 +106,7 @@ def _metadata(segments: list[tuple[int, bytes]]) -> Metadata:
     exif_block = next(iter(_payloads(segments, _APP1, _EXIF)), None)
     iptc, resources = photoshop.split(b"".join(_payloads(segments, _APP13, _PHOTOSHOP)))
     # Two bytes of each ICC part are its number and how many there are.
-    icc = b"".join(part[2:] for part in sorted(_payloads(segments, _APP2, _ICC), key=lambda part: part[0]))
+    icc = b"".join(part[2:] for part in sorted(_payloads(segments, _APP2, _ICC), key=lambda part: part[:1]))
     comments = [payload for marker, payload in segments if marker == _COMMENT]
     return Metadata(
         exif=exif_block,
@@ -142,6 +142,8 @@ def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
 def _jfif_density(segments: list[tuple[int, bytes]]) -> Density | None:
     """JFIF's density if it has a unit; without one it says nothing that EXIF might not say better."""
     for payload in _payloads(segments, _APP0, _JFIF):
+        if len(payload) < 7:
+            continue  # damaged, and no reason to refuse the picture
         unit, x, y = struct.unpack_from(">BHH", payload, 2)
         if unit in (1, 2) and x and y:
             return Density(Fraction(x), Fraction(y), _UNITS[unit])

@@ -37,6 +37,9 @@ _TAIL: Final = '\n<?xpacket end="w"?>'
 _MAX_BYTES: Final = 32 << 20  # a tree is some twenty times its text
 
 
+_UNREADABLE = (ExpatError, DefusedXmlException, RecursionError, ValueError)
+
+
 class Packet:
     """An XMP packet. Properties are named as in ``NAMESPACES``: "dc:title".
 
@@ -47,10 +50,10 @@ class Packet:
     def __init__(self, data: bytes | None = None) -> None:
         try:
             self._document, self._rdf = _parsed(_EMPTY if data is None else data)
-        except (ExpatError, DefusedXmlException, RecursionError, ValueError):
+        except _UNREADABLE:
             self._document, self._rdf = _parsed(_EMPTY)
             self._own = self._new_description("")
-            self.set("photochrom:UnreadableXMP", [base64.b64encode(data or b"").decode()])
+            self._keep(data or b"")
         else:
             # RDF wants one subject throughout: the one that the packet's own descriptions name.
             subjects = [description.getAttributeNS(RDF, "about") for description in self._descriptions()]
@@ -96,15 +99,21 @@ class Packet:
     def absorb(self, extension: bytes) -> None:
         """Take in the properties that a JPEG had to put into a second packet ("extended XMP").
 
-        Raises:
-            ValueError, ExpatError, DefusedXmlException: it is no XMP.
+        What is no XMP is kept as the constructor keeps it.
         """
-        _, rdf = _parsed(extension)
+        self.remove("xmpNote:HasExtendedXMP")
+        try:
+            _, rdf = _parsed(extension)
+        except _UNREADABLE:
+            self._keep(extension)
+            return
         for node in [node for node in rdf.childNodes if _is(node, RDF, "Description")]:
             for name, value in _inherited_prefixes(node).items():
                 node.setAttribute(name, value)
             self._rdf.insertBefore(self._document.importNode(node, True), self._own)
-        self.remove("xmpNote:HasExtendedXMP")
+
+    def _keep(self, unreadable: bytes) -> None:
+        self.set("photochrom:UnreadableXMP", [base64.b64encode(unreadable).decode()])
 
     def to_bytes(self) -> bytes:
         """The packet, UTF-8."""
