@@ -207,6 +207,15 @@ def test_tags_of_a_big_tiff() -> None:
         assert (exif[270], exif[315], exif[33432]) == ("Box 7", "A. Jensen", "Museum")
 
 
+def test_the_shape_that_tifffile_notes_is_not_kept() -> None:
+    """It is the grey array's; the coloured one has another."""
+    stream = BytesIO()
+    tifffile.imwrite(stream, smooth(8, 8), software="Scanner")
+    exif = exif_of(coloured(photo.read(stream.getvalue()), "TIFF"), "TIFF")
+    assert 270 not in exif
+    assert exif[305] == "Scanner"
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_exif_is_changed_in_place(order: str) -> None:
     """Nothing moves, so that what counts from the block's start (maker notes) still finds its place."""

@@ -71,7 +71,7 @@ class OpenVinoEngine:
             # A request of its own for each call: the compiled model's is shared, and refuses a second thread.
             found = self._compiled.create_infer_request().infer(dict(inputs), share_inputs=True)
         except RuntimeError as exc:
-            raise EngineError(f"OpenVINO failed: {_first_line(exc)}") from exc
+            raise EngineError(f"OpenVINO failed: {_reason(exc)}") from exc
         return {port.any_name: np.asarray(value, np.float32) for port, value in found.items()}
 
 
@@ -101,7 +101,7 @@ class OnnxRuntimeEngine:
         try:
             found = self._session.run(names, dict(inputs))
         except Exception as exc:  # its errors share no base class
-            raise EngineError(f"ONNX Runtime failed: {_first_line(exc)}") from exc
+            raise EngineError(f"ONNX Runtime failed: {_reason(exc)}") from exc
         return dict(zip(names, (np.asarray(value, np.float32) for value in found), strict=True))
 
 
@@ -137,10 +137,10 @@ def open_engine(path: Path, device: str = "auto") -> Engine:
 
 def _translate(exc: Exception, path: Path, device: str) -> EngineError | ModelError:
     if device not in ("cpu", "auto") and "onnx" not in str(exc).lower():
-        return EngineError(f"cannot use the device {device!r} ({_first_line(exc)}): use --device cpu")
-    return ModelError(f"{path} is not a model that can be run ({_first_line(exc)})")
+        return EngineError(f"cannot use the device {device!r} ({_reason(exc)}): use --device cpu")
+    return ModelError(f"{path} is not a model that can be run ({_reason(exc)})")
 
 
-def _first_line(exc: Exception) -> str:
+def _reason(exc: Exception) -> str:
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
     return lines[-1] if lines else type(exc).__name__

@@ -16,6 +16,7 @@ from typing import Final, Literal
 from .parts import NO_UNIT, Density
 
 ORIENTATION: Final = 274
+DESCRIPTION: Final = 270
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
@@ -195,11 +196,16 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
 
     Here values do move: a maker note that counts from the start of its file is copied but may no longer be readable.
     """
-    kept = [entry for entry in entries if entry.tag not in _CODING]
+    kept = [entry for entry in entries if entry.tag not in _CODING and not _is_shape(entry)]
     if not kept:
         return None
     header = (b"II*\0" if tiff.order == "<" else b"MM\0*") + struct.pack(tiff.order + "I", 8)
     return header + _packed(tiff, kept, 8, (EXIF_POINTER, GPS_POINTER))
+
+
+def _is_shape(entry: Entry) -> bool:
+    """Whether it is a description in which tifffile, a Python library, notes the shape of the array that was written."""
+    return entry.tag == DESCRIPTION and bytes(entry.value[:10]) == b'{"shape": '
 
 
 def from_density(density: Density) -> bytes:
