@@ -204,7 +204,7 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
 
 
 def _is_shape(entry: Entry) -> bool:
-    """Whether it is a description in which tifffile, a Python library, notes the shape of the array that was written."""
+    """Whether it is a description in which tifffile (a Python library) notes the shape of the array written."""
     return entry.tag == DESCRIPTION and bytes(entry.value[:10]) == b'{"shape": '
 
 
