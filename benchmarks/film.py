@@ -38,7 +38,7 @@ _FILM = """
 import resource, sys
 from photochrom import colorize_film
 def note(progress):
-    if progress.done == progress.total // 10:
+    if progress.done == max(1, progress.total // 10):
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 colorize_film(sys.argv[1], sys.argv[2], progress=note)
 """

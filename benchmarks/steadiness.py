@@ -11,6 +11,7 @@ that flow agrees there and back, over that of the same model frame by frame.
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import av
@@ -18,10 +19,13 @@ import cv2
 import numpy as np
 from _tools import print_table
 
-from photochrom import Colorizer, ColorOptions, flow, shots, steady
-from photochrom.chroma import ab_to_cbcr, lightness_of_luma, luma_of_rgb, rgb_to_lab, to_rgb
+from photochrom import Colorizer, ColorOptions, flow, shots
+from photochrom.chroma import luma_of_rgb, rgb_to_lab, to_rgb
+from photochrom.film import FilmOptions
+from photochrom.film.paint import Painter
+from photochrom.film.planes import plane_format, view
+from photochrom.film.source import Reel
 from photochrom.training.dataset import colorfulness
-from photochrom.upsample import apply_to_luma, linear_coefficients, to_thumbnail
 
 _BINS = 256
 
@@ -42,28 +46,32 @@ def read(path: Path, count: int, colorizer: Colorizer) -> list[np.ndarray]:
 
 
 def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) -> dict[str, list[np.ndarray]]:
-    """RGB frames, coloured one by one and as a film."""
-    smalls = [cv2.resize(y, (y.shape[1] // 2, y.shape[0] // 2), interpolation=cv2.INTER_AREA) for y in lumas]
+    """RGB frames, coloured one by one and as a film, both by what colours films."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "grey.mkv")
+        write_grey(path, lumas)
+        with Reel(path) as reel:
+            painter = Painter(colorizer, reel, plane_format(reel.video, even_only=False), FilmOptions(options))
+            colored: dict[str, list[np.ndarray]] = {"one by one": [], "film": []}
+            for seen, colors, _ in painter.colors(reel.frames(), reel.first_pts, None):
+                for name, ab in (("one by one", painter.look(seen)[0]), ("film", colors.ab)):
+                    colored[name].append(to_rgb(*(view(painter.paint(seen, ab), index) for index in range(3))))
+    return colored
 
-    def look(number: int) -> tuple[np.ndarray, np.ndarray]:
-        found = colorizer.predict(lumas[number], options)
-        small = smalls[number]
-        ab = to_thumbnail(found.ab, lightness_of_luma(small))
-        return ab, np.maximum(cv2.resize(found.confidence, small.shape[::-1]), 0.05)
 
-    def painted(number: int, ab: np.ndarray) -> np.ndarray:
-        y = smalls[number].astype(np.float32) / 255
-        coefficients = linear_coefficients(y, ab_to_cbcr(y, ab))
-        return to_rgb(lumas[number], *apply_to_luma(coefficients, lumas[number], strength=1, subsampling=(1, 1)))
-
-    frames = (
-        steady.Frame(small, start, lambda i=i: look(i))
-        for i, (small, start) in enumerate(zip(smalls, shots.starts(smalls), strict=True))
-    )
-    return {
-        "one by one": [painted(i, look(i)[0]) for i in range(len(lumas))],
-        "film": [painted(i, colors.ab) for i, colors in enumerate(steady.steady_colors(frames))],
-    }
+def write_grey(path: Path, lumas: list[np.ndarray]) -> None:
+    """A film that loses nothing: of full range, its chroma as fine as its luma."""
+    height, width = lumas[0].shape
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("ffv1", rate=24)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv444p"
+        stream.codec_context.color_range, stream.codec_context.colorspace = 2, 6  # as in JPEG
+        for luma in lumas:
+            frame = av.VideoFrame(width, height, "yuv444p")
+            for index in range(3):
+                view(frame, index)[...] = luma if index == 0 else 128
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
 
 
 def distribution_change(frames: list[np.ndarray]) -> float:

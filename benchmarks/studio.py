@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import gradio as gr
 from _tools import best_seconds, print_table
 from PIL import Image
@@ -23,7 +22,7 @@ from photochrom.references import References
 from photochrom.studio.canvas import ASK, IN_COLOR, PUT
 from photochrom.studio.disk import Disk
 from photochrom.studio.photo_tab import PhotoTab
-from photochrom.studio.session import guesses, open_session
+from photochrom.studio.session import guesses, open_session, read_in_color
 from photochrom.studio.shared import Studio
 from photochrom.studio.visit import Visit
 
@@ -41,10 +40,11 @@ def main() -> None:
         with Image.open(EXAMPLE) as image:
             image.convert("L").resize(SIZE).save(upload, quality=95)
         colorizer = Colorizer()
-        tab = PhotoTab(Studio(colorizer, References(colorizer), shown, kept, Disk(Path(folder), 10**12), 10**9, 10**9))
+        disk, most, ending = Disk(Path(folder), 10**12), 10**9, threading.Event()
+        tab = PhotoTab(Studio(colorizer, References(colorizer), shown, kept, disk, most, most, ending))
         session = open_session(colorizer, upload, kept, 10**9).at(0.6, 0.5)
         session = replace(session, guesses=guesses(colorizer, session))
-        measure(tab, upload, session, cv2.imread(str(EXAMPLE)))
+        measure(tab, upload, session, read_in_color(EXAMPLE, 10**9))
 
 
 def measure(tab, upload, session, reference):

@@ -82,13 +82,17 @@ class Visitor:
 
     def do_next(self, element: str, event: str, data: list[Any]) -> list[Any]:
         """What the page does by itself when that is done."""
+        return self._answer_to(self.ask_next(element, event, data))
+
+    def ask_next(self, element: str, event: str, data: list[Any]) -> str:
+        """The same without waiting for the answer."""
         former = self.number_of(element, event)
         (number,) = (
             d["id"]
             for d in self.config["dependencies"]
             if d["trigger_after"] == former and d["trigger_only_on_success"]
         )
-        return self._answer_to(self.ask(number, data))
+        return self.ask(number, data)
 
     def fetch(self, file: dict[str, Any]) -> bytes:
         return httpx.get(f"{self.url}/gradio_api/file={file['path']}", timeout=_PATIENCE).raise_for_status().content

@@ -21,6 +21,7 @@ import av
 import httpx
 import numpy as np
 import pytest
+from films import write_film
 from photographs import bt601
 from PIL import Image
 from skimage import data
@@ -192,7 +193,8 @@ def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
     assert second == pytest.approx(0.4)
     with Image.open(io.BytesIO(visitor.fetch(frame["value"]))) as image:
         assert image.size == (160, 120)
-    (sheet,) = visitor.do("show-shots", "click", [None])
+    visitor.do("show-shots", "click", [None])
+    (sheet,) = visitor.do_next("show-shots", "click", [None])
     with Image.open(io.BytesIO(visitor.fetch(sheet["value"]))) as image:
         assert image.height > 4 * 200  # two shots, grey and in colour
     place = {"index": [80, 40], "value": None}
@@ -217,13 +219,12 @@ def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
     assert all(np.ptp(frame, axis=2).mean() > 2 for frame in frames)
 
 
-def test_a_film_that_is_stopped_goes_on(visitor, film):
+def test_a_film_that_is_stopped_can_be_coloured_again(visitor, film):
     drop_film(visitor, film)
     visitor.do("colour-film", "click", [None, False])
-    visitor.do("stop-film", "click", [None])  # while the job waits for its turn
-    file, status = visitor.do_next("colour-film", "click", [None])
-    assert status == "Stopped. *Colour the film* goes on from here."
-    assert file is None
+    (status,) = visitor.do("stop-film", "click", [None])  # while the job waits for its turn
+    assert status == "Stopped. *Colour the film* goes on where it was."
+    assert visitor.do_next("colour-film", "click", [None]) == [None, {"__type__": "update"}]
     visitor.do("colour-film", "click", [None, False])
     _, status = visitor.do_next("colour-film", "click", [None])
     assert status == "20 frames in 2 shots."
@@ -232,7 +233,7 @@ def test_a_film_that_is_stopped_goes_on(visitor, film):
 def test_a_film_is_coloured_once_at_a_time(visitor, film):
     drop_film(visitor, film)
     visitor.do("colour-film", "click", [None, False])
-    with pytest.raises(RefusedError, match="is being coloured already"):
+    with pytest.raises(RefusedError, match="is being worked on already"):
         visitor.do("colour-film", "click", [None, False])
     visitor.do_next("colour-film", "click", [None])
     visitor.do("colour-film", "click", [None, False])
@@ -274,7 +275,7 @@ def test_a_film_of_too_many_pixels_is_refused(visitor, tmp_path):
         stream.width, stream.height, stream.pix_fmt = 2000, 1001, "gray"
         container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((1001, 2000), np.uint8), "gray")))
         container.mux(stream.encode())
-    with pytest.raises(RefusedError, match=r"^old\.mkv: is 2000 x 1001 pixels, more than 2 million$"):
+    with pytest.raises(RefusedError, match=r"^old\.mkv: .*is 2000 x 1001 pixels, more than 2 million$"):
         drop_film(visitor, path)
 
 
@@ -440,7 +441,7 @@ def test_wrong_requests_are_answered_in_words(visitor, element, event, arguments
 # The guard by itself -----------------------------------------------------------------------------------------------
 
 
-def status(guard, path="/", *, host="127.0.0.1", method="GET", body=b""):
+def status(guard, path="/", *, host="127.0.0.1", origin=None, method="GET", body=b""):
     """What a guard before an application that says 200 to everything answers."""
     sent = []
 
@@ -450,7 +451,8 @@ def status(guard, path="/", *, host="127.0.0.1", method="GET", body=b""):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "headers": [(b"host", host.encode())]}
+    headers = [(b"host", host.encode())] + ([] if origin is None else [(b"origin", origin.encode())])
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
     asyncio.run(guard(scope, receive, send))
     return sent[0]["status"]
 
@@ -473,6 +475,16 @@ def test_bound_to_all_addresses_it_answers_to_the_machines_own_name_too(roomy):
     assert status(Guard(everything, "0.0.0.0", roomy), host="evil.example") == 403
 
 
+def test_behind_a_proxy_it_answers_to_the_names_that_it_was_given(roomy):
+    guard = Guard(everything, "127.0.0.1", roomy, ["photos.example.org", "Other.example"])
+    for host in ("photos.example.org", "PHOTOS.example.org:8443", "other.example"):
+        assert status(guard, host=host, origin=f"https://{host}") == 200
+    for host in ("evil.example", "photos.example.org.evil.example", "evil.photos.example.org", "example.org"):
+        assert status(guard, host=host) == 403
+    for origin in ("https://evil.example", "https://photos.example.org.evil.example", "https://photos.example.org:1"):
+        assert status(guard, host="photos.example.org", origin=origin) == 403
+
+
 def test_a_path_that_is_an_address_is_seen_however_it_is_written(roomy):
     guard = Guard(everything, "127.0.0.1", roomy)
     for path in ("http://a/b", "HTTPS://a/b", "\thttp://a", "http%3A//a", "file:///etc/passwd"):
@@ -490,43 +502,59 @@ def test_which_addresses_others_cannot_reach(host, local):
     assert is_local(host) is local
 
 
-def test_uploads_under_way_count(tmp_path):
-    """Ten that come at once must not pass because none of them is there yet."""
+async def upload(guard, size):
+    """Send a file of a size, or of one that is not said; the status of the answer."""
+    sent, headers = [], [(b"host", b"127.0.0.1")]
+    if size is not None:
+        headers.append((b"content-length", str(size).encode()))
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    await guard({"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": headers}, receive, send)
+    return sent[0]["status"]
+
+
+@pytest.fixture
+def nearly_full(tmp_path):
+    """With room for 700 bytes."""
     (tmp_path / "there").write_bytes(bytes(300))
-    seen, arrived, answers = [], asyncio.Event(), []
+    return Disk(tmp_path, 1000)
 
-    async def slow(scope, receive, send):
-        seen.append(scope["name"])
-        await arrived.wait()
-        await everything(scope, receive, send)
 
-    guard = Guard(slow, "127.0.0.1", Disk(tmp_path, 1000))
+def test_uploads_under_way_count(nearly_full):
+    async def all_of_them():
+        began, arrived = asyncio.Event(), asyncio.Event()
 
-    async def upload(name, size):
-        headers = [(b"host", b"127.0.0.1")] + ([] if size is None else [(b"content-length", str(size).encode())])
-        scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": headers, "name": name}
+        async def slow(scope, receive, send):
+            began.set()
+            await arrived.wait()
+            await everything(scope, receive, send)
 
-        async def receive():
-            return {"type": "http.request", "body": b"", "more_body": False}
+        guard = Guard(slow, "127.0.0.1", nearly_full)
+        first = asyncio.create_task(upload(guard, 600))
+        await began.wait()
+        answers = [await upload(guard, 600), await upload(guard, None)]
+        arrived.set()
+        return [*answers, await first, await upload(guard, 600)]
 
-        async def send(message):
-            if message["type"] == "http.response.start":
-                answers.append((name, message["status"]))
+    assert asyncio.run(all_of_them()) == [507, 411, 200, 200]
 
-        await guard(scope, receive, send)
+
+def test_of_uploads_at_the_same_moment_those_pass_that_have_room_together(nearly_full):
+    """They must not all pass because none of them is there yet; nor are those refused that came in time."""
 
     async def all_of_them():
-        first = asyncio.create_task(upload("first", 600))
-        while not seen:
-            await asyncio.sleep(0)
-        await upload("second", 600)
-        await upload("unknown", None)
-        arrived.set()
-        await first
-        await upload("third", 600)
+        guard = Guard(everything, "127.0.0.1", nearly_full)
+        at_once = await asyncio.gather(*(upload(guard, 300) for _ in range(10)))
+        return at_once, await upload(guard, 600)  # what was kept for them is given back
 
-    asyncio.run(all_of_them())
-    assert answers == [("second", 507), ("unknown", 411), ("first", 200), ("third", 200)]
+    at_once, later = asyncio.run(all_of_them())
+    assert at_once == [200, 200] + [507] * 8
+    assert later == 200
 
 
 # Beginning and end -------------------------------------------------------------------------------------------------
@@ -591,7 +619,7 @@ def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
     monkeypatch.setattr("webbrowser.open", opened.put)
     monkeypatch.setattr(server, "_gradio", lambda studio: None)
     monkeypatch.setattr(
-        server, "server", lambda app, ready: SimpleNamespace(run=lambda sockets: (ready(), served.append(app)))
+        server, "server", lambda app, ready, ending: SimpleNamespace(run=lambda sockets: (ready(), served.append(app)))
     )
     for flag in ("--no-open", "--open"):
         assert main(["studio", flag, "--port", "0", "--host", "0.0.0.0"]) == 0
@@ -608,6 +636,30 @@ def test_ctrl_c_ends_it(tmp_path):
         studio.process.send_signal(signal.SIGINT)
         assert studio.process.wait(timeout=30) == 130
         assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_it_while_pages_are_open_and_films_are_coloured(tmp_path, capfd):
+    slowly = (
+        "import time; from photochrom.film.paint import Painter as P; paint = P.paint; "
+        "P.paint = lambda *arguments: (time.sleep(0.2), paint(*arguments))[1]"
+    )
+    film = write_film(tmp_path / "long.mkv", [picture(0)] * 300)
+    (tmp_path / "studio").mkdir()
+    with running_studio(tmp_path / "studio", before=slowly) as studio:
+        visitor = Visitor(studio.url)
+        with httpx.stream("GET", f"{studio.url}/gradio_api/heartbeat/{visitor.session}", timeout=60):
+            drop_film(visitor, film)
+            visitor.do("colour-film", "click", [None, False])
+            visitor.ask_next("colour-film", "click", [None])
+            for _ in range(300):
+                if begun := [path for path in studio.files() if path.suffix == ".nut"]:
+                    break
+                time.sleep(0.1)
+            assert begun
+            studio.process.send_signal(signal.SIGINT)
+            assert studio.process.wait(timeout=12) == 130
+    assert capfd.readouterr().err == "photochrom: interrupted; finished files are kept\n"
+    assert list((tmp_path / "studio").iterdir()) == []
 
 
 def test_a_port_that_is_taken_is_named(capsys):
@@ -633,6 +685,12 @@ def test_an_address_of_another_machine_is_named():
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(OptionError, match="give a number"):
         Settings(**wrong)
+
+
+@pytest.mark.parametrize("name", ["https://photos.example.org", "photos.example.org:443", "a/b", "*", ""])
+def test_a_name_is_that_of_a_host_alone(name):
+    with pytest.raises(OptionError, match=r"give that of a host alone, like photos\.example\.org"):
+        Settings(names=("localhost", "a-b.c_d.example", name))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,10 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     studio.add_argument("--port", type=int, default=7860, help="0 for any that is free (default: %(default)s)")
     studio.add_argument(
+        "--name", action="append", default=[], metavar="HOST",
+        help="under which others reach it through a proxy; may be given several times",
+    )  # fmt: skip
+    studio.add_argument(
         "--open", action=argparse.BooleanOptionalAction, default=True, help="open the browser (default: yes)"
     )
     studio.add_argument(
@@ -43,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         from ..studio import server
 
-        settings = server.Settings(args.host, args.port, args.max_megapixels, args.max_upload_mb, args.max_disk_mb)
+        limits = args.max_megapixels, args.max_upload_mb, args.max_disk_mb
+        settings = server.Settings(args.host, args.port, *limits, names=tuple(args.name))
         server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
     except ImportError as exc:  # Gradio itself is imported once it is told where to write
         raise StudioError(f"the studio needs {exc.name}: pip install 'photochrom[studio]'") from exc

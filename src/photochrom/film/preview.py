@@ -106,6 +106,7 @@ def _row(painter: Painter, number: int, shot: Shot, frames: Sequence[Seen]) -> I
 
 def _pair(painter: Painter, seen: Seen) -> np.ndarray:
     """The frame grey above, coloured below, RGB."""
+    painter.reel.watch()
     luma = seen.thumbnail
     color = painter.options.color
     known = tuple(painter.known.get(seen.pts, ()))

@@ -69,7 +69,7 @@ class Reel:
     def __init__(self, path: str | os.PathLike[str], max_pixels: float = math.inf) -> None:
         self.path, self._max_pixels = Path(path), max_pixels
         self.watch: Callable[[], None] = lambda: None
-        """Called before each frame that ``frames`` gives; what it raises ends the reading."""
+        """Called before each frame that is read, or shown in a preview; what it raises ends it."""
         self._open()
         try:
             first = self._first_frame()

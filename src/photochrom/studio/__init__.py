@@ -9,6 +9,7 @@ api.py       the same for programs
 tools.py     what the tabs share
 visit.py     where a visitor's session lies between clicks, and how errors reach the page
 session.py, film_session.py     one visitor's photograph or film, and choices, without Gradio
+job.py       what takes long with a film, and is stopped
 answers.py   what the network said of it
 shared.py    what all visitors share
 disk.py      how much their files may take up

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..colorizer import Colorizer
-from ..errors import FilmError, OptionError
+from ..errors import OptionError
 from ..film import FilmOptions
 from ..film.hints import FilmHint
 from ..film.paint import Painter, Seen
@@ -22,6 +22,7 @@ from ..film.source import Reel
 from ..hints import Hint
 from ..options import ColorOptions
 from .answers import Answer, answer
+from .job import Job
 from .session import PREVIEW, Picture, Source, naming, near
 
 
@@ -44,10 +45,8 @@ class FilmSession:
     """x and y, from 0 to 1, of the cross on the frame."""
     recolor: bool = False
     """Whether it may be coloured although it has colours."""
-    stop: threading.Event = field(default_factory=threading.Event)
-    """Set when the job is to end."""
-    busy: threading.Lock = field(default_factory=threading.Lock)
-    """Held while the job waits for its turn, or runs."""
+    job: Job = field(default_factory=Job)
+    """What takes long with the film."""
 
     @property
     def marks(self) -> tuple[Hint, ...]:
@@ -112,13 +111,15 @@ class FilmSession:
 
 
 @contextmanager
-def open_film(colorizer: Colorizer, path: Path, options: FilmOptions) -> Iterator[tuple[Painter, Plan]]:
+def open_film(
+    colorizer: Colorizer, path: Path, options: FilmOptions, max_pixels: float = math.inf
+) -> Iterator[tuple[Painter, Plan]]:
     """A film, ready to be looked at.
 
     Raises:
-        FilmError: it cannot be read.
+        FilmError: it cannot be read, or is too large.
     """
-    with naming(path), Reel(path) as reel:
+    with naming(path), Reel(path, max_pixels) as reel:
         plan = make_plan(reel, None, options)
         yield Painter(colorizer, reel, plan.planes, options), plan
 
@@ -145,10 +146,7 @@ def begin_film(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int) 
 
 def _begun(colorizer: Colorizer, source: Source, max_pixels: int) -> FilmSession:
     own = colorizer.card.vividness
-    with open_film(colorizer, source.path, FilmOptions()) as (painter, _):
-        width, height = painter.reel.width, painter.reel.height
-        if width * height > max_pixels:
-            raise FilmError(f"{source.path.name}: is {width} x {height} pixels, more than {max_pixels / 1e6:g} million")
+    with open_film(colorizer, source.path, FilmOptions(), max_pixels) as (painter, _):
         has_colors = painter.reel.is_colored()
         time, picture = _frame(painter, source, Fraction(0))
     plain = colorizer.predict(picture.thumbnail)

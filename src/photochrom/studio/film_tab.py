@@ -10,23 +10,19 @@ from typing import Any
 import gradio as gr
 
 from ..errors import OptionError
-from ..film import Progress, colorize_film
+from ..film import FilmReport, Progress, colorize_film
 from ..film.hints import follow
 from ..film.preview import preview
 from .canvas import IN_COLOR, QUICK, SLOW, Canvas
 from .film_session import FilmSession, begin_film, open_film
+from .job import StoppedError
 from .session import naming
 from .shared import Studio
 from .tools import FETCH, hexadecimal, place_text
-from .visit import Updates, Visit, new_visit, opening, reading, working
+from .visit import Updates, new_visit, opening, reading, working
 
 FILMS = [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv"]
 LOST = "the film is no longer here: drop it again"
-_CHECKED = 50  # frames between two looks at how full the disk is
-
-
-class _StoppedError(Exception):
-    """The visitor stopped the job; it can go on."""
 
 
 class FilmTab:
@@ -35,7 +31,7 @@ class FilmTab:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._colorizer = studio.colorizer
-        self.visit = new_visit(LOST, days=7, gone=_stopped)  # a job may take long, and nobody clicks meanwhile
+        self.visit = new_visit(LOST, days=7, gone=_stop)  # a job may take long, and nobody clicks meanwhile
         self.canvas = Canvas(studio, self.visit, "film-", _listed)
         self.upload = gr.File(
             file_types=FILMS, label="Drop or choose a film", height=320, elem_id="film", elem_classes="upload"
@@ -81,12 +77,13 @@ class FilmTab:
         for event in (self.show.click, self.time.submit):
             event(working(visit, self.go), [*canvas.seen, self.time], shown, **SLOW)
         films: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "films"}
-        self.look.click(reading(self.shots), [visit], [self.sheet], **films, **SLOW)
+        asked = self.look.click(reading(self.ask), [visit], None, **QUICK)
+        asked.success(reading(self.shots), [visit], [self.sheet], **films, **SLOW)
         job = QUICK | films | {"show_progress": "full"}
         begun = self.start.click(working(visit, self.begin), [visit, self.anew], [visit, self.status], **QUICK)
         done = begun.success(reading(self.color_film), [visit], [self.file, self.status], **job)
         done.success(None, [self.file], js=f"file => file && ({FETCH})(file)", **QUICK)
-        self.stop.click(reading(self.stop_film), [visit], None, **QUICK)
+        self.stop.click(reading(self.stop_film), [visit], [self.status], **QUICK)
 
     def _framed(self, session: FilmSession, view: str) -> Updates:
         drawn = self.canvas.draw(session, view) | self.canvas.cross(session)
@@ -111,67 +108,75 @@ class FilmTab:
         """To another frame."""
         return self._framed(session.go(self._colorizer, Fraction(seconds or 0).limit_denominator(10**6)), view)
 
+    def ask(self, session: FilmSession) -> None:
+        """A sheet is asked for; perhaps it has to wait for the job of another visitor."""
+        session.job.ask("sheet")
+
     def shots(self, session: FilmSession) -> Any:
         """A sheet with frames of each shot."""
-        folder = self._studio.new_folder()
+        try:
+            with session.job.turn("sheet"):
+                return gr.update(value=str(self._sheet(session)), visible=True)
+        except StoppedError:
+            return gr.skip()
+
+    def _sheet(self, session: FilmSession) -> Path:
+        path = self._studio.new_folder() / "shots.png"
         with open_film(self._colorizer, session.picture.source.path, session.film_options()) as (painter, plan):
+            painter.reel.watch = lambda: self._see_whether_to_go_on(session)
             painter.known = follow(painter, session.hints)
-            preview(painter, plan).save(folder / "shots.png")
-        return gr.update(value=str(folder / "shots.png"), visible=True)
+            preview(painter, plan).save(path)
+        return path
 
     def begin(self, session: FilmSession, anew: bool) -> Updates:
-        """The job is asked for; perhaps it has to wait for that of another visitor."""
+        """The job is asked for, likewise."""
         if session.has_colors and not anew:
             raise OptionError("this film is in colour already: tick that it is to be coloured anew")
-        if not session.busy.acquire(blocking=False):
-            raise OptionError("the film is being coloured already: wait, or stop it")
-        session.stop.clear()
+        session.job.ask("film")
         return {self.visit: replace(session, recolor=anew), self.status: ""}
 
     def color_film(
         self,
         session: FilmSession,
         bar: gr.Progress = gr.Progress(),  # noqa: B008  how Gradio hands it over
-    ) -> tuple[Any, str]:
+    ) -> tuple[Any, Any]:
         """The job. Stopped, it goes on where it was when it is started again with the same colours."""
         try:
-            return self._color_film(session, bar)
-        finally:
-            if session.busy.locked():
-                session.busy.release()
-
-    def _color_film(self, session: FilmSession, bar: gr.Progress) -> tuple[Any, str]:
-        self._studio.disk.check()
-
-        def told_of(progress: Progress) -> None:
-            bar((progress.done, progress.total), unit="frames")
-            if progress.done % _CHECKED == 0:
-                self._studio.disk.check()
-            if session.stop.is_set():
-                raise _StoppedError
-
-        source = session.picture.source.path
-        try:
-            with naming(source):
-                report = colorize_film(
-                    source, None, session.film_options(), hints=session.hints, colorizer=self._colorizer,
-                    overwrite=True, progress=told_of,
-                )  # fmt: skip
-        except _StoppedError:
-            return None, "Stopped. *Colour the film* goes on from here."
+            with session.job.turn("film"):
+                report = self._color_film(session, bar)
+        except StoppedError:  # whoever stopped it was told
+            return None, gr.skip()
         path = report.output.replace(self._studio.new_folder(check=False) / report.output.name)
         notes = "".join(f"\n- `{note}`" for note in report.notes)
         return str(path), f"{_count(report.frames, 'frame')} in {_count(len(report.shots), 'shot')}.{notes}"
 
-    def stop_film(self, session: FilmSession) -> None:
-        """Stop the job."""
-        session.stop.set()
+    def _color_film(self, session: FilmSession, bar: gr.Progress) -> FilmReport:
+        def told_of(progress: Progress) -> None:
+            bar((progress.done, progress.total), unit="frames")
+            self._studio.disk.check(fresh=False)
+            self._see_whether_to_go_on(session)
+
+        self._studio.disk.check()
+        source, options = session.picture.source.path, session.film_options()
+        changed = session.job.changes((options, session.hints))
+        with naming(source):
+            return colorize_film(
+                source, None, options, hints=session.hints, colorizer=self._colorizer, overwrite=True, restart=changed,
+                progress=told_of,
+            )  # fmt: skip
+
+    def _see_whether_to_go_on(self, session: FilmSession) -> None:
+        if session.job.stopped or self._studio.ending.is_set():
+            raise StoppedError
+
+    def stop_film(self, session: FilmSession) -> Any:
+        """Stop the job, or the sheet."""
+        return "Stopped. *Colour the film* goes on where it was." if session.job.stop() else gr.skip()
 
 
-def _stopped(visit: Visit) -> None:
+def _stop(session: FilmSession) -> None:
     """Nobody waits for a job any more."""
-    if visit.session is not None:
-        visit.session.stop.set()
+    session.job.stop()
 
 
 def _count(number: int, thing: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,12 +112,20 @@ class FolderTab:
                     shown.append((pictures.save(rgb, self._studio.new_picture()), path.name))
                 except PhotochromError as exc:
                     failed.append(str(exc))
+                _keep([*paths[number:], *(picture for picture, _ in shown)])
                 yield self._so_far(shown, failed, f"{number} of {len(paths)}"), _list(failed), gr.update(visible=False)
         done = gr.update(value=archive.filename, visible=bool(shown))
         yield self._so_far(shown, failed, "In colour"), _list(failed), done
 
     def _so_far(self, shown: list[tuple[str, str]], failed: list[str], label: str) -> Any:
         return gr.update(value=shown, label=label, visible=bool(shown))
+
+
+def _keep(files: Iterable[str | Path]) -> None:
+    """Files that are still to be worked on, or shown, are not old, however long it takes."""
+    for file in files:
+        with suppress(OSError):  # it is gone already: whoever needs it will say so
+            os.utime(file)
 
 
 def _list(failed: Sequence[str]) -> Any:

@@ -11,7 +11,8 @@ import ipaddress
 import json
 import re
 import socket
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, Iterable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote
 
@@ -51,12 +52,13 @@ class Guard:
         app: what is guarded.
         host: the address or name that the studio is bound to.
         disk: where uploads go.
+        names: of the studio where others reach it through a proxy.
     """
 
-    def __init__(self, app: ASGIApp, host: str, disk: Disk) -> None:
+    def __init__(self, app: ASGIApp, host: str, disk: Disk, names: Iterable[str] = ()) -> None:
         self._app, self._disk = app, disk
         self._coming = 0  # bytes of uploads under way
-        self._names = {"localhost", host.lower()}
+        self._names = {name.lower() for name in ("localhost", host, *names)}
         if not is_local(host):  # others call this machine by its name
             self._names |= {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
 
@@ -75,17 +77,21 @@ class Guard:
         if not length.isdecimal():
             await _refused(411, "say how large the upload is")(scope, receive, send)
             return
-        size = int(length)
         try:
-            await run_in_threadpool(self._disk.check, self._coming + size)
+            async with self._room(int(length)):
+                await self._app(scope, receive, send)
         except StudioError as exc:
             while (await receive()).get("more_body"):  # a browser hears no answer before it has said all
                 pass
             await _refused(507, str(exc))(scope, receive, send)
-            return
+
+    @asynccontextmanager
+    async def _room(self, size: int) -> AsyncIterator[None]:
+        """Room for an upload, kept from before it is looked for: others come while it is."""
         self._coming += size
         try:
-            await self._app(scope, receive, send)
+            await run_in_threadpool(self._disk.check, self._coming)
+            yield
         finally:
             self._coming -= size
 

@@ -119,7 +119,7 @@ class PhotoTab:
         """A photograph was dropped, or taken away."""
         if upload is None:
             return {self.visit: None, self.desk: gr.update(visible=False), self.gallery: None}
-        self._studio.disk.check()
+        self._studio.disk.check(Path(upload).stat().st_size)  # of which there is a copy
         session = open_session(self._colorizer, Path(upload), self._studio.kept, self._studio.max_pixels)
         nothing_lent = {self.lender: None, self.lent: gr.update(value=None, visible=False)}
         shown = {self.desk: gr.update(visible=True), self.canvas.view: IN_COLOR, self.gallery: None}

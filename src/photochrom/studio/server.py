@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -36,7 +38,7 @@ class Settings:
     """Where the studio is to be found, and what it takes.
 
     Raises:
-        OptionError: a number is out of its range.
+        OptionError: a number is out of its range, or a name is none.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +48,8 @@ class Settings:
     """Of one file; MB are 10^6 bytes."""
     max_disk_mb: float = 4000
     """Of all visitors' files together, those that they sent and those that were made for them."""
+    names: tuple[str, ...] = ()
+    """Of the studio where others reach it through a proxy."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -53,6 +57,9 @@ class Settings:
         for name in ("max_megapixels", "max_upload_mb", "max_disk_mb"):
             if not 0 < (value := getattr(self, name)) < 1e6:
                 raise OptionError(f"{name.replace('_', '-')} is {value:g}: give a number above 0")
+        for name in self.names:
+            if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name):
+                raise OptionError(f"name is {name!r:.60}: give that of a host alone, like photos.example.org")
 
 
 def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> None:
@@ -61,7 +68,8 @@ def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> No
     Raises:
         StudioError: the address is taken, or is none of this machine's.
     """
-    with listening(settings) as listener, application(colorizer, settings) as app:
+    ending = threading.Event()
+    with listening(settings) as listener, application(colorizer, settings, ending) as app:
         address = url(settings.host, listener.getsockname()[1])
 
         def say() -> None:
@@ -71,36 +79,54 @@ def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> No
             if open_browser:  # one that runs in the terminal comes back only when it is closed
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-        server(app, say).run(sockets=[listener])
+        server(app, say, ending.set).run(sockets=[listener])
 
 
-def server(app: Guard, ready: Callable[[], None]) -> uvicorn.Server:
-    """A server that says nothing unless something is wrong; ``ready`` is called once it answers, and can be ended."""
-    return _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END), ready)
+def server(app: Guard, ready: Callable[[], None], ending: Callable[[], None]) -> uvicorn.Server:
+    """A server that says nothing unless something is wrong.
+
+    Args:
+        app: what it serves.
+        ready: called once it answers, and can be ended.
+        ending: called when it is to end, and waits for what is under way.
+    """
+    return _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END), ready, ending)
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._ending = ready, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()  # Ctrl+C before this may be lost while the event loop is made
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        # Every open page listens on and on, and is cut off, about which uvicorn would complain at length.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
+
 
 @contextmanager
-def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
-    """The studio as an application of ASGI, and the folders that it works in; they go when the block ends."""
+def application(colorizer: Colorizer, settings: Settings, ending: threading.Event) -> Iterator[Guard]:
+    """The studio as an application of ASGI, and the folders that it works in; they go when the block ends.
+
+    Args:
+        colorizer: for all visitors.
+        settings: what it takes.
+        ending: set when it is to end.
+    """
     with tempfile.TemporaryDirectory(prefix="photochrom-studio-") as folder:
         shown, kept = Path(folder, "shown"), Path(folder, "kept")
         shown.mkdir()
         kept.mkdir()
         pixels, upload_bytes = int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6)
         disk = Disk(Path(folder), int(settings.max_disk_mb * 1e6))
-        studio = Studio(colorizer, References(colorizer), shown, kept, disk, pixels, upload_bytes)
+        studio = Studio(colorizer, References(colorizer), shown, kept, disk, pixels, upload_bytes, ending)
         with _sweeping(shown):
-            yield Guard(_gradio(studio), settings.host, disk)
+            yield Guard(_gradio(studio), settings.host, disk, settings.names)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from .disk import Disk
 
 @dataclass(frozen=True)
 class Studio:
-    """The model, loaded once, the folders and the limits. Nothing in it changes."""
+    """The model, loaded once, the folders and the limits. Nothing in it changes, but that it ends."""
 
     colorizer: Colorizer
     references: References
@@ -24,6 +25,8 @@ class Studio:
     disk: Disk
     max_pixels: int
     max_upload_bytes: int
+    ending: threading.Event
+    """Set when the studio is to end: what takes long then stops."""
 
     def new_folder(self, *, check: bool = True) -> Path:
         """For files to be fetched, under a name that nobody guesses.

@@ -26,15 +26,21 @@ class Visit:
 
     Args:
         lost: what to say where there is no session any more.
+        gone: called with a session that is given up: for another, or for none.
     """
 
-    def __init__(self, lost: str) -> None:
+    def __init__(self, lost: str, gone: Callable[[Any], None] = lambda _: None) -> None:
         self.session: Any = None
         self.turn = threading.Lock()
-        self._lost = lost
+        self._lost, self._gone = lost, gone
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Visit:
-        return Visit(self._lost)  # Gradio copies the first one for each visitor
+        return Visit(self._lost, self._gone)  # Gradio copies the first one for each visitor
+
+    def give_up(self) -> None:
+        """The session, if there is one, has come to its end."""
+        if self.session is not None:
+            self._gone(self.session)
 
     @property
     def here(self) -> Any:
@@ -48,15 +54,15 @@ class Visit:
         return self.session
 
 
-def new_visit(lost: str, days: int = 1, gone: Callable[[Visit], None] = lambda _: None) -> gr.State:
+def new_visit(lost: str, days: int = 1, gone: Callable[[Any], None] = lambda _: None) -> gr.State:
     """The component that holds a ``Visit``.
 
     Args:
         lost: what to say where there is no session.
         days: without a click, after which it is forgotten; where the page was closed, Gradio does so after an hour.
-        gone: called when it is forgotten.
+        gone: called with the session when it is forgotten, or another takes its place.
     """
-    return gr.State(Visit(lost), time_to_live=days * _DAY, delete_callback=gone)
+    return gr.State(Visit(lost, gone), time_to_live=days * _DAY, delete_callback=Visit.give_up)
 
 
 def opening(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., Updates]:
@@ -65,6 +71,7 @@ def opening(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., U
     def open_(visit: Visit, *args: Any) -> Updates:
         with visit.turn:
             updates = handler(*args)
+            visit.give_up()
             visit.session = updates[state]
         return updates | {state: visit}
 
