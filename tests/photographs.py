@@ -12,7 +12,6 @@ from photochrom import photo
 
 MODEL = "tiny 1.0, sha256 0123abcd"
 COLOR_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "HEIF", "AVIF")
-EXACT_FORMATS = ("PNG", "TIFF")
 
 
 def bt601(rgb: np.ndarray) -> np.ndarray:

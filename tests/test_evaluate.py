@@ -6,6 +6,7 @@ import importlib.machinery
 import itertools
 import json
 import re
+import shutil
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
@@ -590,11 +591,21 @@ class TestEvaluate:
 
     def test_each_photograph_is_coloured_once_and_those_shown_once_more(self, painters, photographs, tmp_path):
         found = evaluate.evaluate(painters, photographs, thumbnails=2)
-        report.write_sheet(found, tmp_path / "sheet.png")
+        report.write_sheet(found.thumbnails, tmp_path / "sheet.png", columns=3)
         assert [p.calls for p in painters.values()] == [4, 4]
         assert cv2.imread(str(tmp_path / "sheet.png")).shape == (164, 3 * (4 * 160 + 12), 3)
         page.write_page(found, tmp_path / "page.html", {}, count=4)
         assert [p.calls for p in painters.values()] == [8, 8]
+
+    def test_what_cannot_be_read_is_told_and_left_out(self, painters, photographs, tmp_path):
+        gone = dataclasses.replace(photographs[0], path=tmp_path / "gone.png")
+        told = []
+        found = evaluate.evaluate(painters, [gone, *photographs[1:]], skip=told.append)
+        assert found.photographs == photographs[1:]
+        assert {len(scores) for scores in found.scores.values()} == {3}
+        assert ["gone.png cannot be read" in str(exc) for exc in told] == [True]
+        with pytest.raises(TrainingError, match="nothing was measured"):
+            evaluate.evaluate(painters, [gone], skip=told.append)
 
     def test_a_limit_of_none_is_refused(self, folder, capsys):
         assert main(["evaluate", str(folder), "--limit", "0"]) == 2
@@ -707,6 +718,11 @@ class TestPage:
             assert name in read.text
         assert any(attrs.get("alt") == f"{HOSTILE}/coffee.png: <i>orange|" for _, attrs in read.tags)
 
+    def test_names_that_are_no_text_are_shown_as_far_as_they_are(self, painters, photographs, tmp_path):
+        found = evaluate.evaluate(painters, [dataclasses.replace(photographs[0], source="caf\udce9")])
+        page.write_page(found, tmp_path / "page.html", {})
+        assert "caf?/" in (tmp_path / "page.html").read_text()
+
     def test_it_needs_nothing_from_elsewhere(self, read):
         addresses = [a[k] for _, a in read.tags for k in ("src", "href", "srcset", "action") if k in a]
         assert addresses
@@ -747,6 +763,39 @@ class TestCommand:
     def test_an_output_without_a_folder_is_refused_before_the_work(self, folder, capsys):
         assert main(["evaluate", str(folder), "--html", str(folder / "no" / "page.html")]) == 2
         assert "there is no folder" in capsys.readouterr().err
+
+    def test_an_unreadable_photograph_is_named_and_the_others_are_measured(self, photographs, folder, tmp_path, capsys):
+        shutil.copytree(folder, tmp_path / "set")
+        for name in ("bad", "worse"):
+            (tmp_path / "set" / f"{name}.jpg").write_bytes(b"\xff\xd8 nothing")
+        assert main(["evaluate", str(tmp_path / "set")]) == 1
+        said = capsys.readouterr()
+        assert said.out.startswith("4 photographs\n")
+        lines = [line for line in said.err.splitlines() if line.startswith("photochrom: ")]
+        assert [line.split("/")[-1].split()[0] for line in lines] == ["bad.jpg", "worse.jpg"]
+
+    @pytest.mark.parametrize(("name", "kind"), [("f.json", "json"), ("s.png", "sheet"), ("p.html", "html")])
+    def test_what_is_there_is_replaced_only_if_asked(self, name, kind, photographs, folder, tmp_path, capsys):
+        (tmp_path / name).write_text("mine")
+        arguments = ["evaluate", str(folder), "--limit", "1", f"--{kind}", str(tmp_path / name)]
+        assert main(arguments) == 2
+        assert f"{name} exists: choose another output, or --overwrite" in capsys.readouterr().err
+        assert (tmp_path / name).read_text() == "mine"
+        assert main([*arguments, "--overwrite"]) == 0
+        assert (tmp_path / name).read_bytes() != b"mine"
+
+    def test_a_sheet_is_a_png(self, folder, tmp_path, capsys):
+        assert main(["evaluate", str(folder), "--sheet", str(tmp_path / "sheet.jpg")]) == 2
+        assert "sheet.jpg: it is written as PNG" in capsys.readouterr().err
+
+    def test_no_such_folder_and_no_such_model(self, tmp_path, capsys):
+        assert main(["evaluate", str(tmp_path / "nothing")]) == 1
+        assert "there is no" in capsys.readouterr().err
+        (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 nothing")
+        assert main(["evaluate", str(tmp_path), "--model", "nope"]) == 1
+        said = capsys.readouterr().err
+        assert "no model 'nope'" in said
+        assert said.count("\n") == 1, "the model is looked for before the photographs are"
 
     def test_hints_are_the_package_s_own(self):
         assert robustness.Hint is Hint

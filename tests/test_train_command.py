@@ -1,8 +1,15 @@
 """``photochrom train`` as its users meet it."""
 
+import contextlib
+import copy
+import ctypes
 import importlib.util
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +22,10 @@ from skimage import data
 
 from photochrom import OptionError, TrainingError
 from photochrom.cli import main
-from photochrom.training import train, work
-from photochrom.training.plan import CHECKPOINT, Plan
-from photochrom.training.recipes import DEFAULT, REFERENCE, TUNED
+from photochrom.training import estimate, train, work
+from photochrom.training.plan import CHECKPOINT, Plan, keep_memory, launch
+from photochrom.training.recipes import DEFAULT, TUNED, fitted
+from photochrom.training.start import begin
 
 _TOY = Path(__file__).parent.parent / "examples" / "train" / "toy.py"
 
@@ -132,6 +140,65 @@ class TestDryRun:
         assert "and may take 0.0 GB: the encoder runs at every step instead" in said
         assert "for features" not in said
 
+    def test_a_run_without_a_checkpoint_begins_and_says_so(self, arguments, tmp_path, capsys):
+        assert main([*arguments, "--resume"]) == 0
+        said = capsys.readouterr().out
+        assert f"nothing to resume in {tmp_path / 'run'}: a new run begins" in said
+        assert "takes about" in said
+
+    @pytest.mark.skipif(not hasattr(os, "killpg"), reason="processes are ended by their group")
+    def test_several_processes_find_one_another(self, arguments):
+        command = [sys.executable, "-m", "photochrom", *arguments, "--devices", "2"]
+        environment = {k: v for k, v in os.environ.items() if "WORLD_SIZE" not in k} | {"OMP_NUM_THREADS": "1"}
+        job = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            said, _ = job.communicate(timeout=200)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL)
+        assert job.returncode == 0
+        assert "steps of 8 views on each of 2" in said
+        assert said.count("takes about") == 1
+
+
+class TestEstimate:
+    @pytest.fixture
+    def arranged(self, photographs, tmp_path):
+        plan = Plan(str(photographs), tmp_path, start="scratch", size=64, batch=64, precision="fp32")
+        fabric, start = launch(plan), begin("scratch", None, None)
+        return work.arrange(plan, fabric, start, work.look(plan, fabric))
+
+    def test_it_leaves_the_weights_alone(self, arranged):
+        encoder = arranged.start.encoder
+        before = copy.deepcopy(encoder.state_dict())
+        arranged.estimate()
+        assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+
+    def test_large_batches_see_whole_pictures_too_and_each_process_has_its_memory(self, arranged, monkeypatch):
+        tried = []
+        monkeypatch.setattr(work, "processes", lambda plan: (3, 1))
+        monkeypatch.setattr(work, "measure", lambda trial, few: tried.append(trial) or (0.1, 1000))
+        assert arranged.estimate().memory == 3000
+        (trial,) = tried
+        trial.step = trial.steps - 1
+        whole = torch.zeros(1, 2, trial.recipe.grid, trial.recipe.grid)
+        assert trial._part([], whole, whole)[1].shape == whole.shape
+
+    def test_copies_of_files_do_not_count_as_used_memory(self, tmp_path, monkeypatch):
+        for name, text in {"max": "5000\n", "current": "3000\n", "stat": "anon 100\ninactive_file 1200\n"}.items():
+            (tmp_path / f"memory.{name}").write_text(text)
+        monkeypatch.setattr(estimate, "_CGROUP", tmp_path)
+        assert estimate.free_memory() == 3200
+
+
+def test_memory_is_kept_where_there_is_a_c_library_to_ask(monkeypatch):
+    def refuse(name):
+        raise TypeError("bad argument type for built-in operation")  # what Windows says
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    keep_memory()
+
 
 class TestBadInput:
     @pytest.mark.parametrize(
@@ -139,9 +206,13 @@ class TestBadInput:
         [
             ("--epochs", "0", "--epochs is 0.0: give a number above 0"),
             ("--epochs", "nan", "--epochs is nan"),
+            ("--epochs", "inf", "--epochs is inf"),
+            ("--minutes", "inf", "--minutes is inf"),
             ("--batch", "-1", "--batch is -1"),
             ("--size", "100", "--size is 100: give a multiple of 32"),
             ("--cache-gb", "-1", "--cache-gb is -1.0: give 0 or more"),
+            ("--cache-gb", "nan", "--cache-gb is nan"),
+            ("--cache-gb", "inf", "--cache-gb is inf"),
             ("--learning-rate", "0", "--learning-rate is 0.0"),
             ("--seed", "-1", "--seed is -1: give 0 or more"),
         ],
@@ -151,13 +222,20 @@ class TestBadInput:
         assert message in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
 
-    def test_a_published_recipe_has_its_own_start(self, photographs, tmp_path):
+    @pytest.mark.parametrize("own", [{"start": "scratch"}, {"encoder": "vgg16"}, {"size": 128}])
+    def test_a_published_recipe_has_its_own_start(self, own, photographs, tmp_path):
         with pytest.raises(OptionError, match="--recipe has its own start"):
-            Plan(str(photographs), tmp_path, recipe="default", start="scratch")
+            Plan(str(photographs), tmp_path, recipe="default", **own)
+
+    def test_a_published_recipe_does_not_go_on_from_another_network(self, photographs, tmp_path):
+        plan = Plan(str(photographs), tmp_path, recipe="reference", start="run")
+        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=DEFAULT, label="run")
+        with pytest.raises(OptionError, match="--recipe reference trains vgg16, run has efficientnet-lite2: leave out"):
+            plan.recipe_for(start, 1000, 1)
 
     def test_a_published_recipe_goes_on_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
         plan = Plan(str(photographs), tmp_path, recipe="default", start="model.onnx", epochs=0.5)
-        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=REFERENCE)
+        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=fitted(DEFAULT, 50, 1))
         recipe = plan.recipe_for(start, 1000, 1)
         assert (recipe.courses, recipe.epochs, recipe.per_source) == (1, 0.5, DEFAULT.per_source)
         assert recipe.learning_rate == pytest.approx(TUNED * DEFAULT.learning_rate)
@@ -178,7 +256,21 @@ class TestBadInput:
         assert main(["train", str(photographs), "-o", str(tmp_path / "file" / "run")]) == 1
         assert "cannot be made (Not a directory): name another folder with -o" in capsys.readouterr().err
 
-    def test_a_device_that_is_not_there(self, photographs, tmp_path, capsys):
+    def test_a_run_that_is_a_file(self, photographs, tmp_path, capsys):
+        (tmp_path / "file").write_text("in the way")
+        assert main(["train", str(photographs), "-o", str(tmp_path / "file")]) == 2
+        assert "file is a file: name a folder with -o" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("inside", ["run", "."])
+    def test_a_run_among_the_photographs(self, inside, photographs, capsys):
+        """Its samples and curves would be taken for photographs."""
+        assert main(["train", str(photographs), "-o", str(photographs / inside)]) == 2
+        assert "and its pictures would be learnt from: name another with -o" in capsys.readouterr().err
+        assert not (photographs / "run").exists()
+
+    def test_a_device_that_is_not_there(self, photographs, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         assert main(["train", str(photographs), "-o", str(tmp_path / "run"), "--accelerator", "cuda"]) == 1
         assert "cannot train on 1 x cuda" in capsys.readouterr().err
 

@@ -30,10 +30,14 @@ def test_ctrl_c(tmp_path):
     photographs.mkdir()
     toy.write_crops(photographs, 40, 96)
     job = subprocess.Popen(_command(photographs, run), stderr=subprocess.PIPE, text=True)
-    while not (run / "losses.csv").exists() and job.poll() is None:
+    deadline = time.monotonic() + 300
+    while not (run / "losses.csv").exists() and job.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     job.send_signal(signal.SIGINT)
-    _, said = job.communicate(timeout=300)
+    try:
+        _, said = job.communicate(timeout=300)
+    finally:
+        job.kill()
     assert job.returncode == 130, said
     assert "go on with --resume" in said
     assert "Traceback" not in said

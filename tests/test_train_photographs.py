@@ -140,6 +140,22 @@ class TestInspection:
         kept = [p for p in second.photographs if p.path != changed]
         assert kept == [p for p in first.photographs if p.path != changed]
 
+    def test_names_that_are_no_text_are_kept(self, folder, tmp_path, monkeypatch):
+        first = crops(30)[-1]
+        try:
+            (folder / os.fsdecode(b"\xff.jpg")).write_bytes(jpeg(first))
+        except OSError:
+            pytest.skip("this disk takes text only")
+        found = inspect(folder, table(tmp_path))
+        monkeypatch.setattr(inspection, "read", None)
+        assert inspect(folder, table(tmp_path)) == found
+        assert any(p.name == os.fsdecode(b"\xff.jpg") for p in found.photographs)
+
+    @pytest.mark.parametrize("format", ["PCX", "TGA", "ICO", "DDS"])
+    def test_kinds_that_training_cannot_decode_are_left_out(self, format, folder, tmp_path):
+        Image.fromarray(data.retina()[400:600, 400:600]).save(folder / "z.jpg", format)
+        assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
+
     def test_a_duplicate_counts_again_when_its_original_is_gone(self, folder, tmp_path):
         (folder / "z.jpg").write_bytes((folder / "a" / "5.jpg").read_bytes())
         assert inspect(folder, table(tmp_path)).dropped == {"duplicate": 1}
@@ -159,6 +175,10 @@ class TestInspection:
         (folder / "index.csv").write_text("\n".join(["file,source,sha1,colourfulness", *rows]))
         found = inspect(folder, table(tmp_path))
         assert (len(found.photographs), found.dropped) == (27, {"nearly grey": 3})
+
+    def test_an_index_may_hold_names_that_are_no_text(self, folder, tmp_path):
+        (folder / "index.csv").write_bytes(b"file,source,sha1,colourfulness\n" + 20 * b"\xff.jpg,x,1,40\n")
+        assert inspect(folder, table(tmp_path)).photographs[0].name == os.fsdecode(b"\xff.jpg")
 
     @pytest.mark.parametrize("text", ["file,source,sha1\n1.jpg,x,1", "file,source,sha1,colourfulness\n1.jpg,x,1,?"])
     def test_an_index_of_another_kind_is_named(self, text, folder, tmp_path):

@@ -1,5 +1,7 @@
 """Training: the recipe's parts against hand-made truths, and a whole run small enough to repeat."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -10,13 +12,14 @@ from training_runs import Tiny
 
 from photochrom import TrainingError
 from photochrom.chroma import lightness_of_luma, luma_of_rgb, rgb_to_lab
-from photochrom.training import checkpoint, dataset, losses, metrics
+from photochrom.training import checkpoint, dataset, features, losses, metrics
 from photochrom.training.classifier import LiteClassifier
 from photochrom.training.decoder import ColorDecoder
 from photochrom.training.encoders import VGG16, SameConv, load_encoder
 from photochrom.training.features import Sides, cache_features
 from photochrom.training.network import DistributionNetwork, small_hints
 from photochrom.training.recipes import build_tail
+from photochrom.training.result import Log
 from photochrom.training.simulation import simulate_hints
 
 SIDES = Sides(picture=64, grid=16, thumbnail=32)
@@ -264,11 +267,12 @@ def test_simulated_hints_are_true_and_half_the_pictures_have_none():
     torch.testing.assert_close(110 * hints[single, 1:], chroma[single] * hints[single, :1])
 
 
+@pytest.mark.parametrize("side", [5, 6, 7, 8])
 @pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (5, 1), (3, 2), (5, 2)])
-def test_a_frozen_depthwise_convolution_has_the_gradients_of_an_ordinary_one(kernel_size, stride):
+def test_a_frozen_depthwise_convolution_has_the_gradients_of_an_ordinary_one(kernel_size, stride, side):
     torch.manual_seed(0)
     conv = SameConv(6, 6, kernel_size, stride, groups=6)
-    x = torch.randn(2, 6, 12, 8)
+    x = torch.randn(2, 6, side + 4, side)
     outcomes = []
     for frozen in (True, False):
         conv.weight.requires_grad_(not frozen)
@@ -333,11 +337,6 @@ def test_lite_still_classifies_with_its_own_head(variant):
         assert verdict in classes
 
 
-def test_an_unknown_encoder_is_named():
-    with pytest.raises(TrainingError, match="choose one of vgg16"):
-        load_encoder("resnet")
-
-
 def test_features_are_computed_once_and_resume(photographs, tmp_path):
     training = dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
     first = cache_features(Tiny().eval(), "tiny", training, tmp_path, SIDES)
@@ -350,6 +349,39 @@ def test_features_are_computed_once_and_resume(photographs, tmp_path):
     assert (again.features == 7).all()
     fewer = cache_features(Tiny().eval(), "tiny", training[1:], tmp_path, SIDES)  # other photographs
     np.testing.assert_array_equal(fewer.features, expected[1:])
+
+
+class TestDamagedCache:
+    @pytest.fixture
+    def views(self, photographs):
+        return dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
+
+    @pytest.mark.parametrize("name", ["cache.json", "features.npy", "chroma.npy"])
+    @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff"), lambda path: path.unlink()])
+    def test_it_is_made_anew(self, name, damage, views, tmp_path):
+        expected = np.array(cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES).features)
+        damage(tmp_path / name)
+        again = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
+        np.testing.assert_array_equal(again.features, expected)
+
+    def test_rows_reach_the_disk_before_they_count(self, views, tmp_path, monkeypatch):
+        done, note = [], features._note
+        monkeypatch.setattr(np.memmap, "flush", lambda rows: done.append("flushed"))
+        monkeypatch.setattr(features, "_note", lambda *given: done.append("noted") or note(*given))
+        cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
+        assert done == ["flushed"] * 3 + ["noted"]
+
+    def test_a_folder_that_cannot_be_made_is_named(self, views, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+        with pytest.raises(TrainingError, match=r"tiny cannot be written \(Not a directory\)"):
+            cache_features(Tiny().eval(), "tiny", views, tmp_path / "file" / "tiny", SIDES)
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "run").write_text("in the way")
+    work = SimpleNamespace(plan=SimpleNamespace(run=tmp_path / "run"))
+    with pytest.raises(TrainingError, match=r"tensorboard cannot be written \(Not a directory\)"):
+        Log(work, SimpleNamespace(step=0))
 
 
 def test_cached_features_are_the_encoders(photographs, tmp_path):
@@ -381,19 +413,6 @@ def test_the_encoders_early_part_and_depthwise_kernels_stay_frozen():
     trained = {name for name, p in tail.named_parameters() if p.requires_grad}
     assert any(name.startswith("late.") for name in trained)
     assert not any("depthwise.weight" in name for name in trained)
-
-
-@pytest.mark.parametrize("side", [5, 6, 7, 8])
-@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
-def test_the_gradient_through_a_frozen_depthwise_kernel_is_pytorchs(kernel_size, stride, side):
-    torch.manual_seed(0)
-    conv = SameConv(4, 4, kernel_size, stride, groups=4)
-    x = torch.randn(2, 4, side, side, requires_grad=True)
-    weights = torch.randn_like(conv(x))
-    (expected,) = torch.autograd.grad((conv(x) * weights).sum(), x)
-    conv.weight.requires_grad_(False)
-    (found,) = torch.autograd.grad((conv(x) * weights).sum(), x)
-    torch.testing.assert_close(found, expected)
 
 
 def test_a_checkpoint_survives_a_full_disk(tmp_path, monkeypatch):

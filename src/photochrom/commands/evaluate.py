@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from ..errors import OptionError, TrainingError
@@ -29,16 +30,15 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
     evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page: figures, best and worst pictures")
     evaluate.add_argument("--html-size", type=int, default=12, metavar="N", help="pictures a section (default: 12)")
+    evaluate.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
     options = ColorOptions(vividness=args.vividness)
-    for path in filter(None, (args.json, args.sheet, args.html)):
-        if not path.parent.is_dir():  # said now, not after the work
-            raise OptionError(f"{path} cannot be written: there is no folder {path.parent}")
-    if min(args.sheet_size, args.html_size) < 1:
-        raise OptionError("--sheet-size and --html-size are numbers of pictures: give at least 1")
+    _check(args)  # said now, not after the work
+    from tqdm import tqdm
+
     from ..colorizer import Colorizer
 
     try:
@@ -46,16 +46,35 @@ def run(args: argparse.Namespace) -> int:
         from ..training import page, report
     except ImportError as exc:
         raise TrainingError(f"evaluating needs {exc.name}: pip install 'photochrom[train]'") from exc
-    photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit)
+    skipped: list[TrainingError] = []
+
+    def skip(exc: TrainingError) -> None:
+        skipped.append(exc)
+        tqdm.write(f"photochrom: {exc}", file=sys.stderr)
+
     colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
+    photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit, skip=skip)
     thumbnails = args.sheet_size if args.sheet else 0
-    found = evaluation.evaluate(colorizers, photographs, options, full=args.full, thumbnails=thumbnails)
-    print(f"{len(photographs)} photographs\n\n{report.markdown(found)}")
+    found = evaluation.evaluate(colorizers, photographs, options, full=args.full, thumbnails=thumbnails, skip=skip)
+    print(f"{len(found.photographs)} photographs\n\n{report.markdown(found)}")
     protocol = {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "full")}
     if args.json:
         report.write_json(found, args.json, protocol)
     if args.sheet:
-        report.write_sheet(found, args.sheet)
+        report.write_sheet(found.thumbnails, args.sheet, columns=3)
     if args.html:
         page.write_page(found, args.html, protocol, args.html_size)
-    return 0
+    return 1 if skipped else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what could not be written, or must not."""
+    for path in filter(None, (args.json, args.sheet, args.html)):
+        if not path.parent.is_dir():
+            raise OptionError(f"{path} cannot be written: there is no folder {path.parent}")
+        if path.exists() and not args.overwrite:
+            raise OptionError(f"{path} exists: choose another output, or --overwrite")
+    if args.sheet and args.sheet.suffix.lower() != ".png":
+        raise OptionError(f"--sheet is {args.sheet}: it is written as PNG, so give a name that ends in .png")
+    if min(args.sheet_size, args.html_size) < 1:
+        raise OptionError("--sheet-size and --html-size are numbers of pictures: give at least 1")

@@ -9,8 +9,8 @@ import csv
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -57,29 +57,51 @@ class Photograph:
         """To be read: the file's name, in a shard the member's."""
         return Path(self.member).name if self.member else self.path.name
 
+    def read(self) -> bytes:
+        """The bytes of the image file.
+
+        Raises:
+            TrainingError: they cannot be had.
+        """
+        try:
+            return read(self)
+        except OSError as exc:
+            raise TrainingError(f"{self.path} cannot be read ({exc.strerror}): give access, or take it out") from exc
+
     def decode(self) -> np.ndarray:
         """RGB uint8 ``[H, W, 3]``.
 
         Raises:
             TrainingError: the photograph cannot be read or decoded.
         """
-        try:
-            return decode(read(self), self.path / self.member)
-        except OSError as exc:
-            raise TrainingError(f"{self.path} cannot be read ({exc.strerror}): it was there before") from exc
+        return decode(self.read(), self.path / self.member)
 
 
-def find_photographs(folder: Path) -> list[Photograph]:
+Skip = Callable[[TrainingError], None]
+
+
+def refuse(exc: TrainingError) -> None:
+    """A ``Skip`` that skips nothing."""
+    raise exc
+
+
+def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
     """All colour photographs under ``folder``, in a fixed order.
 
     An ``index.csv`` with the columns file, source, colourfulness and sha1 is believed; else the files are read, those
     in tar shards among them.
 
+    Args:
+        folder: or a tar shard.
+        skip: is told of a photograph that cannot be read, which is then left out, unless it raises.
+
     Raises:
-        TrainingError: there are none.
+        TrainingError: there are none, or no such folder.
     """
+    if not folder.exists():
+        raise TrainingError(f"there is no {folder}: give a folder of photographs")
     index = folder / "index.csv"
-    found = from_index(index) if index.is_file() else _from_files(folder)
+    found = from_index(index) if index.is_file() else list(_from_files(folder, skip))
     if not found:
         raise TrainingError(f"no photographs in {folder}: it needs {', '.join(SUFFIXES)} files, in folders or flat")
     return found
@@ -92,7 +114,7 @@ def from_index(index: Path) -> list[Photograph]:
         TrainingError: it lacks a column, or a number is none.
     """
     try:
-        with index.open(newline="") as file:
+        with index.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return [
                 Photograph(index.parent / row["file"], row["sha1"], row["source"], float(row["colourfulness"]))
                 for row in csv.DictReader(file)
@@ -101,14 +123,16 @@ def from_index(index: Path) -> list[Photograph]:
         raise TrainingError(f"{index} is not a list of photographs ({exc}): mend it, or move it away") from exc
 
 
-def _from_files(folder: Path) -> list[Photograph]:
-    found = []
+def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
     for file in files(folder):
-        data = read(file)
-        color = colorfulness(decode(data, file.path / file.member))
-        sha1 = hashlib.sha1(data).hexdigest()
-        found.append(Photograph(file.path, sha1, file.source, color, file.member, file.offset, file.size))
-    return found
+        unread = Photograph(file.path, "", file.source, 0.0, file.member, file.offset, file.size)
+        try:
+            data = unread.read()
+            color = colorfulness(decode(data, file.path / file.member))
+        except TrainingError as exc:
+            skip(exc)
+        else:
+            yield replace(unread, sha1=hashlib.sha1(data).hexdigest(), colorfulness=color)
 
 
 def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Photograph]]:

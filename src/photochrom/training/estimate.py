@@ -18,6 +18,7 @@ from .trainer import WHOLE, Trainer
 
 _SLACK = 1.5  # of memory: what allocators and libraries take beside tensors
 _LIBRARIES = 1_000_000_000  # bytes: PyTorch, OpenVINO, and pictures on their way
+_CGROUP = Path("/sys/fs/cgroup")  # of this process' container, if it is in one
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Estimate:
     disk: int
     """Bytes that are still to be written: features and checkpoints."""
     memory: int
-    """Bytes."""
+    """Bytes, of all processes on this machine."""
 
     def __str__(self) -> str:
         times = f"{_duration(self.features)} for features and " if self.features else ""
@@ -112,7 +113,9 @@ def free_memory() -> int | None:
     if (meminfo := Path("/proc/meminfo")).is_file():
         (line,) = (line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable"))
         limits.append(1024 * int(line.split()[1]))
-    most, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
+    most, used, parts = (_CGROUP / name for name in ("memory.max", "memory.current", "memory.stat"))
     if most.is_file() and (text := most.read_text().strip()) != "max":
-        limits.append(int(text) - int(used.read_text()))
+        # Copies of files count as used, but are given up where room is short.
+        (copies,) = (line for line in parts.read_text().splitlines() if line.startswith("inactive_file "))
+        limits.append(int(text) - int(used.read_text()) + int(copies.split()[1]))
     return min(limits, default=None)

@@ -21,7 +21,7 @@ from ..colorizer import Colorizer
 from ..errors import OptionError, TrainingError
 from ..options import ColorOptions
 from .classifier import FEATURES, Judge
-from .dataset import MIN_COLORFULNESS, Photograph, find_photographs, sample, square
+from .dataset import MIN_COLORFULNESS, Photograph, Skip, find_photographs, refuse, sample, square
 from .frechet import Gaussian, distance
 from .metrics import Scores, Summary, score, summary
 from .perceptual import INCEPTION_FEATURES, Perceptual, open_perceptual
@@ -39,7 +39,8 @@ class Evaluation:
 
     colorizers: Mapping[str, Colorizer]
     options: ColorOptions
-    photographs: Sequence[Photograph]
+    photographs: list[Photograph]
+    """That could be read."""
     scores: dict[str, list[Scores]]
     """By kind of picture, in the photographs' order."""
     trials: dict[str, list[Trial]]
@@ -62,6 +63,7 @@ class Evaluation:
 class _Measured:
     """Of one photograph, all by kind of picture."""
 
+    photograph: Photograph
     scores: dict[str, Scores]
     features: dict[str, np.ndarray]
     inception: dict[str, np.ndarray]
@@ -69,17 +71,17 @@ class _Measured:
     thumbnails: list[np.ndarray]
 
 
-def chosen(folder: Path, *, held_out: bool, limit: int) -> list[Photograph]:
+def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> list[Photograph]:
     """The photographs to evaluate on: all colour ones of a folder, or only those that no training run sees.
 
     Raises:
-        TrainingError: none are left.
+        TrainingError: none are left, or there is no such folder.
         OptionError: the limit leaves none.
     """
     if limit < 1:
         raise OptionError(f"the limit is {limit}: give the number of photographs, at least 1")
     photographs = [
-        p for p in find_photographs(folder) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
+        p for p in find_photographs(folder, skip) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
     ]
     if not photographs:
         raise TrainingError(f"no colour photographs to evaluate on in {folder}")
@@ -93,6 +95,7 @@ def evaluate(
     *,
     full: bool = False,
     thumbnails: int = 0,
+    skip: Skip = refuse,
 ) -> Evaluation:
     """Measure each colorizer, and the grey and the true pictures beside them, in one pass over the photographs.
 
@@ -102,9 +105,10 @@ def evaluate(
         options: how to colour; None for each model's own choice.
         full: whether to try aged pictures, hints and confidence too, at three times the cost.
         thumbnails: of how many photographs to keep small pictures for a sheet.
+        skip: is told of a photograph that cannot be read, which is then left out, unless it raises.
 
     Raises:
-        TrainingError: a photograph cannot be decoded, or the classifier's weights are missing.
+        TrainingError: no photograph can be read, or the classifier's weights are missing.
         OptionError: a model lacks the dial.
     """
     kinds = ("grey", *colorizers, "truth")
@@ -112,7 +116,7 @@ def evaluate(
     found = Evaluation(
         colorizers,
         options or ColorOptions(),
-        photographs,
+        photographs=[],
         scores={kind: [] for kind in kinds},
         trials={name: [] for name in colorizers},
         not_measured=perceptual.not_measured,
@@ -120,8 +124,9 @@ def evaluate(
     features = {kind: Gaussian(FEATURES) for kind in kinds}
     inception = {kind: Gaussian(INCEPTION_FEATURES) for kind in kinds} if perceptual.inception else {}
     examine = _Examiner(colorizers, found.options, Judge(), perceptual, full)
-    for batch in _measured(examine, photographs):
+    for batch in _measured(examine, photographs, skip):
         for one in batch:
+            found.photographs.append(one.photograph)
             for kind, scores in one.scores.items():
                 found.scores[kind].append(scores)
             for name, tried in one.trials.items():
@@ -132,20 +137,26 @@ def evaluate(
             features[kind].add(np.stack([one.features[kind] for one in batch]))
         for kind, gaussian in inception.items():
             gaussian.add(np.stack([one.inception[kind] for one in batch]))
+    if not found.photographs:
+        raise TrainingError("none of the photographs can be read: nothing was measured")
     found.frechet = {kind: distance(g, features["truth"]) for kind, g in features.items()}
     found.fid = {kind: distance(g, inception["truth"]) for kind, g in inception.items()}
     return found
 
 
-def _measured(examine: _Examiner, photographs: Sequence[Photograph]) -> Iterator[list[_Measured]]:
+def _measured(examine: _Examiner, photographs: Sequence[Photograph], skip: Skip) -> Iterator[list[_Measured]]:
     """Batches in the photographs' order; pictures are coloured in threads, which numpy and the engines let run."""
     with ThreadPoolExecutor(_THREADS) as pool, tqdm(total=len(photographs), desc="evaluating", disable=None) as bar:
         for start in range(0, len(photographs), _BATCH):
             batch = []
             for one in pool.map(examine, photographs[start : start + _BATCH]):
-                batch.append(one)
                 bar.update()
-            yield batch
+                if isinstance(one, TrainingError):
+                    skip(one)
+                else:
+                    batch.append(one)
+            if batch:
+                yield batch
 
 
 @dataclass(frozen=True)
@@ -158,12 +169,16 @@ class _Examiner:
     perceptual: Perceptual
     full: bool
 
-    def __call__(self, photograph: Photograph) -> _Measured:
-        truth = load(photograph)
+    def __call__(self, photograph: Photograph) -> _Measured | TrainingError:
+        try:
+            truth = load(photograph)
+        except TrainingError as exc:
+            return exc
         pictures = versions(self.colorizers, truth, self.options)
         verdicts = {kind: self.judge(picture) for kind, picture in pictures.items()}
         inception, lpips = self.perceptual.inception, self.perceptual.lpips
         return _Measured(
+            photograph,
             scores={
                 kind: score(
                     picture,
@@ -180,7 +195,7 @@ class _Examiner:
                 for name, colorizer in self.colorizers.items()
                 if self.full
             },
-            thumbnails=[cv2.resize(p, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for p in pictures.values()],
+            thumbnails=small_pictures(pictures),
         )
 
 
@@ -196,3 +211,8 @@ def versions(
     luma = luma_of_rgb(truth)
     colored = {name: np.asarray(c.colorize(luma, options)) for name, c in colorizers.items()}
     return {"grey": np.repeat(luma[..., None], 3, axis=2), **colored, "truth": truth}
+
+
+def small_pictures(pictures: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Small pictures for a sheet, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
+    return [cv2.resize(p, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for p in pictures.values()]

@@ -20,6 +20,7 @@ from ..engines import OnnxRuntimeEngine
 from ..errors import TrainingError
 from ..models import CARD_KEY, ModelCard
 from . import checkpoint
+from .disk import writing
 from .encoders import Encoder, load_encoder
 from .graph import to_onnx
 from .losses import ColorBins
@@ -88,7 +89,7 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
         The largest difference of a*b*.
 
     Raises:
-        TrainingError: the file does not give what PyTorch gives.
+        TrainingError: the file does not give what PyTorch gives, or cannot be written.
     """
     network = trained.network
     round_to_half(network)  # what float16 costs is so in both, and the comparison can be strict
@@ -108,7 +109,8 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     entry = model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, card.to_json()
     onnx.checker.check_model(model)
-    onnx.save(model, path)
+    with writing(path):
+        onnx.save(model, path)
     return compare(network, path)
 
 

@@ -30,6 +30,7 @@ from tqdm import tqdm
 from ..chroma import lightness_of_luma
 from ..errors import TrainingError
 from .dataset import View, true_chroma
+from .disk import writing
 from .encoders import Early
 from .graph import to_onnx
 
@@ -129,6 +130,12 @@ class FeatureCache:
     def __len__(self) -> int:
         return len(self.chroma)
 
+    def flush(self) -> None:
+        """Bring to the disk what is kept there."""
+        for rows in (self.features, self.chroma, self.thumbnails):
+            if isinstance(rows, np.memmap):
+                rows.flush()
+
     def batch(self, rows: np.ndarray) -> Batch:
         """See ``Batches``; the inputs are feature maps ``[N, C, h, w]``."""
         flat = torch.from_numpy(self.features[rows])
@@ -177,19 +184,22 @@ def cache_features(
         run: the encoder, if it is compiled already.
 
     Raises:
-        TrainingError: a photograph cannot be decoded, or the disk is too small.
+        TrainingError: a photograph cannot be decoded, or the disk is too small or says no.
     """
     key = _key(encoder, views, sides)
     shapes = _shapes(encoder, sides.picture)
     done = _done(folder, key)
-    cache = _open(folder, len(views), shapes, sides, fresh=done == 0)
+    with writing(folder):
+        cache = _open(folder, len(views), shapes, sides, fresh=done == 0)
     if done < len(views):
         rows = _rows(run or compile_early(encoder, sides.picture), views[done:], sides)
         bar = tqdm(rows, f"{name} features", len(views), initial=done, disable=None)
         for i, row in enumerate(bar, done):
             cache.features[i], cache.chroma[i], cache.thumbnails[i] = row
             if (i + 1) % _CHUNK == 0 or i + 1 == len(views):
-                _note(folder, key, i + 1)
+                with writing(folder):
+                    cache.flush()  # else a power cut could leave a note of rows that are not there
+                    _note(folder, key, i + 1)
     return cache
 
 
@@ -222,9 +232,13 @@ def _shapes(encoder: Early, size: int) -> Shapes:
 
 
 def _done(folder: Path, key: str) -> int:
-    note = folder / "cache.json"
-    facts = json.loads(note.read_text()) if note.is_file() else {}
-    return int(facts["done"]) if facts.get("key") == key else 0
+    try:
+        facts = json.loads((folder / "cache.json").read_text())
+        for name in ("features", "chroma", "thumbnail"):
+            np.lib.format.open_memmap(folder / f"{name}.npy", "r")
+        return int(facts["done"]) if facts["key"] == key else 0
+    except (OSError, ValueError, KeyError, TypeError):  # none, or damaged
+        return 0
 
 
 def _note(folder: Path, key: str, done: int) -> None:

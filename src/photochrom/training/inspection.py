@@ -23,11 +23,12 @@ from tqdm import tqdm
 
 from ..errors import TrainingError
 from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, from_index
-from .report import write
+from .disk import write
 from .sources import File, files, read
 
 MIN_SIDE = 64  # pixels: smaller pictures hold too little to learn from
 MIN_PHOTOGRAPHS = 20
+_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # of those that Pillow knows, what OpenCV decodes in training
 _LOOKED_AT = 256  # short side that is decoded at least, pixels
 _NEAR = 12  # of the 256 bits of a picture's hash: other sizes and compressions of it differ by fewer
 _NEAR_COLOR = 8.0  # of the mean colour, 0 to 255: the same thing in another colour is another photograph
@@ -134,7 +135,7 @@ def _decoded(data: bytes) -> tuple[np.ndarray, int]:
         if space not in ("CMYK", "YCCK"):
             least = {"min_height": _LOOKED_AT, "min_width": _LOOKED_AT} if min(height, width) > _LOOKED_AT else {}
             return simplejpeg.decode_jpeg(data, "RGB", **least), min(height, width)
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         return np.asarray(image.convert("RGB")), min(image.size)
 
 
@@ -179,7 +180,7 @@ def read_table(path: Path) -> list[Look]:
     """
     kinds = {"offset": int, "size": int, "colorfulness": float}
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return [Look(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError) as exc:
         raise TrainingError(
@@ -197,7 +198,7 @@ def write_table(looks: Iterable[Look], path: Path) -> None:
     table = csv.DictWriter(text, [field.name for field in fields(Look)], lineterminator="\n")
     table.writeheader()
     table.writerows(asdict(look) for look in looks)
-    write(path, text.getvalue().encode(errors="surrogateescape"))
+    write(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def _summary(looks: Sequence[Look], table: Path) -> Inspection:

@@ -163,4 +163,4 @@ def difference(a: float | None, b: float | None) -> float | None:
 
 
 def _distance(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else abs(a - b)
+    return None if (found := difference(a, b)) is None else abs(found)

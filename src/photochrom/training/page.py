@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
+from .disk import write
 from .evaluate import SIZE, Evaluation, load, versions
 from .metrics import Scores
-from .report import Table, cell, sources, tables, write
+from .report import Table, cell, sources, tables
 
 _QUALITY = 82  # without chroma subsampling: the colours are what is looked at
 
@@ -70,7 +71,7 @@ def write_page(found: Evaluation, path: Path, protocol: Mapping[str, object], co
     for number, (title, note, rows) in enumerate(sections):
         body.append(f'<h2 id="s{number}">{escape(title)}</h2>\n<p class="note">{escape(note)}</p>')
         body += [shown[i] for i in rows]
-    write(path, _document("\n".join(body), kinds=len(found.scores)).encode())
+    write(path, _document("\n".join(body), kinds=len(found.scores)).encode(errors="replace"))
 
 
 def _document(body: str, kinds: int) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import math
 import os
+import sys
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -63,15 +65,19 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "learning_rate", "minutes", "devices", "nodes"):
-            if (value := getattr(self, name)) is not None and not value > 0:
+            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
                 raise OptionError(f"--{name.replace('_', '-')} is {value}: give a number above 0")
         if self.size is not None and (self.size < 64 or self.size % 32):
             raise OptionError(f"--size is {self.size}: give a multiple of 32, at least 64")
         for name in ("cache_gb", "seed"):
-            if (value := getattr(self, name)) is not None and value < 0:
+            if (value := getattr(self, name)) is not None and not 0 <= value < math.inf:
                 raise OptionError(f"--{name.replace('_', '-')} is {value}: give 0 or more")
-        if self.recipe is not None and (self.start in STARTS[1:] or self.encoder is not None):
-            raise OptionError("--recipe has its own start and encoder: leave --encoder out, and --from but for a model")
+        if self.recipe is not None and (self.start in STARTS[1:] or self.encoder is not None or self.size is not None):
+            raise OptionError(
+                "--recipe has its own start, encoder and size: give no others, and --from but for a model"
+            )
+        if self.run.is_file():
+            raise OptionError(f"{self.run} is a file: name a folder with -o")
         if not self.resume and not self.dry_run and (self.run / CHECKPOINT).exists():
             raise OptionError(f"{self.run} holds a run already: add --resume to go on with it, or name another folder")
         if not is_remote(self.photographs) and not Path(self.photographs).exists():
@@ -81,10 +87,16 @@ class Plan:
         """The numbers of the run.
 
         Raises:
+            OptionError: ``--recipe`` is of another network than the start.
             TrainingError: a batch is more than there is.
         """
         if self.recipe is not None:
             recipe = RECIPES[self.recipe] if start.tail is None else tuned(RECIPES[self.recipe])
+            if recipe.encoder != start.recipe.encoder:  # which decides the kind of decoder, too
+                raise OptionError(
+                    f"--recipe {self.recipe} trains {recipe.encoder}, {start.label} has {start.recipe.encoder}: "
+                    "leave out --recipe or --from"
+                )
         else:
             recipe = fitted(at_size(start.recipe, self.size or start.recipe.size), photographs, world)
         asked = {name: getattr(self, name) for name in ("epochs", "batch", "learning_rate", "seed")}
@@ -100,9 +112,7 @@ def launch(plan: Plan) -> Fabric:
     Raises:
         TrainingError: the machine lacks what is asked for.
     """
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # set by torchrun
-    devices = plan.devices or local
-    nodes = plan.nodes or int(os.environ.get("WORLD_SIZE", local)) // local
+    devices, nodes = processes(plan)
     several = devices * nodes > 1
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it remarks on what the plan says already
     try:
@@ -117,6 +127,14 @@ def launch(plan: Plan) -> Fabric:
     except (ValueError, RuntimeError, MisconfigurationException) as exc:
         raise TrainingError(f"cannot train on {devices} x {plan.accelerator}: {str(exc).splitlines()[0]}") from exc
     return fabric
+
+
+def processes(plan: Plan) -> tuple[int, int]:
+    """How many train on each machine, and on how many machines: as the plan says, else as torchrun does."""
+    if "LOCAL_WORLD_SIZE" not in os.environ:  # WORLD_SIZE alone is what Fabric tells the processes that it starts
+        return plan.devices or 1, plan.nodes or 1
+    local = int(os.environ["LOCAL_WORLD_SIZE"])
+    return plan.devices or local, plan.nodes or int(os.environ["WORLD_SIZE"]) // local
 
 
 def leave() -> None:
@@ -145,6 +163,8 @@ def uses_bf16(plan: Plan) -> bool:
 
 def keep_memory() -> None:
     """Tell glibc to keep freed memory: it would return every large buffer to the kernel and take it anew each step."""
+    if sys.platform != "linux":
+        return
     libc = ctypes.CDLL(None)
     if hasattr(libc, "gnu_get_libc_version"):
         libc.mallopt(_M_MMAP_MAX, 0)

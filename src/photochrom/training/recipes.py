@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -114,16 +115,14 @@ DEFAULT = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
 
 
-def recipe_of(noted: str | Mapping[str, Any]) -> Recipe:
-    """The recipe that a checkpoint notes, by name or number by number.
+def recipe_of(noted: Mapping[str, Any]) -> Recipe:
+    """The recipe that a checkpoint notes, number by number.
 
     Raises:
         TrainingError: an unknown one.
     """
-    if isinstance(noted, str) and noted in RECIPES:
-        return RECIPES[noted]
     try:
-        return Recipe(**noted)  # type: ignore[arg-type]
+        return Recipe(**noted)
     except TypeError as exc:
         raise TrainingError("the checkpoint is of another version of Photochrom: train in another folder") from exc
 
@@ -132,7 +131,7 @@ def build_tail(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
     """What a recipe trains, its decoder untrained yet: a ``ReferenceDecoder``, or with bins a ``HintedTail``."""
     if bins is None:
         return ReferenceDecoder(encoder.channels)
-    late = encoder.late.requires_grad_(True)
+    late = copy.deepcopy(encoder.late).requires_grad_(True)  # another tail of the encoder starts from the same weights
     for module in late.modules():
         if isinstance(module, SameConv) and module.groups > 1:
             module.weight.requires_grad_(False)  # costs nine tenths of the step, see FrozenDepthwise

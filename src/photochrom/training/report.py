@@ -13,10 +13,9 @@ import cv2
 import numpy as np
 
 from .. import __version__
-from ..atomic import new_file
-from ..errors import TrainingError
 from .dataset import MIN_COLORFULNESS
-from .evaluate import SIZE, THUMBNAIL, Evaluation
+from .disk import write
+from .evaluate import SIZE, Evaluation
 from .metrics import mean, ratio
 from .robustness import HINTS, OTHERS
 from .robustness import summary as robustness_summary
@@ -172,29 +171,15 @@ def write_json(found: Evaluation, path: Path, protocol: Mapping[str, object]) ->
     write(path, (json.dumps(facts(found, protocol), indent=2, allow_nan=False) + "\n").encode())
 
 
-def write_sheet(found: Evaluation, path: Path, columns: int = 3) -> None:
-    """A PNG of the pictures kept: grey, each model's, truth, side by side; ``columns`` photographs a row.
+def write_sheet(pictures: Sequence[Sequence[np.ndarray]], path: Path, columns: int) -> None:
+    """A PNG: the kinds of picture of each photograph side by side, RGB uint8 of one size; ``columns`` of these a row.
 
     Raises:
         TrainingError: it cannot be written.
     """
-    strips = [np.pad(np.hstack(p), [(2, 2), (6, 6), (0, 0)], constant_values=255) for p in found.thumbnails]
-    width = len(found.scores) * THUMBNAIL + 12
-    strips += [np.full((THUMBNAIL + 4, width, 3), 255, np.uint8)] * (-len(strips) % columns)
+    strips = [np.pad(np.hstack(p), [(2, 2), (6, 6), (0, 0)], constant_values=255) for p in pictures]
+    strips += [np.full_like(strips[0], 255)] * (-len(strips) % columns)
     rows = [np.hstack(strips[i : i + columns]) for i in range(0, len(strips), columns)]
     ok, png = cv2.imencode(".png", np.ascontiguousarray(np.vstack(rows)[..., ::-1]))
     assert ok
     write(path, png.tobytes())
-
-
-def write(path: Path, data: bytes) -> None:
-    """A whole file or none, in place of one that is there.
-
-    Raises:
-        TrainingError: it cannot be written.
-    """
-    try:
-        with new_file(path, overwrite=True) as file:
-            file.write(data)
-    except OSError as exc:
-        raise TrainingError(f"{path} cannot be written ({exc.strerror})") from exc

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from ..colorizer import Colorizer
 from ..models import ModelCard
 from . import evaluate, page, report
+from .disk import writing
 from .export import Network, abilities, build_network, export, load_trained
 from .plan import BEST, CHECKPOINT, MODEL
 from .samples import draw_curves, write_losses, write_samples
@@ -25,7 +26,8 @@ class Log:
 
     def __init__(self, work: Work, trainer: Trainer) -> None:
         self.work, self.trainer, self.run = work, trainer, work.plan.run
-        self.board = SummaryWriter(self.run / "tensorboard", purge_step=trainer.step)
+        with writing(self.run / "tensorboard"):
+            self.board = SummaryWriter(self.run / "tensorboard", purge_step=trainer.step)
 
     def note(self, row: dict[str, float]) -> None:
         """Write the losses of a round down, draw the curves, colour the samples, and keep the best so far.
@@ -36,8 +38,9 @@ class Log:
         trainer = self.trainer
         write_losses(trainer.history, self.run / "losses.csv")
         draw_curves(trainer.history, f"{self.run.name}: loss over the epochs", self.run / "curves.png")
-        for name, value in row.items():
-            self.board.add_scalar(name, value, trainer.step)
+        with writing(self.run / "tensorboard"):
+            for name, value in row.items():
+                self.board.add_scalar(name, value, trainer.step)
         tqdm.write(
             f"epoch {row['epoch']:g}: loss {row['training']:.4f}, held out {row['validation']:.4f}, "
             f"{row['seconds']:.0f} s, of which {row['waited']:.1f} waiting for data"
@@ -59,7 +62,8 @@ class Log:
         """Of the same held-out photographs each time."""
         work, trainer = self.work, self.trainer
         folder = self.run / "samples"
-        folder.mkdir(exist_ok=True)
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
         network = build_network(work.start.encoder.early, trainer.averaged(), trainer.bins, work.recipe)
         name = f"epoch-{epoch:07.3f}".rstrip("0").rstrip(".")
         write_samples(network, card(work, network), work.validation, folder / f"{name}.png")
@@ -92,7 +96,8 @@ def finish(work: Work) -> Path:
     trained = load_trained(run / BEST, work.start.encoder)
     part = run / "model.part.onnx"
     export(trained, card(work, trained.network), part)
-    part.replace(run / MODEL)
+    with writing(run / MODEL):
+        part.replace(run / MODEL)
     before = work.start.compared if isinstance(work.start.compared, str) else "before"
     colorizers = {before: Colorizer(work.start.compared), AFTER: Colorizer(run / MODEL)}
     found = evaluate.evaluate(colorizers, work.validation[:REPORTED])

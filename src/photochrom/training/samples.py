@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -15,12 +14,12 @@ from ..colorizer import Colorizer
 from ..engines import Arrays
 from ..models import CARD_KEY, ModelCard
 from .dataset import Photograph
-from .evaluate import load, versions
+from .disk import write
+from .evaluate import load, small_pictures, versions
 from .export import Network
-from .report import write
+from .report import write_sheet
 
 SAMPLES = 12  # photographs
-_SIDE = 160  # of a picture on the sheet, pixels
 _COLUMNS = 2  # photographs beside one another
 
 History = Sequence[Mapping[str, float]]
@@ -48,17 +47,8 @@ def write_samples(network: Network, card: ModelCard, photographs: Sequence[Photo
         TrainingError: a photograph cannot be decoded, or the file cannot be written.
     """
     colorizer = Colorizer(engine=TorchEngine(network, card))
-    strips = [_strip(versions({"trained": colorizer}, load(p)).values()) for p in photographs[:SAMPLES]]
-    strips += [np.full_like(strips[0], 255)] * (-len(strips) % _COLUMNS)
-    rows = [np.hstack(strips[i : i + _COLUMNS]) for i in range(0, len(strips), _COLUMNS)]
-    ok, png = cv2.imencode(".png", np.ascontiguousarray(np.vstack(rows)[..., ::-1]))
-    assert ok
-    write(path, png.tobytes())
-
-
-def _strip(pictures: Iterable[np.ndarray]) -> np.ndarray:
-    small = [cv2.resize(p, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for p in pictures]
-    return np.pad(np.hstack(small), [(2, 2), (6, 6), (0, 0)], constant_values=255)
+    shown = [versions({"trained": colorizer}, load(photograph)) for photograph in photographs[:SAMPLES]]
+    write_sheet([small_pictures(pictures) for pictures in shown], path, _COLUMNS)
 
 
 def write_losses(history: History, path: Path) -> None:

@@ -59,13 +59,16 @@ def _train(plan: Plan, fabric: Fabric) -> Path | None:
     say(f"{plan.photographs}: {found}")
     work = arrange(plan, fabric, start, found)
     say(str(work))
-    if not plan.resume:
+    latest = plan.run / CHECKPOINT
+    if plan.resume and not latest.exists():
+        say(f"nothing to resume in {plan.run}: a new run begins")
+    if not plan.resume or not latest.exists():
         say(f"takes {work.estimate()}")
     if plan.dry_run:
         return None
     training, validation = work.batches()
     trainer = work.trainer(training)
-    if (latest := plan.run / CHECKPOINT).exists():
+    if latest.exists():
         trainer.resume(latest)
     say(f"{count_parameters(trainer.tail):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
     fit(trainer, training, validation, Log(work, trainer) if fabric.is_global_zero else None, plan.minutes)

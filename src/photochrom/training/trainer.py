@@ -162,7 +162,8 @@ class Trainer:
                 output = torch.func.functional_call(self.tail, self.average, tuple(entered))
             losses, weights = self.objective(output, chroma, lightness)
             total = total + torch.stack([losses * weights, weights])
-        losses, weights = self._mean(total)
+        # A process without rows has not learnt how many losses there are.
+        losses, weights = self._mean(total + total.new_zeros(2, self.agreed(total.shape[1])))
         return (losses / weights).sum().item()
 
     def averaged(self) -> nn.Module:
@@ -192,12 +193,12 @@ class Trainer:
         """Go on from what ``save`` wrote.
 
         Raises:
-            TrainingError: it is of another run: other options, photographs or architecture.
+            TrainingError: it is of another run: other options, another number of photographs, another architecture.
         """
         tensors, facts = checkpoint.load(path)
         then, now = facts["recipe"], asdict(self.recipe)
         if then != now or facts["count"] != self.count:
-            other = [k for k in now if not isinstance(then, dict) or then.get(k) != now[k]] or ["photographs"]
+            other = [k for k in now if then.get(k) != now[k]] or ["number of photographs"]
             raise TrainingError(f"{path} is of a run with another {', '.join(other)}: give the same, or another folder")
         try:
             self.tail.load_state_dict(checkpoint.under("tail.", tensors))

@@ -15,7 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..errors import TrainingError
+from ..errors import OptionError, TrainingError
 from .dataset import Photograph, View, sample, split, views
 from .estimate import Estimate, free_memory, measure, told_of_memory
 from .features import (
@@ -31,14 +31,14 @@ from .features import (
 )
 from .inspection import Inspection, inspect
 from .losses import ColorBins
-from .plan import Plan, uses_bf16
+from .plan import Plan, processes, uses_bf16
 from .recipes import Recipe
 from .sources import copy_here, is_remote
 from .start import Start
 from .trainer import Trainer, new_tail
 
 VALIDATION = 500  # photographs whose loss is noted after each round
-_TRIED = 32  # views that the estimate is made with
+_TRIED = 32  # views that the estimate is made with, at least
 _COLORS = 2_000  # views that the colours are found in, where all of them would have to be decoded for it
 _FREE = 0.8  # of the disk that is free, which features may take unless the user says how much
 
@@ -144,6 +144,7 @@ class Work:
         checkpoints = 5 * sum(value.nbytes for value in trial.tail.state_dict().values())
         steps = round(self.recipe.epochs * (len(self.training) // trial.batch))
         missing = self.missing_views()
+        memory *= processes(self.plan)[0]
         found = Estimate(missing * seconds, steps * step, checkpoints + missing * self.row_bytes, memory)
         self._check(found)
         return found
@@ -151,10 +152,11 @@ class Work:
     def _few(self) -> tuple[Batches, float]:
         """A few views to train on, and the seconds that the features of one take if they are cached."""
         early, sides = self.start.encoder.early, self.recipe.sides
-        some = (self.training * _TRIED)[:_TRIED]
+        count = max(_TRIED, self.recipe.batch * self.fabric.world_size)  # with fewer no step sees whole pictures
+        some = (self.training * math.ceil(count / len(self.training)))[:count]
         if not self.cached:
             return Pictures(some, self._early_on_device(), sides), 0.0
-        few_features(early, self.compiled, some, sides)  # the first run is slower
+        few_features(early, self.compiled, some[:_TRIED], sides)  # the first run is slower
         started = time.perf_counter()
         few = few_features(early, self.compiled, some, sides)
         return few, (time.perf_counter() - started) / len(some)
@@ -202,11 +204,14 @@ def look(plan: Plan, fabric: Fabric) -> Inspection:
     """The photographs, looked at by one process for all.
 
     Raises:
+        OptionError: the run's folder lies among them.
         TrainingError: they or the run's folder cannot be read, or too few are of use.
     """
+    folder, run = Path(plan.photographs), plan.run.resolve()
+    if not is_remote(plan.photographs) and run.is_relative_to(folder.resolve()):
+        raise OptionError(f"{plan.run} lies in {folder}, and its pictures would be learnt from: name another with -o")
     found: Inspection | None = None
     if fabric.is_global_zero:
-        folder = Path(plan.photographs)
         try:
             plan.run.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
