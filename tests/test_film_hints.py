@@ -1,19 +1,23 @@
 """Hints of a film: given on one frame, carried through its shot, and no further."""
 
 import json
+import tempfile
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from films import colorizer, decoded, other_shot, pan, plane, write_film
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from skimage.color import rgb2lab
 
 from photochrom import Hint, OptionError
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.hints import FilmHint, hints_of_still, read_film_hints
+from photochrom.film.hints import FilmHint, film_hints_json, hints_of_still, read_film_hints
 from photochrom.film.options import parse_time, time_text
 
 LOSSLESS = FilmOptions(codec="ffv1")
@@ -184,13 +188,37 @@ def test_times_of_a_file_are_what_they_say(tmp_path):
     assert second == Fraction(1, 10)
 
 
+@given(
+    st.lists(
+        st.builds(
+            FilmHint,
+            st.builds(Fraction, st.integers(0, 10**6), st.sampled_from([1, 25, 1000, 24000, 90000])),
+            st.builds(
+                Hint,
+                st.floats(0, 1),
+                st.floats(0, 1),
+                st.tuples(*[st.integers(0, 255)] * 3),
+                st.floats(0.01, 0.25),
+                st.booleans(),
+            ),
+        ),
+        max_size=5,
+    )
+)
+def test_a_file_that_was_written_is_read_as_it_was(hints):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hints.json"
+        path.write_text(film_hints_json(hints))
+        assert read_film_hints(path) == tuple(hints)
+
+
 @pytest.mark.parametrize(
     ("facts", "match"),
     [
-        ("", "is no file of a film's hints"),
-        ("[" * 100_000, "is no file of a film's hints"),
+        ("", "is no file of hints"),
+        ("[" * 100_000, "is no file of hints"),
         ([], "it needs"),
-        ({"photochrom": "hints", "version": 1, "hints": []}, "it needs"),
+        ({"photochrom": "hints", "version": 1, "hints": []}, "holds the hints of a photograph"),
         ({"photochrom": "film hints", "version": 2, "hints": []}, "it needs"),
         ({"photochrom": "film hints", "version": 1}, "has no list"),
         (entries({"time": None}), "hint 1: the time is None"),

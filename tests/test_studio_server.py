@@ -29,6 +29,8 @@ from studio_server import META, RefusedError, Visitor, running_studio
 
 from photochrom import OptionError, StudioError, read_hints
 from photochrom.cli import main
+from photochrom.film.hints import read_film_hints
+from photochrom.hints import parse_color
 from photochrom.studio import server
 from photochrom.studio.disk import Disk
 from photochrom.studio.guard import Guard, is_local
@@ -189,7 +191,7 @@ def drop_film(visitor, file):
 def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
     seen = [None, "In colour"]
     drop_film(visitor, film)
-    _, frame, _, _, _, _, _, second = visitor.do("show-frame", "click", [*seen, 0.31])
+    _, frame, *_, second = visitor.do("show-frame", "click", [*seen, 0.31])
     assert second == pytest.approx(0.4)
     with Image.open(io.BytesIO(visitor.fetch(frame["value"]))) as image:
         assert image.size == (160, 120)
@@ -203,11 +205,25 @@ def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
         _, _, _, hints, *_ = visitor.do("film-picture", "select", click, {"index": [column, 40], "value": None})
     assert [hint["color"] for hint in hints] == ["#c81e28"] * 2
     assert hints[0]["place"] == "0.4 s: 50 % across, 34 % down"
-    _, _, _, hints = visitor.do("film-given", "click", seen, {"number": "1"})
+    _, _, _, hints, *_ = visitor.do("film-given", "click", seen, {"number": "1"})
     assert len(hints) == 1
-    likely = visitor.do("film-picture", "select", [*seen, "shows likely colours", "#c81e28"], place)[6]
-    _, _, _, hints, _ = visitor.do("film-likely", "click", seen, {"color": likely[0]})
+    likely = visitor.do("film-picture", "select", [*seen, "shows likely colours", "#c81e28"], place)[8]
+    _, _, _, hints, *_ = visitor.do("film-likely", "click", seen, {"color": likely[0]})
     assert [hint["color"] for hint in hints] == [likely[0]]  # it replaced the one that was there
+    _, _, _, hints, undo, redo, _, strength = visitor.do("film-undo", "click", seen)
+    assert [hint["color"] for hint in hints] == ["#c81e28"]
+    assert (undo["interactive"], redo["interactive"], strength) == (True, True, 1.0)
+    _, _, _, hints, *_ = visitor.do("film-redo", "click", seen)
+    assert [hint["color"] for hint in hints] == [likely[0]]
+    (file,) = visitor.do("film-hints-make", "click", [None])
+    assert file["orig_name"] == "old.hints.json"
+    (tmp_path / "hints.json").write_bytes(visitor.fetch(file))
+    (hint,) = read_film_hints(tmp_path / "hints.json")
+    assert (float(hint.time), hint.hint.color) == (pytest.approx(0.4), parse_color(likely[0]))
+    visitor.do("film-given", "click", seen, {"number": "0"})
+    hints_file = visitor.upload("hints.json", (tmp_path / "hints.json").read_bytes())
+    _, _, _, hints, *_ = visitor.do("film-hints-load", "upload", [*seen, hints_file])
+    assert [hint["place"] for hint in hints] == ["0.4 s: 50 % across, 34 % down"]
     visitor.do("colour-film", "click", [None, False])
     file, status = visitor.do_next("colour-film", "click", [None])
     assert status == "20 frames in 2 shots."

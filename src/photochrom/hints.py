@@ -13,13 +13,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import OptionError
+
+Found = TypeVar("Found")
 
 _VERSION = 1
 _RADIUS = 0.01
@@ -92,13 +94,26 @@ def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
     Raises:
         OptionError: the file cannot be read, or holds something else; the message names it, and which hint is wrong.
     """
+    return read_file(path, _from_file)
+
+
+def read_file(path: str | os.PathLike[str], of_facts: Callable[[Any], Found]) -> Found:
+    """What a JSON file of hints holds.
+
+    Args:
+        path: of the file.
+        of_facts: makes it of the file's content.
+
+    Raises:
+        OptionError: the file cannot be read, is no JSON, or ``of_facts`` says so; the message names it.
+    """
     name = os.fspath(path)
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
             raise OptionError(f"is larger than a file of hints can be ({_MOST_BYTES / 1e6:g} MB): check that it is one")
         # A byte order mark is what Windows' editors put in front. Integers may have any number of digits: as a float
         # the longest are infinite, and out of range like other wrong numbers.
-        return _from_file(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
+        return of_facts(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
     except OptionError as exc:
         raise OptionError(f"{name}: {exc}") from exc
     except OSError as exc:
@@ -150,11 +165,12 @@ def _from_entry(number: int, entry: Any) -> Hint:
 
 def hints_json(hints: Sequence[Hint]) -> str:
     """The text of a file that ``read_hints`` reads."""
-    facts = {"photochrom": "hints", "version": _VERSION, "hints": [_to_entry(hint) for hint in hints]}
+    facts = {"photochrom": "hints", "version": _VERSION, "hints": [entry_of(hint) for hint in hints]}
     return json.dumps(facts, indent=1) + "\n"
 
 
-def _to_entry(hint: Hint) -> dict[str, object]:
+def entry_of(hint: Hint) -> dict[str, object]:
+    """A hint as a file has it."""
     place = {"x": float(hint.x), "y": float(hint.y)}
     entry = place | {"color": "#" + bytes(hint.color).hex(), "radius": float(hint.radius)}
     return entry | {"suggested": True} if hint.suggested else entry

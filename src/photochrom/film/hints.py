@@ -18,19 +18,19 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import FilmError, OptionError
-from ..hints import Hint, hints_of_entries
+from ..hints import Hint, entry_of, hints_of_entries, read_file
 from ..steady import Path as Way
 from .options import ROUNDED, time_text
 
 if TYPE_CHECKING:
     from .paint import Painter, Seen
 
+_VERSION = 1  # of files of hints
 _STEP = 3  # frames between two places of a hint that are looked for
 _LOST = 0.3  # trust in the flow below which a hint is no longer followed
 _ASTRAY = 2.0  # pixels of the small luma by which the way there and back may miss
@@ -61,25 +61,25 @@ def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
     Raises:
         OptionError: the file cannot be read, or holds something else.
     """
-    name = os.fspath(path)
-    try:
-        facts = json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float)  # see hints.read_hints
-    except OSError as exc:
-        raise OptionError(f"{name}: the file of hints cannot be read ({exc.strerror}): check the path") from exc
-    except (ValueError, RecursionError) as exc:
-        raise OptionError(f"{name}: is no file of a film's hints ({exc})") from exc
+    return read_file(path, _from_file)
+
+
+def _from_file(facts: Any) -> tuple[FilmHint, ...]:
     if isinstance(facts, dict) and facts.get("photochrom") == "hints":
-        raise OptionError(f"{name}: holds the hints of a photograph: a film's have a time each")
-    if not isinstance(facts, dict) or facts.get("photochrom") != "film hints" or facts.get("version") != 1:
-        raise OptionError(f'{name}: is no file of a film\'s hints: it needs "photochrom": "film hints", "version": 1')
-    try:
-        hints = hints_of_entries(facts.get("hints"))
-        return tuple(
-            FilmHint(_time(entry, number), hint)
-            for number, (entry, hint) in enumerate(zip(facts["hints"], hints, strict=True), 1)
-        )
-    except OptionError as exc:
-        raise OptionError(f"{name}: {exc}") from exc
+        raise OptionError("holds the hints of a photograph: a film's have a time each")
+    if not isinstance(facts, dict) or facts.get("photochrom") != "film hints" or facts.get("version") != _VERSION:
+        raise OptionError(f'is no file of a film\'s hints: it needs "photochrom": "film hints", "version": {_VERSION}')
+    hints = hints_of_entries(facts.get("hints"))
+    return tuple(
+        FilmHint(_time(entry, number), hint)
+        for number, (entry, hint) in enumerate(zip(facts["hints"], hints, strict=True), 1)
+    )
+
+
+def film_hints_json(hints: Iterable[FilmHint]) -> str:
+    """The text of a file that ``read_film_hints`` reads."""
+    entries = [{"time": float(hint.time)} | entry_of(hint.hint) for hint in hints]
+    return json.dumps({"photochrom": "film hints", "version": _VERSION, "hints": entries}, indent=1) + "\n"
 
 
 def _time(entry: dict[str, object], number: int) -> Fraction:

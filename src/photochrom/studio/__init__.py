@@ -8,7 +8,8 @@ canvas.py    the picture in a tab, and how colours are put on it
 api.py       the same for programs
 tools.py     what the tabs share
 visit.py     where a visitor's session lies between clicks, and how errors reach the page
-session.py, film_session.py     one visitor's photograph or film, and choices, without Gradio
+choosing.py  what a visitor works on and has chosen, step by step
+session.py, film_session.py     the same of a photograph and of a film, without Gradio
 job.py       what takes long with a film, and is stopped
 answers.py   what the network said of it
 shared.py    what all visitors share

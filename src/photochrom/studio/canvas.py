@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -35,7 +35,6 @@ class Canvas:
         visit: the visitor's.
         name: what the names of its elements begin with.
         listed: what a session's list of colours says.
-        more: what else changes on the page whenever the picture does.
     """
 
     def __init__(
@@ -44,10 +43,9 @@ class Canvas:
         visit: gr.State,
         name: str,
         listed: Callable[[Any], list[dict[str, str]]],
-        more: Callable[[Any], Updates] = lambda _: {},
     ) -> None:
         self._studio, self._colorizer = studio, studio.colorizer
-        self._visit, self._name, self._listed, self._more = visit, name, listed, more
+        self._visit, self._name, self._listed = visit, name, listed
         self._guesses = bool(studio.colorizer.card.bins)
 
     def draw_picture(self, alt_text: str) -> None:
@@ -78,14 +76,33 @@ class Canvas:
             self.color = gr.ColorPicker("#8a6a4a", label="The colour", min_width=90, elem_id=self._id("color"))
             self.put = gr.Button("Put it at the cross", min_width=120, size="md", elem_id=self._id("put"))
         self.hints = gr.HTML([], html_template=HINTS, js_on_load=TRIGGER, padding=False, elem_id=self._id("given"))
+        with gr.Row():
+            look: dict[str, Any] = {"interactive": False, "min_width": 90, "size": "md"}
+            self.undo = gr.Button("Undo", **look, elem_id=self._id("undo"))
+            self.redo = gr.Button("Redo", **look, elem_id=self._id("redo"))
+
+    def draw_files(self) -> None:
+        """The hints as a file, to be saved and to be loaded."""
+        with gr.Row():
+            self.make_json = gr.Button("Save hints", size="md", min_width=120, elem_id=self._id("hints-make"))
+            self.load_json = gr.UploadButton(
+                "Load hints", file_types=[".json"], size="md", min_width=120, elem_id=self._id("hints-load")
+            )
+        with gr.Row(elem_classes="unseen"):
+            self.json = gr.DownloadButton(elem_id=self._id("hints-file"), visible="hidden")
 
     def _id(self, part: str) -> str:
         return f"{self._name}{part}"
 
     @property
     def drawn(self) -> list[Any]:
-        """The components that ``draw`` changes, but for ``more``."""
-        return [self._visit, self.picture, self.slider, self.hints]
+        """The components that ``draw`` changes."""
+        return [self._visit, self.picture, self.slider, self.hints, self.undo, self.redo]
+
+    @property
+    def turned(self) -> list[Any]:
+        """The components that ``turn`` changes."""
+        return [*self.drawn, self.vividness, self.strength]
 
     @property
     def at(self) -> list[Any]:
@@ -97,13 +114,9 @@ class Canvas:
         """What each handler of a visit is given first."""
         return [self._visit, self.view]
 
-    def wire(self, more: Sequence[Any]) -> None:
-        """Have the page answer.
-
-        Args:
-            more: the components that ``more`` changes.
-        """
-        drawn, seen = [*self.drawn, *more], self.seen
+    def wire(self) -> None:
+        """Have the page answer."""
+        drawn, seen = self.drawn, self.seen
         self.view.input(working(self._visit, self.draw), seen, drawn, **LATEST)
         for name, slider in (("vividness", self.vividness), ("strength", self.strength)):
             slider.input(working(self._visit, self._turner(name)), [*seen, slider], drawn, **LATEST)
@@ -124,7 +137,9 @@ class Canvas:
             self.hints: self._listed(session),
             self.picture: gr.update(visible=view != COMPARE),
             self.slider: gr.update(visible=view == COMPARE),
-        } | self._more(session)
+            self.undo: gr.update(interactive=bool(session.past)),
+            self.redo: gr.update(interactive=bool(session.future)),
+        }
         luma = session.picture.luma
         if view == AS_IT_WAS:
             return updates | {self._visit: session, self.picture: self._image(pictures.grey(luma), session)}
@@ -136,6 +151,12 @@ class Canvas:
             return updates | {self.slider: gr.update(value=pair, visible=True)}
         shown = pictures.doubt(rgb, session.answer.prediction) if view == UNSURE else rgb
         return updates | {self.picture: self._image(shown, session)}
+
+    def turn(self, session: Any, view: str) -> Updates:
+        """The picture and the dials, where a visitor has not turned them by hand."""
+        vividness = session.choices.vividness
+        dials = {self.vividness: gr.skip() if vividness is None else vividness, self.strength: session.choices.strength}
+        return self.draw(session, view) | dials
 
     def _colored(self, session: Any) -> np.ndarray:
         return pictures.colored(self._colorizer, session.picture.luma, session.options, session.answer.prediction)

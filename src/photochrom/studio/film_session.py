@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -15,65 +15,62 @@ from ..colorizer import Colorizer
 from ..errors import OptionError
 from ..film import FilmOptions
 from ..film.hints import FilmHint
+from ..film.options import ROUNDED
 from ..film.paint import Painter, Seen
 from ..film.plan import Plan, make_plan
 from ..film.planes import luma_plane, thumbnail
 from ..film.source import Reel
 from ..hints import Hint
 from ..options import ColorOptions
-from .answers import Answer, answer
+from .answers import Answer
+from .choosing import PREVIEW, Choosing, Picture, Source
 from .job import Job
-from .session import PREVIEW, Picture, Source, naming, near
+from .session import naming, near
 
 
-@dataclass(frozen=True, eq=False)
-class FilmSession:
-    """One visitor's film, and the frame of it that is shown. Each change gives a new one."""
+@dataclass(frozen=True)
+class FilmChoices:
+    """What one visitor has chosen; undo and redo go through these."""
 
-    picture: Picture
-    """The frame, and the film as its source."""
-    time: Fraction
-    """Seconds from the beginning, of the frame."""
-    answer: Answer
-    """Of the network, about the frame; perhaps to former choices: see ``answered``."""
-    has_colors: bool
-    """Whether the film has colours of its own."""
     vividness: float | None
     strength: float = 1.0
     hints: tuple[FilmHint, ...] = ()
-    place: tuple[float, float] | None = None
-    """x and y, from 0 to 1, of the cross on the frame."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FilmSession(Choosing[FilmChoices]):
+    """One visitor's film, and the frame of it that is shown; the film is its source."""
+
+    time: Fraction
+    """Seconds from the beginning, of the frame."""
+    has_colors: bool
+    """Whether the film has colours of its own."""
     recolor: bool = False
     """Whether it may be coloured although it has colours."""
     job: Job = field(default_factory=Job)
     """What takes long with the film."""
 
     @property
+    def hints(self) -> tuple[FilmHint, ...]:
+        """What is known of the whole film."""
+        return self.choices.hints
+
+    @property
     def marks(self) -> tuple[Hint, ...]:
         """What is known of the frame that is shown."""
-        return tuple(hint.hint for hint in self.hints if hint.time == self.time)
+        return tuple(hint.hint for hint in self.hints if self._is_here(hint))
 
     @property
     def options(self) -> ColorOptions:
         """How the frame is to be coloured."""
-        return ColorOptions(self.vividness, self.strength, self.marks)
+        return ColorOptions(self.choices.vividness, self.choices.strength, self.marks)
 
     def film_options(self) -> FilmOptions:
         """How the film is to be coloured."""
-        return FilmOptions(ColorOptions(self.vividness, self.strength), recolor=self.recolor)
+        return FilmOptions(ColorOptions(self.choices.vividness, self.choices.strength), recolor=self.recolor)
 
-    def answered(self, colorizer: Colorizer) -> FilmSession:
-        """With what the network says of the frame as it is to be coloured now."""
-        found = answer(colorizer, self.picture.thumbnail, self.options, self.answer)
-        return self if found is self.answer else replace(self, answer=found)
-
-    def turn(self, dial: str, value: float) -> FilmSession:
-        """With ``vividness`` or ``strength`` turned."""
-        return replace(self, **{dial: value})  # type: ignore[arg-type]
-
-    def at(self, x: float, y: float) -> FilmSession:
-        """With the cross elsewhere."""
-        return replace(self, place=(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)))
+    def _is_here(self, hint: FilmHint) -> bool:
+        return abs(hint.time - self.time) <= ROUNDED
 
     def color(self, color: tuple[int, int, int]) -> FilmSession:
         """With a colour at the cross, in place of one that is there on this frame.
@@ -84,8 +81,12 @@ class FilmSession:
         if self.place is None:
             raise OptionError("no place is chosen: click on the frame, or give the two percentages")
         x, y = self.place
-        others = (hint for hint in self.hints if hint.time != self.time or not near(hint.hint, x, y))
-        return replace(self, hints=(*others, FilmHint(self.time, Hint(x, y, color))))
+        others = (hint for hint in self.hints if not (self._is_here(hint) and near(hint.hint, x, y)))
+        return self.choose(hints=(*others, FilmHint(self.time, Hint(x, y, color))))
+
+    def with_file(self, hints: Sequence[FilmHint]) -> FilmSession:
+        """With the hints of a file instead of all that are there."""
+        return self.choose(hints=tuple(hints))
 
     def without(self, number: int) -> FilmSession:
         """Without one of the colours that were put, counted from 0.
@@ -95,7 +96,7 @@ class FilmSession:
         """
         if not 0 <= number < len(self.hints):
             raise OptionError("this colour is gone already")
-        return replace(self, hints=self.hints[:number] + self.hints[number + 1 :])
+        return self.choose(hints=self.hints[:number] + self.hints[number + 1 :])
 
     def go(self, colorizer: Colorizer, time: Fraction) -> FilmSession:
         """To another frame: the first that is shown at a time, or later.
@@ -106,7 +107,7 @@ class FilmSession:
         with open_film(colorizer, self.picture.source.path, self.film_options()) as (painter, _):
             found, picture = _frame(painter, self.picture.source, time)
         plain = colorizer.predict(picture.thumbnail, self.film_options().color)
-        seen = Answer(self.vividness, (), plain, plain)
+        seen = Answer(self.choices.vividness, (), plain, plain)
         return replace(self, picture=picture, time=found, answer=seen, place=None)
 
 
@@ -150,7 +151,8 @@ def _begun(colorizer: Colorizer, source: Source, max_pixels: int) -> FilmSession
         has_colors = painter.reel.is_colored()
         time, picture = _frame(painter, source, Fraction(0))
     plain = colorizer.predict(picture.thumbnail)
-    return FilmSession(picture, time, Answer(own, (), plain, plain), has_colors, own)
+    answer, choices = Answer(own, (), plain, plain), FilmChoices(own)
+    return FilmSession(picture=picture, choices=choices, answer=answer, time=time, has_colors=has_colors)
 
 
 def _frame(painter: Painter, source: Source, time: Fraction) -> tuple[Fraction, Picture]:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from ..errors import OptionError
 from ..film import FilmReport, Progress, colorize_film
-from ..film.hints import follow
+from ..film.hints import film_hints_json, follow, read_film_hints
 from ..film.preview import preview
 from .canvas import IN_COLOR, QUICK, SLOW, Canvas
 from .film_session import FilmSession, begin_film, open_film
@@ -58,6 +58,7 @@ class FilmTab:
         self.canvas.draw_dials()
         with gr.Column(elem_classes="known"):
             self.canvas.draw_known()
+            self.canvas.draw_files()
         self.anew = gr.Checkbox(
             label="This film is in colour already: colour it anew", info="The colours it has are then replaced.",
             visible=False, elem_id="film-anew",
@@ -69,9 +70,15 @@ class FilmTab:
 
     def _wire(self) -> None:
         canvas, visit = self.canvas, self.visit
-        canvas.wire([])
+        canvas.wire()
         shown = [*canvas.drawn, *canvas.at, self.time]
         opened = [*shown, canvas.view, canvas.vividness, canvas.strength, self.desk, self.sheet, self.anew, self.status]
+        for button, handler in ((canvas.undo, self.undo_last), (canvas.redo, self.redo_last)):
+            button.click(working(visit, handler), canvas.seen, canvas.turned, **QUICK)
+        load = [*canvas.seen, canvas.load_json]
+        canvas.load_json.upload(working(visit, self.load_hints), load, canvas.turned, **QUICK)
+        made = canvas.make_json.click(reading(self.hints_file), [visit], [canvas.json], **SLOW)
+        made.success(None, [canvas.json], js=FETCH, **QUICK)
         dropped = self.upload.change(opening(visit, self.open), [visit, self.upload], opened, **SLOW)
         dropped.failure(lambda: None, None, [self.upload], **QUICK)
         for event in (self.show.click, self.time.submit):
@@ -98,15 +105,33 @@ class FilmTab:
             return {self.visit: None, self.desk: gr.update(visible=False)} | nothing
         self._studio.disk.check(Path(upload).stat().st_size)
         session = begin_film(self._colorizer, Path(upload), self._studio.kept, self._studio.max_pixels)
-        dials = {self.canvas.view: IN_COLOR, self.canvas.strength: session.strength}
-        if session.vividness is not None:
-            dials[self.canvas.vividness] = session.vividness
+        shown = self.canvas.turn(session, IN_COLOR) | {self.canvas.view: IN_COLOR}
         ask = {self.anew: gr.update(value=False, visible=session.has_colors), self.desk: gr.update(visible=True)}
-        return self._framed(session, IN_COLOR) | nothing | dials | ask
+        return self._framed(session, IN_COLOR) | shown | nothing | ask
 
     def go(self, session: FilmSession, view: str, seconds: float | None) -> Updates:
         """To another frame."""
         return self._framed(session.go(self._colorizer, Fraction(seconds or 0).limit_denominator(10**6)), view)
+
+    def undo_last(self, session: FilmSession, view: str) -> Updates:
+        """Back one step."""
+        return self.canvas.turn(session.undo(), view)
+
+    def redo_last(self, session: FilmSession, view: str) -> Updates:
+        """And forth."""
+        return self.canvas.turn(session.redo(), view)
+
+    def load_hints(self, session: FilmSession, view: str, file: str) -> Updates:
+        """The hints of a file, as it was saved here or written for the command line."""
+        with naming(Path(file)):
+            hints = read_film_hints(file)
+        return self.canvas.turn(session.with_file(hints), view)
+
+    def hints_file(self, session: FilmSession) -> str:
+        """The hints, as ``photochrom film --hints`` takes them."""
+        path = self._studio.new_folder() / f"{session.picture.source.path.stem}.hints.json"
+        path.write_text(film_hints_json(session.hints))
+        return str(path)
 
     def ask(self, session: FilmSession) -> None:
         """A sheet is asked for; perhaps it has to wait for the job of another visitor."""

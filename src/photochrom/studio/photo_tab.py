@@ -28,7 +28,7 @@ class PhotoTab:
         self._studio = studio
         self._colorizer = studio.colorizer
         self.visit = new_visit(LOST)
-        self.canvas = Canvas(studio, self.visit, "", lambda session: listed(session.marks), self._arrows)
+        self.canvas = Canvas(studio, self.visit, "", lambda session: listed(session.marks))
         self.upload = gr.File(
             file_types=photographs(),
             label="Drop, paste or choose a photograph",
@@ -54,9 +54,6 @@ class PhotoTab:
         self.canvas.draw_dials()
         with gr.Column(elem_classes="known"):
             self.canvas.draw_known()
-            with gr.Row():
-                self.undo = gr.Button("Undo", interactive=False, min_width=90, size="md", elem_id="undo")
-                self.redo = gr.Button("Redo", interactive=False, min_width=90, size="md", elem_id="redo")
         with gr.Accordion("Borrow colours from another photograph", open=False):
             self.lender = gr.File(
                 file_types=photographs(), label="One in colour, of something alike", height=120, elem_id="lender"
@@ -66,49 +63,34 @@ class PhotoTab:
             )
             self.give_back = gr.Button("Give the colours back", visible=False, size="md")
         self.make = gr.Button("Download at full size", variant="primary", elem_id="full-size-make")
-        with gr.Row():
-            self.make_json = gr.Button("Save hints", size="md", min_width=120, elem_id="hints-make")
-            self.load_json = gr.UploadButton(
-                "Load hints", file_types=[".json"], size="md", min_width=120, elem_id="hints-load"
-            )
+        self.canvas.draw_files()
         with gr.Row(elem_classes="unseen"):
             self.file = gr.DownloadButton(elem_id="full-size", visible="hidden")
-            self.json = gr.DownloadButton(elem_id="hints-file", visible="hidden")
 
     def _wire(self) -> None:
         canvas, visit = self.canvas, self.visit
-        arrows = [self.undo, self.redo]
-        canvas.wire(arrows)
-        turned = [*canvas.drawn, *arrows, canvas.vividness, canvas.strength, self.give_back, self.gallery]
-
+        canvas.wire()
+        turned = [*canvas.turned, self.give_back, self.gallery]
         opened = [*turned, *canvas.at, self.desk, canvas.view, self.lender, self.lent]
         dropped = self.upload.change(opening(visit, self.open), [visit, self.upload], opened, **SLOW)
         dropped.success(told(self.guess), [visit], [visit, self.gallery], **QUICK)
         dropped.failure(lambda: None, None, [self.upload], **QUICK)  # what was refused does not stand there as if open
-        self.undo.click(working(visit, self.undo_last), canvas.seen, turned, **QUICK)
-        self.redo.click(working(visit, self.redo_last), canvas.seen, turned, **QUICK)
+        canvas.undo.click(working(visit, self.undo_last), canvas.seen, turned, **QUICK)
+        canvas.redo.click(working(visit, self.redo_last), canvas.seen, turned, **QUICK)
         self.gallery.select(working(visit, self.choose), canvas.seen, turned, **QUICK)
-        self.load_json.upload(working(visit, self.load_hints), [*canvas.seen, self.load_json], turned, **QUICK)
+        canvas.load_json.upload(working(visit, self.load_hints), [*canvas.seen, canvas.load_json], turned, **QUICK)
         self.lender.upload(working(visit, self.take_colors), [*canvas.seen, self.lender], [*turned, self.lent], **SLOW)
         self.lent.select(reading(self.pick_from_lent), [visit], [canvas.color, canvas.mode], **QUICK)
         self.give_back.click(working(visit, self.give), canvas.seen, turned, **QUICK)
         full_size = (self.make, self.full_size, self.file)
-        for button, make, file in (full_size, (self.make_json, self.hints_file, self.json)):
+        for button, make, file in (full_size, (canvas.make_json, self.hints_file, canvas.json)):
             button.click(reading(make), [visit], [file], **SLOW).success(None, [file], js=FETCH, **QUICK)
 
-    def _arrows(self, session: Session) -> Updates:
-        return {
-            self.undo: gr.update(interactive=bool(session.past)),
-            self.redo: gr.update(interactive=bool(session.future)),
-        }
-
     def _turned(self, session: Session, view: str) -> Updates:
-        """The picture, and the dials and the frame round a guess, which a visitor has not moved by hand."""
+        """The picture and the dials, the button for borrowed colours, and the frame round a guess."""
         choices = session.choices
         chosen = session.guesses.index(choices.guess) if choices.guess in session.guesses else NONE
-        return self.canvas.draw(session, view) | {
-            self.canvas.vividness: gr.skip() if choices.vividness is None else choices.vividness,
-            self.canvas.strength: choices.strength,
+        return self.canvas.turn(session, view) | {
             self.give_back: gr.update(visible=bool(choices.borrowed)),
             self.gallery: gr.update(selected_index=chosen),
         }

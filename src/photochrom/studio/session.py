@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,9 +20,9 @@ from ..formats.pixels import MAX_PIXELS, at_8_bits, at_most, check_size
 from ..hints import Hint
 from ..options import ColorOptions
 from ..suggestions import alternatives
-from .answers import Answer, answer
+from .answers import Answer
+from .choosing import PREVIEW, Choosing, Picture, Source
 
-PREVIEW = 1400  # longest side of what is shown, pixels
 GUESSES = 4
 _SAME_PLACE = 0.015  # of the picture's width and height: a hint so near to another replaces it
 
@@ -49,45 +46,14 @@ class Choices:
         return ColorOptions(self.vividness, self.strength, (*self.guess, *self.borrowed, *self.given))
 
 
-class Source:
-    """A copy of an uploaded file, which goes when nobody works on it any more."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Session(Choosing[Choices]):
+    """One visitor's work on a photograph."""
 
-    def __init__(self, upload: Path, work: Path) -> None:
-        folder = Path(tempfile.mkdtemp(dir=work))
-        self.path = folder / upload.name
-        shutil.copyfile(upload, self.path)
-        self.discard = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A photograph, decoded once: what is needed to show it. Its file is read again for the full size."""
-
-    source: Source
-    luma: np.ndarray
-    """uint8 ``[h, w]``, at most ``PREVIEW`` pixels long."""
-    thumbnail: np.ndarray
-    """uint8: what the network looks at. Coloured from it, the small picture has the full size's very colours."""
-
-
-@dataclass(frozen=True, eq=False)
-class Session:
-    """One visitor's work. Each change gives a new one, so that nothing is ever half changed."""
-
-    picture: Picture
-    choices: Choices
-    answer: Answer
-    """Of the network; perhaps to former choices: see ``answered``."""
-    past: tuple[Choices, ...] = ()
-    future: tuple[Choices, ...] = ()
-    place: tuple[float, float] | None = None
-    """x and y, from 0 to 1, of the cross."""
     guesses: tuple[tuple[Hint, ...], ...] = ()
     """The hints that make each of the model's other guesses."""
     lent: np.ndarray | None = None
     """Another photograph, whose colours are borrowed: RGB uint8, at most ``PREVIEW`` pixels long."""
-    dial: str = ""
-    """Which one the last change turned."""
 
     @property
     def options(self) -> ColorOptions:
@@ -98,42 +64,6 @@ class Session:
     def marks(self) -> tuple[Hint, ...]:
         """The hints that are shown on the picture."""
         return self.choices.given
-
-    def answered(self, colorizer: Colorizer) -> Session:
-        """With what the network says of the picture as it is to be coloured now."""
-        found = answer(colorizer, self.picture.thumbnail, self.options, self.answer)
-        return self if found is self.answer else replace(self, answer=found)
-
-    def choose(self, **changes: object) -> Session:
-        """With other choices, the former of which can be gone back to."""
-        choices = replace(self.choices, **changes)  # type: ignore[arg-type]
-        if choices == self.choices:
-            return self
-        return replace(self, choices=choices, past=(*self.past, self.choices), future=(), dial="")
-
-    def turn(self, dial: str, value: float) -> Session:
-        """With ``vividness`` or ``strength`` turned; to turn one on and on is one step to be undone."""
-        turned = self.choose(**{dial: value})
-        past = self.past if dial == self.dial else turned.past
-        return replace(turned, past=past, dial=dial) if turned is not self else self
-
-    def undo(self) -> Session:
-        """As before the last change; the same where there was none."""
-        if not self.past:
-            return self
-        *past, choices = self.past
-        return replace(self, choices=choices, past=tuple(past), future=(self.choices, *self.future), dial="")
-
-    def redo(self) -> Session:
-        """What was undone last is done again."""
-        if not self.future:
-            return self
-        choices, *future = self.future
-        return replace(self, choices=choices, past=(*self.past, self.choices), future=tuple(future), dial="")
-
-    def at(self, x: float, y: float) -> Session:
-        """With the cross elsewhere."""
-        return replace(self, place=(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)))
 
     def color(self, color: tuple[int, int, int]) -> Session:
         """With a hint at the cross, in place of one that is there.
@@ -185,7 +115,7 @@ def open_session(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int
     plain = colorizer.predict(luma)
     picture = Picture(Source(upload, work), small(luma), plain.luma)
     own = colorizer.card.vividness
-    return Session(picture, Choices(own), Answer(own, (), plain, plain))
+    return Session(picture=picture, choices=Choices(own), answer=Answer(own, (), plain, plain))
 
 
 def read(upload: Path, max_pixels: int = MAX_PIXELS) -> photo.Photo:
