@@ -22,10 +22,11 @@ from skimage import data
 
 from photochrom import OptionError, TrainingError
 from photochrom.cli import main
-from photochrom.training import estimate, train, work
+from photochrom.training import checkpoint, estimate, export, result, train, work
 from photochrom.training.plan import CHECKPOINT, Plan, keep_memory, launch
 from photochrom.training.recipes import DEFAULT, TUNED, fitted
 from photochrom.training.start import begin
+from photochrom.training.trainer import Trainer
 
 _TOY = Path(__file__).parent.parent / "examples" / "train" / "toy.py"
 
@@ -59,7 +60,7 @@ def finished(photographs, tmp_path_factory):
 @pytest.fixture
 def unfinished(monkeypatch):
     """Runs end before their model is exported and measured, which takes longer than the rest."""
-    monkeypatch.setattr(train, "finish", lambda work: None)
+    monkeypatch.setattr(train, "finish", lambda work, epochs: None)
 
 
 class TestRun:
@@ -94,6 +95,31 @@ class TestRun:
         assert main(["train", *arguments, "--resume"]) == 0
         assert re.search(r"step (\d+) of \1\b", capsys.readouterr().out)
         assert {name: (run / name).read_bytes() for name in before} == before
+
+    def test_a_run_that_gets_no_better_ends_early_and_is_finished(self, finished, monkeypatch, tmp_path, capsys):
+        """Its steps and samples are left out, which take most of the time."""
+
+        def step(trainer, source, batch):
+            trainer.step += 1
+            trainer.losses.append(1.0)
+            return 1.0
+
+        run, (photographs, _, _, *options) = finished
+        shutil.copytree(run / "features", tmp_path / "run" / "features")
+        ends = []
+        monkeypatch.setattr(train, "finish", lambda work, epochs: ends.append(result.card(work, network, epochs)))
+        monkeypatch.setattr(result, "write_samples", lambda *arguments: None)
+        monkeypatch.setattr(Trainer, "update", step)
+        monkeypatch.setattr(Trainer, "validate", lambda trainer, source: float(len(trainer.history)))
+        network = export.load_trained(run / "best.safetensors").network
+        arguments = ["train", photographs, "-o", str(tmp_path / "run"), *options, "--epochs", "9", "--patience", "2"]
+        told = "held-out loss has not got better for 2 rounds: stopped at epoch 3, the best is of epoch 1\n"
+        for more in ([], ["--resume"]):
+            assert main([*arguments, *more]) == 0
+            assert told in capsys.readouterr().out
+        assert [card.description.split(" from ")[0] for card in ends] == ["1 epochs", "1 epochs"]
+        assert checkpoint.load(tmp_path / "run" / "best.safetensors")[1]["history"][-1]["epoch"] == 1
+        assert len((tmp_path / "run" / "losses.csv").read_text().splitlines()) == 4
 
     def test_other_options_do_not_go_on(self, finished, capsys):
         _, arguments = finished
@@ -215,6 +241,7 @@ class TestBadInput:
             ("--cache-gb", "inf", "--cache-gb is inf"),
             ("--learning-rate", "0", "--learning-rate is 0.0"),
             ("--seed", "-1", "--seed is -1: give 0 or more"),
+            ("--patience", "-1", "--patience is -1: give 0 or more"),
         ],
     )
     def test_options_without_meaning(self, option, value, message, photographs, tmp_path, capsys):

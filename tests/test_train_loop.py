@@ -15,7 +15,7 @@ from training_runs import SHORT, features, losses, new_trainer, run
 
 from photochrom import TrainingError
 from photochrom.training import checkpoint, train
-from photochrom.training.plan import CHECKPOINT
+from photochrom.training.plan import CHECKPOINT, Plan, patience_of
 from photochrom.training.stopping import Stopped
 
 RECIPES = tuple(training_runs.RECIPES)
@@ -115,7 +115,7 @@ def test_other_errors_are_not_taken_for_it(tmp_path):
 def test_checkpoints_come_by_the_clock_too(tmp_path):
     trainer = new_trainer("reference", tmp_path, epochs=2)
     log = training_runs.MemoryLog(trainer, None)
-    train.fit(trainer, features("reference"), features("reference"), log, 1e-9)
+    train.fit(trainer, features("reference"), features("reference"), log, 1e-9, 0)
     assert log.saves == [1, 2, 3, 4, 5, 6]
 
 
@@ -137,6 +137,81 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkey
     resumed = new_trainer("reference", tmp_path, epochs=3)
     resumed.resume(tmp_path / CHECKPOINT)
     assert resumed.step == 3
+
+
+class TestPatience:
+    """Runs of a round an epoch, whose held-out losses are given."""
+
+    @pytest.fixture
+    def begin(self, tmp_path, monkeypatch):
+        def begin(held_out):
+            trainer = new_trainer("reference", tmp_path, epochs=len(held_out))
+            monkeypatch.setattr(trainer, "validate", lambda source: held_out[len(trainer.history)])
+            return trainer
+
+        return begin
+
+    @pytest.mark.parametrize(
+        ("held_out", "patience", "epochs", "best"),
+        [
+            ([3, 2, 4, 5, 6, 7, 8], 3, 5, 2),
+            ([3, 2, 4, 5, 1, 7, 8, 9, 9], 3, 8, 5),
+            ([3, 2, 2, 2, 2, 2], 3, 5, 2),
+            ([1, 2, 3], 1, 2, 1),
+            ([1, 2, 3], 3, 3, 1),
+            ([1, 2, 3, 4, 5, 6], 0, 6, 1),
+        ],
+    )
+    def test_a_run_ends_when_it_gets_no_better(self, begin, held_out, patience, epochs, best):
+        trainer = begin(held_out)
+        cache = features("reference")
+        run(trainer, cache, cache, patience=patience)
+        assert trainer.step == 3 * epochs
+        assert len(trainer.history) == epochs
+        assert trainer.best["epoch"] == best
+
+    def test_a_resumed_run_ends_where_it_would_have_and_then_trains_no_more(self, begin, tmp_path):
+        held_out, cache = [3, 2, 4, 5, 6, 7, 8, 9], features("reference")
+        whole = begin(held_out)
+        run(whole, cache, cache, patience=3)
+
+        def press(_):
+            signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
+
+        with pytest.raises(Stopped):
+            run(begin(held_out), Eventful(cache, 10, press), cache, tmp_path, patience=3)
+        for steps in (5, 0):
+            resumed = begin(held_out)
+            resumed.resume(tmp_path / CHECKPOINT)
+            assert resumed.step == 15 - steps
+            run(resumed, cache, cache, tmp_path, patience=3)
+            assert losses(resumed.history) == losses(whole.history)
+
+    def test_one_that_ended_goes_on_if_asked_for_more(self, begin, tmp_path):
+        held_out, cache = [1, 2, 3, 4], features("reference")
+        run(begin(held_out), cache, cache, tmp_path, patience=1)
+        resumed = begin(held_out)
+        resumed.resume(tmp_path / CHECKPOINT)
+        assert resumed.step == 6
+        run(resumed, cache, cache, patience=0)
+        assert resumed.step == resumed.steps == 12
+
+
+@pytest.mark.parametrize(
+    ("asked", "rounds"),
+    [
+        ({}, 10),
+        ({"start": "scratch"}, 10),
+        ({"patience": 3}, 3),
+        ({"patience": 0}, 0),
+        ({"recipe": "default"}, 0),
+        ({"recipe": "reference"}, 0),
+        ({"recipe": "default", "start": "model.onnx"}, 0),
+        ({"recipe": "default", "patience": 3}, 3),
+    ],
+)
+def test_published_recipes_go_to_their_end_unless_asked_otherwise(asked, rounds, tmp_path):
+    assert patience_of(Plan(str(tmp_path), tmp_path / "run", **asked)) == rounds
 
 
 class TestCheckpointsOfOtherRuns:

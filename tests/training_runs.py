@@ -77,10 +77,10 @@ def new_trainer(recipe, folder, **options):
     return Trainer(fabric, replace(RECIPES[recipe], **options), new_tail(encoder, bins), bins, len(cache))
 
 
-def run(trainer, training, validation, folder=None):
+def run(trainer, training, validation, folder=None, patience=0):
     """Train to the end; the rows."""
     log = MemoryLog(trainer, folder)
-    train.fit(trainer, training, validation, log if trainer.fabric.is_global_zero else None, minutes=60)
+    train.fit(trainer, training, validation, log if trainer.fabric.is_global_zero else None, 60, patience)
     return log.rows
 
 

@@ -41,6 +41,13 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
     group.add_argument("--recipe", choices=["default", "reference"], help="make a published model anew")
     group.add_argument("--epochs", type=float, metavar="N", help="how often each view is shown")
+    group.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="end after so many rounds (see losses.csv) without a better held-out loss; 0: never (default: 10, with "
+        "--recipe never)",
+    )
     group.add_argument("--size", type=int, metavar="N", help="side of the training squares, a multiple of 32")
     group.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest")
     group.add_argument("--seed", type=int, metavar="N", help="of the order of views and simulated hints (default: 0)")

@@ -23,6 +23,7 @@ from .sources import is_remote
 from .start import STARTS, Start
 
 CHECKPOINT, BEST, MODEL = "checkpoint.safetensors", "best.safetensors", "model.onnx"
+PATIENCE = 10  # rounds without a better held-out loss, after which a run is not worth its time
 _LONG = timedelta(days=2)  # that one process may look at photographs while the others wait
 _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # of glibc's malloc.h
 
@@ -50,6 +51,8 @@ class Plan:
     learning_rate: float | None = None
     seed: int | None = None
     """Another than 0 shows the same views in another order, with other hints: for a run that goes on from another."""
+    patience: int | None = None
+    """Rounds without a better held-out loss that end the run; 0: none do. See ``patience_of``."""
     minutes: float = 10.0
     """Between two checkpoints, at most."""
     cache_gb: float | None = None
@@ -69,7 +72,7 @@ class Plan:
                 raise OptionError(f"--{name.replace('_', '-')} is {value}: give a number above 0")
         if self.size is not None and (self.size < 64 or self.size % 32):
             raise OptionError(f"--size is {self.size}: give a multiple of 32, at least 64")
-        for name in ("cache_gb", "seed"):
+        for name in ("cache_gb", "seed", "patience"):
             if (value := getattr(self, name)) is not None and not 0 <= value < math.inf:
                 raise OptionError(f"--{name.replace('_', '-')} is {value}: give 0 or more")
         if self.recipe is not None and (self.start in STARTS[1:] or self.encoder is not None or self.size is not None):
@@ -135,6 +138,13 @@ def processes(plan: Plan) -> tuple[int, int]:
         return plan.devices or 1, plan.nodes or 1
     local = int(os.environ["LOCAL_WORLD_SIZE"])
     return plan.devices or local, plan.nodes or int(os.environ["WORLD_SIZE"]) // local
+
+
+def patience_of(plan: Plan) -> int:
+    """Rounds without a better held-out loss that end the run; 0: none do, as for a published recipe unless asked."""
+    if plan.patience is not None:
+        return plan.patience
+    return PATIENCE if plan.recipe is None else 0
 
 
 def leave() -> None:

@@ -46,7 +46,7 @@ class Log:
             f"{row['seconds']:.0f} s, of which {row['waited']:.1f} waiting for data"
         )
         self._color_samples(row["epoch"])
-        if row["validation"] == min(past["validation"] for past in trainer.history):
+        if row is trainer.best:
             trainer.save_result(self.run / BEST)
         self.save()
 
@@ -66,25 +66,29 @@ class Log:
             folder.mkdir(exist_ok=True)
         network = build_network(work.start.encoder.early, trainer.averaged(), trainer.bins, work.recipe)
         name = f"epoch-{epoch:07.3f}".rstrip("0").rstrip(".")
-        write_samples(network, card(work, network), work.validation, folder / f"{name}.png")
+        write_samples(network, card(work, network, epoch), work.validation, folder / f"{name}.png")
 
 
-def card(work: Work, network: Network) -> ModelCard:
-    """What the model says about itself."""
+def card(work: Work, network: Network, epochs: float) -> ModelCard:
+    """What the model says about itself, after so many epochs."""
     count = len(work.training) // work.recipe.views
     return ModelCard(
         name=work.plan.run.name,
         version="1",
         licence="as its photographs allow",
-        description=f"{work.recipe.epochs:g} epochs from {work.start.label}",
+        description=f"{epochs:g} epochs from {work.start.label}",
         training_data=f"{count:,} photographs of {work.plan.photographs.rstrip('/').rsplit('/')[-1]}",
         working_size=work.recipe.size,
         **abilities(network, work.start.vividness),
     )
 
 
-def finish(work: Work) -> Path:
+def finish(work: Work, epochs: float) -> Path:
     """Export the best network of a run, and measure it beside what the run started from.
+
+    Args:
+        work: what was learnt.
+        epochs: after which the network was the best.
 
     Returns:
         The model file.
@@ -95,7 +99,7 @@ def finish(work: Work) -> Path:
     run = work.plan.run
     trained = load_trained(run / BEST, work.start.encoder)
     part = run / "model.part.onnx"
-    export(trained, card(work, trained.network), part)
+    export(trained, card(work, trained.network, epochs), part)
     with writing(run / MODEL):
         part.replace(run / MODEL)
     before = work.start.compared if isinstance(work.start.compared, str) else "before"

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from .decoder import count_parameters
 from .estimate import told_of_memory
 from .features import Batches, ahead
-from .plan import CHECKPOINT, Plan, keep_memory, launch, leave
+from .plan import CHECKPOINT, Plan, keep_memory, launch, leave, patience_of
 from .recipes import RECIPES
 from .result import Log, finish
 from .start import begin
@@ -71,12 +71,27 @@ def _train(plan: Plan, fabric: Fabric) -> Path | None:
     if latest.exists():
         trainer.resume(latest)
     say(f"{count_parameters(trainer.tail):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
-    fit(trainer, training, validation, Log(work, trainer) if fabric.is_global_zero else None, plan.minutes)
-    return finish(work) if fabric.is_global_zero else None
+    log = Log(work, trainer) if fabric.is_global_zero else None
+    fit(trainer, training, validation, log, plan.minutes, patience_of(plan))
+    if trainer.step < trainer.steps:
+        say(_ended_early(trainer))
+    return finish(work, trainer.best["epoch"]) if fabric.is_global_zero else None
 
 
-def fit(trainer: Trainer, training: Batches, validation: Batches, log: Log | None, minutes: float) -> None:
-    """Train to the last step. Every round what came of it is noted; checkpoints come every ``minutes``, too.
+def _ended_early(trainer: Trainer) -> str:
+    count, epoch = trainer.fruitless, trainer.step / trainer.per_epoch
+    return (
+        f"held-out loss has not got better for {count} round{'s' if count > 1 else ''}: "
+        f"stopped at epoch {epoch:g}, the best is of epoch {trainer.best['epoch']:g}"
+    )
+
+
+def fit(
+    trainer: Trainer, training: Batches, validation: Batches, log: Log | None, minutes: float, patience: int
+) -> None:
+    """Train to the last step, or until it is of no use to go on.
+
+    Every round what came of it is noted; checkpoints come every ``minutes``, too.
 
     Args:
         trainer: at any step.
@@ -84,6 +99,7 @@ def fit(trainer: Trainer, training: Batches, validation: Batches, log: Log | Non
         validation: what it is checked with.
         log: None in all processes but the first.
         minutes: between two checkpoints, at most.
+        patience: rounds without a better held-out loss after which it ends; 0: it does not.
 
     Raises:
         TrainingError: the loss is no number, the disk is full, or the memory too small; the last checkpoint is kept.
@@ -95,6 +111,8 @@ def fit(trainer: Trainer, training: Batches, validation: Batches, log: Log | Non
     clock, coming = Clock(), ahead(training.batch, trainer.rows(), training.workers)
     with told_of_memory(), stopping() as asked, bar, closing(coming):
         for batch in clock.timed(coming):
+            if 0 < patience <= trainer.fruitless:  # asked before a step: a resumed run may have ended already
+                break
             loss = trainer.update(training, batch)
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)

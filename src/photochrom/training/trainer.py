@@ -49,6 +49,16 @@ class Trainer:
         """Of the steps since the last row of the history."""
         self.history: list[dict[str, float]] = []
 
+    @property
+    def best(self) -> dict[str, float]:
+        """The first row of the history with the least held-out loss."""
+        return min(self.history, key=lambda row: row["validation"])
+
+    @property
+    def fruitless(self) -> int:
+        """Rounds since the held-out loss last got better: the same in a resumed run, and in all processes."""
+        return len(self.history) - 1 - self.history.index(self.best) if self.history else 0
+
     def _groups(self) -> list[dict[str, object]]:
         """Parameters and the part of the learning rate that each kind gets."""
         trained = [(name, p) for name, p in self.tail.named_parameters() if p.requires_grad]
