@@ -316,6 +316,15 @@ def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_col
     assert packets(path, 1) == packets(report.output, 1)
 
 
+@pytest.mark.parametrize("end", ["mp4", "ts", "mkv"])
+def test_colour_behind_the_only_key_frame(end, tmp_path, fake_colorizer):
+    """Where a film is sought in, one comes to a key frame, and a short film may have but one."""
+    grey = [still_frame(luma) for luma in pan(90)]
+    frames = grey + list(color_frames(90, 96, 64))
+    path = write_frames(tmp_path / f"a.{end}", frames, options={"g": "250", "sc_threshold": "0"})
+    refused(path, fake_colorizer, "has colours already")
+
+
 def test_colour_far_into_a_film_that_cannot_be_sought_in(tmp_path, fake_colorizer):
     grey = write_film(tmp_path / "1.h264", pan(120), format="h264")
     color = write_frames(tmp_path / "2.h264", list(color_frames(120, 96, 64)), format="h264")

@@ -184,6 +184,15 @@ def test_lossless_pictures_in_mp4(tmp_path, fake_colorizer):
     assert aspect(output) == Fraction(8, 9)
 
 
+@pytest.mark.parametrize("end", ["mp4", "m4v", "nut"])
+def test_full_range_that_a_container_cannot_say_is_refused(end, tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(2), codec="ffv1", full=True)
+    with pytest.raises(FilmError, match=r"cannot say that black is 0: write to a \.mkv file"):
+        colored(source, fake_colorizer, output=tmp_path / f"b.{end}")
+    output = colored(source, fake_colorizer, FilmOptions(crf=1), tmp_path / f"b.{end}")
+    assert decoded(output)[0].color_range == 2
+
+
 def shape_of_pixels(frame):
     return shown_info(frame, "sar")
 

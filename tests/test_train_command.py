@@ -117,7 +117,7 @@ class TestRun:
         for more in ([], ["--resume"]):
             assert main([*arguments, *more]) == 0
             assert told in capsys.readouterr().out
-        assert [card.description.split(" from ")[0] for card in ends] == ["1 epochs", "1 epochs"]
+        assert [card.description.split(" from ")[0] for card in ends] == ["1 epoch", "1 epoch"]
         assert checkpoint.load(tmp_path / "run" / "best.safetensors")[1]["history"][-1]["epoch"] == 1
         assert len((tmp_path / "run" / "losses.csv").read_text().splitlines()) == 4
 

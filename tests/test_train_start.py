@@ -176,4 +176,5 @@ class TestRecipes:
         few, many = (fitted(DEFAULT, count, 1) for count in (100, 100_000))
         assert (few.views, many.views) == (8, DEFAULT.views)
         assert few.epochs > many.epochs
+        assert few.courses == many.courses == 1
         assert fitted(DEFAULT, 3, 4).batch * 4 <= 3 * 8

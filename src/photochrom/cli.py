@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import evaluate, film, models, photo, studio, train
+from .commands import INTERRUPTED, evaluate, film, models, photo, studio, train
 from .errors import OptionError, PhotochromError
 
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+_FAILED, _USAGE = 1, 2
 _KILLED = 128  # and the number of the signal
 
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _USAGE if isinstance(exc, OptionError) else _FAILED
     except KeyboardInterrupt:
         _complain("interrupted; finished files are kept")
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,7 +53,7 @@ def run() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except KeyboardInterrupt:  # before main could catch it, while modules were loaded
-        status = _INTERRUPTED
+        status = INTERRUPTED
     except BrokenPipeError:  # whoever read our output wanted no more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED

@@ -176,10 +176,10 @@ def _to_stream(colorizer: Colorizer, picture: Photo, options: ColorOptions, qual
     from . import photo
     from .provenance import credit
 
-    cb, cr = colorizer.chroma(picture.luma, options, subsampling=photo.chroma_subsampling(picture.format))
-    model = credit(colorizer.label, options.hints)
     if sys.stdout is None:
         raise PhotoError("the standard output is closed: name a file")
+    cb, cr = colorizer.chroma(picture.luma, options, subsampling=photo.chroma_subsampling(picture.format))
+    model = credit(colorizer.label, options.hints)
     sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=picture.format, quality=quality, model=model))
 
 

@@ -2,3 +2,6 @@
 
 Heavy imports stay inside the functions, so that ``photochrom --help`` answers at once.
 """
+
+INTERRUPTED = 130
+"""Exit status where Ctrl-C was pressed."""

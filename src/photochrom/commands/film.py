@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FilmError, OptionError
 from ..options import ColorOptions
-
-_INTERRUPTED = 130  # exit status
+from . import INTERRUPTED
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -131,7 +130,7 @@ def _color(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]
             print(
                 "photochrom: stopped: the same command goes on, all but its last ten seconds is kept", file=sys.stderr
             )
-            return _INTERRUPTED
+            return INTERRUPTED
     for note in report.notes:
         print(f"photochrom: {args.input}: {note}", file=sys.stderr)
     return 0
@@ -159,7 +158,8 @@ def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint])
             for number, shot in enumerate(list_shots(painter, plan), 1):
                 print(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")
             return 0
-        path = args.output or reel.path.with_name(f"{reel.path.stem}.preview.png")
+        path = args.output or reel.path.parent
+        path = path / f"{reel.path.stem}.preview.png" if path.is_dir() else path
         _check_sheet(path, overwrite=args.overwrite)
         painter.known = follow(painter, hints)
         _save(preview(painter, plan), path, overwrite=args.overwrite)

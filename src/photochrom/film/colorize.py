@@ -78,8 +78,8 @@ def colorize_film(
         colorizer: a model that is loaded already; None for the default.
         overwrite: whether an output that exists may be replaced.
         restart: throw unfinished work of this output away.
-        progress: called after each frame, and with none done while hints are looked for; what it raises stops the
-            job, which can go on later.
+        progress: called after each frame, and with none done while the film is looked at before; what it raises stops
+            the job, which can go on later.
 
     Raises:
         FilmError: the film cannot be read, or cannot be written so.
@@ -87,12 +87,12 @@ def colorize_film(
     options = options or FilmOptions()
     with Reel(source) as reel:
         plan = make_plan(reel, None if output is None else Path(output), options)
+        reel.watch = lambda: progress(Progress(0, plan.total))
         check(reel, plan, options, overwrite=overwrite)
         painter = Painter(colorizer or Colorizer(), reel, plan.planes, options)
         label = credit(painter.colorizer.label, [hint.hint for hint in hints])
         try:
             with Job(plan.output, _key(reel, plan, options, hints, label), restart=restart) as job:
-                reel.watch = lambda: progress(Progress(0, plan.total))
                 painter.known = follow(painter, hints)
                 reel.watch = lambda: None
                 parts = _color(painter, job, plan, progress)

@@ -45,8 +45,8 @@ def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
     if output.suffix.lower() not in FORMATS:
         raise FilmError(f"{output} is of no container that can be written: name it {', '.join(FORMATS)}")
     planes = plane_format(reel.video, even_only=needs_even_sizes(options.codec))
-    if options.codec == "ffv1" and planes.coding.full_range and FORMATS[output.suffix.lower()] == "nut":
-        raise FilmError(f"{output}: FFV1 in a .nut file cannot say that black is 0: write to a .mkv file (-o)")
+    if options.codec == "ffv1" and planes.coding.full_range and FORMATS[output.suffix.lower()] != "matroska":
+        raise FilmError(f"{output}: FFV1 in such a file cannot say that black is 0: write to a .mkv file (-o)")
     start = options.start or Fraction(0)
     first = reel.first_pts if options.start is None else reel.pts_at(start)
     end = None if options.end is None else reel.first_pts * reel.time_base + options.end

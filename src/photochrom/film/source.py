@@ -18,6 +18,7 @@ from .frames import display_matrix, fields, has_colors
 from .options import ROUNDED, parse_time, time_text
 
 _SAMPLES = 8  # frames looked at for colours
+_FAR = 500  # frames read at most to come to another than a key frame that was seen
 _APART = 50  # frames between two of them in a film that cannot be sought in
 _BACK = 1  # seconds that a time stamp may lie before the last; more is another clock, and sound would not fit
 _MISSING = 1  # seconds of a film's end that may be without a picture
@@ -264,13 +265,34 @@ class Reel:
     def _spread(self) -> Iterator[av.VideoFrame]:
         """Some frames from all over the film; where it cannot be sought in, by reading it."""
         span = self.video.duration or round(self.duration / self.time_base)
-        try:
-            for i in range(_SAMPLES):
-                self.container.seek(self.first_pts + span * i // _SAMPLES, stream=self.video, backward=True)
-                yield from itertools.islice(self._decoded(), 1)
-        except av.error.FFmpegError:
-            self._rewind()
-            yield from itertools.islice(self._decoded(), 0, None, _APART)
+        last, found = None, 0
+        for i in range(_SAMPLES if span else 0):
+            frame = self._near(self.first_pts + span * i // _SAMPLES, last)
+            if frame is None:
+                break
+            last, found = frame.pts, found + 1
+            yield frame
+        if found > 1:
+            return
+        self._rewind()
+        for number, frame in enumerate(self._decoded()):
+            self.watch()
+            if number % _APART == 0:
+                yield frame
+
+    def _near(self, pts: int, last: int | None) -> av.VideoFrame | None:
+        """The key frame before a time; where that was the last one already, a frame behind it. None: none is found."""
+        with contextlib.suppress(av.error.FFmpegError):
+            self.container.seek(pts, stream=self.video, backward=True)
+            return self._behind(last, pts)
+        return None
+
+    def _behind(self, last: int | None, pts: int) -> av.VideoFrame | None:
+        found = None
+        for found in itertools.islice(self._decoded(), _FAR):
+            if last is None or found.pts is None or (found.pts > last and (found.key_frame or found.pts >= pts)):
+                break
+        return found
 
 
 def _opened(path: Path) -> av.container.InputContainer:

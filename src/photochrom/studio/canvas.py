@@ -153,7 +153,7 @@ class Canvas:
         return updates | {self.picture: self._image(shown, session)}
 
     def turn(self, session: Any, view: str) -> Updates:
-        """The picture and the dials, where a visitor has not turned them by hand."""
+        """The picture and the dials, which are not as a visitor left them."""
         vividness = session.choices.vividness
         dials = {self.vividness: gr.skip() if vividness is None else vividness, self.strength: session.choices.strength}
         return self.draw(session, view) | dials

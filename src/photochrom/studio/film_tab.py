@@ -105,9 +105,9 @@ class FilmTab:
             return {self.visit: None, self.desk: gr.update(visible=False)} | nothing
         self._studio.disk.check(Path(upload).stat().st_size)
         session = begin_film(self._colorizer, Path(upload), self._studio.kept, self._studio.max_pixels)
-        shown = self.canvas.turn(session, IN_COLOR) | {self.canvas.view: IN_COLOR}
+        shown = self.canvas.turn(session, IN_COLOR) | self.canvas.cross(session)
         ask = {self.anew: gr.update(value=False, visible=session.has_colors), self.desk: gr.update(visible=True)}
-        return self._framed(session, IN_COLOR) | shown | nothing | ask
+        return shown | {self.canvas.view: IN_COLOR, self.time: 0} | nothing | ask
 
     def go(self, session: FilmSession, view: str, seconds: float | None) -> Updates:
         """To another frame."""
@@ -180,14 +180,16 @@ class FilmTab:
             bar((progress.done, progress.total), unit="frames")
             self._studio.disk.check(fresh=False)
             self._see_whether_to_go_on(session)
+            if progress.done:
+                session.job.begun(settings)
 
         self._studio.disk.check()
         source, options = session.picture.source.path, session.film_options()
-        changed = session.job.changes((options, session.hints))
+        settings = options, session.hints
         with naming(source):
             return colorize_film(
-                source, None, options, hints=session.hints, colorizer=self._colorizer, overwrite=True, restart=changed,
-                progress=told_of,
+                source, None, options, hints=session.hints, colorizer=self._colorizer, overwrite=True,
+                restart=session.job.changes(settings), progress=told_of,
             )  # fmt: skip
 
     def _see_whether_to_go_on(self, session: FilmSession) -> None:
@@ -196,7 +198,8 @@ class FilmTab:
 
     def stop_film(self, session: FilmSession) -> Any:
         """Stop the job, or the sheet."""
-        return "Stopped. *Colour the film* goes on where it was." if session.job.stop() else gr.skip()
+        said = {"film": "Stopped. *Colour the film* goes on where it was.", "sheet": "Stopped."}
+        return said.get(session.job.stop() or "", gr.skip())
 
 
 def _stop(session: FilmSession) -> None:

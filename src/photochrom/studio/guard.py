@@ -11,8 +11,8 @@ import ipaddress
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Iterable, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
@@ -77,23 +77,30 @@ class Guard:
         if not length.isdecimal():
             await _refused(411, "say how large the upload is")(scope, receive, send)
             return
-        try:
-            async with self._room(int(length)):
+        with self._expected(int(length)):
+            if not (full := await run_in_threadpool(self._why_full, self._coming)):
                 await self._app(scope, receive, send)
-        except StudioError as exc:
-            while (await receive()).get("more_body"):  # a browser hears no answer before it has said all
-                pass
-            await _refused(507, str(exc))(scope, receive, send)
+                return
+        while (await receive()).get("more_body"):  # a browser hears no answer before it has said all
+            pass
+        await _refused(507, full)(scope, receive, send)
 
-    @asynccontextmanager
-    async def _room(self, size: int) -> AsyncIterator[None]:
-        """Room for an upload, kept from before it is looked for: others come while it is."""
+    @contextmanager
+    def _expected(self, size: int) -> Iterator[None]:
+        """Bytes that are to come, counted from before room is looked for: others come while it is."""
         self._coming += size
         try:
-            await run_in_threadpool(self._disk.check, self._coming)
             yield
         finally:
             self._coming -= size
+
+    def _why_full(self, coming: int) -> str:
+        """What to say if there is no room for so many bytes; nothing if there is."""
+        try:
+            self._disk.check(coming)
+        except StudioError as exc:
+            return str(exc)
+        return ""
 
     async def _refusal(self, scope: Scope, receive: Receive) -> tuple[PlainTextResponse | None, Receive]:
         """What to answer instead, if anything, and the rest of the request."""

@@ -25,7 +25,7 @@ class Job:
     def __init__(self) -> None:
         self.stopped = False
         self._asked: Kind | None = None
-        self._running = False
+        self._running: Kind | None = None
         self._settings: Settings | None = None
         self._lock = threading.Lock()
 
@@ -40,10 +40,10 @@ class Job:
                 raise OptionError("the film is being worked on already: wait, or stop it")
             self._asked, self.stopped = kind, False
 
-    def stop(self) -> bool:
-        """It is no longer wanted; whether it was."""
+    def stop(self) -> Kind | None:
+        """It is no longer wanted; what was."""
         with self._lock:
-            wanted = self._running or self._asked is not None
+            wanted = self._running or self._asked
             self._asked, self.stopped = None, True
         return wanted
 
@@ -57,13 +57,16 @@ class Job:
         with self._lock:
             if self._asked != kind:
                 raise StoppedError
-            self._asked, self._running = None, True
+            self._asked, self._running = None, kind
         try:
             yield
         finally:
-            self._running = False
+            self._running = None
 
     def changes(self, settings: Settings) -> bool:
-        """Whether the settings are others than when the film was last coloured; from now on these are the last."""
-        former, self._settings = self._settings, settings
-        return former != settings
+        """Whether the settings are others than when the film was last begun to be coloured."""
+        return self._settings != settings
+
+    def begun(self, settings: Settings) -> None:
+        """With these settings it is being coloured."""
+        self._settings = settings

@@ -137,7 +137,7 @@ def processes(plan: Plan) -> tuple[int, int]:
     if "LOCAL_WORLD_SIZE" not in os.environ:  # WORLD_SIZE alone is what Fabric tells the processes that it starts
         return plan.devices or 1, plan.nodes or 1
     local = int(os.environ["LOCAL_WORLD_SIZE"])
-    return plan.devices or local, plan.nodes or int(os.environ["WORLD_SIZE"]) // local
+    return plan.devices or local, plan.nodes or int(os.environ.get("WORLD_SIZE", local)) // local
 
 
 def patience_of(plan: Plan) -> int:

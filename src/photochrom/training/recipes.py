@@ -160,15 +160,18 @@ def tuned(recipe: Recipe) -> Recipe:
 def fitted(recipe: Recipe, photographs: int, world: int) -> Recipe:
     """A recipe for any number of photographs, all of them: what a few lack in number they make up in views.
 
+    It has one course: a run is ended where the held-out loss does not get better, as it would not early in a second.
+
     Args:
-        recipe: whose ``views``, ``epochs`` and caps are set anew.
+        recipe: whose ``views``, ``epochs``, ``courses`` and caps are set anew.
         photographs: how many there are to train on.
         world: processes that train together, each with a batch of its own.
     """
     views = min(8, max(recipe.views, VIEWS // photographs)) if recipe.uniform is not None else recipe.views
     epochs = min(100, max(2, round(SHOWN / (views * photographs))))
     batch = max(1, min(recipe.batch, views * photographs // world))
-    return replace(recipe, views=views, epochs=epochs, batch=batch, photographs=photographs, per_source=photographs)
+    recipe = replace(recipe, photographs=photographs, per_source=photographs)
+    return replace(recipe, views=views, epochs=epochs, batch=batch, courses=1)
 
 
 def at_size(recipe: Recipe, size: int) -> Recipe:

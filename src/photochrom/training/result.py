@@ -76,7 +76,7 @@ def card(work: Work, network: Network, epochs: float) -> ModelCard:
         name=work.plan.run.name,
         version="1",
         licence="as its photographs allow",
-        description=f"{epochs:g} epochs from {work.start.label}",
+        description=f"{epochs:.3g} epoch{'' if epochs == 1 else 's'} from {work.start.label}",
         training_data=f"{count:,} photographs of {work.plan.photographs.rstrip('/').rsplit('/')[-1]}",
         working_size=work.recipe.size,
         **abilities(network, work.start.vividness),

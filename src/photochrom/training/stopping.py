@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # a terminal's, a cluster's
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # a terminal's, a cluster's, and that of a terminal that was closed
 
 
 class Stopped(Exception):  # noqa: N818
@@ -17,7 +17,7 @@ class Stopped(Exception):  # noqa: N818
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-        """The exit status that tells of the signal: 130 or 143."""
+        """The exit status that tells of the signal: 130, 143 or 129."""
 
 
 @contextmanager
@@ -34,7 +34,9 @@ def stopping() -> Iterator[Callable[[], int]]:
     if threading.current_thread() is not threading.main_thread():  # where no signal can be heard
         yield lambda: 0
         return
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    heard = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]  # Windows lacks the last
+    heard = [number for number in heard if signal.getsignal(number) != signal.SIG_IGN]  # as nohup has it
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield lambda: asked
     finally:

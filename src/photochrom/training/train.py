@@ -60,9 +60,9 @@ def _train(plan: Plan, fabric: Fabric) -> Path | None:
     work = arrange(plan, fabric, start, found)
     say(str(work))
     latest = plan.run / CHECKPOINT
-    if plan.resume and not latest.exists():
-        say(f"nothing to resume in {plan.run}: a new run begins")
-    if not plan.resume or not latest.exists():
+    if not (plan.resume and latest.exists()):
+        if plan.resume:
+            say(f"nothing to resume in {plan.run}: a new run begins")
         say(f"takes {work.estimate()}")
     if plan.dry_run:
         return None
