@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from photochrom.training.stopping import stopping
-
 _TOY = Path(__file__).parent.parent / "examples" / "train" / "toy.py"
 
 
@@ -49,14 +47,22 @@ def test_ctrl_c(tmp_path):
     assert 0 < len(_losses(run)) < 30
 
 
+HEARD = """
+import signal, sys
+from photochrom.training.stopping import stopping
+number = signal.Signals[sys.argv[1]]
+before = signal.getsignal(number)
+with stopping() as asked:
+    assert asked() == 0
+    signal.raise_signal(number)
+    assert asked() == number
+assert signal.getsignal(number) == before
+"""
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_are_heard_between_two_steps(name):
     number = getattr(signal, name, None)
     if number is None or signal.getsignal(number) == signal.SIG_IGN:
         pytest.skip(f"no {name} here")  # nobody could send it
-    before = signal.getsignal(number)
-    with stopping() as asked:
-        assert asked() == 0
-        signal.raise_signal(number)
-        assert asked() == number
-    assert signal.getsignal(number) == before
+    subprocess.run([sys.executable, "-c", HEARD, name], check=True)
