@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from . import __version__
 from .commands import INTERRUPTED, evaluate, film, models, photo, studio, train
 from .errors import OptionError, PhotochromError
+from .signals import heard
 
 _FAILED, _USAGE = 1, 2
 _KILLED = 128  # and the number of the signal
@@ -44,10 +45,8 @@ def _complain(message: str) -> None:
 
 def run() -> None:
     """Entry point of the command."""
-    for name in ("SIGTERM", "SIGHUP"):  # so that unfinished files are removed; Windows lacks the second
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, lambda found, _: sys.exit(_KILLED + found))
+    for number in heard("SIGTERM", "SIGHUP"):  # so that unfinished files are removed
+        signal.signal(number, lambda found, _: sys.exit(_KILLED + found))
     try:
         status = main()
         if sys.stdout is not None:

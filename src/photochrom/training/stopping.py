@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ..signals import heard
+
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # a terminal's, a cluster's, and that of a terminal that was closed
 
 
@@ -34,9 +36,7 @@ def stopping() -> Iterator[Callable[[], int]]:
     if threading.current_thread() is not threading.main_thread():  # where no signal can be heard
         yield lambda: 0
         return
-    heard = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]  # Windows lacks the last
-    heard = [number for number in heard if signal.getsignal(number) != signal.SIG_IGN]  # as nohup has it
-    before = {number: signal.signal(number, note) for number in heard}
+    before = {number: signal.signal(number, note) for number in heard(*_SIGNALS)}
     try:
         yield lambda: asked
     finally:
