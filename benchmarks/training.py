@@ -20,7 +20,7 @@ from photochrom.training.encoders import VGG16, load_encoder
 from photochrom.training.features import FeatureCache
 from photochrom.training.losses import ColorBins
 from photochrom.training.plan import Plan, keep_memory, launch
-from photochrom.training.recipes import DEFAULT, REFERENCE, Recipe
+from photochrom.training.recipes import OWN, REFERENCE, Recipe
 from photochrom.training.simulation import simulate_hints
 from photochrom.training.trainer import Trainer, new_tail
 
@@ -30,7 +30,7 @@ ROWS, RUNS = 256, 8
 def main() -> None:
     keep_memory()
     rows = []
-    for recipe, encoder in ((REFERENCE, VGG16()), (DEFAULT, load_encoder("efficientnet-lite2"))):
+    for recipe, encoder in ((REFERENCE, VGG16()), (OWN, load_encoder("efficientnet-lite2"))):
         with tempfile.TemporaryDirectory() as folder:
             cache = random_features(recipe, encoder.early, Path(folder))
             plain, fabric, load = measure(recipe, encoder, cache)
@@ -60,8 +60,9 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
     optimizer = torch.optim.AdamW([p for p in tail.parameters() if p.requires_grad])
 
     def plain() -> None:
-        part, truth, lightness = trainer._part(*loaded)
-        inputs = [part]
+        part = trainer._part()
+        maps, truth, lightness = [part(m) for m in loaded.inputs], part(loaded.chroma), part(loaded.lightness)
+        inputs = [maps]
         if bins is not None:
             inputs.append(simulate_hints(truth, [[i] for i in range(len(truth))], recipe.hintless))
         with torch.autocast("cpu", torch.bfloat16):

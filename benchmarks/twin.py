@@ -13,7 +13,6 @@ from pathlib import Path
 from _tools import print_table
 from tqdm import tqdm
 
-from photochrom.training.features import ahead
 from photochrom.training.plan import Plan, keep_memory, launch
 from photochrom.training.recipes import DEFAULT
 from photochrom.training.start import begin
@@ -46,7 +45,7 @@ def course(plan: Plan, steps: int, hintless: float) -> tuple[float, float]:
     training, validation = work.batches()
     trainer = work.trainer(training)
     before = trainer.validate(validation)
-    for batch in tqdm(ahead(training.batch, trainer.rows(), training.workers), total=steps):
+    for batch in tqdm(training.stream(trainer.rows()), total=steps):
         trainer.update(training, batch)
     return before, trainer.validate(validation)
 

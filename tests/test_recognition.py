@@ -8,12 +8,12 @@ from skimage import data
 
 from photochrom.chroma import lab_to_rgb, rgb_to_lab
 from photochrom.training import dataset, losses
-from photochrom.training.recognition import CELL, Recognition, rgb_of_lab
+from photochrom.training.recognition import Recognition, rgb_of_lab
 
 
-@pytest.fixture(scope="module")
-def recognition():
-    return Recognition(nullcontext)
+@pytest.fixture(scope="module", params=[1, 2])
+def recognition(request):
+    return Recognition(nullcontext, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -71,4 +71,4 @@ def test_a_loss_counts_it_with_its_weight_for_the_colours_that_are_decoded(rocke
     assert weights[1:].tolist() == [3, 3]
     ((seen_lightness, ab, true),) = seen
     assert ab.shape == true.shape == truth.shape
-    assert seen_lightness.shape[-1] == CELL * ab.shape[-1]
+    assert seen_lightness.shape[-1] == 4 * ab.shape[-1]

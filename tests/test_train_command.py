@@ -24,7 +24,7 @@ from photochrom import OptionError, TrainingError
 from photochrom.cli import main
 from photochrom.training import checkpoint, estimate, export, result, train, work
 from photochrom.training.plan import CHECKPOINT, Plan, keep_memory, launch
-from photochrom.training.recipes import DEFAULT, TUNED, fitted
+from photochrom.training.recipes import OWN, TUNED, fitted
 from photochrom.training.start import begin
 from photochrom.training.trainer import Trainer
 
@@ -256,16 +256,16 @@ class TestBadInput:
 
     def test_a_published_recipe_does_not_go_on_from_another_network(self, photographs, tmp_path):
         plan = Plan(str(photographs), tmp_path, recipe="reference", start="run")
-        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=DEFAULT, label="run")
+        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=OWN, label="run")
         with pytest.raises(OptionError, match="--recipe reference trains vgg16, run has efficientnet-lite2: leave out"):
             plan.recipe_for(start, 1000, 1)
 
     def test_a_published_recipe_goes_on_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
         plan = Plan(str(photographs), tmp_path, recipe="default", start="model.onnx", epochs=0.5)
-        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=fitted(DEFAULT, 50, 1))
+        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=fitted(OWN, 50, 1))
         recipe = plan.recipe_for(start, 1000, 1)
-        assert (recipe.courses, recipe.epochs, recipe.per_source) == (1, 0.5, DEFAULT.per_source)
-        assert recipe.learning_rate == pytest.approx(TUNED * DEFAULT.learning_rate)
+        assert (recipe.courses, recipe.epochs, recipe.per_source) == (1, 0.5, OWN.per_source)
+        assert recipe.learning_rate == pytest.approx(TUNED * OWN.learning_rate)
 
     def test_no_such_folder(self, tmp_path):
         with pytest.raises(TrainingError, match="there is no"):

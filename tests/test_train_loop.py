@@ -15,6 +15,7 @@ from training_runs import SHORT, features, losses, new_trainer, run
 
 from photochrom import TrainingError
 from photochrom.training import checkpoint, train
+from photochrom.training.batches import ahead
 from photochrom.training.plan import CHECKPOINT, Plan, patience_of
 from photochrom.training.stopping import Stopped
 
@@ -28,10 +29,12 @@ class Eventful:
     source: object
     number: int
     event: object
-    workers = 1
 
     def __len__(self):
         return len(self.source)
+
+    def stream(self, rows):
+        return ahead(self.batch, rows, 1)
 
     def batch(self, rows):
         return self.source.batch(rows)

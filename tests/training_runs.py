@@ -15,12 +15,12 @@ from photochrom.training.encoders import load_encoder
 from photochrom.training.features import FeatureCache
 from photochrom.training.losses import ColorBins
 from photochrom.training.plan import CHECKPOINT, Plan, launch, leave
-from photochrom.training.recipes import DEFAULT, REFERENCE
+from photochrom.training.recipes import OWN, REFERENCE
 from photochrom.training.trainer import Trainer, new_tail
 
 RECIPES = {
     "reference": replace(REFERENCE, epochs=30, batch=4),
-    "default": replace(DEFAULT, epochs=6, batch=4, grid=16, crop=8),
+    "default": replace(OWN, epochs=6, batch=4, grid=16, crop=8),
 }
 SHORT = {"epochs": 2, "learning_rate": 2e-4}  # faster, and Adam makes much of sums in another order
 

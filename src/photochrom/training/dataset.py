@@ -24,7 +24,7 @@ from .sources import SUFFIXES, files, read
 VALIDATION_SHARE = 46  # one photograph in so many is held out: 2,000 of 93,440
 MIN_VALIDATION = 20  # photographs, if the folder has ten times as many
 CROP = (0.6, 1.0)  # side of a random square, in sides of the largest one
-AGED = 0.5  # share of the random views that are aged
+AGED = 0.4  # share of the random views that are aged
 MIN_COLORFULNESS = 15.0  # greyer pictures teach grey (Kim et al. 2022, BigColor)
 
 

@@ -50,7 +50,7 @@ class ColorDecoder(nn.Module):
     """
 
     widths = (96, 192, 256)  # of the levels at strides 8, 16 and 32
-    blocks = ((1, 0), (1, 2), (1, 2))  # residual blocks and attention at each
+    blocks = ((2, 0), (1, 4), (1, 2))  # residual blocks and attention at each
 
     def __init__(self, channels: Sequence[int], bins: int) -> None:
         super().__init__()

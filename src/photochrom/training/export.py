@@ -25,6 +25,7 @@ from .encoders import Encoder, load_encoder
 from .graph import to_onnx
 from .losses import ColorBins
 from .network import DistributionNetwork, ReferenceNetwork
+from .published import idle_blocks
 from .recipes import Recipe, build_tail, recipe_of
 
 Network = ReferenceNetwork | DistributionNetwork
@@ -70,7 +71,8 @@ def load_average(tail: nn.Module, tensors: dict[str, torch.Tensor], path: Path) 
         TrainingError: the checkpoint is of another architecture.
     """
     try:
-        tail.load_state_dict(checkpoint.under("average.", tensors))
+        found = checkpoint.under("average.", tensors)
+        tail.load_state_dict(found | idle_blocks(tail.state_dict(), found))
     except RuntimeError as exc:
         raise TrainingError(f"{path} is of another architecture than its recipe: train anew") from exc
 

@@ -12,24 +12,20 @@ import hashlib
 import json
 import os
 import tempfile
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import DTypeLike
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..chroma import lightness_of_luma
 from ..errors import TrainingError
-from .dataset import View, true_chroma
+from .batches import Batch, Sides, ahead, load_view
+from .dataset import View
 from .disk import writing
 from .encoders import Early
 from .graph import to_onnx
@@ -38,79 +34,7 @@ _BATCH = 32  # views inferred at once
 _CHUNK = 256  # views between two notes of how far it got
 
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Shapes = tuple[tuple[int, int, int], ...]
-
-
-class Sides(NamedTuple):
-    """How large the squares are that a recipe is trained on."""
-
-    picture: int
-    """Pixels that the encoder sees; a multiple of 32."""
-    grid: int
-    """Cells of the true a*b*."""
-    thumbnail: int
-    """Pixels of the lightness that is kept for looking at coloured pictures; 0 where none is."""
-
-
-class Batch(NamedTuple):
-    """Some views, as they are loaded."""
-
-    inputs: list[Tensor]
-    """What ``Batches.maps`` takes, float32 ``[N, ...]`` each."""
-    chroma: Tensor
-    """True a*b*, float32 ``[N, 2, grid, grid]``."""
-    lightness: Tensor
-    """``L*/100`` of what was seen, float32 ``[N, 1, thumbnail, thumbnail]``."""
-
-
-class Batches(Protocol):
-    """What a tail is trained on: rows, one a view."""
-
-    @property
-    def workers(self) -> int:
-        """Threads that keep up with the training."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def batch(self, rows: np.ndarray) -> Batch:
-        """The given rows."""
-        ...
-
-    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
-        """Feature maps ``[N, C, h, w]`` of the encoder's early part."""
-        ...
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Views decoded anew at each step, for which the encoder's early part runs each time: slow, but needs no disk."""
-
-    views: Sequence[View]
-    early: nn.Module
-    sides: Sides
-
-    @property
-    def workers(self) -> int:
-        """See ``Batches``: decoding takes all that the machine has."""
-        return os.cpu_count() or 1
-
-    def __len__(self) -> int:
-        return len(self.views)
-
-    def batch(self, rows: np.ndarray) -> Batch:
-        """See ``Batches``; the one input is lightness ``[N, 1, H, W]``."""
-        loaded = [_load(self.views[row], self.sides) for row in rows]
-        lightness, chroma, small = (torch.from_numpy(np.stack(part)) for part in zip(*loaded, strict=True))
-        return Batch([lightness[:, None]], chroma.float(), small[:, None].float() / 255)
-
-    @torch.no_grad()
-    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
-        """See ``Batches``."""
-        found: list[Tensor] = self.early(inputs[0])
-        return found
 
 
 @dataclass(frozen=True)
@@ -125,7 +49,6 @@ class FeatureCache:
     """``(channels, height, width)`` of each feature map."""
     thumbnails: np.ndarray
     """uint8 ``[count, thumbnail, thumbnail]``: lightness, 255 for white, on disk."""
-    workers = 2
 
     def __len__(self) -> int:
         return len(self.chroma)
@@ -147,19 +70,13 @@ class FeatureCache:
         small = torch.from_numpy(self.thumbnails[rows])[:, None].float() / 255
         return Batch(maps, torch.from_numpy(self.chroma[rows]).float(), small)
 
+    def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
+        """See ``Batches``: two threads keep up with the training."""
+        return ahead(self.batch, rows, 2)
+
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
         """See ``Batches``: they are what is cached."""
         return inputs
-
-
-def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -> Generator[Result]:
-    """``load`` of each item, in their order; threads work ahead while earlier results are in use."""
-    with ThreadPoolExecutor(workers) as pool:
-        coming = deque(pool.submit(load, item) for item in islice(items, 2 * workers))
-        while coming:
-            result = coming.popleft().result()
-            coming.extend(pool.submit(load, item) for item in islice(items, 1))
-            yield result
 
 
 Compiled = Callable[[np.ndarray], list[np.ndarray]]
@@ -281,7 +198,7 @@ def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[
     """Features float16, a*b* int8 and thumbnail uint8 of each view; the next are decoded while a batch is inferred."""
 
     def load(start: int) -> list[tuple[np.ndarray, ...]]:
-        return [_load(view, sides) for view in views[start : start + _BATCH]]
+        return [load_view(view, sides) for view in views[start : start + _BATCH]]
 
     for batch in ahead(load, iter(range(0, len(views), _BATCH)), os.cpu_count() or 1):
         lightness = np.zeros((_BATCH, 1, sides.picture, sides.picture), np.float32)
@@ -289,20 +206,6 @@ def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[
         maps = run(lightness)
         for i, (_, *others) in enumerate(batch):
             yield np.concatenate([m[i].ravel() for m in maps]).astype(np.float16), *others
-
-
-def _load(view: View, sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of a view: lightness ``L*/100`` that is left of it, float32; its true a*b*, int8; that lightness small, uint8."""
-    rgb, luma = view.load(sides.picture)
-    lightness = lightness_of_luma(luma) / 100
-    chroma = np.clip(np.rint(true_chroma(rgb, sides.grid)), -127, 127)
-    return lightness, chroma.astype(np.int8), _small(lightness, sides.thumbnail)
-
-
-def _small(lightness: np.ndarray, side: int) -> np.ndarray:
-    if side == 0:
-        return np.empty((0, 0), np.uint8)
-    return np.rint(255 * cv2.resize(lightness, (side, side), interpolation=cv2.INTER_AREA)).astype(np.uint8)
 
 
 def compile_early(encoder: Early, size: int) -> Compiled:

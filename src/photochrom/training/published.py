@@ -6,6 +6,7 @@ transposed or with more axes; they are told by their order, which is that of the
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> Non
     """
     state = part.state_dict()
     found = {name: weights[prefix + name] for name in state if prefix + name in weights}
+    found |= idle_blocks(state, found)
     nameless = (w for w in weights.values() if w.ndim in (2, 3))  # all others have no, one or four axes
     try:
         found |= {name: _unfolded(next(nameless)) for name in _folded(part) if name not in found}
@@ -76,6 +78,22 @@ def _folded(part: nn.Module) -> list[str]:
 def _unfolded(constant: Tensor) -> Tensor:
     """``[in, out]`` -> ``[out, in]`` of a linear layer; ``[C, 1, 1]`` -> ``[C]`` of a group norm."""
     return constant.T if constant.ndim == 2 else constant.ravel()
+
+
+def idle_blocks(state: Weights, found: Weights) -> Weights:
+    """The decoder's blocks that an older model does not know, doing nothing yet: its colours stay as they are."""
+    known = {_block(name) for name in found}
+    idle = {name: value for name, value in state.items() if _block(name) not in known}
+    return {name: value if _LAST.search(name) is None else torch.zeros_like(value) for name, value in idle.items()}
+
+
+_LAST = re.compile(r"\.(place|second|join|narrow)\.(weight|bias)$")  # layers of a block that add to what enters it
+
+
+def _block(name: str) -> str:
+    """The block that a weight belongs to; none outside of blocks."""
+    match = re.match(r"(.*refine\.\d+\.\d+)\.", name)
+    return match[1] if match else ""
 
 
 def with_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:

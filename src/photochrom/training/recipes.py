@@ -11,12 +11,12 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..errors import TrainingError
+from .batches import Sides
 from .decoder import ColorDecoder, ReferenceDecoder
 from .encoders import Encoder, SameConv
-from .features import Sides
 from .losses import ColorBins, Objective, RareColorCrossEntropy, squared_error
 from .network import HintedTail
-from .recognition import CELL, Recognition
+from .recognition import Recognition
 
 TUNED = 0.3  # learning rate of a trained model that is trained on, in parts of its recipe's
 VIEWS = 10_000  # a set should have at least so many: fewer photographs are seen in more random squares
@@ -60,14 +60,18 @@ class Recipe:
     decoded: float = 0.0
     """Weight of the error of decoded colours beside the cross-entropy."""
     recognized: float = 0.0
-    """Weight beside it of how differently a network that knows ImageNet sees those colours; see ``Recognition``."""
+    """Weight beside it of how differently networks that know ImageNet see those colours; see ``Recognition``."""
+    judges: int = 0
+    """So many such networks,"""
+    cell: int = 0
+    """that see each cell of colour as so many pixels, squared."""
     seed: int = 0
     """Of the order of the views, of the parts of them that a step sees, and of simulated hints."""
 
     @property
     def sides(self) -> Sides:
         """Of the squares it is trained on."""
-        return Sides(self.size, self.grid, CELL * self.grid if self.recognized else 0)
+        return Sides(self.size, self.grid, self.cell * self.grid)
 
 
 REFERENCE = Recipe(
@@ -96,21 +100,26 @@ DEFAULT = Recipe(
     size=256,
     photographs=90_000,
     per_source=12_000,
-    views=2,
+    views=16,
     grid=32,
-    crop=24,
-    epochs=2,
-    courses=2,
-    batch=32,
+    crop=None,
+    epochs=1,
+    courses=1,
+    batch=128,
     learning_rate=1e-3,
     late_rate=0.3,
     weight_decay=0.01,
     average=0.999,
     hintless=0.4,
     uniform=0.85,
-    decoded=0.05,
-    recognized=0.04,
+    decoded=0.08,
+    recognized=0.06,
+    judges=2,
+    cell=6,
 )
+
+OWN = replace(DEFAULT, views=2, crop=24, epochs=2, batch=32, judges=1, cell=4)
+"""Of the same network, for photographs of one's own, where there is no GPU."""
 
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
 
@@ -148,7 +157,7 @@ def build_objective(recipe: Recipe, bins: ColorBins | None, fabric: Fabric) -> O
         return squared_error
     recognition = None
     if recipe.recognized:
-        recognition = Recognition(fabric.autocast).to(fabric.device)
+        recognition = Recognition(fabric.autocast, recipe.judges).to(fabric.device)
     return RareColorCrossEntropy(bins, recipe.uniform, recipe.decoded, recipe.recognized, recognition, fabric.device)
 
 

@@ -12,41 +12,52 @@ from torch.nn import functional as F
 from ..chroma import WHITE, XYZ_TO_RGB
 from .classifier import LiteClassifier
 
-CELL = 4  # pixels that the network sees of each cell of chroma
 _FEATURES = 25.0
-_VARIANT = 0  # EfficientNet-Lite0: not the one that ``evaluate`` asks
+_VARIANTS = (0, 2)  # of EfficientNet-Lite: not the one that ``evaluate`` asks
 
 
 class Recognition(nn.Module):
-    """How differently EfficientNet-Lite0 sees two colourings of one picture: 0 where it sees the same.
+    """How differently judges see two colourings of one picture: 0 where they see the same.
 
-    How its verdict differs (the Kullback-Leibler divergence, nats), and what it comes from: the mean squared distance
-    of its features at strides 8, 16 and 32, those of each place scaled to length 1 (as in LPIPS, Zhang et al. 2018,
-    without their learnt weights), times ``_FEATURES``.
+    The first is EfficientNet-Lite0, the second Lite2. How a judge's verdict differs (the Kullback-Leibler divergence,
+    nats), and what it comes from: the mean squared distance of its features at strides 8, 16 and 32, those of each
+    place scaled to length 1 (as in LPIPS, Zhang et al. 2018, without their learnt weights), times ``_FEATURES``.
+    Of several judges the mean.
     """
 
-    def __init__(self, autocast: Callable[[], AbstractContextManager[object]]) -> None:
+    def __init__(self, autocast: Callable[[], AbstractContextManager[object]], judges: int = 1) -> None:
         super().__init__()
-        self.classifier = LiteClassifier(_VARIANT).eval().requires_grad_(False)
+        self.judges = [LiteClassifier(variant) for variant in _VARIANTS[:judges]]
+        self.parts = nn.ModuleList(self.judges).eval().requires_grad_(False)  # which ``to`` moves
         self.autocast = autocast
 
     def forward(self, lightness: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
-        """Lightness ``L*/100`` ``[N, 1, CELL * h, CELL * w]``, a*b* ``[N, 2, h, w]`` both -> ``[N]``."""
+        """Lightness ``L*/100`` ``[N, 1, H, W]``, a*b* ``[N, 2, h, w]`` both, not larger -> ``[N]``."""
+        colored = _picture(lightness, ab)
         with torch.no_grad():
-            expected, true_maps = self._seen(lightness, truth)
-        found, maps = self._seen(lightness, ab)
+            true = _picture(lightness, truth)
+        return torch.stack([self._apart(judge, colored, true) for judge in self.judges]).mean(0)
+
+    def _apart(self, judge: LiteClassifier, colored: Tensor, true: Tensor) -> Tensor:
+        with torch.no_grad():
+            expected, true_maps = self._seen(judge, true)
+        found, maps = self._seen(judge, colored)
         verdict = F.kl_div(found, expected, reduction="none", log_target=True).sum(1)
         apart = [(a - b).square().sum(1).mean((1, 2)) for a, b in zip(maps, true_maps, strict=True)]
         return verdict + _FEATURES * torch.stack(apart).mean(0)
 
-    def _seen(self, lightness: Tensor, ab: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _seen(self, judge: LiteClassifier, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logarithms of the classes' probabilities, and the features that they come from, scaled."""
-        smooth = F.interpolate(ab, lightness.shape[2:], mode="bilinear", align_corners=False)
-        rgb = 255 * rgb_of_lab(100 * lightness, smooth)
         with self.autocast():
-            maps = self.classifier.maps(rgb.contiguous(memory_format=torch.channels_last))
-            logits, _ = self.classifier.decide(maps)
+            maps = judge.maps(rgb)
+            logits, _ = judge.decide(maps)
         return logits.float().log_softmax(1), [F.normalize(m.float(), dim=1) for m in maps]
+
+
+def _picture(lightness: Tensor, ab: Tensor) -> Tensor:
+    """As a classifier takes it: R'G'B' 0..255."""
+    smooth = F.interpolate(ab, lightness.shape[2:], mode="bilinear", align_corners=False)
+    return 255 * rgb_of_lab(100 * lightness, smooth).contiguous(memory_format=torch.channels_last)
 
 
 def rgb_of_lab(lightness: Tensor, ab: Tensor) -> Tensor:

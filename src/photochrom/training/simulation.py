@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .decoder import AB_SCALE
@@ -17,23 +18,21 @@ def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: flo
     """Hints as the decoder takes them, for pictures whose true a*b* are known.
 
     Args:
-        chroma: float32 ``[N, 2, h, w]``, at stride 8.
+        chroma: float32 ``[N, 2, h, w]``, at stride 8, on the processor.
         seeds: one of each picture: decides how many hints it has, and where.
         hintless: share of the pictures that get none.
 
     Returns:
         float32 ``[N, 3, h, w]``: mask, then a* and b* over ``AB_SCALE``; a patch has the mean of its colours.
     """
-    hints = chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])
-    height, width = chroma.shape[2:]
-    for picture, planes, seed in zip(chroma, hints, seeds, strict=True):
+    hints = np.zeros((len(chroma), 3, *chroma.shape[2:]), np.float32)
+    for picture, planes, seed in zip(chroma.numpy(), hints, seeds, strict=True):
         rng = np.random.default_rng(seed)
-        if rng.random() < hintless:
-            continue
-        for _ in range(rng.geometric(_STOP)):
-            side = int(rng.choice(_PATCHES))
-            top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
-            cells = (slice(top, top + side), slice(left, left + side))
+        count = 0 if rng.random() < hintless else rng.geometric(_STOP)
+        sides = rng.choice(_PATCHES, count)
+        tops, lefts = (rng.integers(0, side - sides + 1) for side in chroma.shape[2:])
+        for top, left, bottom, right in zip(tops, lefts, tops + sides, lefts + sides, strict=True):
+            cells = (slice(top, bottom), slice(left, right))
             planes[0, *cells] = 1
-            planes[1:, *cells] = picture[:, *cells].mean((1, 2), keepdim=True) / AB_SCALE
-    return hints
+            planes[1:, *cells] = picture[:, *cells].mean((1, 2), keepdims=True) / AB_SCALE
+    return torch.from_numpy(hints)

@@ -14,7 +14,7 @@ from .encoders import Encoder, load_encoder
 from .export import load_average
 from .losses import ColorBins
 from .published import load_part, read_bins, read_model
-from .recipes import DEFAULT, REFERENCE, Recipe, at_size, recipe_of, tuned
+from .recipes import DEFAULT, OWN, REFERENCE, Recipe, at_size, recipe_of, tuned
 from .trainer import new_tail
 
 STARTS = ("default", "reference", "scratch")
@@ -69,7 +69,7 @@ def begin(start: str, encoder: str | None, encoder_weights: Path | None) -> Star
 
 def _scratch(name: str, weights: Path | None) -> Start:
     encoder = load_encoder(name, weights)
-    recipe = REFERENCE if name == REFERENCE.encoder else replace(DEFAULT, encoder=name)
+    recipe = REFERENCE if name == REFERENCE.encoder else replace(OWN, encoder=name)
     vividness = None if recipe.uniform is None else _VIVIDNESS
     return Start(f"{name} and an untrained decoder", recipe, encoder, None, None, vividness, "default")
 
@@ -83,7 +83,7 @@ def _model(path: Path, compared: str | Path) -> Start:
     encoder = load_encoder(DEFAULT.encoder)
     tail = new_tail(encoder, bins)
     load_part(tail, "tail.", weights, path)
-    recipe = tuned(at_size(DEFAULT, card.working_size))
+    recipe = tuned(at_size(OWN, card.working_size))
     return Start(f"{card.name} {card.version}", recipe, encoder, tail, bins, card.vividness, compared)
 
 
@@ -108,5 +108,5 @@ def _run(run: Path, encoder_weights: Path | None) -> Start:
     model = run / "model.onnx"
     vividness = None if bins is None else read_model(model)[0].vividness if model.is_file() else _VIVIDNESS
     compared = model if model.is_file() else "default"
-    base = REFERENCE if bins is None else replace(DEFAULT, encoder=recipe.encoder)
+    base = REFERENCE if bins is None else replace(OWN, encoder=recipe.encoder)
     return Start(run.name, tuned(at_size(base, recipe.size)), encoder, tail, bins, vividness, compared)

@@ -17,9 +17,9 @@ import numpy as np
 from lightning_fabric import Fabric
 from tqdm import tqdm
 
+from .batches import Batches
 from .decoder import count_parameters
 from .estimate import told_of_memory
-from .features import Batches, ahead
 from .plan import CHECKPOINT, Plan, keep_memory, launch, leave, patience_of
 from .recipes import RECIPES
 from .result import Log, finish
@@ -28,7 +28,8 @@ from .stopping import Stopped, stopping
 from .trainer import Trainer
 from .work import arrange, look
 
-ROUND = 10_000  # views between two notes; fewer if an epoch has fewer
+ROUND = 10_000  # views between two notes; fewer if an epoch has fewer,
+ROUNDS = 50  # and more in a long run: no more notes than these
 Item = TypeVar("Item")
 
 
@@ -105,10 +106,10 @@ def fit(
         TrainingError: the loss is no number, the disk is full, or the memory too small; the last checkpoint is kept.
         Stopped: by a signal; a checkpoint is written.
     """
-    per_round = max(1, min(trainer.per_epoch, ROUND // trainer.batch))
+    per_round = max(1, min(trainer.per_epoch, ROUND // trainer.batch), trainer.steps // ROUNDS)
     hidden = None if log else True  # None: hidden where nobody looks
     bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden)
-    clock, coming = Clock(), ahead(training.batch, trainer.rows(), training.workers)
+    clock, coming = Clock(), training.stream(trainer.rows())
     with told_of_memory(), stopping() as asked, bar, closing(coming):
         for batch in clock.timed(coming):
             if 0 < patience <= trainer.fruitless:  # asked before a step: a resumed run may have ended already

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from ..errors import TrainingError
 from . import checkpoint
+from .batches import Batch, Batches
 from .encoders import Encoder
-from .features import Batch, Batches
 from .losses import ColorBins, Objective
 from .recipes import Recipe, build_objective, build_tail
 from .simulation import simulate_hints
@@ -93,11 +93,13 @@ class Trainer:
         Raises:
             TrainingError: it is not a number; nothing was changed.
         """
-        inputs, chroma, lightness = self.fabric.to_device(batch)
+        part = self._part()
+        chroma, lightness = part(batch.chroma), part(batch.lightness)
+        hints = self._hints(chroma, self.step)  # before anything is on a GPU, where each small thing is slow
+        inputs, chroma, lightness, hints = self.fabric.to_device((batch.inputs, chroma, lightness, hints))
         with self.fabric.autocast():
-            maps = [m.float() for m in source.maps(inputs)]
-        maps, chroma, lightness = self._part(maps, chroma, lightness)
-        losses, weights = self.objective(self.model(*self._inputs(maps, chroma, self.step)), chroma, lightness)
+            maps = [part(m.float()) for m in source.maps(inputs)]
+        losses, weights = self.objective(self.model(maps, *hints), chroma, lightness)
         loss = (losses * (weights / self._mean(weights))).sum()
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
@@ -128,30 +130,30 @@ class Trainer:
             return number
         return int(self.fabric.all_reduce(torch.tensor(number, device=self.fabric.device), reduce_op="max"))  # type: ignore[arg-type]
 
-    def _part(self, maps: list[Tensor], chroma: Tensor, lightness: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-        """A random part of what is known of each view, which costs less; whole pictures at the end of a course."""
-        side = self.recipe.crop
+    def _part(self) -> Callable[[Tensor], Tensor]:
+        """Cuts the step's part out of what is known of each view; whole pictures at the end of a course."""
+        side, grid = self.recipe.crop, self.recipe.grid
         if side is None or self.step % self.per_course >= (1 - WHOLE) * self.per_course:
-            return maps, chroma, lightness
+            return lambda x: x
         # By the step alone, so that a resumed run draws the same.
         rng = np.random.default_rng([self.recipe.seed, 1, self.step])
-        top, left = rng.integers(0, self.recipe.grid - side + 1, 2)
-        scale = lightness.shape[-1] // self.recipe.grid
+        top, left = rng.integers(0, grid - side + 1, 2)
 
-        def part(x: Tensor, scale: int = 1) -> Tensor:
+        def part(x: Tensor) -> Tensor:
+            scale = x.shape[-1] // grid
             return x[..., scale * top : scale * (top + side), scale * left : scale * (left + side)]
 
-        return [part(m) for m in maps], part(chroma), part(lightness, scale)
+        return part
 
-    def _inputs(self, maps: list[Tensor], chroma: Tensor, step: int | None) -> list[Any]:
-        """Of the tail: feature maps, and hints if it takes any; those that are drawn for a step, or none."""
+    def _hints(self, chroma: Tensor, step: int | None) -> list[Tensor]:
+        """Hints as the tail takes them, none if it does not; those that are drawn for a step, or no colours."""
         if self.bins is None:
-            return [maps]
+            return []
         if step is None:
-            return [maps, chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])]
+            return [chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])]
         places = range(self.fabric.global_rank, self.batch, self.fabric.world_size)
         seeds = [[self.recipe.seed, 2, step, place] for place in places]
-        return [maps, simulate_hints(chroma, seeds, self.recipe.hintless)]
+        return [simulate_hints(chroma, seeds, self.recipe.hintless)]
 
     def _follow(self) -> None:
         """Let the running average follow; it starts fast, so that the first steps do not linger in it."""
@@ -168,8 +170,8 @@ class Trainer:
             batch = source.batch(rows[start : start + self.recipe.batch])
             inputs, chroma, lightness = self.fabric.to_device(batch)
             with self.fabric.autocast():
-                entered = self._inputs(source.maps(inputs), chroma, None)
-                output = torch.func.functional_call(self.tail, self.average, tuple(entered))
+                entered = (source.maps(inputs), *self._hints(chroma, None))
+                output = torch.func.functional_call(self.tail, self.average, entered)
             losses, weights = self.objective(output, chroma, lightness)
             total = total + torch.stack([losses * weights, weights])
         # A process without rows has not learnt how many losses there are.

@@ -16,13 +16,12 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..errors import OptionError, TrainingError
+from .batches import Batches, Pictures
 from .dataset import Photograph, View, sample, split, views
 from .estimate import Estimate, free_memory, measure, told_of_memory
 from .features import (
-    Batches,
     Compiled,
     FeatureCache,
-    Pictures,
     cache_features,
     cached_views,
     compile_early,
