@@ -19,7 +19,7 @@ from .recognition import Recognition
 _NEIGHBOURS = 5  # bins that share a true colour (Zhang et al. 2016)
 _SIGMA = 5.0  # of that sharing, in units of a*b*
 _VIVIDNESS = 0.5  # that decoded colours are judged at
-_COLORFUL = 5.0  # units of colour difference that a colourfulness wrong by a factor of e is worth
+_COLORFUL = 6.0  # units of colour difference that a colourfulness wrong by a factor of e is worth
 
 
 class Objective(Protocol):

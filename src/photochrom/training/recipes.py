@@ -112,8 +112,8 @@ DEFAULT = Recipe(
     average=0.999,
     hintless=0.4,
     uniform=0.85,
-    decoded=0.08,
-    recognized=0.06,
+    decoded=0.12,
+    recognized=0.1,
     judges=2,
     cell=6,
 )
