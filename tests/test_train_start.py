@@ -11,6 +11,7 @@ from photochrom import ModelError, OptionError, TrainingError
 from photochrom.engines import OnnxRuntimeEngine
 from photochrom.models import WEIGHTS, find_model
 from photochrom.training import checkpoint, encoders, export, published, start
+from photochrom.training.decoder import ColorDecoder
 from photochrom.training.encoders import VGG16
 from photochrom.training.losses import ColorBins
 from photochrom.training.plan import BEST
@@ -101,6 +102,22 @@ class TestEarlierRun:
         with pytest.raises(TrainingError, match="another architecture"):
             begin(str(run), None, None)
 
+    def test_blocks_that_an_older_network_did_not_have_do_nothing(self, run, monkeypatch):
+        tensors, facts = checkpoint.load(run / BEST)
+        monkeypatch.setattr(ColorDecoder, "blocks", ((1, 0), (1, 2), (1, 1)))
+        older = new_tail(encoders.load_encoder("efficientnet-lite2"), ColorBins(torch.zeros(2, 2), torch.ones(2) / 2))
+        for value in older.parameters():
+            value.data += 0.01 * torch.randn_like(value)
+        average = {f"average.{name}": value for name, value in older.state_dict().items()}
+        colors = {name: value for name, value in tensors.items() if name.startswith("bins.")}
+        checkpoint.save(run / BEST, average | colors, facts)
+        monkeypatch.undo()
+        newer = begin(str(run), None, None).tail
+        assert len(newer.state_dict()) > len(older.state_dict())
+        maps, hints = [torch.randn(1, 48, 16, 16)], torch.zeros(1, 3, 16, 16)
+        with torch.no_grad():
+            torch.testing.assert_close(newer(maps, hints), older(maps, hints))
+
     def test_a_recipe_of_another_version_is_told(self, run):
         tensors, facts = checkpoint.load(run / BEST)
         checkpoint.save(run / BEST, tensors, facts | {"recipe": {"name": "x"}})
@@ -163,7 +180,7 @@ class TestRecipes:
     def test_the_published_numbers_stand(self):
         """They are what makes the published models, so they change with those alone."""
         assert (REFERENCE.photographs, REFERENCE.epochs, REFERENCE.batch, REFERENCE.size) == (10_000, 100, 64, 224)
-        assert (DEFAULT.size, DEFAULT.views, DEFAULT.batch, DEFAULT.grid, DEFAULT.crop) == (256, 16, 128, 32, None)
+        assert (DEFAULT.size, DEFAULT.views, DEFAULT.batch, DEFAULT.grid, DEFAULT.crop) == (256, 16, 384, 32, None)
 
     @pytest.mark.parametrize("size", [64, 96, 128, 224, 256, 512])
     def test_other_sizes_keep_the_strides(self, size):

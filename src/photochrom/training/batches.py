@@ -72,6 +72,8 @@ class Pictures:
     views: Sequence[View]
     early: nn.Module
     sides: Sides
+    processes: int = 0
+    """That decode. Without any threads do, which wait for one another in Python: a GPU would wait for them."""
 
     def __len__(self) -> int:
         return len(self.views)
@@ -81,8 +83,10 @@ class Pictures:
         return _load_batch(self.views, self.sides, rows)
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """See ``Batches``: decoding takes all that the machine has."""
-        return _decoded(_Loader(self.views, self.sides), rows)
+        """See ``Batches``."""
+        if not self.processes:
+            return ahead(self.batch, rows, os.cpu_count() or 1)
+        return _decoded(_Loader(self.views, self.sides), rows, self.processes)
 
     @torch.no_grad()
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -103,7 +107,7 @@ def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -
 
 @dataclass(frozen=True)
 class _Loader(Dataset["Batch | PhotochromError"]):
-    """Decodes in processes of their own: threads would wait for one another in Python."""
+    """What a process does that decodes."""
 
     views: Sequence[View]
     sides: Sides
@@ -115,17 +119,11 @@ class _Loader(Dataset["Batch | PhotochromError"]):
             return exc  # raised there it would arrive with a traceback in its message
 
 
-def _decoded(loader: _Loader, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-    workers = os.cpu_count() or 1
-    batches = DataLoader(
-        loader,
-        batch_size=None,
-        sampler=rows,
-        num_workers=workers,
-        worker_init_fn=_alone,
-        pin_memory=torch.cuda.is_available(),
-    )
-    for batch in batches:
+def _decoded(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
+    cuda = torch.cuda.is_available()
+    for batch in DataLoader(
+        loader, batch_size=None, sampler=rows, num_workers=processes, worker_init_fn=_alone, pin_memory=cuda
+    ):
         if isinstance(batch, PhotochromError):
             raise batch
         yield batch

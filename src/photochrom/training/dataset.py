@@ -157,7 +157,7 @@ def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 
     return kept[:count]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a recipe may have millions of them
 class View:
     """One way to look at a photograph; what it shows is decided by the photograph and ``number`` alone."""
 

@@ -98,15 +98,15 @@ DEFAULT = Recipe(
     name="default",
     encoder="efficientnet-lite2",
     size=256,
-    photographs=90_000,
+    photographs=120_000,
     per_source=12_000,
     views=16,
     grid=32,
     crop=None,
     epochs=1,
     courses=1,
-    batch=128,
-    learning_rate=1e-3,
+    batch=384,
+    learning_rate=1.6e-3,
     late_rate=0.3,
     weight_decay=0.01,
     average=0.999,
@@ -118,10 +118,10 @@ DEFAULT = Recipe(
     cell=6,
 )
 
-OWN = replace(DEFAULT, views=2, crop=24, epochs=2, batch=32, judges=1, cell=4)
-"""Of the same network, for photographs of one's own, where there is no GPU."""
+OWN = replace(DEFAULT, name="default-cpu", views=2, crop=24, epochs=2, batch=32, learning_rate=1e-3, judges=1, cell=5)
+"""The same network where there is no GPU, and for photographs of one's own."""
 
-RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT)}
+RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN)}
 
 
 def recipe_of(noted: Mapping[str, Any]) -> Recipe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -100,9 +101,8 @@ class Work:
         """
         early, sides = self.start.encoder.early, self.recipe.sides
         if not self.cached:
-            there = self._early_on_device()
-            pictures = [Pictures(part, there, sides) for part in self.parts.values()]
-            return pictures[0], pictures[1]
+            pictures = Pictures(self.training, self._early_on_device(), sides, self._decoders())
+            return pictures, few_features(early, self.compiled, self.parts["validation"], sides)
 
         def cache(name: str, part: list[View]) -> FeatureCache:
             return cache_features(
@@ -112,6 +112,10 @@ class Work:
         with self.fabric.rank_zero_first():
             cached = [cache(name, part) for name, part in self.parts.items()]
         return cached[0], cached[1]
+
+    def _decoders(self) -> int:
+        """Processes that keep a GPU busy; a CPU is kept busy by the training."""
+        return 0 if self.plan.accelerator == "cpu" else max(1, (os.cpu_count() or 1) // processes(self.plan)[0])
 
     def _early_on_device(self) -> nn.Module:
         early = copy.deepcopy(self.start.encoder.early).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
