@@ -121,3 +121,25 @@ for thread in threads:
 def test_first_runs_in_several_threads_do_not_wait_for_each_other_for_ever(attempt):
     """OpenVINO's bindings did, in two processes of five."""
     subprocess.run([sys.executable, "-c", RACE], check=True, timeout=120)
+
+
+ENDING = """
+import os, signal
+from photochrom.engines import OpenVinoEngine
+from photochrom.models import find_model
+
+signal.signal(signal.SIGUSR1, lambda number, frame: print("handled"))
+model = find_model("default")
+first = OpenVinoEngine(model)
+second = OpenVinoEngine(model)
+del first
+del second
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_signals_are_handled_when_engines_have_gone():
+    """OpenVINO left the process a freed stack for them."""
+    done = subprocess.run([sys.executable, "-c", ENDING], check=True, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "handled\n"

@@ -6,6 +6,7 @@ OpenVINO and ONNX Runtime read the same file and are held to the same numbers by
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,6 +39,18 @@ class Engine(Protocol):
         ...
 
 
+@functools.cache
+def openvino_core() -> Any:
+    """OpenVINO's core, one for the life of the process.
+
+    A core gives its thread a stack for signal handlers, and takes it away when it ends. Of two that end in the order
+    they began, the second would put back the first one's, which is freed: the next Ctrl-C brings the process down.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVinoEngine:
     """OpenVINO on the processor, or on Intel graphics.
 
@@ -56,7 +69,7 @@ class OpenVinoEngine:
             # The first array that its bindings take decides what numpy is; two threads that bring one at once would
             # wait for each other for ever (a static guard against Python's lock). So the first comes from here.
             openvino.Tensor(np.zeros(1, np.float32))
-            core = openvino.Core()
+            core = openvino_core()
             model = core.read_model(path)
             settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
             self._compiled = core.compile_model(adapt(model) if adapt else model, device.upper(), settings)

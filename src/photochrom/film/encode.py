@@ -144,4 +144,6 @@ def _settings(reel: Reel, options: FilmOptions) -> dict[str, str]:
     settings = {"crf": str(options.crf), "preset": options.preset}
     if options.codec == "libx265":
         return settings | {"x265-params": "log-level=error"}
-    return settings | ({"x264-params": f"{reel.fields}=1"} if reel.fields else {})
+    # Without the first, what the same frames become depends on the processor, and now and then on the run.
+    parameters = ["cpu-independent=1"] + ([f"{reel.fields}=1"] if reel.fields else [])
+    return settings | {"x264-params": ":".join(parameters)}

@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
+from ..engines import openvino_core
 from ..errors import OptionError, TrainingError
 from .recipes import RECIPES, Recipe, at_size, fitted, tuned
 from .sources import is_remote
@@ -166,9 +167,8 @@ def uses_bf16(plan: Plan) -> bool:
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     if plan.accelerator == "mps":
         return False
-    import openvino  # PyTorch has no public word on it before 2.12
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    # PyTorch has no public word on it before 2.12.
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def keep_memory() -> None:
