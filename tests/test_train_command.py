@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from photochrom import OptionError, TrainingError
+from photochrom import Colorizer, OptionError, TrainingError
 from photochrom.cli import main
 from photochrom.training import checkpoint, estimate, export, result, train, work
 from photochrom.training.plan import CHECKPOINT, Plan, keep_memory, launch
@@ -134,6 +134,23 @@ class TestRun:
         ours, theirs = (np.genfromtxt(r / "losses.csv", delimiter=",", names=True) for r in (tmp_path / "run", run))
         np.testing.assert_allclose(ours["training"], theirs["training"], rtol=0.01)
         np.testing.assert_allclose(ours["validation"], theirs["validation"], rtol=0.01)
+
+    def test_a_model_of_several_runs_has_the_mean_of_their_weights(self, finished, tmp_path, capsys):
+        best = finished[0] / "best.safetensors"
+        tensors, facts = checkpoint.load(best)
+        higher = [tmp_path / f"{i}.safetensors" for i in (1, 2)]
+        for i, path in enumerate(higher, 1):
+            moved = {name: value + i * name.startswith("average.") for name, value in tensors.items()}
+            checkpoint.save(path, moved, facts)
+        one, mean = (export.load_mean([best, *others]).network.tail for others in ([], higher))
+        for value, found in zip(one.parameters(), mean.parameters(), strict=True):
+            torch.testing.assert_close(found, value + 1)
+        checkpoint.save(higher[1], tensors | {"bins.centres": tensors["bins.centres"] + 1}, facts)
+        with pytest.raises(TrainingError, match=r"2.safetensors has other colours than .*best.safetensors"):
+            export.load_mean([best, higher[1]])
+        export.main([str(best), str(best), str(tmp_path / "model.onnx"), "--name", "mean"])
+        assert Colorizer(tmp_path / "model.onnx").card.name == "mean"
+        assert "MB, within" in capsys.readouterr().out
 
 
 class TestDryRun:

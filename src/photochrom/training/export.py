@@ -1,4 +1,4 @@
-"""Checkpoint -> one ONNX file, compared with PyTorch, with its card inside.
+"""Checkpoint -> one ONNX file, compared with PyTorch, with its card inside. Of several, the mean of their weights.
 
 python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5
 """
@@ -6,7 +6,8 @@ python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,30 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
     tail = build_tail(encoder, bins)
     load_average(tail, tensors, path)
     return Trained(recipe, build_network(encoder.early, tail, bins, recipe).cpu(), facts["count"] // recipe.views)
+
+
+@torch.no_grad()
+def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
+    """The network with the mean weights of several checkpoints, see ``load_trained``.
+
+    Of runs that went on from one model it is often nearer to the truth than each (Wortsman et al. 2022).
+
+    Raises:
+        TrainingError: they are of different networks, or of different colours.
+    """
+    first, *others = (load_trained(path, encoder) for path in paths)
+    fixed, mean = dict(first.network.named_buffers()), dict(first.network.named_parameters())
+    for count, (path, other) in enumerate(zip(paths[1:], others, strict=True), 2):
+        if not _same(fixed, dict(other.network.named_buffers())) or other.recipe.encoder != first.recipe.encoder:
+            raise TrainingError(f"{path} has other colours than {paths[0]}: give runs that went on from one model")
+        for name, value in other.network.named_parameters():
+            mean[name].lerp_(value, 1 / count)
+    return replace(first, photographs=max(trained.photographs for trained in (first, *others)))
+
+
+def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """But for what it costs to read them from a model file."""
+    return one.keys() == other.keys() and all(torch.allclose(one[name], other[name], atol=1e-4) for name in one)
 
 
 def load_average(tail: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
@@ -195,9 +220,9 @@ def strip_encoder(path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Export a checkpoint."""
+    """Export a checkpoint, or the mean of several."""
     parser = argparse.ArgumentParser(description="Write a checkpoint as a model file.")
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, nargs="+", help="of several, the mean of their weights")
     parser.add_argument("model", type=Path)
     parser.add_argument("--name", help="of the model; the recipe's by default")
     parser.add_argument("--version", default="1")
@@ -208,7 +233,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--strip-encoder", action="store_true", help="leave VGG16's weights out, to be put in later")
     args = parser.parse_args(arguments)
     encoder = load_encoder("vgg16", args.encoder_weights) if args.encoder_weights else None
-    trained = load_trained(args.checkpoint, encoder)
+    trained = load_mean(args.checkpoint, encoder)
     card = ModelCard(
         name=args.name or trained.recipe.name,
         version=args.version,
