@@ -24,7 +24,7 @@ from photochrom import Colorizer, OptionError, TrainingError
 from photochrom.cli import main
 from photochrom.training import checkpoint, estimate, export, result, train, work
 from photochrom.training.plan import CHECKPOINT, Plan, keep_memory, launch
-from photochrom.training.recipes import OWN, TUNED, fitted
+from photochrom.training.recipes import DEFAULT, OWN, TUNED, fitted
 from photochrom.training.start import begin
 from photochrom.training.trainer import Trainer
 
@@ -225,7 +225,7 @@ class TestEstimate:
         (trial,) = tried
         trial.step = trial.steps - 1
         whole = torch.zeros(1, 2, trial.recipe.grid, trial.recipe.grid)
-        assert trial._part([], whole, whole)[1].shape == whole.shape
+        assert trial._part()(whole).shape == whole.shape
 
     def test_copies_of_files_do_not_count_as_used_memory(self, tmp_path, monkeypatch):
         for name, text in {"max": "5000\n", "current": "3000\n", "stat": "anon 100\ninactive_file 1200\n"}.items():
@@ -281,8 +281,8 @@ class TestBadInput:
         plan = Plan(str(photographs), tmp_path, recipe="default", start="model.onnx", epochs=0.5)
         start = SimpleNamespace(tail=torch.nn.Identity(), recipe=fitted(OWN, 50, 1))
         recipe = plan.recipe_for(start, 1000, 1)
-        assert (recipe.courses, recipe.epochs, recipe.per_source) == (1, 0.5, OWN.per_source)
-        assert recipe.learning_rate == pytest.approx(TUNED * OWN.learning_rate)
+        assert (recipe.courses, recipe.epochs, recipe.per_source) == (1, 0.5, DEFAULT.per_source)
+        assert recipe.learning_rate == pytest.approx(TUNED * DEFAULT.learning_rate)
 
     def test_no_such_folder(self, tmp_path):
         with pytest.raises(TrainingError, match="there is no"):
