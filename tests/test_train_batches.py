@@ -8,6 +8,8 @@ import torch
 from photochrom.errors import TrainingError
 from photochrom.training import dataset
 from photochrom.training.batches import Pictures, Sides
+from photochrom.training.encoders import load_encoder
+from photochrom.training.features import for_any_shape
 
 # Python 3.12 and later remark that forking processes with threads may go wrong: PyTorch's loader is made for it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -44,3 +46,16 @@ def test_one_that_cannot_be_decoded_is_told_in_one_line(pictures):
     with pytest.raises(TrainingError, match=rf"{path.name} cannot be decoded: remove it from the photographs") as told:
         next(coming)
     assert "\n" not in str(told.value)
+
+
+def test_the_encoder_that_is_run_at_every_step_gives_its_features_whatever_the_training_rounds_to():
+    """Traced within autocast, its graph rounded twice: features were off by four fifths of themselves."""
+    early = load_encoder("efficientnet-lite2").early
+    run = for_any_shape(early)
+    coarse = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    lightness = torch.nn.functional.interpolate(coarse, (96, 96), mode="bicubic").clamp(0, 1)
+    for part in (lightness, lightness[..., :64, 32:]):
+        with torch.autocast("cpu", torch.bfloat16):
+            (found,) = run(part)
+        (expected,) = early(part)
+        assert (found - expected).norm() < 0.1 * expected.norm()

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..chroma import lightness_of_luma
@@ -70,7 +70,8 @@ class Pictures:
     """Views decoded anew at each step, for which the encoder's early part runs each time: slow, but needs no disk."""
 
     views: Sequence[View]
-    early: nn.Module
+    early: Callable[[Tensor], list[Tensor]]
+    """Of lightness ``[N, 1, H, W]``, where the training runs."""
     sides: Sides
     processes: int = 0
     """That decode. Without any threads do, which wait for one another in Python: a GPU would wait for them."""
@@ -91,8 +92,7 @@ class Pictures:
     @torch.no_grad()
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
         """See ``Batches``."""
-        found: list[Tensor] = self.early(inputs[0])
-        return found
+        return self.early(inputs[0])
 
 
 def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -> Generator[Result]:

@@ -94,11 +94,11 @@ class Trainer:
             TrainingError: it is not a number; nothing was changed.
         """
         part = self._part()
-        chroma, lightness = part(batch.chroma), part(batch.lightness)
+        chroma, lightness, inputs = part(batch.chroma), part(batch.lightness), [part(x) for x in batch.inputs]
         hints = self._hints(chroma, self.step)  # before anything is on a GPU, where each small thing is slow
-        inputs, chroma, lightness, hints = self.fabric.to_device((batch.inputs, chroma, lightness, hints))
+        inputs, chroma, lightness, hints = self.fabric.to_device((inputs, chroma, lightness, hints))
         with self.fabric.autocast():
-            maps = [part(m.float()) for m in source.maps(inputs)]
+            maps = [m.float() for m in source.maps(inputs)]
         losses, weights = self.objective(self.model(maps, *hints), chroma, lightness)
         loss = (losses * (weights / self._mean(weights))).sum()
         self.optimizer.zero_grad()

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import OptionError, TrainingError
 from .batches import Batches, Pictures
@@ -27,6 +28,7 @@ from .features import (
     cached_views,
     compile_early,
     few_features,
+    for_any_shape,
     row_bytes,
 )
 from .inspection import Inspection, inspect
@@ -117,7 +119,9 @@ class Work:
         """Processes that keep a GPU busy; a CPU is kept busy by the training."""
         return 0 if self.plan.accelerator == "cpu" else max(1, (os.cpu_count() or 1) // processes(self.plan)[0])
 
-    def _early_on_device(self) -> nn.Module:
+    def _early_on_device(self) -> Callable[[Tensor], list[Tensor]]:
+        if self.plan.accelerator == "cpu":
+            return for_any_shape(self.start.encoder.early)
         early = copy.deepcopy(self.start.encoder.early).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         moved: nn.Module = self.fabric.to_device(early)
         return moved
