@@ -127,7 +127,7 @@ class TestRun:
         assert "is of a run with another epochs" in capsys.readouterr().err
 
     def test_a_run_without_kept_features_learns_the_same(self, finished, unfinished, tmp_path):
-        """The encoder then runs at every step, in PyTorch; cached features are rounded to float16."""
+        """The encoder then runs at every step; cached features are rounded to float16."""
         run, (photographs, _, _, *options) = finished
         assert main(["train", photographs, "-o", str(tmp_path / "run"), *options, "--cache-gb", "0"]) == 0
         assert not (tmp_path / "run" / "features").exists()

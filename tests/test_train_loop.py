@@ -61,6 +61,14 @@ def test_a_seed_decides_the_order_of_views_and_nothing_repeats_within_an_epoch(t
     assert first[:12].tolist() != first[12:].tolist()
 
 
+def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
+    """Else the edges of a part would look to it like the ends of a picture, which have other colours."""
+    cache, trainer, seen = features("default"), new_trainer("default", tmp_path), []
+    trainer.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][0].shape[2:]))
+    trainer.update(Eventful(cache, 1, lambda inputs: seen.append(inputs[0].shape[2:])), cache.batch(np.arange(4)))
+    assert seen == [(16, 16), (8, 8)]
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestOneProcess:
     def test_it_learns_and_goes_on_from_a_signal_to_the_same_losses(self, recipe, tmp_path):

@@ -94,11 +94,12 @@ class Trainer:
             TrainingError: it is not a number; nothing was changed.
         """
         part = self._part()
-        chroma, lightness, inputs = part(batch.chroma), part(batch.lightness), [part(x) for x in batch.inputs]
+        chroma, lightness = part(batch.chroma), part(batch.lightness)
         hints = self._hints(chroma, self.step)  # before anything is on a GPU, where each small thing is slow
-        inputs, chroma, lightness, hints = self.fabric.to_device((inputs, chroma, lightness, hints))
+        inputs, chroma, lightness, hints = self.fabric.to_device((batch.inputs, chroma, lightness, hints))
         with self.fabric.autocast():
-            maps = [m.float() for m in source.maps(inputs)]
+            # The part is cut out of the features: at its edges the encoder would else see the end of a picture.
+            maps = [part(m.float()) for m in source.maps(inputs)]
         losses, weights = self.objective(self.model(maps, *hints), chroma, lightness)
         loss = (losses * (weights / self._mean(weights))).sum()
         self.optimizer.zero_grad()
