@@ -196,7 +196,16 @@ class TestDecodedColors:
     def test_colorfulness_is_spread_and_distance_from_grey(self):
         ab = torch.zeros(1, 2, 2, 2)
         ab[0, 0] = torch.tensor([[10.0, 30.0], [10.0, 30.0]])
-        assert losses.colorfulness(ab).item() == pytest.approx(10 + 0.37 * 20, rel=1e-4)
+        assert losses.colorfulness(ab).item() == pytest.approx(10 / 1.45 + 0.37 * 20, rel=1e-4)
+
+    @pytest.mark.parametrize("dull", [0.6, 0.75])
+    def test_a_loud_corner_does_not_make_up_for_a_dull_picture(self, dull):
+        """With the standard deviation it did, and models gave pictures one."""
+        truth = 15 * torch.randn(1, 2, 32, 32, generator=torch.Generator().manual_seed(0))
+        found = dull * truth
+        loud = found.clone()
+        loud[..., -2:, -2:] = torch.tensor([60.0, 90.0]).view(2, 1, 1)
+        assert losses._of_colors(loud, truth) > losses._of_colors(found, truth)
 
     def test_what_is_minimised_is_least_for_the_true_picture_and_more_for_a_dull_one(self, bins):
         loss = losses.RareColorCrossEntropy(bins, 0.5, decoded=1.0)
