@@ -12,6 +12,7 @@ from conftest import CARD, card_metadata
 from skimage import data
 
 from photochrom import Colorizer, ModelCard, ModelError, models, vgg16
+from photochrom.chroma import luma_of_rgb
 from photochrom.engines import OnnxRuntimeEngine
 from photochrom.models import CARD_KEY
 
@@ -40,6 +41,14 @@ def test_the_embedded_model_is_whole_and_small():
     path = models.find_model("default")
     assert hashlib.sha256(path.read_bytes()).hexdigest() == path.with_suffix(".sha256").read_text().split()[0]
     assert path.stat().st_size <= 20e6
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
+def test_the_embedded_model_gives_the_lower_corners_no_loud_colours(name):
+    """A loss that they could cheat made them 44 to 112 away from what is beside them."""
+    ab = Colorizer().predict(luma_of_rgb(getattr(data, name)())).ab
+    for corner, beside in ((ab[:, -1, -1], ab[:, -4, -4]), (ab[:, -1, 0], ab[:, -4, 3])):
+        assert np.linalg.norm(corner - beside) < 40
 
 
 def test_a_damaged_embedded_model_is_refused(tmp_path, monkeypatch):
