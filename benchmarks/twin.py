@@ -14,7 +14,7 @@ from _tools import print_table
 from tqdm import tqdm
 
 from photochrom.training.plan import Plan, keep_memory, launch
-from photochrom.training.recipes import DEFAULT
+from photochrom.training.recipes import OWN
 from photochrom.training.start import begin
 from photochrom.training.work import arrange, look
 
@@ -28,10 +28,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     args = parser.parse_args()
     keep_memory()
-    plan = Plan(args.photographs, args.run, recipe="default", learning_rate=RATE, seed=SEED, resume=True)
+    plan = Plan(args.photographs, args.run, recipe="default-cpu", learning_rate=RATE, seed=SEED, resume=True)
     rows = [
         [name, *(f"{loss:.4f}" for loss in course(plan, args.steps, hintless))]
-        for name, hintless in (("with hints on six of ten", DEFAULT.hintless), ("without", 1.0))
+        for name, hintless in (("with hints on six of ten", OWN.hintless), ("without", 1.0))
     ]
     print_table(["course", "loss before", "after"], rows)
 

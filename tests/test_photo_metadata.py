@@ -398,6 +398,27 @@ def test_resolution_without_a_place_goes_into_exif(target: str) -> None:
     assert (exif[282], exif[283], exif[296]) == (300, 600, 2)
 
 
+@pytest.mark.parametrize("target", ["WEBP", "AVIF"])
+def test_resolution_that_exif_lacks_goes_into_xmp(target: str) -> None:
+    exif = Image.Exif()
+    exif[271] = "Leitz"
+    data = coloured(photo.read(saved(smooth(8, 8), "JPEG", dpi=(300, 600), exif=exif.tobytes())), target)
+    packet = xmp_of(data, target)
+    for said in (b"tiff:XResolution>300/1<", b"tiff:YResolution>600/1<", b"tiff:ResolutionUnit>2<"):
+        assert said in packet
+
+
+@pytest.mark.parametrize(("kind", "values"), [("B", (6,)), ("H", (6, 6)), ("H", (6, 1, 1))])
+def test_an_orientation_in_an_unusual_form_is_undone_too(kind: str, values: tuple[int, ...]) -> None:
+    packed = struct.pack(f"<{len(values)}{kind}", *values)
+    place, rest = (packed.ljust(4, b"\0"), b"") if len(packed) <= 4 else (struct.pack("<I", 26), packed)
+    row = struct.pack("<HHI", 274, {"B": 1, "H": 3}[kind], len(values)) + place
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + row + struct.pack("<I", 0) + rest
+    picture = photo.read(saved(smooth(24, 40), "JPEG", exif=block))
+    assert picture.luma.shape == (40, 24)
+    assert photo.read(coloured(picture, "JPEG")).luma.shape == (40, 24)
+
+
 def test_raw_exif_profile_in_a_png() -> None:
     """ImageMagick's way before PNG had a chunk for EXIF; orientation counts there too."""
     block = b"Exif\0\0" + exif_block()
@@ -417,6 +438,9 @@ def test_long_xmp_is_continued_and_joined() -> None:
     data = coloured(picture, "JPEG")
     assert opened(data).size == (8, 8)
     assert data.count(b"http://ns.adobe.com/xmp/extension/\0") == 4
+    first = data[data.index(b"http://ns.adobe.com/xap/1.0/\0") : data.index(b"http://ns.adobe.com/xmp/extension/\0")]
+    for said in (b"<Iptc4xmpExt:DigitalSourceType>", b"<photochrom:Statement>", b"<photoshop:Instructions>"):
+        assert said in first  # which is all that many readers open
     again = photo.read(data)
     assert again.metadata.xmp is not None
     assert b"x" * 200_000 in again.metadata.xmp

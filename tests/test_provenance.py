@@ -92,6 +92,12 @@ def test_what_was_there_stays() -> None:
     assert result.count(b'rdf:about="uuid:1"') == 2  # one subject throughout
 
 
+def test_a_source_type_given_as_a_resource_is_kept_too() -> None:
+    given = b"<x:DigitalSourceType xmlns:x='http://iptc.org/std/Iptc4xmpExt/2008-02-29/' rdf:resource='a/print'/>"
+    found = properties(labelled(HEAD + b"<rdf:Description rdf:about=''>" + given + b"</rdf:Description>" + TAIL))
+    assert found[NAMES["own"] + "OriginalDigitalSourceType"] == "a/print"
+
+
 def test_a_second_colouring_replaces_the_label() -> None:
     first = labelled(HEAD + b'<rdf:Description rdf:about="" ' + SPACES + b' photoshop:Instructions="Keep dry"/>' + TAIL)
     found = properties(labelled(first, "other 2.0 (beta), sha256 ffff"))

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +25,7 @@ from photochrom import Colorizer, OptionError, TrainingError
 from photochrom.cli import main
 from photochrom.training import checkpoint, estimate, export, result, train, work
 from photochrom.training.plan import CHECKPOINT, Plan, keep_memory, launch
-from photochrom.training.recipes import DEFAULT, OWN, TUNED, fitted
+from photochrom.training.recipes import DEFAULT, OWN, RECIPES, TUNED, fitted
 from photochrom.training.start import begin
 from photochrom.training.trainer import Trainer
 
@@ -202,6 +203,14 @@ class TestDryRun:
         assert job.returncode == 0
         assert "steps of 8 views on each of 2" in said
         assert said.count("takes about") == 1
+
+
+def test_a_batch_larger_than_what_a_recipe_takes_of_one_source_is_told(photographs, tmp_path, monkeypatch):
+    plan = Plan(str(photographs), tmp_path, recipe="default-cpu", batch=8, precision="fp32")
+    monkeypatch.setitem(RECIPES, "default-cpu", replace(RECIPES["default-cpu"], per_source=3))
+    fabric = launch(plan)
+    with pytest.raises(TrainingError, match=r"a step takes 8 views, and there are 6: give a smaller --batch"):
+        work.arrange(plan, fabric, begin("scratch", None, None), work.look(plan, fabric))
 
 
 class TestEstimate:

@@ -116,6 +116,8 @@ class TestInspection:
 
         monkeypatch.setattr(inspection, "read", refuse)
         assert inspect(folder, table(tmp_path)).dropped == {"unreadable": 1}
+        monkeypatch.setattr(inspection, "read", read)  # access is given: nothing of the file itself has changed
+        assert inspect(folder, table(tmp_path)).dropped == {}
 
     def test_a_folder_without_permission_is_named(self, folder, tmp_path, monkeypatch):
         scandir = os.scandir
@@ -180,7 +182,14 @@ class TestInspection:
         (folder / "index.csv").write_bytes(b"file,source,sha1,colourfulness\n" + 20 * b"\xff.jpg,x,1,40\n")
         assert inspect(folder, table(tmp_path)).photographs[0].name == os.fsdecode(b"\xff.jpg")
 
-    @pytest.mark.parametrize("text", ["file,source,sha1\n1.jpg,x,1", "file,source,sha1,colourfulness\n1.jpg,x,1,?"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "file,source,sha1\n1.jpg,x,1",
+            "file,source,sha1,colourfulness\n1.jpg,x,1,?",
+            "file,source,sha1,colourfulness\n1.jpg,x",
+        ],
+    )
     def test_an_index_of_another_kind_is_named(self, text, folder, tmp_path):
         (folder / "index.csv").write_text(text)
         with pytest.raises(TrainingError, match=r"index\.csv is not a list of photographs"):

@@ -344,6 +344,10 @@ def _metadata_for(photo: Photo, format: str, model: str) -> Metadata:
         photoshop.iptc_to_xmp(metadata.iptc, packet, (photoshop.INSTRUCTIONS,))
     if format in _NO_IPTC and metadata.density and not metadata.exif:
         metadata = replace(metadata, exif=exif.from_density(metadata.density))
+    elif format in _NO_IPTC and metadata.density and exif.density(metadata.exif) is None:  # which cannot grow
+        for name, value in (("X", metadata.density.x), ("Y", metadata.density.y)):
+            packet.set(f"tiff:{name}Resolution", [f"{value.numerator}/{value.denominator}"])
+        packet.set("tiff:ResolutionUnit", [str(metadata.density.unit)])
     label(packet, model)
     return replace(metadata, xmp=packet.to_bytes())
 

@@ -236,10 +236,10 @@ def _sub_directory(tiff: Tiff, entries: Sequence[Entry], pointer: int) -> list[E
 
 def _set_numbers(out: bytearray, tiff: Tiff, entries: Sequence[Entry], values: dict[int, int]) -> None:
     for entry in entries:
-        if entry.tag in values and entry.count == 1 and entry.type in (SHORT, LONG):
-            letter = "H" if entry.type == SHORT and values[entry.tag] <= 0xFFFF else "I"
+        if entry.tag in values and entry.value and entry.type in (BYTE, SHORT, LONG):
+            letter = "H" if entry.type != LONG and values[entry.tag] <= 0xFFFF else "I"
             kind = SHORT if letter == "H" else LONG
-            struct.pack_into(tiff.order + "H", out, entry.position + 2, kind)
+            struct.pack_into(tiff.order + "HI", out, entry.position + 2, kind, 1)  # of several, readers take the first
             struct.pack_into(f"{tiff.order}{letter}", out, entry.position + 8, values[entry.tag])
 
 

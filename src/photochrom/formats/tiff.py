@@ -28,7 +28,7 @@ from .pixels import bands, by_opencv, check_size, colour_rows, from_pillow, in_p
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _COLOURS: Final = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
-_NO_ALPHA, _PREMULTIPLIED, _ALPHA = -1, 1, 2  # ExtraSamples
+_NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATED: Final = (8, 32946)
 _PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
 _DEFLATE, _HORIZONTAL = 8, 2
@@ -127,10 +127,13 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
     if bits == 16 and photometric not in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB):
         raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
-    extra = _NO_ALPHA if samples == _COLOURS[photometric] else number(338, _ALPHA)
+    extra = _NO_ALPHA if samples == _COLOURS[photometric] else number(338, _UNSTATED)
     extra = _ALPHA if extra == 999 else extra  # Corel Draw's
-    if samples > _COLOURS[photometric] + 1 or extra == 0 or (extra != _NO_ALPHA and photometric == _CMYK):
+    if samples > _COLOURS[photometric] + 1 or extra == _UNSTATED or (extra != _NO_ALPHA and photometric == _CMYK):
         raise PhotoError("holds extra channels that are not transparency: flatten it first")
+    readable = photometric == _MIN_IS_BLACK or (photometric == _RGB and number(284, 1) != 2)
+    if bits <= 8 and extra != _NO_ALPHA and not (readable and (photometric == _RGB or extra == _ALPHA)):
+        raise PhotoError("holds transparency in an unusual way: save it anew as a PNG")
     return _Page(number(256, 0), number(257, 0), bits, samples, photometric, number(284, 1) == 2, number(259, 1), extra)
 
 

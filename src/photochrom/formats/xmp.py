@@ -31,6 +31,10 @@ NAMESPACES: Final = {
 # Where in the picture something is (faces, the subject), in the coordinates of the pixels as they were stored.
 _PLACES: Final = ("mwg-rs:Regions", "MP:RegionInfo", "Iptc4xmpExt:ImageRegion",
                   "exif:SubjectArea", "exif:SubjectLocation")  # fmt: skip
+# How the picture was made.
+_MADE: Final = ("Iptc4xmpExt:DigitalSourceType", "photochrom:OriginalDigitalSourceType", "Iptc4xmpExt:AISystemUsed",
+                "Iptc4xmpExt:AISystemVersionUsed", "photochrom:Statement", "photoshop:Instructions")  # fmt: skip
+_SHORT: Final = 2_000  # characters of such a property, at most: all of them fit into a segment
 _EMPTY: Final = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'.encode()
 _HEAD: Final = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _TAIL: Final = '\n<?xpacket end="w"?>'
@@ -67,7 +71,8 @@ class Packet:
         for occurrence in self._occurrences(name):
             if isinstance(occurrence, minidom.Attr):
                 return str(occurrence.value)
-            return "".join(str(child.data) for child in occurrence.childNodes if isinstance(child, minidom.Text))
+            text = "".join(str(child.data) for child in occurrence.childNodes if isinstance(child, minidom.Text))
+            return text or occurrence.getAttributeNS(RDF, "resource")
         return None
 
     def remove(self, name: str) -> None:
@@ -120,13 +125,18 @@ class Packet:
         return (_HEAD + _markup(self._root) + _TAIL).encode()
 
     def split(self) -> tuple[bytes, bytes, bytes]:
-        """For a JPEG, whose segments hold 64 KB: a packet of what was set here, one of all the rest, and its GUID."""
+        """For a JPEG, whose segments hold 64 KB: a packet of how the picture was made, one of the rest, and its GUID.
+
+        Many readers open the first only. The properties that go there are no longer here afterwards.
+        """
         own = Packet()
-        own._rdf.replaceChild(own._document.importNode(self._own, True), own._own)
-        own._own = own._descriptions()[-1]
-        self._rdf.removeChild(self._own)
+        own._own.setAttributeNS(RDF, "rdf:about", self._own.getAttributeNS(RDF, "about"))
+        for name in _MADE:
+            value = self.get(name)
+            if value and len(value) <= _SHORT:
+                self.remove(name)
+                own.set(name, [value])
         rest = _markup(self._root).encode()
-        self._rdf.appendChild(self._own)
         guid = hashlib.md5(rest, usedforsecurity=False).hexdigest().upper()
         own.set("xmpNote:HasExtendedXMP", [guid])
         return own.to_bytes(), rest, guid.encode()

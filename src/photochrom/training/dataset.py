@@ -119,7 +119,7 @@ def from_index(index: Path) -> list[Photograph]:
                 Photograph(index.parent / row["file"], row["sha1"], row["source"], float(row["colourfulness"]))
                 for row in csv.DictReader(file)
             ]
-    except (OSError, KeyError, ValueError) as exc:
+    except (OSError, KeyError, ValueError, TypeError) as exc:  # TypeError: a row is too short
         raise TrainingError(f"{index} is not a list of photographs ({exc}): mend it, or move it away") from exc
 
 

@@ -112,7 +112,8 @@ def _look(file: File, known: dict[tuple[str, str, str], Look]) -> Look:
     try:
         status = file.path.stat()
         look = replace(look, stamp=f"{status.st_size} {status.st_mtime_ns}")
-        if (before := known.get((look.file, look.member, look.stamp))) is not None:
+        before = known.get((look.file, look.member, look.stamp))
+        if before is not None and before.dropped != "unreadable":  # which access to it may have changed
             return replace(before, dropped="") if "duplicate" in before.dropped else before
         data = read(file)
     except OSError:

@@ -92,7 +92,6 @@ class Plan:
 
         Raises:
             OptionError: ``--recipe`` is of another network than the start.
-            TrainingError: a batch is more than there is.
         """
         if self.recipe is not None:
             recipe = RECIPES[self.recipe] if start.tail is None else tuned(RECIPES[self.recipe])
@@ -104,10 +103,7 @@ class Plan:
         else:
             recipe = fitted(at_size(start.recipe, self.size or start.recipe.size), photographs, world)
         asked = {name: getattr(self, name) for name in ("epochs", "batch", "learning_rate", "seed")}
-        recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
-        if (views := recipe.views * photographs) < (step := recipe.batch * world):
-            raise TrainingError(f"a step takes {step} views, and there are {views}: give a smaller --batch")
-        return recipe
+        return replace(recipe, **{name: value for name, value in asked.items() if value is not None})
 
 
 def launch(plan: Plan) -> Fabric:

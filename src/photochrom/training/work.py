@@ -83,7 +83,7 @@ class Work:
         if self.plan.cache_gb is not None:
             return round(1e9 * self.plan.cache_gb)
         there = sum(path.stat().st_size for path in (self.plan.run / "features").rglob("*.npy"))
-        return round(_FREE * (shutil.disk_usage(self.plan.run).free + there)) if self.plan.accelerator == "cpu" else 0
+        return there + round(_FREE * shutil.disk_usage(self.plan.run).free) if self.plan.accelerator == "cpu" else 0
 
     @property
     def cached(self) -> bool:
@@ -204,7 +204,10 @@ def arrange(plan: Plan, fabric: Fabric, start: Start, found: Inspection) -> Work
     recipe = plan.recipe_for(start, len(training), fabric.world_size)
     cap = max(VALIDATION // 10, math.ceil(VALIDATION / len({p.source for p in held_out})))
     chosen = sample(training, recipe.photographs, recipe.per_source)
-    return Work(plan, fabric, start, recipe, views(chosen, recipe.views), sample(held_out, VALIDATION, cap))
+    shown, step = views(chosen, recipe.views), recipe.batch * fabric.world_size
+    if len(shown) < step:
+        raise TrainingError(f"a step takes {step} views, and there are {len(shown)}: give a smaller --batch")
+    return Work(plan, fabric, start, recipe, shown, sample(held_out, VALIDATION, cap))
 
 
 def look(plan: Plan, fabric: Fabric) -> Inspection:
