@@ -205,6 +205,15 @@ class TestDryRun:
         assert said.count("takes about") == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "said"), [([], "efficientnet-lite2 and an untrained decoder"), (["--from", "default"], "default ")]
+)
+def test_a_recipe_begins_with_nothing_unless_a_model_is_named(given, said, photographs, tmp_path, capsys):
+    options = ["--recipe", "default-cpu", "--batch", "4", "--dry-run", *given]
+    assert main(["train", str(photographs), "-o", str(tmp_path / "run"), *options]) == 0
+    assert f"from {said}" in capsys.readouterr().out
+
+
 def test_a_batch_larger_than_what_a_recipe_takes_of_one_source_is_told(photographs, tmp_path, monkeypatch):
     plan = Plan(str(photographs), tmp_path, recipe="default-cpu", batch=8, precision="fp32")
     monkeypatch.setitem(RECIPES, "default-cpu", replace(RECIPES["default-cpu"], per_source=3))

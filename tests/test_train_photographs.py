@@ -1,6 +1,7 @@
 """What a folder of photographs is made of before training: every reason to leave one out, shards, remote sets."""
 
 import functools
+import hashlib
 import http.server
 import io
 import os
@@ -16,7 +17,7 @@ from skimage import data
 
 from photochrom import TrainingError
 from photochrom.training import inspection, sources
-from photochrom.training.dataset import MIN_VALIDATION, Photograph, find_photographs, split
+from photochrom.training.dataset import MIN_VALIDATION, Photograph, find_photographs, is_held_out, split
 from photochrom.training.inspection import inspect
 
 
@@ -178,6 +179,30 @@ class TestInspection:
         found = inspect(folder, table(tmp_path))
         assert (len(found.photographs), found.dropped) == (27, {"nearly grey": 3})
 
+    def test_linked_folders_are_followed_but_not_in_circles(self, folder, tmp_path):
+        (tmp_path / "linked").mkdir()
+        (tmp_path / "linked" / "here").symlink_to(folder, target_is_directory=True)
+        (tmp_path / "linked" / "twice").symlink_to(folder, target_is_directory=True)
+        (folder / "a" / "above").symlink_to(tmp_path / "linked", target_is_directory=True)
+        found = inspect(tmp_path / "linked", table(tmp_path))
+        assert str(found) == "24 photographs, 24 of use"
+        assert {p.source for p in found.photographs} == {"here"}
+
+    def test_of_twins_the_one_that_is_held_out_is_kept(self, folder, tmp_path):
+        """Else a measurement on what is held out would show what was trained on."""
+        rgb = crops(1)[0]
+        held = next(
+            x for x in (jpeg(rgb, quality=q) for q in range(20, 95)) if is_held_out(hashlib.sha1(x).hexdigest())
+        )
+        (folder / "z.jpg").write_bytes(held)
+        found = inspect(folder, table(tmp_path))
+        assert found.dropped == {"nearly duplicate": 1}
+        assert folder / "z.jpg" in {p.path for p in found.photographs}
+
+    def test_what_training_could_not_decode_is_left_out(self, folder, tmp_path):
+        Image.fromarray(crops(30)[-1]).save(folder / "z.tif", compression="lzma")
+        assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
+
     def test_an_index_may_hold_names_that_are_no_text(self, folder, tmp_path):
         (folder / "index.csv").write_bytes(b"file,source,sha1,colourfulness\n" + 20 * b"\xff.jpg,x,1,40\n")
         assert inspect(folder, table(tmp_path)).photographs[0].name == os.fsdecode(b"\xff.jpg")
@@ -254,6 +279,12 @@ class TestRemote:
             copy = tmp_path / str(len(pattern))
             sources.copy_here(f"memory://shards/{pattern}", copy)
             assert {p.name: p.read_bytes() for p in copy.iterdir()} == {f"p-{i:03}.tar": bytes([i]) for i in (8, 9, 10)}
+
+    def test_shards_of_one_name_are_not_taken_for_one(self, tmp_path):
+        for name in "ab":
+            fsspec.filesystem("memory").pipe(f"/twins/{name}/train.tar", name.encode())
+        with pytest.raises(TrainingError, match="files of one name in several folders: give the folder above"):
+            sources.copy_here("memory://twins/*/train.tar", tmp_path)
 
     def test_a_folder_keeps_its_folders_and_is_copied_once(self, folder, tmp_path):
         system = fsspec.filesystem("memory")

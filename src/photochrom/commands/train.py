@@ -32,10 +32,9 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--from",
         dest="start",
-        default="default",
         metavar="START",
         help="default, reference, scratch (an encoder that knows ImageNet alone), an earlier RUN, or an .onnx model "
-        "(default: the embedded model)",
+        "(default: the embedded model; with --recipe from nothing)",
     )
     group.add_argument("--encoder", metavar="NAME", help="vgg16 or efficientnet-lite0 to -lite2, with --from scratch")
     group.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")

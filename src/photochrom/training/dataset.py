@@ -49,8 +49,8 @@ class Photograph:
 
     @property
     def held_out(self) -> bool:
-        """Whether it belongs to the validation set: by content alone, so for ever, whatever else the folder holds."""
-        return int(self.sha1[:8], 16) % VALIDATION_SHARE == 0
+        """See ``is_held_out``."""
+        return is_held_out(self.sha1)
 
     @property
     def name(self) -> str:
@@ -75,6 +75,11 @@ class Photograph:
             TrainingError: the photograph cannot be read or decoded.
         """
         return decode(self.read(), self.path / self.member)
+
+
+def is_held_out(sha1: str) -> bool:
+    """Whether a file belongs to the validation set: by content alone, so for ever, whatever else the folder holds."""
+    return int(sha1[:8], 16) % VALIDATION_SHARE == 0
 
 
 Skip = Callable[[TrainingError], None]

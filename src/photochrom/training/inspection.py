@@ -22,7 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import TrainingError
-from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, from_index
+from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, from_index, is_held_out
 from .disk import write
 from .sources import File, files, read
 
@@ -94,7 +94,8 @@ def inspect(folder: Path, table: Path) -> Inspection:
 
 
 def _look_at_all(folder: Path, table: Path) -> list[Look]:
-    known = {(look.file, look.member, look.stamp): look for look in read_table(table)} if table.is_file() else {}
+    looked = read_table(table) if table.is_file() else []
+    known = {(look.file, look.member, look.offset, look.stamp): look for look in looked}
     listed = list(files(folder))
     looks: list[Look] = []
     try:
@@ -107,12 +108,12 @@ def _look_at_all(folder: Path, table: Path) -> list[Look]:
     return looks
 
 
-def _look(file: File, known: dict[tuple[str, str, str], Look]) -> Look:
+def _look(file: File, known: dict[tuple[str, str, int, str], Look]) -> Look:
     look = Look(str(file.path), file.source, file.member, file.offset, file.size, "")
     try:
         status = file.path.stat()
         look = replace(look, stamp=f"{status.st_size} {status.st_mtime_ns}")
-        before = known.get((look.file, look.member, look.stamp))
+        before = known.get((look.file, look.member, look.offset, look.stamp))
         if before is not None and before.dropped != "unreadable":  # which access to it may have changed
             return replace(before, dropped="") if "duplicate" in before.dropped else before
         data = read(file)
@@ -137,7 +138,10 @@ def _decoded(data: bytes) -> tuple[np.ndarray, int]:
             least = {"min_height": _LOOKED_AT, "min_width": _LOOKED_AT} if min(height, width) > _LOOKED_AT else {}
             return simplejpeg.decode_jpeg(data, "RGB", **least), min(height, width)
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-        return np.asarray(image.convert("RGB")), min(image.size)
+        rgb = np.asarray(image.convert("RGB"))
+    if cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is None:
+        raise ValueError("OpenCV, which training reads with, cannot")
+    return rgb, min(rgb.shape[:2])
 
 
 def _hash(rgb: np.ndarray) -> str:
@@ -146,23 +150,27 @@ def _hash(rgb: np.ndarray) -> str:
 
 
 def without_duplicates(looks: Sequence[Look]) -> list[Look]:
-    """The same rows; those that equal, or nearly equal, an earlier one that is kept are marked as dropped."""
+    """The same rows; those that equal, or nearly equal, one that is kept are marked as dropped.
+
+    What is held out is kept rather than what is trained on: the hash of a file alone then says that no run sees it.
+    """
     seen: set[str] = set()
     bands: dict[tuple[int, str], list[Look]] = defaultdict(list)
-    marked = []
-    for look in looks:
+    marked = {}
+    for i in sorted(range(len(looks)), key=lambda i: not (looks[i].sha1 and is_held_out(looks[i].sha1))):
+        look = looks[i]
         if not look.dropped and look.sha1 in seen:
             look = replace(look, dropped="duplicate")
         elif not look.dropped:
-            keys = [(i, look.hash[i : i + _BAND]) for i in range(0, len(look.hash), _BAND)]
+            keys = [(k, look.hash[k : k + _BAND]) for k in range(0, len(look.hash), _BAND)]
             if any(_alike(look, other) for key in keys for other in bands[key]):
                 look = replace(look, dropped="nearly duplicate")
             else:
                 seen.add(look.sha1)
                 for key in keys:
                     bands[key].append(look)
-        marked.append(look)
-    return marked
+        marked[i] = look
+    return [marked[i] for i in range(len(looks))]
 
 
 def _alike(one: Look, other: Look) -> bool:

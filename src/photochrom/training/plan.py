@@ -37,13 +37,13 @@ class Plan:
     """A folder, a tar shard, or the address of either."""
     run: Path
     """The run's folder."""
-    start: str = "default"
-    """See ``start.begin``."""
+    start: str | None = None
+    """See ``start.begin``; None for the embedded model, with a recipe for nothing."""
     encoder: str | None = None
     encoder_weights: Path | None = None
     """A local file with VGG16's weights."""
     recipe: str | None = None
-    """A published model to make anew, number by number: from scratch, unless ``start`` names a file or a run."""
+    """A published model to make anew, number by number: from scratch, unless ``start`` names a model."""
     epochs: float | None = None
     size: int | None = None
     """Side of the training squares, pixels; a multiple of 32."""

@@ -71,7 +71,13 @@ def _listed(folder: Path) -> list[Path]:
     def refuse(exc: OSError) -> None:
         raise TrainingError(f"{exc.filename} cannot be read ({exc.strerror}): give yourself access, or move it away")
 
-    return sorted(Path(base, name) for base, _, names in os.walk(folder, onerror=refuse) for name in names)
+    found, seen = [], {os.path.realpath(folder)}
+    for base, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        found += [Path(base, name) for name in names]
+        real = {os.path.realpath(Path(base, name)): name for name in sorted(folders, reverse=True)}
+        folders[:] = sorted(name for place, name in real.items() if place not in seen)  # links may lead in circles
+        seen.update(real)
+    return sorted(found)
 
 
 def _members(shard: Path) -> Iterator[File]:
@@ -105,7 +111,10 @@ def copy_here(photographs: str, folder: Path) -> None:
     try:
         system, _ = fsspec.url_to_fs(photographs)
         folder.mkdir(parents=True, exist_ok=True)
-        for remote, name in tqdm(list(_remote_files(system, photographs)), "copying", disable=None):
+        there = list(_remote_files(system, photographs))
+        if len({name for _, name in there}) < len(there):
+            raise TrainingError(f"{photographs} holds files of one name in several folders: give the folder above them")
+        for remote, name in tqdm(there, "copying", disable=None):
             if not (path := folder / name).exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 part = path.with_name(f"{path.name}.part")

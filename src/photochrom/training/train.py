@@ -53,8 +53,8 @@ def train(plan: Plan) -> Path | None:
 def _train(plan: Plan, fabric: Fabric) -> Path | None:
     say = fabric.print
     recipe = RECIPES.get(plan.recipe or "")
-    anew = recipe if plan.start == "default" else None  # from nothing
-    source, encoder = ("scratch", anew.encoder) if anew else (plan.start, plan.encoder)
+    anew = recipe if plan.start is None else None  # from nothing
+    source, encoder = ("scratch", anew.encoder) if anew else (plan.start or "default", plan.encoder)
     start = begin(source, encoder, plan.encoder_weights)
     found = look(plan, fabric)
     say(f"{plan.photographs}: {found}")
