@@ -210,6 +210,15 @@ def test_tiff_in_planes_in_tiles_and_big() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiff_in_planes_with_transparency(dtype: type) -> None:
+    rgb, alpha = colours(20, 20, dtype), colours(20, 20, dtype, seed=3)[..., 0]
+    planes = np.concatenate([np.moveaxis(rgb, 2, 0), alpha[None]])
+    picture = photo.read(tiff(planes, photometric="rgb", planarconfig="separate", extrasamples=["unassalpha"]))
+    assert np.abs(picture.luma.astype(int) - bt601(rgb)).max() <= 1
+    assert np.array_equal(picture.alpha, alpha)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_min_is_white(dtype: type) -> None:
     stored = colours(11, 12, dtype)[..., 0]
     picture = photo.read(tiff(stored, photometric="miniswhite"))

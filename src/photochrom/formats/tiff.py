@@ -131,10 +131,11 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     extra = _ALPHA if extra == 999 else extra  # Corel Draw's
     if samples > _COLOURS[photometric] + 1 or extra == _UNSTATED or (extra != _NO_ALPHA and photometric == _CMYK):
         raise PhotoError("holds extra channels that are not transparency: flatten it first")
-    readable = photometric == _MIN_IS_BLACK or (photometric == _RGB and number(284, 1) != 2)
-    if bits <= 8 and extra != _NO_ALPHA and not (readable and (photometric == _RGB or extra == _ALPHA)):
+    planar = number(284, 1) == 2
+    unusual = photometric == _MIN_IS_WHITE or (extra == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
+    if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow calls them damaged
         raise PhotoError("holds transparency in an unusual way: save it anew as a PNG")
-    return _Page(number(256, 0), number(257, 0), bits, samples, photometric, number(284, 1) == 2, number(259, 1), extra)
+    return _Page(number(256, 0), number(257, 0), bits, samples, photometric, planar, number(259, 1), extra)
 
 
 @dataclass(frozen=True)
