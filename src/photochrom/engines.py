@@ -51,6 +51,11 @@ def openvino_core() -> Any:
     return openvino.Core()
 
 
+def openvino_settings(exact: bool) -> dict[str, str]:
+    """For ``compile_model``: one input at a time; in float32 if ``exact``, else in bfloat16 where the hardware does."""
+    return {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
+
+
 class OpenVinoEngine:
     """OpenVINO on the processor, or on Intel graphics.
 
@@ -71,8 +76,9 @@ class OpenVinoEngine:
             openvino.Tensor(np.zeros(1, np.float32))
             core = openvino_core()
             model = core.read_model(path)
-            settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
-            self._compiled = core.compile_model(adapt(model) if adapt else model, device.upper(), settings)
+            self._compiled = core.compile_model(
+                adapt(model) if adapt else model, device.upper(), openvino_settings(exact)
+            )
         except RuntimeError as exc:
             raise _translate(exc, path, device) from exc
         info = model.rt_info

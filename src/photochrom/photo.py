@@ -342,12 +342,13 @@ def _metadata_for(photo: Photo, format: str, model: str) -> Metadata:
         photoshop.iptc_to_xmp(metadata.iptc, packet)
     elif metadata.iptc:  # readers ask XMP first: the label alone would hide the instructions that stand only here
         photoshop.iptc_to_xmp(metadata.iptc, packet, (photoshop.INSTRUCTIONS,))
-    if format in _NO_IPTC and metadata.density and not metadata.exif:
-        metadata = replace(metadata, exif=exif.from_density(metadata.density))
-    elif format in _NO_IPTC and metadata.density and exif.density(metadata.exif) is None:  # which cannot grow
-        for name, value in (("X", metadata.density.x), ("Y", metadata.density.y)):
-            packet.set(f"tiff:{name}Resolution", [f"{value.numerator}/{value.denominator}"])
-        packet.set("tiff:ResolutionUnit", [str(metadata.density.unit)])
+    density = metadata.density if format in _NO_IPTC else None
+    if density and not metadata.exif:
+        metadata = replace(metadata, exif=exif.from_density(density))
+    elif density and exif.density(metadata.exif) is None:  # a block cannot grow
+        packet.set("tiff:XResolution", ["{}/{}".format(*density.x.as_integer_ratio())])
+        packet.set("tiff:YResolution", ["{}/{}".format(*density.y.as_integer_ratio())])
+        packet.set("tiff:ResolutionUnit", [str(density.unit)])
     label(packet, model)
     return replace(metadata, xmp=packet.to_bytes())
 

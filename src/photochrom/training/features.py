@@ -24,7 +24,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..engines import openvino_core
+from ..engines import openvino_core, openvino_settings
 from ..errors import TrainingError
 from .batches import Batch, Sides, ahead, load_view
 from .dataset import View
@@ -238,6 +238,5 @@ def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Com
         path = Path(folder) / "network.onnx"
         with torch.autocast("cpu", enabled=False):  # else what is traced within one rounds twice
             to_onnx(network, [example]).save(path)
-        settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
-        model = openvino_core().compile_model(path, "CPU", settings)
+        model = openvino_core().compile_model(path, "CPU", openvino_settings(exact))
     return lambda inputs: list(model(inputs).values())
