@@ -4,6 +4,7 @@ import io
 import itertools
 import os
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import av
@@ -12,6 +13,7 @@ import pytest
 from films import (
     colorizer,
     decoded,
+    in_fields,
     other_shot,
     packets,
     pan,
@@ -26,7 +28,7 @@ from PIL import Image
 from skimage import data
 
 from photochrom.errors import FilmError
-from photochrom.film import FilmOptions, colorize_film, mux
+from photochrom.film import FilmOptions, colorize_film, tracks
 from photochrom.film.source import Reel
 
 LOSSLESS = FilmOptions(codec="ffv1")
@@ -162,6 +164,34 @@ def color_frames(count=6, width=128, height=96):
         yield av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
 
 
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_film_of_which_only_some_frames_are_interlaced(begins, tmp_path, fake_colorizer):
+    """A stream says that it is or is not, as the first frame has it."""
+    plain, fields = [still_frame(luma) for luma in pan(12)], in_fields([still_frame(luma) for luma in pan(12)], "tff")
+    frames = fields + plain if begins else plain + fields
+    path = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert report.notes == ["only some frames are interlaced; all are marked as the first (another: 0:00:00.500)"]
+    assert [frame.interlaced_frame for frame in decoded(report.output)] == [begins] * 24
+
+
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
+    """As where two recordings were joined that overlap a little: nothing is lost, and it is told."""
+    for name, start in (("1", 0), ("2", 12)):
+        pts = [start + i for i in range(12)]
+        write_film(tmp_path / f"{name}.ts", pan(12), codec="mpeg2video", pts=pts, sound="aac")
+    path = tmp_path / "a.ts"
+    path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
+    report = colorize_film(path, tmp_path / f"b.{end}", FilmOptions(), colorizer=fake_colorizer)
+    assert "the times of track 1 go back at 0:00:00.491: mended" in report.notes
+    assert report.frames == len(decoded(report.output)) == 24
+    with av.open(str(path)) as before, av.open(str(report.output)) as after:
+        heard, kept = ([f.to_ndarray() for f in film.decode(audio=0)] for film in (before, after))
+        assert len(heard) > 40
+        assert all(np.array_equal(a, b) for a, b in zip(heard, kept, strict=True))
+
+
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_a_film_in_colour_is_refused_unless_told(end, tmp_path, fake_colorizer):
     path = write_frames(tmp_path / f"a.{end}", list(color_frames()))
@@ -232,6 +262,14 @@ def test_names_that_are_hard_to_spell(tmp_path, fake_colorizer):
     assert same_lumas(path, report.output)
 
 
+def test_names_that_look_like_a_protocol(tmp_path, fake_colorizer, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_film(tmp_path / "Nosferatu:1922.mkv", pan(5))
+    report = colorize_film(path.name, None, LOSSLESS, colorizer=fake_colorizer)
+    assert report.output == Path("Nosferatu:1922.color.mkv")
+    assert same_lumas(path, report.output.absolute())
+
+
 def test_one_frame(tmp_path, fake_colorizer):
     for end, options in (("mkv", LOSSLESS), ("mp4", FilmOptions())):
         path = write_film(tmp_path / f"a.{end}", pan(1))
@@ -250,9 +288,10 @@ def test_a_few_frames(count, codec, tmp_path, fake_colorizer):
     assert same_lumas(path, report.output)
 
 
-def test_any_frame_can_be_begun_with(tmp_path, monkeypatch):
-    """Also where the decoder holds back as many frames as a machine of many cores makes it."""
-    path = write_film(tmp_path / "a.mkv", pan(20), options={"g": "5", "bf": "2", "preset": "veryfast"})
+@pytest.mark.parametrize("end", ["mkv", "avi"])
+def test_any_frame_can_be_begun_with(end, tmp_path, monkeypatch):
+    """Also where the decoder holds back as many frames as a machine of many cores makes it; AVI has no times."""
+    path = write_film(tmp_path / f"a.{end}", pan(80), options={"g": "5", "bf": "2", "preset": "veryfast"})
     opened = Reel._open
 
     def with_many_threads(reel):
@@ -262,8 +301,9 @@ def test_any_frame_can_be_begun_with(tmp_path, monkeypatch):
     monkeypatch.setattr(Reel, "_open", with_many_threads)
     with Reel(path) as reel:
         every = [frame.pts for frame in reel.frames()]
-        assert len(every) == 20
+        assert len(every) == 80
         for number, pts in enumerate(every):
+            assert reel.pts_at(reel.seconds(pts)) == pts
             assert [frame.pts for frame in reel.frames(pts)] == every[number:]
 
 
@@ -299,7 +339,7 @@ def test_sound_that_outlasts_the_picture_is_no_damage(tmp_path, fake_colorizer):
 def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_colorizer, monkeypatch):
     """The file may be whole, and the disk or the network at fault."""
     path = write_film(tmp_path / "a.mkv", pan(24), sound="aac")
-    honest = mux._kept
+    honest = tracks.packets
 
     def failing(source, *rest):
         def demux(streams):
@@ -308,7 +348,7 @@ def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_col
 
         return honest(SimpleNamespace(streams=source.streams, demux=demux), *rest)
 
-    monkeypatch.setattr(mux, "_kept", failing)
+    monkeypatch.setattr(tracks, "packets", failing)
     with pytest.raises(FilmError, match=r"a\.mkv cannot be read \(Input/output error\): start again, it goes on"):
         colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
     monkeypatch.undo()

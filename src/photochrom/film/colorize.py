@@ -78,8 +78,8 @@ def colorize_film(
         colorizer: a model that is loaded already; None for the default.
         overwrite: whether an output that exists may be replaced.
         restart: throw unfinished work of this output away.
-        progress: called after each frame, and with none done while the film is looked at before; what it raises stops
-            the job, which can go on later.
+        progress: called after each frame, with none done while the film is looked at before, and with all done while
+            it is put together; what it raises stops the job, which can go on later.
 
     Raises:
         FilmError: the film cannot be read, or cannot be written so.
@@ -96,14 +96,15 @@ def colorize_film(
                 painter.known = follow(painter, hints)
                 reel.watch = lambda: None
                 parts = _color(painter, job, plan, progress)
+                count = sum(len(part.pts) for part in parts)
+                reel.watch = lambda: progress(Progress(count, count))
                 _put_together(reel, job, parts, plan, label, overwrite=overwrite)
         except (OSError, av.error.FFmpegError) as exc:
             raise FilmError(
                 f"{plan.output} cannot be written ({exc.strerror or exc}): see to it and start again, it goes on"
             ) from exc
         starts = [reel.seconds(pts) for part in parts for pts in part.shots]
-        frames = sum(len(part.pts) for part in parts)
-        return FilmReport(plan.output, frames, starts, plan.notes + reel.damage.lines())
+        return FilmReport(plan.output, count, starts, plan.notes + reel.damage.lines())
 
 
 def check(reel: Reel, plan: Plan, options: FilmOptions, *, overwrite: bool) -> None:
@@ -155,8 +156,8 @@ def _color(painter: Painter, job: Job, plan: Plan, progress: Callable[[Progress]
     """Colour what is still to do; all finished segments."""
     parts = job.finished()
     count = sum(len(part.pts) for part in parts)
-    last = parts[-1] if parts else Done([], [], 0, plan.first, [], "", plan.first, plan.first)
-    painter.reel.damage.restore(last.damaged, last.ends_early)
+    last = parts[-1] if parts else Done([], [], 0, plan.first, [], "", "", plan.first, plan.first)
+    painter.reel.damage.restore(last.damaged, last.ends_early, last.other_fields)
     if last.next is None:
         return parts
     frames = plan.span.of(painter.reel.frames(last.warm_up), painter.reel.time_base)
@@ -233,6 +234,7 @@ class _Writer:
             end=self._end,
             damaged=[str(time) for time in damage.packets],
             ends_early=damage.ends_early if following is None else "",
+            other_fields=damage.other_fields,
             next=following,
             warm_up=None if following is None else self._lately[0],
         )

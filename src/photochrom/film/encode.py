@@ -17,7 +17,7 @@ import av.filter
 from ..errors import FilmError
 from .options import FilmOptions
 from .planes import PlaneFormat
-from .source import Reel
+from .source import Reel, address
 
 TICK = Fraction(1, 1000)
 """Time base of a segment: a tick is a frame."""
@@ -46,7 +46,7 @@ class Segment:
         self._written = 0
         self._time_base = reel.time_base
         self._marks = _marks(reel, planes)
-        self._container = av.open(str(path), "w", format="nut")
+        self._container = av.open(address(path), "w", format="nut")
         try:
             self._stream = _stream(self._container, reel, planes, options)
         except BaseException:

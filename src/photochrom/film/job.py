@@ -40,6 +40,8 @@ class Done:
     """Seconds, as fractions, of what could not be decoded so far."""
     ends_early: str
     """Why reading stopped before the film's end; empty if it did not."""
+    other_fields: str
+    """When the first frame so far is shown that is not interlaced as the film's first is; empty if there is none."""
     next: int | None
     """pts of the frame that comes next; None at the end of the film."""
     warm_up: int | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,10 +12,12 @@ import av
 
 from ..errors import FilmError
 from ..provenance import stated_behind
+from . import tracks
 from .encode import decoding_times, describe, number_of
-from .options import ROUNDED, time_text
 from .planes import PlaneFormat
-from .source import Reel
+from .source import Reel, address
+from .span import Span, later_timecode
+from .tracks import Item
 
 FORMATS = {
     ".mp4": "mp4",
@@ -33,24 +34,6 @@ _OPTIONS = {"mp4": _FASTSTART, "mov": _FASTSTART, "matroska": {"avoid_negative_t
 # Metadata that is no longer true of the new file, and of the new picture.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _OF_THE_CODEC = ("encoder", "BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")
-
-
-@dataclass(frozen=True)
-class Span:
-    """The part of the source that is coloured."""
-
-    start: Fraction
-    """Seconds on the source's own clock; this becomes the new film's beginning where it is a part."""
-    end: Fraction | None
-    shift: bool
-    """Whether times are counted from ``start``; else they stay as they are."""
-
-    def of(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
-        """The frames up to the span's end."""
-        if self.end is None:
-            return frames
-        end = self.end - ROUNDED
-        return itertools.takewhile(lambda frame: frame.pts * time_base < end, frames)
 
 
 @dataclass(frozen=True)
@@ -95,41 +78,28 @@ def mux(
     """
     options = _OPTIONS.get(name, {})
     with (
-        av.open(str(segments[0].path)) as first,
-        av.open(str(reel.path), metadata_errors="replace") as source,
-        av.open(str(path), "w", format=name, container_options=options) as out,
+        av.open(address(segments[0].path)) as first,
+        av.open(address(reel.path), metadata_errors="replace") as source,
+        av.open(address(path), "w", format=name, container_options=options) as out,
     ):
         streams = _add_streams(out, first.streams.video[0], source, reel)
         describe(streams[reel.video.index].codec_context, reel, planes)  # a segment's file does not hold all of it
         _describe(out, source, span, model)
+        if span.shift:
+            for metadata in (out.metadata, streams[reel.video.index].metadata):
+                _move_timecode(metadata, reel, span)
         video = streams.pop(reel.video.index)
         colored = _colored(segments, reel.time_base, video, span)
-        kept = iter(()) if rehearsal else _kept(source, streams, span, reel)
+        kept = iter(()) if rehearsal else tracks.packets(source, streams, span, reel)
         for _, _, packet in heapq.merge(colored, kept, key=lambda item: item[:2]):
+            if not rehearsal:
+                reel.watch()
             out.mux_one(packet)
 
 
 def way_out(name: str) -> str:
     """What to do where a container of that name cannot hold everything."""
     return "make a copy of the film without it first" if name == "matroska" else "write to a .mkv file (-o)"
-
-
-def kept_streams(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
-    """The streams that are copied, and one line for each that is not."""
-    kept, dropped = [], []
-    for stream in container.streams:
-        if stream.index == main:
-            continue
-        if stream.type not in ("data", "unknown"):
-            kept.append(stream)
-        elif not _is_made_anew(stream, container):
-            dropped.append(f"track {stream.index}, {getattr(stream, 'name', None) or 'unknown'} data")
-    return kept, dropped
-
-
-def _is_made_anew(stream: av.stream.Stream, container: av.container.InputContainer) -> bool:
-    """Whether a data track is written without our doing: QuickTime's time code, and its names of chapters."""
-    return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(container.chapters()))
 
 
 def _add_streams(
@@ -139,7 +109,7 @@ def _add_streams(
     reel: Reel,
 ) -> dict[int, av.stream.Stream]:
     """Streams of the new film by the index that they have in the source, in the source's order."""
-    copied = {stream.index for stream in kept_streams(source, reel.video.index)[0]}
+    copied = {stream.index for stream in tracks.kept(source, reel.video.index)[0]}
     streams: dict[int, av.stream.Stream] = {}
     for stream in source.streams:
         if stream.index == reel.video.index:
@@ -188,26 +158,18 @@ def _describe(out: av.container.OutputContainer, source: av.container.InputConta
         elif key.lower() not in _OF_THE_FILE:
             out.metadata[key] = value
     out.metadata["comment"] = stated_behind(former, model)
-    out.set_chapters([moved for chapter in source.chapters() if (moved := _chapter(chapter, span))])
+    out.set_chapters([moved for chapter in source.chapters() if (moved := span.chapter(chapter))])
 
 
-def _chapter(chapter: av.container.core.Chapter, span: Span) -> av.container.core.Chapter | None:
-    """A chapter, cut to the span and moved with it; None if nothing is left."""
-    base = chapter["time_base"] or Fraction(1, 1000)
-    start, end = max(chapter["start"] * base, span.start), chapter["end"] * base
-    end = end if span.end is None else min(end, span.end)
-    if not span.shift:
-        return chapter
-    if start >= end:
-        return None
-    moved = {"start": round((start - span.start) / base), "end": round((end - span.start) / base)}
-    return chapter | moved
+def _move_timecode(metadata: dict[str, str], reel: Reel, span: Span) -> None:
+    """That of the whole film becomes that of its part; what cannot be understood goes."""
+    passed = round((span.start - reel.first_pts * reel.time_base) * reel.rate)
+    for key in [key for key in metadata if key.lower() == "timecode"]:
+        if (moved := later_timecode(metadata.pop(key), passed, reel.rate)) is not None:
+            metadata[key] = moved
 
 
-_Item = tuple[Fraction, int, av.Packet]  # decoding time in seconds, a number to decide ties, the packet
-
-
-def _colored(segments: Sequence[Segmented], time_base: Fraction, stream: av.VideoStream, span: Span) -> Iterator[_Item]:
+def _colored(segments: Sequence[Segmented], time_base: Fraction, stream: av.VideoStream, span: Span) -> Iterator[Item]:
     """The packets of the coloured film, with the source's times."""
     pts = [time for segment in segments for time in segment.pts]
     after = [*pts[1:], segments[-1].end]
@@ -226,48 +188,5 @@ def _colored(segments: Sequence[Segmented], time_base: Fraction, stream: av.Vide
 
 
 def _packets(path: Path) -> Iterator[av.Packet]:
-    with av.open(str(path)) as container:
+    with av.open(address(path)) as container:
         yield from (packet for packet in container.demux(video=0) if packet.size)
-
-
-def _kept(
-    source: av.container.InputContainer, streams: dict[int, av.stream.Stream], span: Span, reel: Reel
-) -> Iterator[_Item]:
-    """The packets of everything else that lie in the span, as they are."""
-    chosen = [source.streams[index] for index in streams if source.streams[index].type != "attachment"]
-    if not chosen:
-        return
-    packets = source.demux(chosen)
-    number = 0
-    last = Fraction(0)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except OSError as exc:  # the file may be whole, and can be read later
-            raise FilmError(f"{reel.path} cannot be read ({exc.strerror}): start again, it goes on") from exc
-        except av.error.FFmpegError as exc:
-            reel.damage.ends_early = reel.damage.ends_early or f"{exc.strerror} at {time_text(last)}"
-            return
-        if packet.size == 0 or _is_gap(packet):
-            continue
-        time = packet.pts if packet.pts is not None else packet.dts
-        seconds = last if time is None else time * packet.time_base
-        attached = packet.stream.disposition & av.stream.Disposition.attached_pic
-        if not attached and span.shift:
-            if seconds < span.start or (span.end is not None and seconds >= span.end):
-                continue
-            back = round(span.start / packet.time_base)
-            packet.pts = None if packet.pts is None else packet.pts - back
-            packet.dts = None if packet.dts is None else packet.dts - back
-        packet.stream = streams[packet.stream.index]
-        last = max(last, seconds if not span.shift else seconds - span.start)
-        number += 1
-        yield last, number, packet
-
-
-def _is_gap(packet: av.Packet) -> bool:
-    """Whether a packet only says that there is no subtitle now: MP4's muxer writes such ones itself."""
-    context = packet.stream.codec_context
-    return context is not None and context.name == "mov_text" and bytes(packet) == bytes(2)

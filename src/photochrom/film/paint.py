@@ -34,6 +34,8 @@ class Seen:
     """Luma, uint8, upright, as the network sees it."""
     small: np.ndarray
     """Half as high and wide."""
+    interlaced: bool
+    """Whether it is two fields, which get chroma of their own."""
 
     @property
     def pts(self) -> int:
@@ -55,11 +57,12 @@ class Painter:
 
     def see(self, frame: av.VideoFrame) -> Seen:
         """A decoded frame and its thumbnails."""
+        interlaced = bool(self.reel.fields or frame.interlaced_frame)
         frame = in_format(frame, self.planes)
         small = np.rot90(thumbnail(luma_plane(frame), self.planes.coding, *self._size), self.reel.turns)
         small = np.ascontiguousarray(small)
         half = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        return Seen(frame, small, half)
+        return Seen(frame, small, half, interlaced)
 
     def seen(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[Seen, bool]]:
         """Frames with their thumbnails, and whether a shot begins with them."""
@@ -94,7 +97,7 @@ class Painter:
             ab,
             strength=self.options.color.strength,
             turns=self.reel.turns,
-            interlaced=bool(self.reel.fields),
+            interlaced=seen.interlaced,
         )
 
     def colors(

@@ -10,11 +10,13 @@ from pathlib import Path
 import av
 
 from ..errors import FilmError
+from . import tracks
 from .encode import Segment, needs_even_sizes
-from .mux import FORMATS, Segmented, Span, kept_streams, mux, way_out
+from .mux import FORMATS, Segmented, mux, way_out
 from .options import FilmOptions
 from .planes import PlaneFormat, plane_format
 from .source import Reel
+from .span import Span
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
     begins = first * reel.time_base if shift else Fraction(0)
     until = reel.duration if options.end is None else min(options.end, reel.duration or options.end)
     total = max(0, round((until - start) * reel.rate)) if shift or not reel.video.frames else reel.video.frames
-    notes = [f"not kept: {line}" for line in kept_streams(reel.container, reel.video.index)[1]]
+    notes = [f"not kept: {line}" for line in tracks.kept(reel.container, reel.video.index)[1]]
     if planes.lost_bits:
         notes.append(f"not kept: the last {planes.lost_bits} of {planes.coding.bits + planes.lost_bits} bits of luma")
     return Plan(output, FORMATS[output.suffix.lower()], planes, first, Span(begins, end, shift), total, notes)

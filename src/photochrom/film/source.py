@@ -33,17 +33,21 @@ class Damage:
     """Seconds, of packets that could not be decoded."""
     ends_early: str = ""
     """Why reading stopped before the end; empty if it did not."""
+    other_fields: str = ""
+    """When the first frame is shown that has fields, unlike the film's first, or has none; empty if there is none."""
+    clocks: dict[int, Fraction] = field(default_factory=dict)
+    """Seconds at which the times of a track that is copied first went back, by its number."""
 
     def note(self, seconds: Fraction) -> None:
         """A packet that could not be decoded; the same one counts once, however often it is read."""
         if seconds not in self.packets:
             self.packets.append(seconds)
 
-    def restore(self, packets: Iterable[str], ends_early: str) -> None:
+    def restore(self, packets: Iterable[str], ends_early: str, other_fields: str) -> None:
         """What an earlier run has noted."""
         for seconds in packets:
             self.note(Fraction(seconds))
-        self.ends_early = ends_early
+        self.ends_early, self.other_fields = ends_early, other_fields
 
     def lines(self) -> list[str]:
         """One line for each kind of damage, for people."""
@@ -53,6 +57,9 @@ class Damage:
             found.append(f"{len(self.packets)} damaged packets, left out or repaired by the decoder, at {times}")
         if self.ends_early:
             found.append(f"the file ends early or is damaged from there on ({self.ends_early})")
+        if self.other_fields:
+            found.append(f"only some frames are interlaced; all are marked as the first (another: {self.other_fields})")
+        found += [f"the times of track {i} go back at {time_text(t)}: mended" for i, t in sorted(self.clocks.items())]
         return found
 
 
@@ -180,6 +187,8 @@ class Reel:
 
     def _decoded_from(self, pts: int) -> Iterator[av.VideoFrame]:
         """Frames from a little before a time on, if the film can be sought in."""
+        if self.container.format.name == "avi" and self.video.codec_context.has_b_frames:
+            return  # it has but a time of decoding for each: what is made of them depends on all before
         try:
             self.container.seek(pts - round(2 / self.time_base), stream=self.video, backward=True)
         except av.error.FFmpegError:
@@ -226,6 +235,8 @@ class Reel:
             if frame.pts is None or (last is not None and frame.pts <= last):
                 frame.pts = self.first_pts if last is None else last + (step if frame.pts is None else 1)
             last = frame.pts
+            if bool(frame.interlaced_frame) != bool(self.fields):
+                self.damage.other_fields = self.damage.other_fields or time_text(self.seconds(last))
             self.watch()
             yield frame
 
@@ -295,9 +306,14 @@ class Reel:
         return found
 
 
+def address(path: Path) -> str:
+    """What FFmpeg is to be given for a file: what stands before a colon in a relative name would be a protocol."""
+    return str(path.absolute())
+
+
 def _opened(path: Path) -> av.container.InputContainer:
     try:
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(address(path), metadata_errors="replace")
     except FileNotFoundError as exc:
         raise FilmError(f"{path} does not exist: check the path") from exc
     except (IsADirectoryError, PermissionError) as exc:

@@ -1,0 +1,93 @@
+"""The part of a film that is coloured, and what becomes of times that lie in it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+
+from .options import ROUNDED
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of the source that is coloured."""
+
+    start: Fraction
+    """Seconds on the source's own clock; this becomes the new film's beginning where it is a part."""
+    end: Fraction | None
+    shift: bool
+    """Whether times are counted from ``start``; else they stay as they are."""
+
+    def of(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
+        """The frames up to the span's end."""
+        if self.end is None:
+            return frames
+        end = self.end - ROUNDED
+        return itertools.takewhile(lambda frame: frame.pts * time_base < end, frames)
+
+    def chapter(self, chapter: av.container.core.Chapter) -> av.container.core.Chapter | None:
+        """A chapter, cut to the span and moved with it; None if nothing is left."""
+        if not self.shift:
+            return chapter
+        base = chapter["time_base"] or Fraction(1, 1000)
+        start, end = self._cut(chapter["start"] * base, chapter["end"] * base)
+        if start >= end:
+            return None
+        moved = {"start": round((start - self.start) / base), "end": round((end - self.start) / base)}
+        return chapter | moved
+
+    def take(self, packet: av.Packet, begins: Fraction) -> bool:
+        """Move a packet with the span, and cut a subtitle to it; whether any of it is left.
+
+        Args:
+            packet: of any track that is copied; changed.
+            begins: seconds at which it is heard or seen.
+        """
+        if not self.shift:
+            return True
+        base = packet.time_base
+        start = begins
+        if packet.stream.type == "subtitle" and packet.duration:
+            start, end = self._cut(begins, begins + packet.duration * base)
+            if start >= end:
+                return False
+            packet.duration = round((end - start) / base)
+        elif begins < self.start or (self.end is not None and begins >= self.end):
+            return False
+        later = round((start - begins) / base) - round(self.start / base)
+        packet.pts = None if packet.pts is None else packet.pts + later
+        packet.dts = None if packet.dts is None else packet.dts + later
+        return True
+
+    def _cut(self, start: Fraction, end: Fraction) -> tuple[Fraction, Fraction]:
+        return max(start, self.start), end if self.end is None else min(end, self.end)
+
+
+def later_timecode(timecode: str, frames: int, rate: Fraction) -> str | None:
+    """The time code (SMPTE ST 12-1) of a frame so many behind the one of another.
+
+    Args:
+        timecode: ``01:00:00:00``, or with ``;`` before the frames where numbers are left out to keep to the clock.
+        frames: how many.
+        rate: of the film, per second.
+
+    Returns:
+        It; None if the text is no time code.
+    """
+    if not (found := re.fullmatch(r"(\d+):(\d\d):(\d\d)([:;.])(\d+)", timecode)):
+        return None
+    hours, minutes, seconds, frame = (int(found[i]) for i in (1, 2, 3, 5))
+    base = max(1, round(rate))  # numbers in a second
+    left_out = 0 if found[4] == ":" else 2 * (base // 30)  # in each minute but every tenth
+    minutes += 60 * hours
+    count = (60 * minutes + seconds) * base + frame - left_out * (minutes - minutes // 10) + frames
+    ten_minutes = 600 * base - 9 * left_out
+    tens, rest = divmod(count % (144 * ten_minutes), ten_minutes)  # it begins anew after a day
+    number = 600 * base * tens + rest + left_out * (max(0, rest - left_out) // (60 * base - left_out))
+    seconds, frame = divmod(number, base)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{found[4]}{frame:02}"
