@@ -630,6 +630,39 @@ def test_a_photograph_goes_when_its_page_was_closed(tmp_path, monkeypatch):
             goes.do("full-size-make", "click", [None])
 
 
+def test_a_broken_connection_is_no_closed_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_IS_E2E_TEST", "1")
+    with running_studio(tmp_path) as studio:
+        visitor = Visitor(studio.url)
+        heartbeat = f"{studio.url}/gradio_api/heartbeat/{visitor.session}"
+        with httpx.stream("GET", heartbeat) as open_page:
+            lines = open_page.iter_lines()  # to forget it would end the connection
+            next(lines)
+            drop(visitor, "old.png", png(picture(1)))
+        with httpx.stream("GET", heartbeat) as again:
+            lines = again.iter_lines()
+            next(lines)
+            time.sleep(4)
+            assert [path.name for path in studio.files() if "kept" in path.parts] == ["old.png"]
+            visitor.do("full-size-make", "click", [None])
+        for _ in range(300):
+            if not any("kept" in path.parts for path in studio.files()):
+                break
+            time.sleep(0.1)
+        with pytest.raises(RefusedError, match="no longer here: drop it again"):
+            visitor.do("full-size-make", "click", [None])
+
+
+def test_programs_that_call_push_nobody_out(studio, visitor):
+    drop(visitor, "old.png", png(picture(1)))
+    for number in range(110):
+        other = f"{studio.url}/gradio_api/queue/join"
+        body = {"data": [None], "fn_index": visitor.number_of("stop-film", "click"), "session_hash": f"other{number}"}
+        httpx.post(other, json=body, timeout=30).raise_for_status()
+    (file,) = visitor.do("full-size-make", "click", [None])
+    assert file["orig_name"] == "old.color.png"
+
+
 def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
     opened, served = queue.Queue(), []
     monkeypatch.setattr("webbrowser.open", opened.put)

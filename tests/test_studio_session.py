@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from suggesting import hinting_engine
 from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError, Prediction, alternatives, photo
 from photochrom.chroma import luma_of_rgb, to_rgb
 from photochrom.studio import pictures
+from photochrom.studio.choosing import Source
 from photochrom.studio.session import (
     PREVIEW,
     guesses,
@@ -84,6 +86,18 @@ def test_the_original_may_go_and_the_copy_goes_with_the_session(colorizer, uploa
     del changed
     gc.collect()
     assert list(work.iterdir()) == []
+
+
+def test_half_a_copy_goes_at_once(upload, work, monkeypatch):
+    def full(_, target):
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(OSError, match="No space left") as held:  # its traceback holds the copy's owner
+        Source(upload, work)
+    assert list(work.iterdir()) == []
+    assert held.value.errno == errno.ENOSPC
 
 
 def test_undo_and_redo_go_through_the_choices(session):

@@ -2,6 +2,7 @@
 
 server.py    starts and ends it, with its folder of temporary files
 guard.py     lets through what the page needs, and nothing else
+presence.py  sees which visitors are there, and whose work goes where there are too many
 page.py      the page: its tabs, its theme
 photo_tab.py, film_tab.py, folder_tab.py     what a tab shows, and what happens at each click
 canvas.py    the picture in a tab, and how colours are put on it

@@ -26,8 +26,12 @@ class Source:
     def __init__(self, upload: Path, work: Path) -> None:
         folder = Path(tempfile.mkdtemp(dir=work))
         self.path = folder / upload.name
-        shutil.copyfile(upload, self.path)
         self.discard = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        try:
+            shutil.copyfile(upload, self.path)
+        except BaseException:  # the disk may be full: half a copy would make it no emptier
+            self.discard()
+            raise
 
 
 @dataclass(frozen=True, eq=False)

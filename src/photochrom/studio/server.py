@@ -19,6 +19,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from ..colorizer import Colorizer
 from ..errors import OptionError, StudioError
@@ -27,7 +28,7 @@ from .disk import Disk
 from .guard import Guard, is_local
 from .shared import Studio
 
-_SESSIONS = 100  # at most so many visitors' work is held, the longest unused goes first: 2 to 20 MB each
+_SESSIONS = 100  # at most so many visitors are known, see ``presence``: their work takes 2 to 20 MB each
 _SECONDS_TO_END = 2  # for answers that are under way
 _SWEEP_SECONDS = 60  # how often old files are looked for among those shown
 _OLD_SECONDS = 3600  # and how old they are then
@@ -151,11 +152,12 @@ def _sweeping(folder: Path) -> Iterator[None]:
         thread.join()
 
 
-def _gradio(studio: Studio) -> FastAPI:
+def _gradio(studio: Studio) -> ASGIApp:
     os.environ["GRADIO_TEMP_DIR"] = str(studio.shown)  # read when Gradio is imported, and whenever a component is made
     import gradio
 
     from . import page
+    from .presence import Presence, Sessions
 
     blocks = page.build(studio)
     # Gradio checks that a file was uploaded only once it counts as launched, which mounting alone does not do: any path
@@ -163,7 +165,7 @@ def _gradio(studio: Studio) -> FastAPI:
     blocks.has_launched = True
     blocks.state_session_capacity = _SESSIONS
     blocks.queue(default_concurrency_limit=os.cpu_count(), api_open=False)
-    return gradio.mount_gradio_app(
+    app = gradio.mount_gradio_app(
         FastAPI(openapi_url=None),
         blocks,
         path="/",
@@ -179,6 +181,8 @@ def _gradio(studio: Studio) -> FastAPI:
         mcp_server=False,
         footer_links=[],
     )
+    blocks.state_holder.session_data = sessions = Sessions()
+    return Presence(app, sessions)
 
 
 @contextmanager
