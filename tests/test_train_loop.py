@@ -235,10 +235,11 @@ class TestCheckpointsOfOtherRuns:
         with pytest.raises(TrainingError, match="another epochs, batch: give the same"):
             new_trainer("reference", tmp_path, epochs=5, batch=3).resume(path)
 
-    def test_other_photographs_are_told(self, path, tmp_path):
+    @pytest.mark.parametrize("other", [{"count": 11}, {"photographs": "others, as many"}])
+    def test_other_photographs_are_told(self, other, path, tmp_path):
         trainer = new_trainer("reference", tmp_path)
-        trainer.count = 11
-        with pytest.raises(TrainingError, match="another number of photographs: give the same"):
+        vars(trainer).update(other)
+        with pytest.raises(TrainingError, match="another set of photographs: give the same"):
             trainer.resume(path)
 
     def test_another_architecture_is_told(self, path, tmp_path):

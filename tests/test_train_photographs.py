@@ -213,6 +213,7 @@ class TestInspection:
             "file,source,sha1\n1.jpg,x,1",
             "file,source,sha1,colourfulness\n1.jpg,x,1,?",
             "file,source,sha1,colourfulness\n1.jpg,x",
+            "file,source,sha1,colourfulness\n1.jpg,x,,40",
         ],
     )
     def test_an_index_of_another_kind_is_named(self, text, folder, tmp_path):
@@ -296,6 +297,15 @@ class TestRemote:
         (tmp_path / "copy" / "a" / "5.jpg").write_bytes(b"mine")
         sources.copy_here("memory://set", tmp_path / "copy")
         assert (tmp_path / "copy" / "a" / "5.jpg").read_bytes() == b"mine"
+
+    def test_copies_of_two_addresses_do_not_mix(self, tmp_path):
+        system = fsspec.filesystem("memory")
+        for name in ("roses", "asters"):
+            system.pipe(f"/{name}/{name}.jpg", b"a flower")
+        sources.copy_here("memory://roses", tmp_path / "copy")
+        with pytest.raises(TrainingError, match="has photographs of memory://roses: take another folder"):
+            sources.copy_here("memory://asters", tmp_path / "copy")
+        assert [path.name for path in (tmp_path / "copy").iterdir()] == ["roses.jpg"]
 
     def test_an_unknown_kind_of_address_is_named(self, tmp_path):
         with pytest.raises(TrainingError, match="nowhere://x"):

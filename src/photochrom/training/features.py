@@ -27,7 +27,7 @@ from tqdm import tqdm
 from ..engines import openvino_core, openvino_settings
 from ..errors import TrainingError
 from .batches import Batch, Sides, ahead, load_view
-from .dataset import View
+from .dataset import View, fingerprint
 from .disk import writing
 from .encoders import Early
 from .graph import to_onnx
@@ -140,7 +140,7 @@ def row_bytes(encoder: Early, sides: Sides) -> int:
 
 def _key(encoder: Early, views: Sequence[View], sides: Sides) -> str:
     """Of all that the rows depend on: the encoder's weights, the views and their order, the sizes."""
-    key = hashlib.sha256(json.dumps([*sides, [(v.photograph.sha1, v.number) for v in views]]).encode())
+    key = hashlib.sha256(json.dumps([*sides, fingerprint(views)]).encode())
     for name, value in encoder.state_dict().items():
         key.update(name.encode() + value.numpy().tobytes())
     return key.hexdigest()

@@ -104,7 +104,7 @@ def copy_here(photographs: str, folder: Path) -> None:
         folder: made if need be. A file in it that has its name is whole.
 
     Raises:
-        TrainingError: the address cannot be read, or the disk is full.
+        TrainingError: the address cannot be read, copies of another are there, or the disk is full.
     """
     import fsspec  # type: ignore[import-untyped]
 
@@ -112,6 +112,7 @@ def copy_here(photographs: str, folder: Path) -> None:
         system, _ = fsspec.url_to_fs(photographs)
         folder.mkdir(parents=True, exist_ok=True)
         there = list(_remote_files(system, photographs))
+        _note_address(photographs, folder.with_name(f"{folder.name}.address"))
         if len({name for _, name in there}) < len(there):
             raise TrainingError(f"{photographs} holds files of one name in several folders: give the folder above them")
         for remote, name in tqdm(there, "copying", disable=None):
@@ -124,6 +125,13 @@ def copy_here(photographs: str, folder: Path) -> None:
         raise TrainingError(f"{photographs} cannot be read: {exc}") from exc
     except (OSError, ValueError) as exc:
         raise TrainingError(f"{photographs} cannot be copied to {folder} ({exc}): what is there is kept") from exc
+
+
+def _note_address(photographs: str, note: Path) -> None:
+    """Whose copies these are: of two addresses they could not be told apart."""
+    if note.is_file() and (other := note.read_text()) != photographs:
+        raise TrainingError(f"{note.parent} has photographs of {other}: take another folder (-o) for {photographs}")
+    note.write_text(photographs)
 
 
 def _remote_files(system: Any, photographs: str) -> Iterator[tuple[str, str]]:

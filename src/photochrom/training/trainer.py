@@ -44,6 +44,8 @@ class Trainer:
         self.objective: Objective = build_objective(recipe, bins, fabric)
         optimizer = torch.optim.AdamW(self._groups(), weight_decay=recipe.weight_decay)
         self.model, self.optimizer = fabric.setup(self.tail, optimizer)
+        self.photographs = ""
+        """What they are, see ``fingerprint``; empty where it is not known. A run goes on with the same only."""
         self.step = 0
         self.losses: list[float] = []
         """Of the steps since the last row of the history."""
@@ -200,18 +202,19 @@ class Trainer:
         return {f"average.{k}": v for k, v in self.average.items()} | bins
 
     def _facts(self) -> dict[str, Any]:
-        return {"recipe": asdict(self.recipe), "count": self.count, "step": self.step, "history": self.history}
+        facts = {"recipe": asdict(self.recipe), "count": self.count, "photographs": self.photographs}
+        return facts | {"step": self.step, "history": self.history}
 
     def resume(self, path: Path) -> None:
         """Go on from what ``save`` wrote.
 
         Raises:
-            TrainingError: it is of another run: other options, another number of photographs, another architecture.
+            TrainingError: it is of another run: other options, other photographs, another architecture.
         """
         tensors, facts = checkpoint.load(path)
         then, now = facts["recipe"], asdict(self.recipe)
-        if then != now or facts["count"] != self.count:
-            other = [k for k in now if then.get(k) != now[k]] or ["number of photographs"]
+        if then != now or (facts["count"], facts["photographs"]) != (self.count, self.photographs):
+            other = [k for k in now if then.get(k) != now[k]] or ["set of photographs"]
             raise TrainingError(f"{path} is of a run with another {', '.join(other)}: give the same, or another folder")
         try:
             self.tail.load_state_dict(checkpoint.under("tail.", tensors))

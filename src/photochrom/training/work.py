@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..errors import OptionError, TrainingError
 from .batches import Batches, Pictures
-from .dataset import Photograph, View, sample, split, views
+from .dataset import Photograph, View, fingerprint, sample, split, views
 from .estimate import Estimate, free_memory, measure, told_of_memory
 from .features import (
     Compiled,
@@ -134,7 +134,9 @@ class Work:
             every = training.chroma if isinstance(training, FeatureCache) else training.batch(rows).chroma.numpy()
             bins = ColorBins.of(every.astype(np.int8, copy=False))
         tail = self.start.tail or new_tail(self.start.encoder, bins)
-        return Trainer(self.fabric, self.recipe, tail, bins, len(training))
+        trainer = Trainer(self.fabric, self.recipe, tail, bins, len(training))
+        trainer.photographs = fingerprint(self.training)
+        return trainer
 
     def estimate(self) -> Estimate:
         """What the run takes, by trying it on a few views.
