@@ -1,4 +1,4 @@
-"""The film that is to be coloured: what it is, its frames in order, and what of it is damaged."""
+"""The film that is to be coloured: what it is, and its frames in order."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import contextlib
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
 from ..errors import FilmError, OptionError
+from .damage import Damage
 from .frames import display_matrix, fields, has_colors
 from .options import ROUNDED, parse_time, time_text
 
@@ -23,44 +23,6 @@ _APART = 50  # frames between two of them in a film that cannot be sought in
 _BACK = 1  # seconds that a time stamp may lie before the last; more is another clock, and sound would not fit
 _MISSING = 1  # seconds of a film's end that may be without a picture
 _SAY_THEIR_LENGTH = ("matroska", "mov")  # containers in whose headers it stands; that of others is a guess
-
-
-@dataclass
-class Damage:
-    """What of a film could not be read."""
-
-    packets: list[Fraction] = field(default_factory=list)
-    """Seconds, of packets that could not be decoded."""
-    ends_early: str = ""
-    """Why reading stopped before the end; empty if it did not."""
-    other_fields: str = ""
-    """When the first frame is shown that has fields, unlike the film's first, or has none; empty if there is none."""
-    clocks: dict[int, Fraction] = field(default_factory=dict)
-    """Seconds at which the times of a track that is copied first went back, by its number."""
-
-    def note(self, seconds: Fraction) -> None:
-        """A packet that could not be decoded; the same one counts once, however often it is read."""
-        if seconds not in self.packets:
-            self.packets.append(seconds)
-
-    def restore(self, packets: Iterable[str], ends_early: str, other_fields: str) -> None:
-        """What an earlier run has noted."""
-        for seconds in packets:
-            self.note(Fraction(seconds))
-        self.ends_early, self.other_fields = ends_early, other_fields
-
-    def lines(self) -> list[str]:
-        """One line for each kind of damage, for people."""
-        found = []
-        if self.packets:
-            times = ", ".join(time_text(t) for t in self.packets[:5]) + (", ..." if len(self.packets) > 5 else "")
-            found.append(f"{len(self.packets)} damaged packets, left out or repaired by the decoder, at {times}")
-        if self.ends_early:
-            found.append(f"the file ends early or is damaged from there on ({self.ends_early})")
-        if self.other_fields:
-            found.append(f"only some frames are interlaced; all are marked as the first (another: {self.other_fields})")
-        found += [f"the times of track {i} go back at {time_text(t)}: mended" for i, t in sorted(self.clocks.items())]
-        return found
 
 
 class Reel:
