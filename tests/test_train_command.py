@@ -136,7 +136,7 @@ class TestRun:
         np.testing.assert_allclose(ours["training"], theirs["training"], rtol=0.01)
         np.testing.assert_allclose(ours["validation"], theirs["validation"], rtol=0.01)
 
-    def test_a_model_of_several_runs_has_the_mean_of_their_weights(self, finished, tmp_path, capsys):
+    def test_a_model_of_several_runs_has_the_mean_of_their_weights(self, finished, tmp_path, capsys, monkeypatch):
         best = finished[0] / "best.safetensors"
         tensors, facts = checkpoint.load(best)
         higher = [tmp_path / f"{i}.safetensors" for i in (1, 2)]
@@ -152,6 +152,10 @@ class TestRun:
         export.main([str(best), str(best), str(tmp_path / "model.onnx"), "--name", "mean"])
         assert Colorizer(tmp_path / "model.onnx").card.name == "mean"
         assert "MB, within" in capsys.readouterr().out
+        monkeypatch.setattr(export, "_TOLERANCE", -1)
+        with pytest.raises(TrainingError, match="differs from PyTorch by"):
+            export.main([str(best), str(tmp_path / "wrong.onnx")])
+        assert not list(tmp_path.glob("*wrong*")) + list(tmp_path.glob("*.part"))
 
 
 class TestDryRun:

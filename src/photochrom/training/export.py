@@ -17,6 +17,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from ..atomic import new_file
 from ..engines import OnnxRuntimeEngine
 from ..errors import TrainingError
 from ..models import CARD_KEY, ModelCard
@@ -136,9 +137,10 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     entry = model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, card.to_json()
     onnx.checker.check_model(model)
-    with writing(path):
-        onnx.save(model, path)
-    return compare(network, path)
+    with writing(path), new_file(path, overwrite=True) as file:
+        onnx.save(model, file)
+        file.flush()
+        return compare(network, Path(file.name))
 
 
 def abilities(network: Network, vividness: float | None) -> dict[str, Any]:
@@ -194,7 +196,7 @@ def compare(network: Network, path: Path) -> float:
         found = engine.run({k: v.numpy() for k, v in inputs.items()})["ab"]
         worst = max(worst, float(np.abs(found - ab.numpy()).max()))
     if worst > _TOLERANCE:
-        raise TrainingError(f"{path} differs from PyTorch by {worst:.2f} in a*b*: the export is wrong")
+        raise TrainingError(f"the model differs from PyTorch by {worst:.2f} in a*b*: the export is wrong")
     return worst
 
 
