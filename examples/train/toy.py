@@ -50,7 +50,7 @@ def train(folder: Path, name: str) -> float:
     """The last validation loss."""
     size = SIZES[name]
     photographs, run = folder / "photographs", folder / "run"
-    photographs.mkdir(parents=True)
+    photographs.mkdir(parents=True, exist_ok=True)
     write_crops(photographs, size.crops, size.side)
     training.train(Plan(str(photographs), run, epochs=size.epochs, size=size.side, precision="fp32"))
     with (run / "losses.csv").open(newline="") as file:

@@ -1,6 +1,6 @@
 """Photochrom colours black-and-white photographs: luma untouched, chroma computed beside it.
 
-from photochrom import Colorizer, colorize_file
+from photochrom import Colorizer, colorize_file, colorize_film
 
 colorize_file("old.jpg")                      # writes old.color.jpg
 colorize_film("reel.mp4")                     # writes reel.color.mp4

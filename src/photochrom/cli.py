@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="photochrom", description="Colours black-and-white photographs.")
+    parser = argparse.ArgumentParser(prog="photochrom", description="Colours black-and-white photographs and films.")
     parser.add_argument("--version", action="version", version=f"photochrom {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for verb in (photo, film, studio, models, evaluate, train):

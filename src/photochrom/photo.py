@@ -53,7 +53,7 @@ _CURES: Final = {
     errno.EACCES: "permission denied: ask for it, or choose another folder",
     errno.EPERM: "permission denied: ask for it, or choose another folder",
     errno.EROFS: "is on a disk that cannot be written: choose another folder",
-    errno.EEXIST: "exists already: choose another name, or allow overwriting",
+    errno.EEXIST: "exists already: choose another name, or --overwrite",
     errno.ENOSPC: "the disk is full: make room, or choose another disk",
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
     errno.ENAMETOOLONG: "has too long a name: shorten it",

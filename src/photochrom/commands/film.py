@@ -33,7 +33,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     film.set_defaults(verb=run)
     film.add_argument("input", metavar="IN", help="a film")
     film.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help="a file or a folder (default: beside it, NAME.color.EXT)"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help="a file or a folder (default: NAME.color.EXT beside it; of a preview NAME.preview.png)",
     )
     film.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     film.add_argument("--restart", action="store_true", help="throw away what an earlier, unfinished job has done")

@@ -47,7 +47,9 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
         help="end after so many rounds (see losses.csv) without a better held-out loss; 0: never (default: 10, with "
         "--recipe never)",
     )
-    group.add_argument("--size", type=int, metavar="N", help="side of the training squares, a multiple of 32")
+    group.add_argument(
+        "--size", type=int, metavar="N", help="side of the training squares, a multiple of 32 from 64 on"
+    )
     group.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest")
     group.add_argument("--seed", type=int, metavar="N", help="of the order of views and simulated hints (default: 0)")
 

@@ -191,7 +191,8 @@ class Work:
         return (
             f"{len(self.training) // recipe.views:,} to train on ({recipe.views} views of each), "
             f"{len(self.validation):,} to check with, {recipe.size} pixels\n"
-            f"from {self.start.label}, {recipe.epochs:g} epochs in steps of {recipe.batch} views"
+            f"from {self.start.label}, {recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'} "
+            f"in steps of {recipe.batch} views"
             f"{f' on each of {self.fabric.world_size}' if self.fabric.world_size > 1 else ''}, {numbers}; {where}"
         )
 
