@@ -18,6 +18,7 @@ from suggesting import BINS, hinting_engine
 from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, alternatives, likely_colors
 from photochrom.chroma import to_rgb
 from photochrom.engines import FakeEngine
+from photochrom.hints import hints_json, read_hints
 from photochrom.suggestions import MOST
 
 APART = 24  # that two suggestions are at least, a*b*
@@ -73,6 +74,14 @@ def test_each_speaks_of_the_whole_picture_and_is_marked_as_the_models(colorizer:
         for one, other in itertools.combinations(options.hints, 2):
             assert max(abs(one.x - other.x), abs(one.y - other.y)) > 0.05
         assert all(hint.suggested for hint in options.hints)
+
+
+@pytest.mark.parametrize("shape", [(100, 1400), (10, 3000), (900, 30)])
+def test_those_of_a_panorama_can_be_kept_in_a_file(shape: tuple[int, int], tmp_path: Path) -> None:
+    luma = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    (found,) = alternatives(Colorizer(), luma, 1)
+    (tmp_path / "hints.json").write_text(hints_json(found.hints))
+    assert read_hints(tmp_path / "hints.json") == found.hints
 
 
 def test_what_the_user_said_stays(colorizer: Colorizer, luma: np.ndarray) -> None:

@@ -172,6 +172,17 @@ def test_a_preview_goes_where_it_is_told(film, tmp_path, capsys):
     assert "cannot be written" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+@pytest.mark.parametrize(("encoding", "told"), [("utf-8", b"r\xe9el"), ("ascii", b"r\\udce9el")])
+def test_a_name_that_is_no_text_is_told(encoding, told, film):
+    name = os.fsencode(film.parent) + b"/r\xe9el.mkv"
+    film.rename(os.fsdecode(name))
+    command = [sys.executable, "-m", "photochrom", "film", name, "--preview"]
+    result = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding})
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.rstrip().endswith(told + b".preview.png")
+
+
 def test_a_preview_of_many_shots_shows_some(tmp_path):
     sources = [pan, other_shot]
     lumas = [luma for i in range(60) for luma in sources[i % 2](8)]
@@ -216,6 +227,9 @@ def test_hints_and_stills_reach_the_film(film, tmp_path, capsys):
         (["reel.mkv", "--vividness", "7"], 2, "vividness"),
         (["reel.mkv", "--start", "soon"], 2, "'soon' is no time"),
         (["reel.mkv", "--start", "2", "--end", "1"], 2, "would end (1 s) before it starts (2 s)"),
+        (["reel.mkv", "--end", "0"], 2, "would end (0 s) before it starts (0 s)"),
+        (["reel.mkv", "--start", "1.01", "--end", "1.02"], 1, "has no frame between 0:00:01.010 and 0:00:01.020"),
+        (["reel.mkv", "--start", "1.01", "--end", "1.02", "--preview"], 1, "has no frame between"),
         (["reel.mkv", "--start", "90"], 1, "no frame at 0:01:30.000: it is shorter, its last begins at 0:00:02.208"),
         (["reel.mkv", "-o", "reel.mkv", "--overwrite"], 1, "is the film itself"),
         (["reel.mkv", "-o", "a.txt"], 1, "a.txt is of no container"),

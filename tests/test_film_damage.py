@@ -278,6 +278,15 @@ def test_one_frame(tmp_path, fake_colorizer):
         assert len(decoded(report.output)) == 1
 
 
+def test_a_film_with_a_palette_may_be_in_colour(tmp_path, fake_colorizer):
+    colors = np.random.default_rng(0).integers(0, 256, (256, 4), np.uint8)  # blue, green, red, opaque
+    frame = av.VideoFrame(96, 64, "pal8")
+    frame.planes[0].update(np.resize(np.arange(256, dtype=np.uint8), (64, frame.planes[0].line_size)).tobytes())
+    frame.planes[1].update((colors | np.uint8([0, 0, 0, 255])).tobytes())
+    path = write_frames(tmp_path / "a.mov", [frame] * 5, name="pal8", codec="png")
+    refused(path, fake_colorizer, "has colours already: --recolor", options=FilmOptions())
+
+
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "ffv1"])
 @pytest.mark.parametrize("count", [2, 3, 4, 7])
 def test_a_few_frames(count, codec, tmp_path, fake_colorizer):

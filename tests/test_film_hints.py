@@ -17,8 +17,11 @@ from skimage.color import rgb2lab
 from photochrom import Hint, OptionError
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.hints import FilmHint, film_hints_json, hints_of_still, read_film_hints
+from photochrom.film.hints import FilmHint, film_hints_json, follow, hints_of_still, read_film_hints
 from photochrom.film.options import parse_time, time_text
+from photochrom.film.paint import Painter
+from photochrom.film.plan import make_plan
+from photochrom.film.source import Reel
 
 LOSSLESS = FilmOptions(codec="ffv1")
 RED = (200, 40, 40)
@@ -116,6 +119,49 @@ def test_a_coloured_still_colours_its_shot(tmp_path, grey_colorizer):
         assert cr[8:-8, 8:28].mean() > 4
         assert cr[8:-8, -28:-8].mean() < -4
     assert np.all(plane(frames[40], 2) == 128)
+
+
+def test_a_still_is_looked_at_as_it_is_shown(tmp_path):
+    """Cameras and scanners may store it on its side."""
+    still = Image.fromarray(np.repeat(np.uint8([[RED, (40, 40, 200)]]), 30, axis=1).repeat(90, axis=0))
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    still.rotate(90, expand=True).save(tmp_path / "lying.png", exif=lying)
+    still.save(tmp_path / "upright.png")
+    lying, upright = (hints_of_still(Fraction(0), tmp_path / name) for name in ("lying.png", "upright.png"))
+    assert lying == upright
+    assert {hint.hint.color == RED for hint in upright if hint.hint.x < 0.5} == {True}
+
+
+@pytest.mark.parametrize("damage", [b"", b"IDAT", b"\0\1\2\3"])
+def test_a_still_that_is_damaged_is_named(damage, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "still.png")
+    whole = (tmp_path / "still.png").read_bytes()
+    second = whole.index(b"IDAT", whole.index(b"IDAT") + 4)
+    (tmp_path / "still.png").write_bytes(whole[:second] + damage + whole[second + 4 :] if damage else whole[:second])
+    if damage == b"IDAT":
+        assert hints_of_still(Fraction(0), tmp_path / "still.png")
+        return
+    with pytest.raises(OptionError, match=r"still\.png: the still cannot be read"):
+        hints_of_still(Fraction(0), tmp_path / "still.png")
+
+
+def test_hints_go_on_in_a_shot_too_long_to_be_remembered(tmp_path, monkeypatch, grey_colorizer):
+    """Forward they go on to its end, whether others are given behind or not, and not into the next."""
+    monkeypatch.setattr("photochrom.film.hints._REMEMBERED", 9)
+    lumas, places = scene()
+    source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
+    known = {}
+    for at in (0, 12):
+        with Reel(source) as reel:
+            painter = Painter(grey_colorizer, reel, make_plan(reel, None, LOSSLESS).planes, LOSSLESS)
+            known[at] = follow(painter, [hint_at(Fraction(at, 24), places[at])])
+    frames = {pts: hints for pts, hints in known[0].items() if hints}
+    assert len(frames) == 40
+    for number, hints in enumerate(frames[pts] for pts in sorted(frames)):
+        assert [hint.x for hint in hints] == pytest.approx([(places[number] + SIDE / 2) / WIDTH], abs=0.06)
+    assert sum(bool(hints) for hints in known[12].values()) == 40 - 9
 
 
 def test_what_was_asked_while_no_frame_came_belongs_to_the_one_still_shown(tmp_path, grey_colorizer):

@@ -15,7 +15,7 @@ from skimage.color import rgb2lab
 from photochrom import ColorOptions, chroma
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.planes import quick_cbcr
+from photochrom.film.planes import quick_cbcr, view
 
 LOSSLESS = FilmOptions(codec="ffv1")
 BT601, BT709, BT2020, UNSPECIFIED = (6, 6, 6), (1, 1, 1), (9, 9, 14), (2, 2, 2)
@@ -90,6 +90,18 @@ def test_luma_stays_where_planes_must_be_repacked(name, full, tmp_path, fake_col
     output = colored(source, fake_colorizer, output=tmp_path / "b.mkv")
     ours, theirs = ([plane(frame) for frame in decoded(path)] for path in (output, source))
     assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
+@pytest.mark.parametrize("name", ["yuv420p14le", "yuv422p16le", "yuv444p16be", "yuva444p16le", "gray16le"])
+def test_bits_that_no_format_keeps_are_cut_off(name, full, tmp_path, fake_colorizer):
+    """Not dithered: the same luma stays the same, and its neighbours too."""
+    frames = [still_frame(luma, name) for luma in pan(3)]
+    source = write_frames(tmp_path / "a.nut", frames, name=name, codec="rawvideo", full=full)
+    output = colored(source, fake_colorizer, output=tmp_path / "b.mkv")
+    bits = frames[0].format.components[0].bits
+    theirs = [view(frame, 0) >> (bits - 12) for frame in decoded(source)]
+    assert np.array_equal([plane(frame) for frame in decoded(output)], theirs)
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])

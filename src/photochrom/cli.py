@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -43,10 +44,17 @@ def _complain(message: str) -> None:
     print(f"photochrom: {message}", file=sys.stderr)
 
 
+def _write_any_name() -> None:
+    """File names may hold what is no text; as UTF-8 they go out as they are on the disk."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape" if sys.stdout.encoding == "utf-8" else "backslashreplace")
+
+
 def run() -> None:
     """Entry point of the command."""
     for number in heard("SIGTERM", "SIGHUP"):  # so that unfinished files are removed
         signal.signal(number, lambda found, _: sys.exit(_KILLED + found))
+    _write_any_name()
     try:
         status = main()
         if sys.stdout is not None:

@@ -28,6 +28,7 @@ MOST = 5
 _HUES = 12  # that are tried, round the circle
 _LEAN = 0.1  # per unit of a*b* toward the hue: logarithm of the factor of a colour's probability
 _GRID = 8  # hints along the picture's short side
+_PLACES = 400  # of the grid in all, about: a file of hints has its bounds
 _SMOOTH = 12.0  # a*b*: colours nearer than this count as one
 _DISTINCT = 24.0  # and suggested ones are at least so far apart
 _POSSIBLE = 1e-3  # of the likeliest's probability: what is less likely is no suggestion
@@ -93,9 +94,13 @@ def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -
 
 def _grid(height: int, width: int) -> list[tuple[float, float]]:
     """x and y of places spread evenly over a picture: the same for each of its alternatives."""
-    step = min(height, width) / _GRID
+    step = _step(height, width)
     rows, columns = (max(1, round(side / step)) for side in (height, width))
     return [((x + 0.5) / columns, (y + 0.5) / rows) for y, x in np.ndindex(rows, columns)]
+
+
+def _step(height: int, width: int) -> float:
+    return max(min(height, width) / _GRID, (height * width / _PLACES) ** 0.5)
 
 
 def _grid_hints(
@@ -103,7 +108,7 @@ def _grid_hints(
 ) -> list[Hint]:
     """Hints of a picture's colours at the places of a grid, but for those near hints that are known."""
     height, width = ab.shape[1:]
-    step = min(height, width) / _GRID
+    step = _step(height, width)
     smooth = np.stack([cv2.blur(plane, (3, 3)) for plane in ab])
     found = []
     for place in grid:

@@ -34,7 +34,7 @@ _VERSION = 1  # of files of hints
 _STEP = 3  # frames between two places of a hint that are looked for
 _LOST = 0.3  # trust in the flow below which a hint is no longer followed
 _ASTRAY = 2.0  # pixels of the small luma by which the way there and back may miss
-_REMEMBERED = 7200  # frames of a shot that are held: hints are followed through so many
+_REMEMBERED = 7200  # frames of a shot that are held: hints are followed back through so many
 _SQUARES = 8  # of a still, along its short side
 
 
@@ -95,15 +95,16 @@ def hints_of_still(time: Fraction, path: str | os.PathLike[str]) -> tuple[FilmHi
     Raises:
         OptionError: the file cannot be read as a picture.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path) as stored:
+            image = ImageOps.exif_transpose(stored)
             width, height = image.size
             scale = _SQUARES / min(width, height)
             columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
             small = np.asarray(image.convert("RGB").resize((columns, rows), Image.Resampling.BOX))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as exc:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:  # Pillow's, of broken files
         reason = getattr(exc, "strerror", None) or exc
         raise OptionError(f"{os.fspath(path)}: the still cannot be read ({reason}): check the path") from exc
     return tuple(
@@ -126,12 +127,13 @@ def follow(painter: Painter, hints: Sequence[FilmHint]) -> dict[int, list[Hint]]
     reel = painter.reel
     left = sorted(hints, key=lambda hint: hint.time)
     known: dict[int, list[Hint]] = {}
-    for shot, behind in _remembered(painter.seen(reel.frames())):
+    for shot, behind, goes_on in _remembered(painter.seen(reel.frames())):
         end = reel.seconds(shot[-1].pts) + 1 / reel.rate if behind is None else reel.seconds(behind)
         here = [hint for hint in left if hint.time + ROUNDED < end]
         left = left[len(here) :]
+        _follow_on(shot, known)
         _follow_in(shot, [reel.seconds(frame.pts) for frame in shot], here, known)
-        if not left:
+        if not left and not (goes_on and known.get(shot[-1].pts)):
             return known
     raise FilmError(f"{reel.path} has no frame at {time_text(left[0].time)}, where a hint is")
 
@@ -142,16 +144,26 @@ class _Remembered:
     small: np.ndarray
 
 
-def _remembered(seen: Iterable[tuple[Seen, bool]]) -> Iterator[tuple[list[_Remembered], int | None]]:
-    """The frames of each shot, of a very long one in parts, and the pts of the frame behind them, if there is one."""
+def _remembered(seen: Iterable[tuple[Seen, bool]]) -> Iterator[tuple[list[_Remembered], int | None, bool]]:
+    """The frames of each shot, the pts of the frame behind them, if there is one, and whether the shot goes on there.
+
+    A very long shot comes in parts, each of which begins with the last frame of the one before.
+    """
     shot: list[_Remembered] = []
     for frame, start in seen:
-        if shot and (start or len(shot) >= _REMEMBERED):
-            yield shot, frame.pts
-            shot = []
+        if shot and (start or len(shot) > _REMEMBERED):
+            yield shot, frame.pts, not start
+            shot = [] if start else shot[-1:]
         shot.append(_Remembered(frame.pts, frame.small))
     if shot:
-        yield shot, None
+        yield shot, None, False
+
+
+def _follow_on(shot: Sequence[_Remembered], known: dict[int, list[Hint]]) -> None:
+    """Hints that another part of the shot has brought to its first frame."""
+    for number, moved in _followed(shot, known.get(shot[0].pts, [])):
+        if number:
+            known.setdefault(shot[number].pts, []).extend(moved)
 
 
 def _follow_in(
@@ -170,6 +182,8 @@ def _followed(frames: Sequence[_Remembered], hints: list[Hint]) -> Iterator[tupl
     """Number of each frame, and the hints where they are on it, as far as they can be followed."""
     last = 0
     for number in range(len(frames)):
+        if not hints:
+            return
         if number - last == _STEP:
             hints = _moved(frames[last].small, frames[number].small, hints)
             last = number

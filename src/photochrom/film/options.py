@@ -53,8 +53,8 @@ class FilmOptions:
                 raise OptionError(f"{name} is {time!r}: give seconds as a fraction, as parse_time makes it of text")
         if self.color.hints:
             raise OptionError("hints of a film belong to a frame: give them with their time")
-        if self.start is not None and self.end is not None and self.start >= self.end:
-            raise OptionError(f"the film would end ({float(self.end):g} s) before it starts ({float(self.start):g} s)")
+        if self.end is not None and (start := self.start or Fraction(0)) >= self.end:
+            raise OptionError(f"the film would end ({float(self.end):g} s) before it starts ({float(start):g} s)")
 
 
 def parse_time(text: str) -> Fraction:

@@ -13,7 +13,7 @@ from ..errors import FilmError
 from . import tracks
 from .encode import Segment, needs_even_sizes
 from .mux import FORMATS, Segmented, mux, way_out
-from .options import FilmOptions
+from .options import ROUNDED, FilmOptions, time_text
 from .planes import PlaneFormat, plane_format
 from .source import Reel
 from .span import Span
@@ -39,7 +39,7 @@ def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
     """Decide where a film goes and how it is stored.
 
     Raises:
-        FilmError: there is no such container, the film is HDR, or shorter.
+        FilmError: there is no such container, the film is HDR, or shorter, or has no frame between the times.
     """
     output = output or _beside(reel.path, options)
     if output.is_dir():
@@ -52,6 +52,9 @@ def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
     start = options.start or Fraction(0)
     first = reel.first_pts if options.start is None else reel.pts_at(start)
     end = None if options.end is None else reel.first_pts * reel.time_base + options.end
+    if end is not None and first * reel.time_base >= end - ROUNDED:
+        times = f"{time_text(start)} and {time_text(options.end or 0)}"
+        raise FilmError(f"{reel.path} has no frame between {times}: give a later end")
     shift = options.start is not None or options.end is not None
     begins = first * reel.time_base if shift else Fraction(0)
     until = reel.duration if options.end is None else min(options.end, reel.duration or options.end)

@@ -116,16 +116,18 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
     if frame.format.is_rgb:
         return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=_LIMITED_RANGE)
     if len(frame.format.components) < 3:
-        return _of_grey(frame, planes)
+        bits = frame.format.components[0].bits
+        if len(frame.planes) > 1 or len(frame.format.components) > 1 or bits not in _SHIFTED:
+            frame = frame.reformat(format="gray" if bits <= 8 else "gray16le")
+        return _shifted(frame, planes)
+    if planes.lost_bits and len(frame.planes) > 2:
+        return _shifted(frame, planes)
     return frame.reformat(format=planes.name)
 
 
-def _of_grey(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
-    """By shifting bits: FFmpeg's scaler takes all grey for full range, whatever its tag says."""
-    bits = frame.format.components[0].bits
-    if len(frame.planes) > 1 or len(frame.format.components) > 1 or bits not in _SHIFTED:
-        frame, bits = frame.reformat(format="gray" if bits <= 8 else "gray16le"), 8 if bits <= 8 else 16
-    luma = luma_plane(frame)
+def _shifted(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
+    """By shifting bits: FFmpeg's scaler dithers what it shortens, and takes all grey for full range."""
+    luma, bits = luma_plane(frame), frame.format.components[0].bits
     new = av.VideoFrame(frame.width, frame.height, planes.name)
     up = planes.coding.bits - bits
     view(new, 0)[...] = luma.astype(planes.dtype) << up if up > 0 else luma >> -up

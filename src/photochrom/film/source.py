@@ -229,7 +229,8 @@ class Reel:
 
     def is_colored(self) -> bool:
         """Whether some of the film's frames, spread over it, have colours: more than a tint, or one for each luma."""
-        if len(self.video.codec_context.format.components) < 3:
+        format = self.video.codec_context.format
+        if len(format.components) < 3 and not format.has_palette:
             return False
         colored = any(has_colors(frame) for frame in self._spread())
         self.damage = Damage()
