@@ -140,6 +140,12 @@ def test_damaged_grey_profiles_are_told(cut: int) -> None:
         icc.for_rgb(grey_profile({b"kTRC": table(np.linspace(0, 1, 99))})[:cut])
 
 
+@pytest.mark.parametrize("curve", [b"junk" + bytes(20), struct.pack(">4s4xI", b"curv", 300)])
+def test_a_curve_that_is_none_is_told(curve: bytes) -> None:
+    with pytest.raises(PhotoError, match="damaged grey ICC profile"):
+        icc.for_rgb(grey_profile({b"kTRC": curve}))
+
+
 @pytest.mark.parametrize("origin", ["JPEG", "PNG", "TIFF"])
 @pytest.mark.parametrize("target", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
 def test_pictures_with_grey_profiles(origin: str, target: str) -> None:
