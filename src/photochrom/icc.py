@@ -71,8 +71,8 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def _from_grey(grey: bytes) -> bytes:
     tags = _tags(grey)
-    # Profiles that give L* (PCS Lab) instead of light, or a table instead of a curve, are measured.
-    measured = _measured_curve(grey)  # in any case: it finds out whether the profile is of use
+    measured = _measured_curve(grey)  # in any case: this finds out whether the profile is of use
+    # It stands in where the profile gives L* (PCS Lab) instead of light, or a table instead of a curve.
     curve = tags[b"kTRC"] if b"kTRC" in tags and grey[20:24] == b"XYZ " else measured
     version = 4 if curve[:4] == b"para" else 2  # version 2, which everything reads, has no parametric curves
     source = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(grey))).strip()

@@ -131,7 +131,7 @@ def follow(painter: Painter, hints: Sequence[FilmHint]) -> dict[int, list[Hint]]
         end = reel.seconds(shot[-1].pts) + 1 / reel.rate if behind is None else reel.seconds(behind)
         here = [hint for hint in left if hint.time + ROUNDED < end]
         left = left[len(here) :]
-        _follow_on(shot, known)
+        _follow_on(shot, known.get(shot[0].pts, []), known)  # what an earlier part of the shot has brought there
         _follow_in(shot, [reel.seconds(frame.pts) for frame in shot], here, known)
         if not left and not (goes_on and known.get(shot[-1].pts)):
             return known
@@ -159,35 +159,27 @@ def _remembered(seen: Iterable[tuple[Seen, bool]]) -> Iterator[tuple[list[_Remem
         yield shot, None, False
 
 
-def _follow_on(shot: Sequence[_Remembered], known: dict[int, list[Hint]]) -> None:
-    """Hints that another part of the shot has brought to its first frame."""
-    for number, moved in _followed(shot, known.get(shot[0].pts, [])):
-        if number:
-            known.setdefault(shot[number].pts, []).extend(moved)
-
-
 def _follow_in(
     shot: Sequence[_Remembered], times: Sequence[Fraction], hints: Sequence[FilmHint], known: dict[int, list[Hint]]
 ) -> None:
     for time, group in itertools.groupby(hints, key=lambda hint: hint.time):
         at = max(0, bisect_right(times, time + ROUNDED) - 1)  # the frame that is still shown
         places = [hint.hint for hint in group]
-        for way in (range(at, len(shot)), range(at, -1, -1)):
-            for number, moved in _followed([shot[i] for i in way], places):
-                if number or way.step == 1:  # the hinted frame itself once
-                    known.setdefault(shot[way[number]].pts, []).extend(moved)
+        known.setdefault(shot[at].pts, []).extend(places)
+        _follow_on(shot[at:], places, known)
+        _follow_on(shot[at::-1], places, known)
 
 
-def _followed(frames: Sequence[_Remembered], hints: list[Hint]) -> Iterator[tuple[int, list[Hint]]]:
-    """Number of each frame, and the hints where they are on it, as far as they can be followed."""
+def _follow_on(frames: Sequence[_Remembered], hints: list[Hint], known: dict[int, list[Hint]]) -> None:
+    """Note where hints on the first frame are on those that come next, as far as they can be followed."""
     last = 0
-    for number in range(len(frames)):
+    for number in range(1, len(frames)):
         if not hints:
             return
         if number - last == _STEP:
             hints = _moved(frames[last].small, frames[number].small, hints)
             last = number
-        yield number, hints
+        known.setdefault(frames[number].pts, []).extend(hints)
 
 
 def _moved(source: np.ndarray, target: np.ndarray, hints: Sequence[Hint]) -> list[Hint]:

@@ -13,7 +13,7 @@ from ..errors import FilmError
 from . import tracks
 from .encode import Segment, needs_even_sizes
 from .mux import FORMATS, Segmented, mux, way_out
-from .options import ROUNDED, FilmOptions, time_text
+from .options import FilmOptions, time_text
 from .planes import PlaneFormat, plane_format
 from .source import Reel
 from .span import Span
@@ -52,17 +52,18 @@ def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
     start = options.start or Fraction(0)
     first = reel.first_pts if options.start is None else reel.pts_at(start)
     end = None if options.end is None else reel.first_pts * reel.time_base + options.end
-    if end is not None and first * reel.time_base >= end - ROUNDED:
-        times = f"{time_text(start)} and {time_text(options.end or 0)}"
-        raise FilmError(f"{reel.path} has no frame between {times}: give a later end")
     shift = options.start is not None or options.end is not None
     begins = first * reel.time_base if shift else Fraction(0)
+    span = Span(begins, end, shift)
+    if not span.goes_on(begins):
+        times = f"{time_text(start)} and {time_text(options.end or 0)}"
+        raise FilmError(f"{reel.path} has no frame between {times}: give a later end")
     until = reel.duration if options.end is None else min(options.end, reel.duration or options.end)
     total = max(0, round((until - start) * reel.rate)) if shift or not reel.video.frames else reel.video.frames
     notes = [f"not kept: {line}" for line in tracks.kept(reel.container, reel.video.index)[1]]
     if planes.lost_bits:
         notes.append(f"not kept: the last {planes.lost_bits} of {planes.coding.bits + planes.lost_bits} bits of luma")
-    return Plan(output, FORMATS[output.suffix.lower()], planes, first, Span(begins, end, shift), total, notes)
+    return Plan(output, FORMATS[output.suffix.lower()], planes, first, span, total, notes)
 
 
 def _beside(source: Path, options: FilmOptions) -> Path:

@@ -25,10 +25,11 @@ class Span:
 
     def of(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
         """The frames up to the span's end."""
-        if self.end is None:
-            return frames
-        end = self.end - ROUNDED
-        return itertools.takewhile(lambda frame: frame.pts * time_base < end, frames)
+        return itertools.takewhile(lambda frame: self.goes_on(frame.pts * time_base), frames)
+
+    def goes_on(self, time: Fraction) -> bool:
+        """Whether a frame that is shown at a time, on the source's own clock, lies before the end."""
+        return self.end is None or time < self.end - ROUNDED
 
     def chapter(self, chapter: av.container.core.Chapter) -> av.container.core.Chapter | None:
         """A chapter, cut to the span and moved with it; None if nothing is left."""
