@@ -72,11 +72,31 @@ def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int) ->
     if max(planes.luma.shape) > _MAX_SIDE:
         raise PhotoError(f"is longer than JPEG can hold ({_MAX_SIDE} pixels): write PNG or TIFF")
     # The planes go in as they are: no detour over RGB, no chroma doubled to be halved again.
-    y, cb, cr = (np.ascontiguousarray(plane) for plane in (planes.luma, planes.cb, planes.cr))
-    coded = encode_jpeg_yuv_planes(y, cb, cr, quality, False)
+    cb, cr = np.ascontiguousarray(planes.cb), np.ascontiguousarray(planes.cr)
+    coded = encode_jpeg_yuv_planes(_with_room(planes.luma, cb.shape), cb, cr, quality, False)
     behind_jfif = 4 + int.from_bytes(coded[4:6], "big")  # the JFIF segment is rewritten: Pillow's knows whole dpi only
     stream.write(b"\xff\xd8" + b"".join(_segment(marker, payload) for marker, payload in _headers(metadata)))
     stream.write(coded[behind_jfif:])
+
+
+def _with_room(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
+    """The luma plane with memory behind it for the rows and columns that complete the last chroma sample.
+
+    TurboJPEG takes a luma plane of 61 rows with 31 rows of chroma to have 62, and reads the last one, whatever lies
+    there: past the end of the array that is a crash. Here it finds the edge repeated, which also codes best.
+
+    Args:
+        luma: uint8 ``[H, W]``.
+        chroma_shape: height and width of the chroma planes: those of the luma, or half of them, rounded up.
+
+    Returns:
+        uint8 ``[H, W]``, the same values.
+    """
+    height, width = luma.shape
+    missing = [(0, 0 if few == side else 2 * few - side) for side, few in zip(luma.shape, chroma_shape, strict=True)]
+    if not any(more for _, more in missing):
+        return np.ascontiguousarray(luma)
+    return np.pad(luma, missing, mode="edge")[:height, :width]
 
 
 def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
