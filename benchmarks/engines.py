@@ -17,8 +17,8 @@ import numpy as np
 t0 = time.perf_counter()
 __import__(sys.argv[1])
 t1 = time.perf_counter()
-from photochrom.engines import OnnxRuntimeEngine, OpenVinoEngine
-from photochrom.models import find_model
+from photochrom.models.engines import OnnxRuntimeEngine, OpenVinoEngine
+from photochrom.models.registry import find_model
 t2 = time.perf_counter()
 engine = {"openvino": OpenVinoEngine, "onnxruntime": OnnxRuntimeEngine}[sys.argv[1]](find_model("default"))
 t3 = time.perf_counter()

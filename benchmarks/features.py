@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from _tools import best_seconds, print_table
 
-from photochrom.training.encoders import VGG16
-from photochrom.training.features import Batch, FeatureCache, compiled
-from photochrom.training.plan import Plan, keep_memory, launch
+from photochrom.training.config import Plan, keep_memory, launch
+from photochrom.training.data.feature_cache import Batch, FeatureCache, compiled
+from photochrom.training.networks.encoders import VGG16
 from photochrom.training.recipes import REFERENCE
 from photochrom.training.trainer import Trainer, new_tail
 

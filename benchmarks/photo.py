@@ -20,19 +20,19 @@ from PIL import Image
 from skimage import data
 
 from photochrom import Colorizer, colorize_file
-from photochrom.options import DEFAULT_QUALITY
+from photochrom.colorizer.options import DEFAULT_QUALITY
 
 _MEASURED = (
-    "import resource, sys; from photochrom.cli import main; status = main(sys.argv[1:]); "
+    "import resource, sys; from photochrom.commands.main import main; status = main(sys.argv[1:]); "
     "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 )
 _COLD = """
 import time, sys
 t0 = time.perf_counter()
-import photochrom.colorizer, photochrom.files, photochrom.photo
+import photochrom.colorizer.colorizer, photochrom.photo.job, photochrom.photo.photograph
 t1 = time.perf_counter()
 from photochrom import Colorizer, colorize_file
-from photochrom.options import DEFAULT_QUALITY
+from photochrom.colorizer.options import DEFAULT_QUALITY
 colorizer = Colorizer()
 t2 = time.perf_counter()
 colorize_file(sys.argv[1], colorizer=colorizer, overwrite=True)

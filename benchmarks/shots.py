@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from _tools import print_table
 
-from photochrom import shots
+from photochrom.film import shots
 
 _SIZE = (224, 128)
 _PIECES = 3  # of each clip

@@ -19,13 +19,14 @@ import cv2
 import numpy as np
 from _tools import print_table
 
-from photochrom import Colorizer, ColorOptions, flow, shots
-from photochrom.chroma import luma_of_rgb, rgb_to_lab, to_rgb
-from photochrom.film import FilmOptions
-from photochrom.film.paint import Painter
+from photochrom import Colorizer, ColorOptions
+from photochrom.color.gamut import to_rgb
+from photochrom.color.spaces import luma_of_rgb, rgb_to_lab
+from photochrom.film import FilmOptions, optical_flow, shots
+from photochrom.film.frames import Painter
 from photochrom.film.planes import plane_format, view
-from photochrom.film.source import Reel
-from photochrom.training.dataset import colorfulness
+from photochrom.film.reader import Reel
+from photochrom.training.data.dataset import colorfulness
 
 _BINS = 256
 
@@ -106,12 +107,12 @@ def warp_error(frames: list[np.ndarray], lumas: list[np.ndarray], starts: list[b
     for i in range(1, len(frames)):
         if starts[i]:
             continue
-        there, back = flow.places(lumas[i - 1], lumas[i]), flow.places(lumas[i], lumas[i - 1])
-        returned = flow.carried(back, there)
+        there, back = optical_flow.places(lumas[i - 1], lumas[i]), optical_flow.places(lumas[i], lumas[i - 1])
+        returned = optical_flow.carried(back, there)
         height, width = lumas[i].shape
         home = np.dstack(np.meshgrid(np.arange(width), np.arange(height)))
         agrees = np.hypot(*np.moveaxis(returned - home, -1, 0)) < 1
-        change = chroma[i] - flow.carried(chroma[i - 1], there)
+        change = chroma[i] - optical_flow.carried(chroma[i - 1], there)
         errors.append((change[agrees] ** 2).sum(axis=-1).mean())
     return float(np.mean(errors))
 

@@ -18,13 +18,13 @@ from _tools import best_seconds, print_table
 from PIL import Image
 
 from photochrom import Colorizer
-from photochrom.references import References
-from photochrom.studio.canvas import ASK, IN_COLOR, PUT
+from photochrom.colorizer.reference import References
 from photochrom.studio.disk import Disk
-from photochrom.studio.photo_tab import PhotoTab
 from photochrom.studio.session import guesses, open_session, read_in_color
-from photochrom.studio.shared import Studio
-from photochrom.studio.visit import Visit
+from photochrom.studio.slots import Visit
+from photochrom.studio.state import Studio
+from photochrom.studio.tabs.canvas import ASK, IN_COLOR, PUT
+from photochrom.studio.tabs.photo import PhotoTab
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dust-bowl-home.jpg"
 SIZE = (4000, 3000)

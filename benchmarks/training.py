@@ -16,12 +16,12 @@ import torch
 from _tools import print_table
 from torch import nn
 
-from photochrom.training.encoders import VGG16, load_encoder
-from photochrom.training.features import FeatureCache
-from photochrom.training.losses import ColorBins
-from photochrom.training.plan import Plan, keep_memory, launch
+from photochrom.training.config import Plan, keep_memory, launch
+from photochrom.training.data.feature_cache import FeatureCache
+from photochrom.training.data.simulated_hints import simulate_hints
+from photochrom.training.networks.encoders import VGG16, load_encoder
+from photochrom.training.networks.losses import ColorBins
 from photochrom.training.recipes import OWN, REFERENCE, Recipe
-from photochrom.training.simulation import simulate_hints
 from photochrom.training.trainer import Trainer, new_tail
 
 ROWS, RUNS = 256, 8

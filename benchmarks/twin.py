@@ -13,10 +13,10 @@ from pathlib import Path
 from _tools import print_table
 from tqdm import tqdm
 
-from photochrom.training.plan import Plan, keep_memory, launch
+from photochrom.training.config import Plan, keep_memory, launch
+from photochrom.training.initial_model import begin
 from photochrom.training.recipes import OWN
-from photochrom.training.start import begin
-from photochrom.training.work import arrange, look
+from photochrom.training.run import arrange, look
 
 RATE, SEED = 3e-4, 3
 

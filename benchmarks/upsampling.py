@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from _tools import print_table
 
-from photochrom import chroma, upsample
-from photochrom.training import dataset
-from photochrom.training.metrics import psnr
+from photochrom.color import gamut, spaces, upsample
+from photochrom.training.data import dataset
+from photochrom.training.evaluation.metrics import psnr
 
 GRID, SIZE, COUNT = 32, 256, 100
 
@@ -32,14 +32,14 @@ def nearest(ab: np.ndarray, guide: np.ndarray) -> np.ndarray:
 
 
 def restored(rgb: np.ndarray, method, blur: float) -> float:  # type: ignore[no-untyped-def]
-    luma = chroma.luma_of_rgb(rgb)
+    luma = spaces.luma_of_rgb(rgb)
     small = cv2.resize(rgb.astype(np.float32) / 255, (GRID, GRID), interpolation=cv2.INTER_AREA)
-    ab = chroma.rgb_to_lab(small)[..., 1:].transpose(2, 0, 1)
+    ab = spaces.rgb_to_lab(small)[..., 1:].transpose(2, 0, 1)
     ab = np.stack([cv2.GaussianBlur(np.ascontiguousarray(p), (0, 0), blur) if blur else np.array(p) for p in ab])
     thumbnail = luma.astype(np.float32) / 255
-    cbcr = chroma.ab_to_cbcr(thumbnail, method(ab, chroma.lightness_of_luma(luma)))
+    cbcr = spaces.ab_to_cbcr(thumbnail, method(ab, spaces.lightness_of_luma(luma)))
     coefficients = upsample.linear_coefficients(thumbnail, cbcr)
-    return psnr(chroma.to_rgb(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))), rgb)
+    return psnr(gamut.to_rgb(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))), rgb)
 
 
 def main() -> None:

@@ -3,7 +3,8 @@
 import sys
 
 import pytest
-from guard import survives
+
+from tests.helpers.guard import survives
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="guard pages need mprotect")
 
@@ -17,7 +18,7 @@ def test_the_guard_bites():
     done = survives(
         """
         import ctypes, numpy as np
-        from guard import guarded
+        from tests.helpers.guard import guarded
         array = guarded(np.zeros(100, np.uint8))
         ctypes.string_at(array.ctypes.data, 100)
         print("all of it can be read", flush=True)
@@ -33,10 +34,10 @@ def test_jpeg_planes_of_all_sizes_and_samplings():
     check(
         """
         import io, itertools, numpy as np
-        from guard import guarded
+        from tests.helpers.guard import guarded
         from PIL import Image
-        from photochrom.formats import jpeg
-        from photochrom.formats.parts import Metadata, Planes
+        from photochrom.photo.formats import jpeg
+        from photochrom.photo.formats.image import Metadata, Planes
 
         random = np.random.default_rng(0)
         sides = [1, 2, 3, 5, 8, *range(17, 33)]
@@ -59,7 +60,7 @@ def test_pictures_through_the_colorizer():
     check(
         """
         import numpy as np
-        from guard import guarded
+        from tests.helpers.guard import guarded
         from PIL import Image
         from photochrom import Colorizer
 
@@ -83,9 +84,9 @@ def test_engines_that_share_inputs():
     check(
         """
         import numpy as np
-        from guard import guarded
-        from photochrom.engines import OnnxRuntimeEngine, OpenVinoEngine
-        from photochrom.models import find_model
+        from tests.helpers.guard import guarded
+        from photochrom.models.engines import OnnxRuntimeEngine, OpenVinoEngine
+        from photochrom.models.registry import find_model
 
         path = find_model("default")
         for engine in (OpenVinoEngine(path), OnnxRuntimeEngine(path)):
@@ -104,16 +105,16 @@ def test_optical_flow():
     check(
         """
         import numpy as np
-        from guard import guarded
-        from photochrom import flow
+        from tests.helpers.guard import guarded
+        from photochrom.film import optical_flow
 
         random = np.random.default_rng(0)
         for fast in (True, False):
             for height, width in [(1, 1), (16, 16), (17, 300), (90, 33), (128, 170), (16, 900)]:
                 print(fast, height, width, flush=True)
                 frames = [guarded(random.integers(0, 255, (height, width)).astype(np.uint8)) for _ in range(2)]
-                where = guarded(flow.places(*frames, fast=fast))
-                flow.carried(guarded(np.zeros((height, width, 2), np.float32)), where)
+                where = guarded(optical_flow.places(*frames, fast=fast))
+                optical_flow.carried(guarded(np.zeros((height, width, 2), np.float32)), where)
         """
     )
 
@@ -122,8 +123,8 @@ def test_film_planes_of_odd_sizes():
     check(
         """
         import av, numpy as np
-        from guard import guarded
-        from photochrom.chroma import Coding
+        from tests.helpers.guard import guarded
+        from photochrom.color.coding import Coding
         from photochrom.film.planes import luma_plane, thumbnail
 
         random = np.random.default_rng(0)

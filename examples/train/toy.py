@@ -17,7 +17,7 @@ import numpy as np
 from skimage import data
 
 from photochrom.training import train as training
-from photochrom.training.plan import Plan
+from photochrom.training.config import Plan
 
 
 @dataclass(frozen=True)

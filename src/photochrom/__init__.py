@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .colorizer.hints import Hint, read_hints
+from .colorizer.options import ColorOptions
 from .errors import (
     EngineError,
     FilmError,
@@ -22,18 +24,15 @@ from .errors import (
     StudioError,
     TrainingError,
 )
-from .hints import Hint, read_hints
-from .options import ColorOptions
+from .version import __version__
 
 if TYPE_CHECKING:
-    from .colorizer import Colorizer, Prediction
-    from .files import colorize_file
-    from .film.colorize import colorize_film
+    from .colorizer.colorizer import Colorizer, Prediction
+    from .colorizer.suggestions import alternatives, likely_colors
+    from .film.job import colorize_film
     from .film.options import FilmOptions
-    from .models import ModelCard
-    from .suggestions import alternatives, likely_colors
-
-__version__ = "0.1.0"
+    from .models.registry import ModelCard
+    from .photo.job import colorize_file
 
 __all__ = [
     "ColorOptions",
@@ -60,14 +59,14 @@ __all__ = [
 
 # Loaded when first asked for: `import photochrom` costs nothing, and the command line answers at once.
 _LAZY = {
-    "Colorizer": "colorizer",
-    "Prediction": "colorizer",
-    "ModelCard": "models",
-    "alternatives": "suggestions",
+    "Colorizer": "colorizer.colorizer",
+    "Prediction": "colorizer.colorizer",
+    "ModelCard": "models.registry",
+    "alternatives": "colorizer.suggestions",
     "FilmOptions": "film.options",
-    "colorize_file": "files",
-    "colorize_film": "film.colorize",
-    "likely_colors": "suggestions",
+    "colorize_file": "photo.job",
+    "colorize_film": "film.job",
+    "likely_colors": "colorizer.suggestions",
 }
 
 

@@ -1,5 +1,5 @@
 """``python -m photochrom``."""
 
-from .cli import run
+from .commands.main import run
 
 run()

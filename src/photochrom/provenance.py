@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from . import __version__
-from .formats.xmp import Packet
-from .hints import Hint
+from .colorizer.hints import Hint
+from .photo.formats.xmp import Packet
 
 DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a record of the original colours", re.S)

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..colorizer.options import ColorOptions
 from ..errors import OptionError, TrainingError
-from ..options import ColorOptions
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,11 +39,12 @@ def run(args: argparse.Namespace) -> int:
     _check(args)  # said now, not after the work
     from tqdm import tqdm
 
-    from ..colorizer import Colorizer
+    from ..colorizer.colorizer import Colorizer
 
     try:
-        from ..training import evaluate as evaluation
-        from ..training import page, report
+        from ..training.evaluation import evaluate as evaluation
+        from ..training.evaluation import html_report as page
+        from ..training.evaluation import report
     except ImportError as exc:
         raise TrainingError(f"evaluating needs {exc.name}: pip install 'photochrom[train]'") from exc
     skipped: list[TrainingError] = []

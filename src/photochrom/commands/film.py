@@ -8,18 +8,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..colorizer.options import ColorOptions
 from ..errors import FilmError, OptionError
-from ..options import ColorOptions
 from . import INTERRUPTED
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..film.frames import Painter
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
-    from ..film.paint import Painter
     from ..film.plan import Plan
-    from ..film.source import Reel
+    from ..film.reader import Reel
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -107,7 +107,7 @@ def _hints(args: argparse.Namespace) -> list[FilmHint]:
 def _color(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]) -> int:
     from tqdm import tqdm
 
-    from ..colorizer import Colorizer
+    from ..colorizer.colorizer import Colorizer
     from ..film import Progress, colorize_film
 
     with tqdm(unit="frame", disable=sys.stderr is None or not sys.stderr.isatty()) as bar:
@@ -142,14 +142,14 @@ def _color(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]
 
 def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]) -> int:
     """The shots, a sheet, or a plan, instead of a film."""
-    from ..colorizer import Colorizer
-    from ..film.colorize import check
+    from ..colorizer.colorizer import Colorizer
+    from ..film.frames import Painter
     from ..film.hints import follow
+    from ..film.job import check
     from ..film.options import time_text
-    from ..film.paint import Painter
     from ..film.plan import make_plan
     from ..film.preview import list_shots, preview
-    from ..film.source import Reel
+    from ..film.reader import Reel
 
     with Reel(args.input) as reel:
         plan = make_plan(reel, None if args.preview else args.output, options)

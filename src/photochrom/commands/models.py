@@ -21,8 +21,8 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _models_list(_: argparse.Namespace) -> int:
-    from ..engines import open_engine
-    from ..models import NAMES, ModelCard, find_model
+    from ..models.engines import open_engine
+    from ..models.registry import NAMES, ModelCard, find_model
 
     for name in NAMES:
         try:
@@ -36,7 +36,7 @@ def _models_list(_: argparse.Namespace) -> int:
 
 
 def _models_get(args: argparse.Namespace) -> int:
-    from ..models import get_reference
+    from ..models.registry import get_reference
 
     print(get_reference(args.encoder_weights))
     return 0

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..colorizer.hints import Hint, read_hints
+from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError
-from ..hints import Hint, read_hints
-from ..options import DEFAULT_QUALITY, ColorOptions
 
 if TYPE_CHECKING:
-    from ..colorizer import Colorizer
-    from ..files import Extras
+    from ..colorizer.colorizer import Colorizer
+    from ..photo.job import Extras
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -73,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     options = ColorOptions(vividness=args.vividness, strength=args.strength, hints=tuple(hints))
     if not 1 <= args.quality <= 100:
         raise OptionError(f"quality is {args.quality}: give a number from 1 to 100")
-    from ..colorizer import Colorizer
-    from ..files import Extras, plan
+    from ..colorizer.colorizer import Colorizer
+    from ..photo.job import Extras, plan
 
     extras = Extras(args.alternatives, args.confidence)
     jobs = plan(args.inputs, args.output, extras, kept=args.hints)
@@ -93,7 +93,7 @@ def _color_all(
 ) -> int:
     from tqdm import tqdm
 
-    from ..files import colorize_job
+    from ..photo.job import colorize_job
 
     failed = 0
     settings = {"quality": args.quality, "overwrite": args.overwrite}

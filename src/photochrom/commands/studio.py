@@ -42,10 +42,10 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from ..colorizer import Colorizer
+    from ..colorizer.colorizer import Colorizer
 
     try:
-        from ..studio import server
+        from ..studio import app as server
 
         limits = args.max_megapixels, args.max_upload_mb, args.max_disk_mb
         settings = server.Settings(args.host, args.port, *limits, names=tuple(args.name))

@@ -69,7 +69,7 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
     try:
-        from ..training.plan import Plan
+        from ..training.config import Plan
         from ..training.stopping import Stopped
         from ..training.train import train
     except ImportError as exc:

@@ -1,64 +1,130 @@
-"""What single frames say of a film: their fields, how they are to be turned, whether they have colours."""
+"""The painter of one film: what each frame looks like small, where shots begin, what colours there are, and chroma."""
 
 from __future__ import annotations
 
-from fractions import Fraction
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import av
-import av.filter
 import cv2
 import numpy as np
-from av.sidedata.sidedata import Type as SideData
 
-from .planes import view
+from ..color.spaces import lightness_of_luma
+from ..color.upsample import to_thumbnail
+from ..colorizer.colorizer import Colorizer
+from ..colorizer.hint_propagation import settle
+from ..colorizer.hints import Hint
+from . import propagation, shots
+from .options import FilmOptions
+from .planes import PlaneFormat, colored_frame, in_format, luma_plane, thumbnail
+from .reader import Reel
 
-_COLORED = 2.0  # mean distance of chroma from a tint, in steps of 8 bits, beyond which a frame has colours
-_TINTS = 16  # of a toned film: levels of luma that have one each
-_LOOKED_AT = 256  # places along each side
-
-
-def display_matrix(frame: av.VideoFrame) -> list[int] | None:
-    """What it says of how it is to be turned, nine numbers; None where it says nothing."""
-    try:
-        found = frame.side_data.get(SideData.DISPLAYMATRIX)
-    except ValueError:  # there is some of a kind that PyAV does not know, EXIF for one: none is then to be had
-        found = None
-    return None if found is None else np.frombuffer(bytes(found), np.int32).tolist()
+_BUFFERED = 256e6  # bytes of frames held at most, while colours are looked for ahead
+_UNSURE = 0.05  # weight of a colour that the network has no confidence in
 
 
-def fields(frame: av.VideoFrame) -> str:
-    """By the frame itself, as decoders and encoders have it: what containers say may be missing or another thing."""
-    if not frame.interlaced_frame:
-        return ""
-    graph = av.filter.Graph()
-    size = {"width": frame.width, "height": frame.height, "format": frame.format.name}
-    source = graph.add_buffer(**size, time_base=Fraction(1, 1000))
-    graph.link_nodes(source, graph.add("select", "eq(interlace_type,TOPFIRST)"), graph.add("buffersink")).configure()
-    graph.push(frame)
-    graph.push(None)
-    try:
-        graph.pull()
-    except av.error.EOFError:
-        return "bff"
-    return "tff"
+@dataclass(frozen=True)
+class Seen:
+    """A frame that waits for its colours."""
+
+    frame: av.VideoFrame
+    thumbnail: np.ndarray
+    """Luma, uint8, upright, as the network sees it."""
+    small: np.ndarray
+    """Half as high and wide."""
+    interlaced: bool
+    """Whether it is two fields, which get chroma of their own."""
+
+    @property
+    def pts(self) -> int:
+        """Time stamp, in the film's time base."""
+        assert self.frame.pts is not None  # Reel.frames sees to it
+        return int(self.frame.pts)
 
 
-def has_colors(frame: av.VideoFrame) -> bool:
-    """Whether it has more colours than a tint, or one for each luma."""
-    luma, *planes = _samples(frame)
-    level = (luma // (256 // _TINTS)).ravel()
-    pixels = np.maximum(np.bincount(level, minlength=_TINTS), 1)
-    away = [p.ravel() - (np.bincount(level, p.ravel(), _TINTS) / pixels)[level] for p in planes]
-    return float(np.hypot(*away).mean()) > _COLORED
+class Painter:
+    """Gives the frames of one film their colours."""
 
+    def __init__(self, colorizer: Colorizer, reel: Reel, planes: PlaneFormat, options: FilmOptions) -> None:
+        self.colorizer, self.reel, self.planes, self.options = colorizer, reel, planes, options
+        self.known: Mapping[int, Sequence[Hint]] = {}
+        """What is known of the colours of a frame, by its pts."""
+        upright = (reel.height, reel.width * float(reel.aspect))
+        height, width = colorizer.thumbnail_size(*(upright if reel.turns % 2 == 0 else upright[::-1]))
+        self._size = (height, width) if reel.turns % 2 == 0 else (width, height)
 
-def _samples(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Luma and chroma of some places of a frame, uint8 ``[h, w]`` each."""
-    if len(frame.planes) < 3 or frame.format.is_rgb or len(frame.format.components) > 3:
-        size = {"width": min(frame.width, _LOOKED_AT) // 2 * 2, "height": min(frame.height, _LOOKED_AT) // 2 * 2}
-        return list(frame.reformat(**size, format="yuv444p").to_ndarray())
-    # Its own planes: FFmpeg's scaler reads beyond those of interlaced frames of some heights.
-    luma, *chroma = (view(frame, index) >> (frame.format.components[0].bits - 8) for index in range(3))
-    rows, columns = (slice(None, None, max(1, side // _LOOKED_AT)) for side in chroma[0].shape)
-    luma = cv2.resize(luma, chroma[0].shape[::-1], interpolation=cv2.INTER_AREA)
-    return [plane[rows, columns].astype(np.uint8) for plane in (luma, *chroma)]
+    def see(self, frame: av.VideoFrame) -> Seen:
+        """A decoded frame and its thumbnails."""
+        interlaced = bool(self.reel.fields or frame.interlaced_frame)
+        frame = in_format(frame, self.planes)
+        small = np.rot90(thumbnail(luma_plane(frame), self.planes.coding, *self._size), self.reel.turns)
+        small = np.ascontiguousarray(small)
+        half = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        return Seen(frame, small, half, interlaced)
+
+    def seen(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[Seen, bool]]:
+        """Frames with their thumbnails, and whether a shot begins with them."""
+        waiting: deque[Seen] = deque()
+
+        def smalls() -> Iterator[np.ndarray]:
+            for frame in frames:
+                waiting.append(self.see(frame))
+                yield waiting[-1].small
+
+        for start in shots.starts(smalls()):
+            yield waiting.popleft(), start
+
+    def look(self, seen: Seen) -> tuple[np.ndarray, np.ndarray]:
+        """What the network says of a frame: a*b* and how much they count, see ``propagation.Frame``."""
+        hints = tuple(self.known.get(seen.pts, ()))
+        color = self.options.color if not hints else self.options.color.with_hints(hints)
+        prediction = self.colorizer.predict(seen.thumbnail, color)
+        lightness = lightness_of_luma(seen.small)
+        ab = settle(to_thumbnail(prediction.ab, lightness), lightness, hints)
+        if prediction.confidence is None:
+            return ab, np.ones_like(lightness)
+        weight = cv2.resize(prediction.confidence, seen.small.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return ab, np.maximum(weight, np.float32(_UNSURE))
+
+    def paint(self, seen: Seen, ab: np.ndarray) -> av.VideoFrame:
+        """A frame with chroma."""
+        return colored_frame(
+            seen.frame,
+            self.planes,
+            seen.small,
+            ab,
+            strength=self.options.color.strength,
+            turns=self.reel.turns,
+            interlaced=seen.interlaced,
+        )
+
+    def colors(
+        self, frames: Iterable[av.VideoFrame], first: int, before: propagation.Carried | None
+    ) -> Iterator[tuple[Seen, propagation.Colors, bool]]:
+        """Frames, their colours, and whether a shot begins with them.
+
+        Args:
+            frames: in their order; those before ``first`` only help to find the shots.
+            first: pts of the first frame that is to be coloured.
+            before: what was carried to it, if it is not the first of its shot.
+        """
+        coming: deque[tuple[Seen, bool]] = deque()
+
+        def steadied() -> Iterator[propagation.Frame]:
+            for seen, start in self.seen(frames):
+                if seen.pts >= first:
+                    coming.append((seen, start))
+                    yield propagation.Frame(seen.small, start, functools.partial(self.look, seen))
+
+        for colors in propagation.steady_colors(steadied(), before, ahead=self._ahead()):
+            seen, start = coming.popleft()
+            yield seen, colors, start
+
+    def _ahead(self) -> int:
+        """How many keys ahead may be looked, so that the frames that wait do not fill the memory."""
+        rows, columns = self.planes.subsampling
+        size = self.reel.width * self.reel.height * np.dtype(self.planes.dtype).itemsize * (1 + 2 / (rows * columns))
+        frames = _BUFFERED / size - shots.REACH
+        return max(1, min(propagation.AHEAD, int(frames / propagation.reach(0)) - 1))

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..colorizer.hints import Hint, entry_of, hints_of_entries, read_file
 from ..errors import FilmError, OptionError
-from ..hints import Hint, entry_of, hints_of_entries, read_file
-from ..steady import Path as Way
 from .options import ROUNDED, time_text
+from .propagation import Path as Way
 
 if TYPE_CHECKING:
-    from .paint import Painter, Seen
+    from .frames import Painter, Seen
 
 _VERSION = 1  # of files of hints
 _STEP = 3  # frames between two places of a hint that are looked for

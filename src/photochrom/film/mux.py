@@ -13,9 +13,9 @@ import av
 from ..errors import FilmError
 from ..provenance import stated_behind
 from . import tracks
-from .encode import decoding_times, describe, number_of
 from .planes import PlaneFormat
-from .source import Reel, address
+from .reader import Reel, address
+from .segments import decoding_times, describe, number_of
 from .span import Span, later_timecode
 from .tracks import Item
 

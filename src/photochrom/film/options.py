@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from numbers import Rational
 
+from ..colorizer.options import ColorOptions
 from ..errors import OptionError
-from ..options import ColorOptions
 
 CODECS = ("libx264", "libx265", "ffv1")
 """Of the coloured film: H.264, H.265, and the lossless FFV1."""

@@ -11,11 +11,11 @@ import av
 
 from ..errors import FilmError
 from . import tracks
-from .encode import Segment, needs_even_sizes
 from .mux import FORMATS, Segmented, mux, way_out
 from .options import FilmOptions, time_text
 from .planes import PlaneFormat, plane_format
-from .source import Reel
+from .reader import Reel
+from .segments import Segment, needs_even_sizes
 from .span import Span
 
 

@@ -10,9 +10,10 @@ import av
 import cv2
 import numpy as np
 
-from ..chroma import BT601, BT709, BT2020, Coding, Matrix, ab_to_cbcr
+from ..color.coding import Coding
+from ..color.spaces import BT601, BT709, BT2020, Matrix, ab_to_cbcr
+from ..color.upsample import apply_to_luma, linear_coefficients
 from ..errors import FilmError
-from ..upsample import apply_to_luma, linear_coefficients
 
 # Numbers of ITU-T H.273, as streams have them.
 _MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}

@@ -14,11 +14,11 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..chroma import to_rgb
-from .encode import Segment
+from ..color.gamut import to_rgb
+from .frames import Painter, Seen
 from .options import time_text
-from .paint import Painter, Seen
 from .plan import Plan
+from .segments import Segment
 
 PER_SHOT = 3
 """Frames of a shot on a sheet."""

@@ -11,7 +11,7 @@ from av.format import Flags
 
 from ..errors import FilmError
 from .options import time_text
-from .source import Reel
+from .reader import Reel
 from .span import Span
 
 Item = tuple[Fraction, int, av.Packet]

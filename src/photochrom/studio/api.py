@@ -8,14 +8,14 @@ from typing import Any
 
 import gradio as gr
 
-from ..files import colored_path, write_colored
-from ..hints import hints_json, read_hints
-from ..options import ColorOptions
-from ..suggestions import likely_colors
+from ..colorizer.hints import hints_json, read_hints
+from ..colorizer.options import ColorOptions
+from ..colorizer.suggestions import likely_colors
+from ..photo.job import colored_path, write_colored
 from .session import naming, read, read_in_color
-from .shared import Studio
-from .tools import photographs
-from .visit import told
+from .slots import told
+from .state import Studio
+from .tabs.tools import photographs
 
 
 class Api:

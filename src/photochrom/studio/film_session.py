@@ -11,20 +11,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ..colorizer import Colorizer
+from ..colorizer.colorizer import Colorizer
+from ..colorizer.hints import Hint
+from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from ..film import FilmOptions
+from ..film.frames import Painter, Seen
 from ..film.hints import FilmHint
 from ..film.options import ROUNDED
-from ..film.paint import Painter, Seen
 from ..film.plan import Plan, make_plan
 from ..film.planes import luma_plane, thumbnail
-from ..film.source import Reel
-from ..hints import Hint
-from ..options import ColorOptions
-from .answers import Answer
-from .choosing import PREVIEW, Choosing, Picture, Source
+from ..film.reader import Reel
+from .editing import PREVIEW, Choosing, Picture, Source
 from .job import Job
+from .predictions import Answer
 from .session import naming, near
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import gradio as gr
 
 from .api import Api
-from .film_tab import FilmTab
-from .folder_tab import FolderTab
-from .photo_tab import PhotoTab
-from .shared import Studio
+from .state import Studio
+from .tabs.film import FilmTab
+from .tabs.folder import FolderTab
+from .tabs.photo import PhotoTab
 
 HERE = Path(__file__).parent
 TITLE = "Photochrom"

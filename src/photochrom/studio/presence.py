@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from gradio.state_holder import SessionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .visit import Visit
+from .slots import Visit
 
 _HEARTBEAT = re.compile(r"/gradio_api/heartbeat/(\w+)/?")
 _ANSWERS = re.compile(r"/gradio_api/queue/data/?")

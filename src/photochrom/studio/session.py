@@ -12,16 +12,17 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from .. import photo
-from ..colorizer import Colorizer
+from ..color.bands import at_8_bits
+from ..colorizer.colorizer import Colorizer
+from ..colorizer.hints import Hint
+from ..colorizer.options import ColorOptions
+from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotochromError, PhotoError
-from ..files import colored_path, write_colored
-from ..formats.pixels import MAX_PIXELS, at_8_bits, at_most, check_size
-from ..hints import Hint
-from ..options import ColorOptions
-from ..suggestions import alternatives
-from .answers import Answer
-from .choosing import PREVIEW, Choosing, Picture, Source
+from ..photo import photograph as photo
+from ..photo.formats.image import MAX_PIXELS, at_most, check_size
+from ..photo.job import colored_path, write_colored
+from .editing import PREVIEW, Choosing, Picture, Source
+from .predictions import Answer
 
 GUESSES = 4
 _SAME_PLACE = 0.015  # of the picture's width and height: a hint so near to another replaces it

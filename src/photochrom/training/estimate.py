@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TrainingError
-from .batches import Batches
+from .data.batches import Batches
 from .trainer import WHOLE, Trainer
 
 _SLACK = 1.5  # of memory: what allocators and libraries take beside tensors

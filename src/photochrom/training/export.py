@@ -18,15 +18,15 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from ..atomic import new_file
-from ..engines import OnnxRuntimeEngine
 from ..errors import TrainingError
-from ..models import CARD_KEY, ModelCard
+from ..models.engines import OnnxRuntimeEngine
+from ..models.registry import CARD_KEY, ModelCard
 from . import checkpoint
-from .disk import writing
-from .encoders import Encoder, load_encoder
-from .graph import to_onnx
-from .losses import ColorBins
-from .network import DistributionNetwork, ReferenceNetwork
+from .files import writing
+from .networks.colorization import DistributionNetwork, ReferenceNetwork
+from .networks.encoders import Encoder, load_encoder
+from .networks.losses import ColorBins
+from .networks.onnx_export import to_onnx
 from .published import idle_blocks
 from .recipes import Recipe, build_tail, recipe_of
 

@@ -17,9 +17,9 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from ..errors import TrainingError
-from ..models import CARD_KEY, ModelCard
-from .decoder import ColorDecoder
-from .losses import ColorBins
+from ..models.registry import CARD_KEY, ModelCard
+from .networks.decoder import ColorDecoder
+from .networks.losses import ColorBins
 
 Weights = dict[str, Tensor]
 

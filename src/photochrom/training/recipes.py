@@ -11,12 +11,12 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..errors import TrainingError
-from .batches import Sides
-from .decoder import ColorDecoder, ReferenceDecoder
-from .encoders import Encoder, SameConv
-from .losses import ColorBins, Objective, RareColorCrossEntropy, squared_error
-from .network import HintedTail
-from .recognition import Recognition
+from .data.batches import Sides
+from .networks.colorization import HintedTail
+from .networks.decoder import ColorDecoder, ReferenceDecoder
+from .networks.encoders import Encoder, SameConv
+from .networks.losses import ColorBins, Objective, RareColorCrossEntropy, squared_error
+from .networks.perceptual_loss import Recognition
 
 TUNED = 0.3  # learning rate of a trained model that is trained on, in parts of its recipe's
 VIEWS = 10_000  # a set should have at least so many: fewer photographs are seen in more random squares

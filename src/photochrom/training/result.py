@@ -7,15 +7,16 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from ..colorizer import Colorizer
-from ..models import ModelCard
-from . import evaluate, page, report
-from .disk import writing
+from ..colorizer.colorizer import Colorizer
+from ..models.registry import ModelCard
+from .config import BEST, CHECKPOINT, MODEL
+from .evaluation import evaluate, report
+from .evaluation import html_report as page
 from .export import Network, abilities, build_network, export, load_trained
-from .plan import BEST, CHECKPOINT, MODEL
+from .files import writing
+from .run import Work
 from .samples import draw_curves, write_losses, write_samples
 from .trainer import Trainer
-from .work import Work
 
 REPORTED = 200  # held-out photographs that the report measures
 AFTER = "trained"

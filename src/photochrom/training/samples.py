@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..colorizer import Colorizer
-from ..engines import Arrays
-from ..models import CARD_KEY, ModelCard
-from .dataset import Photograph
-from .disk import write
-from .evaluate import load, small_pictures, versions
+from ..colorizer.colorizer import Colorizer
+from ..models.engines import Arrays
+from ..models.registry import CARD_KEY, ModelCard
+from .data.dataset import Photograph
+from .evaluation.evaluate import load, small_pictures, versions
+from .evaluation.report import write_sheet
 from .export import Network
-from .report import write_sheet
+from .files import write
 
 SAMPLES = 12  # photographs
 _COLUMNS = 2  # photographs beside one another

@@ -17,16 +17,16 @@ import numpy as np
 from lightning_fabric import Fabric
 from tqdm import tqdm
 
-from .batches import Batches
-from .decoder import count_parameters
+from .config import CHECKPOINT, Plan, keep_memory, launch, leave, patience_of
+from .data.batches import Batches
 from .estimate import told_of_memory
-from .plan import CHECKPOINT, Plan, keep_memory, launch, leave, patience_of
+from .initial_model import begin
+from .networks.decoder import count_parameters
 from .recipes import RECIPES
 from .result import Log, finish
-from .start import begin
+from .run import arrange, look
 from .stopping import Stopped, stopping
 from .trainer import Trainer
-from .work import arrange, look
 
 ROUND = 10_000  # views between two notes; fewer if an epoch has fewer,
 ROUNDS = 50  # and more in a long run: no more notes than these

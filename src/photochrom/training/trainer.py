@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from ..errors import TrainingError
 from . import checkpoint
-from .batches import Batch, Batches
-from .encoders import Encoder
-from .losses import ColorBins, Objective
+from .data.batches import Batch, Batches
+from .data.simulated_hints import simulate_hints
+from .networks.encoders import Encoder
+from .networks.losses import ColorBins, Objective
 from .recipes import Recipe, build_objective, build_tail
-from .simulation import simulate_hints
 
 WARM_UP = 200  # steps, or a tenth of a short run's
 WHOLE = 0.2  # share of a course's steps, at its end, that see whole pictures

@@ -1,0 +1,1 @@
+"""Numbers only: colour spaces, coding, gamut, upsampling and bands of rows. numpy and OpenCV, no files."""

@@ -1,0 +1,61 @@
+"""Arithmetic on whole planes in bands of rows, so that no temporary array is as large as the picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import numpy as np
+
+Result = TypeVar("Result")
+BAND_BYTES: Final = 1 << 20  # one band of the output: fits the cache, and is enough for deflate to learn from
+
+_STRIP = 3 << 14  # samples worked on at a time, so that intermediate arrays stay in the processor's cache
+
+
+def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """First and last row (exclusive) of strips small enough for the processor's cache, together ``height`` rows."""
+    rows = max(1, _STRIP // width)
+    for start in range(0, height, rows):
+        yield start, min(start + rows, height)
+
+
+def bands(height: int, row_bytes: int) -> list[range]:
+    """Ranges of rows, together ``height``, each of about ``BAND_BYTES``."""
+    step = max(1, BAND_BYTES // row_bytes)
+    return [range(start, min(start + step, height)) for start in range(0, height, step)]
+
+
+def in_parallel(work: Callable[[range], Result], parts: list[range]) -> Iterator[Result]:
+    """``work`` on each part, results in order. numpy and zlib release the GIL, so threads do share the load."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        yield from pool.map(work, parts)
+
+
+def at_8_bits(plane: np.ndarray) -> np.ndarray:
+    """uint16 0 .. 65535 to uint8 0 .. 255, rounded to nearest; uint8 is returned as it is."""
+    if plane.dtype == np.uint8:
+        return plane
+    result = np.empty(plane.shape, np.uint8)
+    for rows in bands(*_height_and_row_bytes(plane)):
+        # (v * 255 + 32895) >> 16 is round(v / 257) for every v of 16 bits (libpng's identity).
+        wide = plane[rows.start : rows.stop].astype(np.uint32)
+        result[rows.start : rows.stop] = (wide * 255 + 32895) >> 16
+    return result
+
+
+def upright(plane: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn an (H, W) plane as EXIF orientation 1 .. 8 says; contiguous."""
+    if orientation in (5, 6, 7, 8):
+        plane = plane.T
+    if orientation in (2, 3, 6, 7):
+        plane = plane[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        plane = plane[::-1]
+    return np.ascontiguousarray(plane)
+
+
+def _height_and_row_bytes(plane: np.ndarray) -> tuple[int, int]:
+    return plane.shape[0], plane.shape[1] * 4  # the temporaries are uint32

@@ -1,0 +1,1 @@
+"""The heart: the one path from luma to chroma, its options, hints, suggestions and references."""

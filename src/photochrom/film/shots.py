@@ -1,0 +1,155 @@
+"""Where one shot of a film ends and the next begins: cuts, fades through black or white, dissolves.
+
+What counts is what motion cannot explain: the earlier frame is carried along the optical flow to the later one, and
+the rest of the difference, over the contrast of both, is their distance. A pan has nearly none, a cut has much. Each
+decision looks at a second or so around a frame and at nothing else, so that it is the same wherever one starts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from . import optical_flow
+
+REACH = 16
+"""Frames before and after a frame that decide whether a shot begins with it."""
+_SIZE = 64  # short side at which frames are compared, pixels
+_CUT = 0.45  # distance of two frames of different shots
+_STANDS_OUT = 2.5  # a cut's distance against its neighbours'
+_FLASH = 4  # frames that a flash, or dust, may hide a shot
+_HALF = 8  # of a dissolve's length, frames
+_MIXED = 0.3  # of a dissolve's difference that a mixture of its ends may leave unexplained
+_GRAIN = 3.0  # mean deviation of the luma that is nobody's picture
+_DIM = 0.35  # contrast of a fading picture against its own
+_BLANK = 4.0  # standard deviation of the luma of a frame that shows nothing, 0 to 255
+
+
+@dataclass(frozen=True)
+class _Frame:
+    small: np.ndarray
+    """uint8 ``[h, w]``"""
+    distance: float
+    """to the frame before."""
+    is_blank: bool
+    """Whether it shows nothing: black, white or grey all over."""
+
+
+def starts(lumas: Iterable[np.ndarray]) -> Iterator[bool]:
+    """For each frame whether a shot begins with it; looks ``REACH`` frames ahead.
+
+    Args:
+        lumas: thumbnails of consecutive frames, uint8 ``[H, W]``, full range, all of one size.
+    """
+    window: deque[_Frame | None] = deque([None] * REACH, maxlen=2 * REACH + 1)
+    first = True
+    for frame in itertools.chain(_measured(lumas), [None] * REACH):
+        window.append(frame)
+        if len(window) == window.maxlen and (now := list(window))[REACH] is not None:
+            yield first or _starts_shot(now)
+            first = False
+
+
+def _measured(lumas: Iterable[np.ndarray]) -> Iterator[_Frame]:
+    before = None
+    for luma in lumas:
+        small = _shrunk(luma)
+        distance = 0.0 if before is None else _distance(before, small)
+        yield _Frame(small, distance, float(small.std()) < _BLANK)
+        before = small
+
+
+def _shrunk(luma: np.ndarray) -> np.ndarray:
+    scale = min(1.0, _SIZE / min(luma.shape))
+    width, height = (max(16, round(side * scale)) for side in luma.shape[::-1])
+    return cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _distance(before: np.ndarray, after: np.ndarray) -> float:
+    """What motion leaves unexplained of the later frame, over the contrast of both; about 1 for unlike frames."""
+    carried = optical_flow.carried(before, optical_flow.places(before, after, fast=True))
+    # A flickering lamp, or a fade: the same picture, but for brightness and contrast.
+    late, early = after - after.mean(), carried - carried.mean()
+    gain = np.clip((late * early).mean() / ((early * early).mean() + 1.0), 0.3, 3.0)
+    spread = (np.abs(late).mean() + gain * np.abs(early).mean()) / 2
+    return float(np.abs(late - gain * early).mean() / (spread + _GRAIN))
+
+
+def _starts_shot(window: list[_Frame | None]) -> bool:
+    """Whether one begins with the frame in the middle of the window; None is before or after the film."""
+    frame, before = window[REACH], window[REACH - 1]
+    assert frame is not None
+    if before is None:
+        return False  # the film's first frame is not for us to judge
+    if frame.is_blank or before.is_blank:
+        # The dark between two shots belongs to the second; a frame or two of light within one to none.
+        return frame.is_blank and not before.is_blank and not _is_flash(window)
+    return _is_cut(window) or _is_dissolve(window)
+
+
+def _is_cut(window: list[_Frame | None]) -> bool:
+    frame = window[REACH]
+    assert frame is not None
+    if frame.distance < _CUT:
+        return False
+    near = [f.distance for f in window[REACH - 6 : REACH + 7] if f is not None and f is not frame]
+    if frame.distance < _STANDS_OUT * float(np.median(near)):
+        return False
+    return not _is_flash(window)
+
+
+def _is_flash(window: list[_Frame | None]) -> bool:
+    """Whether the shot goes on behind a few frames that differ."""
+    earlier = [window[REACH - 1 - i] for i in range(_FLASH)]
+    later = [window[REACH + i] for i in range(_FLASH)]
+    pairs = [(a, b) for i, a in enumerate(earlier) for j, b in enumerate(later) if 0 < i + j <= _FLASH]
+    shown = [(a, b) for a, b in pairs if a and b and not (a.is_blank or b.is_blank)]
+    return any(_distance(a.small, b.small) < _CUT / 2 for a, b in shown)
+
+
+def _is_dissolve(window: list[_Frame | None]) -> bool:
+    """Whether the frame is midway between two others that motion does not connect, and a mixture of them."""
+    return _mixture(window, REACH) is not None and all(
+        _lies_nearer(window, other) for other in range(REACH - _HALF, REACH + _HALF + 1) if other != REACH
+    )
+
+
+def _lies_nearer(window: list[_Frame | None], other: int) -> bool:
+    """Whether the middle frame is nearer to half and half than another one, or that one is no mixture."""
+    share, middle = _mixture(window, other), _mixture(window, REACH)
+    assert middle is not None
+    if share is None or abs(share - 0.5) > abs(middle - 0.5):
+        return True
+    return abs(share - 0.5) == abs(middle - 0.5) and other > REACH
+
+
+def _mixture(window: list[_Frame | None], at: int) -> float | None:
+    """The share of the earlier shot in a frame that is a mixture of what lies before and behind; None if it is none."""
+    if not at - _HALF >= 0 or at + _HALF >= len(window):
+        return None
+    around = window[at - _HALF : at + _HALF + 1]
+    if any(part is None or part.is_blank for part in around):
+        return None
+    parts = [part.small for part in around[::_HALF] if part is not None]
+    earlier, mixed, later = (part.astype(np.float32) for part in parts)
+    contrasts = sorted((_spread(earlier), _spread(later)))
+    if contrasts[0] < _DIM * contrasts[1]:
+        return None  # a fade: one end is nearly black
+    difference = earlier - later
+    energy = float((difference**2).mean())
+    if energy < 15.0**2:
+        return None
+    share = float(((mixed - later) * difference).mean()) / energy
+    rest = float(((mixed - later - share * difference) ** 2).mean())
+    if not 0.3 < share < 0.7 or rest > _MIXED**2 * energy:
+        return None
+    return share if _distance(parts[0], parts[2]) > _CUT else None
+
+
+def _spread(frame: np.ndarray) -> float:
+    return float(np.abs(frame - frame.mean()).mean())

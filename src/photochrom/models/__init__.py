@@ -1,0 +1,1 @@
+"""Model files: names, cards, downloads, and the engines that run them."""

@@ -1,0 +1,60 @@
+"""The ImageNet weights of VGG16: downloaded from Keras' own address, checked, cached; or read from a local file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ModelError
+from .download import cache_folder, fetch
+
+FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE}"
+MD5 = "6d6bbae143d832006294945121d1f1fc"
+SHAPES = {
+    f"block{block}_conv{i + 1}": (out, width if i == 0 else out)
+    for block, width, out, repeats in (
+        (1, 3, 64, 2),
+        (2, 64, 128, 2),
+        (3, 128, 256, 3),
+        (4, 256, 512, 3),
+        (5, 512, 512, 3),
+    )
+    for i in range(repeats)
+}
+"""Layer name in Keras -> (channels out, channels in)."""
+
+
+def fetch_vgg16() -> Path:
+    """The cached file, downloaded on first use.
+
+    Raises:
+        ModelError: it cannot be downloaded, or is not the file expected; the message says which file to put where.
+    """
+    return fetch(URL, cache_folder() / FILE, "md5", MD5)
+
+
+def read_vgg16(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Read a Keras "notop" file: layer name -> kernel float32 ``[out, in, 3, 3]`` and bias float32 ``[out]``.
+
+    Raises:
+        ModelError: the file is missing, is not HDF5, or lacks one of the thirteen convolutions.
+    """
+    try:
+        import h5py
+    except ImportError as exc:
+        raise ModelError("reading VGG16's weights needs h5py: pip install 'photochrom[reference]'") from exc
+    try:
+        with h5py.File(path, "r") as file:
+            return {name: _layer(file, name, shape) for name, shape in SHAPES.items()}
+    except (OSError, KeyError, ValueError) as exc:
+        raise ModelError(f"{path}: not a VGG16 weight file of Keras ({exc}); get {URL}") from exc
+
+
+def _layer(file: "h5py.File", name: str, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[name-defined]  # noqa: F821, UP037
+    arrays = {data.ndim: np.asarray(data, np.float32) for data in file[name].values()}
+    kernel, bias = arrays[4].transpose(3, 2, 0, 1), arrays[1]  # Keras holds [height, width, in, out]
+    if kernel.shape != (*shape, 3, 3) or bias.shape != shape[:1]:
+        raise ValueError(f"{name} has shape {kernel.shape}")
+    return np.ascontiguousarray(kernel), bias

@@ -1,0 +1,1 @@
+"""Photographs: one file from disk to disk, with its metadata and companions."""

@@ -1,0 +1,292 @@
+"""EXIF: TIFF directories, read and edited byte by byte.
+
+An EXIF block is a small TIFF file: a header, then directories of entries that point at their values by the distance
+from the block's start. Maker notes hold such distances too, in layouts of their own; so a block is never written anew:
+entries are changed or removed where they stand, and nothing moves.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal
+
+from .image import NO_UNIT, Density
+
+ORIENTATION: Final = 274
+DESCRIPTION: Final = 270
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
+XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
+EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
+COLOR_SPACE, PIXEL_WIDTH, PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
+
+_PLACES: Final = (0x9214, 0xA214)  # of the subject, in pixels of the picture as it was stored
+
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
+_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+Order = Literal["<", ">"]  # of bytes, as struct and numpy have it
+
+# How the old file coded its pixels (never true of the new one), and what travels as a block of its own.
+_CODING: Final = frozenset(
+    [
+        *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291),
+        *(292, 293, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338, 339, 340, 341, 342),
+        *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, XMP, IPTC, PHOTOSHOP, ICC),
+        37724,  # Photoshop's layers: they are still grey, and Photoshop would show them instead of the picture
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a directory."""
+
+    tag: int
+    type: int
+    count: int
+    value: memoryview  # raw bytes; empty where the entry points outside of the data
+    position: int  # where the entry itself starts
+
+
+@dataclass(frozen=True)
+class Tiff:
+    """A TIFF structure, classic or BigTIFF, and how to read it."""
+
+    data: memoryview
+    order: Order
+    big: bool
+    first: int  # where the first directory starts
+
+    def directory(self, start: int) -> tuple[list[Entry], int]:
+        """The entries at ``start``, and where the next directory starts (0: there is none).
+
+        Raises:
+            struct.error: the directory reaches past the end.
+        """
+        head, row, tail = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
+        (count,) = struct.unpack_from(self.order + head, self.data, start)
+        start += struct.calcsize("=" + head)
+        size = 20 if self.big else 12
+        entries = [self._entry(self.order + row, start + i * size) for i in range(count)]
+        (following,) = struct.unpack_from(self.order + tail, self.data, start + count * size)
+        return entries, following
+
+    def _entry(self, row: str, position: int) -> Entry:
+        tag, kind, count = struct.unpack_from(row, self.data, position)
+        size = count * _SIZES.get(kind, 0)
+        inline = 8 if self.big else 4
+        start = position + struct.calcsize(row)
+        if size > inline:
+            (start,) = struct.unpack_from(self.order + ("Q" if self.big else "I"), self.data, start)
+        value = self.data[start : start + size]
+        return Entry(tag, kind, count, value if len(value) == size else value[:0], position)
+
+    def integers(self, entry: Entry) -> tuple[int, ...]:
+        """The values of an unsigned integer entry; none for any other."""
+        letter = _INTEGERS.get(entry.type)
+        if letter is None or not entry.value:
+            return ()
+        return struct.unpack(f"{self.order}{entry.count}{letter}", entry.value)
+
+    def number(self, entries: Iterable[Entry], tag: int, default: int) -> int:
+        """The first integer of a tag."""
+        return next(iter(self.all_integers(entries, tag)), default)
+
+    def all_integers(self, entries: Iterable[Entry], tag: int) -> tuple[int, ...]:
+        """The integers of a tag; none where it is missing."""
+        return next((self.integers(entry) for entry in entries if entry.tag == tag), ())
+
+    def fraction(self, entries: Iterable[Entry], tag: int) -> Fraction | None:
+        """The first unsigned rational of a tag; None where it is missing or not positive."""
+        for entry in entries:
+            if entry.tag == tag and entry.type == RATIONAL and entry.value:
+                numerator, denominator = struct.unpack_from(self.order + "II", entry.value)
+                return Fraction(numerator, denominator) if numerator and denominator else None
+        return None
+
+
+def open_tiff(data: bytes) -> Tiff:
+    """Read the header.
+
+    Raises:
+        ValueError: this is no TIFF structure.
+        struct.error: the header is cut short.
+    """
+    if data[:2] not in (b"II", b"MM"):
+        raise ValueError("no TIFF header")
+    order: Order = "<" if data[:2] == b"II" else ">"
+    (magic,) = struct.unpack_from(order + "H", data, 2)
+    if magic not in (42, 43):
+        raise ValueError("no TIFF header")
+    (first,) = struct.unpack_from(order + ("Q" if magic == 43 else "I"), data, 8 if magic == 43 else 4)
+    return Tiff(memoryview(data), order, magic == 43, first)
+
+
+def find(entries: Iterable[Entry], tag: int) -> bytes | None:
+    """The raw value of a tag, or None."""
+    return next((bytes(entry.value) for entry in entries if entry.tag == tag and entry.value), None)
+
+
+def orientation(block: bytes | None) -> int:
+    """EXIF orientation 1 .. 8; 1 where none is given."""
+    tiff = _readable(block)
+    value = 1 if tiff is None else tiff.number(tiff.directory(tiff.first)[0], ORIENTATION, 1)
+    return value if 1 <= value <= 8 else 1
+
+
+def density(block: bytes | None) -> Density | None:
+    """Resolution as the first directory gives it, or None."""
+    tiff = _readable(block)
+    return None if tiff is None else density_of(tiff, tiff.directory(tiff.first)[0])
+
+
+def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
+    """Resolution as these entries give it, or None."""
+    x, y = tiff.fraction(entries, X_RESOLUTION), tiff.fraction(entries, Y_RESOLUTION)
+    unit = tiff.number(entries, RESOLUTION_UNIT, 2)
+    return Density(x, y, unit if unit in (1, 2, 3) else NO_UNIT) if x and y else None
+
+
+def tidy(block: bytes, width: int, height: int, *, turned: bool, moved: bool, srgb: bool) -> bytes:
+    """Make a block true of the picture that is to be written: upright, in colour, ``width`` x ``height``.
+
+    The thumbnail goes (it shows the grey picture), and so do the tags that tell how the old file coded its pixels.
+    A block that cannot be read is returned as it is.
+
+    Args:
+        turned: rows have become columns.
+        moved: the picture was turned or mirrored to be upright.
+        srgb: the pixels were converted to sRGB.
+    """
+    tiff = _readable(block)
+    if tiff is None:
+        return block
+    out = bytearray(block)
+    entries, following = tiff.directory(tiff.first)
+    _set_numbers(out, tiff, entries, {ORIENTATION: 1})
+    if turned:
+        _swap(out, entries, X_RESOLUTION, Y_RESOLUTION)
+    details = _sub_directory(tiff, entries, EXIF_POINTER)
+    _set_numbers(out, tiff, details, {PIXEL_WIDTH: width, PIXEL_HEIGHT: height} | ({COLOR_SPACE: 1} if srgb else {}))
+    gone = _CODING.union(_PLACES if moved else ())
+    _keep(out, tiff, tiff.first, [entry for entry in entries if entry.tag not in gone])
+    kept = [entry for entry in details if entry.tag not in gone]
+    if len(kept) < len(details):
+        _keep(out, tiff, tiff.number(entries, EXIF_POINTER, 0), kept)
+    _cut_thumbnail(out, tiff, following)
+    return bytes(out)
+
+
+def without(block: bytes, tag: int) -> bytes:
+    """The block less one tag of its first directory."""
+    tiff = _readable(block)
+    if tiff is None:
+        return block
+    out = bytearray(block)
+    _keep(out, tiff, tiff.first, [entry for entry in tiff.directory(tiff.first)[0] if entry.tag != tag])
+    return bytes(out)
+
+
+def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
+    """Lift what describes a TIFF page (its tags, EXIF, GPS) out of the file, into an EXIF block; None if nothing does.
+
+    Here values do move: a maker note that counts from the start of its file is copied but may no longer be readable.
+    """
+    kept = [entry for entry in entries if entry.tag not in _CODING and not _is_shape(entry)]
+    if not kept:
+        return None
+    header = (b"II*\0" if tiff.order == "<" else b"MM\0*") + struct.pack(tiff.order + "I", 8)
+    return header + _packed(tiff, kept, 8, (EXIF_POINTER, GPS_POINTER))
+
+
+def _is_shape(entry: Entry) -> bool:
+    """Whether it is a description in which tifffile (a Python library) notes the shape of the array written."""
+    return entry.tag == DESCRIPTION and bytes(entry.value[:10]) == b'{"shape": '
+
+
+def from_density(density: Density) -> bytes:
+    """A block that says nothing but the resolution, for containers that have no other place for it."""
+    x, y = (fraction.limit_denominator(10**6) for fraction in (density.x, density.y))
+    table = struct.pack("<HHHIIHHIIHHIHHI", 3, *(X_RESOLUTION, RATIONAL, 1, 50), *(Y_RESOLUTION, RATIONAL, 1, 58),
+                        *(RESOLUTION_UNIT, SHORT, 1, density.unit, 0), 0)  # fmt: skip
+    return b"II*\0\x08\0\0\0" + table + struct.pack("<4I", *x.as_integer_ratio(), *y.as_integer_ratio())
+
+
+def _readable(block: bytes | None) -> Tiff | None:
+    """The block's structure, or None where there is none: other programs write such blocks, and viewers shrug."""
+    try:
+        tiff = open_tiff(block or b"")
+        tiff.directory(tiff.first)
+    except (ValueError, struct.error):
+        return None
+    return None if tiff.big else tiff
+
+
+def _sub_directory(tiff: Tiff, entries: Sequence[Entry], pointer: int) -> list[Entry]:
+    start = tiff.number(entries, pointer, 0)
+    try:
+        return tiff.directory(start)[0] if start else []
+    except struct.error:
+        return []
+
+
+def _set_numbers(out: bytearray, tiff: Tiff, entries: Sequence[Entry], values: dict[int, int]) -> None:
+    for entry in entries:
+        if entry.tag in values and entry.value and entry.type in (BYTE, SHORT, LONG):
+            letter = "H" if entry.type != LONG and values[entry.tag] <= 0xFFFF else "I"
+            kind = SHORT if letter == "H" else LONG
+            struct.pack_into(tiff.order + "HI", out, entry.position + 2, kind, 1)  # of several, readers take the first
+            struct.pack_into(f"{tiff.order}{letter}", out, entry.position + 8, values[entry.tag])
+
+
+def _swap(out: bytearray, entries: Sequence[Entry], first: int, second: int) -> None:
+    """Exchange type, count and value of two tags."""
+    places = [entry.position + 2 for tag in (first, second) for entry in entries if entry.tag == tag]
+    if len(places) == 2:
+        a, b = places
+        out[a : a + 10], out[b : b + 10] = out[b : b + 10], out[a : a + 10]
+
+
+def _keep(out: bytearray, tiff: Tiff, start: int, entries: Sequence[Entry]) -> None:
+    """Shorten the directory at ``start`` to ``entries`` and make it the last one."""
+    (count,) = struct.unpack_from(tiff.order + "H", out, start)
+    rows = b"".join(bytes(out[entry.position : entry.position + 12]) for entry in entries)
+    table = struct.pack(tiff.order + "H", len(entries)) + rows
+    size = 2 + count * 12 + 4
+    out[start : start + size] = table.ljust(size, b"\0")
+
+
+def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
+    """Blank the JPEG that the second directory points at, and drop it where it ends the block, as it mostly does."""
+    try:
+        entries = tiff.directory(start)[0] if start else []
+    except struct.error:
+        return
+    offset, size = tiff.number(entries, 513, 0), tiff.number(entries, 514, 0)
+    if start < offset and offset + size <= len(out):  # behind its directory, as everybody writes it
+        out[offset : offset + size] = bytes(size)
+        if offset + size == len(out):
+            del out[offset:]
+
+
+def _packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...]) -> bytes:
+    """A directory, to stand at ``start`` of a classic block, its values and those below it behind it."""
+    rows, body = [], bytearray()
+    # Types from 16 up are BigTIFF's own: no classic form. No descriptive tag has them but the pointers, written anew.
+    entries = [entry for entry in entries if entry.value and (entry.type < 16 or entry.tag in pointers)]
+    behind = start + 2 + 12 * len(entries) + 4
+    for entry in entries:
+        place = behind + len(body)
+        kind, count, value = entry.type, entry.count, bytes(entry.value)
+        if entry.tag in pointers:
+            kind, count, value = LONG, 1, struct.pack(tiff.order + "I", place)
+            body += _packed(tiff, _sub_directory(tiff, [entry], entry.tag), place, (INTEROP_POINTER,))
+        elif len(value) > 4:
+            body += value + b"\0" * (len(value) % 2)
+            value = struct.pack(tiff.order + "I", place)
+        rows.append(struct.pack(tiff.order + "HHI", entry.tag, kind, count) + value.ljust(4, b"\0"))
+    return struct.pack(tiff.order + "H", len(rows)) + b"".join(rows) + bytes(4) + bytes(body)

@@ -1,0 +1,152 @@
+"""ICC profiles: one for RGB out of one for grey, and CMYK to sRGB.
+
+A grey profile says how light each grey is. The coloured picture is RGB, where that profile means nothing and where,
+with no profile at all, every tone would be shown by another curve. So the grey profile's own tone curve goes,
+unchanged, into an RGB profile with the primaries of sRGB: neutrals render exactly as they did.
+
+Structure and tag types: ICC.1:2022 (version 4) and ICC.1:2001-04 (version 2).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from ...errors import PhotoError
+
+# sRGB's primaries, adapted to D50 by Bradford, in 1/65536. The sums are D50 exactly, so that grey stays grey.
+_D50: Final = (63190, 65536, 54061)
+_RED: Final = (28576, 14581, 912)
+_GREEN: Final = (25239, 46983, 6362)
+_BLUE: Final = (9375, 3972, 46787)
+# Bradford from D65 to D50, row by row, in 1/65536 (the chad tag, which version 4 asks for).
+_ADAPTATION: Final = (68674, 1502, -3291, 1939, 64912, -1119, -606, 988, 49262)
+_HEADER_SIZE: Final = 128
+
+
+def for_rgb(profile: bytes | None) -> bytes | None:
+    """The profile that RGB pixels should carry whose luma had ``profile``.
+
+    An RGB profile stays as it is: the numbers are still the source's. A grey one becomes an RGB one (see above). One of
+    any other kind (CMYK, Lab), or one too damaged for its kind to be told, never described these pixels: None.
+
+    Raises:
+        PhotoError: a grey profile without a usable tone curve.
+    """
+    space = profile[16:20] if profile and profile[36:40] == b"acsp" else b""
+    if space != b"GRAY":
+        return profile if space == b"RGB " else None
+    try:
+        return _from_grey(profile or b"")
+    except (ImageCms.PyCMSError, OSError, ValueError, struct.error) as exc:
+        raise PhotoError(f"has a damaged grey ICC profile ({exc}): assign another one, or remove it") from exc
+
+
+def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """CMYK pixels (0 is no ink) as sRGB, through ``profile`` if there is one, else by plain subtraction of inks.
+
+    Raises:
+        PhotoError: the profile cannot be used.
+    """
+    if profile is None:
+        return image.convert("RGB")
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,  # as Photoshop converts by default
+        )
+    except (ImageCms.PyCMSError, OSError) as exc:
+        raise PhotoError(f"has an ICC profile that does not fit its CMYK pixels ({exc}): assign another one") from exc
+    assert converted is not None  # None is what profileToProfile returns where it works in place, which this does not
+    return converted
+
+
+def _from_grey(grey: bytes) -> bytes:
+    tags = _tags(grey)
+    measured = _measured_curve(grey)  # in any case: this finds out whether the profile is of use
+    # It stands in where the profile gives L* (PCS Lab) instead of light, or a table instead of a curve.
+    curve = tags[b"kTRC"] if b"kTRC" in tags and grey[20:24] == b"XYZ " else measured
+    version = 4 if curve[:4] == b"para" else 2  # version 2, which everything reads, has no parametric curves
+    source = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(grey))).strip()
+    texts = _text if version == 2 else _localized_text
+    content = {
+        b"desc": (_description if version == 2 else _localized_text)(f"{source} as RGB, with the primaries of sRGB"),
+        b"cprt": tags.get(b"cprt", b"") if grey[8] == version and b"cprt" in tags else texts("Public domain"),
+        b"wtpt": tags.get(b"wtpt") or _xyz(_D50),
+        b"rXYZ": _xyz(_RED),
+        b"gXYZ": _xyz(_GREEN),
+        b"bXYZ": _xyz(_BLUE),
+        b"rTRC": curve,
+        b"gTRC": curve,
+        b"bTRC": curve,
+    }
+    if version == 4:
+        content[b"chad"] = struct.pack(">4s4x9i", b"sf32", *_ADAPTATION)
+    return _profile(grey, version, content)
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    (count,) = struct.unpack_from(">I", profile, _HEADER_SIZE)
+    rows = [struct.unpack_from(">4sII", profile, _HEADER_SIZE + 4 + 12 * i) for i in range(min(count, 100))]
+    return {name: profile[start : start + size] for name, start, size in rows if start + size <= len(profile)}
+
+
+def _measured_curve(grey: bytes) -> bytes:
+    """A tone curve of 256 points: what each grey comes to on an sRGB screen, as light. Good to half an 8-bit step."""
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    screen = ImageCms.profileToProfile(
+        ramp,
+        ImageCms.ImageCmsProfile(io.BytesIO(grey)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+    )
+    code = np.asarray(screen.convert("L") if screen else ramp)[0] / 255
+    light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    return struct.pack(">4s4xI256H", b"curv", 256, *np.rint(light * 65535).astype(int).tolist())
+
+
+def _profile(grey: bytes, version: int, content: dict[bytes, bytes]) -> bytes:
+    """Header, table, data. Tags of the same content share one place. Date and intent are the grey profile's."""
+    start = _HEADER_SIZE + 4 + 12 * len(content)
+    places: dict[bytes, int] = {}
+    data = b""
+    for value in content.values():
+        if value not in places:
+            places[value] = start + len(data)
+            data += value + b"\0" * (-len(value) % 4)
+    table = b"".join(struct.pack(">4sII", name, places[value], len(value)) for name, value in content.items())
+    header = struct.pack(
+        ">I4sI4s4s4s12s4s4x4x4x8s4s3i",
+        *(start + len(data), b"lcms", version << 24 | (0x400000 if version == 2 else 0x300000)),
+        *(b"mntr", b"RGB ", b"XYZ ", grey[24:36], b"acsp", bytes(8), grey[64:68], *_D50),
+    )
+    return header.ljust(_HEADER_SIZE, b"\0") + struct.pack(">I", len(content)) + table + data
+
+
+def _xyz(values: tuple[int, int, int]) -> bytes:
+    return struct.pack(">4s4x3i", b"XYZ ", *values)
+
+
+def _text(value: str) -> bytes:
+    return b"text\0\0\0\0" + value.encode("ascii", "replace") + b"\0"
+
+
+def _description(value: str) -> bytes:
+    """Version 2's description: ASCII, then empty Unicode and Macintosh forms."""
+    ascii_form = value.encode("ascii", "replace") + b"\0"
+    return struct.pack(">4s4xI", b"desc", len(ascii_form)) + ascii_form + bytes(4 + 4 + 2 + 1 + 67)
+
+
+def _localized_text(value: str) -> bytes:
+    """Version 4's text, in one language."""
+    utf16 = value.encode("utf-16-be")
+    return struct.pack(">4s4xII2s2sII", b"mluc", 1, 12, b"en", b"US", len(utf16), 28) + utf16

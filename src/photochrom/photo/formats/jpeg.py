@@ -1,0 +1,234 @@
+"""JPEG: the file's own Y plane in, the same plane and new chroma out; metadata segments byte for byte."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from io import BytesIO
+from typing import BinaryIO, Final
+
+import numpy as np
+from PIL import ImageChops
+from PIL.JpegImagePlugin import JpegImageFile
+from simplejpeg import encode_jpeg_yuv_planes
+
+from ...errors import PhotoError
+from . import exif, photoshop
+from .icc import cmyk_to_srgb
+from .image import NO_UNIT, PER_CM, PER_INCH, Decoded, Density, Metadata, Planes, check_size, from_pillow
+from .xmp import Packet
+
+_APP0, _APP1, _APP2, _APP13, _APP14, _COMMENT, _SCAN = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE, 0xDA
+_METADATA: Final = (_APP1, _APP2, _APP13, _COMMENT)
+_JFIF: Final = b"JFIF\0"
+_EXIF: Final = b"Exif\0\0"
+_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
+_MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
+_ICC: Final = b"ICC_PROFILE\0"
+_PHOTOSHOP: Final = b"Photoshop 3.0\0"
+_ADOBE: Final = b"Adobe"
+_MAX_PAYLOAD: Final = 65533
+_MAX_SIDE: Final = 65500  # libjpeg's
+_UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # at JFIF's 0, 1, 2
+
+
+def read(data: bytes) -> Decoded:
+    """Decode the first picture of a JPEG file. Luma is its Y plane; other colour spaces go through RGB.
+
+    Not carried: thumbnails, further pictures (MPO), C2PA manifests (they sign the old pixels), the coder's own notes.
+
+    Raises:
+        PhotoError, OSError, SyntaxError, ValueError: damaged, or of a kind that libjpeg does not read.
+    """
+    segments, scan = _segments(data)
+    # The decoder gets pixels only: what it thinks of damaged EXIF is no reason to refuse a picture.
+    needed = (_segment(marker, payload) for marker, payload in segments if marker not in _METADATA)
+    image = JpegImageFile(BytesIO(b"\xff\xd8" + b"".join(needed) + data[scan:]))
+    check_size(*image.size)
+    metadata = _metadata(segments)
+    if image.mode == "CMYK":
+        if not any(marker == _APP14 and payload.startswith(_ADOBE) for marker, payload in segments):
+            # Pillow takes every CMYK file for Adobe's, who store how much ink is missing. Others mean ink.
+            inked = ImageChops.invert(image)
+        else:
+            image.load()
+            inked = image
+        luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
+        return Decoded(luma, alpha, metadata, srgb=True)
+    image.draft("L", None)
+    luma, _ = from_pillow(image)
+    return Decoded(luma, None, metadata)
+
+
+def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int) -> None:
+    """Encode luma (H, W) and chroma (ceil(H/2), ceil(W/2)), all uint8, as 4:2:0.
+
+    Raises:
+        PhotoError: a side longer than 65,500 pixels, or metadata larger than JPEG can hold.
+        OSError: the stream failed.
+    """
+    if max(planes.luma.shape) > _MAX_SIDE:
+        raise PhotoError(f"is longer than JPEG can hold ({_MAX_SIDE} pixels): write PNG or TIFF")
+    # The planes go in as they are: no detour over RGB, no chroma doubled to be halved again.
+    cb, cr = np.ascontiguousarray(planes.cb), np.ascontiguousarray(planes.cr)
+    coded = encode_jpeg_yuv_planes(_with_room(planes.luma, cb.shape), cb, cr, quality, False)
+    behind_jfif = 4 + int.from_bytes(coded[4:6], "big")  # the JFIF segment is rewritten: Pillow's knows whole dpi only
+    stream.write(b"\xff\xd8" + b"".join(_segment(marker, payload) for marker, payload in _headers(metadata)))
+    stream.write(coded[behind_jfif:])
+
+
+def _with_room(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
+    """The luma plane with memory behind it for the rows and columns that complete the last chroma sample.
+
+    TurboJPEG takes a luma plane of 61 rows with 31 rows of chroma to have 62, and reads the last one, whatever lies
+    there: past the end of the array that is a crash. Here it finds the edge repeated, which also codes best.
+
+    Args:
+        luma: uint8 ``[H, W]``.
+        chroma_shape: height and width of the chroma planes: those of the luma, or half of them, rounded up.
+
+    Returns:
+        uint8 ``[H, W]``, the same values.
+    """
+    height, width = luma.shape
+    missing = [(0, 0 if few == side else 2 * few - side) for side, few in zip(luma.shape, chroma_shape, strict=True)]
+    if not any(more for _, more in missing):
+        return np.ascontiguousarray(luma)
+    return np.pad(luma, missing, mode="edge")[:height, :width]
+
+
+def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
+    """Marker and payload of each segment before the first scan, and where that starts.
+
+    Raises:
+        PhotoError: the picture does not start, or does not end: libjpeg would paint what is missing grey.
+    """
+    segments: list[tuple[int, bytes]] = []
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:  # padding
+            position += 1
+            continue
+        if marker == _SCAN:
+            if data.rfind(b"\xff\xd9", position) < 0:
+                break
+            return segments, position
+        size = int.from_bytes(data[position + 2 : position + 4], "big")
+        segments.append((marker, data[position + 4 : position + 2 + size]))
+        position += 2 + size
+    raise PhotoError("is cut short: get a whole copy of the file")
+
+
+def _metadata(segments: list[tuple[int, bytes]]) -> Metadata:
+    exif_block = next(iter(_payloads(segments, _APP1, _EXIF)), None)
+    iptc, resources = photoshop.split(b"".join(_payloads(segments, _APP13, _PHOTOSHOP)))
+    # Two bytes of each ICC part are its number and how many there are.
+    icc = b"".join(part[2:] for part in sorted(_payloads(segments, _APP2, _ICC), key=lambda part: part[:1]))
+    comments = [payload for marker, payload in segments if marker == _COMMENT]
+    return Metadata(
+        exif=exif_block,
+        xmp=_whole_xmp(segments),
+        iptc=iptc,
+        photoshop=resources,
+        icc=icc or None,
+        density=_jfif_density(segments) or exif.density(exif_block),
+        native=tuple((b"COM", comment) for comment in comments),
+        texts=tuple("Comment: " + _decoded(comment) for comment in comments),
+    )
+
+
+def _payloads(segments: list[tuple[int, bytes]], marker: int, name: bytes) -> list[bytes]:
+    return [payload[len(name) :] for found, payload in segments if found == marker and payload.startswith(name)]
+
+
+def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
+    """The packet, joined with the extension that a long one is continued in."""
+    main = next(iter(_payloads(segments, _APP1, _XMP)), None)
+    parts = _payloads(segments, _APP1, _MORE_XMP)
+    if main is None or not parts:
+        return main
+    packet = Packet(main)
+    guid = (packet.get("xmpNote:HasExtendedXMP") or "").encode()
+    # A part: GUID (32 bytes), length of the whole (4), where this part belongs (4), text.
+    own = sorted((part[36:40], part[40:]) for part in parts if part[:32] == guid)
+    if own:
+        packet.absorb(b"".join(text for _, text in own))
+    return packet.to_bytes()
+
+
+def _jfif_density(segments: list[tuple[int, bytes]]) -> Density | None:
+    """JFIF's density if it has a unit; without one it says nothing that EXIF might not say better."""
+    for payload in _payloads(segments, _APP0, _JFIF):
+        if len(payload) < 7:
+            continue  # damaged, and no reason to refuse the picture
+        unit, x, y = struct.unpack_from(">BHH", payload, 2)
+        if unit in (1, 2) and x and y:
+            return Density(Fraction(x), Fraction(y), _UNITS[unit])
+    return None
+
+
+def _decoded(comment: bytes) -> str:
+    try:
+        return comment.decode("utf-8")
+    except UnicodeDecodeError:
+        return comment.decode("latin-1")
+
+
+def _headers(metadata: Metadata) -> Iterator[tuple[int, bytes]]:
+    yield _APP0, _JFIF + b"\x01\x01" + _density_bytes(metadata.density) + b"\0\0"
+    if metadata.exif:
+        yield _APP1, _EXIF + metadata.exif
+    yield from _xmp_segments(metadata.xmp)
+    yield from _numbered(_ICC, metadata.icc or b"")
+    resources = photoshop.join(metadata.iptc, metadata.photoshop)
+    for part in _cut(resources, _MAX_PAYLOAD - len(_PHOTOSHOP)):
+        yield _APP13, _PHOTOSHOP + part
+    for _, comment in metadata.native:
+        yield _COMMENT, comment
+
+
+def _density_bytes(density: Density | None) -> bytes:
+    """Unit, x and y as JFIF has them: exact where it can be, else the nearest whole number per inch."""
+    if density is None:
+        return struct.pack(">BHH", 0, 1, 1)
+    unit, x, y = _UNITS.index(density.unit), density.x, density.y
+    if x.denominator != 1 or y.denominator != 1:
+        inches = density.per_inch()
+        unit, (x, y) = (1, inches) if inches else (unit, (x, y))
+    if not (1 <= round(x) <= 0xFFFF and 1 <= round(y) <= 0xFFFF):
+        return struct.pack(">BHH", 0, 1, 1)
+    return struct.pack(">BHH", unit, round(x), round(y))
+
+
+def _xmp_segments(packet: bytes | None) -> Iterator[tuple[int, bytes]]:
+    if packet is None:
+        return
+    if len(_XMP) + len(packet) <= _MAX_PAYLOAD:
+        yield _APP1, _XMP + packet
+        return
+    main, rest, guid = Packet(packet).split()
+    yield _APP1, _XMP + main
+    position = 0
+    for part in _cut(rest, _MAX_PAYLOAD - len(_MORE_XMP) - 40):
+        yield _APP1, _MORE_XMP + guid + struct.pack(">II", len(rest), position) + part
+        position += len(part)
+
+
+def _numbered(name: bytes, data: bytes) -> Iterator[tuple[int, bytes]]:
+    parts = _cut(data, _MAX_PAYLOAD - len(name) - 2)
+    if len(parts) > 255:
+        raise PhotoError("has an ICC profile too large for a JPEG: write PNG or TIFF")
+    for number, part in enumerate(parts, start=1):
+        yield _APP2, name + bytes([number, len(parts)]) + part
+
+
+def _cut(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    if len(payload) > _MAX_PAYLOAD:
+        raise PhotoError("has more EXIF than a JPEG can hold (64 KB): write PNG or TIFF")
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload

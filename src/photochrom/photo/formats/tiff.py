@@ -1,0 +1,359 @@
+"""TIFF: 1 to 16 bits, grey to CMYK; tags byte for byte.
+
+Written here rather than by a library: an EXIF block is itself the start of a TIFF file. The new file begins with it,
+so that all that it points at (EXIF, GPS, maker notes) stays where it was; a new directory joins its tags to the pixels.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO, Final
+
+import numpy as np
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from ...color.bands import bands, in_parallel
+from ...errors import PhotoError
+from . import exif, photoshop
+from .deflate import inflated_size
+from .exif import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Entry, Order, Tiff
+from .icc import cmyk_to_srgb
+from .image import (
+    Decoded,
+    Density,
+    Metadata,
+    Planes,
+    by_opencv,
+    check_size,
+    colour_rows,
+    from_pillow,
+    luma_of,
+    unpremultiplied,
+)
+
+_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
+_COLOURS: Final = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
+_NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
+_DEFLATED: Final = (8, 32946)
+_PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
+_DEFLATE, _HORIZONTAL = 8, 2
+_MAX_FILE: Final = 2**32 - 2**20  # offsets have 32 bits; MAX_PIXELS in 16-bit RGBA still fits
+
+
+@dataclass(frozen=True)
+class _Page:
+    """How a page stores its pixels."""
+
+    width: int
+    height: int
+    bits: int
+    samples: int
+    photometric: int
+    planar: bool
+    compression: int
+    extra: int  # _NO_ALPHA, _PREMULTIPLIED or _ALPHA
+
+
+class _AsStored(TiffImageFile):
+    """Pillow's decoder less its limit on size and its turning: both are done elsewhere, for every format alike."""
+
+    def load_prepare(self) -> None:
+        """Make room for the pixels as they are stored."""
+        if self._im is None:
+            self.im = Image.new(self.mode, self._tile_size).im
+        ImageFile.load_prepare(self)
+
+    def load_end(self) -> None:
+        """Leave the pixels as they are stored."""
+
+
+def read(data: bytes) -> Decoded:
+    """Decode the one page of a TIFF file, classic or BigTIFF. Reduced copies of it are left out.
+
+    Raises:
+        PhotoError, OSError, ValueError, struct.error: damaged, several pages, or pixels of an unusual kind.
+    """
+    tiff = exif.open_tiff(data)
+    entries = _only_page(tiff)
+    page = _page(tiff, entries)
+    check_size(page.width, page.height)
+    parts = _parts(tiff, entries, page)
+    if page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1:  # 2, bits in reverse, nobody writes
+        _check_deflated(tiff, parts)
+    icc = exif.find(entries, exif.ICC)
+    luma, alpha = _read_16(_lying(data, tiff, entries), page) if page.bits == 16 else _read_8(data, page, icc)
+    return Decoded(luma, alpha, _metadata(tiff, entries, icc), srgb=page.photometric == _CMYK)
+
+
+def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
+    """Encode planes (H, W) as RGB or RGBA of their depth, deflated. The stream can seek.
+
+    Raises:
+        PhotoError: an EXIF block that is no TIFF structure; or more than 4 GB.
+        OSError: the stream failed.
+    """
+    block, carried = _block(metadata.exif)
+    order = block.order
+    stream.write(bytes(block.data) + b"\0" * (len(block.data) % 2))
+    tags = _write_strips(stream, planes, order)
+    if metadata.density and exif.X_RESOLUTION not in carried:
+        tags |= _density_tags(metadata.density)
+    rows = carried | _number_rows(stream, order, tags) | _block_rows(stream, order, metadata)
+    _write_directory(stream, order, rows)
+
+
+def _only_page(tiff: Tiff) -> list[Entry]:
+    """The directory of the one full-size page.
+
+    Raises:
+        PhotoError: there are several, or the first is a mere preview, as in a camera's raw file.
+    """
+    pages, start, seen = [], tiff.first, set[int]()
+    while start and start not in seen:
+        seen.add(start)
+        entries, start = tiff.directory(start)
+        pages.append((entries, bool(tiff.number(entries, 254, 0) & 1) or tiff.number(entries, 255, 1) == 2))
+    full = [entries for entries, reduced in pages if not reduced]
+    if len(full) > 1:
+        raise PhotoError(f"holds {len(full)} pages: split it first, for instance with tiffsplit")
+    if not full or pages[0][1]:
+        raise PhotoError("begins with a preview, as a camera's raw file does: develop it to a plain TIFF first")
+    return full[0]
+
+
+def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
+    def number(tag: int, default: int) -> int:
+        return tiff.number(entries, tag, default)
+
+    depths = set(tiff.all_integers(entries, 258)) or {1}
+    photometric, samples = number(262, -1), number(277, 1)
+    bits = depths.pop() if len(depths) == 1 else 0
+    if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _COLOURS:
+        raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
+    if bits == 16 and photometric not in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB):
+        raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
+    extra = _NO_ALPHA if samples == _COLOURS[photometric] else number(338, _UNSTATED)
+    extra = _ALPHA if extra == 999 else extra  # Corel Draw's
+    if samples > _COLOURS[photometric] + 1 or extra == _UNSTATED or (extra != _NO_ALPHA and photometric == _CMYK):
+        raise PhotoError("holds extra channels that are not transparency: flatten it first")
+    planar = number(284, 1) == 2
+    unusual = photometric == _MIN_IS_WHITE or (extra == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
+    if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow calls them damaged
+        raise PhotoError("holds transparency in an unusual way: save it anew as a PNG")
+    return _Page(number(256, 0), number(257, 0), bits, samples, photometric, planar, number(259, 1), extra)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Where a page's strips or tiles lie, and how many bytes one inflates to at most."""
+
+    places: list[tuple[int, int]]  # start and end
+    size: int
+
+
+def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
+    """The strips or tiles of a page.
+
+    Raises:
+        PhotoError: some are not there: libtiff leaves such parts black, and only warns.
+    """
+    tiled = any(entry.tag == 324 for entry in entries)
+    across = tiff.number(entries, 322, page.width) if tiled else page.width
+    down = min(tiff.number(entries, 323 if tiled else 278, page.height), 2**31) or page.height
+    expected = -(-page.width // max(across, 1)) * -(-page.height // down) * (page.samples if page.planar else 1)
+    offsets, sizes = (tiff.all_integers(entries, tag) for tag in ((324, 325) if tiled else (273, 279)))
+    # Old writers leave out the sizes.
+    places = [(offset, offset + size) for offset, size in zip(offsets, sizes, strict=False)]
+    if len(offsets) < expected or max((end for _, end in places), default=0) > len(tiff.data):
+        raise PhotoError("is cut short or damaged: get a whole copy of the file")
+    rows = down if tiled else min(down, page.height)
+    return _Parts(places, max(1, across * rows * page.samples * 2))
+
+
+def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
+    """Look at the checksum of each strip or tile: libtiff does not always, and writes to stderr where it does.
+
+    Raises:
+        PhotoError: one is wrong, or something before it.
+    """
+
+    def is_whole(numbers: range) -> bool:
+        pieces = (tiff.data[start:end] for start, end in parts.places[numbers.start : numbers.stop])
+        return all(inflated_size([piece], parts.size)[1] for piece in pieces if piece)
+
+    try:
+        whole = all(in_parallel(is_whole, bands(len(parts.places), parts.size)))
+    except zlib.error:
+        whole = False
+    if not whole:
+        raise PhotoError("is cut short or damaged: get a whole copy of the file")
+
+
+def _read_8(data: bytes, page: _Page, icc: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
+    image = _AsStored(BytesIO(data))
+    image.load()
+    return from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image)
+
+
+def _lying(data: bytes, tiff: Tiff, entries: list[Entry]) -> bytes | bytearray:
+    """The file as if it were upright: OpenCV turns 16-bit TIFFs even when told not to, and here that comes later."""
+    places = [entry.position + (12 if tiff.big else 8) for entry in entries if entry.tag == exif.ORIENTATION]
+    if tiff.number(entries, exif.ORIENTATION, 1) == 1:
+        return data
+    changed = bytearray(data)
+    struct.pack_into(tiff.order + "H", changed, places[0], 1)
+    return changed
+
+
+def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pillow reads 16-bit colour as 8 bits, so these go elsewhere."""
+    simple = not page.planar and page.samples in (1, 3, 4)
+    stored = _simple(data) if simple else _by_tifffile(data, page)
+    stored = stored.reshape(page.height, page.width, page.samples)
+    colours = _COLOURS[page.photometric]
+    if colours == 3:
+        luma = luma_of(stored[..., 2::-1] if simple else stored[..., :3])  # OpenCV's order is B, G, R, A
+    else:
+        luma = np.ascontiguousarray(stored[..., 0])
+    if page.photometric == _MIN_IS_WHITE:
+        luma = np.uint16(65535) - luma
+    alpha = None if page.extra == _NO_ALPHA else np.ascontiguousarray(stored[..., colours])
+    if alpha is not None and page.extra == _PREMULTIPLIED:
+        luma = unpremultiplied(luma, alpha)
+    return luma, alpha
+
+
+def _simple(data: bytes | bytearray) -> np.ndarray:
+    """Every compression, but only 1, 3 or 4 interleaved samples: (H, W[, samples]) uint16, B first."""
+    stored = by_opencv(data)
+    if stored is None:
+        raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it anew with deflate")
+    return stored
+
+
+def _by_tifffile(data: bytes | bytearray, page: _Page) -> np.ndarray:
+    """Every arrangement, but only the plain compressions: (H, W, samples) uint16, R first."""
+    import tifffile
+
+    if page.compression not in _PLAIN:
+        raise PhotoError("combines 16 bits, this compression and this order of samples: save it anew with deflate")
+    stored = np.asarray(tifffile.imread(BytesIO(data), key=0)).astype(np.uint16, copy=False)  # in native byte order
+    if not page.planar:
+        return stored
+    return np.moveaxis(stored.reshape(page.samples, page.height, page.width), 0, 2)
+
+
+def _metadata(tiff: Tiff, entries: list[Entry], icc: bytes | None) -> Metadata:
+    iptc, resources = photoshop.split(exif.find(entries, exif.PHOTOSHOP) or b"")
+    return Metadata(
+        exif=exif.from_tiff(tiff, entries),
+        xmp=exif.find(entries, exif.XMP),
+        iptc=exif.find(entries, exif.IPTC) or iptc,
+        photoshop=resources,
+        icc=icc,
+        density=exif.density_of(tiff, entries),
+    )
+
+
+def _block(block: bytes | None) -> tuple[Tiff, dict[int, bytes]]:
+    """The EXIF block that the file is to begin with, a bare header if there is none, and its entries by tag."""
+    if block is None:
+        return exif.open_tiff(b"II*\0\0\0\0\0"), {}
+    try:
+        tiff = exif.open_tiff(block)
+        entries, _ = tiff.directory(tiff.first)
+    except (ValueError, struct.error) as exc:
+        raise PhotoError("has damaged EXIF, which a TIFF cannot hold: write it as JPEG or PNG") from exc
+    return tiff, {entry.tag: block[entry.position : entry.position + 12] for entry in entries}
+
+
+def _write_strips(stream: BinaryIO, planes: Planes, order: Order) -> dict[int, tuple[int, list[int]]]:
+    """Write the pixels; the tags that say how they are stored, each with its type."""
+    height, width = planes.luma.shape
+    bits, samples = planes.luma.dtype.itemsize * 8, 3 if planes.alpha is None else 4
+    parts = bands(height, width * samples * bits // 8)
+
+    def deflated(rows: range) -> bytes:
+        return zlib.compress(_differences(colour_rows(planes, rows), order))
+
+    offsets, sizes = [], []
+    for strip in in_parallel(deflated, parts):
+        offsets.append(stream.tell())
+        sizes.append(len(strip))
+        stream.write(strip + b"\0" * (len(strip) % 2))
+        if stream.tell() > _MAX_FILE:
+            raise PhotoError("would be more than 4 GB as a TIFF: scale it down or cut it into parts")
+    return {
+        256: (LONG, [width]),
+        257: (LONG, [height]),
+        258: (SHORT, [bits] * samples),
+        259: (SHORT, [_DEFLATE]),
+        262: (SHORT, [_RGB]),
+        273: (LONG, offsets),
+        277: (SHORT, [samples]),
+        278: (LONG, [len(parts[0])]),
+        279: (LONG, sizes),
+        284: (SHORT, [1]),
+        317: (SHORT, [_HORIZONTAL]),
+    } | ({} if planes.alpha is None else {338: (SHORT, [_ALPHA])})
+
+
+def _differences(samples: np.ndarray, order: Order) -> bytes:
+    """Each sample less the one to its left (predictor 2), (rows, W, samples), in the file's byte order."""
+    coded = samples.copy()
+    np.subtract(samples[:, 1:], samples[:, :-1], out=coded[:, 1:])
+    return coded.astype(coded.dtype.newbyteorder(order)).tobytes()
+
+
+def _density_tags(density: Density) -> dict[int, tuple[int, list[int]]]:
+    x, y = (value.limit_denominator(10**4).as_integer_ratio() for value in (density.x, density.y))
+    return {
+        exif.X_RESOLUTION: (RATIONAL, list(x)),
+        exif.Y_RESOLUTION: (RATIONAL, list(y)),
+        exif.RESOLUTION_UNIT: (SHORT, [density.unit]),
+    }
+
+
+def _number_rows(stream: BinaryIO, order: Order, tags: dict[int, tuple[int, list[int]]]) -> dict[int, bytes]:
+    letters = {SHORT: "H", LONG: "I", RATIONAL: "I"}
+    rows = {}
+    for tag, (kind, values) in tags.items():
+        value = struct.pack(f"{order}{len(values)}{letters[kind]}", *values)
+        rows[tag] = _row(stream, order, tag, kind, len(values) // (2 if kind == RATIONAL else 1), value)
+    return rows
+
+
+def _block_rows(stream: BinaryIO, order: Order, metadata: Metadata) -> dict[int, bytes]:
+    resources = photoshop.join(metadata.iptc, metadata.photoshop)
+    blocks = [
+        (exif.XMP, BYTE, metadata.xmp),
+        (exif.IPTC, UNDEFINED, metadata.iptc),
+        (exif.PHOTOSHOP, BYTE, resources),
+        (exif.ICC, UNDEFINED, metadata.icc),
+    ]
+    return {tag: _row(stream, order, tag, kind, len(value), value) for tag, kind, value in blocks if value}
+
+
+def _row(stream: BinaryIO, order: Order, tag: int, kind: int, count: int, value: bytes) -> bytes:
+    """An entry of a directory; a value of more than 4 bytes is written to the stream now."""
+    if len(value) > 4:
+        place = stream.tell()
+        stream.write(value + b"\0" * (len(value) % 2))
+        value = struct.pack(order + "I", place)
+    return struct.pack(order + "HHI", tag, kind, count) + value.ljust(4, b"\0")
+
+
+def _write_directory(stream: BinaryIO, order: Order, rows: dict[int, bytes]) -> None:
+    """At the end of the stream; then let the header point at it."""
+    start = stream.tell()
+    table: Sequence[bytes] = [rows[tag] for tag in sorted(rows)]
+    stream.write(struct.pack(order + "H", len(table)) + b"".join(table) + bytes(4))
+    stream.seek(4)
+    stream.write(struct.pack(order + "I", start))
+    stream.seek(0, 2)

@@ -1,0 +1,70 @@
+"""WebP, through Pillow: lossy 8-bit 4:2:0, or lossless RGB."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import BinaryIO, Final
+
+from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile
+
+from ...errors import PhotoError
+from . import exif
+from .image import Decoded, Metadata, check_size, from_pillow
+
+_MAX_SIDE: Final = 16383
+_EFFORT: Final = 50  # what quality means where nothing is lost; more takes much longer for a per cent
+
+
+def read(data: bytes) -> Decoded:
+    """Decode a WebP file.
+
+    Raises:
+        PhotoError, OSError, ValueError, SyntaxError, EOFError: damaged, or an animation.
+    """
+    if len(data) < 8 + int.from_bytes(data[4:8], "little"):
+        raise PhotoError("is cut short: get a whole copy of the file")
+    try:
+        image = WebPImageFile(BytesIO(data))
+    except Image.DecompressionBombError as exc:  # of WebP alone, Pillow's plugin checks the size by itself
+        raise PhotoError("has more pixels than Pillow reads from a WebP: convert it to PNG or TIFF") from exc
+    if image.n_frames > 1:
+        raise PhotoError(f"is an animation of {image.n_frames} pictures: save the one you want as a file of its own")
+    check_size(*image.size)
+    luma, alpha = from_pillow(image)
+    block = image.info.get("exif", b"").removeprefix(b"Exif\0\0") or None
+    metadata = Metadata(
+        exif=block, xmp=image.info.get("xmp"), icc=image.info.get("icc_profile"), density=exif.density(block)
+    )
+    return Decoded(luma, alpha, metadata, lossless=_is_lossless(data))
+
+
+def write(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int, *, lossless: bool) -> None:
+    """Encode an 8-bit RGB or RGBA picture.
+
+    Raises:
+        PhotoError: a side is longer than 16,383 pixels.
+        OSError, ValueError: the stream failed, or libwebp.
+    """
+    if max(image.size) > _MAX_SIDE:
+        raise PhotoError(f"is longer than WebP can hold ({_MAX_SIDE} pixels): write JPEG, PNG or TIFF")
+    image.save(
+        stream,
+        "WEBP",
+        lossless=lossless,
+        exact=True,  # else libwebp changes the pixels under full transparency
+        quality=_EFFORT if lossless else quality,
+        exif=metadata.exif or b"",
+        xmp=metadata.xmp or b"",
+        icc_profile=metadata.icc or b"",
+    )
+
+
+def _is_lossless(data: bytes) -> bool:
+    position = 12
+    while position + 8 <= len(data):
+        if data[position : position + 4] == b"VP8L":
+            return True
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
+        position += 8 + size + size % 2
+    return False

@@ -1,0 +1,94 @@
+"""What is shown of a session: its picture in colour, the marks of hints, where the model is unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from ..color.gamut import to_rgb
+from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.hints import Hint
+from ..colorizer.options import ColorOptions
+from ..errors import OptionError
+from .predictions import answer
+from .session import Session, small
+
+QUALITY = 90  # of what is shown; the file for download is made anew
+_MARK = 0.012  # radius of a hint's mark, of the picture's longest side
+_WHITE, _BLACK = (255, 255, 255), (20, 20, 20)
+_DOUBT = np.array([255, 120, 0], np.float32)  # orange is seldom a photograph's own colour all over
+_MOST_DOUBT = 0.8  # how much of the picture it may cover
+_SURE, _LOST = 0.6, 0.2  # confidence above and below which it makes no difference: most pictures lie between
+_GUESS = 320  # longest side of another guess, pixels
+
+
+def colored(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> np.ndarray:
+    """A small picture in colour, RGB uint8, from what the network said of it."""
+    return to_rgb(luma, *colorizer.chroma(luma, options, prediction=prediction))
+
+
+def guesses(colorizer: Colorizer, session: Session, hints: Sequence[tuple[Hint, ...]]) -> list[np.ndarray]:
+    """Smaller pictures, coloured with each of several guesses instead of the one that was chosen, if one was."""
+    luma = small(session.picture.luma, _GUESS)
+    options = [replace(session.choices, guess=guess).options for guess in hints]
+    answers = [answer(colorizer, session.picture.thumbnail, each, session.answer) for each in options]
+    return [colored(colorizer, luma, *each) for each in zip(options, (a.prediction for a in answers), strict=True)]
+
+
+def marked(rgb: np.ndarray, hints: Sequence[Hint], place: tuple[float, float] | None) -> np.ndarray:
+    """A copy with a disc of its colour at each hint, and a cross at the place that is spoken of."""
+    rgb = rgb.copy()
+    radius = max(4, round(_MARK * max(rgb.shape)))
+    for hint in hints:
+        at = _pixel(hint.x, hint.y, rgb)
+        for grown, color in ((3, _BLACK), (2, _WHITE), (0, hint.color)):
+            cv2.circle(rgb, at, radius + grown, color, cv2.FILLED, cv2.LINE_AA)
+    if place is not None:
+        x, y = _pixel(*place, rgb)
+        for thickness, color in ((5, _BLACK), (2, _WHITE)):
+            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):  # open in the middle, to see what is there
+                start, end = ((x + dx * k * radius // 2, y + dy * k * radius // 2) for k in (3, 6))
+                cv2.line(rgb, start, end, color, thickness, cv2.LINE_AA)
+    return rgb
+
+
+def doubt(rgb: np.ndarray, prediction: Prediction) -> np.ndarray:
+    """A copy that is the more orange the less sure the model is.
+
+    Raises:
+        OptionError: the model does not say.
+    """
+    if prediction.confidence is None:
+        raise OptionError("this model does not say how sure it is: start the studio with another")
+    unsure = np.clip((_SURE - prediction.confidence) / (_SURE - _LOST), 0, 1)
+    cover = cv2.resize(_MOST_DOUBT * unsure, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None]
+    return np.rint(rgb + cover * (_DOUBT - rgb)).astype(np.uint8)
+
+
+def grey(luma: np.ndarray) -> np.ndarray:
+    """RGB of a luma."""
+    return np.repeat(luma[..., None], 3, axis=2)
+
+
+def color_at(rgb: np.ndarray, x: float, y: float) -> tuple[int, int, int]:
+    """The mean colour of a spot."""
+    column, row = _pixel(x, y, rgb)
+    spot = rgb[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
+    red, green, blue = (round(float(value)) for value in spot.mean((0, 1)))
+    return red, green, blue
+
+
+def save(rgb: np.ndarray, path: Path) -> str:
+    """Write a JPEG that the page can show; its path."""
+    path.write_bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), QUALITY, "RGB", "444"))
+    return str(path)
+
+
+def _pixel(x: float, y: float, rgb: np.ndarray) -> tuple[int, int]:
+    height, width = rgb.shape[:2]
+    return min(int(x * width), width - 1), min(int(y * height), height - 1)

@@ -1,0 +1,230 @@
+"""The picture that is worked on, a photograph or a frame of a film: how it is shown, and how colours are put on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from ...colorizer.suggestions import likely_colors
+from .. import render as pictures
+from ..slots import Updates, working
+from ..state import Studio
+from .tools import HINTS, TRIGGER, color_of, dials, hexadecimal, percentage
+
+IN_COLOR, AS_IT_WAS, COMPARE, UNSURE = "In colour", "As it was", "Compare", "Where it is unsure"
+ASK, PUT, PICK = "shows likely colours", "puts the colour", "picks up a colour"
+
+_SWATCHES = """<p>
+{{#if value}}Likely here. One click puts it:
+{{else}}Click on the picture, and the colours likely there appear.{{/if}}</p>
+{{#each value}}<button type="button" data-color="{{this}}" style="background: {{this}}" title="{{this}}"
+ aria-label="Put the likely colour {{this}} here"></button>{{/each}}"""
+QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+SLOW = QUICK | {"show_progress": "minimal"}
+LATEST = QUICK | {"trigger_mode": "always_last"}
+
+
+class Canvas:
+    """Draws the picture and what stands beside it. Sessions are of either kind, ``Session`` or ``FilmSession``.
+
+    Args:
+        studio: what all visitors share.
+        visit: the visitor's.
+        name: what the names of its elements begin with.
+        listed: what a session's list of colours says.
+    """
+
+    def __init__(
+        self,
+        studio: Studio,
+        visit: gr.State,
+        name: str,
+        listed: Callable[[Any], list[dict[str, str]]],
+    ) -> None:
+        self._studio, self._colorizer = studio, studio.colorizer
+        self._visit, self._name, self._listed = visit, name, listed
+        self._guesses = bool(studio.colorizer.card.bins)
+
+    def draw_picture(self, alt_text: str) -> None:
+        """The picture, the colours likely at the cross, and the views."""
+        look: dict[str, Any] = {"show_label": False, "interactive": False, "buttons": ["fullscreen"]}
+        self.picture = gr.Image(**look, elem_id=self._id("picture"), elem_classes="picture", alt_text=alt_text)
+        self.slider = gr.ImageSlider(**look, visible=False, max_height=1400, elem_id=self._id("compare"))
+        self.swatches = gr.HTML(
+            [], html_template=_SWATCHES, js_on_load=TRIGGER, visible=self._guesses, padding=False,
+            elem_id=self._id("likely"), elem_classes="likely",
+        )  # fmt: skip
+        views = [IN_COLOR, AS_IT_WAS, COMPARE, *([UNSURE] if self._guesses else [])]
+        self.view = gr.Radio(views, value=IN_COLOR, show_label=False, container=False, elem_id=self._id("view"))
+
+    def draw_dials(self) -> None:
+        """Vividness and strength."""
+        self.vividness, self.strength = dials(self._colorizer)
+
+    def draw_known(self) -> None:
+        """What a click does, the cross, the colour in hand, and the colours that were put."""
+        gr.Markdown("### Colours you know")
+        modes = [*([ASK] if self._guesses else []), PUT, PICK]
+        self.mode = gr.Radio(modes, value=modes[0], label="A click on the picture", elem_id=self._id("mode"))
+        with gr.Row():
+            self.x = percentage("From the left, %", self._id("x"))
+            self.y = percentage("From the top, %", self._id("y"))
+        with gr.Row(elem_classes="line"):
+            self.color = gr.ColorPicker("#8a6a4a", label="The colour", min_width=90, elem_id=self._id("color"))
+            self.put = gr.Button("Put it at the cross", min_width=120, size="md", elem_id=self._id("put"))
+        self.hints = gr.HTML([], html_template=HINTS, js_on_load=TRIGGER, padding=False, elem_id=self._id("given"))
+        with gr.Row():
+            look: dict[str, Any] = {"interactive": False, "min_width": 90, "size": "md"}
+            self.undo = gr.Button("Undo", **look, elem_id=self._id("undo"))
+            self.redo = gr.Button("Redo", **look, elem_id=self._id("redo"))
+
+    def draw_files(self) -> None:
+        """The hints as a file, to be saved and to be loaded."""
+        with gr.Row():
+            self.make_json = gr.Button("Save hints", size="md", min_width=120, elem_id=self._id("hints-make"))
+            self.load_json = gr.UploadButton(
+                "Load hints", file_types=[".json"], size="md", min_width=120, elem_id=self._id("hints-load")
+            )
+        with gr.Row(elem_classes="unseen"):
+            self.json = gr.DownloadButton(elem_id=self._id("hints-file"), visible="hidden")
+
+    def _id(self, part: str) -> str:
+        return f"{self._name}{part}"
+
+    @property
+    def drawn(self) -> list[Any]:
+        """The components that ``draw`` changes."""
+        return [self._visit, self.picture, self.slider, self.hints, self.undo, self.redo]
+
+    @property
+    def turned(self) -> list[Any]:
+        """The components that ``turn`` changes."""
+        return [*self.drawn, self.vividness, self.strength]
+
+    @property
+    def at(self) -> list[Any]:
+        """The components that ``cross`` changes."""
+        return [self.x, self.y, self.swatches]
+
+    @property
+    def seen(self) -> list[Any]:
+        """What each handler of a visit is given first."""
+        return [self._visit, self.view]
+
+    def wire(self) -> None:
+        """Have the page answer."""
+        drawn, seen = self.drawn, self.seen
+        self.view.input(working(self._visit, self.draw), seen, drawn, **LATEST)
+        for name, slider in (("vividness", self.vividness), ("strength", self.strength)):
+            slider.input(working(self._visit, self._turner(name)), [*seen, slider], drawn, **LATEST)
+        clicked = [*drawn, *self.at, self.color, self.mode]
+        self.picture.select(working(self._visit, self.click), [*seen, self.mode, self.color], clicked, **QUICK)
+        for number in (self.x, self.y):
+            number.input(working(self._visit, self.move), [*seen, self.x, self.y], [*drawn, self.swatches], **LATEST)
+        put = [*drawn, self.color]
+        self.put.click(working(self._visit, self.put_color), [*seen, self.color, self.x, self.y], put, **QUICK)
+        self.swatches.click(working(self._visit, self.put_likely), seen, put, **QUICK)
+        self.hints.click(working(self._visit, self.remove), seen, drawn, **QUICK)
+
+    # What is shown ---------------------------------------------------------------------------------------------------
+
+    def draw(self, session: Any, view: str) -> Updates:
+        """The picture, and the list of colours that were put."""
+        updates: Updates = {
+            self.hints: self._listed(session),
+            self.picture: gr.update(visible=view != COMPARE),
+            self.slider: gr.update(visible=view == COMPARE),
+            self.undo: gr.update(interactive=bool(session.past)),
+            self.redo: gr.update(interactive=bool(session.future)),
+        }
+        luma = session.picture.luma
+        if view == AS_IT_WAS:
+            return updates | {self._visit: session, self.picture: self._image(pictures.grey(luma), session)}
+        session = session.answered(self._colorizer)
+        updates[self._visit] = session
+        rgb = self._colored(session)
+        if view == COMPARE:
+            pair = tuple(pictures.save(each, self._studio.new_picture()) for each in (pictures.grey(luma), rgb))
+            return updates | {self.slider: gr.update(value=pair, visible=True)}
+        shown = pictures.doubt(rgb, session.answer.prediction) if view == UNSURE else rgb
+        return updates | {self.picture: self._image(shown, session)}
+
+    def turn(self, session: Any, view: str) -> Updates:
+        """The picture and the dials, which are not as a visitor left them."""
+        vividness = session.choices.vividness
+        dials = {self.vividness: gr.skip() if vividness is None else vividness, self.strength: session.choices.strength}
+        return self.draw(session, view) | dials
+
+    def _colored(self, session: Any) -> np.ndarray:
+        return pictures.colored(self._colorizer, session.picture.luma, session.options, session.answer.prediction)
+
+    def _image(self, rgb: np.ndarray, session: Any) -> Any:
+        rgb = pictures.marked(rgb, session.marks, session.place)
+        return gr.update(value=pictures.save(rgb, self._studio.new_picture()), visible=True)
+
+    def cross(self, session: Any) -> Updates:
+        """Where the cross is, and which colours are likely there."""
+        x, y = session.place or (0.5, 0.5)
+        return {self.x: round(100 * x, 1), self.y: round(100 * y, 1), self.swatches: self._likely(session)}
+
+    def _likely(self, session: Any) -> list[str]:
+        if session.place is None or not self._guesses:
+            return []
+        session = session.answered(self._colorizer)
+        asked = {"options": session.options, "prediction": session.answer.prediction}
+        likely = likely_colors(self._colorizer, session.picture.thumbnail, *session.place, **asked)
+        return [hexadecimal(hint.color) for hint in likely]
+
+    # What happens ----------------------------------------------------------------------------------------------------
+
+    def _turner(self, dial: str) -> Any:
+        def turn(session: Any, view: str, value: float) -> Updates:
+            return self.draw(session.turn(dial, value), view)
+
+        return turn
+
+    def click(self, session: Any, view: str, mode: str, color: str, event: gr.SelectData) -> Updates:
+        """A click on the picture."""
+        x, y = place_of(event, session.picture.luma.shape)
+        if mode == PICK:
+            session = session.answered(self._colorizer)
+            found = pictures.color_at(self._colored(session), x, y)
+            return {self._visit: session, self.color: hexadecimal(found), self.mode: PUT}
+        session = session.at(x, y)
+        if mode == PUT:
+            session = session.color(color_of(color))
+        session = session.answered(self._colorizer)
+        return self.draw(session, view) | self.cross(session)
+
+    def move(self, session: Any, view: str, x: float | None, y: float | None) -> Updates:
+        """The cross was moved by its percentages."""
+        if x is None or y is None:  # while it is typed
+            return {}
+        session = session.at(x / 100, y / 100).answered(self._colorizer)
+        return self.draw(session, view) | {self.swatches: self._likely(session)}
+
+    def put_color(self, session: Any, view: str, color: str, x: float | None, y: float | None) -> Updates:
+        """The colour in hand goes to the cross."""
+        if session.place is None and x is not None and y is not None:
+            session = session.at(x / 100, y / 100)
+        return self.draw(session.color(color_of(color)), view)
+
+    def put_likely(self, session: Any, view: str, event: gr.EventData) -> Updates:
+        """One of the likely colours goes there."""
+        color = color_of(str(event.color))
+        return self.draw(session.color(color), view) | {self.color: hexadecimal(color)}
+
+    def remove(self, session: Any, view: str, event: gr.EventData) -> Updates:
+        """A colour is taken away."""
+        number = str(event.number)
+        return self.draw(session.without(int(number) if number.isdecimal() else -1), view)
+
+
+def place_of(event: gr.SelectData, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Where a picture of some height and width was clicked: x and y, 0 to 1."""
+    column, row = (float(value) for value in event.index)
+    x, y = (min(max((at + 0.5) / side, 0.0), 1.0) for at, side in ((column, shape[1]), (row, shape[0])))
+    return x, y

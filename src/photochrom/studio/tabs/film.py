@@ -1,0 +1,218 @@
+"""The tab where a film is coloured: its shots, colours that are known on single frames, and the job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ...errors import OptionError
+from ...film import FilmReport, Progress, colorize_film
+from ...film.hints import film_hints_json, follow, read_film_hints
+from ...film.preview import preview
+from ..film_session import FilmSession, begin_film, open_film
+from ..job import StoppedError
+from ..session import naming
+from ..slots import Updates, new_visit, opening, reading, working
+from ..state import Studio
+from .canvas import IN_COLOR, QUICK, SLOW, Canvas
+from .tools import FETCH, hexadecimal, place_text
+
+FILMS = [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv"]
+LOST = "the film is no longer here: drop it again"
+
+
+class FilmTab:
+    """Draws the tab. What a visitor has done is in the session alone, which each handler gets and gives back."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._colorizer = studio.colorizer
+        self.visit = new_visit(LOST, days=7, gone=_stop)  # a job may take long, and nobody clicks meanwhile
+        self.canvas = Canvas(studio, self.visit, "film-", _listed)
+        self.upload = gr.File(
+            file_types=FILMS, label="Drop or choose a film", height=320, elem_id="film", elem_classes="upload"
+        )
+        with gr.Row(visible=False) as self.desk:
+            with gr.Column(scale=5, min_width=320):
+                self._draw_left()
+            with gr.Column(scale=3, min_width=320):
+                self._draw_right()
+        self._wire()
+
+    def _draw_left(self) -> None:
+        self.canvas.draw_picture("A frame of the film")
+        with gr.Row(elem_classes="line"):
+            self.time = gr.Number(0, label="Second", minimum=0, elem_id="second", min_width=90)
+            self.show = gr.Button("Show this frame", elem_id="show-frame", min_width=120, size="md")
+            self.look = gr.Button("Show all shots", elem_id="show-shots", min_width=120, size="md")
+        self.sheet = gr.Image(
+            label="Each shot: grey above, in colour below", interactive=False, buttons=["fullscreen"], visible=False,
+            elem_id="sheet",
+        )  # fmt: skip
+
+    def _draw_right(self) -> None:
+        self.canvas.draw_dials()
+        with gr.Column(elem_classes="known"):
+            self.canvas.draw_known()
+            self.canvas.draw_files()
+        self.anew = gr.Checkbox(
+            label="This film is in colour already: colour it anew", info="The colours it has are then replaced.",
+            visible=False, elem_id="film-anew",
+        )  # fmt: skip
+        self.start = gr.Button("Colour the film", variant="primary", elem_id="colour-film")
+        self.stop = gr.Button("Stop", elem_id="stop-film", size="md")
+        self.status = gr.Markdown(elem_id="film-status")
+        self.file = gr.DownloadButton(visible="hidden")
+
+    def _wire(self) -> None:
+        canvas, visit = self.canvas, self.visit
+        canvas.wire()
+        shown = [*canvas.drawn, *canvas.at, self.time]
+        opened = [*shown, canvas.view, canvas.vividness, canvas.strength, self.desk, self.sheet, self.anew, self.status]
+        for button, handler in ((canvas.undo, self.undo_last), (canvas.redo, self.redo_last)):
+            button.click(working(visit, handler), canvas.seen, canvas.turned, **QUICK)
+        load = [*canvas.seen, canvas.load_json]
+        canvas.load_json.upload(working(visit, self.load_hints), load, canvas.turned, **QUICK)
+        made = canvas.make_json.click(reading(self.hints_file), [visit], [canvas.json], **SLOW)
+        made.success(None, [canvas.json], js=FETCH, **QUICK)
+        dropped = self.upload.change(opening(visit, self.open), [visit, self.upload], opened, **SLOW)
+        dropped.failure(lambda: None, None, [self.upload], **QUICK)
+        for event in (self.show.click, self.time.submit):
+            event(working(visit, self.go), [*canvas.seen, self.time], shown, **SLOW)
+        films: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "films"}
+        asked = self.look.click(reading(self.ask), [visit], None, **QUICK)
+        asked.success(reading(self.shots), [visit], [self.sheet], **films, **SLOW)
+        job = QUICK | films | {"show_progress": "full"}
+        begun = self.start.click(working(visit, self.begin), [visit, self.anew], [visit, self.status], **QUICK)
+        done = begun.success(reading(self.color_film), [visit], [self.file, self.status], **job)
+        done.success(None, [self.file], js=f"file => file && ({FETCH})(file)", **QUICK)
+        self.stop.click(reading(self.stop_film), [visit], [self.status], **QUICK)
+
+    def _framed(self, session: FilmSession, view: str) -> Updates:
+        drawn = self.canvas.draw(session, view) | self.canvas.cross(session)
+        return drawn | {self.time: round(float(session.time), 3)}
+
+    # What happens ----------------------------------------------------------------------------------------------------
+
+    def open(self, upload: str | None) -> Updates:
+        """A film was dropped, or taken away."""
+        nothing = {self.sheet: gr.update(value=None, visible=False), self.status: ""}
+        if upload is None:
+            return {self.visit: None, self.desk: gr.update(visible=False)} | nothing
+        self._studio.disk.check(Path(upload).stat().st_size)
+        session = begin_film(self._colorizer, Path(upload), self._studio.kept, self._studio.max_pixels)
+        shown = self.canvas.turn(session, IN_COLOR) | self.canvas.cross(session)
+        ask = {self.anew: gr.update(value=False, visible=session.has_colors), self.desk: gr.update(visible=True)}
+        return shown | {self.canvas.view: IN_COLOR, self.time: 0} | nothing | ask
+
+    def go(self, session: FilmSession, view: str, seconds: float | None) -> Updates:
+        """To another frame."""
+        return self._framed(session.go(self._colorizer, Fraction(seconds or 0).limit_denominator(10**6)), view)
+
+    def undo_last(self, session: FilmSession, view: str) -> Updates:
+        """Back one step."""
+        return self.canvas.turn(session.undo(), view)
+
+    def redo_last(self, session: FilmSession, view: str) -> Updates:
+        """And forth."""
+        return self.canvas.turn(session.redo(), view)
+
+    def load_hints(self, session: FilmSession, view: str, file: str) -> Updates:
+        """The hints of a file, as it was saved here or written for the command line."""
+        with naming(Path(file)):
+            hints = read_film_hints(file)
+        return self.canvas.turn(session.with_file(hints), view)
+
+    def hints_file(self, session: FilmSession) -> str:
+        """The hints, as ``photochrom film --hints`` takes them."""
+        path = self._studio.new_folder() / f"{session.picture.source.path.stem}.hints.json"
+        path.write_text(film_hints_json(session.hints))
+        return str(path)
+
+    def ask(self, session: FilmSession) -> None:
+        """A sheet is asked for; perhaps it has to wait for the job of another visitor."""
+        session.job.ask("sheet")
+
+    def shots(self, session: FilmSession) -> Any:
+        """A sheet with frames of each shot."""
+        try:
+            with session.job.turn("sheet"):
+                return gr.update(value=str(self._sheet(session)), visible=True)
+        except StoppedError:
+            return gr.skip()
+
+    def _sheet(self, session: FilmSession) -> Path:
+        path = self._studio.new_folder() / "shots.png"
+        with open_film(self._colorizer, session.picture.source.path, session.film_options()) as (painter, plan):
+            painter.reel.watch = lambda: self._see_whether_to_go_on(session)
+            painter.known = follow(painter, session.hints)
+            preview(painter, plan).save(path)
+        return path
+
+    def begin(self, session: FilmSession, anew: bool) -> Updates:
+        """The job is asked for, likewise."""
+        if session.has_colors and not anew:
+            raise OptionError("this film is in colour already: tick that it is to be coloured anew")
+        session.job.ask("film")
+        return {self.visit: replace(session, recolor=anew), self.status: ""}
+
+    def color_film(
+        self,
+        session: FilmSession,
+        bar: gr.Progress = gr.Progress(),  # noqa: B008  how Gradio hands it over
+    ) -> tuple[Any, Any]:
+        """The job. Stopped, it goes on where it was when it is started again with the same colours."""
+        try:
+            with session.job.turn("film"):
+                report = self._color_film(session, bar)
+        except StoppedError:  # whoever stopped it was told
+            return None, gr.skip()
+        path = report.output.replace(self._studio.new_folder(check=False) / report.output.name)
+        notes = "".join(f"\n- `{note}`" for note in report.notes)
+        return str(path), f"{_count(report.frames, 'frame')} in {_count(len(report.shots), 'shot')}.{notes}"
+
+    def _color_film(self, session: FilmSession, bar: gr.Progress) -> FilmReport:
+        def told_of(progress: Progress) -> None:
+            bar((progress.done, progress.total), unit="frames")
+            self._studio.disk.check(fresh=False)
+            self._see_whether_to_go_on(session)
+            if progress.done:
+                session.job.begun(settings)
+
+        self._studio.disk.check()
+        source, options = session.picture.source.path, session.film_options()
+        settings = options, session.hints
+        with naming(source):
+            return colorize_film(
+                source, None, options, hints=session.hints, colorizer=self._colorizer, overwrite=True,
+                restart=session.job.changes(settings), progress=told_of,
+            )  # fmt: skip
+
+    def _see_whether_to_go_on(self, session: FilmSession) -> None:
+        if session.job.stopped or self._studio.ending.is_set():
+            raise StoppedError
+
+    def stop_film(self, session: FilmSession) -> Any:
+        """Stop the job, or the sheet."""
+        said = {"film": "Stopped. *Colour the film* goes on where it was.", "sheet": "Stopped."}
+        return said.get(session.job.stop() or "", gr.skip())
+
+
+def _stop(session: FilmSession) -> None:
+    """Nobody waits for a job any more."""
+    session.job.stop()
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _listed(session: FilmSession) -> list[dict[str, str]]:
+    return [
+        {"color": hexadecimal(hint.hint.color), "place": f"{float(hint.time):.6g} s: {place_text(hint.hint)}"}
+        for hint in session.hints
+    ]

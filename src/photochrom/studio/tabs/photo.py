@@ -1,0 +1,172 @@
+"""The tab where one photograph is coloured: what it shows, and what happens at each click."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+
+from ...colorizer.hints import hints_json, read_hints
+from ...errors import OptionError
+from ...photo.job import colored_path
+from .. import render as pictures
+from ..session import Session, guesses, naming, open_session, read_in_color, write_full_size
+from ..slots import Updates, Visit, new_visit, opening, reading, told, working
+from ..state import Studio
+from .canvas import IN_COLOR, PUT, QUICK, SLOW, Canvas, place_of
+from .tools import FETCH, hexadecimal, listed, photographs
+
+NONE = -1  # of the guesses: what Gradio calls None, it takes for no change
+LOST = "the photograph is no longer here: drop it again"
+
+
+class PhotoTab:
+    """Draws the tab. What a visitor has done is in the session alone, which each handler gets and gives back."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._colorizer = studio.colorizer
+        self.visit = new_visit(LOST)
+        self.canvas = Canvas(studio, self.visit, "", lambda session: listed(session.marks))
+        self.upload = gr.File(
+            file_types=photographs(),
+            label="Drop, paste or choose a photograph",
+            height=320,
+            elem_id="photograph",
+            elem_classes="upload",
+        )
+        with gr.Row(visible=False, elem_id="desk") as self.desk:
+            with gr.Column(scale=5, min_width=320):
+                self._draw_left()
+            with gr.Column(scale=3, min_width=320):
+                self._draw_right()
+        self._wire()
+
+    def _draw_left(self) -> None:
+        self.canvas.draw_picture("The photograph")
+        self.gallery = gr.Gallery(
+            label="Other guesses: choose one", columns=4, height="auto", allow_preview=False, buttons=[],
+            visible=bool(self._colorizer.card.bins), elem_id="guesses", elem_classes="gallery", object_fit="contain",
+        )  # fmt: skip
+
+    def _draw_right(self) -> None:
+        self.canvas.draw_dials()
+        with gr.Column(elem_classes="known"):
+            self.canvas.draw_known()
+        with gr.Accordion("Borrow colours from another photograph", open=False):
+            self.lender = gr.File(
+                file_types=photographs(), label="One in colour, of something alike", height=120, elem_id="lender"
+            )
+            self.lent = gr.Image(
+                interactive=False, visible=False, buttons=[], label="A click picks up its colour", elem_id="lent"
+            )
+            self.give_back = gr.Button("Give the colours back", visible=False, size="md")
+        self.make = gr.Button("Download at full size", variant="primary", elem_id="full-size-make")
+        self.canvas.draw_files()
+        with gr.Row(elem_classes="unseen"):
+            self.file = gr.DownloadButton(elem_id="full-size", visible="hidden")
+
+    def _wire(self) -> None:
+        canvas, visit = self.canvas, self.visit
+        canvas.wire()
+        turned = [*canvas.turned, self.give_back, self.gallery]
+        opened = [*turned, *canvas.at, self.desk, canvas.view, self.lender, self.lent]
+        dropped = self.upload.change(opening(visit, self.open), [visit, self.upload], opened, **SLOW)
+        dropped.success(told(self.guess), [visit], [visit, self.gallery], **QUICK)
+        dropped.failure(lambda: None, None, [self.upload], **QUICK)  # what was refused does not stand there as if open
+        canvas.undo.click(working(visit, self.undo_last), canvas.seen, turned, **QUICK)
+        canvas.redo.click(working(visit, self.redo_last), canvas.seen, turned, **QUICK)
+        self.gallery.select(working(visit, self.choose), canvas.seen, turned, **QUICK)
+        canvas.load_json.upload(working(visit, self.load_hints), [*canvas.seen, canvas.load_json], turned, **QUICK)
+        self.lender.upload(working(visit, self.take_colors), [*canvas.seen, self.lender], [*turned, self.lent], **SLOW)
+        self.lent.select(reading(self.pick_from_lent), [visit], [canvas.color, canvas.mode], **QUICK)
+        self.give_back.click(working(visit, self.give), canvas.seen, turned, **QUICK)
+        full_size = (self.make, self.full_size, self.file)
+        for button, make, file in (full_size, (canvas.make_json, self.hints_file, canvas.json)):
+            button.click(reading(make), [visit], [file], **SLOW).success(None, [file], js=FETCH, **QUICK)
+
+    def _turned(self, session: Session, view: str) -> Updates:
+        """The picture and the dials, the button for borrowed colours, and the frame round a guess."""
+        choices = session.choices
+        chosen = session.guesses.index(choices.guess) if choices.guess in session.guesses else NONE
+        return self.canvas.turn(session, view) | {
+            self.give_back: gr.update(visible=bool(choices.borrowed)),
+            self.gallery: gr.update(selected_index=chosen),
+        }
+
+    # What happens ----------------------------------------------------------------------------------------------------
+
+    def open(self, upload: str | None) -> Updates:
+        """A photograph was dropped, or taken away."""
+        if upload is None:
+            return {self.visit: None, self.desk: gr.update(visible=False), self.gallery: None}
+        self._studio.disk.check(Path(upload).stat().st_size)  # of which there is a copy
+        session = open_session(self._colorizer, Path(upload), self._studio.kept, self._studio.max_pixels)
+        nothing_lent = {self.lender: None, self.lent: gr.update(value=None, visible=False)}
+        shown = {self.desk: gr.update(visible=True), self.canvas.view: IN_COLOR, self.gallery: None}
+        return self._turned(session, IN_COLOR) | self.canvas.cross(session) | shown | nothing_lent
+
+    def guess(self, visit: Visit) -> Updates:
+        """The model's other guesses, once the first is shown. Meanwhile the visitor may go on."""
+        session = visit.session
+        if session is None or not self._colorizer.card.bins:
+            return {self.visit: visit}
+        found = guesses(self._colorizer, session)
+        shown = pictures.guesses(self._colorizer, session, found)
+        paths = [pictures.save(rgb, self._studio.new_picture()) for rgb in shown]
+        with visit.turn:
+            if visit.session is None or visit.session.picture is not session.picture:
+                return {self.visit: visit}
+            visit.session = replace(visit.session, guesses=found)
+        return {self.visit: visit, self.gallery: paths}
+
+    def undo_last(self, session: Session, view: str) -> Updates:
+        """Back one step."""
+        return self._turned(session.undo(), view)
+
+    def redo_last(self, session: Session, view: str) -> Updates:
+        """And forth."""
+        return self._turned(session.redo(), view)
+
+    def choose(self, session: Session, view: str, event: gr.SelectData) -> Updates:
+        """One of the other guesses."""
+        if not 0 <= int(event.index) < len(session.guesses):
+            raise OptionError("this guess is gone: choose another")
+        return self._turned(session.choose(guess=session.guesses[int(event.index)]), view)
+
+    def load_hints(self, session: Session, view: str, file: str) -> Updates:
+        """The hints of a file, as it was saved here or written for the command line."""
+        with naming(Path(file)):
+            hints = read_hints(file)
+        return self._turned(session.with_file(hints), view)
+
+    def take_colors(self, session: Session, view: str, lender: str) -> Updates:
+        """Colours of another photograph, where it matches."""
+        rgb = read_in_color(Path(lender), self._studio.max_pixels)
+        borrowed = self._studio.references.borrow(session.picture.thumbnail, rgb)
+        if not borrowed:
+            gr.Info("No part of it looks like a part of yours. A click on it still picks up its colours.", title="")
+        shown = gr.update(value=pictures.save(rgb, self._studio.new_picture()), visible=True)
+        return self._turned(replace(session, lent=rgb).choose(borrowed=borrowed), view) | {self.lent: shown}
+
+    def pick_from_lent(self, session: Session, event: gr.SelectData) -> Updates:
+        """A click on the other photograph picks up its colour."""
+        if (rgb := session.lent) is None:
+            raise OptionError("the other photograph is no longer here: drop it again")
+        color = pictures.color_at(rgb, *place_of(event, rgb.shape))
+        return {self.canvas.color: hexadecimal(color), self.canvas.mode: PUT}
+
+    def give(self, session: Session, view: str) -> Updates:
+        """The borrowed colours are taken out again."""
+        return self._turned(session.choose(borrowed=()), view)
+
+    def full_size(self, session: Session) -> str:
+        """The file for download."""
+        return str(write_full_size(self._colorizer, session, self._studio.new_folder()))
+
+    def hints_file(self, session: Session) -> str:
+        """The hints, as ``photochrom photo --hints`` takes them."""
+        path = self._studio.new_folder() / colored_path(session.picture.source.path).with_suffix(".json").name
+        path.write_text(hints_json(session.options.hints))
+        return str(path)

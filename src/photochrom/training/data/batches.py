@@ -1,0 +1,156 @@
+"""What a training run takes its batches from, and photographs that are decoded anew for each of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple, Protocol, TypeVar
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ...color.spaces import lightness_of_luma
+from ...errors import PhotochromError
+from .dataset import View, true_chroma
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Sides(NamedTuple):
+    """How large the squares are that a recipe is trained on."""
+
+    picture: int
+    """Pixels that the encoder sees; a multiple of 32."""
+    grid: int
+    """Cells of the true a*b*."""
+    thumbnail: int
+    """Pixels of the lightness that is kept for looking at coloured pictures; 0 where none is."""
+
+
+class Batch(NamedTuple):
+    """Some views, as they are loaded."""
+
+    inputs: list[Tensor]
+    """What ``Batches.maps`` takes, float32 ``[N, ...]`` each."""
+    chroma: Tensor
+    """True a*b*, float32 ``[N, 2, grid, grid]``."""
+    lightness: Tensor
+    """``L*/100`` of what was seen, float32 ``[N, 1, thumbnail, thumbnail]``."""
+
+
+class Batches(Protocol):
+    """What a tail is trained on: rows, one a view."""
+
+    def __len__(self) -> int: ...
+
+    def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
+        """Batch after batch, the next ones loaded while one is in use."""
+        ...
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The given rows."""
+        ...
+
+    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Feature maps ``[N, C, h, w]`` of the encoder's early part."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Views decoded anew at each step, for which the encoder's early part runs each time: slow, but needs no disk."""
+
+    views: Sequence[View]
+    early: Callable[[Tensor], list[Tensor]]
+    """Of lightness ``[N, 1, H, W]``, where the training runs."""
+    sides: Sides
+    processes: int = 0
+    """That decode. Without any threads do, which wait for one another in Python: a GPU would wait for them."""
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """See ``Batches``; the one input is lightness ``[N, 1, H, W]``."""
+        return _load_batch(self.views, self.sides, rows)
+
+    def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
+        """See ``Batches``."""
+        if not self.processes:
+            return ahead(self.batch, rows, os.cpu_count() or 1)
+        return _decoded(_Loader(self.views, self.sides), rows, self.processes)
+
+    @torch.no_grad()
+    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
+        """See ``Batches``."""
+        return self.early(inputs[0])
+
+
+def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -> Generator[Result]:
+    """``load`` of each item, in their order; threads work ahead while earlier results are in use."""
+    with ThreadPoolExecutor(workers) as pool:
+        coming = deque(pool.submit(load, item) for item in islice(items, 2 * workers))
+        while coming:
+            result = coming.popleft().result()
+            coming.extend(pool.submit(load, item) for item in islice(items, 1))
+            yield result
+
+
+@dataclass(frozen=True)
+class _Loader(Dataset["Batch | PhotochromError"]):
+    """What a process does that decodes."""
+
+    views: Sequence[View]
+    sides: Sides
+
+    def __getitem__(self, rows: np.ndarray) -> Batch | PhotochromError:
+        try:
+            return _load_batch(self.views, self.sides, rows)
+        except PhotochromError as exc:
+            return exc  # raised there it would arrive with a traceback in its message
+
+
+def _decoded(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
+    cuda = torch.cuda.is_available()
+    for batch in DataLoader(
+        loader, batch_size=None, sampler=rows, num_workers=processes, worker_init_fn=_alone, pin_memory=cuda
+    ):
+        if isinstance(batch, PhotochromError):
+            raise batch
+        yield batch
+
+
+def _alone(_: int) -> None:
+    """A process ends with the one that it works for, which alone is told of Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(0)  # its threads are not in a forked process
+
+
+def _load_batch(views: Sequence[View], sides: Sides, rows: np.ndarray) -> Batch:
+    loaded = [load_view(views[row], sides) for row in rows]
+    lightness, chroma, small = (torch.from_numpy(np.stack(part)) for part in zip(*loaded, strict=True))
+    return Batch([lightness[:, None]], chroma.float(), small[:, None].float() / 255)
+
+
+def load_view(view: View, sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of a view: lightness ``L*/100`` that is left of it, float32; its true a*b*, int8; that lightness small, uint8."""
+    rgb, luma = view.load(sides.picture)
+    lightness = lightness_of_luma(luma) / 100
+    chroma = np.clip(np.rint(true_chroma(rgb, sides.grid)), -127, 127)
+    return lightness, chroma.astype(np.int8), _small(lightness, sides.thumbnail)
+
+
+def _small(lightness: np.ndarray, side: int) -> np.ndarray:
+    if side == 0:
+        return np.empty((0, 0), np.uint8)
+    return np.rint(255 * cv2.resize(lightness, (side, side), interpolation=cv2.INTER_AREA)).astype(np.uint8)

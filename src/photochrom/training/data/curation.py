@@ -1,0 +1,220 @@
+"""Looks at every photograph before training: what cannot be read, is tiny, grey or there twice is left out, and said.
+
+What was found is kept as a table, ``photographs.csv``; a file whose size and date are the same is not looked at again.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg
+from PIL import Image
+from tqdm import tqdm
+
+from ...errors import TrainingError
+from ..files import write
+from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, from_index, is_held_out
+from .sources import File, files, read
+
+MIN_SIDE = 64  # pixels: smaller pictures hold too little to learn from
+MIN_PHOTOGRAPHS = 20
+_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # of those that Pillow knows, what OpenCV decodes in training
+_LOOKED_AT = 256  # short side that is decoded at least, pixels
+_NEAR = 12  # of the 256 bits of a picture's hash: other sizes and compressions of it differ by fewer
+_NEAR_COLOR = 8.0  # of the mean colour, 0 to 255: the same thing in another colour is another photograph
+_BAND = 4  # digits, 16 bits: of two hashes that differ in 12 of 256 bits, at least 4 of the 16 bands are equal
+_SHUFFLED = np.random.default_rng(0).permutation(256)  # bits: a plain part of the picture then fills no whole band
+
+
+@dataclass(frozen=True)
+class Look:
+    """One row of the table."""
+
+    file: str
+    source: str
+    member: str
+    offset: int
+    size: int
+    stamp: str
+    """Bytes and time of the file's last change."""
+    sha1: str = ""
+    colorfulness: float = 0.0
+    hash: str = ""
+    """256 bits, hexadecimal: where the picture gets brighter to the right, on a grid of 16 by 16; shuffled."""
+    mean: str = ""
+    """Mean R, G and B."""
+    dropped: str = ""
+    """Why it is left out; empty if it is not."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What there is to train on."""
+
+    photographs: list[Photograph]
+    dropped: dict[str, int]
+    """Why, and how many."""
+
+    def __str__(self) -> str:
+        many = len(self.photographs) + sum(self.dropped.values())
+        why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.dropped.items()))
+        return f"{many:,} photographs, {len(self.photographs):,} of use" + (f"; left out: {why}" if why else "")
+
+
+def inspect(folder: Path, table: Path) -> Inspection:
+    """The photographs of a folder that are of use.
+
+    Args:
+        folder: photographs and tar shards. An ``index.csv`` in it (columns file, source, colourfulness, sha1) is
+            believed, and no file read.
+        table: a CSV file that says what became of each; read first if it is there.
+
+    Raises:
+        TrainingError: a folder cannot be read, or too few photographs are left.
+    """
+    if (index := folder / "index.csv").is_file():
+        listed = from_index(index)
+        found = Inspection([p for p in listed if p.colorfulness >= MIN_COLORFULNESS], {})
+        found.dropped.update({"nearly grey": grey} if (grey := len(listed) - len(found.photographs)) else {})
+    else:
+        found = _summary(without_duplicates(_look_at_all(folder, table)), table)
+    if len(found.photographs) < MIN_PHOTOGRAPHS:
+        raise TrainingError(f"{folder}: {found}; training needs at least {MIN_PHOTOGRAPHS} colour photographs")
+    return found
+
+
+def _look_at_all(folder: Path, table: Path) -> list[Look]:
+    looked = read_table(table) if table.is_file() else []
+    known = {(look.file, look.member, look.offset, look.stamp): look for look in looked}
+    listed = list(files(folder))
+    looks: list[Look] = []
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in tqdm(range(0, len(listed), 512), "looking", unit="512 photographs", disable=None):
+                looks += pool.map(lambda file: _look(file, known), listed[start : start + 512])
+    finally:  # what was looked at need not be again
+        if looks:
+            write_table(looks, table)
+    return looks
+
+
+def _look(file: File, known: dict[tuple[str, str, int, str], Look]) -> Look:
+    look = Look(str(file.path), file.source, file.member, file.offset, file.size, "")
+    try:
+        status = file.path.stat()
+        look = replace(look, stamp=f"{status.st_size} {status.st_mtime_ns}")
+        before = known.get((look.file, look.member, look.offset, look.stamp))
+        if before is not None and before.dropped != "unreadable":  # which access to it may have changed
+            return replace(before, dropped="") if "duplicate" in before.dropped else before
+        data = read(file)
+    except OSError:
+        return replace(look, dropped="unreadable")
+    try:
+        rgb, short_side = _decoded(data)
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):  # what Pillow and simplejpeg raise
+        return replace(look, dropped="damaged")
+    color = colorfulness(rgb)
+    reason = "tiny" if short_side < MIN_SIDE else "nearly grey" if color < MIN_COLORFULNESS else ""
+    mean = " ".join(f"{value:.1f}" for value in rgb.mean((0, 1)))
+    sha1 = hashlib.sha1(data).hexdigest()
+    return replace(look, sha1=sha1, colorfulness=color, hash=_hash(rgb), mean=mean, dropped=reason)
+
+
+def _decoded(data: bytes) -> tuple[np.ndarray, int]:
+    """RGB uint8, JPEG reduced by its own scaling, and the file's short side; strict about damage, unlike OpenCV."""
+    if data[:2] == b"\xff\xd8":
+        height, width, space, _ = simplejpeg.decode_jpeg_header(data)
+        if space not in ("CMYK", "YCCK"):
+            least = {"min_height": _LOOKED_AT, "min_width": _LOOKED_AT} if min(height, width) > _LOOKED_AT else {}
+            return simplejpeg.decode_jpeg(data, "RGB", **least), min(height, width)
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        rgb = np.asarray(image.convert("RGB"))
+    if cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is None:
+        raise ValueError("OpenCV, which training reads with, cannot")
+    return rgb, min(rgb.shape[:2])
+
+
+def _hash(rgb: np.ndarray) -> str:
+    grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (17, 16), interpolation=cv2.INTER_AREA).astype(int)
+    return np.packbits((grey[:, 1:] > grey[:, :-1]).ravel()[_SHUFFLED]).tobytes().hex()
+
+
+def without_duplicates(looks: Sequence[Look]) -> list[Look]:
+    """The same rows; those that equal, or nearly equal, one that is kept are marked as dropped.
+
+    What is held out is kept rather than what is trained on: the hash of a file alone then says that no run sees it.
+    """
+    seen: set[str] = set()
+    bands: dict[tuple[int, str], list[Look]] = defaultdict(list)
+    marked = {}
+    for i in sorted(range(len(looks)), key=lambda i: not (looks[i].sha1 and is_held_out(looks[i].sha1))):
+        look = looks[i]
+        if not look.dropped and look.sha1 in seen:
+            look = replace(look, dropped="duplicate")
+        elif not look.dropped:
+            keys = [(k, look.hash[k : k + _BAND]) for k in range(0, len(look.hash), _BAND)]
+            if any(_alike(look, other) for key in keys for other in bands[key]):
+                look = replace(look, dropped="nearly duplicate")
+            else:
+                seen.add(look.sha1)
+                for key in keys:
+                    bands[key].append(look)
+        marked[i] = look
+    return [marked[i] for i in range(len(looks))]
+
+
+def _alike(one: Look, other: Look) -> bool:
+    if (int(one.hash, 16) ^ int(other.hash, 16)).bit_count() > _NEAR:
+        return False
+    return all(
+        abs(float(a) - float(b)) < _NEAR_COLOR for a, b in zip(one.mean.split(), other.mean.split(), strict=True)
+    )
+
+
+def read_table(path: Path) -> list[Look]:
+    """The rows that ``write_table`` wrote.
+
+    Raises:
+        TrainingError: they are damaged.
+    """
+    kinds = {"offset": int, "size": int, "colorfulness": float}
+    try:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            return [Look(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError) as exc:
+        raise TrainingError(
+            f"{path} cannot be read ({exc}): delete it, and the photographs are looked at again"
+        ) from exc
+
+
+def write_table(looks: Iterable[Look], path: Path) -> None:
+    """One row a photograph, whole or not at all.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, [field.name for field in fields(Look)], lineterminator="\n")
+    table.writeheader()
+    table.writerows(asdict(look) for look in looks)
+    write(path, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _summary(looks: Sequence[Look], table: Path) -> Inspection:
+    write_table(looks, table)
+    kept = [
+        Photograph(Path(k.file), k.sha1, k.source, k.colorfulness, k.member, k.offset, k.size)
+        for k in looks
+        if not k.dropped
+    ]
+    return Inspection(kept, dict(Counter(look.dropped for look in looks if look.dropped)))

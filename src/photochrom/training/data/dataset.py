@@ -1,0 +1,244 @@
+"""Colour photographs in a folder -> what an autoencoder learns from: (luma, true a*b*).
+
+The grey picture is the luma Y' (BT.601) of the colour one, or what a film and the years would have left of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ...color.spaces import luma_of_rgb, rgb_to_lab
+from ...errors import TrainingError
+from .aging import age
+from .sources import SUFFIXES, files, read
+
+VALIDATION_SHARE = 46  # one photograph in so many is held out: 2,000 of 93,440
+MIN_VALIDATION = 20  # photographs, if the folder has ten times as many
+CROP = (0.6, 1.0)  # side of a random square, in sides of the largest one
+AGED = 0.4  # share of the random views that are aged
+MIN_COLORFULNESS = 15.0  # greyer pictures teach grey (Kim et al. 2022, BigColor)
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One colour photograph of a data set."""
+
+    path: Path
+    """The file, or the tar shard that holds it."""
+    sha1: str
+    """Of the original file; decides whether the photograph is held out."""
+    source: str
+    """The top folder it lies in."""
+    colorfulness: float
+    """Hasler and Suesstrunk 2003, signed form."""
+    member: str = ""
+    """Its name in the shard;"""
+    offset: int = 0
+    """where it begins there,"""
+    size: int = -1
+    """and its bytes; -1 for all of a file of its own."""
+
+    @property
+    def held_out(self) -> bool:
+        """See ``is_held_out``."""
+        return is_held_out(self.sha1)
+
+    @property
+    def name(self) -> str:
+        """To be read: the file's name, in a shard the member's."""
+        return Path(self.member).name if self.member else self.path.name
+
+    def read(self) -> bytes:
+        """The bytes of the image file.
+
+        Raises:
+            TrainingError: they cannot be had.
+        """
+        try:
+            return read(self)
+        except OSError as exc:
+            raise TrainingError(f"{self.path} cannot be read ({exc.strerror}): give access, or take it out") from exc
+
+    def decode(self) -> np.ndarray:
+        """RGB uint8 ``[H, W, 3]``.
+
+        Raises:
+            TrainingError: the photograph cannot be read or decoded.
+        """
+        return decode(self.read(), self.path / self.member)
+
+
+def is_held_out(sha1: str) -> bool:
+    """Whether a file belongs to the validation set: by content alone, so for ever, whatever else the folder holds."""
+    return int(sha1[:8], 16) % VALIDATION_SHARE == 0
+
+
+Skip = Callable[[TrainingError], None]
+
+
+def refuse(exc: TrainingError) -> None:
+    """A ``Skip`` that skips nothing."""
+    raise exc
+
+
+def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
+    """All colour photographs under ``folder``, in a fixed order.
+
+    An ``index.csv`` with the columns file, source, colourfulness and sha1 is believed; else the files are read, those
+    in tar shards among them.
+
+    Args:
+        folder: or a tar shard.
+        skip: is told of a photograph that cannot be read, which is then left out, unless it raises.
+
+    Raises:
+        TrainingError: there are none, or no such folder.
+    """
+    if not folder.exists():
+        raise TrainingError(f"there is no {folder}: give a folder of photographs")
+    index = folder / "index.csv"
+    found = from_index(index) if index.is_file() else list(_from_files(folder, skip))
+    if not found:
+        raise TrainingError(f"no photographs in {folder}: it needs {', '.join(SUFFIXES)} files, in folders or flat")
+    return found
+
+
+def from_index(index: Path) -> list[Photograph]:
+    """The photographs that an ``index.csv`` lists, unread.
+
+    Raises:
+        TrainingError: it lacks a column, or a number is none.
+    """
+    try:
+        with index.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            return [
+                Photograph(index.parent / row["file"], _hash(row["sha1"]), row["source"], float(row["colourfulness"]))
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, ValueError, TypeError) as exc:  # TypeError: a row is too short
+        raise TrainingError(f"{index} is not a list of photographs ({exc}): mend it, or move it away") from exc
+
+
+def _hash(text: str) -> str:
+    int(text[:8], 16)  # or it decides nothing: not what is held out, nor what is seen of a photograph
+    return text
+
+
+def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
+    for file in files(folder):
+        unread = Photograph(file.path, "", file.source, 0.0, file.member, file.offset, file.size)
+        try:
+            data = unread.read()
+            color = colorfulness(decode(data, file.path / file.member))
+        except TrainingError as exc:
+            skip(exc)
+        else:
+            yield replace(unread, sha1=hashlib.sha1(data).hexdigest(), colorfulness=color)
+
+
+def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Photograph]]:
+    """(training, validation), nearly grey pictures dropped from both.
+
+    Validation gets what is held out. Where that is little, those with the least hashes join it: up to 20, or a tenth.
+    """
+    colored = [p for p in photographs if p.colorfulness >= MIN_COLORFULNESS]
+    by_hash = sorted(colored, key=lambda p: (not p.held_out, p.sha1))
+    validation = set(by_hash[: max(sum(p.held_out for p in colored), min(MIN_VALIDATION, len(colored) // 10))])
+    return [p for p in colored if p not in validation], [p for p in colored if p in validation]
+
+
+def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 0) -> list[Photograph]:
+    """At most ``count`` photographs, at most ``cap`` of a source so that no source rules, shuffled."""
+    by_source: dict[str, list[Photograph]] = defaultdict(list)
+    for photograph in photographs:
+        by_source[photograph.source].append(photograph)
+    draw = random.Random(seed)
+    kept = [p for source in sorted(by_source) for p in draw.sample(by_source[source], min(cap, len(by_source[source])))]
+    draw.shuffle(kept)
+    return kept[:count]
+
+
+@dataclass(frozen=True, slots=True)  # a recipe may have millions of them
+class View:
+    """One way to look at a photograph; what it shows is decided by the photograph and ``number`` alone."""
+
+    photograph: Photograph
+    number: int = 0
+    """0 is the central square as it is; others are a random square, maybe mirrored, maybe aged."""
+
+    def load(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """The square in colour, RGB uint8 ``[size, size, 3]``, and the luma that is left of it, uint8 ``[size, size]``.
+
+        Raises:
+            TrainingError: the photograph cannot be decoded.
+        """
+        rgb = self.photograph.decode()
+        if self.number == 0:
+            rgb = square(rgb, size)
+            return rgb, luma_of_rgb(rgb)
+        rng = np.random.default_rng([int(self.photograph.sha1[:8], 16), self.number])
+        rgb = square(rgb, size, rng)
+        return rgb, age(rgb, rng) if rng.random() < AGED else luma_of_rgb(rgb)
+
+
+def views(photographs: Sequence[Photograph], each: int) -> list[View]:
+    """``each`` views of every photograph: first the central square of all, then the random ones."""
+    return [View(photograph, number) for number in range(each) for photograph in photographs]
+
+
+def fingerprint(views: Sequence[View]) -> str:
+    """Of the views and their order, hexadecimal."""
+    return hashlib.sha256(json.dumps([(v.photograph.sha1, v.number) for v in views]).encode()).hexdigest()
+
+
+def decode(data: bytes, path: Path) -> np.ndarray:
+    """Bytes of an image file -> RGB uint8 ``[H, W, 3]``.
+
+    Raises:
+        TrainingError: the file cannot be decoded.
+    """
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if bgr is None:
+        raise TrainingError(f"{path} cannot be decoded: remove it from the photographs")
+    return np.ascontiguousarray(bgr[..., ::-1])
+
+
+def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:
+    """The central square of an RGB uint8 picture, or with ``rng`` a random one, at ``size`` by ``size`` pixels."""
+    height, width = rgb.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    if rng is not None:
+        side = round(side * rng.uniform(*CROP))
+        top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+        rgb = rgb[:, ::-1] if rng.random() < 0.5 else rgb
+    crop = np.ascontiguousarray(rgb[top : top + side, left : left + side])
+    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if side >= size else cv2.INTER_CUBIC)
+
+
+def true_chroma(rgb: np.ndarray, grid: int) -> np.ndarray:
+    """a*b* of an RGB uint8 square ``[S, S, 3]`` on a small grid, float32 ``[2, grid, grid]``."""
+    small = cv2.resize(rgb.astype(np.float32) / 255, (grid, grid), interpolation=cv2.INTER_AREA)
+    return rgb_to_lab(small)[..., 1:].transpose(2, 0, 1)
+
+
+def colorfulness(rgb: np.ndarray, absolute: bool = False) -> float:
+    """Hasler and Suesstrunk 2003, M3, of RGB uint8 ``[H, W, 3]``.
+
+    Their opponent axes are signed; several colorizers publish figures with absolute values instead (``absolute``).
+    """
+    r, g, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
+    rg, yb = r - g, (r + g) / 2 - b
+    if absolute:
+        rg, yb = np.abs(rg), np.abs(yb)
+    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))

@@ -1,0 +1,38 @@
+"""Simulated hints: a user who knows a few colours of the picture, or none (Zhang et al. 2017, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..networks.decoder import AB_SCALE
+
+_STOP = 1 / 8  # chance that a hint is the last: their number is geometric
+_PATCHES = (1, 1, 1, 2, 3)  # sides of a hint, cells
+
+
+def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: float) -> Tensor:
+    """Hints as the decoder takes them, for pictures whose true a*b* are known.
+
+    Args:
+        chroma: float32 ``[N, 2, h, w]``, at stride 8, on the processor.
+        seeds: one of each picture: decides how many hints it has, and where.
+        hintless: share of the pictures that get none.
+
+    Returns:
+        float32 ``[N, 3, h, w]``: mask, then a* and b* over ``AB_SCALE``; a patch has the mean of its colours.
+    """
+    hints = np.zeros((len(chroma), 3, *chroma.shape[2:]), np.float32)
+    for picture, planes, seed in zip(chroma.numpy(), hints, seeds, strict=True):
+        rng = np.random.default_rng(seed)
+        count = 0 if rng.random() < hintless else rng.geometric(_STOP)
+        sides = rng.choice(_PATCHES, count)
+        tops, lefts = (rng.integers(0, side - sides + 1) for side in chroma.shape[2:])
+        for top, left, bottom, right in zip(tops, lefts, tops + sides, lefts + sides, strict=True):
+            cells = (slice(top, bottom), slice(left, right))
+            planes[0, *cells] = 1
+            planes[1:, *cells] = picture[:, *cells].mean((1, 2), keepdims=True) / AB_SCALE
+    return torch.from_numpy(hints)

@@ -1,0 +1,152 @@
+"""Where photographs come from: folders and tar shards (WebDataset's format), here or behind an address.
+
+What is remote is copied once, whole, to the run's folder: the order of a training run, and with it its losses, then
+never depends on a network, and a run that is resumed finds what it had.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tqdm import tqdm
+
+from ...errors import TrainingError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+_REMOTE = re.compile(r"[a-z][a-z0-9+]+://")
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, as WebDataset has it
+
+
+class Place(Protocol):
+    """Where the bytes of a picture lie."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that may be a photograph, or a member of a tar shard."""
+
+    path: Path
+    source: str
+    """The top folder it lies in, there or within the shard."""
+    member: str = ""
+    offset: int = 0
+    size: int = -1
+
+
+def read(place: Place) -> bytes:
+    """The bytes there."""
+    with place.path.open("rb") as file:
+        file.seek(place.offset)
+        return file.read(place.size)
+
+
+def files(folder: Path) -> Iterator[File]:
+    """All files under a folder that may be photographs, those in its tar shards too, in a fixed order.
+
+    Raises:
+        TrainingError: a folder cannot be listed, or a shard is damaged.
+    """
+    for path in [folder] if folder.is_file() else _listed(folder):
+        if path.suffix.lower() == ".tar":
+            yield from _members(path)
+        elif path.suffix.lower() in SUFFIXES:
+            parts = path.relative_to(folder).parts
+            yield File(path, parts[0] if len(parts) > 1 else "")
+
+
+def _listed(folder: Path) -> list[Path]:
+    def refuse(exc: OSError) -> None:
+        raise TrainingError(f"{exc.filename} cannot be read ({exc.strerror}): give yourself access, or move it away")
+
+    found, seen = [], {os.path.realpath(folder)}
+    for base, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        found += [Path(base, name) for name in names]
+        real = {os.path.realpath(Path(base, name)): name for name in sorted(folders, reverse=True)}
+        folders[:] = sorted(name for place, name in real.items() if place not in seen)  # links may lead in circles
+        seen.update(real)
+    return sorted(found)
+
+
+def _members(shard: Path) -> Iterator[File]:
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for entry in tar:
+                if entry.isfile() and Path(entry.name).suffix.lower() in SUFFIXES:
+                    parts = Path(entry.name).parts
+                    yield File(shard, parts[0] if len(parts) > 1 else "", entry.name, entry.offset_data, entry.size)
+    except (tarfile.TarError, OSError) as exc:
+        raise TrainingError(f"{shard} is not a whole tar file ({exc}): replace it, or move it away") from exc
+
+
+def is_remote(photographs: str) -> bool:
+    """Whether it is an address (``s3://``, ``gs://``, ``https://`` ...)."""
+    return _REMOTE.match(photographs) is not None
+
+
+def copy_here(photographs: str, folder: Path) -> None:
+    """Copy remote photographs into ``folder``, as far as they are not there.
+
+    Args:
+        photographs: the address of a tar shard, of several (``...-{000..146}.tar``, ``...-*.tar``), or of a folder.
+        folder: made if need be. A file in it that has its name is whole.
+
+    Raises:
+        TrainingError: the address cannot be read, copies of another are there, or the disk is full.
+    """
+    import fsspec  # type: ignore[import-untyped]
+
+    try:
+        system, _ = fsspec.url_to_fs(photographs)
+        folder.mkdir(parents=True, exist_ok=True)
+        there = list(_remote_files(system, photographs))
+        _note_address(photographs, folder.with_name(f"{folder.name}.address"))
+        if len({name for _, name in there}) < len(there):
+            raise TrainingError(f"{photographs} holds files of one name in several folders: give the folder above them")
+        for remote, name in tqdm(there, "copying", disable=None):
+            if not (path := folder / name).exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_name(f"{path.name}.part")
+                system.get_file(remote, str(part))
+                part.replace(path)
+    except ImportError as exc:
+        raise TrainingError(f"{photographs} cannot be read: {exc}") from exc
+    except (OSError, ValueError) as exc:
+        raise TrainingError(f"{photographs} cannot be copied to {folder} ({exc}): what is there is kept") from exc
+
+
+def _note_address(photographs: str, note: Path) -> None:
+    """Whose copies these are: of two addresses they could not be told apart."""
+    if note.is_file() and (other := note.read_text()) != photographs:
+        raise TrainingError(f"{note.parent} has photographs of {other}: take another folder (-o) for {photographs}")
+    note.write_text(photographs)
+
+
+def _remote_files(system: Any, photographs: str) -> Iterator[tuple[str, str]]:
+    """Each remote file, and its name here."""
+    if match := _RANGE.search(photographs):
+        first, last = match.groups()
+        names = [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
+        urls = [photographs[: match.start()] + name + photographs[match.end() :] for name in names]
+    elif "*" in photographs:
+        urls = system.glob(photographs)
+    elif photographs.endswith(".tar"):
+        urls = [photographs]
+    else:
+        root = system._strip_protocol(photographs).rstrip("/")
+        found = system.find(photographs)
+        yield from ((url, system._strip_protocol(url).removeprefix(root).lstrip("/")) for url in found)
+        return
+    yield from ((url, url.rsplit("/", 1)[-1]) for url in urls)

@@ -1,0 +1,218 @@
+"""Models and a folder of colour photographs -> figures. ``report`` makes tables, JSON and pictures of them.
+
+The protocol: each photograph's central square at 256 by 256 pixels; its luma alone goes through the very path that
+``photochrom photo`` takes; what comes back is compared with the photograph, at the same size and luma, and so is the
+grey picture. Nearly grey photographs (colourfulness under 15) are left out: they flatter everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from ...color.spaces import luma_of_rgb
+from ...colorizer.colorizer import Colorizer
+from ...colorizer.options import ColorOptions
+from ...errors import OptionError, TrainingError
+from ..data.dataset import MIN_COLORFULNESS, Photograph, Skip, find_photographs, refuse, sample, square
+from ..networks.classifier import FEATURES, Judge
+from .frechet import Gaussian, distance
+from .lpips_fid import INCEPTION_FEATURES, Perceptual, open_perceptual
+from .metrics import Scores, Summary, score, summary
+from .robustness import Trial, trial
+
+SIZE = 256  # side of the squares compared, pixels
+THUMBNAIL = 160  # side of the pictures on the sheet
+_BATCH = 64  # photographs whose features are held at once
+_THREADS = 2
+
+
+@dataclass
+class Evaluation:
+    """Everything measured. The kinds of picture are ``grey``, the models by name, and ``truth``."""
+
+    colorizers: Mapping[str, Colorizer]
+    options: ColorOptions
+    photographs: list[Photograph]
+    """That could be read."""
+    scores: dict[str, list[Scores]]
+    """By kind of picture, in the photographs' order."""
+    trials: dict[str, list[Trial]]
+    """By model, likewise; empty lists unless asked for."""
+    not_measured: dict[str, str]
+    """Figure -> why it is not there, and how to get it."""
+    frechet: dict[str, float] = field(default_factory=dict)
+    """By kind of picture: distance from the truth in EfficientNet-Lite1's features."""
+    fid: dict[str, float] = field(default_factory=dict)
+    """Likewise in InceptionV3's; empty where it is not measured."""
+    thumbnails: list[list[np.ndarray]] = field(default_factory=list)
+    """Of the first photographs: each kind of picture, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
+
+    def summary(self, kind: str) -> Summary:
+        """The means of one kind of picture."""
+        return summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Of one photograph, all by kind of picture."""
+
+    photograph: Photograph
+    scores: dict[str, Scores]
+    features: dict[str, np.ndarray]
+    inception: dict[str, np.ndarray]
+    trials: dict[str, Trial]
+    thumbnails: list[np.ndarray]
+
+
+def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> list[Photograph]:
+    """The photographs to evaluate on: all colour ones of a folder, or only those that no training run sees.
+
+    Raises:
+        TrainingError: none are left, or there is no such folder.
+        OptionError: the limit leaves none.
+    """
+    if limit < 1:
+        raise OptionError(f"the limit is {limit}: give the number of photographs, at least 1")
+    photographs = [
+        p for p in find_photographs(folder, skip) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
+    ]
+    if not photographs:
+        raise TrainingError(f"no colour photographs to evaluate on in {folder}")
+    return sample(photographs, limit, limit)
+
+
+def evaluate(
+    colorizers: Mapping[str, Colorizer],
+    photographs: Sequence[Photograph],
+    options: ColorOptions | None = None,
+    *,
+    full: bool = False,
+    thumbnails: int = 0,
+    skip: Skip = refuse,
+) -> Evaluation:
+    """Measure each colorizer, and the grey and the true pictures beside them, in one pass over the photographs.
+
+    Args:
+        colorizers: by the name to report them under.
+        photographs: at least one.
+        options: how to colour; None for each model's own choice.
+        full: whether to try aged pictures, hints and confidence too, at three times the cost.
+        thumbnails: of how many photographs to keep small pictures for a sheet.
+        skip: is told of a photograph that cannot be read, which is then left out, unless it raises.
+
+    Raises:
+        TrainingError: no photograph can be read, or the classifier's weights are missing.
+        OptionError: a model lacks the dial.
+    """
+    kinds = ("grey", *colorizers, "truth")
+    perceptual = open_perceptual()
+    found = Evaluation(
+        colorizers,
+        options or ColorOptions(),
+        photographs=[],
+        scores={kind: [] for kind in kinds},
+        trials={name: [] for name in colorizers},
+        not_measured=perceptual.not_measured,
+    )
+    features = {kind: Gaussian(FEATURES) for kind in kinds}
+    inception = {kind: Gaussian(INCEPTION_FEATURES) for kind in kinds} if perceptual.inception else {}
+    examine = _Examiner(colorizers, found.options, Judge(), perceptual, full)
+    for batch in _measured(examine, photographs, skip):
+        for one in batch:
+            found.photographs.append(one.photograph)
+            for kind, scores in one.scores.items():
+                found.scores[kind].append(scores)
+            for name, tried in one.trials.items():
+                found.trials[name].append(tried)
+            if len(found.thumbnails) < thumbnails:
+                found.thumbnails.append(one.thumbnails)
+        for kind in kinds:
+            features[kind].add(np.stack([one.features[kind] for one in batch]))
+        for kind, gaussian in inception.items():
+            gaussian.add(np.stack([one.inception[kind] for one in batch]))
+    if not found.photographs:
+        raise TrainingError("none of the photographs can be read: nothing was measured")
+    found.frechet = {kind: distance(g, features["truth"]) for kind, g in features.items()}
+    found.fid = {kind: distance(g, inception["truth"]) for kind, g in inception.items()}
+    return found
+
+
+def _measured(examine: _Examiner, photographs: Sequence[Photograph], skip: Skip) -> Iterator[list[_Measured]]:
+    """Batches in the photographs' order; pictures are coloured in threads, which numpy and the engines let run."""
+    with ThreadPoolExecutor(_THREADS) as pool, tqdm(total=len(photographs), desc="evaluating", disable=None) as bar:
+        for start in range(0, len(photographs), _BATCH):
+            batch = []
+            for one in pool.map(examine, photographs[start : start + _BATCH]):
+                bar.update()
+                if isinstance(one, TrainingError):
+                    skip(one)
+                else:
+                    batch.append(one)
+            if batch:
+                yield batch
+
+
+@dataclass(frozen=True)
+class _Examiner:
+    """What is done with each photograph. Shared between threads."""
+
+    colorizers: Mapping[str, Colorizer]
+    options: ColorOptions
+    judge: Judge
+    perceptual: Perceptual
+    full: bool
+
+    def __call__(self, photograph: Photograph) -> _Measured | TrainingError:
+        try:
+            truth = load(photograph)
+        except TrainingError as exc:
+            return exc
+        pictures = versions(self.colorizers, truth, self.options)
+        verdicts = {kind: self.judge(picture) for kind, picture in pictures.items()}
+        inception, lpips = self.perceptual.inception, self.perceptual.lpips
+        return _Measured(
+            photograph,
+            scores={
+                kind: score(
+                    picture,
+                    truth,
+                    agrees=verdicts[kind].label == verdicts["truth"].label,
+                    lpips=lpips(picture, truth) if lpips else None,
+                )
+                for kind, picture in pictures.items()
+            },
+            features={kind: verdict.features for kind, verdict in verdicts.items()},
+            inception={kind: inception(picture) for kind, picture in pictures.items()} if inception else {},
+            trials={
+                name: trial(colorizer, photograph.sha1, truth, pictures[name], self.options)
+                for name, colorizer in self.colorizers.items()
+                if self.full
+            },
+            thumbnails=small_pictures(pictures),
+        )
+
+
+def load(photograph: Photograph) -> np.ndarray:
+    """The central square of a photograph, RGB uint8 ``[SIZE, SIZE, 3]``."""
+    return square(photograph.decode(), SIZE)
+
+
+def versions(
+    colorizers: Mapping[str, Colorizer], truth: np.ndarray, options: ColorOptions | None = None
+) -> dict[str, np.ndarray]:
+    """The grey picture, what each colorizer makes of it, and the truth; RGB uint8."""
+    luma = luma_of_rgb(truth)
+    colored = {name: np.asarray(c.colorize(luma, options)) for name, c in colorizers.items()}
+    return {"grey": np.repeat(luma[..., None], 3, axis=2), **colored, "truth": truth}
+
+
+def small_pictures(pictures: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Small pictures for a sheet, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
+    return [cv2.resize(p, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for p in pictures.values()]

@@ -1,0 +1,166 @@
+"""What is reported of a coloured picture: distances from the truth, how colourful it is, what it is taken for.
+
+Published scripts err in ways that this module is kept free of: differences of uint8 that wrap around, colourfulness
+with unsigned axes passed off as Hasler and Suesstrunk's, pictures compared at another size or another luma.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from skimage.color import deltaE_ciede2000
+from skimage.metrics import structural_similarity
+
+from ...color.spaces import luma_of_rgb, rgb_to_lab
+from ...errors import TrainingError
+from ..data.dataset import colorfulness
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of one picture."""
+
+    psnr: float
+    """dB, over R, G and B of 8 bits. Plain grey scores 20 to 23: read it beside the grey picture's own."""
+    ssim: float
+    """Structural similarity (Wang et al. 2004), mean over R, G and B; 1 is equal. Grey scores over 0.9: its luma is the
+    truth's."""
+    ciede2000: float
+    """Mean colour difference over the pixels (Sharma et al. 2005); 1 is just noticeable."""
+    luma_kept: float
+    """Share of pixels whose 8-bit luma is the true picture's own."""
+    colorfulness: float
+    """Hasler and Suesstrunk 2003, signed opponent axes. Grey is 0."""
+    colorfulness_absolute: float
+    """The same with absolute axes, as several colorizers' papers have it."""
+    agreement: float
+    """1 where an ImageNet classifier takes the picture for the same thing as the true one, else 0."""
+    lpips: float | None = None
+    """Learned perceptual distance (Zhang et al. 2018), by VGG16; None where it is not measured."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of one kind of picture (grey, a model's, the truth) over a set. None: undefined, or not measured."""
+
+    psnr: float | None
+    psnr_gain: float | None
+    """Over the grey pictures', dB."""
+    ssim: float | None
+    ciede2000: float | None
+    ciede2000_ratio: float | None
+    """To the grey pictures'."""
+    luma_kept: float | None
+    lpips: float | None
+    colorfulness: float | None
+    colorfulness_ratio: float | None
+    """To the truth's."""
+    colorfulness_delta: float | None
+    """Between the mean over the set and the truth's mean, as papers have it: too much here hides too little there."""
+    colorfulness_delta_each: float | None
+    """Mean over pictures of the absolute difference from the same picture's truth."""
+    colorfulness_absolute: float | None
+    colorfulness_absolute_ratio: float | None
+    colorfulness_absolute_delta: float | None
+    agreement: float | None
+    recovered: float | None
+    """Share of the agreement lost by greying that colouring wins back: (agreement - grey's) / (1 - grey's)."""
+
+
+def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float | None = None) -> Scores:
+    """Scores of a picture against the true one, both RGB uint8 ``[H, W, 3]``.
+
+    Raises:
+        TrainingError: they are not pictures of one size.
+    """
+    return Scores(
+        psnr=psnr(picture, truth),
+        ssim=ssim(picture, truth),
+        ciede2000=ciede2000(picture, truth),
+        luma_kept=float(np.mean(luma_of_rgb(picture) == luma_of_rgb(truth))),
+        colorfulness=colorfulness(picture),
+        colorfulness_absolute=colorfulness(picture, absolute=True),
+        agreement=float(agrees),
+        lpips=lpips,
+    )
+
+
+def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal-to-noise ratio, dB; infinite for equal pictures. Computed in floating point: uint8 would overflow."""
+    _check(picture, truth)
+    error = np.mean((picture.astype(np.float64) - truth) ** 2)
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
+
+
+def ssim(picture: np.ndarray, truth: np.ndarray) -> float:
+    """Structural similarity (Wang et al. 2004: Gaussian windows) of two RGB uint8 pictures of at least 11 by 11."""
+    _check(picture, truth)
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(picture, truth, channel_axis=-1, data_range=255, **settings))
+
+
+def ciede2000(picture: np.ndarray, truth: np.ndarray) -> float:
+    """Mean CIEDE2000 of two RGB uint8 pictures."""
+    return float(ciede2000_map(picture, truth).mean(dtype=np.float64))
+
+
+def ciede2000_map(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """CIEDE2000 of each pixel, float32 ``[...]``, of RGB uint8 ``[..., 3]``."""
+    _check(picture, truth)
+    difference: np.ndarray = deltaE_ciede2000(*(rgb_to_lab(p.astype(np.float32) / 255) for p in (truth, picture)))
+    return difference
+
+
+def _check(picture: np.ndarray, truth: np.ndarray) -> None:
+    if picture.shape != truth.shape or not picture.dtype == truth.dtype == np.uint8:
+        kinds = " and ".join(f"{p.dtype} {list(p.shape)}" for p in (picture, truth))
+        raise TrainingError(f"only RGB uint8 pictures of one size can be compared, these are {kinds}")
+
+
+def summary(scores: Sequence[Scores], grey: Sequence[Scores], truth: Sequence[Scores]) -> Summary:
+    """Means over a set, beside those of its grey and its true pictures; all three in the same order."""
+    own, floor, top = (_means(s) for s in (scores, grey, truth))
+    lost = None if floor["agreement"] is None else 1 - floor["agreement"]
+    return Summary(
+        **own,
+        psnr_gain=difference(own["psnr"], floor["psnr"]),
+        ciede2000_ratio=ratio(own["ciede2000"], floor["ciede2000"]),
+        colorfulness_ratio=ratio(own["colorfulness"], top["colorfulness"]),
+        colorfulness_delta=_distance(own["colorfulness"], top["colorfulness"]),
+        colorfulness_delta_each=mean(abs(s.colorfulness - t.colorfulness) for s, t in zip(scores, truth, strict=True)),
+        colorfulness_absolute_ratio=ratio(own["colorfulness_absolute"], top["colorfulness_absolute"]),
+        colorfulness_absolute_delta=_distance(own["colorfulness_absolute"], top["colorfulness_absolute"]),
+        recovered=ratio(difference(own["agreement"], floor["agreement"]), lost),
+    )
+
+
+def _means(scores: Sequence[Scores]) -> dict[str, float | None]:
+    return {field.name: mean(getattr(s, field.name) for s in scores) for field in fields(Scores)}
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Of the values that are defined and finite (the PSNR of equal pictures is not); None where there are none."""
+    known = [v for v in values if v is not None and np.isfinite(v)]
+    return float(np.mean(known)) if known else None
+
+
+def median(values: Iterable[float | None]) -> float | None:
+    """As ``mean``, for the median."""
+    known = [v for v in values if v is not None and np.isfinite(v)]
+    return float(np.median(known)) if known else None
+
+
+def ratio(a: float | None, b: float | None) -> float | None:
+    """a / b; None where either is undefined or b is 0."""
+    return None if a is None or not b else a / b
+
+
+def difference(a: float | None, b: float | None) -> float | None:
+    """a - b; None where either is undefined."""
+    return None if a is None or b is None else a - b
+
+
+def _distance(a: float | None, b: float | None) -> float | None:
+    return None if (found := difference(a, b)) is None else abs(found)

@@ -1,0 +1,185 @@
+"""What ``evaluate`` found: Markdown tables, a JSON file, a sheet of pictures. ``page`` makes an HTML page of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ... import __version__
+from ..data.dataset import MIN_COLORFULNESS
+from ..files import write
+from .evaluate import SIZE, Evaluation
+from .metrics import mean, ratio
+from .robustness import HINTS, OTHERS
+from .robustness import summary as robustness_summary
+
+_Row = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to be read, its cells formatted."""
+
+    title: str
+    columns: _Row
+    rows: Sequence[_Row]
+    note: str = ""
+
+
+def tables(found: Evaluation) -> list[Table]:
+    """Fidelity, then colour and meaning, then robustness if that was measured."""
+    several = [_fidelity(found), _color(found)]
+    if any(found.trials.values()):
+        several.append(_robustness(found))
+    return several
+
+
+def _fidelity(found: Evaluation) -> Table:
+    columns = ["picture", "PSNR", "PSNR - grey's", "SSIM", "CIEDE2000", "/ grey's", "luma kept", "LPIPS"]
+    rows = []
+    for kind in found.scores:
+        s = found.summary(kind)
+        cells = [cell(s.psnr, ".2f"), cell(s.psnr_gain, "+.2f"), cell(s.ssim, ".4f"), cell(s.ciede2000, ".2f")]
+        rows.append([kind, *cells, cell(s.ciede2000_ratio, ".3f"), cell(s.luma_kept, ".1%"), cell(s.lpips, ".4f")])
+    note = "PSNR in dB over 8-bit RGB. Grey's own figures are the floor: its luma is the truth's."
+    return Table("Fidelity", columns, rows, _with_missing(note, found, "LPIPS"))
+
+
+def _color(found: Evaluation) -> Table:
+    columns = ["picture", "CF", "/ truth's", "ΔCF of means", "mean ΔCF", "CF abs.", "/ truth's", "ΔCF abs. of means"]
+    columns += ["agreement", "recovered", "Fréchet Lite1", "FID"]
+    rows = []
+    for kind in found.scores:
+        s = found.summary(kind)
+        signed = [cell(s.colorfulness, ".1f"), cell(s.colorfulness_ratio, ".2f"), cell(s.colorfulness_delta, ".1f")]
+        unsigned = [cell(s.colorfulness_absolute, ".1f"), cell(s.colorfulness_absolute_ratio, ".2f")]
+        meaning = [cell(s.agreement, ".1%"), cell(s.recovered, ".1%")]
+        distances = [cell(found.frechet.get(kind), ".2f"), cell(found.fid.get(kind), ".2f")]
+        each, delta = cell(s.colorfulness_delta_each, ".1f"), cell(s.colorfulness_absolute_delta, ".1f")
+        rows.append([kind, *signed, each, *unsigned, delta, *meaning, *distances])
+    note = (
+        "CF: colourfulness of Hasler and Suesstrunk with signed axes, abs. with absolute ones. ΔCF of means: "
+        "|mean CF - the truth's mean CF|; mean ΔCF: mean of |CF - the truth's CF| over the photographs. Agreement: how "
+        "often EfficientNet-Lite1 takes the picture for what it takes the true one for; recovered: share of what "
+        "greying loses that colouring wins back. Fréchet distances fall as the number of photographs grows: compare "
+        f"only those of {len(found.photographs)} photographs."
+    )
+    return Table("Colour and meaning", columns, rows, _with_missing(note, found, "FID"))
+
+
+def _robustness(found: Evaluation) -> Table:
+    columns = ["model", "aged CIEDE2000", "/ clean's", "aged PSNR - grey's", f"{HINTS} hints PSNR - none"]
+    columns += ["at one hint: median", "mean", "without it", "elsewhere", "surer half / other", "within each picture"]
+    columns += [f"{OTHERS} alternatives apart", "best of all / first"]
+    rows = []
+    for name, trials in found.trials.items():
+        s = robustness_summary(trials)
+        aged = [cell(s.aged_ciede2000, ".2f"), cell(s.aged_ciede2000_ratio, ".3f"), cell(s.aged_psnr_gain, "+.2f")]
+        hints = [
+            cell(s.ten_hints_psnr_gain, "+.2f"),
+            cell(s.hint_error_median, ".2f"),
+            cell(s.hint_error_mean, ".2f"),
+        ]
+        rest = [cell(s.hint_error_without, ".2f"), cell(s.elsewhere, ".2f")]
+        sure = [cell(s.confidence_ratio, ".3f"), cell(s.confidence_ratio_each, ".3f")]
+        others = [cell(s.alternatives_apart, ".2f"), cell(s.alternatives_best_ratio, ".3f")]
+        rows.append([name, *aged, *hints, *rest, *sure, *others])
+    note = (
+        "Aged: chroma from an aged luma, compared on the clean one (aim: at most 1.15 of the clean CIEDE2000). "
+        f"{HINTS} hints: true colours at random points (aim: +3 dB). At one hint: CIEDE2000 of 5 by 5 pixels from the "
+        "hint's colour at their own luma (aim: under 5). Elsewhere: the change in CIEDE2000 beyond strong edges and a "
+        "quarter of the picture away. Surer half / other: ratio of CIEDE2000 by confidence (aim: at most 0.6). "
+        "Alternatives apart: CIEDE2000 between any two of the picture and its alternatives; best of all / first: what "
+        "is left of the error if the one nearest to the truth is chosen."
+    )
+    return Table("Robustness", columns, rows, note)
+
+
+def _with_missing(note: str, found: Evaluation, figure: str) -> str:
+    why = found.not_measured.get(figure)
+    return f"{note} {figure}: not measured ({why})." if why else note
+
+
+def cell(value: float | None, form: str) -> str:
+    """A figure as text; - where there is none."""
+    return "-" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def markdown(found: Evaluation) -> str:
+    """All tables, each with its note."""
+    return "\n\n".join(_markdown(table) for table in tables(found))
+
+
+def _markdown(table: Table) -> str:
+    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
+    rows = "\n".join(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in line)} |" for line in lines)
+    return f"### {table.title}\n\n{rows}\n\n{table.note}"
+
+
+def facts(found: Evaluation, protocol: Mapping[str, object]) -> dict[str, object]:
+    """All figures and what they were measured on, ready for JSON: what is undefined is None."""
+    return {
+        "photochrom": __version__,
+        "protocol": {"size": SIZE, "least_colorfulness": MIN_COLORFULNESS, **protocol},
+        "photographs": len(found.photographs),
+        "models": {name: colorizer.label for name, colorizer in found.colorizers.items()},
+        "scores": {
+            kind: dataclasses.asdict(found.summary(kind))
+            | {"frechet_lite1": found.frechet.get(kind), "fid": found.fid.get(kind)}
+            for kind in found.scores
+        },
+        "robustness": {
+            name: dataclasses.asdict(robustness_summary(trials)) for name, trials in found.trials.items() if trials
+        },
+        "sources": sources(found),
+        "not_measured": found.not_measured,
+    }
+
+
+def sources(found: Evaluation) -> dict[str, dict[str, object]]:
+    """By source: how many photographs, and each model's mean CIEDE2000 to the grey pictures'."""
+    by_source: dict[str, list[int]] = {}
+    for i, photograph in enumerate(found.photographs):
+        by_source.setdefault(photograph.source, []).append(i)
+    return {
+        source: {
+            "photographs": len(rows),
+            "ciede2000_ratio": {name: _ratio_of(found, name, rows) for name in found.colorizers},
+        }
+        for source, rows in sorted(by_source.items())
+    }
+
+
+def _ratio_of(found: Evaluation, name: str, rows: Iterable[int]) -> float | None:
+    own, grey = (mean(found.scores[kind][i].ciede2000 for i in rows) for kind in (name, "grey"))
+    return ratio(own, grey)
+
+
+def write_json(found: Evaluation, path: Path, protocol: Mapping[str, object]) -> None:
+    """``facts``, as a file.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    write(path, (json.dumps(facts(found, protocol), indent=2, allow_nan=False) + "\n").encode())
+
+
+def write_sheet(pictures: Sequence[Sequence[np.ndarray]], path: Path, columns: int) -> None:
+    """A PNG: the kinds of picture of each photograph side by side, RGB uint8 of one size; ``columns`` of these a row.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    strips = [np.pad(np.hstack(p), [(2, 2), (6, 6), (0, 0)], constant_values=255) for p in pictures]
+    strips += [np.full_like(strips[0], 255)] * (-len(strips) % columns)
+    rows = [np.hstack(strips[i : i + columns]) for i in range(0, len(strips), columns)]
+    ok, png = cv2.imencode(".png", np.ascontiguousarray(np.vstack(rows)[..., ::-1]))
+    assert ok
+    write(path, png.tobytes())

@@ -1,0 +1,235 @@
+"""What a colorizer does beyond clean pictures: with aged luma, with hints, what else it holds possible, and whether its
+confidence can be believed.
+
+Everything is decided by the photograph's own hash: a repeated evaluation asks the same questions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import cv2
+import numpy as np
+
+from ...color.gamut import in_gamut, to_rgb
+from ...color.spaces import ab_to_cbcr, luma_of_rgb, rgb_to_lab
+from ...colorizer.colorizer import Colorizer
+from ...colorizer.hints import Hint
+from ...colorizer.options import ColorOptions
+from ...colorizer.suggestions import alternatives
+from ..data.aging import age
+from .metrics import ciede2000, ciede2000_map, mean, median, psnr, ratio
+
+HINTS = 10
+OTHERS = 3  # alternatives looked at
+NEAR = 2  # pixels on each side of a hint that are looked at: 5 by 5
+FAR = 0.25  # of the picture's short side: nearer pixels are no "elsewhere"
+EDGE = 10.0  # luma steps a pixel, after a blur of one pixel: a step of about 33 of 255
+_LEAST = 0.01  # share of the picture that has to be elsewhere for a figure
+_BINS = 1024  # of confidence
+_AGED, _TEN, _ONE = 1, 2, 3  # streams of random numbers
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one colorizer did with one photograph."""
+
+    ciede2000: float
+    """Of the clean picture."""
+    aged_ciede2000: float
+    """Chroma predicted from the aged luma, put on the clean luma, against the truth: the colour alone is judged."""
+    aged_psnr_gain: float
+    """dB over the clean grey picture, likewise."""
+    ten_hints_psnr_gain: float
+    """dB that ten true colours at random points add."""
+    hint_error: float
+    """Mean CIEDE2000 around one hint between the result and the hint's colour at the result's own luma."""
+    hint_error_without: float
+    """The same of the picture that had no hint: what the hint had to bring about."""
+    elsewhere: float | None
+    """Mean CIEDE2000 between the pictures with and without the one hint, far from it and across strong edges
+    (``separated``); None where the photograph has too few such pixels."""
+    sureness: np.ndarray | None
+    """float64 ``[2, bins]``: pixels by confidence, and the sum of their CIEDE2000; None without confidence."""
+    apart: float | None = None
+    """Mean CIEDE2000 between any two of the picture and its ``OTHERS`` alternatives; None where the model has none."""
+    best: float | None = None
+    """CIEDE2000 from the truth of that one of these pictures which is nearest to it."""
+
+
+@dataclass(frozen=True)
+class RobustnessSummary:
+    """Of one colorizer over a set. None: undefined, or the model has no confidence."""
+
+    aged_ciede2000: float | None
+    aged_ciede2000_ratio: float | None
+    """To the clean pictures'."""
+    aged_psnr_gain: float | None
+    ten_hints_psnr_gain: float | None
+    hint_error_median: float | None
+    hint_error_mean: float | None
+    hint_error_without: float | None
+    elsewhere: float | None
+    elsewhere_photographs: int
+    """That have pixels which strong edges separate from the hint."""
+    confidence_ratio: float | None
+    """Mean CIEDE2000 of the surer half of all pixels of the set, to that of the other half."""
+    confidence_ratio_each: float | None
+    """The same within each picture, then averaged: whether confidence tells the parts of one picture apart."""
+    alternatives_apart: float | None
+    alternatives_best_ratio: float | None
+    """CIEDE2000 of the best of the picture and its alternatives to the picture's own: under 1 where another was nearer
+    to the truth."""
+
+
+def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray, options: ColorOptions) -> Trial:
+    """Put a colorizer to the tests.
+
+    Args:
+        colorizer: whose four further answers are measured.
+        sha1: of the photograph, hexadecimal; decides how it ages and where the hints are.
+        truth: the photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.
+        clean: what the colorizer made of its luma.
+        options: how ``clean`` was coloured.
+    """
+    luma = luma_of_rgb(truth)
+    errors = ciede2000_map(clean, truth)
+    aged = to_rgb(luma, *colorizer.chroma(age(truth, _rng(sha1, _AGED)), options))
+    ten = _hinted(colorizer, luma, hints(truth, HINTS, _rng(sha1, _TEN)), options)
+    (hint,) = hints(truth, 1, _rng(sha1, _ONE))
+    one = _hinted(colorizer, luma, [hint], options)
+    confidence = colorizer.predict(luma, options).confidence
+    several = [clean, *_others(colorizer, luma, options)]
+    return Trial(
+        ciede2000=float(errors.mean(dtype=np.float64)),
+        aged_ciede2000=ciede2000(aged, truth),
+        aged_psnr_gain=psnr(aged, truth) - psnr(np.repeat(luma[..., None], 3, axis=2), truth),
+        ten_hints_psnr_gain=psnr(ten, truth) - psnr(clean, truth),
+        hint_error=hint_error(one, hint),
+        hint_error_without=hint_error(clean, hint),
+        elsewhere=_change(one, clean, separated(luma, *_pixel(hint, luma))),
+        sureness=None if confidence is None else sureness(confidence, errors),
+        apart=mean(ciede2000(one, other) for one, other in combinations(several, 2)),
+        best=min(ciede2000(picture, truth) for picture in several) if len(several) > 1 else None,
+    )
+
+
+def _rng(sha1: str, stream: int) -> np.random.Generator:
+    return np.random.default_rng([int(sha1[:8], 16), stream])
+
+
+def _hinted(colorizer: Colorizer, luma: np.ndarray, points: Sequence[Hint], options: ColorOptions) -> np.ndarray:
+    return to_rgb(luma, *colorizer.chroma(luma, dataclasses.replace(options, hints=tuple(points))))
+
+
+def _others(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> list[np.ndarray]:
+    if not colorizer.card.bins:
+        return []
+    return [to_rgb(luma, *colorizer.chroma(luma, o)) for o in alternatives(colorizer, luma, OTHERS, options)]
+
+
+def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
+    """The true colours of random pixels of RGB uint8 ``[H, W, 3]``, not at the very border."""
+    height, width = truth.shape[:2]
+    found = []
+    for _ in range(count):
+        x, y = int(rng.integers(NEAR, width - NEAR)), int(rng.integers(NEAR, height - NEAR))
+        red, green, blue = (int(v) for v in truth[y, x])
+        found.append(Hint((x + 0.5) / width, (y + 0.5) / height, (red, green, blue)))
+    return found
+
+
+def _pixel(hint: Hint, picture: np.ndarray) -> tuple[int, int]:
+    """Column and row of a hint in ``[H, W, ...]``."""
+    return int(hint.x * picture.shape[1]), int(hint.y * picture.shape[0])
+
+
+def hint_error(picture: np.ndarray, hint: Hint) -> float:
+    """Mean CIEDE2000 of the 5 by 5 pixels around a hint from the hint's colour at each pixel's own luma.
+
+    A hint says which colour, not how bright: the luma is the photograph's. Where that luma has no room for the hint's
+    chroma, as much as fits is asked for.
+    """
+    x, y = _pixel(hint, picture)
+    near = picture[y - NEAR : y + NEAR + 1, x - NEAR : x + NEAR + 1]
+    return ciede2000(near, at_luma(hint.color, luma_of_rgb(near)))
+
+
+def at_luma(color: tuple[int, int, int], luma: np.ndarray) -> np.ndarray:
+    """Pixels of a colour's a*b*, where in gamut, and of uint8 luma ``[h, w]``: RGB uint8 ``[h, w, 3]``."""
+    ab = rgb_to_lab(np.array(color, np.float32) / 255)[1:]
+    brightness = luma.astype(np.float32) / 255
+    cb, cr = ab_to_cbcr(brightness, np.broadcast_to(ab[:, None, None], (2, *luma.shape))).astype(np.float32)
+    factor = in_gamut(cb, cr, brightness, brightness)
+    planes = (np.clip(np.rint(128 + 255 * factor * plane), 0, 255).astype(np.uint8) for plane in (cb, cr))
+    return to_rgb(luma, *planes)
+
+
+def separated(luma: np.ndarray, x: int, y: int) -> np.ndarray:
+    """Pixels far from a point that strong edges separate from it, bool ``[H, W]``.
+
+    The luma, blurred by one pixel, is cut where it changes by ``EDGE`` or more a pixel; gaps of a pixel are closed. A
+    pixel counts if no path leads to it from the 5 by 5 pixels around the point without crossing such a cut, and if it
+    lies more than ``FAR`` of the short side away. The cuts themselves, whose colour is of both sides, do not count.
+    """
+    smooth = cv2.GaussianBlur(luma.astype(np.float32), (0, 0), 1)
+    slope = cv2.magnitude(*(cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0)))
+    cuts = cv2.morphologyEx((slope >= EDGE).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    cuts[max(0, y - NEAR) : y + NEAR + 1, max(0, x - NEAR) : x + NEAR + 1] = 0
+    _, regions = cv2.connectedComponents(1 - cuts, connectivity=4)
+    rows, columns = np.ogrid[: luma.shape[0], : luma.shape[1]]
+    far = np.hypot(columns - x, rows - y) > FAR * min(luma.shape)
+    return (cuts == 0) & (regions != regions[y, x]) & far
+
+
+def _change(picture: np.ndarray, other: np.ndarray, where: np.ndarray) -> float | None:
+    if where.mean() < _LEAST:
+        return None
+    return ciede2000(picture[where], other[where])
+
+
+def sureness(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Pixels by confidence, and the sum of their errors: float64 ``[2, bins]``, from least to most sure.
+
+    Args:
+        confidence: float32 ``[h, w]``, 0..1, of any size.
+        errors: float32 ``[H, W]``.
+    """
+    full = cv2.resize(confidence, errors.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    bins = np.clip((full * _BINS).astype(np.int64), 0, _BINS - 1).ravel()
+    return np.stack([np.bincount(bins, weights, _BINS) for weights in (None, errors.ravel())]).astype(np.float64)
+
+
+def surer_half_ratio(pixels: np.ndarray) -> float | None:
+    """Mean error of the surer half of the pixels, to that of the other half; of ``sureness``, or sums of it.
+
+    The bin in the middle is divided between the halves, so that a confidence which tells nothing gives 1.
+    """
+    counts, errors = pixels
+    lower = np.clip(counts.sum() / 2 - (np.cumsum(counts) - counts), 0, counts)  # of each bin, in the less sure half
+    unsure = float(np.sum(errors * np.divide(lower, counts, out=np.zeros_like(counts), where=counts > 0)))
+    return ratio(float(errors.sum()) - unsure, unsure)
+
+
+def summary(trials: Sequence[Trial]) -> RobustnessSummary:
+    """Means over a set."""
+    aged = mean(t.aged_ciede2000 for t in trials)
+    told = [t.sureness for t in trials if t.sureness is not None]
+    return RobustnessSummary(
+        aged_ciede2000=aged,
+        aged_ciede2000_ratio=ratio(aged, mean(t.ciede2000 for t in trials)),
+        aged_psnr_gain=mean(t.aged_psnr_gain for t in trials),
+        ten_hints_psnr_gain=mean(t.ten_hints_psnr_gain for t in trials),
+        hint_error_median=median(t.hint_error for t in trials),
+        hint_error_mean=mean(t.hint_error for t in trials),
+        hint_error_without=mean(t.hint_error_without for t in trials),
+        elsewhere=mean(t.elsewhere for t in trials),
+        elsewhere_photographs=sum(t.elsewhere is not None for t in trials),
+        confidence_ratio=surer_half_ratio(np.sum(told, axis=0)) if told else None,
+        confidence_ratio_each=mean(map(surer_half_ratio, told)),
+        alternatives_apart=mean(t.apart for t in trials),
+        alternatives_best_ratio=ratio(mean(t.best for t in trials), mean(t.ciede2000 for t in trials)),
+    )

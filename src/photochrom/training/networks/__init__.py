@@ -1,0 +1,1 @@
+"""Networks and losses: encoders, decoders, colorization and its export."""

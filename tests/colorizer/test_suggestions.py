@@ -1,0 +1,259 @@
+"""What a model suggests, with a network of known answer that takes hints and predicts a distribution."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage import data
+from skimage.color import rgb2lab
+
+from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, alternatives, likely_colors
+from photochrom.color.gamut import to_rgb
+from photochrom.colorizer.hints import hints_json, read_hints
+from photochrom.colorizer.suggestions import MOST
+from photochrom.models.engines import FakeEngine
+from tests.helpers.suggesting import BINS, hinting_engine
+
+APART = 24  # that two suggestions are at least, a*b*
+MINE = Hint(0.8, 0.1, (180, 160, 90))  # in the sky
+
+
+def ab_of(color: tuple[int, int, int]) -> np.ndarray:
+    """a*b* by other people's code."""
+    return rgb2lab(np.array([[color]], np.uint8))[0, 0, 1:]
+
+
+def colorizer_of(tmp_path: Path, engine: FakeEngine) -> Colorizer:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"")
+    return Colorizer(path, engine=engine)
+
+
+@pytest.fixture
+def runs() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def colorizer(tmp_path: Path, runs: list[int]) -> Colorizer:
+    return colorizer_of(tmp_path, hinting_engine(runs))
+
+
+@pytest.fixture(scope="module")
+def luma() -> np.ndarray:
+    return data.camera()[::2, ::3]
+
+
+def coloured(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions | None) -> np.ndarray:
+    return to_rgb(luma, *colorizer.chroma(luma, options))
+
+
+@pytest.mark.parametrize("options", [None, ColorOptions(vividness=0.7, strength=0.9, hints=(MINE,))])
+@pytest.mark.parametrize("count", [1, 4, MOST])
+def test_alternatives_differ_from_the_picture_and_from_one_another(
+    colorizer: Colorizer, luma: np.ndarray, count: int, options: ColorOptions | None
+) -> None:
+    found = alternatives(colorizer, luma, count, options)
+    assert len(found) == count
+    pictures = [coloured(colorizer, luma, each) for each in (options, *found)]
+    for one, other in itertools.combinations(pictures, 2):
+        difference = np.hypot(*np.moveaxis(rgb2lab(one)[..., 1:] - rgb2lab(other)[..., 1:], -1, 0))
+        assert difference.max() > 10
+
+
+def test_each_speaks_of_the_whole_picture_and_is_marked_as_the_models(colorizer: Colorizer, luma: np.ndarray) -> None:
+    for options in alternatives(colorizer, luma, MOST):
+        assert {(int(4 * hint.x), int(4 * hint.y)) for hint in options.hints} == set(np.ndindex(4, 4))
+        for one, other in itertools.combinations(options.hints, 2):
+            assert max(abs(one.x - other.x), abs(one.y - other.y)) > 0.05
+        assert all(hint.suggested for hint in options.hints)
+
+
+@pytest.mark.parametrize("shape", [(100, 1400), (10, 3000), (900, 30)])
+def test_those_of_a_panorama_can_be_kept_in_a_file(shape: tuple[int, int], tmp_path: Path) -> None:
+    luma = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    (found,) = alternatives(Colorizer(), luma, 1)
+    (tmp_path / "hints.json").write_text(hints_json(found.hints))
+    assert read_hints(tmp_path / "hints.json") == found.hints
+
+
+def test_what_the_user_said_stays(colorizer: Colorizer, luma: np.ndarray) -> None:
+    wanted = ColorOptions(vividness=0.7, strength=0.9, hints=(MINE,))
+    for options in alternatives(colorizer, luma, 3, wanted):
+        assert (options.vividness, options.strength) == (0.7, 0.9)
+        assert options.hints[0] == MINE
+        assert not options.hints[0].suggested
+        assert all(np.hypot(h.x - MINE.x, h.y - MINE.y) > 0.05 for h in options.hints[1:])
+        place = int(MINE.y * luma.shape[0]), int(MINE.x * luma.shape[1])
+        found = rgb2lab(coloured(colorizer, luma, ColorOptions(hints=options.hints)))[place]
+        assert np.hypot(*(found[1:] - ab_of(MINE.color))) < 2
+
+
+def test_an_alternative_has_alternatives(colorizer: Colorizer, luma: np.ndarray) -> None:
+    """Not its own copies: what it was made of is no word of the user's."""
+    picked = Hint(0.31, 0.9, (90, 120, 160), suggested=True)  # at a place of the user's own choice
+    (first,) = alternatives(colorizer, luma, 1, ColorOptions(hints=(MINE, picked)))
+    found = alternatives(colorizer, luma, 3, first)
+    assert all(options.hints[:2] == (MINE, picked) for options in found)
+    assert len({len(options.hints) for options in (first, *found)}) == 1
+    pictures = [coloured(colorizer, luma, options) for options in (first, *found)]
+    for one, other in itertools.combinations(pictures, 2):
+        assert np.abs(one.astype(int) - other).max() > 10
+
+
+def test_alternatives_are_the_same_every_time(colorizer: Colorizer, luma: np.ndarray) -> None:
+    assert alternatives(colorizer, luma, 4) == alternatives(colorizer, luma, 4)
+    assert alternatives(colorizer, luma, 2) == alternatives(colorizer, luma, 4)[:2]
+
+
+def test_the_network_is_asked_once(colorizer: Colorizer, luma: np.ndarray, runs: list[int]) -> None:
+    expected = alternatives(colorizer, luma, 5)
+    assert runs == [1]
+    prediction = colorizer.predict(luma)
+    runs.clear()
+    assert alternatives(colorizer, luma, 5, prediction=prediction) == expected
+    assert not runs
+
+
+def test_what_is_certain_stays_as_it_is(tmp_path: Path, luma: np.ndarray) -> None:
+    """A network that holds one colour possible has no other to offer."""
+    certain = (BINS == (20, 20)).all(1).argmax()
+
+    def answer(inputs: dict) -> dict:
+        height, width = (side // 8 for side in inputs["lightness"].shape[2:])
+        probability = np.zeros((1, len(BINS), height, width), np.float32)
+        probability[:, certain] = 1
+        ab = np.broadcast_to(BINS[certain][None, :, None, None], (1, 2, height, width))
+        return {"ab": ab, "confidence": probability[:, :1], "probability": probability}
+
+    sure = colorizer_of(tmp_path, FakeEngine(answer, hinting_engine().metadata))
+    (only,) = alternatives(sure, np.full((64, 64), 128, np.uint8), 1)
+    for hint in only.hints:
+        assert np.hypot(*(ab_of(hint.color) - BINS[certain])) < 12
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_featureless_pictures_have_alternatives_too(colorizer: Colorizer, level: int) -> None:
+    found = alternatives(colorizer, np.full((40, 50), level, np.uint8), MOST)
+    assert len({options.hints for options in found}) == MOST
+
+
+@pytest.mark.parametrize("count", [-1, 0, MOST + 1, 10**9])
+def test_a_number_out_of_range_is_refused(colorizer: Colorizer, luma: np.ndarray, count: int, runs: list[int]) -> None:
+    with pytest.raises(OptionError, match=f"ask for 1 to {MOST}"):
+        alternatives(colorizer, luma, count)
+    assert not runs
+
+
+def test_a_model_that_knows_none_is_named(tmp_path: Path, luma: np.ndarray) -> None:
+    with pytest.raises(OptionError, match="the model 'hinting' knows no alternatives: choose another"):
+        alternatives(colorizer_of(tmp_path, hinting_engine(bins=[])), luma)
+
+
+def test_a_model_without_distribution_has_no_likely_colours(tmp_path: Path, luma: np.ndarray) -> None:
+    with pytest.raises(OptionError, match="the model 'hinting' predicts no distribution: choose another"):
+        likely_colors(colorizer_of(tmp_path, hinting_engine(bins=[])), luma, 0.5, 0.5)
+    assert likely_colors(colorizer_of(tmp_path, hinting_engine(hints=False)), luma, 0.5, 0.5)
+
+
+def test_a_model_that_contradicts_its_card_is_named(tmp_path: Path, luma: np.ndarray) -> None:
+    for bins in ([[0, 0]], [[0, 0]] * 50):
+        with pytest.raises(ModelError, match=f"'hinting' does not give the {len(bins)} prob"):
+            likely_colors(colorizer_of(tmp_path, hinting_engine(bins=bins)), luma, 0.5, 0.5)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9))
+@settings(max_examples=30, deadline=None)
+def test_likely_colours_are_apart_and_where_they_were_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, x: float, y: float, count: int
+) -> None:
+    colorizer = colorizer_of(tmp_path_factory.mktemp("model"), hinting_engine())
+    found = likely_colors(colorizer, data.camera()[::4, ::4], x, y, count)
+    assert 1 <= len(found) <= count
+    assert all((hint.x, hint.y, hint.suggested) == (x, y, True) for hint in found)
+    for one, other in itertools.combinations(found, 2):
+        assert np.hypot(*(ab_of(one.color) - ab_of(other.color))) >= APART - 0.5
+
+
+def flat(tmp_path: Path, weights: dict[tuple[int, int], float], bins: np.ndarray = BINS) -> Colorizer:
+    """Of a network that holds the same to be likely everywhere."""
+    probability = np.zeros(len(bins), np.float32)
+    for color, weight in weights.items():
+        probability[(bins == color).all(1).argmax()] = weight
+
+    def answer(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        count, _, height, width = inputs["lightness"].shape
+        shape = (count, len(bins), height // 8, width // 8)
+        ab = np.zeros((count, 2, *shape[2:]), np.float32)
+        return {"ab": ab, "probability": np.broadcast_to(probability[:, None, None], shape)}
+
+    return colorizer_of(tmp_path, FakeEngine(answer, hinting_engine(bins=bins.tolist()).metadata))
+
+
+GREY = np.full((64, 64), 119, np.uint8)  # L* 50
+
+
+def test_likely_colours_are_those_of_the_distribution_in_order(tmp_path: Path) -> None:
+    weights = {(20, 20): 0.3, (40, -40): 0.5, (-20, 0): 0.2}
+    found = likely_colors(flat(tmp_path, weights), GREY, 0.5, 0.5)
+    np.testing.assert_allclose([ab_of(hint.color) for hint in found], [(40, -40), (20, 20), (-20, 0)], atol=0.7)
+
+
+def test_the_flanks_of_one_peak_are_no_colours_of_their_own(tmp_path: Path) -> None:
+    """Hence the 0.04 at a distance come before what lies beside the peak, which has no probability at all."""
+    weights = {(20, 20): 0.8, (20, 40): 0.16, (-20, 20): 0.04}
+    found = likely_colors(flat(tmp_path, weights), GREY, 0.5, 0.5)
+    np.testing.assert_allclose([ab_of(hint.color) for hint in found], [(20, 20), (-20, 20)], atol=0.7)
+
+
+def test_what_is_next_to_impossible_is_not_suggested(tmp_path: Path) -> None:
+    weights = {(20, 20): 0.6, (-40, 20): 0.3999, (20, -60): 0.0001}
+    assert len(likely_colors(flat(tmp_path, weights), GREY, 0.5, 0.5)) == 2
+
+
+def test_colours_that_do_not_fit_keep_their_hue(tmp_path: Path) -> None:
+    far = np.array([(100, 20), (-20, -100), (0, 0)], np.float32)
+    found = likely_colors(flat(tmp_path, {(100, 20): 0.5, (-20, -100): 0.4, (0, 0): 0.1}, far), GREY, 0.5, 0.5)
+    angles = [np.degrees(np.arctan2(*ab_of(hint.color)[::-1])) for hint in found[:2]]
+    np.testing.assert_allclose(angles, np.degrees(np.arctan2([20, -100], [100, -20])), atol=2)
+
+
+def test_likely_colours_follow_the_hints_given(colorizer: Colorizer, luma: np.ndarray) -> None:
+    x, y = alternatives(colorizer, luma, 1)[0].hints[0].x, alternatives(colorizer, luma, 1)[0].hints[0].y
+    purple = Hint(x, y, (150, 60, 160))
+    first = likely_colors(colorizer, luma, x, y, options=ColorOptions(hints=(purple,)))[0]
+    assert np.hypot(*(ab_of(first.color) - ab_of(purple.color))) < 25
+    assert np.hypot(*(ab_of(likely_colors(colorizer, luma, x, y)[0].color) - ab_of(purple.color))) > 40
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "count", "message"),
+    [(1.1, 0, 6, "x is"), (0, -0.1, 6, "y is"), (float("nan"), 0, 6, "x is nan"), (0, 0, 0, "ask for 1 or more")],
+)
+def test_places_that_are_none_are_refused(
+    colorizer: Colorizer, luma: np.ndarray, x: float, y: float, count: int, message: str
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        likely_colors(colorizer, luma, x, y, count)
+
+
+def test_the_package_has_the_function_whatever_was_imported_before() -> None:
+    code = "import photochrom.colorizer.suggestions, photochrom; photochrom.alternatives; import photochrom.photo.job; "
+    code += "print(callable(photochrom.alternatives), callable(photochrom.likely_colors))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True True\n"
+
+
+def test_the_embedded_model_has_alternatives_or_says_why_not() -> None:
+    colorizer = Colorizer()
+    if colorizer.card.hints and colorizer.card.bins:
+        assert len({options.hints for options in alternatives(colorizer, data.camera(), 3)}) == 3
+    else:
+        with pytest.raises(OptionError, match="knows no alternatives"):
+            alternatives(colorizer, data.camera())

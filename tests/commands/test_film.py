@@ -1,0 +1,335 @@
+"""``photochrom film`` as its users meet it."""
+
+import fcntl
+import itertools
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom import OptionError
+from photochrom.commands.main import main
+from photochrom.film import FilmOptions, parse_time
+from photochrom.film.options import time_text
+from tests.helpers.films import (
+    colorizer,
+    decoded,
+    in_fields,
+    other_shot,
+    pan,
+    same_lumas,
+    seconds,
+    still_frame,
+    write_film,
+    write_frames,
+)
+
+HEAVY = {"av", "numpy", "PIL", "cv2", "openvino", "onnxruntime", "torch", "tqdm"}
+ROOT = str(Path(__file__).parents[2])
+
+# The command with a colorizer that needs no network, and segments of half a second.
+COMMAND = f"""
+import sys
+sys.path.insert(0, {ROOT!r})
+import photochrom.colorizer.colorizer, photochrom.film.job
+from pathlib import Path
+from tests.helpers.films import colorizer
+ready = colorizer(Path(sys.argv[1]), lambda lightness: (30, 40))
+photochrom.colorizer.colorizer.Colorizer = lambda *_: ready
+photochrom.film.job._SHORTEST = 0.5
+sys.argv[:2] = ["photochrom", "film"]
+from photochrom.commands.main import run
+run()
+"""
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Two shots, 24 and 30 frames."""
+    return write_film(tmp_path / "reel.mkv", pan(24) + other_shot(30), codec="ffv1", rate=24)
+
+
+@pytest.fixture(autouse=True)
+def no_network(tmp_path_factory, monkeypatch):
+    """A colorizer that makes everything orange, in place of the model."""
+    ready = colorizer(tmp_path_factory.mktemp("model"), lambda _: (30, 40))
+    monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: ready)
+
+
+def process(folder, *arguments, **options):
+    return subprocess.Popen([sys.executable, "-c", COMMAND, str(folder), *map(str, arguments)], **options)
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys; from photochrom.commands.main import main\n"
+    code += "try: main(['film', '--help'])\nexcept SystemExit: pass\n"
+    code += f"print(sorted({HEAVY} & set(sys.modules)))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "[]"
+    assert "--preview" in output
+
+
+def test_a_film_is_coloured_beside_it(film, tmp_path, capsys):
+    assert main(["film", str(film), "--codec", "ffv1"]) == 0
+    assert names(tmp_path) == ["reel.color.mkv", "reel.mkv"]
+    assert same_lumas(film, tmp_path / "reel.color.mkv")
+    captured = capsys.readouterr()
+    assert captured.err == ""  # no bar where nobody looks
+
+
+def test_the_embedded_model_colours_a_film(tmp_path):
+    """The command itself, with the real network."""
+    film = write_film(tmp_path / "a.mp4", pan(8, 160, 120, step=0), sound="aac")
+    result = subprocess.run([sys.executable, "-m", "photochrom", "film", str(film)], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    rgb = [frame.to_ndarray(format="rgb24").astype(int) for frame in decoded(tmp_path / "a.color.mp4")]
+    assert len(rgb) == 8
+    assert all(np.ptp(frame, axis=2).mean() > 4 for frame in rgb)
+    assert max(np.abs(a - b).mean() for a, b in itertools.pairwise(rgb)) < 3  # of one picture
+
+
+def test_options_reach_the_film(film, tmp_path):
+    output = tmp_path / "b.mp4"
+    arguments = ["--start", "0:00:00.5", "--end", "1.5", "--crf", "30", "--preset", "ultrafast", "--strength", "0"]
+    assert main(["film", str(film), "-o", str(output), *arguments]) == 0
+    frames = decoded(output)
+    assert len(frames) == 24
+    assert all(np.all(frame.to_ndarray()[64:] == 128) for frame in frames)
+
+
+def test_shots_are_listed_and_nothing_else_done(film, tmp_path, capsys):
+    assert main(["film", str(film), "--list-shots"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["1", "0:00:00.000", "0:00:01.000", "24", "frames"],
+        ["2", "0:00:01.000", "0:00:02.250", "30", "frames"],
+    ]
+    assert names(tmp_path) == ["reel.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "none/b.mkv"], "there is no folder none"),
+        (["-o", "taken.mkv"], "taken.mkv exists"),
+        (["--codec", "libx265", "-o", "b.mkv"], "interlaced"),
+    ],
+)
+def test_a_plan_is_refused_as_the_film_would_be(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.mkv").write_bytes(b"mine")
+    frames = in_fields([still_frame(luma) for luma in pan(4)], "tff")
+    write_frames(tmp_path / "reel.mkv", frames, codec="ffv1")
+    for more in ([], ["--dry-run"]):
+        assert main(["film", "reel.mkv", *arguments, *more]) == 1
+        assert said in capsys.readouterr().err
+
+
+def test_shots_of_a_part_are_listed(film, capsys):
+    assert main(["film", str(film), "--list-shots", "--start", "1.25", "--end", "2"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split()[1:] == ["0:00:01.250", "0:00:02.000", "18", "frames"]
+
+
+def test_a_preview_is_a_sheet_with_a_row_for_each_shot(film, tmp_path, capsys):
+    assert main(["film", str(film), "--preview"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "reel.preview.png")
+    assert names(tmp_path) == ["reel.mkv", "reel.preview.png"]
+    with Image.open(tmp_path / "reel.preview.png") as sheet:
+        pixels = np.asarray(sheet.convert("RGB")).astype(int)
+    height, width = 64, 96  # of the thumbnail
+    assert pixels.shape == (2 * (2 * height + 14), 3 * width, 3)
+    grey, orange = pixels[14 : 14 + height], pixels[14 + height : 14 + 2 * height]
+    assert np.ptp(grey, axis=2).max() == 0
+    assert (orange[..., 0] - orange[..., 2]).mean() > 30
+    content = (tmp_path / "reel.preview.png").read_bytes()
+    assert main(["film", str(film), "--preview"]) == 1
+    assert "reel.preview.png exists: choose another output, or --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "reel.preview.png").read_bytes() == content
+    assert main(["film", str(film), "--preview", "--overwrite"]) == 0
+
+
+def test_a_preview_goes_where_it_is_told(film, tmp_path, capsys):
+    assert main(["film", str(film), "--preview", "-o", str(tmp_path / "sheet.png")]) == 0
+    assert (tmp_path / "sheet.png").is_file()
+    assert main(["film", str(film), "--preview", "-o", str(tmp_path / "sheet.jpg")]) == 2
+    assert "a preview is a PNG file" in capsys.readouterr().err
+    assert main(["film", str(film), "--preview", "-o", str(tmp_path / "none" / "sheet.png")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+@pytest.mark.parametrize(("encoding", "told"), [("utf-8", b"r\xe9el"), ("ascii", b"r\\udce9el")])
+def test_a_name_that_is_no_text_is_told(encoding, told, film):
+    name = os.fsencode(film.parent) + b"/r\xe9el.mkv"
+    film.rename(os.fsdecode(name))
+    command = [sys.executable, "-m", "photochrom", "film", name, "--preview"]
+    result = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding})
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.rstrip().endswith(told + b".preview.png")
+
+
+def test_a_preview_of_many_shots_shows_some(tmp_path):
+    sources = [pan, other_shot]
+    lumas = [luma for i in range(60) for luma in sources[i % 2](8)]
+    film = write_film(tmp_path / "a.mkv", lumas, codec="ffv1")
+    assert main(["film", str(film), "--preview"]) == 0
+    with Image.open(tmp_path / "a.preview.png") as sheet:
+        assert sheet.height == 48 * (2 * 64 + 14)
+
+
+def test_a_dry_run_prints_the_plan_and_does_nothing(film, tmp_path, capsys):
+    assert main(["film", str(film), "--dry-run"]) == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first == f"{film}: 54 frames, 96x64, 24.000 frames/s"
+    assert second == f"{tmp_path / 'reel.color.mkv'}: matroska, libx264, yuv420p"
+    assert re.fullmatch(r"about \d+\.\d frames/s here: \d+:\d\d:\d\d in all", last)
+    assert names(tmp_path) == ["reel.mkv"]
+
+
+def test_hints_and_stills_reach_the_film(film, tmp_path, capsys):
+    (tmp_path / "h.json").write_text(
+        '{"photochrom": "film hints", "version": 1, "hints": [{"time": 0, "x": 0.5, "y": 0.5, "color": "#2040c0"}]}'
+    )
+    Image.new("RGB", (96, 64), (40, 160, 60)).save(tmp_path / "still.png")
+    arguments = ["--hints", str(tmp_path / "h.json"), "--still", f"0:01.5={tmp_path / 'still.png'}", "--codec", "ffv1"]
+    assert main(["film", str(film), *arguments]) == 0
+    frames = decoded(tmp_path / "reel.color.mkv")
+    blue, green = (frames[i].to_ndarray(format="rgb24").astype(int) for i in (3, 40))
+    assert blue[32, 48, 2] > blue[32, 48, 0]
+    assert (green[..., 1] - green[..., 0]).mean() > 10
+    assert main(["film", str(film), "--still", "still.png"]) == 2
+    assert "write TIME=FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["none.mp4"], 1, "none.mp4 does not exist"),
+        (["reel.mkv", "--codec", "vp9"], 2, "codec is 'vp9': choose one of libx264, libx265, ffv1"),
+        (["reel.mkv", "--preset", "quick"], 2, "choose one of ultrafast"),
+        (["reel.mkv", "--crf", "60"], 2, "crf is 60"),
+        (["reel.mkv", "--strength", "7"], 2, "strength"),
+        (["reel.mkv", "--vividness", "7"], 2, "vividness"),
+        (["reel.mkv", "--start", "soon"], 2, "'soon' is no time"),
+        (["reel.mkv", "--start", "2", "--end", "1"], 2, "would end (1 s) before it starts (2 s)"),
+        (["reel.mkv", "--end", "0"], 2, "would end (0 s) before it starts (0 s)"),
+        (["reel.mkv", "--start", "1.01", "--end", "1.02"], 1, "has no frame between 0:00:01.010 and 0:00:01.020"),
+        (["reel.mkv", "--start", "1.01", "--end", "1.02", "--preview"], 1, "has no frame between"),
+        (["reel.mkv", "--start", "90"], 1, "no frame at 0:01:30.000: it is shorter, its last begins at 0:00:02.208"),
+        (["reel.mkv", "-o", "reel.mkv", "--overwrite"], 1, "is the film itself"),
+        (["reel.mkv", "-o", "a.txt"], 1, "a.txt is of no container"),
+        (["reel.mkv", "--hints", "none.json"], 2, "none.json"),
+    ],
+)
+def test_what_is_wrong_is_one_line(arguments, status, said, film, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["film", *arguments]) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("photochrom: ")
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert names(tmp_path) == ["reel.mkv"]
+
+
+def test_damage_is_told_on_the_side(tmp_path, capsys):
+    film = write_film(tmp_path / "a.mp4", pan(96), container_options={"movflags": "+faststart"})
+    content = film.read_bytes()
+    film.write_bytes(content[: len(content) // 2])
+    assert main(["film", str(film), "--preset", "ultrafast"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert all(line.startswith(f"photochrom: {film}: ") for line in captured.err.splitlines())
+    assert captured.err != ""
+
+
+def test_a_bar_is_shown_on_a_terminal(film, tmp_path):
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    job = process(tmp_path, film, "--preset", "ultrafast", stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            part = os.read(controller, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(controller)
+    assert job.wait(60) == 0
+    assert b"54/54" in shown
+    assert b"frame/s" in shown or b"s/frame" in shown
+
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+    SIGNALS.append((signal.SIGHUP, 129))
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+def test_a_signal_stops_it_and_the_same_command_goes_on(number, status, tmp_path):
+    """Real signals, to a real process, once it has finished something."""
+    film = write_film(tmp_path / "reel.mkv", (pan(30) + other_shot(30)) * 6, codec="ffv1", rate=24)
+    job = process(tmp_path, film, "--preset", "ultrafast", stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / "reel.color.mkv.photochrom"
+    while not (folder / "00002.json").exists():
+        assert job.poll() is None
+        time.sleep(0.01)
+    job.send_signal(number)
+    _, said = job.communicate(timeout=60)
+    assert job.returncode == status
+    assert said.count("\n") == (number == signal.SIGINT)
+    assert not (tmp_path / "reel.color.mkv").exists()
+    assert folder.is_dir()
+    assert main(["film", str(film), "--preset", "ultrafast"]) == 0
+    assert not folder.exists()
+    assert seconds(tmp_path / "reel.color.mkv") == seconds(film)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [("90", 90), ("90.5", Fraction(181, 2)), ("1:30", 90), ("0:01:30.5", Fraction(181, 2)), ("2:00:00", 7200)],
+)
+def test_times_are_read(text, time):
+    assert parse_time(text) == time
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "1:2:3:4", "1.5:30", "1e3", "nan", ":30", "٣"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(OptionError, match="is no time: write seconds"):
+        parse_time(text)
+
+
+def test_times_are_written():
+    assert time_text(Fraction(181, 2)) == "0:01:30.500"
+    assert time_text(3725.0004) == "1:02:05.000"
+    assert time_text(59.9996) == "0:01:00.000"
+
+
+@pytest.mark.parametrize(("option", "value"), [("crf", "18"), ("start", "1:30"), ("end", 0.5)])
+def test_options_of_another_kind_are_named(option, value):
+    with pytest.raises(OptionError, match=f"{option} is {value!r}"):
+        FilmOptions(**{option: value})
+
+
+def test_options_are_checked():
+    with pytest.raises(OptionError, match="crf is nan"):
+        FilmOptions(crf=float("nan"))

@@ -1,0 +1,348 @@
+"""``photochrom train`` as its users meet it."""
+
+import contextlib
+import copy
+import ctypes
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from photochrom import Colorizer, OptionError, TrainingError
+from photochrom.commands.main import main
+from photochrom.training import checkpoint, estimate, export, result, train
+from photochrom.training import run as work
+from photochrom.training.config import CHECKPOINT, Plan, keep_memory, launch
+from photochrom.training.initial_model import begin
+from photochrom.training.recipes import DEFAULT, OWN, RECIPES, TUNED, fitted
+from photochrom.training.trainer import Trainer
+
+_TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
+
+
+@pytest.fixture(scope="module")
+def toy():
+    """The example, as a module."""
+    spec = importlib.util.spec_from_file_location("toy", _TOY)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def photographs(toy, tmp_path_factory):
+    """40 crops at 96 pixels."""
+    folder = tmp_path_factory.mktemp("photographs")
+    toy.write_crops(folder, 40, 96)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(photographs, tmp_path_factory):
+    """A run of the command, small."""
+    run = tmp_path_factory.mktemp("runs") / "mine"
+    options = ["--epochs", "2", "--size", "64", "--batch", "16", "--precision", "fp32"]
+    assert main(["train", str(photographs), "-o", str(run), *options]) == 0
+    return run, [str(photographs), "-o", str(run), *options]
+
+
+@pytest.fixture
+def unfinished(monkeypatch):
+    """Runs end before their model is exported and measured, which takes longer than the rest."""
+    monkeypatch.setattr(train, "finish", lambda work, epochs: None)
+
+
+class TestRun:
+    def test_what_it_leaves(self, finished):
+        run, _ = finished
+        names = {path.name for path in run.iterdir()}
+        assert {"model.onnx", "report.html", "report.json", "curves.png", "losses.csv", "photographs.csv"} <= names
+        assert {"samples", "tensorboard", CHECKPOINT, "best.safetensors"} <= names
+        assert [p.name for p in sorted((run / "samples").iterdir())] == ["epoch-001.png", "epoch-002.png"]
+        sample = cv2.imread(str(run / "samples" / "epoch-002.png"))
+        grey, colored, truth = (sample[4:160, 6 + 160 * i : 160 + 160 * i] for i in range(3))
+        assert np.ptp(grey.astype(int), axis=2).max() == 0
+        assert np.ptp(colored.astype(int), axis=2).mean() > 2
+        assert np.ptp(truth.astype(int), axis=2).mean() > 2
+        assert not [path for path in run.rglob("*") if ".part" in path.name]
+
+    def test_its_model_colours_photographs(self, finished, tmp_path):
+        run, _ = finished
+        Image.fromarray(data.camera()).save(tmp_path / "old.png")
+        assert main(["photo", str(tmp_path / "old.png"), "--model", str(run / "model.onnx")]) == 0
+        colored = np.asarray(Image.open(tmp_path / "old.color.png").convert("RGB"), int)
+        assert np.ptp(colored, axis=2).mean() > 1
+
+    def test_a_run_is_not_begun_twice(self, finished, capsys):
+        _, arguments = finished
+        assert main(["train", *arguments]) == 2
+        assert "holds a run already: add --resume" in capsys.readouterr().err
+
+    def test_a_finished_run_that_is_resumed_trains_no_more(self, finished, unfinished, capsys):
+        run, arguments = finished
+        before = {name: (run / name).read_bytes() for name in ("losses.csv", CHECKPOINT)}
+        assert main(["train", *arguments, "--resume"]) == 0
+        assert re.search(r"step (\d+) of \1\b", capsys.readouterr().out)
+        assert {name: (run / name).read_bytes() for name in before} == before
+
+    def test_a_run_that_gets_no_better_ends_early_and_is_finished(self, finished, monkeypatch, tmp_path, capsys):
+        """Its steps and samples are left out, which take most of the time."""
+
+        def step(trainer, source, batch):
+            trainer.step += 1
+            trainer.losses.append(1.0)
+            return 1.0
+
+        run, (photographs, _, _, *options) = finished
+        shutil.copytree(run / "features", tmp_path / "run" / "features")
+        ends = []
+        monkeypatch.setattr(train, "finish", lambda work, epochs: ends.append(result.card(work, network, epochs)))
+        monkeypatch.setattr(result, "write_samples", lambda *arguments: None)
+        monkeypatch.setattr(Trainer, "update", step)
+        monkeypatch.setattr(Trainer, "validate", lambda trainer, source: float(len(trainer.history)))
+        network = export.load_trained(run / "best.safetensors").network
+        arguments = ["train", photographs, "-o", str(tmp_path / "run"), *options, "--epochs", "9", "--patience", "2"]
+        told = "held-out loss has not got better for 2 rounds: stopped at epoch 3, the best is of epoch 1\n"
+        for more in ([], ["--resume"]):
+            assert main([*arguments, *more]) == 0
+            assert told in capsys.readouterr().out
+        assert [card.description.split(" from ")[0] for card in ends] == ["1 epoch", "1 epoch"]
+        assert checkpoint.load(tmp_path / "run" / "best.safetensors")[1]["history"][-1]["epoch"] == 1
+        assert len((tmp_path / "run" / "losses.csv").read_text().splitlines()) == 4
+
+    def test_other_options_do_not_go_on(self, finished, capsys):
+        _, arguments = finished
+        assert main(["train", *arguments, "--resume", "--epochs", "3"]) == 1
+        assert "is of a run with another epochs" in capsys.readouterr().err
+
+    def test_a_run_without_kept_features_learns_the_same(self, finished, unfinished, tmp_path):
+        """The encoder then runs at every step; cached features are rounded to float16."""
+        run, (photographs, _, _, *options) = finished
+        assert main(["train", photographs, "-o", str(tmp_path / "run"), *options, "--cache-gb", "0"]) == 0
+        assert not (tmp_path / "run" / "features").exists()
+        ours, theirs = (np.genfromtxt(r / "losses.csv", delimiter=",", names=True) for r in (tmp_path / "run", run))
+        np.testing.assert_allclose(ours["training"], theirs["training"], rtol=0.01)
+        np.testing.assert_allclose(ours["validation"], theirs["validation"], rtol=0.01)
+
+    def test_a_model_of_several_runs_has_the_mean_of_their_weights(self, finished, tmp_path, capsys, monkeypatch):
+        best = finished[0] / "best.safetensors"
+        tensors, facts = checkpoint.load(best)
+        higher = [tmp_path / f"{i}.safetensors" for i in (1, 2)]
+        for i, path in enumerate(higher, 1):
+            moved = {name: value + i * name.startswith("average.") for name, value in tensors.items()}
+            checkpoint.save(path, moved, facts)
+        one, mean = (export.load_mean([best, *others]).network.tail for others in ([], higher))
+        for value, found in zip(one.parameters(), mean.parameters(), strict=True):
+            torch.testing.assert_close(found, value + 1)
+        checkpoint.save(higher[1], tensors | {"bins.centres": tensors["bins.centres"] + 1}, facts)
+        with pytest.raises(TrainingError, match=r"2.safetensors has other colours than .*best.safetensors"):
+            export.load_mean([best, higher[1]])
+        export.main([str(best), str(best), str(tmp_path / "model.onnx"), "--name", "mean"])
+        assert Colorizer(tmp_path / "model.onnx").card.name == "mean"
+        assert "MB, within" in capsys.readouterr().out
+        monkeypatch.setattr(export, "_TOLERANCE", -1)
+        with pytest.raises(TrainingError, match="differs from PyTorch by"):
+            export.main([str(best), str(tmp_path / "wrong.onnx")])
+        assert not list(tmp_path.glob("*wrong*")) + list(tmp_path.glob("*.part"))
+
+
+class TestDryRun:
+    @pytest.fixture
+    def arguments(self, photographs, tmp_path):
+        return ["train", str(photographs), "-o", str(tmp_path / "run"), "--dry-run", "--size", "64", "--batch", "8"]
+
+    def test_it_looks_and_estimates_and_stops(self, arguments, tmp_path, capsys):
+        assert main(arguments) == 0
+        said = capsys.readouterr().out
+        assert "40 photographs, 40 of use" in said
+        assert re.search(r"takes about \d+ s for features and [\d.]+ \w+ for training, [\d.]+ GB of disk", said)
+        assert [path.name for path in (tmp_path / "run").iterdir()] == ["photographs.csv"]
+
+    def test_too_little_memory(self, arguments, monkeypatch, capsys):
+        monkeypatch.setattr(work, "free_memory", lambda: 700_000_000)
+        assert main(arguments) == 1
+        said = capsys.readouterr().err
+        assert re.search(r"takes about [\d.]+ GB of memory, 0\.7 GB are free: give a --batch below 8", said)
+
+    def test_too_small_a_disk(self, arguments, monkeypatch, capsys):
+        usage = shutil.disk_usage("/")
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=50_000_000))
+        assert main(arguments) == 1
+        assert "0.1 GB are free" in capsys.readouterr().err
+
+    def test_features_beyond_their_bound_are_not_kept(self, arguments, capsys):
+        assert main([*arguments, "--cache-gb", "0.000001"]) == 0
+        said = capsys.readouterr().out
+        assert "and may take 0.0 GB: the encoder runs at every step instead" in said
+        assert "for features" not in said
+
+    def test_a_run_without_a_checkpoint_begins_and_says_so(self, arguments, tmp_path, capsys):
+        assert main([*arguments, "--resume"]) == 0
+        said = capsys.readouterr().out
+        assert f"nothing to resume in {tmp_path / 'run'}: a new run begins" in said
+        assert "takes about" in said
+
+    @pytest.mark.skipif(not hasattr(os, "killpg"), reason="processes are ended by their group")
+    def test_several_processes_find_one_another(self, arguments):
+        command = [sys.executable, "-m", "photochrom", *arguments, "--devices", "2"]
+        environment = {k: v for k, v in os.environ.items() if "WORLD_SIZE" not in k} | {"OMP_NUM_THREADS": "1"}
+        job = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            said, _ = job.communicate(timeout=200)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL)
+        assert job.returncode == 0
+        assert "steps of 8 views on each of 2" in said
+        assert said.count("takes about") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [([], "efficientnet-lite2 and an untrained decoder"), (["--from", "default"], "default ")]
+)
+def test_a_recipe_begins_with_nothing_unless_a_model_is_named(given, said, photographs, tmp_path, capsys):
+    options = ["--recipe", "default-cpu", "--batch", "4", "--dry-run", *given]
+    assert main(["train", str(photographs), "-o", str(tmp_path / "run"), *options]) == 0
+    assert f"from {said}" in capsys.readouterr().out
+
+
+def test_a_batch_larger_than_what_a_recipe_takes_of_one_source_is_told(photographs, tmp_path, monkeypatch):
+    plan = Plan(str(photographs), tmp_path, recipe="default-cpu", batch=8, precision="fp32")
+    monkeypatch.setitem(RECIPES, "default-cpu", replace(RECIPES["default-cpu"], per_source=3))
+    fabric = launch(plan)
+    with pytest.raises(TrainingError, match=r"a step takes 8 views, and there are 6: give a smaller --batch"):
+        work.arrange(plan, fabric, begin("scratch", None, None), work.look(plan, fabric))
+
+
+class TestEstimate:
+    @pytest.fixture
+    def arranged(self, photographs, tmp_path):
+        plan = Plan(str(photographs), tmp_path, start="scratch", size=64, batch=64, precision="fp32")
+        fabric, start = launch(plan), begin("scratch", None, None)
+        return work.arrange(plan, fabric, start, work.look(plan, fabric))
+
+    def test_it_leaves_the_weights_alone(self, arranged):
+        encoder = arranged.start.encoder
+        before = copy.deepcopy(encoder.state_dict())
+        arranged.estimate()
+        assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+
+    def test_large_batches_see_whole_pictures_too_and_each_process_has_its_memory(self, arranged, monkeypatch):
+        tried = []
+        monkeypatch.setattr(work, "processes", lambda plan: (3, 1))
+        monkeypatch.setattr(work, "measure", lambda trial, few: tried.append(trial) or (0.1, 1000))
+        assert arranged.estimate().memory == 3000
+        (trial,) = tried
+        trial.step = trial.steps - 1
+        whole = torch.zeros(1, 2, trial.recipe.grid, trial.recipe.grid)
+        assert trial._part()(whole).shape == whole.shape
+
+    def test_copies_of_files_do_not_count_as_used_memory(self, tmp_path, monkeypatch):
+        for name, text in {"max": "5000\n", "current": "3000\n", "stat": "anon 100\ninactive_file 1200\n"}.items():
+            (tmp_path / f"memory.{name}").write_text(text)
+        monkeypatch.setattr(estimate, "_CGROUP", tmp_path)
+        assert estimate.free_memory() == 3200
+
+
+def test_memory_is_kept_where_there_is_a_c_library_to_ask(monkeypatch):
+    def refuse(name):
+        raise TypeError("bad argument type for built-in operation")  # what Windows says
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    keep_memory()
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("option", "value", "message"),
+        [
+            ("--epochs", "0", "--epochs is 0.0: give a number above 0"),
+            ("--epochs", "nan", "--epochs is nan"),
+            ("--epochs", "inf", "--epochs is inf"),
+            ("--minutes", "inf", "--minutes is inf"),
+            ("--batch", "-1", "--batch is -1"),
+            ("--size", "100", "--size is 100: give a multiple of 32"),
+            ("--cache-gb", "-1", "--cache-gb is -1.0: give 0 or more"),
+            ("--cache-gb", "nan", "--cache-gb is nan"),
+            ("--cache-gb", "inf", "--cache-gb is inf"),
+            ("--learning-rate", "0", "--learning-rate is 0.0"),
+            ("--seed", "-1", "--seed is -1: give 0 or more"),
+            ("--patience", "-1", "--patience is -1: give 0 or more"),
+        ],
+    )
+    def test_options_without_meaning(self, option, value, message, photographs, tmp_path, capsys):
+        assert main(["train", str(photographs), "-o", str(tmp_path / "run"), option, value]) == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+
+    @pytest.mark.parametrize("own", [{"start": "scratch"}, {"encoder": "vgg16"}, {"size": 128}])
+    def test_a_published_recipe_has_its_own_start(self, own, photographs, tmp_path):
+        with pytest.raises(OptionError, match="--recipe has its own start"):
+            Plan(str(photographs), tmp_path, recipe="default", **own)
+
+    def test_a_published_recipe_does_not_go_on_from_another_network(self, photographs, tmp_path):
+        plan = Plan(str(photographs), tmp_path, recipe="reference", start="run")
+        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=OWN, label="run")
+        with pytest.raises(OptionError, match="--recipe reference trains vgg16, run has efficientnet-lite2: leave out"):
+            plan.recipe_for(start, 1000, 1)
+
+    def test_a_published_recipe_goes_on_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
+        plan = Plan(str(photographs), tmp_path, recipe="default", start="model.onnx", epochs=0.5)
+        start = SimpleNamespace(tail=torch.nn.Identity(), recipe=fitted(OWN, 50, 1))
+        recipe = plan.recipe_for(start, 1000, 1)
+        assert (recipe.courses, recipe.epochs, recipe.per_source) == (1, 0.5, DEFAULT.per_source)
+        assert recipe.learning_rate == pytest.approx(TUNED * DEFAULT.learning_rate)
+
+    def test_no_such_folder(self, tmp_path):
+        with pytest.raises(TrainingError, match="there is no"):
+            Plan(str(tmp_path / "nothing"), tmp_path)
+
+    def test_no_photographs(self, tmp_path, capsys):
+        (tmp_path / "photographs").mkdir()
+        assert main(["train", str(tmp_path / "photographs"), "-o", str(tmp_path / "run")]) == 1
+        said = capsys.readouterr().err
+        assert "0 photographs, 0 of use; training needs at least 20" in said
+        assert said.count("\n") == 1
+
+    def test_a_run_that_cannot_be_written(self, photographs, tmp_path, capsys):
+        (tmp_path / "file").write_text("in the way")
+        assert main(["train", str(photographs), "-o", str(tmp_path / "file" / "run")]) == 1
+        assert "cannot be made (Not a directory): name another folder with -o" in capsys.readouterr().err
+
+    def test_a_run_that_is_a_file(self, photographs, tmp_path, capsys):
+        (tmp_path / "file").write_text("in the way")
+        assert main(["train", str(photographs), "-o", str(tmp_path / "file")]) == 2
+        assert "file is a file: name a folder with -o" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("inside", ["run", "."])
+    def test_a_run_among_the_photographs(self, inside, photographs, capsys):
+        """Its samples and curves would be taken for photographs."""
+        assert main(["train", str(photographs), "-o", str(photographs / inside)]) == 2
+        assert "and its pictures would be learnt from: name another with -o" in capsys.readouterr().err
+        assert not (photographs / "run").exists()
+
+    def test_a_device_that_is_not_there(self, photographs, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        assert main(["train", str(photographs), "-o", str(tmp_path / "run"), "--accelerator", "cuda"]) == 1
+        assert "cannot train on 1 x cuda" in capsys.readouterr().err
+
+
+def test_the_toy_ends_as_it_says(toy, unfinished, tmp_path):
+    """The example that people try first, in its smaller size; 10 % is what another processor may differ by."""
+    found = toy.train(tmp_path, "small")
+    assert found == pytest.approx(toy.SIZES["small"].expected, rel=0.1)

@@ -1,0 +1,431 @@
+"""Films that are no films, or broken ones: one line that says what to do, nothing lost, and the rest goes on."""
+
+import io
+import itertools
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from photochrom.errors import FilmError
+from photochrom.film import FilmOptions, colorize_film, tracks
+from photochrom.film.reader import Reel
+from tests.helpers.films import (
+    colorizer,
+    decoded,
+    in_fields,
+    other_shot,
+    packets,
+    pan,
+    plane,
+    same_lumas,
+    seconds,
+    still_frame,
+    write_film,
+    write_frames,
+)
+
+LOSSLESS = FilmOptions(codec="ffv1")
+
+
+def refused(path, fake, match, output=None, options=LOSSLESS, **more):
+    """What is said; nothing may be left behind."""
+    before = sorted(path.parent.iterdir()) if path.parent.is_dir() else None
+    with pytest.raises(FilmError, match=match) as caught:
+        colorize_film(path, output, options, colorizer=fake, **more)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message or str(output) in message
+    if before is not None:
+        assert sorted(path.parent.iterdir()) == before
+    return message
+
+
+def test_no_such_file(tmp_path, fake_colorizer):
+    refused(tmp_path / "a.mp4", fake_colorizer, "does not exist: check the path")
+
+
+def test_a_folder(tmp_path, fake_colorizer):
+    (tmp_path / "a.mp4").mkdir()
+    refused(tmp_path / "a.mp4", fake_colorizer, "cannot be read")
+
+
+@pytest.mark.parametrize("content", [b"", b"Dear diary,\n" * 100, bytes(5000), bytes(range(256)) * 20])
+def test_no_film_at_all(content, tmp_path, fake_colorizer):
+    (tmp_path / "a.mp4").write_bytes(content)
+    refused(tmp_path / "a.mp4", fake_colorizer, "is no film|has no picture|not one frame")
+
+
+def test_sound_only(tmp_path, fake_colorizer):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("aac", rate=48000)
+        for i in range(10):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48000, 1024 * i
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    refused(path, fake_colorizer, "has no picture")
+
+
+def test_no_frames(tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", [], sound="aac")
+    refused(path, fake_colorizer, "has no picture|not one frame|is no film")
+
+
+def test_half_a_film_is_coloured_and_told(tmp_path, fake_colorizer):
+    """The end is missing, the index stands in front."""
+    path = write_film(tmp_path / "a.mp4", pan(96), container_options={"movflags": "+faststart"})
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert 30 < report.frames < 80
+    assert len(decoded(report.output)) == report.frames
+    assert any("ends early" in note or "damaged" in note for note in report.notes)
+
+
+def test_half_a_matroska_film_is_coloured(tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", pan(96))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert 30 < report.frames < 80
+    assert report.notes
+
+
+def test_a_film_without_its_index(tmp_path, fake_colorizer):
+    """The end is missing, and the index would have stood there."""
+    path = write_film(tmp_path / "a.mp4", pan(48))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+    refused(path, fake_colorizer, "is no film that can be read")
+
+
+def spoil(path, numbers):
+    """Turn bits in the packets of some frames."""
+    with av.open(str(path)) as container:
+        found = [bytes(p) for p in container.demux(video=0) if p.size]
+    content = bytearray(path.read_bytes())
+    for number in numbers:
+        start = content.index(found[number])
+        for i in range(start + len(found[number]) // 5, start + len(found[number]) * 4 // 5):
+            content[i] ^= 0x35
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "ffv1", "mpeg4"])
+def test_damage_in_the_middle_is_told_with_its_time(codec, tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", pan(72), codec=codec, options={"g": "12"})
+    spoil(path, [30])
+    readable = len(decoded_loosely(path))
+    options = FilmOptions(codec="ffv1", recolor=True)
+    report = colorize_film(path, None, options, colorizer=fake_colorizer)
+    assert report.frames == len(decoded(report.output)) == readable >= 71
+    assert len(report.notes) == 1
+    assert "damaged packet" in report.notes[0]
+    told = [float(text[5:]) for text in report.notes[0].split(" at ")[1].split(", ")]
+    assert abs(told[0] - 30 / 24) < 0.5
+    intact = [plane(frame) for frame in decoded(report.output)][:24]
+    assert all(np.array_equal(a, plane(b)) for a, b in zip(intact, decoded_loosely(path), strict=False))
+
+
+def decoded_loosely(path):
+    """All frames that can be had."""
+    found = []
+    with av.open(str(path)) as container:
+        for packet in container.demux(video=0):
+            try:
+                found += packet.decode()
+            except av.error.InvalidDataError:
+                continue
+    return found
+
+
+def test_a_film_that_changes_its_size_is_told_when(tmp_path, fake_colorizer):
+    """Two H.264 streams, one behind the other."""
+    write_film(tmp_path / "1.h264", pan(30), format="h264")
+    write_film(tmp_path / "2.h264", pan(30, 128, 80), format="h264")
+    path = tmp_path / "a.h264"
+    path.write_bytes((tmp_path / "1.h264").read_bytes() + (tmp_path / "2.h264").read_bytes())
+    message = refused(path, fake_colorizer, "the size of the picture changes at")
+    assert "colour the parts one by one" in message
+
+
+def color_frames(count=6, width=128, height=96):
+    """Frames of a colour photograph."""
+    picture = np.ascontiguousarray(data.astronaut()[::4, ::4][:height, :width])
+    for _ in range(count):
+        yield av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_film_of_which_only_some_frames_are_interlaced(begins, tmp_path, fake_colorizer):
+    """A stream says that it is or is not, as the first frame has it."""
+    plain, fields = [still_frame(luma) for luma in pan(12)], in_fields([still_frame(luma) for luma in pan(12)], "tff")
+    frames = fields + plain if begins else plain + fields
+    path = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert report.notes == ["only some frames are interlaced; all are marked as the first (another: 0:00:00.500)"]
+    assert [frame.interlaced_frame for frame in decoded(report.output)] == [begins] * 24
+
+
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
+    """As where two recordings were joined that overlap a little: nothing is lost, and it is told."""
+    for name, start in (("1", 0), ("2", 12)):
+        pts = [start + i for i in range(12)]
+        write_film(tmp_path / f"{name}.ts", pan(12), codec="mpeg2video", pts=pts, sound="aac")
+    path = tmp_path / "a.ts"
+    path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
+    report = colorize_film(path, tmp_path / f"b.{end}", FilmOptions(), colorizer=fake_colorizer)
+    assert "the times of track 1 go back at 0:00:00.491: mended" in report.notes
+    assert report.frames == len(decoded(report.output)) == 24
+    with av.open(str(path)) as before, av.open(str(report.output)) as after:
+        heard, kept = ([f.to_ndarray() for f in film.decode(audio=0)] for film in (before, after))
+        assert len(heard) > 40
+        assert all(np.array_equal(a, b) for a, b in zip(heard, kept, strict=True))
+
+
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_a_film_in_colour_is_refused_unless_told(end, tmp_path, fake_colorizer):
+    path = write_frames(tmp_path / f"a.{end}", list(color_frames()))
+    refused(path, fake_colorizer, "has colours already: --recolor", options=FilmOptions())
+    report = colorize_film(path, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
+    assert same_lumas(path, report.output)
+
+
+def test_a_film_that_turns_to_colour_later_is_refused(tmp_path, fake_colorizer):
+    frames = [still_frame(luma) for luma in pan(48, 128, 96)] + list(color_frames(48))
+    path = write_frames(tmp_path / "a.mp4", frames, options={"g": "6"})
+    refused(path, fake_colorizer, "has colours already")
+
+
+def test_one_tint_all_over_is_no_colour(tmp_path, fake_colorizer):
+    path = write_frames(tmp_path / "a.mp4", [still_frame(luma, chroma=(110, 146)) for luma in pan(6)])
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert same_lumas(path, report.output)
+
+
+def test_a_sepia_tone_that_follows_the_luma_is_no_colour(tmp_path, fake_colorizer):
+    """As of a film that was toned: black and white stay, what lies between is brown."""
+    sepia = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+    frames = []
+    for luma in pan(6, 128, 96):
+        rgb = np.clip(np.dstack([luma] * 3) @ sepia.T, 0, 255).astype(np.uint8)
+        frames.append(av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p"))
+    path = write_frames(tmp_path / "a.mp4", frames)
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert same_lumas(path, report.output)
+
+
+def test_an_output_that_exists_is_kept(tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", pan(5))
+    output = tmp_path / "b.mkv"
+    output.write_bytes(b"mine")
+    refused(path, fake_colorizer, "b.mkv exists: .*--overwrite", output)
+    assert output.read_bytes() == b"mine"
+    colorize_film(path, output, LOSSLESS, colorizer=fake_colorizer, overwrite=True)
+    assert same_lumas(path, output)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_the_film_itself_is_no_output(link, tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", pan(5))
+    output = path
+    if link:
+        output = tmp_path / "b.mkv"
+        os.link(path, output)
+    content = path.read_bytes()
+    refused(path, fake_colorizer, "is the film itself", output, overwrite=True)
+    assert path.read_bytes() == content
+
+
+def test_outputs_in_no_folder_and_that_are_folders(tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", pan(6))
+    refused(path, fake_colorizer, "there is no folder", tmp_path / "none" / "b.mkv")
+    (tmp_path / "c.mkv").mkdir()
+    output = colorize_film(path, tmp_path / "c.mkv", LOSSLESS, colorizer=fake_colorizer).output
+    assert output == tmp_path / "c.mkv" / "a.color.mkv"
+    assert same_lumas(path, output)
+
+
+def test_names_that_are_hard_to_spell(tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "zwölf % Männer: #1 'x' (1).mkv", pan(5))
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert report.output.name == "zwölf % Männer: #1 'x' (1).color.mkv"
+    assert same_lumas(path, report.output)
+
+
+def test_names_that_look_like_a_protocol(tmp_path, fake_colorizer, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_film(tmp_path / "Nosferatu:1922.mkv", pan(5))
+    report = colorize_film(path.name, None, LOSSLESS, colorizer=fake_colorizer)
+    assert report.output == Path("Nosferatu:1922.color.mkv")
+    assert same_lumas(path, report.output.absolute())
+
+
+def test_one_frame(tmp_path, fake_colorizer):
+    for end, options in (("mkv", LOSSLESS), ("mp4", FilmOptions())):
+        path = write_film(tmp_path / f"a.{end}", pan(1))
+        report = colorize_film(path, None, options, colorizer=fake_colorizer)
+        assert (report.frames, report.shots) == (1, [0])
+        assert len(decoded(report.output)) == 1
+
+
+def test_a_film_with_a_palette_may_be_in_colour(tmp_path, fake_colorizer):
+    colors = np.random.default_rng(0).integers(0, 256, (256, 4), np.uint8)  # blue, green, red, opaque
+    frame = av.VideoFrame(96, 64, "pal8")
+    frame.planes[0].update(np.resize(np.arange(256, dtype=np.uint8), (64, frame.planes[0].line_size)).tobytes())
+    frame.planes[1].update((colors | np.uint8([0, 0, 0, 255])).tobytes())
+    path = write_frames(tmp_path / "a.mov", [frame] * 5, name="pal8", codec="png")
+    refused(path, fake_colorizer, "has colours already: --recolor", options=FilmOptions())
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "ffv1"])
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_a_few_frames(count, codec, tmp_path, fake_colorizer):
+    """So few that a decoder gives most of them only at the end, all at once."""
+    path = write_film(tmp_path / "a.mkv", pan(count), codec=codec, options={"bf": "2"} if codec == "libx264" else {})
+    report = colorize_film(path, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
+    assert (report.frames, report.notes) == (count, [])
+    assert same_lumas(path, report.output)
+
+
+@pytest.mark.parametrize("end", ["mkv", "avi"])
+def test_any_frame_can_be_begun_with(end, tmp_path, monkeypatch):
+    """Also where the decoder holds back as many frames as a machine of many cores makes it; AVI has no times."""
+    path = write_film(tmp_path / f"a.{end}", pan(80), options={"g": "5", "bf": "2", "preset": "veryfast"})
+    opened = Reel._open
+
+    def with_many_threads(reel):
+        opened(reel)
+        reel.video.codec_context.thread_count = 16
+
+    monkeypatch.setattr(Reel, "_open", with_many_threads)
+    with Reel(path) as reel:
+        every = [frame.pts for frame in reel.frames()]
+        assert len(every) == 80
+        for number, pts in enumerate(every):
+            assert reel.pts_at(reel.seconds(pts)) == pts
+            assert [frame.pts for frame in reel.frames(pts)] == every[number:]
+
+
+def test_films_that_were_joined_are_refused(tmp_path, fake_colorizer):
+    """The clock of the second part starts anew: sound could not be kept in step."""
+    write_film(tmp_path / "1.ts", pan(40), codec="mpeg2video")
+    write_film(tmp_path / "2.ts", other_shot(40), codec="mpeg2video")
+    path = tmp_path / "a.ts"
+    path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
+    message = refused(path, fake_colorizer, "the clock starts anew at 0:00:01.6")
+    assert "colour the parts" in message
+
+
+def test_sound_that_outlasts_the_picture_is_no_damage(tmp_path, fake_colorizer):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as out:
+        sound, video = out.add_stream("aac", rate=48000), out.add_stream("libx264", rate=24)
+        sound.layout = "mono"
+        video.width, video.height = 96, 64
+        for number, luma in enumerate(pan(24)):
+            frame = still_frame(luma)
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        for start in range(0, 4 * 48000, 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+    assert colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer).notes == []
+
+
+def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_colorizer, monkeypatch):
+    """The file may be whole, and the disk or the network at fault."""
+    path = write_film(tmp_path / "a.mkv", pan(24), sound="aac")
+    honest = tracks.packets
+
+    def failing(source, *rest):
+        def demux(streams):
+            yield from itertools.islice(source.demux(streams), 5)
+            raise av.error.OSError(5, "Input/output error")
+
+        return honest(SimpleNamespace(streams=source.streams, demux=demux), *rest)
+
+    monkeypatch.setattr(tracks, "packets", failing)
+    with pytest.raises(FilmError, match=r"a\.mkv cannot be read \(Input/output error\): start again, it goes on"):
+        colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    monkeypatch.undo()
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert packets(path, 1) == packets(report.output, 1)
+
+
+@pytest.mark.parametrize("end", ["mp4", "ts", "mkv"])
+def test_colour_behind_the_only_key_frame(end, tmp_path, fake_colorizer):
+    """Where a film is sought in, one comes to a key frame, and a short film may have but one."""
+    grey = [still_frame(luma) for luma in pan(90)]
+    frames = grey + list(color_frames(90, 96, 64))
+    path = write_frames(tmp_path / f"a.{end}", frames, options={"g": "250", "sc_threshold": "0"})
+    refused(path, fake_colorizer, "has colours already")
+
+
+def test_colour_far_into_a_film_that_cannot_be_sought_in(tmp_path, fake_colorizer):
+    grey = write_film(tmp_path / "1.h264", pan(120), format="h264")
+    color = write_frames(tmp_path / "2.h264", list(color_frames(120, 96, 64)), format="h264")
+    path = tmp_path / "a.h264"
+    path.write_bytes(grey.read_bytes() + color.read_bytes())
+    refused(path, fake_colorizer, "has colours already")
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_film_of_a_camera_that_writes_exif(orientation, tmp_path, fake_colorizer):
+    """PyAV cannot list what comes with such a frame."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Canon", orientation
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mjpeg", rate=24)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuvj420p"
+        for number, luma in enumerate(pan(6)):
+            jpeg = io.BytesIO()
+            Image.fromarray(luma).convert("RGB").save(jpeg, "JPEG", exif=exif, quality=95)
+            packet = av.Packet(jpeg.getvalue())
+            packet.time_base, packet.pts, packet.dts, packet.duration = Fraction(1, 24), number, number, 1
+            packet.is_keyframe, packet.stream = True, video
+            out.mux(packet)
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert same_lumas(path, report.output)
+    assert [frame.rotation for frame in decoded(report.output)] == [frame.rotation for frame in decoded(path)]
+
+
+def test_a_tiny_picture(tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", pan(20, 16, 16), codec="ffv1")
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
+    assert same_lumas(path, report.output)
+
+
+def test_a_very_wide_picture(tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", pan(5, 380, 16), codec="ffv1")
+    assert same_lumas(path, colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer).output)
+
+
+def test_shots_do_not_lend_each_other_colours(tmp_path):
+    """From file to file: the dark shot is blue, the bright one orange, from one frame to the next."""
+
+    def ab(lightness):
+        return (30, 40) if lightness.mean() > 0.5 else (5, -40)
+
+    dark = [luma // 4 + 16 for luma in pan(20)]
+    bright = [255 - luma // 4 - 40 for luma in other_shot(20)]
+    path = write_film(tmp_path / "a.mkv", dark + bright, codec="ffv1")
+    report = colorize_film(path, None, LOSSLESS, colorizer=colorizer(tmp_path, ab))
+    assert report.shots == [0, Fraction(833, 1000)]
+    blue = [plane(frame, 1).mean() for frame in decoded(report.output)]
+    assert min(blue[:20]) > 132
+    assert max(blue[20:]) < 120
+    assert seconds(report.output) == seconds(path)

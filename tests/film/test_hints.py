@@ -1,0 +1,304 @@
+"""Hints of a film: given on one frame, carried through its shot, and no further."""
+
+import json
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from skimage.color import rgb2lab
+
+from photochrom import Hint, OptionError
+from photochrom.errors import FilmError
+from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.frames import Painter
+from photochrom.film.hints import FilmHint, film_hints_json, follow, hints_of_still, read_film_hints
+from photochrom.film.options import parse_time, time_text
+from photochrom.film.plan import make_plan
+from photochrom.film.reader import Reel
+from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
+
+LOSSLESS = FilmOptions(codec="ffv1")
+RED = (200, 40, 40)
+WIDTH, HEIGHT, SIDE = 160, 96, 28
+
+
+def scene(count=40):
+    """A checked square that moves over a still ground, two pixels a frame, and where it is."""
+    ground = pan(1, WIDTH, HEIGHT)[0] // 4 + 20
+    lumas, places = [], []
+    y, x = np.mgrid[:SIDE, :SIDE]
+    checks = (140 + 40 * ((y // 7 + x // 7) % 2)).astype(np.uint8)
+    for i in range(count):
+        luma, left = ground.copy(), 8 + 2 * i
+        luma[34 : 34 + SIDE, left : left + SIDE] = checks
+        lumas.append(luma)
+        places.append(left)
+    return lumas, places
+
+
+@pytest.fixture
+def grey_colorizer(tmp_path):
+    """Says that everything is grey: what colour there is comes from the hints."""
+    return colorizer(tmp_path, lambda _: (0, 0))
+
+
+def hint_at(time, left, color=RED):
+    place = (left + SIDE / 2) / WIDTH, (34 + SIDE / 2) / HEIGHT
+    return FilmHint(Fraction(time), Hint(*place, color, radius=0.06))
+
+
+def redness(frame, left):
+    """Cr over neutral, in the middle of the square."""
+    cr = plane(frame, 2).astype(float) - 128
+    return cr[20:27, (left + 8) // 2 : (left + SIDE - 8) // 2].mean()
+
+
+@pytest.mark.parametrize("at", [0, 20, 39])
+def test_a_hint_follows_what_it_was_given_to(at, tmp_path, grey_colorizer):
+    """Forward and backward, and not into the next shot."""
+    lumas, places = scene()
+    source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
+    hints = [hint_at(Fraction(at, 24), places[at])]
+    report = colorize_film(source, None, LOSSLESS, hints=hints, colorizer=grey_colorizer)
+    assert len(report.shots) == 2
+    frames = decoded(report.output)
+    for i in range(0, 40, 3):
+        assert redness(frames[i], places[i]) > 12, i
+    behind = plane(frames[39], 2).astype(float) - 128
+    assert abs(behind[20:27, 5:15].mean()) < 5  # where it was first
+    for frame in frames[40:]:
+        assert np.all(plane(frame, 1) == 128)
+        assert np.all(plane(frame, 2) == 128)
+
+
+@pytest.mark.parametrize("length", [26, 27, 28])
+def test_a_time_that_is_copied_from_a_list_of_shots_is_in_that_shot(length, tmp_path, grey_colorizer):
+    """Times are told to the millisecond, and these frames begin between two."""
+    rate = Fraction(24000, 1001)
+    lumas = pan(length, WIDTH, HEIGHT) + other_shot(12, WIDTH, HEIGHT)
+    source = write_film(tmp_path / "a.nut", lumas, codec="ffv1", rate=rate)
+    told = parse_time(time_text(length / rate))
+    hints = [FilmHint(told, Hint(0.5, 0.5, RED, radius=0.2))]
+    frames = decoded(colorize_film(source, None, LOSSLESS, hints=hints, colorizer=grey_colorizer).output)
+    assert plane(frames[length - 1], 2).max() == 128
+    assert plane(frames[length], 2).max() > 150
+    part = FilmOptions(codec="ffv1", start=told)
+    assert len(decoded(colorize_film(source, tmp_path / "b.nut", part, colorizer=grey_colorizer).output)) == 12
+    part = FilmOptions(codec="ffv1", end=told)
+    assert len(decoded(colorize_film(source, tmp_path / "c.nut", part, colorizer=grey_colorizer).output)) == length
+
+
+def test_the_colour_is_the_one_that_was_asked_for(tmp_path, grey_colorizer):
+    lumas = [np.full((HEIGHT, WIDTH), 110, np.uint8)] * 6
+    source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1", tags=(6, 6, 6))
+    hint = FilmHint(Fraction(0), Hint(0.5, 0.5, (150, 90, 60), radius=0.25))
+    output = colorize_film(source, None, LOSSLESS, hints=[hint], colorizer=grey_colorizer).output
+    rgb = decoded(output)[3].to_ndarray(format="rgb24")[HEIGHT // 2, WIDTH // 2]
+    found, wanted = rgb2lab(rgb[None, None])[0, 0], rgb2lab(np.uint8([[[150, 90, 60]]]))[0, 0]
+    assert np.abs(found[1:] - wanted[1:]).max() < 4
+
+
+def test_a_coloured_still_colours_its_shot(tmp_path, grey_colorizer):
+    lumas = pan(30, WIDTH, HEIGHT)
+    source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
+    still = np.dstack([lumas[10]] * 3).astype(int)
+    still[:, : WIDTH // 2] += (30, -10, -30)
+    still[:, WIDTH // 2 :] += (-30, 0, 30)
+    Image.fromarray(np.clip(still, 0, 255).astype(np.uint8)).save(tmp_path / "still.png")
+    hints = hints_of_still(Fraction(10, 24), tmp_path / "still.png")
+    report = colorize_film(source, None, LOSSLESS, hints=hints, colorizer=grey_colorizer)
+    frames = decoded(report.output)
+    for i in (0, 10, 29):
+        cr = plane(frames[i], 2).astype(float) - 128
+        assert cr[8:-8, 8:28].mean() > 4
+        assert cr[8:-8, -28:-8].mean() < -4
+    assert np.all(plane(frames[40], 2) == 128)
+
+
+def test_a_still_is_looked_at_as_it_is_shown(tmp_path):
+    """Cameras and scanners may store it on its side."""
+    still = Image.fromarray(np.repeat(np.uint8([[RED, (40, 40, 200)]]), 30, axis=1).repeat(90, axis=0))
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    still.rotate(90, expand=True).save(tmp_path / "lying.png", exif=lying)
+    still.save(tmp_path / "upright.png")
+    lying, upright = (hints_of_still(Fraction(0), tmp_path / name) for name in ("lying.png", "upright.png"))
+    assert lying == upright
+    assert {hint.hint.color == RED for hint in upright if hint.hint.x < 0.5} == {True}
+
+
+@pytest.mark.parametrize("damage", [b"", b"IDAT", b"\0\1\2\3"])
+def test_a_still_that_is_damaged_is_named(damage, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "still.png")
+    whole = (tmp_path / "still.png").read_bytes()
+    second = whole.index(b"IDAT", whole.index(b"IDAT") + 4)
+    (tmp_path / "still.png").write_bytes(whole[:second] + damage + whole[second + 4 :] if damage else whole[:second])
+    if damage == b"IDAT":
+        assert hints_of_still(Fraction(0), tmp_path / "still.png")
+        return
+    with pytest.raises(OptionError, match=r"still\.png: the still cannot be read"):
+        hints_of_still(Fraction(0), tmp_path / "still.png")
+
+
+def test_hints_go_on_in_a_shot_too_long_to_be_remembered(tmp_path, monkeypatch, grey_colorizer):
+    """Forward they go on to its end, whether others are given behind or not, and not into the next."""
+    monkeypatch.setattr("photochrom.film.hints._REMEMBERED", 9)
+    lumas, places = scene()
+    source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
+    known = {}
+    for at in (0, 12):
+        with Reel(source) as reel:
+            painter = Painter(grey_colorizer, reel, make_plan(reel, None, LOSSLESS).planes, LOSSLESS)
+            known[at] = follow(painter, [hint_at(Fraction(at, 24), places[at])])
+    frames = {pts: hints for pts, hints in known[0].items() if hints}
+    assert len(frames) == 40
+    for number, hints in enumerate(frames[pts] for pts in sorted(frames)):
+        assert [hint.x for hint in hints] == pytest.approx([(places[number] + SIDE / 2) / WIDTH], abs=0.06)
+    assert sum(bool(hints) for hints in known[12].values()) == 40 - 9
+
+
+def test_what_was_asked_while_no_frame_came_belongs_to_the_one_still_shown(tmp_path, grey_colorizer):
+    """The last frame of the first shot is shown for two seconds: a hint then is for that shot."""
+    lumas = pan(20, WIDTH, HEIGHT) + other_shot(20, WIDTH, HEIGHT)
+    pts = [*range(20), *range(67, 87)]
+    source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1", pts=pts)
+    hint = FilmHint(Fraction(2), Hint(0.5, 0.5, RED, radius=0.2))
+    report = colorize_film(source, None, LOSSLESS, hints=[hint], colorizer=grey_colorizer)
+    assert len(report.shots) == 2
+    frames = decoded(report.output)
+    assert plane(frames[19], 2).max() > 140
+    assert all(np.all(plane(frame, 2) == 128) for frame in frames[20:])
+
+
+def test_hints_reach_a_part_of_the_film_too(tmp_path, grey_colorizer):
+    """Times count from the film's beginning, whatever part is coloured; a hint before it still counts."""
+    lumas, places = scene()
+    source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1")
+    options = FilmOptions(codec="ffv1", start=Fraction(1), end=Fraction(3, 2))
+    hints = [hint_at(Fraction(1, 4), places[6])]
+    output = colorize_film(source, None, options, hints=hints, colorizer=grey_colorizer).output
+    frames = decoded(output)
+    assert len(frames) == 12
+    assert redness(frames[5], places[29]) > 12
+
+
+def test_a_hint_behind_the_end_is_an_error(tmp_path, grey_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(24, WIDTH, HEIGHT), codec="ffv1")
+    with pytest.raises(FilmError, match=r"no frame at 0:00:05.000, where a hint is"):
+        colorize_film(source, None, LOSSLESS, hints=[hint_at(5, 20)], colorizer=grey_colorizer)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mkv", "fake.onnx"]
+    colorize_film(source, None, LOSSLESS, hints=[hint_at(Fraction(23, 24), 20)], colorizer=grey_colorizer)
+
+
+def test_the_label_counts_them(tmp_path, grey_colorizer):
+    source = write_film(tmp_path / "a.mp4", pan(6, WIDTH, HEIGHT))
+    suggested = FilmHint(Fraction(0), Hint(0.2, 0.2, RED, suggested=True))
+    hints = [hint_at(0, 20), hint_at(0, 60), suggested]
+    output = colorize_film(source, None, FilmOptions(), hints=hints, colorizer=grey_colorizer).output
+    with av.open(str(output)) as container:
+        comment = container.metadata["comment"]
+    assert "with 2 colours given by hand and 1 colour suggested by the model" in comment
+
+
+def hints_file(folder, facts):
+    path = folder / "hints.json"
+    path.write_text(facts if isinstance(facts, str) else json.dumps(facts))
+    return path
+
+
+def entries(*changes):
+    entry = {"time": 12.5, "x": 0.42, "y": 0.31, "color": "#7a2b22"}
+    return {"photochrom": "film hints", "version": 1, "hints": [entry | change for change in changes]}
+
+
+def test_a_file_of_hints_is_read(tmp_path):
+    path = hints_file(tmp_path, entries({}, {"time": 3, "radius": 0.05, "suggested": True}))
+    assert read_film_hints(path) == (
+        FilmHint(Fraction(25, 2), Hint(0.42, 0.31, (122, 43, 34))),
+        FilmHint(Fraction(3), Hint(0.42, 0.31, (122, 43, 34), 0.05, True)),
+    )
+
+
+def test_times_of_a_file_are_what_they_say(tmp_path):
+    """A float cannot be a twenty-fourth of a second; a millionth decides."""
+    path = hints_file(tmp_path, entries({"time": 1001 / 24000}, {"time": 0.1}))
+    first, second = (hint.time for hint in read_film_hints(path))
+    assert first == Fraction(1001, 24000)
+    assert second == Fraction(1, 10)
+
+
+@given(
+    st.lists(
+        st.builds(
+            FilmHint,
+            st.builds(Fraction, st.integers(0, 10**6), st.sampled_from([1, 25, 1000, 24000, 90000])),
+            st.builds(
+                Hint,
+                st.floats(0, 1),
+                st.floats(0, 1),
+                st.tuples(*[st.integers(0, 255)] * 3),
+                st.floats(0.01, 0.25),
+                st.booleans(),
+            ),
+        ),
+        max_size=5,
+    )
+)
+def test_a_file_that_was_written_is_read_as_it_was(hints):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hints.json"
+        path.write_text(film_hints_json(hints))
+        assert read_film_hints(path) == tuple(hints)
+
+
+@pytest.mark.parametrize(
+    ("facts", "match"),
+    [
+        ("", "is no file of hints"),
+        ("[" * 100_000, "is no file of hints"),
+        ([], "it needs"),
+        ({"photochrom": "hints", "version": 1, "hints": []}, "holds the hints of a photograph"),
+        ({"photochrom": "film hints", "version": 2, "hints": []}, "it needs"),
+        ({"photochrom": "film hints", "version": 1}, "has no list"),
+        (entries({"time": None}), "hint 1: the time is None"),
+        (entries({}, {"time": "0:10"}), "hint 2: the time is '0:10'"),
+        (entries({"time": True}), "hint 1: the time is True"),
+        (entries({"time": -1}), "time is -1"),
+        (entries({"x": 2}), "hint 1: a hint's x is 2"),
+        (json.dumps(entries({"time": 7})).replace("7,", "1" + "0" * 400 + ","), "the time is inf"),
+        (json.dumps(entries({"time": 7})).replace("7,", "NaN,"), "the time is nan"),
+        ('{"photochrom": "film hints", "version": 1, "hints": [{"x": 0, "y": 0, "color": "#000000"}]}', "time is None"),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_hints_is_told(facts, match, tmp_path):
+    path = hints_file(tmp_path, facts)
+    with pytest.raises(OptionError, match=match) as caught:
+        read_film_hints(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_not_there(tmp_path):
+    with pytest.raises(OptionError, match=r"cannot be read.*check the path"):
+        read_film_hints(tmp_path / "none.json")
+    with pytest.raises(OptionError, match="the still cannot be read"):
+        hints_of_still(Fraction(0), tmp_path / "none.png")
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(OptionError, match="the still cannot be read"):
+        hints_of_still(Fraction(0), tmp_path / "text.png")
+
+
+def test_a_still_becomes_a_grid_of_hints(tmp_path):
+    Image.new("RGB", (160, 80), (10, 200, 30)).save(tmp_path / "a.png")
+    hints = hints_of_still(Fraction(3), tmp_path / "a.png")
+    assert len(hints) == 16 * 8
+    assert {hint.hint.color for hint in hints} == {(10, 200, 30)}
+    assert {hint.time for hint in hints} == {3}
+    assert (hints[0].hint.x, hints[0].hint.y) == (1 / 32, 1 / 16)

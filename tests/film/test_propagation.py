@@ -1,0 +1,231 @@
+"""Colours over time: steady within a shot, and of one shot only."""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from photochrom.film import optical_flow, propagation
+from photochrom.film.propagation import Frame, steady_colors
+from tests.helpers.films import other_shot, pan
+
+SIZE = {"width": 96, "height": 64}
+
+
+def saying(ab, confidence=1.0):
+    """What a network says that answers with a*b*, numbers or ``[2, h, w]``."""
+
+    def look(luma):
+        planes = np.empty((2, *luma.shape), np.float32)
+        planes[:] = np.asarray(ab, np.float32).reshape(2, *([1, 1] if np.ndim(ab) == 1 else luma.shape))
+        return planes, np.full(luma.shape, confidence, np.float32)
+
+    return look
+
+
+def frames_of(lumas, look, starts=(0,)):
+    """Frames for ``steady_colors``; ``look`` is told number and luma."""
+    return [
+        Frame(luma, i in starts, functools.partial(lambda number, luma: look(number)(luma), i, luma))
+        for i, luma in enumerate(lumas)
+    ]
+
+
+def colors_of(frames, before=None, **options):
+    return list(steady_colors(iter(frames), before, **options))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 7, 13, 61, 80])
+def test_one_answer_for_each_frame(count):
+    lumas = pan(count, **SIZE)
+    found = colors_of(frames_of(lumas, lambda _: saying((10, 20))))
+    assert len(found) == count
+    for colors in found:
+        assert colors.ab.shape == (2, 64, 96)
+        assert np.allclose(colors.ab[0], 10, atol=0.01)
+        assert np.allclose(colors.ab[1], 20, atol=0.01)
+
+
+def test_no_frames_no_colours():
+    assert colors_of([]) == []
+
+
+def test_no_colour_crosses_a_cut():
+    """Also where the pictures are alike: two shots of different looks stay apart to the last bit."""
+    for second in (other_shot(30, **SIZE), pan(30, **SIZE)):
+        lumas = pan(30, **SIZE) + second
+        found = colors_of(frames_of(lumas, lambda i: saying((40, 0) if i < 30 else (0, -40)), starts=(0, 30)))
+        first = np.stack([c.ab for c in found[:30]])
+        later = np.stack([c.ab for c in found[30:]])
+        assert np.allclose(first[:, 0], 40, atol=1e-3)
+        assert np.array_equal(first[:, 1], np.zeros_like(first[:, 1]))
+        assert np.array_equal(later[:, 0], np.zeros_like(later[:, 0]))
+        assert np.allclose(later[:, 1], -40, atol=1e-3)
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_flicker_is_averaged_away(step):
+    rng = np.random.default_rng(1)
+    wrong = rng.normal(0, 10, (120, 2))
+    found = colors_of(frames_of(pan(120, step=step, **SIZE), lambda i: saying((20, 30) + wrong[i])))
+    means = np.array([c.ab.mean(axis=(1, 2)) for c in found])[24:-24]
+    assert np.all(means.var(axis=0) < wrong.var(axis=0) / 5)
+    assert np.abs(np.diff(means, axis=0)).max() < 2  # no frame jumps
+
+
+def test_a_mean_of_colours_is_not_greyer_than_they_are():
+    """Looks that disagree in hue would give grey: it is made up for, within limits."""
+    found = colors_of(frames_of(pan(60, **SIZE), lambda i: saying((30, 15) if i % 12 else (15, 30))))
+    chroma = np.hypot(*found[30].ab).mean()
+    assert np.hypot(30, 15) * 0.93 < chroma <= np.hypot(30, 15) * 1.01
+
+
+def moving_square(i, at=0.5):
+    """A textured square on a textured ground, and where it is."""
+    luma = pan(1, **SIZE)[0].copy() // 3 + 20
+    x = 10 + i
+    y, columns = np.mgrid[:20, :20]
+    luma[20:40, x : x + 20] = 170 + 50 * ((y // 5 + columns // 5) % 2)
+    return luma, np.s_[24:36, x + 4 : x + 16]
+
+
+def test_a_moving_thing_keeps_its_colour():
+    """The network sees the colour of the square well on the first frames only, and then has no idea."""
+    scene = [moving_square(i) for i in range(50)]
+
+    def look(i):
+        luma, square = scene[i]
+        ab = np.zeros((2, *luma.shape), np.float32)
+        ab[0][square[0].start - 4 : square[0].stop + 4, square[1].start - 4 : square[1].stop + 4] = 50
+        if i >= 8:
+            return saying(np.zeros_like(ab), 0.02)
+        return saying(ab)
+
+    found = colors_of(frames_of([luma for luma, _ in scene], look))
+    for i in (0, 20, 49):
+        _, square = scene[i]
+        assert found[i].ab[0][square].mean() > 30, i
+        assert abs(found[i].ab[0][:, :6].mean()) < 5
+    still = found[49].ab[0][24:36, 12:20]  # where it was in the beginning
+    assert abs(still.mean()) < 12
+
+
+def test_what_comes_into_view_has_colour_at_once():
+    """A square appears in the middle of a shot: its colour comes from then on, and also from behind."""
+    lumas = [pan(1, **SIZE)[0].copy() for _ in range(40)]
+    for luma in lumas[15:]:
+        luma[20:44, 30:60] = 255 - luma[20:44, 30:60]
+
+    def look(i):
+        ab = np.zeros((2, 64, 96), np.float32)
+        if i >= 15:
+            ab[1, 20:44, 30:60] = 40
+        return saying(ab)
+
+    found = colors_of(frames_of(lumas, look))
+    for i in range(15, 40):
+        assert found[i].ab[1, 26:38, 38:52].mean() > 15, i
+    assert abs(found[10].ab[1, 26:38, 38:52].mean()) < 8
+
+
+def test_sure_looks_count_more():
+    def look(i):
+        return saying((40, 0), 1.0) if i % 12 == 0 else saying((-40, 0), 0.05)
+
+    found = colors_of(frames_of(pan(61, **SIZE), look))
+    assert np.mean([c.ab[0].mean() for c in found]) > 20
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 8])
+def test_going_on_gives_the_same_as_going_through(ahead):
+    """At every key of a long shot, with the state that belongs to it: what a job that goes on relies on."""
+    rng = np.random.default_rng(2)
+    looks = rng.normal(0, 20, (100, 2))
+    frames = frames_of(pan(100, **SIZE), lambda i: saying(looks[i]))
+    whole = colors_of(frames, ahead=ahead)
+    keys = [i for i, colors in enumerate(whole) if colors.is_key]
+    assert len(keys) > 12
+    assert whole[0].before is None
+    for key in keys[1::4]:
+        again = colors_of(frames[key:], whole[key].before, ahead=ahead)
+        assert [c.is_key for c in again] == [c.is_key for c in whole[key:]]
+        assert all(np.array_equal(a.ab, b.ab) for a, b in zip(again, whole[key:], strict=True)), key
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.sampled_from([1, 2, 8]))
+@settings(max_examples=15, deadline=None)
+def test_shots_are_as_if_they_were_alone(lengths, ahead):
+    sources = [pan, other_shot]
+    lumas = [luma for i, n in enumerate(lengths) for luma in sources[i % 2](n, **SIZE)]
+    starts = np.cumsum([0, *lengths[:-1]])
+    looks = np.random.default_rng(len(lumas)).normal(0, 20, (len(lumas), 2))
+    frames = frames_of(lumas, lambda i: saying(looks[i]), starts)
+    together = [c.ab for c in colors_of(frames, ahead=ahead)]
+    alone = [c.ab for a, n in zip(starts, lengths, strict=True) for c in colors_of(frames[a : a + n], ahead=ahead)]
+    assert len(together) == len(lumas)
+    assert all(np.array_equal(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def test_it_looks_no_further_ahead_than_it_says():
+    """The frames that wait for their colours must be held: that many, however long the shot."""
+    for ahead in (1, 4, propagation.AHEAD):
+        taken = 0
+
+        def counted(frames):
+            nonlocal taken
+            for frame in frames:
+                taken += 1
+                yield frame
+
+        frames = counted(frames_of(pan(150, **SIZE), lambda _: saying((1, 2))))
+        most = max(taken - given_out for given_out, _ in enumerate(steady_colors(frames, ahead=ahead)))
+        assert most <= propagation.reach(ahead) + 1
+
+
+def test_the_network_looks_at_few_frames():
+    asked = []
+
+    def look(i):
+        asked.append(i)
+        return saying((1, 2))
+
+    colors_of(frames_of(pan(61, **SIZE), look))
+    assert asked[0] == 0
+    assert len(asked) <= 12
+    assert asked == sorted(set(asked))
+
+
+def test_threads_do_not_disturb_each_other():
+    """OpenCV's own search is one object with one memory: two threads in it bring Python down."""
+    lumas = pan(12, **SIZE)
+
+    def motion(_=None):
+        return [optical_flow.places(a, b, fast=fast) for a, b in pairwise(lumas) for fast in (False, True)]
+
+    alone = motion()
+    with ThreadPoolExecutor(4) as pool:
+        for together in pool.map(motion, range(8)):
+            assert all(np.array_equal(a, b) for a, b in zip(together, alone, strict=True))
+
+
+@pytest.mark.parametrize("size", [(24, 260), (16, 173), (12, 130), (64, 85), (5, 9), (260, 24)])
+@pytest.mark.parametrize("fast", [False, True])
+def test_motion_of_small_and_of_very_wide_frames(fast, size):
+    """In a thread that has seen no other: OpenCV's search of its own would read beyond the end of some."""
+    still = np.random.default_rng(0).integers(0, 255, size, dtype=np.uint8)
+    column, row = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(optical_flow.places, still, still, fast=fast).result()
+    assert np.abs(found - np.dstack([column, row])).max() < 0.5
+
+
+def test_motion_does_not_depend_on_what_was_looked_at_before():
+    with ThreadPoolExecutor(1) as pool:
+        lumas = pan(2, 85, 64)
+        first = pool.submit(optical_flow.places, *lumas, fast=True).result()
+        pool.submit(optical_flow.places, *pan(2, 320, 180), fast=True).result()
+        assert np.array_equal(first, pool.submit(optical_flow.places, *lumas, fast=True).result())

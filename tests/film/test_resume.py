@@ -1,0 +1,320 @@
+"""A job that is stopped goes on, and gives the very film that it would have given."""
+
+import errno
+import json
+import subprocess
+import sys
+import textwrap
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from photochrom import ColorOptions, Hint
+from photochrom.errors import FilmError
+from photochrom.film import FilmOptions, Progress, colorize_film
+from photochrom.film.hints import FilmHint
+from tests.helpers.films import all_packets, colorizer, decoded, other_shot, pan, write_film
+
+FAST = FilmOptions(preset="superfast")
+ROOT = Path(__file__).parents[2]
+PUT_TOGETHER = Progress(106, 106)
+"""All that is told of a job of which nothing is left but this."""
+
+# Killed or cut short in the middle of its work, in a process of its own; segments last half a second to one.
+DRIVER = textwrap.dedent(
+    """
+    import os, resource, signal, sys
+    sys.path.insert(0, {tests!r})
+    from pathlib import Path
+    from tests.film.test_resume import lively
+    from photochrom.errors import FilmError
+    from photochrom.film import FilmOptions, colorize_film
+    import photochrom.film.job as module
+
+    module._SHORTEST, module._LONGEST = 0.5, 1
+    source, output, kill_at, file_size, codec = sys.argv[1:]
+    if int(file_size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_size), int(file_size)))
+
+    def progress(state):
+        if state.done == int(kill_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        options = FilmOptions(codec=codec, preset="superfast")
+        colorize_film(source, output, options, colorizer=lively(Path(source).parent), progress=progress)
+    except FilmError as exc:
+        sys.exit(str(exc))
+    """
+)
+
+
+def lively(folder):
+    """Colours that depend on the place, on the luma, and on each frame anew."""
+
+    def ab(lightness):
+        flicker = 12 * np.sin(5000 * float(lightness.mean()))
+        return 60 * (lightness - 0.4) + flicker, 30 * np.sin(9 * lightness) - flicker
+
+    return colorizer(folder, ab)
+
+
+@pytest.fixture
+def short_segments(monkeypatch):
+    """Segments of half a second to one, in place of 8 to 30."""
+    monkeypatch.setattr("photochrom.film.job._SHORTEST", 0.5)
+    monkeypatch.setattr("photochrom.film.job._LONGEST", 1)
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Three shots, the last of which takes several segments."""
+    return write_reel(tmp_path)
+
+
+def write_reel(folder):
+    return write_film(folder / "a.mp4", pan(31) + other_shot(20) + pan(55, top=150), rate=24, sound="aac")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The report of a job that was not stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("photochrom.film.job._SHORTEST", 0.5)
+        patch.setattr("photochrom.film.job._LONGEST", 1)
+        return colorize_film(write_reel(folder), None, FAST, colorizer=lively(folder))
+
+
+def unfinished(film):
+    return film.with_name("a.color.mp4.photochrom")
+
+
+def run_in_a_process(film, output, *, kill_at=-1, file_size=0, codec="libx264"):
+    arguments = [str(a) for a in (film, output, kill_at, file_size, codec)]
+    code = DRIVER.format(tests=str(ROOT))
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=100)
+
+
+class Stop(BaseException):
+    """Not an error: what Ctrl-C is like."""
+
+
+def stop_at(count):
+    def progress(state):
+        if state.done == count:
+            raise Stop
+
+    return progress
+
+
+@pytest.mark.parametrize("kill_at", [10, 45, 95])
+def test_a_killed_job_goes_on_and_gives_the_same_film(kill_at, film, whole, tmp_path, short_segments):
+    """Killed in the first segment, in a later one, and in the middle of a shot that takes several."""
+    output = tmp_path / "a.color.mp4"
+    assert run_in_a_process(film, output, kill_at=kill_at).returncode == -9
+    assert not output.exists()
+    done = len(list(unfinished(film).glob("[0-9]*.json")))
+    assert (done > 0) == (kill_at > 30)
+    reported = []
+    report = colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=reported.append)
+    assert (reported[0].done > 1) == (done > 0)
+    assert (reported[-1].done, reported[-1].total) == (106, 106)
+    assert report.shots == whole.shots == [0, Fraction(31, 24), Fraction(51, 24)]
+    assert report.frames == whole.frames == 106
+    assert all_packets(output) == all_packets(whole.output)
+    assert not unfinished(film).exists()
+
+
+@pytest.mark.parametrize("rate", [24, 1])
+def test_every_place_to_stop_at_gives_the_same_film(rate, tmp_path, short_segments, monkeypatch):
+    """Twice in a row, also where a segment is shorter than what shots are found by."""
+    monkeypatch.setattr("photochrom.film.job._LONGEST", 12 / rate)
+    film = write_film(tmp_path / "a.mkv", pan(26) + other_shot(40), rate=rate, options={"g": "10"})
+    whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=lively(tmp_path)).output
+    for first, second in ((14, 31), (27, 40), (39, 52), (50, 65)):
+        output = tmp_path / f"{first}.mkv"
+        for stop in (first, second):
+            with pytest.raises(Stop):
+                colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=stop_at(stop))
+        colorize_film(film, output, FAST, colorizer=lively(tmp_path))
+        assert all_packets(output) == all_packets(whole), (first, second)
+
+
+def test_ctrl_c_leaves_what_is_done(film, tmp_path, short_segments):
+    def interrupt(state):
+        if state.done == 60:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=interrupt)
+    assert not (tmp_path / "a.color.mp4").exists()
+    reported = []
+    colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=reported.append)
+    assert reported[0].done > 20
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.color.mp4", "a.mp4", "fake.onnx"]
+
+
+def test_a_job_stopped_before_anything_is_done_leaves_nothing(film, tmp_path):
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(5))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "fake.onnx"]
+
+
+def test_a_job_killed_before_anything_is_done_asks_for_nothing(film, tmp_path):
+    assert run_in_a_process(film, tmp_path / "a.color.mp4", kill_at=5).returncode == -9
+    assert unfinished(film).is_dir()
+    other = FilmOptions(crf=30, preset="ultrafast")
+    assert colorize_film(film, None, other, colorizer=lively(tmp_path)).frames == 106
+
+
+def test_stopped_while_the_film_is_put_together(film, whole, tmp_path, short_segments):
+    def stop(progress):
+        told.append(progress)
+        if told.count(PUT_TOGETHER) == 20:
+            assert list(unfinished(film).glob("film.*"))
+            raise Stop
+
+    told = []
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop)
+    assert not list(unfinished(film).glob("film.*"))
+    assert not (tmp_path / "a.color.mp4").exists()
+    reported = []
+    output = colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=reported.append).output
+    assert set(reported) == {PUT_TOGETHER}
+    assert all_packets(output) == all_packets(whole.output)
+
+
+def test_other_settings_do_not_go_on_with_it(film, tmp_path, short_segments):
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
+    for options, hints, what in (
+        (FilmOptions(preset="superfast", crf=20), (), "options"),
+        (FilmOptions(ColorOptions(strength=0.5), preset="superfast"), (), "options"),
+        (FAST, (FilmHint(Fraction(0), Hint(0.5, 0.5, (200, 0, 0))),), "hints, model"),
+    ):
+        with pytest.raises(FilmError, match=rf"unfinished work with other settings \({what}\).*--restart"):
+            colorize_film(film, None, options, hints=hints, colorizer=lively(tmp_path))
+    reported = []
+    other = FilmOptions(preset="superfast", crf=20)
+    report = colorize_film(film, None, other, colorizer=lively(tmp_path), restart=True, progress=reported.append)
+    assert (reported[0].done, report.frames) == (1, 106)
+
+
+def test_a_film_that_was_changed_meanwhile_does_not_go_on(film, tmp_path, short_segments):
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
+    write_film(film, pan(50))
+    with pytest.raises(FilmError, match=r"other settings \(film\)"):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path))
+
+
+def test_two_at_once_are_told_apart(film, tmp_path):
+    unfinished(film).mkdir()
+    with FileLock(unfinished(film) / "lock"), pytest.raises(FilmError, match="another process is at work"):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path))
+    assert unfinished(film).is_dir()
+    assert colorize_film(film, None, FAST, colorizer=lively(tmp_path)).frames == 106
+
+
+def test_the_output_is_not_there_before_it_is_whole(film, tmp_path, short_segments):
+    output = tmp_path / "a.color.mp4"
+    seen = set()
+    colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=lambda _: seen.add(output.exists()))
+    assert seen == {False}
+    assert len(decoded(output)) == 106
+
+
+def test_a_film_that_appears_meanwhile_stays(film, tmp_path):
+    output = tmp_path / "a.color.mp4"
+
+    def progress(state):
+        if state.done == 100:
+            output.write_bytes(b"another's")
+
+    with pytest.raises(FilmError, match=r"appeared meanwhile.*--overwrite"):
+        colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=progress)
+    assert output.read_bytes() == b"another's"
+    reported = []
+    colorize_film(film, output, FAST, colorizer=lively(tmp_path), overwrite=True, progress=reported.append)
+    assert set(reported) == {PUT_TOGETHER}
+    assert len(decoded(output)) == 106
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "libx264"])
+def test_a_full_disk_is_one_line_and_the_job_goes_on(codec, film, tmp_path, short_segments):
+    """A limit on the size of files stands for it: what writes is told no in the same way."""
+    output = tmp_path / "b.mkv"
+    options = FilmOptions(codec=codec, preset="superfast")
+    whole = colorize_film(film, tmp_path / "whole.mkv", options, colorizer=lively(tmp_path)).output
+    result = run_in_a_process(film, output, file_size=whole.stat().st_size // 2, codec=codec)
+    assert result.returncode == 1
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "b.mkv cannot be written (File too large)" in result.stderr
+    assert not output.exists()
+    reported = []
+    colorize_film(film, output, options, colorizer=lively(tmp_path), progress=reported.append)
+    assert set(reported) == {PUT_TOGETHER}  # it was the whole film that was too large
+    assert all_packets(output) == all_packets(whole)
+    tiny = run_in_a_process(film, tmp_path / "c.mkv", file_size=4000, codec=codec)
+    assert (tiny.returncode, len(tiny.stderr.strip().splitlines())) == (1, 1)
+
+
+def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments, monkeypatch):
+    from photochrom.film.segments import Segment
+
+    write, count = Segment.write, 0
+
+    def full(self, frame, pts):
+        nonlocal count
+        count += 1
+        if count == 70:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, frame, pts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Segment, "write", full)
+        with pytest.raises(FilmError, match=r"cannot be written \(No space left on device\).*start again"):
+            colorize_film(film, None, FAST, colorizer=lively(tmp_path))
+    reported = []
+    colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=reported.append)
+    assert reported[0].done > 20
+
+
+def test_damage_is_told_also_by_the_job_that_goes_on(tmp_path, short_segments):
+    film = write_film(tmp_path / "a.mkv", pan(96), rate=Fraction(24000, 1001), options={"g": "12"})
+    spoil(film, 20)
+    whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=lively(tmp_path))
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(80))
+    report = colorize_film(film, None, FAST, colorizer=lively(tmp_path))
+    assert report.notes == whole.notes
+    assert len(report.notes) == 1
+    assert all_packets(report.output) == all_packets(whole.output)
+
+
+def spoil(path, number):
+    """Overwrite the middle of a frame's packet."""
+    import av
+
+    with av.open(str(path)) as container:
+        packet = [p for p in container.demux(video=0) if p.size][number]
+        position, data = packet.pos, bytes(packet)
+    content = bytearray(path.read_bytes())
+    start = content.index(data, max(0, position))
+    middle = range(start + len(data) // 4, start + len(data))
+    for i in middle:
+        content[i] ^= 0x5A
+    path.write_bytes(content)
+
+
+def test_unfinished_work_is_described_in_its_folder(film, tmp_path, short_segments):
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
+    facts = json.loads((unfinished(film) / "job.json").read_text())
+    assert {"film", "options", "hints", "model", "format", "version"} == facts.keys()
+    assert str(film) in facts["film"]

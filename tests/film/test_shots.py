@@ -1,0 +1,124 @@
+"""Where shots begin: at cuts, fades and dissolves, and nowhere else."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage import data
+
+from photochrom.film import shots
+from tests.helpers.films import other_shot, pan
+
+SIZE = {"width": 128, "height": 72}
+NOISE = np.random.default_rng(3)
+
+
+def found(lumas):
+    return [i for i, start in enumerate(shots.starts(lumas)) if start]
+
+
+def one(count, step=1):
+    return pan(count, step=step, **SIZE)
+
+
+def other(count, step=1):
+    return other_shot(count, step=step, **SIZE)
+
+
+def third(count):
+    return pan(count, picture=data.coffee()[..., 1], **SIZE)
+
+
+def mixed(earlier, later):
+    """Frames that go from one shot to the other."""
+    shares = np.linspace(1, 0, len(earlier) + 2)[1:-1]
+    return [(s * a + (1 - s) * b).astype(np.uint8) for s, a, b in zip(shares, earlier, later, strict=True)]
+
+
+def scaled(lumas, factors):
+    return [(luma * factor).astype(np.uint8) for luma, factor in zip(lumas, factors, strict=True)]
+
+
+def grainy(lumas, strength):
+    return [np.clip(luma + NOISE.normal(0, strength, luma.shape), 0, 255).astype(np.uint8) for luma in lumas]
+
+
+def test_a_cut_begins_a_shot():
+    assert found(one(20) + other(25) + third(20)) == [0, 20, 45]
+
+
+@pytest.mark.parametrize("length", [6, 9, 14])
+def test_short_shots(length):
+    assert found(one(20) + other(length) + third(20)) == [0, 20, 20 + length]
+
+
+def test_a_cut_is_found_through_grain():
+    assert found(grainy(one(20) + other(20), 12)) == [0, 20]
+
+
+def test_the_first_frame_and_the_last_are_nothing_special():
+    assert found(one(20)[:1]) == [0]
+    assert found(one(2)) == [0]
+    assert found([]) == []
+    assert found(one(40)) == [0]
+
+
+def test_one_answer_for_each_frame():
+    for count in (1, 15, 16, 17, 33, 40):
+        assert len(list(shots.starts(one(count)))) == count
+
+
+def test_a_fade_through_black_is_one_shot_less_dark():
+    down, up = np.linspace(1, 0, 12), np.linspace(0, 1, 12)
+    lumas = one(20) + scaled(one(12), down) + [np.zeros((72, 128), np.uint8)] * 4 + scaled(other(12), up) + other(20)
+    starts = found(lumas)
+    assert len(starts) == 2
+    assert 26 <= starts[1] <= 40  # in the dark
+
+
+def test_a_dissolve_begins_one_shot_in_its_middle():
+    starts = found(one(24) + mixed(one(12), other(12)) + other(24))
+    assert len(starts) == 2
+    assert 26 <= starts[1] <= 34
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_flash_is_no_cut(length):
+    flash = [np.full((72, 128), 250, np.uint8)] * length
+    lumas = one(40)
+    assert found(lumas[:20] + flash + lumas[20 + length :]) == [0]
+
+
+def test_a_photographers_flash_that_burns_the_picture_out_is_no_cut():
+    lumas = one(40)
+    lumas[20] = np.clip(lumas[20].astype(int) + 130, 0, 255).astype(np.uint8)
+    assert found(lumas) == [0]
+
+
+def test_a_frame_full_of_dust_is_no_cut():
+    lumas = one(40)
+    dust = NOISE.random((72, 128)) < 0.1
+    lumas[20] = np.where(dust, 255, lumas[20]).astype(np.uint8)
+    assert found(lumas) == [0]
+
+
+@pytest.mark.parametrize("step", [2, 5])
+def test_a_fast_pan_is_no_cut(step):
+    assert found(one(40, step)) == [0]
+
+
+def test_a_flickering_lamp_is_no_cut():
+    factors = 0.75 + 0.25 * np.sin(np.arange(40) * 2.5)
+    assert found(scaled(one(40), factors)) == [0]
+
+
+@given(st.lists(st.integers(8, 30), min_size=1, max_size=3), st.integers(0, 60))
+@settings(max_examples=15, deadline=None)
+def test_decisions_do_not_depend_on_where_one_begins(lengths, begin):
+    """What a job that goes on relies on."""
+    kinds = (one, other, third)
+    lumas = [luma for kind, length in zip(kinds, lengths, strict=False) for luma in kind(length)]
+    begin = min(begin, len(lumas) - 1)
+    warm_up = max(0, begin - shots.REACH)
+    whole = list(shots.starts(lumas))[begin:]
+    assert list(shots.starts(lumas[warm_up:]))[begin - warm_up :] == whole

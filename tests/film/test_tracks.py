@@ -1,0 +1,260 @@
+"""What is in a film besides its picture, and when: everything stays as it was."""
+
+import itertools
+from fractions import Fraction
+
+import av
+import pytest
+
+from photochrom.errors import FilmError
+from photochrom.film import FilmOptions, colorize_film
+from tests.helpers.films import decoded, packets, pan, same_lumas, seconds, write_film
+
+FAST = FilmOptions(preset="ultrafast")
+FILM_RATE = Fraction(24000, 1001)
+MILLISECOND = Fraction(1, 1000)
+IRREGULAR = [0, 1000, 1500, 4000, 4001, 4800, 7000, 7700, 9000, 12000, 12345, 15000]
+
+
+def facts(path):
+    """Of each track: kind, codec, metadata that has a meaning, disposition."""
+    with av.open(str(path)) as container:
+        return [
+            (
+                stream.type,
+                stream.codec_context.name if stream.codec_context else None,
+                {k: v for k, v in stream.metadata.items() if k in ("language", "title", "timecode", "filename")},
+                int(stream.disposition),
+            )
+            for stream in container.streams
+        ]
+
+
+def length(path):
+    """Seconds of the picture, with its last frame."""
+    found = decoded(path)
+    return (found[-1].pts - found[0].pts + found[-1].duration) * found[0].time_base
+
+
+@pytest.mark.parametrize("end", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"rate": FILM_RATE},
+        {"rate": FILM_RATE, "pts": [i + 5 for i in range(24)]},
+        {"rate": 24, "time_base": Fraction(1, 16000), "pts": [1600 + p for p in IRREGULAR]},
+        {"rate": 1, "time_base": Fraction(1, 90000), "pts": [90000 * i for i in range(20)]},
+    ],
+    ids=["film", "late", "irregular", "slow"],
+)
+@pytest.mark.parametrize("preset", ["ultrafast", "veryfast"])
+def test_times_are_exact(times, end, preset, tmp_path, fake_colorizer):
+    count = len(times.get("pts", range(24)))
+    source = write_film(tmp_path / f"a.{end}", pan(count), **times)
+    output = colorize_film(source, None, FilmOptions(preset=preset), colorizer=fake_colorizer).output
+    allowed = MILLISECOND if end == "mkv" else 0
+    assert all(abs(a - b) <= allowed for a, b in zip(seconds(output), seconds(source), strict=True))
+    if preset == "ultrafast":  # with B-frames, MP4 keeps no length of a single frame
+        assert abs(length(output) - length(source)) <= allowed
+
+
+def test_times_survive_a_change_of_container(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mp4", pan(24), rate=FILM_RATE)
+    output = colorize_film(source, tmp_path / "b.mkv", FAST, colorizer=fake_colorizer).output
+    wrong = [abs(a - b) for a, b in zip(seconds(source), seconds(output), strict=True)]
+    assert max(wrong) <= MILLISECOND
+    again = colorize_film(output, tmp_path / "c.mp4", FilmOptions(recolor=True), colorizer=fake_colorizer).output
+    assert seconds(again) == seconds(output)
+
+
+def test_chapters_stay_in_step_in_matroska(tmp_path, fake_colorizer):
+    """AAC begins with silence before 0, which must not push the pictures from it."""
+    source = write_film(tmp_path / "a.mp4", pan(30), sound="aac", chapters=[(0, 0.5, "One"), (0.5, 1.25, "Two")])
+    output = colorize_film(source, tmp_path / "b.mkv", FilmOptions(), colorizer=fake_colorizer).output
+    for path in (source, output):
+        with av.open(str(path)) as film:
+            assert [float(chapter["start"] * chapter["time_base"]) for chapter in film.chapters()] == [0, 0.5]
+            (first, *_) = (packet for packet in film.demux(audio=0) if packet.size)
+            assert float(first.pts * first.time_base) == pytest.approx(-1024 / 48000, abs=0.001)
+    assert seconds(output)[0] == 0
+
+
+def test_times_that_do_not_rise_are_mended(tmp_path, fake_colorizer):
+    """No container that knows times can hold such ones: every frame stays, with a time of its own."""
+    source = write_film(tmp_path / "a.avi", pan(12), codec="mjpeg", name="yuvj420p", full=True)
+    assert [frame.pts for frame in decoded(source)] != [None] * 12
+    output = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer).output
+    assert output == tmp_path / "a.color.mkv"
+    assert same_lumas(source, output)
+    assert all(a < b for a, b in itertools.pairwise(seconds(output)))
+
+
+def test_a_film_without_times_gets_some(tmp_path, fake_colorizer):
+    """A bare H.264 stream has none at all."""
+    source = write_film(tmp_path / "a.h264", pan(30), format="h264", options={"bf": "2", "preset": "veryfast"})
+    report = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
+    assert report.frames == len(decoded(source)) == 30
+    assert same_lumas(source, report.output)
+    times = seconds(report.output)
+    assert all(a < b for a, b in itertools.pairwise(times))
+
+
+@pytest.mark.parametrize("end", ["ts", "mpg", "avi"])
+def test_other_containers_are_read_whole(end, tmp_path, fake_colorizer):
+    codec = {"ts": "libx264", "mpg": "mpeg2video", "avi": "mpeg4"}[end]
+    source = write_film(tmp_path / f"a.{end}", pan(60), codec=codec, rate=25, sound="mp2")
+    report = colorize_film(source, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
+    assert report.output.suffix == ".mkv"
+    assert same_lumas(source, report.output)
+    assert packets(report.output, 1) == packets(source, 1)
+
+
+@pytest.mark.parametrize(
+    ("end", "sound", "titles"), [("mp4", "aac", "mov_text"), ("mov", "pcm_s16le", "mov_text"), ("mkv", "aac", "subrip")]
+)
+def test_everything_else_is_copied(end, sound, titles, tmp_path, fake_colorizer):
+    source = write_film(
+        tmp_path / f"a.{end}",
+        pan(36),
+        sound=sound,
+        titles=titles,
+        languages=("deu", "fra"),
+        chapters=[(0, 0.5, "One"), (0.5, 1.25, "Two")],
+        metadata={"title": "The Film", "artist": "Someone"},
+        attachment=("letters.ttf", "font/ttf", b"letters") if end == "mkv" else None,
+        video_metadata={"timecode": "01:00:00:00"} if end != "mkv" else None,
+    )
+    report = colorize_film(source, None, FAST, colorizer=fake_colorizer)
+    assert report.notes == []
+    assert facts(report.output) == facts(source)
+    for index in (1, 2):
+        assert packets(report.output, index, times=True) == packets(source, index, times=True)
+    with av.open(str(source)) as before, av.open(str(report.output)) as after:
+        assert after.chapters() == before.chapters()
+        assert after.metadata.items() >= {k: v for k, v in before.metadata.items() if k.lower() != "encoder"}.items()
+        assert {k.lower(): v for k, v in after.metadata.items()}["artist"] == "Someone"
+        if end == "mkv":
+            assert after.streams.attachments[0].data == b"letters"
+    assert len(decoded(report.output)) == 36
+
+
+def test_the_label_stands_behind_the_comment_once(tmp_path, fake_colorizer):
+    for end, key in (("mp4", "comment"), ("mkv", "COMMENT")):
+        source = write_film(tmp_path / f"a.{end}", pan(3), metadata={"comment": "From the attic."})
+        once = colorize_film(source, None, FAST, colorizer=fake_colorizer).output
+        options = FilmOptions(preset="ultrafast", recolor=True)
+        twice = colorize_film(once, None, options, colorizer=fake_colorizer).output
+        for path in (once, twice):
+            with av.open(str(path)) as container:
+                comment = container.metadata[key]
+            assert comment.startswith("From the attic. Colours added by software (photochrom")
+            assert comment.count("Colours added") == 1
+
+
+def test_a_track_that_does_not_fit_is_told_before_any_work(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(12), sound="aac", titles="subrip")
+    with pytest.raises(FilmError, match=r"mp4.*subtitle.*\.mkv") as caught:
+        colorize_film(source, tmp_path / "b.mp4", FAST, colorizer=fake_colorizer)
+    assert "\n" not in str(caught.value)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mkv", "fake.onnx"]
+
+
+def test_a_track_that_nothing_can_hold_is_told(tmp_path, fake_colorizer):
+    """Of titles that Matroska does not know: a file of it is then no advice."""
+    source = write_film(tmp_path / "a.mp4", pan(3), titles="mov_text")
+    with pytest.raises(FilmError, match=r"matroska cannot hold its subtitle track 1.*a copy of the film without it"):
+        colorize_film(source, tmp_path / "b.mkv", FAST, colorizer=fake_colorizer)
+
+
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_data_that_is_left_out_is_told(end, tmp_path, fake_colorizer):
+    source = tmp_path / "a.ts"
+    with av.open(str(write_film(tmp_path / "plain.mp4", pan(6)))) as film, av.open(str(source), "w") as out:
+        video, data = out.add_stream_from_template(film.streams.video[0]), out.add_data_stream("klv")
+        for packet in film.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                out.mux(packet)
+        packet = av.Packet(bytes(range(40)))
+        packet.pts = packet.dts = 0
+        packet.time_base, packet.stream = Fraction(1, 90000), data
+        out.mux(packet)
+    report = colorize_film(source, tmp_path / f"b.{end}", FAST, colorizer=fake_colorizer)
+    assert report.notes == ["not kept: track 1, klv data"]
+    assert report.frames == 6
+
+
+@pytest.mark.parametrize(("name", "codec"), [("b.mov", "ffv1"), ("b.webm", "libx264"), ("b", "libx264")])
+def test_a_container_that_cannot_be_written_is_told_before_any_work(name, codec, tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mp4", pan(3))
+    with pytest.raises(FilmError, match="mkv"):
+        colorize_film(source, tmp_path / name, FilmOptions(codec=codec), colorizer=fake_colorizer)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "fake.onnx"]
+
+
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_a_part_is_cut_with_all_that_belongs_to_it(end, tmp_path, fake_colorizer):
+    source = write_film(
+        tmp_path / f"a.{end}",
+        pan(96),
+        rate=24,
+        pts=[i + 6 for i in range(96)],
+        sound="pcm_s16le" if end == "mkv" else "aac",
+        chapters=[(0.25, 1, "One"), (1, 2, "Two"), (2, 4.25, "Three")],
+        options={"g": "12"},
+    )
+    whole = seconds(source)
+    options = FilmOptions(codec="ffv1", start=Fraction(5, 4), end=Fraction(5, 2))
+    output = colorize_film(source, tmp_path / "b.mkv", options, colorizer=fake_colorizer).output
+    chosen = [i for i, time in enumerate(whole) if Fraction(5, 4) <= time - whole[0] < Fraction(5, 2)]
+    times = seconds(output)
+    assert times[0] == 0
+    assert len(times) == len(chosen) == 30
+    assert max(abs(t - (whole[i] - whole[chosen[0]])) for t, i in zip(times, chosen, strict=True)) <= MILLISECOND
+    lumas = [frame.to_ndarray(format="gray") for frame in decoded(output)]
+    expected = [frame.to_ndarray(format="gray") for frame in decoded(source)]
+    assert all((a == expected[i]).all() for a, i in zip(lumas, chosen, strict=True))
+    begin = whole[chosen[0]]
+    kept = [(t - begin, b) for t, b in packets(source, 1, times=True) if begin <= t < whole[0] + Fraction(5, 2)]
+    found = packets(output, 1, times=True)
+    assert [b for _, b in found] == [b for _, b in kept]
+    assert max(abs(t - u) for (t, _), (u, _) in zip(found, kept, strict=True)) <= MILLISECOND
+    with av.open(str(output)) as container:
+        chapters = [
+            (c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"]["title"])
+            for c in container.chapters()
+        ]
+    assert chapters == [(0, Fraction(1, 2), "Two"), (Fraction(1, 2), Fraction(5, 4), "Three")]
+
+
+def test_a_part_up_to_the_end_and_one_from_the_beginning(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mp4", pan(48), sound="aac")
+    tail = FilmOptions(preset="ultrafast", start=Fraction(1))
+    report = colorize_film(source, tmp_path / "tail.mp4", tail, colorizer=fake_colorizer)
+    assert (report.frames, report.shots) == (24, [1])
+    head = FilmOptions(preset="ultrafast", end=Fraction(1))
+    report = colorize_film(source, tmp_path / "head.mp4", head, colorizer=fake_colorizer)
+    assert (report.frames, report.shots) == (24, [0])
+    assert seconds(report.output)[0] == 0
+
+
+def test_a_part_behind_the_end_is_an_error(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mp4", pan(12))
+    with pytest.raises(FilmError, match=r"no frame at 0:00:09.000.*shorter"):
+        colorize_film(source, None, FilmOptions(start=Fraction(9)), colorizer=fake_colorizer)
+
+
+def test_a_cover_is_no_film_and_stays(tmp_path, fake_colorizer):
+    """A picture of a cover, which FFmpeg shows as a track of pictures, is copied and not coloured."""
+    import io
+
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.new("RGB", (16, 16), "red").save(stream, "JPEG")
+    source = write_film(tmp_path / "a.mkv", pan(6), attachment=("cover.jpg", "image/jpeg", stream.getvalue()))
+    with av.open(str(source)) as container:
+        assert len(container.streams.video) == 2
+    report = colorize_film(source, None, FAST, colorizer=fake_colorizer)
+    assert report.frames == 6
+    assert packets(report.output, 1) == [stream.getvalue()]

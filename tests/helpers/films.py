@@ -1,0 +1,248 @@
+"""Small films for tests, made with PyAV: frames of any format and time, with sound, titles, chapters and the rest."""
+
+import itertools
+from fractions import Fraction
+
+import av
+import av.filter
+import cv2
+import numpy as np
+from skimage import data
+
+from photochrom.colorizer.colorizer import Colorizer
+from photochrom.models.engines import FakeEngine
+from tests.helpers.fakes import card_metadata
+
+RATE = Fraction(24)
+
+
+def pan(count, width=96, height=64, picture=None, step=1, top=40):
+    """Lumas of a camera that moves over a picture, uint8."""
+    wide = cv2.resize(data.camera() if picture is None else picture, (400, 300), interpolation=cv2.INTER_AREA)
+    return [np.ascontiguousarray(wide[top : top + height, step * i : step * i + width]) for i in range(count)]
+
+
+def other_shot(count, width=96, height=64, step=1):
+    """Lumas of quite another place."""
+    return pan(count, width, height, data.coins(), step)
+
+
+def still_frame(luma, name="yuv420p", chroma=None):
+    """A frame with a luma plane (a 10-bit one takes its lower bits from the place), and chroma or none."""
+    frame = av.VideoFrame(luma.shape[1], luma.shape[0], name)
+    deep = frame.format.components[0].bits - 8
+    for index, plane in enumerate(frame.planes):
+        rows = np.frombuffer(plane, np.uint16 if deep else np.uint8).reshape(plane.height, -1)
+        if index == 0 and deep:
+            below = np.add.outer(np.arange(luma.shape[0]), np.arange(luma.shape[1])) % (1 << deep)
+            rows[:, : plane.width] = (luma.astype(np.uint16) << deep) + below
+        elif index == 0:
+            rows[:, : plane.width] = luma
+        else:
+            rows[:] = (128 if chroma is None else chroma[index - 1]) << deep
+    return frame
+
+
+def in_fields(frames, order):
+    """The frames, marked as two fields each: ``tff`` or ``bff`` says which is the earlier."""
+    graph = av.filter.Graph()
+    first = frames[0]
+    source = graph.add_buffer(width=first.width, height=first.height, format=first.format.name, time_base=1 / RATE)
+    graph.link_nodes(source, graph.add("setfield", order), graph.add("buffersink")).configure()
+    marked = []
+    for frame in frames:
+        graph.push(frame)
+        marked.append(graph.pull())
+    return marked
+
+
+def plane(frame, index=0):
+    """A frame's plane as an array."""
+    found = frame.planes[index]
+    dtype = np.uint8 if frame.format.components[index].bits == 8 else np.uint16
+    return np.frombuffer(found, dtype).reshape(found.height, -1)[:, : found.width].copy()
+
+
+def write_film(path, lumas, *, pts=None, **options):
+    """A film of luma planes; see ``write_frames``."""
+    name = options.get("name", "yuv420p")
+    return write_frames(path, [still_frame(luma, name) for luma in lumas], pts=pts, **options)
+
+
+def write_frames(
+    path,
+    frames,
+    *,
+    name="yuv420p",
+    codec="libx264",
+    rate=RATE,
+    time_base=None,
+    pts=None,
+    full=False,
+    tags=None,
+    aspect=None,
+    options=None,
+    rotation=0,
+    sound=None,
+    titles=None,
+    chapters=(),
+    metadata=None,
+    languages=(),
+    video_metadata=None,
+    attachment=None,
+    container_options=None,
+    format=None,
+):
+    """A film of frames.
+
+    Args:
+        path: to write to.
+        frames: of format ``name``.
+        name: FFmpeg's pixel format.
+        codec: of the picture.
+        rate: frames per second.
+        time_base: of ``pts``; None for one tick a frame.
+        pts: of the frames; None for 0, 1, 2, ...
+        full: whether the range is full.
+        tags: colour space, primaries and transfer, as numbers.
+        aspect: of a pixel.
+        options: of the codec.
+        rotation: degrees counter-clockwise by which players are to turn it.
+        sound: codec of a sine as long as the film.
+        titles: codec of subtitles.
+        chapters: (start, end, title), seconds.
+        metadata: of the file.
+        languages: of sound and titles.
+        video_metadata: of the picture's track.
+        attachment: name, type and bytes of a file in the film.
+        container_options: of FFmpeg's muxer.
+        format: of the container, where the name does not say.
+    """
+    rate, time_base = Fraction(rate), time_base or 1 / Fraction(rate)
+    pts = list(range(len(frames))) if pts is None else pts
+    end = (pts[-1] + 1) * time_base if pts else Fraction(0)
+    with av.open(str(path), "w", format=format, container_options=container_options or {}) as out:
+        out.metadata.update(metadata or {})
+        settings = {"crf": "8", "preset": "ultrafast"} if codec == "libx264" else {}
+        video = out.add_stream(codec, rate=rate, options=settings | (options or {}))
+        context = video.codec_context
+        first = frames[0] if frames else av.VideoFrame(96, 64, name)
+        context.width, context.height, context.pix_fmt = first.width, first.height, name
+        context.time_base = video.time_base = time_base
+        context.color_range = 2 if full else 1
+        if tags:
+            context.colorspace, context.color_primaries, context.color_trc = tags
+        if aspect:
+            context.sample_aspect_ratio = aspect
+        if rotation:
+            video.set_display_rotation(rotation)
+        video.metadata.update(video_metadata or {})
+        packets = []
+        for frame, time in zip(frames, pts, strict=True):
+            frame.pts, frame.time_base = time, time_base
+            packets += video.encode(frame)
+        packets += video.encode(None) if frames else []
+        if sound:
+            packets += _sound(out, sound, float(end), languages)
+        if titles:
+            packets += _titles(out, titles, languages)
+        if attachment:
+            out.add_attachment(*attachment)
+        out.set_chapters(
+            [
+                {
+                    "id": i,
+                    "start": round(a * 1000),
+                    "end": round(b * 1000),
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": title},
+                }
+                for i, (a, b, title) in enumerate(chapters)
+            ]
+        )
+        if not packets:
+            out.start_encoding()
+        for packet in sorted(packets, key=lambda p: (p.dts if p.dts is not None else p.pts) * p.time_base):
+            out.mux(packet)
+    return path
+
+
+def _sound(out, codec, seconds, languages):
+    stream = out.add_stream(codec, rate=48000)
+    stream.layout = "mono"
+    if languages:
+        stream.metadata["language"] = languages[0]
+    packets = []
+    for start in range(0, max(1, round(seconds * 48000)), 1024):
+        wave = np.sin(np.arange(start, start + 1024) / 17) * 9000
+        frame = av.AudioFrame.from_ndarray(wave.astype(np.int16)[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+        packets += stream.encode(frame)
+    return packets + stream.encode(None)
+
+
+def _titles(out, codec, languages):
+    stream = out.add_mux_stream(codec)
+    stream.time_base = Fraction(1, 1000)
+    if languages:
+        stream.metadata["language"] = languages[1]
+    packets = []
+    for number, text in enumerate((b"Who goes there?", b"A friend.")):
+        text = len(text).to_bytes(2, "big") + text if codec == "mov_text" else text
+        packet = av.Packet(text)
+        packet.pts = packet.dts = 100 + 400 * number
+        packet.duration, packet.time_base, packet.stream = 300, Fraction(1, 1000), stream
+        packets.append(packet)
+    return packets
+
+
+def decoded(path):
+    """All frames of a film."""
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+def seconds(path):
+    """Of each frame's time stamp, exactly."""
+    return [frame.pts * frame.time_base for frame in decoded(path)]
+
+
+def packets(path, index, *, times=False):
+    """Bytes of each packet of a track, with the seconds at which it is shown if wanted."""
+    with av.open(str(path)) as container:
+        found = [packet for packet in container.demux(container.streams[index]) if packet.size]
+        return [(packet.pts * packet.time_base, bytes(packet)) if times else bytes(packet) for packet in found]
+
+
+def all_packets(path):
+    """Everything in a film: track, times, flags and bytes of each packet."""
+    with av.open(str(path)) as container:
+        return [
+            (p.stream_index, p.pts, p.dts, p.duration, p.is_keyframe, bytes(p)) for p in container.demux() if p.size
+        ]
+
+
+def same_lumas(one, other):
+    """Whether two films have the same luma, frame for frame, bit for bit."""
+    pairs = list(itertools.zip_longest(decoded(one), decoded(other)))
+    return all(a is not None and b is not None and np.array_equal(plane(a), plane(b)) for a, b in pairs)
+
+
+def colorizer(folder, ab):
+    """A colorizer without a network.
+
+    Args:
+        folder: to keep its file in.
+        ab: lightness ``[h, w]``, 0 to 1, at an eighth of the thumbnail's size -> a* and b*, numbers or arrays.
+    """
+
+    def answer(inputs):
+        _, _, height, width = inputs["lightness"].shape
+        lightness = cv2.resize(inputs["lightness"][0, 0], (width // 8, height // 8), interpolation=cv2.INTER_AREA)
+        planes = np.empty((1, 2, *lightness.shape), np.float32)
+        planes[0, 0], planes[0, 1] = ab(lightness)
+        return {"ab": planes, "confidence": np.ones_like(planes[:, :1])}
+
+    path = folder / "fake.onnx"
+    path.write_bytes(b"fake")
+    return Colorizer(path, engine=FakeEngine(answer, card_metadata()))

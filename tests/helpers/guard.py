@@ -1,0 +1,31 @@
+"""Arrays that end where memory ends: reading or writing one byte beyond them is a segmentation fault."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+
+def guarded(array: np.ndarray) -> np.ndarray:
+    """Return a copy of an array whose last byte is the last one before a page that nobody may touch."""
+    length = -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = mmap.mmap(-1, length + mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mprotect(ctypes.c_void_p(start + length), mmap.PAGESIZE, 0) == 0, ctypes.get_errno()
+    copy = np.frombuffer(memory, array.dtype, array.size, length - array.nbytes).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def survives(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, which a read beyond a guarded array ends with a signal (returncode < 0)."""
+    root = Path(__file__).parents[2]
+    script = f"import sys; sys.path.insert(0, {str(root)!r})\n" + textwrap.dedent(code)
+    return subprocess.run([sys.executable, "-X", "faulthandler", "-c", script], capture_output=True, text=True)

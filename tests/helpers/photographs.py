@@ -1,0 +1,74 @@
+"""Pictures and colours for the tests of reading and writing, made without Photochrom's own arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from photochrom.photo import photograph as photo
+
+MODEL = "tiny 1.0, sha256 0123abcd"
+COLOR_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "HEIF", "AVIF")
+
+
+def bt601(rgb: np.ndarray) -> np.ndarray:
+    """Luma in float64, rounded: the definition."""
+    return np.rint(rgb[..., :3].astype(np.float64) @ [0.299, 0.587, 0.114]).astype(rgb.dtype)
+
+
+def colours(height: int, width: int, dtype: type, seed: int = 0) -> np.ndarray:
+    """Random R'G'B', every corner of the cube among them, (height, width, 3)."""
+    generator = np.random.default_rng(seed)
+    top = int(np.iinfo(dtype).max)
+    rgb = generator.integers(0, top, (height, width, 3), dtype=dtype, endpoint=True)
+    corners = generator.random((height, width, 1)) < 0.2
+    return np.where(corners, np.where(rgb > top // 2, top, 0), rgb).astype(dtype)
+
+
+def chroma(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cb and Cr of R'G'B' by the definition, rounded; a chroma that is in gamut for the luma of ``rgb``."""
+    top = int(np.iinfo(rgb.dtype).max)
+    y = bt601(rgb).astype(np.float64)
+    planes = [(rgb[..., i] - y) / scale + (top + 1) // 2 for i, scale in ((2, 1.772), (0, 1.402))]
+    cb, cr = (np.clip(np.rint(plane), 0, top).astype(rgb.dtype) for plane in planes)
+    return cb, cr
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    """A grey picture with gradients and an edge, uint8: kind to codecs."""
+    y, x = np.mgrid[0:height, 0:width]
+    wave = 90 * np.sin(x / 17) + 60 * np.cos(y / 11)
+    return np.clip(128 + wave * (1 - 0.5 * (x > width // 2)), 0, 255).astype(np.uint8)
+
+
+def saved(picture: Image.Image | np.ndarray, format: str, **options: object) -> bytes:
+    """A file by Pillow."""
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    stream = BytesIO()
+    image.save(stream, format, **options)
+    return stream.getvalue()
+
+
+def neutral(picture: photo.Photo, format: str) -> tuple[np.ndarray, np.ndarray]:
+    """Chroma planes that mean no colour, as ``encode`` wants them for a format."""
+    step = photo.chroma_subsampling(format)
+    shape = tuple(-(-side // step) for side in picture.luma.shape)
+    plane = np.full(shape, (int(np.iinfo(picture.luma.dtype).max) + 1) // 2, picture.luma.dtype)
+    return plane, plane.copy()
+
+
+def coloured(picture: photo.Photo, format: str, *, lossless: bool = False, **options: object) -> bytes:
+    """The photograph as a file of a format, grey as it is; ``lossless`` as if it came from such a WebP."""
+    picture = replace(picture, lossless=lossless or picture.lossless)
+    cb, cr = neutral(picture, format)
+    return photo.encode(picture, cb, cr, format=format, model=MODEL, **options)
+
+
+def opened(data: bytes) -> Image.Image:
+    """A file as Pillow reads it."""
+    image = Image.open(BytesIO(data))
+    image.load()
+    return image

@@ -1,0 +1,145 @@
+"""Both engines give the same colours from the same file, and say what is wrong in one line."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from skimage import data
+
+from photochrom import EngineError, ModelError
+from photochrom.color.spaces import lightness_of_luma
+from photochrom.models.engines import OnnxRuntimeEngine, OpenVinoEngine, open_engine
+from photochrom.models.registry import ModelCard, find_model
+
+ENGINES = [OpenVinoEngine, OnnxRuntimeEngine]
+
+
+@pytest.fixture(scope="module", params=[(256, 256), (192, 416)], ids=["square", "wide"])
+def inputs(request):
+    height, width = request.param
+    luma = data.camera()[100 : 100 + height, 50 : 50 + width]
+    lightness = lightness_of_luma(np.ascontiguousarray(luma))[None, None] / np.float32(100)
+    hints = np.zeros((1, 3, height, width), np.float32)
+    hints[:, :, 100, 90] = 1, 30, -20
+    return {"lightness": lightness, "vividness": np.array([0.5], np.float32), "hints": hints}
+
+
+def test_engines_agree(inputs):
+    path = find_model("default")
+    exact, theirs = OpenVinoEngine(path, exact=True).run(inputs), OnnxRuntimeEngine(path).run(inputs)
+    assert exact.keys() == theirs.keys() == {"ab", "confidence", "probability"}
+    np.testing.assert_allclose(exact["ab"], theirs["ab"], atol=0.01)
+    np.testing.assert_allclose(exact["confidence"], theirs["confidence"], atol=1e-3)
+    np.testing.assert_allclose(exact["probability"], theirs["probability"], atol=1e-3)
+    assert np.abs(theirs["ab"]).mean() > 1
+
+
+def test_bfloat16_moves_colours_less_than_eyes_see(inputs):
+    path = find_model("default")
+    fast, exact = OpenVinoEngine(path).run(inputs), OpenVinoEngine(path, exact=True).run(inputs)
+    assert np.abs(fast["ab"] - exact["ab"]).mean() < 1.5  # about 1 is just noticeable
+    assert np.abs(fast["confidence"] - exact["confidence"]).max() < 0.05
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_card_is_in_the_file(engine):
+    path = find_model("default")
+    card = ModelCard.of(engine(path).metadata, path)
+    assert card.licence == "Apache-2.0"
+    assert card.working_size % 32 == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("content", [b"", b"not a network", b"\x08\x07\x12\x04"])
+def test_what_is_no_network_is_refused(engine, content, tmp_path):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as error:
+        engine(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_network_that_fails_is_an_engine_error(engine):
+    with pytest.raises(EngineError, match="failed"):
+        engine(find_model("default")).run({"lightness": np.zeros((1, 3, 64, 64), np.float32)})
+
+
+def test_another_networks_file_is_not_a_model(tmp_path):
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    value = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in "xy"]
+    path = tmp_path / "identity.onnx"
+    graph = onnx.helper.make_graph([node], "identity", value[:1], value[1:])
+    onnx.save(onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 18)]), path)
+    with pytest.raises(ModelError, match="not a model of Photochrom"):
+        ModelCard.of(open_engine(path).metadata, path)
+
+
+@pytest.mark.parametrize("compiled_in", [False, True])
+def test_devices_that_are_not_there_are_named(compiled_in, monkeypatch):
+    """Where CUDA is compiled in but cannot be loaded, ONNX Runtime would go on with the processor."""
+    session = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    providers = ["CUDAExecutionProvider"] * compiled_in + ["CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda path, providers: session)
+    with pytest.raises(EngineError, match="choose one of auto, cpu"):
+        open_engine(find_model("default"), "tpu")
+    with pytest.raises(EngineError, match="use --device cpu"):
+        open_engine(find_model("default"), "cuda")
+
+
+RACE = """
+import faulthandler, sys, threading
+import numpy as np
+from photochrom.models.engines import OpenVinoEngine
+from photochrom.models.registry import find_model
+
+faulthandler.dump_traceback_later(60, exit=True)
+engine, barrier = OpenVinoEngine(find_model("default")), threading.Barrier(4)
+sys.setswitchinterval(1e-6)
+inputs = {"lightness": np.zeros((1, 1, 64, 64)), "vividness": np.zeros(1), "hints": np.zeros((1, 3, 64, 64))}
+inputs = {name: value.astype(np.float32) for name, value in inputs.items()}
+
+def run():
+    barrier.wait()
+    engine.run(inputs)
+
+threads = [threading.Thread(target=run) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_first_runs_in_several_threads_do_not_wait_for_each_other_for_ever(attempt):
+    """OpenVINO's bindings did, in two processes of five."""
+    subprocess.run([sys.executable, "-c", RACE], check=True, timeout=120)
+
+
+ENDING = """
+import os, signal
+from photochrom.models.engines import OpenVinoEngine
+from photochrom.models.registry import find_model
+
+signal.signal(signal.SIGUSR1, lambda number, frame: print("handled"))
+model = find_model("default")
+first = OpenVinoEngine(model)
+second = OpenVinoEngine(model)
+del first
+del second
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_signals_are_handled_when_engines_have_gone():
+    """OpenVINO left the process a freed stack for them."""
+    done = subprocess.run([sys.executable, "-c", ENDING], check=True, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "handled\n"

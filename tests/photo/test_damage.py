@@ -1,0 +1,470 @@
+"""Bad input and bad luck: one line that names the file and the cure, no wrong picture, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from photochrom.errors import PhotoError
+from photochrom.photo import photograph as photo
+from photochrom.photo.formats import png
+from photochrom.photo.formats.deflate import inflated_size
+from tests.helpers.photographs import MODEL, coloured, neutral, saved, smooth
+from tests.photo.test_metadata import source
+
+GREY = smooth(90, 120)
+DEEP = smooth(90, 120).astype(np.uint16) * 257
+
+
+def tiff16(**options: object) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.dstack([DEEP] * 3), photometric="rgb", metadata=None, **options)
+    return stream.getvalue()
+
+
+FILES = {
+    "baseline.jpg": saved(GREY, "JPEG", quality=90),
+    "progressive.jpg": saved(np.dstack([GREY] * 3), "JPEG", quality=90, progressive=True),
+    "grey.png": saved(GREY, "PNG"),
+    "deep.png": cv2.imencode(".png", np.dstack([DEEP] * 3))[1].tobytes(),
+    "plain.tif": saved(GREY, "TIFF"),
+    "lzw.tif": saved(GREY, "TIFF", compression="tiff_lzw"),
+    "deep.tif": tiff16(),
+    "deflated.tif": tiff16(compression="zlib"),
+    "lossy.webp": saved(np.dstack([GREY] * 3), "WEBP"),
+    "lossless.webp": saved(np.dstack([GREY] * 3), "WEBP", lossless=True),
+    "grey.avif": saved(GREY, "AVIF"),
+}
+
+
+def outcome(source: Path | bytes) -> np.ndarray | str:
+    """The luma, or the message of the error: nothing else may come of a damaged file."""
+    try:
+        return photo.read(source).luma
+    except PhotoError as error:
+        return str(error)
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_cut_short(name: str, tmp_path: Path) -> None:
+    """At every length: an error, or (when only the trailer is gone) the whole picture."""
+    data = FILES[name]
+    whole = photo.read(data).luma
+    path = tmp_path / name
+    steps = {int(len(data) * share) for share in np.linspace(0, 0.999, 60)} | {len(data) - n for n in range(1, 12)}
+    for length in sorted(steps):
+        path.write_bytes(data[:length])
+        result = outcome(path)
+        if isinstance(result, str):
+            assert result.startswith(f"{path}: ")
+            assert "\n" not in result
+        else:
+            assert np.array_equal(result, whole), length
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(PhotoError, match=r"get a whole copy|save it anew"):
+        photo.read(path)
+
+
+def test_jpeg_whose_end_was_lost_and_filled_up() -> None:
+    """A bad copy often has the right length: zeros decode as grey, and libjpeg does not complain."""
+    data = FILES["baseline.jpg"]
+    for cut in (len(data) // 2, len(data) - 40):
+        with pytest.raises(PhotoError, match="cut short"):
+            photo.read(data[:cut] + bytes(len(data) - cut))
+
+
+def chunk(name: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
+
+
+def png_of(stream: bytes, kind: int, depth: int, side: int, interlace: int) -> bytes:
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", side, side, depth, kind, 0, 0, interlace))]
+    parts += [(b"PLTE", bytes(range(48)))] if kind == 3 else []
+    parts += [(b"IDAT", stream[:50]), (b"IDAT", stream[50:]), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def png_rows(kind: int, depth: int, side: int, interlace: int, value: int) -> list[bytes]:
+    """The rows of a picture of one value, filter bytes and all, in the order of the file."""
+    bits = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind] * depth
+    steps = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+    rows = []
+    for top, left, down, across in steps if interlace else [(0, 0, 1, 1)]:
+        columns = len(range(left, side, across))
+        rows += [b"\0" + bytes([value]) * -(-columns * bits // 8)] * (len(range(top, side, down)) if columns else 0)
+    return rows
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 8, 21])
+@pytest.mark.parametrize("interlace", [0, 1])
+@pytest.mark.parametrize(("kind", "depth"), [(0, 1), (0, 4), (0, 8), (2, 8), (3, 4), (4, 8), (6, 8), (0, 16), (2, 16)])
+def test_png_whose_stream_ends_well_but_too_soon(kind: int, depth: int, interlace: int, side: int) -> None:
+    """Checksums right, rows missing: at every row, whatever colour the last one would have."""
+    for value in (0, 255, 165):
+        if kind == 3 and value == 255:
+            continue  # not in the palette
+        rows = png_rows(kind, depth, side, interlace, value)
+        whole = photo.read(png_of(zlib.compress(b"".join(rows)), kind, depth, side, interlace))
+        assert whole.luma.shape == (side, side)
+        for count in range(len(rows)):
+            with pytest.raises(PhotoError, match="get a whole copy"):
+                photo.read(png_of(zlib.compress(b"".join(rows[:count])), kind, depth, side, interlace))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_pictures_of_the_grounds_own_colour(mode: str) -> None:
+    """What would look like rows that never came is counted, and is there."""
+    image = png._ground(mode, 30, 20)
+    assert photo.read(saved(image, "PNG")).luma.shape == (20, 30)
+
+
+@pytest.mark.parametrize("name", ["grey.png", "deep.png"])
+def test_png_with_a_changed_byte_among_its_pixels(name: str) -> None:
+    start = FILES[name].index(b"IDAT")
+    for place in range(start + 4, len(FILES[name]) - 12, 37):
+        data = bytearray(FILES[name])
+        data[place] ^= 1
+        with pytest.raises(PhotoError, match="damaged"):
+            photo.read(bytes(data))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("options", [{}, {"tile": (32, 32)}, {"rowsperstrip": 7}])
+def test_deflated_tiff_with_a_changed_byte(options: dict[str, object], dtype: type) -> None:
+    """libtiff does not look at the checksum."""
+    stream = io.BytesIO()
+    grey = np.random.default_rng(0).integers(0, 256, (90, 120)).astype(dtype)
+    tifffile.imwrite(stream, grey, metadata=None, compression="zlib", **options)
+    data = stream.getvalue()
+    assert np.array_equal(photo.read(data).luma, grey)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        offsets, sizes = file.pages[0].dataoffsets, file.pages[0].databytecounts
+    for start, size in zip(offsets, sizes, strict=True):
+        for place in (start + size // 2, start + size - 1):
+            changed = bytearray(data)
+            changed[place] ^= 1
+            with pytest.raises(PhotoError, match="damaged"):
+                photo.read(bytes(changed))
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 1 << 20, (1 << 20) + 1, 5 << 20])
+def test_counting_what_a_stream_holds(size: int) -> None:
+    for content in (bytes(size), np.random.default_rng(size).bytes(size)):
+        stream = zlib.compress(content, 1)
+        assert inflated_size([stream[:9], memoryview(stream)[9:]], size) == (size, True)
+        assert inflated_size([stream[:-1]], size) == (size, False)
+        assert size == 0 or inflated_size([stream], size // 2)[0] > size // 2
+    with pytest.raises(zlib.error):
+        inflated_size([stream[:-1], b"?" if stream[-1:] != b"?" else b"!"], size)
+
+
+def test_opencv_keeps_quiet() -> None:
+    """Damage is told by the error, private tags by nobody. A process of its own, for OpenCV's level lasts."""
+    program = "import sys; from photochrom import photo\ntry: photo.read(sys.stdin.buffer.read())\n"
+    program += "except photo.PhotoError as error: print(error)"
+    files = [(tiff16(extratags=[(65001, 3, 1, 7, True)]), b"")]
+    _, lzw = cv2.imencode(".tif", np.dstack([DEEP] * 3), [cv2.IMWRITE_TIFF_COMPRESSION, 5])
+    for data in (tiff16(compression="zlib"), lzw.tobytes(), saved(GREY, "TIFF", compression="tiff_adobe_deflate")):
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            place = file.pages[0].dataoffsets[0]
+        files.append((data[:place] + bytes(40) + data[place + 40 :], b"damaged"))
+    for data, said in files:
+        run = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, check=True)
+        assert said in run.stdout
+        assert not run.stderr
+
+
+@pytest.mark.parametrize("name", FILES)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+@pytest.mark.filterwarnings("ignore")  # Pillow's, on damaged tags
+def test_flipped_bytes_never_crash(name: str, data: st.DataObject) -> None:
+    content = bytearray(FILES[name])
+    places = st.one_of(st.integers(0, min(200, len(content) - 1)), st.integers(0, len(content) - 1))
+    for place in data.draw(st.lists(places, min_size=1, max_size=6)):
+        content[place] ^= data.draw(st.integers(1, 255))
+    result = outcome(bytes(content))
+    assert "\n" not in result if isinstance(result, str) else result.ndim == 2
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+@pytest.mark.filterwarnings("ignore")
+def test_flipped_bytes_in_metadata_never_crash(format: str, data: st.DataObject) -> None:
+    content = bytearray(source(format))
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=8)):
+        content[place] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(PhotoError):
+        coloured(photo.read(bytes(content)), "TIFF")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", b"hello, I am a text\n" * 99, b"\xff\xd8\xff\xe0", b"II*\0", bytes(5000)]
+)
+def test_no_pictures(data: bytes) -> None:
+    with pytest.raises(PhotoError, match="the picture: "):
+        photo.read(data)
+
+
+def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"missing\.jpg: does not exist: check the path"):
+        photo.read(tmp_path / "missing.jpg")
+    with pytest.raises(PhotoError, match="is a folder"):
+        photo.read(str(tmp_path))
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(tmp_path: Path) -> None:
+    path = tmp_path / "locked.png"
+    path.write_bytes(FILES["grey.png"])
+    path.chmod(0)
+    with pytest.raises(PhotoError, match="permission denied"):
+        photo.read(path)
+
+
+def bomb(kind: str) -> bytes:
+    """A few bytes that claim 40,000 x 40,000 pixels."""
+    if kind == "PNG":
+        header = b"IHDR" + struct.pack(">IIBBBBB", 40000, 40000, 8, 0, 0, 0, 0)
+        start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+        return start + FILES["grey.png"][33:]
+    if kind == "JPEG":
+        data = FILES["baseline.jpg"]
+        place = data.index(b"\xff\xc0") + 5
+        return data[:place] + struct.pack(">HH", 40000, 40000) + data[place + 4 :]
+    data = bytearray(FILES["plain.tif"])
+    for tag in (256, 257):
+        struct.pack_into("<HII", data, data.index(struct.pack("<HHI", tag, 4, 1)) + 2, 4, 1, 40000)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_bombs(kind: str) -> None:
+    with pytest.raises(PhotoError, match="is 40000 x 40000 pixels, more than 500 million"):
+        photo.read(bomb(kind))
+
+
+@pytest.mark.parametrize("name", ["plain.tif", "lzw.tif", "deep.tif", "deflated.tif"])
+def test_tiff_with_parts_missing(name: str) -> None:
+    """More rows claimed than strips are there: libtiff would leave them black."""
+    data = bytearray(FILES[name])
+    kind = next(kind for kind in (3, 4) if struct.pack("<HHIHH", 257, kind, 1, 90, 0) in data)
+    place = data.index(struct.pack("<HHIHH", 257, kind, 1, 90, 0)) + 8
+    struct.pack_into("<H", data, place, 9000)
+    with pytest.raises(PhotoError):
+        photo.read(bytes(data))
+
+
+def test_text_bomb() -> None:
+    text = b"zTXt" + b"Comment\0\0" + zlib.compress(bytes(80 << 20))
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    data = FILES["grey.png"]
+    with pytest.raises(PhotoError, match="oversized text"):
+        photo.read(data[:33] + chunk + data[33:])
+
+
+def test_pictures_beyond_pillows_limit(tmp_path: Path) -> None:
+    """Pillow's 89 million pixels are for web servers; a scan of a plate has more. Its setting is left alone."""
+    limit = Image.MAX_IMAGE_PIXELS
+    width, height = 20000, 9500  # Pillow raises from 179 million
+    path = tmp_path / "plate.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(np.broadcast_to(np.uint8(99), (height, width)), compression="zlib", rowsperstrip=500)
+    luma = photo.read(path).luma
+    assert luma.shape == (height, width)
+    assert (luma[::999] == 99).all()
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_heif_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PhotoError, match=r'pip install "photochrom\[heif\]"'):
+        photo.read(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+    with pytest.raises(PhotoError, match=r'pip install "photochrom\[heif\]"'):
+        coloured(photo.read(FILES["grey.png"]), "HEIF")
+
+
+def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("photochrom.photo.formats.png.from_pillow", fail)
+    with pytest.raises(PhotoError, match="does not fit in memory"):
+        photo.read(FILES["grey.png"])
+
+
+def put(path: Path, **options: object) -> None:
+    picture = photo.read(FILES["grey.png"])
+    photo.write(picture, *neutral(picture, photo.format_of(path)), path, model=MODEL, **options)
+
+
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    path.write_text("precious")
+    with pytest.raises(PhotoError, match=r"out\.png: exists already: choose another name"):
+        put(path)
+    assert path.read_text() == "precious"
+    assert files_in(tmp_path) == ["out.png"]
+    put(path, overwrite=True)
+    assert photo.read(path).luma.shape == GREY.shape
+    assert files_in(tmp_path) == ["out.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_pipes_and_devices_are_not_replaced(tmp_path: Path, overwrite: bool) -> None:
+    path = tmp_path / "out.png"
+    os.mkfifo(path)
+    picture = photo.read(FILES["grey.png"])
+    for place in (path, Path(os.devnull)):
+        with pytest.raises(PhotoError, match=f"{place}: is no regular file"):
+            photo.write(picture, *neutral(picture, "PNG"), place, model=MODEL, overwrite=overwrite)
+    assert path.is_fifo()
+    assert files_in(tmp_path) == ["out.png"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_no_race_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    """A file that appears while the picture is being written is not replaced, hard links or not."""
+    path = tmp_path / "out.png"
+    written = photo._encode
+
+    def slowly(*arguments: object) -> None:
+        written(*arguments)
+        path.write_text("precious")
+
+    monkeypatch.setattr(photo, "_encode", slowly)
+    if not links:
+        monkeypatch.setattr(os, "link", raising(errno.EPERM))
+    with pytest.raises(PhotoError, match="exists already"):
+        put(path)
+    assert path.read_text() == "precious"
+    assert files_in(tmp_path) == ["out.png"]
+
+
+def test_disks_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", raising(errno.EPERM))
+    put(tmp_path / "out.png")
+    assert photo.read(tmp_path / "out.png").luma.shape == GREY.shape
+    monkeypatch.setattr(Path, "replace", raising(errno.EIO))
+    with pytest.raises(PhotoError):
+        put(tmp_path / "other.png")
+    assert files_in(tmp_path) == ["out.png"]
+
+
+def raising(number: int) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "tif", "webp", "heic", "avif"])
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str) -> None:
+    if extension == "heic":
+        pytest.importorskip("pillow_heif")
+    path = tmp_path / f"out.{extension}"
+
+    class FullDisk(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def fileno(self) -> int:
+            raise io.UnsupportedOperation
+
+    opened = Path.open
+
+    def open_full(self: Path, *arguments: object) -> object:
+        if self.suffix == ".part":
+            opened(self, *arguments).close()
+            return FullDisk()
+        return opened(self, *arguments)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(PhotoError, match=f"out.{extension}: the disk is full: make room"):
+        put(path)
+    assert files_in(tmp_path) == []
+
+
+def test_fsync_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", raising(errno.EDQUOT))
+    with pytest.raises(PhotoError, match="your share of the disk is used up"):
+        put(tmp_path / "out.png")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_really_full_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    def open_full(self: Path, mode: str = "r") -> object:
+        if self.suffix == ".part":
+            opened(self, mode).close()
+            return opened(Path("/dev/full"), "wb")
+        return opened(self, mode)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(PhotoError, match="the disk is full"):
+        put(tmp_path / "out.png")
+    assert files_in(tmp_path) == []
+
+
+def test_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(photo.png, "write", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        put(tmp_path / "out.png")
+    assert files_in(tmp_path) == []
+
+
+def test_bad_destinations(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"there is no folder .*missing: create it first"):
+        put(tmp_path / "missing" / "out.png")
+    (tmp_path / "folder.png").mkdir()
+    for overwrite in (True, False):
+        with pytest.raises(PhotoError, match=r"folder\.png: is a folder: name a file in it"):
+            put(tmp_path / "folder.png", overwrite=overwrite)
+    with pytest.raises(PhotoError, match="unknown extension"):
+        put(tmp_path / "out.gif")
+    with pytest.raises(PhotoError, match="too long a name"):
+        put(tmp_path / ("x" * 300 + ".png"))
+    assert files_in(tmp_path) == ["folder.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def test_ordinary_permissions(tmp_path: Path) -> None:
+    """The file is as readable to others as any that a program makes here."""
+    (tmp_path / "plain").touch()
+    put(tmp_path / "out.png")
+    assert (tmp_path / "out.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_locked_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(PhotoError, match="permission denied"):
+        put(tmp_path / "out.png")
+    tmp_path.chmod(0o700)

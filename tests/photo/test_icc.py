@@ -1,0 +1,183 @@
+"""Profiles: what a grey meant before, it means in the coloured picture."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from photochrom.errors import PhotoError
+from photochrom.photo import photograph as photo
+from photochrom.photo.formats import icc
+from tests.helpers.photographs import coloured, opened, saved, smooth
+
+SRGB = ImageCms.createProfile("sRGB")
+D50 = (63190, 65536, 54061)
+INTENTS = (ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Intent.PERCEPTUAL, ImageCms.Intent.SATURATION)
+
+
+def gamma(value: float) -> bytes:
+    return struct.pack(">4s4xIH", b"curv", 1, round(value * 256)) + b"\0\0"
+
+
+def table(values: np.ndarray) -> bytes:
+    return struct.pack(f">4s4xI{len(values)}H", b"curv", len(values), *np.rint(values * 65535).astype(int))
+
+
+def parametric(*values: float) -> bytes:
+    """Type 3: a gamma with a straight foot."""
+    return struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in values))
+
+
+def grey_profile(
+    tags: dict[bytes, bytes], *, version: int = 2, space: bytes = b"XYZ ", white: tuple[int, ...] = D50
+) -> bytes:
+    """A grey profile, written here from the specification."""
+    text = b"Dot test 20%\0"
+    utf16 = text[:-1].decode().encode("utf-16-be")
+    name = {
+        2: struct.pack(">4s4xI", b"desc", len(text)) + text + bytes(78),
+        4: struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(utf16), 28) + utf16,
+    }[version]
+    content = {b"desc": name, b"wtpt": struct.pack(">4s4x3i", b"XYZ ", *white), **tags}
+    start, rows, data = 132 + 12 * len(content), b"", b""
+    for tag, value in content.items():
+        rows += struct.pack(">4sII", tag, start + len(data), len(value))
+        data += value + b"\0" * (-len(value) % 4)
+    header = struct.pack(">I4sI4s4s4s12s4s", start + len(data), b"none", version << 24, b"mntr", b"GRAY", space,
+                         struct.pack(">6H", 1999, 1, 2, 3, 4, 5), b"acsp")  # fmt: skip
+    header = header.ljust(64, b"\0") + struct.pack(">I3i", 0, *D50)
+    return header.ljust(128, b"\0") + struct.pack(">I", len(content)) + rows + data
+
+
+PROFILES = {
+    "gamma 2.2": grey_profile({b"kTRC": gamma(2.2)}),
+    "gamma 1.8": grey_profile({b"kTRC": gamma(1.8)}),
+    "linear": grey_profile({b"kTRC": struct.pack(">4s4xI", b"curv", 0)}),
+    "dot gain": grey_profile({b"kTRC": table(np.linspace(0, 1, 256) ** 1.75 * 0.8 + np.linspace(0, 1, 256) * 0.2)}),
+    "version 4": grey_profile({b"kTRC": parametric(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)}, version=4),
+}
+
+
+def through(profile: bytes, image: Image.Image, target: object, mode: str, intent: ImageCms.Intent) -> np.ndarray:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    flags = (
+        ImageCms.Flags.NOOPTIMIZE
+    )  # exact: optimised, LittleCMS is up to 10 steps off in the dark of a linear profile
+    return np.asarray(
+        ImageCms.profileToProfile(image, source, target, renderingIntent=intent, outputMode=mode, flags=flags)
+    )
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("intent", INTENTS)
+def test_greys_render_as_before(name: str, intent: ImageCms.Intent) -> None:
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    for target, mode in ((SRGB, "RGB"), (ImageCms.createProfile("LAB"), "LAB")):
+        before = through(PROFILES[name], ramp, target, mode, intent).astype(int)
+        made = icc.for_rgb(PROFILES[name])
+        assert made is not None
+        after = through(made, ramp.convert("RGB"), target, mode, intent).astype(int)
+        assert np.abs(after - before).max() <= 1
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_made_profiles_are_in_order(name: str) -> None:
+    made = icc.for_rgb(PROFILES[name])
+    assert made is not None
+    opened_profile = ImageCms.ImageCmsProfile(io.BytesIO(made)).profile
+    assert opened_profile.xcolor_space.strip() == "RGB"
+    assert opened_profile.profile_description == "Dot test 20% as RGB, with the primaries of sRGB"
+    assert opened_profile.is_matrix_shaper
+    assert made[8] == (4 if name == "version 4" else 2)
+    assert int.from_bytes(made[:4], "big") == len(made)
+    srgb = ImageCms.ImageCmsProfile(SRGB).profile
+    for colour in ("red", "green", "blue"):
+        ours, theirs = (getattr(profile, f"{colour}_primary")[1] for profile in (opened_profile, srgb))
+        assert ours[:2] == pytest.approx(theirs[:2], abs=1e-3)
+    assert icc.for_rgb(PROFILES[name]) == made  # no date of today in it
+
+
+def test_curve_is_the_sources_own_bytes() -> None:
+    curve = table(np.linspace(0, 1, 300) ** 2)
+    made = icc.for_rgb(grey_profile({b"kTRC": curve}))
+    assert made is not None
+    assert made.count(curve) == 1
+
+
+@pytest.mark.parametrize("kind", ["Lab", "table"])
+def test_profiles_without_a_curve_of_light_are_measured(kind: str) -> None:
+    lightness = np.linspace(0, 1, 33) ** 0.9
+    if kind == "Lab":
+        profile = grey_profile({b"kTRC": table(lightness)}, space=b"Lab ")
+    else:
+        entries = b"".join(struct.pack(">3H", round(value * 65280), 0x8000, 0x8000) for value in lightness)
+        straight = struct.pack(">2H", 0, 65535)
+        head = struct.pack(">4s4x4B9i2H", b"mft2", 1, 3, 33, 0, 65536, 0, 0, 0, 65536, 0, 0, 0, 65536, 2, 2)
+        profile = grey_profile({b"A2B0": head + straight + entries + straight * 3}, space=b"Lab ")
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    made = icc.for_rgb(profile)
+    assert made is not None
+    before = through(profile, ramp, SRGB, "RGB", INTENTS[0]).astype(int)
+    after = through(made, ramp.convert("RGB"), SRGB, "RGB", INTENTS[0]).astype(int)
+    assert np.ptp(before) > 200
+    assert np.abs(after - before).max() <= 2
+
+
+def test_other_profiles() -> None:
+    rgb = ImageCms.ImageCmsProfile(SRGB).tobytes()
+    assert icc.for_rgb(rgb) is rgb
+    assert icc.for_rgb(rgb[:16] + b"CMYK" + rgb[20:]) is None
+    assert icc.for_rgb(b"damaged") is None
+    assert icc.for_rgb(None) is None
+
+
+@pytest.mark.parametrize("cut", [130, 140, 180, 250])
+def test_damaged_grey_profiles_are_told(cut: int) -> None:
+    with pytest.raises(PhotoError, match="damaged grey ICC profile"):
+        icc.for_rgb(grey_profile({b"kTRC": table(np.linspace(0, 1, 99))})[:cut])
+
+
+@pytest.mark.parametrize("curve", [b"junk" + bytes(20), struct.pack(">4s4xI", b"curv", 300)])
+def test_a_curve_that_is_none_is_told(curve: bytes) -> None:
+    with pytest.raises(PhotoError, match="damaged grey ICC profile"):
+        icc.for_rgb(grey_profile({b"kTRC": curve}))
+
+
+@pytest.mark.parametrize("origin", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("target", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_pictures_with_grey_profiles(origin: str, target: str) -> None:
+    """A photograph looks the same before and after, to a program that honours profiles."""
+    profile = PROFILES["dot gain"]
+    data = saved(smooth(40, 60), origin, icc_profile=profile)
+    picture = photo.read(data)
+    result = opened(coloured(picture, target, quality=100, lossless=True))
+    before = through(profile, opened(data), SRGB, "RGB", INTENTS[0]).astype(int)
+    after = through(result.info["icc_profile"], result.convert("RGB"), SRGB, "RGB", INTENTS[0]).astype(int)
+    assert np.abs(after - before).mean() < (0.1 if target in ("PNG", "TIFF", "WEBP") else 2)
+
+
+def test_cmyk_through_its_profile() -> None:
+    """A CMYK profile of one tone curve for black: a table of 2 points along each ink."""
+    corners = np.array(np.meshgrid(*[[0, 1]] * 4, indexing="ij")).reshape(4, -1).T
+    light = (1 - corners[:, 3]) * (1 - corners[:, :3].mean(axis=1) * 0.9)
+    entries = b"".join(struct.pack(">3H", round(value * 65280), 0x8000, 0x8000) for value in light)
+    straight = struct.pack(">2H", 0, 65535)
+    head = struct.pack(">4s4x4B9i2H", b"mft2", 4, 3, 2, 0, 65536, 0, 0, 0, 65536, 0, 0, 0, 65536, 2, 2)
+    lut = head + straight * 4 + entries + straight * 3
+    profile = bytearray(grey_profile({b"A2B0": lut}, space=b"Lab "))
+    profile[12:20] = b"prtrCMYK"
+    ink = Image.merge(
+        "CMYK", [Image.new("L", (60, 40)), *[Image.new("L", (60, 40))] * 2, Image.fromarray(smooth(40, 60))]
+    )
+    picture = photo.read(saved(ink, "TIFF", icc_profile=bytes(profile)))
+    expected = through(bytes(profile), ink, SRGB, "RGB", INTENTS[0])
+    naive = np.asarray(ink.convert("RGB").convert("L")).astype(int)
+    assert np.abs(picture.luma.astype(int) - expected[..., 0]).max() <= 8  # black points are compensated
+    assert np.abs(picture.luma.astype(int) - naive).max() > 8
+    assert picture.metadata.icc is None
+    with pytest.raises(PhotoError, match="does not fit its CMYK pixels"):
+        photo.read(saved(ink, "TIFF", icc_profile=PROFILES["linear"]))

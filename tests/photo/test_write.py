@@ -1,0 +1,238 @@
+"""Pixels out: the luma that was read is the luma of what is written, and the chroma is what was given."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from photochrom.colorizer.options import DEFAULT_QUALITY
+from photochrom.errors import OptionError, PhotoError
+from photochrom.photo import photograph as photo
+from photochrom.photo.formats.image import Metadata
+from tests.helpers.photographs import (
+    COLOR_FORMATS,
+    MODEL,
+    bt601,
+    chroma,
+    coloured,
+    colours,
+    neutral,
+    opened,
+    saved,
+    smooth,
+)
+
+SAMPLES = Path(skimage.__file__).parent / "data"
+sides = st.integers(1, 40)
+depths = st.sampled_from([np.uint8, np.uint16])
+
+
+def picture_of(luma: np.ndarray, alpha: np.ndarray | None = None, format: str = "PNG") -> photo.Photo:
+    return photo.Photo(luma, alpha, format, Metadata())
+
+
+def pixels(path: Path) -> np.ndarray:
+    """R'G'B' or R'G'B'A: a TIFF by tifffile, a PNG by OpenCV."""
+    if path.suffix == ".tif":
+        return tifffile.imread(path)
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return stored[..., [2, 1, 0, 3][: stored.shape[2]]]
+
+
+@pytest.mark.parametrize("extension", ["png", "tif"])
+@given(height=sides, width=sides, dtype=depths, seed=st.integers(0, 2**32 - 1), transparent=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_luma_is_within_one_on_disk(
+    tmp_path_factory: pytest.TempPathFactory,
+    extension: str,
+    height: int,
+    width: int,
+    dtype: type,
+    seed: int,
+    transparent: bool,
+) -> None:
+    rgb = colours(height, width, dtype, seed)
+    luma, alpha = bt601(rgb), colours(height, width, dtype, seed + 1)[..., 0]
+    path = tmp_path_factory.mktemp("random") / f"out.{extension}"
+    photo.write(picture_of(luma, alpha if transparent else None), *chroma(rgb), path, model=MODEL)
+    written = pixels(path)
+    assert written.dtype == dtype
+    assert np.abs(bt601(written).astype(int) - luma).max() <= 1
+    assert np.abs(written[..., :3].astype(int) - rgb).max() <= 3  # chroma is rounded to whole steps
+    again = photo.read(path)
+    assert np.abs(again.luma.astype(int) - luma).max() <= 1
+    assert (again.alpha is not None) == transparent
+    if again.alpha is not None:
+        assert np.array_equal(again.alpha, alpha)
+        assert np.array_equal(written[..., 3], alpha)
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_pictures_of_many_bands(format: str) -> None:
+    """Larger than one band: filters, predictors and checksums must go on across their joints."""
+    rgb = np.asarray(Image.open(SAMPLES / "retina.jpg"))
+    data = photo.encode(picture_of(bt601(rgb)), *chroma(rgb), format=format, model=MODEL)
+    assert np.abs(bt601(np.asarray(opened(data))).astype(int) - bt601(rgb)).max() <= 1
+    assert np.abs(np.asarray(opened(data)).astype(int) - rgb).max() <= 3
+    assert len(data) < 1.2 * len(saved(rgb, "PNG"))
+
+
+@given(height=sides, width=sides, quality=st.integers(DEFAULT_QUALITY, 100), seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_jpeg_luma_is_the_grey_pictures(height: int, width: int, quality: int, seed: int) -> None:
+    rgb = colours(height, width, np.uint8, seed)
+    luma = bt601(rgb)
+    small = tuple(plane[::2, ::2] for plane in chroma(rgb))
+    data = photo.encode(picture_of(luma), *small, format="JPEG", quality=quality, model=MODEL)
+    grey = saved(luma, "JPEG", quality=quality)
+    whole = np.s_[: height // 16 * 16, : width // 16 * 16]  # at the last blocks, encoders differ in how they pad
+    assert np.array_equal(photo.read(data).luma[whole], np.asarray(Image.open(BytesIO(grey)))[whole])
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90, 95])
+def test_jpeg_luma_of_lower_quality_is_nearly_as_good(quality: int) -> None:
+    """Below quality 96 the encoder's transform is approximate: it costs up to 0.7 dB, at 95."""
+    luma = bt601(np.asarray(Image.open(SAMPLES / "coffee.png")))
+    half = np.full(tuple(side // 2 for side in luma.shape), 128, np.uint8)
+    data = photo.encode(picture_of(luma), half, half, format="JPEG", quality=quality, model=MODEL)
+    ours, plain = (
+        np.asarray(Image.open(BytesIO(d)).convert("L"), float) for d in (data, saved(luma, "JPEG", quality=quality))
+    )
+    assert np.mean((ours - luma) ** 2) < 1.17 * np.mean((plain - luma) ** 2)
+
+
+@pytest.mark.parametrize("name", ["rocket.jpg", "astronaut.png", "coffee.png"])
+def test_jpeg_of_real_pictures(name: str) -> None:
+    rgb = np.asarray(Image.open(SAMPLES / name).convert("RGB"))[:-1, :-1]
+    luma = bt601(rgb)
+    cb, cr = (plane[::2, ::2] for plane in chroma(rgb))
+    data = photo.encode(picture_of(luma), cb, cr, format="JPEG", model=MODEL)
+    assert np.abs(photo.read(data).luma.astype(int) - luma).mean() < 1.5
+    stored = np.asarray(opened(data).convert("RGB")).astype(int)
+    assert np.abs(stored - rgb).mean() < 6  # colours are the picture's
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (17, 16), (33, 31)])
+def test_jpeg_gives_chroma_back_exactly(shape: tuple[int, int]) -> None:
+    luma = np.full(shape, 128, np.uint8)
+    half = tuple(-(-side // 2) for side in shape)
+    cb = np.full(half, 90, np.uint8)
+    cr = np.full(half, 160, np.uint8)
+    cb[half[0] // 2 :] = 140
+    data = photo.encode(picture_of(luma), cb, cr, format="JPEG", quality=100, model=MODEL)
+    image = Image.open(BytesIO(data))
+    assert image.layer[0][1:3] == (2 - (shape[1] == 1), 2 - (shape[0] == 1))
+    assert [component[1:3] for component in image.layer[1:]] == [(1, 1), (1, 1)]
+    image.draft("YCbCr", image.size)
+    assert np.abs(np.asarray(image)[::2, ::2, 2].astype(int) - cr).max() <= 1
+
+
+def test_a_grey_picture_stays_grey_through_every_format() -> None:
+    for format in COLOR_FORMATS:
+        picture = photo.read(saved(smooth(48, 64), "PNG"))
+        image = opened_any(coloured(picture, format, quality=100), format)
+        assert np.abs(np.asarray(image.convert("RGB")).astype(int) - picture.luma[..., None]).mean() < 1.5
+
+
+def opened_any(data: bytes, format: str) -> Image.Image:
+    if format == "HEIF":
+        return pytest.importorskip("pillow_heif").open_heif(data).to_pillow()
+    return opened(data)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP"])
+def test_sixteen_bits_round_to_eight(format: str) -> None:
+    luma = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    data = coloured(picture_of(luma), format, quality=100, lossless=True)
+    expected = np.rint(luma / 257).astype(int)
+    error = np.abs(np.asarray(opened(data).convert("L")).astype(int) - expected)
+    assert error.max() <= (0 if format == "WEBP" else 2)
+
+
+def test_webp_is_lossless_where_the_source_was() -> None:
+    rgb = colours(31, 44, np.uint8)
+    alpha = colours(31, 44, np.uint8, seed=2)[..., 0]
+    picture = photo.Photo(bt601(rgb), alpha, "WEBP", Metadata(), lossless=True)
+    written = np.asarray(opened(photo.encode(picture, *chroma(rgb), format="WEBP", model=MODEL)))
+    assert np.abs(bt601(written).astype(int) - bt601(rgb)).max() <= 1
+    assert np.array_equal(written[..., 3], alpha)
+    lossy = photo.encode(picture_of(bt601(rgb)), *chroma(rgb), format="WEBP", model=MODEL)
+    assert not photo.read(lossy).lossless
+
+
+def test_transparency_does_not_go_into_a_jpeg() -> None:
+    luma = smooth(8, 8)
+    with pytest.raises(PhotoError, match="transparency, which JPEG cannot hold"):
+        coloured(picture_of(luma, luma), "JPEG")
+    assert coloured(picture_of(luma, np.full_like(luma, 255)), "JPEG")  # nothing would be lost
+
+
+@pytest.mark.parametrize(("format", "side"), [("JPEG", 65501), ("WEBP", 16384)])
+def test_too_long_a_side(format: str, side: int) -> None:
+    with pytest.raises(PhotoError, match="write"):
+        coloured(picture_of(np.zeros((1, side), np.uint8)), format)
+
+
+def test_wrong_chroma_and_options_are_told() -> None:
+    picture = picture_of(smooth(9, 9))
+    cb, cr = neutral(picture, "PNG")
+    with pytest.raises(ValueError, match=r"cb is \(9, 9\) uint8: JPEG wants \(5, 5\) uint8"):
+        photo.encode(picture, cb, cr, format="JPEG", model=MODEL)
+    with pytest.raises(ValueError, match=r"cr is .* uint16: PNG wants"):
+        photo.encode(picture, cb, cr.astype(np.uint16), format="PNG", model=MODEL)
+    with pytest.raises(OptionError, match="quality is 0"):
+        photo.encode(picture, cb, cr, format="PNG", model=MODEL, quality=0)
+    with pytest.raises(OptionError, match="format is 'BMP'"):
+        photo.encode(picture, cb, cr, format="BMP", model=MODEL)
+
+
+def test_formats_by_extension() -> None:
+    assert photo.format_of("a/B.JPeG") == "JPEG"
+    assert photo.format_of(Path("x.color.tif")) == "TIFF"
+    with pytest.raises(PhotoError, match=r"x\.bmp: unknown extension '\.bmp'"):
+        photo.format_of("x.bmp")
+    for name in ("scan", "scan.color", "folder.png/scan"):
+        with pytest.raises(PhotoError, match=rf"{name}: has no extension that says .* name it \.jpg, .* or \.avif"):
+            photo.format_of(name)
+    assert [photo.chroma_subsampling(format) for format in COLOR_FORMATS] == [2, 1, 1, 1, 1, 1]
+
+
+def test_importing_is_light() -> None:
+    program = "import sys, photochrom.photo.photograph; "
+    program += "print([m for m in ('cv2', 'tifffile', 'pillow_heif') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="measures memory through wait4")
+def test_memory_of_a_twelve_megapixel_jpeg(tmp_path: Path) -> None:
+    """At most 250 MB beyond what an interpreter with the libraries takes."""
+    program = """
+import resource, sys
+import numpy as np
+from PIL import Image
+from photochrom import photo
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+picture = photo.read(sys.argv[1])
+cb = np.full((1500, 2000), 128, np.uint8)
+photo.write(picture, cb, cb, sys.argv[2], model="none")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    source = tmp_path / "in.jpg"
+    source.write_bytes(saved(np.tile(smooth(300, 400), (10, 10)), "JPEG"))
+    shown = subprocess.run(
+        [sys.executable, "-c", program, source, tmp_path / "out.jpg"], capture_output=True, text=True, check=True
+    )
+    assert int(shown.stdout) < 250 * 1024

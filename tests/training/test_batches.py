@@ -1,0 +1,61 @@
+"""Photographs that are decoded by processes of their own, as they are for a GPU."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from photochrom.errors import TrainingError
+from photochrom.training.data import dataset
+from photochrom.training.data.batches import Pictures, Sides
+from photochrom.training.data.feature_cache import for_any_shape
+from photochrom.training.networks.encoders import load_encoder
+
+# Python 3.12 and later remark that forking processes with threads may go wrong: PyTorch's loader is made for it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        coarse = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.resize(coarse, (120, 90), interpolation=cv2.INTER_CUBIC))
+    views = dataset.views(dataset.find_photographs(tmp_path), 3)
+    return Pictures(views, torch.nn.Identity(), Sides(64, 8, 32), processes=2)
+
+
+def rows():
+    return [np.array(part) for part in ([3, 0, 17], [5, 9, 1], [16, 2, 8], [4, 11, 7], [10, 6, 14])]
+
+
+def test_they_come_as_asked_for_and_in_order(pictures):
+    found = list(pictures.stream(iter(rows())))
+    assert len(found) == 5
+    for batch, wanted in zip(found, map(pictures.batch, rows()), strict=True):
+        torch.testing.assert_close(batch.inputs[0], wanted.inputs[0], rtol=0, atol=0)
+        torch.testing.assert_close(batch.chroma, wanted.chroma, rtol=0, atol=0)
+        torch.testing.assert_close(batch.lightness, wanted.lightness, rtol=0, atol=0)
+
+
+def test_one_that_cannot_be_decoded_is_told_in_one_line(pictures):
+    path = pictures.views[1].photograph.path
+    path.write_bytes(b"no picture")
+    coming = pictures.stream(iter(rows()))
+    next(coming)
+    with pytest.raises(TrainingError, match=rf"{path.name} cannot be decoded: remove it from the photographs") as told:
+        next(coming)
+    assert "\n" not in str(told.value)
+
+
+def test_the_encoder_that_is_run_at_every_step_gives_its_features_whatever_the_training_rounds_to():
+    """Traced within autocast, its graph rounded twice: features were off by four fifths of themselves."""
+    early = load_encoder("efficientnet-lite2").early
+    run = for_any_shape(early)
+    coarse = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    lightness = torch.nn.functional.interpolate(coarse, (96, 96), mode="bicubic").clamp(0, 1)
+    for part in (lightness, lightness[..., :64, 32:]):
+        with torch.autocast("cpu", torch.bfloat16):
+            (found,) = run(part)
+        (expected,) = early(part)
+        assert (found - expected).norm() < 0.1 * expected.norm()

@@ -1,0 +1,328 @@
+"""What a folder of photographs is made of before training: every reason to leave one out, shards, remote sets."""
+
+import functools
+import hashlib
+import http.server
+import io
+import os
+import tarfile
+import threading
+
+import cv2
+import fsspec
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from photochrom import TrainingError
+from photochrom.training.data import curation as inspection
+from photochrom.training.data import sources
+from photochrom.training.data.curation import inspect
+from photochrom.training.data.dataset import MIN_VALIDATION, Photograph, find_photographs, is_held_out, split
+
+
+def jpeg(rgb, **options):
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "JPEG", **{"quality": 90} | options)
+    return stream.getvalue()
+
+
+def crops(count):
+    """Colour photographs unlike one another: parts of four that come with scikit-image."""
+    names = ("astronaut", "coffee", "chelsea", "rocket")
+    whole = [getattr(data, name)() for name in names]
+    places = [(i % 4, 45 * (i // 4 % 4), 70 * (i // 16)) for i in range(count)]
+    return [np.ascontiguousarray(whole[k][top : top + 150, left : left + 150]) for k, top, left in places]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """24 good photographs, in two folders."""
+    for i, rgb in enumerate(crops(24)):
+        path = tmp_path / "photographs" / ("a" if i % 2 else "b") / f"{i}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg(rgb))
+    return tmp_path / "photographs"
+
+
+@pytest.fixture
+def shard(folder, tmp_path):
+    """The same as a tar file, WebDataset's way: a caption beside each photograph."""
+    path = tmp_path / "shards" / "photographs-000.tar"
+    path.parent.mkdir()
+    with tarfile.open(path, "w") as tar:
+        for file in sorted(folder.rglob("*.jpg")):
+            tar.add(file, file.relative_to(folder))
+            caption = tarfile.TarInfo(str(file.relative_to(folder).with_suffix(".txt")))
+            caption.size = 3
+            tar.addfile(caption, io.BytesIO(b"cat"))
+    return path
+
+
+def table(tmp_path):
+    return tmp_path / "photographs.csv"
+
+
+class TestInspection:
+    def test_good_photographs_stay(self, folder, tmp_path):
+        found = inspect(folder, table(tmp_path))
+        assert found.dropped == {}
+        assert {p.path for p in found.photographs} == set(folder.rglob("*.jpg"))
+        assert {p.source for p in found.photographs} == {"a", "b"}
+        assert str(found) == "24 photographs, 24 of use"
+
+    @pytest.mark.parametrize(
+        ("reason", "content"),
+        [
+            ("damaged", lambda rgb: b"\xff\xd8 nothing"),
+            ("damaged", lambda rgb: jpeg(rgb)[:-3000]),
+            ("damaged", lambda rgb: b""),
+            ("tiny", lambda rgb: jpeg(rgb[:150, :40])),
+            ("nearly grey", lambda rgb: jpeg(np.repeat(rgb[..., :1], 3, axis=2))),
+            ("duplicate", lambda rgb: jpeg(rgb)),
+            ("nearly duplicate", lambda rgb: jpeg(rgb, quality=55)),
+            ("nearly duplicate", lambda rgb: jpeg(cv2.resize(rgb, (110, 110), interpolation=cv2.INTER_AREA))),
+        ],
+    )
+    def test_what_is_of_no_use_is_left_out_and_counted(self, reason, content, folder, tmp_path):
+        (folder / "z.jpg").write_bytes(content(crops(1)[0]))
+        found = inspect(folder, table(tmp_path))
+        assert found.dropped == {reason: 1}
+        assert str(found) == f"25 photographs, 24 of use; left out: 1 {reason}"
+        (row,) = (row for row in inspection.read_table(table(tmp_path)) if row.dropped)
+        assert row.file == str(folder / "z.jpg")
+
+    def test_the_same_thing_in_another_colour_is_another_photograph(self, folder, tmp_path):
+        (folder / "z.jpg").write_bytes(jpeg(np.ascontiguousarray(crops(2)[1][..., ::-1])))
+        assert inspect(folder, table(tmp_path)).dropped == {}
+
+    @pytest.mark.parametrize("mode", ["CMYK", "RGBA", "P", "I;16"])
+    def test_other_kinds_of_picture_are_read(self, mode, folder, tmp_path):
+        picture = Image.fromarray(data.retina()[400:800, 400:800])
+        path = folder / ("z.jpg" if mode == "CMYK" else "z.png")
+        if mode == "I;16":
+            cv2.imwrite(str(path), np.asarray(picture).astype(np.uint16)[..., ::-1] * 257)
+        else:
+            picture.convert(mode).save(path)
+        assert inspect(folder, table(tmp_path)).dropped == {}
+
+    def test_what_cannot_be_opened_is_left_out(self, folder, tmp_path, monkeypatch):
+        """By a stand-in: tests may run as root, whom no permission stops."""
+        read = sources.read
+
+        def refuse(place):
+            if place.path.name == "5.jpg":
+                raise PermissionError(13, "Permission denied", str(place.path))
+            return read(place)
+
+        monkeypatch.setattr(inspection, "read", refuse)
+        assert inspect(folder, table(tmp_path)).dropped == {"unreadable": 1}
+        monkeypatch.setattr(inspection, "read", read)  # access is given: nothing of the file itself has changed
+        assert inspect(folder, table(tmp_path)).dropped == {}
+
+    def test_a_folder_without_permission_is_named(self, folder, tmp_path, monkeypatch):
+        scandir = os.scandir
+
+        def refuse(path):
+            if str(path).endswith("/a"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        with pytest.raises(TrainingError, match=r"/a cannot be read \(Permission denied\): give yourself access"):
+            inspect(folder, table(tmp_path))
+
+    def test_files_are_looked_at_once(self, folder, tmp_path, monkeypatch):
+        first = inspect(folder, table(tmp_path))
+        changed = folder / "a" / "5.jpg"
+        changed.write_bytes(jpeg(crops(30)[-1]))
+        seen = []
+        monkeypatch.setattr(inspection, "read", lambda place: seen.append(place.path) or sources.read(place))
+        second = inspect(folder, table(tmp_path))
+        assert seen == [changed]
+        kept = [p for p in second.photographs if p.path != changed]
+        assert kept == [p for p in first.photographs if p.path != changed]
+
+    def test_names_that_are_no_text_are_kept(self, folder, tmp_path, monkeypatch):
+        first = crops(30)[-1]
+        try:
+            (folder / os.fsdecode(b"\xff.jpg")).write_bytes(jpeg(first))
+        except OSError:
+            pytest.skip("this disk takes text only")
+        found = inspect(folder, table(tmp_path))
+        monkeypatch.setattr(inspection, "read", None)
+        assert inspect(folder, table(tmp_path)) == found
+        assert any(p.name == os.fsdecode(b"\xff.jpg") for p in found.photographs)
+
+    @pytest.mark.parametrize("format", ["PCX", "TGA", "ICO", "DDS"])
+    def test_kinds_that_training_cannot_decode_are_left_out(self, format, folder, tmp_path):
+        Image.fromarray(data.retina()[400:600, 400:600]).save(folder / "z.jpg", format)
+        assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
+
+    def test_a_duplicate_counts_again_when_its_original_is_gone(self, folder, tmp_path):
+        (folder / "z.jpg").write_bytes((folder / "a" / "5.jpg").read_bytes())
+        assert inspect(folder, table(tmp_path)).dropped == {"duplicate": 1}
+        (folder / "a" / "5.jpg").unlink()
+        assert inspect(folder, table(tmp_path)).dropped == {}
+
+    @pytest.mark.parametrize("left", [0, 19])
+    def test_too_few_are_refused_with_the_reasons(self, left, folder, tmp_path):
+        for path in sorted(folder.rglob("*.jpg"))[left:]:
+            path.write_bytes(jpeg(data.camera()[: 100 + int(path.stem)]))
+        said = rf"{left} of use; left out: .* nearly grey; training needs at least 20"
+        with pytest.raises(TrainingError, match=said):
+            inspect(folder, table(tmp_path))
+
+    def test_an_index_is_believed(self, folder, tmp_path):
+        rows = [f"{i}.jpg,x,{i},{14 if i < 3 else 40}" for i in range(30)]
+        (folder / "index.csv").write_text("\n".join(["file,source,sha1,colourfulness", *rows]))
+        found = inspect(folder, table(tmp_path))
+        assert (len(found.photographs), found.dropped) == (27, {"nearly grey": 3})
+
+    def test_linked_folders_are_followed_but_not_in_circles(self, folder, tmp_path):
+        (tmp_path / "linked").mkdir()
+        (tmp_path / "linked" / "here").symlink_to(folder, target_is_directory=True)
+        (tmp_path / "linked" / "twice").symlink_to(folder, target_is_directory=True)
+        (folder / "a" / "above").symlink_to(tmp_path / "linked", target_is_directory=True)
+        found = inspect(tmp_path / "linked", table(tmp_path))
+        assert str(found) == "24 photographs, 24 of use"
+        assert {p.source for p in found.photographs} == {"here"}
+
+    def test_of_twins_the_one_that_is_held_out_is_kept(self, folder, tmp_path):
+        """Else a measurement on what is held out would show what was trained on."""
+        rgb = crops(1)[0]
+        held = next(
+            x for x in (jpeg(rgb, quality=q) for q in range(20, 95)) if is_held_out(hashlib.sha1(x).hexdigest())
+        )
+        (folder / "z.jpg").write_bytes(held)
+        found = inspect(folder, table(tmp_path))
+        assert found.dropped == {"nearly duplicate": 1}
+        assert folder / "z.jpg" in {p.path for p in found.photographs}
+
+    def test_what_training_could_not_decode_is_left_out(self, folder, tmp_path):
+        Image.fromarray(crops(30)[-1]).save(folder / "z.tif", compression="lzma")
+        assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
+
+    def test_an_index_may_hold_names_that_are_no_text(self, folder, tmp_path):
+        (folder / "index.csv").write_bytes(b"file,source,sha1,colourfulness\n" + 20 * b"\xff.jpg,x,1,40\n")
+        assert inspect(folder, table(tmp_path)).photographs[0].name == os.fsdecode(b"\xff.jpg")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "file,source,sha1\n1.jpg,x,1",
+            "file,source,sha1,colourfulness\n1.jpg,x,1,?",
+            "file,source,sha1,colourfulness\n1.jpg,x",
+            "file,source,sha1,colourfulness\n1.jpg,x,,40",
+        ],
+    )
+    def test_an_index_of_another_kind_is_named(self, text, folder, tmp_path):
+        (folder / "index.csv").write_text(text)
+        with pytest.raises(TrainingError, match=r"index\.csv is not a list of photographs"):
+            inspect(folder, table(tmp_path))
+
+    def test_a_damaged_table_is_named(self, folder, tmp_path):
+        table(tmp_path).write_text("file,offset\nx,y\n")
+        with pytest.raises(TrainingError, match="delete it"):
+            inspect(folder, table(tmp_path))
+
+
+class TestShards:
+    def test_members_are_the_files(self, folder, shard, tmp_path):
+        """What is read out of a shard, at its place in it, is what went in."""
+        found = inspect(shard.parent, table(tmp_path))
+        assert found.dropped == {}
+        by_name = {p.name: p for p in inspect(folder, tmp_path / "other.csv").photographs}
+        for photograph in found.photographs:
+            twin = by_name[photograph.name]
+            assert (photograph.sha1, photograph.source) == (twin.sha1, twin.source)
+            np.testing.assert_array_equal(photograph.decode(), twin.decode())
+
+    def test_evaluation_finds_them_too(self, folder, shard):
+        shas = {p.sha1 for p in find_photographs(shard.parent)}
+        assert shas == {p.sha1 for p in find_photographs(folder)}
+        assert len(shas) == 24
+
+    def test_half_a_shard_is_named(self, shard, tmp_path):
+        shard.write_bytes(shard.read_bytes()[:20_000])
+        with pytest.raises(TrainingError, match="is not a whole tar file"):
+            inspect(shard.parent, table(tmp_path))
+
+
+class TestRemote:
+    @pytest.fixture
+    def server(self, shard):
+        """Serves the folder of the shard."""
+        handler = functools.partial(_Quiet, directory=shard.parent)
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            yield f"http://127.0.0.1:{server.server_port}"
+            server.shutdown()
+            thread.join()
+
+    @pytest.mark.parametrize("name", ["photographs-000.tar", "photographs-{000..000}.tar"])
+    def test_a_shard_is_copied_over_http(self, server, name, shard, tmp_path):
+        sources.copy_here(f"{server}/{name}", tmp_path / "copy")
+        assert (tmp_path / "copy" / shard.name).read_bytes() == shard.read_bytes()
+        assert len(inspect(tmp_path / "copy", table(tmp_path)).photographs) == 24
+
+    def test_what_is_not_there_is_named(self, server, tmp_path):
+        with pytest.raises(TrainingError, match=r"photographs-001\.tar.* cannot be copied"):
+            sources.copy_here(f"{server}/photographs-001.tar", tmp_path / "copy")
+        assert not list((tmp_path / "copy").iterdir())
+
+    def test_ranges_and_stars_name_shards(self, tmp_path):
+        system = fsspec.filesystem("memory")
+        for i in (8, 9, 10):
+            system.pipe(f"/shards/p-{i:03}.tar", bytes([i]))
+        for pattern in ("p-{008..010}.tar", "p-*.tar"):
+            copy = tmp_path / str(len(pattern))
+            sources.copy_here(f"memory://shards/{pattern}", copy)
+            assert {p.name: p.read_bytes() for p in copy.iterdir()} == {f"p-{i:03}.tar": bytes([i]) for i in (8, 9, 10)}
+
+    def test_shards_of_one_name_are_not_taken_for_one(self, tmp_path):
+        for name in "ab":
+            fsspec.filesystem("memory").pipe(f"/twins/{name}/train.tar", name.encode())
+        with pytest.raises(TrainingError, match="files of one name in several folders: give the folder above"):
+            sources.copy_here("memory://twins/*/train.tar", tmp_path)
+
+    def test_a_folder_keeps_its_folders_and_is_copied_once(self, folder, tmp_path):
+        system = fsspec.filesystem("memory")
+        for path in folder.rglob("*.jpg"):
+            system.pipe(f"/set/{path.relative_to(folder)}", path.read_bytes())
+        sources.copy_here("memory://set", tmp_path / "copy")
+        names = {p.relative_to(folder) for p in folder.rglob("*.jpg")}
+        assert {p.relative_to(tmp_path / "copy") for p in (tmp_path / "copy").rglob("*.jpg")} == names
+        (tmp_path / "copy" / "a" / "5.jpg").write_bytes(b"mine")
+        sources.copy_here("memory://set", tmp_path / "copy")
+        assert (tmp_path / "copy" / "a" / "5.jpg").read_bytes() == b"mine"
+
+    def test_copies_of_two_addresses_do_not_mix(self, tmp_path):
+        system = fsspec.filesystem("memory")
+        for name in ("roses", "asters"):
+            system.pipe(f"/{name}/{name}.jpg", b"a flower")
+        sources.copy_here("memory://roses", tmp_path / "copy")
+        with pytest.raises(TrainingError, match="has photographs of memory://roses: take another folder"):
+            sources.copy_here("memory://asters", tmp_path / "copy")
+        assert [path.name for path in (tmp_path / "copy").iterdir()] == ["roses.jpg"]
+
+    def test_an_unknown_kind_of_address_is_named(self, tmp_path):
+        with pytest.raises(TrainingError, match="nowhere://x"):
+            sources.copy_here("nowhere://x", tmp_path)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(("count", "least"), [(24, 2), (150, 15), (300, MIN_VALIDATION)])
+def test_few_photographs_still_give_a_validation_set(count, least):
+    several = [Photograph(None, f"{0x20 * 46 + 1:08x}{i:032x}", "", 40.0) for i in range(count)]
+    assert not any(p.held_out for p in several)
+    training, validation = split(several)
+    assert len(validation) == least
+    assert set(training) | set(validation) == set(several)
+    assert len(training) == count - least

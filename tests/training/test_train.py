@@ -1,0 +1,264 @@
+"""The training loop: it learns, goes on to the same losses wherever it was stopped, and several processes agree."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from photochrom import TrainingError
+from photochrom.training import checkpoint, train
+from photochrom.training.config import CHECKPOINT, Plan, patience_of
+from photochrom.training.data.batches import ahead
+from photochrom.training.stopping import Stopped
+from tests.helpers import training_runs
+from tests.helpers.training_runs import SHORT, features, losses, new_trainer, run
+
+RECIPES = tuple(training_runs.RECIPES)
+
+
+@dataclass(frozen=True)
+class Eventful:
+    """Batches of another source; something happens when so many were given."""
+
+    source: object
+    number: int
+    event: object
+
+    def __len__(self):
+        return len(self.source)
+
+    def stream(self, rows):
+        return ahead(self.batch, rows, 1)
+
+    def batch(self, rows):
+        return self.source.batch(rows)
+
+    def maps(self, inputs):
+        object.__setattr__(self, "number", self.number - 1)
+        if self.number == 0:
+            inputs = self.event(inputs) or inputs
+        return self.source.maps(inputs)
+
+
+@pytest.fixture(autouse=True)
+def short_rounds(monkeypatch):
+    monkeypatch.setattr(train, "ROUND", 12)
+
+
+def test_a_seed_decides_the_order_of_views_and_nothing_repeats_within_an_epoch(tmp_path):
+    first, same, other = (
+        np.concatenate(list(new_trainer("reference", tmp_path, batch=4, epochs=2, seed=seed).rows()))
+        for seed in (1, 1, 2)
+    )
+    assert first.tolist() == same.tolist() != other.tolist()
+    assert sorted(first[:12]) == sorted(first[12:]) == sorted(other[:12]) == list(range(12))
+    assert first[:12].tolist() != first[12:].tolist()
+
+
+def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
+    """Else the edges of a part would look to it like the ends of a picture, which have other colours."""
+    cache, trainer, seen = features("default"), new_trainer("default", tmp_path), []
+    trainer.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][0].shape[2:]))
+    trainer.update(Eventful(cache, 1, lambda inputs: seen.append(inputs[0].shape[2:])), cache.batch(np.arange(4)))
+    assert seen == [(16, 16), (8, 8)]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+class TestOneProcess:
+    def test_it_learns_and_goes_on_from_a_signal_to_the_same_losses(self, recipe, tmp_path):
+        """Stopped in the middle of an epoch, by the handler that Ctrl-C calls; ``test_ctrl_c`` presses it."""
+        cache = features(recipe)
+        whole = losses(run(new_trainer(recipe, tmp_path), cache, cache))
+        assert whole[-1][1] < 0.9 * whole[0][1]
+
+        def press(_):
+            signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
+
+        stopped = new_trainer(recipe, tmp_path)
+        with pytest.raises(Stopped, match="go on with --resume") as found:
+            run(stopped, Eventful(cache, 8, press), cache, tmp_path)
+        assert found.value.status == 130
+        assert stopped.step == 8
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+        resumed = new_trainer(recipe, tmp_path)
+        resumed.resume(tmp_path / CHECKPOINT)
+        run(resumed, cache, cache)
+        assert losses(resumed.history) == whole
+
+    def test_a_loss_that_is_no_number_stops_before_it_does_harm(self, recipe, tmp_path):
+        def spoil(inputs):
+            return [torch.full_like(m, torch.nan) for m in inputs]
+
+        trainer = new_trainer(recipe, tmp_path)
+        with pytest.raises(TrainingError, match=r"no number at step 5.*--learning-rate below"):
+            run(trainer, Eventful(features(recipe), 5, spoil), features(recipe), tmp_path)
+        assert trainer.step == 4
+        assert all(value.isfinite().all() for value in trainer.tail.state_dict().values())
+        tensors, facts = checkpoint.load(tmp_path / CHECKPOINT)
+        assert facts["step"] == 3  # the last round's
+        assert all(value.isfinite().all() for value in tensors.values())
+
+
+@pytest.mark.parametrize("exc", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_too_little_memory_is_told(exc, tmp_path):
+    def fail(_):
+        raise exc
+
+    with pytest.raises(TrainingError, match="give a smaller --batch"):
+        run(new_trainer("reference", tmp_path), Eventful(features("reference"), 2, fail), features("reference"))
+
+
+def test_other_errors_are_not_taken_for_it(tmp_path):
+    def fail(_):
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(new_trainer("reference", tmp_path), Eventful(features("reference"), 2, fail), features("reference"))
+
+
+def test_checkpoints_come_by_the_clock_too(tmp_path):
+    trainer = new_trainer("reference", tmp_path, epochs=2)
+    log = training_runs.MemoryLog(trainer, None)
+    train.fit(trainer, features("reference"), features("reference"), log, 1e-9, 0)
+    assert log.saves == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    trainer = new_trainer("reference", tmp_path, epochs=3)
+    written = []
+
+    def full(*arguments):
+        written.append(arguments)
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        return save_file(*arguments)
+
+    save_file = checkpoint.save_file
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(TrainingError, match="the one before it is still there"):
+        run(trainer, features("reference"), features("reference"), tmp_path)
+    assert checkpoint.load(tmp_path / CHECKPOINT)[1]["step"] == 3
+    resumed = new_trainer("reference", tmp_path, epochs=3)
+    resumed.resume(tmp_path / CHECKPOINT)
+    assert resumed.step == 3
+
+
+class TestPatience:
+    """Runs of a round an epoch, whose held-out losses are given."""
+
+    @pytest.fixture
+    def begin(self, tmp_path, monkeypatch):
+        def begin(held_out):
+            trainer = new_trainer("reference", tmp_path, epochs=len(held_out))
+            monkeypatch.setattr(trainer, "validate", lambda source: held_out[len(trainer.history)])
+            return trainer
+
+        return begin
+
+    @pytest.mark.parametrize(
+        ("held_out", "patience", "epochs", "best"),
+        [
+            ([3, 2, 4, 5, 6, 7, 8], 3, 5, 2),
+            ([3, 2, 4, 5, 1, 7, 8, 9, 9], 3, 8, 5),
+            ([3, 2, 2, 2, 2, 2], 3, 5, 2),
+            ([1, 2, 3], 1, 2, 1),
+            ([1, 2, 3], 3, 3, 1),
+            ([1, 2, 3, 4, 5, 6], 0, 6, 1),
+        ],
+    )
+    def test_a_run_ends_when_it_gets_no_better(self, begin, held_out, patience, epochs, best):
+        trainer = begin(held_out)
+        cache = features("reference")
+        run(trainer, cache, cache, patience=patience)
+        assert trainer.step == 3 * epochs
+        assert len(trainer.history) == epochs
+        assert trainer.best["epoch"] == best
+
+    def test_a_resumed_run_ends_where_it_would_have_and_then_trains_no_more(self, begin, tmp_path):
+        held_out, cache = [3, 2, 4, 5, 6, 7, 8, 9], features("reference")
+        whole = begin(held_out)
+        run(whole, cache, cache, patience=3)
+
+        def press(_):
+            signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
+
+        with pytest.raises(Stopped):
+            run(begin(held_out), Eventful(cache, 10, press), cache, tmp_path, patience=3)
+        for steps in (5, 0):
+            resumed = begin(held_out)
+            resumed.resume(tmp_path / CHECKPOINT)
+            assert resumed.step == 15 - steps
+            run(resumed, cache, cache, tmp_path, patience=3)
+            assert losses(resumed.history) == losses(whole.history)
+
+    def test_one_that_ended_goes_on_if_asked_for_more(self, begin, tmp_path):
+        held_out, cache = [1, 2, 3, 4], features("reference")
+        run(begin(held_out), cache, cache, tmp_path, patience=1)
+        resumed = begin(held_out)
+        resumed.resume(tmp_path / CHECKPOINT)
+        assert resumed.step == 6
+        run(resumed, cache, cache, patience=0)
+        assert resumed.step == resumed.steps == 12
+
+
+@pytest.mark.parametrize(
+    ("asked", "rounds"),
+    [
+        ({}, 10),
+        ({"start": "scratch"}, 10),
+        ({"patience": 3}, 3),
+        ({"patience": 0}, 0),
+        ({"recipe": "default"}, 0),
+        ({"recipe": "reference"}, 0),
+        ({"recipe": "default", "start": "model.onnx"}, 0),
+        ({"recipe": "default", "patience": 3}, 3),
+    ],
+)
+def test_published_recipes_go_to_their_end_unless_asked_otherwise(asked, rounds, tmp_path):
+    assert patience_of(Plan(str(tmp_path), tmp_path / "run", **asked)) == rounds
+
+
+class TestCheckpointsOfOtherRuns:
+    @pytest.fixture
+    def path(self, tmp_path):
+        new_trainer("reference", tmp_path).save(tmp_path / CHECKPOINT)
+        return tmp_path / CHECKPOINT
+
+    def test_what_differs_is_named(self, path, tmp_path):
+        with pytest.raises(TrainingError, match="another epochs, batch: give the same"):
+            new_trainer("reference", tmp_path, epochs=5, batch=3).resume(path)
+
+    @pytest.mark.parametrize("other", [{"count": 11}, {"photographs": "others, as many"}])
+    def test_other_photographs_are_told(self, other, path, tmp_path):
+        trainer = new_trainer("reference", tmp_path)
+        vars(trainer).update(other)
+        with pytest.raises(TrainingError, match="another set of photographs: give the same"):
+            trainer.resume(path)
+
+    def test_another_architecture_is_told(self, path, tmp_path):
+        tensors, facts = checkpoint.load(path)
+        first = next(name for name in tensors if name.startswith("tail."))
+        checkpoint.save(path, tensors | {first: torch.zeros(2)}, facts)
+        with pytest.raises(TrainingError, match="another architecture"):
+            new_trainer("reference", tmp_path).resume(path)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp_path):
+    alone = training_runs.train_and_validate(new_trainer(recipe, tmp_path, batch=4, **SHORT), recipe)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [*torchrun, training_runs.__file__, recipe, "2", str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    together = json.loads((tmp_path / "losses.json").read_text())
+    np.testing.assert_allclose(together, alone, rtol=1e-4)
+    assert len(together) >= 3
+    assert not np.allclose(together[0][1], together[-2][1], rtol=1e-3)
