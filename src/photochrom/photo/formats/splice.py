@@ -1,0 +1,217 @@
+"""A grey JPEG's own luma, kept byte for byte: its scans are copied, and two scans of chroma are put behind them.
+
+A JPEG of one component *is* the luma of a 4:2:0 frame. A scan of one component is coded block by block, whatever its
+sampling factors (ITU-T T.81, A.2.2), so the number of blocks and of restart intervals is the same in both. The header
+of the frame is written anew for three components, each scan's header gets the new component's number, and what is
+entropy-coded is not touched. T.81 allows scans of single components in baseline and in progressive frames alike.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+_SOF0, _SOF1, _SOF2, _DHT, _DNL, _DRI, _SOS, _DQT, _EOI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDC, 0xDD, 0xDA, 0xDB, 0xD9
+_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a stuffed byte, nor a restart, nor fill
+_FRAMES: Final = {_SOF0: "baseline", _SOF1: "extended", _SOF2: "progressive"}
+_NOT_FRAMES: Final = (_DHT, 0xC8, 0xCC)  # tables and extensions among the numbers of frames
+_KEPT: Final = (_DHT, _DRI)  # between scans; what else is said there concerns components that are not there
+_TABLE: Final = 1  # of quantisation and of Huffman codes, for the chroma; the luma's is moved to 0
+_LUMA, _CB, _CR = 1, 2, 3  # component numbers, as JFIF wants them
+_CHROMINANCE: Final = np.full((8, 8), 99)
+_CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]  # T.81, table K.2
+_ZIGZAG: Final = sorted(range(64), key=lambda i: (i // 8 + i % 8, (i % 8 if (i // 8 + i % 8) % 2 == 0 else i // 8)))
+
+
+class CannotSplice(Exception):  # noqa: N818
+    """The scans of this file cannot be kept; the text says why, and reads on from "its luma is coded anew: "."""
+
+
+@dataclass(frozen=True)
+class LumaScans:
+    """The coded luma of a grey JPEG."""
+
+    frame: int
+    """Marker of the frame's header: SOF0, SOF1 or SOF2."""
+    height: int
+    width: int
+    quantization: bytes
+    """The luma's table as a DQT segment holds it, numbered 0."""
+    parts: tuple[tuple[int, bytes, bytes], ...]
+    """Marker, payload and entropy-coded data (of scans only) of the segments behind the frame's header, in order."""
+
+    @property
+    def is_progressive(self) -> bool:
+        """Whether the chroma must be coded in progressive scans as well."""
+        return self.frame == _SOF2
+
+    @property
+    def restarts(self) -> bool:
+        """Whether a restart interval is set where the last scan ends."""
+        intervals = [payload for marker, payload, _ in self.parts if marker == _DRI]
+        return bool(intervals) and any(intervals[-1])
+
+
+def luma_scans(data: bytes) -> LumaScans:
+    """Find the coded luma in a grey JPEG file.
+
+    Args:
+        data: The whole file. Whether its entropy-coded data is sound is not looked at.
+
+    Raises:
+        CannotSplice: The file is not a grey JPEG of 8 bits in Huffman codes, or its structure is damaged.
+    """
+    frame: tuple[int, bytes] | None = None
+    tables: dict[int, bytes] = {}
+    parts: list[tuple[int, bytes, bytes]] = []
+    for marker, payload, coded in _segments(data):
+        if marker == _DQT and not _has_scan(parts):  # a table counts from the first scan on that uses it
+            tables |= _quantization_tables(payload)
+        elif 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES:
+            if frame is not None:
+                raise CannotSplice("it holds several frames")
+            frame = marker, payload
+        elif marker == _DNL:
+            raise CannotSplice("its height is stated behind the first scan (DNL)")
+        elif marker == _SOS or marker in _KEPT:
+            parts.append((marker, payload, coded))
+    if frame is None or not _has_scan(parts):
+        raise CannotSplice("its structure is damaged")
+    height, width, table = _grey_frame(*frame)
+    if table not in tables:
+        raise CannotSplice("its quantisation table is missing")
+    quantization = bytes([tables[table][0] & 0xF0]) + tables[table][1:]
+    kept = tuple((m, _of_luma(payload) if m == _SOS else payload, coded) for m, payload, coded in parts)
+    return LumaScans(frame[0], height, width, quantization, kept)
+
+
+def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> bytes:
+    """Code the chroma, and put it behind the luma.
+
+    Args:
+        luma: The scans to keep.
+        cb, cr: uint8 ``[ceil(H / 2), ceil(W / 2)]``, around 128.
+        quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
+
+    Returns:
+        The file from its quantisation tables to its end: a start-of-image marker and the metadata go before it.
+    """
+    table = _scaled(_CHROMINANCE, quality)
+    out = [_segment(_DQT, luma.quantization), _segment(_DQT, bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG]))]
+    sampling = ((_LUMA, 0x22, 0), (_CB, 0x11, _TABLE), (_CR, 0x11, _TABLE))
+    header = struct.pack(">BHHB", 8, luma.height, luma.width, len(sampling))
+    out.append(_segment(luma.frame, header + b"".join(bytes(component) for component in sampling)))
+    for marker, payload, coded in luma.parts:
+        out += [_segment(marker, payload), coded]
+    if luma.restarts:
+        out.append(_segment(_DRI, b"\0\0"))
+    for number, plane in ((_CB, cb), (_CR, cr)):
+        out += _chroma_scans(plane, number, table, progressive=luma.is_progressive)
+    return b"".join(out) + bytes([0xFF, _EOI])
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Marker, payload and the entropy-coded data behind it (empty but for scans), up to the end of the image."""
+    position = 2
+    while True:
+        while data[position : position + 2] == b"\xff\xff":  # fill bytes
+            position += 1
+        if position + 4 > len(data) or data[position] != 0xFF:
+            if data[position : position + 2] == bytes([0xFF, _EOI]):
+                return
+            raise CannotSplice("its structure is damaged")
+        marker = data[position + 1]
+        if marker == _EOI:
+            return
+        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        if end > len(data):
+            raise CannotSplice("its structure is damaged")
+        payload, position = data[position + 4 : end], end
+        if marker == _SOS:
+            position = _end_of_scan(data, end)
+        yield marker, payload, data[end:position]
+
+
+def _end_of_scan(data: bytes, start: int) -> int:
+    """Return where the marker lies that ends a scan."""
+    if (found := _MARKER.search(data, start)) is None:
+        raise CannotSplice("its last scan does not end")
+    return found.start()
+
+
+def _has_scan(parts: list[tuple[int, bytes, bytes]]) -> bool:
+    return any(marker == _SOS for marker, _, _ in parts)
+
+
+def _quantization_tables(payload: bytes) -> dict[int, bytes]:
+    """Tables of a DQT segment by their numbers, each with its first byte: precision and number."""
+    found: dict[int, bytes] = {}
+    while payload:
+        length = 1 + 64 * (2 if payload[0] >> 4 else 1)
+        if len(payload) < length:
+            raise CannotSplice("a quantisation table is damaged")
+        found[payload[0] & 0x0F], payload = payload[:length], payload[length:]
+    return found
+
+
+def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
+    """Height, width and the number of the quantisation table of a frame's only component."""
+    if marker not in _FRAMES:
+        raise CannotSplice("it is lossless, hierarchical or coded arithmetically")
+    if len(payload) < 9 or len(payload) != 6 + 3 * payload[5]:
+        raise CannotSplice("its structure is damaged")
+    precision, height, width, components = struct.unpack_from(">BHHB", payload)
+    if components != 1:
+        raise CannotSplice("its luma is interleaved with chroma")
+    if precision != 8:
+        raise CannotSplice(f"it has {precision} bits")
+    if not height:
+        raise CannotSplice("its height is stated behind the first scan (DNL)")
+    return height, width, payload[8]
+
+
+def _of_luma(scan: bytes) -> bytes:
+    """Return a scan's header with the number of the luma in place of the grey file's only component."""
+    if len(scan) != 6 or scan[0] != 1:
+        raise CannotSplice("its structure is damaged")
+    return bytes([1, _LUMA]) + scan[2:]
+
+
+def _scaled(table: np.ndarray, quality: int) -> np.ndarray:
+    """Scale a quantisation table as libjpeg does for a quality from 1 to 100."""
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return np.clip((table * percent + 50) // 100, 1, 255).astype(np.uint8)
+
+
+def _chroma_scans(plane: np.ndarray, number: int, table: np.ndarray, *, progressive: bool) -> Iterator[bytes]:
+    """Huffman tables and scans of one chroma component, coded by libjpeg as a grey picture."""
+    stream = BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(plane))
+    image.save(stream, "JPEG", qtables=[table.ravel().tolist()], progressive=progressive)
+    for marker, payload, coded in _segments(stream.getvalue()):
+        if marker == _DHT:
+            yield _segment(_DHT, _renumbered(payload))
+        elif marker == _SOS:
+            yield _segment(_SOS, bytes([1, number, _TABLE << 4 | _TABLE]) + payload[3:])
+            yield coded
+
+
+def _renumbered(payload: bytes) -> bytes:
+    """Return a DHT segment with all its tables numbered for the chroma."""
+    out = b""
+    while payload:
+        length = 17 + sum(payload[1:17])
+        out += bytes([payload[0] & 0xF0 | _TABLE]) + payload[1:length]
+        payload = payload[length:]
+    return out
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
