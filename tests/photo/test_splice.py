@@ -29,15 +29,15 @@ def grey_jpeg(height=61, width=75, **options):
     return stream.getvalue()
 
 
-def chroma(height, width, seed=1):
-    shape = -(-height // 2), -(-width // 2)
+def chroma(height, width, seed=1, step=2):
+    shape = -(-height // step), -(-width // step)
     random = np.random.default_rng(seed)
     return [cv2.GaussianBlur(random.integers(60, 200, shape).astype(np.uint8), (0, 0), 2) for _ in range(2)]
 
 
 def spliced(data, quality=90):
     scans = luma_scans(data)
-    return JFIF + splice(scans, *chroma(scans.height, scans.width), quality)
+    return JFIF + splice(scans, *chroma(scans.height, scans.width, step=scans.subsampling), quality)
 
 
 def scans_of(data):
@@ -131,6 +131,15 @@ def test_no_decoder_warns():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             Image.open(io.BytesIO(spliced(grey_jpeg(**options)))).load()
+
+
+def test_files_with_restarts_get_chroma_of_full_size():
+    """Go's decoder refuses them otherwise, see ``LumaScans.subsampling``."""
+    for options, step in (({}, 2), ({"restart_marker_blocks": 2}, 1)):
+        data = grey_jpeg(**options)
+        assert luma_scans(data).subsampling == step
+        layers = Image.open(io.BytesIO(spliced(data))).layer
+        assert [layer[1:3] for layer in layers] == [(step, step), (1, 1), (1, 1)]
 
 
 # --- grey files as other programs write them
@@ -268,5 +277,5 @@ def test_damage_is_refused_or_stays_where_it_was(data):
         return
     if scans.height * scans.width > 10**6:
         return
-    planes = chroma(scans.height, scans.width)
+    planes = chroma(scans.height, scans.width, step=scans.subsampling)
     assert splice(scans, *planes, 90).endswith(b"\xff\xd9")

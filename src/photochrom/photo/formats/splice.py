@@ -53,10 +53,18 @@ class LumaScans:
         return self.frame == _SOF2
 
     @property
+    def subsampling(self) -> int:
+        """Pixels of luma, along each axis, that should share one sample of chroma.
+
+        Go's image/jpeg counts restart intervals of a 2x2-sampled component's own scan in groups of four blocks, not in
+        blocks, and refuses the file. Without subsampling both counts agree.
+        """
+        return 1 if self.restarts else 2
+
+    @property
     def restarts(self) -> bool:
-        """Whether a restart interval is set where the last scan ends."""
-        intervals = [payload for marker, payload, _ in self.parts if marker == _DRI]
-        return bool(intervals) and any(intervals[-1])
+        """Whether any restart interval is set."""
+        return any(any(payload) for marker, payload, _ in self.parts if marker == _DRI)
 
 
 def luma_scans(data: bytes) -> LumaScans:
@@ -97,7 +105,8 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> byt
 
     Args:
         luma: The scans to keep.
-        cb, cr: uint8 ``[ceil(H / 2), ceil(W / 2)]``, around 128.
+        cb, cr: uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, around 128; ``luma.subsampling`` says which all
+            readers take.
         quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
 
     Returns:
@@ -105,7 +114,8 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> byt
     """
     table = _scaled(_CHROMINANCE, quality)
     out = [_segment(_DQT, luma.quantization), _segment(_DQT, bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG]))]
-    sampling = ((_LUMA, 0x22, 0), (_CB, 0x11, _TABLE), (_CR, 0x11, _TABLE))
+    ratio = 0x11 if cb.shape == (luma.height, luma.width) else 0x22
+    sampling = ((_LUMA, ratio, 0), (_CB, 0x11, _TABLE), (_CR, 0x11, _TABLE))
     header = struct.pack(">BHHB", 8, luma.height, luma.width, len(sampling))
     out.append(_segment(luma.frame, header + b"".join(bytes(component) for component in sampling)))
     for marker, payload, coded in luma.parts:
