@@ -125,7 +125,8 @@ def test_film_planes_of_odd_sizes():
         import av, numpy as np
         from tests.helpers.guard import guarded
         from photochrom.color.coding import Coding
-        from photochrom.film.planes import luma_plane, thumbnail
+        from photochrom.color.thumbnail import thumbnail
+        from photochrom.film.planes import luma_plane
 
         random = np.random.default_rng(0)
         for name, dtype in (("gray", np.uint8), ("gray16le", np.uint16), ("yuv420p", np.uint8)):

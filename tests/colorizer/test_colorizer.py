@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError
+from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, PhotoError
+from photochrom.color.coding import Coding
 from photochrom.color.spaces import luma_of_rgb
 from photochrom.models.engines import FakeEngine
 from tests.helpers.fakes import card_metadata, constant_answer
@@ -217,6 +218,51 @@ def test_one_colorizer_serves_many_threads():
     with ThreadPoolExecutor(4) as pool:
         for ours, theirs in zip(pool.map(colorizer.predict, lumas), expected, strict=True):
             np.testing.assert_allclose(ours.ab, theirs, atol=1e-3)
+
+
+def test_a_photograph_and_the_same_film_frame_give_the_same_thumbnail(fake_colorizer, photograph):
+    luma = np.tile(luma_of_rgb(photograph), (4, 5))
+    expected = fake_colorizer.thumbnail(luma)
+    np.testing.assert_array_equal(fake_colorizer.thumbnail(luma, Coding(8, full_range=True)), expected)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+@pytest.mark.parametrize("full", [False, True])
+def test_the_thumbnail_of_any_coding_is_the_photographs_to_one_value(bits, full, fake_colorizer, photograph):
+    luma = np.tile(luma_of_rgb(photograph), (4, 5))
+    coding = Coding(bits, full)
+    coded = np.rint(luma * (coding.luma_span / 255) + coding.black).astype(np.uint8 if bits == 8 else np.uint16)
+    found = fake_colorizer.thumbnail(coded, coding)
+    assert np.abs(found.astype(int) - fake_colorizer.thumbnail(luma)).max() <= 1
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_the_thumbnail_is_upright_and_knows_the_shape_of_pixels(turns, fake_colorizer, photograph):
+    luma = luma_of_rgb(photograph)[:192, :128]
+    expected = fake_colorizer.thumbnail(luma)
+    stored = np.rot90(luma, -turns)
+    np.testing.assert_array_equal(fake_colorizer.thumbnail(stored, turns=turns), expected)
+    np.testing.assert_array_equal(fake_colorizer.thumbnail(expected), expected)
+    assert fake_colorizer.thumbnail(luma[:, ::2], aspect=2).shape == expected.shape
+
+
+def test_the_steps_one_by_one_give_what_chroma_gives(tmp_path):
+    colorizer = Colorizer(engine=hinting_engine())
+    luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    options = ColorOptions(strength=1.2, hints=(Hint(0.5, 0.5, (200, 30, 40)),))
+    prediction = colorizer.predict(colorizer.thumbnail(luma), options)
+    ab = colorizer.ab(prediction, options.hints)
+    found = colorizer.render(luma, prediction.luma, ab, strength=1.2, subsampling=(2, 2))
+    np.testing.assert_array_equal(found, colorizer.chroma(luma, options, subsampling=2))
+    assert colorizer.ab(prediction, options.hints, prediction.luma[::2, ::2]).shape == (2, 32, 48)
+
+
+def test_a_colorizer_of_an_engine_needs_no_file():
+    colorizer = Colorizer(engine=FakeEngine(constant_answer(0, 0), card_metadata()))
+    assert colorizer.path is None
+    assert colorizer.label == "fake 0, no model file"
+    with pytest.raises(ModelError, match=r"^the engine is not a model of Photochrom"):
+        Colorizer(engine=FakeEngine(constant_answer(0, 0), {}))
 
 
 def _file(tmp_path):

@@ -1,4 +1,4 @@
-"""Colorizer: the luma of a picture in, its chroma out. The whole path of one picture, step by step."""
+"""The Colorizer: it takes the luma of a picture and computes its chroma, by one path for photographs and films."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
 
 from ..color.bands import at_8_bits
+from ..color.coding import Coding
 from ..color.gamut import to_rgb
-from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb
+from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
+from ..color.thumbnail import thumbnail
 from ..color.upsample import apply_to_luma, linear_coefficients, to_thumbnail
 from ..errors import OptionError, PhotoError
 from ..models.download import digest
@@ -27,153 +30,77 @@ from .options import ColorOptions
 if TYPE_CHECKING:
     from PIL import Image
 
-_MULTIPLE = 32  # the network halves five times
-_LONGEST = 4  # times the working size: a panorama beyond that is looked at in less detail
+_MULTIPLE = 32  # the network halves its input five times
+_LONGEST = 4  # times the working size: longer panoramas are seen in less detail
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network says about a picture, at the thumbnail's scale."""
+    """The network's answer for one picture, on the network's own small grid."""
 
     luma: np.ndarray
-    """uint8 ``[h, w]``: the thumbnail's luma."""
+    """Luma of the thumbnail, uint8 ``[h, w]``, full range."""
     ab: np.ndarray
-    """float32 ``[2, h', w']``: a*b*, not yet upsampled."""
+    """a*b*, float32 ``[2, h', w']``, before any upsampling."""
     confidence: np.ndarray | None = None
-    """float32 ``[h', w']``, 0 (any colour would do) to 1 (sure); None where the model cannot tell."""
+    """float32 ``[h', w']``, from 0 (any colour is plausible) to 1 (certain); None if the model does not predict it."""
     probability: np.ndarray | None = None
-    """float32 ``[bins, h', w']``: of each colour of the card's ``bins``; None where the model predicts none."""
+    """Probability of each colour in the card's ``bins``, float32 ``[bins, h', w']``; None if the model has no bins."""
 
 
 class Colorizer:
-    """Colours pictures with one model, loaded once. Safe to share between threads.
+    """Colours pictures with one model, which is loaded once. Threads may share a colorizer.
+
+    ``chroma`` and ``colorize`` are the whole path. Its steps are methods of their own, which films call one by one:
+    ``thumbnail``, ``predict``, ``ab`` and ``render``.
 
     Args:
-        model: a name (``default``, ``reference``) or the path of an .onnx file.
-        device: ``auto``, ``cpu``, ``cuda`` or ``gpu``; see ``photochrom.engines``.
-        engine: the network, loaded already; ``model`` then only names its file.
+        model: Name (``default``, ``reference``) or path of an .onnx file. None stands for ``default``, or for no file
+            at all where ``engine`` is given.
+        device: ``auto``, ``cpu``, ``cuda`` or ``gpu``; see ``photochrom.models.engines``.
+        engine: A loaded network to use instead of loading one. ``model`` then only says which file it came from.
 
     Raises:
-        ModelError: the model is missing or damaged.
-        EngineError: no engine for the device.
+        ModelError: The model is missing or damaged, or is not a model of Photochrom.
+        EngineError: The device is unknown, or no engine for it is installed.
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] = "default", device: str = "auto", engine: Engine | None = None
+        self, model: str | os.PathLike[str] | None = None, device: str = "auto", engine: Engine | None = None
     ) -> None:
-        self.path = find_model(model)
-        self.engine = engine or open_engine(self.path, device)
+        self.path: Path | None = None
+        """The model file; None if the engine came without one."""
+        if engine is None or model is not None:
+            self.path = find_model("default" if model is None else model)
+        self.engine: Engine = engine or open_engine(cast(Path, self.path), device)
+        """The loaded network."""
         self.card = ModelCard.of(self.engine.metadata, self.path)
+        """The model's own description of itself."""
 
     @functools.cached_property
     def label(self) -> str:
-        """Model name, version and hash, as the provenance of a coloured picture names them."""
-        return f"{self.card.name} {self.card.version}, sha256 {digest(self.path)}"
-
-    def chroma(
-        self,
-        luma: np.ndarray,
-        options: ColorOptions | None = None,
-        *,
-        subsampling: int = 1,
-        prediction: Prediction | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Colour a luma plane.
-
-        Args:
-            luma: Y' (BT.601 full range), uint8 or uint16 ``[H, W]``, upright.
-            options: how; None for the model's own choice.
-            subsampling: 1 for full-size chroma, 2 for half its width and height.
-            prediction: of this luma with these options, where it is known already; the network then does not run.
-
-        Returns:
-            Cb and Cr, ``[ceil(H / subsampling), ceil(W / subsampling)]``, of the luma's dtype, around 128 or 32768.
-
-        Raises:
-            OptionError: the model has no such dial.
-            PhotoError: the luma is not a picture.
-        """
-        if subsampling not in (1, 2):
-            raise OptionError(f"subsampling is {subsampling}: 1 and 2 are possible")
-        options, luma = options or ColorOptions(), _checked(luma)
-        prediction = prediction or self.predict(luma, options)
-        thumbnail = prediction.luma.astype(np.float32) / 255
-        lightness = lightness_of_luma(prediction.luma)
-        ab = settle(to_thumbnail(prediction.ab, lightness), lightness, options.hints)
-        coefficients = linear_coefficients(thumbnail, ab_to_cbcr(thumbnail, ab))
-        return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=(subsampling, subsampling))
-
-    def predict(
-        self, luma: np.ndarray, options: ColorOptions | None = None, *, plain: Prediction | None = None
-    ) -> Prediction:
-        """What the network says about a luma plane, before anything is upsampled.
-
-        Args:
-            luma: as for ``chroma``.
-            options: how; None for the model's own choice.
-            plain: what it says of this luma with these options but without hints, where it is known already. With hints
-                the network is asked twice, for what lies out of their reach stays what it is without them; this saves
-                one of the two.
-        """
-        options, thumbnail = options or ColorOptions(), self.thumbnail(luma)
-        if not (self.card.hints and options.hints):
-            return plain or self._ask(thumbnail, options)
-        hinted = self._ask(thumbnail, options)
-        return _within_reach(hinted, plain or self._ask(thumbnail, options.with_hints(())), options.hints)
-
-    def _ask(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
-        outputs = self.engine.run(self.inputs(thumbnail, options))
-        confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
-        probability = outputs["probability"][0] if "probability" in outputs else None
-        return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
-
-    def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
-        """What the network takes: of a thumbnail, as ``Prediction.luma`` is one, to be coloured with some options."""
-        inputs = {"lightness": lightness_of_luma(thumbnail)[None, None] / np.float32(100)}
-        if (vividness := self._vividness(options)) is not None:
-            inputs["vividness"] = np.array([vividness], np.float32)
-        if self.card.hints:
-            inputs["hints"] = planes(options.hints, *thumbnail.shape)[None]
-        return inputs
-
-    def _vividness(self, options: ColorOptions) -> float | None:
-        if options.vividness is not None and self.card.vividness is None:
-            raise OptionError(f"the model {self.card.name!r} has no vividness: leave it out, or choose another model")
-        return self.card.vividness if options.vividness is None else options.vividness
-
-    def thumbnail_size(self, height: float, width: float) -> tuple[int, int]:
-        """At what height and width the network looks at a picture: its short side at the working size."""
-        short, long = sorted((height, width))
-        scale = min(self.card.working_size / short, _LONGEST * self.card.working_size / long)
-        height, width = (max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in (height, width))
-        return height, width
-
-    def thumbnail(self, luma: np.ndarray) -> np.ndarray:
-        """The luma, as for ``chroma``, at the size that the network looks at: uint8 ``[h, w]``."""
-        luma = _checked(luma)
-        height, width = self.thumbnail_size(*luma.shape)
-        while luma.shape[0] >= 4 * height and luma.shape[1] >= 4 * width:
-            luma = _halved(luma)
-        shrinks = height <= luma.shape[0] and width <= luma.shape[1]
-        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return at_8_bits(cv2.resize(luma, (width, height), interpolation=interpolation))
+        """Name, version and hash of the model, as the provenance of a coloured picture states them."""
+        source = "no model file" if self.path is None else f"sha256 {digest(self.path)}"
+        return f"{self.card.name} {self.card.version}, {source}"
 
     def colorize(
         self, image: np.ndarray | Image.Image, options: ColorOptions | None = None
     ) -> np.ndarray | Image.Image:
-        """Colour a picture held in memory; what comes back is of the kind that was given.
+        """Colour a picture held in memory. An array gives an array, a PIL image gives a PIL image.
 
         Args:
-            image: uint8 or uint16 array, ``[H, W]`` luma or ``[H, W, 3]`` RGB (its luma counts); or a PIL image,
-                which is turned upright and keeps its alpha, but not its metadata (``colorize_file`` keeps that).
-            options: how; None for the model's own choice.
+            image: uint8 or uint16 array, luma ``[H, W]`` or RGB ``[H, W, 3]`` (of which only the luma is used); or a
+                PIL image. An image is turned upright and keeps its alpha channel, but not its metadata
+                (``colorize_file`` keeps that).
+            options: How to colour; None for the model's defaults.
 
         Returns:
             RGB ``[H, W, 3]`` of the same dtype; or a PIL image, RGB or RGBA.
 
         Raises:
-            PhotoError: the picture is neither, or has no pixels.
-            OptionError: the model has no such dial.
+            PhotoError: The picture is neither kind, or has no pixels.
+            OptionError: The options ask for something that the model cannot do.
+            EngineError: The network could not be run.
         """
         if isinstance(image, np.ndarray):
             luma = luma_of_rgb(image) if image.ndim == 3 and image.shape[2] == 3 else image
@@ -192,9 +119,174 @@ class Colorizer:
             colored.putalpha(Image.fromarray(alpha))
         return colored
 
+    def chroma(
+        self,
+        luma: np.ndarray,
+        options: ColorOptions | None = None,
+        *,
+        subsampling: int = 1,
+        prediction: Prediction | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Colour a luma plane.
 
-def _within_reach(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
-    """What the network says with hints near them, and what it says without them elsewhere."""
+        Args:
+            luma: Y' (BT.601, full range), uint8 or uint16 ``[H, W]``, upright.
+            options: How to colour; None for the model's defaults.
+            subsampling: 1 for full-size chroma, 2 for half its width and height.
+            prediction: Result of ``predict`` for this luma and these options, if it is at hand; the network then
+                does not run.
+
+        Returns:
+            Cb and Cr, ``[ceil(H / subsampling), ceil(W / subsampling)]``, of the luma's dtype; 128 or 32768 is neutral.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            PhotoError: ``luma`` is not a luma plane, or has no pixels.
+            EngineError: The network could not be run.
+        """
+        if subsampling not in (1, 2):
+            raise OptionError(f"subsampling is {subsampling}: 1 and 2 are possible")
+        options, luma = options or ColorOptions(), _checked(luma)
+        prediction = prediction or self.predict(luma, options)
+        ab = self.ab(prediction, options.hints)
+        return self.render(luma, prediction.luma, ab, strength=options.strength, subsampling=(subsampling, subsampling))
+
+    def thumbnail_size(self, height: float, width: float) -> tuple[int, int]:
+        """Height and width at which the network sees a picture.
+
+        The short side becomes the card's working size, the long one follows; both are multiples of 32. A panorama's
+        long side is at most four times the working size. A thumbnail keeps its own size.
+        """
+        short, long = sorted((height, width))
+        scale = min(self.card.working_size / short, _LONGEST * self.card.working_size / long)
+        height, width = (max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in (height, width))
+        return height, width
+
+    def thumbnail(
+        self, luma: np.ndarray, coding: Coding | None = None, *, aspect: float = 1, turns: int = 0
+    ) -> np.ndarray:
+        """Make the thumbnail that the network sees.
+
+        Args:
+            luma: uint8 or uint16 ``[H, W]``, as stored.
+            coding: Meaning of its integers; None for a photograph's (full range).
+            aspect: Width of a pixel divided by its height.
+            turns: Quarter turns counter-clockwise that make the picture upright.
+
+        Returns:
+            Upright luma, uint8 ``[h, w]``, full range, of the size that ``thumbnail_size`` gives.
+
+        Raises:
+            PhotoError: ``luma`` is not a luma plane, or has no pixels.
+        """
+        luma = _checked(luma)
+        height, width = self.thumbnail_size(luma.shape[0], luma.shape[1] * aspect)
+        small = thumbnail(luma, coding or Coding.of_photograph(luma.dtype), height, width)
+        return np.ascontiguousarray(np.rot90(small, turns))
+
+    def predict(
+        self, luma: np.ndarray, options: ColorOptions | None = None, *, plain: Prediction | None = None
+    ) -> Prediction:
+        """Run the network on a luma plane.
+
+        With hints the network runs twice, with them and without, because whatever lies beyond their influence keeps
+        the colours it has without them.
+
+        Args:
+            luma: As for ``chroma``, or a result of ``thumbnail``.
+            options: How to colour; None for the model's defaults.
+            plain: Prediction for this luma and these options without their hints, if it is at hand; it saves one run.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            PhotoError: ``luma`` is not a luma plane, or has no pixels.
+            EngineError: The network could not be run.
+        """
+        options, small = options or ColorOptions(), self.thumbnail(luma)
+        if not (self.card.hints and options.hints):
+            return plain or self._run(small, options)
+        hinted = self._run(small, options)
+        return _near_hints(hinted, plain or self._run(small, options.with_hints(())), options.hints)
+
+    def _run(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
+        outputs = self.engine.run(self.inputs(thumbnail, options))
+        confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
+        probability = outputs["probability"][0] if "probability" in outputs else None
+        return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
+
+    def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
+        """Build the network's inputs from a result of ``thumbnail``.
+
+        Returns:
+            ``lightness`` float32 ``[1, 1, h, w]``, L*/100; ``vividness`` float32 ``[1]`` and ``hints`` float32
+            ``[1, 3, h, w]`` if the model takes them.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+        """
+        inputs = {"lightness": lightness_of_luma(thumbnail)[None, None] / np.float32(100)}
+        if (vividness := self._vividness(options)) is not None:
+            inputs["vividness"] = np.array([vividness], np.float32)
+        if self.card.hints:
+            inputs["hints"] = planes(options.hints, *thumbnail.shape)[None]
+        return inputs
+
+    def _vividness(self, options: ColorOptions) -> float | None:
+        if options.vividness is not None and self.card.vividness is None:
+            raise OptionError(f"the model {self.card.name!r} has no vividness: leave it out, or choose another model")
+        return self.card.vividness if options.vividness is None else options.vividness
+
+    def ab(self, prediction: Prediction, hints: Sequence[Hint] = (), thumbnail: np.ndarray | None = None) -> np.ndarray:
+        """Upsample a prediction along the edges of a thumbnail, and give it exactly the hinted colours at the hints.
+
+        Args:
+            prediction: Result of ``predict``.
+            hints: Known colours.
+            thumbnail: Luma of the same picture at any small size, uint8 ``[h, w]``; None for the prediction's own.
+
+        Returns:
+            a*b* float32 ``[2, h, w]``.
+        """
+        lightness = lightness_of_luma(prediction.luma if thumbnail is None else thumbnail)
+        return settle(to_thumbnail(prediction.ab, lightness), lightness, hints)
+
+    def render(
+        self,
+        luma: np.ndarray,
+        thumbnail: np.ndarray,
+        ab: np.ndarray,
+        *,
+        strength: float = 1.0,
+        subsampling: tuple[int, int] = (1, 1),
+        coding: Coding | None = None,
+        exact: bool = True,
+        out: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Upsample a*b* along the luma of the full-size picture, and bring the chroma into gamut.
+
+        Args:
+            luma: uint8 or uint16 ``[H, W]``, native byte order.
+            thumbnail: The same picture's luma, uint8 ``[h, w]``, full range.
+            ab: a*b* float32 ``[2, h, w]``, oriented like ``luma``, as is the thumbnail.
+            strength: Factor applied to the chroma.
+            subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
+            coding: Meaning of the integers of luma and chroma; None for a photograph's.
+            exact: Whether a*b* is converted by its formula. False interpolates in a table, which is ten times as fast;
+                films do that.
+            out: Planes to write into, with any strides; None for new ones.
+
+        Returns:
+            Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype.
+        """
+        coding = coding or Coding.of_photograph(luma.dtype)
+        y = thumbnail.astype(np.float32) / 255
+        cbcr = ab_to_cbcr(y, ab, coding.matrix) if exact else quick_ab_to_cbcr(thumbnail, ab, coding.matrix)
+        coefficients = linear_coefficients(y, cbcr)  # [4, h, w]
+        return apply_to_luma(coefficients, luma, strength=strength, subsampling=subsampling, coding=coding, out=out)
+
+
+def _near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
+    """Blend two predictions: the hinted one where hints have influence, the plain one elsewhere."""
     near = reach(lightness_of_luma(plain.luma), hints)
     near = cv2.resize(near, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
 
@@ -206,7 +298,7 @@ def _within_reach(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) 
 
 
 def _of_8_bits(image: Image.Image) -> Image.Image:
-    """PIL holds no colour of 16 bits: 16-bit grey is rounded to 8. CMYK is taken without a profile."""
+    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK without a profile."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
@@ -214,13 +306,8 @@ def _of_8_bits(image: Image.Image) -> Image.Image:
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 
-def _halved(luma: np.ndarray) -> np.ndarray:
-    """Means of 2 by 2, several times as fast as averaging over uneven areas; the last odd row or column is left out."""
-    height, width = (side // 2 for side in luma.shape)
-    return cv2.resize(luma[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
-
-
 def _checked(luma: np.ndarray) -> np.ndarray:
+    """Return the luma plane in native byte order, or refuse it."""
     luma = luma.astype(luma.dtype.newbyteorder("="), copy=False)
     if luma.ndim != 2 or luma.dtype not in (np.uint8, np.uint16):
         raise PhotoError(f"a luma plane is uint8 or uint16 [H, W], this is {luma.dtype} {list(luma.shape)}")

@@ -81,7 +81,9 @@ class References:
     def _encoder(self) -> Engine:
         with self._lock:
             if self._engine is None:
-                self._engine = OpenVinoEngine(self._colorizer.path, adapt=encoder_of)
+                if (path := self._colorizer.path) is None:
+                    raise ModelError("borrowing colours needs a model file: load the model from its .onnx file")
+                self._engine = OpenVinoEngine(path, adapt=encoder_of)
             return self._engine
 
 

@@ -11,14 +11,11 @@ import av
 import cv2
 import numpy as np
 
-from ..color.spaces import lightness_of_luma
-from ..color.upsample import to_thumbnail
 from ..colorizer.colorizer import Colorizer
-from ..colorizer.hint_propagation import settle
 from ..colorizer.hints import Hint
 from . import propagation, shots
 from .options import FilmOptions
-from .planes import PlaneFormat, colored_frame, in_format, luma_plane, thumbnail
+from .planes import PlaneFormat, in_format, luma_plane, view
 from .reader import Reel
 
 _BUFFERED = 256e6  # bytes of frames held at most, while colours are looked for ahead
@@ -51,16 +48,14 @@ class Painter:
         self.colorizer, self.reel, self.planes, self.options = colorizer, reel, planes, options
         self.known: Mapping[int, Sequence[Hint]] = {}
         """What is known of the colours of a frame, by its pts."""
-        upright = (reel.height, reel.width * float(reel.aspect))
-        height, width = colorizer.thumbnail_size(*(upright if reel.turns % 2 == 0 else upright[::-1]))
-        self._size = (height, width) if reel.turns % 2 == 0 else (width, height)
 
     def see(self, frame: av.VideoFrame) -> Seen:
         """A decoded frame and its thumbnails."""
         interlaced = bool(self.reel.fields or frame.interlaced_frame)
         frame = in_format(frame, self.planes)
-        small = np.rot90(thumbnail(luma_plane(frame), self.planes.coding, *self._size), self.reel.turns)
-        small = np.ascontiguousarray(small)
+        small = self.colorizer.thumbnail(
+            luma_plane(frame), self.planes.coding, aspect=float(self.reel.aspect), turns=self.reel.turns
+        )
         half = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
         return Seen(frame, small, half, interlaced)
 
@@ -81,24 +76,32 @@ class Painter:
         hints = tuple(self.known.get(seen.pts, ()))
         color = self.options.color if not hints else self.options.color.with_hints(hints)
         prediction = self.colorizer.predict(seen.thumbnail, color)
-        lightness = lightness_of_luma(seen.small)
-        ab = settle(to_thumbnail(prediction.ab, lightness), lightness, hints)
+        ab = self.colorizer.ab(prediction, hints, seen.small)
         if prediction.confidence is None:
-            return ab, np.ones_like(lightness)
+            return ab, np.ones(seen.small.shape, np.float32)
         weight = cv2.resize(prediction.confidence, seen.small.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return ab, np.maximum(weight, np.float32(_UNSURE))
 
     def paint(self, seen: Seen, ab: np.ndarray) -> av.VideoFrame:
-        """A frame with chroma."""
-        return colored_frame(
-            seen.frame,
-            self.planes,
-            seen.small,
-            ab,
-            strength=self.options.color.strength,
-            turns=self.reel.turns,
-            interlaced=seen.interlaced,
-        )
+        """A new frame: the luma plane as it is, and chroma planes that follow it."""
+        new = av.VideoFrame(seen.frame.width, seen.frame.height, self.planes.name)
+        luma = luma_plane(seen.frame)
+        view(new, 0)[...] = luma
+        cb, cr = view(new, 1), view(new, 2)
+        turns = self.reel.turns
+        for field in (slice(0, None, 2), slice(1, None, 2)) if seen.interlaced else (slice(None),):
+            rows = cb[field].shape[0] * self.planes.subsampling[0]  # a field's last row of luma may have no chroma
+            self.colorizer.render(
+                luma[field][:rows],
+                np.rot90(seen.small, -turns),
+                np.rot90(ab, -turns, axes=(1, 2)),
+                strength=self.options.color.strength,
+                subsampling=self.planes.subsampling,
+                coding=self.planes.coding,
+                exact=False,
+                out=(cb[field], cr[field]),
+            )
+        return new
 
     def colors(
         self, frames: Iterable[av.VideoFrame], first: int, before: propagation.Carried | None

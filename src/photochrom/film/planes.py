@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from typing import Any
 
 import av
-import cv2
 import numpy as np
 
 from ..color.coding import Coding
-from ..color.spaces import BT601, BT709, BT2020, Matrix, ab_to_cbcr
-from ..color.upsample import apply_to_luma, linear_coefficients
+from ..color.spaces import BT601, BT709, BT2020, Matrix
 from ..errors import FilmError
 
 # Numbers of ITU-T H.273, as streams have them.
@@ -22,7 +18,6 @@ _HDR = {16: "PQ", 18: "HLG"}
 _SD = (1024, 576)  # size up to which an untagged film is taken for BT.601, as players do
 _DEPTHS = (8, 10, 12)
 _SHIFTED = range(8, 17)  # bits of grey that are brought to one of them here
-_FARTHEST, _STEP = 110, 5  # of the table of chroma: a* and b*, and their step
 
 
 @dataclass(frozen=True)
@@ -134,84 +129,3 @@ def _shifted(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
     view(new, 0)[...] = luma.astype(planes.dtype) << up if up > 0 else luma >> -up
     new.pts, new.time_base = frame.pts, frame.time_base
     return new
-
-
-def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.ndarray:
-    """A luma plane at a small size, uint8 full range ``[height, width]``."""
-    while luma.shape[0] >= 2 * height and luma.shape[1] >= 2 * width:
-        half = luma.shape[1] // 2, luma.shape[0] // 2
-        luma = cv2.resize(luma[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA)
-    shrinks = height <= luma.shape[0] and width <= luma.shape[1]
-    small = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    if small.dtype == np.uint8 and coding.full_range:
-        return small
-    y = (small.astype(np.float32) - coding.black) * (255 / coding.luma_span)
-    return np.clip(y + 0.5, 0, 255).astype(np.uint8)
-
-
-def colored_frame(
-    frame: av.VideoFrame,
-    planes: PlaneFormat,
-    small: np.ndarray,
-    ab: np.ndarray,
-    *,
-    strength: float,
-    turns: int,
-    interlaced: bool,
-) -> av.VideoFrame:
-    """A new frame: the luma plane as it is, and chroma planes that follow it.
-
-    Args:
-        frame: in the film's format (``in_format``).
-        planes: that format.
-        small: luma of the thumbnail, uint8 full range ``[h, w]``, upright.
-        ab: float32 ``[2, h, w]``, upright.
-        strength: factor of the chroma.
-        turns: quarter turns counter-clockwise that make the frame upright.
-        interlaced: whether odd and even rows are two fields, each with chroma of its own.
-    """
-    cbcr = quick_cbcr(small, ab, planes.coding.matrix)
-    coefficients = linear_coefficients(small.astype(np.float32) / 255, cbcr)
-    coefficients = np.rot90(coefficients, -turns, axes=(1, 2))
-    new = av.VideoFrame(frame.width, frame.height, planes.name)
-    luma = luma_plane(frame)
-    view(new, 0)[...] = luma
-    cb, cr = view(new, 1), view(new, 2)
-    for field in (slice(0, None, 2), slice(1, None, 2)) if interlaced else (slice(None),):
-        rows = cb[field].shape[0] * planes.subsampling[0]  # a field may have a row of luma that no chroma belongs to
-        apply_to_luma(
-            coefficients,
-            luma[field][:rows],
-            strength=strength,
-            subsampling=planes.subsampling,
-            coding=planes.coding,
-            out=(cb[field], cr[field]),
-        )
-    return new
-
-
-def quick_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """``ab_to_cbcr`` by interpolation in a table, in a tenth of its time; off by 0.0006 on average.
-
-    Args:
-        luma: uint8 ``[h, w]``, full range.
-        ab: float32 ``[2, h, w]``.
-        matrix: what luma is made of.
-
-    Returns:
-        Cb and Cr float32 ``[2, h, w]``.
-    """
-    table, side = _table(matrix)
-    a, b = (np.clip(plane, -_FARTHEST, _FARTHEST) * (1 / _STEP) + _FARTHEST / _STEP for plane in ab)
-    remap: Any = cv2.remap  # its stubs know no maps of one channel
-    found = remap(table, a, b + luma.astype(np.float32) * side, cv2.INTER_LINEAR)
-    return np.ascontiguousarray(found.transpose(2, 0, 1))
-
-
-@functools.lru_cache(maxsize=4)
-def _table(matrix: Matrix) -> tuple[np.ndarray, int]:
-    """Cb and Cr on a grid: float32 ``[256 levels of luma * b*, a*, 2]``, and how many b* there are."""
-    axis = np.arange(-_FARTHEST, _FARTHEST + _STEP, _STEP, dtype=np.float32)
-    levels = np.linspace(0, 1, 256, dtype=np.float32)
-    luma, b, a = (part.reshape(-1, len(axis)) for part in np.meshgrid(levels, axis, axis, indexing="ij"))
-    return np.ascontiguousarray(ab_to_cbcr(luma, np.stack([a, b]), matrix).transpose(1, 2, 0)), len(axis)

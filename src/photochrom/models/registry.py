@@ -43,21 +43,28 @@ class ModelCard:
     format: int = _FORMAT
 
     @classmethod
-    def of(cls, metadata: Mapping[str, str], path: Path) -> ModelCard:
-        """The card in the metadata of a model file.
+    def of(cls, metadata: Mapping[str, str], path: Path | None) -> ModelCard:
+        """Read the card from the metadata of a model.
+
+        Args:
+            metadata: Metadata of the model file or the engine.
+            path: The model file, for messages; None for an engine that was loaded from no file.
 
         Raises:
-            ModelError: there is none, or it is of a later version of Photochrom.
+            ModelError: There is no card, or it was written for another version of the model format.
         """
+        source = path or "the engine"
         try:
             facts = json.loads(metadata[CARD_KEY])
             known = {field.name for field in dataclasses.fields(cls)}
             bins = tuple((float(a), float(b)) for a, b in facts.get("bins", ()))  # JSON has lists only
             card = cls(**{name: value for name, value in facts.items() if name in known} | {"bins": bins})
         except (KeyError, ValueError, TypeError, AttributeError) as exc:
-            raise ModelError(f"{path} is an ONNX file, but not a model of Photochrom") from exc
+            raise ModelError(f"{source} is not a model of Photochrom: choose another model") from exc
         if card.format != _FORMAT:
-            raise ModelError(f"{path} has model format {card.format}, this version reads {_FORMAT}: update Photochrom")
+            raise ModelError(
+                f"{source} has model format {card.format}, this version reads {_FORMAT}: update Photochrom"
+            )
         return card
 
     def to_json(self) -> str:

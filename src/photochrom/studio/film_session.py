@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..color.thumbnail import thumbnail
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
@@ -20,7 +21,7 @@ from ..film.frames import Painter, Seen
 from ..film.hints import FilmHint
 from ..film.options import ROUNDED
 from ..film.plan import Plan, make_plan
-from ..film.planes import luma_plane, thumbnail
+from ..film.planes import luma_plane
 from ..film.reader import Reel
 from .editing import PREVIEW, Choosing, Picture, Source
 from .job import Job

@@ -1,0 +1,40 @@
+"""The one function that makes a luma plane small."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .coding import Coding
+
+
+def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.ndarray:
+    """Resize a luma plane to 8-bit full-range luma of the given size.
+
+    Args:
+        luma: uint8 or uint16 ``[H, W]``, native byte order, any strides.
+        coding: Meaning of its integers.
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        uint8 ``[height, width]``, 0 (black) to 255 (white).
+    """
+    while luma.shape[0] >= 4 * height and luma.shape[1] >= 4 * width:
+        luma = _halved(luma)
+    shrinks = height <= luma.shape[0] and width <= luma.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    small = cv2.resize(luma, (width, height), interpolation=interpolation)
+    if coding.full_range and coding.bits == 8:
+        return small
+    shifted = (small.astype(np.float32) - coding.black) * np.float32(255 / coding.luma_span)
+    return np.clip(shifted + 0.5, 0, 255).astype(np.uint8)
+
+
+def _halved(luma: np.ndarray) -> np.ndarray:
+    """Average blocks of 2 by 2 pixels; an odd last row or column is left out.
+
+    This is several times as fast as averaging over areas that are not whole pixels.
+    """
+    height, width = (side // 2 for side in luma.shape)
+    return cv2.resize(luma[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
