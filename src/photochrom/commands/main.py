@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import OptionError, PhotochromError
 from ..signals import heard
-from . import INTERRUPTED, evaluate, film, models, photo, studio, train
+from . import INTERRUPTED, c2pa, evaluate, film, models, photo, studio, train
 
 _FAILED, _USAGE = 1, 2
 _KILLED = 128  # and the number of the signal
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="photochrom", description="Colours black-and-white photographs and films.")
     parser.add_argument("--version", action="version", version=f"photochrom {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (photo, film, studio, models, evaluate, train):
+    for verb in (photo, film, studio, models, c2pa, evaluate, train):
         verb.add(verbs)
     return parser
 

@@ -1,0 +1,49 @@
+"""``photochrom c2pa``: makes certificates to sign with, and says what a file's content credentials claim."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(verbs: Any) -> None:
+    """Declare the verb and its arguments."""
+    parser = verbs.add_parser("c2pa", help="content credentials: make certificates, check files")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    init = actions.add_parser("init", help="make an authority and a certificate to sign with")
+    init.add_argument("folder", type=Path, metavar="FOLDER", help="where the certificates go")
+    init.add_argument("--name", required=True, help="who signs, for example a department")
+    init.add_argument("--organization", required=True, help="the institution it belongs to")
+    init.set_defaults(verb=_init)
+    check = actions.add_parser("check", help="say what a file claims, and whether it is whole")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.add_argument("--trust", action="append", default=[], type=Path, metavar="PEM", help="an authority to trust")
+    check.set_defaults(verb=_check)
+
+
+def _init(args: argparse.Namespace) -> int:
+    from ..content_credentials import make_certificates
+
+    certificate, key = make_certificates(args.folder, args.name, args.organization)
+    print(f"sign with --c2pa {certificate} {key}\ngive {args.folder / 'authority.pem'} to whoever shall trust it")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Print each file's claim; the exit status is 1 if any lacks one or is not whole."""
+    from ..content_credentials import read_claim
+
+    sound = 0
+    for path in args.files:
+        claim = read_claim(path, args.trust)
+        if claim is None:
+            print(f"{path}: no content credentials")
+            continue
+        sound += claim.is_whole
+        state = "whole" if claim.is_whole else f"CHANGED since it was signed ({', '.join(claim.problems)})"
+        trust = "trusted" if claim.is_trusted else "not known to be trusted"
+        print(f"{path}: {state}; signed by {claim.signer} ({trust}) with {claim.generator} {claim.time}".rstrip())
+        for line in (*claim.actions, *(f"made from {name}" for name in claim.ingredients)):
+            print(f"  {line}")
+    return 0 if sound == len(args.files) else 1

@@ -1,0 +1,95 @@
+"""Reads the content credentials of a file: who says what of it, and whether it is whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import PhotochromError
+from .signing import MIME_TYPES, library, one_line
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the newest manifest of a file says."""
+
+    is_whole: bool
+    """Whether the file is the one that was signed, down to the last bit."""
+    is_trusted: bool
+    """Whether the signer's certificate leads to one of the authorities that were given."""
+    problems: tuple[str, ...]
+    """What is wrong, in C2PA's own codes; empty where the file is whole and its signer trusted."""
+    signer: str
+    """Organisation, or common name, of the certificate."""
+    time: str
+    """When it was signed by a time stamp authority's clock, ISO 8601; empty if none was asked."""
+    generator: str
+    """The program that made the claim, with its version."""
+    actions: tuple[str, ...]
+    """What was done, in order, with its description where there is one."""
+    ingredients: tuple[str, ...]
+    """Names of the files that it was made from."""
+
+
+def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
+    """Read and check a file's newest manifest.
+
+    Args:
+        path: The file; a manifest beside it (``NAME.EXT.c2pa``) counts where it holds none itself.
+        authorities: PEM files of authorities to trust.
+
+    Returns:
+        The claim; None where the file has no content credentials.
+
+    Raises:
+        PhotochromError: The file or an authority cannot be read, c2pa-python is missing, or the manifest is damaged.
+    """
+    sdk = library()
+    beside = path.with_name(path.name + ".c2pa")
+    mime = MIME_TYPES.get(path.suffix.lower(), "application/octet-stream")
+    try:
+        anchors = "".join(authority.read_text("ascii") for authority in authorities)
+        manifest = beside.read_bytes() if beside.is_file() else None
+    except (OSError, UnicodeError) as exc:
+        raise PhotochromError(f"{path}: content credentials cannot be read ({exc}): check the path") from exc
+    trust = {"trust": {"user_anchors": anchors}} if anchors else {}
+    try:
+        context = sdk.Context(sdk.Settings.from_dict({"verify": {"verify_trust": bool(anchors)}} | trust))
+        with path.open("rb") as file, sdk.Reader(mime, file, manifest, context) as reader:
+            return _claim(json.loads(reader.json()), reader.get_validation_state())
+    except (sdk.C2paError.ManifestNotFound, sdk.C2paError.NotSupported):
+        return None
+    except OSError as exc:
+        raise PhotochromError(f"{path}: content credentials cannot be read ({exc.strerror}): check the path") from exc
+    except sdk.C2paError as exc:
+        raise PhotochromError(f"{path}: its content credentials are damaged ({one_line(exc)})") from exc
+
+
+def _claim(store: dict[str, Any], state: str) -> Claim:
+    manifest = store["manifests"][store["active_manifest"]]
+    signature = manifest.get("signature_info", {})
+    info = (manifest.get("claim_generator_info") or [{}])[0]
+    problems = tuple(status["code"] for status in store.get("validation_status", ()))
+    return Claim(
+        is_whole=state in ("Valid", "Trusted"),
+        is_trusted=state == "Trusted",
+        problems=problems,
+        signer=signature.get("issuer") or signature.get("common_name") or "unknown",
+        time=signature.get("time") or "",
+        generator=" ".join(filter(None, (info.get("name"), info.get("version")))),
+        actions=tuple(_actions(manifest)),
+        ingredients=tuple(item.get("title", "unnamed") for item in manifest.get("ingredients", ())),
+    )
+
+
+def _actions(manifest: dict[str, Any]) -> list[str]:
+    found = []
+    for assertion in manifest.get("assertions", ()):
+        if assertion["label"].startswith("c2pa.actions"):
+            for action in assertion["data"].get("actions", ()):
+                text = action.get("description")
+                found.append(f"{action['action']}: {text}" if text else action["action"])
+    return found
