@@ -20,7 +20,7 @@ import numpy as np
 from _tools import print_table
 
 from photochrom import Colorizer, ColorOptions
-from photochrom.color.gamut import to_rgb
+from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb, rgb_to_lab
 from photochrom.film import FilmOptions, optical_flow, shots
 from photochrom.film.frames import Painter
@@ -56,7 +56,7 @@ def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) 
             colored: dict[str, list[np.ndarray]] = {"one by one": [], "film": []}
             for seen, colors, _ in painter.colors(reel.frames(), reel.first_pts, None):
                 for name, ab in (("one by one", painter.look(seen)[0]), ("film", colors.ab)):
-                    colored[name].append(to_rgb(*(view(painter.paint(seen, ab), index) for index in range(3))))
+                    colored[name].append(rgb_of_luma(*(view(painter.paint(seen, ab), index) for index in range(3))))
     return colored
 
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and never in place of another."""
+"""Files that appear whole or not at all, and that never replace another one unasked."""
 
 from __future__ import annotations
 
@@ -12,30 +12,53 @@ from typing import BinaryIO
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """A stream to write a file through, which can seek.
+    """Open a seekable stream to write a file through.
 
-    The file gets its name when the block ends well; until then, and if it fails, nothing of that name is touched.
+    The file gets its name when the block ends without an error. Until then, and after an error, whatever has that name
+    is left alone.
+
+    Args:
+        path: Name of the file; its folder exists.
+        overwrite: Whether a file of that name may be replaced.
 
     Raises:
-        FileExistsError: the name is taken, also if that happened meanwhile, and ``overwrite`` is not set.
-        OSError: the disk says no.
+        FileExistsError: The name is taken, even if only since the block began, and ``overwrite`` is false.
+        OSError: The file cannot be written.
     """
-    part = path.with_name(f".photochrom-{secrets.token_hex(8)}.part")  # in the same folder: renaming copies nothing
+    with new_path(path, overwrite=overwrite) as part, part.open("xb") as stream:
+        yield stream
+
+
+@contextmanager
+def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]:
+    """Give a temporary path for code that writes a file by name; otherwise as ``new_file``.
+
+    Args:
+        path: Name that the file gets at the end; its folder exists.
+        overwrite: Whether a file of that name may be replaced.
+        suffix: Ending of the temporary name, where the code that writes insists on one.
+
+    Raises:
+        FileExistsError: The name is taken, even if only since the block began, and ``overwrite`` is false.
+        OSError: The file cannot be written.
+    """
+    # In the same folder, so that renaming it never copies; hidden, so that nobody takes it for a result.
+    part = path.with_name(f".photochrom-{secrets.token_hex(8)}.part{suffix}")
     try:
-        with part.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield part
+        with part.open("rb+") as stream:
+            os.fsync(stream.fileno())  # else a power cut could leave the name without the content
         publish(part, path, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
 
 
 def publish(part: Path, path: Path, *, overwrite: bool) -> None:
-    """Give a whole file its name.
+    """Give a finished file its name, atomically; both paths are in one folder.
 
     Raises:
-        FileExistsError: the name is taken, and ``overwrite`` is not set.
+        FileExistsError: The name is taken, and ``overwrite`` is false.
+        OSError: The file system refuses.
     """
     if overwrite:
         part.replace(path)
@@ -44,7 +67,7 @@ def publish(part: Path, path: Path, *, overwrite: bool) -> None:
         path.hardlink_to(part)  # unlike a rename, this fails where the name is taken
     except FileExistsError:
         raise
-    except OSError:  # no hard links on this disk (FAT, some network shares): take the name with an empty file
+    except OSError:  # no hard links on this file system (FAT, some network shares): reserve the name first
         path.open("xb").close()
         try:
             part.replace(path)

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from skimage import color
 
-from photochrom.color import coding, gamut, spaces
+from photochrom.color import bands, coding, gamut, spaces
 
 # Lab of sRGB primaries under D65, as published by Bruce Lindbloom's calculator (no adaptation).
 PUBLISHED_LAB = {
@@ -38,10 +38,37 @@ def test_lightness_of_luma_is_lab_of_grey():
     np.testing.assert_allclose(spaces.lightness_of_luma(grey), expected, atol=0.01)
 
 
-def test_luma_is_pillows_to_a_rounding():
-    rgb = np.random.default_rng(2).integers(0, 256, (50, 60, 3), np.uint8)
-    pillow = np.asarray(Image.fromarray(rgb).convert("L"), np.int16)
-    assert np.abs(spaces.luma_of_rgb(rgb) - pillow).max() <= 1
+def test_luma_is_pillows():
+    """Photographs of 8 bits get theirs from Pillow, in a third of the time."""
+    rgb = np.random.default_rng(2).integers(0, 256, (500, 600, 3), np.uint8)
+    np.testing.assert_array_equal(spaces.luma_of_rgb(rgb), np.asarray(Image.fromarray(rgb).convert("L")))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_luma_of_grey_is_its_value(dtype):
+    grey = np.arange(int(np.iinfo(dtype).max) + 1).astype(dtype)
+    np.testing.assert_array_equal(spaces.luma_of_rgb(np.stack([grey] * 3, axis=-1)), grey)
+    neutral = np.full_like(grey, coding.centre(dtype))[None]
+    np.testing.assert_array_equal(gamut.rgb_of_luma(grey[None], neutral, neutral)[0], np.stack([grey] * 3, axis=-1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_luma_is_the_definition_to_a_rounding(dtype):
+    """The weights have 16 bits: at 16 bits, their own rounding shows by up to 0.7."""
+    rgb = np.random.default_rng(2).integers(0, int(np.iinfo(dtype).max), (500, 600, 3), dtype, endpoint=True)
+    exact = rgb.astype(np.float64) @ [0.299, 0.587, 0.114]
+    assert np.abs(spaces.luma_of_rgb(rgb) - exact).max() <= 0.5 + np.iinfo(dtype).max * 1.1e-5
+
+
+def test_luma_of_16_bits_is_that_of_8_bits():
+    """Rounded back to 8 bits: they differ only where the exact value lies within 1/514 of a half, and by 1."""
+    rgb = np.random.default_rng(2).integers(0, 256, (1000, 1000, 3), np.uint8)
+    shallow = spaces.luma_of_rgb(rgb).astype(int)
+    deep = bands.at_8_bits(spaces.luma_of_rgb(rgb.astype(np.uint16) * 257)).astype(int)
+    exact = rgb.astype(np.int64) @ np.array(spaces.LUMA_WEIGHTS) / 65536
+    assert np.abs(shallow - deep).max() <= 1
+    near_a_half = np.abs(exact % 1 - 0.5) <= 1 / 514
+    np.testing.assert_array_equal(shallow[~near_a_half], deep[~near_a_half])
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
@@ -74,9 +101,12 @@ def brought_into_gamut(luma, cb, cr):
 @given(planes)
 def test_rgb_has_the_luma_it_was_made_from(ycc):
     luma, cb, cr = ycc
-    rgb = gamut.to_rgb(luma, *brought_into_gamut(luma, cb, cr))
+    rgb = gamut.rgb_of_luma(luma, *brought_into_gamut(luma, cb, cr))
     assert rgb.dtype == luma.dtype
-    assert np.abs(spaces.luma_of_rgb(rgb).astype(np.int64) - luma).max() <= 1
+    again = spaces.luma_of_rgb(rgb).astype(np.int64)
+    assert np.abs(again - luma).max() <= 1
+    unclipped = (rgb[..., 1] > 0) & (rgb[..., 1] < np.iinfo(luma.dtype).max)
+    np.testing.assert_array_equal(again[unclipped], luma[unclipped])
 
 
 def test_rgb_of_8_bits_is_pillows():
@@ -84,7 +114,7 @@ def test_rgb_of_8_bits_is_pillows():
     luma = rng.integers(60, 200, (40, 50), np.uint8)
     cb, cr = (rng.integers(110, 146, (40, 50)).astype(np.uint8) for _ in range(2))
     pillow = Image.merge("YCbCr", [Image.fromarray(p) for p in (luma, cb, cr)]).convert("RGB")
-    assert np.abs(gamut.to_rgb(luma, cb, cr).astype(int) - np.asarray(pillow, int)).max() <= 1
+    assert np.abs(gamut.rgb_of_luma(luma, cb, cr).astype(int) - np.asarray(pillow, int)).max() <= 1
 
 
 @given(hnp.arrays(np.float32, (3, 40), elements=st.floats(-0.5, 0.5, width=32)))

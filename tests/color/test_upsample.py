@@ -25,7 +25,7 @@ def psnr(a, b):
 def test_small_true_chroma_gives_nearly_the_true_picture(name):
     rgb = cv2.resize(getattr(data, name)(), (256, 256), interpolation=cv2.INTER_AREA)
     luma, coefficients = thumbnail_coefficients(rgb, 32)
-    colored = gamut.to_rgb(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1)))
+    colored = gamut.rgb_of_luma(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1)))
     grey = np.repeat(luma[..., None], 3, axis=2)
     assert psnr(colored, rgb) > psnr(grey, rgb) + 8
 

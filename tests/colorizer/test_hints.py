@@ -15,7 +15,7 @@ from skimage.color import rgb2lab
 
 from photochrom import ColorOptions, Hint, OptionError, read_hints
 from photochrom.color.spaces import luma_of_rgb
-from photochrom.colorizer.hint_propagation import planes, reach, settle
+from photochrom.colorizer.hint_propagation import hint_influence, hint_planes, propagate_hints
 from photochrom.colorizer.hints import hints_json
 
 shares = st.floats(0, 1)
@@ -114,26 +114,26 @@ def file(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no file of hints"),
-        (b"{", "is no file of hints"),
-        (b"\xff\xfe\x00", "is no file of hints"),
-        (b"\x89PNG\r\n\x1a\n", "is no file of hints"),
-        (b"[" * 100_000, "is no file of hints"),
-        (b"[]", "is no file of hints"),
-        (b"null", "is no file of hints"),
-        (b'"hints"', "is no file of hints"),
-        (b"3", "is no file of hints"),
-        (b"{}", "is no file of hints"),
-        (file(photochrom="card"), "is no file of hints"),
+        (b"", "is not a file of hints"),
+        (b"{", "is not a file of hints"),
+        (b"\xff\xfe\x00", "is not a file of hints"),
+        (b"\x89PNG\r\n\x1a\n", "is not a file of hints"),
+        (b"[" * 100_000, "is not a file of hints"),
+        (b"[]", "is not a file of hints"),
+        (b"null", "is not a file of hints"),
+        (b'"hints"', "is not a file of hints"),
+        (b"3", "is not a file of hints"),
+        (b"{}", "is not a file of hints"),
+        (file(photochrom="card"), "is not a file of hints"),
         (file(version=2), "version 1"),
         (file(version="1"), "version 1"),
         (file(version=[]), "version 1"),
         (file(hints=None), "no list"),
         (file(hints={"x": 0}), "no list"),
         (file(hints="abc"), "no list"),
-        (file(hints=[3]), "hint 1 is no object"),
-        (file(hints=[[0.5, 0.5, "#ffffff"]]), "hint 1 is no object"),
-        (file(hints=[json.loads(entry())["hints"][0], None]), "hint 2 is no object"),
+        (file(hints=[3]), "hint 1 is not an object"),
+        (file(hints=[[0.5, 0.5, "#ffffff"]]), "hint 1 is not an object"),
+        (file(hints=[json.loads(entry())["hints"][0], None]), "hint 2 is not an object"),
         (file(hints=[json.loads(entry())["hints"][0]] * 1001), "holds 1001 hints"),
         (entry(x=...), "hint 1 has no x"),
         (entry(y=..., color=...), "hint 1 has no y and no color"),
@@ -154,7 +154,7 @@ def file(**changes: object) -> bytes:
         (entry(color=0xC81E28), "hint 1: the colour is"),
         (entry(color=[200, 30, 40]), "hint 1: the colour is"),
         (entry(color=None), "hint 1: the colour is"),
-        (entry(color="red"), "hint 1: 'red' is no colour"),
+        (entry(color="red"), "hint 1: 'red' is not a colour"),
         (entry(color="#" * 100_000), "hint 1: '###"),
         (entry(suggested="no"), "hint 1: suggested is 'no'"),
     ],
@@ -220,7 +220,7 @@ def test_whatever_a_file_holds_it_is_hints_or_one_line(tmp_path_factory: pytest.
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 256), (256, 64), (32, 96)])
 @pytest.mark.parametrize(("x", "y"), [(0.5, 0.5), (0, 0), (1, 1), (0, 1), (0.2, 0.9)])
 def test_planes_have_the_disc_where_the_hint_is(height: int, width: int, x: float, y: float) -> None:
-    known, a, b = planes([Hint(x, y, RED, radius=0.1)], height, width)
+    known, a, b = hint_planes([Hint(x, y, RED, radius=0.1)], height, width)
     rows, columns = np.mgrid[:height, :width] + 0.5
     away = np.hypot(rows - y * height, columns - x * width) / min(height, width)
     assert (known[away < 0.1 - 1.5 / 32] == 1).all()
@@ -234,19 +234,18 @@ def test_planes_have_the_disc_where_the_hint_is(height: int, width: int, x: floa
 @given(st.lists(hints, min_size=1, max_size=5), st.integers(1, 40), st.integers(1, 40))
 @settings(max_examples=50, deadline=None)
 def test_planes_hold_every_hint_down_to_one_pixel(given: list[Hint], height: int, width: int) -> None:
-    found = planes(given, height, width)
+    found = hint_planes(given, height, width)
     assert found.shape == (3, height, width)
     assert found.dtype == np.float32
     assert set(np.unique(found[0])) <= {0, 1}
     assert (found[1:, found[0] == 0] == 0).all()
     last = given[-1]
-    place = min(int(last.y * height), height - 1), min(int(last.x * width), width - 1)
-    np.testing.assert_allclose(found[:, *place], [1, *ab_of(last.color)], atol=0.1)
+    np.testing.assert_allclose(found[:, *last.pixel((height, width))], [1, *ab_of(last.color)], atol=0.1)
 
 
 def test_where_hints_overlap_the_later_one_counts() -> None:
     wide, small = Hint(0.5, 0.5, (0, 0, 255), radius=0.25), Hint(0.5, 0.5, RED, radius=0.05)
-    over, under = planes([wide, small], 64, 64), planes([small, wide], 64, 64)
+    over, under = hint_planes([wide, small], 64, 64), hint_planes([small, wide], 64, 64)
     np.testing.assert_array_equal(over[0], under[0])
     np.testing.assert_allclose(over[1:, 32, 32], ab_of(RED), atol=0.1)
     np.testing.assert_allclose(over[1:, 32, 40], ab_of((0, 0, 255)), atol=0.1)
@@ -254,8 +253,7 @@ def test_where_hints_overlap_the_later_one_counts() -> None:
 
 
 def colour_at(ab: np.ndarray, hint: Hint) -> np.ndarray:
-    height, width = ab.shape[1:]
-    return ab[:, min(int(hint.y * height), height - 1), min(int(hint.x * width), width - 1)]
+    return ab[:, *hint.pixel(ab.shape[1:])]
 
 
 def many(count: int, seed: int = 0) -> list[Hint]:
@@ -270,34 +268,34 @@ CLOSE = [Hint(0.5, 0.5, RED), Hint(0.5 + 1.2 / 96, 0.5, (20, 40, 220))]  # on ne
 @pytest.mark.parametrize("flat", [True, False])
 def test_hints_are_met_exactly(given: list[Hint], flat: bool) -> None:
     ab, lightness = scene()
-    settled = settle(ab, np.full_like(lightness, 50) if flat else lightness, given)
-    assert settled.dtype == np.float32
+    propagated = propagate_hints(ab, np.full_like(lightness, 50) if flat else lightness, given)
+    assert propagated.dtype == np.float32
     for hint in given:
-        np.testing.assert_allclose(colour_at(settled, hint), ab_of(hint.color), atol=0.5)
+        np.testing.assert_allclose(colour_at(propagated, hint), ab_of(hint.color), atol=0.5)
 
 
 def test_a_hundred_hints_in_a_heap_are_met() -> None:
     ab, lightness = scene(256, 256)
     given = [Hint(0.4 + i % 10 / 250, 0.4 + i // 10 / 250, hint.color) for i, hint in enumerate(many(100))]
-    settled = settle(ab, np.full_like(lightness, 50), given)
+    propagated = propagate_hints(ab, np.full_like(lightness, 50), given)
     for hint in given:
-        np.testing.assert_allclose(colour_at(settled, hint), ab_of(hint.color), atol=0.5)
+        np.testing.assert_allclose(colour_at(propagated, hint), ab_of(hint.color), atol=0.5)
 
 
 def test_a_disc_of_one_tone_has_one_colour() -> None:
     ab = np.zeros((2, 64, 64), np.float32)
-    settled = settle(ab, np.full((64, 64), 50, np.float32), [Hint(0.5, 0.5, RED, radius=0.1)])
-    np.testing.assert_allclose(settled[:, 32, 27:38].T, np.tile(ab_of(RED), (11, 1)), atol=0.5)
-    assert np.abs(settled[:, 32, 45]).max() > 1  # and passes into what is around it
-    assert np.abs(settled[:, 0, 0]).max() < 0.01
+    propagated = propagate_hints(ab, np.full((64, 64), 50, np.float32), [Hint(0.5, 0.5, RED, radius=0.1)])
+    np.testing.assert_allclose(propagated[:, 32, 27:38].T, np.tile(ab_of(RED), (11, 1)), atol=0.5)
+    assert np.abs(propagated[:, 32, 45]).max() > 1  # and passes into what is around it
+    assert np.abs(propagated[:, 0, 0]).max() < 0.01
 
 
-def slowly_settled(ab: np.ndarray, lightness: np.ndarray, given: list[Hint]) -> np.ndarray:
+def slowly_propagated(ab: np.ndarray, lightness: np.ndarray, given: list[Hint]) -> np.ndarray:
     """By the formula, in double precision: a mean of what is left at the hints, weighted by Shepard."""
     height, width = lightness.shape
     rows, columns = np.mgrid[:height, :width]
     change, total, most = np.zeros(ab.shape), np.zeros(lightness.shape), np.zeros(lightness.shape)
-    places = [(min(int(hint.y * height), height - 1), min(int(hint.x * width), width - 1)) for hint in given]
+    places = [hint.pixel((height, width)) for hint in given]
     for (row, column), hint in dict(zip(places, given, strict=True)).items():
         away = np.hypot(rows - row, columns - column) / min(height, width)
         contrast = ((lightness - lightness[row, column]).astype(float) / 10) ** 2
@@ -313,14 +311,16 @@ def slowly_settled(ab: np.ndarray, lightness: np.ndarray, given: list[Hint]) -> 
 def test_settling_is_exact_though_quick(given: list[Hint], height: int, width: int) -> None:
     ab, lightness = scene(height, width)
     lightness = 50 + (lightness - 50) / 3
-    np.testing.assert_allclose(settle(ab, lightness, given), slowly_settled(ab, lightness, given), atol=2e-2)
+    np.testing.assert_allclose(
+        propagate_hints(ab, lightness, given), slowly_propagated(ab, lightness, given), atol=2e-2
+    )
 
 
 @pytest.mark.parametrize("radius", [0.01, 0.2])
 def test_reach_falls_with_distance_from_the_disc_and_with_contrast(radius: float) -> None:
     rows, columns = np.mgrid[:64, :400]
     lightness = (columns / 8).astype(np.float32)
-    found = reach(lightness, [Hint(0.25, 0.5, RED, radius=radius), Hint(0.9, 0.1, RED)])
+    found = hint_influence(lightness, [Hint(0.25, 0.5, RED, radius=radius), Hint(0.9, 0.1, RED)])
     expected = np.zeros((64, 400))
     for row, column, disc in ((32, 100, radius), (6, 360, 0.01)):
         away = np.maximum(np.hypot(rows - row, columns - column) / 64 - disc, 0) / 0.35
@@ -330,13 +330,13 @@ def test_reach_falls_with_distance_from_the_disc_and_with_contrast(radius: float
 
 def test_without_hints_nothing_changes() -> None:
     ab, lightness = scene()
-    np.testing.assert_array_equal(settle(ab, lightness, ()), ab)
+    np.testing.assert_array_equal(propagate_hints(ab, lightness, ()), ab)
 
 
 def test_what_is_given_stays_as_it_is() -> None:
     ab, lightness = scene()
     before = ab.copy()
-    settle(ab, lightness, CLOSE)
+    propagate_hints(ab, lightness, CLOSE)
     np.testing.assert_array_equal(ab, before)
 
 
@@ -344,15 +344,15 @@ def test_a_hint_does_not_cross_an_edge() -> None:
     ab = np.zeros((2, 64, 64), np.float32)
     lightness = np.full((64, 64), 30, np.float32)
     lightness[:, 32:] = 70
-    settled = settle(ab, lightness, [Hint(31.5 / 64, 0.5, RED, radius=0.1)])
-    np.testing.assert_allclose(settled[:, 32, 29], ab_of(RED), atol=0.5)
-    assert np.abs(settled[..., 32:]).max() < 0.1
+    propagated = propagate_hints(ab, lightness, [Hint(31.5 / 64, 0.5, RED, radius=0.1)])
+    np.testing.assert_allclose(propagated[:, 32, 29], ab_of(RED), atol=0.5)
+    assert np.abs(propagated[..., 32:]).max() < 0.1
 
 
 def test_of_two_colours_at_one_point_the_last_counts() -> None:
     ab, lightness = scene()
-    both = settle(ab, lightness, [Hint(0.5, 0.5, (0, 0, 255)), Hint(0.5, 0.5, RED)])
-    np.testing.assert_array_equal(both, settle(ab, lightness, [Hint(0.5, 0.5, RED)]))
+    both = propagate_hints(ab, lightness, [Hint(0.5, 0.5, (0, 0, 255)), Hint(0.5, 0.5, RED)])
+    np.testing.assert_array_equal(both, propagate_hints(ab, lightness, [Hint(0.5, 0.5, RED)]))
 
 
 coordinates = st.sampled_from([0.5, 0.5 + 1 / 96, 0.5 + 1 / 64]) | shares
@@ -363,10 +363,10 @@ crowded = st.builds(Hint, coordinates, coordinates, st.tuples(bytes_, bytes_, by
 @settings(max_examples=100, deadline=None)
 def test_nothing_changes_by_more_than_the_worst_hint(given: list[Hint], seed: int, contrast: float) -> None:
     ab, lightness = scene(seed=seed)
-    settled = settle(ab, 50 + (lightness - 50) * contrast / 100, given)
-    assert np.isfinite(settled).all()
+    propagated = propagate_hints(ab, 50 + (lightness - 50) * contrast / 100, given)
+    assert np.isfinite(propagated).all()
     worst = max(np.hypot(*(ab_of(hint.color) - colour_at(ab, hint))) for hint in given)
-    assert np.hypot(*(settled - ab)).max() <= 1.01 * worst + 0.1
+    assert np.hypot(*(propagated - ab)).max() <= 1.01 * worst + 0.1
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -389,3 +389,12 @@ def test_hints_load_nothing_heavy() -> None:
     )
     code += "print({'numpy', 'cv2', 'PIL'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "pixel"), [(0, 0, (0, 0)), (1, 1, (3, 9)), (0.5, 0.5, (2, 5)), (0.999, 0, (0, 9)), (0, 0.2499, (0, 0))]
+)
+def test_a_hint_knows_its_pixel_and_writes_its_colour(x: float, y: float, pixel: tuple[int, int]) -> None:
+    assert Hint(x, y, RED).pixel((4, 10)) == pixel
+    assert Hint(x, y, RED).pixel((4, 10, 3)) == pixel
+    assert Hint(x, y, (10, 0, 255)).hex == "#0a00ff"

@@ -15,7 +15,7 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, alternatives, likely_colors
-from photochrom.color.gamut import to_rgb
+from photochrom.color.gamut import rgb_of_luma
 from photochrom.colorizer.hints import hints_json, read_hints
 from photochrom.colorizer.suggestions import MOST
 from photochrom.models.engines import FakeEngine
@@ -52,7 +52,7 @@ def luma() -> np.ndarray:
 
 
 def coloured(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions | None) -> np.ndarray:
-    return to_rgb(luma, *colorizer.chroma(luma, options))
+    return rgb_of_luma(luma, *colorizer.chroma(luma, options))
 
 
 @pytest.mark.parametrize("options", [None, ColorOptions(vividness=0.7, strength=0.9, hints=(MINE,))])

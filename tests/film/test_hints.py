@@ -261,8 +261,8 @@ def test_a_file_that_was_written_is_read_as_it_was(hints):
 @pytest.mark.parametrize(
     ("facts", "match"),
     [
-        ("", "is no file of hints"),
-        ("[" * 100_000, "is no file of hints"),
+        ("", "is not a file of hints"),
+        ("[" * 100_000, "is not a file of hints"),
         ([], "it needs"),
         ({"photochrom": "hints", "version": 1, "hints": []}, "holds the hints of a photograph"),
         ({"photochrom": "film hints", "version": 2, "hints": []}, "it needs"),

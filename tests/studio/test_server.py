@@ -440,11 +440,11 @@ def test_nor_do_errors_that_nobody_thought_of(studio, visitor):
 @pytest.mark.parametrize(
     ("element", "event", "arguments", "event_data", "message"),
     [
-        ("likely", "click", [None, "In colour"], {"color": "red; }"}, "is no colour"),
+        ("likely", "click", [None, "In colour"], {"color": "red; }"}, "is not a colour"),
         ("given", "click", [None, "In colour"], {"number": "-1"}, "gone already"),
         ("given", "click", [None, "In colour"], {"number": "0"}, "gone already"),
         ("guesses", "select", [None, "In colour"], {"index": 9, "value": None}, "this guess is gone"),
-        ("put", "click", [None, "In colour", "nothing", 1, 1], None, "is no colour"),
+        ("put", "click", [None, "In colour", "nothing", 1, 1], None, "is not a colour"),
         ("lent", "select", [None], {"index": [1, 1], "value": None}, "drop it again"),
     ],
 )

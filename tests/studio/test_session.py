@@ -17,7 +17,7 @@ from PIL import Image
 from skimage import data
 
 from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError, Prediction, alternatives
-from photochrom.color.gamut import to_rgb
+from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb
 from photochrom.photo import photograph as photo
 from photochrom.studio import render as pictures
@@ -61,7 +61,7 @@ def test_the_small_picture_has_the_colours_of_the_full_size(colorizer, upload, s
     luma = photo.read(upload).luma
     whole = colorizer.predict(luma, session.choices.options)
     np.testing.assert_array_equal(session.answered(colorizer).answer.prediction.ab, whole.ab)
-    full = to_rgb(luma, *colorizer.chroma(luma, session.choices.options))
+    full = rgb_of_luma(luma, *colorizer.chroma(luma, session.choices.options))
     with Image.open(write_full_size(colorizer, session, tmp_path)) as written:
         np.testing.assert_array_equal(np.asarray(written), full)
     shown = pictures.colored(colorizer, session.picture.luma, session.choices.options, whole)

@@ -21,7 +21,7 @@ from scipy.linalg import sqrtm
 from skimage import data
 
 from photochrom import Colorizer, ColorOptions, TrainingError, alternatives
-from photochrom.color.gamut import to_rgb
+from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import BT601, luma_of_rgb, rgb_to_lab
 from photochrom.colorizer.colorizer import Prediction
 from photochrom.colorizer.hints import Hint
@@ -64,7 +64,7 @@ class Painter:
 
     def colorize(self, luma, options=None):
         self.calls += 1
-        return to_rgb(luma, *self.paint(luma, options))
+        return rgb_of_luma(luma, *self.paint(luma, options))
 
     def predict(self, luma, options=None):
         return Prediction(luma, np.zeros((2, 1, 1), np.float32), self.confidence)
@@ -349,7 +349,7 @@ class TestHints:
         assert len(set(ten.hints)) == 10
         for hint in ten.hints:
             assert hint.color == tuple(truth[int(hint.y * 128), int(hint.x * 128)])
-        colored = to_rgb(luma_of_rgb(truth), *chroma_of(truth))
+        colored = rgb_of_luma(luma_of_rgb(truth), *chroma_of(truth))
         gain = metrics.psnr(colored, truth) - metrics.psnr(grey_of(truth), truth)
         assert found.ten_hints_psnr_gain == pytest.approx(gain)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .bands import strips
 from .coding import centre
-from .spaces import BT601, Matrix
+from .spaces import BT601, LUMA_WEIGHTS, Matrix
 
 
 def in_gamut(
@@ -33,7 +33,7 @@ def in_gamut(
     return np.minimum(np.minimum(room_above, room_below, out=over), 1, out=over)
 
 
-def to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
+def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
     """Y'CbCr planes ``[H, W]`` of one dtype (uint8 or uint16) -> R'G'B' ``[H, W, 3]`` of that dtype.
 
     Red and blue are rounded; green is then what the luma asks for, so that recomputing it (``luma_of_rgb``) gives
@@ -42,12 +42,13 @@ def to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
     height, width = luma.shape
     middle = centre(luma.dtype)
     top = 2 * middle - 1
+    red_share, green_share, blue_share = (weight / 65536 for weight in LUMA_WEIGHTS)
     rgb = np.empty((height, width, 3), luma.dtype)
     for start, stop in strips(height, width):
         part = slice(start, stop)
         y = luma[part].astype(np.float32)
         red = np.clip(np.rint(y + BT601.cr_to_r * (cr[part].astype(np.float32) - middle)), 0, top)
         blue = np.clip(np.rint(y + BT601.cb_to_b * (cb[part].astype(np.float32) - middle)), 0, top)
-        green = np.clip(np.rint((y - BT601.red * red - BT601.blue * blue) / BT601.green), 0, top)
+        green = np.clip(np.rint((y - red_share * red - blue_share * blue) / green_share), 0, top)
         rgb[part, :, 0], rgb[part, :, 1], rgb[part, :, 2] = red, green, blue
     return rgb

@@ -67,10 +67,26 @@ WHITE = RGB_TO_XYZ.sum(axis=1)
 _EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # CIE's intent, not the rounded 0.008856 and 903.3
 
 
+LUMA_WEIGHTS: Final = (19595, 38470, 7471)
+"""Weights of R', G' and B' in the luma of photographs (BT.601), in units of 1/65536; they sum to 65536."""
+
+
 def luma_of_rgb(rgb: np.ndarray) -> np.ndarray:
-    """Y' of R'G'B', BT.601, rounded: ``[..., 3]`` uint8 or uint16 -> ``[...]`` of the same dtype."""
-    r, g, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
-    return np.asarray(BT601.red * r + BT601.green * g + BT601.blue * b + 0.5).astype(rgb.dtype)
+    """Compute the luma of R'G'B', rounded to nearest: the one definition of luma for photographs.
+
+    It is integer arithmetic, the same at 8 and 16 bits and the same as Pillow's ``convert("L")``. A grey pixel's luma
+    is exactly its value.
+
+    Args:
+        rgb: uint8 or uint16 ``[..., 3]``.
+
+    Returns:
+        Y', ``[...]``, of the same dtype.
+    """
+    luma = np.full(rgb.shape[:-1], 1 << 15, np.uint32)  # one half; the largest sum still fits 32 bits
+    for channel, weight in enumerate(LUMA_WEIGHTS):
+        luma += rgb[..., channel].astype(np.uint32) * np.uint32(weight)
+    return (luma >> 16).astype(rgb.dtype)
 
 
 @functools.cache
@@ -86,7 +102,7 @@ def lightness_of_luma(luma: np.ndarray) -> np.ndarray:
 
 def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
     """R'G'B' 0..1 ``[..., 3]`` -> Lab float32 ``[..., 3]``. Values out of gamut go through an odd transfer function."""
-    xyz = _decode_gamma(np.asarray(rgb, np.float32)) @ (RGB_TO_XYZ / WHITE[:, None]).T.astype(np.float32)
+    xyz = srgb_to_linear(np.asarray(rgb, np.float32)) @ (RGB_TO_XYZ / WHITE[:, None]).T.astype(np.float32)
     f = np.where(xyz > _EPSILON, np.cbrt(xyz), (_KAPPA * xyz + 16) / 116)
     x, y, z = np.moveaxis(f, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
@@ -99,15 +115,20 @@ def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
     f = np.stack([y + a / 500, y, y - b / 200], axis=-1)
     cube = f**3
     xyz = np.where(cube > _EPSILON, cube, (116 * f - 16) / _KAPPA).astype(np.float32)
-    return _encode_gamma(xyz @ (XYZ_TO_RGB * WHITE).T.astype(np.float32))
+    return linear_to_srgb(xyz @ (XYZ_TO_RGB * WHITE).T.astype(np.float32))
 
 
-def _decode_gamma(encoded: np.ndarray) -> np.ndarray:
+def srgb_to_linear(encoded: np.ndarray) -> np.ndarray:
+    """Decode sRGB values (IEC 61966-2-1) to linear light, both 0..1; float arrays of any shape.
+
+    The curve is continued as an odd function below 0 and as it is above 1.
+    """
     size = np.abs(encoded)
     return np.copysign(np.where(size <= 0.04045, size / 12.92, _power((size + 0.055) / 1.055, 2.4)), encoded)
 
 
-def _encode_gamma(linear: np.ndarray) -> np.ndarray:
+def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Encode linear light as sRGB values: the inverse of ``srgb_to_linear``."""
     size = np.abs(linear)
     return np.copysign(np.where(size <= 0.0031308, 12.92 * size, 1.055 * _power(size, 1 / 2.4) - 0.055), linear)
 
@@ -174,5 +195,5 @@ def _chroma_table(matrix: Matrix) -> tuple[np.ndarray, int]:
 
 
 def _lightness(luma: np.ndarray) -> np.ndarray:
-    y = _decode_gamma(luma)
+    y = srgb_to_linear(luma)
     return np.where(y > _EPSILON, 116 * np.cbrt(y) - 16, _KAPPA * y)

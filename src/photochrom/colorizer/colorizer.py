@@ -14,7 +14,7 @@ import numpy as np
 
 from ..color.bands import at_8_bits
 from ..color.coding import Coding
-from ..color.gamut import to_rgb
+from ..color.gamut import rgb_of_luma
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail
 from ..color.upsample import apply_to_luma, linear_coefficients, to_thumbnail
@@ -23,7 +23,7 @@ from ..models.download import digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
 from ..photo.formats.image import from_pillow
-from .hint_propagation import planes, reach, settle
+from .hint_propagation import hint_influence, hint_planes, propagate_hints
 from .hints import Hint
 from .options import ColorOptions
 
@@ -104,7 +104,7 @@ class Colorizer:
         """
         if isinstance(image, np.ndarray):
             luma = luma_of_rgb(image) if image.ndim == 3 and image.shape[2] == 3 else image
-            return to_rgb(luma, *self.chroma(luma, options))
+            return rgb_of_luma(luma, *self.chroma(luma, options))
         return self._colorize_pil(image, options)
 
     def _colorize_pil(self, image: Image.Image, options: ColorOptions | None) -> Image.Image:
@@ -114,7 +114,7 @@ class Colorizer:
             raise PhotoError(f"a picture is an array or a PIL image, this is {type(image).__name__}")
         upright = ImageOps.exif_transpose(image)
         luma, alpha = from_pillow(_of_8_bits(upright))
-        colored = Image.fromarray(to_rgb(luma, *self.chroma(luma, options)))
+        colored = Image.fromarray(rgb_of_luma(luma, *self.chroma(luma, options)))
         if alpha is not None:
             colored.putalpha(Image.fromarray(alpha))
         return colored
@@ -228,7 +228,7 @@ class Colorizer:
         if (vividness := self._vividness(options)) is not None:
             inputs["vividness"] = np.array([vividness], np.float32)
         if self.card.hints:
-            inputs["hints"] = planes(options.hints, *thumbnail.shape)[None]
+            inputs["hints"] = hint_planes(options.hints, *thumbnail.shape)[None]
         return inputs
 
     def _vividness(self, options: ColorOptions) -> float | None:
@@ -248,7 +248,7 @@ class Colorizer:
             a*b* float32 ``[2, h, w]``.
         """
         lightness = lightness_of_luma(prediction.luma if thumbnail is None else thumbnail)
-        return settle(to_thumbnail(prediction.ab, lightness), lightness, hints)
+        return propagate_hints(to_thumbnail(prediction.ab, lightness), lightness, hints)
 
     def render(
         self,
@@ -287,7 +287,7 @@ class Colorizer:
 
 def _near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
     """Blend two predictions: the hinted one where hints have influence, the plain one elsewhere."""
-    near = reach(lightness_of_luma(plain.luma), hints)
+    near = hint_influence(lightness_of_luma(plain.luma), hints)
     near = cv2.resize(near, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
 
     changes: dict[str, Any] = {}

@@ -1,6 +1,6 @@
-"""Hints: colours that the user knows at places of the picture. What they do to chroma is in ``hint_chroma``.
+"""Hints: colours that the user knows at places of the picture, and their files.
 
-A file of hints is JSON::
+``hint_propagation`` is where they change chroma. A file of hints is JSON::
 
     {"photochrom": "hints", "version": 1,
      "hints": [{"x": 0.42, "y": 0.31, "color": "#7a2b22", "radius": 0.01}]}
@@ -25,120 +25,140 @@ Found = TypeVar("Found")
 
 _VERSION = 1
 _RADIUS = 0.01
-_MOST_BYTES = 4_000_000  # of a file, with whatever else stands in it
-_MOST = 1000  # that a file may hold: each costs time on every pixel of the thumbnail
+_MOST_BYTES = 4_000_000  # size of a file, with whatever else it holds
+_MOST = 1000  # hints in a file, since each costs time on every pixel of the thumbnail
 
 
 @dataclass(frozen=True)
 class Hint:
-    """One place whose colour is known. What counts of the colour is its hue and chroma; lightness stays the picture's.
+    """A place whose colour is known. Only the colour's hue and chroma are used; the lightness is the picture's.
 
     Raises:
-        OptionError: a value is out of its range, or of another kind.
+        OptionError: A value is out of range or of the wrong type.
     """
 
     x: float
-    """0 (left) to 1 (right) of the upright picture."""
+    """Horizontal position, 0 (left) to 1 (right) of the upright picture."""
     y: float
-    """0 (top) to 1 (bottom)."""
+    """Vertical position, 0 (top) to 1 (bottom)."""
     color: tuple[int, int, int]
-    """sRGB, 0 to 255."""
+    """sRGB, 0 to 255 each."""
     radius: float = _RADIUS
-    """Of the disc that has this colour, in parts of the picture's short side; at most a quarter."""
+    """Radius of the disc that has this colour, as a share of the picture's short side, 0 to 0.25."""
     suggested: bool = False
-    """Whether a model proposed the colour, rather than a person; the picture's label tells them apart."""
+    """Whether a model proposed the colour; the picture's label tells such hints from a person's."""
 
     def __post_init__(self) -> None:
         for name, value, high in (("x", self.x, 1.0), ("y", self.y, 1.0), ("radius", self.radius, 0.25)):
-            if not (_is_a(Real, value) and 0 <= value <= high):  # neither holds of NaN
+            if not (_is_a(Real, value) and 0 <= value <= high):  # refuses NaN, too
                 raise OptionError(f"a hint's {name} is {value!r:.60}: give a number from 0 to {high:g}")
         is_triple = isinstance(self.color, tuple) and len(self.color) == 3
         if not (is_triple and all(_is_a(Integral, c) and 0 <= c <= 255 for c in self.color)):
             raise OptionError(f"a hint's colour is {self.color!r:.60}: give a tuple of three numbers from 0 to 255")
 
+    @property
+    def hex(self) -> str:
+        """The colour as ``#rrggbb``."""
+        return color_hex(self.color)
+
+    def pixel(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Row and column of the hint in a picture whose shape begins with height and width."""
+        return pixel_at(self.x, self.y, shape)
+
     @classmethod
     def parse(cls, text: str) -> Hint:
-        """``X,Y,COLOR`` of the command line: ``0.42,0.31,#7a2b22``.
+        """Read ``X,Y,COLOR``, as in ``0.42,0.31,#7a2b22``.
 
         Raises:
-            OptionError: the text is something else.
+            OptionError: The text is not of this form, or a value is out of range.
         """
         parts = text.split(",")
         try:
             x, y = (float(part) for part in parts[:-1])
         except ValueError:
-            raise OptionError(f"{text!r:.60} is no hint: write X,Y,COLOR as in 0.42,0.31,#7a2b22") from None
+            raise OptionError(f"{text!r:.60} is not a hint: write X,Y,COLOR as in 0.42,0.31,#7a2b22") from None
         return cls(x, y, parse_color(parts[-1]))
 
 
 def _is_a(kind: type, value: object) -> bool:
-    """Python counts True and False among the numbers."""
+    """Check the type of a value; True and False, which Python counts among the numbers, are no numbers here."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
+def pixel_at(x: float, y: float, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Row and column of a place, given as shares of width and height, in a picture ``[H, W, ...]``."""
+    height, width = shape[:2]
+    return min(int(y * height), height - 1), min(int(x * width), width - 1)
+
+
+def color_hex(color: tuple[int, int, int]) -> str:
+    """Write an sRGB colour as ``#rrggbb``."""
+    return "#" + bytes(color).hex()
+
+
 def parse_color(text: str) -> tuple[int, int, int]:
-    """``#7a2b22`` or ``7a2b22`` -> (122, 43, 34).
+    """Read a colour written ``#7a2b22`` or ``7a2b22``; the result here is (122, 43, 34).
 
     Raises:
-        OptionError: the text is no colour.
+        OptionError: The text is not a colour.
     """
     if not (found := re.fullmatch(r"#?([0-9a-fA-F]{6})", text.strip())):
-        raise OptionError(f"{text!r:.60} is no colour: write it as #7a2b22")
+        raise OptionError(f"{text!r:.60} is not a colour: write it as #7a2b22")
     red, green, blue = bytes.fromhex(found[1])
     return red, green, blue
 
 
 def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
-    """The hints of a JSON file.
+    """Read the hints of a photograph from a JSON file.
 
     Raises:
-        OptionError: the file cannot be read, or holds something else; the message names it, and which hint is wrong.
+        OptionError: The file cannot be read or is not a file of hints, or one of them is wrong; the message says which.
     """
     return read_file(path, _from_file)
 
 
-def read_file(path: str | os.PathLike[str], of_facts: Callable[[Any], Found]) -> Found:
-    """What a JSON file of hints holds.
+def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Found]) -> Found:
+    """Read a JSON file of hints of any kind.
 
     Args:
-        path: of the file.
-        of_facts: makes it of the file's content.
+        path: The file.
+        parse: Turns the JSON value into the result, or raises OptionError.
 
     Raises:
-        OptionError: the file cannot be read, is no JSON, or ``of_facts`` says so; the message names it.
+        OptionError: The file cannot be read, is not JSON, or ``parse`` refuses it; the message names the file.
     """
     name = os.fspath(path)
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
             raise OptionError(f"is larger than a file of hints can be ({_MOST_BYTES / 1e6:g} MB): check that it is one")
-        # A byte order mark is what Windows' editors put in front. Integers may have any number of digits: as a float
-        # the longest are infinite, and out of range like other wrong numbers.
-        return of_facts(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
+        # utf-8-sig: editors on Windows put a byte order mark first. parse_int: Python refuses to read integers of
+        # thousands of digits; as a float such a number is infinite, and then out of range like any other.
+        return parse(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
     except OptionError as exc:
         raise OptionError(f"{name}: {exc}") from exc
     except OSError as exc:
         raise OptionError(f"{name}: the file of hints cannot be read ({exc.strerror}): check the path") from exc
     except RecursionError as exc:
-        raise OptionError(f"{name}: is no file of hints (nested too deeply): give one that Photochrom wrote") from exc
-    except ValueError as exc:  # not JSON, not UTF-8, or no name for a file
-        raise OptionError(f"{name}: is no file of hints ({exc}): give one that Photochrom wrote") from exc
+        raise OptionError(f"{name}: is not a file of hints (too deeply nested): give one of Photochrom's") from exc
+    except ValueError as exc:  # not JSON, not UTF-8, or a path with a NUL character
+        raise OptionError(f"{name}: is not a file of hints ({exc}): give one that Photochrom wrote") from exc
 
 
 def _from_file(facts: Any) -> tuple[Hint, ...]:
     if isinstance(facts, dict) and facts.get("photochrom") == "film hints":
         raise OptionError("holds the hints of a film: give it to 'photochrom film'")
     if not isinstance(facts, dict) or facts.get("photochrom") != "hints":
-        raise OptionError("is no file of hints: give one that Photochrom wrote")
+        raise OptionError("is not a file of hints: give one that Photochrom wrote")
     if facts.get("version") != _VERSION:
-        raise OptionError(f"is not of version {_VERSION} of files of hints: update Photochrom, or write the file anew")
+        raise OptionError(f"is not a file of hints of version {_VERSION}: update Photochrom, or write it anew")
     return hints_of_entries(facts.get("hints"))
 
 
 def hints_of_entries(entries: Any) -> tuple[Hint, ...]:
-    """The hints of a file's ``hints``.
+    """Parse the value of ``"hints"`` in a file.
 
     Raises:
-        OptionError: these are none.
+        OptionError: It is not a list of at most 1000 hints, or a hint in it is wrong.
     """
     if not isinstance(entries, list):
         raise OptionError('has no list of "hints": put them in square brackets')
@@ -149,7 +169,7 @@ def hints_of_entries(entries: Any) -> tuple[Hint, ...]:
 
 def _from_entry(number: int, entry: Any) -> Hint:
     if not isinstance(entry, dict):
-        raise OptionError(f'hint {number} is no object: write it as {{"x": 0.42, "y": 0.31, "color": "#7a2b22"}}')
+        raise OptionError(f'hint {number} is not an object: write it as {{"x": 0.42, "y": 0.31, "color": "#7a2b22"}}')
     if missing := [name for name in ("x", "y", "color") if name not in entry]:
         raise OptionError(f"hint {number} has no {' and no '.join(missing)}: add it")
     color, suggested = entry["color"], entry.get("suggested", False)
@@ -164,13 +184,13 @@ def _from_entry(number: int, entry: Any) -> Hint:
 
 
 def hints_json(hints: Sequence[Hint]) -> str:
-    """The text of a file that ``read_hints`` reads."""
+    """Write hints as the text of a file that ``read_hints`` reads."""
     facts = {"photochrom": "hints", "version": _VERSION, "hints": [entry_of(hint) for hint in hints]}
     return json.dumps(facts, indent=1) + "\n"
 
 
 def entry_of(hint: Hint) -> dict[str, object]:
-    """A hint as a file has it."""
+    """Write one hint as the JSON object that a file holds."""
     place = {"x": float(hint.x), "y": float(hint.y)}
-    entry = place | {"color": "#" + bytes(hint.color).hex(), "radius": float(hint.radius)}
+    entry = place | {"color": hint.hex, "radius": float(hint.radius)}
     return entry | {"suggested": True} if hint.suggested else entry

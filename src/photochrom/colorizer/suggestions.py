@@ -17,7 +17,7 @@ import numpy as np
 
 from ..color.spaces import lab_to_rgb, lightness_of_luma, rgb_to_lab
 from ..errors import ModelError, OptionError
-from .hints import Hint
+from .hints import Hint, pixel_at
 from .options import ColorOptions
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ def _grid_hints(
     for place in grid:
         if any(np.hypot((hint.x - place[0]) * width, (hint.y - place[1]) * height) < step for hint in known):
             continue
-        row, column = _index(*place, (height, width))
-        lightness = lightness_of_luma(prediction.luma[_index(*place, prediction.luma.shape)])
+        row, column = pixel_at(*place, (height, width))
+        lightness = lightness_of_luma(prediction.luma[pixel_at(*place, prediction.luma.shape)])
         color = _within_srgb(smooth[None, :, row, column], float(np.clip(lightness, *_TONES)))[0]
         found.append(Hint(*place, _triple(color), suggested=True))
     return found
@@ -167,9 +167,9 @@ def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) ->
     flanks of one peak would pass for colours of their own.
     """
     probability, bins = _distribution(colorizer, prediction)
-    row, column = _index(x, y, probability.shape[1:])
+    row, column = pixel_at(x, y, probability.shape[1:])
     near = probability[:, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2].mean((1, 2))
-    lightness = lightness_of_luma(prediction.luma[_index(x, y, prediction.luma.shape)])
+    lightness = lightness_of_luma(prediction.luma[pixel_at(x, y, prediction.luma.shape)])
     colors = _within_srgb(bins, float(np.clip(lightness, *_TONES)))
     ab = rgb_to_lab(colors / np.float32(255))[:, 1:]
     distance = np.hypot(*np.moveaxis(ab[:, None] - ab, -1, 0))
@@ -200,11 +200,6 @@ def _within_srgb(ab: np.ndarray, lightness: float) -> np.ndarray:
 def _triple(color: np.ndarray) -> tuple[int, int, int]:
     red, green, blue = (int(value) for value in color)
     return red, green, blue
-
-
-def _index(x: float, y: float, shape: tuple[int, ...]) -> tuple[int, int]:
-    height, width = shape
-    return min(int(y * height), height - 1), min(int(x * width), width - 1)
 
 
 def _distribution(colorizer: Colorizer, prediction: Prediction) -> tuple[np.ndarray, np.ndarray]:

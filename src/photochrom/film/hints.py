@@ -188,7 +188,7 @@ def _moved(source: np.ndarray, target: np.ndarray, hints: Sequence[Hint]) -> lis
     height, width = source.shape
     moved = []
     for hint in hints:
-        x, y = min(int(hint.x * width), width - 1), min(int(hint.y * height), height - 1)
+        y, x = hint.pixel(source.shape)
         new = there.places[y, x]
         column, row = (round(float(v)) for v in new)
         if not (0 <= column < width and 0 <= row < height) or there.trust[y, x] < _LOST:

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..color.gamut import to_rgb
+from ..color.gamut import rgb_of_luma
 from .frames import Painter, Seen
 from .options import time_text
 from .plan import Plan
@@ -111,4 +111,4 @@ def _pair(painter: Painter, seen: Seen) -> np.ndarray:
     color = painter.options.color
     known = tuple(painter.known.get(seen.pts, ()))
     cb, cr = painter.colorizer.chroma(luma, color.with_hints(known) if known else color)
-    return np.vstack([np.dstack([luma] * 3), to_rgb(luma, cb, cr)])
+    return np.vstack([np.dstack([luma] * 3), rgb_of_luma(luma, cb, cr)])

@@ -50,7 +50,7 @@ class Api:
     def likely(self, photograph: str, x: float = 0.5, y: float = 0.5) -> list[str]:
         """The colours that the model holds likely at a place, the likeliest first."""
         luma = read(Path(photograph), self._studio.max_pixels).luma
-        return ["#" + bytes(hint.color).hex() for hint in likely_colors(self._studio.colorizer, luma, x, y)]
+        return [hint.hex for hint in likely_colors(self._studio.colorizer, luma, x, y)]
 
     def borrow(self, photograph: str, reference: str) -> Any:
         """Hints from a photograph in colour, where the two match; what ``colorize`` takes as ``hints``."""

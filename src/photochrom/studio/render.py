@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from ..color.gamut import to_rgb
+from ..color.gamut import rgb_of_luma
 from ..colorizer.colorizer import Colorizer, Prediction
-from ..colorizer.hints import Hint
+from ..colorizer.hints import Hint, pixel_at
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from .predictions import answer
@@ -29,7 +29,7 @@ _GUESS = 320  # longest side of another guess, pixels
 
 def colored(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> np.ndarray:
     """A small picture in colour, RGB uint8, from what the network said of it."""
-    return to_rgb(luma, *colorizer.chroma(luma, options, prediction=prediction))
+    return rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
 
 
 def guesses(colorizer: Colorizer, session: Session, hints: Sequence[tuple[Hint, ...]]) -> list[np.ndarray]:
@@ -45,11 +45,11 @@ def marked(rgb: np.ndarray, hints: Sequence[Hint], place: tuple[float, float] | 
     rgb = rgb.copy()
     radius = max(4, round(_MARK * max(rgb.shape)))
     for hint in hints:
-        at = _pixel(hint.x, hint.y, rgb)
+        at = hint.pixel(rgb.shape)[::-1]
         for grown, color in ((3, _BLACK), (2, _WHITE), (0, hint.color)):
             cv2.circle(rgb, at, radius + grown, color, cv2.FILLED, cv2.LINE_AA)
     if place is not None:
-        x, y = _pixel(*place, rgb)
+        y, x = pixel_at(*place, rgb.shape)
         for thickness, color in ((5, _BLACK), (2, _WHITE)):
             for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):  # open in the middle, to see what is there
                 start, end = ((x + dx * k * radius // 2, y + dy * k * radius // 2) for k in (3, 6))
@@ -77,7 +77,7 @@ def grey(luma: np.ndarray) -> np.ndarray:
 
 def color_at(rgb: np.ndarray, x: float, y: float) -> tuple[int, int, int]:
     """The mean colour of a spot."""
-    column, row = _pixel(x, y, rgb)
+    row, column = pixel_at(x, y, rgb.shape)
     spot = rgb[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
     red, green, blue = (round(float(value)) for value in spot.mean((0, 1)))
     return red, green, blue
@@ -87,8 +87,3 @@ def save(rgb: np.ndarray, path: Path) -> str:
     """Write a JPEG that the page can show; its path."""
     path.write_bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), QUALITY, "RGB", "444"))
     return str(path)
-
-
-def _pixel(x: float, y: float, rgb: np.ndarray) -> tuple[int, int]:
-    height, width = rgb.shape[:2]
-    return min(int(x * width), width - 1), min(int(y * height), height - 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..atomic import new_path
 from ..errors import TrainingError
 
 
@@ -22,14 +22,10 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
     Raises:
         TrainingError: the disk is full or the folder cannot be written; an older checkpoint is left as it was.
     """
-    side = path.with_name(path.name + ".part")
     try:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, side, {"facts": json.dumps(facts)})
-        with side.open("rb+") as file:
-            os.fsync(file.fileno())  # else a power cut could leave the name of a file that is not whole
-        side.replace(path)
+        with new_path(path, overwrite=True) as part:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, part, {"facts": json.dumps(facts)})
     except (OSError, SafetensorError) as exc:
-        side.unlink(missing_ok=True)
         raise TrainingError(f"cannot write the checkpoint {path} ({exc}): the one before it is still there") from exc
 
 

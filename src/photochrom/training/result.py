@@ -7,6 +7,7 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from ..atomic import new_path
 from ..colorizer.colorizer import Colorizer
 from ..models.registry import ModelCard
 from .config import BEST, CHECKPOINT, MODEL
@@ -99,10 +100,8 @@ def finish(work: Work, epochs: float) -> Path:
     """
     run = work.plan.run
     trained = load_trained(run / BEST, work.start.encoder)
-    part = run / "model.part.onnx"
-    export(trained, card(work, trained.network, epochs), part)
-    with writing(run / MODEL):
-        part.replace(run / MODEL)
+    with writing(run / MODEL), new_path(run / MODEL, overwrite=True, suffix=".onnx") as part:
+        export(trained, card(work, trained.network, epochs), part)
     before = work.start.compared if isinstance(work.start.compared, str) else "before"
     colorizers = {before: Colorizer(work.start.compared), AFTER: Colorizer(run / MODEL)}
     found = evaluate.evaluate(colorizers, work.validation[:REPORTED])

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageCms
 
+from ...color.spaces import srgb_to_linear
 from ...errors import PhotoError
 
 # sRGB's primaries, adapted to D50 by Bradford, in 1/65536. The sums are D50 exactly, so that grey stays grey.
@@ -110,7 +111,7 @@ def _measured_curve(grey: bytes) -> bytes:
         outputMode="RGB",
     )
     code = np.asarray(screen.convert("L") if screen else ramp)[0] / 255
-    light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    light = srgb_to_linear(code)
     return struct.pack(">4s4xI256H", b"curv", 256, *np.rint(light * 65535).astype(int).tolist())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ...color.bands import bands
-from ...color.gamut import to_rgb
+from ...color.gamut import rgb_of_luma
 from ...color.spaces import luma_of_rgb
 from ...errors import PhotoError
 
@@ -160,7 +160,7 @@ def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
 def colour_rows(planes: Planes, rows: range) -> np.ndarray:
     """R'G'B' or R'G'B'A of some rows, (len(rows), W, 3 or 4) of luma's dtype; chroma is (H, W)."""
     part = slice(rows.start, rows.stop)
-    rgb = to_rgb(planes.luma[part], planes.cb[part], planes.cr[part])
+    rgb = rgb_of_luma(planes.luma[part], planes.cb[part], planes.cr[part])
     return rgb if planes.alpha is None else np.dstack([rgb, planes.alpha[part]])
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from ...colorizer.hints import color_hex
 from ...colorizer.suggestions import likely_colors
 from .. import render as pictures
 from ..slots import Updates, working
 from ..state import Studio
-from .tools import HINTS, TRIGGER, color_of, dials, hexadecimal, percentage
+from .tools import HINTS, TRIGGER, color_of, dials, percentage
 
 IN_COLOR, AS_IT_WAS, COMPARE, UNSURE = "In colour", "As it was", "Compare", "Where it is unsure"
 ASK, PUT, PICK = "shows likely colours", "puts the colour", "picks up a colour"
@@ -176,7 +177,7 @@ class Canvas:
         session = session.answered(self._colorizer)
         asked = {"options": session.options, "prediction": session.answer.prediction}
         likely = likely_colors(self._colorizer, session.picture.thumbnail, *session.place, **asked)
-        return [hexadecimal(hint.color) for hint in likely]
+        return [hint.hex for hint in likely]
 
     # What happens ----------------------------------------------------------------------------------------------------
 
@@ -192,7 +193,7 @@ class Canvas:
         if mode == PICK:
             session = session.answered(self._colorizer)
             found = pictures.color_at(self._colored(session), x, y)
-            return {self._visit: session, self.color: hexadecimal(found), self.mode: PUT}
+            return {self._visit: session, self.color: color_hex(found), self.mode: PUT}
         session = session.at(x, y)
         if mode == PUT:
             session = session.color(color_of(color))
@@ -215,7 +216,7 @@ class Canvas:
     def put_likely(self, session: Any, view: str, event: gr.EventData) -> Updates:
         """One of the likely colours goes there."""
         color = color_of(str(event.color))
-        return self.draw(session.color(color), view) | {self.color: hexadecimal(color)}
+        return self.draw(session.color(color), view) | {self.color: color_hex(color)}
 
     def remove(self, session: Any, view: str, event: gr.EventData) -> Updates:
         """A colour is taken away."""

@@ -19,7 +19,7 @@ from ..session import naming
 from ..slots import Updates, new_visit, opening, reading, working
 from ..state import Studio
 from .canvas import IN_COLOR, QUICK, SLOW, Canvas
-from .tools import FETCH, hexadecimal, place_text
+from .tools import FETCH, place_text
 
 FILMS = [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv"]
 LOST = "the film is no longer here: drop it again"
@@ -213,6 +213,6 @@ def _count(number: int, thing: str) -> str:
 
 def _listed(session: FilmSession) -> list[dict[str, str]]:
     return [
-        {"color": hexadecimal(hint.hint.color), "place": f"{float(hint.time):.6g} s: {place_text(hint.hint)}"}
+        {"color": hint.hint.hex, "place": f"{float(hint.time):.6g} s: {place_text(hint.hint)}"}
         for hint in session.hints
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ...colorizer.hints import hints_json, read_hints
+from ...colorizer.hints import color_hex, hints_json, read_hints
 from ...errors import OptionError
 from ...photo.job import colored_path
 from .. import render as pictures
@@ -15,7 +15,7 @@ from ..session import Session, guesses, naming, open_session, read_in_color, wri
 from ..slots import Updates, Visit, new_visit, opening, reading, told, working
 from ..state import Studio
 from .canvas import IN_COLOR, PUT, QUICK, SLOW, Canvas, place_of
-from .tools import FETCH, hexadecimal, listed, photographs
+from .tools import FETCH, listed, photographs
 
 NONE = -1  # of the guesses: what Gradio calls None, it takes for no change
 LOST = "the photograph is no longer here: drop it again"
@@ -155,7 +155,7 @@ class PhotoTab:
         if (rgb := session.lent) is None:
             raise OptionError("the other photograph is no longer here: drop it again")
         color = pictures.color_at(rgb, *place_of(event, rgb.shape))
-        return {self.canvas.color: hexadecimal(color), self.canvas.mode: PUT}
+        return {self.canvas.color: color_hex(color), self.canvas.mode: PUT}
 
     def give(self, session: Session, view: str) -> Updates:
         """The borrowed colours are taken out again."""

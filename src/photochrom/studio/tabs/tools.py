@@ -47,14 +47,9 @@ def percentage(label: str, name: str) -> gr.Number:
     return gr.Number(50, label=label, minimum=0, maximum=100, step=1, min_width=90, elem_id=name)
 
 
-def hexadecimal(color: tuple[int, int, int]) -> str:
-    """As the page writes colours: ``#7a2b22``."""
-    return "#" + bytes(color).hex()
-
-
 def listed(hints: Sequence[Hint]) -> list[dict[str, str]]:
     """As ``HINTS`` shows them."""
-    return [{"color": hexadecimal(hint.color), "place": place_text(hint)} for hint in hints]
+    return [{"color": hint.hex, "place": place_text(hint)} for hint in hints]
 
 
 def place_text(hint: Hint) -> str:

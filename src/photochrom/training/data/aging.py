@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ...color.spaces import luma_of_rgb
+from ...color.spaces import luma_of_rgb, srgb_to_linear
 
 Point = tuple[float, float]  # x, y, pixels
 Step = Callable[[np.ndarray, np.random.Generator, float], np.ndarray]
@@ -55,8 +55,7 @@ def emulsion(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return film
 
 
-_code = np.arange(256, dtype=np.float32) / 255
-_LINEAR = np.where(_code <= 0.04045, _code / 12.92, ((_code + 0.055) / 1.055) ** 2.4).astype(np.float32)
+_LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32) / 255)
 
 
 def _contrast(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.ndarray:

@@ -24,6 +24,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ...atomic import new_file
 from ...errors import TrainingError
 from ...models.engines import openvino_core, openvino_settings
 from ..files import writing
@@ -161,9 +162,8 @@ def _done(folder: Path, key: str) -> int:
 
 
 def _note(folder: Path, key: str, done: int) -> None:
-    side = folder / "cache.json.part"
-    side.write_text(json.dumps({"key": key, "done": done}))
-    side.replace(folder / "cache.json")
+    with new_file(folder / "cache.json", overwrite=True) as file:
+        file.write(json.dumps({"key": key, "done": done}).encode())
 
 
 def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool) -> FeatureCache:

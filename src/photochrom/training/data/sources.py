@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from ...atomic import new_path
 from ...errors import TrainingError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -118,9 +119,8 @@ def copy_here(photographs: str, folder: Path) -> None:
         for remote, name in tqdm(there, "copying", disable=None):
             if not (path := folder / name).exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_name(f"{path.name}.part")
-                system.get_file(remote, str(part))
-                part.replace(path)
+                with new_path(path, overwrite=True) as part:
+                    system.get_file(remote, str(part))
     except ImportError as exc:
         raise TrainingError(f"{photographs} cannot be read: {exc}") from exc
     except (OSError, ValueError) as exc:

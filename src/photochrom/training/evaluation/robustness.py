@@ -14,7 +14,7 @@ from itertools import combinations
 import cv2
 import numpy as np
 
-from ...color.gamut import in_gamut, to_rgb
+from ...color.gamut import in_gamut, rgb_of_luma
 from ...color.spaces import ab_to_cbcr, luma_of_rgb, rgb_to_lab
 from ...colorizer.colorizer import Colorizer
 from ...colorizer.hints import Hint
@@ -97,7 +97,7 @@ def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray,
     """
     luma = luma_of_rgb(truth)
     errors = ciede2000_map(clean, truth)
-    aged = to_rgb(luma, *colorizer.chroma(age(truth, _rng(sha1, _AGED)), options))
+    aged = rgb_of_luma(luma, *colorizer.chroma(age(truth, _rng(sha1, _AGED)), options))
     ten = _hinted(colorizer, luma, hints(truth, HINTS, _rng(sha1, _TEN)), options)
     (hint,) = hints(truth, 1, _rng(sha1, _ONE))
     one = _hinted(colorizer, luma, [hint], options)
@@ -110,7 +110,7 @@ def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray,
         ten_hints_psnr_gain=psnr(ten, truth) - psnr(clean, truth),
         hint_error=hint_error(one, hint),
         hint_error_without=hint_error(clean, hint),
-        elsewhere=_change(one, clean, separated(luma, *_pixel(hint, luma))),
+        elsewhere=_change(one, clean, separated(luma, *hint.pixel(luma.shape)[::-1])),
         sureness=None if confidence is None else sureness(confidence, errors),
         apart=mean(ciede2000(one, other) for one, other in combinations(several, 2)),
         best=min(ciede2000(picture, truth) for picture in several) if len(several) > 1 else None,
@@ -122,13 +122,13 @@ def _rng(sha1: str, stream: int) -> np.random.Generator:
 
 
 def _hinted(colorizer: Colorizer, luma: np.ndarray, points: Sequence[Hint], options: ColorOptions) -> np.ndarray:
-    return to_rgb(luma, *colorizer.chroma(luma, dataclasses.replace(options, hints=tuple(points))))
+    return rgb_of_luma(luma, *colorizer.chroma(luma, dataclasses.replace(options, hints=tuple(points))))
 
 
 def _others(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> list[np.ndarray]:
     if not colorizer.card.bins:
         return []
-    return [to_rgb(luma, *colorizer.chroma(luma, o)) for o in alternatives(colorizer, luma, OTHERS, options)]
+    return [rgb_of_luma(luma, *colorizer.chroma(luma, o)) for o in alternatives(colorizer, luma, OTHERS, options)]
 
 
 def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
@@ -142,18 +142,13 @@ def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]
     return found
 
 
-def _pixel(hint: Hint, picture: np.ndarray) -> tuple[int, int]:
-    """Column and row of a hint in ``[H, W, ...]``."""
-    return int(hint.x * picture.shape[1]), int(hint.y * picture.shape[0])
-
-
 def hint_error(picture: np.ndarray, hint: Hint) -> float:
     """Mean CIEDE2000 of the 5 by 5 pixels around a hint from the hint's colour at each pixel's own luma.
 
     A hint says which colour, not how bright: the luma is the photograph's. Where that luma has no room for the hint's
     chroma, as much as fits is asked for.
     """
-    x, y = _pixel(hint, picture)
+    y, x = hint.pixel(picture.shape)
     near = picture[y - NEAR : y + NEAR + 1, x - NEAR : x + NEAR + 1]
     return ciede2000(near, at_luma(hint.color, luma_of_rgb(near)))
 
@@ -165,7 +160,7 @@ def at_luma(color: tuple[int, int, int], luma: np.ndarray) -> np.ndarray:
     cb, cr = ab_to_cbcr(brightness, np.broadcast_to(ab[:, None, None], (2, *luma.shape))).astype(np.float32)
     factor = in_gamut(cb, cr, brightness, brightness)
     planes = (np.clip(np.rint(128 + 255 * factor * plane), 0, 255).astype(np.uint8) for plane in (cb, cr))
-    return to_rgb(luma, *planes)
+    return rgb_of_luma(luma, *planes)
 
 
 def separated(luma: np.ndarray, x: int, y: int) -> np.ndarray:
