@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from photochrom.studio.presence import Presence, Sessions
-from photochrom.studio.slots import Visit
+from photochrom.studio.gradio_guard.presence import Presence, Sessions
+from photochrom.studio.sessions.slots import SessionSlot
 
 
 class Session:
@@ -25,7 +25,7 @@ class Session:
 
 
 def at_work(gone):
-    visit = Visit("", gone)
+    visit = SessionSlot("", gone)
     visit.session = SimpleNamespace()
     return visit
 
@@ -33,7 +33,7 @@ def at_work(gone):
 def test_who_did_nothing_is_pushed_out_first():
     gone = []
     works = at_work(gone.append)
-    sessions = Sessions(a=Session(Visit(""), works), b=Session(Visit("")), c=Session(), d=Session())
+    sessions = Sessions(a=Session(SessionSlot(""), works), b=Session(SessionSlot("")), c=Session(), d=Session())
     assert [sessions.popitem(last=False)[0] for _ in range(2)] == ["b", "c"]
     assert gone == []
     assert sessions.popitem(last=False)[0] == "a"  # of two, the newest is the one that has come
@@ -57,7 +57,7 @@ class Connections:
     """Connections to a studio where one session is known, each open until it is ended."""
 
     def __init__(self):
-        self.session = Session(Visit(""))
+        self.session = Session(SessionSlot(""))
         self._ends = {}
 
         async def app(scope, receive, send):

@@ -30,8 +30,8 @@ from photochrom.commands.main import main
 from photochrom.film.hints import read_film_hints
 from photochrom.studio import app as server
 from photochrom.studio.app import Settings, listening, url
-from photochrom.studio.disk import Disk
-from photochrom.studio.gradio_guard import Guard, is_local
+from photochrom.studio.gradio_guard.requests import Guard, is_local
+from photochrom.studio.state import Disk
 from tests.helpers.films import write_film
 from tests.helpers.photographs import bt601
 from tests.helpers.studio_server import META, RefusedError, Visitor, running_studio

@@ -22,8 +22,8 @@ from photochrom.color.spaces import luma_of_rgb
 from photochrom.photo import photograph as photo
 from photochrom.studio import render as pictures
 from photochrom.studio.editing import Source
-from photochrom.studio.session import PREVIEW, guesses, open_session, read, read_in_color, small, write_full_size
-from photochrom.studio.slots import Visit, new_visit, working
+from photochrom.studio.sessions.photo import PREVIEW, guesses, open_session, read, read_in_color, small, write_full_size
+from photochrom.studio.sessions.slots import SessionSlot, new_slot, working
 from tests.helpers.suggesting import hinting_engine
 
 RED, BLUE = (200, 30, 40), (40, 60, 200)
@@ -60,7 +60,7 @@ def test_the_small_picture_has_the_colours_of_the_full_size(colorizer, upload, s
     session = session.at(0.3, 0.3).color(RED)
     luma = photo.read(upload).luma
     whole = colorizer.predict(luma, session.choices.options)
-    np.testing.assert_array_equal(session.answered(colorizer).answer.prediction.ab, whole.ab)
+    np.testing.assert_array_equal(session.with_prediction(colorizer).cached.prediction.ab, whole.ab)
     full = rgb_of_luma(luma, *colorizer.chroma(luma, session.choices.options))
     with Image.open(write_full_size(colorizer, session, tmp_path)) as written:
         np.testing.assert_array_equal(np.asarray(written), full)
@@ -120,7 +120,7 @@ def test_turning_a_dial_on_and_on_is_one_step(session):
 
 
 def test_of_clicks_at_once_none_is_lost():
-    state, visit = new_visit(""), Visit("")
+    state, visit = new_slot(""), SessionSlot("")
     visit.session = ()
 
     def click(session, number):
@@ -133,7 +133,7 @@ def test_of_clicks_at_once_none_is_lost():
 
 
 def test_a_visit_is_each_visitors_own():
-    first = Visit("drop it again")
+    first = SessionSlot("drop it again")
     first.session = "mine"
     other = copy.deepcopy(first)
     assert other.session is None
@@ -149,7 +149,7 @@ def test_the_network_is_asked_only_for_what_it_has_not_said(tmp_path, upload, wo
 
     def asked(session):
         runs.clear()
-        return session.answered(colorizer), len(runs)
+        return session.with_prediction(colorizer), len(runs)
 
     session, count = asked(open_session(colorizer, upload, work, MANY))
     assert count == 0
@@ -158,14 +158,14 @@ def test_the_network_is_asked_only_for_what_it_has_not_said(tmp_path, upload, wo
     session, count = asked(session.color(RED))
     assert count == 1
     expected = colorizer.predict(session.picture.thumbnail, session.options)
-    np.testing.assert_array_equal(session.answer.prediction.ab, expected.ab)
+    np.testing.assert_array_equal(session.cached.prediction.ab, expected.ab)
     session, count = asked(session.turn("vividness", 0.9))
     assert count == 2
     expected = colorizer.predict(session.picture.thumbnail, session.options)
-    np.testing.assert_array_equal(session.answer.prediction.ab, expected.ab)
+    np.testing.assert_array_equal(session.cached.prediction.ab, expected.ab)
     session, count = asked(session.without(0))
     assert count == 0
-    np.testing.assert_array_equal(session.answer.prediction.ab, session.answer.plain.ab)
+    np.testing.assert_array_equal(session.cached.prediction.ab, session.cached.plain.ab)
 
 
 def test_hints_of_a_file_replace_all_and_keep_who_said_them(session):
@@ -279,7 +279,7 @@ def test_doubt_covers_where_the_model_is_unsure():
 
 
 def test_a_model_that_does_not_say_how_sure_it_is_is_named(colorizer, session):
-    silent = Prediction(session.picture.thumbnail, session.answer.plain.ab)
+    silent = Prediction(session.picture.thumbnail, session.cached.plain.ab)
     with pytest.raises(OptionError, match="does not say how sure"):
         pictures.doubt(pictures.grey(session.picture.luma), silent)
 

@@ -18,11 +18,10 @@ from photochrom import FilmError, OptionError, StudioError
 from photochrom.colorizer.reference import References
 from photochrom.film import colorize_film
 from photochrom.film.reader import Reel
-from photochrom.studio.disk import Disk
-from photochrom.studio.film_session import begin_film
-from photochrom.studio.job import Job
-from photochrom.studio.slots import Visit, opening
-from photochrom.studio.state import Studio
+from photochrom.studio.sessions.film import begin_film
+from photochrom.studio.sessions.film_job import Job
+from photochrom.studio.sessions.slots import SessionSlot, opening
+from photochrom.studio.state import AppState, Disk
 from photochrom.studio.tabs import film as film_tab
 from tests.film.test_resume import lively
 from tests.helpers.films import all_packets, other_shot, pan, write_film
@@ -47,7 +46,7 @@ def studio(tmp_path, monkeypatch):
         (folder / name).mkdir(parents=True)
     colorizer = lively(tmp_path)
     disk = Disk(folder, 10**6)
-    return Studio(
+    return AppState(
         colorizer, References(colorizer), folder / "shown", folder / "kept", disk, 10**6, 10**9, threading.Event()
     )
 
@@ -97,7 +96,7 @@ class Bar:
 
 def colored(tab, session, at=NEVER, action=None):
     """Colour a film; what the page gets, and how far it was at each step."""
-    session = tab.begin(session, False)[tab.visit]
+    session = tab.begin(session, False)[tab.slot]
     bar = Bar(at, action or session.job.stop)
     return tab.color_film(session, bar), bar.seen
 
@@ -144,7 +143,7 @@ def test_what_takes_long_is_asked_for_once(tab, session):
 
 
 def test_stopped_while_it_waits_it_does_nothing_when_its_turn_comes(tab, session):
-    waiting, bar = tab.begin(session, False)[tab.visit], Bar()
+    waiting, bar = tab.begin(session, False)[tab.slot], Bar()
     assert tab.stop_film(session).startswith("Stopped.")
     assert tab.stop_film(session) == SKIPPED  # nothing is left to be stopped
     assert tab.color_film(waiting, bar) == (None, SKIPPED)
@@ -169,9 +168,9 @@ def test_a_job_that_fails_can_be_asked_for_again():
 
 @pytest.mark.parametrize("with_another", [True, False])
 def test_dropping_another_film_ends_the_job_of_the_former(tab, session, film, with_another):
-    visit, other = Visit("", film_tab._stop), str(film) if with_another else None
+    visit, other = SessionSlot("", film_tab._stop), str(film) if with_another else None
     visit.session = session
-    drop = opening(tab.visit, tab.open)
+    drop = opening(tab.slot, tab.open)
     answer, seen = colored(tab, session, at=10, action=lambda: drop(visit, other))
     assert answer == (None, SKIPPED)
     assert seen[-1] == 10

@@ -12,17 +12,17 @@ from ..colorizer.hints import hints_json, read_hints
 from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import likely_colors
 from ..photo.job import colored_path, write_colored
-from .session import naming, read, read_in_color
-from .slots import told
-from .state import Studio
+from .sessions.photo import naming, read, read_in_color
+from .sessions.slots import reporting_errors
+from .state import AppState
 from .tabs.tools import photographs
 
 
 class Api:
     """Declares the functions. They take Gradio's own files, which it checks: an upload, and no other path."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, state: AppState) -> None:
+        self._state = state
         with gr.Row(visible=False):
             photograph = gr.File(file_types=photographs(), label="photograph")
             reference = gr.File(file_types=photographs(), label="reference")
@@ -32,9 +32,9 @@ class Api:
             file, answer = gr.File(label="file"), gr.JSON(label="answer")
             call = gr.Button()
         dials = [photograph, vividness, strength, hints]
-        call.click(told(self.colorize), dials, file, api_name="colorize")
-        call.click(told(self.likely), [photograph, x, y], answer, api_name="likely_colors")
-        call.click(told(self.borrow), [photograph, reference], answer, api_name="borrow")
+        call.click(reporting_errors(self.colorize), dials, file, api_name="colorize")
+        call.click(reporting_errors(self.likely), [photograph, x, y], answer, api_name="likely_colors")
+        call.click(reporting_errors(self.borrow), [photograph, reference], answer, api_name="borrow")
 
     def colorize(
         self, photograph: str, vividness: float | None = None, strength: float = 1, hints: str | None = None
@@ -42,18 +42,18 @@ class Api:
         """Colour a photograph at full size; its metadata is kept."""
         source = Path(photograph)
         options = ColorOptions(vividness, strength, read_hints(hints) if hints else ())
-        path = self._studio.new_folder() / colored_path(source).name
+        path = self._state.new_folder() / colored_path(source).name
         with naming(path):
-            write_colored(self._studio.colorizer, read(source, self._studio.max_pixels), path, options)
+            write_colored(self._state.colorizer, read(source, self._state.max_pixels), path, options)
         return str(path)
 
     def likely(self, photograph: str, x: float = 0.5, y: float = 0.5) -> list[str]:
         """The colours that the model holds likely at a place, the likeliest first."""
-        luma = read(Path(photograph), self._studio.max_pixels).luma
-        return [hint.hex for hint in likely_colors(self._studio.colorizer, luma, x, y)]
+        luma = read(Path(photograph), self._state.max_pixels).luma
+        return [hint.hex for hint in likely_colors(self._state.colorizer, luma, x, y)]
 
     def borrow(self, photograph: str, reference: str) -> Any:
         """Hints from a photograph in colour, where the two match; what ``colorize`` takes as ``hints``."""
-        luma = read(Path(photograph), self._studio.max_pixels).luma
-        rgb = read_in_color(Path(reference), self._studio.max_pixels)
-        return json.loads(hints_json(self._studio.references.borrow(luma, rgb)))
+        luma = read(Path(photograph), self._state.max_pixels).luma
+        rgb = read_in_color(Path(reference), self._state.max_pixels)
+        return json.loads(hints_json(self._state.references.borrow(luma, rgb)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import re
 import socket
 import sys
@@ -18,17 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference import References
 from ..errors import OptionError, StudioError
-from .disk import Disk
-from .gradio_guard import Guard, is_local
-from .state import Studio
+from .gradio_guard.mount import mounted_page
+from .gradio_guard.requests import Guard, is_local
+from .state import AppState, Disk
 
-_SESSIONS = 100  # at most so many visitors are known, see ``presence``: their work takes 2 to 20 MB each
 _SECONDS_TO_END = 2  # for answers that are under way
 _SWEEP_SECONDS = 60  # how often old files are looked for among those shown
 _OLD_SECONDS = 3600  # and how old they are then
@@ -125,9 +121,9 @@ def application(colorizer: Colorizer, settings: Settings, ending: threading.Even
         kept.mkdir()
         pixels, upload_bytes = int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6)
         disk = Disk(Path(folder), int(settings.max_disk_mb * 1e6))
-        studio = Studio(colorizer, References(colorizer), shown, kept, disk, pixels, upload_bytes, ending)
+        state = AppState(colorizer, References(colorizer), shown, kept, disk, pixels, upload_bytes, ending)
         with _sweeping(shown):
-            yield Guard(_gradio(studio), settings.host, disk, settings.names)
+            yield Guard(mounted_page(state), settings.host, disk, settings.names)
 
 
 @contextmanager
@@ -150,39 +146,6 @@ def _sweeping(folder: Path) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-def _gradio(studio: Studio) -> ASGIApp:
-    os.environ["GRADIO_TEMP_DIR"] = str(studio.shown)  # read when Gradio is imported, and whenever a component is made
-    import gradio
-
-    from . import page
-    from .presence import Presence, Sessions
-
-    blocks = page.build(studio)
-    # Gradio checks that a file was uploaded only once it counts as launched, which mounting alone does not do: any path
-    # of the server would be read. A test asks for /etc/passwd.
-    blocks.has_launched = True
-    blocks.state_session_capacity = _SESSIONS
-    blocks.queue(default_concurrency_limit=os.cpu_count(), api_open=False)
-    app = gradio.mount_gradio_app(
-        FastAPI(openapi_url=None),
-        blocks,
-        path="/",
-        max_file_size=studio.max_upload_bytes,
-        theme=page.theme(),
-        css=page.style(),
-        head=page.head(),
-        i18n=page.words(),
-        show_error=False,  # of errors that nobody thought of: their words may name folders of the server
-        run_history=False,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        footer_links=[],
-    )
-    blocks.state_holder.session_data = sessions = Sessions()
-    return Presence(app, sessions)
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from typing import Generic, Self, TypeVar
 
 import numpy as np
 
-from ..colorizer.colorizer import Colorizer
+from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
-from .predictions import Answer, answer
 
 PREVIEW = 1400  # longest side of what is shown, pixels
 
@@ -45,14 +45,45 @@ class Picture:
     """uint8: what the network looks at. Coloured from it, the small picture has the full size's very colours."""
 
 
+@dataclass(frozen=True, eq=False)
+class CachedPrediction:
+    """Of the network, about one picture. It belongs to a session, and no two visitors ever meet in one."""
+
+    vividness: float | None
+    hints: tuple[Hint, ...]
+    plain: Prediction
+    """Without hints."""
+    prediction: Prediction
+    """With them."""
+
+
+def cached_prediction(
+    colorizer: Colorizer, thumbnail: np.ndarray, options: ColorOptions, former: CachedPrediction | None = None
+) -> CachedPrediction:
+    """What the network says of a picture; of the former answer about it, what still holds is taken over.
+
+    Args:
+        colorizer: for all visitors.
+        thumbnail: luma, uint8, as ``Prediction.luma`` is one.
+        options: how it is to be coloured.
+        former: about this very picture.
+    """
+    plain = former.plain if former and former.vividness == options.vividness else None
+    if former and plain and former.hints == options.hints:
+        return former
+    plain = plain or colorizer.predict(thumbnail, options.with_hints(()))
+    prediction = colorizer.predict(thumbnail, options, plain=plain)
+    return CachedPrediction(options.vividness, options.hints, plain, prediction)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Choosing(Generic[Choices]):
+class EditState(Generic[Choices]):
     """One visitor's work. Each change gives a new one, so that nothing is ever half changed."""
 
     picture: Picture
     choices: Choices
     """A dataclass; undo and redo go through these."""
-    answer: Answer
+    cached: CachedPrediction
     """Of the network; perhaps to former choices: see ``answered``."""
     past: tuple[Choices, ...] = ()
     future: tuple[Choices, ...] = ()
@@ -66,10 +97,10 @@ class Choosing(Generic[Choices]):
         """How the picture is to be coloured."""
         raise NotImplementedError
 
-    def answered(self, colorizer: Colorizer) -> Self:
+    def with_prediction(self, colorizer: Colorizer) -> Self:
         """With what the network says of the picture as it is to be coloured now."""
-        found = answer(colorizer, self.picture.thumbnail, self.options, self.answer)
-        return self if found is self.answer else replace(self, answer=found)
+        found = cached_prediction(colorizer, self.picture.thumbnail, self.options, self.cached)
+        return self if found is self.cached else replace(self, cached=found)
 
     def choose(self, **changes: object) -> Self:
         """With other choices, the former of which can be gone back to."""

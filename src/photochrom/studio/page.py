@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from .api import Api
-from .state import Studio
+from .state import AppState
 from .tabs.film import FilmTab
 from .tabs.folder import FolderTab
 from .tabs.photo import PhotoTab
@@ -23,18 +23,18 @@ _WORDS = {
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif")
 
 
-def build(studio: Studio) -> gr.Blocks:
+def build(state: AppState) -> gr.Blocks:
     """The page, for all visitors."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(_WELCOME, elem_id="welcome")
         with gr.Tabs():
             with gr.Tab("Photo"):
-                PhotoTab(studio)
+                PhotoTab(state)
             with gr.Tab("Film"):
-                FilmTab(studio)
+                FilmTab(state)
             with gr.Tab("Folder"):
-                FolderTab(studio)
-        Api(studio)
+                FolderTab(state)
+        Api(state)
     return page
 
 

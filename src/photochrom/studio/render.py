@@ -15,8 +15,8 @@ from ..colorizer.colorizer import Colorizer, Prediction
 from ..colorizer.hints import Hint, pixel_at
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
-from .predictions import answer
-from .session import Session, small
+from .editing import cached_prediction
+from .sessions.photo import Session, small
 
 QUALITY = 90  # of what is shown; the file for download is made anew
 _MARK = 0.012  # radius of a hint's mark, of the picture's longest side
@@ -36,7 +36,7 @@ def guesses(colorizer: Colorizer, session: Session, hints: Sequence[tuple[Hint, 
     """Smaller pictures, coloured with each of several guesses instead of the one that was chosen, if one was."""
     luma = small(session.picture.luma, _GUESS)
     options = [replace(session.choices, guess=guess).options for guess in hints]
-    answers = [answer(colorizer, session.picture.thumbnail, each, session.answer) for each in options]
+    answers = [cached_prediction(colorizer, session.picture.thumbnail, each, session.cached) for each in options]
     return [colored(colorizer, luma, *each) for each in zip(options, (a.prediction for a in answers), strict=True)]
 
 

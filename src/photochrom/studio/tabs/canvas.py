@@ -11,8 +11,8 @@ import numpy as np
 from ...colorizer.hints import color_hex
 from ...colorizer.suggestions import likely_colors
 from .. import render as pictures
-from ..slots import Updates, working
-from ..state import Studio
+from ..sessions.slots import Updates, working
+from ..state import AppState
 from .tools import HINTS, TRIGGER, color_of, dials, percentage
 
 IN_COLOR, AS_IT_WAS, COMPARE, UNSURE = "In colour", "As it was", "Compare", "Where it is unsure"
@@ -32,22 +32,22 @@ class Canvas:
     """Draws the picture and what stands beside it. Sessions are of either kind, ``Session`` or ``FilmSession``.
 
     Args:
-        studio: what all visitors share.
-        visit: the visitor's.
+        state: what all visitors share.
+        slot: the visitor's.
         name: what the names of its elements begin with.
         listed: what a session's list of colours says.
     """
 
     def __init__(
         self,
-        studio: Studio,
-        visit: gr.State,
+        state: AppState,
+        slot: gr.State,
         name: str,
         listed: Callable[[Any], list[dict[str, str]]],
     ) -> None:
-        self._studio, self._colorizer = studio, studio.colorizer
-        self._visit, self._name, self._listed = visit, name, listed
-        self._guesses = bool(studio.colorizer.card.bins)
+        self._state, self._colorizer = state, state.colorizer
+        self._slot, self._name, self._listed = slot, name, listed
+        self._guesses = bool(state.colorizer.card.bins)
 
     def draw_picture(self, alt_text: str) -> None:
         """The picture, the colours likely at the cross, and the views."""
@@ -98,7 +98,7 @@ class Canvas:
     @property
     def drawn(self) -> list[Any]:
         """The components that ``draw`` changes."""
-        return [self._visit, self.picture, self.slider, self.hints, self.undo, self.redo]
+        return [self._slot, self.picture, self.slider, self.hints, self.undo, self.redo]
 
     @property
     def turned(self) -> list[Any]:
@@ -112,23 +112,23 @@ class Canvas:
 
     @property
     def seen(self) -> list[Any]:
-        """What each handler of a visit is given first."""
-        return [self._visit, self.view]
+        """What each handler of a slot is given first."""
+        return [self._slot, self.view]
 
     def wire(self) -> None:
         """Have the page answer."""
         drawn, seen = self.drawn, self.seen
-        self.view.input(working(self._visit, self.draw), seen, drawn, **LATEST)
+        self.view.input(working(self._slot, self.draw), seen, drawn, **LATEST)
         for name, slider in (("vividness", self.vividness), ("strength", self.strength)):
-            slider.input(working(self._visit, self._turner(name)), [*seen, slider], drawn, **LATEST)
+            slider.input(working(self._slot, self._turner(name)), [*seen, slider], drawn, **LATEST)
         clicked = [*drawn, *self.at, self.color, self.mode]
-        self.picture.select(working(self._visit, self.click), [*seen, self.mode, self.color], clicked, **QUICK)
+        self.picture.select(working(self._slot, self.click), [*seen, self.mode, self.color], clicked, **QUICK)
         for number in (self.x, self.y):
-            number.input(working(self._visit, self.move), [*seen, self.x, self.y], [*drawn, self.swatches], **LATEST)
+            number.input(working(self._slot, self.move), [*seen, self.x, self.y], [*drawn, self.swatches], **LATEST)
         put = [*drawn, self.color]
-        self.put.click(working(self._visit, self.put_color), [*seen, self.color, self.x, self.y], put, **QUICK)
-        self.swatches.click(working(self._visit, self.put_likely), seen, put, **QUICK)
-        self.hints.click(working(self._visit, self.remove), seen, drawn, **QUICK)
+        self.put.click(working(self._slot, self.put_color), [*seen, self.color, self.x, self.y], put, **QUICK)
+        self.swatches.click(working(self._slot, self.put_likely), seen, put, **QUICK)
+        self.hints.click(working(self._slot, self.remove), seen, drawn, **QUICK)
 
     # What is shown ---------------------------------------------------------------------------------------------------
 
@@ -143,14 +143,14 @@ class Canvas:
         }
         luma = session.picture.luma
         if view == AS_IT_WAS:
-            return updates | {self._visit: session, self.picture: self._image(pictures.grey(luma), session)}
-        session = session.answered(self._colorizer)
-        updates[self._visit] = session
+            return updates | {self._slot: session, self.picture: self._image(pictures.grey(luma), session)}
+        session = session.with_prediction(self._colorizer)
+        updates[self._slot] = session
         rgb = self._colored(session)
         if view == COMPARE:
-            pair = tuple(pictures.save(each, self._studio.new_picture()) for each in (pictures.grey(luma), rgb))
+            pair = tuple(pictures.save(each, self._state.new_picture()) for each in (pictures.grey(luma), rgb))
             return updates | {self.slider: gr.update(value=pair, visible=True)}
-        shown = pictures.doubt(rgb, session.answer.prediction) if view == UNSURE else rgb
+        shown = pictures.doubt(rgb, session.cached.prediction) if view == UNSURE else rgb
         return updates | {self.picture: self._image(shown, session)}
 
     def turn(self, session: Any, view: str) -> Updates:
@@ -160,11 +160,11 @@ class Canvas:
         return self.draw(session, view) | dials
 
     def _colored(self, session: Any) -> np.ndarray:
-        return pictures.colored(self._colorizer, session.picture.luma, session.options, session.answer.prediction)
+        return pictures.colored(self._colorizer, session.picture.luma, session.options, session.cached.prediction)
 
     def _image(self, rgb: np.ndarray, session: Any) -> Any:
         rgb = pictures.marked(rgb, session.marks, session.place)
-        return gr.update(value=pictures.save(rgb, self._studio.new_picture()), visible=True)
+        return gr.update(value=pictures.save(rgb, self._state.new_picture()), visible=True)
 
     def cross(self, session: Any) -> Updates:
         """Where the cross is, and which colours are likely there."""
@@ -174,8 +174,8 @@ class Canvas:
     def _likely(self, session: Any) -> list[str]:
         if session.place is None or not self._guesses:
             return []
-        session = session.answered(self._colorizer)
-        asked = {"options": session.options, "prediction": session.answer.prediction}
+        session = session.with_prediction(self._colorizer)
+        asked = {"options": session.options, "prediction": session.cached.prediction}
         likely = likely_colors(self._colorizer, session.picture.thumbnail, *session.place, **asked)
         return [hint.hex for hint in likely]
 
@@ -191,20 +191,20 @@ class Canvas:
         """A click on the picture."""
         x, y = place_of(event, session.picture.luma.shape)
         if mode == PICK:
-            session = session.answered(self._colorizer)
+            session = session.with_prediction(self._colorizer)
             found = pictures.color_at(self._colored(session), x, y)
-            return {self._visit: session, self.color: color_hex(found), self.mode: PUT}
+            return {self._slot: session, self.color: color_hex(found), self.mode: PUT}
         session = session.at(x, y)
         if mode == PUT:
             session = session.color(color_of(color))
-        session = session.answered(self._colorizer)
+        session = session.with_prediction(self._colorizer)
         return self.draw(session, view) | self.cross(session)
 
     def move(self, session: Any, view: str, x: float | None, y: float | None) -> Updates:
         """The cross was moved by its percentages."""
         if x is None or y is None:  # while it is typed
             return {}
-        session = session.at(x / 100, y / 100).answered(self._colorizer)
+        session = session.at(x / 100, y / 100).with_prediction(self._colorizer)
         return self.draw(session, view) | {self.swatches: self._likely(session)}
 
     def put_color(self, session: Any, view: str, color: str, x: float | None, y: float | None) -> Updates:

@@ -13,11 +13,11 @@ from ...errors import OptionError
 from ...film import FilmReport, Progress, colorize_film
 from ...film.hints import film_hints_json, follow, read_film_hints
 from ...film.preview import preview
-from ..film_session import FilmSession, begin_film, open_film
-from ..job import StoppedError
-from ..session import naming
-from ..slots import Updates, new_visit, opening, reading, working
-from ..state import Studio
+from ..sessions.film import FilmSession, begin_film, open_film
+from ..sessions.film_job import StoppedError
+from ..sessions.photo import naming
+from ..sessions.slots import Updates, new_slot, opening, reading, working
+from ..state import AppState
 from .canvas import IN_COLOR, QUICK, SLOW, Canvas
 from .tools import FETCH, place_text
 
@@ -28,11 +28,11 @@ LOST = "the film is no longer here: drop it again"
 class FilmTab:
     """Draws the tab. What a visitor has done is in the session alone, which each handler gets and gives back."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
-        self._colorizer = studio.colorizer
-        self.visit = new_visit(LOST, days=7, gone=_stop)  # a job may take long, and nobody clicks meanwhile
-        self.canvas = Canvas(studio, self.visit, "film-", _listed)
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+        self._colorizer = state.colorizer
+        self.slot = new_slot(LOST, days=7, gone=_stop)  # a job may take long, and nobody clicks meanwhile
+        self.canvas = Canvas(state, self.slot, "film-", _listed)
         self.upload = gr.File(
             file_types=FILMS, label="Drop or choose a film", height=320, elem_id="film", elem_classes="upload"
         )
@@ -69,28 +69,28 @@ class FilmTab:
         self.file = gr.DownloadButton(visible="hidden")
 
     def _wire(self) -> None:
-        canvas, visit = self.canvas, self.visit
+        canvas, slot = self.canvas, self.slot
         canvas.wire()
         shown = [*canvas.drawn, *canvas.at, self.time]
         opened = [*shown, canvas.view, canvas.vividness, canvas.strength, self.desk, self.sheet, self.anew, self.status]
         for button, handler in ((canvas.undo, self.undo_last), (canvas.redo, self.redo_last)):
-            button.click(working(visit, handler), canvas.seen, canvas.turned, **QUICK)
+            button.click(working(slot, handler), canvas.seen, canvas.turned, **QUICK)
         load = [*canvas.seen, canvas.load_json]
-        canvas.load_json.upload(working(visit, self.load_hints), load, canvas.turned, **QUICK)
-        made = canvas.make_json.click(reading(self.hints_file), [visit], [canvas.json], **SLOW)
+        canvas.load_json.upload(working(slot, self.load_hints), load, canvas.turned, **QUICK)
+        made = canvas.make_json.click(reading(self.hints_file), [slot], [canvas.json], **SLOW)
         made.success(None, [canvas.json], js=FETCH, **QUICK)
-        dropped = self.upload.change(opening(visit, self.open), [visit, self.upload], opened, **SLOW)
+        dropped = self.upload.change(opening(slot, self.open), [slot, self.upload], opened, **SLOW)
         dropped.failure(lambda: None, None, [self.upload], **QUICK)
         for event in (self.show.click, self.time.submit):
-            event(working(visit, self.go), [*canvas.seen, self.time], shown, **SLOW)
+            event(working(slot, self.go), [*canvas.seen, self.time], shown, **SLOW)
         films: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "films"}
-        asked = self.look.click(reading(self.ask), [visit], None, **QUICK)
-        asked.success(reading(self.shots), [visit], [self.sheet], **films, **SLOW)
+        asked = self.look.click(reading(self.ask), [slot], None, **QUICK)
+        asked.success(reading(self.shots), [slot], [self.sheet], **films, **SLOW)
         job = QUICK | films | {"show_progress": "full"}
-        begun = self.start.click(working(visit, self.begin), [visit, self.anew], [visit, self.status], **QUICK)
-        done = begun.success(reading(self.color_film), [visit], [self.file, self.status], **job)
+        begun = self.start.click(working(slot, self.begin), [slot, self.anew], [slot, self.status], **QUICK)
+        done = begun.success(reading(self.color_film), [slot], [self.file, self.status], **job)
         done.success(None, [self.file], js=f"file => file && ({FETCH})(file)", **QUICK)
-        self.stop.click(reading(self.stop_film), [visit], [self.status], **QUICK)
+        self.stop.click(reading(self.stop_film), [slot], [self.status], **QUICK)
 
     def _framed(self, session: FilmSession, view: str) -> Updates:
         drawn = self.canvas.draw(session, view) | self.canvas.cross(session)
@@ -102,9 +102,9 @@ class FilmTab:
         """A film was dropped, or taken away."""
         nothing = {self.sheet: gr.update(value=None, visible=False), self.status: ""}
         if upload is None:
-            return {self.visit: None, self.desk: gr.update(visible=False)} | nothing
-        self._studio.disk.check(Path(upload).stat().st_size)
-        session = begin_film(self._colorizer, Path(upload), self._studio.kept, self._studio.max_pixels)
+            return {self.slot: None, self.desk: gr.update(visible=False)} | nothing
+        self._state.disk.check(Path(upload).stat().st_size)
+        session = begin_film(self._colorizer, Path(upload), self._state.kept, self._state.max_pixels)
         shown = self.canvas.turn(session, IN_COLOR) | self.canvas.cross(session)
         ask = {self.anew: gr.update(value=False, visible=session.has_colors), self.desk: gr.update(visible=True)}
         return shown | {self.canvas.view: IN_COLOR, self.time: 0} | nothing | ask
@@ -129,7 +129,7 @@ class FilmTab:
 
     def hints_file(self, session: FilmSession) -> str:
         """The hints, as ``photochrom film --hints`` takes them."""
-        path = self._studio.new_folder() / f"{session.picture.source.path.stem}.hints.json"
+        path = self._state.new_folder() / f"{session.picture.source.path.stem}.hints.json"
         path.write_text(film_hints_json(session.hints))
         return str(path)
 
@@ -146,7 +146,7 @@ class FilmTab:
             return gr.skip()
 
     def _sheet(self, session: FilmSession) -> Path:
-        path = self._studio.new_folder() / "shots.png"
+        path = self._state.new_folder() / "shots.png"
         with open_film(self._colorizer, session.picture.source.path, session.film_options()) as (painter, plan):
             painter.reel.watch = lambda: self._see_whether_to_go_on(session)
             painter.known = follow(painter, session.hints)
@@ -158,7 +158,7 @@ class FilmTab:
         if session.has_colors and not anew:
             raise OptionError("this film is in colour already: tick that it is to be coloured anew")
         session.job.ask("film")
-        return {self.visit: replace(session, recolor=anew), self.status: ""}
+        return {self.slot: replace(session, recolor=anew), self.status: ""}
 
     def color_film(
         self,
@@ -171,19 +171,19 @@ class FilmTab:
                 report = self._color_film(session, bar)
         except StoppedError:  # whoever stopped it was told
             return None, gr.skip()
-        path = report.output.replace(self._studio.new_folder(check=False) / report.output.name)
+        path = report.output.replace(self._state.new_folder(check=False) / report.output.name)
         notes = "".join(f"\n- `{note}`" for note in report.notes)
         return str(path), f"{_count(report.frames, 'frame')} in {_count(len(report.shots), 'shot')}.{notes}"
 
     def _color_film(self, session: FilmSession, bar: gr.Progress) -> FilmReport:
         def told_of(progress: Progress) -> None:
             bar((progress.done, progress.total), unit="frames")
-            self._studio.disk.check(fresh=False)
+            self._state.disk.check(fresh=False)
             self._see_whether_to_go_on(session)
             if progress.done:
                 session.job.begun(settings)
 
-        self._studio.disk.check()
+        self._state.disk.check()
         source, options = session.picture.source.path, session.film_options()
         settings = options, session.hints
         with naming(source):
@@ -193,7 +193,7 @@ class FilmTab:
             )  # fmt: skip
 
     def _see_whether_to_go_on(self, session: FilmSession) -> None:
-        if session.job.stopped or self._studio.ending.is_set():
+        if session.job.stopped or self._state.ending.is_set():
             raise StoppedError
 
     def stop_film(self, session: FilmSession) -> Any:

@@ -17,9 +17,9 @@ from ...colorizer.options import ColorOptions
 from ...errors import OptionError, PhotochromError
 from ...photo.job import colored_path, write_colored
 from .. import render as pictures
-from ..session import naming, read, small
-from ..slots import told
-from ..state import Studio
+from ..sessions.photo import naming, read, small
+from ..sessions.slots import reporting_errors
+from ..state import AppState
 from .tools import dials, photographs
 
 MOST = 500
@@ -65,8 +65,8 @@ class Batch:
 class FolderTab:
     """Draws the tab."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, state: AppState) -> None:
+        self._state = state
         self.uploads = gr.File(
             file_types=photographs(),
             file_count="multiple",
@@ -75,7 +75,7 @@ class FolderTab:
             elem_id="photographs",
         )
         with gr.Row():
-            self.vividness, self.strength = dials(studio.colorizer)
+            self.vividness, self.strength = dials(state.colorizer)
         self.start = gr.Button("Colour them all", variant="primary", elem_id="colour-all")
         self.failures = gr.Markdown(visible=False, elem_id="failures")
         self.gallery = gr.Gallery(
@@ -84,7 +84,7 @@ class FolderTab:
         )  # fmt: skip
         self.archive = gr.DownloadButton("Download all as a ZIP", visible=False, elem_id="zip")
         self.start.click(
-            told(self.color_all),
+            reporting_errors(self.color_all),
             [self.uploads, self.vividness, self.strength],
             [self.gallery, self.failures, self.archive],
             api_visibility="private",
@@ -97,19 +97,19 @@ class FolderTab:
             raise OptionError("no photographs are here yet: drop some")
         if len(paths) > MOST:
             raise OptionError(f"{len(paths)} photographs at once: drop at most {MOST}, or use 'photochrom photo'")
-        card = self._studio.colorizer.card
+        card = self._state.colorizer.card
         options = ColorOptions(None if card.vividness is None else vividness, strength)
-        yield from self._color_each(paths, Batch(self._studio.colorizer, options, self._studio.max_pixels))
+        yield from self._color_each(paths, Batch(self._state.colorizer, options, self._state.max_pixels))
 
     def _color_each(self, paths: Sequence[Path], batch: Batch) -> Iterator[tuple[Any, Any, Any]]:
-        folder = self._studio.new_folder()
+        folder = self._state.new_folder()
         shown: list[tuple[str, str]] = []
         failed: list[str] = []
         with zipfile.ZipFile(folder / "photochrom.zip", "w") as archive:  # photographs are compressed already
             for number, path in enumerate(paths, 1):
                 try:
                     rgb = batch.color(path, archive, folder)
-                    shown.append((pictures.save(rgb, self._studio.new_picture()), path.name))
+                    shown.append((pictures.save(rgb, self._state.new_picture()), path.name))
                 except PhotochromError as exc:
                     failed.append(str(exc))
                 _keep([*paths[number:], *(picture for picture, _ in shown)])

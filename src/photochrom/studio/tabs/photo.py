@@ -11,9 +11,9 @@ from ...colorizer.hints import color_hex, hints_json, read_hints
 from ...errors import OptionError
 from ...photo.job import colored_path
 from .. import render as pictures
-from ..session import Session, guesses, naming, open_session, read_in_color, write_full_size
-from ..slots import Updates, Visit, new_visit, opening, reading, told, working
-from ..state import Studio
+from ..sessions.photo import Session, guesses, naming, open_session, read_in_color, write_full_size
+from ..sessions.slots import SessionSlot, Updates, new_slot, opening, reading, reporting_errors, working
+from ..state import AppState
 from .canvas import IN_COLOR, PUT, QUICK, SLOW, Canvas, place_of
 from .tools import FETCH, listed, photographs
 
@@ -24,11 +24,11 @@ LOST = "the photograph is no longer here: drop it again"
 class PhotoTab:
     """Draws the tab. What a visitor has done is in the session alone, which each handler gets and gives back."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
-        self._colorizer = studio.colorizer
-        self.visit = new_visit(LOST)
-        self.canvas = Canvas(studio, self.visit, "", lambda session: listed(session.marks))
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+        self._colorizer = state.colorizer
+        self.slot = new_slot(LOST)
+        self.canvas = Canvas(state, self.slot, "", lambda session: listed(session.marks))
         self.upload = gr.File(
             file_types=photographs(),
             label="Drop, paste or choose a photograph",
@@ -68,23 +68,23 @@ class PhotoTab:
             self.file = gr.DownloadButton(elem_id="full-size", visible="hidden")
 
     def _wire(self) -> None:
-        canvas, visit = self.canvas, self.visit
+        canvas, slot = self.canvas, self.slot
         canvas.wire()
         turned = [*canvas.turned, self.give_back, self.gallery]
         opened = [*turned, *canvas.at, self.desk, canvas.view, self.lender, self.lent]
-        dropped = self.upload.change(opening(visit, self.open), [visit, self.upload], opened, **SLOW)
-        dropped.success(told(self.guess), [visit], [visit, self.gallery], **QUICK)
+        dropped = self.upload.change(opening(slot, self.open), [slot, self.upload], opened, **SLOW)
+        dropped.success(reporting_errors(self.guess), [slot], [slot, self.gallery], **QUICK)
         dropped.failure(lambda: None, None, [self.upload], **QUICK)  # what was refused does not stand there as if open
-        canvas.undo.click(working(visit, self.undo_last), canvas.seen, turned, **QUICK)
-        canvas.redo.click(working(visit, self.redo_last), canvas.seen, turned, **QUICK)
-        self.gallery.select(working(visit, self.choose), canvas.seen, turned, **QUICK)
-        canvas.load_json.upload(working(visit, self.load_hints), [*canvas.seen, canvas.load_json], turned, **QUICK)
-        self.lender.upload(working(visit, self.take_colors), [*canvas.seen, self.lender], [*turned, self.lent], **SLOW)
-        self.lent.select(reading(self.pick_from_lent), [visit], [canvas.color, canvas.mode], **QUICK)
-        self.give_back.click(working(visit, self.give), canvas.seen, turned, **QUICK)
+        canvas.undo.click(working(slot, self.undo_last), canvas.seen, turned, **QUICK)
+        canvas.redo.click(working(slot, self.redo_last), canvas.seen, turned, **QUICK)
+        self.gallery.select(working(slot, self.choose), canvas.seen, turned, **QUICK)
+        canvas.load_json.upload(working(slot, self.load_hints), [*canvas.seen, canvas.load_json], turned, **QUICK)
+        self.lender.upload(working(slot, self.take_colors), [*canvas.seen, self.lender], [*turned, self.lent], **SLOW)
+        self.lent.select(reading(self.pick_from_lent), [slot], [canvas.color, canvas.mode], **QUICK)
+        self.give_back.click(working(slot, self.give), canvas.seen, turned, **QUICK)
         full_size = (self.make, self.full_size, self.file)
         for button, make, file in (full_size, (canvas.make_json, self.hints_file, canvas.json)):
-            button.click(reading(make), [visit], [file], **SLOW).success(None, [file], js=FETCH, **QUICK)
+            button.click(reading(make), [slot], [file], **SLOW).success(None, [file], js=FETCH, **QUICK)
 
     def _turned(self, session: Session, view: str) -> Updates:
         """The picture and the dials, the button for borrowed colours, and the frame round a guess."""
@@ -100,26 +100,26 @@ class PhotoTab:
     def open(self, upload: str | None) -> Updates:
         """A photograph was dropped, or taken away."""
         if upload is None:
-            return {self.visit: None, self.desk: gr.update(visible=False), self.gallery: None}
-        self._studio.disk.check(Path(upload).stat().st_size)  # of which there is a copy
-        session = open_session(self._colorizer, Path(upload), self._studio.kept, self._studio.max_pixels)
+            return {self.slot: None, self.desk: gr.update(visible=False), self.gallery: None}
+        self._state.disk.check(Path(upload).stat().st_size)  # of which there is a copy
+        session = open_session(self._colorizer, Path(upload), self._state.kept, self._state.max_pixels)
         nothing_lent = {self.lender: None, self.lent: gr.update(value=None, visible=False)}
         shown = {self.desk: gr.update(visible=True), self.canvas.view: IN_COLOR, self.gallery: None}
         return self._turned(session, IN_COLOR) | self.canvas.cross(session) | shown | nothing_lent
 
-    def guess(self, visit: Visit) -> Updates:
+    def guess(self, slot: SessionSlot) -> Updates:
         """The model's other guesses, once the first is shown. Meanwhile the visitor may go on."""
-        session = visit.session
+        session = slot.session
         if session is None or not self._colorizer.card.bins:
-            return {self.visit: visit}
+            return {self.slot: slot}
         found = guesses(self._colorizer, session)
         shown = pictures.guesses(self._colorizer, session, found)
-        paths = [pictures.save(rgb, self._studio.new_picture()) for rgb in shown]
-        with visit.turn:
-            if visit.session is None or visit.session.picture is not session.picture:
-                return {self.visit: visit}
-            visit.session = replace(visit.session, guesses=found)
-        return {self.visit: visit, self.gallery: paths}
+        paths = [pictures.save(rgb, self._state.new_picture()) for rgb in shown]
+        with slot.turn:
+            if slot.session is None or slot.session.picture is not session.picture:
+                return {self.slot: slot}
+            slot.session = replace(slot.session, guesses=found)
+        return {self.slot: slot, self.gallery: paths}
 
     def undo_last(self, session: Session, view: str) -> Updates:
         """Back one step."""
@@ -143,11 +143,11 @@ class PhotoTab:
 
     def take_colors(self, session: Session, view: str, lender: str) -> Updates:
         """Colours of another photograph, where it matches."""
-        rgb = read_in_color(Path(lender), self._studio.max_pixels)
-        borrowed = self._studio.references.borrow(session.picture.thumbnail, rgb)
+        rgb = read_in_color(Path(lender), self._state.max_pixels)
+        borrowed = self._state.references.borrow(session.picture.thumbnail, rgb)
         if not borrowed:
             gr.Info("No part of it looks like a part of yours. A click on it still picks up its colours.", title="")
-        shown = gr.update(value=pictures.save(rgb, self._studio.new_picture()), visible=True)
+        shown = gr.update(value=pictures.save(rgb, self._state.new_picture()), visible=True)
         return self._turned(replace(session, lent=rgb).choose(borrowed=borrowed), view) | {self.lent: shown}
 
     def pick_from_lent(self, session: Session, event: gr.SelectData) -> Updates:
@@ -163,10 +163,10 @@ class PhotoTab:
 
     def full_size(self, session: Session) -> str:
         """The file for download."""
-        return str(write_full_size(self._colorizer, session, self._studio.new_folder()))
+        return str(write_full_size(self._colorizer, session, self._state.new_folder()))
 
     def hints_file(self, session: Session) -> str:
         """The hints, as ``photochrom photo --hints`` takes them."""
-        path = self._studio.new_folder() / colored_path(session.picture.source.path).with_suffix(".json").name
+        path = self._state.new_folder() / colored_path(session.picture.source.path).with_suffix(".json").name
         path.write_text(hints_json(session.options.hints))
         return str(path)

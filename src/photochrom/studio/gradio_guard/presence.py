@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from gradio.state_holder import SessionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .slots import Visit
+from ..sessions.slots import SessionSlot
 
 _HEARTBEAT = re.compile(r"/gradio_api/heartbeat/(\w+)/?")
 _ANSWERS = re.compile(r"/gradio_api/queue/data/?")
@@ -30,14 +30,14 @@ class Sessions(OrderedDict[str, SessionState]):
         *old, _ = self
         name = next((name for name in old if not any(_work(self[name]))), old[0])
         session = self.pop(name)
-        for visit in _work(session):
-            visit.give_up()
+        for slot in _work(session):
+            slot.give_up()
         return name, session
 
 
-def _work(session: SessionState) -> Iterator[Visit]:
+def _work(session: SessionState) -> Iterator[SessionSlot]:
     held = list(session.state_data.values())  # other threads put more there
-    return (visit for visit in held if isinstance(visit, Visit) and visit.session is not None)
+    return (slot for slot in held if isinstance(slot, SessionSlot) and slot.session is not None)
 
 
 @dataclass

@@ -11,22 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ..color.thumbnail import thumbnail
-from ..colorizer.colorizer import Colorizer
-from ..colorizer.hints import Hint
-from ..colorizer.options import ColorOptions
-from ..errors import OptionError
-from ..film import FilmOptions
-from ..film.frames import Painter, Seen
-from ..film.hints import FilmHint
-from ..film.options import ROUNDED
-from ..film.plan import Plan, make_plan
-from ..film.planes import luma_plane
-from ..film.reader import Reel
-from .editing import PREVIEW, Choosing, Picture, Source
-from .job import Job
-from .predictions import Answer
-from .session import naming, near
+from ...color.thumbnail import thumbnail
+from ...colorizer.colorizer import Colorizer
+from ...colorizer.hints import Hint
+from ...colorizer.options import ColorOptions
+from ...errors import OptionError
+from ...film import FilmOptions
+from ...film.frames import Painter, Seen
+from ...film.hints import FilmHint
+from ...film.options import ROUNDED
+from ...film.plan import Plan, make_plan
+from ...film.planes import luma_plane
+from ...film.reader import Reel
+from ..editing import PREVIEW, CachedPrediction, EditState, Picture, Source
+from .film_job import Job
+from .photo import naming, near
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class FilmChoices:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FilmSession(Choosing[FilmChoices]):
+class FilmSession(EditState[FilmChoices]):
     """One visitor's film, and the frame of it that is shown; the film is its source."""
 
     time: Fraction
@@ -108,8 +107,8 @@ class FilmSession(Choosing[FilmChoices]):
         with open_film(colorizer, self.picture.source.path, self.film_options()) as (painter, _):
             found, picture = _frame(painter, self.picture.source, time)
         plain = colorizer.predict(picture.thumbnail, self.film_options().color)
-        seen = Answer(self.choices.vividness, (), plain, plain)
-        return replace(self, picture=picture, time=found, answer=seen, place=None)
+        seen = CachedPrediction(self.choices.vividness, (), plain, plain)
+        return replace(self, picture=picture, time=found, cached=seen, place=None)
 
 
 @contextmanager
@@ -152,8 +151,8 @@ def _begun(colorizer: Colorizer, source: Source, max_pixels: int) -> FilmSession
         has_colors = painter.reel.is_colored()
         time, picture = _frame(painter, source, Fraction(0))
     plain = colorizer.predict(picture.thumbnail)
-    answer, choices = Answer(own, (), plain, plain), FilmChoices(own)
-    return FilmSession(picture=picture, choices=choices, answer=answer, time=time, has_colors=has_colors)
+    cached, choices = CachedPrediction(own, (), plain, plain), FilmChoices(own)
+    return FilmSession(picture=picture, choices=choices, cached=cached, time=time, has_colors=has_colors)
 
 
 def _frame(painter: Painter, source: Source, time: Fraction) -> tuple[Fraction, Picture]:

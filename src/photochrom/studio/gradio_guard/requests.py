@@ -21,8 +21,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..errors import StudioError
-from .disk import Disk
+from ...errors import StudioError
+from ..state import Disk
 
 _MOST_JSON = 1 << 20  # bytes: a request holds choices, never a picture
 _API = "/gradio_api"

@@ -12,17 +12,16 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..color.bands import at_8_bits
-from ..colorizer.colorizer import Colorizer
-from ..colorizer.hints import Hint
-from ..colorizer.options import ColorOptions
-from ..colorizer.suggestions import alternatives
-from ..errors import OptionError, PhotochromError, PhotoError
-from ..photo import photograph as photo
-from ..photo.formats.image import MAX_PIXELS, at_most, check_size
-from ..photo.job import colored_path, write_colored
-from .editing import PREVIEW, Choosing, Picture, Source
-from .predictions import Answer
+from ...color.bands import at_8_bits
+from ...colorizer.colorizer import Colorizer
+from ...colorizer.hints import Hint
+from ...colorizer.options import ColorOptions
+from ...colorizer.suggestions import alternatives
+from ...errors import OptionError, PhotochromError, PhotoError
+from ...photo import photograph as photo
+from ...photo.formats.image import MAX_PIXELS, at_most, check_size
+from ...photo.job import colored_path, write_colored
+from ..editing import PREVIEW, CachedPrediction, EditState, Picture, Source
 
 GUESSES = 4
 _SAME_PLACE = 0.015  # of the picture's width and height: a hint so near to another replaces it
@@ -48,7 +47,7 @@ class Choices:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Session(Choosing[Choices]):
+class Session(EditState[Choices]):
     """One visitor's work on a photograph."""
 
     guesses: tuple[tuple[Hint, ...], ...] = ()
@@ -116,7 +115,7 @@ def open_session(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int
     plain = colorizer.predict(luma)
     picture = Picture(Source(upload, work), small(luma), plain.luma)
     own = colorizer.card.vividness
-    return Session(picture=picture, choices=Choices(own), answer=Answer(own, (), plain, plain))
+    return Session(picture=picture, choices=Choices(own), cached=CachedPrediction(own, (), plain, plain))
 
 
 def read(upload: Path, max_pixels: int = MAX_PIXELS) -> photo.Photo:
@@ -169,9 +168,9 @@ def guesses(colorizer: Colorizer, session: Session) -> tuple[tuple[Hint, ...], .
     """The hints that make each of the model's other guesses, given the colours that are known by now."""
     if not colorizer.card.bins:
         return ()
-    session = replace(session, choices=replace(session.choices, guess=())).answered(colorizer)
+    session = replace(session, choices=replace(session.choices, guess=())).with_prediction(colorizer)
     found = alternatives(
-        colorizer, session.picture.thumbnail, GUESSES, session.options, prediction=session.answer.prediction
+        colorizer, session.picture.thumbnail, GUESSES, session.options, prediction=session.cached.prediction
     )
     return tuple(_added(other, session.options) for other in found)
 
@@ -189,6 +188,6 @@ def write_full_size(colorizer: Colorizer, session: Session, folder: Path) -> Pat
     source = session.picture.source.path
     path = folder / colored_path(source).name
     with naming(path):
-        prediction = session.answered(colorizer).answer.prediction
+        prediction = session.with_prediction(colorizer).cached.prediction
         write_colored(colorizer, read(source), path, session.options, prediction)
     return path

@@ -11,14 +11,14 @@ from typing import Any
 
 import gradio as gr
 
-from ..errors import OptionError, PhotochromError
+from ...errors import OptionError, PhotochromError
 
 Updates = dict[Any, Any]
 _SECONDS_SHOWN = 20  # an error, if it is not clicked away
 _DAY = 24 * 3600  # seconds
 
 
-class Visit:
+class SessionSlot:
     """One visitor's session. Sessions never change; what takes turns is putting another in its place.
 
     A browser sends a second click before the first is answered. Were the session handed to each of them, and what they
@@ -34,8 +34,8 @@ class Visit:
         self.turn = threading.Lock()
         self._lost, self._gone = lost, gone
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Visit:
-        return Visit(self._lost, self._gone)  # Gradio copies the first one for each visitor
+    def __deepcopy__(self, memo: dict[int, Any]) -> SessionSlot:
+        return SessionSlot(self._lost, self._gone)  # Gradio copies the first one for each visitor
 
     def give_up(self) -> None:
         """The session, if there is one, has come to its end."""
@@ -54,54 +54,54 @@ class Visit:
         return self.session
 
 
-def new_visit(lost: str, days: int = 1, gone: Callable[[Any], None] = lambda _: None) -> gr.State:
-    """The component that holds a ``Visit``.
+def new_slot(lost: str, days: int = 1, gone: Callable[[Any], None] = lambda _: None) -> gr.State:
+    """The component that holds a ``SessionSlot``.
 
     Args:
         lost: what to say where there is no session.
         days: without a click, after which it is forgotten; where the page was closed, Gradio does so after an hour.
         gone: called with the session when it is forgotten, or another takes its place.
     """
-    return gr.State(Visit(lost, gone), time_to_live=days * _DAY, delete_callback=Visit.give_up)
+    return gr.State(SessionSlot(lost, gone), time_to_live=days * _DAY, delete_callback=SessionSlot.give_up)
 
 
 def opening(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., Updates]:
     """A handler that begins a session, returned under ``state``, or ends it, as one of visits."""
 
-    def open_(visit: Visit, *args: Any) -> Updates:
-        with visit.turn:
+    def open_(slot: SessionSlot, *args: Any) -> Updates:
+        with slot.turn:
             updates = handler(*args)
-            visit.give_up()
-            visit.session = updates[state]
-        return updates | {state: visit}
+            slot.give_up()
+            slot.session = updates[state]
+        return updates | {state: slot}
 
-    return told(open_)
+    return reporting_errors(open_)
 
 
 def working(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., Updates]:
     """A handler of sessions as one of visits, whose session is from now on the one returned under ``state``."""
 
     @functools.wraps(handler)
-    def work(visit: Visit, *args: Any) -> Updates:
-        with visit.turn:
-            updates = handler(visit.here, *args)
-            visit.session = updates.get(state, visit.session)
-        return updates | {state: visit}
+    def work(slot: SessionSlot, *args: Any) -> Updates:
+        with slot.turn:
+            updates = handler(slot.here, *args)
+            slot.session = updates.get(state, slot.session)
+        return updates | {state: slot}
 
-    return told(work)
+    return reporting_errors(work)
 
 
 def reading(handler: Callable[..., Any]) -> Callable[..., Any]:
     """A handler of sessions as one of visits: it only looks, however long, and others may go on meanwhile."""
 
     @functools.wraps(handler)
-    def read(visit: Visit, *args: Any, **kwargs: Any) -> Any:
-        return handler(visit.here, *args, **kwargs)
+    def read(slot: SessionSlot, *args: Any, **kwargs: Any) -> Any:
+        return handler(slot.here, *args, **kwargs)
 
-    return told(read)
+    return reporting_errors(read)
 
 
-def told(handler: Callable[..., Any]) -> Callable[..., Any]:
+def reporting_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
     """A handler, or a generator, whose errors of Photochrom the page shows, in their one line."""
 
     @functools.wraps(handler)

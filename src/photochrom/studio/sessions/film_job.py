@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from ..errors import OptionError
-from ..film import FilmOptions
-from ..film.hints import FilmHint
+from ...errors import OptionError
+from ...film import FilmOptions
+from ...film.hints import FilmHint
 
 Kind = Literal["film", "sheet"]
 Settings = tuple[FilmOptions, tuple[FilmHint, ...]]
