@@ -19,10 +19,9 @@ from PIL import Image
 
 from photochrom import Colorizer
 from photochrom.colorizer.reference import References
-from photochrom.studio.disk import Disk
-from photochrom.studio.session import guesses, open_session, read_in_color
-from photochrom.studio.slots import Visit
-from photochrom.studio.state import Studio
+from photochrom.studio.sessions.photo import guesses, open_session, read_in_color
+from photochrom.studio.sessions.slots import SessionSlot
+from photochrom.studio.state import AppState, Disk
 from photochrom.studio.tabs.canvas import ASK, IN_COLOR, PUT
 from photochrom.studio.tabs.photo import PhotoTab
 
@@ -41,7 +40,7 @@ def main() -> None:
             image.convert("L").resize(SIZE).save(upload, quality=95)
         colorizer = Colorizer()
         disk, most, ending = Disk(Path(folder), 10**12), 10**9, threading.Event()
-        tab = PhotoTab(Studio(colorizer, References(colorizer), shown, kept, disk, most, most, ending))
+        tab = PhotoTab(AppState(colorizer, References(colorizer), shown, kept, disk, most, most, ending))
         session = open_session(colorizer, upload, kept, 10**9).at(0.6, 0.5)
         session = replace(session, guesses=guesses(colorizer, session))
         measure(tab, upload, session, read_in_color(EXAMPLE, 10**9))
@@ -51,7 +50,7 @@ def measure(tab, upload, session, reference):
     place = gr.SelectData(None, {"index": [700, 600], "value": None})
     swatch = gr.EventData(None, {"color": "#7a2b22"})
     guessed = session.choose(guess=session.guesses[0]).answered(tab._studio.colorizer)
-    visit = Visit("")
+    visit = SessionSlot("")
     visit.session = session
     canvas = tab.canvas
     steps = {
