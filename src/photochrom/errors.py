@@ -1,21 +1,45 @@
-"""Every error that Photochrom raises on purpose, one family:
+"""All errors that Photochrom raises on purpose, as one family.
 
 PhotochromError
 ├── PhotoError      a photograph cannot be read or written
 ├── FilmError       a film cannot be read or written
-├── ModelError      a model file is missing, damaged or of another kind
+├── ModelError      a model file is missing, damaged, or not a Photochrom model
 ├── EngineError     the engine that runs the network is missing or failed
-├── OptionError     an option has no meaning here, or is out of range
-├── StudioError     the studio cannot start
+├── OptionError     an option is out of range, or the model does not support it
+├── StudioError     the studio cannot start or cannot go on
 └── TrainingError   training cannot start or cannot go on
 
-A message is one line that names the file or the option and says what to do.
-Errors of third-party libraries are translated where they are called, ``from`` the original.
+A message is one line: the path if there is one, the problem, and what to do about it. Errors of third-party libraries
+are translated where the library is called, ``from`` the original.
+
+Remedies name arguments of the Python API as one writes them (``overwrite=True``). The command line spells them as its
+own flags (``--overwrite``), in ``commands.messages``.
 """
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
 
 
 class PhotochromError(Exception):
-    """Base of the family: catch this to catch all of them."""
+    """Base of the family; catch it to catch all of them. ``str()`` of an error is its whole message.
+
+    Args:
+        problem: What is wrong.
+        path: The file or folder that it is about.
+        remedy: What the user can do.
+    """
+
+    def __init__(self, problem: str, *, path: str | os.PathLike[str] | None = None, remedy: str = "") -> None:
+        name = [] if path is None else [os.fspath(path)]
+        super().__init__(": ".join([*name, problem, *([remedy] if remedy else [])]))
+        self.problem = problem
+        """The message without path and remedy."""
+        self.path = None if path is None else Path(path)
+        """The file or folder that the error is about; None if there is none or the message alone names it."""
+        self.remedy = remedy
+        """What the user can do, as it stands at the end of the message; empty if the message has no separate remedy."""
 
 
 class PhotoError(PhotochromError):
@@ -35,11 +59,11 @@ class EngineError(PhotochromError):
 
 
 class OptionError(PhotochromError, ValueError):
-    """An option is out of its range, or the chosen model has no such dial."""
+    """An option is out of its range, or the chosen model does not support it."""
 
 
 class StudioError(PhotochromError):
-    """The studio cannot start, or cannot go on: its packages are missing, its address is taken, its disk is full."""
+    """The studio cannot start or go on: a package is missing, its address is taken, or the disk is full."""
 
 
 class TrainingError(PhotochromError):

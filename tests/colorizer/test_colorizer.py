@@ -261,7 +261,7 @@ def test_a_colorizer_of_an_engine_needs_no_file():
     colorizer = Colorizer(engine=FakeEngine(constant_answer(0, 0), card_metadata()))
     assert colorizer.path is None
     assert colorizer.label == "fake 0, no model file"
-    with pytest.raises(ModelError, match=r"^the engine is not a model of Photochrom"):
+    with pytest.raises(ModelError, match=r"^the engine's network is not a model of Photochrom"):
         Colorizer(engine=FakeEngine(constant_answer(0, 0), {}))
 
 

@@ -1,1 +1,1 @@
-"""The heart: the one path from luma to chroma, its options, hints, suggestions and references."""
+"""The path from luma to chroma, with its options, hints, suggestions and reference photographs."""

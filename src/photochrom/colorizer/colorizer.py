@@ -111,7 +111,7 @@ class Colorizer:
         from PIL import Image, ImageOps
 
         if not isinstance(image, Image.Image):
-            raise PhotoError(f"a picture is an array or a PIL image, this is {type(image).__name__}")
+            raise PhotoError(f"a picture is an array or a PIL image, not {type(image).__name__}", remedy="convert it")
         upright = ImageOps.exif_transpose(image)
         luma, alpha = from_pillow(_of_8_bits(upright))
         colored = Image.fromarray(rgb_of_luma(luma, *self.chroma(luma, options)))
@@ -145,7 +145,7 @@ class Colorizer:
             EngineError: The network could not be run.
         """
         if subsampling not in (1, 2):
-            raise OptionError(f"subsampling is {subsampling}: 1 and 2 are possible")
+            raise OptionError(f"subsampling is {subsampling}", remedy="give 1 or 2")
         options, luma = options or ColorOptions(), _checked(luma)
         prediction = prediction or self.predict(luma, options)
         ab = self.ab(prediction, options.hints)
@@ -233,7 +233,9 @@ class Colorizer:
 
     def _vividness(self, options: ColorOptions) -> float | None:
         if options.vividness is not None and self.card.vividness is None:
-            raise OptionError(f"the model {self.card.name!r} has no vividness: leave it out, or choose another model")
+            raise OptionError(
+                f"the model {self.card.name!r} has no vividness", remedy="leave it out, or choose another model"
+            )
         return self.card.vividness if options.vividness is None else options.vividness
 
     def ab(self, prediction: Prediction, hints: Sequence[Hint] = (), thumbnail: np.ndarray | None = None) -> np.ndarray:
@@ -310,7 +312,9 @@ def _checked(luma: np.ndarray) -> np.ndarray:
     """Return the luma plane in native byte order, or refuse it."""
     luma = luma.astype(luma.dtype.newbyteorder("="), copy=False)
     if luma.ndim != 2 or luma.dtype not in (np.uint8, np.uint16):
-        raise PhotoError(f"a luma plane is uint8 or uint16 [H, W], this is {luma.dtype} {list(luma.shape)}")
+        raise PhotoError(
+            f"a luma plane is uint8 or uint16 [H, W], not {luma.dtype} {list(luma.shape)}", remedy="convert it"
+        )
     if 0 in luma.shape:
-        raise PhotoError(f"the picture has no pixels: it is {luma.shape[1]} by {luma.shape[0]}")
+        raise PhotoError(f"the picture has no pixels: it is {luma.shape[1]} by {luma.shape[0]}", remedy="give another")
     return luma

@@ -24,6 +24,7 @@ from ..errors import OptionError
 Found = TypeVar("Found")
 
 _VERSION = 1
+_OUR_FILE = "give one that Photochrom wrote"
 _RADIUS = 0.01
 _MOST_BYTES = 4_000_000  # size of a file, with whatever else it holds
 _MOST = 1000  # hints in a file, since each costs time on every pixel of the thumbnail
@@ -51,10 +52,12 @@ class Hint:
     def __post_init__(self) -> None:
         for name, value, high in (("x", self.x, 1.0), ("y", self.y, 1.0), ("radius", self.radius, 0.25)):
             if not (_is_a(Real, value) and 0 <= value <= high):  # refuses NaN, too
-                raise OptionError(f"a hint's {name} is {value!r:.60}: give a number from 0 to {high:g}")
+                raise OptionError(f"a hint's {name} is {value!r:.60}", remedy=f"give a number from 0 to {high:g}")
         is_triple = isinstance(self.color, tuple) and len(self.color) == 3
         if not (is_triple and all(_is_a(Integral, c) and 0 <= c <= 255 for c in self.color)):
-            raise OptionError(f"a hint's colour is {self.color!r:.60}: give a tuple of three numbers from 0 to 255")
+            raise OptionError(
+                f"a hint's colour is {self.color!r:.60}", remedy="give a tuple of three numbers from 0 to 255"
+            )
 
     @property
     def hex(self) -> str:
@@ -76,7 +79,7 @@ class Hint:
         try:
             x, y = (float(part) for part in parts[:-1])
         except ValueError:
-            raise OptionError(f"{text!r:.60} is not a hint: write X,Y,COLOR as in 0.42,0.31,#7a2b22") from None
+            raise OptionError(f"{text!r:.60} is not a hint", remedy="write X,Y,COLOR as in 0.42,0.31,#7a2b22") from None
         return cls(x, y, parse_color(parts[-1]))
 
 
@@ -103,7 +106,7 @@ def parse_color(text: str) -> tuple[int, int, int]:
         OptionError: The text is not a colour.
     """
     if not (found := re.fullmatch(r"#?([0-9a-fA-F]{6})", text.strip())):
-        raise OptionError(f"{text!r:.60} is not a colour: write it as #7a2b22")
+        raise OptionError(f"{text!r:.60} is not a colour", remedy="write it as #7a2b22")
     red, green, blue = bytes.fromhex(found[1])
     return red, green, blue
 
@@ -127,30 +130,35 @@ def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Found]) -> Fo
     Raises:
         OptionError: The file cannot be read, is not JSON, or ``parse`` refuses it; the message names the file.
     """
-    name = os.fspath(path)
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
-            raise OptionError(f"is larger than a file of hints can be ({_MOST_BYTES / 1e6:g} MB): check that it is one")
+            raise OptionError(
+                f"larger than a file of hints can be ({_MOST_BYTES / 1e6:g} MB)", remedy="check that it is one"
+            )
         # utf-8-sig: editors on Windows put a byte order mark first. parse_int: Python refuses to read integers of
         # thousands of digits; as a float such a number is infinite, and then out of range like any other.
         return parse(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
     except OptionError as exc:
-        raise OptionError(f"{name}: {exc}") from exc
+        raise OptionError(exc.problem, path=path, remedy=exc.remedy) from exc
     except OSError as exc:
-        raise OptionError(f"{name}: the file of hints cannot be read ({exc.strerror}): check the path") from exc
+        raise OptionError(
+            f"the file of hints cannot be read ({exc.strerror})", path=path, remedy="check the path"
+        ) from exc
     except RecursionError as exc:
-        raise OptionError(f"{name}: is not a file of hints (too deeply nested): give one of Photochrom's") from exc
+        raise OptionError("is not a file of hints (nested too deeply)", path=path, remedy=_OUR_FILE) from exc
     except ValueError as exc:  # not JSON, not UTF-8, or a path with a NUL character
-        raise OptionError(f"{name}: is not a file of hints ({exc}): give one that Photochrom wrote") from exc
+        raise OptionError(f"is not a file of hints ({exc})", path=path, remedy=_OUR_FILE) from exc
 
 
 def _from_file(facts: Any) -> tuple[Hint, ...]:
     if isinstance(facts, dict) and facts.get("photochrom") == "film hints":
-        raise OptionError("holds the hints of a film: give it to 'photochrom film'")
+        raise OptionError("holds the hints of a film", remedy="give it to 'photochrom film' or read_film_hints")
     if not isinstance(facts, dict) or facts.get("photochrom") != "hints":
-        raise OptionError("is not a file of hints: give one that Photochrom wrote")
+        raise OptionError("is not a file of hints", remedy=_OUR_FILE)
     if facts.get("version") != _VERSION:
-        raise OptionError(f"is not a file of hints of version {_VERSION}: update Photochrom, or write it anew")
+        raise OptionError(
+            f"is not a file of hints of version {_VERSION}", remedy="update Photochrom, or write the file anew"
+        )
     return hints_of_entries(facts.get("hints"))
 
 
@@ -161,26 +169,28 @@ def hints_of_entries(entries: Any) -> tuple[Hint, ...]:
         OptionError: It is not a list of at most 1000 hints, or a hint in it is wrong.
     """
     if not isinstance(entries, list):
-        raise OptionError('has no list of "hints": put them in square brackets')
+        raise OptionError('has no list of "hints"', remedy="put them in square brackets")
     if len(entries) > _MOST:
-        raise OptionError(f"holds {len(entries)} hints: leave at most {_MOST}")
+        raise OptionError(f"holds {len(entries)} hints", remedy=f"leave at most {_MOST}")
     return tuple(_from_entry(number, entry) for number, entry in enumerate(entries, 1))
 
 
 def _from_entry(number: int, entry: Any) -> Hint:
     if not isinstance(entry, dict):
-        raise OptionError(f'hint {number} is not an object: write it as {{"x": 0.42, "y": 0.31, "color": "#7a2b22"}}')
+        raise OptionError(
+            f"hint {number} is not an object", remedy='write it as {"x": 0.42, "y": 0.31, "color": "#7a2b22"}'
+        )
     if missing := [name for name in ("x", "y", "color") if name not in entry]:
-        raise OptionError(f"hint {number} has no {' and no '.join(missing)}: add it")
+        raise OptionError(f"hint {number} has no {' and no '.join(missing)}", remedy="add it")
     color, suggested = entry["color"], entry.get("suggested", False)
     if not isinstance(suggested, bool):
-        raise OptionError(f"hint {number}: suggested is {suggested!r:.60}: write true or false")
+        raise OptionError(f"hint {number}: suggested is {suggested!r:.60}", remedy="write true or false")
     if not isinstance(color, str):
-        raise OptionError(f"hint {number}: the colour is {color!r:.60}: write it as #7a2b22, in quotes")
+        raise OptionError(f"hint {number}: the colour is {color!r:.60}", remedy="write it as #7a2b22, in quotes")
     try:
         return Hint(entry["x"], entry["y"], parse_color(color), entry.get("radius", _RADIUS), suggested)
     except OptionError as exc:
-        raise OptionError(f"hint {number}: {exc}") from exc
+        raise OptionError(f"hint {number}: {exc.problem}", remedy=exc.remedy) from exc
 
 
 def hints_json(hints: Sequence[Hint]) -> str:

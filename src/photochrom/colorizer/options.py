@@ -1,4 +1,4 @@
-"""What a user may ask of a picture. The command line, the API and the studio build the same object."""
+"""Options for colouring. The command line, the API and the studio all build the same object."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from ..errors import OptionError
 from .hints import Hint
 
 DEFAULT_QUALITY = 96
-"""Of lossy outputs. From 96 on, the JPEG encoder computes its transform exactly, below it by a faster approximation."""
+"""Default quality of lossy outputs. The JPEG encoder's transform is exact from 96 on, and approximate below."""
 
 
 @dataclass(frozen=True)
 class ColorOptions:
-    """How a picture is to be coloured.
+    """Options that decide the colours of a picture.
 
     Raises:
-        OptionError: a value is out of its range.
+        OptionError: A value is out of its range.
     """
 
     vividness: float | None = None
-    """0 (the mean of all plausible colours, cautious) to 1 (the likeliest colour, bold).
-    None: the model's own default. Models without a distribution have no such dial."""
+    """From 0 (the mean of all plausible colours, cautious) to 1 (the likeliest colour, bold); None for the model's
+    default. Models that predict no distribution do not support it."""
 
     strength: float = 1.0
-    """Chroma is multiplied by this: 0 leaves the picture grey, 1 is what the model says, at most 2."""
+    """Factor applied to the chroma, from 0 (grey) through 1 (the model's colours) to 2."""
 
     hints: tuple[Hint, ...] = ()
-    """Colours that are known at places of the picture; see ``photochrom.hints``."""
+    """Colours that are known at places of the picture."""
 
     def __post_init__(self) -> None:
         if self.vividness is not None:
@@ -36,7 +36,7 @@ class ColorOptions:
         _check_range("strength", self.strength, 0.0, 2.0)
 
     def with_hints(self, hints: tuple[Hint, ...]) -> ColorOptions:
-        """The same with other hints."""
+        """Return a copy with other hints."""
         return replace(self, hints=hints)
 
 
@@ -46,4 +46,4 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
     except TypeError:
         fits = False
     if not fits:
-        raise OptionError(f"{name} is {value!r}: give a number from {low:g} to {high:g}")
+        raise OptionError(f"{name} is {value!r}", remedy=f"give a number from {low:g} to {high:g}")

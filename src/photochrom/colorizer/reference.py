@@ -1,11 +1,11 @@
-"""Colours borrowed from another photograph, where the two pictures match.
+"""Colours borrowed from a reference photograph at the places where it matches the picture.
 
-Both pictures' lumas go through the encoder of the model at hand. A place of the one and a place of the other match if,
-among all places, each is most like the other in what the encoder makes of them, if they are alike enough, and about as
-light. There the reference's colour becomes a hint.
+The lumas of both pictures go through the encoder of the model. A place of one matches a place of the other if their
+features are mutual nearest neighbours, similar enough, and of about the same lightness. At each match the reference's
+colour becomes a hint.
 
-The encoder is cut out of the model's own file: it ends where the sixteenth of the picture's size is halved for the last
-time, which every encoder of this kind does somewhere. OpenVINO does the cutting, whatever engine runs the model.
+The encoder is cut out of the model file with OpenVINO, whichever engine runs the model. It ends at the last layer that
+halves a map of one sixteenth of the picture's size; every encoder of this kind has one.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from .colorizer import Colorizer
 
 _STRIDE = 16  # pixels of the thumbnail per place
-_PROBE = 256  # the size at which the network is looked through
-_ALIKE = 0.6  # cosine; frames of one scene agree in hundreds of places, pictures of different things in a few
-_TONE = 25.0  # L*
-_CELL = 2  # of so many by so many places the best match alone is taken: more hints cost time and add little
+_PROBE = 256  # input size with which the sizes of the network's maps are found
+_ALIKE = 0.6  # least cosine similarity: frames of one scene then match in hundreds of places, unrelated pictures in few
+_TONE = 25.0  # largest difference in L*
+_CELL = 2  # side, in places, of the cells that keep only their best match: more hints cost time and add little
 _FEATURES = "features"
 
 
 class References:
-    """Borrows colours for the pictures of one ``Colorizer``. Safe to share between threads.
+    """Borrows colours for the pictures of one ``Colorizer``. Threads may share it.
 
-    The encoder is loaded when first needed.
+    The encoder is loaded on first use.
     """
 
     def __init__(self, colorizer: Colorizer) -> None:
@@ -45,18 +45,22 @@ class References:
         self._lock = threading.Lock()
 
     def borrow(self, luma: np.ndarray, reference: np.ndarray) -> tuple[Hint, ...]:
-        """The reference's colours at the places of the picture that match it; none where nothing does.
+        """Find the places of a picture that match a reference, and return the reference's colours there as hints.
 
         Args:
-            luma: the picture, as for ``Colorizer.chroma``.
+            luma: The picture, as for ``Colorizer.chroma``.
             reference: R'G'B' uint8 ``[H, W, 3]``, upright.
 
+        Returns:
+            Hints, marked as suggested; none if nothing matches.
+
         Raises:
-            EngineError: OpenVINO is not installed.
-            ModelError: the model has no encoder that could be told from its rest.
+            EngineError: OpenVINO is not installed or failed.
+            ModelError: The model has no file, or no encoder is found in it.
+            PhotoError: ``luma`` is not a luma plane, or has no pixels.
         """
-        shape, features, lightness = self._look_at(luma)
-        other_shape, other_features, other_lightness = self._look_at(luma_of_rgb(reference))
+        shape, features, lightness = self._features(luma)
+        other_shape, other_features, other_lightness = self._features(luma_of_rgb(reference))
         likeness = features @ other_features.T
         best = likeness.argmax(1)
         places = np.arange(len(best))
@@ -67,13 +71,13 @@ class References:
         chosen = _best_of_each_cell(places[matches], likeness[places, best][matches], shape[1])
         return tuple(_hint(place, colors[best[place]], shape) for place in chosen)
 
-    def _look_at(self, luma: np.ndarray) -> tuple[tuple[int, int], np.ndarray, np.ndarray]:
-        """Rows and columns of places; float32 ``[places, channels]`` of length 1; L* ``[places]``."""
+    def _features(self, luma: np.ndarray) -> tuple[tuple[int, int], np.ndarray, np.ndarray]:
+        """Return the grid of places (rows, columns), their unit features ``[places, channels]``, and their L*."""
         thumbnail = self._colorizer.thumbnail(luma)
         inputs = self._colorizer.inputs(thumbnail, ColorOptions())
-        features = self._encoder().run(inputs)[_FEATURES][0]
+        features = self._encoder().run(inputs)[_FEATURES][0]  # [channels, rows, columns]
         _, height, width = features.shape
-        features -= features.mean((1, 2), keepdims=True)  # what all places share tells none from another
+        features -= features.mean((1, 2), keepdims=True)  # the mean feature does not distinguish places
         features /= np.maximum(np.linalg.norm(features, axis=0), 1e-6)
         lightness = cv2.resize(lightness_of_luma(thumbnail), (width, height), interpolation=cv2.INTER_AREA)
         return (height, width), features.reshape(len(features), -1).T, lightness.ravel()
@@ -82,16 +86,16 @@ class References:
         with self._lock:
             if self._engine is None:
                 if (path := self._colorizer.path) is None:
-                    raise ModelError("borrowing colours needs a model file: load the model from its .onnx file")
+                    raise ModelError("borrowing colours needs a model file", remedy="load the model from an .onnx file")
                 self._engine = OpenVinoEngine(path, adapt=encoder_of)
             return self._engine
 
 
 def encoder_of(model: Any) -> Any:
-    """The encoder of a network of OpenVINO, as a network of its own with one output, ``features``.
+    """Cut the encoder out of an OpenVINO model: the result has the same inputs and one output, ``features``.
 
     Raises:
-        ModelError: nothing in it halves a sixteenth of the picture's size.
+        ModelError: No layer halves a map of one sixteenth of the picture's size.
     """
     import openvino
 
@@ -102,7 +106,7 @@ def encoder_of(model: Any) -> Any:
 
 
 def _last_before_halving(model: Any) -> str:
-    """The name of the layer that hands on the features; sizes are known only once the network is given one."""
+    """Name the layer before the last halving, found in a copy of the network whose input size is fixed."""
     probe = model.clone()
     shapes = {port.any_name: port.partial_shape for port in probe.inputs if len(port.partial_shape) == 4}
     probe.reshape({name: [1, shape[1].get_length(), _PROBE, _PROBE] for name, shape in shapes.items()})
@@ -112,13 +116,13 @@ def _last_before_halving(model: Any) -> str:
             continue
         if list(op.get_input_shape(0))[2:] == before and list(op.get_output_shape(0))[2:] == after:
             return str(op.input_value(0).get_node().get_friendly_name())
-    raise ModelError("this model has no encoder to match pictures with: choose another model")
+    raise ModelError("this model has no encoder to match pictures with", remedy="choose another model")
 
 
 def _best_of_each_cell(places: np.ndarray, likeness: np.ndarray, columns: int) -> list[int]:
-    """Of the places in each cell the most alike one."""
+    """Keep the most similar match in each cell of the grid."""
     chosen: dict[tuple[int, int], int] = {}
-    for place in places[np.argsort(likeness)]:  # the best comes last
+    for place in places[np.argsort(likeness)]:  # ascending, so that the best one comes last and stays
         row, column = divmod(int(place), columns)
         chosen[row // _CELL, column // _CELL] = int(place)
     return sorted(chosen.values())
@@ -127,5 +131,5 @@ def _best_of_each_cell(places: np.ndarray, likeness: np.ndarray, columns: int) -
 def _hint(place: int, color: np.ndarray, shape: tuple[int, int]) -> Hint:
     row, column = divmod(place, shape[1])
     red, green, blue = (int(value) for value in color)
-    # Which place has which colour, the model says: it is no person's word.
+    # Suggested: the model matched the places, no person chose the colour.
     return Hint((column + 0.5) / shape[1], (row + 0.5) / shape[0], (red, green, blue), suggested=True)

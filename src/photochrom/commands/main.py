@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import OptionError, PhotochromError
 from ..signals import heard
 from . import INTERRUPTED, c2pa, evaluate, film, models, photo, studio, train
+from .messages import error_text
 
 _FAILED, _USAGE = 1, 2
 _KILLED = 128  # and the number of the signal
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.verb(args))
     except PhotochromError as exc:
-        _complain(str(exc))
+        _complain(error_text(exc))
         return _USAGE if isinstance(exc, OptionError) else _FAILED
     except KeyboardInterrupt:
         _complain("interrupted; finished files are kept")

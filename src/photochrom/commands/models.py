@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..errors import PhotochromError
+from .messages import error_text
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,7 +29,7 @@ def _models_list(_: argparse.Namespace) -> int:
         try:
             path = find_model(name)
         except PhotochromError as exc:
-            print(f"{name:10} -  {exc}")
+            print(f"{name:10} -  {error_text(exc)}")
             continue
         card = ModelCard.of(open_engine(path).metadata, path)
         print(f"{name:10} {card.name} {card.version}, {card.licence}: {card.description}\n{'':10} {path}")

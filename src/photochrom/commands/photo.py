@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..colorizer.hints import Hint, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError
+from .messages import error_text
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
@@ -105,5 +106,5 @@ def _color_all(
             raise  # of the whole call, not of this photograph
         except PhotochromError as exc:
             failed += 1
-            tqdm.write(f"photochrom: {exc}", file=sys.stderr)
+            tqdm.write(f"photochrom: {error_text(exc)}", file=sys.stderr)
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Downloads that are checked before they count, and the folder where they are kept."""
+"""Downloads whose hash is checked before they are used, and the folder that caches them."""
 
 from __future__ import annotations
 
@@ -12,46 +12,57 @@ from ..errors import ModelError
 
 
 def cache_folder() -> Path:
-    """``$PHOTOCHROM_HOME``, else ``$XDG_CACHE_HOME/photochrom``, else ``~/.cache/photochrom``."""
+    """Return ``$PHOTOCHROM_HOME``, else ``$XDG_CACHE_HOME/photochrom``, else ``~/.cache/photochrom``."""
     if home := os.environ.get("PHOTOCHROM_HOME"):
         return Path(home)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "photochrom"
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
-    """Hexadecimal hash of a file, read in pieces."""
+    """Compute the hexadecimal hash of a file without reading it into memory at once.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
-    """Return ``path``, downloading it from ``url`` unless a file with the expected hash is there already.
+    """Return ``path``, after downloading it from ``url`` unless it is there already with the expected hash.
+
+    Args:
+        url: Source of the file.
+        path: Where to keep it.
+        algorithm: Name of a hash, as hashlib knows it.
+        expected: Hexadecimal hash of the right file.
 
     Raises:
-        ModelError: no network, no room, or another hash; the message says which file to put where.
+        ModelError: The download failed, the disk is full, or the hash differs; the message says which file to put
+            where by hand.
     """
     by_hand = f"get {url} ({algorithm} {expected}) and place it at {path}"
     if path.exists():
         if digest(path, algorithm) == expected:
             return path
-        raise ModelError(f"{path} is damaged: delete it, or {by_hand}")
+        raise ModelError("the file is damaged", path=path, remedy=f"delete it, or {by_hand}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _download(url, path, algorithm, expected)
     except (OSError, HTTPException) as exc:  # URLError is an OSError
-        raise ModelError(f"cannot download {path.name} ({getattr(exc, 'reason', exc)}): {by_hand}") from exc
+        raise ModelError(f"cannot download {path.name} ({getattr(exc, 'reason', exc)})", remedy=by_hand) from exc
     return path
 
 
 def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
-    """Into a side file, which gets the name only when its hash agrees."""
+    """Download into a temporary file, which gets its name only if the hash agrees."""
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
     try:
         response = urlopen(url, timeout=30)
     except HTTPError as exc:
-        exc.close()  # it is an answer, too, and holds the connection
+        exc.close()  # the error is itself a response, and holds the connection
         raise
     hashed = hashlib.new(algorithm)
     with response, new_file(path, overwrite=True) as file:
@@ -59,7 +70,7 @@ def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
             hashed.update(piece)
             file.write(piece)
         whole = int(response.headers.get("Content-Length") or file.tell())
-        if file.tell() < whole:  # reading in pieces says nothing of it
+        if file.tell() < whole:  # read() with a size does not report a connection that ended early
             raise OSError(f"the connection broke after {file.tell():,} of {whole:,} bytes")
         if (found := hashed.hexdigest()) != expected:
-            raise ModelError(f"{url} now has another content ({algorithm} {found}, not {expected}): report it")
+            raise ModelError(f"{url} now has another content ({algorithm} {found}, not {expected})", remedy="report it")

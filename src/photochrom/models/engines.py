@@ -1,7 +1,7 @@
-"""Engines that run a model file: one method, ``run``.
+"""Engines that run a model file. An engine has one method, ``run``.
 
-OpenVINO and ONNX Runtime read the same file and are held to the same numbers by the tests.
-``benchmarks/engines.py`` measures both; OpenVINO is the faster on Intel and AMD processors, and the default there.
+OpenVINO and ONNX Runtime read the same file, and tests hold them to the same numbers. OpenVINO is the default, since it
+is the faster one on Intel and AMD processors (``benchmarks/engines.py``).
 """
 
 from __future__ import annotations
@@ -19,32 +19,39 @@ from ..errors import EngineError, ModelError
 Arrays = Mapping[str, np.ndarray]
 
 DEVICES = ("auto", "cpu", "cuda", "gpu")
-"""auto: the processor; cuda: NVIDIA, by ONNX Runtime; gpu: Intel graphics, by OpenVINO."""
+"""``auto`` and ``cpu``: the processor; ``cuda``: NVIDIA, by ONNX Runtime; ``gpu``: Intel graphics, by OpenVINO."""
 
 
 class Engine(Protocol):
-    """A loaded network."""
+    """A loaded network. Threads may share one."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """The model file's own metadata."""
+        """Metadata of the model file."""
         ...
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Named float32 inputs -> named float32 outputs.
+        """Run the network once.
+
+        Args:
+            inputs: float32 arrays by the names of the network's inputs; ``Colorizer.inputs`` makes them.
+
+        Returns:
+            float32 arrays by the names of the network's outputs.
 
         Raises:
-            EngineError: the network could not be run.
+            EngineError: The network could not be run.
         """
         ...
 
 
 @functools.cache
 def openvino_core() -> Any:
-    """OpenVINO's core, one for the life of the process.
+    """Return the process's only OpenVINO core.
 
-    A core gives its thread a stack for signal handlers, and takes it away when it ends. Of two that end in the order
-    they began, the second would put back the first one's, which is freed: the next Ctrl-C brings the process down.
+    A core installs a stack for signal handlers and restores the former one when it is destroyed. If two cores were
+    destroyed in the order of their creation, the second would restore the stack of the first, which is freed by then,
+    and the next Ctrl-C would crash the process.
     """
     import openvino
 
@@ -52,15 +59,23 @@ def openvino_core() -> Any:
 
 
 def openvino_settings(exact: bool) -> dict[str, str]:
-    """For ``compile_model``: one input at a time; in float32 if ``exact``, else in bfloat16 where the hardware does."""
+    """Settings for ``compile_model``: low latency, and float32 if ``exact``, else bfloat16 if the hardware has it."""
     return {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
 
 
 class OpenVinoEngine:
     """OpenVINO on the processor, or on Intel graphics.
 
-    It computes in bfloat16 where the hardware does, which halves the time and moves a* and b* by about half a unit;
-    ``exact`` keeps to float32. ``adapt`` makes another network of the file's one before it is compiled.
+    Args:
+        path: The model file.
+        device: ``cpu`` or ``gpu``.
+        exact: Whether to compute in float32 always. By default the engine uses bfloat16 if the hardware has it, which
+            halves the time and changes a* and b* by about half a unit.
+        adapt: Function that turns the OpenVINO model read from the file into the one to compile.
+
+    Raises:
+        EngineError: OpenVINO is not installed, or the device cannot be used.
+        ModelError: The file is not a network.
     """
 
     def __init__(
@@ -69,10 +84,10 @@ class OpenVinoEngine:
         try:
             import openvino
         except ImportError as exc:
-            raise EngineError("OpenVINO is not installed: pip install openvino") from exc
+            raise EngineError("OpenVINO is not installed", remedy="pip install openvino") from exc
         try:
-            # The first array that its bindings take decides what numpy is; two threads that bring one at once would
-            # wait for each other for ever (a static guard against Python's lock). So the first comes from here.
+            # The bindings import numpy when they are given the first array. If two threads brought one at once, they
+            # would deadlock (a C++ static guard against Python's lock), so the first one is given here.
             openvino.Tensor(np.zeros(1, np.float32))
             core = openvino_core()
             model = core.read_model(path)
@@ -87,31 +102,44 @@ class OpenVinoEngine:
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See ``Engine.run``."""
         try:
-            # A request of its own for each call: the compiled model's is shared, and refuses a second thread.
+            # Each call has a request of its own; the compiled model's shared one refuses a second thread.
             found = self._compiled.create_infer_request().infer(dict(inputs), share_inputs=True)
         except RuntimeError as exc:
-            raise EngineError(f"OpenVINO failed: {_reason(exc)}") from exc
+            raise EngineError(f"OpenVINO failed ({_reason(exc)})", remedy="report it") from exc
         return {port.any_name: np.asarray(value, np.float32) for port, value in found.items()}
 
 
 class OnnxRuntimeEngine:
-    """ONNX Runtime on the processor, or on an NVIDIA card with CUDA."""
+    """ONNX Runtime on the processor, or on an NVIDIA card with CUDA.
+
+    Args:
+        path: The model file.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        EngineError: ONNX Runtime is not installed, or has no CUDA.
+        ModelError: The file is not a network.
+    """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         try:
             import onnxruntime
         except ImportError as exc:
             package = "onnxruntime-gpu" if device == "cuda" else "'photochrom[onnxruntime]'"
-            raise EngineError(f"ONNX Runtime is not installed: pip install {package}") from exc
+            raise EngineError("ONNX Runtime is not installed", remedy=f"pip install {package}") from exc
         provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}[device]
         if provider not in onnxruntime.get_available_providers():
-            raise EngineError("this ONNX Runtime has no CUDA: pip install onnxruntime-gpu, or use --device cpu")
+            raise EngineError(
+                "this ONNX Runtime has no CUDA", remedy='pip install onnxruntime-gpu, or use device="cpu"'
+            )
         try:
             self._session = onnxruntime.InferenceSession(path, providers=[provider])
-        except Exception as exc:  # its errors share no base class
+        except Exception as exc:  # its errors have no common base class
             raise _translate(exc, path, device) from exc
-        if provider not in self._session.get_providers():  # it says so on the side, and goes on with the processor
-            raise EngineError("ONNX Runtime cannot load CUDA here: install CUDA and cuDNN, or use --device cpu")
+        if provider not in self._session.get_providers():  # it logs the failure and falls back to the processor
+            raise EngineError(
+                "ONNX Runtime cannot load CUDA here", remedy='install CUDA and cuDNN, or use device="cpu"'
+            )
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
@@ -119,13 +147,18 @@ class OnnxRuntimeEngine:
         names = [output.name for output in self._session.get_outputs()]
         try:
             found = self._session.run(names, dict(inputs))
-        except Exception as exc:  # its errors share no base class
-            raise EngineError(f"ONNX Runtime failed: {_reason(exc)}") from exc
+        except Exception as exc:  # its errors have no common base class
+            raise EngineError(f"ONNX Runtime failed ({_reason(exc)})", remedy="report it") from exc
         return dict(zip(names, (np.asarray(value, np.float32) for value in found), strict=True))
 
 
 class FakeEngine:
-    """An engine without a network, for tests: answers from a function of the inputs."""
+    """An engine without a network, for tests.
+
+    Args:
+        answer: Function from the inputs to the outputs.
+        metadata: Metadata of the model file that it stands for.
+    """
 
     def __init__(self, answer: Callable[[Arrays], dict[str, np.ndarray]], metadata: Mapping[str, str]) -> None:
         self._answer = answer
@@ -137,14 +170,18 @@ class FakeEngine:
 
 
 def open_engine(path: Path, device: str = "auto") -> Engine:
-    """Load a model file into the best engine that is installed for a device (one of ``DEVICES``).
+    """Load a model file into the best installed engine for a device.
+
+    Args:
+        path: The model file.
+        device: One of ``DEVICES``.
 
     Raises:
-        EngineError: no such device, no engine for it.
-        ModelError: the file is not a network.
+        EngineError: The device is unknown or cannot be used, or no engine for it is installed.
+        ModelError: The file is not a network.
     """
     if device not in DEVICES:
-        raise EngineError(f"no device is called {device!r}: choose one of {', '.join(DEVICES)}")
+        raise EngineError(f"there is no device {device!r}", remedy=f"choose one of {', '.join(DEVICES)}")
     if device == "cuda":
         return OnnxRuntimeEngine(path, "cuda")
     if device == "gpu":
@@ -156,8 +193,8 @@ def open_engine(path: Path, device: str = "auto") -> Engine:
 
 def _translate(exc: Exception, path: Path, device: str) -> EngineError | ModelError:
     if device not in ("cpu", "auto") and "onnx" not in str(exc).lower():
-        return EngineError(f"cannot use the device {device!r} ({_reason(exc)}): use --device cpu")
-    return ModelError(f"{path} is not a model that can be run ({_reason(exc)})")
+        return EngineError(f"cannot use the device {device!r} ({_reason(exc)})", remedy='use device="cpu"')
+    return ModelError(f"not a model that can be run ({_reason(exc)})", path=path, remedy="choose another model")
 
 
 def _reason(exc: Exception) -> str:

@@ -1,7 +1,8 @@
-"""Models by name or file: which there are, where they lie, what their cards say.
+"""Models by name or by file, and the cards that describe them.
 
-A model is one ONNX file; its card is JSON in the file's metadata, under ``photochrom``. ``default`` is embedded in
-the package. ``reference`` is put together from VGG16's own weights, which are not ours to ship, and our decoder.
+A model is one ONNX file; its card is JSON in the file's metadata, under ``photochrom``. ``default`` comes with the
+package. ``reference`` is assembled from the published weights of VGG16, which this package does not ship, and a decoder
+that it does.
 """
 
 from __future__ import annotations
@@ -20,27 +21,33 @@ from .download import cache_folder, digest
 CARD_KEY = "photochrom"
 WEIGHTS = Path(__file__).parent / "weights"
 NAMES = ("default", "reference")
-_FORMAT = 1  # of the model file: names and meaning of the network's inputs and outputs
+_FORMAT = 1  # version of the model file: names and meaning of the network's inputs and outputs
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model file says about itself."""
+    """A model's description of itself, stored in its file."""
 
     name: str
+    """Short name, as the provenance of a picture states it."""
     version: str
+    """Version of the weights."""
     licence: str
+    """SPDX identifier of the weights' licence."""
     description: str
+    """One sentence about the network."""
     training_data: str
+    """Pictures that the weights were trained on."""
     working_size: int
-    """Short side of the thumbnail that the network looks at, pixels; a multiple of 32."""
+    """Short side of the thumbnail that the network sees, in pixels; a multiple of 32."""
     vividness: float | None
-    """The setting that the model's makers recommend; None where the network predicts no distribution."""
+    """Recommended vividness, 0 to 1; None if the network has no such input."""
     hints: bool = False
     """Whether the network takes hints."""
     bins: tuple[tuple[float, float], ...] = ()
-    """a* and b* of each entry of the network's probabilities; none where it predicts no distribution."""
+    """a* and b* of each colour that the network predicts a probability for; empty if it predicts none."""
     format: int = _FORMAT
+    """Version of the model file format."""
 
     @classmethod
     def of(cls, metadata: Mapping[str, str], path: Path | None) -> ModelCard:
@@ -53,43 +60,53 @@ class ModelCard:
         Raises:
             ModelError: There is no card, or it was written for another version of the model format.
         """
-        source = path or "the engine"
         try:
             facts = json.loads(metadata[CARD_KEY])
             known = {field.name for field in dataclasses.fields(cls)}
             bins = tuple((float(a), float(b)) for a, b in facts.get("bins", ()))  # JSON has lists only
             card = cls(**{name: value for name, value in facts.items() if name in known} | {"bins": bins})
         except (KeyError, ValueError, TypeError, AttributeError) as exc:
-            raise ModelError(f"{source} is not a model of Photochrom: choose another model") from exc
+            source = "the engine's network" if path is None else "the file"
+            raise ModelError(
+                f"{source} is not a model of Photochrom", path=path, remedy="choose another model"
+            ) from exc
         if card.format != _FORMAT:
             raise ModelError(
-                f"{source} has model format {card.format}, this version reads {_FORMAT}: update Photochrom"
+                f"the model has format {card.format}, but this version of Photochrom reads format {_FORMAT}",
+                path=path,
+                remedy="update Photochrom",
             )
         return card
 
     def to_json(self) -> str:
-        """As stored in a model file."""
+        """Serialise the card as it is stored in a model file."""
         return json.dumps(dataclasses.asdict(self))
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:
-    """The file of a model given by name (``default``, ``reference``) or by path.
+    """Find the file of a model.
+
+    Args:
+        model: Name (``default``, ``reference``) or path of an .onnx file.
 
     Raises:
-        ModelError: no such name or file, or the embedded file is damaged.
+        ModelError: There is no such name or file, the file is not an .onnx file, the embedded file is damaged, or the
+            reference has not been assembled yet.
     """
     if model == "default":
         return _embedded()
     if model == "reference":
         if not (path := reference_path()).is_file():
-            raise ModelError("the model 'reference' is not there yet: run 'photochrom models get reference'")
+            raise ModelError(
+                "the model 'reference' has not been assembled yet", remedy="run 'photochrom models get reference'"
+            )
         return path
     path = Path(model)
     if path.is_file():
-        if path.suffix.lower() != ".onnx":  # engines read other kinds, and are loud where they cannot
-            raise ModelError(f"{path} is no .onnx file: give one, or one of {', '.join(NAMES)}")
+        if path.suffix.lower() != ".onnx":  # engines would try to read other formats, and print what fails
+            raise ModelError("not an .onnx file", path=path, remedy=f"give one, or one of {', '.join(NAMES)}")
         return path
-    raise ModelError(f"no model {str(model)!r}: give an .onnx file, or one of {', '.join(NAMES)}")
+    raise ModelError(f"there is no model {str(model)!r}", remedy=f"give an .onnx file, or one of {', '.join(NAMES)}")
 
 
 def _embedded() -> Path:
@@ -97,32 +114,36 @@ def _embedded() -> Path:
     try:
         whole = digest(path) == (WEIGHTS / "default.sha256").read_text().split()[0]
     except OSError as exc:
-        raise ModelError(f"{path} cannot be read ({exc.strerror}): reinstall Photochrom") from exc
+        raise ModelError(f"cannot be read ({exc.strerror})", path=path, remedy="reinstall Photochrom") from exc
     if not whole:
-        raise ModelError(f"{path} is damaged: reinstall Photochrom")
+        raise ModelError("the file is damaged", path=path, remedy="reinstall Photochrom")
     return path
 
 
 def reference_path() -> Path:
-    """Where the assembled reference model lies."""
+    """Return the path of the assembled reference model, whether or not it is there."""
     return cache_folder() / f"reference-{digest(WEIGHTS / 'reference-decoder.onnx')[:8]}.onnx"
 
 
 def get_reference(encoder_weights: Path | None = None) -> Path:
-    """Put the reference model together: VGG16's ImageNet encoder and the decoder that this project trained.
+    """Assemble the reference model from VGG16's ImageNet encoder and the decoder that comes with Photochrom.
 
     Args:
-        encoder_weights: a local Keras "notop" file; None downloads it from Keras' own address.
+        encoder_weights: A local Keras "notop" file; None downloads the one that Keras publishes.
+
+    Returns:
+        The model file.
 
     Raises:
-        ModelError: the weights cannot be had or read, or the packages of ``photochrom[reference]`` are missing.
+        ModelError: The weights cannot be downloaded or read, the model cannot be written, or the packages of
+            ``photochrom[reference]`` are missing.
     """
     from .vgg16 import fetch_vgg16, read_vgg16
 
     try:
         import onnx
     except ImportError as exc:
-        raise ModelError("putting the reference together needs onnx: pip install 'photochrom[reference]'") from exc
+        raise ModelError("assembling the reference needs onnx", remedy="pip install 'photochrom[reference]'") from exc
     layers = read_vgg16(encoder_weights or fetch_vgg16())
     model = onnx.load(WEIGHTS / "reference-decoder.onnx")
     for name, arrays in layers.items():
@@ -135,5 +156,7 @@ def get_reference(encoder_weights: Path | None = None) -> Path:
         with new_file(path, overwrite=True) as file:
             file.write(model.SerializeToString())
     except OSError as exc:
-        raise ModelError(f"{path} cannot be written ({exc.strerror}): set PHOTOCHROM_HOME to another folder") from exc
+        raise ModelError(
+            f"cannot be written ({exc.strerror})", path=path, remedy="set PHOTOCHROM_HOME to another folder"
+        ) from exc
     return path

@@ -1,4 +1,4 @@
-"""The ImageNet weights of VGG16: downloaded from Keras' own address, checked, cached; or read from a local file."""
+"""The ImageNet weights of VGG16 (Simonyan and Zisserman 2015), as Keras publishes them."""
 
 from __future__ import annotations
 
@@ -23,38 +23,43 @@ SHAPES = {
     )
     for i in range(repeats)
 }
-"""Layer name in Keras -> (channels out, channels in)."""
+"""Output and input channels of each layer, by its name in Keras."""
 
 
 def fetch_vgg16() -> Path:
-    """The cached file, downloaded on first use.
+    """Return the cached weight file, downloading it on first use.
 
     Raises:
-        ModelError: it cannot be downloaded, or is not the file expected; the message says which file to put where.
+        ModelError: The download failed or gave another file; the message says which file to put where by hand.
     """
     return fetch(URL, cache_folder() / FILE, "md5", MD5)
 
 
 def read_vgg16(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Read a Keras "notop" file: layer name -> kernel float32 ``[out, in, 3, 3]`` and bias float32 ``[out]``.
+    """Read a Keras "notop" weight file.
+
+    Returns:
+        Kernel, float32 ``[out, in, 3, 3]``, and bias, float32 ``[out]``, of each layer by its name.
 
     Raises:
-        ModelError: the file is missing, is not HDF5, or lacks one of the thirteen convolutions.
+        ModelError: The file is missing, is not HDF5, or lacks one of the thirteen convolutions; or h5py is missing.
     """
     try:
         import h5py
     except ImportError as exc:
-        raise ModelError("reading VGG16's weights needs h5py: pip install 'photochrom[reference]'") from exc
+        raise ModelError(
+            "reading the weights of VGG16 needs h5py", remedy="pip install 'photochrom[reference]'"
+        ) from exc
     try:
         with h5py.File(path, "r") as file:
             return {name: _layer(file, name, shape) for name, shape in SHAPES.items()}
     except (OSError, KeyError, ValueError) as exc:
-        raise ModelError(f"{path}: not a VGG16 weight file of Keras ({exc}); get {URL}") from exc
+        raise ModelError(f"not a VGG16 weight file of Keras ({exc})", path=path, remedy=f"get {URL}") from exc
 
 
 def _layer(file: "h5py.File", name: str, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[name-defined]  # noqa: F821, UP037
     arrays = {data.ndim: np.asarray(data, np.float32) for data in file[name].values()}
-    kernel, bias = arrays[4].transpose(3, 2, 0, 1), arrays[1]  # Keras holds [height, width, in, out]
+    kernel, bias = arrays[4].transpose(3, 2, 0, 1), arrays[1]  # Keras stores [height, width, in, out]
     if kernel.shape != (*shape, 3, 3) or bias.shape != shape[:1]:
         raise ValueError(f"{name} has shape {kernel.shape}")
     return np.ascontiguousarray(kernel), bias
