@@ -1,1 +1,6 @@
 """Tests, in the rooms of the package that they test."""
+
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; the libraries read this when they are loaded
+    os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,4 +1,6 @@
-"""Fixtures that several test files need: a colorizer without a network, a colour photograph."""
+"""What all tests share: a colorizer without a network, a colour photograph, and where each test can run."""
+
+from importlib.util import find_spec
 
 import cv2
 import pytest
@@ -6,6 +8,13 @@ import pytest
 from photochrom.colorizer.colorizer import Colorizer
 from photochrom.models.engines import FakeEngine
 from tests.helpers.fakes import card_metadata, constant_answer
+
+# Tests of an optional extra import it at their top. Where the extra is not installed, they are not collected.
+collect_ignore = []
+if find_spec("torch") is None:
+    collect_ignore += ["training", "commands/test_train.py"]
+if find_spec("gradio") is None:
+    collect_ignore += ["studio"]
 
 
 @pytest.fixture
