@@ -29,7 +29,7 @@ _MEASURED = (
 _COLD = """
 import time, sys
 t0 = time.perf_counter()
-import photochrom.colorizer.colorizer, photochrom.photo.job, photochrom.photo.photograph
+import photochrom.colorizer.colorizer, photochrom.photo.job, photochrom.photo.write
 t1 = time.perf_counter()
 from photochrom import Colorizer, colorize_file
 from photochrom.colorizer.options import DEFAULT_QUALITY

@@ -116,7 +116,7 @@ def test_what_is_no_photograph_is_named_itself(folder, capsys):
     """Not the output that it would have had."""
     Image.fromarray(data.camera()).save(folder / "c.gif")
     (folder / "d").mkdir()
-    for name, said in (("c.gif", "is no JPEG, PNG"), ("d", "is a folder"), ("e.jpg", "does not exist")):
+    for name, said in (("c.gif", "is not a JPEG, PNG"), ("d", "is a folder"), ("e.jpg", "does not exist")):
         assert main(["photo", str(folder / name)]) == 1
         assert capsys.readouterr().err.startswith(f"photochrom: {folder / name}: {said}")
     assert main(["photo", "/dev/zero", "-o", str(folder / "f.png")]) == 1

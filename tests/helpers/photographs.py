@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from photochrom.photo import photograph as photo
+from photochrom import photo
 
 MODEL = "tiny 1.0, sha256 0123abcd"
 COLOR_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "HEIF", "AVIF")
@@ -64,7 +64,7 @@ def coloured(picture: photo.Photo, format: str, *, lossless: bool = False, **opt
     """The photograph as a file of a format, grey as it is; ``lossless`` as if it came from such a WebP."""
     picture = replace(picture, lossless=lossless or picture.lossless)
     cb, cr = neutral(picture, format)
-    return photo.encode(picture, cb, cr, format=format, model=MODEL, **options)
+    return photo.encode_photo(picture, cb, cr, format=format, credit=MODEL, **options)
 
 
 def opened(data: bytes) -> Image.Image:

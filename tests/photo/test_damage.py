@@ -21,8 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from photochrom import photo
 from photochrom.errors import PhotoError
-from photochrom.photo import photograph as photo
+from photochrom.photo import write as photo_write
 from photochrom.photo.formats import png
 from photochrom.photo.formats.deflate import inflated_size
 from tests.helpers.photographs import MODEL, coloured, neutral, saved, smooth
@@ -56,7 +57,7 @@ FILES = {
 def outcome(source: Path | bytes) -> np.ndarray | str:
     """The luma, or the message of the error: nothing else may come of a damaged file."""
     try:
-        return photo.read(source).luma
+        return photo.read_photo(source).luma
     except PhotoError as error:
         return str(error)
 
@@ -69,7 +70,7 @@ def files_in(folder: Path) -> list[str]:
 def test_cut_short(name: str, tmp_path: Path) -> None:
     """At every length: an error, or (when only the trailer is gone) the whole picture."""
     data = FILES[name]
-    whole = photo.read(data).luma
+    whole = photo.read_photo(data).luma
     path = tmp_path / name
     steps = {int(len(data) * share) for share in np.linspace(0, 0.999, 60)} | {len(data) - n for n in range(1, 12)}
     for length in sorted(steps):
@@ -82,7 +83,7 @@ def test_cut_short(name: str, tmp_path: Path) -> None:
             assert np.array_equal(result, whole), length
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(PhotoError, match=r"get a whole copy|save it anew"):
-        photo.read(path)
+        photo.read_photo(path)
 
 
 def test_jpeg_whose_end_was_lost_and_filled_up() -> None:
@@ -90,7 +91,7 @@ def test_jpeg_whose_end_was_lost_and_filled_up() -> None:
     data = FILES["baseline.jpg"]
     for cut in (len(data) // 2, len(data) - 40):
         with pytest.raises(PhotoError, match="cut short"):
-            photo.read(data[:cut] + bytes(len(data) - cut))
+            photo.read_photo(data[:cut] + bytes(len(data) - cut))
 
 
 def chunk(name: bytes, payload: bytes) -> bytes:
@@ -124,18 +125,18 @@ def test_png_whose_stream_ends_well_but_too_soon(kind: int, depth: int, interlac
         if kind == 3 and value == 255:
             continue  # not in the palette
         rows = png_rows(kind, depth, side, interlace, value)
-        whole = photo.read(png_of(zlib.compress(b"".join(rows)), kind, depth, side, interlace))
+        whole = photo.read_photo(png_of(zlib.compress(b"".join(rows)), kind, depth, side, interlace))
         assert whole.luma.shape == (side, side)
         for count in range(len(rows)):
             with pytest.raises(PhotoError, match="get a whole copy"):
-                photo.read(png_of(zlib.compress(b"".join(rows[:count])), kind, depth, side, interlace))
+                photo.read_photo(png_of(zlib.compress(b"".join(rows[:count])), kind, depth, side, interlace))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_pictures_of_the_grounds_own_colour(mode: str) -> None:
     """What would look like rows that never came is counted, and is there."""
     image = png._ground(mode, 30, 20)
-    assert photo.read(saved(image, "PNG")).luma.shape == (20, 30)
+    assert photo.read_photo(saved(image, "PNG")).luma.shape == (20, 30)
 
 
 @pytest.mark.parametrize("name", ["grey.png", "deep.png"])
@@ -145,7 +146,7 @@ def test_png_with_a_changed_byte_among_its_pixels(name: str) -> None:
         data = bytearray(FILES[name])
         data[place] ^= 1
         with pytest.raises(PhotoError, match="damaged"):
-            photo.read(bytes(data))
+            photo.read_photo(bytes(data))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -156,7 +157,7 @@ def test_deflated_tiff_with_a_changed_byte(options: dict[str, object], dtype: ty
     grey = np.random.default_rng(0).integers(0, 256, (90, 120)).astype(dtype)
     tifffile.imwrite(stream, grey, metadata=None, compression="zlib", **options)
     data = stream.getvalue()
-    assert np.array_equal(photo.read(data).luma, grey)
+    assert np.array_equal(photo.read_photo(data).luma, grey)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         offsets, sizes = file.pages[0].dataoffsets, file.pages[0].databytecounts
     for start, size in zip(offsets, sizes, strict=True):
@@ -164,7 +165,7 @@ def test_deflated_tiff_with_a_changed_byte(options: dict[str, object], dtype: ty
             changed = bytearray(data)
             changed[place] ^= 1
             with pytest.raises(PhotoError, match="damaged"):
-                photo.read(bytes(changed))
+                photo.read_photo(bytes(changed))
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 1 << 20, (1 << 20) + 1, 5 << 20])
@@ -180,8 +181,8 @@ def test_counting_what_a_stream_holds(size: int) -> None:
 
 def test_opencv_keeps_quiet() -> None:
     """Damage is told by the error, private tags by nobody. A process of its own, for OpenCV's level lasts."""
-    program = "import sys; from photochrom import photo\ntry: photo.read(sys.stdin.buffer.read())\n"
-    program += "except photo.PhotoError as error: print(error)"
+    program = "import sys; from photochrom import PhotoError, photo\ntry: photo.read_photo(sys.stdin.buffer.read())\n"
+    program += "except PhotoError as error: print(error)"
     files = [(tiff16(extratags=[(65001, 3, 1, 7, True)]), b"")]
     _, lzw = cv2.imencode(".tif", np.dstack([DEEP] * 3), [cv2.IMWRITE_TIFF_COMPRESSION, 5])
     for data in (tiff16(compression="zlib"), lzw.tobytes(), saved(GREY, "TIFF", compression="tiff_adobe_deflate")):
@@ -216,7 +217,7 @@ def test_flipped_bytes_in_metadata_never_crash(format: str, data: st.DataObject)
     for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=8)):
         content[place] = data.draw(st.integers(0, 255))
     with contextlib.suppress(PhotoError):
-        coloured(photo.read(bytes(content)), "TIFF")
+        coloured(photo.read_photo(bytes(content)), "TIFF")
 
 
 @pytest.mark.parametrize(
@@ -224,14 +225,14 @@ def test_flipped_bytes_in_metadata_never_crash(format: str, data: st.DataObject)
 )
 def test_no_pictures(data: bytes) -> None:
     with pytest.raises(PhotoError, match="the picture: "):
-        photo.read(data)
+        photo.read_photo(data)
 
 
 def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match=r"missing\.jpg: does not exist: check the path"):
-        photo.read(tmp_path / "missing.jpg")
+        photo.read_photo(tmp_path / "missing.jpg")
     with pytest.raises(PhotoError, match="is a folder"):
-        photo.read(str(tmp_path))
+        photo.read_photo(str(tmp_path))
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
@@ -240,7 +241,7 @@ def test_no_permission(tmp_path: Path) -> None:
     path.write_bytes(FILES["grey.png"])
     path.chmod(0)
     with pytest.raises(PhotoError, match="permission denied"):
-        photo.read(path)
+        photo.read_photo(path)
 
 
 def bomb(kind: str) -> bytes:
@@ -262,7 +263,7 @@ def bomb(kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
 def test_bombs(kind: str) -> None:
     with pytest.raises(PhotoError, match="is 40000 x 40000 pixels, more than 500 million"):
-        photo.read(bomb(kind))
+        photo.read_photo(bomb(kind))
 
 
 @pytest.mark.parametrize("name", ["plain.tif", "lzw.tif", "deep.tif", "deflated.tif"])
@@ -273,7 +274,7 @@ def test_tiff_with_parts_missing(name: str) -> None:
     place = data.index(struct.pack("<HHIHH", 257, kind, 1, 90, 0)) + 8
     struct.pack_into("<H", data, place, 9000)
     with pytest.raises(PhotoError):
-        photo.read(bytes(data))
+        photo.read_photo(bytes(data))
 
 
 def test_text_bomb() -> None:
@@ -281,7 +282,7 @@ def test_text_bomb() -> None:
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
     data = FILES["grey.png"]
     with pytest.raises(PhotoError, match="oversized text"):
-        photo.read(data[:33] + chunk + data[33:])
+        photo.read_photo(data[:33] + chunk + data[33:])
 
 
 def test_pictures_beyond_pillows_limit(tmp_path: Path) -> None:
@@ -291,7 +292,7 @@ def test_pictures_beyond_pillows_limit(tmp_path: Path) -> None:
     path = tmp_path / "plate.tif"
     with tifffile.TiffWriter(path) as writer:
         writer.write(np.broadcast_to(np.uint8(99), (height, width)), compression="zlib", rowsperstrip=500)
-    luma = photo.read(path).luma
+    luma = photo.read_photo(path).luma
     assert luma.shape == (height, width)
     assert (luma[::999] == 99).all()
     assert limit == Image.MAX_IMAGE_PIXELS
@@ -300,9 +301,9 @@ def test_pictures_beyond_pillows_limit(tmp_path: Path) -> None:
 def test_heif_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PhotoError, match=r'pip install "photochrom\[heif\]"'):
-        photo.read(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+        photo.read_photo(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
     with pytest.raises(PhotoError, match=r'pip install "photochrom\[heif\]"'):
-        coloured(photo.read(FILES["grey.png"]), "HEIF")
+        coloured(photo.read_photo(FILES["grey.png"]), "HEIF")
 
 
 def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,12 +312,12 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("photochrom.photo.formats.png.from_pillow", fail)
     with pytest.raises(PhotoError, match="does not fit in memory"):
-        photo.read(FILES["grey.png"])
+        photo.read_photo(FILES["grey.png"])
 
 
 def put(path: Path, **options: object) -> None:
-    picture = photo.read(FILES["grey.png"])
-    photo.write(picture, *neutral(picture, photo.format_of(path)), path, model=MODEL, **options)
+    picture = photo.read_photo(FILES["grey.png"])
+    photo.write_photo(picture, *neutral(picture, photo.format_of(path)), path, credit=MODEL, **options)
 
 
 def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
@@ -327,7 +328,7 @@ def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
     assert files_in(tmp_path) == ["out.png"]
     put(path, overwrite=True)
-    assert photo.read(path).luma.shape == GREY.shape
+    assert photo.read_photo(path).luma.shape == GREY.shape
     assert files_in(tmp_path) == ["out.png"]
 
 
@@ -336,10 +337,10 @@ def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
 def test_pipes_and_devices_are_not_replaced(tmp_path: Path, overwrite: bool) -> None:
     path = tmp_path / "out.png"
     os.mkfifo(path)
-    picture = photo.read(FILES["grey.png"])
+    picture = photo.read_photo(FILES["grey.png"])
     for place in (path, Path(os.devnull)):
-        with pytest.raises(PhotoError, match=f"{place}: is no regular file"):
-            photo.write(picture, *neutral(picture, "PNG"), place, model=MODEL, overwrite=overwrite)
+        with pytest.raises(PhotoError, match=f"{place}: is not a regular file"):
+            photo.write_photo(picture, *neutral(picture, "PNG"), place, credit=MODEL, overwrite=overwrite)
     assert path.is_fifo()
     assert files_in(tmp_path) == ["out.png"]
 
@@ -348,13 +349,13 @@ def test_pipes_and_devices_are_not_replaced(tmp_path: Path, overwrite: bool) -> 
 def test_no_race_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
     """A file that appears while the picture is being written is not replaced, hard links or not."""
     path = tmp_path / "out.png"
-    written = photo._encode
+    written = photo_write._encode
 
     def slowly(*arguments: object) -> None:
         written(*arguments)
         path.write_text("precious")
 
-    monkeypatch.setattr(photo, "_encode", slowly)
+    monkeypatch.setattr(photo_write, "_encode", slowly)
     if not links:
         monkeypatch.setattr(os, "link", raising(errno.EPERM))
     with pytest.raises(PhotoError, match="exists already"):
@@ -366,7 +367,7 @@ def test_no_race_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lin
 def test_disks_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", raising(errno.EPERM))
     put(tmp_path / "out.png")
-    assert photo.read(tmp_path / "out.png").luma.shape == GREY.shape
+    assert photo.read_photo(tmp_path / "out.png").luma.shape == GREY.shape
     monkeypatch.setattr(Path, "replace", raising(errno.EIO))
     with pytest.raises(PhotoError):
         put(tmp_path / "other.png")
@@ -434,7 +435,7 @@ def test_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(photo.png, "write", interrupt)
+    monkeypatch.setattr(png, "write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         put(tmp_path / "out.png")
     assert files_in(tmp_path) == []

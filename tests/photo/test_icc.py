@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from photochrom import photo
 from photochrom.errors import PhotoError
-from photochrom.photo import photograph as photo
 from photochrom.photo.formats import icc
 from tests.helpers.photographs import coloured, opened, saved, smooth
 
@@ -153,7 +153,7 @@ def test_pictures_with_grey_profiles(origin: str, target: str) -> None:
     """A photograph looks the same before and after, to a program that honours profiles."""
     profile = PROFILES["dot gain"]
     data = saved(smooth(40, 60), origin, icc_profile=profile)
-    picture = photo.read(data)
+    picture = photo.read_photo(data)
     result = opened(coloured(picture, target, quality=100, lossless=True))
     before = through(profile, opened(data), SRGB, "RGB", INTENTS[0]).astype(int)
     after = through(result.info["icc_profile"], result.convert("RGB"), SRGB, "RGB", INTENTS[0]).astype(int)
@@ -173,11 +173,11 @@ def test_cmyk_through_its_profile() -> None:
     ink = Image.merge(
         "CMYK", [Image.new("L", (60, 40)), *[Image.new("L", (60, 40))] * 2, Image.fromarray(smooth(40, 60))]
     )
-    picture = photo.read(saved(ink, "TIFF", icc_profile=bytes(profile)))
+    picture = photo.read_photo(saved(ink, "TIFF", icc_profile=bytes(profile)))
     expected = through(bytes(profile), ink, SRGB, "RGB", INTENTS[0])
     naive = np.asarray(ink.convert("RGB").convert("L")).astype(int)
     assert np.abs(picture.luma.astype(int) - expected[..., 0]).max() <= 8  # black points are compensated
     assert np.abs(picture.luma.astype(int) - naive).max() > 8
     assert picture.metadata.icc is None
     with pytest.raises(PhotoError, match="does not fit its CMYK pixels"):
-        photo.read(saved(ink, "TIFF", icc_profile=PROFILES["linear"]))
+        photo.read_photo(saved(ink, "TIFF", icc_profile=PROFILES["linear"]))

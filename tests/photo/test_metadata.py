@@ -12,8 +12,8 @@ import tifffile
 from PIL import Image, ImageCms, IptcImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
+from photochrom import photo
 from photochrom.errors import PhotoError
-from photochrom.photo import photograph as photo
 from tests.helpers.photographs import COLOR_FORMATS, coloured, opened, saved, smooth
 
 XMP = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -155,7 +155,7 @@ def xmp_of(data: bytes, format: str) -> bytes:
 @pytest.mark.parametrize("target", COLOR_FORMATS)
 @pytest.mark.parametrize("origin", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_everything_goes_everywhere(origin: str, target: str) -> None:
-    picture = photo.read(source(origin))
+    picture = photo.read_photo(source(origin))
     assert picture.luma.shape == (64, 48)
     data = coloured(picture, target)
     exif = exif_of(data, target)
@@ -193,7 +193,7 @@ def test_orientation_in_xmp_alone_turns_nothing(format: str) -> None:
     info = PngInfo()
     info.add_itxt("XML:com.adobe.xmp", XMP.decode())
     options = {"PNG": {"pnginfo": info}, "TIFF": {"tiffinfo": {700: XMP}}}.get(format, {"xmp": XMP})
-    picture = photo.read(saved(smooth(48, 64), format, **options))
+    picture = photo.read_photo(saved(smooth(48, 64), format, **options))
     assert picture.luma.shape == (48, 64)
     assert b"Orientation>1</" in xmp_of(coloured(picture, "TIFF"), "TIFF")
 
@@ -203,7 +203,7 @@ def test_tags_of_a_big_tiff() -> None:
     tags = [(315, 2, 0, "A. Jensen", True), (33432, 2, 0, "Museum", True)]
     tifffile.imwrite(stream, smooth(8, 8), bigtiff=True, description="Box 7", metadata=None, extratags=tags)
     for format in ("JPEG", "TIFF"):
-        exif = exif_of(coloured(photo.read(stream.getvalue()), format), format)
+        exif = exif_of(coloured(photo.read_photo(stream.getvalue()), format), format)
         assert (exif[270], exif[315], exif[33432]) == ("Box 7", "A. Jensen", "Museum")
 
 
@@ -211,7 +211,7 @@ def test_the_shape_that_tifffile_notes_is_not_kept() -> None:
     """It is the grey array's; the coloured one has another."""
     stream = BytesIO()
     tifffile.imwrite(stream, smooth(8, 8), software="Scanner")
-    exif = exif_of(coloured(photo.read(stream.getvalue()), "TIFF"), "TIFF")
+    exif = exif_of(coloured(photo.read_photo(stream.getvalue()), "TIFF"), "TIFF")
     assert 270 not in exif
     assert exif[305] == "Scanner"
 
@@ -220,19 +220,19 @@ def test_the_shape_that_tifffile_notes_is_not_kept() -> None:
 def test_exif_is_changed_in_place(order: str) -> None:
     """Nothing moves, so that what counts from the block's start (maker notes) still finds its place."""
     block = exif_block(order)
-    data = coloured(photo.read(source("JPEG", order)), "JPEG")
+    data = coloured(photo.read_photo(source("JPEG", order)), "JPEG")
     start = data.index(b"Exif\0\0") + 6
     assert data[start : start + 4] == block[:4]
     for value in (MAKER_NOTE, b"Leica III", b"1935:08:01 12:00:00", b"Museum"):
         assert data.index(value) - start == block.index(value)
-    tiff = coloured(photo.read(source("JPEG", order)), "TIFF")
+    tiff = coloured(photo.read_photo(source("JPEG", order)), "TIFF")
     assert tiff.index(MAKER_NOTE) == block.index(MAKER_NOTE)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
 def test_iptc_and_photoshop_resources_are_the_same_bytes(format: str) -> None:
     for origin in ("JPEG", "PNG", "TIFF"):
-        data = coloured(photo.read(source(origin)), format)
+        data = coloured(photo.read_photo(source(origin)), format)
         info = IptcImagePlugin.getiptcinfo(Image.open(BytesIO(data)))
         assert info is not None
         assert info[(2, 120)] == CAPTION.encode()
@@ -246,14 +246,14 @@ def test_an_embargo_in_iptc_is_not_hidden_by_the_label(format: str) -> None:
     """Readers that find instructions in XMP do not look into IIM."""
     embargo = b"Embargo: do not publish"
     iptc = b"\x1c" + struct.pack(">BBH", 2, 40, len(embargo)) + embargo + b"\x1c\x02\x69\0\x08Headline"
-    picture = photo.read(saved(smooth(8, 8), "TIFF", tiffinfo={33723: iptc}))
+    picture = photo.read_photo(saved(smooth(8, 8), "TIFF", tiffinfo={33723: iptc}))
     packet = xmp_of(coloured(picture, format), format).decode()
     assert "Instructions>Embargo: do not publish Colours added by software (" in packet
     assert ("Headline" in packet) == (format in ("WEBP", "HEIF", "AVIF"))
     own = XMP.replace(
         b"<dc:desc", b'<p:Instructions xmlns:p="http://ns.adobe.com/photoshop/1.0/">Own</p:Instructions><dc:desc'
     )
-    picture = photo.read(saved(smooth(8, 8), "TIFF", tiffinfo={33723: iptc, 700: own}))
+    picture = photo.read_photo(saved(smooth(8, 8), "TIFF", tiffinfo={33723: iptc, 700: own}))
     assert "Instructions>Own Colours added by software (" in xmp_of(coloured(picture, format), format).decode()
 
 
@@ -283,7 +283,7 @@ def test_places_in_the_picture_go_when_it_is_turned(orientation: int, format: st
         data = stream.getvalue()
     else:
         data = saved(grey, format, exif=exif.tobytes(), **places_in(format))
-    written = coloured(photo.read(data), "JPEG")
+    written = coloured(photo.read_photo(data), "JPEG")
     kept = exif_of(written, "JPEG")
     details = kept.get_ifd(0x8769)
     assert details[0x9003] == "1935:08:01 12:00:00"
@@ -302,7 +302,7 @@ def places_in(format: str) -> dict[str, object]:
 
 
 def test_iptc_in_png_as_imagemagick_writes_it() -> None:
-    data = coloured(photo.read(source("JPEG")), "PNG")
+    data = coloured(photo.read_photo(source("JPEG")), "PNG")
     text = opened(data).text["Raw profile type iptc"].split("\n")
     assert text[1] == "iptc"
     assert bytes.fromhex(text[3]) == resource(0x0404, IPTC) + GUIDES
@@ -311,7 +311,7 @@ def test_iptc_in_png_as_imagemagick_writes_it() -> None:
 
 @pytest.mark.parametrize("format", ["WEBP", "AVIF"])
 def test_iptc_becomes_xmp_where_there_is_no_place_for_it(format: str) -> None:
-    packet = xmp_of(coloured(photo.read(source("TIFF")), format), format).decode()
+    packet = xmp_of(coloured(photo.read_photo(source("TIFF")), format), format).decode()
     assert "<rdf:li>harvest</rdf:li><rdf:li>1935</rdf:li>" in packet
     assert "DateCreated" in packet
     assert ">1935-08<" in packet
@@ -320,7 +320,7 @@ def test_iptc_becomes_xmp_where_there_is_no_place_for_it(format: str) -> None:
 
 
 def test_tiff_tags() -> None:
-    data = coloured(photo.read(source("TIFF")), "TIFF")
+    data = coloured(photo.read_photo(source("TIFF")), "TIFF")
     with tifffile.TiffFile(BytesIO(data)) as file:
         assert len(file.pages) == 1
         tags = {tag.code: tag.value for tag in file.pages[0].tags}
@@ -335,7 +335,7 @@ def test_tiff_tags() -> None:
 
 
 def test_png_chunks() -> None:
-    data = coloured(photo.read(source("PNG")), "PNG")
+    data = coloured(photo.read_photo(source("PNG")), "PNG")
     image = opened(data)
     assert image.text["Title"] == "Harvest"
     assert image.text["Author"] == "Jørgen"
@@ -351,18 +351,18 @@ def test_png_chunks() -> None:
 def test_chunks_of_a_png_are_no_comments_of_a_jpeg() -> None:
     info = PngInfo()
     info.add(b"gAMA", struct.pack(">I", 45455))
-    assert "comment" not in opened(coloured(photo.read(saved(smooth(8, 8), "PNG", pnginfo=info)), "JPEG")).info
+    assert "comment" not in opened(coloured(photo.read_photo(saved(smooth(8, 8), "PNG", pnginfo=info)), "JPEG")).info
 
 
 @pytest.mark.parametrize("target", ["JPEG", "TIFF", "WEBP"])
 def test_texts_of_a_png_become_remarks(target: str) -> None:
-    packet = xmp_of(coloured(photo.read(source("PNG")), target), target).decode()
+    packet = xmp_of(coloured(photo.read_photo(source("PNG")), target), target).decode()
     for line in ("Title: Harvest", "Author: Jørgen", "Remark: Жатва"):
         assert f"<rdf:li>{line}</rdf:li>" in packet
 
 
 def test_comment_of_a_jpeg() -> None:
-    picture = photo.read(source("JPEG"))
+    picture = photo.read_photo(source("JPEG"))
     assert opened(coloured(picture, "JPEG")).info["comment"] == b"a comment"
     assert b"<rdf:li>Comment: a comment</rdf:li>" in xmp_of(coloured(picture, "PNG"), "PNG")
 
@@ -371,7 +371,7 @@ def test_comment_of_a_jpeg() -> None:
 def test_jfif_density_to_the_bit(unit: int) -> None:
     data = bytearray(saved(smooth(8, 8), "JPEG"))
     data[13:18] = struct.pack(">BHH", unit, 117, 119)
-    again = coloured(photo.read(bytes(data)), "JPEG")
+    again = coloured(photo.read_photo(bytes(data)), "JPEG")
     assert again[:2] + again[6:11] == b"\xff\xd8JFIF\0"
     assert struct.unpack(">BHH", again[13:18]) == ((unit, 117, 119) if unit else (0, 1, 1))
 
@@ -381,20 +381,20 @@ def test_png_density_to_the_bit(density: tuple[int, int, int]) -> None:
     chunk = b"pHYs" + struct.pack(">IIB", *density)
     whole = struct.pack(">I", 9) + chunk + struct.pack(">I", zlib.crc32(chunk))
     data = saved(smooth(8, 8), "PNG")
-    assert whole in coloured(photo.read(data[:33] + whole + data[33:]), "PNG")
+    assert whole in coloured(photo.read_photo(data[:33] + whole + data[33:]), "PNG")
 
 
 @pytest.mark.parametrize(("origin", "target"), [("PNG", "JPEG"), ("JPEG", "PNG"), ("JPEG", "TIFF"), ("TIFF", "JPEG")])
 def test_resolution_survives_the_change_of_container(origin: str, target: str) -> None:
     data = saved(smooth(8, 8), origin, dpi=(300, 1200))
-    dpi = opened(coloured(photo.read(data), target)).info["dpi"]
+    dpi = opened(coloured(photo.read_photo(data), target)).info["dpi"]
     assert [float(value) for value in dpi] == pytest.approx([300, 1200], rel=1e-4)
     assert target == "PNG" or [int(value) for value in dpi] == [300, 1200]
 
 
 @pytest.mark.parametrize("target", ["WEBP", "AVIF", "HEIF"])
 def test_resolution_without_a_place_goes_into_exif(target: str) -> None:
-    exif = exif_of(coloured(photo.read(saved(smooth(8, 8), "JPEG", dpi=(300, 600))), target), target)
+    exif = exif_of(coloured(photo.read_photo(saved(smooth(8, 8), "JPEG", dpi=(300, 600))), target), target)
     assert (exif[282], exif[283], exif[296]) == (300, 600, 2)
 
 
@@ -402,7 +402,7 @@ def test_resolution_without_a_place_goes_into_exif(target: str) -> None:
 def test_resolution_that_exif_lacks_goes_into_xmp(target: str) -> None:
     exif = Image.Exif()
     exif[271] = "Leitz"
-    data = coloured(photo.read(saved(smooth(8, 8), "JPEG", dpi=(300, 600), exif=exif.tobytes())), target)
+    data = coloured(photo.read_photo(saved(smooth(8, 8), "JPEG", dpi=(300, 600), exif=exif.tobytes())), target)
     packet = xmp_of(data, target)
     for said in (b"tiff:XResolution>300/1<", b"tiff:YResolution>600/1<", b"tiff:ResolutionUnit>2<"):
         assert said in packet
@@ -414,9 +414,9 @@ def test_an_orientation_in_an_unusual_form_is_undone_too(kind: str, values: tupl
     place, rest = (packed.ljust(4, b"\0"), b"") if len(packed) <= 4 else (struct.pack("<I", 26), packed)
     row = struct.pack("<HHI", 274, {"B": 1, "H": 3}[kind], len(values)) + place
     block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + row + struct.pack("<I", 0) + rest
-    picture = photo.read(saved(smooth(24, 40), "JPEG", exif=block))
+    picture = photo.read_photo(saved(smooth(24, 40), "JPEG", exif=block))
     assert picture.luma.shape == (40, 24)
-    assert photo.read(coloured(picture, "JPEG")).luma.shape == (40, 24)
+    assert photo.read_photo(coloured(picture, "JPEG")).luma.shape == (40, 24)
 
 
 def test_raw_exif_profile_in_a_png() -> None:
@@ -424,7 +424,7 @@ def test_raw_exif_profile_in_a_png() -> None:
     block = b"Exif\0\0" + exif_block()
     info = PngInfo()
     info.add_text("Raw profile type exif", f"\nexif\n{len(block):8d}\n{block.hex()}\n", zip=True)
-    picture = photo.read(saved(smooth(48, 64), "PNG", pnginfo=info))
+    picture = photo.read_photo(saved(smooth(48, 64), "PNG", pnginfo=info))
     assert picture.luma.shape == (64, 48)
     data = coloured(picture, "PNG")
     assert b"Raw profile" not in data
@@ -434,14 +434,14 @@ def test_raw_exif_profile_in_a_png() -> None:
 def test_long_xmp_is_continued_and_joined() -> None:
     """A JPEG segment holds 64 KB; what a second packet holds is part of the whole."""
     long = XMP.replace(b"Harvest at Bjerre", b"Harvest at Bjerre " + b"x" * 200_000)
-    picture = photo.read(saved(smooth(8, 8), "TIFF", tiffinfo={700: long}))
+    picture = photo.read_photo(saved(smooth(8, 8), "TIFF", tiffinfo={700: long}))
     data = coloured(picture, "JPEG")
     assert opened(data).size == (8, 8)
     assert data.count(b"http://ns.adobe.com/xmp/extension/\0") == 4
     first = data[data.index(b"http://ns.adobe.com/xap/1.0/\0") : data.index(b"http://ns.adobe.com/xmp/extension/\0")]
     for said in (b"<Iptc4xmpExt:DigitalSourceType>", b"<photochrom:Statement>", b"<photoshop:Instructions>"):
         assert said in first  # which is all that many readers open
-    again = photo.read(data)
+    again = photo.read_photo(data)
     assert again.metadata.xmp is not None
     assert b"x" * 200_000 in again.metadata.xmp
     assert b"HasExtendedXMP" not in again.metadata.xmp
@@ -452,10 +452,10 @@ def test_long_xmp_is_continued_and_joined() -> None:
 
 def test_a_damaged_continuation_of_xmp_is_kept_and_the_picture_read() -> None:
     long = XMP.replace(b"Harvest at Bjerre", b"Harvest at Bjerre " + b"x" * 70_000)
-    data = coloured(photo.read(saved(smooth(8, 8), "TIFF", tiffinfo={700: long})), "JPEG")
+    data = coloured(photo.read_photo(saved(smooth(8, 8), "TIFF", tiffinfo={700: long})), "JPEG")
     spoilt = data.replace(b"x" * 60_000, b"<" * 60_000)
     assert spoilt != data
-    again = photo.read(spoilt)
+    again = photo.read_photo(spoilt)
     assert again.metadata.xmp is not None
     assert b"UnreadableXMP" in again.metadata.xmp
     assert b"DigitalSourceType" in xmp_of(coloured(again, "PNG"), "PNG")
@@ -465,13 +465,13 @@ def test_a_damaged_continuation_of_xmp_is_kept_and_the_picture_read() -> None:
 def test_a_segment_that_is_too_short_is_passed_over(marker: int, payload: bytes) -> None:
     data = saved(smooth(8, 8), "JPEG")
     segment = bytes([0xFF, marker]) + (2 + len(payload)).to_bytes(2, "big") + payload
-    assert photo.read(data[:2] + segment + data[2:]).luma.shape == (8, 8)
+    assert photo.read_photo(data[:2] + segment + data[2:]).luma.shape == (8, 8)
 
 
 def test_more_exif_than_a_jpeg_holds() -> None:
     tag = {37510: (7, bytes(70_000))}
     block = b"II*\0\x08\0\0\0" + directory("<", 8, tag)
-    picture = photo.read(saved(smooth(8, 8), "PNG", exif=block))
+    picture = photo.read_photo(saved(smooth(8, 8), "PNG", exif=block))
     with pytest.raises(PhotoError, match="more EXIF than a JPEG can hold"):
         coloured(picture, "JPEG")
     assert coloured(picture, "TIFF")
@@ -479,7 +479,7 @@ def test_more_exif_than_a_jpeg_holds() -> None:
 
 @pytest.mark.parametrize("block", [b"II*\0\xff\xff\0\0 of no use", b"of no use at all"])
 def test_damaged_exif_is_kept_where_it_can_be(block: bytes) -> None:
-    picture = photo.read(saved(smooth(8, 8), "JPEG", exif=b"Exif\0\0" + block))
+    picture = photo.read_photo(saved(smooth(8, 8), "JPEG", exif=b"Exif\0\0" + block))
     assert b"Exif\0\0" + block in coloured(picture, "JPEG")
     with pytest.raises(PhotoError, match="damaged EXIF"):
         coloured(picture, "TIFF")
@@ -491,17 +491,17 @@ def test_damaged_exif_is_kept_where_it_can_be(block: bytes) -> None:
 def test_cmyk_becomes_srgb_and_says_so() -> None:
     ink = Image.merge("CMYK", [Image.fromarray(smooth(48, 64) // n) for n in (1, 2, 3, 4)])
     block = exif_block(orientation=1)
-    data = coloured(photo.read(saved(ink, "JPEG", exif=b"Exif\0\0" + block)), "JPEG")
+    data = coloured(photo.read_photo(saved(ink, "JPEG", exif=b"Exif\0\0" + block)), "JPEG")
     assert opened(data).mode == "RGB"
     assert Image.open(BytesIO(data)).getexif().get_ifd(0x8769)[0xA001] == 1
-    kept = coloured(photo.read(saved(smooth(48, 64), "JPEG", exif=b"Exif\0\0" + block)), "JPEG")
+    kept = coloured(photo.read_photo(saved(smooth(48, 64), "JPEG", exif=b"Exif\0\0" + block)), "JPEG")
     assert Image.open(BytesIO(kept)).getexif().get_ifd(0x8769)[0xA001] == 65535
 
 
 def test_nothing_comes_from_nothing() -> None:
     """A file without metadata gets the label, and no more."""
     for format in ("JPEG", "PNG", "TIFF", "WEBP"):
-        data = coloured(photo.read(saved(smooth(8, 8), "PNG")), format)
+        data = coloured(photo.read_photo(saved(smooth(8, 8), "PNG")), format)
         image = opened(data)
         assert "icc_profile" not in image.info
         assert not Image.open(BytesIO(data)).getexif().get_ifd(0x8769)

@@ -8,8 +8,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from photochrom import Hint, __version__
-from photochrom.photo import photograph as photo
+from photochrom import Hint, __version__, photo
 from photochrom.photo.formats.xmp import Packet
 from photochrom.provenance import DIGITAL_SOURCE_TYPE, credit, label, statement
 from tests.helpers.photographs import COLOR_FORMATS, MODEL, coloured, neutral, saved, smooth
@@ -46,7 +45,7 @@ def properties(packet: bytes) -> dict[str, str]:
 
 @pytest.mark.parametrize("format", COLOR_FORMATS)
 def test_every_file_is_labelled(format: str) -> None:
-    data = coloured(photo.read(saved(smooth(16, 16), "PNG")), format)
+    data = coloured(photo.read_photo(saved(smooth(16, 16), "PNG")), format)
     if format == "HEIF":
         packet = pytest.importorskip("pillow_heif").open_heif(data).info["xmp"]
     elif format == "TIFF":
@@ -67,7 +66,7 @@ def test_every_file_is_labelled(format: str) -> None:
 
 def test_pillow_reads_it() -> None:
     pytest.importorskip("defusedxml")
-    image = Image.open(BytesIO(coloured(photo.read(saved(smooth(16, 16), "PNG")), "JPEG")))
+    image = Image.open(BytesIO(coloured(photo.read_photo(saved(smooth(16, 16), "PNG")), "JPEG")))
     assert image.getxmp()["xmpmeta"]["RDF"]["Description"]["DigitalSourceType"] == DIGITAL_SOURCE_TYPE
 
 
@@ -179,7 +178,7 @@ def test_packets_that_cannot_be_read_are_kept(packet: bytes) -> None:
 
 
 def test_label_is_the_same_every_time() -> None:
-    picture = photo.read(saved(smooth(16, 16), "PNG"))
+    picture = photo.read_photo(saved(smooth(16, 16), "PNG"))
     cb, cr = neutral(picture, "PNG")
-    files = {photo.encode(picture, cb, cr, format="PNG", model=MODEL) for _ in range(3)}
+    files = {photo.encode_photo(picture, cb, cr, format="PNG", credit=MODEL) for _ in range(3)}
     assert len(files) == 1

@@ -14,8 +14,8 @@ import skimage
 import tifffile
 from PIL import Image, ImageChops, ImageOps
 
+from photochrom import photo
 from photochrom.errors import PhotoError
-from photochrom.photo import photograph as photo
 from tests.helpers.photographs import bt601, colours, saved, smooth
 
 SAMPLES = Path(skimage.__file__).parent / "data"
@@ -53,7 +53,7 @@ def without_extra_samples(data: bytes) -> bytes:
 @pytest.mark.parametrize("name", ["rocket.jpg", "retina.jpg", "hubble_deep_field.jpg"])
 def test_luma_of_a_jpeg_is_its_own_y_plane(name: str) -> None:
     data = (SAMPLES / name).read_bytes()
-    picture = photo.read(data)
+    picture = photo.read_photo(data)
     assert picture.format == "JPEG"
     assert np.array_equal(picture.luma, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE))
 
@@ -64,31 +64,31 @@ def test_y_plane_whatever_the_jpegs_coding(subsampling: str, progressive: bool) 
     data = saved(np.dstack([smooth(61, 83)] * 3), "JPEG", subsampling=subsampling, progressive=progressive)
     image = Image.open(BytesIO(data))
     image.draft("YCbCr", image.size)
-    assert np.array_equal(photo.read(data).luma, np.asarray(image.getchannel(0)))
+    assert np.array_equal(photo.read_photo(data).luma, np.asarray(image.getchannel(0)))
 
 
 def test_grey_jpeg() -> None:
     data = saved(smooth(33, 47), "JPEG")
-    assert np.array_equal(photo.read(data).luma, np.asarray(Image.open(BytesIO(data))))
+    assert np.array_equal(photo.read_photo(data).luma, np.asarray(Image.open(BytesIO(data))))
 
 
 def test_rgb_jpeg() -> None:
     data = saved(np.dstack([smooth(40, 60), smooth(60, 40).T, smooth(40, 60)[::-1]]), "JPEG", keep_rgb=True, quality=95)
     exact = bt601(np.asarray(Image.open(BytesIO(data))))
-    assert np.abs(photo.read(data).luma.astype(int) - exact).max() <= 1
+    assert np.abs(photo.read_photo(data).luma.astype(int) - exact).max() <= 1
 
 
 def test_cmyk_jpeg_of_adobe_and_of_others() -> None:
     ink = Image.merge("CMYK", [Image.fromarray(smooth(40, 60) // n) for n in (1, 2, 3, 4)])
     adobe = saved(ink, "JPEG", quality=95)
     expected = np.asarray(Image.open(BytesIO(adobe)).convert("RGB").convert("L"))
-    assert np.array_equal(photo.read(adobe).luma, expected)
-    assert np.abs(photo.read(adobe).luma.astype(int) - np.asarray(ink.convert("L"))).mean() < 3
+    assert np.array_equal(photo.read_photo(adobe).luma, expected)
+    assert np.abs(photo.read_photo(adobe).luma.astype(int) - np.asarray(ink.convert("L"))).mean() < 3
     # Without Adobe's marker a file stores ink, not what is missing of it.
     start = adobe.index(b"\xff\xee")
     others = adobe[:start] + adobe[start + 2 + int.from_bytes(adobe[start + 2 : start + 4], "big") :]
     inverse = ImageChops.invert(Image.open(BytesIO(adobe))).convert("RGB").convert("L")
-    assert np.array_equal(photo.read(others).luma, np.asarray(inverse))
+    assert np.array_equal(photo.read_photo(others).luma, np.asarray(inverse))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
@@ -98,7 +98,7 @@ def test_eight_bit_pictures(mode: str, format: str) -> None:
         pytest.skip("see test_palette_tiff")
     rgba = np.dstack([colours(21, 34, np.uint8), smooth(21, 34)])
     image = Image.fromarray(rgba).convert("RGB").convert(mode) if mode in "1LP" else Image.fromarray(rgba).convert(mode)
-    picture = photo.read(saved(image, format, lossless=True, exact=True))
+    picture = photo.read_photo(saved(image, format, lossless=True, exact=True))
     exact = bt601(np.asarray(image.convert("RGB")))
     assert picture.luma.dtype == np.uint8
     assert np.abs(picture.luma.astype(int) - exact).max() <= 1
@@ -112,15 +112,15 @@ def test_eight_bit_pictures(mode: str, format: str) -> None:
 def test_grey_in_rgb_is_that_grey() -> None:
     grey = smooth(20, 30)
     deep = grey.astype(np.uint16) * 251
-    assert np.array_equal(photo.read(saved(np.dstack([grey] * 3), "PNG")).luma, grey)
-    assert np.array_equal(photo.read(tiff(np.dstack([deep] * 3), photometric="rgb")).luma, deep)
+    assert np.array_equal(photo.read_photo(saved(np.dstack([grey] * 3), "PNG")).luma, grey)
+    assert np.array_equal(photo.read_photo(tiff(np.dstack([deep] * 3), photometric="rgb")).luma, deep)
 
 
 def test_palette_with_transparency() -> None:
     image = Image.new("P", (4, 2))
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 255, 255, 255])
     image.putdata([0, 1, 2, 3, 3, 2, 1, 0])
-    picture = photo.read(saved(image, "PNG", transparency=bytes([0, 128, 255, 255])))
+    picture = photo.read_photo(saved(image, "PNG", transparency=bytes([0, 128, 255, 255])))
     assert picture.luma.tolist() == [[0, 76, 150, 255], [255, 150, 76, 0]]
     assert picture.alpha is not None
     assert picture.alpha.tolist() == [[0, 128, 255, 255], [255, 255, 128, 0]]
@@ -129,7 +129,7 @@ def test_palette_with_transparency() -> None:
 def test_palette_tiff() -> None:
     image = Image.fromarray(colours(9, 13, np.uint8)).quantize(16)
     exact = bt601(np.asarray(image.convert("RGB")))
-    assert np.abs(photo.read(saved(image, "TIFF")).luma.astype(int) - exact).max() <= 1
+    assert np.abs(photo.read_photo(saved(image, "TIFF")).luma.astype(int) - exact).max() <= 1
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
@@ -137,7 +137,7 @@ def test_shallow_grey_png_with_a_transparent_value(depth: int) -> None:
     levels = 2**depth
     values = np.arange(8) % levels
     packed = np.packbits(((values[:, None] >> np.arange(depth)[::-1]) & 1).astype(np.uint8)).tobytes()
-    picture = photo.read(png(0, depth, [packed], 8, (b"tRNS", struct.pack(">H", 1))))
+    picture = photo.read_photo(png(0, depth, [packed], 8, (b"tRNS", struct.pack(">H", 1))))
     assert picture.luma[0].tolist() == [value * 255 // (levels - 1) for value in values]
     assert picture.alpha is not None
     assert picture.alpha[0].tolist() == [0 if value == 1 else 255 for value in values]
@@ -146,7 +146,7 @@ def test_shallow_grey_png_with_a_transparent_value(depth: int) -> None:
 @pytest.mark.parametrize(("kind", "samples"), [(0, 1), (4, 2), (2, 3), (6, 4)])
 def test_sixteen_bit_png(kind: int, samples: int) -> None:
     stored = np.dstack([colours(9, 14, np.uint16), colours(9, 14, np.uint16, seed=1)[..., :1]])[..., -samples:]
-    picture = photo.read(png(kind, 16, [row.astype(">u2").tobytes() for row in stored], 14))
+    picture = photo.read_photo(png(kind, 16, [row.astype(">u2").tobytes() for row in stored], 14))
     exact = bt601(stored) if samples >= 3 else stored[..., 0]
     assert picture.luma.dtype == np.uint16
     assert np.abs(picture.luma.astype(int) - exact).max() <= (1 if samples >= 3 else 0)
@@ -161,7 +161,7 @@ def test_sixteen_bit_png(kind: int, samples: int) -> None:
 def test_sixteen_bit_png_with_a_transparent_value(kind: int, samples: int) -> None:
     stored = colours(6, 5, np.uint16)[..., :samples]
     rows = [row.astype(">u2").tobytes() for row in stored]
-    picture = photo.read(png(kind, 16, rows, 5, (b"tRNS", stored[2, 3].astype(">u2").tobytes())))
+    picture = photo.read_photo(png(kind, 16, rows, 5, (b"tRNS", stored[2, 3].astype(">u2").tobytes())))
     assert picture.alpha is not None
     assert np.array_equal(picture.alpha == 0, (stored == stored[2, 3]).all(axis=2))
 
@@ -179,7 +179,7 @@ def test_sixteen_bit_tiff(samples: int, compression: str | None, order: str) -> 
         compression=compression,
         byteorder=order,
     )
-    picture = photo.read(data)
+    picture = photo.read_photo(data)
     exact = bt601(stored) if samples >= 3 else stored[..., 0]
     assert np.abs(picture.luma.astype(int) - exact).max() <= (1 if samples >= 3 else 0)
     if samples in (2, 4):
@@ -191,7 +191,7 @@ def test_sixteen_bit_tiff(samples: int, compression: str | None, order: str) -> 
 def test_compressed_sixteen_bit_tiff(compression: int) -> None:
     rgb = colours(40, 30, np.uint16)
     _, data = cv2.imencode(".tif", rgb[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, compression])
-    assert np.abs(photo.read(data.tobytes()).luma.astype(int) - bt601(rgb)).max() <= 1
+    assert np.abs(photo.read_photo(data.tobytes()).luma.astype(int) - bt601(rgb)).max() <= 1
 
 
 def test_tiff_in_planes_in_tiles_and_big() -> None:
@@ -203,17 +203,17 @@ def test_tiff_in_planes_in_tiles_and_big() -> None:
         tiff(rgb, photometric="rgb", bigtiff=True),
     ]
     for data in files:
-        assert np.abs(photo.read(data).luma.astype(int) - bt601(rgb)).max() <= 1
+        assert np.abs(photo.read_photo(data).luma.astype(int) - bt601(rgb)).max() <= 1
     for options in ({"planarconfig": "separate"}, {"planarconfig": "separate", "compression": "zlib"}):
         data = tiff((planes >> 8).astype(np.uint8), photometric="rgb", **options)
-        assert np.abs(photo.read(data).luma.astype(int) - bt601((rgb >> 8).astype(np.uint8))).max() <= 1
+        assert np.abs(photo.read_photo(data).luma.astype(int) - bt601((rgb >> 8).astype(np.uint8))).max() <= 1
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tiff_in_planes_with_transparency(dtype: type) -> None:
     rgb, alpha = colours(20, 20, dtype), colours(20, 20, dtype, seed=3)[..., 0]
     planes = np.concatenate([np.moveaxis(rgb, 2, 0), alpha[None]])
-    picture = photo.read(tiff(planes, photometric="rgb", planarconfig="separate", extrasamples=["unassalpha"]))
+    picture = photo.read_photo(tiff(planes, photometric="rgb", planarconfig="separate", extrasamples=["unassalpha"]))
     assert np.abs(picture.luma.astype(int) - bt601(rgb)).max() <= 1
     assert np.array_equal(picture.alpha, alpha)
 
@@ -221,13 +221,15 @@ def test_tiff_in_planes_with_transparency(dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_min_is_white(dtype: type) -> None:
     stored = colours(11, 12, dtype)[..., 0]
-    picture = photo.read(tiff(stored, photometric="miniswhite"))
+    picture = photo.read_photo(tiff(stored, photometric="miniswhite"))
     assert np.array_equal(picture.luma, np.iinfo(dtype).max - stored)
 
 
 def test_fax_compressed_bilevel_tiff() -> None:
     image = Image.fromarray(smooth(40, 50)).convert("1")
-    assert np.array_equal(photo.read(saved(image, "TIFF", compression="group4")).luma, np.asarray(image.convert("L")))
+    assert np.array_equal(
+        photo.read_photo(saved(image, "TIFF", compression="group4")).luma, np.asarray(image.convert("L"))
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -236,7 +238,7 @@ def test_premultiplied_alpha_is_divided_out(dtype: type) -> None:
     rgb, alpha = colours(20, 20, dtype), colours(20, 20, dtype, seed=3)[..., 0]
     alpha[0] = top
     stored = np.dstack([np.rint(rgb * (alpha[..., None] / top)).astype(dtype), alpha])
-    picture = photo.read(tiff(stored, photometric="rgb", extrasamples=["assocalpha"]))
+    picture = photo.read_photo(tiff(stored, photometric="rgb", extrasamples=["assocalpha"]))
     assert picture.alpha is not None
     assert np.array_equal(picture.alpha, alpha)
     opaque = alpha > top // 4  # below, too little of the colour is left to tell
@@ -246,12 +248,12 @@ def test_premultiplied_alpha_is_divided_out(dtype: type) -> None:
 def test_cmyk_tiff() -> None:
     ink = Image.merge("CMYK", [Image.fromarray(smooth(40, 60) // n) for n in (1, 2, 3, 4)])
     expected = np.asarray(ink.convert("RGB").convert("L"))
-    assert np.array_equal(photo.read(saved(ink, "TIFF")).luma, expected)
+    assert np.array_equal(photo.read_photo(saved(ink, "TIFF")).luma, expected)
 
 
 def test_lossless_and_lossy_webp() -> None:
     rgb = np.dstack([smooth(30, 40)] * 3)
-    lossless, lossy = (photo.read(saved(rgb, "WEBP", lossless=flag)) for flag in (True, False))
+    lossless, lossy = (photo.read_photo(saved(rgb, "WEBP", lossless=flag)) for flag in (True, False))
     assert (lossless.lossless, lossy.lossless) == (True, False)
     assert np.array_equal(lossless.luma, rgb[..., 0])
 
@@ -264,7 +266,7 @@ def test_heif_and_avif(format: str) -> None:
         heif.from_pillow(Image.fromarray(np.dstack([grey] * 3))).save(stream, quality=95)
     else:
         Image.fromarray(grey).save(stream, format, quality=95)
-    picture = photo.read(stream.getvalue())
+    picture = photo.read_photo(stream.getvalue())
     assert picture.format == format
     assert np.abs(picture.luma.astype(int) - grey).mean() < 2
 
@@ -274,7 +276,7 @@ def test_deep_heif_stays_deep() -> None:
     grey = np.repeat(np.linspace(0, 65535, 128).astype(np.uint16)[None], 64, axis=0)
     stream = BytesIO()
     heif.from_bytes("RGB;16", (128, 64), np.dstack([grey] * 3).tobytes()).save(stream, quality=100)
-    luma = photo.read(stream.getvalue()).luma
+    luma = photo.read_photo(stream.getvalue()).luma
     assert luma.dtype == np.uint16
     assert np.abs(luma.astype(int) - grey).mean() < 200
 
@@ -287,7 +289,7 @@ def test_orientation(orientation: int, format: str) -> None:
     exif[274] = orientation
     data = saved(image, format, exif=exif, lossless=True)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(BytesIO(data))).convert("L")).astype(int)
-    picture = photo.read(data)
+    picture = photo.read_photo(data)
     assert picture.luma.shape == expected.shape
     assert np.abs(picture.luma - expected).max() <= 1
     assert picture.luma.flags.c_contiguous
@@ -307,7 +309,7 @@ def test_orientation_of_deep_tiff(orientation: int, samples: int) -> None:
     image = Image.fromarray((bt601(stored) if samples == 3 else stored[..., 0]).astype(np.int32))
     image.getexif()[274] = orientation
     expected = np.asarray(ImageOps.exif_transpose(image))
-    assert np.abs(photo.read(data).luma.astype(int) - expected).max() <= 1
+    assert np.abs(photo.read_photo(data).luma.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -320,7 +322,7 @@ def test_orientation_of_heif_is_applied_once(orientation: int) -> None:
     heif.from_pillow(image).save(stream, quality=95, exif=exif.tobytes())
     image.getexif()[274] = orientation
     expected = np.asarray(ImageOps.exif_transpose(image).convert("L")).astype(int)
-    assert np.abs(photo.read(stream.getvalue()).luma - expected).mean() < 2
+    assert np.abs(photo.read_photo(stream.getvalue()).luma - expected).mean() < 2
 
 
 def test_sources(tmp_path: Path) -> None:
@@ -328,7 +330,7 @@ def test_sources(tmp_path: Path) -> None:
     path = tmp_path / "grey.png"
     path.write_bytes(data)
     with path.open("rb") as stream:
-        pictures = [photo.read(source) for source in (data, str(path), path, stream)]
+        pictures = [photo.read_photo(source) for source in (data, str(path), path, stream)]
     assert all(np.array_equal(picture.luma, pictures[0].luma) for picture in pictures)
 
 
@@ -346,7 +348,7 @@ def test_sources(tmp_path: Path) -> None:
         (tiff(np.zeros((8, 8, 2), np.uint8), photometric="miniswhite", extrasamples=["unassalpha"]), "unusual way"),
         (tiff(np.zeros((3, 8, 8), np.uint8), photometric="minisblack"), "holds 3 pages: split"),
         (saved(Image.new("LAB", (8, 8)), "TIFF"), "unusual kind"),
-        (saved(Image.new("L", (8, 8)), "GIF"), "is no JPEG"),
+        (saved(Image.new("L", (8, 8)), "GIF"), "is not a JPEG"),
         (saved(smooth(8, 8), "PNG", save_all=True, append_images=[Image.new("L", (8, 8))]), "animation of 2"),
         (saved(smooth(8, 8), "WEBP", save_all=True, append_images=[Image.new("L", (8, 8))]), "animation of 2"),
         (saved(smooth(8, 8), "AVIF", save_all=True, append_images=[Image.new("L", (8, 8))]), "holds 2 pictures"),
@@ -354,7 +356,7 @@ def test_sources(tmp_path: Path) -> None:
 )
 def test_what_has_no_one_right_luma_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(PhotoError, match=message):
-        photo.read(data)
+        photo.read_photo(data)
 
 
 def test_reduced_copies_are_no_pages() -> None:
@@ -362,7 +364,7 @@ def test_reduced_copies_are_no_pages() -> None:
     with tifffile.TiffWriter(stream) as writer:
         writer.write(grey, metadata=None)
         writer.write(grey[::2, ::2], subfiletype=1, metadata=None)
-    assert np.array_equal(photo.read(stream.getvalue()).luma, grey)
+    assert np.array_equal(photo.read_photo(stream.getvalue()).luma, grey)
 
 
 def test_raw_files_of_cameras_are_refused() -> None:
@@ -371,4 +373,4 @@ def test_raw_files_of_cameras_are_refused() -> None:
         writer.write(smooth(8, 8), subfiletype=1, metadata=None)
         writer.write(smooth(32, 32), metadata=None)
     with pytest.raises(PhotoError, match="raw file"):
-        photo.read(stream.getvalue())
+        photo.read_photo(stream.getvalue())

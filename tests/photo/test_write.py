@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from photochrom import photo
 from photochrom.colorizer.options import DEFAULT_QUALITY
 from photochrom.errors import OptionError, PhotoError
-from photochrom.photo import photograph as photo
 from photochrom.photo.formats.image import Metadata
 from tests.helpers.photographs import (
     COLOR_FORMATS,
@@ -66,12 +66,12 @@ def test_luma_is_within_one_on_disk(
     rgb = colours(height, width, dtype, seed)
     luma, alpha = bt601(rgb), colours(height, width, dtype, seed + 1)[..., 0]
     path = tmp_path_factory.mktemp("random") / f"out.{extension}"
-    photo.write(picture_of(luma, alpha if transparent else None), *chroma(rgb), path, model=MODEL)
+    photo.write_photo(picture_of(luma, alpha if transparent else None), *chroma(rgb), path, credit=MODEL)
     written = pixels(path)
     assert written.dtype == dtype
     assert np.abs(bt601(written).astype(int) - luma).max() <= 1
     assert np.abs(written[..., :3].astype(int) - rgb).max() <= 3  # chroma is rounded to whole steps
-    again = photo.read(path)
+    again = photo.read_photo(path)
     assert np.abs(again.luma.astype(int) - luma).max() <= 1
     assert (again.alpha is not None) == transparent
     if again.alpha is not None:
@@ -83,7 +83,7 @@ def test_luma_is_within_one_on_disk(
 def test_pictures_of_many_bands(format: str) -> None:
     """Larger than one band: filters, predictors and checksums must go on across their joints."""
     rgb = np.asarray(Image.open(SAMPLES / "retina.jpg"))
-    data = photo.encode(picture_of(bt601(rgb)), *chroma(rgb), format=format, model=MODEL)
+    data = photo.encode_photo(picture_of(bt601(rgb)), *chroma(rgb), format=format, credit=MODEL)
     assert np.abs(bt601(np.asarray(opened(data))).astype(int) - bt601(rgb)).max() <= 1
     assert np.abs(np.asarray(opened(data)).astype(int) - rgb).max() <= 3
     assert len(data) < 1.2 * len(saved(rgb, "PNG"))
@@ -95,10 +95,10 @@ def test_jpeg_luma_is_the_grey_pictures(height: int, width: int, quality: int, s
     rgb = colours(height, width, np.uint8, seed)
     luma = bt601(rgb)
     small = tuple(plane[::2, ::2] for plane in chroma(rgb))
-    data = photo.encode(picture_of(luma), *small, format="JPEG", quality=quality, model=MODEL)
+    data = photo.encode_photo(picture_of(luma), *small, format="JPEG", quality=quality, credit=MODEL)
     grey = saved(luma, "JPEG", quality=quality)
     whole = np.s_[: height // 16 * 16, : width // 16 * 16]  # at the last blocks, encoders differ in how they pad
-    assert np.array_equal(photo.read(data).luma[whole], np.asarray(Image.open(BytesIO(grey)))[whole])
+    assert np.array_equal(photo.read_photo(data).luma[whole], np.asarray(Image.open(BytesIO(grey)))[whole])
 
 
 @pytest.mark.parametrize("quality", [50, 75, 90, 95])
@@ -106,7 +106,7 @@ def test_jpeg_luma_of_lower_quality_is_nearly_as_good(quality: int) -> None:
     """Below quality 96 the encoder's transform is approximate: it costs up to 0.7 dB, at 95."""
     luma = bt601(np.asarray(Image.open(SAMPLES / "coffee.png")))
     half = np.full(tuple(side // 2 for side in luma.shape), 128, np.uint8)
-    data = photo.encode(picture_of(luma), half, half, format="JPEG", quality=quality, model=MODEL)
+    data = photo.encode_photo(picture_of(luma), half, half, format="JPEG", quality=quality, credit=MODEL)
     ours, plain = (
         np.asarray(Image.open(BytesIO(d)).convert("L"), float) for d in (data, saved(luma, "JPEG", quality=quality))
     )
@@ -118,8 +118,8 @@ def test_jpeg_of_real_pictures(name: str) -> None:
     rgb = np.asarray(Image.open(SAMPLES / name).convert("RGB"))[:-1, :-1]
     luma = bt601(rgb)
     cb, cr = (plane[::2, ::2] for plane in chroma(rgb))
-    data = photo.encode(picture_of(luma), cb, cr, format="JPEG", model=MODEL)
-    assert np.abs(photo.read(data).luma.astype(int) - luma).mean() < 1.5
+    data = photo.encode_photo(picture_of(luma), cb, cr, format="JPEG", credit=MODEL)
+    assert np.abs(photo.read_photo(data).luma.astype(int) - luma).mean() < 1.5
     stored = np.asarray(opened(data).convert("RGB")).astype(int)
     assert np.abs(stored - rgb).mean() < 6  # colours are the picture's
 
@@ -131,7 +131,7 @@ def test_jpeg_gives_chroma_back_exactly(shape: tuple[int, int]) -> None:
     cb = np.full(half, 90, np.uint8)
     cr = np.full(half, 160, np.uint8)
     cb[half[0] // 2 :] = 140
-    data = photo.encode(picture_of(luma), cb, cr, format="JPEG", quality=100, model=MODEL)
+    data = photo.encode_photo(picture_of(luma), cb, cr, format="JPEG", quality=100, credit=MODEL)
     image = Image.open(BytesIO(data))
     assert image.layer[0][1:3] == (2 - (shape[1] == 1), 2 - (shape[0] == 1))
     assert [component[1:3] for component in image.layer[1:]] == [(1, 1), (1, 1)]
@@ -141,7 +141,7 @@ def test_jpeg_gives_chroma_back_exactly(shape: tuple[int, int]) -> None:
 
 def test_a_grey_picture_stays_grey_through_every_format() -> None:
     for format in COLOR_FORMATS:
-        picture = photo.read(saved(smooth(48, 64), "PNG"))
+        picture = photo.read_photo(saved(smooth(48, 64), "PNG"))
         image = opened_any(coloured(picture, format, quality=100), format)
         assert np.abs(np.asarray(image.convert("RGB")).astype(int) - picture.luma[..., None]).mean() < 1.5
 
@@ -165,11 +165,11 @@ def test_webp_is_lossless_where_the_source_was() -> None:
     rgb = colours(31, 44, np.uint8)
     alpha = colours(31, 44, np.uint8, seed=2)[..., 0]
     picture = photo.Photo(bt601(rgb), alpha, "WEBP", Metadata(), lossless=True)
-    written = np.asarray(opened(photo.encode(picture, *chroma(rgb), format="WEBP", model=MODEL)))
+    written = np.asarray(opened(photo.encode_photo(picture, *chroma(rgb), format="WEBP", credit=MODEL)))
     assert np.abs(bt601(written).astype(int) - bt601(rgb)).max() <= 1
     assert np.array_equal(written[..., 3], alpha)
-    lossy = photo.encode(picture_of(bt601(rgb)), *chroma(rgb), format="WEBP", model=MODEL)
-    assert not photo.read(lossy).lossless
+    lossy = photo.encode_photo(picture_of(bt601(rgb)), *chroma(rgb), format="WEBP", credit=MODEL)
+    assert not photo.read_photo(lossy).lossless
 
 
 def test_transparency_does_not_go_into_a_jpeg() -> None:
@@ -189,13 +189,13 @@ def test_wrong_chroma_and_options_are_told() -> None:
     picture = picture_of(smooth(9, 9))
     cb, cr = neutral(picture, "PNG")
     with pytest.raises(ValueError, match=r"cb is \(9, 9\) uint8: JPEG wants \(5, 5\) uint8"):
-        photo.encode(picture, cb, cr, format="JPEG", model=MODEL)
+        photo.encode_photo(picture, cb, cr, format="JPEG", credit=MODEL)
     with pytest.raises(ValueError, match=r"cr is .* uint16: PNG wants"):
-        photo.encode(picture, cb, cr.astype(np.uint16), format="PNG", model=MODEL)
+        photo.encode_photo(picture, cb, cr.astype(np.uint16), format="PNG", credit=MODEL)
     with pytest.raises(OptionError, match="quality is 0"):
-        photo.encode(picture, cb, cr, format="PNG", model=MODEL, quality=0)
+        photo.encode_photo(picture, cb, cr, format="PNG", credit=MODEL, quality=0)
     with pytest.raises(OptionError, match="format is 'BMP'"):
-        photo.encode(picture, cb, cr, format="BMP", model=MODEL)
+        photo.encode_photo(picture, cb, cr, format="BMP", credit=MODEL)
 
 
 def test_formats_by_extension() -> None:
@@ -210,7 +210,7 @@ def test_formats_by_extension() -> None:
 
 
 def test_importing_is_light() -> None:
-    program = "import sys, photochrom.photo.photograph; "
+    program = "import sys, photochrom.photo.write; "
     program += "print([m for m in ('cv2', 'tifffile', 'pillow_heif') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
@@ -225,9 +225,9 @@ import numpy as np
 from PIL import Image
 from photochrom import photo
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-picture = photo.read(sys.argv[1])
+picture = photo.read_photo(sys.argv[1])
 cb = np.full((1500, 2000), 128, np.uint8)
-photo.write(picture, cb, cb, sys.argv[2], model="none")
+photo.write_photo(picture, cb, cb, sys.argv[2], credit="none")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     source = tmp_path / "in.jpg"

@@ -16,10 +16,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError, Prediction, alternatives
+from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError, Prediction, alternatives, photo
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb
-from photochrom.photo import photograph as photo
 from photochrom.studio import render as pictures
 from photochrom.studio.editing import Source
 from photochrom.studio.sessions.photo import PREVIEW, guesses, open_session, read, read_in_color, small, write_full_size
@@ -58,7 +57,7 @@ def session(colorizer, upload, work):
 
 def test_the_small_picture_has_the_colours_of_the_full_size(colorizer, upload, session, tmp_path):
     session = session.at(0.3, 0.3).color(RED)
-    luma = photo.read(upload).luma
+    luma = photo.read_photo(upload).luma
     whole = colorizer.predict(luma, session.choices.options)
     np.testing.assert_array_equal(session.with_prediction(colorizer).cached.prediction.ab, whole.ab)
     full = rgb_of_luma(luma, *colorizer.chroma(luma, session.choices.options))

@@ -14,7 +14,7 @@ from .messages import error_text
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
-    from ..photo.job import Extras
+    from ..photo.options import OutputOptions
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,39 +72,39 @@ def run(args: argparse.Namespace) -> int:
     # Of hints at one place the last counts: what is typed comes after what is kept in files.
     hints = [hint for path in args.hints for hint in read_hints(path)] + [Hint.parse(text) for text in args.hint]
     options = ColorOptions(vividness=args.vividness, strength=args.strength, hints=tuple(hints))
-    if not 1 <= args.quality <= 100:
-        raise OptionError(f"quality is {args.quality}: give a number from 1 to 100")
     from ..colorizer.colorizer import Colorizer
-    from ..photo.job import Extras, plan
+    from ..photo.names import plan
+    from ..photo.options import OutputOptions
 
-    extras = Extras(args.alternatives, args.confidence)
-    jobs = plan(args.inputs, args.output, extras, kept=args.hints)
+    output = OutputOptions(args.quality, args.overwrite, args.alternatives, args.confidence)
+    jobs = plan(args.inputs, args.output, output, kept=args.hints)
     if hints and len(jobs) > 1:
         raise OptionError("hints belong to one picture: name one photograph, or leave them out")
     colorizer = Colorizer(args.model, args.device)
-    return _color_all(colorizer, jobs, options, extras, args)
+    return _color_all(colorizer, jobs, options, output)
 
 
 def _color_all(
     colorizer: Colorizer,
     jobs: Sequence[tuple[str, str]],
     options: ColorOptions,
-    extras: Extras,
-    args: argparse.Namespace,
+    output: OutputOptions,
 ) -> int:
     from tqdm import tqdm
 
     from ..photo.job import colorize_job
 
     failed = 0
-    settings = {"quality": args.quality, "overwrite": args.overwrite}
     quiet = len(jobs) < 2 or sys.stderr is None or not sys.stderr.isatty()
     for source, destination in tqdm(jobs, unit="photo", disable=quiet):
         try:
-            colorize_job(colorizer, source, destination, options, extras=extras, **settings)
+            report = colorize_job(colorizer, source, destination, options, output)
         except OptionError:
             raise  # of the whole call, not of this photograph
         except PhotochromError as exc:
             failed += 1
             tqdm.write(f"photochrom: {error_text(exc)}", file=sys.stderr)
+            continue
+        for warning in report.warnings:
+            tqdm.write(f"photochrom: {source}: {warning}", file=sys.stderr)
     return 1 if failed else 0

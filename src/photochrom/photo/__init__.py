@@ -1,1 +1,45 @@
-"""Photographs: one file from disk to disk, with its metadata and companions."""
+"""Photographs: one file from disk to disk, with its metadata and the files beside it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .job import PhotoReport, colorize_file, colorize_photo, write_colored
+    from .names import EXTENSIONS, colored_path, format_of
+    from .options import OutputOptions
+    from .read import Photo, read_photo
+    from .write import chroma_subsampling, encode_photo, write_photo
+
+__all__ = [
+    "EXTENSIONS",
+    "OutputOptions",
+    "Photo",
+    "PhotoReport",
+    "chroma_subsampling",
+    "colored_path",
+    "colorize_file",
+    "colorize_photo",
+    "encode_photo",
+    "format_of",
+    "read_photo",
+    "write_colored",
+    "write_photo",
+]
+
+# The colorizer imports photo.formats, and job.py imports the colorizer: names are loaded when first asked for.
+_MODULES = {
+    "job": ("PhotoReport", "colorize_file", "colorize_photo", "write_colored"),
+    "names": ("EXTENSIONS", "colored_path", "format_of"),
+    "options": ("OutputOptions",),
+    "read": ("Photo", "read_photo"),
+    "write": ("chroma_subsampling", "encode_photo", "write_photo"),
+}
+_LAZY = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,257 +1,56 @@
-"""From files to files: which outputs belong to which input, and the way of one photograph from disk to disk."""
+"""One photograph from disk to disk: read, coloured, written, with the files beside it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
 
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotoError
+from ..provenance import credit
+from .library_errors import enough_memory
+from .metadata import losses
+from .names import (
+    STREAM,
+    alternative_paths,
+    check_destination,
+    companion_paths,
+    confidence_path,
+    format_of,
+    plan,
+)
+from .options import OutputOptions
+from .read import Photo, check_source, read_photo
+from .write import chroma_subsampling, encode_photo, write_beside, write_photo
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
-    from .photograph import Photo
 
-STREAM = "-"
-
-
-@dataclass(frozen=True)
-class Extras:
-    """What is wanted of each photograph besides its coloured copy; all of it is written beside that.
-
-    Raises:
-        OptionError: the number is out of its range.
-    """
-
-    alternatives: int = 0
-    """How many other plausible pictures, each with the hints that make it."""
-    confidence: bool = False
-    """Whether a picture of how sure the model is."""
-
-    def __post_init__(self) -> None:
-        if self.alternatives:
-            from ..colorizer.suggestions import check_count
-
-            check_count(self.alternatives)
-
-    def paths(self, destination: Path) -> list[Path]:
-        """The files beside a coloured photograph."""
-        numbers = range(1, self.alternatives + 1)
-        paths = [path for number in numbers for path in alternative_paths(destination, number)]
-        return [*paths, confidence_path(destination)] if self.confidence else paths
-
-
-NOTHING = Extras()
-
-
-def plan(
-    inputs: Sequence[str], output: str | None, extras: Extras = NOTHING, kept: Sequence[str] = ()
-) -> list[tuple[str, str]]:
-    """Pairs of source and destination; ``-`` is the standard input or output. An input given twice counts once.
-
-    Args:
-        inputs: files, or ``-``.
-        output: a file (for one input), a folder, ``-``; None for ``NAME.color.EXT`` beside each source.
-        extras: what is to be written beside each destination.
-        kept: other files that are read, and must not be written to either.
-
-    Raises:
-        OptionError: several inputs for one output, two inputs that would share one, an output that is an input, or
-            extras beside the standard output.
-        PhotoError: an input that no file can be called.
-    """
-    distinct = list(dict.fromkeys(inputs))
-    jobs = [(source, _destination(source, output, several=len(distinct) > 1)) for source in distinct]
-    read = {_same_file(path): "read for its hints" for path in kept}
-    read |= {_same_file(source): "to be coloured" for source in distinct if source != STREAM}
-    taken: dict[object, str] = {}
-    for source, destination in jobs:
-        if destination == STREAM and extras != NOTHING:
-            raise OptionError("alternatives and confidence are files beside the output: give a file or a folder")
-        for path in _outputs(destination, extras):
-            target = _same_file(path)
-            if target in read:
-                raise OptionError(f"{path} is itself {read[target]}: choose another output, or leave it out")
-            if (other := taken.setdefault(target, source)) != source:
-                raise OptionError(f"{other} and {source} would both be written to {path}")
-    return jobs
-
-
-def _same_file(path: str | os.PathLike[str]) -> object:
-    """What two paths share if they lead to one file: many disks take old.jpg and OLD.JPG for one."""
-    real = os.path.realpath(path)
-    try:
-        status = os.lstat(real)
-    except (OSError, ValueError):  # not there yet, or no name for a file
-        return real
-    return status.st_dev, status.st_ino
-
-
-def _outputs(destination: str, extras: Extras) -> list[Path]:
-    return [] if destination == STREAM else [Path(destination), *extras.paths(Path(destination))]
-
-
-def _destination(source: str, output: str | None, *, several: bool) -> str:
-    if output is None:
-        return STREAM if source == STREAM else str(colored_path(Path(source)))
-    if not output:
-        raise OptionError("the output has no name: give a file, a folder, or -")
-    is_folder = output != STREAM and (output.endswith(os.sep) or Path(output).is_dir())
-    if several and not is_folder:
-        raise OptionError(f"several photographs need a folder as output, {output} is none: create it first")
-    if not is_folder:
-        return output
-    if source == STREAM:
-        raise OptionError("a photograph from the standard input has no name: give a file as output, not a folder")
-    return str(Path(output) / colored_path(Path(source)).name)
-
-
-def colored_path(source: Path) -> Path:
-    """``old.jpg`` -> ``old.color.jpg``.
-
-    Raises:
-        PhotoError: the source has no name, as ``/`` and ``.`` have none.
-    """
-    if not source.name:
-        raise PhotoError(f"{source}: is a folder: name a file in it")
-    return source.with_name(f"{source.stem}.color{source.suffix}")
-
-
-def alternative_paths(destination: Path, number: int) -> tuple[Path, Path]:
-    """An alternative's picture and hints: ``old.color.jpg`` -> ``old.color.1.jpg`` and ``old.color.1.json``."""
-    name = f"{destination.stem}.{number}"
-    return destination.with_name(name + destination.suffix), destination.with_name(f"{name}.json")
-
-
-def confidence_path(destination: Path) -> Path:
-    """``old.color.jpg`` -> ``old.confidence.png``."""
-    return destination.with_name(f"{destination.stem.removesuffix('.color')}.confidence.png")
-
-
-def colorize_job(
-    colorizer: Colorizer,
-    source: str,
-    destination: str,
-    options: ColorOptions,
-    *,
-    quality: int,
-    overwrite: bool,
-    extras: Extras = NOTHING,
-) -> None:
-    """Colour one photograph from disk (or a stream) to disk (or a stream); see ``photo.read`` and ``photo.write``.
-
-    What can be refused is refused before anything is written: places that are taken, wishes that the model cannot
-    fulfil. The standard output takes no extras.
-    """
-    from . import photograph as photo
-
-    if source != STREAM:
-        photo.check_source(Path(source))
-    if destination != STREAM:
-        photo.check_place(destination, overwrite=overwrite)
-        for path in extras.paths(Path(destination)):
-            photo.check_place(path, overwrite=overwrite, photograph=False)
-    picture = photo.read(_standard_input() if source == STREAM else Path(source))
-    try:
-        if destination == STREAM:
-            _to_stream(colorizer, picture, options, quality)
-        else:
-            _Writer(colorizer, picture, quality, overwrite).write(Path(destination), options, extras)
-    except MemoryError as exc:
-        raise PhotoError(f"{source}: {photo.TOO_LARGE}") from exc
-
-
-def _standard_input() -> bytes:
-    if sys.stdin is None:
-        raise PhotoError("the standard input is closed: name a file")
-    return sys.stdin.buffer.read()
-
-
-def _to_stream(colorizer: Colorizer, picture: Photo, options: ColorOptions, quality: int) -> None:
-    from ..provenance import credit
-    from . import photograph as photo
-
-    if sys.stdout is None:
-        raise PhotoError("the standard output is closed: name a file")
-    cb, cr = colorizer.chroma(picture.luma, options, subsampling=photo.chroma_subsampling(picture.format))
-    model = credit(colorizer.label, options.hints)
-    sys.stdout.buffer.write(photo.encode(picture, cb, cr, format=picture.format, quality=quality, model=model))
-
-
-def write_colored(
-    colorizer: Colorizer,
-    picture: Photo,
-    path: Path,
-    options: ColorOptions,
-    prediction: Prediction | None = None,
-    *,
-    quality: int = DEFAULT_QUALITY,
-    overwrite: bool = False,
-) -> None:
-    """Colour a photograph that was read, and write it; see ``Colorizer.chroma`` and ``photo.write``."""
-    from ..provenance import credit
-    from . import photograph as photo
-
-    step = photo.chroma_subsampling(photo.format_of(path))
-    cb, cr = colorizer.chroma(picture.luma, options, subsampling=step, prediction=prediction)
-    model = credit(colorizer.label, options.hints)
-    photo.write(picture, cb, cr, path, quality=quality, overwrite=overwrite, model=model)
+_SAMPLE = 500  # rows and columns of chroma, about, that the colourfulness is measured on
 
 
 @dataclass(frozen=True)
-class _Writer:
-    """Writes one photograph: its coloured copy, and what is wanted beside it."""
+class PhotoReport:
+    """What was written for one photograph."""
 
-    colorizer: Colorizer
-    picture: Photo
-    quality: int
-    overwrite: bool
-
-    def write(self, path: Path, options: ColorOptions, extras: Extras) -> None:
-        """All that is wanted, once the network has said all that it is asked: it may still refuse."""
-        from ..colorizer.hints import hints_json
-        from . import photograph as photo
-
-        prediction = self.colorizer.predict(self.picture.luma, options)
-        confidence = self._confidence(prediction) if extras.confidence else None
-        others = self._alternatives(extras.alternatives, options, prediction)
-        predictions = [self.colorizer.predict(self.picture.luma, other) for other in others]
-        self._write_colored(path, options, prediction)
-        for number, (other, prediction) in enumerate(zip(others, predictions, strict=True), 1):
-            target, hints = alternative_paths(path, number)
-            self._write_colored(target, other, prediction)
-            photo.write_beside(hints_json(other.hints).encode(), hints, overwrite=self.overwrite)
-        if confidence is not None:
-            photo.write_beside(confidence, confidence_path(path), overwrite=self.overwrite)
-
-    def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction) -> None:
-        colorizer, quality, overwrite = self.colorizer, self.quality, self.overwrite
-        write_colored(colorizer, self.picture, path, options, prediction, quality=quality, overwrite=overwrite)
-
-    def _alternatives(self, count: int, options: ColorOptions, prediction: Prediction) -> list[ColorOptions]:
-        from ..colorizer.suggestions import alternatives
-
-        luma = self.picture.luma
-        return alternatives(self.colorizer, luma, count, options, prediction=prediction) if count else []
-
-    def _confidence(self, prediction: Prediction) -> bytes:
-        """A PNG of the photograph's size, 8-bit grey: white where the model is sure."""
-        import cv2
-        import numpy as np
-        from PIL import Image
-
-        if prediction.confidence is None:
-            name = self.colorizer.card.name
-            raise OptionError(f"the model {name!r} does not say how sure it is: leave the confidence out")
-        grey = np.rint(255 * np.clip(prediction.confidence, 0, 1)).astype(np.uint8)
-        stream = BytesIO()
-        Image.fromarray(cv2.resize(grey, self.picture.luma.shape[::-1])).save(stream, "PNG")
-        return stream.getvalue()
+    outputs: tuple[Path, ...]
+    """Files written: the coloured photograph, then the files beside it. Empty for the standard output."""
+    width: int
+    """Width of the upright picture, in pixels."""
+    height: int
+    """Height of the upright picture, in pixels."""
+    confidence: float | None
+    """Mean confidence of the model, 0 to 1; None for a model that does not tell."""
+    colorfulness: float
+    """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
+    warnings: tuple[str, ...] = ()
+    """What the source holds and the output does not, and what was noticed: a phrase each."""
 
 
 def colorize_file(
@@ -260,6 +59,7 @@ def colorize_file(
     options: ColorOptions | None = None,
     *,
     colorizer: Colorizer | None = None,
+    output: OutputOptions | None = None,
     quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
     alternatives: int = 0,
@@ -268,29 +68,232 @@ def colorize_file(
     """Colour a photograph on disk.
 
     Args:
-        source: the photograph.
-        destination: a file; None for ``NAME.color.EXT`` beside the source.
-        options: how; None for the model's own choice.
-        colorizer: to be used again from call to call; None loads the embedded model.
-        quality: of lossy formats, 1 to 100.
-        overwrite: whether an existing destination is replaced; it holds for the files beside it, too.
-        alternatives: how many other plausible pictures to write beside it, at most 5, each with its hints.
-        confidence: whether to write a picture beside it of how sure the model is.
+        source: The photograph.
+        destination: A file or a folder; None for ``NAME.color.EXT`` beside the source.
+        options: How to colour; None for the model's defaults.
+        colorizer: A loaded model to use again from call to call; None loads the embedded one.
+        output: How to write, and what to write beside the photograph. It replaces the four arguments that follow.
+        quality: Quality of lossy formats, 1 to 100.
+        overwrite: Whether existing files are replaced.
+        alternatives: Number of other plausible pictures to write, 0 to 5, each with its hints.
+        confidence: Whether to write a picture of how sure the model is.
 
     Returns:
-        The path written; see ``alternative_paths`` and ``confidence_path`` for those beside it.
+        The path of the coloured photograph. ``photochrom.photo.colorize_photo`` returns a report.
 
     Raises:
-        PhotoError: the photograph cannot be read or written.
-        OptionError: the destination is the source, or the model has no such dial, no alternatives or no confidence.
+        PhotoError: The photograph cannot be read or written.
+        OptionError: The destination is the source, or the options ask for something that the model cannot do.
+    """
+    output = output or OutputOptions(quality, overwrite, alternatives, confidence)
+    target = None if destination is None else os.fspath(destination)
+    ((name, target),) = plan([os.fspath(source)], target, output)
+    if STREAM in (name, target):
+        raise PhotoError("'-' is a stream for the command line only: give a path")
+    return colorize_photo(name, target, options, colorizer=colorizer, output=output).outputs[0]
+
+
+def colorize_photo(
+    source: str | os.PathLike[str] | bytes | BinaryIO,
+    destination: str | os.PathLike[str],
+    options: ColorOptions | None = None,
+    *,
+    colorizer: Colorizer | None = None,
+    output: OutputOptions | None = None,
+) -> PhotoReport:
+    """Colour one photograph from a path, bytes or an open binary file to a path.
+
+    Whatever can be refused is refused before anything is written: names that are taken, wishes that the model cannot
+    fulfil. The caller sees to it that the destination is not the source (``names.plan``).
+
+    Args:
+        source: The photograph.
+        destination: The file to write, in the format of its extension.
+        options: How to colour; None for the model's defaults.
+        colorizer: A loaded model; None loads the embedded one.
+        output: How to write, and what to write beside the photograph.
+
+    Raises:
+        PhotoError: The photograph cannot be read or written.
+        OptionError: The options ask for something that the model cannot do.
     """
     from ..colorizer.colorizer import Colorizer
 
-    extras = Extras(alternatives, confidence)
-    output = None if destination is None else os.fspath(destination)
-    ((name, target),) = plan([os.fspath(source)], output, extras)
-    if STREAM in (name, target):
-        raise PhotoError("'-' is a stream for the command line only: give a path")
-    colorizer, options = colorizer or Colorizer(), options or ColorOptions()
-    colorize_job(colorizer, name, target, options, quality=quality, overwrite=overwrite, extras=extras)
-    return Path(target)
+    path, output = Path(destination), output or OutputOptions()
+    if isinstance(source, str | os.PathLike):
+        check_source(Path(source))
+    for file in (path, *companion_paths(path, output)):
+        check_destination(file, overwrite=output.overwrite)
+    format_of(path)
+    photo = read_photo(source)
+    with enough_memory(photo.name):
+        return _Job(colorizer or Colorizer(), photo, output).write(path, options or ColorOptions())
+
+
+def colorize_job(
+    colorizer: Colorizer, source: str, destination: str, options: ColorOptions, output: OutputOptions
+) -> PhotoReport:
+    """Colour one photograph of a plan; ``-`` is the standard input or output.
+
+    Raises:
+        PhotoError: The photograph cannot be read or written, or a standard stream is closed.
+        OptionError: The options ask for something that the model cannot do.
+    """
+    if destination == STREAM:
+        return colorize_stream(colorizer, source, options, output)
+    taken = standard_input() if source == STREAM else source
+    return colorize_photo(taken, destination, options, colorizer=colorizer, output=output)
+
+
+def colorize_stream(colorizer: Colorizer, source: str, options: ColorOptions, output: OutputOptions) -> PhotoReport:
+    """Colour one photograph to the standard output, in its own format.
+
+    Raises:
+        PhotoError: The photograph cannot be read, or the standard output is closed.
+        OptionError: The options ask for something that the model cannot do.
+    """
+    if sys.stdout is None:
+        raise PhotoError("the standard output is closed: name a file")
+    if source != STREAM:
+        check_source(Path(source))
+    photo = read_photo(standard_input() if source == STREAM else source)
+    with enough_memory(photo.name):
+        prediction = colorizer.predict(photo.luma, options)
+        cb, cr = _chroma(colorizer, photo, photo.format, options, prediction)
+        label = credit(colorizer.label, options.hints)
+        data = encode_photo(photo, cb, cr, format=photo.format, quality=output.quality, credit=label)
+    sys.stdout.buffer.write(data)
+    return _report(photo, photo.format, (), prediction, cb, cr)
+
+
+def standard_input() -> BinaryIO:
+    """Return the standard input.
+
+    Raises:
+        PhotoError: The standard input is closed.
+    """
+    if sys.stdin is None:
+        raise PhotoError("the standard input is closed: name a file")
+    return sys.stdin.buffer
+
+
+def write_colored(
+    colorizer: Colorizer,
+    photo: Photo,
+    path: Path,
+    options: ColorOptions,
+    prediction: Prediction | None = None,
+    output: OutputOptions | None = None,
+) -> PhotoReport:
+    """Colour a photograph that was read, and write it; nothing is written beside it.
+
+    Args:
+        colorizer: The model.
+        photo: The photograph.
+        path: The file to write.
+        options: How to colour.
+        prediction: Result of ``Colorizer.predict`` for this photograph and these options, if it is at hand.
+        output: Quality, and whether the file may exist.
+
+    Raises:
+        PhotoError: The file cannot be written.
+        OptionError: The options ask for something that the model cannot do.
+    """
+    output, format = output or OutputOptions(), format_of(path)
+    prediction = prediction or colorizer.predict(photo.luma, options)
+    cb, cr = _chroma(colorizer, photo, format, options, prediction)
+    label = credit(colorizer.label, options.hints)
+    write_photo(photo, cb, cr, path, quality=output.quality, overwrite=output.overwrite, credit=label)
+    return _report(photo, format, (path,), prediction, cb, cr)
+
+
+def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
+    """Measure how colourful chroma is (Hasler and Suesstrunk, Measuring colourfulness in natural images, 2003).
+
+    The measure takes differences of R', G' and B' only, from which the luma cancels out.
+
+    Args:
+        cb: uint8 or uint16 ``[H, W]``, neutral at 128 or 32768.
+        cr: Likewise.
+
+    Returns:
+        0 for grey; 15 is slightly, 33 moderately, 59 quite and 109 extremely colourful.
+    """
+    blue, red = (_centred(plane) for plane in (cb, cr))
+    rg = 2.116136 * red + 0.344136 * blue  # R' - G'
+    yb = 0.343932 * red - 1.944068 * blue  # (R' + G') / 2 - B'
+    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+
+
+def _centred(plane: np.ndarray) -> np.ndarray:
+    """Return a sample of a chroma plane as float32, in 8-bit steps, 0 being neutral."""
+    down, across = (max(1, side // _SAMPLE) for side in plane.shape)
+    scale, neutral = (1, 128) if plane.dtype == np.uint8 else (257, 32768)
+    return (plane[::down, ::across].astype(np.float32) - neutral) / scale
+
+
+def _chroma(
+    colorizer: Colorizer, photo: Photo, format: str, options: ColorOptions, prediction: Prediction
+) -> tuple[np.ndarray, np.ndarray]:
+    step = chroma_subsampling(format)
+    return colorizer.chroma(photo.luma, options, subsampling=step, prediction=prediction)
+
+
+def _report(
+    photo: Photo, format: str, outputs: tuple[Path, ...], prediction: Prediction, cb: np.ndarray, cr: np.ndarray
+) -> PhotoReport:
+    height, width = photo.luma.shape
+    confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
+    warnings = (*photo.losses, *losses(photo.metadata, format))
+    return PhotoReport(outputs, width, height, confidence, colorfulness(cb, cr), warnings)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One photograph and everything that is to be written for it."""
+
+    colorizer: Colorizer
+    photo: Photo
+    output: OutputOptions
+
+    def write(self, path: Path, options: ColorOptions) -> PhotoReport:
+        """Write all files, once the network has answered everything: it may still refuse."""
+        prediction = self.colorizer.predict(self.photo.luma, options)
+        confidence = self._confidence(prediction) if self.output.confidence else None
+        others = self._alternatives(options, prediction)
+        predictions = [self.colorizer.predict(self.photo.luma, other) for other in others]
+        report = self._write_colored(path, options, prediction)
+        for number, (other, prediction) in enumerate(zip(others, predictions, strict=True), 1):
+            self._write_alternative(path, number, other, prediction)
+        if confidence is not None:
+            write_beside(confidence, confidence_path(path), overwrite=self.output.overwrite)
+        return replace(report, outputs=(path, *companion_paths(path, self.output)))
+
+    def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction) -> PhotoReport:
+        return write_colored(self.colorizer, self.photo, path, options, prediction, self.output)
+
+    def _write_alternative(self, path: Path, number: int, options: ColorOptions, prediction: Prediction) -> None:
+        from ..colorizer.hints import hints_json
+
+        picture, hints = alternative_paths(path, number)
+        self._write_colored(picture, options, prediction)
+        write_beside(hints_json(options.hints).encode(), hints, overwrite=self.output.overwrite)
+
+    def _alternatives(self, options: ColorOptions, prediction: Prediction) -> list[ColorOptions]:
+        from ..colorizer.suggestions import alternatives
+
+        count = self.output.alternatives
+        return alternatives(self.colorizer, self.photo.luma, count, options, prediction=prediction) if count else []
+
+    def _confidence(self, prediction: Prediction) -> bytes:
+        """Encode the confidence as a PNG of the photograph's size, 8-bit grey: white where the model is sure."""
+        import cv2
+        from PIL import Image
+
+        if prediction.confidence is None:
+            name = self.colorizer.card.name
+            raise OptionError(f"the model {name!r} does not say how sure it is: leave the confidence out")
+        grey = np.rint(255 * np.clip(prediction.confidence, 0, 1)).astype(np.uint8)
+        stream = BytesIO()
+        Image.fromarray(cv2.resize(grey, self.photo.luma.shape[::-1])).save(stream, "PNG")
+        return stream.getvalue()

@@ -11,7 +11,7 @@ import gradio as gr
 from ..colorizer.hints import hints_json, read_hints
 from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import likely_colors
-from ..photo.job import colored_path, write_colored
+from ..photo import colored_path, write_colored
 from .sessions.photo import naming, read, read_in_color
 from .sessions.slots import reporting_errors
 from .state import AppState

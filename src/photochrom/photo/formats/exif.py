@@ -151,7 +151,7 @@ def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
     return Density(x, y, unit if unit in (1, 2, 3) else NO_UNIT) if x and y else None
 
 
-def tidy(block: bytes, width: int, height: int, *, turned: bool, moved: bool, srgb: bool) -> bytes:
+def update_for_output(block: bytes, width: int, height: int, *, turned: bool, moved: bool, srgb: bool) -> bytes:
     """Make a block true of the picture that is to be written: upright, in colour, ``width`` x ``height``.
 
     The thumbnail goes (it shows the grey picture), and so do the tags that tell how the old file coded its pixels.

@@ -80,6 +80,7 @@ class Decoded:
     lossless: bool = False
     upright: bool = False  # the decoder has turned the pixels already, whatever EXIF says
     srgb: bool = False  # the pixels were CMYK, and luma is that of their sRGB
+    losses: tuple[str, ...] = ()  # what no output will hold, a phrase each
 
 
 _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)

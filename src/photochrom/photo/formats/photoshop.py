@@ -35,6 +35,17 @@ _PROPERTIES: Final = {
     122: ("photoshop:CaptionWriter", ""),
 }
 
+_OTHERS: Final = {
+    3: "object type", 4: "object attribute", 7: "edit status", 8: "editorial update", 10: "urgency",
+    12: "subject reference", 15: "category", 20: "supplemental category", 22: "fixture identifier",
+    26: "location code", 27: "location name", 30: "release date", 35: "release time", 37: "expiration date",
+    38: "expiration time", 42: "action advised", 45: "reference service", 47: "reference date",
+    50: "reference number", 60: "time of creation", 62: "digital creation date", 63: "digital creation time",
+    65: "program", 70: "program version", 75: "object cycle", 118: "contact", 130: "image type",
+    131: "image orientation", 135: "language",
+}  # fmt: skip
+"""Names of the other data sets of record 2, for messages."""
+
 
 def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
     """IIM, and the other resources worth keeping, out of a run of resources; None where there are none."""
@@ -61,6 +72,12 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
         values = [value.decode(encoding, "replace") for record, kind, value in sets if (record, kind) == (2, number)]
         if values and number in numbers and name not in packet:
             packet.set(name, [_iso_date(value) for value in values] if number == 55 else values, array)
+
+
+def without_property(iptc: bytes) -> list[str]:
+    """Names of what stands in record 2 of IIM and has no property in XMP."""
+    numbers = {number for record, number, _ in _data_sets(iptc) if record == 2 and number not in _PROPERTIES}
+    return [_OTHERS.get(number, f"data set 2:{number}") for number in sorted(numbers - {0})]
 
 
 def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:

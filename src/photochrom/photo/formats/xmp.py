@@ -169,7 +169,7 @@ class Packet:
         return parent.appendChild(self._document.createElementNS(namespace, name))
 
 
-def make_true(packet: Packet, width: int, height: int, *, moved: bool, srgb: bool, new_profile: bool) -> None:
+def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, srgb: bool, new_profile: bool) -> None:
     """Correct or drop what a packet repeats of the old file's pixels: it is now upright, in colour, coded anew.
 
     Args:

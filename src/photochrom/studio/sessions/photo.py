@@ -18,9 +18,8 @@ from ...colorizer.hints import Hint
 from ...colorizer.options import ColorOptions
 from ...colorizer.suggestions import alternatives
 from ...errors import OptionError, PhotochromError, PhotoError
-from ...photo import photograph as photo
+from ...photo import Photo, colored_path, read_photo, write_colored
 from ...photo.formats.image import MAX_PIXELS, at_most, check_size
-from ...photo.job import colored_path, write_colored
 from ..editing import PREVIEW, CachedPrediction, EditState, Picture, Source
 
 GUESSES = 4
@@ -118,14 +117,14 @@ def open_session(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int
     return Session(picture=picture, choices=Choices(own), cached=CachedPrediction(own, (), plain, plain))
 
 
-def read(upload: Path, max_pixels: int = MAX_PIXELS) -> photo.Photo:
+def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
     """A photograph that somebody sent.
 
     Raises:
         PhotoError: it cannot be read, or is too large.
     """
     with naming(upload):
-        return photo.read(upload, max_pixels=max_pixels)
+        return read_photo(upload, max_pixels=max_pixels)
 
 
 def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import gradio as gr
 from ...colorizer.colorizer import Colorizer
 from ...colorizer.options import ColorOptions
 from ...errors import OptionError, PhotochromError
-from ...photo.job import colored_path, write_colored
+from ...photo import colored_path, write_colored
 from .. import render as pictures
 from ..sessions.photo import naming, read, small
 from ..sessions.slots import reporting_errors

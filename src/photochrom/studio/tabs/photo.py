@@ -9,7 +9,7 @@ import gradio as gr
 
 from ...colorizer.hints import color_hex, hints_json, read_hints
 from ...errors import OptionError
-from ...photo.job import colored_path
+from ...photo import colored_path
 from .. import render as pictures
 from ..sessions.photo import Session, guesses, naming, open_session, read_in_color, write_full_size
 from ..sessions.slots import SessionSlot, Updates, new_slot, opening, reading, reporting_errors, working

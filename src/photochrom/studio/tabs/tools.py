@@ -9,7 +9,7 @@ import gradio as gr
 
 from ...colorizer.colorizer import Colorizer
 from ...colorizer.hints import Hint, parse_color
-from ...photo.photograph import EXTENSIONS
+from ...photo import EXTENSIONS
 
 VIVIDNESS, STRENGTH = "Vividness", "Strength of colour"
 

@@ -1,0 +1,142 @@
+"""Errors and warnings of libraries and of the system, told as one line that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ..errors import PhotoError
+
+TOO_LARGE: Final = "does not fit in memory: scale it down or cut it into parts"
+REMEDIES: Final = {
+    errno.ENOENT: "does not exist: check the path",
+    errno.ENOTDIR: "is not in a folder: check the path",
+    errno.EISDIR: "is a folder: name a file in it",
+    errno.EACCES: "permission denied: ask for it, or choose another folder",
+    errno.EPERM: "permission denied: ask for it, or choose another folder",
+    errno.EROFS: "is on a disk that cannot be written: choose another folder",
+    errno.EEXIST: "exists already: choose another name, or ask for it to be overwritten",
+    errno.ENOSPC: "the disk is full: make room, or choose another disk",
+    errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
+    errno.ENAMETOOLONG: "has too long a name: shorten it",
+}
+# OpenCV raises cv2.error, Pillow OSError, libheif RuntimeError and libwebp ValueError where malloc fails.
+_OUT_OF_MEMORY: Final = re.compile(r"out of memory|insufficient memory|memory allocation|(de|en)coder error -9\b", re.I)
+
+_lock = threading.Lock()
+_quiet_blocks = 0
+_loud: list[warnings.catch_warnings] = []
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the warnings of Pillow and tifffile off the user's terminal; whatever matters becomes a message of ours.
+
+    Python's filters belong to the whole process, so that the first of several overlapping blocks saves them and the
+    last one restores them.
+    """
+    global _quiet_blocks
+    with _lock:
+        if _quiet_blocks == 0:
+            _loud.append(warnings.catch_warnings())
+            _loud[0].__enter__()
+            warnings.simplefilter("ignore")
+            for name in ("PIL", "tifffile"):
+                logging.getLogger(name).addFilter(_refuse)
+        _quiet_blocks += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _quiet_blocks -= 1
+            if _quiet_blocks == 0:
+                _loud.pop().__exit__(None, None, None)
+
+
+def _refuse(_: logging.LogRecord) -> bool:
+    return False
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Put the file's name before every message, and turn errors of the system into messages with a remedy.
+
+    Raises:
+        PhotoError: Raised for every ``PhotoError``, ``MemoryError`` and ``OSError`` within the block.
+    """
+    try:
+        yield
+    except PhotoError as exc:
+        raise PhotoError(f"{name}: {exc}") from exc.__cause__
+    except MemoryError as exc:
+        raise PhotoError(f"{name}: {TOO_LARGE}") from exc
+    except OSError as exc:
+        remedy = REMEDIES.get(exc.errno or 0, f"cannot be read or written ({_one_line(exc)})")
+        raise PhotoError(f"{name}: {remedy}") from exc
+
+
+@contextmanager
+def enough_memory(name: str) -> Iterator[None]:
+    """Tell a lack of memory while a photograph is worked on.
+
+    Raises:
+        PhotoError: Raised for every ``MemoryError`` within the block.
+    """
+    try:
+        yield
+    except MemoryError as exc:
+        raise PhotoError(f"{name}: {TOO_LARGE}") from exc
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Translate what decoders raise. Damaged files make them raise anything: SyntaxError, KeyError, cv2.error.
+
+    Raises:
+        PhotoError: The file is damaged.
+        MemoryError: A library ran out of memory.
+    """
+    try:
+        with quiet_libraries():
+            yield
+    except (PhotoError, MemoryError):
+        raise
+    except Exception as exc:
+        _raise_if_memory(exc)
+        raise PhotoError(f"is damaged or of an unknown kind ({_one_line(exc)}): get a whole copy of the file") from exc
+
+
+@contextmanager
+def encoding() -> Iterator[None]:
+    """Translate what encoders raise.
+
+    libwebp and libavif raise ValueError, libheif RuntimeError, and Pillow SyntaxError for the EXIF of an AVIF.
+
+    Raises:
+        PhotoError: The encoder refused the picture.
+        MemoryError: A library ran out of memory.
+    """
+    try:
+        with quiet_libraries():
+            yield
+    except OSError as exc:
+        _raise_if_memory(exc)
+        raise
+    except (ValueError, RuntimeError, SyntaxError) as exc:
+        _raise_if_memory(exc)
+        raise PhotoError(f"cannot be encoded ({_one_line(exc)}): write another format") from exc
+
+
+def _raise_if_memory(exc: Exception) -> None:
+    if _OUT_OF_MEMORY.search(str(exc)):
+        raise MemoryError from exc
+
+
+def _one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__

@@ -1,0 +1,79 @@
+"""Metadata of the output: what is still true of the upright, coloured picture, and the label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from ..provenance import label
+from .formats import exif, icc, photoshop, xmp
+from .formats.image import Decoded, Density, Metadata
+from .formats.xmp import Packet
+
+_NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # they have no place for a resolution outside of EXIF either
+
+
+def update_for_output(decoded: Decoded, width: int, height: int, *, turned: bool, moved: bool) -> Metadata:
+    """Correct or drop whatever describes the old file's pixels.
+
+    Args:
+        decoded: The file as read.
+        width: Width of the upright picture.
+        height: Height of the upright picture.
+        turned: Whether rows have become columns.
+        moved: Whether the picture was turned or mirrored, here or by its decoder.
+    """
+    metadata = decoded.metadata
+    profile = None if decoded.srgb else icc.for_rgb(metadata.icc)
+    block, packet, density = metadata.exif, metadata.xmp, metadata.density
+    if block is not None:
+        block = exif.update_for_output(block, width, height, turned=turned, moved=moved, srgb=decoded.srgb)
+    if packet is not None:
+        changed = Packet(packet)
+        new_profile = profile != metadata.icc
+        xmp.update_for_output(changed, width, height, moved=moved, srgb=decoded.srgb, new_profile=new_profile)
+        packet = changed.to_bytes()
+    if density is not None and turned:
+        density = Density(density.y, density.x, density.unit)
+    return replace(metadata, exif=block, xmp=packet, icc=profile, density=density)
+
+
+def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit: str | None) -> Metadata:
+    """Return metadata as a format can hold it, with the label.
+
+    Args:
+        metadata: Metadata of the photograph.
+        source_format: Format it was read from.
+        format: Format to be written.
+        credit: Whose colours these are, for the label; None to write no label.
+    """
+    packet = Packet(metadata.xmp)
+    if format != source_format:
+        metadata = replace(metadata, native=())
+        if metadata.texts:
+            packet.set("photochrom:Remarks", metadata.texts, "Bag")
+    if metadata.iptc and format in _NO_IPTC:
+        photoshop.iptc_to_xmp(metadata.iptc, packet)
+    elif metadata.iptc:  # readers ask XMP first: the label alone would hide instructions that stand only in IPTC
+        photoshop.iptc_to_xmp(metadata.iptc, packet, (photoshop.INSTRUCTIONS,))
+    density = metadata.density if format in _NO_IPTC else None
+    if density and not metadata.exif:
+        metadata = replace(metadata, exif=exif.from_density(density))
+    elif density and exif.density(metadata.exif) is None:  # an EXIF block cannot grow
+        packet.set("tiff:XResolution", ["{}/{}".format(*density.x.as_integer_ratio())])
+        packet.set("tiff:YResolution", ["{}/{}".format(*density.y.as_integer_ratio())])
+        packet.set("tiff:ResolutionUnit", [str(density.unit)])
+    if credit is not None:
+        label(packet, credit)
+    return replace(metadata, xmp=packet.to_bytes())
+
+
+def losses(metadata: Metadata, format: str) -> Iterator[str]:
+    """Name the metadata that a format cannot hold, a phrase each."""
+    if format not in _NO_IPTC:
+        return
+    if metadata.photoshop:
+        yield f"Photoshop resources are not kept in {format}: write JPEG, PNG or TIFF to keep them"
+    if metadata.iptc and (names := photoshop.without_property(metadata.iptc)):
+        yield f"IPTC {', '.join(names)} not kept in {format}: write JPEG, PNG or TIFF to keep them"

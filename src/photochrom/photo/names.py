@@ -1,0 +1,158 @@
+"""File names: formats by extension, which output belongs to which input, and the files beside an output."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from ..errors import OptionError, PhotoError
+from .library_errors import REMEDIES, naming
+from .options import OutputOptions
+
+STREAM: Final = "-"
+EXTENSIONS: Final = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "HEIF": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif",),
+}
+"""Extensions of each format that is written; the first is the usual one."""
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """Return the format that a file's extension stands for, a key of ``EXTENSIONS``.
+
+    Raises:
+        PhotoError: There is no extension, or an unknown one.
+    """
+    extension = Path(path).suffix.lower()
+    for format, extensions in EXTENSIONS.items():
+        if extension in extensions:
+            return format
+    known = [extensions[0] for extensions in EXTENSIONS.values()]
+    if extension in ("", ".color"):  # colored_path makes the second of a source without an extension
+        names = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise PhotoError(f"{path}: has no extension that says its format: name it {names}")
+    raise PhotoError(f"{path}: unknown extension {extension!r}: choose one of {' '.join(known)}")
+
+
+def colored_path(source: Path) -> Path:
+    """Return the default output: ``old.jpg`` becomes ``old.color.jpg``.
+
+    Raises:
+        PhotoError: The source has no name, like ``/`` and ``.``.
+    """
+    if not source.name:
+        raise PhotoError(f"{source}: is a folder: name a file in it")
+    return source.with_name(f"{source.stem}.color{source.suffix}")
+
+
+def alternative_paths(destination: Path, number: int) -> tuple[Path, Path]:
+    """Return an alternative's picture and hints, ``old.color.1.jpg`` and ``old.color.1.json``."""
+    name = f"{destination.stem}.{number}"
+    return destination.with_name(name + destination.suffix), destination.with_name(f"{name}.json")
+
+
+def confidence_path(destination: Path) -> Path:
+    """Return the picture of the confidence: ``old.color.jpg`` has ``old.confidence.png``."""
+    return destination.with_name(f"{destination.stem.removesuffix('.color')}.confidence.png")
+
+
+def sidecar_path(photograph: Path) -> Path:
+    """Return the XMP file that goes with a photograph: ``old.color.jpg`` has ``old.color.jpg.xmp``."""
+    return photograph.with_name(f"{photograph.name}.xmp")
+
+
+def companion_paths(destination: Path, output: OutputOptions) -> list[Path]:
+    """Return the files that are written beside a coloured photograph."""
+    alternatives = [alternative_paths(destination, number) for number in range(1, output.alternatives + 1)]
+    paths = [path for pair in alternatives for path in pair]
+    if output.confidence:
+        paths.append(confidence_path(destination))
+    if output.sidecar:
+        paths += [sidecar_path(path) for path in (destination, *(picture for picture, _ in alternatives))]
+    return paths
+
+
+def check_destination(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written, before the work that would be lost.
+
+    Raises:
+        PhotoError: The path is a folder, a device or a pipe; it exists and may not be overwritten; or its folder does
+            not exist.
+    """
+    with naming(str(path)):
+        if path.is_dir():
+            raise PhotoError(REMEDIES[errno.EISDIR])
+        if path.exists() and not path.is_file():  # it would not be written to but replaced
+            raise PhotoError("is not a regular file but a device or a pipe: name a file, or - for the standard output")
+        if path.exists() and not overwrite:
+            raise PhotoError(REMEDIES[errno.EEXIST])
+        if not path.parent.is_dir():
+            raise PhotoError(f"there is no folder {path.parent}: create it first")
+
+
+def plan(
+    inputs: Sequence[str], destination: str | None, output: OutputOptions | None = None, kept: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """Pair each source with its destination; ``-`` is the standard input or output. An input given twice counts once.
+
+    Args:
+        inputs: Files, or ``-``.
+        destination: A file (for one input), a folder or ``-``; None for ``NAME.color.EXT`` beside each source.
+        output: Says which files are written beside each destination.
+        kept: Other files that are read and must not be overwritten either.
+
+    Raises:
+        OptionError: Several inputs have one output; an output is an input; or files are to be written beside the
+            standard output.
+        PhotoError: An input has no file name.
+    """
+    output = output or OutputOptions()
+    distinct = list(dict.fromkeys(inputs))
+    jobs = [(source, _destination(source, destination, several=len(distinct) > 1)) for source in distinct]
+    read = {_same_file(path): "read for its hints" for path in kept}
+    read |= {_same_file(source): "to be coloured" for source in distinct if source != STREAM}
+    taken: dict[object, str] = {}
+    for source, target in jobs:
+        if target == STREAM and output.has_companions:
+            raise OptionError(
+                "alternatives, confidence and sidecars are files beside the output: give a file or a folder"
+            )
+        for path in [] if target == STREAM else [Path(target), *companion_paths(Path(target), output)]:
+            file = _same_file(path)
+            if file in read:
+                raise OptionError(f"{path} is itself {read[file]}: choose another output, or leave it out")
+            if (other := taken.setdefault(file, source)) != source:
+                raise OptionError(f"{other} and {source} would both be written to {path}")
+    return jobs
+
+
+def _same_file(path: str | os.PathLike[str]) -> object:
+    """Return a key that two paths share if they lead to one file: many disks take old.jpg and OLD.JPG for one."""
+    real = os.path.realpath(path)
+    try:
+        status = os.lstat(real)
+    except (OSError, ValueError):  # it does not exist yet, or the name is impossible
+        return real
+    return status.st_dev, status.st_ino
+
+
+def _destination(source: str, destination: str | None, *, several: bool) -> str:
+    if destination is None:
+        return STREAM if source == STREAM else str(colored_path(Path(source)))
+    if not destination:
+        raise OptionError("the output has no name: give a file, a folder, or -")
+    is_folder = destination != STREAM and (destination.endswith(os.sep) or Path(destination).is_dir())
+    if several and not is_folder:
+        raise OptionError(f"several photographs need a folder as output, {destination} is not one: create it first")
+    if not is_folder:
+        return destination
+    if source == STREAM:
+        raise OptionError("a photograph from the standard input has no name: give a file as output, not a folder")
+    return str(Path(destination) / colored_path(Path(source)).name)

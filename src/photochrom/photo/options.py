@@ -1,0 +1,56 @@
+"""Options for the files that colouring a photograph writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..colorizer.options import DEFAULT_QUALITY
+from ..errors import OptionError
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """How the coloured photograph is written, and which files are written beside it.
+
+    The command line, the batch, the studio and ``colorize_file`` all build this object.
+
+    Raises:
+        OptionError: A value is out of its range.
+    """
+
+    quality: int = DEFAULT_QUALITY
+    """Quality of lossy formats, 1 to 100. The loss at the default is invisible."""
+
+    overwrite: bool = False
+    """Whether existing files are replaced. It covers the files beside the photograph, too."""
+
+    alternatives: int = 0
+    """Number of other plausible pictures to write, 0 to 5, each with the hints that make it."""
+
+    confidence: bool = False
+    """Whether to write a picture of how sure the model is."""
+
+    sidecar: bool = False
+    """Whether the label is written to an XMP file beside the photograph instead of into it."""
+
+    def __post_init__(self) -> None:
+        check_quality(self.quality)
+        if self.alternatives:
+            from ..colorizer.suggestions import check_count
+
+            check_count(self.alternatives)
+
+    @property
+    def has_companions(self) -> bool:
+        """Whether files are written beside the coloured photograph."""
+        return bool(self.alternatives) or self.confidence or self.sidecar
+
+
+def check_quality(quality: int) -> None:
+    """Refuse a quality outside of its range.
+
+    Raises:
+        OptionError: ``quality`` is not between 1 and 100.
+    """
+    if not 1 <= quality <= 100:
+        raise OptionError(f"quality is {quality}: give a number from 1 to 100")

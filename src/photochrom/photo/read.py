@@ -1,0 +1,120 @@
+"""Reads photographs: finds the format, decodes the luma, and keeps the metadata that is still true.
+
+Luma is Y' (BT.601, full range, as in JPEG). A JPEG's luma is its own Y plane; the luma of any other picture is
+computed once and rounded.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from ..color.bands import upright
+from ..errors import PhotoError
+from .formats import exif, heif, jpeg, png, tiff, webp
+from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
+from .library_errors import decoding, naming
+from .metadata import update_for_output
+
+_READERS: Final = {
+    "JPEG": jpeg.read,
+    "PNG": png.read,
+    "TIFF": tiff.read,
+    "WEBP": webp.read,
+    "HEIF": heif.read_heif,
+    "AVIF": heif.read_avif,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A photograph in memory, upright."""
+
+    luma: np.ndarray
+    """uint8 or uint16 ``[H, W]``. It is written as it is."""
+    alpha: np.ndarray | None
+    """``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
+    format: str
+    """Format it was read from, a key of ``EXTENSIONS``."""
+    metadata: Metadata
+    """Metadata that is true of the upright picture in colour."""
+    lossless: bool = False
+    """Whether it was a losslessly coded WebP."""
+    name: str = "the picture"
+    """Name for messages."""
+    losses: tuple[str, ...] = ()
+    """What the file holds and no output will, a phrase each: "the gain map is not kept ..."."""
+
+
+def read_photo(source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read a photograph from a path, from the bytes of a file, or from an open binary file.
+
+    Args:
+        source: The photograph.
+        max_pixels: Largest size; a larger picture is refused from its header alone.
+
+    Raises:
+        PhotoError: The photograph cannot be read completely and correctly. The message names the file and the remedy.
+    """
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the picture"
+    with naming(name):
+        data = _data(source)
+        format = _sniff(data)
+        with decoding(), at_most(max_pixels):
+            decoded = _READERS[format](data)
+        return _upright(decoded, format, name)
+
+
+def check_source(source: Path) -> None:
+    """Refuse a file that is not a photograph, from its first bytes.
+
+    Raises:
+        PhotoError: The file does not exist, is a folder or a device, or has an unknown format.
+    """
+    with naming(str(source)):
+        if source.is_char_device() or source.is_block_device():  # which may never end
+            raise PhotoError("is a device: name a file, or - for the standard input")
+        if not source.is_fifo():  # whose bytes can be read only once
+            with source.open("rb") as stream:
+                _sniff(stream.read(256))
+
+
+def _data(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    return Path(source).read_bytes() if isinstance(source, str | os.PathLike) else source.read()
+
+
+def _sniff(data: bytes) -> str:
+    """Return the format, found by the first bytes of the file."""
+    if not data:
+        raise PhotoError("is empty: get a whole copy of the file")
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(png.SIGNATURE):
+        return "PNG"
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        brands = {data[i : i + 4] for i in range(8, min(int.from_bytes(data[:4], "big"), 256), 4)}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
+            return "HEIF"
+    raise PhotoError("is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF: convert it to one of these")
+
+
+def _upright(decoded: Decoded, format: str, name: str) -> Photo:
+    stored = exif.orientation(decoded.metadata.exif)
+    orientation = 1 if decoded.upright else stored
+    luma = upright(decoded.luma, orientation)
+    alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
+    height, width = luma.shape
+    metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
+    return Photo(luma, alpha, format, metadata, decoded.lossless, name, decoded.losses)

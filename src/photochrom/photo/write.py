@@ -1,0 +1,154 @@
+"""Writes coloured photographs: encodes luma, chroma and metadata, and publishes whole files only.
+
+The luma is never altered: converting a losslessly coded output to luma again gives the source's within 1.
+"""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from ..atomic import new_file
+from ..color.bands import at_8_bits
+from ..colorizer.options import DEFAULT_QUALITY
+from ..errors import OptionError, PhotoError
+from .formats import heif, jpeg, png, tiff, webp
+from .formats.image import Metadata, Planes, colour_image
+from .library_errors import encoding, naming
+from .metadata import metadata_for
+from .names import EXTENSIONS, check_destination, format_of
+from .options import check_quality
+from .read import Photo
+
+_DEEP: Final = ("PNG", "TIFF")  # formats of 16 bits
+
+
+def chroma_subsampling(format: str) -> int:
+    """Return how many pixels of luma, along x and along y, share one of chroma: 2 in JPEG (4:2:0), else 1."""
+    return 2 if format == "JPEG" else 1
+
+
+def encode_photo(
+    photo: Photo,
+    cb: np.ndarray,
+    cr: np.ndarray,
+    *,
+    format: str,
+    credit: str | None,
+    quality: int = DEFAULT_QUALITY,
+) -> bytes:
+    """Encode a coloured photograph as the bytes of a file.
+
+    Args:
+        photo: The photograph.
+        cb: Blue chroma ``[ceil(H/s), ceil(W/s)]`` of luma's dtype, in gamut, neutral at 128 or 32768, with
+            s = ``chroma_subsampling(format)``.
+        cr: Red chroma, likewise.
+        format: A key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the other formats round to 8.
+        credit: Whose colours these are, for the label in the metadata: name, version and hash of the model, and what
+            ``provenance.credit`` adds. None writes no label.
+        quality: 1 to 100, for JPEG, HEIF, AVIF and lossy WebP. A photograph read from a lossless WebP is written to
+            WebP losslessly.
+
+    Raises:
+        PhotoError: The format cannot hold this photograph. The message says which one can.
+        OptionError: ``quality`` or ``format`` is out of range.
+        ValueError: ``cb`` or ``cr`` has another shape or dtype.
+    """
+    stream = BytesIO()
+    _check(photo, cb, cr, format, quality)
+    with naming(photo.name), encoding():
+        _encode(stream, photo, cb, cr, format, credit, quality)
+    return stream.getvalue()
+
+
+def write_photo(
+    photo: Photo,
+    cb: np.ndarray,
+    cr: np.ndarray,
+    destination: str | os.PathLike[str],
+    *,
+    credit: str | None,
+    quality: int = DEFAULT_QUALITY,
+    overwrite: bool = False,
+) -> None:
+    """Write a coloured photograph to a file, whole or not at all, in the format of its extension.
+
+    Args:
+        photo: The photograph.
+        cb: As for ``encode_photo``.
+        cr: As for ``encode_photo``.
+        destination: The file.
+        credit: As for ``encode_photo``.
+        quality: As for ``encode_photo``.
+        overwrite: Whether an existing file is replaced.
+
+    Raises:
+        PhotoError: The file cannot be written; it exists and ``overwrite`` is not set; or it is a device or a pipe.
+        OptionError: ``quality`` is out of range.
+        ValueError: ``cb`` or ``cr`` has another shape or dtype.
+    """
+    path = Path(destination)
+    check_destination(path, overwrite=overwrite)
+    format = format_of(path)
+    _check(photo, cb, cr, format, quality)
+    with naming(str(path)), new_file(path, overwrite=overwrite) as stream, encoding():
+        _encode(stream, photo, cb, cr, format, credit, quality)
+
+
+def write_beside(data: bytes, destination: Path, *, overwrite: bool = False) -> None:
+    """Write a file that goes with a photograph, whole or not at all.
+
+    Raises:
+        PhotoError: The file cannot be written, or exists and ``overwrite`` is not set.
+    """
+    check_destination(destination, overwrite=overwrite)
+    with naming(str(destination)), new_file(destination, overwrite=overwrite) as stream:
+        stream.write(data)
+
+
+def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: int) -> None:
+    if format not in EXTENSIONS:
+        raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
+    check_quality(quality)
+    step = chroma_subsampling(format)
+    expected = tuple(-(-side // step) for side in photo.luma.shape)
+    for name, plane in (("cb", cb), ("cr", cr)):
+        if plane.shape != expected or plane.dtype != photo.luma.dtype:
+            wanted = f"{expected} {photo.luma.dtype}"
+            raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {format} wants {wanted}")
+
+
+def _encode(
+    stream: BinaryIO, photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, credit: str | None, quality: int
+) -> None:
+    metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
+    planes = Planes(photo.luma, cb, cr, photo.alpha)
+    if format in _DEEP:
+        (png if format == "PNG" else tiff).write(stream, planes, metadata)
+        return
+    alpha = None if photo.alpha is None else at_8_bits(photo.alpha)
+    planes = Planes(at_8_bits(photo.luma), at_8_bits(cb), at_8_bits(cr), alpha)
+    if format == "JPEG":
+        if alpha is not None and alpha.min() < 255:
+            raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
+        jpeg.write(stream, planes, metadata, quality)
+    else:
+        _encode_image(stream, planes, metadata, format, quality, lossless=photo.lossless)
+
+
+def _encode_image(
+    stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool
+) -> None:
+    """Encode through a library that takes RGB."""
+    image = colour_image(planes)
+    if format == "WEBP":
+        webp.write(stream, image, metadata, quality, lossless=lossless)
+    elif format == "HEIF":
+        heif.write_heif(stream, image, metadata, quality)
+    else:
+        heif.write_avif(stream, image, metadata, quality)
