@@ -99,3 +99,15 @@ def test_pillows_warnings_do_not_reach_the_terminal(recwarn: pytest.WarningsReco
     picture.info["transparency"] = bytes(range(256))
     assert photo.read_photo(saved(picture, "PNG", transparency=bytes(range(256)))).luma.shape == (20, 20)
     assert not recwarn.list
+
+
+def test_errors_carry_their_path_and_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "old.jpg"
+    path.write_bytes(saved(smooth(20, 20), "JPEG")[:200])
+    with pytest.raises(PhotoError, match="cut short") as caught:
+        photo.read_photo(path)
+    assert (caught.value.path, caught.value.remedy) == (path, "get a whole copy of the file")
+    with pytest.raises(PhotoError) as caught:
+        photo.read_photo(path.read_bytes())
+    assert caught.value.path is None
+    assert str(caught.value) == "the picture: is cut short: get a whole copy of the file"

@@ -13,6 +13,8 @@ from typing import Final
 
 from ..errors import PhotoError
 
+THE_PICTURE: Final = "the picture"
+"""What messages call a photograph without a path."""
 TOO_LARGE: Final = "does not fit in memory: scale it down or cut it into parts"
 REMEDIES: Final = {
     errno.ENOENT: "does not exist: check the path",
@@ -21,7 +23,7 @@ REMEDIES: Final = {
     errno.EACCES: "permission denied: ask for it, or choose another folder",
     errno.EPERM: "permission denied: ask for it, or choose another folder",
     errno.EROFS: "is on a disk that cannot be written: choose another folder",
-    errno.EEXIST: "exists already: choose another name, or ask for it to be overwritten",
+    errno.EEXIST: "exists already: choose another name, or overwrite=True",
     errno.ENOSPC: "the disk is full: make room, or choose another disk",
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
@@ -67,18 +69,30 @@ def _refuse(_: logging.LogRecord) -> bool:
 def naming(name: str) -> Iterator[None]:
     """Put the file's name before every message, and turn errors of the system into messages with a remedy.
 
+    Args:
+        name: Path of the file, or ``THE_PICTURE`` for one that has none.
+
     Raises:
         PhotoError: Raised for every ``PhotoError``, ``MemoryError`` and ``OSError`` within the block.
     """
     try:
         yield
     except PhotoError as exc:
-        raise PhotoError(f"{name}: {exc}") from exc.__cause__
+        raise _named(name, str(exc)) from exc.__cause__
     except MemoryError as exc:
-        raise PhotoError(f"{name}: {TOO_LARGE}") from exc
+        raise _named(name, TOO_LARGE) from exc
     except OSError as exc:
-        remedy = REMEDIES.get(exc.errno or 0, f"cannot be read or written ({_one_line(exc)})")
-        raise PhotoError(f"{name}: {remedy}") from exc
+        raise _named(name, REMEDIES.get(exc.errno or 0, f"cannot be read or written ({_one_line(exc)})")) from exc
+
+
+def _named(name: str, message: str) -> PhotoError:
+    """Build the error of a file from a message "problem: remedy"."""
+    problem, colon, remedy = message.rpartition(": ")
+    if not colon:
+        problem, remedy = message, ""
+    if name == THE_PICTURE:
+        return PhotoError(f"{name}: {problem}", remedy=remedy)
+    return PhotoError(problem, path=name, remedy=remedy)
 
 
 @contextmanager
@@ -91,7 +105,7 @@ def enough_memory(name: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as exc:
-        raise PhotoError(f"{name}: {TOO_LARGE}") from exc
+        raise _named(name, TOO_LARGE) from exc
 
 
 @contextmanager

@@ -37,8 +37,8 @@ def format_of(path: str | os.PathLike[str]) -> str:
     known = [extensions[0] for extensions in EXTENSIONS.values()]
     if extension in ("", ".color"):  # colored_path makes the second of a source without an extension
         names = f"{', '.join(known[:-1])} or {known[-1]}"
-        raise PhotoError(f"{path}: has no extension that says its format: name it {names}")
-    raise PhotoError(f"{path}: unknown extension {extension!r}: choose one of {' '.join(known)}")
+        raise PhotoError("has no extension that says its format", path=path, remedy=f"name it {names}")
+    raise PhotoError(f"unknown extension {extension!r}", path=path, remedy=f"choose one of {' '.join(known)}")
 
 
 def colored_path(source: Path) -> Path:
@@ -48,7 +48,7 @@ def colored_path(source: Path) -> Path:
         PhotoError: The source has no name, like ``/`` and ``.``.
     """
     if not source.name:
-        raise PhotoError(f"{source}: is a folder: name a file in it")
+        raise PhotoError("is a folder", path=source, remedy="name a file in it")
     return source.with_name(f"{source.stem}.color{source.suffix}")
 
 

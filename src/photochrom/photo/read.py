@@ -17,7 +17,7 @@ from ..color.bands import upright
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, webp
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
-from .library_errors import decoding, naming
+from .library_errors import THE_PICTURE, decoding, naming
 from .metadata import update_for_output
 
 _READERS: Final = {
@@ -44,7 +44,7 @@ class Photo:
     """Metadata that is true of the upright picture in colour."""
     lossless: bool = False
     """Whether it was a losslessly coded WebP."""
-    name: str = "the picture"
+    name: str = THE_PICTURE
     """Name for messages."""
     losses: tuple[str, ...] = ()
     """What the file holds and no output will, a phrase each: "the gain map is not kept ..."."""
@@ -60,7 +60,7 @@ def read_photo(source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels:
     Raises:
         PhotoError: The photograph cannot be read completely and correctly. The message names the file and the remedy.
     """
-    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the picture"
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
     with naming(name):
         data = _data(source)
         format = _sniff(data)
