@@ -1,4 +1,4 @@
-"""Photochrom colours black-and-white photographs: luma untouched, chroma computed beside it.
+"""Photochrom colours black-and-white photographs and films. The luma stays untouched; chroma is computed beside it.
 
 from photochrom import Colorizer, colorize_file, colorize_film
 
@@ -12,8 +12,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .colorizer.hints import Hint, read_hints
-from .colorizer.options import ColorOptions
 from .errors import (
     EngineError,
     FilmError,
@@ -27,26 +25,37 @@ from .errors import (
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .color.coding import Coding
+    from .color.spaces import Matrix
     from .colorizer.colorizer import Colorizer, Prediction
+    from .colorizer.hints import Hint, read_hints
+    from .colorizer.options import ColorOptions
     from .colorizer.suggestions import alternatives, likely_colors
-    from .film.job import colorize_film
-    from .film.options import FilmOptions
+    from .film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
+    from .film.hints import FilmHint, read_film_hints
+    from .models.engines import Engine
     from .models.registry import ModelCard
     from .photo.job import colorize_file
 
 __all__ = [
+    "Coding",
     "ColorOptions",
     "Colorizer",
+    "Engine",
     "EngineError",
     "FilmError",
+    "FilmHint",
     "FilmOptions",
+    "FilmReport",
     "Hint",
+    "Matrix",
     "ModelCard",
     "ModelError",
     "OptionError",
     "PhotoError",
     "PhotochromError",
     "Prediction",
+    "Progress",
     "StudioError",
     "TrainingError",
     "__version__",
@@ -54,23 +63,33 @@ __all__ = [
     "colorize_file",
     "colorize_film",
     "likely_colors",
+    "parse_time",
+    "read_film_hints",
     "read_hints",
 ]
 
-# Loaded when first asked for: `import photochrom` costs nothing, and the command line answers at once.
-_LAZY = {
-    "Colorizer": "colorizer.colorizer",
-    "Prediction": "colorizer.colorizer",
-    "ModelCard": "models.registry",
-    "alternatives": "colorizer.suggestions",
-    "FilmOptions": "film.options",
-    "colorize_file": "photo.job",
-    "colorize_film": "film.job",
-    "likely_colors": "colorizer.suggestions",
+# Loaded on first use, so that `import photochrom` is instant and the command line answers at once.
+_MODULES = {
+    "color.coding": ("Coding",),
+    "color.spaces": ("Matrix",),
+    "colorizer.colorizer": ("Colorizer", "Prediction"),
+    "colorizer.hints": ("Hint", "read_hints"),
+    "colorizer.options": ("ColorOptions",),
+    "colorizer.suggestions": ("alternatives", "likely_colors"),
+    "film": ("FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"),
+    "film.hints": ("FilmHint", "read_film_hints"),
+    "models.engines": ("Engine",),
+    "models.registry": ("ModelCard",),
+    "photo.job": ("colorize_file",),
 }
+_LAZY = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module 'photochrom' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,99 @@
+"""The shape of the package: public names, versions, and which modules may load what."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import subprocess
+import sys
+import types
+import typing
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+import photochrom
+
+PUBLIC = {name: getattr(photochrom, name) for name in photochrom.__all__}
+HEAVY = ("numpy", "cv2", "PIL", "av", "openvino", "onnxruntime", "torch", "gradio")
+
+
+def python(code: str) -> str:
+    """Output of a Python that has imported nothing yet."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_what_is_listed_is_what_is_shown_and_what_can_be_imported():
+    assert photochrom.__all__ == sorted(set(photochrom.__all__))
+    assert dir(photochrom) == photochrom.__all__
+    namespace: dict[str, object] = {}
+    exec("from photochrom import *", namespace)
+    assert set(namespace) - {"__builtins__"} == set(photochrom.__all__)
+    assert {name for name in PUBLIC if PUBLIC[name] is None} == set()
+
+
+def test_every_name_that_is_loaded_lazily_is_listed():
+    assert set(photochrom._LAZY) < set(photochrom.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = photochrom.nothing
+
+
+def signatures(thing: object) -> list[object]:
+    """Functions whose annotations are public because this thing is."""
+    if not inspect.isclass(thing):
+        return [thing] if callable(thing) else []
+    members = [m for name, m in vars(thing).items() if not name.startswith("_") or name == "__init__"]
+    members = [m.fget if isinstance(m, property) else getattr(m, "__func__", m) for m in members]
+    generated = dataclasses.is_dataclass(thing)
+    return [m for m in members if inspect.isfunction(m) and not (generated and m.__name__ == "__init__")] + [thing]
+
+
+def named_types(annotation: object) -> set[type]:
+    """Photochrom's own classes that an annotation names, however deep."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return {annotation} if annotation.__module__.startswith("photochrom") else set()
+    inner = typing.get_args(annotation)
+    parts = [part for arg in inner for part in (arg if isinstance(arg, list) else [arg])]
+    return {found for part in parts for found in named_types(part)}
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name != "__version__"])
+def test_types_in_public_signatures_are_public(name):
+    """A type that is imported for type checkers only must be public by its name, or this ends in a NameError."""
+    known = PUBLIC | {"Image": PIL.Image}
+    for signature in signatures(PUBLIC[name]):
+        for annotation in typing.get_type_hints(signature, localns=known).values():
+            missing = {t.__name__ for t in named_types(annotation)} - set(PUBLIC)
+            assert not missing, f"{getattr(signature, '__qualname__', signature)} names {missing}"
+
+
+def test_the_version_is_the_changelogs_newest():
+    text = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[?(\d+\.\d+\.\d+)", text, re.M)
+    assert newest is not None
+    assert newest[1] == photochrom.__version__
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    loaded = python(f"import sys, photochrom; print([name for name in {HEAVY} if name in sys.modules])")
+    assert loaded.strip() == "[]"
+
+
+def test_only_training_imports_torch():
+    """Modules of an optional extra that is not installed are passed over."""
+    code = """
+import importlib, pkgutil, sys, photochrom
+for module in pkgutil.walk_packages(photochrom.__path__, "photochrom."):
+    if module.name.startswith("photochrom.training") or module.name.endswith("__main__"):
+        continue
+    try:
+        importlib.import_module(module.name)
+    except ImportError as exc:
+        if not exc.name or exc.name.startswith("photochrom"):
+            raise
+    assert "torch" not in sys.modules, f"{module.name} imports torch"
+print("walked")
+"""
+    assert python(code).strip() == "walked"
