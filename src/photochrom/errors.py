@@ -26,9 +26,9 @@ class PhotochromError(Exception):
     """Base of the family; catch it to catch all of them. ``str()`` of an error is its whole message.
 
     Args:
-        problem: What is wrong.
-        path: The file or folder that it is about.
-        remedy: What the user can do.
+        problem: The fault, in a few words.
+        path: The file or folder that has it.
+        remedy: Advice to the user.
     """
 
     def __init__(self, problem: str, *, path: str | os.PathLike[str] | None = None, remedy: str = "") -> None:
@@ -39,7 +39,7 @@ class PhotochromError(Exception):
         self.path = None if path is None else Path(path)
         """The file or folder that the error is about; None if there is none or the message alone names it."""
         self.remedy = remedy
-        """What the user can do, as it stands at the end of the message; empty if the message has no separate remedy."""
+        """Advice to the user, which ends the message; empty if there is none or it is not kept apart."""
 
 
 class PhotoError(PhotochromError):

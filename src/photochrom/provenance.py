@@ -1,11 +1,11 @@
-"""The label: every picture that Photochrom writes says that its colours are a guess, and whose.
+"""The label in every picture that Photochrom writes: its colours are a guess, made by this model.
 
-It stands in XMP, four times over, because no reader looks everywhere:
+The label is in XMP, in four places, because no reader looks at all of them:
 
-- ``Iptc4xmpExt:DigitalSourceType``, which search engines and agencies read: partly made by a trained model.
-- ``Iptc4xmpExt:AISystemUsed`` and ``AISystemVersionUsed`` (IPTC 2025.1): which.
-- ``photoshop:Instructions``, which picture editors show to people, behind what stood there.
-- ``photochrom:Statement``: the same sentence where nobody edits it.
+- ``Iptc4xmpExt:DigitalSourceType`` for search engines and agencies: partly made by a trained model.
+- ``Iptc4xmpExt:AISystemUsed`` and ``AISystemVersionUsed`` (IPTC 2025.1): the model.
+- ``photoshop:Instructions``, which picture editors show, after any text that was there.
+- ``photochrom:Statement``: the same sentence in a property that nobody edits.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a 
 
 
 def credit(model: str, hints: Sequence[Hint]) -> str:
-    """Whose colours these are, where hints took part: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
+    """Name everybody who decided on the colours: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
 
     Args:
-        model: name, version and hash of the model, as people are to read them.
-        hints: that took part; those that the model itself proposed are not passed off as people's.
+        model: Label of the model (``Colorizer.label``).
+        hints: Hints that were used; those that a model suggested are counted apart.
     """
     suggested = sum(hint.suggested for hint in hints)
     given = len(hints) - suggested
@@ -37,23 +37,19 @@ def credit(model: str, hints: Sequence[Hint]) -> str:
 
 
 def statement(model: str) -> str:
-    """The label as one sentence, without a full stop.
-
-    Args:
-        model: name, version and hash of the model, as people are to read them; maybe with what ``credit`` adds.
-    """
+    """Write the label as one sentence, without a full stop; ``model`` is a result of ``credit``."""
     return f"Colours added by software (photochrom {__version__}, model {model}); not a record of the original colours"
 
 
 def stated_behind(text: str, model: str) -> str:
-    """A text with the statement behind it; an older one of ours goes."""
+    """Append the statement to a text, in place of an older statement of Photochrom."""
     return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()
 
 
 def label(packet: Packet, model: str) -> None:
-    """Write the label into a packet; an older one of ours is replaced, everything else stays.
+    """Write the label into an XMP packet, in place of an older label of Photochrom.
 
-    What the source was before (a print, a negative) moves to ``photochrom:OriginalDigitalSourceType``.
+    The former source type (a print, a negative) moves to ``photochrom:OriginalDigitalSourceType``.
     """
     former = packet.get("Iptc4xmpExt:DigitalSourceType")
     if former and former != DIGITAL_SOURCE_TYPE:

@@ -1,4 +1,4 @@
-"""Which signals there are to be heard."""
+"""Signals that the process should react to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import signal
 
 
 def heard(*names: str) -> list[signal.Signals]:
-    """Of these signals those that this system has, less those that whoever started us wants ignored, as nohup does."""
+    """Return the named signals that this platform has and that are not ignored (as SIGHUP is under nohup)."""
     found = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
     return [number for number in found if signal.getsignal(number) != signal.SIG_IGN]

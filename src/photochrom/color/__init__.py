@@ -1,1 +1,1 @@
-"""Numbers only: colour spaces, coding, gamut, upsampling and bands of rows. numpy and OpenCV, no files."""
+"""Arithmetic on pixels: colour spaces, integer coding, gamut, thumbnails and upsampling; numpy and OpenCV, no files."""

@@ -1,4 +1,4 @@
-"""Arithmetic on whole planes in bands of rows, so that no temporary array is as large as the picture."""
+"""Arithmetic on large planes in bands of rows, so that no temporary array is as large as the picture."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Final, TypeVar
 import numpy as np
 
 Result = TypeVar("Result")
-BAND_BYTES: Final = 1 << 20  # one band of the output: fits the cache, and is enough for deflate to learn from
+BAND_BYTES: Final = 1 << 20  # size of a band of the output: fits the cache, and deflate compresses it well
 
-_STRIP = 3 << 14  # samples worked on at a time, so that intermediate arrays stay in the processor's cache
+_STRIP = 3 << 14  # samples in a strip, so that intermediate arrays stay in the processor's cache
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """First and last row (exclusive) of strips small enough for the processor's cache, together ``height`` rows."""
+    """Divide ``height`` rows into strips that fit the processor's cache: pairs of first row and end."""
     rows = max(1, _STRIP // width)
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
 
 
 def bands(height: int, row_bytes: int) -> list[range]:
-    """Ranges of rows, together ``height``, each of about ``BAND_BYTES``."""
+    """Divide ``height`` rows into ranges of about ``BAND_BYTES`` bytes each."""
     step = max(1, BAND_BYTES // row_bytes)
     return [range(start, min(start + step, height)) for start in range(0, height, step)]
 
 
 def in_parallel(work: Callable[[range], Result], parts: list[range]) -> Iterator[Result]:
-    """``work`` on each part, results in order. numpy and zlib release the GIL, so threads do share the load."""
+    """Apply ``work`` to each part in threads, and yield the results in order. numpy and zlib release the GIL."""
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         yield from pool.map(work, parts)
 
 
 def at_8_bits(plane: np.ndarray) -> np.ndarray:
-    """uint16 0 .. 65535 to uint8 0 .. 255, rounded to nearest; uint8 is returned as it is."""
+    """Convert uint16 (0..65535) to uint8 (0..255), rounded to nearest; uint8 is returned as it is. Any shape."""
     if plane.dtype == np.uint8:
         return plane
     result = np.empty(plane.shape, np.uint8)
@@ -47,7 +47,7 @@ def at_8_bits(plane: np.ndarray) -> np.ndarray:
 
 
 def upright(plane: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn an (H, W) plane as EXIF orientation 1 .. 8 says; contiguous."""
+    """Turn a plane ``[H, W]`` upright by its EXIF orientation, 1..8; the result is contiguous."""
     if orientation in (5, 6, 7, 8):
         plane = plane.T
     if orientation in (2, 3, 6, 7):

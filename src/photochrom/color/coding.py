@@ -1,4 +1,4 @@
-"""How the integers of Y'CbCr planes stand for colours: bits, range, neutral chroma."""
+"""The integers of Y'CbCr planes: bits, range and neutral chroma."""
 
 from __future__ import annotations
 
@@ -12,44 +12,46 @@ from .spaces import BT601, Matrix
 
 @dataclass(frozen=True)
 class Coding:
-    """How the integers of Y'CbCr planes stand for colours."""
+    """Meaning of the integers in Y'CbCr planes. The default is that of JPEG."""
 
     bits: int = 8
+    """Bits of a sample, 8 to 16; more than 8 are stored in uint16."""
     full_range: bool = True
-    """Luma from 0 to the highest integer; else from 16 to 235 and chroma from 16 to 240, at 8 bits."""
+    """Whether samples run from 0 to the highest integer; else, at 8 bits, luma runs from 16 to 235, chroma to 240."""
     matrix: Matrix = BT601
+    """Weights of R', G' and B' in the luma."""
 
     @property
     def highest(self) -> int:
-        """The highest integer that a plane can hold."""
+        """Highest integer of a sample."""
         return (1 << self.bits) - 1
 
     @property
     def black(self) -> int:
-        """Luma of black."""
+        """Integer of black luma."""
         return 0 if self.full_range else 16 << (self.bits - 8)
 
     @property
     def luma_span(self) -> int:
-        """White's luma less black's."""
+        """Difference between the integers of white and black luma."""
         return self.highest if self.full_range else 219 << (self.bits - 8)
 
     @property
     def chroma_span(self) -> int:
-        """What a chroma of 1 (from -0.5 to 0.5) is in integers."""
+        """Difference between the integers of the largest and the smallest chroma (0.5 and -0.5)."""
         return self.highest if self.full_range else 224 << (self.bits - 8)
 
     @property
     def neutral(self) -> int:
-        """Cb and Cr of no colour: 128 at 8 bits."""
+        """Integer of neutral chroma: 128 at 8 bits."""
         return 1 << (self.bits - 1)
 
     @classmethod
     def of_photograph(cls, dtype: npt.DTypeLike) -> Coding:
-        """JPEG's, at 8 or 16 bits."""
+        """Return the coding of photographs: full range, BT.601, for uint8 or uint16."""
         return cls(8 * np.dtype(dtype).itemsize)
 
 
 def centre(dtype: npt.DTypeLike) -> int:
-    """The value of Cb and Cr that means no colour: 128 for uint8, 32768 for uint16."""
+    """Return the integer of neutral chroma at full range: 128 for uint8, 32768 for uint16."""
     return 1 << (8 * np.dtype(dtype).itemsize - 1)

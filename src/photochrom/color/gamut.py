@@ -1,4 +1,4 @@
-"""Colours brought into the RGB gamut without a change of luma, and RGB that has exactly the luma it was made from."""
+"""The RGB gamut: chroma that is reduced to fit it at constant luma, and RGB that has exactly a given luma."""
 
 from __future__ import annotations
 
@@ -18,26 +18,42 @@ def in_gamut(
     *,
     white: float = 1,
 ) -> np.ndarray:
-    """The factor (0..1) that brings a chroma into the RGB gamut at every luma from ``darkest`` to ``brightest``.
+    """Compute the factor that brings chroma into the RGB gamut; hue and luma stay as they are.
 
-    All arrays float32 of one shape; luma from 0 to ``white``, Cb and Cr from minus to plus half of it. Hue and luma
-    stay as they are.
+    Args:
+        cb: float32, any shape, ``-white / 2`` to ``white / 2``.
+        cr: The same.
+        darkest: Lowest luma that the chroma is shown at, float32 of that shape, 0 to ``white``.
+        brightest: Highest such luma.
+        matrix: Weights of the luma.
+        white: Luma of white.
+
+    Returns:
+        float32 of that shape, 0..1; 1 where the chroma is in gamut at every luma from ``darkest`` to ``brightest``.
     """
     red, blue = matrix.cr_to_r * cr, matrix.cb_to_b * cb
     green = matrix.cb_to_g * cb + matrix.cr_to_g * cr
     over = np.maximum(np.maximum(red, green), blue)
     under = np.minimum(np.minimum(red, green, out=red), blue, out=red)
-    tiny = np.float32(1e-9)  # of grey: no factor changes it
+    tiny = np.float32(1e-9)  # avoids a division by zero for grey, which any factor suits
     room_above = np.divide(white - brightest, np.maximum(over, tiny, out=over), out=over)
     room_below = np.divide(-darkest, np.minimum(under, -tiny, out=under), out=under)
     return np.minimum(np.minimum(room_above, room_below, out=over), 1, out=over)
 
 
 def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
-    """Y'CbCr planes ``[H, W]`` of one dtype (uint8 or uint16) -> R'G'B' ``[H, W, 3]`` of that dtype.
+    """Convert Y'CbCr to R'G'B' that has exactly the given luma.
 
-    Red and blue are rounded; green is then what the luma asks for, so that recomputing it (``luma_of_rgb``) gives
-    ``luma`` again, except that where the chroma is out of gamut it may differ. Full-size chroma only.
+    Red and blue are rounded, and green is then chosen for the luma, so that ``luma_of_rgb`` gives ``luma`` again.
+    Where the chroma is out of gamut, it may give another value.
+
+    Args:
+        luma: uint8 or uint16 ``[H, W]``, full range.
+        cb: Of the same shape and dtype.
+        cr: Of the same shape and dtype.
+
+    Returns:
+        R'G'B' ``[H, W, 3]`` of that dtype.
     """
     height, width = luma.shape
     middle = centre(luma.dtype)

@@ -1,4 +1,4 @@
-"""Colour spaces: sRGB and its transfer function, CIE Lab, Y'CbCr matrices, and the one definition of luma.
+"""Colour spaces: sRGB, CIE Lab and Y'CbCr, and the one definition of luma.
 
 R'G'B' is sRGB (IEC 61966-2-1). Lab is CIE 1976 under D65, 2 degrees: L* runs from 0 to 100; a* and b* of sRGB colours
 lie within -108 .. 99. The luma of photographs is Y' of BT.601, full range, as in JPEG (JFIF). Floating R'G'B' and luma
@@ -19,19 +19,21 @@ _STEP: Final = 5  # distance between its entries
 
 @dataclass(frozen=True)
 class Matrix:
-    """How luma is made of R'G'B': the shares of red and of blue; the rest is green's."""
+    """Weights of R', G' and B' in a luma; they sum to 1."""
 
     red: float
+    """Weight of red."""
     blue: float
+    """Weight of blue."""
 
     @property
     def green(self) -> float:
-        """Share of green."""
+        """Weight of green."""
         return 1 - self.red - self.blue
 
     @property
     def luma(self) -> np.ndarray:
-        """The three shares, float32."""
+        """Weights of red, green and blue, float32 ``[3]``."""
         return np.array([self.red, self.green, self.blue], np.float32)
 
     @property
@@ -58,13 +60,13 @@ class Matrix:
 BT601, BT709, BT2020 = Matrix(0.299, 0.114), Matrix(0.2126, 0.0722), Matrix(0.2627, 0.0593)
 
 
-# Linear sRGB -> XYZ, Y of white = 1 (IEC 61966-2-1); the rows' sums are the D65 white point.
+# From linear sRGB to XYZ, with Y = 1 for white (IEC 61966-2-1); the sums of the rows are the D65 white point.
 RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
 XYZ_TO_RGB = np.linalg.inv(RGB_TO_XYZ)
 WHITE = RGB_TO_XYZ.sum(axis=1)
-_EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # CIE's intent, not the rounded 0.008856 and 903.3
+_EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # the exact ratios that CIE rounds to 0.008856 and 903.3
 
 
 LUMA_WEIGHTS: Final = (19595, 38470, 7471)
@@ -96,12 +98,12 @@ def _lightness_table() -> np.ndarray:
 
 
 def lightness_of_luma(luma: np.ndarray) -> np.ndarray:
-    """L* (0 to 100, float32) of the grey picture whose R', G' and B' all equal ``luma`` (uint8)."""
+    """Return L* (float32, 0..100) of grey pixels whose R', G' and B' equal ``luma`` (uint8, any shape)."""
     return _lightness_table()[luma]
 
 
 def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
-    """R'G'B' 0..1 ``[..., 3]`` -> Lab float32 ``[..., 3]``. Values out of gamut go through an odd transfer function."""
+    """Convert R'G'B' (0..1, ``[..., 3]``) to Lab (float32 ``[..., 3]``); values beyond 0..1 are allowed."""
     xyz = srgb_to_linear(np.asarray(rgb, np.float32)) @ (RGB_TO_XYZ / WHITE[:, None]).T.astype(np.float32)
     f = np.where(xyz > _EPSILON, np.cbrt(xyz), (_KAPPA * xyz + 16) / 116)
     x, y, z = np.moveaxis(f, -1, 0)
@@ -109,7 +111,7 @@ def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
 
 
 def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
-    """Lab ``[..., 3]`` -> R'G'B' float32 ``[..., 3]``, not clipped: a colour out of gamut has values outside 0..1."""
+    """Convert Lab ``[..., 3]`` to R'G'B' (float32 ``[..., 3]``); colours out of gamut have values beyond 0..1."""
     lightness, a, b = np.moveaxis(np.asarray(lab, np.float32), -1, 0)
     y = (lightness + 16) / 116
     f = np.stack([y + a / 500, y, y - b / 200], axis=-1)
@@ -134,22 +136,22 @@ def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
 
 
 def _power(base: np.ndarray, exponent: float) -> np.ndarray:
-    """Several times as fast as numpy's."""
-    import cv2  # not needed to read and write photographs, and slow to load
+    """Raise to a power with OpenCV, which is several times as fast as numpy."""
+    import cv2  # slow to load, and not needed to read or write a photograph
 
     return cv2.pow(base, exponent).reshape(base.shape)
 
 
 def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.ndarray:
-    """The chroma that gives a pixel of known luma the hue and chroma of a*b*.
+    """Find the chroma that gives pixels of known luma the hue and chroma of a*b*.
 
-    Lab's lightness and video's luma are different functions of a colour, so the lightness is first found at which
-    the colour's luma is the given one; two steps of a secant bring it within 0.3 L*.
+    Lightness and luma are different functions of a colour. So the lightness is found first at which the colour has the
+    given luma; two steps of a fixed-point iteration bring it within 0.3 L*.
 
     Args:
         luma: Y' float32 ``[h, w]``, 0..1.
         ab: a*b* float32 ``[2, h, w]``.
-        matrix: what luma is made of.
+        matrix: Weights of the luma.
 
     Returns:
         Cb and Cr float32 ``[2, h, w]``, -0.5..0.5, possibly out of gamut.

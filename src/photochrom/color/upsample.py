@@ -1,9 +1,9 @@
-"""Small chroma carried to full size along the edges of the luma.
+"""Upsampling of chroma along the edges of the luma.
 
-Two steps of guided upsampling, after the fast guided filter (He and Sun 2015): from the network's grid to the
-thumbnail it looked at, and from there to the full picture. Both take chroma to be a linear function of luma in each
-small neighbourhood, and add to an ordinary interpolation what the luma's finer detail then says of the chroma's. The
-filter's own form, which smooths, lost to plain interpolation; ``benchmarks/upsampling.py`` has the figures.
+It takes two steps, after the fast guided filter (He and Sun 2015): from the network's grid to the thumbnail, and from
+the thumbnail to the full picture. Both assume that chroma is a linear function of luma in each small neighbourhood, and
+add to an ordinary interpolation the detail that this function predicts from the luma. The filter's original form, which
+smooths, was worse than plain interpolation (``benchmarks/upsampling.py``).
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from .bands import strips
 from .coding import Coding
 from .gamut import in_gamut
 
-_EDGE_L = 8.0  # contrast in L* at which chroma follows an edge; what lies below is texture and grain
-_EDGE_Y = 0.03  # the same in luma, 0..1, at the thumbnail's scale
+_EDGE_L = 8.0  # contrast in L* from which chroma follows an edge; less is texture and grain
+_EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """The network's small chroma at the thumbnail's size, following the thumbnail's edges.
+    """Upsample the network's chroma to the size of the thumbnail, along the thumbnail's edges.
 
-    Bicubic, plus what the guide has beyond its own bicubic copy times the local gain of chroma over guide.
+    The result is a bicubic interpolation plus the guide's detail (its difference from a bicubic copy of itself) times
+    the local gain of chroma over guide.
 
     Args:
-        planes: float32 ``[2, h, w]``, a*b*.
-        guide: float32 ``[H, W]``, L* (0..100).
+        planes: a*b*, float32 ``[2, h, w]``.
+        guide: L* of the thumbnail (0..100), float32 ``[H, W]``.
 
     Returns:
-        float32 ``[2, H, W]``.
+        a*b*, float32 ``[2, H, W]``.
     """
     small = cv2.resize(guide, planes.shape[:0:-1], interpolation=cv2.INTER_AREA)
     detail = guide - _resize(small, guide, cv2.INTER_CUBIC)
@@ -44,21 +45,21 @@ def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
 
 
 def linear_coefficients(luma: np.ndarray, cbcr: np.ndarray) -> np.ndarray:
-    """Gain and offset of Cb, then of Cr, at each pixel of the thumbnail: ``gain * luma + offset`` is its chroma.
+    """Fit chroma as a linear function of luma around each pixel of a thumbnail.
 
     Args:
         luma: float32 ``[h, w]``, 0..1.
-        cbcr: float32 ``[2, h, w]``.
+        cbcr: float32 ``[2, h, w]``, -0.5..0.5.
 
     Returns:
-        float32 ``[4, h, w]``: gain of Cb, offset of Cb, gain of Cr, offset of Cr.
+        Gain and offset of Cb, then of Cr, float32 ``[4, h, w]``; ``gain * luma + offset`` is the pixel's own chroma.
     """
     gains = _gains(cbcr, luma, _EDGE_Y)
     return np.stack([c for gain, plane in zip(gains, cbcr, strict=True) for c in (gain, plane - gain * luma)])
 
 
 def _gains(planes: np.ndarray, guide: np.ndarray, edge: float) -> list[np.ndarray]:
-    """Slope of each plane over the guide in each 3 by 3 neighbourhood; contrasts under ``edge`` count little."""
+    """Compute the slope of each plane over the guide in 3 by 3 neighbourhoods; contrasts below ``edge`` are damped."""
     mean = _mean(guide)
     variance = _mean(guide * guide) - mean * mean + edge * edge
     return [(_mean(guide * plane) - mean * _mean(plane)) / variance for plane in planes]
@@ -81,19 +82,19 @@ def apply_to_luma(
     coding: Coding | None = None,
     out: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Full-size chroma from a thumbnail's coefficients and the full-size luma, brought into gamut.
+    """Apply a thumbnail's coefficients to the full-size luma, and bring the resulting chroma into gamut.
 
     Args:
-        coefficients: float32 ``[4, h, w]``, see ``linear_coefficients``.
+        coefficients: Result of ``linear_coefficients``, float32 ``[4, h, w]``.
         luma: uint8 or uint16 ``[H, W]``.
-        strength: factor of the chroma.
-        subsampling: how many rows, and how many columns, of luma share one chroma sample: 1 or 2 each.
-        coding: of the luma and the chroma; None for a photograph's.
-        out: planes to write into, which may have any strides.
+        strength: Factor applied to the chroma.
+        subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
+        coding: Meaning of the integers of luma and chroma; None for a photograph's.
+        out: Planes to write into, with any strides; None for new ones.
 
     Returns:
-        Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. In gamut at every luma that shares
-        the chroma.
+        Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. Each sample is in gamut at every luma
+        that shares it.
     """
     coding = coding or Coding.of_photograph(luma.dtype)
     rows, columns = subsampling
@@ -103,7 +104,8 @@ def apply_to_luma(
         for c in _between_integers(np.float32(strength) * coefficients, coding)
     ]
     lines = coefficients.shape[1]
-    position = np.clip((np.arange(height) + 0.5) * (lines / height) - 0.5, 0, lines - 1)  # of each row among the lines
+    # Position of each row of chroma among the lines of the coefficients.
+    position = np.clip((np.arange(height) + 0.5) * (lines / height) - 0.5, 0, lines - 1)
     planes = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
     for start, stop in strips(height, width):
         mean, darkest, brightest = _luma_range(luma[start * rows : stop * rows], subsampling)
@@ -120,7 +122,7 @@ def apply_to_luma(
 
 
 def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
-    """The coefficients from integers of luma to those of chroma, less the neutral: gains of Cb and Cr, then offsets."""
+    """Convert coefficients to integers of luma and chroma (around 0): gains of Cb and Cr, then their offsets."""
     gains = coefficients[0::2] * np.float32(coding.chroma_span / coding.luma_span)
     offsets = coefficients[1::2] * np.float32(coding.chroma_span) - gains * np.float32(coding.black)
     return np.concatenate([gains, offsets])
@@ -129,15 +131,20 @@ def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
 def _quantised(
     cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding
 ) -> list[np.ndarray]:
-    """Chroma as integers, in gamut at every luma from ``darkest`` to ``brightest``.
+    """Round chroma to integers that are in gamut at every luma from ``darkest`` to ``brightest``.
 
-    Few colours of a picture are out of gamut. So all are rounded first, and a cheap test finds those that may be: by
-    every matrix, no channel is farther from the luma than twice the chroma.
+    Few colours of a picture are out of gamut. So all are rounded first, and a cheap test finds those that may be out:
+    with every matrix, no channel is farther from the luma than twice the chroma.
 
     Args:
-        cb, cr: float32 ``[h, w]``, in steps of those integers, around 0.
-        darkest, brightest: integers ``[h, w]``.
-        coding: of the integers.
+        cb: float32 ``[h, w]``, in steps of the integers, around 0.
+        cr: The same.
+        darkest: Lowest luma that shares the chroma, integers ``[h, w]``.
+        brightest: Highest luma that shares it.
+        coding: Meaning of the integers.
+
+    Returns:
+        Cb and Cr, uint8 or uint16 ``[h, w]``.
     """
     add: Any = cv2.add  # its stubs know no sum with a number
     depth = cv2.CV_8U if coding.bits == 8 else cv2.CV_16U
@@ -156,13 +163,13 @@ def _quantised(
 
 
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """How far the luma is from black or from white, whichever is nearer: integers."""
+    """Compute the distance of the luma from black or from white, whichever is nearer, in integers."""
     black, white = coding.black, coding.black + coding.luma_span
     return np.minimum(np.clip(darkest, black, white) - black, white - np.clip(brightest, black, white))
 
 
 def _luma_range(luma: np.ndarray, subsampling: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, least and greatest luma, of its own dtype, of the pixels that share one chroma sample."""
+    """Compute the mean, lowest and highest luma of the pixels that share one chroma sample, in the luma's dtype."""
     if subsampling == (1, 1):
         return luma, luma, luma
     odd = [(0, side % step) for side, step in zip(luma.shape, subsampling, strict=True)]
@@ -180,14 +187,14 @@ def _luma_range(luma: np.ndarray, subsampling: tuple[int, int]) -> tuple[np.ndar
 
 
 def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The even and the odd columns, in either order: several times as fast as slices with a step."""
+    """Split a plane into even and odd columns, in either order; several times as fast as slices with a step."""
     bits = 8 * plane.dtype.itemsize
     pairs = np.ascontiguousarray(plane).view(np.dtype(f"u{2 * plane.dtype.itemsize}"))
     return pairs & ((1 << bits) - 1), pairs >> bits
 
 
 def _in_steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Integers of a luma plane -> float32, 0 to ``chroma_span``; a film may go beyond, where no colour fits."""
+    """Scale integers of luma to float32, 0 to ``chroma_span``; a film's values beyond black and white are clipped."""
     y = np.clip(luma, coding.black, coding.black + coding.luma_span).astype(np.float32)
     y -= np.float32(coding.black)
     y *= np.float32(coding.chroma_span / coding.luma_span)
@@ -195,5 +202,5 @@ def _in_steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
 
 
 def _weights(position: np.ndarray, lines: int) -> np.ndarray:
-    """Of ``lines`` lines in each row that lies among them there, linearly: float32 ``[rows, lines]``."""
+    """Weights of linear interpolation between lines, for rows at the given positions: float32 ``[rows, lines]``."""
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(lines))).astype(np.float32)

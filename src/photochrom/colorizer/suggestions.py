@@ -1,9 +1,9 @@
-"""What a model suggests: colours likely at a place, and other plausible pictures, each coherent over the whole of it.
+"""Suggestions of the model: likely colours at a place, and alternative colourings of the whole picture.
 
-An alternative leans the whole picture toward one hue: everywhere, of the colours that the network holds possible, those
-of that hue are weighted up. Where it is sure (skin, grass) nothing else was possible and little changes; what it doubts
-(a coat, a wall) takes the hue, and takes it throughout. It is given as hints on a grid over the picture, so that one
-can see what an alternative has decided, keep it in a file, and change it.
+An alternative leans the whole picture toward one hue: everywhere, the probabilities of colours of that hue are raised.
+Where the model is certain (skin, grass) no other colour has any probability, and little changes; uncertain things (a
+coat, a wall) take the hue, and take it consistently. An alternative is expressed as hints on a grid over the picture,
+so that users can see what it decided, keep it in a file, and change it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from .colorizer import Colorizer, Prediction
 
 MOST = 5
-"""Alternatives of one picture."""
-_HUES = 12  # that are tried, round the circle
-_LEAN = 0.1  # per unit of a*b* toward the hue: logarithm of the factor of a colour's probability
+"""Most alternatives of one picture."""
+_HUES = 12  # hues that are tried, evenly spaced
+_LEAN = 0.1  # change of the logarithm of a colour's probability, per unit of a*b* toward the hue
 _GRID = 8  # hints along the picture's short side
-_PLACES = 400  # of the grid in all, about: a file of hints has its bounds
-_SMOOTH = 12.0  # a*b*: colours nearer than this count as one
-_DISTINCT = 24.0  # and suggested ones are at least so far apart
-_POSSIBLE = 1e-3  # of the likeliest's probability: what is less likely is no suggestion
-_TONES = (35, 80)  # L* that a suggestion is shown at: very dark and very light colours have no chroma to show
+_PLACES = 400  # hints of a panorama, about, since a file of hints is limited
+_SMOOTH = 12.0  # distance in a*b* over which probabilities are pooled
+_DISTINCT = 24.0  # least distance in a*b* between two suggestions
+_POSSIBLE = 1e-3  # least probability of a suggestion, as a share of the likeliest one's
+_TONES = (35, 80)  # range of L* that suggestions are shown at: very dark and very light colours show no chroma
 
 
 def alternatives(
@@ -43,25 +43,30 @@ def alternatives(
     *,
     prediction: Prediction | None = None,
 ) -> list[ColorOptions]:
-    """Options that give ``count`` plausible pictures, different from the automatic one and from one another.
+    """Find options that colour a picture plausibly, but differently from the automatic way and from one another.
 
-    Each is ``options`` with hints added; colour the picture with it, or take the hints further. The network runs once.
+    Each result is ``options`` with hints added. The network runs once.
 
     Args:
-        colorizer: of a model that predicts a distribution.
-        luma: as for ``Colorizer.chroma``.
-        count: 1 to ``MOST``.
-        options: what they share; hints in them are kept, but for those of an earlier alternative, one of whose
-            alternatives each is then.
-        prediction: of ``luma`` with ``options``, where it is known already; it saves the run.
+        colorizer: Its model predicts a distribution.
+        luma: As for ``Colorizer.chroma``.
+        count: Number of alternatives, 1 to ``MOST``.
+        options: Options to begin with. Their hints are kept, except those that an earlier alternative put on the grid.
+        prediction: Result of ``Colorizer.predict`` for ``luma`` and ``options``, if it is at hand; the network then
+            does not run.
+
+    Returns:
+        ``count`` options, the most distinct first.
 
     Raises:
-        OptionError: the model has no distribution, or the count is out of its range.
-        ModelError: the model does not give the distribution that its card speaks of.
+        OptionError: The model predicts no distribution, or ``count`` is out of range.
+        ModelError: The model does not give the distribution that its card declares.
+        EngineError: The network could not be run.
+        PhotoError: ``luma`` is not a luma plane, or has no pixels.
     """
     check_count(count)
     if not colorizer.card.bins:
-        raise OptionError(f"the model {colorizer.card.name!r} knows no alternatives: choose another model")
+        raise OptionError(f"the model {colorizer.card.name!r} knows no alternatives", remedy="choose another model")
     options = options or ColorOptions()
     prediction = prediction or colorizer.predict(luma, options)
     leaned = _most_distinct(_leanings(colorizer, prediction), prediction.ab, count)
@@ -71,10 +76,11 @@ def alternatives(
 
 
 def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:
-    """a*b* float64 ``[2, h, w]`` of the picture leaned toward each of ``_HUES`` hues."""
+    """Lean the picture toward each of ``_HUES`` hues; each result is a*b*, float64 ``[2, h, w]``."""
     probability, bins = _distribution(colorizer, prediction)
     mean = np.einsum("byx,bc->cyx", probability, bins)
-    raised = float((prediction.ab * mean).sum() / max(1e-6, float((mean**2).sum())))  # by the network, for vividness
+    # The network raises the chroma of its mean for vividness; the leaned means are raised by the same factor.
+    raised = float((prediction.ab * mean).sum() / max(1e-6, float((mean**2).sum())))
     found = []
     for angle in np.arange(_HUES) * (2 * np.pi / _HUES):
         weights = np.exp(_LEAN * bins @ (np.cos(angle), np.sin(angle)))
@@ -84,7 +90,7 @@ def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:
 
 
 def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -> list[np.ndarray]:
-    """``count`` of the candidates, each as far as can be from the base and from those before it."""
+    """Choose ``count`` candidates, each as far as possible from the base and from those chosen before (greedily)."""
     chosen = [base.astype(np.float64)]
     for _ in range(count):
         nearest = [min(float(np.hypot(*(c - other)).mean()) for other in chosen) for c in candidates]
@@ -93,7 +99,7 @@ def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -
 
 
 def _grid(height: int, width: int) -> list[tuple[float, float]]:
-    """x and y of places spread evenly over a picture: the same for each of its alternatives."""
+    """Return x and y of places spread evenly over a picture, always the same for one size."""
     step = _step(height, width)
     rows, columns = (max(1, round(side / step)) for side in (height, width))
     return [((x + 0.5) / columns, (y + 0.5) / rows) for y, x in np.ndindex(rows, columns)]
@@ -106,7 +112,7 @@ def _step(height: int, width: int) -> float:
 def _grid_hints(
     prediction: Prediction, ab: np.ndarray, grid: Sequence[tuple[float, float]], known: Sequence[Hint]
 ) -> list[Hint]:
-    """Hints of a picture's colours at the places of a grid, but for those near hints that are known."""
+    """Make hints of a picture's colours at the places of a grid, except near known hints."""
     height, width = ab.shape[1:]
     step = _step(height, width)
     smooth = np.stack([cv2.blur(plane, (3, 3)) for plane in ab])
@@ -122,9 +128,13 @@ def _grid_hints(
 
 
 def check_count(count: int) -> None:
-    """Raises: OptionError: so many alternatives cannot be had."""
+    """Refuse a number of alternatives that is out of range.
+
+    Raises:
+        OptionError: ``count`` is not 1 to ``MOST``.
+    """
     if not 1 <= count <= MOST:
-        raise OptionError(f"{count} alternatives: ask for 1 to {MOST}")
+        raise OptionError(f"{count} alternatives", remedy=f"ask for 1 to {MOST}")
 
 
 def likely_colors(
@@ -137,34 +147,39 @@ def likely_colors(
     *,
     prediction: Prediction | None = None,
 ) -> list[Hint]:
-    """Hints of the colours that the model holds likely at a place, the likeliest first.
+    """Find the colours that the model thinks likely at a place.
 
     Args:
-        colorizer: of a model that predicts a distribution.
-        luma: as for ``Colorizer.chroma``.
-        x: 0 (left) to 1 (right).
-        y: 0 (top) to 1 (bottom).
-        count: at most so many.
-        options: what the picture is coloured with; what is likely depends on the hints in them.
-        prediction: of ``luma`` with ``options``, where it is known already; it saves the run.
+        colorizer: Its model predicts a distribution.
+        luma: As for ``Colorizer.chroma``.
+        x: Horizontal position, 0 (left) to 1 (right).
+        y: Vertical position, 0 (top) to 1 (bottom).
+        count: Most colours to return.
+        options: Options that the picture is coloured with; their hints change which colours are likely.
+        prediction: Result of ``Colorizer.predict`` for ``luma`` and ``options``, if it is at hand; the network then
+            does not run.
+
+    Returns:
+        Hints at that place, marked as suggested, the likeliest colour first.
 
     Raises:
-        OptionError: the model has no distribution, or a number is out of its range.
-        ModelError: the model does not give the distribution that its card speaks of.
+        OptionError: The model predicts no distribution, or a number is out of range.
+        ModelError: The model does not give the distribution that its card declares.
+        EngineError: The network could not be run.
+        PhotoError: ``luma`` is not a luma plane, or has no pixels.
     """
     if count < 1:
-        raise OptionError(f"{count} colours: ask for 1 or more")
+        raise OptionError(f"{count} colours", remedy="ask for 1 or more")
     if not colorizer.card.bins:
-        raise OptionError(f"the model {colorizer.card.name!r} predicts no distribution: choose another model")
-    place = Hint(x, y, (0, 0, 0))  # refuses what is no place
+        raise OptionError(f"the model {colorizer.card.name!r} predicts no distribution", remedy="choose another model")
+    place = Hint(x, y, (0, 0, 0))  # checks x and y
     return _likely(colorizer, prediction or colorizer.predict(luma, options), place.x, place.y)[:count]
 
 
 def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) -> list[Hint]:
-    """Hints of the colours likely at a place, the likeliest first; two at least, unless all the bins are alike.
+    """Find the peaks of the distribution at a place, the highest first; at least two, unless all bins are similar.
 
-    Each stands for the colours around it, and takes their probability away from what the next are chosen by: else the
-    flanks of one peak would pass for colours of their own.
+    A chosen colour takes the bins around it out of the search, or the flanks of one peak would pass for other colours.
     """
     probability, bins = _distribution(colorizer, prediction)
     row, column = pixel_at(x, y, probability.shape[1:])
@@ -188,7 +203,7 @@ def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) ->
 
 
 def _within_srgb(ab: np.ndarray, lightness: float) -> np.ndarray:
-    """a*b* ``[N, 2]`` as it looks at a lightness, sRGB uint8 ``[N, 3]``: of the same hue, with the chroma that fits."""
+    """Convert a*b* ``[N, 2]`` at one lightness to sRGB uint8 ``[N, 3]``; chroma out of gamut is reduced, hue kept."""
     shares = np.linspace(1, 0, 41)[:, None, None]
     lab = np.concatenate([np.full((len(shares), len(ab), 1), lightness), shares * ab], axis=-1)
     rgb = lab_to_rgb(lab)
@@ -203,13 +218,16 @@ def _triple(color: np.ndarray) -> tuple[int, int, int]:
 
 
 def _distribution(colorizer: Colorizer, prediction: Prediction) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities ``[bins, h, w]`` and a*b* ``[bins, 2]``, both float64: variances are differences of large numbers.
+    """Return the probabilities ``[bins, h, w]`` and their a*b* ``[bins, 2]`` as float64.
 
     Raises:
-        ModelError: the model's file contradicts its card.
+        ModelError: The network's output contradicts the model's card.
     """
     bins = np.array(colorizer.card.bins, np.float64)
     if prediction.probability is None or len(prediction.probability) != len(bins):
         name = colorizer.card.name
-        raise ModelError(f"the model {name!r} does not give the {len(bins)} probabilities that its card speaks of")
+        raise ModelError(
+            f"the model {name!r} does not give the {len(bins)} probabilities that its card declares",
+            remedy="choose another model",
+        )
     return prediction.probability.astype(np.float64), bins
