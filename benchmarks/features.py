@@ -12,11 +12,14 @@ import numpy as np
 import torch
 from _tools import best_seconds, print_table
 
-from photochrom.training.config import Plan, keep_memory, launch
+from photochrom.training.config import TrainingConfig
 from photochrom.training.data.feature_cache import Batch, FeatureCache, compiled
+from photochrom.training.memory import keep_memory
+from photochrom.training.networks.colorization import new_head
 from photochrom.training.networks.encoders import VGG16
+from photochrom.training.processes import launch
 from photochrom.training.recipes import REFERENCE
-from photochrom.training.trainer import Trainer, new_tail
+from photochrom.training.train import Trainer
 
 PHOTOGRAPHS, EPOCHS = REFERENCE.photographs, REFERENCE.epochs
 
@@ -26,8 +29,8 @@ def main() -> None:
     torch.manual_seed(0)
     batch, size = REFERENCE.batch, REFERENCE.size
     encoder = VGG16().eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    fabric = launch(Plan(".", Path(), resume=True))
-    trainer = Trainer(fabric, REFERENCE, new_tail(encoder, None), None, PHOTOGRAPHS)
+    fabric = launch(TrainingConfig(".", Path(), resume=True))
+    trainer = Trainer(fabric, REFERENCE, new_head(encoder, None), None, PHOTOGRAPHS)
     cache = FeatureCache(np.empty(0), np.empty(0), (), np.empty(0))  # features go through it as they are
     pictures, chroma = torch.rand(batch, 1, size, size), torch.zeros(batch, 2, size // 4, size // 4)
     unseen = torch.zeros(batch, 1, 0, 0)

@@ -16,13 +16,17 @@ import torch
 from _tools import print_table
 from torch import nn
 
-from photochrom.training.config import Plan, keep_memory, launch
+from photochrom.training.config import TrainingConfig
+from photochrom.training.data.batches import Sides
 from photochrom.training.data.feature_cache import FeatureCache
 from photochrom.training.data.simulated_hints import simulate_hints
+from photochrom.training.memory import keep_memory
+from photochrom.training.networks.colorization import new_head
 from photochrom.training.networks.encoders import VGG16, load_encoder
 from photochrom.training.networks.losses import ColorBins
+from photochrom.training.processes import launch
 from photochrom.training.recipes import OWN, REFERENCE, Recipe
-from photochrom.training.trainer import Trainer, new_tail
+from photochrom.training.train import Trainer
 
 ROWS, RUNS = 256, 8
 
@@ -32,48 +36,50 @@ def main() -> None:
     rows = []
     for recipe, encoder in ((REFERENCE, VGG16()), (OWN, load_encoder("efficientnet-lite2"))):
         with tempfile.TemporaryDirectory() as folder:
-            cache = random_features(recipe, encoder.early, Path(folder))
+            cache = random_features(recipe, encoder.backbone, Path(folder))
             plain, fabric, load = measure(recipe, encoder, cache)
         rate = [f"{recipe.batch / s:.0f}" for s in (plain, fabric, load)]
         rows.append([recipe.name, *rate, f"{plain / fabric:.2f}"])
     print_table(["recipe", "plain PyTorch, views/s", "trainer", "loader, one thread", "trainer / plain"], rows)
 
 
-def random_features(recipe: Recipe, early: nn.Module, folder: Path) -> FeatureCache:
+def random_features(recipe: Recipe, backbone: nn.Module, folder: Path) -> FeatureCache:
     """A cache on the disk, of nothing in particular."""
     rng = np.random.default_rng(0)
-    shapes = tuple((c, recipe.size // s, recipe.size // s) for c, s in zip(early.channels, early.strides, strict=True))
+    shapes = tuple(
+        (c, recipe.size // s, recipe.size // s) for c, s in zip(backbone.channels, backbone.strides, strict=True)
+    )
     np.save(folder / "features.npy", rng.random((ROWS, sum(map(np.prod, shapes))), np.float32).astype(np.float16))
     features = np.load(folder / "features.npy", mmap_mode="r")
     chroma = rng.integers(-60, 60, (ROWS, 2, recipe.grid, recipe.grid)).astype(np.int8)
-    side = recipe.sides.thumbnail
+    side = Sides.of(recipe).thumbnail
     return FeatureCache(features, chroma, shapes, rng.integers(0, 256, (ROWS, side, side)).astype(np.uint8))
 
 
 def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[float, float, float]:
     """Best seconds of a plain step, of the trainer's, and of reading a batch."""
-    bins = ColorBins.of(cache.chroma) if recipe.uniform is not None else None
-    trainer = Trainer(launch(Plan(".", Path(), resume=True)), recipe, new_tail(encoder, bins), bins, 100_000)
+    bins = ColorBins.of(cache.chroma) if recipe.rebalance_lambda is not None else None
+    trainer = Trainer(launch(TrainingConfig(".", Path(), resume=True)), recipe, new_head(encoder, bins), bins, 100_000)
     batch = np.arange(recipe.batch)
     loaded = cache.batch(batch)
-    tail = trainer.tail
-    optimizer = torch.optim.AdamW([p for p in tail.parameters() if p.requires_grad])
+    head = trainer.head
+    optimizer = torch.optim.AdamW([p for p in head.parameters() if p.requires_grad])
 
     def plain() -> None:
-        part = trainer._part()
+        part = trainer.draw_crop()
         maps, truth, lightness = [part(m) for m in loaded.inputs], part(loaded.chroma), part(loaded.lightness)
         inputs = [maps]
         if bins is not None:
             inputs.append(simulate_hints(truth, [[i] for i in range(len(truth))], recipe.hintless))
         with torch.autocast("cpu", torch.bfloat16):
-            output = tail(*inputs)
+            output = head(*inputs)
         losses, _ = trainer.objective(output, truth, lightness)
         loss = losses.sum()
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(tail.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(head.parameters(), 1.0)
         optimizer.step()
-        trainer._follow()
+        trainer.update_ema()
         loss.item()
 
     return in_turn(plain, lambda: trainer.update(cache, loaded), lambda: cache.batch(batch))

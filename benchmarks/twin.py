@@ -1,4 +1,4 @@
-"""Whether learning to take hints costs accuracy without them: two short courses, one with simulated hints, one without.
+"""Whether learning to take hints costs accuracy without them: two short runs, one with simulated hints, one without.
 
     python benchmarks/twin.py PHOTOS RUN --steps 300
 
@@ -13,10 +13,12 @@ from pathlib import Path
 from _tools import print_table
 from tqdm import tqdm
 
-from photochrom.training.config import Plan, keep_memory, launch
-from photochrom.training.initial_model import begin
+from photochrom.training.config import TrainingConfig
+from photochrom.training.initial_model import load_initial_model
+from photochrom.training.memory import keep_memory
+from photochrom.training.processes import launch
 from photochrom.training.recipes import OWN
-from photochrom.training.run import arrange, look
+from photochrom.training.run import inspect_photographs, prepare_run
 
 RATE, SEED = 3e-4, 3
 
@@ -28,22 +30,24 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     args = parser.parse_args()
     keep_memory()
-    plan = Plan(args.photographs, args.run, recipe="default-cpu", learning_rate=RATE, seed=SEED, resume=True)
+    config = TrainingConfig(
+        args.photographs, args.run, recipe="default-cpu", learning_rate=RATE, seed=SEED, resume=True
+    )
     rows = [
-        [name, *(f"{loss:.4f}" for loss in course(plan, args.steps, hintless))]
+        [name, *(f"{loss:.4f}" for loss in short_run(config, args.steps, hintless))]
         for name, hintless in (("with hints on six of ten", OWN.hintless), ("without", 1.0))
     ]
-    print_table(["course", "loss before", "after"], rows)
+    print_table(["run", "loss before", "after"], rows)
 
 
-def course(plan: Plan, steps: int, hintless: float) -> tuple[float, float]:
+def short_run(config: TrainingConfig, steps: int, hintless: float) -> tuple[float, float]:
     """Losses without hints, before and after training with as many pictures without hints."""
-    fabric = launch(plan)
-    work = arrange(plan, fabric, begin("default", None, None), look(plan, fabric))
-    epochs = steps / (len(work.training) // work.recipe.batch)
-    work = replace(work, recipe=replace(work.recipe, hintless=hintless, epochs=epochs))
-    training, validation = work.batches()
-    trainer = work.trainer(training)
+    fabric = launch(config)
+    run = prepare_run(config, fabric, load_initial_model("default", None, None), inspect_photographs(config, fabric))
+    epochs = steps / (len(run.training) // run.recipe.batch)
+    run = replace(run, recipe=replace(run.recipe, hintless=hintless, epochs=epochs))
+    training, validation = run.batches()
+    trainer = run.trainer(training)
     before = trainer.validate(validation)
     for batch in tqdm(training.stream(trainer.rows()), total=steps):
         trainer.update(training, batch)

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from photochrom.training import train as training
-from photochrom.training.config import Plan
+from photochrom.training.config import TrainingConfig
+from photochrom.training.job import train as train_model
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def train(folder: Path, name: str) -> float:
     photographs, run = folder / "photographs", folder / "run"
     photographs.mkdir(parents=True, exist_ok=True)
     write_crops(photographs, size.crops, size.side)
-    training.train(Plan(str(photographs), run, epochs=size.epochs, size=size.side, precision="fp32"))
+    train_model(TrainingConfig(str(photographs), run, epochs=size.epochs, size=size.side, precision="fp32"))
     with (run / "losses.csv").open(newline="") as file:
         return float(list(csv.DictReader(file))[-1]["validation"])
 

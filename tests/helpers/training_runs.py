@@ -11,12 +11,14 @@ import numpy as np
 import torch
 
 from photochrom.training import train
-from photochrom.training.config import CHECKPOINT, Plan, launch, leave
+from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.data.feature_cache import FeatureCache
+from photochrom.training.networks.colorization import new_head
 from photochrom.training.networks.encoders import load_encoder
 from photochrom.training.networks.losses import ColorBins
+from photochrom.training.processes import launch, leave
 from photochrom.training.recipes import OWN, REFERENCE
-from photochrom.training.trainer import Trainer, new_tail
+from photochrom.training.train import Trainer
 
 RECIPES = {
     "reference": replace(REFERENCE, epochs=30, batch=4),
@@ -31,7 +33,7 @@ class Tiny(torch.nn.Module):
     strides, channels = (32,), (512,)
 
     @property
-    def early(self):
+    def backbone(self):
         return self
 
     def forward(self, lightness):
@@ -68,13 +70,13 @@ class MemoryLog:
             self.trainer.save(self.folder / CHECKPOINT)
 
 
-def new_trainer(recipe, folder, **options):
-    """A trainer on ``features``; ``options`` of the plan, ``numbers`` of the recipe."""
-    fabric = launch(Plan(str(folder), folder, resume=True, precision="fp32"))
+def new_trainer(recipe, folder, conditions=None, **numbers):
+    """A trainer on ``features``; ``numbers`` replace those of the recipe."""
+    fabric = launch(TrainingConfig(str(folder), folder, resume=True, precision="fp32"))
     cache = features(recipe)
     bins = ColorBins.of(cache.chroma) if recipe == "default" else None
     encoder = load_encoder("efficientnet-lite2") if recipe == "default" else Tiny()
-    return Trainer(fabric, replace(RECIPES[recipe], **options), new_tail(encoder, bins), bins, len(cache))
+    return Trainer(fabric, replace(RECIPES[recipe], **numbers), new_head(encoder, bins), bins, len(cache), conditions)
 
 
 def run(trainer, training, validation, folder=None, patience=0):

@@ -50,12 +50,12 @@ def test_one_that_cannot_be_decoded_is_told_in_one_line(pictures):
 
 def test_the_encoder_that_is_run_at_every_step_gives_its_features_whatever_the_training_rounds_to():
     """Traced within autocast, its graph rounded twice: features were off by four fifths of themselves."""
-    early = load_encoder("efficientnet-lite2").early
-    run = for_any_shape(early)
+    backbone = load_encoder("efficientnet-lite2").backbone
+    run = for_any_shape(backbone)
     coarse = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     lightness = torch.nn.functional.interpolate(coarse, (96, 96), mode="bicubic").clamp(0, 1)
     for part in (lightness, lightness[..., :64, 32:]):
         with torch.autocast("cpu", torch.bfloat16):
             (found,) = run(part)
-        (expected,) = early(part)
+        (expected,) = backbone(part)
         assert (found - expected).norm() < 0.1 * expected.norm()

@@ -198,7 +198,7 @@ class TestFrechet:
 
 
 def test_one_run_gives_the_verdict_and_what_it_was_decided_by():
-    judge = classifier.Judge()
+    judge = classifier.ImageClassifier()
     cat = dataset.square(data.chelsea(), 256)
     with ThreadPoolExecutor(4) as pool:
         verdicts = list(pool.map(judge, [cat] * 8))
@@ -507,17 +507,17 @@ class TestAlternatives:
 HOSTILE = '<b>"a&b\'s"'
 
 
-class FakeJudge:
+class FakeClassifier:
     """Takes a picture for colourful or not; its features are the mean colour."""
 
     def __call__(self, rgb):
-        return classifier.Verdict(int(dataset.colorfulness(rgb) > 5), rgb.mean((0, 1)))
+        return classifier.Classification(int(dataset.colorfulness(rgb) > 5), rgb.mean((0, 1)))
 
 
 @pytest.fixture
 def judge(monkeypatch):
     """A classifier that costs nothing, and none of the figures that need a download."""
-    monkeypatch.setattr(evaluate, "Judge", FakeJudge)
+    monkeypatch.setattr(evaluate, "ImageClassifier", FakeClassifier)
     monkeypatch.setattr(evaluate, "FEATURES", 3)
     nothing = perceptual.Perceptual(None, None, {"LPIPS": "no <weights>: get them", "FID": "no weights either"})
     monkeypatch.setattr(evaluate, "open_perceptual", lambda: nothing)

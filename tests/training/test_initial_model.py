@@ -1,5 +1,6 @@
 """What a run starts from: the published models' own weights, an earlier run, and clear words where there are none."""
 
+import re
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,16 +11,15 @@ import torch
 from photochrom import ModelError, OptionError, TrainingError
 from photochrom.models.engines import OnnxRuntimeEngine
 from photochrom.models.registry import WEIGHTS, find_model
-from photochrom.training import checkpoint, export, published
-from photochrom.training import initial_model as start
+from photochrom.training import checkpoint, export, initial_model, published
 from photochrom.training.config import BEST
-from photochrom.training.initial_model import begin
-from photochrom.training.networks import encoders
+from photochrom.training.initial_model import load_initial_model
+from photochrom.training.networks import colorization, encoders
+from photochrom.training.networks.colorization import new_head
 from photochrom.training.networks.decoder import ColorDecoder
 from photochrom.training.networks.encoders import VGG16
 from photochrom.training.networks.losses import ColorBins
-from photochrom.training.recipes import DEFAULT, OWN, REFERENCE, at_size, fitted
-from photochrom.training.trainer import new_tail
+from photochrom.training.recipes import DEFAULT, OWN, REFERENCE, at_size, fit_to_photographs
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def untrained_vgg16(monkeypatch):
     """VGG16 without its weights, which are not ours to ship."""
     torch.manual_seed(0)
     encoder = VGG16().eval().requires_grad_(False)
-    monkeypatch.setattr(start, "load_encoder", lambda name, weights=None: encoder)
-    monkeypatch.setattr(start, "reference_path", lambda: WEIGHTS / "reference-decoder.onnx")
+    monkeypatch.setattr(initial_model, "load_encoder", lambda name, weights=None: encoder)
+    monkeypatch.setattr(initial_model, "reference_path", lambda: WEIGHTS / "reference-decoder.onnx")
     return encoder
 
 
 def test_the_default_gives_the_same_in_pytorch_as_its_file():
-    found = begin("default", None, None)
-    network = export.build_network(found.encoder.early, found.tail, found.bins, found.recipe)
+    found = load_initial_model("default", None, None)
+    network = colorization.build_network(found.encoder.backbone, found.head, found.bins, found.recipe.rebalance_lambda)
     export.round_to_half(network)  # as the file holds them
     engine = OnnxRuntimeEngine(find_model("default"))
     for size in ((224, 224), (256, 320)):
@@ -48,12 +48,12 @@ def test_the_default_gives_the_same_in_pytorch_as_its_file():
 
 
 def test_the_reference_decoder_gives_the_same_in_pytorch_as_its_file(untrained_vgg16):
-    found = begin("reference", None, None)
+    found = load_initial_model("reference", None, None)
     weights = {
         t.name.removesuffix(".half"): onnx.numpy_helper.to_array(t)
         for t in onnx.load(WEIGHTS / "reference-decoder.onnx").graph.initializer
     }
-    state = found.tail.state_dict()
+    state = found.head.state_dict()
     assert len(state) == 10
     for name, value in state.items():
         np.testing.assert_array_equal(value, weights[f"decoder.{name}"].astype(np.float32))
@@ -63,7 +63,7 @@ def test_the_reference_decoder_gives_the_same_in_pytorch_as_its_file(untrained_v
 def test_an_older_model_without_spread_hints_answers_as_it_did():
     """Planes that it does not know have no weight."""
     weight = torch.ones(4, 3, 3, 3)
-    grown = published.with_planes(weight, "decoder.hint.0.weight", torch.zeros(4, 12, 3, 3))
+    grown = published.add_hint_planes(weight, "decoder.hint.0.weight", torch.zeros(4, 12, 3, 3))
     assert grown.shape == (4, 12, 3, 3)
     assert torch.equal(grown[:, :3], weight)
     assert not grown[:, 3:].any()
@@ -73,8 +73,8 @@ def test_the_frequencies_of_colours_are_found_again():
     torch.manual_seed(0)
     bins = ColorBins(torch.rand(9, 2), torch.rand(9).softmax(0))
     card = replace(published.read_model(find_model("default"))[0], bins=tuple(map(tuple, bins.centres.tolist())))
-    tilt = bins.rarity(0.85).log()[None, :, None, None]
-    found = published.read_bins(card, {"tilt": tilt}, 0.85)
+    log_class_weights = bins.class_weights(0.85).log()[None, :, None, None]
+    found = published.read_bins(card, {"log_class_weights": log_class_weights}, 0.85)
     torch.testing.assert_close(found.frequency, bins.frequency)
     torch.testing.assert_close(found.centres, bins.centres)
 
@@ -84,37 +84,62 @@ class TestEarlierRun:
     def run(self, tmp_path):
         bins = ColorBins(torch.tensor([[0.0, 0.0], [60.0, 0.0]]), torch.tensor([0.9, 0.1]))
         encoder = encoders.load_encoder("efficientnet-lite2")
-        tail = new_tail(encoder, bins)
-        torch.nn.init.constant_(tail.decoder.classify.bias, 0.5)
-        average = {f"average.{name}": value for name, value in tail.state_dict().items()}
+        head = new_head(encoder, bins)
+        torch.nn.init.constant_(head.decoder.classify.bias, 0.5)
+        average = {f"ema.{name}": value for name, value in head.state_dict().items()}
         colors = {"bins.centres": bins.centres, "bins.frequency": bins.frequency}
-        facts = {"recipe": asdict(fitted(at_size(OWN, 128), 50, 1)), "count": 400}
+        facts = {"recipe": asdict(fit_to_photographs(at_size(OWN, 128), 50, 1)), "count": 400}
         checkpoint.save(tmp_path / BEST, average | colors, facts)
         return tmp_path
 
     def test_it_is_gone_on_from(self, run):
-        found = begin(str(run), None, None)
+        found = load_initial_model(str(run), None, None)
         assert (found.label, found.recipe.size, found.compared) == (run.name, 128, "default")
-        assert (found.tail.decoder.classify.bias == 0.5).all()
+        assert (found.head.decoder.classify.bias == 0.5).all()
         assert found.bins.centres.tolist() == [[0, 0], [60, 0]]
+
+    def test_checkpoints_with_the_older_names_are_read(self, run):
+        """Runs that were begun before the names of tensors and recipe fields changed go on."""
+        tensors, facts = checkpoint.load(run / BEST)
+        older = {
+            re.sub("^ema[.](stages[.])?", lambda m: "average.late." if m[1] else "average.", name): value
+            for name, value in tensors.items()
+        }
+        assert any(name.startswith("average.late.") for name in older)
+        fields = {
+            "cycles": "courses",
+            "stages_rate": "late_rate",
+            "ema_decay": "average",
+            "rebalance_lambda": "uniform",
+            "decoded_weight": "decoded",
+            "perceptual_weight": "recognized",
+            "perceptual_networks": "judges",
+        }
+        recipe = {fields.get(name, name): value for name, value in facts["recipe"].items()}
+        checkpoint.save(run / BEST, older, facts | {"recipe": recipe, "photographs": "0123456789abcdef" * 4})
+        found, upgraded = checkpoint.load(run / BEST)
+        assert found.keys() == tensors.keys()
+        assert upgraded["recipe"] == facts["recipe"]
+        assert upgraded["conditions"]["set of photographs"] == "400 views, sha256 0123456789abcdef"
+        assert (load_initial_model(str(run), None, None).head.decoder.classify.bias == 0.5).all()
 
     def test_another_architecture_is_told(self, run):
         tensors, facts = checkpoint.load(run / BEST)
-        checkpoint.save(run / BEST, tensors | {"average.decoder.classify.bias": torch.zeros(7)}, facts)
+        checkpoint.save(run / BEST, tensors | {"ema.decoder.classify.bias": torch.zeros(7)}, facts)
         with pytest.raises(TrainingError, match="another architecture"):
-            begin(str(run), None, None)
+            load_initial_model(str(run), None, None)
 
     def test_blocks_that_an_older_network_did_not_have_do_nothing(self, run, monkeypatch):
         tensors, facts = checkpoint.load(run / BEST)
         monkeypatch.setattr(ColorDecoder, "blocks", ((1, 0), (1, 2), (1, 1)))
-        older = new_tail(encoders.load_encoder("efficientnet-lite2"), ColorBins(torch.zeros(2, 2), torch.ones(2) / 2))
+        older = new_head(encoders.load_encoder("efficientnet-lite2"), ColorBins(torch.zeros(2, 2), torch.ones(2) / 2))
         for value in older.parameters():
             value.data += 0.01 * torch.randn_like(value)
-        average = {f"average.{name}": value for name, value in older.state_dict().items()}
+        average = {f"ema.{name}": value for name, value in older.state_dict().items()}
         colors = {name: value for name, value in tensors.items() if name.startswith("bins.")}
         checkpoint.save(run / BEST, average | colors, facts)
         monkeypatch.undo()
-        newer = begin(str(run), None, None).tail
+        newer = load_initial_model(str(run), None, None).head
         assert len(newer.state_dict()) > len(older.state_dict())
         maps, hints = [torch.randn(1, 48, 16, 16)], torch.zeros(1, 3, 16, 16)
         with torch.no_grad():
@@ -124,39 +149,39 @@ class TestEarlierRun:
         tensors, facts = checkpoint.load(run / BEST)
         checkpoint.save(run / BEST, tensors, facts | {"recipe": {"name": "x"}})
         with pytest.raises(TrainingError, match="another version"):
-            begin(str(run), None, None)
+            load_initial_model(str(run), None, None)
 
     def test_an_empty_folder_is_told(self, tmp_path):
         with pytest.raises(TrainingError, match="is not a checkpoint"):
-            begin(str(tmp_path), None, None)
+            load_initial_model(str(tmp_path), None, None)
 
 
 class TestBadStarts:
     def test_an_unknown_name(self):
         with pytest.raises(OptionError, match="cannot start from 'mine': give default, reference, scratch"):
-            begin("mine", None, None)
+            load_initial_model("mine", None, None)
 
     def test_an_encoder_for_a_model_that_has_one(self):
-        with pytest.raises(OptionError, match="--encoder is for --from scratch"):
-            begin("default", "vgg16", None)
+        with pytest.raises(OptionError, match="--encoder goes with --from scratch only"):
+            load_initial_model("default", "vgg16", None)
 
     def test_an_unknown_encoder(self):
         with pytest.raises(TrainingError, match="choose one of vgg16"):
-            begin("scratch", "resnet", None)
+            load_initial_model("scratch", "resnet", None)
 
     def test_a_file_that_is_no_model(self, tmp_path):
         (tmp_path / "x.onnx").write_bytes(b"nothing")
         with pytest.raises(TrainingError, match="is not an ONNX file"):
-            begin(str(tmp_path / "x.onnx"), None, None)
+            load_initial_model(str(tmp_path / "x.onnx"), None, None)
 
     def test_a_model_of_another_architecture(self, tmp_path):
         model = onnx.load(find_model("default"))
         for tensor in model.graph.initializer:
-            if tensor.name.startswith("tail.decoder.classify.weight"):
+            if "decoder.classify.weight" in tensor.name:
                 tensor.CopyFrom(onnx.numpy_helper.from_array(np.zeros((3, 3), np.float16), tensor.name))
         onnx.save(model, tmp_path / "x.onnx")
         with pytest.raises(TrainingError, match="another architecture"):
-            begin(str(tmp_path / "x.onnx"), None, None)
+            load_initial_model(str(tmp_path / "x.onnx"), None, None)
 
     def test_encoder_weights_with_another_hash(self, tmp_path, monkeypatch):
         """In the cache, where a download would lie: never used, never overwritten."""
@@ -164,18 +189,18 @@ class TestBadStarts:
         path = tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
         path.write_bytes(b"another file")
         with pytest.raises(ModelError, match="is damaged: delete it"):
-            begin("scratch", "vgg16", None)
+            load_initial_model("scratch", "vgg16", None)
         assert path.read_bytes() == b"another file"
 
     def test_encoder_weights_of_another_kind(self, tmp_path):
         (tmp_path / "x.h5").write_bytes(b"nothing")
         with pytest.raises(ModelError, match="not a VGG16 weight file"):
-            begin("scratch", "vgg16", tmp_path / "x.h5")
+            load_initial_model("scratch", "vgg16", tmp_path / "x.h5")
 
     def test_a_package_with_another_hash(self, monkeypatch):
         monkeypatch.setitem(encoders._LITE_SHA256, 1, 64 * "0")
         with pytest.raises(TrainingError, match="is not the file expected"):
-            begin("scratch", "efficientnet-lite1", None)
+            load_initial_model("scratch", "efficientnet-lite1", None)
 
 
 class TestRecipes:
@@ -192,8 +217,8 @@ class TestRecipes:
         assert 0 < recipe.crop <= recipe.grid
 
     def test_few_photographs_are_seen_in_more_ways(self):
-        few, many = (fitted(OWN, count, 1) for count in (100, 100_000))
+        few, many = (fit_to_photographs(OWN, count, 1) for count in (100, 100_000))
         assert (few.views, many.views) == (8, OWN.views)
         assert few.epochs > many.epochs
-        assert few.courses == many.courses == 1
-        assert fitted(OWN, 3, 4).batch * 4 <= 3 * 8
+        assert few.cycles == many.cycles == 1
+        assert fit_to_photographs(OWN, 3, 4).batch * 4 <= 3 * 8

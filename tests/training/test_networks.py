@@ -19,11 +19,10 @@ from photochrom.training.data.simulated_hints import simulate_hints
 from photochrom.training.evaluation import metrics
 from photochrom.training.networks import losses
 from photochrom.training.networks.classifier import LiteClassifier
-from photochrom.training.networks.colorization import DistributionNetwork, small_hints
+from photochrom.training.networks.colorization import DistributionNetwork, build_head, downsample_hints
 from photochrom.training.networks.decoder import Attention, ColorDecoder
 from photochrom.training.networks.encoders import VGG16, SameConv, load_encoder
-from photochrom.training.recipes import build_tail
-from photochrom.training.result import Log
+from photochrom.training.run_folder import RunLog
 from tests.helpers.training_runs import Tiny
 
 SIDES = Sides(picture=64, grid=16, thumbnail=32)
@@ -133,13 +132,13 @@ class TestColorBins:
         assert near_grey == pytest.approx(0.95, abs=0.01)
 
     def test_rarity_weights_average_to_one_over_pixels_and_favour_the_rare(self, bins):
-        weights = bins.rarity(0.5)
+        weights = bins.class_weights(0.5)
         assert (weights * bins.frequency).sum() == pytest.approx(1, abs=1e-5)
         grey, rare = (torch.cdist(torch.tensor([c]), bins.centres).argmin() for c in ([0.0, 0.0], [50.0, 50.0]))
         assert weights[rare] > 2 * weights[grey]
 
     def test_the_loss_is_least_at_the_true_colour(self, bins):
-        loss = losses.RareColorCrossEntropy(bins, 0.5)
+        loss = losses.RebalancedCrossEntropy(bins, 0.5)
         chroma = torch.full((1, 2, 4, 4), 50.0)
         by_bin = torch.stack(
             [
@@ -160,7 +159,7 @@ class TestColorBins:
     def test_the_best_prediction_of_a_coin_toss_is_the_coin_toss(self, bins):
         """Cross-entropy with weights is minimised by the weighted distribution; untilting gives the true one back."""
         uniform = 0.5
-        loss = losses.RareColorCrossEntropy(bins, uniform)
+        loss = losses.RebalancedCrossEntropy(bins, uniform)
         chroma = torch.zeros(1, 2, 10, 10)
         chroma[:, :, :, :2] = 50.0  # a fifth of the pixels
         logits = torch.zeros(1, len(bins.centres), 1, 1, requires_grad=True)
@@ -174,7 +173,7 @@ class TestColorBins:
 
         optimizer.step(closure)
         network = DistributionNetwork(torch.nn.Identity(), torch.nn.Identity(), bins, uniform)
-        p = (logits.detach() - network.tilt).softmax(1)[0, :, 0, 0]
+        p = (logits.detach() - network.log_class_weights).softmax(1)[0, :, 0, 0]
         far = bins.centres.amin(1) > 25
         assert p[far].sum() == pytest.approx(0.2, abs=0.02)
 
@@ -185,16 +184,16 @@ class TestDecodedColors:
         """For two colours of one chroma, where CIE94 is symmetric: as scikit-image has it, with the corner rounded."""
         ab, truth = (torch.tensor(c, dtype=torch.float32).view(1, 2, 1, 1) for c in colors)
         known = deltaE_ciede94(*(np.array([50.0, *c]) for c in colors))
-        assert losses.difference(ab, truth).item() == pytest.approx(np.sqrt(known**2 + 1) - 1, rel=1e-3)
+        assert losses.color_difference(ab, truth).item() == pytest.approx(np.sqrt(known**2 + 1) - 1, rel=1e-3)
 
     def test_a_difference_of_chroma_counts_less_between_strong_colors(self):
         at = torch.tensor([0.0, 20, 60, 80]).view(4, 1, 1, 1) * torch.tensor([1.0, 0]).view(1, 2, 1, 1)
-        weak, strong = (losses.difference(at[i : i + 1], at[i + 1 : i + 2]).item() for i in (0, 2))
+        weak, strong = (losses.color_difference(at[i : i + 1], at[i + 1 : i + 2]).item() for i in (0, 2))
         assert strong < weak / 2
 
     def test_equal_colors_have_a_gradient(self):
         ab = torch.zeros(1, 2, 2, 2, requires_grad=True)
-        losses.difference(ab, torch.zeros(1, 2, 2, 2)).sum().backward()
+        losses.color_difference(ab, torch.zeros(1, 2, 2, 2)).sum().backward()
         assert torch.isfinite(ab.grad).all()
 
     def test_colorfulness_is_spread_and_distance_from_grey(self):
@@ -209,10 +208,10 @@ class TestDecodedColors:
         found = dull * truth
         loud = found.clone()
         loud[..., -2:, -2:] = torch.tensor([60.0, 90.0]).view(2, 1, 1)
-        assert losses._of_colors(loud, truth) > losses._of_colors(found, truth)
+        assert losses.decoded_loss(loud, truth) > losses.decoded_loss(found, truth)
 
     def test_what_is_minimised_is_least_for_the_true_picture_and_more_for_a_dull_one(self, bins):
-        loss = losses.RareColorCrossEntropy(bins, 0.5, decoded=1.0)
+        loss = losses.RebalancedCrossEntropy(bins, 0.5, decoded_weight=1.0)
         chroma = torch.full((1, 2, 4, 8), 10.0)
         chroma[..., 4:] = 40.0
         distance = ((chroma[:, None] - bins.centres[None, :, :, None, None]) ** 2).sum(2)
@@ -237,7 +236,7 @@ class TestDistributionNetwork:
         return DistributionNetwork(torch.nn.Identity(), Saying(), bins, 0.5)
 
     def test_vividness_moves_from_the_mean_to_the_rarer_mode(self, network):
-        logits = torch.log(torch.tensor([0.6, 0.4])).view(1, 2, 1, 1) + network.tilt
+        logits = torch.log(torch.tensor([0.6, 0.4])).view(1, 2, 1, 1) + network.log_class_weights
         ab = [network(logits, torch.tensor([v]), NO_HINTS)[0][0, 0].item() for v in (0.0, 0.25, 0.5, 1.0)]
         sharp = 0.4 ** np.exp(0.5) / (0.4 ** np.exp(0.5) + 0.6 ** np.exp(0.5))
         assert ab[0] == pytest.approx(sharp * 60, abs=1e-3)
@@ -246,7 +245,7 @@ class TestDistributionNetwork:
 
     def test_confidence_is_1_where_sure_and_0_where_anything_goes(self, network):
         sure = network(torch.tensor([30.0, 0.0]).view(1, 2, 1, 1), torch.tensor([0.5]), NO_HINTS)[1]
-        unsure = network(torch.zeros(1, 2, 1, 1) + network.tilt, torch.tensor([0.5]), NO_HINTS)[1]
+        unsure = network(torch.zeros(1, 2, 1, 1) + network.log_class_weights, torch.tensor([0.5]), NO_HINTS)[1]
         assert sure.item() == pytest.approx(1, abs=1e-3)
         assert unsure.item() == pytest.approx(0, abs=1e-5)
 
@@ -260,7 +259,7 @@ def test_hints_shrink_to_cells_of_their_mean_colour():
     hints = torch.zeros(1, 3, 16, 24)
     hints[0, :, 3, 17] = torch.tensor([1.0, 55, -22])
     hints[0, :, 4, 18] = torch.tensor([1.0, 11, 0])
-    small = small_hints(hints)
+    small = downsample_hints(hints)
     assert small.shape == (1, 3, 2, 3)
     np.testing.assert_allclose(small[0, :, 0, 2], [1, 33 / 110, -11 / 110], rtol=1e-5)
     small[0, :, 0, 2] = 0
@@ -398,9 +397,9 @@ class TestDamagedCache:
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "run").write_text("in the way")
-    work = SimpleNamespace(plan=SimpleNamespace(run=tmp_path / "run"))
+    run = SimpleNamespace(config=SimpleNamespace(run_folder=tmp_path / "run"))
     with pytest.raises(TrainingError, match=r"tensorboard cannot be written \(Not a directory\)"):
-        Log(work, SimpleNamespace(step=0))
+        RunLog(run, SimpleNamespace(step=0))
 
 
 def test_cached_features_are_the_encoders(photographs, tmp_path):
@@ -427,10 +426,10 @@ def test_views_are_part_of_what_a_cache_is_made_of(photographs, tmp_path):
 def test_the_encoders_early_part_and_depthwise_kernels_stay_frozen():
     encoder = load_encoder("efficientnet-lite2")
     bins = losses.ColorBins(torch.zeros(3, 2), torch.ones(3) / 3)
-    tail = build_tail(encoder, bins)
-    assert not any(p.requires_grad for p in encoder.early.parameters())
-    trained = {name for name, p in tail.named_parameters() if p.requires_grad}
-    assert any(name.startswith("late.") for name in trained)
+    head = build_head(encoder, bins)
+    assert not any(p.requires_grad for p in encoder.backbone.parameters())
+    trained = {name for name, p in head.named_parameters() if p.requires_grad}
+    assert any(name.startswith("stages.") for name in trained)
     assert not any("depthwise.weight" in name for name in trained)
 
 
@@ -442,7 +441,7 @@ def test_a_checkpoint_survives_a_full_disk(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(TrainingError, match="the one before it is still there"):
+    with pytest.raises(TrainingError, match="the previous one is kept"):
         checkpoint.save(path, {"a": torch.zeros(3)}, {"step": 2})
     tensors, facts = checkpoint.load(path)
     assert facts == {"step": 1}

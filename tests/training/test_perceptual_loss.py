@@ -9,12 +9,12 @@ from skimage import data
 from photochrom.color.spaces import lab_to_rgb, rgb_to_lab
 from photochrom.training.data import dataset
 from photochrom.training.networks import losses
-from photochrom.training.networks.perceptual_loss import Recognition, rgb_of_lab
+from photochrom.training.networks.perceptual_loss import PerceptualLoss, rgb_of_lab
 
 
 @pytest.fixture(scope="module", params=[1, 2])
-def recognition(request):
-    return Recognition(nullcontext, request.param)
+def perceptual_loss(request):
+    return PerceptualLoss(nullcontext, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -41,32 +41,32 @@ def test_black_and_white_have_gradients():
     assert torch.isfinite(ab.grad).all()
 
 
-def test_the_true_picture_is_seen_as_itself_and_others_the_less_the_more_they_differ(recognition, rocket):
+def test_the_true_picture_is_seen_as_itself_and_others_the_less_the_more_they_differ(perceptual_loss, rocket):
     lightness, truth = rocket
-    right, pale, swapped = (recognition(lightness, ab, truth).item() for ab in (truth, truth / 2, truth.flip(1)))
+    right, pale, swapped = (perceptual_loss(lightness, ab, truth).item() for ab in (truth, truth / 2, truth.flip(1)))
     assert right == pytest.approx(0, abs=1e-4)
     assert 0.01 < pale < swapped
 
 
-def test_following_its_gradient_brings_colours_back(recognition, rocket):
+def test_following_its_gradient_brings_colours_back(perceptual_loss, rocket):
     lightness, truth = rocket
     ab = torch.zeros_like(truth, requires_grad=True)
-    grey = recognition(lightness, ab, truth)
+    grey = perceptual_loss(lightness, ab, truth)
     grey.backward()
     step = -5 * ab.grad / ab.grad.abs().max()
-    assert recognition(lightness, step, truth).item() < grey.item()
+    assert perceptual_loss(lightness, step, truth).item() < grey.item()
 
 
 def test_a_loss_counts_it_with_its_weight_for_the_colours_that_are_decoded(rocket):
     seen = []
 
-    def recognition(lightness, ab, truth):
+    def perceptual_loss(lightness, ab, truth):
         seen.append((lightness, ab, truth))
         return torch.full((len(ab),), 3.0)
 
     lightness, truth = (x.repeat(3, 1, 1, 1) for x in rocket)
     bins = losses.ColorBins.of(truth.round().numpy().astype(np.int8))
-    loss = losses.RareColorCrossEntropy(bins, 0.5, 1.0, 0.02, recognition)
+    loss = losses.RebalancedCrossEntropy(bins, 0.5, 1.0, 0.02, perceptual_loss)
     found, weights = loss(torch.zeros(3, len(bins.centres), 32, 32), truth, lightness)
     assert found[2].item() == pytest.approx(0.06)
     assert weights[1:].tolist() == [3, 3]

@@ -13,7 +13,7 @@ import torch
 
 from photochrom import TrainingError
 from photochrom.training import checkpoint, train
-from photochrom.training.config import CHECKPOINT, Plan, patience_of
+from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.data.batches import ahead
 from photochrom.training.stopping import Stopped
 from tests.helpers import training_runs
@@ -97,10 +97,10 @@ class TestOneProcess:
             return [torch.full_like(m, torch.nan) for m in inputs]
 
         trainer = new_trainer(recipe, tmp_path)
-        with pytest.raises(TrainingError, match=r"no number at step 5.*--learning-rate below"):
+        with pytest.raises(TrainingError, match=r"not a number at step 5.*--learning-rate below"):
             run(trainer, Eventful(features(recipe), 5, spoil), features(recipe), tmp_path)
         assert trainer.step == 4
-        assert all(value.isfinite().all() for value in trainer.tail.state_dict().values())
+        assert all(value.isfinite().all() for value in trainer.head.state_dict().values())
         tensors, facts = checkpoint.load(tmp_path / CHECKPOINT)
         assert facts["step"] == 3  # the last round's
         assert all(value.isfinite().all() for value in tensors.values())
@@ -142,7 +142,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkey
 
     save_file = checkpoint.save_file
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(TrainingError, match="the one before it is still there"):
+    with pytest.raises(TrainingError, match="the previous one is kept"):
         run(trainer, features("reference"), features("reference"), tmp_path)
     assert checkpoint.load(tmp_path / CHECKPOINT)[1]["step"] == 3
     resumed = new_trainer("reference", tmp_path, epochs=3)
@@ -212,17 +212,17 @@ class TestPatience:
     ("asked", "rounds"),
     [
         ({}, 10),
-        ({"start": "scratch"}, 10),
+        ({"initial": "scratch"}, 10),
         ({"patience": 3}, 3),
         ({"patience": 0}, 0),
         ({"recipe": "default"}, 0),
         ({"recipe": "reference"}, 0),
-        ({"recipe": "default", "start": "model.onnx"}, 0),
+        ({"recipe": "default", "initial": "model.onnx"}, 0),
         ({"recipe": "default", "patience": 3}, 3),
     ],
 )
 def test_published_recipes_go_to_their_end_unless_asked_otherwise(asked, rounds, tmp_path):
-    assert patience_of(Plan(str(tmp_path), tmp_path / "run", **asked)) == rounds
+    assert TrainingConfig(str(tmp_path), tmp_path / "run", **asked).rounds_of_patience() == rounds
 
 
 class TestCheckpointsOfOtherRuns:
@@ -232,19 +232,35 @@ class TestCheckpointsOfOtherRuns:
         return tmp_path / CHECKPOINT
 
     def test_what_differs_is_named(self, path, tmp_path):
-        with pytest.raises(TrainingError, match="another epochs, batch: give the same"):
+        with pytest.raises(TrainingError, match=r"options: epochs \(30 then, 5 now\), batch \(4 then, 3 now\); give"):
             new_trainer("reference", tmp_path, epochs=5, batch=3).resume(path)
 
-    @pytest.mark.parametrize("other", [{"count": 11}, {"photographs": "others, as many"}])
-    def test_other_photographs_are_told(self, other, path, tmp_path):
-        trainer = new_trainer("reference", tmp_path)
-        vars(trainer).update(other)
-        with pytest.raises(TrainingError, match="another set of photographs: give the same"):
-            trainer.resume(path)
+    @pytest.mark.parametrize("name", ["set of photographs", "initial model", "number of processes"])
+    def test_other_conditions_are_told(self, name, tmp_path):
+        path = tmp_path / CHECKPOINT
+        new_trainer("reference", tmp_path, conditions={name: "these"}).save(path)
+        with pytest.raises(TrainingError, match=rf"other options: {name} \(these then, those now\); give the same"):
+            new_trainer("reference", tmp_path, conditions={name: "those"}).resume(path)
+
+    def test_a_checkpoint_with_the_older_names_goes_on(self, tmp_path):
+        trainer, path = new_trainer("default", tmp_path), tmp_path / CHECKPOINT
+        trainer.save(path)
+        tensors, facts = checkpoint.load(path)
+        older = {}
+        for name, value in tensors.items():
+            for new, old in (("head.", "tail."), ("ema.", "average.")):
+                if name.startswith(new):
+                    name = old + name.removeprefix(new).replace("stages.", "late.", 1)
+            older[name] = value
+        assert {"tail.late", "average.decoder"} <= {".".join(name.split(".")[:2]) for name in older}
+        checkpoint.save(path, older, {k: v for k, v in facts.items() if k != "conditions"} | {"step": 7})
+        resumed = new_trainer("default", tmp_path, {"number of processes": 2})
+        resumed.resume(path)
+        assert resumed.step == 7
 
     def test_another_architecture_is_told(self, path, tmp_path):
         tensors, facts = checkpoint.load(path)
-        first = next(name for name in tensors if name.startswith("tail."))
+        first = next(name for name in tensors if name.startswith("head."))
         checkpoint.save(path, tensors | {first: torch.zeros(2)}, facts)
         with pytest.raises(TrainingError, match="another architecture"):
             new_trainer("reference", tmp_path).resume(path)

@@ -21,7 +21,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train.add_argument(
         "photographs", metavar="PHOTOS", help="a folder, a tar shard, or the address of either (s3, gs, https)"
     )
-    train.add_argument("-o", "--output", dest="run", type=Path, required=True, metavar="RUN", help="folder of the run")
+    train.add_argument(
+        "-o", "--output", dest="run_folder", type=Path, required=True, metavar="RUN", help="folder of the run"
+    )
     train.add_argument("--dry-run", action="store_true", help="look at the photographs, say what the run takes, stop")
     train.add_argument("--resume", action="store_true", help="go on with the run, to the losses it would have had")
     _add_recipe(train.add_argument_group("what is learnt"))
@@ -31,7 +33,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--from",
-        dest="start",
+        dest="initial",
         metavar="START",
         help="default, reference, scratch (an encoder that knows ImageNet alone), an earlier RUN, or an .onnx model "
         "(default: the embedded model; with --recipe from nothing)",
@@ -69,14 +71,14 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
     try:
-        from ..training.config import Plan
+        from ..training.config import TrainingConfig
+        from ..training.job import train
         from ..training.stopping import Stopped
-        from ..training.train import train
     except ImportError as exc:
         raise TrainingError(f"training needs {exc.name}: pip install 'photochrom[train]'") from exc
     chosen = {name: value for name, value in vars(args).items() if name != "verb"}
     try:
-        if (model := train(Plan(**chosen))) is not None:
+        if (model := train(TrainingConfig(**chosen))) is not None:
             print(f"photochrom photo OLD.jpg --model {model}")
     except Stopped as exc:
         print(f"photochrom: {exc}", file=sys.stderr)

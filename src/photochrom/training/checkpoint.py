@@ -1,9 +1,13 @@
-"""Checkpoints: tensors in a safetensors file, facts in its header; written beside and renamed, so always whole."""
+"""Checkpoints: tensors in a safetensors file, and facts as JSON in its header.
+
+A checkpoint is written beside the old one and renamed, so that there is always a whole one.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,14 @@ from torch import Tensor
 
 from ..atomic import new_path
 from ..errors import TrainingError
+from .networks.losses import ColorBins
+from .recipes import Recipe
+
+Facts = dict[str, Any]
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and JSON-able facts.
+    """Write tensors and facts that JSON can hold.
 
     Raises:
         TrainingError: the disk is full or the folder cannot be written; an older checkpoint is left as it was.
@@ -26,25 +34,125 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
         with new_path(path, overwrite=True) as part:
             save_file({k: v.contiguous() for k, v in tensors.items()}, part, {"facts": json.dumps(facts)})
     except (OSError, SafetensorError) as exc:
-        raise TrainingError(f"cannot write the checkpoint {path} ({exc}): the one before it is still there") from exc
+        raise TrainingError(f"cannot write the checkpoint {path} ({exc}): the previous one is kept") from exc
 
 
-def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what ``save`` wrote.
+def load(path: Path) -> tuple[dict[str, Tensor], Facts]:
+    """Read what ``save`` wrote, also in an older version of Photochrom.
 
     Raises:
         TrainingError: the file is missing or is not a checkpoint.
     """
+    with _opened(path) as file:
+        tensors = {upgrade_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, _facts(file)
+
+
+def load_facts(path: Path) -> Facts:
+    """Read the facts of a checkpoint without its tensors.
+
+    Raises:
+        TrainingError: the file is missing or is not a checkpoint.
+    """
+    with _opened(path) as file:
+        return _facts(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as file:
-            facts = (file.metadata() or {})["facts"]
-            return {k: file.get_tensor(k) for k in file.keys()}, json.loads(facts)  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError) as exc:
+            yield file
+    except (OSError, SafetensorError, KeyError, ValueError) as exc:
         raise TrainingError(f"{path} is not a checkpoint of Photochrom ({exc})") from exc
 
 
+def _facts(file: Any) -> Facts:
+    return upgrade_facts(json.loads((file.metadata() or {})["facts"]))
+
+
+# Names of tensors and of recipe fields in older files, and today's.
+_PREFIXES = {"tail.late.": "head.stages.", "tail.": "head.", "average.late.": "ema.stages.", "average.": "ema."}
+_TENSORS = {"tilt": "log_class_weights"}
+_RECIPE_FIELDS = {
+    "courses": "cycles",
+    "late_rate": "stages_rate",
+    "average": "ema_decay",
+    "uniform": "rebalance_lambda",
+    "decoded": "decoded_weight",
+    "recognized": "perceptual_weight",
+    "judges": "perceptual_networks",
+}
+
+
+def upgrade_name(name: str) -> str:
+    """Translate the name of a tensor in an older checkpoint or model file; today's names stay as they are."""
+    for old, new in _PREFIXES.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return _TENSORS.get(name, name)
+
+
+def upgrade_facts(facts: Facts) -> Facts:
+    """Translate the facts of an older checkpoint; today's stay as they are."""
+    if not isinstance(facts.get("recipe"), dict):
+        return facts
+    recipe = {_RECIPE_FIELDS.get(name, name): value for name, value in facts["recipe"].items()}
+    conditions = dict(recipe)
+    if facts.get("photographs"):
+        conditions["set of photographs"] = describe_views(facts["count"], facts["photographs"])
+    return {"conditions": conditions} | facts | {"recipe": recipe}
+
+
+def describe_views(count: int, fingerprint: str) -> str:
+    """Describe a set of views for the conditions of a run, by its fingerprint (see ``data.dataset.fingerprint``)."""
+    return f"{count:,} views, sha256 {fingerprint[:16]}"
+
+
+def recipe_of(facts: Facts) -> Recipe:
+    """Return the recipe that a checkpoint notes.
+
+    Raises:
+        TrainingError: the recipe has fields that this version of Photochrom does not know.
+    """
+    try:
+        return Recipe(**facts["recipe"])
+    except (KeyError, TypeError) as exc:
+        raise TrainingError(
+            "the checkpoint was written by another version of Photochrom: train in another folder"
+        ) from exc
+
+
+def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object]) -> None:
+    """Check that a checkpoint belongs to a run under the same conditions.
+
+    Args:
+        path: path of the checkpoint, for the message.
+        facts: facts of the checkpoint.
+        conditions: name and value of everything that a resumed run must agree on (see ``TrainingRun.conditions``).
+            Conditions that an older checkpoint does not note are not compared.
+
+    Raises:
+        TrainingError: some differ; the message names each with both values.
+    """
+    noted = facts.get("conditions", {})
+    other = [
+        f"{name} ({_readable(noted[name])} then, {_readable(now)} now)"
+        for name, now in conditions.items()
+        if name in noted and noted[name] != now
+    ]
+    if other:
+        raise TrainingError(
+            f"{path} belongs to a run with other options: {', '.join(other)}; give the same ones, or another folder"
+        )
+
+
+def _readable(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's running statistics as named tensors."""
+    """Return the optimizer's running statistics as named tensors."""
     return {
         f"optimizer.{i}.{name}": value
         for i, values in optimizer.state_dict()["state"].items()
@@ -53,7 +161,7 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what ``pack_optimizer`` took."""
+    """Restore the statistics that ``pack_optimizer`` returned."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
@@ -63,5 +171,12 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Ten
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``prefix``, without it."""
+    """Return the tensors whose names begin with ``prefix``, with the prefix removed."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def bins_of(tensors: Mapping[str, Tensor], recipe: Recipe) -> ColorBins | None:
+    """Return the bins of a checkpoint; None where its recipe has none."""
+    if recipe.rebalance_lambda is None:
+        return None
+    return ColorBins(tensors["bins.centres"], tensors["bins.frequency"])

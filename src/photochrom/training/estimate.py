@@ -1,24 +1,28 @@
-"""What a run will take in time, disk and memory, from a few views and steps."""
+"""Estimate of the time, disk and memory that a run takes, from a few views and steps."""
 
 from __future__ import annotations
 
+import copy
+import math
+import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import TrainingError
-from .data.batches import Batches
-from .trainer import WHOLE, Trainer
+from .data.batches import Batches, Pictures, Sides
+from .data.feature_cache import few_features
+from .memory import explain_memory_errors, free_memory
+from .processes import process_counts
+from .run import TrainingRun, gigabytes
+from .train import WHOLE_PICTURES, Trainer
 
-_SLACK = 1.5  # of memory: what allocators and libraries take beside tensors
-_LIBRARIES = 1_000_000_000  # bytes: PyTorch, OpenVINO, and pictures on their way
-_CGROUP = Path("/sys/fs/cgroup")  # of this process' container, if it is in one
+_TRIED = 32  # views that the estimate is made with, at least
+_SLACK = 1.5  # factor on the memory of tensors: what allocators and libraries take beside them
+_LIBRARIES = 1_000_000_000  # bytes: PyTorch, OpenVINO, and decoded photographs
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,13 @@ class Estimate:
     """What a run takes."""
 
     features: float
-    """Seconds for the features; 0 where they are not cached, or are there."""
+    """Seconds for the features; 0 where they are not cached, or already computed."""
     training: float
-    """Seconds."""
+    """Seconds for the training steps."""
     disk: int
     """Bytes that are still to be written: features and checkpoints."""
     memory: int
-    """Bytes, of all processes on this machine."""
+    """Bytes of memory for all processes on this machine."""
 
     def __str__(self) -> str:
         times = f"{_duration(self.features)} for features and " if self.features else ""
@@ -43,18 +47,68 @@ class Estimate:
 
 
 def _duration(seconds: float) -> str:
-    """To be read: 50 s, 12 min, 3.4 h."""
+    """Format a duration for reading: 50 s, 12 min, 3.4 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def estimate(run: TrainingRun) -> Estimate:
+    """Estimate a run by training on a few views; the run's own weights are not changed.
+
+    Raises:
+        TrainingError: the disk or the memory is too small.
+    """
+    with explain_memory_errors():
+        few, seconds = _few_batches(run)
+        cycle = replace(run.recipe, epochs=10, cycles=1)  # long enough for crops and whole pictures
+        initial = replace(run.initial, head=copy.deepcopy(run.initial.head))
+        trial = replace(run, recipe=cycle, initial=initial).trainer(few)
+        step, memory = measure(trial, few)
+    checkpoints = 5 * sum(value.nbytes for value in trial.head.state_dict().values())
+    steps = round(run.recipe.epochs * (len(run.training) // trial.batch))
+    missing = run.missing_views()
+    memory *= process_counts(run.config)[0]
+    found = Estimate(missing * seconds, steps * step, checkpoints + missing * run.row_bytes, memory)
+    _check_room(found, run)
+    return found
+
+
+def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
+    """Return a few views to train on, and the seconds that computing the features of one takes if they are cached."""
+    backbone, sides = run.initial.encoder.backbone, Sides.of(run.recipe)
+    count = max(_TRIED, run.recipe.batch * run.fabric.world_size)  # with fewer views no step would see whole pictures
+    some = (run.training * math.ceil(count / len(run.training)))[:count]
+    if not run.cached:
+        return Pictures(some, run.backbone_on_device(), sides), 0.0
+    few_features(backbone, run.compiled, some[:_TRIED], sides)  # the first inference is slower
+    started = time.perf_counter()
+    few = few_features(backbone, run.compiled, some, sides)
+    return few, (time.perf_counter() - started) / len(some)
+
+
+def _check_room(estimate: Estimate, run: TrainingRun) -> None:
+    folder = run.config.run_folder
+    free = shutil.disk_usage(folder).free
+    if estimate.disk > free:
+        hint = "give --cache-gb 0, which is slower but needs less" if run.cached else "free some space"
+        raise TrainingError(
+            f"the run takes {gigabytes(estimate.disk)} in {folder}, but {gigabytes(free)} are free: {hint}"
+        )
+    memory = free_memory()
+    if memory is not None and estimate.memory > memory and run.config.accelerator == "cpu":
+        raise TrainingError(
+            f"training takes about {gigabytes(estimate.memory)} of memory, but {gigabytes(memory)} are free: "
+            f"give a --batch below {run.recipe.batch}, or close other programs"
+        )
+
+
 def measure(trainer: Trainer, source: Batches) -> tuple[float, int]:
-    """Mean seconds of a step of training, and the memory it takes, bytes, by a few of a trainer to be thrown away."""
+    """Return the mean seconds of a step, and the memory it takes in bytes, by a few steps of a throw-away trainer."""
     batch = source.batch(np.arange(trainer.recipe.batch) % len(source))
 
     def seconds(step: int) -> float:
-        """The shorter of two: what else the machine does is no part of the estimate."""
+        """Return the shorter of two tries, which other programs disturb less."""
         times = []
         for _ in range(2):
             trainer.step, start = step, time.perf_counter()
@@ -62,17 +116,17 @@ def measure(trainer: Trainer, source: Batches) -> tuple[float, int]:
             times.append(time.perf_counter() - start)
         return min(times)
 
-    last = trainer.steps - 1  # sees whole pictures, the first ones parts of them
-    with _Kept() as kept:
+    last = trainer.steps - 1  # sees whole pictures; the first steps see crops
+    with _SavedTensors() as saved:
         trainer.step = last
         trainer.update(source, batch)
-    mean = (1 - WHOLE) * seconds(0) + WHOLE * seconds(last)
-    weights = 5 * sum(p.numel() * p.element_size() for p in trainer.tail.parameters())  # gradient, average, Adam's two
-    return mean, round(_SLACK * (weights + kept.bytes)) + _LIBRARIES
+    mean = (1 - WHOLE_PICTURES) * seconds(0) + WHOLE_PICTURES * seconds(last)
+    weights = 5 * sum(p.numel() * p.element_size() for p in trainer.head.parameters())  # + gradient, EMA, Adam's two
+    return mean, round(_SLACK * (weights + saved.bytes)) + _LIBRARIES
 
 
-class _Kept:
-    """Counts what is kept for the gradient, each storage once."""
+class _SavedTensors:
+    """Counts the bytes that autograd keeps for the gradient, each storage once."""
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
@@ -87,35 +141,9 @@ class _Kept:
     def bytes(self) -> int:
         return sum(self._seen.values())
 
-    def __enter__(self) -> _Kept:
+    def __enter__(self) -> _SavedTensors:
         self._hooks.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._hooks.__exit__(*exc)
-
-
-@contextmanager
-def told_of_memory() -> Iterator[None]:
-    """Within, too little memory is a ``TrainingError``."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as exc:
-        known = isinstance(exc, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(exc)
-        if not known:
-            raise
-        raise TrainingError("the memory is too small: give a smaller --batch, or close other programs") from exc
-
-
-def free_memory() -> int | None:
-    """Bytes that this process may still take: the machine's or its container's; None where neither says."""
-    limits = []
-    if (meminfo := Path("/proc/meminfo")).is_file():
-        (line,) = (line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable"))
-        limits.append(1024 * int(line.split()[1]))
-    most, used, parts = (_CGROUP / name for name in ("memory.max", "memory.current", "memory.stat"))
-    if most.is_file() and (text := most.read_text().strip()) != "max":
-        # Copies of files count as used, but are given up where room is short.
-        (copies,) = (line for line in parts.read_text().splitlines() if line.startswith("inactive_file "))
-        limits.append(int(text) - int(used.read_text()) + int(copies.split()[1]))
-    return min(limits, default=None)

@@ -1,4 +1,4 @@
-"""Checkpoint -> one ONNX file, compared with PyTorch, with its card inside. Of several, the mean of their weights.
+"""Export a checkpoint, or the mean of several, as one ONNX file with its card inside, and compare it with PyTorch.
 
 python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5
 """
@@ -6,7 +6,9 @@ python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,26 +17,23 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
 from ..atomic import new_file
-from ..errors import TrainingError
+from ..errors import OptionError, PhotochromError, TrainingError
 from ..models.engines import OnnxRuntimeEngine
 from ..models.registry import CARD_KEY, ModelCard
 from . import checkpoint
 from .files import writing
-from .networks.colorization import DistributionNetwork, ReferenceNetwork
+from .networks.colorization import Network, ReferenceNetwork, build_head, build_network
 from .networks.encoders import Encoder, load_encoder
-from .networks.losses import ColorBins
 from .networks.onnx_export import to_onnx
-from .published import idle_blocks
-from .recipes import Recipe, build_tail, recipe_of
+from .published import FOLDED_KEY, idle_blocks
+from .recipes import Recipe
 
-Network = ReferenceNetwork | DistributionNetwork
-
-_SIZES = ((224, 224), (256, 320), (416, 192))  # that the export is compared at
-_SMALL = 256  # initializers of fewer numbers stay float32
-_TOLERANCE = 0.05  # a*b* units: what another order of additions may cost
+_SIZES = ((224, 224), (256, 320), (416, 192))  # pixels, at which the export is compared
+_SMALL = 256  # initializers with fewer numbers stay float32
+_TOLERANCE = 0.05  # units of a*b*: what another order of additions may cost
 
 
 @dataclass(frozen=True)
@@ -44,83 +43,78 @@ class Trained:
     recipe: Recipe
     network: Network
     photographs: int
-    """How many it was trained on."""
+    """Number of photographs that it was trained on."""
 
 
 def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
-    """The network of a checkpoint, with the running average of its weights.
+    """Load the network of a checkpoint, with its EMA weights.
 
     Args:
-        path: of the checkpoint.
-        encoder: None loads the one that the checkpoint's recipe names.
+        path: path of the checkpoint.
+        encoder: the encoder of the checkpoint's recipe; None to load it.
 
     Raises:
-        TrainingError: not a checkpoint, or of another architecture.
+        TrainingError: the file is not a checkpoint, or has another architecture.
     """
     tensors, facts = checkpoint.load(path)
-    recipe = recipe_of(facts["recipe"])
+    recipe = checkpoint.recipe_of(facts)
     encoder = encoder or load_encoder(recipe.encoder)
-    bins = ColorBins(tensors["bins.centres"], tensors["bins.frequency"]) if recipe.uniform is not None else None
-    tail = build_tail(encoder, bins)
-    load_average(tail, tensors, path)
-    return Trained(recipe, build_network(encoder.early, tail, bins, recipe).cpu(), facts["count"] // recipe.views)
+    bins = checkpoint.bins_of(tensors, recipe)
+    head = build_head(encoder, bins)
+    load_ema(head, tensors, path)
+    network = build_network(encoder.backbone, head, bins, recipe.rebalance_lambda).cpu()
+    return Trained(recipe, network, facts["count"] // recipe.views)
 
 
 @torch.no_grad()
 def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
-    """The network with the mean weights of several checkpoints, see ``load_trained``.
+    """Load the network with the mean weights of several checkpoints, see ``load_trained``.
 
-    Of runs that went on from one model it is often nearer to the truth than each (Wortsman et al. 2022).
+    For runs that went on from one model, the mean is often better than each of them (Wortsman et al. 2022).
 
     Raises:
-        TrainingError: they are of different networks, or of different colours.
+        TrainingError: the checkpoints hold different networks, or different bins.
     """
     first, *others = (load_trained(path, encoder) for path in paths)
-    fixed, mean = dict(first.network.named_buffers()), dict(first.network.named_parameters())
+    buffers, mean = dict(first.network.named_buffers()), dict(first.network.named_parameters())
     for count, (path, other) in enumerate(zip(paths[1:], others, strict=True), 2):
-        if not _same(fixed, dict(other.network.named_buffers())) or other.recipe.encoder != first.recipe.encoder:
+        same = _close(buffers, dict(other.network.named_buffers()))
+        if not same or other.recipe.encoder != first.recipe.encoder:
             raise TrainingError(f"{path} has other colours than {paths[0]}: give runs that went on from one model")
         for name, value in other.network.named_parameters():
             mean[name].lerp_(value, 1 / count)
     return replace(first, photographs=max(trained.photographs for trained in (first, *others)))
 
 
-def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    """But for what it costs to read them from a model file."""
+def _close(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """Compare buffers, which lose some precision when they are read from a model file."""
     return one.keys() == other.keys() and all(torch.allclose(one[name], other[name], atol=1e-4) for name in one)
 
 
-def load_average(tail: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Set a tail to the running average in a checkpoint.
+def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Set a head to the EMA weights of a checkpoint.
 
     Raises:
-        TrainingError: the checkpoint is of another architecture.
+        TrainingError: the checkpoint has another architecture.
     """
     try:
-        found = checkpoint.under("average.", tensors)
-        tail.load_state_dict(found | idle_blocks(tail.state_dict(), found))
+        found = checkpoint.under("ema.", tensors)
+        head.load_state_dict(found | idle_blocks(head.state_dict(), found))
     except RuntimeError as exc:
-        raise TrainingError(f"{path} is of another architecture than its recipe: train anew") from exc
-
-
-def build_network(early: nn.Module, tail: nn.Module, bins: ColorBins | None, recipe: Recipe) -> Network:
-    """The whole of a colorizer, ready to run."""
-    if bins is None or recipe.uniform is None:
-        return ReferenceNetwork(early, tail).eval()
-    return DistributionNetwork(early, tail, bins, recipe.uniform).eval()
+        raise TrainingError(f"{path} has another architecture than its recipe: train again") from exc
 
 
 def export(trained: Trained, card: ModelCard, path: Path) -> float:
-    """Write the model file with fp16 weights and its card, and compare it with PyTorch at three sizes.
+    """Write the model file with float16 weights and its card, and compare it with PyTorch at three sizes.
 
     Returns:
         The largest difference of a*b*.
 
     Raises:
-        TrainingError: the file does not give what PyTorch gives, or cannot be written.
+        TrainingError: the file's colours differ from PyTorch's, or it cannot be written.
     """
     network = trained.network
-    round_to_half(network)  # what float16 costs is so in both, and the comparison can be strict
+    round_to_half(network)  # PyTorch then has the file's weights, and the comparison can be strict
     examples = example_inputs(network, 256, 320)
     planes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     dynamic = {name: planes if example.ndim == 4 else {} for name, example in examples.items()}
@@ -133,9 +127,9 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     )
     model = program.model_proto
     strip_traces(model)
+    folded = find_folded_weights(model, network.state_dict())
     store_half(model)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = CARD_KEY, card.to_json()
+    helper.set_model_props(model, {CARD_KEY: card.to_json(), FOLDED_KEY: json.dumps(folded)})
     onnx.checker.check_model(model)
     with writing(path), new_file(path, overwrite=True) as file:
         onnx.save(model, file)
@@ -143,8 +137,8 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
         return compare(network, Path(file.name))
 
 
-def abilities(network: Network, vividness: float | None) -> dict[str, Any]:
-    """The fields of a card that depend on the kind of network."""
+def capabilities(network: Network, vividness: float | None) -> dict[str, Any]:
+    """Return the fields of a card that depend on the kind of network."""
     if isinstance(network, ReferenceNetwork):
         return {"vividness": None}
     bins = tuple((float(a), float(b)) for a, b in network.centres[:, :, 0, 0].T)
@@ -152,15 +146,32 @@ def abilities(network: Network, vividness: float | None) -> dict[str, Any]:
 
 
 def strip_traces(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes about the Python code that made each node: paths and names of this machine."""
+    """Remove the exporter's notes about the Python code behind each node, which name paths of this machine."""
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
 
 
+def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the nameless constants that weights were folded into, by the weights' names.
+
+    The exporter transposes the weights of linear layers, and adds axes to those of group norms, so they are found by
+    their values.
+    """
+    arrays = ((tensor.name, numpy_helper.to_array(tensor)) for tensor in model.graph.initializer)
+    constants = {(a.shape if a.ndim == 2 else (a.size,), a.tobytes()): name for name, a in arrays if name not in state}
+    named = {tensor.name for tensor in model.graph.initializer}
+    found = {}
+    for name, value in state.items():
+        array = (value.T if value.ndim == 2 else value).contiguous().numpy()
+        if name not in named and (constant := constants.get((array.shape, array.tobytes()))):
+            found[name] = constant
+    return found
+
+
 @torch.no_grad()
 def round_to_half(network: nn.Module) -> None:
-    """Round what ``store_half`` will store as float16, and no more."""
+    """Round exactly those weights that ``store_half`` stores as float16."""
     for tensor in network.state_dict().values():
         if tensor.numel() >= _SMALL:
             tensor.copy_(tensor.half().float())
@@ -181,10 +192,10 @@ def store_half(model: onnx.ModelProto) -> None:
 
 
 def compare(network: Network, path: Path) -> float:
-    """Largest difference of a*b* between a network in PyTorch and its file in ONNX Runtime, at three sizes.
+    """Return the largest difference of a*b* between PyTorch and the file in ONNX Runtime, at three sizes.
 
     Raises:
-        TrainingError: it is more than rounding to float16 explains.
+        TrainingError: the difference is larger than rounding explains.
     """
     engine = OnnxRuntimeEngine(path)
     worst = 0.0
@@ -196,12 +207,12 @@ def compare(network: Network, path: Path) -> float:
         found = engine.run({k: v.numpy() for k, v in inputs.items()})["ab"]
         worst = max(worst, float(np.abs(found - ab.numpy()).max()))
     if worst > _TOLERANCE:
-        raise TrainingError(f"the model differs from PyTorch by {worst:.2f} in a*b*: the export is wrong")
+        raise TrainingError(f"the exported model differs from PyTorch by {worst:.2f} in a*b*: please report this")
     return worst
 
 
-def example_inputs(network: Network, height: int, width: int) -> dict[str, torch.Tensor]:
-    """A smooth picture, a vividness, and one hint; as far as the network takes them."""
+def example_inputs(network: Network, height: int, width: int) -> dict[str, Tensor]:
+    """Return those of a smooth picture, a vividness and one hint that the network takes."""
     smooth = torch.rand(1, 1, height // 16, width // 16, generator=torch.Generator().manual_seed(height))
     hints = torch.zeros(1, 3, height, width)
     hints[:, :, 40:44, 90:94] = torch.tensor([1.0, 30, -20])[:, None, None]
@@ -211,29 +222,66 @@ def example_inputs(network: Network, height: int, width: int) -> dict[str, torch
 
 
 def strip_encoder(path: Path) -> None:
-    """Take VGG16's weights, which are not ours to ship, out of a reference model; ``models`` puts them back."""
+    """Remove VGG16's weights, which are not ours to ship, from a reference model; ``models`` puts them back."""
     model = onnx.load(path)
-    ours = [t for t in model.graph.initializer if not t.name.startswith("encoder.layers.")]
-    kept = [n for n in model.graph.node if not (n.op_type == "Cast" and n.output[0].startswith("encoder.layers."))]
+    kept_tensors = [t for t in model.graph.initializer if not t.name.startswith("encoder.layers.")]
+    kept_nodes = [
+        n for n in model.graph.node if not (n.op_type == "Cast" and n.output[0].startswith("encoder.layers."))
+    ]
     del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(ours)
-    model.graph.node.extend(kept)
+    model.graph.initializer.extend(kept_tensors)
+    model.graph.node.extend(kept_nodes)
     onnx.save(model, path)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Export a checkpoint, or the mean of several."""
-    parser = argparse.ArgumentParser(description="Write a checkpoint as a model file.")
-    parser.add_argument("checkpoint", type=Path, nargs="+", help="of several, the mean of their weights")
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--name", help="of the model; the recipe's by default")
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    args = _parser().parse_args(arguments)
+    try:
+        _check(args)
+        _export(args)
+    except PhotochromError as exc:
+        print(f"photochrom: {exc}", file=sys.stderr)
+        return 2 if isinstance(exc, OptionError) else 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m photochrom.training.export", description="Write a checkpoint as a model file."
+    )
+    parser.add_argument(
+        "checkpoint", type=Path, nargs="+", help="checkpoint; several are replaced by the mean of their weights"
+    )
+    parser.add_argument("model", type=Path, help="model file to write, .onnx")
+    parser.add_argument("--overwrite", action="store_true", help="replace the model file if it exists")
+    parser.add_argument("--name", help="name of the model (default: the recipe's)")
     parser.add_argument("--version", default="1")
-    parser.add_argument("--licence", default="Apache-2.0")
+    parser.add_argument(
+        "--licence", default="as its photographs allow", help="licence of the model (default: %(default)s)"
+    )
     parser.add_argument("--description", default="")
-    parser.add_argument("--vividness", type=float, default=0.5, help="that the card recommends")
-    parser.add_argument("--encoder-weights", type=Path, help="a local file with VGG16's weights (Keras notop .h5)")
+    parser.add_argument("--training-data", metavar="TEXT", help="what the model was trained on (default: how many)")
+    parser.add_argument(
+        "--vividness", type=float, default=0.5, metavar="0..1", help="vividness that the card recommends"
+    )
+    parser.add_argument("--encoder-weights", type=Path, help="local file with VGG16's weights (Keras notop .h5)")
     parser.add_argument("--strip-encoder", action="store_true", help="leave VGG16's weights out, to be put in later")
-    args = parser.parse_args(arguments)
+    return parser
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not 0 <= args.vividness <= 1:
+        raise OptionError(f"--vividness is {args.vividness}: give a number from 0 to 1")
+    if args.model.suffix.lower() != ".onnx":
+        raise OptionError(f"the model file is {args.model}: give a name that ends in .onnx as the last argument")
+    if args.model.exists() and not args.overwrite:
+        raise OptionError(f"{args.model} exists: give another name, or --overwrite")
+    if not args.model.parent.is_dir():
+        raise OptionError(f"{args.model} cannot be written: there is no folder {args.model.parent}")
+
+
+def _export(args: argparse.Namespace) -> None:
     encoder = load_encoder("vgg16", args.encoder_weights) if args.encoder_weights else None
     trained = load_mean(args.checkpoint, encoder)
     card = ModelCard(
@@ -241,9 +289,9 @@ def main(arguments: list[str] | None = None) -> None:
         version=args.version,
         licence=args.licence,
         description=args.description,
-        training_data=f"{trained.photographs:,} colour photographs of public data sets; see docs/model-card.md",
+        training_data=args.training_data or f"{trained.photographs:,} colour photographs",
         working_size=trained.recipe.size,
-        **abilities(trained.network, args.vividness),
+        **capabilities(trained.network, args.vividness),
     )
     difference = export(trained, card, args.model)
     if args.strip_encoder:
@@ -252,4 +300,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

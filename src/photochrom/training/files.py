@@ -1,4 +1,4 @@
-"""Writing to the disk, which may say no."""
+"""Writing files, with the system's errors as ``TrainingError``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import TrainingError
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Within, what the disk says is a ``TrainingError`` that names the path."""
+    """Turn the system's errors within the block into a ``TrainingError`` that names the path."""
     try:
         yield
     except OSError as exc:
@@ -20,10 +20,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """A whole file or none, in place of one that is there.
+    """Write a file whole or not at all, and replace one that exists.
 
     Raises:
-        TrainingError: it cannot be written.
+        TrainingError: the file cannot be written.
     """
     with writing(path), new_file(path, overwrite=True) as file:
         file.write(data)

@@ -1,7 +1,8 @@
-"""What a run starts from: a published model, an earlier run, or an encoder that has learnt from ImageNet alone."""
+"""Initial model of a run: a published model, an earlier run, or an encoder that knows ImageNet alone."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,103 +11,117 @@ from torch import nn
 from ..errors import OptionError, TrainingError
 from ..models.registry import WEIGHTS, find_model, get_reference, reference_path
 from . import checkpoint
-from .export import load_average
+from .export import load_ema
+from .networks.colorization import new_head
 from .networks.encoders import Encoder, load_encoder
 from .networks.losses import ColorBins
 from .published import load_part, read_bins, read_model
-from .recipes import DEFAULT, OWN, REFERENCE, Recipe, at_size, recipe_of, tuned
-from .trainer import new_tail
+from .recipes import DEFAULT, OWN, REFERENCE, Recipe, at_size, fine_tuning
 
-STARTS = ("default", "reference", "scratch")
+INITIAL_MODELS = ("default", "reference", "scratch")
 _VIVIDNESS = 0.5  # where no model recommends another
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialModel:
     """A network before its first step."""
 
     label: str
-    """What it is, to be read."""
+    """Name for the user to read."""
     recipe: Recipe
     encoder: Encoder
-    tail: nn.Module | None
-    """None: untrained, and made once its colours are known."""
+    head: nn.Module | None
+    """Network to train on; None for an untrained one, which is made once its bins are known."""
     bins: ColorBins | None
-    """The colours that it tells apart; None where it predicts none, or where they are still to be found."""
+    """Colours that the head tells apart; None where it predicts none, or where they are still to be found."""
     vividness: float | None
-    """That its model recommends."""
+    """Vividness that the model recommends; None for a model without that dial."""
     compared: str | Path
-    """The model that the report compares with: what the run started from, or the default."""
+    """Model that the report compares with: the one that the run started from, or the default."""
+
+    @property
+    def identity(self) -> str:
+        """Label, and a hash of the weights if they are trained."""
+        if self.head is None:
+            return self.label
+        digest = hashlib.sha256()
+        for name, value in self.head.state_dict().items():
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        return f"{self.label}, sha256 {digest.hexdigest()[:16]}"
 
 
-def begin(start: str, encoder: str | None, encoder_weights: Path | None) -> Start:
-    """What ``--from`` names.
+def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | None) -> InitialModel:
+    """Load the model that ``--from`` names.
 
     Args:
-        start: one of ``STARTS``, the folder of an earlier run, or a model file.
-        encoder: for ``scratch`` only, else it is given; None for the default's.
+        name: one of ``INITIAL_MODELS``, the folder of an earlier run, or an ONNX file.
+        encoder: name of the encoder for ``scratch``, None for the default's; other models have their own.
         encoder_weights: a local file with VGG16's weights, instead of a download.
 
     Raises:
-        OptionError: no such start, or an encoder where none can be chosen.
-        TrainingError, ModelError: weights are missing, damaged, or of another architecture.
+        OptionError: there is no such model, or an encoder is given where none can be chosen.
+        TrainingError, ModelError: weights are missing, damaged, or have another architecture.
     """
-    if start == "scratch":
+    if name == "scratch":
         return _scratch(encoder or DEFAULT.encoder, encoder_weights)
     if encoder is not None:
-        raise OptionError(f"--encoder is for --from scratch: {start} has its own")
-    if start == "reference":
+        raise OptionError(f"--encoder goes with --from scratch only: {name} has its own")
+    if name == "reference":
         return _reference(encoder_weights)
-    path = Path(start)
+    path = Path(name)
     if path.is_dir():
-        return _run(path.resolve(), encoder_weights)
-    if start != "default" and path.suffix != ".onnx":
+        return _earlier_run(path.resolve(), encoder_weights)
+    if name != "default" and path.suffix != ".onnx":
         raise OptionError(
-            f"cannot start from {start!r}: give {', '.join(STARTS)}, the folder of a run, or an .onnx file"
+            f"cannot start from {name!r}: give {', '.join(INITIAL_MODELS)}, the folder of a run, or an .onnx file"
         )
-    return _model(find_model(start), start)
+    return _model(find_model(name), name)
 
 
-def _scratch(name: str, weights: Path | None) -> Start:
+def _scratch(name: str, weights: Path | None) -> InitialModel:
     encoder = load_encoder(name, weights)
     recipe = REFERENCE if name == REFERENCE.encoder else replace(OWN, encoder=name)
-    vividness = None if recipe.uniform is None else _VIVIDNESS
-    return Start(f"{name} and an untrained decoder", recipe, encoder, None, None, vividness, "default")
+    vividness = None if recipe.rebalance_lambda is None else _VIVIDNESS
+    return InitialModel(f"{name} and an untrained decoder", recipe, encoder, None, None, vividness, "default")
 
 
-def _model(path: Path, compared: str | Path) -> Start:
-    """From a model that predicts a distribution, as the default does."""
+def _model(path: Path, compared: str | Path) -> InitialModel:
+    """Load a model that predicts a distribution, as the default does."""
     card, weights = read_model(path)
-    if not card.bins or DEFAULT.uniform is None or "tilt" not in weights:
-        raise TrainingError(f"{path} predicts no distribution of colours: start from 'reference', or from its run")
-    bins = read_bins(card, weights, DEFAULT.uniform)
+    if not card.bins or DEFAULT.rebalance_lambda is None or "log_class_weights" not in weights:
+        raise TrainingError(
+            f"{path} does not predict a distribution of colours: start from 'reference', or from the folder of its run"
+        )
+    bins = read_bins(card, weights, DEFAULT.rebalance_lambda)
     encoder = load_encoder(DEFAULT.encoder)
-    tail = new_tail(encoder, bins)
-    load_part(tail, "tail.", weights, path)
-    recipe = tuned(at_size(OWN, card.working_size))
-    return Start(f"{card.name} {card.version}", recipe, encoder, tail, bins, card.vividness, compared)
+    head = new_head(encoder, bins)
+    load_part(head, "head.", weights, path)
+    recipe = fine_tuning(at_size(OWN, card.working_size))
+    return InitialModel(f"{card.name} {card.version}", recipe, encoder, head, bins, card.vividness, compared)
 
 
-def _reference(encoder_weights: Path | None) -> Start:
+def _reference(encoder_weights: Path | None) -> InitialModel:
     path = WEIGHTS / "reference-decoder.onnx"
     card, weights = read_model(path)
     encoder = load_encoder(REFERENCE.encoder, encoder_weights)
-    tail = new_tail(encoder, None)
-    load_part(tail, "decoder.", weights, path)
-    whole = reference_path() if reference_path().is_file() else get_reference(encoder_weights)
-    return Start(f"{card.name} {card.version}", tuned(REFERENCE), encoder, tail, None, None, whole)
+    head = new_head(encoder, None)
+    load_part(head, "decoder.", weights, path)
+    compared = reference_path() if reference_path().is_file() else get_reference(encoder_weights)
+    label = f"{card.name} {card.version}"
+    return InitialModel(label, fine_tuning(REFERENCE), encoder, head, None, None, compared)
 
 
-def _run(run: Path, encoder_weights: Path | None) -> Start:
-    path = run / "best.safetensors"
+def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
+    path = folder / "best.safetensors"
     tensors, facts = checkpoint.load(path)
-    recipe = recipe_of(facts["recipe"])
+    recipe = checkpoint.recipe_of(facts)
     encoder = load_encoder(recipe.encoder, encoder_weights)
-    bins = None if recipe.uniform is None else ColorBins(tensors["bins.centres"], tensors["bins.frequency"])
-    tail = new_tail(encoder, bins)
-    load_average(tail, tensors, path)
-    model = run / "model.onnx"
+    bins = checkpoint.bins_of(tensors, recipe)
+    head = new_head(encoder, bins)
+    load_ema(head, tensors, path)
+    model = folder / "model.onnx"
     vividness = None if bins is None else read_model(model)[0].vividness if model.is_file() else _VIVIDNESS
     compared = model if model.is_file() else "default"
     base = REFERENCE if bins is None else replace(OWN, encoder=recipe.encoder)
-    return Start(run.name, tuned(at_size(base, recipe.size)), encoder, tail, bins, vividness, compared)
+    recipe = fine_tuning(at_size(base, recipe.size))
+    return InitialModel(folder.name, recipe, encoder, head, bins, vividness, compared)

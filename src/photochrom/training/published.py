@@ -1,11 +1,8 @@
-"""A model file -> the weights of its network in PyTorch, so that training can start from a published model.
-
-The exporter keeps the names of most weights. Those of linear layers and group norms it folds into nameless constants,
-transposed or with more axes; they are told by their order, which is that of their use, and by their shapes.
-"""
+"""Reads the weights of a model file back into PyTorch, so that training can start from a published model."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -18,18 +15,21 @@ from torch import Tensor, nn
 
 from ..errors import TrainingError
 from ..models.registry import CARD_KEY, ModelCard
+from .checkpoint import upgrade_name
 from .networks.decoder import ColorDecoder
 from .networks.losses import ColorBins
 
 Weights = dict[str, Tensor]
 
+FOLDED_KEY = "photochrom.folded"  # in a model's metadata: JSON, see ``export.find_folded_weights``
+
 
 def read_model(path: Path) -> tuple[ModelCard, Weights]:
-    """The card of a model file and its constants by name, float32, in the order of their use.
+    """Read the card of a model file, and its constants by name, float32, in the order of their use.
 
     Raises:
-        TrainingError: not an ONNX file.
-        ModelError: not a model of Photochrom.
+        TrainingError: the file is not an ONNX file.
+        ModelError: the file is not a model of Photochrom.
     """
     try:
         model = onnx.load(path)
@@ -42,8 +42,17 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
         if node.op_type == "Cast" and node.input[0] in arrays:
             arrays[node.output[0]] = arrays.pop(node.input[0])
     used = dict.fromkeys(name for node in nodes for name in node.input if name in arrays)
-    weights = {name: numpy_helper.to_array(arrays[name]) for name in used}
-    return card, {k: torch.from_numpy(v.astype(np.float32)) for k, v in weights.items() if v.dtype.kind == "f"}
+    constants = {upgrade_name(name): numpy_helper.to_array(arrays[name]) for name in used}
+    weights = {k: torch.from_numpy(v.astype(np.float32)) for k, v in constants.items() if v.dtype.kind == "f"}
+    for entry in model.metadata_props:
+        if entry.key == FOLDED_KEY:
+            weights |= {name: _unfold(weights[constant]) for name, constant in json.loads(entry.value).items()}
+    return card, weights
+
+
+def _unfold(constant: Tensor) -> Tensor:
+    """Convert ``[in, out]`` to ``[out, in]`` for a linear layer, and ``[C, 1, 1]`` to ``[C]`` for a group norm."""
+    return constant.T if constant.ndim == 2 else constant.ravel()
 
 
 def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> None:
@@ -55,16 +64,24 @@ def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> Non
     state = part.state_dict()
     found = {name: weights[prefix + name] for name in state if prefix + name in weights}
     found |= idle_blocks(state, found)
-    nameless = (w for w in weights.values() if w.ndim in (2, 3))  # all others have no, one or four axes
     try:
-        found |= {name: _unfolded(next(nameless)) for name in _folded(part) if name not in found}
-        part.load_state_dict({name: with_planes(found[name], name, value) for name, value in state.items()})
+        found |= _unnamed_weights([name for name in _folded(part) if name not in found], weights)
+        part.load_state_dict({name: add_hint_planes(found[name], name, value) for name, value in state.items()})
     except (KeyError, RuntimeError, StopIteration) as exc:
         raise TrainingError(f"{path} holds a network of another architecture: start from another model") from exc
 
 
+def _unnamed_weights(missing: list[str], weights: Weights) -> Weights:
+    """Find folded weights in a file that does not name them, by the order of their use, for older files.
+
+    They are the only constants with two or three axes.
+    """
+    unnamed = (w for w in weights.values() if w.ndim in (2, 3))
+    return {name: _unfold(next(unnamed)) for name in missing}
+
+
 def _folded(part: nn.Module) -> list[str]:
-    """Names of the weights that the exporter folds, in the order of their use: the decoder's levels, coarse to fine."""
+    """Return the names of the weights that the exporter folds, in the order of their use: from coarse to fine."""
     names = []
     for i in reversed(range(len(ColorDecoder.widths))):
         for name, module in part.named_modules():
@@ -75,38 +92,33 @@ def _folded(part: nn.Module) -> list[str]:
     return names
 
 
-def _unfolded(constant: Tensor) -> Tensor:
-    """``[in, out]`` -> ``[out, in]`` of a linear layer; ``[C, 1, 1]`` -> ``[C]`` of a group norm."""
-    return constant.T if constant.ndim == 2 else constant.ravel()
-
-
 def idle_blocks(state: Weights, found: Weights) -> Weights:
-    """The decoder's blocks that an older model does not know, doing nothing yet: its colours stay as they are."""
+    """Return weights for the decoder's blocks that an older model lacks; with them a block changes nothing yet."""
     known = {_block(name) for name in found}
     idle = {name: value for name, value in state.items() if _block(name) not in known}
     return {name: value if _LAST.search(name) is None else torch.zeros_like(value) for name, value in idle.items()}
 
 
-_LAST = re.compile(r"\.(place|second|join|narrow)\.(weight|bias)$")  # layers of a block that add to what enters it
+_LAST = re.compile(r"\.(place|second|join|narrow)\.(weight|bias)$")  # layers whose output a block adds to its input
 
 
 def _block(name: str) -> str:
-    """The block that a weight belongs to; none outside of blocks."""
+    """Return the name of the block that a weight belongs to; empty outside of blocks."""
     match = re.match(r"(.*refine\.\d+\.\d+)\.", name)
     return match[1] if match else ""
 
 
-def with_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:
-    """Weights that see hints, with zeros for planes that an older model does not know: its colours stay as they are."""
+def add_hint_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:
+    """Give weights that see hints zeros for planes that an older model lacks, so that its colours stay the same."""
     if ".hint." not in name or weight.ndim != 4:
         return weight
     missing = like.shape[1] - weight.shape[1]
     return torch.cat([weight, weight.new_zeros(len(weight), missing, *weight.shape[2:])], dim=1)
 
 
-def read_bins(card: ModelCard, weights: Weights, uniform: float) -> ColorBins:
-    """The colours that a model tells apart; how common they are follows from its tilt (see ``ColorBins.rarity``)."""
-    mixed = (-weights["tilt"].ravel()).exp()
+def read_bins(card: ModelCard, weights: Weights, rebalance_lambda: float) -> ColorBins:
+    """Return the bins of a model; their frequency follows from the class weights (see ``ColorBins.class_weights``)."""
+    mixed = (-weights["log_class_weights"].ravel()).exp()
     mixed /= mixed.sum()
-    frequency = (mixed - uniform / len(mixed)) / (1 - uniform)
+    frequency = (mixed - rebalance_lambda / len(mixed)) / (1 - rebalance_lambda)
     return ColorBins(torch.tensor(card.bins), frequency.clamp(min=0))

@@ -1,26 +1,15 @@
-"""The published models, as numbers: everything that decides what a training run gives, beside the photographs."""
+"""Training recipes of the published models: numbers only, no PyTorch.
+
+Together with the photographs, a recipe decides the result of a training run.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from lightning_fabric import Fabric
-from torch import nn
-
-from ..errors import TrainingError
-from .data.batches import Sides
-from .networks.colorization import HintedTail
-from .networks.decoder import ColorDecoder, ReferenceDecoder
-from .networks.encoders import Encoder, SameConv
-from .networks.losses import ColorBins, Objective, RareColorCrossEntropy, squared_error
-from .networks.perceptual_loss import Recognition
-
-TUNED = 0.3  # learning rate of a trained model that is trained on, in parts of its recipe's
-VIEWS = 10_000  # a set should have at least so many: fewer photographs are seen in more random squares
-SHOWN = 25_000  # views to train for, unless the user says how many epochs: minutes on two cores
+FINE_TUNING_RATE = 0.3  # learning rate for going on from a trained model, relative to the recipe's
+MIN_VIEWS = 10_000  # desired size of a training set; fewer photographs are shown in more random crops
+SHOWN_VIEWS = 25_000  # views to train on unless the user gives the number of epochs: minutes on two cores
 
 
 @dataclass(frozen=True)
@@ -29,49 +18,49 @@ class Recipe:
 
     name: str
     encoder: str
+    """Name of the encoder, see ``networks.encoders.load_encoder``."""
     size: int
-    """Side of the training squares, pixels."""
+    """Side of the training squares, in pixels."""
     photographs: int
-    """At most so many are trained on,"""
+    """Maximum number of training photographs."""
     per_source: int
-    """and at most so many of one source."""
+    """Maximum number of training photographs from one source."""
     views: int
-    """Of each photograph, see ``dataset.View``."""
+    """Number of views of each photograph, see ``data.dataset.View``."""
     grid: int
-    """Side of the true a*b*, cells."""
+    """Side of the grid of true a*b* values, in cells."""
     crop: int | None
-    """Side of the part of the features that a step sees until the last fifth of a course, cells at stride 8."""
+    """Side of the random crop of the features that a step sees, in cells at stride 8; None for whole pictures. The
+    last fifth of each cycle always sees whole pictures."""
     epochs: float
-    """How often each view is shown."""
-    courses: int
-    """Parts of equal length that the run is made of; see ``learning_rate``."""
+    """Number of times that each view is shown."""
+    cycles: int
+    """Number of cosine cycles of equal length, with warm restarts (Loshchilov and Hutter 2017)."""
     batch: int
+    """Number of views in a step of one process."""
     learning_rate: float
-    """At the end of the warm-up; falls along a cosine to nothing in each course, which starts at half of the last's."""
-    late_rate: float
-    """Learning rate of the encoder's later stages, in parts of the decoder's."""
+    """Learning rate at the end of the first warm-up. It falls to zero along a cosine in each cycle, and each cycle
+    starts at half the rate of the previous one."""
+    stages_rate: float
+    """Learning rate of the encoder's trained stages, relative to the decoder's."""
     weight_decay: float
-    average: float
-    """Decay per step of the running average of the weights, which is what gets exported; 0 for none."""
+    ema_decay: float
+    """Decay per step of the exponential moving average of the weights, which is what gets exported; 0 for none."""
     hintless: float
     """Share of the pictures that are shown without simulated hints."""
-    uniform: float | None
-    """Share of the flat distribution in the rarity weights; None for squared error on a*b*, without hints."""
-    decoded: float = 0.0
-    """Weight of the error of decoded colours beside the cross-entropy."""
-    recognized: float = 0.0
-    """Weight beside it of how differently networks that know ImageNet see those colours; see ``Recognition``."""
-    judges: int = 0
-    """So many such networks,"""
+    rebalance_lambda: float | None
+    """Share of the uniform distribution in the class weights (lambda in Zhang et al. 2016); None to train on the
+    squared error of a*b*, without hints."""
+    decoded_weight: float = 0.0
+    """Weight of the error of the decoded colours, relative to the cross-entropy."""
+    perceptual_weight: float = 0.0
+    """Weight of the perceptual loss, relative to the cross-entropy; see ``networks.perceptual_loss``."""
+    perceptual_networks: int = 0
+    """Number of ImageNet networks in the perceptual loss."""
     cell: int = 0
-    """that see each cell of colour as so many pixels, squared."""
+    """Side of one cell of colour in the picture that the perceptual loss sees, in pixels."""
     seed: int = 0
-    """Of the order of the views, of the parts of them that a step sees, and of simulated hints."""
-
-    @property
-    def sides(self) -> Sides:
-        """Of the squares it is trained on."""
-        return Sides(self.size, self.grid, self.cell * self.grid)
+    """Seed of the order of the views, of the crops, and of the simulated hints."""
 
 
 REFERENCE = Recipe(
@@ -84,14 +73,14 @@ REFERENCE = Recipe(
     grid=56,
     crop=None,
     epochs=100,
-    courses=1,
+    cycles=1,
     batch=64,
     learning_rate=1e-3,
-    late_rate=0.0,
+    stages_rate=0.0,
     weight_decay=0.0,
-    average=0.0,
+    ema_decay=0.0,
     hintless=1.0,
-    uniform=None,
+    rebalance_lambda=None,
 )
 
 DEFAULT = Recipe(
@@ -104,86 +93,61 @@ DEFAULT = Recipe(
     grid=32,
     crop=None,
     epochs=1,
-    courses=1,
+    cycles=1,
     batch=384,
     learning_rate=1.6e-3,
-    late_rate=0.3,
+    stages_rate=0.3,
     weight_decay=0.01,
-    average=0.999,
+    ema_decay=0.999,
     hintless=0.4,
-    uniform=0.85,
-    decoded=0.12,
-    recognized=0.1,
-    judges=2,
+    rebalance_lambda=0.85,
+    decoded_weight=0.12,
+    perceptual_weight=0.1,
+    perceptual_networks=2,
     cell=6,
 )
 
-OWN = replace(DEFAULT, name="default-cpu", views=2, crop=24, epochs=2, batch=32, learning_rate=1e-3, judges=1, cell=5)
-"""The same network where there is no GPU, and for photographs of one's own."""
+# The network of DEFAULT for machines without a GPU, and for the user's own photographs.
+OWN = replace(
+    DEFAULT,
+    name="default-cpu",
+    views=2,
+    crop=24,
+    epochs=2,
+    batch=32,
+    learning_rate=1e-3,
+    perceptual_networks=1,
+    cell=5,
+)
 
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN)}
 
 
-def recipe_of(noted: Mapping[str, Any]) -> Recipe:
-    """The recipe that a checkpoint notes, number by number.
-
-    Raises:
-        TrainingError: an unknown one.
-    """
-    try:
-        return Recipe(**noted)
-    except TypeError as exc:
-        raise TrainingError("the checkpoint is of another version of Photochrom: train in another folder") from exc
+def fine_tuning(recipe: Recipe) -> Recipe:
+    """Adapt a recipe to going on from a trained model: a lower learning rate, and one cycle."""
+    return replace(recipe, learning_rate=recipe.learning_rate * FINE_TUNING_RATE, cycles=1)
 
 
-def build_tail(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
-    """What a recipe trains, its decoder untrained yet: a ``ReferenceDecoder``, or with bins a ``HintedTail``."""
-    if bins is None:
-        return ReferenceDecoder(encoder.channels)
-    late = copy.deepcopy(encoder.late).requires_grad_(True)  # another tail of the encoder starts from the same weights
-    for module in late.modules():
-        if isinstance(module, SameConv) and module.groups > 1:
-            module.weight.requires_grad_(False)  # costs nine tenths of the step, see FrozenDepthwise
-    return HintedTail(late, ColorDecoder(encoder.channels, len(bins.centres)))
+def fit_to_photographs(recipe: Recipe, photographs: int, world_size: int) -> Recipe:
+    """Adapt a recipe to a number of photographs, all of which are used; few photographs get more views each.
 
-
-def build_objective(recipe: Recipe, bins: ColorBins | None, fabric: Fabric) -> Objective:
-    """What the recipe minimises.
-
-    Raises:
-        TrainingError: weights that it needs are not installed.
-    """
-    if bins is None or recipe.uniform is None:
-        return squared_error
-    recognition = None
-    if recipe.recognized:
-        recognition = Recognition(fabric.autocast, recipe.judges).to(fabric.device)
-    return RareColorCrossEntropy(bins, recipe.uniform, recipe.decoded, recipe.recognized, recognition, fabric.device)
-
-
-def tuned(recipe: Recipe) -> Recipe:
-    """A recipe for going on from a trained model: a third of the learning rate, one course."""
-    return replace(recipe, learning_rate=recipe.learning_rate * TUNED, courses=1)
-
-
-def fitted(recipe: Recipe, photographs: int, world: int) -> Recipe:
-    """A recipe for any number of photographs, all of them: what a few lack in number they make up in views.
-
-    It has one course: a run is ended where the held-out loss does not get better, as it would not early in a second.
+    The result has one cycle, because early stopping could end the run in the first of several.
 
     Args:
-        recipe: whose ``views``, ``epochs``, ``courses`` and caps are set anew.
-        photographs: how many there are to train on.
-        world: processes that train together, each with a batch of its own.
+        recipe: its ``views``, ``epochs``, ``cycles``, ``batch`` and limits are replaced.
+        photographs: number of training photographs, at least 1.
+        world_size: number of processes that train together, each with a batch of its own.
     """
-    views = min(8, max(recipe.views, VIEWS // photographs)) if recipe.uniform is not None else recipe.views
-    epochs = min(100, max(2, round(SHOWN / (views * photographs))))
-    batch = max(1, min(recipe.batch, views * photographs // world))
+    views = recipe.views
+    if recipe.rebalance_lambda is not None:
+        views = min(8, max(recipe.views, MIN_VIEWS // photographs))
+    epochs = min(100, max(2, round(SHOWN_VIEWS / (views * photographs))))
+    batch = max(1, min(recipe.batch, views * photographs // world_size))
     recipe = replace(recipe, photographs=photographs, per_source=photographs)
-    return replace(recipe, views=views, epochs=epochs, batch=batch, courses=1)
+    return replace(recipe, views=views, epochs=epochs, batch=batch, cycles=1)
 
 
 def at_size(recipe: Recipe, size: int) -> Recipe:
-    """A recipe for squares of another size; the grid and the part of it that a step sees keep their share."""
+    """Adapt a recipe to squares of another size, in pixels; the grid and the crop keep their proportions."""
     crop = None if recipe.crop is None else max(4, 4 * round(recipe.crop * size / recipe.size / 4))
     return replace(recipe, size=size, grid=recipe.grid * size // recipe.size, crop=crop)

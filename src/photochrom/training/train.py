@@ -1,131 +1,102 @@
-"""A training run, top to bottom: what ``photochrom train`` does.
+"""The training loop, top to bottom.
 
-What of the encoder is frozen has its features computed once (``features.py``), and every epoch starts from them. The
-tail is trained: the decoder, and with the default recipe the encoder's later stages. The run can be stopped at any time
-and goes on from its last checkpoint, to the same losses.
+A training step is followed through eight files: ``recipes.py`` (the numbers), this one, ``data/batches.py`` and
+``data/feature_cache.py`` (where batches come from), ``data/simulated_hints.py``, ``networks/colorization.py`` and
+``networks/decoder.py`` (what is trained), and ``networks/losses.py`` (what is minimised).
+
+The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder, and with the
+default recipe the encoder's later stages too. A run can be stopped at any time; it goes on from its last checkpoint to
+the same losses. ``job.py`` is what comes before and after the loop.
 """
 
 from __future__ import annotations
 
+import copy
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+import torch
 from lightning_fabric import Fabric
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from .config import CHECKPOINT, Plan, keep_memory, launch, leave, patience_of
-from .data.batches import Batches
-from .estimate import told_of_memory
-from .initial_model import begin
-from .networks.decoder import count_parameters
-from .recipes import RECIPES
-from .result import Log, finish
-from .run import arrange, look
+from ..errors import TrainingError
+from . import checkpoint
+from .data.batches import Batch, Batches
+from .data.simulated_hints import simulate_hints
+from .memory import explain_memory_errors
+from .networks.losses import ColorBins, Objective, build_objective
+from .recipes import Recipe
 from .stopping import Stopped, stopping
-from .trainer import Trainer
 
-ROUND = 10_000  # views between two notes; fewer if an epoch has fewer,
-ROUNDS = 50  # and more in a long run: no more notes than these
+WARM_UP = 200  # steps; a tenth of a cycle if that is less
+WHOLE_PICTURES = 0.2  # share of a cycle's steps, at its end, that see whole pictures instead of crops
+ROUND = 10_000  # views between two validations; an epoch if that is less,
+ROUNDS = 50  # and more in a long run, which has at most this many
 Item = TypeVar("Item")
 
 
-def train(plan: Plan) -> Path | None:
-    """Look, estimate, train, export, report.
+class Log(Protocol):
+    """Where a run writes what it has come to; see ``run_folder.RunLog``."""
 
-    Returns:
-        The model file; None after a dry run, and in all processes but the first.
+    def note(self, row: dict[str, float]) -> None:
+        """Write down the losses of a round, and a checkpoint."""
 
-    Raises:
-        PhotochromError: something is missing or wrong; one line that says what to do.
-        Stopped: asked to stop while training.
-    """
-    keep_memory()
-    fabric = launch(plan)
-    model = _train(plan, fabric)
-    leave()
-    return model
-
-
-def _train(plan: Plan, fabric: Fabric) -> Path | None:
-    say = fabric.print
-    recipe = RECIPES.get(plan.recipe or "")
-    anew = recipe if plan.start is None else None  # from nothing
-    source, encoder = ("scratch", anew.encoder) if anew else (plan.start or "default", plan.encoder)
-    start = begin(source, encoder, plan.encoder_weights)
-    found = look(plan, fabric)
-    say(f"{plan.photographs}: {found}")
-    work = arrange(plan, fabric, start, found)
-    say(str(work))
-    latest = plan.run / CHECKPOINT
-    if not (plan.resume and latest.exists()):
-        if plan.resume:
-            say(f"nothing to resume in {plan.run}: a new run begins")
-        say(f"takes {work.estimate()}")
-    if plan.dry_run:
-        return None
-    training, validation = work.batches()
-    trainer = work.trainer(training)
-    if latest.exists():
-        trainer.resume(latest)
-    say(f"{count_parameters(trainer.tail):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
-    log = Log(work, trainer) if fabric.is_global_zero else None
-    fit(trainer, training, validation, log, plan.minutes, patience_of(plan))
-    if trainer.step < trainer.steps:
-        say(_ended_early(trainer))
-    return finish(work, trainer.best["epoch"]) if fabric.is_global_zero else None
-
-
-def _ended_early(trainer: Trainer) -> str:
-    count, epoch = trainer.fruitless, trainer.step / trainer.per_epoch
-    return (
-        f"held-out loss has not got better for {count} round{'s' if count > 1 else ''}: "
-        f"stopped at epoch {epoch:g}, the best is of epoch {trainer.best['epoch']:g}"
-    )
+    def save(self) -> None:
+        """Write a checkpoint."""
 
 
 def fit(
     trainer: Trainer, training: Batches, validation: Batches, log: Log | None, minutes: float, patience: int
 ) -> None:
-    """Train to the last step, or until it is of no use to go on.
-
-    Every round what came of it is noted; checkpoints come every ``minutes``, too.
+    """Train to the last step, or until the held-out loss no longer improves.
 
     Args:
         trainer: at any step.
-        training: what it learns from.
-        validation: what it is checked with.
-        log: None in all processes but the first.
-        minutes: between two checkpoints, at most.
-        patience: rounds without a better held-out loss after which it ends; 0: it does not.
+        training: batches to learn from.
+        validation: held-out views.
+        log: told of each round; None in all processes but the first.
+        minutes: maximum time between two checkpoints.
+        patience: number of rounds without a better held-out loss that end the run; 0 for no early stopping.
 
     Raises:
-        TrainingError: the loss is no number, the disk is full, or the memory too small; the last checkpoint is kept.
-        Stopped: by a signal; a checkpoint is written.
+        TrainingError: the loss is not a number, the disk is full, or the memory is too small; the last checkpoint is
+            kept.
+        Stopped: a signal arrived; a checkpoint is written.
     """
-    per_round = max(1, min(trainer.per_epoch, ROUND // trainer.batch), trainer.steps // ROUNDS)
-    hidden = None if log else True  # None: hidden where nobody looks
+    per_round = max(1, min(trainer.steps_per_epoch, ROUND // trainer.batch), trainer.steps // ROUNDS)
+    hidden = None if log else True  # None: hidden where the output is not a terminal
     bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden)
-    clock, coming = Clock(), training.stream(trainer.rows())
-    with told_of_memory(), stopping() as asked, bar, closing(coming):
-        for batch in clock.timed(coming):
-            if 0 < patience <= trainer.fruitless:  # asked before a step: a resumed run may have ended already
+    clock, batches = Clock(), training.stream(trainer.rows())
+    with explain_memory_errors(), stopping() as signal_number, bar, closing(batches):
+        for batch in clock.timed(batches):
+            # Early stopping. It comes before the step because a resumed run may already have ended.
+            if 0 < patience <= trainer.rounds_without_gain:
                 break
+
+            # One step: crop, hints, loss, gradient, learning rate, AdamW, EMA.
             loss = trainer.update(training, batch)
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            stop = trainer.agreed(asked())
+            stop = trainer.max_over_processes(signal_number())
+
+            # Validation of the EMA weights, once a round; the log writes a checkpoint with it.
             if trainer.step % per_round == 0 or trainer.step == trainer.steps:
-                row = {"epoch": trainer.step / trainer.per_epoch, "training": float(np.mean(trainer.losses))}
+                row = {"epoch": trainer.step / trainer.steps_per_epoch, "training": float(np.mean(trainer.losses))}
                 row |= {"validation": trainer.validate(validation)} | clock.lap()
                 trainer.history.append(row)
                 trainer.losses.clear()
                 if log:
                     log.note(row)
                     clock.saved()
+
+            # Checkpoints in between.
             elif log and (stop or clock.since_saved() > 60 * minutes):
                 log.save()
                 clock.saved()
@@ -133,35 +104,261 @@ def fit(
                 raise Stopped(f"stopped at step {trainer.step:,} of {trainer.steps:,}: go on with --resume", 128 + stop)
 
 
+class Trainer:
+    """Everything that changes during training: head, EMA, optimizer, step, and the losses so far.
+
+    Several processes may train together, each with a batch of its own. Together they make the steps that one process
+    would make with all of these batches as one.
+
+    Args:
+        fabric: launched, see ``config.launch``.
+        recipe: numbers of the run.
+        head: the network to train, moved to the fabric's device.
+        bins: colours that the head tells apart; None for squared error on a*b*.
+        count: number of training views.
+        conditions: further conditions that a resumed run must agree on, by name.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        recipe: Recipe,
+        head: nn.Module,
+        bins: ColorBins | None,
+        count: int,
+        conditions: Mapping[str, object] | None = None,
+    ) -> None:
+        self.fabric, self.recipe, self.bins, self.count = fabric, recipe, bins, count
+        self.conditions = asdict(recipe) | dict(conditions or {})
+        self.batch = recipe.batch * fabric.world_size
+        self.steps_per_epoch = count // self.batch
+        self.steps = max(1, round(recipe.epochs * self.steps_per_epoch))
+        self.steps_per_cycle = math.ceil(self.steps / recipe.cycles)
+        self.head = fabric.to_device(head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = {k: v.clone() for k, v in self.head.state_dict().items()}
+        self.objective: Objective = build_objective(recipe, bins, fabric.autocast, fabric.device)
+        optimizer = torch.optim.AdamW(self._parameter_groups(), weight_decay=recipe.weight_decay)
+        self.model, self.optimizer = fabric.setup(self.head, optimizer)
+        self.step = 0
+        self.losses: list[float] = []
+        """Losses of the steps since the last row of the history."""
+        self.history: list[dict[str, float]] = []
+        """One row per round: epoch, training and validation loss, seconds, seconds waited for data."""
+
+    def _parameter_groups(self) -> list[dict[str, object]]:
+        """Trained parameters, and the learning rate of each group relative to the decoder's."""
+        trained = [(name, p) for name, p in self.head.named_parameters() if p.requires_grad]
+        stages = [p for name, p in trained if name.startswith("stages.")]
+        decoder = [p for name, p in trained if not name.startswith("stages.")]
+        groups: list[dict[str, object]] = [{"params": decoder, "part": 1.0}]
+        return [*groups, {"params": stages, "part": self.recipe.stages_rate}] if stages else groups
+
+    def rows(self) -> Iterator[np.ndarray]:
+        """Yield this process's rows of each batch to come, int ``[batch]``.
+
+        Every view comes once an epoch, in an order that the recipe's seed and the number of the epoch decide.
+        """
+        order, order_epoch = np.empty(0, np.intp), -1
+        for step in range(self.step, self.steps):
+            epoch, batch = divmod(step, self.steps_per_epoch)
+            if epoch != order_epoch:
+                order, order_epoch = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.count), epoch
+            rows = np.sort(order[batch * self.batch : (batch + 1) * self.batch])
+            yield rows[self.fabric.global_rank :: self.fabric.world_size]
+
+    def update(self, source: Batches, batch: Batch) -> float:
+        """Make one step of gradient descent.
+
+        Returns:
+            The mean loss over all processes.
+
+        Raises:
+            TrainingError: the loss is not a number; nothing was changed.
+        """
+        # Crop, and hints drawn from the true colours; on the CPU, because each small operation is slow on a GPU.
+        crop = self.draw_crop()
+        chroma, lightness = crop(batch.chroma), crop(batch.lightness)  # [N, 2, g, g], [N, 1, cell g, cell g]
+        hints = self._hints(chroma, self.step)  # [[N, 3, g, g]], or [] for a head without hints
+        inputs, chroma, lightness, hints = self.fabric.to_device((batch.inputs, chroma, lightness, hints))
+
+        # Features. They are cropped, not the picture: the encoder would otherwise see an edge of the picture there.
+        with self.fabric.autocast():
+            maps = [crop(m.float()) for m in source.maps(inputs)]  # [N, C, g, g] at stride 8
+
+        # Loss. Its K parts are weighted so that the mean over processes is that of one large batch.
+        losses, weights = self.objective(self.model(maps, *hints), chroma, lightness)  # [K] both
+        loss = (losses * (weights / self.mean_over_processes(weights))).sum()  # []
+
+        # Gradient, clipped to norm 1.
+        self.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        norm = nn.utils.clip_grad_norm_(self.head.parameters(), 1.0)
+        mean_loss = self.mean_over_processes(loss.detach()).item()  # waits for a GPU, so it comes after the gradient
+        if not math.isfinite(mean_loss + norm.item()):
+            raise TrainingError(
+                f"the loss is not a number at step {self.step + 1:,}, and the last checkpoint is kept: start another "
+                f"run --from this one with a --learning-rate below {self.recipe.learning_rate:g}"
+            )
+
+        # AdamW step, then EMA.
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["part"] * self.learning_rate()
+        self.optimizer.step()
+        self.step += 1
+        self.update_ema()
+        self.losses.append(mean_loss)
+        return mean_loss
+
+    def draw_crop(self) -> Callable[[Tensor], Tensor]:
+        """Return the crop of this step, for maps ``[..., s grid, s grid]`` of any scale s; whole at a cycle's end."""
+        side, grid = self.recipe.crop, self.recipe.grid
+        if side is None or self.step % self.steps_per_cycle >= (1 - WHOLE_PICTURES) * self.steps_per_cycle:
+            return lambda x: x
+        # The step alone decides, so that a resumed run draws the same crop.
+        rng = np.random.default_rng([self.recipe.seed, 1, self.step])
+        top, left = rng.integers(0, grid - side + 1, 2)
+
+        def crop(x: Tensor) -> Tensor:
+            scale = x.shape[-1] // grid
+            return x[..., scale * top : scale * (top + side), scale * left : scale * (left + side)]
+
+        return crop
+
+    def _hints(self, chroma: Tensor, step: int | None) -> list[Tensor]:
+        """Return simulated hints of a step, or planes without hints for None; an empty list for heads without hints."""
+        if self.bins is None:
+            return []
+        if step is None:
+            return [chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])]
+        places = range(self.fabric.global_rank, self.batch, self.fabric.world_size)
+        seeds = [[self.recipe.seed, 2, step, place] for place in places]
+        return [simulate_hints(chroma, seeds, self.recipe.hintless)]
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of this step: in each cycle a linear warm-up, then a cosine to zero."""
+        cycle, step = divmod(self.step, self.steps_per_cycle)
+        warm_up = min(WARM_UP, math.ceil(self.steps_per_cycle / 10))
+        highest = self.recipe.learning_rate / 2**cycle
+        if step < warm_up:
+            return highest * (step + 1) / warm_up
+        done = (step - warm_up) / max(1, self.steps_per_cycle - warm_up)
+        return highest * (1 + math.cos(math.pi * done)) / 2
+
+    def update_ema(self) -> None:
+        """Move the moving average toward the weights; faster in the first steps, so that they are soon forgotten."""
+        decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step)) if self.recipe.ema_decay else 0.0
+        for name, value in self.head.state_dict().items():
+            self.ema[name].lerp_(value, 1 - decay)
+
+    @torch.no_grad()
+    def validate(self, source: Batches) -> float:
+        """Return the mean loss of the EMA weights on all rows, without hints."""
+        total = torch.zeros(2, 1, device=self.fabric.device)  # grows to [2, K]
+        rows = np.arange(self.fabric.global_rank, len(source), self.fabric.world_size)
+        for start in range(0, len(rows), self.recipe.batch):
+            batch = source.batch(rows[start : start + self.recipe.batch])
+            inputs, chroma, lightness = self.fabric.to_device(batch)
+            with self.fabric.autocast():
+                arguments = (source.maps(inputs), *self._hints(chroma, None))
+                output = torch.func.functional_call(self.head, self.ema, arguments)
+            losses, weights = self.objective(output, chroma, lightness)  # [K] both
+            total = total + torch.stack([losses * weights, weights])
+        # A process that has no rows does not know K.
+        losses, weights = self.mean_over_processes(total + total.new_zeros(2, self.max_over_processes(total.shape[1])))
+        return (losses / weights).sum().item()
+
+    @property
+    def best(self) -> dict[str, float]:
+        """First row of the history that has the lowest held-out loss."""
+        return min(self.history, key=lambda row: row["validation"])
+
+    @property
+    def rounds_without_gain(self) -> int:
+        """Number of rounds since the held-out loss last improved: the same in a resumed run, and in all processes."""
+        return len(self.history) - 1 - self.history.index(self.best) if self.history else 0
+
+    def mean_over_processes(self, value: Tensor) -> Tensor:
+        """Return the mean of the processes' tensors."""
+        if self.fabric.world_size == 1:
+            return value
+        return self.fabric.all_reduce(value.clone(), reduce_op="mean")  # type: ignore[return-value]  # works in place
+
+    def max_over_processes(self, number: int) -> int:
+        """Return the highest of the processes' numbers; with it all stop at the same step."""
+        if self.fabric.world_size == 1:
+            return number
+        return int(self.fabric.all_reduce(torch.tensor(number, device=self.fabric.device), reduce_op="max"))  # type: ignore[arg-type]
+
+    def ema_head(self) -> nn.Module:
+        """Return a copy of the head with the EMA weights, on the CPU."""
+        head = copy.deepcopy(self.head).cpu()
+        head.load_state_dict(self.ema)
+        return head.eval()
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint with everything that a resumed run needs."""
+        tensors = {f"head.{k}": v for k, v in self.head.state_dict().items()}
+        tensors |= checkpoint.pack_optimizer(self.optimizer)
+        checkpoint.save(path, tensors | self._result(), self._facts() | {"losses": self.losses})
+
+    def save_result(self, path: Path) -> None:
+        """Write a checkpoint with what a model is made from: the EMA weights."""
+        checkpoint.save(path, self._result(), self._facts())
+
+    def _result(self) -> dict[str, Tensor]:
+        bins = {} if self.bins is None else {"bins.centres": self.bins.centres, "bins.frequency": self.bins.frequency}
+        return {f"ema.{k}": v for k, v in self.ema.items()} | bins
+
+    def _facts(self) -> dict[str, Any]:
+        facts = {"recipe": asdict(self.recipe), "count": self.count, "conditions": self.conditions}
+        return facts | {"step": self.step, "history": self.history}
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint that ``save`` wrote.
+
+        Raises:
+            TrainingError: the checkpoint belongs to a run with other options, photographs or architecture.
+        """
+        tensors, facts = checkpoint.load(path)
+        checkpoint.check_conditions(path, facts, self.conditions)
+        try:
+            self.head.load_state_dict(checkpoint.under("head.", tensors))
+            self.ema = {k: self.fabric.to_device(v) for k, v in checkpoint.under("ema.", tensors).items()}
+            checkpoint.unpack_optimizer(self.optimizer, tensors)
+        except (RuntimeError, KeyError, ValueError) as exc:
+            raise TrainingError(f"{path} holds another architecture: train in another folder") from exc
+        self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
+
+
 class Clock:
-    """Where the time of a round goes."""
+    """Measures where the time of a round goes."""
 
     def __init__(self) -> None:
         self._lap = self._saved = time.monotonic()
         self._waited = 0.0
 
-    def timed(self, coming: Iterator[Item]) -> Iterator[Item]:
-        """The same, and the time spent waiting for each noted."""
+    def timed(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the items, and note the time spent waiting for each."""
         while True:
             start = time.monotonic()
             try:
-                item = next(coming)
+                item = next(items)
             except StopIteration:
                 return
             self._waited += time.monotonic() - start
             yield item
 
     def lap(self) -> dict[str, float]:
-        """Seconds of the round, and of those, seconds in which training waited for its data."""
+        """Return the seconds of the round, and the seconds in which training waited for its data; then start anew."""
         now = time.monotonic()
         found = {"seconds": now - self._lap, "waited": self._waited}
         self._lap, self._waited = now, 0.0
         return found
 
     def saved(self) -> None:
-        """A checkpoint was written."""
+        """Note that a checkpoint was written."""
         self._saved = time.monotonic()
 
     def since_saved(self) -> float:
-        """Seconds since the last checkpoint."""
+        """Return the seconds since the last checkpoint."""
         return time.monotonic() - self._saved

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...color.spaces import lightness_of_luma
 from ...errors import PhotochromError
+from ..recipes import Recipe
 from .dataset import View, true_chroma
 
 Item = TypeVar("Item")
@@ -26,14 +27,19 @@ Result = TypeVar("Result")
 
 
 class Sides(NamedTuple):
-    """How large the squares are that a recipe is trained on."""
+    """Sides of the squares that a recipe is trained on."""
 
     picture: int
-    """Pixels that the encoder sees; a multiple of 32."""
+    """Side of the picture that the encoder sees, in pixels; a multiple of 32."""
     grid: int
-    """Cells of the true a*b*."""
+    """Side of the grid of true a*b* values, in cells."""
     thumbnail: int
-    """Pixels of the lightness that is kept for looking at coloured pictures; 0 where none is."""
+    """Side of the lightness that the perceptual loss sees, in pixels; 0 without that loss."""
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Sides:
+        """Return the sides of a recipe."""
+        return cls(recipe.size, recipe.grid, recipe.cell * recipe.grid)
 
 
 class Batch(NamedTuple):
@@ -70,7 +76,7 @@ class Pictures:
     """Views decoded anew at each step, for which the encoder's early part runs each time: slow, but needs no disk."""
 
     views: Sequence[View]
-    early: Callable[[Tensor], list[Tensor]]
+    backbone: Callable[[Tensor], list[Tensor]]
     """Of lightness ``[N, 1, H, W]``, where the training runs."""
     sides: Sides
     processes: int = 0
@@ -92,7 +98,7 @@ class Pictures:
     @torch.no_grad()
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
         """See ``Batches``."""
-        return self.early(inputs[0])
+        return self.backbone(inputs[0])
 
 
 def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -> Generator[Result]:

@@ -28,7 +28,7 @@ from ...atomic import new_file
 from ...errors import TrainingError
 from ...models.engines import openvino_core, openvino_settings
 from ..files import writing
-from ..networks.encoders import Early
+from ..networks.encoders import Backbone
 from ..networks.onnx_export import to_onnx
 from .batches import Batch, Sides, ahead, load_view
 from .dataset import View, fingerprint
@@ -86,7 +86,7 @@ Compiled = Callable[[np.ndarray], list[np.ndarray]]
 
 
 def cache_features(
-    encoder: Early,
+    encoder: Backbone,
     name: str,
     views: Sequence[View],
     folder: Path,
@@ -112,7 +112,7 @@ def cache_features(
     with writing(folder):
         cache = _open(folder, len(views), shapes, sides, fresh=done == 0)
     if done < len(views):
-        rows = _rows(run or compile_early(encoder, sides.picture), views[done:], sides)
+        rows = _rows(run or compile_backbone(encoder, sides.picture), views[done:], sides)
         bar = tqdm(rows, f"{name} features", len(views), initial=done, disable=None)
         for i, row in enumerate(bar, done):
             cache.features[i], cache.chroma[i], cache.thumbnails[i] = row
@@ -123,23 +123,23 @@ def cache_features(
     return cache
 
 
-def few_features(encoder: Early, run: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
+def few_features(encoder: Backbone, run: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
     """The features of a few views, in memory."""
     features, chroma, thumbnails = (np.stack(part) for part in zip(*_rows(run, views, sides), strict=True))
     return FeatureCache(features, chroma, _shapes(encoder, sides.picture), thumbnails)
 
 
-def cached_views(encoder: Early, views: Sequence[View], folder: Path, sides: Sides) -> int:
+def cached_views(encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides) -> int:
     """How many of the views have their features in ``folder`` already."""
     return _done(folder, _key(encoder, views, sides))
 
 
-def row_bytes(encoder: Early, sides: Sides) -> int:
+def row_bytes(encoder: Backbone, sides: Sides) -> int:
     """What the features of one view take on disk."""
     return 2 * sum(map(np.prod, _shapes(encoder, sides.picture))) + 2 * sides.grid**2 + sides.thumbnail**2
 
 
-def _key(encoder: Early, views: Sequence[View], sides: Sides) -> str:
+def _key(encoder: Backbone, views: Sequence[View], sides: Sides) -> str:
     """Of all that the rows depend on: the encoder's weights, the views and their order, the sizes."""
     key = hashlib.sha256(json.dumps([*sides, fingerprint(views)]).encode())
     for name, value in encoder.state_dict().items():
@@ -147,7 +147,7 @@ def _key(encoder: Early, views: Sequence[View], sides: Sides) -> str:
     return key.hexdigest()
 
 
-def _shapes(encoder: Early, size: int) -> Shapes:
+def _shapes(encoder: Backbone, size: int) -> Shapes:
     return tuple((c, size // s, size // s) for c, s in zip(encoder.channels, encoder.strides, strict=True))
 
 
@@ -210,12 +210,12 @@ def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[
             yield np.concatenate([m[i].ravel() for m in maps]).astype(np.float16), *others
 
 
-def compile_early(encoder: Early, size: int) -> Compiled:
+def compile_backbone(encoder: Backbone, size: int) -> Compiled:
     """The early part of an encoder, for batches of lightness ``[32, 1, size, size]``."""
     return compiled(encoder, torch.zeros(_BATCH, 1, size, size))
 
 
-def for_any_shape(encoder: Early) -> Callable[[Tensor], list[Tensor]]:
+def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
     """The early part of an encoder, for batches ``[N, 1, H, W]``; each new shape takes about a second."""
 
     @cache

@@ -21,7 +21,7 @@ from ...colorizer.colorizer import Colorizer
 from ...colorizer.options import ColorOptions
 from ...errors import OptionError, TrainingError
 from ..data.dataset import MIN_COLORFULNESS, Photograph, Skip, find_photographs, refuse, sample, square
-from ..networks.classifier import FEATURES, Judge
+from ..networks.classifier import FEATURES, ImageClassifier
 from .frechet import Gaussian, distance
 from .lpips_fid import INCEPTION_FEATURES, Perceptual, open_perceptual
 from .metrics import Scores, Summary, score, summary
@@ -123,7 +123,7 @@ def evaluate(
     )
     features = {kind: Gaussian(FEATURES) for kind in kinds}
     inception = {kind: Gaussian(INCEPTION_FEATURES) for kind in kinds} if perceptual.inception else {}
-    examine = _Examiner(colorizers, found.options, Judge(), perceptual, full)
+    examine = _Examiner(colorizers, found.options, ImageClassifier(), perceptual, full)
     for batch in _measured(examine, photographs, skip):
         for one in batch:
             found.photographs.append(one.photograph)
@@ -165,7 +165,7 @@ class _Examiner:
 
     colorizers: Mapping[str, Colorizer]
     options: ColorOptions
-    judge: Judge
+    classifier: ImageClassifier
     perceptual: Perceptual
     full: bool
 
@@ -175,7 +175,7 @@ class _Examiner:
         except TrainingError as exc:
             return exc
         pictures = versions(self.colorizers, truth, self.options)
-        verdicts = {kind: self.judge(picture) for kind, picture in pictures.items()}
+        verdicts = {kind: self.classifier(picture) for kind, picture in pictures.items()}
         inception, lpips = self.perceptual.inception, self.perceptual.lpips
         return _Measured(
             photograph,

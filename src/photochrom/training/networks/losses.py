@@ -1,9 +1,12 @@
-"""What is minimised: squared error of a*b* (the reference); or cross-entropy over quantised a*b*, and the error of the
-colour that is decoded from them (the default).
+"""Losses: squared error of a*b* (the reference), or class-rebalanced cross-entropy over quantised a*b* (the default).
+
+The default adds the error of the colour that is decoded from the distribution, and a perceptual loss.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,40 +15,68 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .annealed_mean import anneal, raised
+from ..recipes import Recipe
+from .annealed_mean import anneal, chroma_gain
 from .decoder import AB_SCALE
-from .perceptual_loss import Recognition
+from .perceptual_loss import PerceptualLoss
 
 _NEIGHBOURS = 5  # bins that share a true colour (Zhang et al. 2016)
-_SIGMA = 5.0  # of that sharing, in units of a*b*
-_VIVIDNESS = 0.5  # that decoded colours are judged at
-_COLORFUL = 12.0  # units of colour difference that a colourfulness wrong by a factor of e is worth
+_SIGMA = 5.0  # standard deviation of that sharing, in units of a*b* (Zhang et al. 2016)
+_VIVIDNESS = 0.5  # at which colours are decoded
+_COLORFULNESS_WEIGHT = 12.0  # units of colour difference for a colourfulness that is wrong by a factor of e
 
 
 class Objective(Protocol):
-    """Decoder output, true a*b* and thumbnails (``features.Batch``) -> losses, and how much each weighs: ``[K]`` both.
+    """Maps a head's output, true a*b* and thumbnails to losses and their weights, ``[K]`` both.
 
-    Their sum is what is minimised. Of several parts of a batch, the mean of the losses, so weighted, is that of the
-    whole.
+    The sum of the losses is minimised. The weighted mean of the losses of several parts of a batch is the loss of the
+    whole batch.
     """
 
     def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
+def build_objective(
+    recipe: Recipe,
+    bins: ColorBins | None,
+    autocast: Callable[[], AbstractContextManager[object]],
+    device: torch.device,
+) -> Objective:
+    """Build the objective of a recipe.
+
+    Args:
+        recipe: numbers of the run.
+        bins: colours that the head tells apart; None for squared error.
+        autocast: returns the context in which the perceptual loss runs its networks.
+        device: where the training runs.
+
+    Raises:
+        TrainingError: weights that the perceptual loss needs are not installed.
+    """
+    if bins is None or recipe.rebalance_lambda is None:
+        return squared_error
+    perceptual_loss = None
+    if recipe.perceptual_weight:
+        perceptual_loss = PerceptualLoss(autocast, recipe.perceptual_networks).to(device)
+    return RebalancedCrossEntropy(
+        bins, recipe.rebalance_lambda, recipe.decoded_weight, recipe.perceptual_weight, perceptual_loss, device
+    )
+
+
 def squared_error(output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean squared error of a*b*, in units of ``AB_SCALE``; the output may be smaller than the truth."""
-    error = F.mse_loss(output.float(), _shrunk(chroma, output)) * (1 / AB_SCALE**2)
+    """Return the mean squared error of a*b*, in units of ``AB_SCALE``; the output may be smaller than the truth."""
+    error = F.mse_loss(output.float(), _downsample(chroma, output)) * (1 / AB_SCALE**2)
     return error[None], error.new_tensor([float(output.numel())])
 
 
-def _shrunk(chroma: Tensor, output: Tensor) -> Tensor:
+def _downsample(chroma: Tensor, output: Tensor) -> Tensor:
     height, width = output.shape[-2:]
     return F.adaptive_avg_pool2d(chroma, (height, width))
 
 
 @dataclass(frozen=True)
 class ColorBins:
-    """The colours a picture may take, and how common they are in photographs."""
+    """The colours that a picture may take, and their frequency in photographs."""
 
     centres: Tensor
     """float32 ``[bins, 2]``: a*b* of each bin."""
@@ -54,28 +85,38 @@ class ColorBins:
 
     @classmethod
     def of(cls, chroma: np.ndarray, step: int = 10, rarest: float = 1e-5) -> ColorBins:
-        """The grid of ``step`` over the a*b* int8 ``[N, 2, h, w]``, without bins rarer than ``rarest``."""
+        """Find the bins of a set of photographs.
+
+        Args:
+            chroma: a*b*, int8 ``[N, 2, h, w]``.
+            step: distance between neighbouring bins on a square grid, in units of a*b*.
+            rarest: bins with a lower frequency are left out.
+        """
         counts = np.zeros((256, 256), np.int64)
         for part in np.array_split(chroma, max(1, len(chroma) // 1000)):
             a, b = (part[:, i].ravel().astype(np.intp) + 128 for i in (0, 1))
             counts += np.bincount(256 * a + b, minlength=65536).reshape(256, 256)
-        share = torch.from_numpy(counts / counts.sum()).float()
+        share = torch.from_numpy(counts / counts.sum()).float()  # [256, 256]
         axis = torch.arange(-11, 12, dtype=torch.float32) * step
-        grid = torch.cartesian_prod(axis, axis)
+        grid = torch.cartesian_prod(axis, axis)  # [529, 2]
         kept = _frequency(grid, share) > rarest
         return cls(grid[kept], _frequency(grid[kept], share))
 
-    def rarity(self, uniform: float) -> Tensor:
-        """Weights ``[bins]``: one over the frequency mixed with ``uniform`` parts of flat; 1 on average over pixels."""
-        weights = 1 / ((1 - uniform) * self.frequency + uniform / len(self.frequency))
+    def class_weights(self, rebalance_lambda: float) -> Tensor:
+        """Return the weight of each bin, ``[bins]``: rarer colours weigh more (Zhang et al. 2016).
+
+        A weight is one over the frequency mixed with ``rebalance_lambda`` parts of the uniform distribution, scaled so
+        that the mean weight of all pixels is 1.
+        """
+        weights = 1 / ((1 - rebalance_lambda) * self.frequency + rebalance_lambda / len(self.frequency))
         return weights / (self.frequency * weights).sum()
 
 
 def _nearest(centres: Tensor) -> tuple[Tensor, Tensor]:
-    """For each whole a*b* (row 256 (a + 128) + b + 128): its nearest bins and their shares, ``[65536, 5]`` both."""
+    """Return the nearest bins of each whole a*b* and their shares, ``[65536, 5]`` both; row 256 (a + 128) + b + 128."""
     axis = torch.arange(-128, 128, dtype=torch.float32)
     distance, bins = torch.cdist(torch.cartesian_prod(axis, axis), centres).topk(_NEIGHBOURS, largest=False)
-    # The nearest bin's distance is taken off first: a colour outside the grid would else have no share at all.
+    # The nearest bin's distance is subtracted first: a colour outside the grid would otherwise have no share at all.
     shares = torch.exp((distance[:, :1] ** 2 - distance**2) / (2 * _SIGMA**2))
     return bins, shares / shares.sum(1, keepdim=True)
 
@@ -85,82 +126,102 @@ def _frequency(centres: Tensor, share: Tensor) -> Tensor:
     return torch.zeros(len(centres)).index_add_(0, bins.ravel(), (shares * share.view(-1, 1)).ravel())
 
 
-class RareColorCrossEntropy:
-    """Cross-entropy against softly encoded a*b*, each pixel weighted by how rare its colour is (Zhang et al. 2016).
+class RebalancedCrossEntropy:
+    """Cross-entropy against softly encoded a*b*, with class weights that favour rare colours (Zhang et al. 2016).
 
-    Beside it, times ``decoded``, what the colour that a user will see is worth: its difference from the truth
-    (``difference``), and how far its colourfulness is from the truth's. Which places should dare a colour, so that the
-    picture as a whole has as much of it as the true one at the least error, is learnt. And how differently a network
-    that knows ImageNet sees it (``recognition``): errors that change what a picture shows count more than others.
+    Two further losses look at the colour that is decoded from the distribution, which is the one that a user sees. The
+    first is its difference from the truth (``color_difference``), and how far its colourfulness is from the truth's:
+    this teaches which places may take a strong colour, so that the picture as a whole is as colourful as the true one
+    at the least error. The second is a ``PerceptualLoss``: errors that change what a picture shows count more.
+
+    Args:
+        bins: the colours to tell apart.
+        rebalance_lambda: share of the uniform distribution in the class weights.
+        decoded_weight: weight of the difference of the decoded colour; 0 for none.
+        perceptual_weight: weight of the perceptual loss.
+        perceptual_loss: maps lightness, a*b* and true a*b* to losses ``[N]``; None for none.
+        device: where the training runs.
     """
 
     def __init__(
         self,
         bins: ColorBins,
-        uniform: float,
-        decoded: float = 0.0,
-        recognized: float = 0.0,
-        recognition: Recognition | None = None,
+        rebalance_lambda: float,
+        decoded_weight: float = 0.0,
+        perceptual_weight: float = 0.0,
+        perceptual_loss: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
         device: torch.device | None = None,
     ) -> None:
         self.nearest, self.shares = (table.to(device) for table in _nearest(bins.centres))
-        self.weights = bins.rarity(uniform).to(device)
-        self.centres, self.tilt = bins.centres.to(device), self.weights.log()
-        self.decoded, self.recognized, self.recognition = decoded, recognized, recognition
+        self.class_weights = bins.class_weights(rebalance_lambda).to(device)
+        self.centres, self.log_class_weights = bins.centres.to(device), self.class_weights.log()
+        self.decoded_weight = decoded_weight
+        self.perceptual_weight, self.perceptual_loss = perceptual_weight, perceptual_loss
 
     def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
-        # One row per pixel: along rows the softmax and its gradient take a third of the time they take along columns.
-        logits = output.movedim(1, -1).flatten(0, 2).float()
-        truth = _shrunk(chroma, output)
-        error, weights = self._entropy(logits, truth)
-        losses, weighs = [(error * weights).sum() / weights.sum()], [weights.sum()]
-        if self.decoded or self.recognition is not None:
-            ab = self._decoded(logits, truth)
-            if self.decoded:
-                losses.append(self.decoded * _of_colors(ab, truth))
-            if self.recognition is not None:
-                losses.append(self.recognized * self.recognition(lightness, ab, truth).mean())
-            weighs += [weights.new_tensor(float(len(truth)))] * (len(losses) - 1)
-        return torch.stack(losses), torch.stack(weighs)
+        # One row per pixel: the softmax and its gradient take a third of the time along rows as along columns.
+        logits = output.movedim(1, -1).flatten(0, 2).float()  # [pixels, bins]
+        truth = _downsample(chroma, output)  # [N, 2, h, w]
+        error, weights = self._cross_entropy(logits, truth)  # [pixels] both
+        losses, loss_weights = [(error * weights).sum() / weights.sum()], [weights.sum()]
+        if self.decoded_weight or self.perceptual_loss is not None:
+            ab = self._decode(logits, truth)  # [N, 2, h, w]
+            if self.decoded_weight:
+                losses.append(self.decoded_weight * decoded_loss(ab, truth))
+            if self.perceptual_loss is not None:
+                losses.append(self.perceptual_weight * self.perceptual_loss(lightness, ab, truth).mean())
+            loss_weights += [weights.new_tensor(float(len(truth)))] * (len(losses) - 1)
+        return torch.stack(losses), torch.stack(loss_weights)
 
-    def _entropy(self, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    def _cross_entropy(self, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         whole = truth.round().long()
-        codes = (256 * (whole[:, 0] + 128) + whole[:, 1] + 128).flatten()
-        bins, shares = self.nearest[codes], self.shares[codes]  # [pixels, 5]
-        return -(logits.log_softmax(1).gather(1, bins) * shares).sum(1), self.weights[bins[:, 0]]
+        rows = (256 * (whole[:, 0] + 128) + whole[:, 1] + 128).flatten()  # [pixels]
+        bins, shares = self.nearest[rows], self.shares[rows]  # [pixels, 5]
+        return -(logits.log_softmax(1).gather(1, bins) * shares).sum(1), self.class_weights[bins[:, 0]]
 
-    def _decoded(self, logits: Tensor, truth: Tensor) -> Tensor:
-        mean = anneal(logits - self.tilt, self.tilt, _VIVIDNESS) @ self.centres * raised(_VIVIDNESS)
+    def _decode(self, logits: Tensor, truth: Tensor) -> Tensor:
+        unbiased_logits = logits - self.log_class_weights
+        probability = anneal(unbiased_logits, self.log_class_weights, _VIVIDNESS)  # [pixels, bins]
+        mean = probability @ self.centres * chroma_gain(_VIVIDNESS)  # [pixels, 2]
         return mean.view(len(truth), *truth.shape[2:], 2).movedim(-1, 1)
 
 
-def _of_colors(ab: Tensor, truth: Tensor) -> Tensor:
+def decoded_loss(ab: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean colour difference and the weighted error of the colourfulness of ``[N, 2, h, w]`` both."""
     missing = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))
-    return difference(ab, truth).mean() + _COLORFUL * missing.square().mean()
+    return color_difference(ab, truth).mean() + _COLORFULNESS_WEIGHT * missing.square().mean()
 
 
-def difference(ab: Tensor, truth: Tensor) -> Tensor:
-    """How different colours of one lightness look, ``[N, 2, h, w]`` both -> ``[N, h, w]``: CIE94, made symmetric.
+def color_difference(ab: Tensor, truth: Tensor) -> Tensor:
+    """Return the perceived difference of colours of one lightness: CIE94, made symmetric.
 
-    Without a corner at 0, where a gradient would be none.
+    It is smooth at 0, where CIE94 has no gradient.
+
+    Args:
+        ab: predicted a*b*, ``[N, 2, h, w]``.
+        truth: true a*b*, likewise.
+
+    Returns:
+        ``[N, h, w]``.
     """
     chroma, true_chroma = (_length(x) for x in (ab, truth))
-    of_chroma = chroma - true_chroma
-    of_hue = ((ab - truth).square().sum(1) - of_chroma.square()).clamp(min=0)
+    chroma_difference = chroma - true_chroma
+    squared_hue_difference = ((ab - truth).square().sum(1) - chroma_difference.square()).clamp(min=0)
     mean = (chroma + true_chroma) / 2
-    return ((of_chroma / (1 + 0.045 * mean)).square() + of_hue / (1 + 0.015 * mean).square() + 1).sqrt() - 1
+    scaled = (chroma_difference / (1 + 0.045 * mean)).square() + squared_hue_difference / (1 + 0.015 * mean).square()
+    return (scaled + 1).sqrt() - 1
 
 
 def colorfulness(ab: Tensor) -> Tensor:
-    """Of a*b* ``[N, 2, h, w]``: ``[N]``, after the first measure of Hasler and Suesstrunk 2003, in Lab.
+    """Return the colourfulness of a*b* ``[N, 2, h, w]``, ``[N]``, after Hasler and Suesstrunk 2003, in Lab.
 
-    In place of their standard deviation the mean distance from the mean, compressed as CIE94 compresses chroma. What a
-    standard deviation of a whole picture lacks, a few cells can bring in a loud colour at a small error: that is what
-    was learnt from it, in corners and in the dark.
+    Their standard deviation is replaced by the mean distance from the mean, compressed as CIE94 compresses chroma. A
+    network can raise the standard deviation of a dull picture at a small error by giving a few cells a loud colour, and
+    it learnt to do so in corners and in the dark.
     """
-    mean = ab.mean((2, 3), keepdim=True)
-    apart = _length(ab - mean)
-    return (apart / (1 + 0.045 * apart)).mean((1, 2)) + 0.37 * _length(mean)[:, 0, 0]
+    mean = ab.mean((2, 3), keepdim=True)  # [N, 2, 1, 1]
+    distance = _length(ab - mean)  # [N, h, w]
+    return (distance / (1 + 0.045 * distance)).mean((1, 2)) + 0.37 * _length(mean)[:, 0, 0]
 
 
 def _length(ab: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Whether a coloured picture shows what the true one shows, to a network that has learnt ImageNet: as a loss."""
+"""Perceptual loss: whether a coloured picture still looks like the true one to networks that know ImageNet."""
 
 from __future__ import annotations
 
@@ -12,58 +12,73 @@ from torch.nn import functional as F
 from ...color.spaces import WHITE, XYZ_TO_RGB
 from .classifier import LiteClassifier
 
-_FEATURES = 25.0
-_VARIANTS = (0, 2)  # of EfficientNet-Lite: not the one that ``evaluate`` asks
+_FEATURE_WEIGHT = 25.0  # of the distance of features, relative to the divergence of the classes in nats
+_VARIANTS = (0, 2)  # of EfficientNet-Lite; Lite1 is left to ``evaluate``, which would otherwise flatter
 
 
-class Recognition(nn.Module):
-    """How differently judges see two colourings of one picture: 0 where they see the same.
+class PerceptualLoss(nn.Module):
+    """Difference between two colourings of one picture in the eyes of image classifiers; 0 where they see the same.
 
-    The first is EfficientNet-Lite0, the second Lite2. How a judge's verdict differs (the Kullback-Leibler divergence,
-    nats), and what it comes from: the mean squared distance of its features at strides 8, 16 and 32, those of each
-    place scaled to length 1 (as in LPIPS, Zhang et al. 2018, without their learnt weights), times ``_FEATURES``.
-    Of several judges the mean.
+    Each network contributes the Kullback-Leibler divergence of its classes, in nats, and ``_FEATURE_WEIGHT`` times the
+    mean squared distance of its features at strides 8, 16 and 32, each scaled to length 1 (as in LPIPS, Zhang et al.
+    2018, without its learnt weights). The networks are averaged.
+
+    Args:
+        autocast: returns the context in which the networks run.
+        count: number of networks: 1 for EfficientNet-Lite0, 2 for Lite0 and Lite2.
+
+    Raises:
+        TrainingError: the networks' weights are not installed.
     """
 
-    def __init__(self, autocast: Callable[[], AbstractContextManager[object]], judges: int = 1) -> None:
+    def __init__(self, autocast: Callable[[], AbstractContextManager[object]], count: int = 1) -> None:
         super().__init__()
-        self.judges = [LiteClassifier(variant) for variant in _VARIANTS[:judges]]
-        self.parts = nn.ModuleList(self.judges).eval().requires_grad_(False)  # which ``to`` moves
+        self.networks = [LiteClassifier(variant) for variant in _VARIANTS[:count]]
+        self.registered = nn.ModuleList(self.networks).eval().requires_grad_(False)  # so that ``to`` moves them
         self.autocast = autocast
 
     def forward(self, lightness: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
-        """Lightness ``L*/100`` ``[N, 1, H, W]``, a*b* ``[N, 2, h, w]`` both, not larger -> ``[N]``."""
-        colored = _picture(lightness, ab)
+        """Compare two colourings.
+
+        Args:
+            lightness: ``L*/100``, ``[N, 1, H, W]``.
+            ab: predicted a*b*, ``[N, 2, h, w]``, not larger than the lightness.
+            truth: true a*b*, likewise.
+
+        Returns:
+            ``[N]``.
+        """
+        colored = _picture(lightness, ab)  # [N, 3, H, W]
         with torch.no_grad():
             true = _picture(lightness, truth)
-        return torch.stack([self._apart(judge, colored, true) for judge in self.judges]).mean(0)
+        return torch.stack([self._difference(network, colored, true) for network in self.networks]).mean(0)
 
-    def _apart(self, judge: LiteClassifier, colored: Tensor, true: Tensor) -> Tensor:
+    def _difference(self, network: LiteClassifier, colored: Tensor, true: Tensor) -> Tensor:
         with torch.no_grad():
-            expected, true_maps = self._seen(judge, true)
-        found, maps = self._seen(judge, colored)
-        verdict = F.kl_div(found, expected, reduction="none", log_target=True).sum(1)
-        apart = [(a - b).square().sum(1).mean((1, 2)) for a, b in zip(maps, true_maps, strict=True)]
-        return verdict + _FEATURES * torch.stack(apart).mean(0)
+            expected, true_maps = self._run(network, true)
+        found, maps = self._run(network, colored)
+        divergence = F.kl_div(found, expected, reduction="none", log_target=True).sum(1)  # [N]
+        distances = [(a - b).square().sum(1).mean((1, 2)) for a, b in zip(maps, true_maps, strict=True)]  # [N] each
+        return divergence + _FEATURE_WEIGHT * torch.stack(distances).mean(0)
 
-    def _seen(self, judge: LiteClassifier, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logarithms of the classes' probabilities, and the features that they come from, scaled."""
+    def _run(self, network: LiteClassifier, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the log-probabilities of the classes ``[N, 1000]``, and the feature maps scaled to length 1."""
         with self.autocast():
-            maps = judge.maps(rgb)
-            logits, _ = judge.decide(maps)
+            maps = network.maps(rgb)
+            logits, _ = network.classify_maps(maps)
         return logits.float().log_softmax(1), [F.normalize(m.float(), dim=1) for m in maps]
 
 
 def _picture(lightness: Tensor, ab: Tensor) -> Tensor:
-    """As a classifier takes it: R'G'B' 0..255."""
+    """Return R'G'B' from 0 to 255, as a classifier takes it: ``[N, 3, H, W]``."""
     smooth = F.interpolate(ab, lightness.shape[2:], mode="bilinear", align_corners=False)
     return 255 * rgb_of_lab(100 * lightness, smooth).contiguous(memory_format=torch.channels_last)
 
 
 def rgb_of_lab(lightness: Tensor, ab: Tensor) -> Tensor:
-    """L* ``[N, 1, H, W]`` and a*b* ``[N, 2, H, W]`` -> R'G'B' 0..1 ``[N, 3, H, W]``, clipped, for gradients.
+    """Convert L* ``[N, 1, H, W]`` and a*b* ``[N, 2, H, W]`` to R'G'B' ``[N, 3, H, W]``, clipped to 0..1.
 
-    ``chroma.lab_to_rgb`` in PyTorch.
+    This is ``color.spaces.lab_to_rgb`` in PyTorch, with gradients.
     """
     y = (lightness + 16) / 116
     f = torch.cat([y + ab[:, :1] / 500, y, y - ab[:, 1:] / 200], dim=1)

@@ -1,0 +1,77 @@
+"""A training run from photographs to model, its stages listed in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from . import checkpoint
+from .config import CHECKPOINT, TrainingConfig
+from .estimate import estimate
+from .initial_model import load_initial_model
+from .memory import keep_memory
+from .networks.decoder import count_parameters
+from .processes import launch, leave, one_error_for_all
+from .recipes import RECIPES
+from .run import inspect_photographs, prepare_run
+from .run_folder import RunLog, finish
+from .train import Trainer, fit
+
+
+def train(config: TrainingConfig) -> Path | None:
+    """Inspect the photographs, estimate the run, train, export the model, and write a report.
+
+    Returns:
+        Path of the model file; None after a dry run, and in all processes but the first.
+
+    Raises:
+        PhotochromError: something is missing or wrong; the message has one line and says what to do.
+        Stopped: a signal arrived while training.
+    """
+    keep_memory()
+    fabric = launch(config)
+    with one_error_for_all(fabric):
+        model = _train(config, fabric)
+    leave()
+    return model
+
+
+def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
+    say = fabric.print
+    published = RECIPES.get(config.recipe or "") if config.initial is None else None
+    name, encoder = ("scratch", published.encoder) if published else (config.initial or "default", config.encoder)
+    initial = load_initial_model(name, encoder, config.encoder_weights)
+    found = inspect_photographs(config, fabric)
+    say(f"{config.photographs}: {found}")
+    run = prepare_run(config, fabric, initial, found)
+    say(str(run))
+
+    latest = config.run_folder / CHECKPOINT
+    if config.resume and latest.exists():
+        checkpoint.check_conditions(latest, checkpoint.load_facts(latest), run.conditions)  # before hours of features
+    else:
+        if config.resume:
+            say(f"there is nothing to resume in {config.run_folder}: a new run begins")
+        say(f"takes {estimate(run)}")
+    if config.dry_run:
+        return None
+
+    training, validation = run.batches()
+    trainer = run.trainer(training)
+    if latest.exists():
+        trainer.resume(latest)
+    say(f"{count_parameters(trainer.head):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
+    log = RunLog(run, trainer) if fabric.is_global_zero else None
+    fit(trainer, training, validation, log, config.minutes, config.rounds_of_patience())
+    if trainer.step < trainer.steps:
+        say(_early_stop(trainer))
+    return finish(run, trainer.best["epoch"]) if fabric.is_global_zero else None
+
+
+def _early_stop(trainer: Trainer) -> str:
+    count, epoch = trainer.rounds_without_gain, trainer.step / trainer.steps_per_epoch
+    return (
+        f"the held-out loss has not improved for {count} round{'s' if count > 1 else ''}: "
+        f"stopped at epoch {epoch:g}, the best is epoch {trainer.best['epoch']:g}"
+    )

@@ -1,0 +1,98 @@
+"""Processes that train together: how they are started, and how they end."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from ..errors import TrainingError
+from ..models.engines import openvino_core
+from .config import TrainingConfig
+
+_PATIENT = timedelta(days=2)  # one process may inspect photographs for so long while the others wait
+
+
+def launch(config: TrainingConfig) -> Fabric:
+    """Start the processes of a run, unless torchrun or SLURM did.
+
+    Raises:
+        TrainingError: the machine lacks the devices that the configuration asks for.
+    """
+    devices, nodes = process_counts(config)
+    several = devices * nodes > 1
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it repeats what the configuration says
+    try:
+        fabric = Fabric(
+            accelerator=config.accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=DDPStrategy(timeout=_PATIENT) if several else "auto",
+            precision="bf16-mixed" if uses_bf16(config) else "32-true",
+        )
+        fabric.launch()
+    except (ValueError, RuntimeError, MisconfigurationException) as exc:
+        raise TrainingError(f"cannot train on {devices} x {config.accelerator}: {str(exc).splitlines()[0]}") from exc
+    return fabric
+
+
+def process_counts(config: TrainingConfig) -> tuple[int, int]:
+    """Return the number of processes on each machine, and of machines: as configured, else as torchrun says."""
+    if "LOCAL_WORLD_SIZE" not in os.environ:  # WORLD_SIZE alone is set by Fabric for the processes that it starts
+        return config.devices or 1, config.nodes or 1
+    local = int(os.environ["LOCAL_WORLD_SIZE"])
+    return config.devices or local, config.nodes or int(os.environ.get("WORLD_SIZE", local)) // local
+
+
+def uses_bf16(config: TrainingConfig) -> bool:
+    """Return whether to compute in bfloat16: as configured, else where the hardware has it."""
+    if config.precision != "auto":
+        return config.precision == "bf16"
+    if config.accelerator == "cuda":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    if config.accelerator == "mps":
+        return False
+    # PyTorch has no public function for this before 2.12.
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def leave() -> None:
+    """Leave the group of processes, if there is one, once no trainer is left.
+
+    Threads that communicate may hold tensors, and abort Python if they have to free these while it exits. They end
+    with the last reference to the group, and a trainer's references lie in cycles.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+        gc.collect()
+
+
+@contextmanager
+def one_error_for_all(fabric: Fabric) -> Iterator[None]:
+    """Let a run that fails within the block end with one message, whichever process failed first.
+
+    An error in one process breaks the connections of the others, and an error in all of them would be told by each.
+    The first one to fail raises its error, and the others exit silently with status 1.
+    """
+    try:
+        yield
+    except Exception:
+        if fabric.world_size > 1 and not _is_first_to_fail():
+            raise SystemExit(1) from None
+        raise
+
+
+def _is_first_to_fail() -> bool:
+    try:
+        store = torch.distributed.distributed_c10d._get_default_store()
+        return bool(store.add("photochrom/failed", 1) == 1)
+    except (RuntimeError, ValueError):  # the process that holds the store has failed and gone
+        return False

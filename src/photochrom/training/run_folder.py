@@ -1,0 +1,185 @@
+"""The folder of a run: losses, curves, samples and checkpoints during the run, model and report at its end."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from ..colorizer.colorizer import Colorizer
+from ..models.engines import Arrays
+from ..models.registry import CARD_KEY, ModelCard
+from .config import BEST, CHECKPOINT, MODEL
+from .data.dataset import Photograph
+from .evaluation import html_report, report
+from .evaluation.evaluate import evaluate, load, small_pictures, versions
+from .export import capabilities, export, load_trained
+from .files import write, writing
+from .networks.colorization import Network, build_network
+from .run import TrainingRun
+from .train import Trainer
+
+REPORTED = 200  # held-out photographs that the report measures
+SAMPLES = 12  # photographs that are coloured after each round
+TRAINED = "trained"
+_COLUMNS = 2  # photographs beside one another on the sheet of samples
+
+History = Sequence[Mapping[str, float]]
+
+
+class RunLog:
+    """Writes what a run has come to into its folder."""
+
+    def __init__(self, run: TrainingRun, trainer: Trainer) -> None:
+        self.run, self.trainer, self.folder = run, trainer, run.config.run_folder
+        with writing(self.folder / "tensorboard"):
+            self.board = SummaryWriter(self.folder / "tensorboard", purge_step=trainer.step)
+
+    def note(self, row: dict[str, float]) -> None:
+        """Write the losses of a round, the curves, the samples, a checkpoint, and the best weights so far.
+
+        Raises:
+            TrainingError: the disk is full.
+        """
+        trainer = self.trainer
+        write_losses(trainer.history, self.folder / "losses.csv")
+        draw_curves(trainer.history, f"{self.run.config.name}: loss over the epochs", self.folder / "curves.png")
+        with writing(self.folder / "tensorboard"):
+            for name, value in row.items():
+                self.board.add_scalar(name, value, trainer.step)
+        tqdm.write(
+            f"epoch {row['epoch']:g}: loss {row['training']:.4f}, held out {row['validation']:.4f}, "
+            f"{row['seconds']:.0f} s, of which {row['waited']:.1f} waiting for data"
+        )
+        self._color_samples(row["epoch"])
+        if row is trainer.best:
+            trainer.save_result(self.folder / BEST)
+        self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint to go on from.
+
+        Raises:
+            TrainingError: the disk is full; the last checkpoint is left as it was.
+        """
+        self.trainer.save(self.folder / CHECKPOINT)
+
+    def _color_samples(self, epoch: float) -> None:
+        """Colour the same held-out photographs each time."""
+        run, trainer = self.run, self.trainer
+        folder = self.folder / "samples"
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+        network = build_network(
+            run.initial.encoder.backbone, trainer.ema_head(), trainer.bins, run.recipe.rebalance_lambda
+        )
+        name = f"epoch-{epoch:07.3f}".rstrip("0").rstrip(".")
+        write_samples(network, model_card(run, network, epoch), run.validation, folder / f"{name}.png")
+
+
+def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
+    """Return the card of the run's model after a number of epochs."""
+    count = len(run.training) // run.recipe.views
+    return ModelCard(
+        name=run.config.name,
+        version="1",
+        licence="as its photographs allow",
+        description=f"{epochs:.3g} epoch{'' if epochs == 1 else 's'} from {run.initial.label}",
+        training_data=f"{count:,} photographs of {run.config.photographs.rstrip('/').rsplit('/')[-1]}",
+        working_size=run.recipe.size,
+        **capabilities(network, run.initial.vividness),
+    )
+
+
+def finish(run: TrainingRun, epochs: float) -> Path:
+    """Export the best network of a run, and measure it beside the model that the run started from.
+
+    Args:
+        run: a run that has ended.
+        epochs: number of epochs after which the network was best.
+
+    Returns:
+        Path of the model file.
+
+    Raises:
+        TrainingError: the exported model differs from PyTorch's, or the disk is full.
+    """
+    folder = run.config.run_folder
+    trained = load_trained(folder / BEST, run.initial.encoder)
+    export(trained, model_card(run, trained.network, epochs), folder / MODEL)
+    before = run.initial.compared if isinstance(run.initial.compared, str) else "before"
+    colorizers = {before: Colorizer(run.initial.compared), TRAINED: Colorizer(folder / MODEL)}
+    found = evaluate(colorizers, run.validation[:REPORTED])
+    protocol = {"photographs of": run.config.photographs, "from": run.initial.label}
+    html_report.write_page(found, folder / "report.html", protocol)
+    report.write_json(found, folder / "report.json", protocol)
+    figures = ", ".join(f"{kind} {found.summary(kind).ciede2000:.2f}" for kind in ("grey", before, TRAINED))
+    print(f"CIEDE2000 on {len(found.photographs)} held-out photographs: {figures}")
+    return folder / MODEL
+
+
+class TorchEngine:
+    """Runs a network that is still in training as an engine, so that samples take the path of every photograph."""
+
+    def __init__(self, network: Network, card: ModelCard) -> None:
+        self.network = network
+        self.metadata = {CARD_KEY: card.to_json()}
+
+    @torch.no_grad()
+    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """See ``Engine.run``."""
+        found = self.network(*(torch.from_numpy(inputs[name]) for name in self.network.inputs))
+        outputs = found if isinstance(found, tuple) else (found,)
+        return {name: value.numpy() for name, value in zip(self.network.outputs, outputs, strict=True)}
+
+
+def write_samples(network: Network, card: ModelCard, photographs: Sequence[Photograph], path: Path) -> None:
+    """Write a PNG with the grey, the coloured and the true picture of each photograph side by side.
+
+    Raises:
+        TrainingError: a photograph cannot be decoded, or the file cannot be written.
+    """
+    colorizer = Colorizer(engine=TorchEngine(network, card))
+    shown = [versions({TRAINED: colorizer}, load(photograph)) for photograph in photographs[:SAMPLES]]
+    report.write_sheet([small_pictures(pictures) for pictures in shown], path, _COLUMNS)
+
+
+def write_losses(history: History, path: Path) -> None:
+    """Write the history as a CSV file.
+
+    Raises:
+        TrainingError: the file cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    write(path, text.getvalue().encode())
+
+
+def draw_curves(history: History, title: str, path: Path) -> None:
+    """Draw training and validation loss over the epochs, as a PNG.
+
+    Raises:
+        TrainingError: the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
+    axes.set_title(title, parse_math=False)  # a $ in the name of the run is a $
+    for name in ("training", "validation"):
+        axes.plot([h["epoch"] for h in history], [h[name] for h in history], ".-", label=name)
+    axes.legend()
+    axes.grid(alpha=0.3)
+    png = io.BytesIO()
+    figure.savefig(png, dpi=120)
+    write(path, png.getvalue())
