@@ -116,7 +116,8 @@ class TestEarlierRun:
             "perceptual_networks": "judges",
         }
         recipe = {fields.get(name, name): value for name, value in facts["recipe"].items()}
-        checkpoint.save(run / BEST, older, facts | {"recipe": recipe, "photographs": "0123456789abcdef" * 4})
+        noted = {"recipe": recipe, "count": 400, "photographs": "0123456789abcdef" * 4}
+        checkpoint.save(run / BEST, older, noted)
         found, upgraded = checkpoint.load(run / BEST)
         assert found.keys() == tensors.keys()
         assert upgraded["recipe"] == facts["recipe"]
