@@ -23,9 +23,9 @@ from photochrom import Colorizer, ColorOptions
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb, rgb_to_lab
 from photochrom.film import FilmOptions, optical_flow, shots
-from photochrom.film.frames import Painter
+from photochrom.film.frames import FrameColorizer
 from photochrom.film.planes import plane_format, view
-from photochrom.film.reader import Reel
+from photochrom.film.reader import FilmReader
 from photochrom.training.data.dataset import colorfulness
 
 _BINS = 256
@@ -51,12 +51,12 @@ def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "grey.mkv")
         write_grey(path, lumas)
-        with Reel(path) as reel:
-            painter = Painter(colorizer, reel, plane_format(reel.video, even_only=False), FilmOptions(options))
+        with FilmReader(path) as reel:
+            painter = FrameColorizer(colorizer, reel, plane_format(reel.video, even_only=False), FilmOptions(options))
             colored: dict[str, list[np.ndarray]] = {"one by one": [], "film": []}
             for seen, colors, _ in painter.colors(reel.frames(), reel.first_pts, None):
-                for name, ab in (("one by one", painter.look(seen)[0]), ("film", colors.ab)):
-                    colored[name].append(rgb_of_luma(*(view(painter.paint(seen, ab), index) for index in range(3))))
+                for name, ab in (("one by one", painter.predict(seen)[0]), ("film", colors.ab)):
+                    colored[name].append(rgb_of_luma(*(view(painter.render(seen, ab), index) for index in range(3))))
     return colored
 
 
@@ -107,12 +107,15 @@ def warp_error(frames: list[np.ndarray], lumas: list[np.ndarray], starts: list[b
     for i in range(1, len(frames)):
         if starts[i]:
             continue
-        there, back = optical_flow.places(lumas[i - 1], lumas[i]), optical_flow.places(lumas[i], lumas[i - 1])
-        returned = optical_flow.carried(back, there)
+        there, back = (
+            optical_flow.backward_flow(lumas[i - 1], lumas[i]),
+            optical_flow.backward_flow(lumas[i], lumas[i - 1]),
+        )
+        returned = optical_flow.warp(back, there)
         height, width = lumas[i].shape
         home = np.dstack(np.meshgrid(np.arange(width), np.arange(height)))
         agrees = np.hypot(*np.moveaxis(returned - home, -1, 0)) < 1
-        change = chroma[i] - optical_flow.carried(chroma[i - 1], there)
+        change = chroma[i] - optical_flow.warp(chroma[i - 1], there)
         errors.append((change[agrees] ** 2).sum(axis=-1).mean())
     return float(np.mean(errors))
 

@@ -113,8 +113,8 @@ def test_optical_flow():
             for height, width in [(1, 1), (16, 16), (17, 300), (90, 33), (128, 170), (16, 900)]:
                 print(fast, height, width, flush=True)
                 frames = [guarded(random.integers(0, 255, (height, width)).astype(np.uint8)) for _ in range(2)]
-                where = guarded(optical_flow.places(*frames, fast=fast))
-                optical_flow.carried(guarded(np.zeros((height, width, 2), np.float32)), where)
+                where = guarded(optical_flow.backward_flow(*frames, fast=fast))
+                optical_flow.warp(guarded(np.zeros((height, width, 2), np.float32)), where)
         """
     )
 

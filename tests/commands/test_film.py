@@ -42,12 +42,12 @@ ROOT = str(Path(__file__).parents[2])
 COMMAND = f"""
 import sys
 sys.path.insert(0, {ROOT!r})
-import photochrom.colorizer.colorizer, photochrom.film.job
+import photochrom.colorizer.colorizer, photochrom.film.coloring
 from pathlib import Path
 from tests.helpers.films import colorizer
 ready = colorizer(Path(sys.argv[1]), lambda lightness: (30, 40))
 photochrom.colorizer.colorizer.Colorizer = lambda *_: ready
-photochrom.film.job._SHORTEST = 0.5
+photochrom.film.coloring._SHORTEST = 0.5
 sys.argv[:2] = ["photochrom", "film"]
 from photochrom.commands.main import run
 run()
@@ -233,7 +233,7 @@ def test_hints_and_stills_reach_the_film(film, tmp_path, capsys):
         (["reel.mkv", "--start", "1.01", "--end", "1.02", "--preview"], 1, "has no frame between"),
         (["reel.mkv", "--start", "90"], 1, "no frame at 0:01:30.000: it is shorter, its last begins at 0:00:02.208"),
         (["reel.mkv", "-o", "reel.mkv", "--overwrite"], 1, "is the film itself"),
-        (["reel.mkv", "-o", "a.txt"], 1, "a.txt is of no container"),
+        (["reel.mkv", "-o", "a.txt"], 1, "a.txt has no suffix of a container"),
         (["reel.mkv", "--hints", "none.json"], 2, "none.json"),
     ],
 )
@@ -314,7 +314,7 @@ def test_times_are_read(text, time):
 
 @pytest.mark.parametrize("text", ["", "soon", "-1", "1:2:3:4", "1.5:30", "1e3", "nan", ":30", "٣"])
 def test_what_is_no_time_is_refused(text):
-    with pytest.raises(OptionError, match="is no time: write seconds"):
+    with pytest.raises(OptionError, match="is not a time: write seconds"):
         parse_time(text)
 
 

@@ -15,7 +15,7 @@ from skimage import data
 
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film, tracks
-from photochrom.film.reader import Reel
+from photochrom.film.reader import FilmReader
 from tests.helpers.films import (
     colorizer,
     decoded,
@@ -59,7 +59,7 @@ def test_a_folder(tmp_path, fake_colorizer):
 @pytest.mark.parametrize("content", [b"", b"Dear diary,\n" * 100, bytes(5000), bytes(range(256)) * 20])
 def test_no_film_at_all(content, tmp_path, fake_colorizer):
     (tmp_path / "a.mp4").write_bytes(content)
-    refused(tmp_path / "a.mp4", fake_colorizer, "is no film|has no picture|not one frame")
+    refused(tmp_path / "a.mp4", fake_colorizer, "cannot be read as a film|has no picture|none of its frames")
 
 
 def test_sound_only(tmp_path, fake_colorizer):
@@ -76,7 +76,7 @@ def test_sound_only(tmp_path, fake_colorizer):
 
 def test_no_frames(tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mkv", [], sound="aac")
-    refused(path, fake_colorizer, "has no picture|not one frame|is no film")
+    refused(path, fake_colorizer, "has no picture|none of its frames|cannot be read as a film")
 
 
 def test_half_a_film_is_coloured_and_told(tmp_path, fake_colorizer):
@@ -104,7 +104,7 @@ def test_a_film_without_its_index(tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mp4", pan(48))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 6 // 10])
-    refused(path, fake_colorizer, "is no film that can be read")
+    refused(path, fake_colorizer, "cannot be read as a film")
 
 
 def spoil(path, numbers):
@@ -171,7 +171,7 @@ def test_a_film_of_which_only_some_frames_are_interlaced(begins, tmp_path, fake_
     frames = fields + plain if begins else plain + fields
     path = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
     report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
-    assert report.notes == ["only some frames are interlaced; all are marked as the first (another: 0:00:00.500)"]
+    assert report.notes == ["only some frames are interlaced; all are marked like the first (another one: 0:00:00.500)"]
     assert [frame.interlaced_frame for frame in decoded(report.output)] == [begins] * 24
 
 
@@ -184,7 +184,7 @@ def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
     path = tmp_path / "a.ts"
     path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
     report = colorize_film(path, tmp_path / f"b.{end}", FilmOptions(), colorizer=fake_colorizer)
-    assert "the times of track 1 go back at 0:00:00.491: mended" in report.notes
+    assert "the time stamps of track 1 went back at 0:00:00.491 and were mended" in report.notes
     assert report.frames == len(decoded(report.output)) == 24
     with av.open(str(path)) as before, av.open(str(report.output)) as after:
         heard, kept = ([f.to_ndarray() for f in film.decode(audio=0)] for film in (before, after))
@@ -195,7 +195,7 @@ def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_a_film_in_colour_is_refused_unless_told(end, tmp_path, fake_colorizer):
     path = write_frames(tmp_path / f"a.{end}", list(color_frames()))
-    refused(path, fake_colorizer, "has colours already: --recolor", options=FilmOptions())
+    refused(path, fake_colorizer, "has colours already: recolor=True", options=FilmOptions())
     report = colorize_film(path, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
     assert same_lumas(path, report.output)
 
@@ -228,7 +228,7 @@ def test_an_output_that_exists_is_kept(tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mkv", pan(5))
     output = tmp_path / "b.mkv"
     output.write_bytes(b"mine")
-    refused(path, fake_colorizer, "b.mkv exists: .*--overwrite", output)
+    refused(path, fake_colorizer, "b.mkv exists: .*overwrite=True", output)
     assert output.read_bytes() == b"mine"
     colorize_film(path, output, LOSSLESS, colorizer=fake_colorizer, overwrite=True)
     assert same_lumas(path, output)
@@ -284,7 +284,7 @@ def test_a_film_with_a_palette_may_be_in_colour(tmp_path, fake_colorizer):
     frame.planes[0].update(np.resize(np.arange(256, dtype=np.uint8), (64, frame.planes[0].line_size)).tobytes())
     frame.planes[1].update((colors | np.uint8([0, 0, 0, 255])).tobytes())
     path = write_frames(tmp_path / "a.mov", [frame] * 5, name="pal8", codec="png")
-    refused(path, fake_colorizer, "has colours already: --recolor", options=FilmOptions())
+    refused(path, fake_colorizer, "has colours already: recolor=True", options=FilmOptions())
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "ffv1"])
@@ -301,14 +301,14 @@ def test_a_few_frames(count, codec, tmp_path, fake_colorizer):
 def test_any_frame_can_be_begun_with(end, tmp_path, monkeypatch):
     """Also where the decoder holds back as many frames as a machine of many cores makes it; AVI has no times."""
     path = write_film(tmp_path / f"a.{end}", pan(80), options={"g": "5", "bf": "2", "preset": "veryfast"})
-    opened = Reel._open
+    opened = FilmReader._open
 
     def with_many_threads(reel):
         opened(reel)
         reel.video.codec_context.thread_count = 16
 
-    monkeypatch.setattr(Reel, "_open", with_many_threads)
-    with Reel(path) as reel:
+    monkeypatch.setattr(FilmReader, "_open", with_many_threads)
+    with FilmReader(path) as reel:
         every = [frame.pts for frame in reel.frames()]
         assert len(every) == 80
         for number, pts in enumerate(every):
@@ -358,7 +358,7 @@ def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_col
         return honest(SimpleNamespace(streams=source.streams, demux=demux), *rest)
 
     monkeypatch.setattr(tracks, "packets", failing)
-    with pytest.raises(FilmError, match=r"a\.mkv cannot be read \(Input/output error\): start again, it goes on"):
+    with pytest.raises(FilmError, match=r"a\.mkv cannot be read \(Input/output error\): start again, finished work"):
         colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
     monkeypatch.undo()
     report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)

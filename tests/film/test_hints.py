@@ -16,11 +16,12 @@ from skimage.color import rgb2lab
 from photochrom import Hint, OptionError
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.frames import Painter
-from photochrom.film.hints import FilmHint, film_hints_json, follow, hints_of_still, read_film_hints
+from photochrom.film.frames import FrameColorizer
+from photochrom.film.hint_tracking import follow
+from photochrom.film.hints import FilmHint, film_hints_json, hints_of_still, read_film_hints
 from photochrom.film.options import parse_time, time_text
 from photochrom.film.plan import make_plan
-from photochrom.film.reader import Reel
+from photochrom.film.reader import FilmReader
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
 
 LOSSLESS = FilmOptions(codec="ffv1")
@@ -148,20 +149,20 @@ def test_a_still_that_is_damaged_is_named(damage, tmp_path):
 
 
 def test_hints_go_on_in_a_shot_too_long_to_be_remembered(tmp_path, monkeypatch, grey_colorizer):
-    """Forward they go on to its end, whether others are given behind or not, and not into the next."""
-    monkeypatch.setattr("photochrom.film.hints._REMEMBERED", 9)
+    """Forward they are followed to its end, backward to its beginning, and never into the next shot."""
+    monkeypatch.setattr("photochrom.film.hint_tracking._PART", 9)
     lumas, places = scene()
     source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
     known = {}
     for at in (0, 12):
-        with Reel(source) as reel:
-            painter = Painter(grey_colorizer, reel, make_plan(reel, None, LOSSLESS).planes, LOSSLESS)
+        with FilmReader(source) as reel:
+            painter = FrameColorizer(grey_colorizer, reel, make_plan(reel, None, LOSSLESS).planes, LOSSLESS)
             known[at] = follow(painter, [hint_at(Fraction(at, 24), places[at])])
     frames = {pts: hints for pts, hints in known[0].items() if hints}
     assert len(frames) == 40
     for number, hints in enumerate(frames[pts] for pts in sorted(frames)):
         assert [hint.x for hint in hints] == pytest.approx([(places[number] + SIDE / 2) / WIDTH], abs=0.06)
-    assert sum(bool(hints) for hints in known[12].values()) == 40 - 9
+    assert sum(bool(hints) for hints in known[12].values()) == 40
 
 
 def test_what_was_asked_while_no_frame_came_belongs_to_the_one_still_shown(tmp_path, grey_colorizer):

@@ -9,8 +9,8 @@ import pytest
 
 from photochrom.color.coding import Coding
 from photochrom.film import FilmOptions, colorize_film, propagation, shots
-from photochrom.film.frames import Painter
-from photochrom.film.job import _BURST, _WAITING
+from photochrom.film.coloring import _BURST, _WAITING
+from photochrom.film.frames import FrameColorizer
 from photochrom.film.planes import PlaneFormat
 from tests.helpers.films import pan, write_film
 
@@ -18,7 +18,7 @@ from tests.helpers.films import pan, write_film
 def painter_of(width, height, bits, subsampling, colorizer):
     reel = SimpleNamespace(width=width, height=height, aspect=Fraction(1), turns=0)
     planes = PlaneFormat("", subsampling, Coding(bits, full_range=False), 1, converted=False)
-    return Painter(colorizer, reel, planes, FilmOptions())
+    return FrameColorizer(colorizer, reel, planes, FilmOptions())
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_larger_the_frames_the_fewer_wait(width, height, bits, subsampling, 
 def test_frames_are_let_go_when_they_are_written(tmp_path, fake_colorizer, monkeypatch):
     """Of a long shot, too."""
     alive, most = set(), 0
-    see = Painter.see
+    see = FrameColorizer.prepare
 
     def watched(self, frame):
         nonlocal most
@@ -50,7 +50,7 @@ def test_frames_are_let_go_when_they_are_written(tmp_path, fake_colorizer, monke
         most = max(most, len(alive))
         return seen
 
-    monkeypatch.setattr(Painter, "see", watched)
+    monkeypatch.setattr(FrameColorizer, "prepare", watched)
     source = write_film(tmp_path / "a.mkv", pan(200), codec="ffv1")
     colorize_film(source, None, FilmOptions(preset="ultrafast"), colorizer=fake_colorizer)
     assert most <= propagation.reach(propagation.AHEAD) + shots.REACH + _BURST + _WAITING + 4

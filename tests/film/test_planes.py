@@ -213,7 +213,7 @@ def test_lossless_pictures_in_mp4(tmp_path, fake_colorizer):
 @pytest.mark.parametrize("end", ["mp4", "m4v", "nut"])
 def test_full_range_that_a_container_cannot_say_is_refused(end, tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(2), codec="ffv1", full=True)
-    with pytest.raises(FilmError, match=r"cannot say that black is 0: write to a \.mkv file"):
+    with pytest.raises(FilmError, match=r"cannot state full range: write to a \.mkv file"):
         colored(source, fake_colorizer, output=tmp_path / f"b.{end}")
     output = colored(source, fake_colorizer, FilmOptions(crf=1), tmp_path / f"b.{end}")
     assert decoded(output)[0].color_range == 2
@@ -314,7 +314,7 @@ def test_fields_of_any_height(height, tmp_path, fake_colorizer):
 def test_a_codec_that_cannot_say_fields_is_refused(tmp_path, fake_colorizer):
     frames = in_fields([still_frame(pan(1)[0]) for _ in range(2)], "tff")
     source = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
-    with pytest.raises(FilmError, match="interlaced, which libx265 cannot say: choose"):
+    with pytest.raises(FilmError, match="interlaced, which libx265 cannot mark: choose"):
         colored(source, fake_colorizer, FilmOptions(codec="libx265"))
 
 

@@ -204,7 +204,7 @@ def test_threads_do_not_disturb_each_other():
     lumas = pan(12, **SIZE)
 
     def motion(_=None):
-        return [optical_flow.places(a, b, fast=fast) for a, b in pairwise(lumas) for fast in (False, True)]
+        return [optical_flow.backward_flow(a, b, fast=fast) for a, b in pairwise(lumas) for fast in (False, True)]
 
     alone = motion()
     with ThreadPoolExecutor(4) as pool:
@@ -219,13 +219,13 @@ def test_motion_of_small_and_of_very_wide_frames(fast, size):
     still = np.random.default_rng(0).integers(0, 255, size, dtype=np.uint8)
     column, row = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
     with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(optical_flow.places, still, still, fast=fast).result()
+        found = pool.submit(optical_flow.backward_flow, still, still, fast=fast).result()
     assert np.abs(found - np.dstack([column, row])).max() < 0.5
 
 
 def test_motion_does_not_depend_on_what_was_looked_at_before():
     with ThreadPoolExecutor(1) as pool:
         lumas = pan(2, 85, 64)
-        first = pool.submit(optical_flow.places, *lumas, fast=True).result()
-        pool.submit(optical_flow.places, *pan(2, 320, 180), fast=True).result()
-        assert np.array_equal(first, pool.submit(optical_flow.places, *lumas, fast=True).result())
+        first = pool.submit(optical_flow.backward_flow, *lumas, fast=True).result()
+        pool.submit(optical_flow.backward_flow, *pan(2, 320, 180), fast=True).result()
+        assert np.array_equal(first, pool.submit(optical_flow.backward_flow, *lumas, fast=True).result())

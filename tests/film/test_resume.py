@@ -32,7 +32,7 @@ DRIVER = textwrap.dedent(
     from tests.film.test_resume import lively
     from photochrom.errors import FilmError
     from photochrom.film import FilmOptions, colorize_film
-    import photochrom.film.job as module
+    import photochrom.film.coloring as module
 
     module._SHORTEST, module._LONGEST = 0.5, 1
     source, output, kill_at, file_size, codec = sys.argv[1:]
@@ -65,8 +65,8 @@ def lively(folder):
 @pytest.fixture
 def short_segments(monkeypatch):
     """Segments of half a second to one, in place of 8 to 30."""
-    monkeypatch.setattr("photochrom.film.job._SHORTEST", 0.5)
-    monkeypatch.setattr("photochrom.film.job._LONGEST", 1)
+    monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
+    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def whole(tmp_path_factory):
     """The report of a job that was not stopped."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("photochrom.film.job._SHORTEST", 0.5)
-        patch.setattr("photochrom.film.job._LONGEST", 1)
+        patch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
+        patch.setattr("photochrom.film.coloring._LONGEST", 1)
         return colorize_film(write_reel(folder), None, FAST, colorizer=lively(folder))
 
 
@@ -132,7 +132,7 @@ def test_a_killed_job_goes_on_and_gives_the_same_film(kill_at, film, whole, tmp_
 @pytest.mark.parametrize("rate", [24, 1])
 def test_every_place_to_stop_at_gives_the_same_film(rate, tmp_path, short_segments, monkeypatch):
     """Twice in a row, also where a segment is shorter than what shots are found by."""
-    monkeypatch.setattr("photochrom.film.job._LONGEST", 12 / rate)
+    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 12 / rate)
     film = write_film(tmp_path / "a.mkv", pan(26) + other_shot(40), rate=rate, options={"g": "10"})
     whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=lively(tmp_path)).output
     for first, second in ((14, 31), (27, 40), (39, 52), (50, 65)):
@@ -197,7 +197,7 @@ def test_other_settings_do_not_go_on_with_it(film, tmp_path, short_segments):
         (FilmOptions(ColorOptions(strength=0.5), preset="superfast"), (), "options"),
         (FAST, (FilmHint(Fraction(0), Hint(0.5, 0.5, (200, 0, 0))),), "hints, model"),
     ):
-        with pytest.raises(FilmError, match=rf"unfinished work with other settings \({what}\).*--restart"):
+        with pytest.raises(FilmError, match=rf"unfinished work with other settings \({what}\).*restart=True"):
             colorize_film(film, None, options, hints=hints, colorizer=lively(tmp_path))
     reported = []
     other = FilmOptions(preset="superfast", crf=20)
@@ -236,7 +236,7 @@ def test_a_film_that_appears_meanwhile_stays(film, tmp_path):
         if state.done == 100:
             output.write_bytes(b"another's")
 
-    with pytest.raises(FilmError, match=r"appeared meanwhile.*--overwrite"):
+    with pytest.raises(FilmError, match=r"appeared meanwhile.*overwrite=True"):
         colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=progress)
     assert output.read_bytes() == b"another's"
     reported = []
@@ -265,9 +265,9 @@ def test_a_full_disk_is_one_line_and_the_job_goes_on(codec, film, tmp_path, shor
 
 
 def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments, monkeypatch):
-    from photochrom.film.segments import Segment
+    from photochrom.film.segments import SegmentEncoder
 
-    write, count = Segment.write, 0
+    write, count = SegmentEncoder.write, 0
 
     def full(self, frame, pts):
         nonlocal count
@@ -277,7 +277,7 @@ def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments
         write(self, frame, pts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Segment, "write", full)
+        patch.setattr(SegmentEncoder, "write", full)
         with pytest.raises(FilmError, match=r"cannot be written \(No space left on device\).*start again"):
             colorize_film(film, None, FAST, colorizer=lively(tmp_path))
     reported = []

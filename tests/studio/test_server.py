@@ -689,8 +689,8 @@ def test_ctrl_c_ends_it(tmp_path):
 
 def test_ctrl_c_ends_it_while_pages_are_open_and_films_are_coloured(tmp_path, capfd):
     slowly = (
-        "import time; from photochrom.film.frames import Painter as P; paint = P.paint; "
-        "P.paint = lambda *arguments: (time.sleep(0.2), paint(*arguments))[1]"
+        "import time; from photochrom.film.frames import FrameColorizer as P; render = P.render; "
+        "P.render = lambda *arguments: (time.sleep(0.2), render(*arguments))[1]"
     )
     film = write_film(tmp_path / "long.mkv", [picture(0)] * 300)
     (tmp_path / "studio").mkdir()

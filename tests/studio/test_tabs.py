@@ -17,7 +17,7 @@ from PIL import Image
 from photochrom import FilmError, OptionError, StudioError
 from photochrom.colorizer.reference import References
 from photochrom.film import colorize_film
-from photochrom.film.reader import Reel
+from photochrom.film.reader import FilmReader
 from photochrom.studio.sessions.film import begin_film
 from photochrom.studio.sessions.film_job import Job
 from photochrom.studio.sessions.slots import SessionSlot, opening
@@ -78,8 +78,8 @@ def session(studio, film):
 @pytest.fixture
 def short_segments(monkeypatch):
     """Of half a second to one."""
-    monkeypatch.setattr("photochrom.film.job._SHORTEST", 0.5)
-    monkeypatch.setattr("photochrom.film.job._LONGEST", 1)
+    monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
+    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
 
 
 class Bar:
@@ -224,7 +224,7 @@ def test_a_film_of_too_many_pixels_is_refused_before_it_is_decoded(studio, film,
     def decode(_):
         raise AssertionError("a frame was decoded")
 
-    monkeypatch.setattr(Reel, "_first_frame", decode)
+    monkeypatch.setattr(FilmReader, "_first_frame", decode)
     with pytest.raises(FilmError, match=r"^old\.mp4: .*is 96 x 64 pixels, more than 0\.006 million"):
         begin_film(studio.colorizer, film, studio.kept, 6000)
     assert list(studio.kept.iterdir()) == []

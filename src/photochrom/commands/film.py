@@ -15,11 +15,11 @@ from . import INTERRUPTED
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ..film.frames import Painter
+    from ..film.frames import FrameColorizer
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
     from ..film.plan import Plan
-    from ..film.reader import Reel
+    from ..film.reader import FilmReader
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -143,30 +143,27 @@ def _color(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]
 def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]) -> int:
     """The shots, a sheet, or a plan, instead of a film."""
     from ..colorizer.colorizer import Colorizer
-    from ..film.frames import Painter
-    from ..film.hints import follow
-    from ..film.job import check
+    from ..film.frames import FrameColorizer
     from ..film.options import time_text
-    from ..film.plan import make_plan
+    from ..film.plan import check, make_plan
     from ..film.preview import list_shots, preview
-    from ..film.reader import Reel
+    from ..film.reader import FilmReader
 
-    with Reel(args.input) as reel:
-        plan = make_plan(reel, None if args.preview else args.output, options)
-        painter = Painter(Colorizer(args.model, args.device), reel, plan.planes, options)
+    with FilmReader(args.input) as reader:
+        plan = make_plan(reader, None if args.preview else args.output, options)
+        frame_colorizer = FrameColorizer(Colorizer(args.model, args.device), reader, plan.planes, options)
         if args.dry_run:
-            check(reel, plan, options, overwrite=args.overwrite)
-            _print_plan(reel, plan, painter)
+            check(reader, plan, options, overwrite=args.overwrite)
+            _print_plan(reader, plan, frame_colorizer)
             return 0
         if args.list_shots:
-            for number, shot in enumerate(list_shots(painter, plan), 1):
+            for number, shot in enumerate(list_shots(frame_colorizer, plan), 1):
                 print(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")
             return 0
-        path = args.output or reel.path.parent
-        path = path / f"{reel.path.stem}.preview.png" if path.is_dir() else path
+        path = args.output or reader.path.parent
+        path = path / f"{reader.path.stem}.preview.png" if path.is_dir() else path
         _check_sheet(path, overwrite=args.overwrite)
-        painter.known = follow(painter, hints)
-        _save(preview(painter, plan), path, overwrite=args.overwrite)
+        _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
         print(path)
     return 0
 
@@ -188,14 +185,14 @@ def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:
         raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
 
 
-def _print_plan(reel: Reel, plan: Plan, painter: Painter) -> None:
+def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer) -> None:
     from ..film.options import time_text
     from ..film.preview import frames_per_second
 
-    speed = frames_per_second(painter, plan)
-    size = f"{reel.width}x{reel.height}"
-    print(f"{reel.path}: {plan.total} frames, {size}, {float(reel.rate):.3f} frames/s")
-    print(f"{plan.output}: {plan.container}, {painter.options.codec}, {plan.planes.name}")
+    speed = frames_per_second(frame_colorizer, plan)
+    size = f"{reader.width}x{reader.height}"
+    print(f"{reader.path}: {plan.total} frames, {size}, {float(reader.rate):.3f} frames/s")
+    print(f"{plan.output}: {plan.container}, {frame_colorizer.options.codec}, {plan.planes.name}")
     for note in plan.notes:
         print(note)
     print(f"about {speed:.1f} frames/s here: {time_text(plan.total / speed)[:-4]} in all")

@@ -1,6 +1,7 @@
-"""Films: a black-and-white reel in, the same reel in colour out, steady and with everything else as it was."""
+"""Films: colouring that is steady within each shot and leaves everything else of the film as it was."""
 
-from .job import FilmReport, Progress, colorize_film
+from .coloring import Progress
+from .job import FilmReport, colorize_film
 from .options import FilmOptions, parse_time
 
 __all__ = ["FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"]

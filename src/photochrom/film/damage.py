@@ -1,4 +1,4 @@
-"""What of a film is damaged, or could not be kept as it was: told when it is done."""
+"""Damage found in a film while it is read, and how the report words it."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from .options import time_text
 
 @dataclass
 class Damage:
-    """Of one film."""
+    """What is damaged in one film. Whoever reads the film adds to it."""
 
     packets: list[Fraction] = field(default_factory=list)
-    """Seconds, of packets that could not be decoded."""
+    """Times, in seconds, of packets that could not be decoded."""
     ends_early: str = ""
     """Why reading stopped before the end; empty if it did not."""
     other_fields: str = ""
-    """When the first frame is shown that has fields, unlike the film's first, or has none; empty if there is none."""
+    """Time of the first frame whose interlacing differs from the film's first frame; empty if there is none."""
     clocks: dict[int, Fraction] = field(default_factory=dict)
-    """Seconds at which the times of a track that is copied first went back, by its number."""
+    """Time, in seconds, at which the time stamps of a copied track first go back, by the track's index."""
 
     def note(self, seconds: Fraction) -> None:
-        """A packet that could not be decoded; the same one counts once, however often it is read."""
+        """Add a packet that could not be decoded. A packet that is read twice counts once."""
         if seconds not in self.packets:
             self.packets.append(seconds)
 
     def restore(self, packets: Iterable[str], ends_early: str, other_fields: str) -> None:
-        """What an earlier run has noted."""
+        """Add what an earlier run found."""
         for seconds in packets:
             self.note(Fraction(seconds))
         self.ends_early, self.other_fields = ends_early, other_fields
 
     def lines(self) -> list[str]:
-        """One line for each kind of damage, for people."""
+        """Return one line of text for each kind of damage."""
         found = []
         if self.packets:
             times = ", ".join(time_text(t) for t in self.packets[:5]) + (", ..." if len(self.packets) > 5 else "")
@@ -42,6 +42,11 @@ class Damage:
         if self.ends_early:
             found.append(f"the file ends early or is damaged from there on ({self.ends_early})")
         if self.other_fields:
-            found.append(f"only some frames are interlaced; all are marked as the first (another: {self.other_fields})")
-        found += [f"the times of track {i} go back at {time_text(t)}: mended" for i, t in sorted(self.clocks.items())]
+            found.append(
+                f"only some frames are interlaced; all are marked like the first (another one: {self.other_fields})"
+            )
+        found += [
+            f"the time stamps of track {i} went back at {time_text(t)} and were mended"
+            for i, t in sorted(self.clocks.items())
+        ]
         return found

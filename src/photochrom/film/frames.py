@@ -1,4 +1,4 @@
-"""The painter of one film: what each frame looks like small, where shots begin, what colours there are, and chroma."""
+"""FrameColorizer: the frames of one film are prepared, predicted, steadied and rendered here."""
 
 from __future__ import annotations
 
@@ -13,87 +13,121 @@ import numpy as np
 
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
+from ..colorizer.options import ColorOptions
 from . import propagation, shots
 from .options import FilmOptions
 from .planes import PlaneFormat, in_format, luma_plane, view
-from .reader import Reel
+from .reader import FilmReader
 
-_BUFFERED = 256e6  # bytes of frames held at most, while colours are looked for ahead
-_UNSURE = 0.05  # weight of a colour that the network has no confidence in
+_BUFFERED = 256e6  # greatest number of bytes of frames that wait while later keys are predicted
+_UNSURE = 0.05  # weight of a colour in which the network has no confidence
 
 
 @dataclass(frozen=True)
-class Seen:
+class PreparedFrame:
     """A frame that waits for its colours."""
 
     frame: av.VideoFrame
+    """The frame in the coloured film's format."""
     thumbnail: np.ndarray
-    """Luma, uint8, upright, as the network sees it."""
+    """Luma as the network sees it, uint8 ``[h, w]``, full range, upright."""
     small: np.ndarray
-    """Half as high and wide."""
+    """The same at half the height and width, the scale of optical flow and propagation."""
     interlaced: bool
-    """Whether it is two fields, which get chroma of their own."""
+    """Whether the frame consists of two fields, whose chroma is computed separately."""
 
     @property
     def pts(self) -> int:
-        """Time stamp, in the film's time base."""
-        assert self.frame.pts is not None  # Reel.frames sees to it
+        """Presentation time stamp, in the film's time base."""
+        assert self.frame.pts is not None  # FilmReader.frames sees to it
         return int(self.frame.pts)
 
 
-class Painter:
-    """Gives the frames of one film their colours."""
+class FrameColorizer:
+    """Colours the frames of one film.
 
-    def __init__(self, colorizer: Colorizer, reel: Reel, planes: PlaneFormat, options: FilmOptions) -> None:
-        self.colorizer, self.reel, self.planes, self.options = colorizer, reel, planes, options
-        self.known: Mapping[int, Sequence[Hint]] = {}
-        """What is known of the colours of a frame, by its pts."""
+    Args:
+        colorizer: The model.
+        reader: The film.
+        planes: Format of the coloured film.
+        options: How to colour.
+        hints: Known colours of single frames, by the frame's pts.
+    """
 
-    def see(self, frame: av.VideoFrame) -> Seen:
-        """A decoded frame and its thumbnails."""
-        interlaced = bool(self.reel.fields or frame.interlaced_frame)
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        reader: FilmReader,
+        planes: PlaneFormat,
+        options: FilmOptions,
+        hints: Mapping[int, Sequence[Hint]] | None = None,
+    ) -> None:
+        self.colorizer, self.reader, self.planes, self.options = colorizer, reader, planes, options
+        self.hints = hints or {}
+
+    def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
+        """Return a frame colorizer of the same film that follows hints, given by the frames' pts."""
+        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, hints)
+
+    def color_options(self, pts: int) -> ColorOptions:
+        """Return how a frame is to be coloured: the film's options with the frame's hints."""
+        hints = tuple(self.hints.get(pts, ()))
+        return self.options.color.with_hints(hints) if hints else self.options.color
+
+    def prepare(self, frame: av.VideoFrame) -> PreparedFrame:
+        """Bring a decoded frame into the coloured film's format, and make its thumbnails."""
+        interlaced = bool(self.reader.fields or frame.interlaced_frame)
         frame = in_format(frame, self.planes)
-        small = self.colorizer.thumbnail(
-            luma_plane(frame), self.planes.coding, aspect=float(self.reel.aspect), turns=self.reel.turns
+        thumbnail = self.colorizer.thumbnail(
+            luma_plane(frame), self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )
-        half = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        return Seen(frame, small, half, interlaced)
+        half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
+        return PreparedFrame(frame, thumbnail, cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA), interlaced)
 
-    def seen(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[Seen, bool]]:
-        """Frames with their thumbnails, and whether a shot begins with them."""
-        waiting: deque[Seen] = deque()
+    def prepared(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[PreparedFrame, bool]]:
+        """Prepare frames, and tell of each whether a shot begins with it."""
+        waiting: deque[PreparedFrame] = deque()
 
         def smalls() -> Iterator[np.ndarray]:
             for frame in frames:
-                waiting.append(self.see(frame))
+                waiting.append(self.prepare(frame))
                 yield waiting[-1].small
 
         for start in shots.starts(smalls()):
             yield waiting.popleft(), start
 
-    def look(self, seen: Seen) -> tuple[np.ndarray, np.ndarray]:
-        """What the network says of a frame: a*b* and how much they count, see ``propagation.Frame``."""
-        hints = tuple(self.known.get(seen.pts, ()))
-        color = self.options.color if not hints else self.options.color.with_hints(hints)
-        prediction = self.colorizer.predict(seen.thumbnail, color)
-        ab = self.colorizer.ab(prediction, hints, seen.small)
+    def predict(self, prepared: PreparedFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Run the network on one frame.
+
+        Returns:
+            a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``, and their weight float32 ``[h, w]``,
+            as ``propagation.Frame`` has them.
+        """
+        color = self.color_options(prepared.pts)
+        prediction = self.colorizer.predict(prepared.thumbnail, color)
+        ab = self.colorizer.ab(prediction, color.hints, prepared.small)
         if prediction.confidence is None:
-            return ab, np.ones(seen.small.shape, np.float32)
-        weight = cv2.resize(prediction.confidence, seen.small.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            return ab, np.ones(prepared.small.shape, np.float32)
+        weight = cv2.resize(prediction.confidence, prepared.small.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return ab, np.maximum(weight, np.float32(_UNSURE))
 
-    def paint(self, seen: Seen, ab: np.ndarray) -> av.VideoFrame:
-        """A new frame: the luma plane as it is, and chroma planes that follow it."""
-        new = av.VideoFrame(seen.frame.width, seen.frame.height, self.planes.name)
-        luma = luma_plane(seen.frame)
+    def render(self, prepared: PreparedFrame, ab: np.ndarray) -> av.VideoFrame:
+        """Make the coloured frame: the luma plane as it is, and chroma planes that follow it.
+
+        Args:
+            prepared: The frame.
+            ab: a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``.
+        """
+        new = av.VideoFrame(prepared.frame.width, prepared.frame.height, self.planes.name)
+        luma = luma_plane(prepared.frame)
         view(new, 0)[...] = luma
         cb, cr = view(new, 1), view(new, 2)
-        turns = self.reel.turns
-        for field in (slice(0, None, 2), slice(1, None, 2)) if seen.interlaced else (slice(None),):
+        turns = self.reader.turns
+        for field in (slice(0, None, 2), slice(1, None, 2)) if prepared.interlaced else (slice(None),):
             rows = cb[field].shape[0] * self.planes.subsampling[0]  # a field's last row of luma may have no chroma
             self.colorizer.render(
                 luma[field][:rows],
-                np.rot90(seen.small, -turns),
+                np.rot90(prepared.small, -turns),
                 np.rot90(ab, -turns, axes=(1, 2)),
                 strength=self.options.color.strength,
                 subsampling=self.planes.subsampling,
@@ -104,30 +138,33 @@ class Painter:
         return new
 
     def colors(
-        self, frames: Iterable[av.VideoFrame], first: int, before: propagation.Carried | None
-    ) -> Iterator[tuple[Seen, propagation.Colors, bool]]:
-        """Frames, their colours, and whether a shot begins with them.
+        self, frames: Iterable[av.VideoFrame], first: int, before: propagation.PropagatedColors | None
+    ) -> Iterator[tuple[PreparedFrame, propagation.Colors, bool]]:
+        """Compute the steady colours of frames.
 
         Args:
-            frames: in their order; those before ``first`` only help to find the shots.
-            first: pts of the first frame that is to be coloured.
-            before: what was carried to it, if it is not the first of its shot.
+            frames: Frames in display order. Those before ``first`` only serve to find the shots.
+            first: pts of the first frame to colour.
+            before: Colours propagated to that frame, if it is not the first of its shot.
+
+        Yields:
+            The prepared frame, its colours, and whether a shot begins with it.
         """
-        coming: deque[tuple[Seen, bool]] = deque()
+        coming: deque[tuple[PreparedFrame, bool]] = deque()
 
-        def steadied() -> Iterator[propagation.Frame]:
-            for seen, start in self.seen(frames):
-                if seen.pts >= first:
-                    coming.append((seen, start))
-                    yield propagation.Frame(seen.small, start, functools.partial(self.look, seen))
+        def to_steady() -> Iterator[propagation.Frame]:
+            for prepared, start in self.prepared(frames):
+                if prepared.pts >= first:
+                    coming.append((prepared, start))
+                    yield propagation.Frame(prepared.small, start, functools.partial(self.predict, prepared))
 
-        for colors in propagation.steady_colors(steadied(), before, ahead=self._ahead()):
-            seen, start = coming.popleft()
-            yield seen, colors, start
+        for colors in propagation.steady_colors(to_steady(), before, ahead=self._ahead()):
+            prepared, start = coming.popleft()
+            yield prepared, colors, start
 
     def _ahead(self) -> int:
-        """How many keys ahead may be looked, so that the frames that wait do not fill the memory."""
+        """Return how many keys ahead may be predicted, so that the waiting frames do not fill the memory."""
         rows, columns = self.planes.subsampling
-        size = self.reel.width * self.reel.height * np.dtype(self.planes.dtype).itemsize * (1 + 2 / (rows * columns))
-        frames = _BUFFERED / size - shots.REACH
+        samples = self.reader.width * self.reader.height * (1 + 2 / (rows * columns))
+        frames = _BUFFERED / (samples * np.dtype(self.planes.dtype).itemsize) - shots.REACH
         return max(1, min(propagation.AHEAD, int(frames / propagation.reach(0)) - 1))

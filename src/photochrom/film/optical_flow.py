@@ -1,4 +1,4 @@
-"""Optical flow between the luma of two frames (Kroeger et al. 2016, DIS), and what is carried along it."""
+"""Dense optical flow between the luma of two frames (DIS, Kroeger et al. 2016), and warping along it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-_LEAST = 16  # pixels of a side: less is too little to look for
+_LEAST = 16  # pixels of a side; DIS cannot search in smaller frames, so they are padded
 
 
-def places(source: np.ndarray, target: np.ndarray, *, fast: bool = False) -> np.ndarray:
-    """Where each pixel of the target frame lies in the source frame.
+def backward_flow(source: np.ndarray, target: np.ndarray, *, fast: bool = False) -> np.ndarray:
+    """Find where each pixel of the target frame comes from in the source frame.
 
     Args:
-        source: luma, uint8 ``[h, w]``.
-        target: the same of the other frame.
-        fast: whether a rough answer will do.
+        source: Luma, uint8 ``[h, w]``.
+        target: Luma of the other frame, uint8 ``[h, w]``.
+        fast: Whether to use the fastest and coarsest preset.
 
     Returns:
-        float32 ``[h, w, 2]``: column and row.
+        Absolute column and row in the source, float32 ``[h, w, 2]``; a map for ``warp``.
     """
     height, width = source.shape
     if min(height, width) < _LEAST:
@@ -37,19 +37,27 @@ def _padded(frame: np.ndarray) -> np.ndarray:
     return cv2.copyMakeBorder(frame, 0, down, 0, right, cv2.BORDER_REPLICATE)
 
 
-def carried(planes: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Planes ``[h, w]`` or ``[h, w, C]`` of the source, C up to 4, as they lie in the target; see ``places``."""
-    remap: Any = cv2.remap  # its stubs know no maps of two channels
-    return np.asarray(remap(planes, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+def warp(planes: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Move planes of the source frame to where they lie in the target frame.
+
+    Args:
+        planes: ``[h, w]`` or ``[h, w, C]`` with C up to 4.
+        flow: Result of ``backward_flow``.
+
+    Returns:
+        Planes of the same shape and dtype.
+    """
+    remap: Any = cv2.remap  # OpenCV's stubs lack maps with two channels
+    return np.asarray(remap(planes, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _search(fast: bool, height: int, width: int) -> Any:
-    """OpenCV's search, for frames of one size.
+    """Create OpenCV's search for frames of one size.
 
-    The scales that it looks at are set here: where those that it begins with do not fit, it would choose by the width
-    alone, which reads beyond the end of low frames and brings the process down, and keep its choice for later sizes.
+    The finest scale is set here. If the coarsest scale does not fit, OpenCV would choose another one by the width
+    alone, read beyond the end of low frames, crash the process, and keep its choice for later sizes.
     """
-    maker: Any = cv2.DISOpticalFlow  # its stubs know no function to make it
+    maker: Any = cv2.DISOpticalFlow  # OpenCV's stubs lack its factory
     search = maker.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if fast else cv2.DISOPTICAL_FLOW_PRESET_FAST)
     patch = search.getPatchSize()
     coarsest = min(math.log2(max(height, width) / (4 * patch)) + 0.5, math.log2(min(height, width) / patch))
@@ -59,7 +67,7 @@ def _search(fast: bool, height: int, width: int) -> Any:
 
 
 class _Searches(threading.local):
-    """Each thread's own: one that two threads use at the same moment brings the process down."""
+    """A cache of searches for each thread: one search used by two threads at once crashes the process."""
 
     def __init__(self) -> None:
         self.of = functools.lru_cache(maxsize=4)(_search)
@@ -70,4 +78,5 @@ _searches = _Searches()
 
 @functools.lru_cache(maxsize=8)
 def _grid(height: int, width: int) -> np.ndarray:
+    """Column and row of each pixel, float32 ``[h, w, 2]``."""
     return np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))

@@ -1,4 +1,4 @@
-"""What a user may ask of a film. The command line, the API and the studio build the same object."""
+"""Options of a film. The command line, the Python API and the studio build the same object."""
 
 from __future__ import annotations
 
@@ -7,39 +7,42 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from numbers import Rational
+from typing import cast
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 
 CODECS = ("libx264", "libx265", "ffv1")
-"""Of the coloured film: H.264, H.265, and the lossless FFV1."""
+"""Codecs of the coloured film: H.264, H.265, and the lossless FFV1."""
 ROUNDED = Fraction(1, 2000)
-"""Seconds by which a time that a user copies from us, or types, may lie behind that of the frame that is meant."""
+"""Seconds by which a time that a user copies or types may lie after the frame that is meant."""
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
 
 @dataclass(frozen=True)
 class FilmOptions:
-    """How a film is to be coloured and written.
+    """How a film is coloured and written.
+
+    Times may be given as numbers of seconds, or as text as ``parse_time`` reads it; they are kept as fractions.
 
     Raises:
-        OptionError: a value is out of its range.
+        OptionError: A value is out of its range.
     """
 
     color: ColorOptions = field(default_factory=ColorOptions)
-    """Vividness and strength. Hints belong to a frame: see ``FilmHint``."""
+    """Vividness and strength. Hints belong to single frames: see ``FilmHint``."""
     codec: str = "libx264"
-    """One of ``CODECS``; ``ffv1`` keeps the luma bit for bit on the disk too."""
+    """One of ``CODECS``. ``ffv1`` is lossless: its luma is the source's, bit for bit."""
     crf: int = 18
-    """Quality of a lossy codec: lower is better and larger, 0 to 51."""
+    """Quality of a lossy codec, 0 to 51; lower is better and larger."""
     preset: str = "veryfast"
     """How much time the codec takes to save bits; one of ``PRESETS``."""
-    start: Fraction | None = None
-    """Seconds from the film's beginning; None for the beginning."""
-    end: Fraction | None = None
-    """Seconds from the film's beginning; None for the end."""
+    start: Fraction | float | str | None = None
+    """Seconds from the film's beginning, or text such as ``1:30``; None for the beginning."""
+    end: Fraction | float | str | None = None
+    """The same of the end of the part that is coloured; None for the film's end."""
     recolor: bool = False
-    """Whether a film that has colours already is to be coloured anew, from its luma."""
+    """Whether a film that has colours already is coloured anew, from its luma."""
 
     def __post_init__(self) -> None:
         if self.codec not in CODECS:
@@ -49,22 +52,37 @@ class FilmOptions:
         if not isinstance(self.crf, int) or not 0 <= self.crf <= 51:
             raise OptionError(f"crf is {self.crf!r}: give a whole number from 0 to 51")
         for name in ("start", "end"):
-            if not isinstance(time := getattr(self, name), Rational | None):
-                raise OptionError(f"{name} is {time!r}: give seconds as a fraction, as parse_time makes it of text")
+            object.__setattr__(self, name, _seconds(name, getattr(self, name)))  # the class is frozen
         if self.color.hints:
             raise OptionError("hints of a film belong to a frame: give them with their time")
-        if self.end is not None and (start := self.start or Fraction(0)) >= self.end:
-            raise OptionError(f"the film would end ({float(self.end):g} s) before it starts ({float(start):g} s)")
+        start, end = self.times
+        if end is not None and (start or 0) >= end:
+            raise OptionError(f"the film would end ({float(end):g} s) before it starts ({float(start or 0):g} s)")
+
+    @property
+    def times(self) -> tuple[Fraction | None, Fraction | None]:
+        """Start and end in seconds, as fractions."""
+        return cast(tuple[Fraction | None, Fraction | None], (self.start, self.end))
+
+
+def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:
+    if isinstance(time, str):
+        return parse_time(time)
+    if isinstance(time, float) and math.isfinite(time) and time >= 0:
+        return Fraction(time).limit_denominator(1_000_000)
+    if time is None or (isinstance(time, Rational) and not isinstance(time, bool) and time >= 0):
+        return None if time is None else Fraction(time)
+    raise OptionError(f"{name} is {time!r}: give seconds (90.5), or text (0:01:30.5)")
 
 
 def parse_time(text: str) -> Fraction:
-    """``90``, ``1:30`` or ``0:01:30.5`` -> seconds.
+    """Convert ``90``, ``1:30`` or ``0:01:30.5`` to seconds.
 
     Raises:
-        OptionError: the text is something else.
+        OptionError: The text is not a time.
     """
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text, re.ASCII):
-        raise OptionError(f"{text!r:.60} is no time: write seconds (90.5) or hours:minutes:seconds (0:01:30.5)")
+        raise OptionError(f"{text!r:.60} is not a time: write seconds (90.5) or hours:minutes:seconds (0:01:30.5)")
     seconds = Fraction(0)
     for part in text.split(":"):
         seconds = 60 * seconds + Fraction(part)
@@ -72,6 +90,6 @@ def parse_time(text: str) -> Fraction:
 
 
 def time_text(seconds: float | Fraction) -> str:
-    """Seconds as ``0:01:30.500``."""
+    """Write seconds as ``0:01:30.500``."""
     whole, rest = divmod(math.floor(float(seconds) * 1000 + 0.5), 1000)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"

@@ -1,8 +1,9 @@
-"""What is decided before a film is coloured: where it goes, how it is stored, and whether that can be."""
+"""The plan of a film: where it goes, how it is stored, and whether that is possible, all before it is coloured."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +12,11 @@ import av
 
 from ..errors import FilmError
 from . import tracks
-from .mux import FORMATS, Segmented, mux, way_out
+from .mux import FORMATS, mux, way_out
 from .options import FilmOptions, time_text
 from .planes import PlaneFormat, plane_format
-from .reader import Reel
-from .segments import Segment, needs_even_sizes
+from .reader import FilmReader
+from .segments import EncodedSegment, SegmentEncoder, needs_even_sizes
 from .span import Span
 
 
@@ -27,40 +28,46 @@ class Plan:
     container: str
     planes: PlaneFormat
     first: int
-    """pts of the first frame."""
+    """pts of the first frame to colour."""
     span: Span
     total: int
-    """Frames, as far as the file tells."""
+    """Number of frames, as far as the file states it."""
     notes: list[str]
-    """What will not be kept."""
+    """One line for each thing that will not be kept."""
 
 
-def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
+def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> Plan:
     """Decide where a film goes and how it is stored.
 
+    Args:
+        reader: The film.
+        output: A file or a folder; None for ``NAME.color.EXT`` beside the source.
+        options: How to colour and write.
+
     Raises:
-        FilmError: there is no such container, the film is HDR, or shorter, or has no frame between the times.
+        FilmError: The output's suffix names no container, the film is HDR, or it has no frame between the times.
     """
-    output = output or _beside(reel.path, options)
+    output = output or _beside(reader.path, options)
     if output.is_dir():
-        output = output / _beside(reel.path, options).name
+        output = output / _beside(reader.path, options).name
     if output.suffix.lower() not in FORMATS:
-        raise FilmError(f"{output} is of no container that can be written: name it {', '.join(FORMATS)}")
-    planes = plane_format(reel.video, even_only=needs_even_sizes(options.codec))
+        raise FilmError(f"{output} has no suffix of a container that can be written: use {', '.join(FORMATS)}")
+    planes = plane_format(reader.video, even_only=needs_even_sizes(options.codec))
     if options.codec == "ffv1" and planes.coding.full_range and FORMATS[output.suffix.lower()] != "matroska":
-        raise FilmError(f"{output}: FFV1 in such a file cannot say that black is 0: write to a .mkv file (-o)")
-    start = options.start or Fraction(0)
-    first = reel.first_pts if options.start is None else reel.pts_at(start)
-    end = None if options.end is None else reel.first_pts * reel.time_base + options.end
-    shift = options.start is not None or options.end is not None
-    begins = first * reel.time_base if shift else Fraction(0)
+        raise FilmError(f"{output}: FFV1 in such a file cannot state full range: write to a .mkv file")
+    wanted, until = options.times
+    start = wanted or Fraction(0)
+    first = reader.first_pts if wanted is None else reader.pts_at(start)
+    end = None if until is None else reader.first_pts * reader.time_base + until
+    shift = wanted is not None or until is not None
+    begins = first * reader.time_base if shift else Fraction(0)
     span = Span(begins, end, shift)
     if not span.goes_on(begins):
-        times = f"{time_text(start)} and {time_text(options.end or 0)}"
-        raise FilmError(f"{reel.path} has no frame between {times}: give a later end")
-    until = reel.duration if options.end is None else min(options.end, reel.duration or options.end)
-    total = max(0, round((until - start) * reel.rate)) if shift or not reel.video.frames else reel.video.frames
-    notes = [f"not kept: {line}" for line in tracks.kept(reel.container, reel.video.index)[1]]
+        times = f"{time_text(start)} and {time_text(until or 0)}"
+        raise FilmError(f"{reader.path} has no frame between {times}: give a later end")
+    until = reader.duration if until is None else min(until, reader.duration or until)
+    total = max(0, round((until - start) * reader.rate)) if shift or not reader.video.frames else reader.video.frames
+    notes = [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
     if planes.lost_bits:
         notes.append(f"not kept: the last {planes.lost_bits} of {planes.coding.bits + planes.lost_bits} bits of luma")
     return Plan(output, FORMATS[output.suffix.lower()], planes, first, span, total, notes)
@@ -69,30 +76,62 @@ def make_plan(reel: Reel, output: Path | None, options: FilmOptions) -> Plan:
 def _beside(source: Path, options: FilmOptions) -> Path:
     suffix = source.suffix if source.suffix.lower() in FORMATS else ".mkv"
     if options.codec == "ffv1":
-        suffix = ".mkv"  # others are hardly read with it, or cannot say all that is to be said of it
+        suffix = ".mkv"  # few players read FFV1 in other containers, which also lose facts about it
     return source.with_name(f"{source.stem}.color{suffix}")
 
 
-def rehearse(reel: Reel, plan: Plan, options: FilmOptions) -> None:
-    """Write the beginning of such a film, without frames of it: what cannot be is to be said now, not after hours.
+def check(
+    reader: FilmReader,
+    plan: Plan,
+    options: FilmOptions,
+    *,
+    overwrite: bool,
+    on_frame: Callable[[], None] = lambda: None,
+) -> None:
+    """Check that a film may be coloured, and that it can be written as planned.
+
+    Args:
+        reader: The film.
+        plan: Where it goes, and how it is stored.
+        options: How to colour and write.
+        overwrite: Whether an existing output may be replaced.
+        on_frame: Called before each frame that is examined; an exception that it raises ends the check.
 
     Raises:
-        FilmError: the container cannot hold the codec or a track of the source.
+        FilmError: The film has colours already, the output exists or has no folder, or the container cannot hold it.
     """
-    frame = av.VideoFrame(reel.width, reel.height, plan.planes.name)
+    _rehearse(reader, plan, options)
+    if plan.output.exists():
+        if plan.output.samefile(reader.path):
+            raise FilmError(f"{plan.output} is the film itself: choose another output")
+        if not overwrite:
+            raise FilmError(f"{plan.output} exists: choose another output, or overwrite=True")
+    if not plan.output.parent.is_dir():
+        raise FilmError(f"{plan.output} cannot be written: there is no folder {plan.output.parent}")
+    if not options.recolor and reader.colored_part(on_frame) != "none":
+        raise FilmError(f"{reader.path} has colours already: recolor=True colours it anew from its luma")
+
+
+def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> None:
+    """Write a film of one empty frame, to find out now and not after hours what the container cannot hold.
+
+    Raises:
+        FilmError: The container cannot hold the codec or a track of the source.
+    """
+    frame = av.VideoFrame(reader.width, reader.height, plan.planes.name)
     for plane in frame.planes:
-        plane.update(bytes(plane.buffer_size))  # codecs stumble over what a format does not allow
+        plane.update(bytes(plane.buffer_size))  # codecs fail on values that a format does not allow
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rehearsal.nut"
         try:
-            segment = Segment(path, reel, plan.planes, options)
+            segment = SegmentEncoder(path, reader, plan.planes, options)
             segment.write(frame, plan.first)
             segment.finish()
-            part = Segmented(path, segment.pts, segment.delay, plan.first + 1)
+            part = EncodedSegment(path, segment.pts, segment.delay, plan.first + 1)
             film = path.with_suffix(plan.output.suffix)
-            mux(reel, plan.planes, [part], film, plan.container, plan.span, "", rehearsal=True)
+            mux(reader, plan.planes, [part], film, plan.container, plan.span, "", rehearsal=True)
         except (av.error.FFmpegError, ValueError) as exc:
             raise FilmError(
-                f"{plan.output}: a {plan.container} file cannot hold all that is in {reel.path} as {options.codec} "
+                f"{plan.output}: a {plan.container} file cannot hold all that is in {reader.path} as {options.codec} "
                 f"({exc}): {way_out(plan.container)}"
             ) from exc

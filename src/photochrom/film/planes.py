@@ -1,4 +1,4 @@
-"""Planes of a film's frames as arrays: luma out, chroma in. Never RGB, never a copy that is not needed."""
+"""Planes of a film's frames as arrays: luma out, chroma in, never by way of RGB at full size."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..color.coding import Coding
 from ..color.spaces import BT601, BT709, BT2020, Matrix
 from ..errors import FilmError
 
-# Numbers of ITU-T H.273, as streams have them.
+# Matrix coefficients by their number in ITU-T H.273.
 _MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
 _UNTAGGED, _LIMITED_RANGE, _FULL_RANGE = 0, 1, 2
 _HDR = {16: "PQ", 18: "HLG"}
-_SD = (1024, 576)  # size up to which an untagged film is taken for BT.601, as players do
+_SD = (1024, 576)  # size up to which players take an untagged film for BT.601
 _DEPTHS = (8, 10, 12)
-_SHIFTED = range(8, 17)  # bits of grey that are brought to one of them here
+_SHIFTED = range(8, 17)  # bits of grey formats that are converted here by shifting
 
 
 @dataclass(frozen=True)
@@ -25,32 +25,32 @@ class PlaneFormat:
     """How the planes of a coloured film are stored."""
 
     name: str
-    """FFmpeg's pixel format."""
+    """Name of FFmpeg's pixel format."""
     subsampling: tuple[int, int]
     """Rows and columns of luma that share one sample of chroma."""
     coding: Coding
     colorspace: int
-    """Number of its matrix, as the stream is tagged."""
+    """Number of the matrix in ITU-T H.273, as the stream is tagged."""
     converted: bool
-    """Whether the source's frames must be brought into this format first."""
+    """Whether the source's frames must be converted to this format first."""
     lost_bits: int = 0
-    """Of each sample of the source's luma, which has more of them than any format here."""
+    """Number of bits lost of each luma sample, if the source has more than any format here."""
 
     @property
     def dtype(self) -> type[np.unsignedinteger]:
-        """Of one sample."""
+        """Type of one sample."""
         return np.uint8 if self.coding.bits == 8 else np.uint16
 
 
 def plane_format(stream: av.VideoStream, *, even_only: bool) -> PlaneFormat:
-    """The format for the coloured version of a stream: its own, with chroma planes where it has none.
+    """Choose the format of a stream's coloured version: its own, with chroma planes if it has none.
 
     Args:
-        stream: the source.
-        even_only: whether the codec needs an even number of rows and columns where chroma is subsampled.
+        stream: The source.
+        even_only: Whether the codec needs even numbers of rows and columns where chroma is subsampled.
 
     Raises:
-        FilmError: its luma cannot be taken for light: HDR.
+        FilmError: The film is HDR; the model expects luma of standard dynamic range.
     """
     context, source = stream.codec_context, stream.codec_context.format
     if context.color_trc in _HDR:
@@ -71,7 +71,7 @@ def plane_format(stream: av.VideoStream, *, even_only: bool) -> PlaneFormat:
 
 
 def _is_full(source: av.VideoFormat, tag: int) -> bool:
-    """Whether black is 0, not 16: as tagged, else as FFmpeg takes it, for which untagged grey is full."""
+    """Tell whether black is 0 and not 16: as tagged, otherwise as FFmpeg assumes, which takes grey for full range."""
     if tag == _UNTAGGED:
         return len(source.components) < 3 or source.name.startswith("yuvj")
     return tag == _FULL_RANGE
@@ -79,7 +79,7 @@ def _is_full(source: av.VideoFormat, tag: int) -> bool:
 
 def _shared(source: av.VideoFormat) -> tuple[int, int]:
     if len(source.components) < 3:
-        return 2, 2  # grey: what every player shows
+        return 2, 2  # for grey sources, what every player shows
     if source.is_rgb:
         return 1, 1
     rows, columns = (round(16 / of(16)) for of in (source.chroma_height, source.chroma_width))
@@ -92,12 +92,12 @@ def _matrix(context: av.VideoCodecContext) -> Matrix:
 
 
 def luma_plane(frame: av.VideoFrame) -> np.ndarray:
-    """The luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
+    """Return the luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
     return view(frame, 0)
 
 
 def view(frame: av.VideoFrame, index: int) -> np.ndarray:
-    """A plane of a planar frame, uint8 or uint16 ``[h, w]``, without a copy."""
+    """Return a plane of a planar frame as a view, uint8 or uint16 ``[h, w]``."""
     plane = frame.planes[index]
     order = ">u2" if frame.format.is_big_endian else "<u2"
     dtype = np.uint8 if frame.format.components[index].bits == 8 else np.dtype(order)
@@ -106,7 +106,7 @@ def view(frame: av.VideoFrame, index: int) -> np.ndarray:
 
 
 def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
-    """The frame itself, or brought into the format of the coloured film, where that is another one."""
+    """Convert a frame to the format of the coloured film; the frame itself is returned if it has that format."""
     if not planes.converted:
         return frame
     if frame.format.is_rgb:
@@ -122,7 +122,7 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
 
 
 def _shifted(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
-    """By shifting bits: FFmpeg's scaler dithers what it shortens, and takes all grey for full range."""
+    """Convert by shifting bits, because FFmpeg's scaler dithers, and takes all grey for full range."""
     luma, bits = luma_plane(frame), frame.format.components[0].bits
     new = av.VideoFrame(frame.width, frame.height, planes.name)
     up = planes.coding.bits - bits

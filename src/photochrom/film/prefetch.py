@@ -1,4 +1,4 @@
-"""An iterator that works ahead in a thread of its own, so that looking at frames and encoding them overlap."""
+"""An iterator that works ahead in a thread of its own, so that prediction and encoding overlap."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _Item = TypeVar("_Item")
 
 @contextmanager
 def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
-    """The same items, computed in another thread, which gets up to ``count`` ahead; it ends with the block.
+    """Compute items in another thread, up to ``count`` ahead; the thread ends with the block.
 
-    What the items' own code raises is raised where they are taken. A signal may interrupt the taking at any place:
-    these queues, unlike ``queue.Queue``, have no lock that could then stay locked.
+    Exceptions raised while an item is computed are raised where the item is taken. The queues used here, unlike
+    ``queue.Queue``, have no lock that could stay locked when a signal interrupts the main thread.
     """
     ready: queue.SimpleQueue[tuple[bool, _Item | BaseException | None]] = queue.SimpleQueue()
-    room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds as many as there are places for items
+    room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds one entry for each item that may still be computed
     over = False
     for _ in range(count):
         room.put(None)
@@ -40,13 +40,13 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
             is_item, item = ready.get()
             if is_item:
                 room.put(None)
-                yield item  # type: ignore[misc]  # an item, by the flag
+                yield item  # type: ignore[misc]  # the flag says that it is an item
             elif isinstance(item, BaseException):
                 raise item
             else:
                 return
 
-    thread = threading.Thread(target=work, name="photochrom-look", daemon=True)
+    thread = threading.Thread(target=work, name="photochrom-prefetch", daemon=True)
     thread.start()
     try:
         yield taken()

@@ -1,10 +1,10 @@
-"""What a film will look like, before hours of work: its shots, and a sheet with some frames of each."""
+"""A preview of a film before hours of work: its shots, and a sheet with some frames of each."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -15,17 +15,19 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..color.gamut import rgb_of_luma
-from .frames import Painter, Seen
+from .frames import FrameColorizer, PreparedFrame
+from .hint_tracking import follow
+from .hints import FilmHint
 from .options import time_text
 from .plan import Plan
-from .segments import Segment
+from .segments import SegmentEncoder
 
 PER_SHOT = 3
-"""Frames of a shot on a sheet."""
-_MOST = 48  # shots on a sheet
-_KEPT = 32  # frames of a shot held while it is read
-_TRIAL = 96  # frames that an estimate is made from
-_CAPTION = 14  # rows of pixels
+"""Number of frames of each shot on a sheet."""
+_MOST = 48  # greatest number of shots on a sheet
+_KEPT = 32  # greatest number of frames held while a shot is read
+_TRIAL = 96  # frames from which the speed is estimated
+_CAPTION = 14  # rows of pixels for a caption
 
 
 @dataclass(frozen=True)
@@ -33,26 +35,42 @@ class Shot:
     """A shot of a film."""
 
     start: Fraction
-    """Seconds from the film's beginning, of its first frame."""
+    """Time of its first frame, in seconds from the film's beginning."""
     end: Fraction
-    """The same of the frame behind it."""
+    """Time of the frame after its last, in seconds from the film's beginning."""
     frames: int
+    """Number of frames."""
 
 
-def list_shots(painter: Painter, plan: Plan) -> Iterator[Shot]:
-    """The shots of a film, one by one as they are found."""
-    for shot, _ in _shots(painter, plan, keep=1):
+def list_shots(frame_colorizer: FrameColorizer, plan: Plan) -> Iterator[Shot]:
+    """Find the shots of a film, and yield each as it is found."""
+    for shot, _ in _shots(frame_colorizer, plan, keep=1):
         yield shot
 
 
-def preview(painter: Painter, plan: Plan) -> Image.Image:
-    """A sheet: of each shot some frames, grey and coloured; of very many shots some.
+def preview(
+    frame_colorizer: FrameColorizer,
+    plan: Plan,
+    hints: Sequence[FilmHint] = (),
+    on_frame: Callable[[], None] = lambda: None,
+) -> Image.Image:
+    """Draw a sheet with some frames of each shot, grey above and coloured below; of very many shots only some.
 
-    Frames are coloured one by one here, so that a little flicker between them is not in the film.
+    Frames are coloured one by one, so they may differ from each other a little more than in the film.
+
+    Args:
+        frame_colorizer: Colours the frames of the film.
+        plan: The part of the film to show.
+        hints: Known colours at places of single frames.
+        on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
+
+    Raises:
+        FilmError: The film cannot be read, or has no frame at a hint's time.
     """
-    found = list(_shots(painter, plan, keep=_KEPT))
+    frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, hints, on_frame))
+    found = list(_shots(frame_colorizer, plan, keep=_KEPT, on_frame=on_frame))
     chosen = [found[i] for i in np.unique(np.linspace(0, len(found) - 1, min(len(found), _MOST)).astype(int))]
-    rows = [_row(painter, number, shot, frames) for number, (shot, frames) in enumerate(chosen, 1)]
+    rows = [_row(frame_colorizer, number, shot, frames, on_frame) for number, (shot, frames) in enumerate(chosen, 1)]
     sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
     top = 0
     for row in rows:
@@ -61,42 +79,55 @@ def preview(painter: Painter, plan: Plan) -> Image.Image:
     return sheet
 
 
-def frames_per_second(painter: Painter, plan: Plan) -> float:
-    """How fast this film is coloured on this machine, by its first seconds."""
-    frames = islice(painter.reel.frames(plan.first), _TRIAL)
+def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
+    """Measure how many frames per second this machine colours, from the film's first seconds."""
+    frames = islice(frame_colorizer.reader.frames(plan.first), _TRIAL)
     with tempfile.TemporaryDirectory() as folder:
-        segment = Segment(Path(folder) / "trial.nut", painter.reel, plan.planes, painter.options)
+        segment = SegmentEncoder(
+            Path(folder) / "trial.nut", frame_colorizer.reader, plan.planes, frame_colorizer.options
+        )
         started = time.perf_counter()
-        for seen, colors, _ in painter.colors(frames, plan.first, None):
-            segment.write(painter.paint(seen, colors.ab), seen.pts)
+        for prepared, colors, _ in frame_colorizer.colors(frames, plan.first, None):
+            segment.write(frame_colorizer.render(prepared, colors.ab), prepared.pts)
         segment.finish()
         return len(segment.pts) / (time.perf_counter() - started)
 
 
-def _shots(painter: Painter, plan: Plan, *, keep: int) -> Iterator[tuple[Shot, list[Seen]]]:
-    """Each shot, with some of its frames, spread over it."""
-    reel = painter.reel
-    frames: Iterable[av.VideoFrame] = plan.span.of(reel.frames(plan.first), reel.time_base)
-    kept: list[Seen] = []
+def _shots(
+    frame_colorizer: FrameColorizer, plan: Plan, *, keep: int, on_frame: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Shot, list[PreparedFrame]]]:
+    """Yield each shot with some of its frames, spread over it."""
+    reader = frame_colorizer.reader
+    frames: Iterable[av.VideoFrame] = plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
+    kept: list[PreparedFrame] = []
     stride, count, first, last = 1, 0, 0, 0
-    for seen, start in painter.seen(frames):
+    for prepared, start in frame_colorizer.prepared(frames):
         if start and count:
-            yield Shot(reel.seconds(first), reel.seconds(seen.pts), count), kept
+            yield Shot(reader.seconds(first), reader.seconds(prepared.pts), count), kept
             kept, stride, count = [], 1, 0
         if count == 0:
-            first = seen.pts
+            first = prepared.pts
         if count % stride == 0:
-            kept.append(seen)
+            kept.append(prepared)
         if len(kept) > keep:
             kept, stride = kept[::2], 2 * stride
-        count, last = count + 1, seen.pts
+        count, last = count + 1, prepared.pts
     if count:
-        yield Shot(reel.seconds(first), reel.seconds(last) + 1 / reel.rate, count), kept
+        yield Shot(reader.seconds(first), reader.seconds(last) + 1 / reader.rate, count), kept
 
 
-def _row(painter: Painter, number: int, shot: Shot, frames: Sequence[Seen]) -> Image.Image:
+def _row(
+    frame_colorizer: FrameColorizer,
+    number: int,
+    shot: Shot,
+    frames: Sequence[PreparedFrame],
+    on_frame: Callable[[], None],
+) -> Image.Image:
     places = np.linspace(0, len(frames) - 1, min(len(frames), PER_SHOT) + 2)[1:-1].round().astype(int)
-    pictures = [_pair(painter, frames[i]) for i in places]
+    pictures = []
+    for place in places:
+        on_frame()
+        pictures.append(_pair(frame_colorizer, frames[place]))
     width, height = sum(p.shape[1] for p in pictures), pictures[0].shape[0]
     row = Image.new("RGB", (width, height + _CAPTION), "white")
     ImageDraw.Draw(row).text((2, 1), f"{number}   {time_text(shot.start)}   {shot.frames} frames", fill="black")
@@ -104,11 +135,8 @@ def _row(painter: Painter, number: int, shot: Shot, frames: Sequence[Seen]) -> I
     return row
 
 
-def _pair(painter: Painter, seen: Seen) -> np.ndarray:
-    """The frame grey above, coloured below, RGB."""
-    painter.reel.watch()
-    luma = seen.thumbnail
-    color = painter.options.color
-    known = tuple(painter.known.get(seen.pts, ()))
-    cb, cr = painter.colorizer.chroma(luma, color.with_hints(known) if known else color)
+def _pair(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
+    """Return the frame, grey above and coloured below, RGB uint8 ``[2 h, w, 3]``."""
+    luma = prepared.thumbnail
+    cb, cr = frame_colorizer.colorizer.chroma(luma, frame_colorizer.color_options(prepared.pts))
     return np.vstack([np.dstack([luma] * 3), rgb_of_luma(luma, cb, cr)])

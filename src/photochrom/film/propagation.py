@@ -1,10 +1,10 @@
-"""Colours that stay steady from frame to frame of a film, and never cross a cut.
+"""Propagation of colours along the optical flow, so that they stay steady within a shot and never cross a cut.
 
-The network looks at a few frames of a shot, the keys. What it says of each is carried along the optical flow of the
-luma to the next key and to the one after, and from the keys behind to those before; each key's colours are a mean of
-all that arrives, weighted by how well the flow explains the luma and by how sure the network was. So a coat keeps its
-colour while its wearer turns, and what comes into view has colour at once. The frames between two keys take theirs
-from both. The flow is computed at the thumbnail's scale (Kroeger et al. 2016, DIS), where grain is averaged away.
+The network sees only some frames of a shot, the keys. Its colours for each key are propagated along the optical flow
+of the luma to the following keys, and from the following keys back. The colours of a key are a weighted mean of all
+that arrive; the weights are how well the flow explains the luma and how confident the network was. A coat keeps its
+colour while its wearer turns, and whatever comes into view has a colour at once. Frames between two keys take their
+colours from both. The flow is computed at the thumbnail's scale, where film grain is averaged away.
 """
 
 from __future__ import annotations
@@ -18,33 +18,34 @@ import numpy as np
 
 from . import optical_flow
 
-AHEAD = 6  # keys behind a frame that have a say in its colours
-_INTERVAL = 8  # frames from key to key
-_CLOSEST = 2  # where things move too fast for that
-_UNEXPLAINED = 0.2  # share of a frame that the last key does not explain: time to look again
-_RESIDUAL = 9.0  # difference of luma, 0 to 255, at which two places are hardly the same
-_KEPT = 0.95  # of the weight of what is carried, per key: colours are a mean over some twenty keys
-_LEAST = 0.02  # weight of what nothing explains: some colour is better than none
-_RAISE = 1.25  # at most, of the chroma of a mean, which lies nearer to grey than what it is the mean of
+AHEAD = 6
+"""Number of keys after a frame that influence its colours."""
+_INTERVAL = 8  # frames from one key to the next
+_CLOSEST = 2  # least interval, for motion that is too fast for the usual one
+_UNEXPLAINED = 0.2  # share of a frame that the last key does not explain, beyond which the frame becomes a key
+_RESIDUAL = 9.0  # difference of luma (0 to 255) at which two places are hardly the same
+_DECAY = 0.95  # factor of propagated weight at each key: colours are a mean over some twenty keys
+_LEAST = 0.02  # weight of places that no flow explains, because some colour is better than none
+_RAISE = 1.25  # greatest factor by which the chroma of a mean is raised; a mean is greyer than what went into it
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame, at the thumbnail's scale."""
+    """One frame at the thumbnail's scale."""
 
     luma: np.ndarray
     """uint8 ``[h, w]``, full range."""
     starts_shot: bool
-    look: Callable[[], tuple[np.ndarray, np.ndarray]]
-    """Asks the network: a*b* float32 ``[2, h, w]``, and how much they count, float32 ``[h, w]``, above 0 to about 1."""
+    predict: Callable[[], tuple[np.ndarray, np.ndarray]]
+    """Runs the network. Returns a*b* float32 ``[2, h, w]`` and their weight float32 ``[h, w]``, above 0, at most 1."""
 
 
 @dataclass(frozen=True)
-class Carried:
-    """What a shot's colours have come to at one of its keys: all that the next key needs to know."""
+class PropagatedColors:
+    """The colours that a shot has accumulated at one of its keys; the next key needs nothing else."""
 
     luma: np.ndarray
-    """uint8 ``[h, w]``"""
+    """Luma of the key, uint8 ``[h, w]``."""
     colors: np.ndarray
     """float32 ``[h, w, 4]``: a*, b*, chroma, and their weight."""
 
@@ -56,87 +57,102 @@ class Colors:
     ab: np.ndarray
     """float32 ``[2, h, w]``"""
     is_key: bool
-    before: Carried | None
-    """Of a key: what came before it in its shot; with this ``steady_colors`` goes on from here."""
+    before: PropagatedColors | None
+    """What was propagated to a key from earlier in its shot; ``steady_colors`` can go on from here with it."""
 
 
 @dataclass
 class _Key:
     luma: np.ndarray
-    look: np.ndarray
-    """The network's own word, as ``Carried.colors``."""
-    before: Carried | None
-    carried: Carried
-    """With the own word."""
-    between: list[tuple[np.ndarray, Path]]
-    """Luma of the frames up to the next key, and the way to each."""
-    back: Path | None = None
-    """The way to the key before, from this one."""
+    predicted: np.ndarray
+    """The network's own prediction, in the form of ``PropagatedColors.colors``."""
+    before: PropagatedColors | None
+    propagated: PropagatedColors
+    """Colours from earlier in the shot, merged with the prediction."""
+    between: list[tuple[np.ndarray, Flow]]
+    """Luma of each frame before the next key, and the flow to it."""
+    back: Flow | None = None
+    """Flow from this key to the key before; None for the first key of a shot."""
     final: np.ndarray | None = None
-    """float32 ``[h, w, 2]``"""
+    """Final a*b*, float32 ``[h, w, 2]``; None until it is computed."""
 
 
-class Path:
-    """The way of the colours from one frame to another."""
+class Flow:
+    """Optical flow from one frame to another, with its confidence.
+
+    Args:
+        source: Luma, uint8 ``[h, w]``.
+        target: Luma of the other frame, uint8 ``[h, w]``.
+    """
 
     def __init__(self, source: np.ndarray, target: np.ndarray) -> None:
-        """Of two frames' luma, uint8 ``[h, w]``."""
-        self.places = optical_flow.places(source, target)
-        self.trust = _trust(self.carry(source), target)
-        """float32 ``[h, w]``, 0 to 1: how well it explains the target's luma."""
+        self.backward_flow = optical_flow.backward_flow(source, target)
+        self.confidence = flow_confidence(self.warp(source), target)
+        """float32 ``[h, w]``, 0 to 1: how well the flow explains the target's luma."""
         height, width = source.shape
-        self.trust[cv2.inRange(self.places, (-1, -1), (width, height)) == 0] = 0
+        self.confidence[cv2.inRange(self.backward_flow, (-1, -1), (width, height)) == 0] = 0
 
-    def carry(self, planes: np.ndarray) -> np.ndarray:
-        """Planes ``[h, w]`` or ``[h, w, C]`` of the source, C up to 4, as they lie in the target."""
-        return optical_flow.carried(planes, self.places)
+    def warp(self, planes: np.ndarray) -> np.ndarray:
+        """Warp planes ``[h, w]`` or ``[h, w, C]``, C up to 4, from the source to the target."""
+        return optical_flow.warp(planes, self.backward_flow)
 
-    def pass_on(self, colors: np.ndarray) -> np.ndarray:
-        """Colours with their weight, ``[h, w, 4]``, which is less where the way explains little."""
-        carried = self.carry(colors)
-        carried[..., 3] *= self.trust * np.float32(_KEPT)
-        return carried
+    def propagate(self, colors: np.ndarray) -> np.ndarray:
+        """Warp weighted colours ``[h, w, 4]``, and reduce their weight where the flow explains little."""
+        warped = self.warp(colors)
+        warped[..., 3] *= self.confidence * np.float32(_DECAY)
+        return warped
 
 
-def _trust(moved: np.ndarray, target: np.ndarray) -> np.ndarray:
-    rest = target.astype(np.float32) - moved
+def flow_confidence(warped: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Compare a warped luma with the target's luma.
+
+    Args:
+        warped: uint8 ``[h, w]``.
+        target: uint8 ``[h, w]``.
+
+    Returns:
+        float32 ``[h, w]``, from 0 (unlike) to 1 (equal).
+    """
+    rest = target.astype(np.float32) - warped
     rest -= np.median(rest[::4, ::4])  # old films flicker
     rest = cv2.blur(np.abs(rest), (3, 3)) * np.float32(1 / _RESIDUAL)
     return np.exp(-rest * rest)
 
 
 def _merged(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The mean of two sets of colours by their weights, and the sum of those."""
+    """Return the weighted mean of two sets of colours ``[h, w, 4]``, with the sum of their weights."""
     weights = np.ascontiguousarray(one[..., 3]), np.ascontiguousarray(other[..., 3])
     mean: np.ndarray = cv2.blendLinear(one, other, *weights)
     mean[..., 3] = weights[0] + weights[1]
     return mean
 
 
-def steady_colors(frames: Iterable[Frame], before: Carried | None = None, *, ahead: int = AHEAD) -> Iterator[Colors]:
-    """The colours of each frame, some frames late: at most ``reach(ahead)``.
+def steady_colors(
+    frames: Iterable[Frame], before: PropagatedColors | None = None, *, ahead: int = AHEAD
+) -> Iterator[Colors]:
+    """Compute the colours of each frame, with a delay of at most ``reach(ahead)`` frames.
 
     Args:
-        frames: consecutive ones, all of one size.
-        before: of the first frame, if it is not the first of its shot: ``Colors.before`` of an earlier call.
-        ahead: keys behind a frame that have a say in its colours.
+        frames: Consecutive frames of one size.
+        before: ``Colors.before`` of an earlier call, if the first frame is not the first of its shot.
+        ahead: Number of keys after a frame that influence its colours.
 
     Yields:
-        One for each frame, in their order.
+        Colours for each frame, in order.
     """
-    keys: list[_Key] = []  # of the present shot, those whose frames are still to come out
+    keys: list[_Key] = []  # keys of the present shot whose frames have not been yielded
     for frame in frames:
         if frame.starts_shot:
             yield from _rest(keys)
             keys, before = [], None
-        path = Path(keys[-1].luma, frame.luma) if keys else None
-        if path is not None and not _is_key(path, len(keys[-1].between) + 1):
-            keys[-1].between.append((frame.luma, path))
+        flow = Flow(keys[-1].luma, frame.luma) if keys else None
+        if flow is not None and not _is_key(flow, len(keys[-1].between) + 1):
+            keys[-1].between.append((frame.luma, flow))
             continue
-        keys.append(_key(frame, path, keys[-1].carried if keys else before))
+        keys.append(_key(frame, flow, keys[-1].propagated if keys else before))
         if len(keys) > ahead + 1:
             if keys[0].final is None:
-                _finish(keys[:-1], 0)  # as many keys ahead as of others, so that going on from here gives the same
+                _finish(keys[:-1], 0)  # as many keys ahead as all others have, so that a resumed film is the same
             _finish(keys, 1)
             yield from _run(keys)
             del keys[0]
@@ -144,12 +160,12 @@ def steady_colors(frames: Iterable[Frame], before: Carried | None = None, *, ahe
 
 
 def reach(ahead: int) -> int:
-    """How many frames ``steady_colors`` looks ahead at most."""
+    """Return the greatest number of frames by which ``steady_colors`` looks ahead."""
     return (ahead + 1) * _INTERVAL
 
 
 def _rest(keys: list[_Key]) -> Iterator[Colors]:
-    """All that is left of a shot."""
+    """Yield the colours of all frames left in a shot."""
     while keys:
         if len(keys) > 1:
             _finish(keys, 1)
@@ -157,39 +173,39 @@ def _rest(keys: list[_Key]) -> Iterator[Colors]:
         del keys[0]
 
 
-def _is_key(path: Path, distance: int) -> bool:
-    return distance >= _INTERVAL or (distance >= _CLOSEST and 1 - float(path.trust.mean()) > _UNEXPLAINED)
+def _is_key(flow: Flow, distance: int) -> bool:
+    return distance >= _INTERVAL or (distance >= _CLOSEST and 1 - float(flow.confidence.mean()) > _UNEXPLAINED)
 
 
-def _key(frame: Frame, path: Path | None, before: Carried | None) -> _Key:
-    ab, weight = frame.look()
-    look = np.dstack([*ab, np.hypot(*ab), weight])
+def _key(frame: Frame, flow: Flow | None, before: PropagatedColors | None) -> _Key:
+    ab, weight = frame.predict()
+    predicted = np.dstack([*ab, np.hypot(*ab), weight])  # [h, w, 4]
     if before is None:
-        return _Key(frame.luma, look, None, Carried(frame.luma, look), [])
-    path = path or Path(before.luma, frame.luma)
-    carried = Carried(frame.luma, _merged(look, path.pass_on(before.colors)))
-    return _Key(frame.luma, look, before, carried, [], back=Path(frame.luma, before.luma))
+        return _Key(frame.luma, predicted, None, PropagatedColors(frame.luma, predicted), [])
+    flow = flow or Flow(before.luma, frame.luma)
+    propagated = PropagatedColors(frame.luma, _merged(predicted, flow.propagate(before.colors)))
+    return _Key(frame.luma, predicted, before, propagated, [], back=Flow(frame.luma, before.luma))
 
 
 def _finish(keys: Sequence[_Key], number: int) -> None:
-    """Decide on a key's colours: what was carried to it, and what comes back from the keys behind it."""
+    """Compute a key's final colours from those propagated to it and those that come back from later keys."""
     key, behind = keys[number], keys[number + 1 :]
-    colors = key.carried.colors
+    colors = key.propagated.colors
     if behind:
-        back = behind[-1].look
+        back = behind[-1].predicted
         for later, earlier in itertools.pairwise(reversed(behind)):
-            back = _merged(earlier.look, _way_back(later).pass_on(back))
-        colors = _merged(colors, _way_back(behind[0]).pass_on(back))
+            back = _merged(earlier.predicted, _flow_back(later).propagate(back))
+        colors = _merged(colors, _flow_back(behind[0]).propagate(back))
     key.final = _raised(colors)
 
 
-def _way_back(key: _Key) -> Path:
-    assert key.back is not None  # only a shot's first key has none
+def _flow_back(key: _Key) -> Flow:
+    assert key.back is not None  # only the first key of a shot has none
     return key.back
 
 
 def _raised(colors: np.ndarray) -> np.ndarray:
-    """a*b* ``[h, w, 2]`` of colours, their chroma that of the colours they are a mean of, within limits."""
+    """Return a*b* ``[h, w, 2]``, with the chroma of the colours that went into the mean, within limits."""
     ab = colors[..., :2]
     chroma = np.hypot(ab[..., 0], ab[..., 1])
     factor = np.clip(colors[..., 2] / np.maximum(chroma, np.float32(1e-3)), 1, _RAISE)
@@ -197,18 +213,18 @@ def _raised(colors: np.ndarray) -> np.ndarray:
 
 
 def _run(keys: list[_Key]) -> Iterator[Colors]:
-    """The first key and the frames up to the next."""
+    """Yield the colours of the first key and of the frames up to the next one."""
     key, following = keys[0], keys[1] if len(keys) > 1 else None
     if key.final is None:
         _finish(keys, 0)
     assert key.final is not None
     yield Colors(key.final.transpose(2, 0, 1), True, key.before)
-    for number, (luma, path) in enumerate(key.between, 1):
-        ab = path.carry(key.final)
+    for number, (luma, flow) in enumerate(key.between, 1):
+        ab = flow.warp(key.final)
         if following is not None and following.final is not None:
             share = number / (len(key.between) + 1)
-            coming = Path(following.luma, luma)
-            ahead = share * (coming.trust + _LEAST)
-            ahead /= ahead + (1 - share) * (path.trust + _LEAST)
-            ab += ahead[..., None] * (coming.carry(following.final) - ab)
+            coming = Flow(following.luma, luma)
+            ahead = share * (coming.confidence + _LEAST)
+            ahead /= ahead + (1 - share) * (flow.confidence + _LEAST)
+            ab += ahead[..., None] * (coming.warp(following.final) - ab)
         yield Colors(ab.transpose(2, 0, 1), False, None)

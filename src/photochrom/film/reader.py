@@ -1,4 +1,4 @@
-"""The film that is to be coloured: what it is, and its frames in order."""
+"""FilmReader: what a film is, and its frames in order."""
 
 from __future__ import annotations
 
@@ -9,67 +9,76 @@ import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 
 from ..errors import FilmError, OptionError
 from .damage import Damage
-from .frame_facts import display_matrix, fields, has_colors
+from .frame_facts import display_matrix, fields, has_colors, shows_nothing, side_data
 from .options import ROUNDED, parse_time, time_text
 
-_SAMPLES = 8  # frames looked at for colours
-_FAR = 500  # frames read at most to come to another than a key frame that was seen
-_APART = 50  # frames between two of them in a film that cannot be sought in
-_BACK = 1  # seconds that a time stamp may lie before the last; more is another clock, and sound would not fit
-_MISSING = 1  # seconds of a film's end that may be without a picture
-_SAY_THEIR_LENGTH = ("matroska", "mov")  # containers in whose headers it stands; that of others is a guess
+_SAMPLES = 8  # frames in which colours are looked for
+_FAR = 500  # frames read at most to reach a frame other than a key frame that was sampled already
+_APART = 50  # frames between two samples of a film that is not seekable
+_BACK = 1  # seconds by which a time stamp may go back; more is another clock, and the sound would not fit
+_MISSING = 1  # seconds at a film's end that may lack a picture
+_STATE_THEIR_LENGTH = ("matroska", "mov")  # containers whose header states the length; others make FFmpeg guess it
+_RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
+"""Formats without a container, whose rate FFmpeg takes for 25 frames per second whatever the stream says."""
 
 
-class Reel:
+def _ignore() -> None:
+    """Do nothing: the default of ``on_frame``."""
+
+
+class FilmReader:
     """An opened film. A context manager.
 
     Args:
-        path: of the file.
-        max_pixels: refuse larger frames, before one is decoded.
+        path: The film.
+        max_pixels: Greatest number of pixels of a frame; checked before any frame is decoded.
 
     Raises:
-        FilmError: it is missing, is no film, has no picture, or too large a one.
+        FilmError: The file is missing, cannot be read as a film, has no picture, or its frames are too large.
     """
 
     def __init__(self, path: str | os.PathLike[str], max_pixels: float = math.inf) -> None:
         self.path, self._max_pixels = Path(path), max_pixels
-        self.watch: Callable[[], None] = lambda: None
-        """Called before each frame that is read, or shown in a preview; what it raises ends it."""
+        self._demuxer_options: dict[str, str] = {}
         self._open()
         try:
             first = self._first_frame()
+            first = self._at_its_own_rate() or first
         except BaseException:
             self.container.close()
             raise
         self.time_base: Fraction = self.video.time_base or Fraction(1, 90000)
         self.first_pts = first.pts or 0
         self.fields = fields(first)
-        """Which of a frame's two fields is the earlier: ``tff`` or ``bff``, FFmpeg's names; empty if it has none."""
+        """The earlier of a frame's two fields, ``tff`` or ``bff`` as FFmpeg names them; empty if not interlaced."""
         self.turns = round(first.rotation / 90) % 4
         """Quarter turns counter-clockwise that make the frames upright."""
         self.display_matrix = display_matrix(first)
+        self.side_data = side_data(first)
+        """Names of the kinds of side data on the first frame: closed captions and the like."""
         context = self.video.codec_context
         self.tags: tuple[int, int] = context.color_primaries, context.color_trc
-        """Primaries and transfer, as numbers of ITU-T H.273."""
+        """Primaries and transfer characteristics, as numbers of ITU-T H.273."""
         self.width, self.height, self._format = first.width, first.height, first.format.name
         self.aspect: Fraction = self.video.sample_aspect_ratio or Fraction(1)
-        """Width of a pixel over its height."""
+        """Width of a pixel divided by its height."""
         self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(24)
-        self.damage = Damage()
+        """Frames per second."""
 
-    def __enter__(self) -> Reel:
+    def __enter__(self) -> FilmReader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.container.close()
 
     def _open(self) -> None:
-        self.container = _opened(self.path)
+        self.container = _opened(self.path, self._demuxer_options)
         try:
             self.video = _main_stream(self.container, self.path)
             self._check_size()
@@ -85,13 +94,26 @@ class Reel:
             raise FilmError(f"{self.path}: its picture is {width} x {height} pixels, more than {most}")
 
     def _rewind(self) -> None:
-        """To the beginning: by opening the film anew, because not in every one can be sought."""
+        """Go to the beginning by opening the film anew, because not every film is seekable."""
         self.container.close()
         self._open()
 
+    def _at_its_own_rate(self) -> av.VideoFrame | None:
+        """Open a raw stream anew at the rate that the stream itself states, and return its first frame.
+
+        Returns:
+            None if the film has a container, or states no other rate than FFmpeg assumed.
+        """
+        stated = self.video.codec_context.framerate
+        if self.container.format.name not in _RAW or not stated or stated == self.video.average_rate:
+            return None
+        self._demuxer_options = {"framerate": str(stated)}
+        self._rewind()
+        return self._first_frame()
+
     @property
     def duration(self) -> Fraction:
-        """Seconds, as the file says; 0 where it does not."""
+        """Length in seconds that the file states; 0 if it states none."""
         if self.video.duration:
             return self.video.duration * self.time_base
         return Fraction(self.container.duration or 0, av.time_base)
@@ -102,62 +124,73 @@ class Reel:
                 with contextlib.suppress(av.error.InvalidDataError):
                     for frame in packet.decode():
                         return frame
-        raise FilmError(f"{self.path}: not one frame of it can be decoded: check the file")
+        raise FilmError(f"{self.path}: none of its frames can be decoded: check the file")
 
-    def frames(self, start: int | None = None) -> Iterator[av.VideoFrame]:
-        """All frames from one on, in the order they are shown; their ``pts`` rise strictly.
+    def frames(
+        self, start: int | None = None, *, damage: Damage | None = None, on_frame: Callable[[], None] = _ignore
+    ) -> Iterator[av.VideoFrame]:
+        """Decode all frames from one on, in display order; their ``pts`` increase strictly.
 
         Args:
-            start: pts of the first frame wanted; None for the film's first. It is looked for by seeking, and where
-                that leads astray by reading the film from its beginning.
+            start: pts of the first frame wanted; None for the film's first. The film is seeked to it, or read from
+                its beginning where seeking goes astray.
+            damage: Collects what is found damaged.
+            on_frame: Called before each frame; an exception that it raises ends the reading.
+
+        Raises:
+            FilmError: The size or format of the picture changes, or the clock starts anew, inside the film.
         """
+        damage = Damage() if damage is None else damage
         if start is not None:
-            decoded = self._decoded_from(start)  # to the end by this one: it holds frames that its packet gave besides
+            # One generator to the end, because it holds frames of the packet that gave the first one.
+            decoded = self._decoded_from(start, damage)
             for frame in decoded:
                 if frame.pts == start:
-                    yield from self._rising(itertools.chain([frame], decoded), None)
+                    yield from self._rising(itertools.chain([frame], decoded), damage, on_frame)
                     return
                 if frame.pts is None or frame.pts > start:
                     break
         self._rewind()
-        for frame in self._rising(self._decoded(), None):
+        for frame in self._rising(self._decoded(damage), damage, on_frame):
             if start is None or frame.pts >= start:
                 yield frame
 
     def pts_at(self, seconds: Fraction) -> int:
-        """The pts of the first frame that is shown at a time, or later.
+        """Find the pts of the first frame shown at a time or later.
 
         Raises:
-            FilmError: the film has ended by then.
+            FilmError: The film has ended by then.
         """
         wanted = self.first_pts + (seconds - ROUNDED) / self.time_base
         before = False
-        for frame in self._decoded_from(round(wanted)):
+        for frame in self._decoded_from(round(wanted), Damage()):
             if frame.pts is None or (frame.pts >= wanted and not before):
-                break  # led astray
+                break  # seeking went astray
             if frame.pts >= wanted:
                 return frame.pts
             before = True
         self._rewind()
         last = self.first_pts
-        for frame in self._rising(self._decoded(), None):
+        for frame in self._rising(self._decoded(Damage()), Damage(), _ignore):
             last = frame.pts
             if last >= wanted:
                 return last
         end = time_text(self.seconds(last))
-        raise FilmError(f"{self.path} has no frame at {time_text(seconds)}: it is shorter, its last begins at {end}")
+        raise FilmError(
+            f"{self.path} has no frame at {time_text(seconds)}: it is shorter, its last frame begins at {end}"
+        )
 
-    def _decoded_from(self, pts: int) -> Iterator[av.VideoFrame]:
-        """Frames from a little before a time on, if the film can be sought in."""
+    def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
+        """Decode frames from a little before a time on; none if the film is not seekable."""
         if self.container.format.name == "avi" and self.video.codec_context.has_b_frames:
-            return  # it has but a time of decoding for each: what is made of them depends on all before
+            return  # AVI stores decoding times only; presentation times depend on all packets before
         try:
             self.container.seek(pts - round(2 / self.time_base), stream=self.video, backward=True)
         except av.error.FFmpegError:
             return
-        yield from self._decoded()
+        yield from self._decoded(damage)
 
-    def _decoded(self) -> Iterator[av.VideoFrame]:
+    def _decoded(self, damage: Damage) -> Iterator[av.VideoFrame]:
         packets = self.container.demux(self.video)
         time = Fraction(0)
         while True:
@@ -166,7 +199,7 @@ class Reel:
             except StopIteration:
                 return
             except av.error.FFmpegError as exc:
-                self.damage.ends_early = f"{exc.strerror} at {time_text(time)}"
+                damage.ends_early = f"{exc.strerror} at {time_text(time)}"
                 return
             if packet.pts is not None:
                 time = self.seconds(packet.pts)
@@ -175,69 +208,78 @@ class Reel:
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
-                self.damage.note(time)
+                damage.note(time)
                 continue
             if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
-                self.damage.note(time)
+                damage.note(time)
             yield from frames
 
-    def _rising(self, frames: Iterator[av.VideoFrame], last: int | None) -> Iterator[av.VideoFrame]:
-        """The frames with time stamps that can be written: where they are missing or do not rise, made up."""
+    def _rising(
+        self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
+    ) -> Iterator[av.VideoFrame]:
+        """Give each frame a time stamp that can be written, where its own is missing or does not increase."""
         step = max(1, round(1 / (self.rate * self.time_base)))
+        last: int | None = None
         for frame in frames:
-            if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
-                at = time_text(self.seconds(frame.pts or 0))
-                what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"
-                raise FilmError(f"{self.path}: the {what} of the picture changes at {at}: colour the parts one by one")
-            if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _BACK:
-                at = time_text(self.seconds(last))
-                raise FilmError(
-                    f"{self.path}: the clock starts anew at {at}: colour the parts that were joined one by one"
-                )
+            self._check_frame(frame, last)
             if frame.pts is None or (last is not None and frame.pts <= last):
                 frame.pts = self.first_pts if last is None else last + (step if frame.pts is None else 1)
             last = frame.pts
             if bool(frame.interlaced_frame) != bool(self.fields):
-                self.damage.other_fields = self.damage.other_fields or time_text(self.seconds(last))
-            self.watch()
+                damage.other_fields = damage.other_fields or time_text(self.seconds(last))
+            on_frame()
             yield frame
 
+    def _check_frame(self, frame: av.VideoFrame, last: int | None) -> None:
+        if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
+            at = time_text(self.seconds(frame.pts or 0))
+            what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"
+            raise FilmError(f"{self.path}: the {what} of the picture changes at {at}: colour the parts one by one")
+        if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _BACK:
+            at = time_text(self.seconds(last))
+            raise FilmError(f"{self.path}: the clock starts anew at {at}: colour the parts that were joined one by one")
+
     def seconds(self, pts: int) -> Fraction:
-        """Of a time stamp, from the film's beginning."""
+        """Convert a time stamp to seconds from the film's beginning."""
         return (pts - self.first_pts) * self.time_base
 
-    def check_end(self, end: int) -> None:
-        """Note it if the picture ends (``end``: a time stamp) long before the film should."""
+    def check_end(self, end: int, damage: Damage) -> None:
+        """Note as damage that the picture ends (``end``: a time stamp) long before the film should."""
         length = self._picture_length()
         missing = 0 if length is None else length - self.seconds(end)
-        if missing > _MISSING and not self.damage.ends_early:
+        if missing > _MISSING and not damage.ends_early:
             at = time_text(self.seconds(end))
-            self.damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
+            damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
 
     def _picture_length(self) -> Fraction | None:
-        """Seconds from the first frame to the end of the last, by the file; None where it does not say, or guesses."""
-        if not self.container.format.name.startswith(_SAY_THEIR_LENGTH):
+        """Return the stated seconds from the first frame to the end of the last; None where they are a guess."""
+        if not self.container.format.name.startswith(_STATE_THEIR_LENGTH):
             return None
         if self.video.duration:
             return self.video.duration * self.time_base
-        if tag := self.video.metadata.get("DURATION"):  # Matroska's, of a track
+        if tag := self.video.metadata.get("DURATION"):  # Matroska's tag of a track
             with contextlib.suppress(OptionError):
                 return parse_time(tag) - self.first_pts * self.time_base  # its clock begins at 0
         if len(self.container.streams) > 1:
-            return None  # of the longest track, which may be another
+            return None  # the length is that of the longest track, which may be another one
         return self.duration - self.first_pts * self.time_base
 
-    def is_colored(self) -> bool:
-        """Whether some of the film's frames, spread over it, have colours: more than a tint, or one for each luma."""
+    def colored_part(self, on_frame: Callable[[], None] = _ignore) -> Literal["none", "some", "all"]:
+        """Tell how many of some frames, spread over the film, have colours: more than a tint or a toning.
+
+        Frames that show nothing (black, white) do not count.
+
+        Args:
+            on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+        """
         format = self.video.codec_context.format
         if len(format.components) < 3 and not format.has_palette:
-            return False
-        colored = any(has_colors(frame) for frame in self._spread())
-        self.damage = Damage()
-        return colored
+            return "none"
+        found = [has_colors(frame) for frame in self._spread(on_frame) if not shows_nothing(frame)]
+        return "none" if not any(found) else "all" if all(found) else "some"
 
-    def _spread(self) -> Iterator[av.VideoFrame]:
-        """Some frames from all over the film; where it cannot be sought in, by reading it."""
+    def _spread(self, on_frame: Callable[[], None]) -> Iterator[av.VideoFrame]:
+        """Decode some frames from all over the film; read all of it where it is not seekable."""
         span = self.video.duration or round(self.duration / self.time_base)
         last, found = None, 0
         for i in range(_SAMPLES if span else 0):
@@ -249,13 +291,13 @@ class Reel:
         if found > 1:
             return
         self._rewind()
-        for number, frame in enumerate(self._decoded()):
-            self.watch()
+        for number, frame in enumerate(self._decoded(Damage())):
+            on_frame()
             if number % _APART == 0:
                 yield frame
 
     def _near(self, pts: int, last: int | None) -> av.VideoFrame | None:
-        """The key frame before a time; where that was the last one already, a frame behind it. None: none is found."""
+        """Return the key frame before a time, or a later frame if that one was last already; None if none is found."""
         with contextlib.suppress(av.error.FFmpegError):
             self.container.seek(pts, stream=self.video, backward=True)
             return self._behind(last, pts)
@@ -263,31 +305,31 @@ class Reel:
 
     def _behind(self, last: int | None, pts: int) -> av.VideoFrame | None:
         found = None
-        for found in itertools.islice(self._decoded(), _FAR):
+        for found in itertools.islice(self._decoded(Damage()), _FAR):
             if last is None or found.pts is None or (found.pts > last and (found.key_frame or found.pts >= pts)):
                 break
         return found
 
 
 def address(path: Path) -> str:
-    """What FFmpeg is to be given for a file: what stands before a colon in a relative name would be a protocol."""
+    """Return what FFmpeg is given as a file's name: it takes text before a colon in a relative name for a protocol."""
     return str(path.absolute())
 
 
-def _opened(path: Path) -> av.container.InputContainer:
+def _opened(path: Path, options: dict[str, str]) -> av.container.InputContainer:
     try:
-        return av.open(address(path), metadata_errors="replace")
+        return av.open(address(path), metadata_errors="replace", options=options)
     except FileNotFoundError as exc:
         raise FilmError(f"{path} does not exist: check the path") from exc
     except (IsADirectoryError, PermissionError) as exc:
         raise FilmError(f"{path} cannot be read ({exc.strerror})") from exc
     except (av.error.FFmpegError, OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc  # what FFmpeg calls invalid data is no OSError
-        raise FilmError(f"{path} is no film that can be read ({reason}): check that the file is whole") from exc
+        reason = getattr(exc, "strerror", None) or exc  # FFmpeg's "invalid data" is not an OSError
+        raise FilmError(f"{path} cannot be read as a film ({reason}): check that the file is whole") from exc
 
 
 def _main_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
             return stream
-    raise FilmError(f"{path} has no picture: it is no film")
+    raise FilmError(f"{path} has no picture: it is not a film")

@@ -1,8 +1,8 @@
-"""The folder of an unfinished job, beside the film that it makes: what is done stays done, whatever happens.
+"""The folder of an unfinished film, beside its output: finished work survives whatever stops the process.
 
-``reel.color.mp4.photochrom/`` holds a NUT file for each finished segment, a JSON file that says what is in it, and
-where the next one begins inside a shot, the colours carried so far. A segment counts once its JSON file is there,
-which is written last. The folder goes when the film is whole, and where nothing is done that one could go on with.
+``reel.color.mp4.photochrom/`` holds a NUT file for each finished segment, a JSON file that describes it, and, where
+the next segment begins inside a shot, the colours propagated so far. A segment counts as finished once its JSON file
+exists, which is written last. The folder is removed when the film is whole, or when it holds no finished segment.
 """
 
 from __future__ import annotations
@@ -19,52 +19,52 @@ from filelock import FileLock, Timeout
 
 from ..atomic import new_file
 from ..errors import FilmError
-from .propagation import Carried
+from .propagation import PropagatedColors
 
 _SUFFIX = ".photochrom"
 
 
 @dataclass(frozen=True)
-class Done:
-    """A finished segment."""
+class FinishedSegment:
+    """The record of a finished segment, as its JSON file holds it."""
 
     pts: list[int]
-    """Of its frames, in the source's time base, rising."""
+    """Presentation time stamps of its frames, in the source's time base, strictly increasing."""
     shots: list[int]
-    """pts of the frames with which shots begin."""
+    """pts of the frames that begin a shot."""
     delay: int
-    """Frames that the codec held back at most, to put others before them."""
+    """Greatest number of frames that the codec held back to reorder them."""
     end: int
-    """Where its last frame ends, in the same time base."""
+    """Time at which its last frame ends, in the source's time base."""
     damaged: list[str]
-    """Seconds, as fractions, of what could not be decoded so far."""
+    """Times of the packets that could not be decoded so far, in seconds, as fractions."""
     ends_early: str
     """Why reading stopped before the film's end; empty if it did not."""
     other_fields: str
-    """When the first frame so far is shown that is not interlaced as the film's first is; empty if there is none."""
+    """Time of the first frame so far whose interlacing differs from the film's first; empty if there is none."""
     next: int | None
-    """pts of the frame that comes next; None at the end of the film."""
+    """pts of the next frame; None at the end of the film."""
     warm_up: int | None
-    """pts from which reading must start again, so that shots are found as before."""
+    """pts from which the film must be read to find the same shots again; None at the end of the film."""
 
 
-class Job:
-    """The folder of one job, locked for this process. A context manager.
+class ResumeFolder:
+    """The folder of one unfinished film, locked for this process. A context manager.
 
     Args:
-        output: the film that is to be made.
-        key: all that its frames depend on. Work of another key is not gone on with.
-        restart: throw unfinished work away.
+        output: The film to be made.
+        key: Everything that its frames depend on. Work done with another key is not continued.
+        restart: Whether to throw unfinished work away.
 
     Raises:
-        FilmError: another process is at it, or there is unfinished work of other settings.
+        FilmError: Another process holds the lock, or there is unfinished work with other settings.
     """
 
     def __init__(self, output: Path, key: dict[str, Any], *, restart: bool = False) -> None:
         self.folder = output.with_name(output.name + _SUFFIX)
         self._key, self._restart = key, restart
 
-    def __enter__(self) -> Job:
+    def __enter__(self) -> ResumeFolder:
         self.folder.mkdir(exist_ok=True)
         self._lock = FileLock(self.folder / "lock")
         try:
@@ -79,18 +79,18 @@ class Job:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lock.is_locked and not self._note(0).is_file():
+        if self._lock.is_locked and not self._record(0).is_file():
             self.discard()
         self._lock.release()
 
     def _check_key(self) -> None:
         file = self.folder / "job.json"
-        if self._note(0).is_file() and not self._restart:
-            known = json.loads(file.read_text())
-            if changed := sorted(k for k in known.keys() | self._key.keys() if known.get(k) != self._key.get(k)):
+        if self._record(0).is_file() and not self._restart:
+            found = json.loads(file.read_text())
+            if changed := sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k)):
                 raise FilmError(
                     f"{self.folder} holds unfinished work with other settings ({', '.join(changed)}): "
-                    "use those, or start anew with --restart"
+                    "use those, or start anew with restart=True"
                 )
             return
         for path in self.folder.iterdir():
@@ -99,38 +99,44 @@ class Job:
         _write(file, self._key)
 
     def segment_path(self, number: int) -> Path:
-        """Where a segment's film goes."""
+        """Return the path of a segment's frames."""
         return self.folder / f"{number:05}.nut"
 
-    def finished(self) -> list[Done]:
-        """The segments done so far, from the film's beginning."""
-        found: list[Done] = []
-        while (note := self._note(len(found))).is_file():
-            found.append(Done(**json.loads(note.read_text())))
+    def finished(self) -> list[FinishedSegment]:
+        """Return the segments finished so far, from the film's beginning."""
+        found: list[FinishedSegment] = []
+        while (record := self._record(len(found))).is_file():
+            found.append(FinishedSegment(**json.loads(record.read_text())))
         return found
 
-    def finish(self, number: int, done: Done, carried: Carried | None) -> None:
-        """Note that a segment is written, and what its successor begins with."""
-        sync(self.segment_path(number))
-        if carried is not None:
-            with new_file(self._state(number), overwrite=True) as stream:
-                np.savez(stream, luma=carried.luma, colors=carried.colors)
-        _write(self._note(number), asdict(done))
+    def finish(self, number: int, segment: FinishedSegment, propagated: PropagatedColors | None) -> None:
+        """Record that a segment is written.
 
-    def carried(self, number: int) -> Carried | None:
-        """What the successor of a finished segment begins with, if that is inside a shot."""
+        Args:
+            number: Which segment, counted from 0.
+            segment: The record.
+            propagated: Colours that the next segment begins with; None if it begins with a shot.
+        """
+        sync(self.segment_path(number))
+        if propagated is not None:
+            with new_file(self._state(number), overwrite=True) as stream:
+                np.savez(stream, luma=propagated.luma, colors=propagated.colors)
+        _write(self._record(number), asdict(segment))
+
+    def propagated(self, number: int) -> PropagatedColors | None:
+        """Return the colours that the successor of a finished segment begins with; None if it begins with a shot."""
         path = self._state(number)
         if not path.is_file():
             return None
         with np.load(path) as state:
-            return Carried(state["luma"], state["colors"])
+            return PropagatedColors(state["luma"], state["colors"])
 
     def discard(self) -> None:
-        """Remove the folder: the film is whole."""
+        """Remove the folder."""
         self._lock.release()
         shutil.rmtree(self.folder)
 
-    def _note(self, number: int) -> Path:
+    def _record(self, number: int) -> Path:
         return self.folder / f"{number:05}.json"
 
     def _state(self, number: int) -> Path:
@@ -138,7 +144,7 @@ class Job:
 
 
 def sync(path: Path) -> None:
-    """Have a file on the disk, whatever happens to the power."""
+    """Force a file to the disk, so that a power failure does not lose it."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
 

@@ -1,6 +1,6 @@
-"""Segments: a film is encoded in pieces of some seconds, each a file of its own, so that a job can go on.
+"""SegmentEncoder: a film is encoded in segments of some seconds, each a file of its own, so that work can be resumed.
 
-They are NUT files, and know the numbers of their frames only: times are put on when all of them are put together.
+The segments are NUT files that hold frame numbers for times. The muxer replaces them with the source's times.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,44 +18,63 @@ import av.filter
 from ..errors import FilmError
 from .options import FilmOptions
 from .planes import PlaneFormat
-from .reader import Reel, address
+from .reader import FilmReader, address
 
 TICK = Fraction(1, 1000)
-"""Time base of a segment: a tick is a frame."""
-_ROOM = 64  # ticks before the first frame, for decoding times: more than the frames that any codec holds back
-_FIELD_ORDERS = {"": 1, "tff": 2, "bff": 3}  # of FFmpeg's AVFieldOrder
+"""Time base of a segment, in which a frame is one tick."""
+_ROOM = 64  # ticks before the first frame for decoding times; no codec holds back more frames
+_FIELD_ORDERS = {"": 1, "tff": 2, "bff": 3}  # FFmpeg's AVFieldOrder
+
+
+@dataclass(frozen=True)
+class EncodedSegment:
+    """An encoded part of the coloured film, as the muxer takes it."""
+
+    path: Path
+    pts: list[int]
+    """Presentation time stamps of its frames, in the source's time base, strictly increasing."""
+    delay: int
+    """Greatest number of frames that the codec held back to reorder them."""
+    end: int
+    """Time at which its last frame ends, in the source's time base."""
 
 
 def needs_even_sizes(codec: str) -> bool:
-    """Whether the codec refuses odd sizes where chroma is subsampled."""
+    """Tell whether the codec refuses odd sizes where chroma is subsampled."""
     return codec != "ffv1"
 
 
-class Segment:
-    """A file that takes frames, and is whole after ``finish``.
+class SegmentEncoder:
+    """Encodes frames to one file, which is whole after ``finish``.
+
+    Args:
+        path: The file to write.
+        reader: The source.
+        planes: Format of the frames.
+        options: Codec and quality.
 
     Raises:
-        FilmError: the codec cannot hold such frames.
-        OSError: the disk says no.
+        FilmError: The codec cannot encode such frames.
+        OSError: The file cannot be written.
     """
 
-    def __init__(self, path: Path, reel: Reel, planes: PlaneFormat, options: FilmOptions) -> None:
+    def __init__(self, path: Path, reader: FilmReader, planes: PlaneFormat, options: FilmOptions) -> None:
         self.pts: list[int] = []
         self.delay = 0
-        """Frames that the codec has held back at most, to put others before them."""
-        self._waiting: dict[int, int] = {}  # the number of each frame that is in the codec, by its pts
+        """Greatest number of frames that the codec has held back to reorder them."""
+        self._waiting: dict[int, int] = {}  # numbers of the frames inside the codec, by their pts
         self._written = 0
-        self._time_base = reel.time_base
-        self._marks = _marks(reel, planes)
+        self._time_base = reader.time_base
+        self._marks = _marks(reader, planes)
         self._container = av.open(address(path), "w", format="nut")
         try:
-            self._stream = _stream(self._container, reel, planes, options)
+            self._stream = _stream(self._container, reader, planes, options)
         except BaseException:
             self._container.close()
             raise
 
     def write(self, frame: av.VideoFrame, pts: int) -> None:
-        """Encode a frame."""
+        """Encode one frame."""
         frame.pts, frame.time_base = pts, self._time_base
         self._waiting[pts] = len(self.pts)
         self.pts.append(pts)
@@ -64,7 +84,7 @@ class Segment:
         self._mux(self._stream.encode(frame))
 
     def _mux(self, packets: Iterable[av.Packet]) -> None:
-        """Write packets, which come in decoding order, with their frames' numbers for times."""
+        """Write packets, which come in decoding order, with frame numbers for times."""
         for packet in packets:
             number = self._waiting.pop(packet.pts)
             self.delay = max(self.delay, self._written - number)
@@ -74,76 +94,85 @@ class Segment:
             self._container.mux_one(packet)
 
     def finish(self) -> None:
-        """Write what is left in the codec, and close the file."""
+        """Write the frames left in the codec, and close the file.
+
+        Raises:
+            FilmError: The codec has lost frames.
+        """
         self._mux(self._stream.encode(None))
         if self._waiting:
-            raise FilmError(f"the codec has kept {len(self._waiting)} of {len(self.pts)} frames: choose another one")
+            raise FilmError(f"the codec has lost {len(self._waiting)} of {len(self.pts)} frames: choose another codec")
         self._container.close()
 
     def abandon(self) -> None:
-        """Close the file as it is: it is worth nothing, so that a full disk does not matter any more."""
+        """Close the file as it is. It is worthless, so errors such as a full disk are ignored."""
         with contextlib.suppress(av.error.FFmpegError):
             self._container.close()
 
 
 def number_of(packet: av.Packet) -> int:
-    """Of the frame, in its segment, that a packet holds."""
+    """Return the number, in its segment, of the frame in a packet."""
     return round(packet.pts * packet.time_base / TICK) - _ROOM
 
 
 def decoding_times(pts: Sequence[int], delay: int) -> Iterator[int]:
-    """Rising, one for each frame in decoding order, none later than the frame is shown."""
+    """Yield increasing decoding times, one for each frame in decoding order, none after the frame is shown.
+
+    Args:
+        pts: Presentation time stamps of the frames, strictly increasing.
+        delay: Greatest number of frames that the codec held back.
+    """
     step = min((b - a for a, b in itertools.pairwise(pts)), default=1)
     return itertools.chain((pts[0] - step * i for i in range(delay, 0, -1)), pts)
 
 
 def _stream(
-    container: av.container.OutputContainer, reel: Reel, planes: PlaneFormat, options: FilmOptions
+    container: av.container.OutputContainer, reader: FilmReader, planes: PlaneFormat, options: FilmOptions
 ) -> av.VideoStream:
-    if reel.fields and options.codec == "libx265":  # it takes each frame for one field
-        raise FilmError("the film is interlaced, which libx265 cannot say: choose --codec libx264, or ffv1")
+    if reader.fields and options.codec == "libx265":  # it takes each frame for a single field
+        raise FilmError('the film is interlaced, which libx265 cannot mark: choose codec="libx264" or codec="ffv1"')
     formats = {f.name for f in av.Codec(options.codec, "w").video_formats or ()}
     if planes.name not in formats:
-        raise FilmError(f"{options.codec} cannot hold {planes.name}: choose --codec ffv1, or another")
-    stream = container.add_stream(options.codec, rate=reel.rate, options=_settings(reel, options))
+        raise FilmError(f'{options.codec} cannot encode {planes.name}: choose codec="ffv1"')
+    stream = container.add_stream(options.codec, rate=reader.rate, options=_settings(reader, options))
     stream.time_base = TICK
     context = stream.codec_context
-    context.width, context.height, context.pix_fmt = reel.width, reel.height, planes.name
-    context.time_base = reel.time_base
-    describe(context, reel, planes)
+    context.width, context.height, context.pix_fmt = reader.width, reader.height, planes.name
+    context.time_base = reader.time_base
+    describe(context, reader, planes)
     return stream
 
 
-def _marks(reel: Reel, planes: PlaneFormat) -> av.filter.Graph | None:
-    """What puts the shape of the pixels and the order of the fields on frames: FFV1 and H.264 write what is there."""
-    if reel.aspect == 1 and not reel.fields:
+def _marks(reader: FilmReader, planes: PlaneFormat) -> av.filter.Graph | None:
+    """Return a filter that marks frames with pixel aspect ratio and field order, or None if both are the usual ones."""
+    if reader.aspect == 1 and not reader.fields:
         return None
     graph = av.filter.Graph()
     nodes = [
-        graph.add_buffer(width=reel.width, height=reel.height, format=planes.name, time_base=reel.time_base),
-        graph.add("setsar", f"{reel.aspect.numerator}/{reel.aspect.denominator}"),
-        graph.add("setfield", reel.fields or "prog"),
+        graph.add_buffer(width=reader.width, height=reader.height, format=planes.name, time_base=reader.time_base),
+        graph.add("setsar", f"{reader.aspect.numerator}/{reader.aspect.denominator}"),
+        graph.add("setfield", reader.fields or "prog"),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*nodes).configure()
     return graph
 
 
-def describe(context: av.VideoCodecContext, reel: Reel, planes: PlaneFormat) -> None:
-    """Say how the coloured picture is to be shown: as the source's."""
-    context.sample_aspect_ratio = reel.aspect
+def describe(context: av.VideoCodecContext, reader: FilmReader, planes: PlaneFormat) -> None:
+    """Set how the coloured picture is shown: as the source is."""
+    context.sample_aspect_ratio = reader.aspect
     context.color_range = 2 if planes.coding.full_range else 1
-    context.colorspace, context.color_primaries, context.color_trc = planes.colorspace, *reel.tags
-    if reel.fields:
-        context.field_order = _FIELD_ORDERS[reel.fields]
+    context.colorspace, context.color_primaries, context.color_trc = planes.colorspace, *reader.tags
+    if reader.fields:
+        context.field_order = _FIELD_ORDERS[reader.fields]
 
 
-def _settings(reel: Reel, options: FilmOptions) -> dict[str, str]:
+def _settings(reader: FilmReader, options: FilmOptions) -> dict[str, str]:
     if options.codec == "ffv1":
         return {"level": "3", "slices": "4", "slicecrc": "1", "g": "1"}
     settings = {"crf": str(options.crf), "preset": options.preset}
     if options.codec == "libx265":
         return settings | {"x265-params": "log-level=error"}
-    # Without the first, what the same frames become depends on the processor, and now and then on the run.
-    parameters = ["cpu-independent=1"] + ([f"{reel.fields}=1"] if reel.fields else [])
+    # Without cpu-independent the encoded bytes depend on the processor, and sometimes on the run.
+    parameters = ["cpu-independent=1"] + ([f"{reader.fields}=1"] if reader.fields else [])
     return settings | {"x264-params": ":".join(parameters)}

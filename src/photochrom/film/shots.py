@@ -1,8 +1,8 @@
-"""Where one shot of a film ends and the next begins: cuts, fades through black or white, dissolves.
+"""Shot detection: cuts, fades through black or white, and dissolves.
 
-What counts is what motion cannot explain: the earlier frame is carried along the optical flow to the later one, and
-the rest of the difference, over the contrast of both, is their distance. A pan has nearly none, a cut has much. Each
-decision looks at a second or so around a frame and at nothing else, so that it is the same wherever one starts.
+The measure is what motion cannot explain: the earlier frame is warped along the optical flow to the later one, and the
+remaining difference, divided by the contrast of both, is their distance. A pan has a small distance, a cut a large one.
+Each decision depends on about a second around a frame and on nothing else, so that it is the same wherever one starts.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ import numpy as np
 from . import optical_flow
 
 REACH = 16
-"""Frames before and after a frame that decide whether a shot begins with it."""
-_SIZE = 64  # short side at which frames are compared, pixels
-_CUT = 0.45  # distance of two frames of different shots
-_STANDS_OUT = 2.5  # a cut's distance against its neighbours'
-_FLASH = 4  # frames that a flash, or dust, may hide a shot
-_HALF = 8  # of a dissolve's length, frames
-_MIXED = 0.3  # of a dissolve's difference that a mixture of its ends may leave unexplained
-_GRAIN = 3.0  # mean deviation of the luma that is nobody's picture
-_DIM = 0.35  # contrast of a fading picture against its own
-_BLANK = 4.0  # standard deviation of the luma of a frame that shows nothing, 0 to 255
+"""Number of frames before and after a frame that decide whether a shot begins with it."""
+_SIZE = 64  # pixels of the short side at which frames are compared
+_CUT = 0.45  # least distance between frames of different shots
+_STANDS_OUT = 2.5  # least ratio of a cut's distance to the median of its neighbours'
+_FLASH = 4  # greatest number of frames for which a flash or dust may hide a shot
+_HALF = 8  # frames of half a dissolve
+_MIXED = 0.3  # share of a dissolve's difference that a mixture of its ends may leave unexplained
+_GRAIN = 3.0  # mean deviation of luma due to film grain
+_DIM = 0.35  # ratio of contrasts below which one end of a mixture is fading
+BLANK = 4.0
+"""Standard deviation of luma (0 to 255) below which a frame shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,16 @@ class _Frame:
     small: np.ndarray
     """uint8 ``[h, w]``"""
     distance: float
-    """to the frame before."""
+    """Distance to the frame before."""
     is_blank: bool
-    """Whether it shows nothing: black, white or grey all over."""
+    """Whether the frame is black, white or grey all over."""
 
 
 def starts(lumas: Iterable[np.ndarray]) -> Iterator[bool]:
-    """For each frame whether a shot begins with it; looks ``REACH`` frames ahead.
+    """Tell of each frame whether a shot begins with it. Runs ``REACH`` frames behind its input.
 
     Args:
-        lumas: thumbnails of consecutive frames, uint8 ``[H, W]``, full range, all of one size.
+        lumas: Thumbnails of consecutive frames, uint8 ``[h, w]``, full range, all of one size.
     """
     window: deque[_Frame | None] = deque([None] * REACH, maxlen=2 * REACH + 1)
     first = True
@@ -60,8 +61,18 @@ def _measured(lumas: Iterable[np.ndarray]) -> Iterator[_Frame]:
     for luma in lumas:
         small = _shrunk(luma)
         distance = 0.0 if before is None else _distance(before, small)
-        yield _Frame(small, distance, float(small.std()) < _BLANK)
+        yield _Frame(small, distance, float(small.std()) < BLANK)
         before = small
+
+
+def contrast(luma: np.ndarray) -> float:
+    """Return the standard deviation of a luma plane, uint8 ``[h, w]``, measured without its grain."""
+    return float(_shrunk(luma).std())
+
+
+def is_blank(luma: np.ndarray) -> bool:
+    """Tell whether a luma plane, uint8 ``[h, w]``, is black, white or grey all over."""
+    return contrast(luma) < BLANK
 
 
 def _shrunk(luma: np.ndarray) -> np.ndarray:
@@ -71,23 +82,23 @@ def _shrunk(luma: np.ndarray) -> np.ndarray:
 
 
 def _distance(before: np.ndarray, after: np.ndarray) -> float:
-    """What motion leaves unexplained of the later frame, over the contrast of both; about 1 for unlike frames."""
-    carried = optical_flow.carried(before, optical_flow.places(before, after, fast=True))
-    # A flickering lamp, or a fade: the same picture, but for brightness and contrast.
-    late, early = after - after.mean(), carried - carried.mean()
+    """Return the part of the later frame that motion leaves unexplained, relative to contrast; about 1 if unlike."""
+    warped = optical_flow.warp(before, optical_flow.backward_flow(before, after, fast=True))
+    # A flickering lamp or a fade changes only brightness and contrast of the same picture.
+    late, early = after - after.mean(), warped - warped.mean()
     gain = np.clip((late * early).mean() / ((early * early).mean() + 1.0), 0.3, 3.0)
     spread = (np.abs(late).mean() + gain * np.abs(early).mean()) / 2
     return float(np.abs(late - gain * early).mean() / (spread + _GRAIN))
 
 
 def _starts_shot(window: list[_Frame | None]) -> bool:
-    """Whether one begins with the frame in the middle of the window; None is before or after the film."""
+    """Tell whether a shot begins with the middle frame of the window, where None is before or after the film."""
     frame, before = window[REACH], window[REACH - 1]
     assert frame is not None
     if before is None:
-        return False  # the film's first frame is not for us to judge
+        return False  # the film's first frame is decided by ``starts``
     if frame.is_blank or before.is_blank:
-        # The dark between two shots belongs to the second; a frame or two of light within one to none.
+        # The dark between two shots belongs to the second; a frame or two of light inside a shot changes nothing.
         return frame.is_blank and not before.is_blank and not _is_flash(window)
     return _is_cut(window) or _is_dissolve(window)
 
@@ -104,7 +115,7 @@ def _is_cut(window: list[_Frame | None]) -> bool:
 
 
 def _is_flash(window: list[_Frame | None]) -> bool:
-    """Whether the shot goes on behind a few frames that differ."""
+    """Tell whether the shot continues after a few frames that differ."""
     earlier = [window[REACH - 1 - i] for i in range(_FLASH)]
     later = [window[REACH + i] for i in range(_FLASH)]
     pairs = [(a, b) for i, a in enumerate(earlier) for j, b in enumerate(later) if 0 < i + j <= _FLASH]
@@ -113,14 +124,14 @@ def _is_flash(window: list[_Frame | None]) -> bool:
 
 
 def _is_dissolve(window: list[_Frame | None]) -> bool:
-    """Whether the frame is midway between two others that motion does not connect, and a mixture of them."""
+    """Tell whether the frame is a mixture, half and half, of two others that motion does not connect."""
     return _mixture(window, REACH) is not None and all(
         _lies_nearer(window, other) for other in range(REACH - _HALF, REACH + _HALF + 1) if other != REACH
     )
 
 
 def _lies_nearer(window: list[_Frame | None], other: int) -> bool:
-    """Whether the middle frame is nearer to half and half than another one, or that one is no mixture."""
+    """Tell whether the middle frame is nearer to half and half than another frame, or that one is not a mixture."""
     share, middle = _mixture(window, other), _mixture(window, REACH)
     assert middle is not None
     if share is None or abs(share - 0.5) > abs(middle - 0.5):
@@ -129,7 +140,7 @@ def _lies_nearer(window: list[_Frame | None], other: int) -> bool:
 
 
 def _mixture(window: list[_Frame | None], at: int) -> float | None:
-    """The share of the earlier shot in a frame that is a mixture of what lies before and behind; None if it is none."""
+    """Return the earlier shot's share in a frame that mixes what lies before and after; None if it is not a mixture."""
     if not at - _HALF >= 0 or at + _HALF >= len(window):
         return None
     around = window[at - _HALF : at + _HALF + 1]
@@ -139,7 +150,7 @@ def _mixture(window: list[_Frame | None], at: int) -> float | None:
     earlier, mixed, later = (part.astype(np.float32) for part in parts)
     contrasts = sorted((_spread(earlier), _spread(later)))
     if contrasts[0] < _DIM * contrasts[1]:
-        return None  # a fade: one end is nearly black
+        return None  # a fade, of which one end is nearly black
     difference = earlier - later
     energy = float((difference**2).mean())
     if energy < 15.0**2:

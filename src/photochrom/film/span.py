@@ -1,4 +1,4 @@
-"""The part of a film that is coloured, and what becomes of times that lie in it."""
+"""The part of a film that is coloured, and how times inside it are shifted."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ class Span:
     """The part of the source that is coloured."""
 
     start: Fraction
-    """Seconds on the source's own clock; this becomes the new film's beginning where it is a part."""
+    """Seconds on the source's own clock; the beginning of the new film if that is only a part."""
     end: Fraction | None
+    """Seconds on the source's own clock; None for the film's end."""
     shift: bool
-    """Whether times are counted from ``start``; else they stay as they are."""
+    """Whether the new film's times are counted from ``start``; otherwise they stay as they are."""
 
     def of(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
-        """The frames up to the span's end."""
+        """Yield the frames up to the span's end."""
         return itertools.takewhile(lambda frame: self.goes_on(frame.pts * time_base), frames)
 
     def goes_on(self, time: Fraction) -> bool:
-        """Whether a frame that is shown at a time, on the source's own clock, lies before the end."""
+        """Tell whether a frame shown at a time on the source's own clock lies before the end."""
         return self.end is None or time < self.end - ROUNDED
 
     def chapter(self, chapter: av.container.core.Chapter) -> av.container.core.Chapter | None:
-        """A chapter, cut to the span and moved with it; None if nothing is left."""
+        """Cut a chapter to the span and shift it; None if nothing of it is left."""
         if not self.shift:
             return chapter
         base = chapter["time_base"] or Fraction(1, 1000)
@@ -43,11 +44,14 @@ class Span:
         return chapter | moved
 
     def take(self, packet: av.Packet, begins: Fraction) -> bool:
-        """Move a packet with the span, and cut a subtitle to it; whether any of it is left.
+        """Shift a packet with the span, and cut a subtitle to it.
 
         Args:
-            packet: of any track that is copied; changed.
-            begins: seconds at which it is heard or seen.
+            packet: A packet of any copied track; it is changed.
+            begins: Seconds at which it is heard or seen.
+
+        Returns:
+            Whether any of it lies in the span.
         """
         if not self.shift:
             return True
@@ -70,25 +74,25 @@ class Span:
 
 
 def later_timecode(timecode: str, frames: int, rate: Fraction) -> str | None:
-    """The time code (SMPTE ST 12-1) of a frame so many behind the one of another.
+    """Add frames to a time code (SMPTE ST 12-1).
 
     Args:
-        timecode: ``01:00:00:00``, or with ``;`` before the frames where numbers are left out to keep to the clock.
-        frames: how many.
-        rate: of the film, per second.
+        timecode: ``01:00:00:00``, or ``01:00:00;00`` for drop-frame time code.
+        frames: Number of frames to add.
+        rate: Frames per second of the film.
 
     Returns:
-        It; None if the text is no time code.
+        The later time code; None if the text is not a time code.
     """
     if not (found := re.fullmatch(r"(\d+):(\d\d):(\d\d)([:;.])(\d+)", timecode)):
         return None
     hours, minutes, seconds, frame = (int(found[i]) for i in (1, 2, 3, 5))
-    base = max(1, round(rate))  # numbers in a second
-    left_out = 0 if found[4] == ":" else 2 * (base // 30)  # in each minute but every tenth
+    base = max(1, round(rate))  # frame numbers in a second
+    left_out = 0 if found[4] == ":" else 2 * (base // 30)  # numbers dropped in each minute except every tenth
     minutes += 60 * hours
     count = (60 * minutes + seconds) * base + frame - left_out * (minutes - minutes // 10) + frames
     ten_minutes = 600 * base - 9 * left_out
-    tens, rest = divmod(count % (144 * ten_minutes), ten_minutes)  # it begins anew after a day
+    tens, rest = divmod(count % (144 * ten_minutes), ten_minutes)  # time codes wrap after a day
     number = 600 * base * tens + rest + left_out * (max(0, rest - left_out) // (60 * base - left_out))
     seconds, frame = divmod(number, base)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{found[4]}{frame:02}"

@@ -1,4 +1,4 @@
-"""Everything in a film besides its picture: which tracks are copied, and their packets."""
+"""The tracks of a film besides its picture: which are copied, and their packets."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import av
 from av.format import Flags
 
 from ..errors import FilmError
+from .damage import Damage
 from .options import time_text
-from .reader import Reel
+from .reader import FilmReader
 from .span import Span
 
 Item = tuple[Fraction, int, av.Packet]
-"""Decoding time in seconds, a number to decide ties, the packet."""
+"""Decoding time in seconds, a number that decides ties, and the packet."""
 
 
 def kept(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
-    """The streams that are copied, and one line for each that is not."""
+    """Return the streams that are copied, and one line of text for each that is not."""
     kept, dropped = [], []
     for stream in container.streams:
         if stream.index == main:
@@ -32,28 +33,33 @@ def kept(container: av.container.InputContainer, main: int) -> tuple[list[av.str
 
 
 def _is_made_anew(stream: av.stream.Stream, container: av.container.InputContainer) -> bool:
-    """Whether a data track is written without our doing: QuickTime's time code, and its names of chapters."""
+    """Tell whether FFmpeg's muxer writes a data track by itself: QuickTime's time code and chapter names."""
     return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(container.chapters()))
 
 
 def packets(
-    source: av.container.InputContainer, streams: Mapping[int, av.stream.Stream], span: Span, reel: Reel
+    source: av.container.InputContainer,
+    streams: Mapping[int, av.stream.Stream],
+    span: Span,
+    reader: FilmReader,
+    damage: Damage,
 ) -> Iterator[Item]:
-    """The packets of everything else that lie in the span, as they are.
+    """Yield the packets of the copied tracks that lie in the span.
 
     Args:
-        source: the film.
-        streams: of the new film, by the index that they have in the source.
-        span: what part of the source is coloured.
-        reel: the film again, to note what is damaged.
+        source: The film.
+        streams: Streams of the new film by their index in the source.
+        span: The part of the source that is coloured.
+        reader: The film's reader.
+        damage: Collects what is found damaged.
 
     Raises:
-        FilmError: the film cannot be read, through no fault of its own.
+        FilmError: The file cannot be read, though it may be whole.
     """
     chosen = [source.streams[index] for index in streams if source.streams[index].type != "attachment"]
     last = Fraction(0)
     clocks: dict[int, int] = {}
-    for number, packet in enumerate(_read(source, chosen, reel), 1):
+    for number, packet in enumerate(_read(source, chosen, reader, damage), 1):
         time = packet.pts if packet.pts is not None else packet.dts
         seconds = last if time is None else time * packet.time_base
         attached = packet.stream.disposition & av.stream.Disposition.attached_pic
@@ -62,13 +68,15 @@ def packets(
         last = max(last, seconds)
         index = packet.stream.index
         if _mend(packet, streams[index], clocks):
-            reel.damage.clocks.setdefault(index, last - reel.first_pts * reel.time_base)
+            damage.clocks.setdefault(index, last - reader.first_pts * reader.time_base)
         packet.stream = streams[index]
         yield max(last, span.start) - span.start if span.shift else last, number, packet
 
 
-def _read(source: av.container.InputContainer, chosen: list[av.stream.Stream], reel: Reel) -> Iterator[av.Packet]:
-    if not chosen:  # demux would take all
+def _read(
+    source: av.container.InputContainer, chosen: list[av.stream.Stream], reader: FilmReader, damage: Damage
+) -> Iterator[av.Packet]:
+    if not chosen:  # demux would read all streams
         return
     packets = source.demux(chosen)
     last = Fraction(0)
@@ -77,10 +85,12 @@ def _read(source: av.container.InputContainer, chosen: list[av.stream.Stream], r
             packet = next(packets)
         except StopIteration:
             return
-        except OSError as exc:  # the file may be whole, and can be read later
-            raise FilmError(f"{reel.path} cannot be read ({exc.strerror}): start again, it goes on") from exc
+        except OSError as exc:  # the file may be whole and readable later
+            raise FilmError(
+                f"{reader.path} cannot be read ({exc.strerror}): start again, finished work is kept"
+            ) from exc
         except av.error.FFmpegError as exc:
-            reel.damage.ends_early = reel.damage.ends_early or f"{exc.strerror} at {time_text(last)}"
+            damage.ends_early = damage.ends_early or f"{exc.strerror} at {time_text(last)}"
             return
         if packet.size and not _is_gap(packet):
             yield packet
@@ -89,18 +99,21 @@ def _read(source: av.container.InputContainer, chosen: list[av.stream.Stream], r
 
 
 def _is_gap(packet: av.Packet) -> bool:
-    """Whether a packet only says that there is no subtitle now: MP4's muxer writes such ones itself."""
+    """Tell whether a packet only states a gap between subtitles; MP4's muxer writes these itself."""
     context = packet.stream.codec_context
     return context is not None and context.name == "mov_text" and bytes(packet) == bytes(2)
 
 
 def _mend(packet: av.Packet, stream: av.stream.Stream, clocks: dict[int, int]) -> bool:
-    """Give a packet a later time where that of its track goes back, as in films that were joined; whether it did.
+    """Give a packet a later time if the times of its track go back, as in films that were joined.
 
     Args:
-        packet: whose time no muxer would take.
-        stream: of the new film, where it goes.
-        clocks: time of decoding of the last packet of each such stream; kept up.
+        packet: The packet; it may be changed.
+        stream: Stream of the new film that it goes to.
+        clocks: Decoding time of the last packet of each stream; it is updated.
+
+    Returns:
+        Whether the packet was changed.
     """
     if packet.dts is None:
         return False

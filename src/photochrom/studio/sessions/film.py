@@ -17,12 +17,12 @@ from ...colorizer.hints import Hint
 from ...colorizer.options import ColorOptions
 from ...errors import OptionError
 from ...film import FilmOptions
-from ...film.frames import Painter, Seen
+from ...film.frames import FrameColorizer, PreparedFrame
 from ...film.hints import FilmHint
 from ...film.options import ROUNDED
 from ...film.plan import Plan, make_plan
 from ...film.planes import luma_plane
-from ...film.reader import Reel
+from ...film.reader import FilmReader
 from ..editing import PREVIEW, CachedPrediction, EditState, Picture, Source
 from .film_job import Job
 from .photo import naming, near
@@ -104,8 +104,8 @@ class FilmSession(EditState[FilmChoices]):
         Raises:
             FilmError: the film has ended by then.
         """
-        with open_film(colorizer, self.picture.source.path, self.film_options()) as (painter, _):
-            found, picture = _frame(painter, self.picture.source, time)
+        with open_film(colorizer, self.picture.source.path, self.film_options()) as (frame_colorizer, _):
+            found, picture = _frame(frame_colorizer, self.picture.source, time)
         plain = colorizer.predict(picture.thumbnail, self.film_options().color)
         seen = CachedPrediction(self.choices.vividness, (), plain, plain)
         return replace(self, picture=picture, time=found, cached=seen, place=None)
@@ -114,15 +114,15 @@ class FilmSession(EditState[FilmChoices]):
 @contextmanager
 def open_film(
     colorizer: Colorizer, path: Path, options: FilmOptions, max_pixels: float = math.inf
-) -> Iterator[tuple[Painter, Plan]]:
+) -> Iterator[tuple[FrameColorizer, Plan]]:
     """A film, ready to be looked at.
 
     Raises:
         FilmError: it cannot be read, or is too large.
     """
-    with naming(path), Reel(path, max_pixels) as reel:
-        plan = make_plan(reel, None, options)
-        yield Painter(colorizer, reel, plan.planes, options), plan
+    with naming(path), FilmReader(path, max_pixels) as reader:
+        plan = make_plan(reader, None, options)
+        yield FrameColorizer(colorizer, reader, plan.planes, options), plan
 
 
 def begin_film(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int) -> FilmSession:
@@ -147,25 +147,25 @@ def begin_film(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int) 
 
 def _begun(colorizer: Colorizer, source: Source, max_pixels: int) -> FilmSession:
     own = colorizer.card.vividness
-    with open_film(colorizer, source.path, FilmOptions(), max_pixels) as (painter, _):
-        has_colors = painter.reel.is_colored()
-        time, picture = _frame(painter, source, Fraction(0))
+    with open_film(colorizer, source.path, FilmOptions(), max_pixels) as (frame_colorizer, _):
+        has_colors = frame_colorizer.reader.colored_part() != "none"
+        time, picture = _frame(frame_colorizer, source, Fraction(0))
     plain = colorizer.predict(picture.thumbnail)
     cached, choices = CachedPrediction(own, (), plain, plain), FilmChoices(own)
     return FilmSession(picture=picture, choices=choices, cached=cached, time=time, has_colors=has_colors)
 
 
-def _frame(painter: Painter, source: Source, time: Fraction) -> tuple[Fraction, Picture]:
-    reel = painter.reel
-    seen = painter.see(next(reel.frames(reel.pts_at(time))))
-    return reel.seconds(seen.pts), Picture(source, _shown(painter, seen), seen.thumbnail)
+def _frame(frame_colorizer: FrameColorizer, source: Source, time: Fraction) -> tuple[Fraction, Picture]:
+    reader = frame_colorizer.reader
+    prepared = frame_colorizer.prepare(next(reader.frames(reader.pts_at(time))))
+    return reader.seconds(prepared.pts), Picture(source, _shown(frame_colorizer, prepared), prepared.thumbnail)
 
 
-def _shown(painter: Painter, seen: Seen) -> np.ndarray:
+def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
     """Luma of a frame as it is shown, upright and with square pixels: uint8, at most ``PREVIEW`` pixels long."""
-    reel = painter.reel
-    height, width = reel.height, reel.width * float(reel.aspect)
+    reader = frame_colorizer.reader
+    height, width = reader.height, reader.width * float(reader.aspect)
     scale = min(1, PREVIEW / max(height, width))
     sides = (max(1, round(side * scale)) for side in (height, width))
-    luma = thumbnail(luma_plane(seen.frame), painter.planes.coding, *sides)
-    return np.ascontiguousarray(np.rot90(luma, reel.turns))
+    luma = thumbnail(luma_plane(prepared.frame), frame_colorizer.planes.coding, *sides)
+    return np.ascontiguousarray(np.rot90(luma, reader.turns))

@@ -11,7 +11,7 @@ import gradio as gr
 
 from ...errors import OptionError
 from ...film import FilmReport, Progress, colorize_film
-from ...film.hints import film_hints_json, follow, read_film_hints
+from ...film.hints import film_hints_json, read_film_hints
 from ...film.preview import preview
 from ..sessions.film import FilmSession, begin_film, open_film
 from ..sessions.film_job import StoppedError
@@ -147,10 +147,9 @@ class FilmTab:
 
     def _sheet(self, session: FilmSession) -> Path:
         path = self._state.new_folder() / "shots.png"
-        with open_film(self._colorizer, session.picture.source.path, session.film_options()) as (painter, plan):
-            painter.reel.watch = lambda: self._see_whether_to_go_on(session)
-            painter.known = follow(painter, session.hints)
-            preview(painter, plan).save(path)
+        with open_film(self._colorizer, session.picture.source.path, session.film_options()) as (frame_colorizer, plan):
+            sheet = preview(frame_colorizer, plan, session.hints, lambda: self._see_whether_to_go_on(session))
+        sheet.save(path)
         return path
 
     def begin(self, session: FilmSession, anew: bool) -> Updates:

@@ -1,0 +1,164 @@
+"""The colouring of a film: frames are prepared and predicted, rendered, and encoded in segments, by three threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import av
+
+from ..errors import FilmError
+from . import propagation, shots
+from .damage import Damage
+from .frames import FrameColorizer, PreparedFrame
+from .plan import Plan
+from .prefetch import prefetched
+from .resume import FinishedSegment, ResumeFolder
+from .segments import SegmentEncoder
+
+_WAITING = 4  # frames between two threads
+_BURST = 8  # frames between two threads where they come from key to key
+_SHORTEST, _LONGEST = 5, 10  # seconds of a segment: it ends with a shot after the first, or at a key after the second
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a film is."""
+
+    done: int
+    """Number of frames coloured."""
+    total: int
+    """Number of frames of the film, as far as the file states it."""
+
+
+def color_frames(
+    frame_colorizer: FrameColorizer,
+    folder: ResumeFolder,
+    plan: Plan,
+    damage: Damage,
+    progress: Callable[[Progress], None],
+) -> list[FinishedSegment]:
+    """Colour and encode all frames that are not finished yet.
+
+    Args:
+        frame_colorizer: Colours the frames of the film.
+        folder: Holds the segments that are finished, and receives the others.
+        plan: How the film is stored.
+        damage: Collects what is found damaged; earlier runs' findings are added to it.
+        progress: Called after each frame; an exception that it raises stops the colouring.
+
+    Returns:
+        All finished segments, from the film's beginning.
+
+    Raises:
+        FilmError: None of the frames can be decoded, or the codec fails.
+    """
+    reader = frame_colorizer.reader
+    segments = folder.finished()
+    count = sum(len(segment.pts) for segment in segments)
+    following, warm_up = plan.first, plan.first
+    if segments:
+        last = segments[-1]
+        damage.restore(last.damaged, last.ends_early, last.other_fields)
+        if last.next is None or last.warm_up is None:
+            return segments
+        following, warm_up = last.next, last.warm_up
+    frames = plan.span.of(reader.frames(warm_up, damage=damage), reader.time_base)
+    before = folder.propagated(len(segments) - 1) if segments else None
+    writer = _SegmentWriter(frame_colorizer, folder, plan, damage, segments)
+    try:
+        # Prediction, rendering and encoding take about the same time, so each has a thread.
+        with (
+            prefetched(frame_colorizer.colors(frames, following, before), _BURST) as predicted,
+            prefetched(_rendered(frame_colorizer, predicted), _WAITING) as rendered,
+        ):
+            for prepared, frame, colors, start in rendered:
+                writer.write(prepared, frame, colors, start)
+                count += 1
+                progress(Progress(count, max(plan.total, count)))
+        writer.finish(None, None)
+    except BaseException:
+        writer.abandon()
+        raise
+    return writer.segments
+
+
+def _rendered(
+    frame_colorizer: FrameColorizer, predicted: Iterator[tuple[PreparedFrame, propagation.Colors, bool]]
+) -> Iterator[tuple[PreparedFrame, av.VideoFrame, propagation.Colors, bool]]:
+    for prepared, colors, start in predicted:
+        yield prepared, frame_colorizer.render(prepared, colors.ab), colors, start
+
+
+class _SegmentWriter:
+    """Writes coloured frames to segments, and ends each segment where another process could begin the next."""
+
+    def __init__(
+        self,
+        frame_colorizer: FrameColorizer,
+        folder: ResumeFolder,
+        plan: Plan,
+        damage: Damage,
+        segments: list[FinishedSegment],
+    ) -> None:
+        self.segments = segments
+        self._options, self._reader = frame_colorizer.options, frame_colorizer.reader
+        self._folder, self._plan, self._damage = folder, plan, damage
+        self._encoder: SegmentEncoder | None = None
+        self._shots: list[int] = []
+        self._lately = deque((pts for segment in segments for pts in segment.pts), maxlen=shots.REACH)
+        self._end = 0
+        rate = self._reader.rate
+        self._usual_duration = max(1, round(1 / (rate * self._reader.time_base)))
+        self._shortest, self._longest = round(_SHORTEST * float(rate)), round(_LONGEST * float(rate))
+
+    def write(self, prepared: PreparedFrame, frame: av.VideoFrame, colors: propagation.Colors, start: bool) -> None:
+        """Encode a frame, in a new segment if one can begin here."""
+        pts = prepared.pts
+        if self._encoder and self._may_end(self._encoder, colors, start):
+            self.finish(pts, colors.before)
+        if self._encoder is None:
+            path = self._folder.segment_path(len(self.segments))
+            self._encoder = SegmentEncoder(path, self._reader, self._plan.planes, self._options)
+        if start:
+            self._shots.append(pts)
+        self._encoder.write(frame, pts)
+        self._lately.append(pts)
+        self._end = pts + (prepared.frame.duration or self._usual_duration)
+
+    def _may_end(self, encoder: SegmentEncoder, colors: propagation.Colors, start: bool) -> bool:
+        count = len(encoder.pts)
+        return (start and count >= self._shortest) or (colors.is_key and count >= self._longest)
+
+    def finish(self, following: int | None, propagated: propagation.PropagatedColors | None) -> None:
+        """End the segment.
+
+        Args:
+            following: pts of the next frame; None at the end of the film.
+            propagated: Colours that the next segment begins with; None if it begins with a shot.
+        """
+        if self._encoder is None:
+            raise FilmError(f"{self._reader.path}: none of its frames can be decoded: check the file")
+        self._encoder.finish()
+        if following is None and self._plan.span.end is None:
+            self._reader.check_end(self._end, self._damage)
+        segment = FinishedSegment(
+            pts=self._encoder.pts,
+            shots=self._shots,
+            delay=self._encoder.delay,
+            end=self._end,
+            damaged=[str(time) for time in self._damage.packets],
+            ends_early=self._damage.ends_early if following is None else "",
+            other_fields=self._damage.other_fields,
+            next=following,
+            warm_up=None if following is None else self._lately[0],
+        )
+        self._folder.finish(len(self.segments), segment, propagated)
+        self.segments.append(segment)
+        self._encoder, self._shots = None, []
+
+    def abandon(self) -> None:
+        """Close the open segment; it is begun anew by the next run."""
+        if self._encoder is not None:
+            self._encoder.abandon()

@@ -1,0 +1,171 @@
+"""Tracking of hints: a colour known on one frame is followed along the optical flow through its shot."""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..colorizer.hints import Hint
+from ..errors import FilmError
+from .hints import FilmHint
+from .options import ROUNDED, time_text
+from .propagation import Flow
+
+if TYPE_CHECKING:
+    from .frames import FrameColorizer, PreparedFrame
+
+_STEP = 3  # frames from one place of a hint to the next that is searched
+_LOST = 0.3  # confidence of the flow below which a hint is no longer followed
+_ASTRAY = 2.0  # pixels of the small luma by which the flow there and back may miss
+_PART = 7200  # greatest number of frames of a shot held at once; longer shots are followed in parts
+
+Hints = defaultdict[int, list[Hint]]
+"""Hints of single frames, by the frames' pts."""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    pts: int
+    small: np.ndarray
+    """Luma, uint8 ``[h, w]``."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A shot, or a part of a very long one, which begins with the last frame of the part before."""
+
+    frames: list[_Frame]
+    begins_shot: bool
+    following: int | None
+    """pts of the frame after its last; None at the end of the film."""
+    continues: bool
+    """Whether the shot continues after it."""
+
+
+def follow(
+    frame_colorizer: FrameColorizer, hints: Sequence[FilmHint], on_frame: Callable[[], None] = lambda: None
+) -> dict[int, list[Hint]]:
+    """Follow hints through their shots, forward and backward.
+
+    The film is read up to the last shot that has hints. Long shots are read again where hints go back in them.
+
+    Args:
+        frame_colorizer: Prepares the frames of the film.
+        hints: The hints.
+        on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+
+    Returns:
+        The hints of each frame, by its pts.
+
+    Raises:
+        FilmError: The film has no frame at a hint's time.
+    """
+    if not hints:
+        return {}
+    reader = frame_colorizer.reader
+    left = sorted(hints, key=lambda hint: hint.time)
+    found: Hints = defaultdict(list)
+    starts: list[tuple[int, bool]] = []  # pts of each part's first frame, and whether a shot begins there
+    arrived: list[list[Hint]] = []  # hints of each part's first frame that came from later in the shot
+    for part in _parts(frame_colorizer.prepared(reader.frames(on_frame=on_frame))):
+        last = part.frames[-1].pts
+        end = reader.seconds(last) + 1 / reader.rate if part.following is None else reader.seconds(part.following)
+        here = [hint for hint in left if hint.time + ROUNDED < end]
+        left = left[len(here) :]
+        _follow_on(part.frames, list(found[part.frames[0].pts]), found)
+        starts.append((part.frames[0].pts, part.begins_shot))
+        arrived.append(_follow_from(part.frames, [reader.seconds(frame.pts) for frame in part.frames], here, found))
+        if not left and not (part.continues and found[last]):
+            break
+    if left:
+        raise FilmError(f"{reader.path} has no frame at {time_text(left[0].time)}, where a hint is: change its time")
+    _follow_back(frame_colorizer, starts, arrived, found, on_frame)
+    return {pts: places for pts, places in found.items() if places}
+
+
+def _parts(prepared: Iterable[tuple[PreparedFrame, bool]]) -> Iterator[_Part]:
+    frames: list[_Frame] = []
+    begins_shot = True
+    for frame, start in prepared:
+        if frames and (start or len(frames) > _PART):
+            yield _Part(frames, begins_shot, frame.pts, not start)
+            frames, begins_shot = [] if start else frames[-1:], start
+        frames.append(_Frame(frame.pts, frame.small))
+    if frames:
+        yield _Part(frames, begins_shot, None, False)
+
+
+def _follow_from(
+    frames: Sequence[_Frame], times: Sequence[Fraction], hints: Sequence[FilmHint], found: Hints
+) -> list[Hint]:
+    """Follow hints from their own frames in both directions; return those that reach the first frame."""
+    arrived: list[Hint] = []
+    for time, group in itertools.groupby(hints, key=lambda hint: hint.time):
+        at = max(0, bisect_right(times, time + ROUNDED) - 1)  # the frame that is still shown at that time
+        places = [hint.hint for hint in group]
+        found[frames[at].pts].extend(places)
+        _follow_on(frames[at:], places, found)
+        arrived += _follow_on(frames[at::-1], places, found)
+    return arrived
+
+
+def _follow_back(
+    frame_colorizer: FrameColorizer,
+    starts: Sequence[tuple[int, bool]],
+    arrived: list[list[Hint]],
+    found: Hints,
+    on_frame: Callable[[], None],
+) -> None:
+    """Follow hints back from the first frames of parts into the earlier parts of the same shots."""
+    for number in range(len(starts) - 1, 0, -1):
+        end, begins_shot = starts[number]
+        if begins_shot or not arrived[number]:
+            continue
+        frames = []
+        for frame in frame_colorizer.reader.frames(starts[number - 1][0], on_frame=on_frame):
+            frames.append(_Frame(frame.pts, frame_colorizer.prepare(frame).small))
+            if frame.pts >= end:
+                break
+        arrived[number - 1] += _follow_on(frames[::-1], arrived[number], found)
+
+
+def _follow_on(frames: Sequence[_Frame], hints: list[Hint], found: Hints) -> list[Hint]:
+    """Follow hints on the first frame through the others, as far as possible; return those on the last frame."""
+    last = 0
+    for number in range(1, len(frames)):
+        if not hints:
+            break
+        if number - last == _STEP:
+            hints = _moved(frames[last].small, frames[number].small, hints)
+            last = number
+        found[frames[number].pts].extend(hints)
+    return hints
+
+
+def _moved(source: np.ndarray, target: np.ndarray, hints: Sequence[Hint]) -> list[Hint]:
+    """Find hints of the source frame in the target frame, and drop those that are hidden there."""
+    there, back = Flow(target, source), Flow(source, target)  # each has a vector for every pixel of its second frame
+    height, width = source.shape
+    moved = []
+    for hint in hints:
+        y, x = hint.pixel(source.shape)
+        new = there.backward_flow[y, x]
+        column, row = (round(float(v)) for v in new)
+        if not (0 <= column < width and 0 <= row < height) or there.confidence[y, x] < _LOST:
+            continue
+        if np.hypot(*(back.backward_flow[row, column] - (x, y))) > _ASTRAY:
+            continue
+        step = new - (x, y)
+        moved.append(replace(hint, x=_clipped(hint.x + step[0] / width), y=_clipped(hint.y + step[1] / height)))
+    return moved
+
+
+def _clipped(share: float) -> float:
+    return float(min(max(share, 0.0), 1.0))
