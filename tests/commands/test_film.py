@@ -226,12 +226,16 @@ def test_hints_and_stills_reach_the_film(film, tmp_path, capsys):
         (["reel.mkv", "--crf", "60"], 2, "crf is 60"),
         (["reel.mkv", "--strength", "7"], 2, "strength"),
         (["reel.mkv", "--vividness", "7"], 2, "vividness"),
-        (["reel.mkv", "--start", "soon"], 2, "'soon' is no time"),
+        (["reel.mkv", "--start", "soon"], 2, "'soon' is not a time"),
         (["reel.mkv", "--start", "2", "--end", "1"], 2, "would end (1 s) before it starts (2 s)"),
         (["reel.mkv", "--end", "0"], 2, "would end (0 s) before it starts (0 s)"),
         (["reel.mkv", "--start", "1.01", "--end", "1.02"], 1, "has no frame between 0:00:01.010 and 0:00:01.020"),
         (["reel.mkv", "--start", "1.01", "--end", "1.02", "--preview"], 1, "has no frame between"),
-        (["reel.mkv", "--start", "90"], 1, "no frame at 0:01:30.000: it is shorter, its last begins at 0:00:02.208"),
+        (
+            ["reel.mkv", "--start", "90"],
+            1,
+            "no frame at 0:01:30.000: it is shorter, its last frame begins at 0:00:02.208",
+        ),
         (["reel.mkv", "-o", "reel.mkv", "--overwrite"], 1, "is the film itself"),
         (["reel.mkv", "-o", "a.txt"], 1, "a.txt has no suffix of a container"),
         (["reel.mkv", "--hints", "none.json"], 2, "none.json"),
@@ -324,10 +328,17 @@ def test_times_are_written():
     assert time_text(59.9996) == "0:01:00.000"
 
 
-@pytest.mark.parametrize(("option", "value"), [("crf", "18"), ("start", "1:30"), ("end", 0.5)])
+@pytest.mark.parametrize(("option", "value"), [("crf", "18"), ("start", float("nan")), ("end", -0.5), ("start", True)])
 def test_options_of_another_kind_are_named(option, value):
     with pytest.raises(OptionError, match=f"{option} is {value!r}"):
         FilmOptions(**{option: value})
+
+
+@pytest.mark.parametrize("start", [90, 90.0, "90", "1:30", "0:01:30.0", Fraction(90)])
+def test_times_are_numbers_or_text(start):
+    options = FilmOptions(start=start, end="2:00.5")
+    assert options.times == (Fraction(90), Fraction(241, 2))
+    assert options == FilmOptions(start=Fraction(90), end=Fraction(241, 2))
 
 
 def test_options_are_checked():
