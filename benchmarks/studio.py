@@ -49,7 +49,7 @@ def main() -> None:
 def measure(tab, upload, session, reference):
     place = gr.SelectData(None, {"index": [700, 600], "value": None})
     swatch = gr.EventData(None, {"color": "#7a2b22"})
-    guessed = session.choose(guess=session.guesses[0]).answered(tab._studio.colorizer)
+    guessed = session.choose(guess=session.guesses[0]).with_prediction(tab._state.colorizer)
     visit = SessionSlot("")
     visit.session = session
     canvas = tab.canvas

@@ -334,7 +334,7 @@ def test_nor_by_the_page(visitor, path):
 )
 def test_no_address_is_fetched(studio, visitor, address):
     for arguments in ([{"path": address, "meta": META}], [[{"deep": {"path": address}}]]):
-        with pytest.raises(RefusedError, match="403 the studio fetches nothing from elsewhere"):
+        with pytest.raises(RefusedError, match="403 the studio does not fetch URLs"):
             visitor.do("photograph", "change", arguments)
     body = {"photograph": {"path": address, "meta": META}}
     assert httpx.post(f"{studio.url}/gradio_api/call/v2/colorize", json=body).status_code == 403

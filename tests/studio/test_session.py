@@ -279,7 +279,7 @@ def test_doubt_covers_where_the_model_is_unsure():
 
 def test_a_model_that_does_not_say_how_sure_it_is_is_named(colorizer, session):
     silent = Prediction(session.picture.thumbnail, session.cached.plain.ab)
-    with pytest.raises(OptionError, match="does not say how sure"):
+    with pytest.raises(OptionError, match="does not report its confidence"):
         pictures.doubt(pictures.grey(session.picture.luma), silent)
 
 

@@ -1,4 +1,4 @@
-"""The studio for programs: three functions that keep nothing between calls."""
+"""The studio for programs: three stateless functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .tabs.tools import photographs
 
 
 class Api:
-    """Declares the functions. They take Gradio's own files, which it checks: an upload, and no other path."""
+    """Declares the functions. They accept files uploaded to Gradio, which refuses every other path."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
@@ -39,7 +39,7 @@ class Api:
     def colorize(
         self, photograph: str, vividness: float | None = None, strength: float = 1, hints: str | None = None
     ) -> str:
-        """Colour a photograph at full size; its metadata is kept."""
+        """Colour a photograph at full size and keep its metadata."""
         source = Path(photograph)
         options = ColorOptions(vividness, strength, read_hints(hints) if hints else ())
         path = self._state.new_folder() / colored_path(source).name
@@ -48,12 +48,12 @@ class Api:
         return str(path)
 
     def likely(self, photograph: str, x: float = 0.5, y: float = 0.5) -> list[str]:
-        """The colours that the model holds likely at a place, the likeliest first."""
+        """Return the colours that the model considers likely at a place, the most likely first."""
         luma = read(Path(photograph), self._state.max_pixels).luma
         return [hint.hex for hint in likely_colors(self._state.colorizer, luma, x, y)]
 
     def borrow(self, photograph: str, reference: str) -> Any:
-        """Hints from a photograph in colour, where the two match; what ``colorize`` takes as ``hints``."""
+        """Return hints taken from a colour photograph where the two match, in the format that ``colorize`` takes."""
         luma = read(Path(photograph), self._state.max_pixels).luma
         rgb = read_in_color(Path(reference), self._state.max_pixels)
         return json.loads(hints_json(self._state.references.borrow(luma, rgb)))

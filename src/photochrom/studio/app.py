@@ -1,4 +1,4 @@
-"""Starts the studio and ends it, with all that it wrote."""
+"""Starts and stops the studio, and removes everything that it wrote."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from .gradio_guard.mount import mounted_page
 from .gradio_guard.requests import Guard, is_local
 from .state import AppState, Disk
 
-_SECONDS_TO_END = 2  # for answers that are under way
-_SWEEP_SECONDS = 60  # how often old files are looked for among those shown
-_OLD_SECONDS = 3600  # and how old they are then
+_SECONDS_TO_END = 2  # grace period for responses that are under way
+_SWEEP_SECONDS = 60  # interval between two searches for old files
+_OLD_SECONDS = 3600  # age at which a file is removed
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the studio is to be found, and what it takes.
+    """Address and limits of the studio.
 
     Raises:
-        OptionError: a number is out of its range, or a name is none.
+        OptionError: A number is out of range, or a name is not a host name.
     """
 
     host: str = "127.0.0.1"
     port: int = 7860
     max_megapixels: float = 200
     max_upload_mb: float = 200
-    """Of one file; MB are 10^6 bytes."""
+    """Largest upload; 1 MB is 10^6 bytes."""
     max_disk_mb: float = 4000
-    """Of all visitors' files together, those that they sent and those that were made for them."""
+    """Total size of all visitors' files, both uploaded and produced."""
     names: tuple[str, ...] = ()
-    """Of the studio where others reach it through a proxy."""
+    """Host names under which the studio is reached through a proxy."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -56,14 +56,14 @@ class Settings:
                 raise OptionError(f"{name.replace('_', '-')} is {value:g}: give a number above 0")
         for name in self.names:
             if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name):
-                raise OptionError(f"name is {name!r:.60}: give that of a host alone, like photos.example.org")
+                raise OptionError(f"name is {name!r:.60}: give a host name alone, like photos.example.org")
 
 
 def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> None:
     """Run the studio until it is interrupted.
 
     Raises:
-        StudioError: the address is taken, or is none of this machine's.
+        StudioError: The address is in use or does not belong to this machine.
     """
     ending = threading.Event()
     with listening(settings) as listener, application(colorizer, settings, ending) as app:
@@ -72,20 +72,20 @@ def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> No
         def say() -> None:
             print(f"The studio is at {address} (Ctrl+C ends it)", flush=True)
             if not is_local(settings.host):
-                print("Whoever can reach this machine can use it, and no password is asked for.", file=sys.stderr)
-            if open_browser:  # one that runs in the terminal comes back only when it is closed
+                print("Anyone who can reach this machine can use it; there is no password.", file=sys.stderr)
+            if open_browser:  # a browser that runs in the terminal returns only when it is closed
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
         server(app, say, ending.set).run(sockets=[listener])
 
 
 def server(app: Guard, ready: Callable[[], None], ending: Callable[[], None]) -> uvicorn.Server:
-    """A server that says nothing unless something is wrong.
+    """Create a server that logs warnings and errors only.
 
     Args:
-        app: what it serves.
-        ready: called once it answers, and can be ended.
-        ending: called when it is to end, and waits for what is under way.
+        app: Application to serve.
+        ready: Called once the server accepts connections and can be stopped.
+        ending: Called when the server shuts down, before it waits for responses that are under way.
     """
     return _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END), ready, ending)
 
@@ -97,23 +97,23 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._ready()  # Ctrl+C before this may be lost while the event loop is made
+        self._ready()  # Ctrl+C before this point may be lost while the event loop is created
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ending()
-        # Every open page listens on and on, and is cut off, about which uvicorn would complain at length.
+        # Every open page holds a connection that is cut off here; uvicorn would log each of them at length.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
 
 @contextmanager
 def application(colorizer: Colorizer, settings: Settings, ending: threading.Event) -> Iterator[Guard]:
-    """The studio as an application of ASGI, and the folders that it works in; they go when the block ends.
+    """Create the ASGI application and its temporary folders, which are removed when the block ends.
 
     Args:
-        colorizer: for all visitors.
-        settings: what it takes.
-        ending: set when it is to end.
+        colorizer: Shared by all visitors.
+        settings: Address and limits.
+        ending: Set when the studio shuts down.
     """
     with tempfile.TemporaryDirectory(prefix="photochrom-studio-") as folder:
         shown, kept = Path(folder, "shown"), Path(folder, "kept")
@@ -128,14 +128,14 @@ def application(colorizer: Colorizer, settings: Settings, ending: threading.Even
 
 @contextmanager
 def _sweeping(folder: Path) -> Iterator[None]:
-    """Remove old files meanwhile; what broken uploads left, too, which Gradio does not know of."""
+    """Remove old files in the background, including the remains of broken uploads, which Gradio does not track."""
     ended = threading.Event()
 
     def sweep() -> None:
         while not ended.wait(_SWEEP_SECONDS):
-            gc.collect()  # what an exception was last to hold: a session, and with it a file
-            for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
-                with suppress(OSError):  # the page was quicker, or the folder is not empty
+            gc.collect()  # an exception may be the last to refer to a session, and with it to a file
+            for path in sorted(folder.rglob("*"), reverse=True):  # the contents of a folder before the folder
+                with suppress(OSError):  # the page removed it first, or the folder is not empty
                     if time.time() - path.stat().st_mtime > _OLD_SECONDS:
                         path.rmdir() if path.is_dir() else path.unlink()
 
@@ -150,10 +150,10 @@ def _sweeping(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
-    """The studio's socket.
+    """Open the studio's socket.
 
     Raises:
-        StudioError: the address is taken, or is none of this machine's.
+        StudioError: The address is in use or does not belong to this machine.
     """
     host, port = settings.host, settings.port
     try:
@@ -167,6 +167,6 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 
 
 def url(host: str, port: int) -> str:
-    """What to type into a browser."""
+    """Return the address to open in a browser."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{name}:{port}"

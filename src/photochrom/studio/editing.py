@@ -1,4 +1,4 @@
-"""What a visitor works on, a photograph or a film: what of it is shown, what was chosen for it, and the way back."""
+"""The state of an edit, of a photograph or a film: the picture shown, the choices, undo and redo."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..colorizer.colorizer import Colorizer, Prediction
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 
-PREVIEW = 1400  # longest side of what is shown, pixels
+PREVIEW = 1400  # longest side of the picture that is shown, in pixels
 
 Choices = TypeVar("Choices")
 
 
 class Source:
-    """A copy of an uploaded file, which goes when nobody works on it any more."""
+    """Copy of an uploaded file, removed when the last session that refers to it is gone."""
 
     def __init__(self, upload: Path, work: Path) -> None:
         folder = Path(tempfile.mkdtemp(dir=work))
@@ -29,44 +29,44 @@ class Source:
         self.discard = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         try:
             shutil.copyfile(upload, self.path)
-        except BaseException:  # the disk may be full: half a copy would make it no emptier
+        except BaseException:  # the disk may be full, and half a copy would keep it so
             self.discard()
             raise
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A photograph or a frame, decoded once: what is needed to show it. Its file is read again for the full size."""
+    """Decoded photograph or frame at display size. The file is read again for the full-size result."""
 
     source: Source
     luma: np.ndarray
-    """uint8 ``[h, w]``, at most ``PREVIEW`` pixels long."""
+    """Luma, uint8 ``[H, W]``, its longest side at most ``PREVIEW`` pixels."""
     thumbnail: np.ndarray
-    """uint8: what the network looks at. Coloured from it, the small picture has the full size's very colours."""
+    """Input of the network, uint8 ``[H, W]``, the same as for the full-size picture: so are its colours."""
 
 
 @dataclass(frozen=True, eq=False)
 class CachedPrediction:
-    """Of the network, about one picture. It belongs to a session, and no two visitors ever meet in one."""
+    """Predictions for one picture, kept between clicks. It belongs to one session and is never shared."""
 
     vividness: float | None
     hints: tuple[Hint, ...]
     plain: Prediction
-    """Without hints."""
+    """Prediction without hints."""
     prediction: Prediction
-    """With them."""
+    """Prediction with ``hints``."""
 
 
 def cached_prediction(
     colorizer: Colorizer, thumbnail: np.ndarray, options: ColorOptions, former: CachedPrediction | None = None
 ) -> CachedPrediction:
-    """What the network says of a picture; of the former answer about it, what still holds is taken over.
+    """Predict the colours of a picture, reusing whatever is still valid of a former prediction.
 
     Args:
-        colorizer: for all visitors.
-        thumbnail: luma, uint8, as ``Prediction.luma`` is one.
-        options: how it is to be coloured.
-        former: about this very picture.
+        colorizer: Shared by all visitors.
+        thumbnail: Luma, uint8 ``[H, W]``, at the size of ``Prediction.luma``.
+        options: Options for colouring it.
+        former: Earlier prediction for the same picture.
     """
     plain = former.plain if former and former.vividness == options.vividness else None
     if former and plain and former.hints == options.hints:
@@ -78,57 +78,57 @@ def cached_prediction(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EditState(Generic[Choices]):
-    """One visitor's work. Each change gives a new one, so that nothing is ever half changed."""
+    """Immutable state of a visitor's work. Every change returns a new state, so none is ever half changed."""
 
     picture: Picture
     choices: Choices
-    """A dataclass; undo and redo go through these."""
+    """Frozen dataclass; undo and redo step through these."""
     cached: CachedPrediction
-    """Of the network; perhaps to former choices: see ``answered``."""
+    """Latest prediction, perhaps for earlier choices: see ``with_prediction``."""
     past: tuple[Choices, ...] = ()
     future: tuple[Choices, ...] = ()
     place: tuple[float, float] | None = None
-    """x and y, from 0 to 1, of the cross."""
+    """Position of the cross, x and y from 0 to 1."""
     dial: str = ""
-    """Which one the last change turned."""
+    """Name of the dial that the last change turned, if it turned one."""
 
     @property
     def options(self) -> ColorOptions:
-        """How the picture is to be coloured."""
+        """Options for colouring the picture."""
         raise NotImplementedError
 
     def with_prediction(self, colorizer: Colorizer) -> Self:
-        """With what the network says of the picture as it is to be coloured now."""
+        """Return the state with a prediction for the current choices."""
         found = cached_prediction(colorizer, self.picture.thumbnail, self.options, self.cached)
         return self if found is self.cached else replace(self, cached=found)
 
     def choose(self, **changes: object) -> Self:
-        """With other choices, the former of which can be gone back to."""
+        """Return the state with changed choices; the change can be undone."""
         choices = replace(self.choices, **changes)  # type: ignore[type-var]
         if choices == self.choices:
             return self
         return replace(self, choices=choices, past=(*self.past, self.choices), future=(), dial="")
 
     def turn(self, dial: str, value: float) -> Self:
-        """With ``vividness`` or ``strength`` turned; to turn one on and on is one step to be undone."""
+        """Return the state with a dial turned. Successive turns of one dial are undone as one step."""
         turned = self.choose(**{dial: value})
         past = self.past if dial == self.dial else turned.past
         return replace(turned, past=past, dial=dial) if turned is not self else self
 
     def undo(self) -> Self:
-        """As before the last change; the same where there was none."""
+        """Return the state before the last change, or this one if there is none."""
         if not self.past:
             return self
         *past, choices = self.past
         return replace(self, choices=choices, past=tuple(past), future=(self.choices, *self.future), dial="")
 
     def redo(self) -> Self:
-        """What was undone last is done again."""
+        """Return the state with the last undone change made again."""
         if not self.future:
             return self
         choices, *future = self.future
         return replace(self, choices=choices, past=(*self.past, self.choices), future=tuple(future), dial="")
 
     def at(self, x: float, y: float) -> Self:
-        """With the cross elsewhere."""
+        """Return the state with the cross at another place."""
         return replace(self, place=(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)))

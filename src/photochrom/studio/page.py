@@ -1,4 +1,4 @@
-"""The page: its tabs, its looks, and what it says of itself."""
+"""The page: its tabs, theme and texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FONT = ("system-ui", "-apple-system", "Segoe UI", "Helvetica Neue", "Arial", "s
 
 
 def build(state: AppState) -> gr.Blocks:
-    """The page, for all visitors."""
+    """Build the page, which all visitors share."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(_WELCOME, elem_id="welcome")
         with gr.Tabs():
@@ -39,7 +39,7 @@ def build(state: AppState) -> gr.Blocks:
 
 
 def theme() -> gr.themes.Base:
-    """Greys without a hue, so that they do not colour the judgement of colours; no fonts from elsewhere."""
+    """Return a theme of neutral greys, which do not bias the judgement of colours, with system fonts only."""
     grey = gr.themes.colors.neutral
     looks = gr.themes.Base(primary_hue=grey, neutral_hue=grey, font=_FONT, font_mono=("ui-monospace", "monospace"))
     return looks.set(
@@ -66,15 +66,15 @@ def theme() -> gr.themes.Base:
 
 
 def style() -> str:
-    """What Gradio's looks lack."""
+    """Return the style sheet that completes the theme."""
     return (HERE / "studio.css").read_text()
 
 
 def head() -> str:
-    """A few lines of script, to paste a photograph anywhere on the page, and a style that Gradio keeps from its own."""
+    """Return a script for pasting photographs, and a style rule that Gradio would drop from the style sheet."""
     return f"<script>{(HERE / 'paste.js').read_text()}</script>\n<style>{_NARROW}</style>"
 
 
 def words() -> gr.I18n:
-    """What Gradio's components say, in other words than its own, where the browser speaks English."""
+    """Return texts that replace those of Gradio's components where the browser is set to English."""
     return gr.I18n(en=_WORDS)

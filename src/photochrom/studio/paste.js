@@ -1,4 +1,4 @@
-// A photograph pasted anywhere on the page goes where a dropped one would go.
+// A photograph pasted anywhere on the page is handled as if it were dropped.
 document.addEventListener("paste", event => {
   const files = event.clipboardData?.files;
   const input = document.querySelector("#photograph input[type=file]");

@@ -1,4 +1,4 @@
-"""What all visitors share."""
+"""State that all visitors share: the model, the folders and their limits."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference import References
 from ..errors import StudioError
 
-_FRESH = 2.0  # seconds for which a measurement stands in for another
+_FRESH = 2.0  # seconds for which a measurement may be reused
 
 
 @dataclass(frozen=True)
 class AppState:
-    """The model, loaded once, the folders and the limits. Nothing in it changes, but that it ends."""
+    """The loaded model, folders and limits. Immutable except for the event that ends the studio."""
 
     colorizer: Colorizer
     references: References
     shown: Path
-    """A folder whose files the page may ask for, if it knows their names."""
+    """Folder whose files the page may request if it knows their names."""
     kept: Path
-    """A folder that it may not."""
+    """Folder that the page cannot reach."""
     disk: Disk
     max_pixels: int
     max_upload_bytes: int
     ending: threading.Event
-    """Set when the studio is to end: what takes long then stops."""
+    """Set when the studio shuts down; long-running jobs then stop."""
 
     def new_folder(self, *, check: bool = True) -> Path:
-        """For files to be fetched, under a name that nobody guesses.
+        """Create a folder for downloads, with a name that cannot be guessed.
 
         Args:
-            check: whether to see that there is room: what is only moved there needs none.
+            check: Whether to check that there is room; a file that is only moved there needs none.
 
         Raises:
-            StudioError: the disk is full.
+            StudioError: The disk space is used up.
         """
         if check:
             self.disk.check()
@@ -49,21 +49,21 @@ class AppState:
         return folder
 
     def new_picture(self) -> Path:
-        """The path of a picture for the page, likewise.
+        """Return a path, which cannot be guessed, for a picture on the page.
 
         Raises:
-            StudioError: the disk is full.
+            StudioError: The disk space is used up.
         """
         self.disk.check(fresh=False)
         return self.shown / f"{secrets.token_hex(16)}.jpg"
 
 
 class Disk:
-    """The studio's folder, and how much may lie in it.
+    """Limits the disk space of the studio's folder.
 
     Args:
-        folder: with all that visitors sent and all that was made for them.
-        most: bytes.
+        folder: Holds all uploads and all files produced from them.
+        most: Limit in bytes.
     """
 
     def __init__(self, folder: Path, most: int) -> None:
@@ -72,14 +72,14 @@ class Disk:
         self._lock = threading.Lock()
 
     def check(self, coming: int = 0, *, fresh: bool = True) -> None:
-        """See that there is room.
+        """Check that there is room.
 
         Args:
-            coming: bytes that are to be written.
-            fresh: whether to measure now; else what was measured a moment ago will do.
+            coming: Number of bytes about to be written.
+            fresh: Whether to measure now rather than reuse a measurement of the last two seconds.
 
         Raises:
-            StudioError: there is none.
+            StudioError: There is no room.
         """
         with self._lock:
             if fresh or time.monotonic() - self._measured > _FRESH:
@@ -87,8 +87,8 @@ class Disk:
             full = self._used + coming > self._most
         if full:
             raise StudioError(
-                f"the studio has no room for more files ({self._most / 1e6:g} MB): close pages that are done with and "
-                "wait an hour, or start it with a larger --max-disk-mb"
+                f"the studio has no room for more files ({self._most / 1e6:g} MB): close pages no longer needed "
+                "and wait an hour, or start it with a larger --max-disk-mb"
             )
 
 
@@ -96,6 +96,6 @@ def _size_of(folder: Path) -> int:
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            with suppress(FileNotFoundError):  # gone meanwhile
-                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  of thousands, for each click
+            with suppress(FileNotFoundError):  # removed in the meantime
+                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  pathlib is too slow for thousands of files at each click
     return total

@@ -1,7 +1,7 @@
-"""Who is there: how long Gradio keeps a visitor's work, and whose goes first where there are too many.
+"""Decides how long Gradio keeps a visitor's session, and whose is dropped first when there are too many.
 
-Gradio takes a page for closed once its heartbeat has ended, for good, and counts from the last click; but a connection
-may break while the page stays. And every call of a program is a visitor to it.
+Gradio considers a page closed for good once its heartbeat ends, and counts from the last click. But a connection may
+break while the page stays open. Gradio also creates a session for every call by a program.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _ANSWERS = re.compile(r"/gradio_api/queue/data/?")
 
 
 class Sessions(OrderedDict[str, SessionState]):
-    """Gradio's sessions by name, the longest unused first. One of them is pushed out where a new one has no room."""
+    """Gradio's sessions by name, least recently used first. Gradio pops one when a new session needs room."""
 
     def popitem(self, last: bool = True) -> tuple[str, SessionState]:
-        """Without work, as of a program's call, if there is such a one, but not the newest; else the first."""
+        """Remove the first session that holds no work, such as a program's, except the newest; else the first."""
         *old, _ = self
         name = next((name for name in old if not any(_work(self[name]))), old[0])
         session = self.pop(name)
@@ -36,25 +36,25 @@ class Sessions(OrderedDict[str, SessionState]):
 
 
 def _work(session: SessionState) -> Iterator[SessionSlot]:
-    held = list(session.state_data.values())  # other threads put more there
+    held = list(session.state_data.values())  # a copy, since other threads add to it
     return (slot for slot in held if isinstance(slot, SessionSlot) and slot.session is not None)
 
 
 @dataclass
 class _Page:
-    """A session that has connections."""
+    """Connections of one session."""
 
     count: int = 0
     closed: bool = False
-    """Whether its heartbeat has ended, so that nothing but these connections says that somebody is there."""
+    """Whether the heartbeat has ended; only the remaining connections then show that the visitor is present."""
 
 
 class Presence:
-    """Stands before Gradio, and sees which sessions have a connection: of a heartbeat, or one that waits for answers.
+    """Middleware that tracks which sessions have a heartbeat or a connection that waits for results.
 
     Args:
-        app: Gradio.
-        sessions: its sessions.
+        app: The Gradio application.
+        sessions: Its sessions.
     """
 
     def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
@@ -62,7 +62,7 @@ class Presence:
         self._pages: dict[str, _Page] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As an application of ASGI."""
+        """Handle a request (ASGI)."""
         path = scope.get("path", "")
         if heartbeat := _HEARTBEAT.fullmatch(path):
             with self._connected(heartbeat[1], by_heartbeat=True):
@@ -96,6 +96,6 @@ class Presence:
 
 
 def _count_anew(session: SessionState) -> None:
-    """The time for which the session is kept: from now on, not from the last click."""
+    """Restart the session's expiry time now. Setting a value does so in Gradio."""
     for number, value in list(session.state_data.items()):
         session[number] = value

@@ -1,8 +1,8 @@
-"""What stands before Gradio: only what the page needs comes through.
+"""A filter in front of Gradio that passes only the requests that the page needs.
 
-Gradio fetches an address that stands where a file is expected, streams any address through ``file=``, and has routes
-for its makers' own uses. None of it is needed here. A page that a visitor has open elsewhere must not reach the studio
-either: not as another site (``Origin``), nor under a name of its own that points to this machine (``Host``).
+Gradio downloads any URL given in place of a file, proxies any URL through ``file=``, and has routes that serve other
+purposes. The studio needs none of this. Nor may another site that a visitor has open reach the studio, whether across
+origins (``Origin`` header) or through a name of its own that resolves to this machine (``Host`` header, DNS rebinding).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ...errors import StudioError
 from ..state import Disk
 
-_MOST_JSON = 1 << 20  # bytes: a request holds choices, never a picture
+_MOST_JSON = 1 << 20  # bytes; a request holds settings, never a picture
 _API = "/gradio_api"
 _UPLOAD = f"{_API}/upload"
 _READ = re.compile(
@@ -33,7 +33,7 @@ _READ = re.compile(
     re.S,
 )
 _WRITE = re.compile(rf"{_API}/(upload|queue/join|cancel|reset|call/\w+|call/v2/\w+)/?")
-_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.I)  # two letters at least: C:/ is a disk
+_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.I)  # at least two letters, since C:/ is a drive
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -46,24 +46,24 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses requests that the page has no need of.
+    """Refuses requests that the page does not need.
 
     Args:
-        app: what is guarded.
-        host: the address or name that the studio is bound to.
-        disk: where uploads go.
-        names: of the studio where others reach it through a proxy.
+        app: The guarded application.
+        host: Address or name that the studio is bound to.
+        disk: Disk that receives uploads.
+        names: Host names under which the studio is reached through a proxy.
     """
 
     def __init__(self, app: ASGIApp, host: str, disk: Disk, names: Iterable[str] = ()) -> None:
         self._app, self._disk = app, disk
-        self._coming = 0  # bytes of uploads under way
+        self._coming = 0  # total size in bytes of uploads that are under way
         self._names = {name.lower() for name in ("localhost", host, *names)}
-        if not is_local(host):  # others call this machine by its name
+        if not is_local(host):  # other machines use the name of this one
             self._names |= {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As an application of ASGI."""
+        """Handle a request (ASGI)."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
@@ -72,7 +72,7 @@ class Guard:
             await (refusal or (self._uploaded if is_upload else self._app))(scope, receive, _with_headers(send))
 
     async def _uploaded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let files in, as far as there is room for them, and for those that others send meanwhile."""
+        """Accept uploads while there is room, counting those that others are sending."""
         length = Headers(scope=scope).get("content-length", "")
         if not length.isdecimal():
             await _refused(411, "say how large the upload is")(scope, receive, send)
@@ -81,13 +81,13 @@ class Guard:
             if not (full := await run_in_threadpool(self._why_full, self._coming)):
                 await self._app(scope, receive, send)
                 return
-        while (await receive()).get("more_body"):  # a browser hears no answer before it has said all
+        while (await receive()).get("more_body"):  # a browser reads no response before it has sent its request
             pass
         await _refused(507, full)(scope, receive, send)
 
     @contextmanager
     def _expected(self, size: int) -> Iterator[None]:
-        """Bytes that are to come, counted from before room is looked for: others come while it is."""
+        """Count the bytes of an upload before checking for room, because others may arrive during the check."""
         self._coming += size
         try:
             yield
@@ -95,7 +95,7 @@ class Guard:
             self._coming -= size
 
     def _why_full(self, coming: int) -> str:
-        """What to say if there is no room for so many bytes; nothing if there is."""
+        """Return an error message if there is no room for so many bytes, else an empty string."""
         try:
             self._disk.check(coming)
         except StudioError as exc:
@@ -103,10 +103,10 @@ class Guard:
         return ""
 
     async def _refusal(self, scope: Scope, receive: Receive) -> tuple[PlainTextResponse | None, Receive]:
-        """What to answer instead, if anything, and the rest of the request."""
+        """Return the refusal, if any, and a channel that delivers the rest of the request."""
         headers, path = Headers(scope=scope), scope["path"]
         if not self._is_ours(headers.get("host", "")):
-            return _refused(403, "the studio is not called by this name here: use the address that it printed"), receive
+            return _refused(403, "the studio does not go by this name: use the address that it printed"), receive
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers["host"]:
             return _refused(403, "the studio answers its own page only"), receive
@@ -114,19 +114,19 @@ class Guard:
         if (scope["method"] not in ("GET", "HEAD", "POST")) or not wanted.fullmatch(path):
             return _refused(404, "the studio has nothing there"), receive
         if path.startswith(f"{_API}/file=") and _is_address(path.removeprefix(f"{_API}/file=")):
-            return _refused(403, "the studio fetches nothing from elsewhere"), receive
+            return _refused(403, "the studio does not fetch URLs"), receive
         if scope["method"] == "POST" and not path.startswith(_UPLOAD):
             return await _checked_json(receive)
         return None, receive
 
     def _is_ours(self, host: str) -> bool:
-        """A site can give its own name any address, but has no power over addresses as such."""
+        """Check the Host header. A hostile site can point its own name here, but cannot forge an IP address."""
         name = re.sub(r":\d+$", "", host).lower()
         return name in self._names or _is_ip(name.strip("[]"))
 
 
 def is_local(host: str) -> bool:
-    """Whether an address or name can be reached from this machine alone."""
+    """Return whether an address or name can be reached from this machine only."""
     return host.lower() == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
@@ -148,18 +148,18 @@ async def _checked_json(receive: Receive) -> tuple[PlainTextResponse | None, Rec
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > _MOST_JSON:
-            return _refused(413, "this is more than the studio takes at once"), receive
+            return _refused(413, "the request is larger than the studio accepts"), receive
     try:
         facts = json.loads(body) if body else None
     except (ValueError, RecursionError):
         return _refused(400, "this is not JSON"), receive
     if _names_an_address(facts):
-        return _refused(403, "the studio fetches nothing from elsewhere: send the file itself"), receive
+        return _refused(403, "the studio does not fetch URLs: send the file itself"), receive
     return None, _again(bytes(body), receive)
 
 
 def _names_an_address(facts: Any) -> bool:
-    """Whether a file's ``path`` is an address, however deep it lies. (Its ``url`` is what Gradio itself answered.)"""
+    """Return whether any ``path``, at any depth, is a URL. (``url`` entries are Gradio's own and harmless.)"""
     rest = [facts]
     while rest:
         each = rest.pop()
@@ -177,7 +177,7 @@ def _is_address(path: str) -> bool:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """A request whose body was read already."""
+    """Return a channel that replays a body that was read already."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

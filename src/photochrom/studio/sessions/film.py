@@ -1,4 +1,4 @@
-"""One visitor's film, and what was chosen for it. Nothing here knows of the page."""
+"""The session of a film, independent of the page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .photo import naming, near
 
 @dataclass(frozen=True)
 class FilmChoices:
-    """What one visitor has chosen; undo and redo go through these."""
+    """Choices for a film; undo and redo step through these."""
 
     vividness: float | None
     strength: float = 1.0
@@ -39,44 +39,44 @@ class FilmChoices:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FilmSession(EditState[FilmChoices]):
-    """One visitor's film, and the frame of it that is shown; the film is its source."""
+    """Immutable state of a visitor's work on a film, with the frame that is shown."""
 
     time: Fraction
-    """Seconds from the beginning, of the frame."""
+    """Time of the frame, in seconds from the beginning."""
     has_colors: bool
-    """Whether the film has colours of its own."""
+    """Whether the film is in colour already."""
     recolor: bool = False
-    """Whether it may be coloured although it has colours."""
+    """Whether to colour the film although it is in colour."""
     job: Job = field(default_factory=Job)
-    """What takes long with the film."""
+    """Long-running job of the film."""
 
     @property
     def hints(self) -> tuple[FilmHint, ...]:
-        """What is known of the whole film."""
+        """Hints of the whole film."""
         return self.choices.hints
 
     @property
     def marks(self) -> tuple[Hint, ...]:
-        """What is known of the frame that is shown."""
+        """Hints on the frame that is shown."""
         return tuple(hint.hint for hint in self.hints if self._is_here(hint))
 
     @property
     def options(self) -> ColorOptions:
-        """How the frame is to be coloured."""
+        """Options for colouring the frame."""
         return ColorOptions(self.choices.vividness, self.choices.strength, self.marks)
 
     def film_options(self) -> FilmOptions:
-        """How the film is to be coloured."""
+        """Return the options for colouring the film."""
         return FilmOptions(ColorOptions(self.choices.vividness, self.choices.strength), recolor=self.recolor)
 
     def _is_here(self, hint: FilmHint) -> bool:
         return abs(hint.time - self.time) <= ROUNDED
 
     def color(self, color: tuple[int, int, int]) -> FilmSession:
-        """With a colour at the cross, in place of one that is there on this frame.
+        """Return the session with a hint at the cross; it replaces a hint there on this frame.
 
         Raises:
-            OptionError: there is no cross.
+            OptionError: No place is chosen.
         """
         if self.place is None:
             raise OptionError("no place is chosen: click on the frame, or give the two percentages")
@@ -85,24 +85,24 @@ class FilmSession(EditState[FilmChoices]):
         return self.choose(hints=(*others, FilmHint(self.time, Hint(x, y, color))))
 
     def with_file(self, hints: Sequence[FilmHint]) -> FilmSession:
-        """With the hints of a file instead of all that are there."""
+        """Return the session with the hints of a file in place of all others."""
         return self.choose(hints=tuple(hints))
 
     def without(self, number: int) -> FilmSession:
-        """Without one of the colours that were put, counted from 0.
+        """Return the session less one of its hints, counted from 0.
 
         Raises:
-            OptionError: there is none of this number.
+            OptionError: There is no hint of this number.
         """
         if not 0 <= number < len(self.hints):
             raise OptionError("this colour is gone already")
         return self.choose(hints=self.hints[:number] + self.hints[number + 1 :])
 
     def go(self, colorizer: Colorizer, time: Fraction) -> FilmSession:
-        """To another frame: the first that is shown at a time, or later.
+        """Return the session at the first frame shown at a time or later.
 
         Raises:
-            FilmError: the film has ended by then.
+            FilmError: The film ends before that time.
         """
         with open_film(colorizer, self.picture.source.path, self.film_options()) as (frame_colorizer, _):
             found, picture = _frame(frame_colorizer, self.picture.source, time)
@@ -115,10 +115,10 @@ class FilmSession(EditState[FilmChoices]):
 def open_film(
     colorizer: Colorizer, path: Path, options: FilmOptions, max_pixels: float = math.inf
 ) -> Iterator[tuple[FrameColorizer, Plan]]:
-    """A film, ready to be looked at.
+    """Open a film for looking at its frames.
 
     Raises:
-        FilmError: it cannot be read, or is too large.
+        FilmError: The film cannot be read or is too large.
     """
     with naming(path), FilmReader(path, max_pixels) as reader:
         plan = make_plan(reader, None, options)
@@ -126,22 +126,22 @@ def open_film(
 
 
 def begin_film(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int) -> FilmSession:
-    """Begin with a film, at its first frame.
+    """Open a film at its first frame.
 
     Args:
-        colorizer: for all visitors.
-        upload: the file; it is copied.
-        work: a folder for the copy.
-        max_pixels: refuse larger frames.
+        colorizer: Shared by all visitors.
+        upload: The uploaded file, which is copied.
+        work: Folder for the copy.
+        max_pixels: Limit of width times height of a frame.
 
     Raises:
-        FilmError: it cannot be read, or is too large.
+        FilmError: The film cannot be read or is too large.
     """
     source = Source(upload, work)
     try:
         return _begun(colorizer, source, max_pixels)
     except BaseException:
-        source.discard()  # now: an exception may live long
+        source.discard()  # now, because the exception may be kept for long and refers to it
         raise
 
 
@@ -162,7 +162,7 @@ def _frame(frame_colorizer: FrameColorizer, source: Source, time: Fraction) -> t
 
 
 def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Luma of a frame as it is shown, upright and with square pixels: uint8, at most ``PREVIEW`` pixels long."""
+    """Return a frame's luma, upright and with square pixels: uint8 ``[H, W]``, at most ``PREVIEW`` pixels long."""
     reader = frame_colorizer.reader
     height, width = reader.height, reader.width * float(reader.aspect)
     scale = min(1, PREVIEW / max(height, width))

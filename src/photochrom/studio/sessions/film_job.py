@@ -1,4 +1,4 @@
-"""What takes long with one film: to colour it, or to make a sheet of its shots. One at a time."""
+"""The long-running job of a film: colouring it or drawing a sheet of its shots, one at a time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Settings = tuple[FilmOptions, tuple[FilmHint, ...]]
 
 
 class StoppedError(Exception):
-    """Nobody wants the job any more; coloured so far stays coloured."""
+    """The job was cancelled; finished segments are kept."""
 
 
 class Job:
-    """Asked for, then run when its turn has come, and stopped whenever one likes. All sessions of a film share it."""
+    """A job that is requested, waits for its turn, runs, and can be stopped. All sessions of a film share it."""
 
     def __init__(self) -> None:
         self.stopped = False
@@ -30,10 +30,10 @@ class Job:
         self._lock = threading.Lock()
 
     def ask(self, kind: Kind) -> None:
-        """It is wanted, and waits for its turn.
+        """Request the job, which then waits for its turn.
 
         Raises:
-            OptionError: one is under way.
+            OptionError: A job is waiting or running already.
         """
         with self._lock:
             if self._asked or self._running:
@@ -41,7 +41,7 @@ class Job:
             self._asked, self.stopped = kind, False
 
     def stop(self) -> Kind | None:
-        """It is no longer wanted; what was."""
+        """Cancel the job and return what it was."""
         with self._lock:
             wanted = self._running or self._asked
             self._asked, self.stopped = None, True
@@ -49,10 +49,10 @@ class Job:
 
     @contextmanager
     def turn(self, kind: Kind) -> Iterator[None]:
-        """Its turn has come.
+        """Run the job in this block.
 
         Raises:
-            StoppedError: it is not wanted any more.
+            StoppedError: The job was cancelled while it waited.
         """
         with self._lock:
             if self._asked != kind:
@@ -64,9 +64,9 @@ class Job:
             self._running = None
 
     def changes(self, settings: Settings) -> bool:
-        """Whether the settings are others than when the film was last begun to be coloured."""
+        """Return whether the settings differ from those of the last job that started."""
         return self._settings != settings
 
     def begun(self, settings: Settings) -> None:
-        """With these settings it is being coloured."""
+        """Record the settings of the job that has started."""
         self._settings = settings

@@ -1,4 +1,4 @@
-"""One visitor's photograph, and what was chosen for it. Nothing here knows of the page."""
+"""The session of a photograph, independent of the page."""
 
 from __future__ import annotations
 
@@ -23,52 +23,52 @@ from ...photo.formats.image import MAX_PIXELS, at_most, check_size
 from ..editing import PREVIEW, CachedPrediction, EditState, Picture, Source
 
 GUESSES = 4
-_SAME_PLACE = 0.015  # of the picture's width and height: a hint so near to another replaces it
+_SAME_PLACE = 0.015  # share of the picture's width and height within which a new hint replaces another
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What one visitor has chosen; undo and redo go through these."""
+    """Choices for a photograph; undo and redo step through these."""
 
     vividness: float | None
     strength: float = 1.0
     guess: tuple[Hint, ...] = ()
-    """What makes the other guess of the model that was chosen, if one was."""
+    """Hints that make the chosen alternative; empty for the model's first picture."""
     borrowed: tuple[Hint, ...] = ()
-    """From another photograph."""
+    """Hints taken from another photograph."""
     given: tuple[Hint, ...] = ()
-    """By hand."""
+    """Hints placed by hand."""
 
     @property
     def options(self) -> ColorOptions:
-        """As the colorizer takes them; of hints at one place the last counts."""
+        """Options for the colorizer. If several hints share a place, the last one counts."""
         return ColorOptions(self.vividness, self.strength, (*self.guess, *self.borrowed, *self.given))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Session(EditState[Choices]):
-    """One visitor's work on a photograph."""
+    """Immutable state of a visitor's work on a photograph."""
 
     guesses: tuple[tuple[Hint, ...], ...] = ()
-    """The hints that make each of the model's other guesses."""
+    """Hints that make each of the model's alternatives."""
     lent: np.ndarray | None = None
-    """Another photograph, whose colours are borrowed: RGB uint8, at most ``PREVIEW`` pixels long."""
+    """Photograph whose colours are borrowed, RGB uint8 ``[H, W, 3]``, its longest side at most ``PREVIEW`` pixels."""
 
     @property
     def options(self) -> ColorOptions:
-        """How the picture is to be coloured."""
+        """Options for colouring the picture."""
         return self.choices.options
 
     @property
     def marks(self) -> tuple[Hint, ...]:
-        """The hints that are shown on the picture."""
+        """Hints that are marked on the picture."""
         return self.choices.given
 
     def color(self, color: tuple[int, int, int]) -> Session:
-        """With a hint at the cross, in place of one that is there.
+        """Return the session with a hint at the cross; it replaces a hint that is there already.
 
         Raises:
-            OptionError: there is no cross.
+            OptionError: No place is chosen.
         """
         if self.place is None:
             raise OptionError("no place is chosen: click on the picture, or give the two percentages")
@@ -77,15 +77,15 @@ class Session(EditState[Choices]):
         return self.choose(given=(*others, Hint(x, y, color)))
 
     def with_file(self, hints: Sequence[Hint]) -> Session:
-        """With the hints of a file instead of all that are there."""
+        """Return the session with the hints of a file in place of all others."""
         suggested = tuple(hint for hint in hints if hint.suggested)
         return self.choose(guess=suggested, borrowed=(), given=tuple(hint for hint in hints if not hint.suggested))
 
     def without(self, number: int) -> Session:
-        """Without one of the hints given by hand, counted from 0.
+        """Return the session less one of the hints placed by hand, counted from 0.
 
         Raises:
-            OptionError: there is none of this number.
+            OptionError: There is no hint of this number.
         """
         given = self.choices.given
         if not 0 <= number < len(given):
@@ -94,21 +94,21 @@ class Session(EditState[Choices]):
 
 
 def near(hint: Hint, x: float, y: float) -> bool:
-    """Whether a hint is so near to a place that one there replaces it."""
+    """Return whether a new hint at a place replaces this one."""
     return max(abs(hint.x - x), abs(hint.y - y)) < _SAME_PLACE
 
 
 def open_session(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int) -> Session:
-    """Begin with a photograph.
+    """Open a photograph.
 
     Args:
-        colorizer: for all visitors.
-        upload: the file; it is copied.
-        work: a folder for the copy.
-        max_pixels: refuse a larger one.
+        colorizer: Shared by all visitors.
+        upload: The uploaded file, which is copied.
+        work: Folder for the copy.
+        max_pixels: Limit of width times height.
 
     Raises:
-        PhotoError: it cannot be read, or is too large.
+        PhotoError: The file cannot be read or is too large.
     """
     luma = read(upload, max_pixels).luma
     plain = colorizer.predict(luma)
@@ -118,20 +118,20 @@ def open_session(colorizer: Colorizer, upload: Path, work: Path, max_pixels: int
 
 
 def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
-    """A photograph that somebody sent.
+    """Read an uploaded photograph.
 
     Raises:
-        PhotoError: it cannot be read, or is too large.
+        PhotoError: The file cannot be read or is too large.
     """
     with naming(upload):
         return read_photo(upload, max_pixels=max_pixels)
 
 
 def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
-    """A photograph in colour, upright: RGB uint8, at most ``PREVIEW`` pixels long.
+    """Read a colour photograph, upright, as RGB uint8 ``[H, W, 3]``, its longest side at most ``PREVIEW`` pixels.
 
     Raises:
-        PhotoError: it cannot be read, or is too large.
+        PhotoError: The file cannot be read or is too large.
     """
     try:
         with at_most(max_pixels), Image.open(upload) as image:
@@ -147,7 +147,7 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Messages name a file as its owner does, and do not tell where it lies on the server."""
+    """Remove the folder from error messages: visitors know the file's name, not its place on the server."""
     try:
         yield
     except PhotochromError as exc:
@@ -155,7 +155,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
-    """uint8, its longest side at most ``longest``."""
+    """Reduce luma to uint8 ``[H, W]``, its longest side at most ``longest`` pixels."""
     scale = longest / max(luma.shape)
     if scale < 1:
         height, width = (max(1, round(side * scale)) for side in luma.shape)
@@ -164,7 +164,7 @@ def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
 
 
 def guesses(colorizer: Colorizer, session: Session) -> tuple[tuple[Hint, ...], ...]:
-    """The hints that make each of the model's other guesses, given the colours that are known by now."""
+    """Return the hints that make each of the model's alternatives, given the hints placed so far."""
     if not colorizer.card.bins:
         return ()
     session = replace(session, choices=replace(session.choices, guess=())).with_prediction(colorizer)
@@ -179,10 +179,10 @@ def _added(other: ColorOptions, base: ColorOptions) -> tuple[Hint, ...]:
 
 
 def write_full_size(colorizer: Colorizer, session: Session, folder: Path) -> Path:
-    """The photograph at full size, with all its metadata: ``old.jpg`` becomes ``old.color.jpg`` in the folder.
+    """Write the photograph at full size with its metadata: ``old.jpg`` becomes ``old.color.jpg`` in the folder.
 
     Raises:
-        PhotoError: it cannot be written.
+        PhotoError: The result cannot be written.
     """
     source = session.picture.source.path
     path = folder / colored_path(source).name

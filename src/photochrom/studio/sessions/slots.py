@@ -1,4 +1,4 @@
-"""Where one visitor's session lies between clicks, and how errors reach the page."""
+"""Where a visitor's session is kept between two clicks, and how errors reach the page."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import gradio as gr
 from ...errors import OptionError, PhotochromError
 
 Updates = dict[Any, Any]
-_SECONDS_SHOWN = 20  # an error, if it is not clicked away
+_SECONDS_SHOWN = 20  # how long an error stays on the page
 _DAY = 24 * 3600  # seconds
 
 
 class SessionSlot:
-    """One visitor's session. Sessions never change; what takes turns is putting another in its place.
+    """Holds the session of one visitor. Sessions are immutable; a lock orders their replacement.
 
-    A browser sends a second click before the first is answered. Were the session handed to each of them, and what they
-    make of it handed back, the later one would undo the earlier.
+    A browser may send a second click before the first is answered. If both handlers got the same session and returned
+    a new one, the later would undo the earlier.
 
     Args:
-        lost: what to say where there is no session any more.
-        gone: called with a session that is given up: for another, or for none.
+        lost: Message for a visitor whose session no longer exists.
+        gone: Called with a session that is closed or replaced.
     """
 
     def __init__(self, lost: str, gone: Callable[[Any], None] = lambda _: None) -> None:
@@ -35,19 +35,19 @@ class SessionSlot:
         self._lost, self._gone = lost, gone
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SessionSlot:
-        return SessionSlot(self._lost, self._gone)  # Gradio copies the first one for each visitor
+        return SessionSlot(self._lost, self._gone)  # Gradio copies the initial value for each visitor
 
     def give_up(self) -> None:
-        """The session, if there is one, has come to its end."""
+        """Close the session, if there is one."""
         if self.session is not None:
             self._gone(self.session)
 
     @property
     def here(self) -> Any:
-        """The session.
+        """Current session.
 
         Raises:
-            OptionError: there is none: nothing was opened, or it was forgotten.
+            OptionError: No file was opened, or the session has expired.
         """
         if self.session is None:
             raise OptionError(self._lost)
@@ -55,18 +55,18 @@ class SessionSlot:
 
 
 def new_slot(lost: str, days: int = 1, gone: Callable[[Any], None] = lambda _: None) -> gr.State:
-    """The component that holds a ``SessionSlot``.
+    """Create the component that holds a ``SessionSlot``.
 
     Args:
-        lost: what to say where there is no session.
-        days: without a click, after which it is forgotten; where the page was closed, Gradio does so after an hour.
-        gone: called with the session when it is forgotten, or another takes its place.
+        lost: Message for a visitor without a session.
+        days: Days without a click after which the session expires; once the page is closed, Gradio waits one hour.
+        gone: Called with a session that expires or is replaced.
     """
     return gr.State(SessionSlot(lost, gone), time_to_live=days * _DAY, delete_callback=SessionSlot.give_up)
 
 
 def opening(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., Updates]:
-    """A handler that begins a session, returned under ``state``, or ends it, as one of visits."""
+    """Wrap a handler that opens a session, returned under ``state``, or closes it with None."""
 
     def open_(slot: SessionSlot, *args: Any) -> Updates:
         with slot.turn:
@@ -79,7 +79,7 @@ def opening(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., U
 
 
 def working(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., Updates]:
-    """A handler of sessions as one of visits, whose session is from now on the one returned under ``state``."""
+    """Wrap a handler that takes a session and may replace it with the one returned under ``state``."""
 
     @functools.wraps(handler)
     def work(slot: SessionSlot, *args: Any) -> Updates:
@@ -92,7 +92,7 @@ def working(state: gr.State, handler: Callable[..., Updates]) -> Callable[..., U
 
 
 def reading(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler of sessions as one of visits: it only looks, however long, and others may go on meanwhile."""
+    """Wrap a handler that only reads a session. It may take long; other handlers run meanwhile."""
 
     @functools.wraps(handler)
     def read(slot: SessionSlot, *args: Any, **kwargs: Any) -> Any:
@@ -102,7 +102,7 @@ def reading(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reporting_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler, or a generator, whose errors of Photochrom the page shows, in their one line."""
+    """Wrap a handler or generator so that the page shows Photochrom's errors."""
 
     @functools.wraps(handler)
     def telling(*args: Any, **kwargs: Any) -> Any:
@@ -121,7 +121,7 @@ def reporting_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
 def _telling() -> Iterator[None]:
     try:
         yield
-    except OSError as exc:  # its own words would name a folder of the server
+    except OSError as exc:  # its own text would name a folder of the server
         reason = exc.strerror or type(exc).__name__
         raise gr.Error(f"the studio cannot read or write its files ({reason}): tell whoever runs it") from exc
     except PhotochromError as exc:

@@ -1,4 +1,4 @@
-"""The picture that is worked on, a photograph or a frame of a film: how it is shown, and how colours are put on it."""
+"""The picture being edited, a photograph or a frame of a film, and the tools that place colours on it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ LATEST = QUICK | {"trigger_mode": "always_last"}
 
 
 class Canvas:
-    """Draws the picture and what stands beside it. Sessions are of either kind, ``Session`` or ``FilmSession``.
+    """Draws the picture and its tools. Sessions are either ``Session`` or ``FilmSession``.
 
     Args:
-        state: what all visitors share.
-        slot: the visitor's.
-        name: what the names of its elements begin with.
-        listed: what a session's list of colours says.
+        state: State shared by all visitors.
+        slot: Component that holds the visitor's session.
+        name: Prefix of the element ids.
+        listed: Returns the entries of the list of placed colours.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Canvas:
         self._guesses = bool(state.colorizer.card.bins)
 
     def draw_picture(self, alt_text: str) -> None:
-        """The picture, the colours likely at the cross, and the views."""
+        """Draw the picture, the colours likely at the cross, and the choice of views."""
         look: dict[str, Any] = {"show_label": False, "interactive": False, "buttons": ["fullscreen"]}
         self.picture = gr.Image(**look, elem_id=self._id("picture"), elem_classes="picture", alt_text=alt_text)
         self.slider = gr.ImageSlider(**look, visible=False, max_height=1400, elem_id=self._id("compare"))
@@ -62,11 +62,11 @@ class Canvas:
         self.view = gr.Radio(views, value=IN_COLOR, show_label=False, container=False, elem_id=self._id("view"))
 
     def draw_dials(self) -> None:
-        """Vividness and strength."""
+        """Draw the vividness and strength sliders."""
         self.vividness, self.strength = dials(self._colorizer)
 
     def draw_known(self) -> None:
-        """What a click does, the cross, the colour in hand, and the colours that were put."""
+        """Draw the click modes, the position of the cross, the current colour, and the list of placed colours."""
         gr.Markdown("### Colours you know")
         modes = [*([ASK] if self._guesses else []), PUT, PICK]
         self.mode = gr.Radio(modes, value=modes[0], label="A click on the picture", elem_id=self._id("mode"))
@@ -83,7 +83,7 @@ class Canvas:
             self.redo = gr.Button("Redo", **look, elem_id=self._id("redo"))
 
     def draw_files(self) -> None:
-        """The hints as a file, to be saved and to be loaded."""
+        """Draw the buttons that save and load hints."""
         with gr.Row():
             self.make_json = gr.Button("Save hints", size="md", min_width=120, elem_id=self._id("hints-make"))
             self.load_json = gr.UploadButton(
@@ -97,26 +97,26 @@ class Canvas:
 
     @property
     def drawn(self) -> list[Any]:
-        """The components that ``draw`` changes."""
+        """Components that ``draw`` updates."""
         return [self._slot, self.picture, self.slider, self.hints, self.undo, self.redo]
 
     @property
     def turned(self) -> list[Any]:
-        """The components that ``turn`` changes."""
+        """Components that ``turn`` updates."""
         return [*self.drawn, self.vividness, self.strength]
 
     @property
     def at(self) -> list[Any]:
-        """The components that ``cross`` changes."""
+        """Components that ``cross`` updates."""
         return [self.x, self.y, self.swatches]
 
     @property
     def seen(self) -> list[Any]:
-        """What each handler of a slot is given first."""
+        """First inputs of every handler."""
         return [self._slot, self.view]
 
     def wire(self) -> None:
-        """Have the page answer."""
+        """Connect events to handlers."""
         drawn, seen = self.drawn, self.seen
         self.view.input(working(self._slot, self.draw), seen, drawn, **LATEST)
         for name, slider in (("vividness", self.vividness), ("strength", self.strength)):
@@ -130,10 +130,10 @@ class Canvas:
         self.swatches.click(working(self._slot, self.put_likely), seen, put, **QUICK)
         self.hints.click(working(self._slot, self.remove), seen, drawn, **QUICK)
 
-    # What is shown ---------------------------------------------------------------------------------------------------
+    # Drawing ---------------------------------------------------------------------------------------------------
 
     def draw(self, session: Any, view: str) -> Updates:
-        """The picture, and the list of colours that were put."""
+        """Update the picture and the list of placed colours."""
         updates: Updates = {
             self.hints: self._listed(session),
             self.picture: gr.update(visible=view != COMPARE),
@@ -154,7 +154,7 @@ class Canvas:
         return updates | {self.picture: self._image(shown, session)}
 
     def turn(self, session: Any, view: str) -> Updates:
-        """The picture and the dials, which are not as a visitor left them."""
+        """Update the picture and the sliders, for changes that the sliders did not make."""
         vividness = session.choices.vividness
         dials = {self.vividness: gr.skip() if vividness is None else vividness, self.strength: session.choices.strength}
         return self.draw(session, view) | dials
@@ -167,7 +167,7 @@ class Canvas:
         return gr.update(value=pictures.save(rgb, self._state.new_picture()), visible=True)
 
     def cross(self, session: Any) -> Updates:
-        """Where the cross is, and which colours are likely there."""
+        """Update the position of the cross and the colours likely there."""
         x, y = session.place or (0.5, 0.5)
         return {self.x: round(100 * x, 1), self.y: round(100 * y, 1), self.swatches: self._likely(session)}
 
@@ -179,7 +179,7 @@ class Canvas:
         likely = likely_colors(self._colorizer, session.picture.thumbnail, *session.place, **asked)
         return [hint.hex for hint in likely]
 
-    # What happens ----------------------------------------------------------------------------------------------------
+    # Events ----------------------------------------------------------------------------------------------------
 
     def _turner(self, dial: str) -> Any:
         def turn(session: Any, view: str, value: float) -> Updates:
@@ -188,7 +188,7 @@ class Canvas:
         return turn
 
     def click(self, session: Any, view: str, mode: str, color: str, event: gr.SelectData) -> Updates:
-        """A click on the picture."""
+        """Handle a click on the picture."""
         x, y = place_of(event, session.picture.luma.shape)
         if mode == PICK:
             session = session.with_prediction(self._colorizer)
@@ -201,31 +201,31 @@ class Canvas:
         return self.draw(session, view) | self.cross(session)
 
     def move(self, session: Any, view: str, x: float | None, y: float | None) -> Updates:
-        """The cross was moved by its percentages."""
-        if x is None or y is None:  # while it is typed
+        """Move the cross to typed percentages."""
+        if x is None or y is None:  # while the user is typing
             return {}
         session = session.at(x / 100, y / 100).with_prediction(self._colorizer)
         return self.draw(session, view) | {self.swatches: self._likely(session)}
 
     def put_color(self, session: Any, view: str, color: str, x: float | None, y: float | None) -> Updates:
-        """The colour in hand goes to the cross."""
+        """Place the current colour at the cross."""
         if session.place is None and x is not None and y is not None:
             session = session.at(x / 100, y / 100)
         return self.draw(session.color(color_of(color)), view)
 
     def put_likely(self, session: Any, view: str, event: gr.EventData) -> Updates:
-        """One of the likely colours goes there."""
+        """Place one of the likely colours at the cross."""
         color = color_of(str(event.color))
         return self.draw(session.color(color), view) | {self.color: color_hex(color)}
 
     def remove(self, session: Any, view: str, event: gr.EventData) -> Updates:
-        """A colour is taken away."""
+        """Remove a placed colour."""
         number = str(event.number)
         return self.draw(session.without(int(number) if number.isdecimal() else -1), view)
 
 
 def place_of(event: gr.SelectData, shape: tuple[int, ...]) -> tuple[float, float]:
-    """Where a picture of some height and width was clicked: x and y, 0 to 1."""
+    """Return the position of a click, x and y from 0 to 1, on a picture ``[H, W, ...]``."""
     column, row = (float(value) for value in event.index)
     x, y = (min(max((at + 0.5) / side, 0.0), 1.0) for at, side in ((column, shape[1]), (row, shape[0])))
     return x, y

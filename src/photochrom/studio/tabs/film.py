@@ -1,4 +1,4 @@
-"""The tab where a film is coloured: its shots, colours that are known on single frames, and the job."""
+"""The tab that colours a film: its shots, the hints on single frames, and the job."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ LOST = "the film is no longer here: drop it again"
 
 
 class FilmTab:
-    """Draws the tab. What a visitor has done is in the session alone, which each handler gets and gives back."""
+    """Draws the tab. All state of a visitor is in the session, which each handler receives and returns."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
         self._colorizer = state.colorizer
-        self.slot = new_slot(LOST, days=7, gone=_stop)  # a job may take long, and nobody clicks meanwhile
+        self.slot = new_slot(LOST, days=7, gone=_stop)  # a job may run for days without a click
         self.canvas = Canvas(state, self.slot, "film-", _listed)
         self.upload = gr.File(
             file_types=FILMS, label="Drop or choose a film", height=320, elem_id="film", elem_classes="upload"
@@ -96,10 +96,10 @@ class FilmTab:
         drawn = self.canvas.draw(session, view) | self.canvas.cross(session)
         return drawn | {self.time: round(float(session.time), 3)}
 
-    # What happens ----------------------------------------------------------------------------------------------------
+    # Events ----------------------------------------------------------------------------------------------------
 
     def open(self, upload: str | None) -> Updates:
-        """A film was dropped, or taken away."""
+        """Handle a film that was dropped or removed."""
         nothing = {self.sheet: gr.update(value=None, visible=False), self.status: ""}
         if upload is None:
             return {self.slot: None, self.desk: gr.update(visible=False)} | nothing
@@ -110,35 +110,35 @@ class FilmTab:
         return shown | {self.canvas.view: IN_COLOR, self.time: 0} | nothing | ask
 
     def go(self, session: FilmSession, view: str, seconds: float | None) -> Updates:
-        """To another frame."""
+        """Show another frame."""
         return self._framed(session.go(self._colorizer, Fraction(seconds or 0).limit_denominator(10**6)), view)
 
     def undo_last(self, session: FilmSession, view: str) -> Updates:
-        """Back one step."""
+        """Undo the last change."""
         return self.canvas.turn(session.undo(), view)
 
     def redo_last(self, session: FilmSession, view: str) -> Updates:
-        """And forth."""
+        """Redo the last undone change."""
         return self.canvas.turn(session.redo(), view)
 
     def load_hints(self, session: FilmSession, view: str, file: str) -> Updates:
-        """The hints of a file, as it was saved here or written for the command line."""
+        """Load hints from a file, saved here or written for the command line."""
         with naming(Path(file)):
             hints = read_film_hints(file)
         return self.canvas.turn(session.with_file(hints), view)
 
     def hints_file(self, session: FilmSession) -> str:
-        """The hints, as ``photochrom film --hints`` takes them."""
+        """Write the hints as ``photochrom film --hints`` reads them."""
         path = self._state.new_folder() / f"{session.picture.source.path.stem}.hints.json"
         path.write_text(film_hints_json(session.hints))
         return str(path)
 
     def ask(self, session: FilmSession) -> None:
-        """A sheet is asked for; perhaps it has to wait for the job of another visitor."""
+        """Request a sheet, which may wait for another visitor's job."""
         session.job.ask("sheet")
 
     def shots(self, session: FilmSession) -> Any:
-        """A sheet with frames of each shot."""
+        """Draw a sheet with frames of each shot."""
         try:
             with session.job.turn("sheet"):
                 return gr.update(value=str(self._sheet(session)), visible=True)
@@ -153,22 +153,22 @@ class FilmTab:
         return path
 
     def begin(self, session: FilmSession, anew: bool) -> Updates:
-        """The job is asked for, likewise."""
+        """Request the colouring of the film."""
         if session.has_colors and not anew:
-            raise OptionError("this film is in colour already: tick that it is to be coloured anew")
+            raise OptionError("this film is in colour already: tick the box to colour it anew")
         session.job.ask("film")
         return {self.slot: replace(session, recolor=anew), self.status: ""}
 
     def color_film(
         self,
         session: FilmSession,
-        bar: gr.Progress = gr.Progress(),  # noqa: B008  how Gradio hands it over
+        bar: gr.Progress = gr.Progress(),  # noqa: B008  Gradio passes it this way
     ) -> tuple[Any, Any]:
-        """The job. Stopped, it goes on where it was when it is started again with the same colours."""
+        """Colour the film. A stopped job continues when it is started again with the same choices."""
         try:
             with session.job.turn("film"):
                 report = self._color_film(session, bar)
-        except StoppedError:  # whoever stopped it was told
+        except StoppedError:  # the visitor who stopped it has been told
             return None, gr.skip()
         path = report.output.replace(self._state.new_folder(check=False) / report.output.name)
         notes = "".join(f"\n- `{note}`" for note in report.notes)
@@ -196,13 +196,13 @@ class FilmTab:
             raise StoppedError
 
     def stop_film(self, session: FilmSession) -> Any:
-        """Stop the job, or the sheet."""
+        """Stop the job or the sheet."""
         said = {"film": "Stopped. *Colour the film* goes on where it was.", "sheet": "Stopped."}
         return said.get(session.job.stop() or "", gr.skip())
 
 
 def _stop(session: FilmSession) -> None:
-    """Nobody waits for a job any more."""
+    """Stop the job of a session that has closed."""
     session.job.stop()
 
 

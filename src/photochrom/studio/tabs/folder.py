@@ -1,4 +1,4 @@
-"""The tab where several photographs are coloured at once."""
+"""The tab that colours several photographs at once."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ..state import AppState
 from .tools import dials, photographs
 
 MOST = 500
-"""Photographs at once: so that a slip of the hand does not fill the disk."""
-_SHOWN = 480  # longest side in the gallery, pixels
+"""Most photographs at once, so that a slip of the hand does not fill the disk."""
+_SHOWN = 480  # longest side in the gallery, in pixels
 
 
 @dataclass
 class Batch:
-    """Photographs coloured one after the other into one ZIP."""
+    """Colours photographs one after the other into a ZIP archive."""
 
     colorizer: Colorizer
     options: ColorOptions
@@ -37,10 +37,10 @@ class Batch:
     names: set[str] = field(default_factory=set)
 
     def color(self, upload: Path, archive: zipfile.ZipFile, folder: Path) -> Any:
-        """Colour one and pack it; a small picture of it, RGB.
+        """Colour a photograph, add it to the archive, and return a small RGB picture of it.
 
         Raises:
-            PhotochromError: it cannot be done.
+            PhotochromError: The photograph cannot be read or coloured.
         """
         picture = read(upload, self.max_pixels)
         prediction = self.colorizer.predict(picture.luma, self.options)
@@ -52,7 +52,7 @@ class Batch:
         return pictures.colored(self.colorizer, small(picture.luma, _SHOWN), self.options, prediction)
 
     def _free_name(self, upload: Path) -> str:
-        """Two folders may each hold an old.jpg, and some disks take old.jpg and OLD.JPG for one."""
+        """Return an unused name: two folders may each hold an old.jpg, and some disks ignore upper and lower case."""
         first = colored_path(upload)
         name, number = first.name, 1
         while name.casefold() in self.names:
@@ -63,7 +63,7 @@ class Batch:
 
 
 class FolderTab:
-    """Draws the tab."""
+    """Draws the tab and handles its events."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
@@ -91,10 +91,10 @@ class FolderTab:
         )
 
     def color_all(self, uploads: list[str] | None, vividness: float, strength: float) -> Iterator[tuple[Any, Any, Any]]:
-        """Colour them one after the other, and show how far it is."""
+        """Colour the photographs one after the other and show the progress."""
         paths = [Path(upload) for upload in uploads or ()]
         if not paths:
-            raise OptionError("no photographs are here yet: drop some")
+            raise OptionError("there are no photographs yet: drop some")
         if len(paths) > MOST:
             raise OptionError(f"{len(paths)} photographs at once: drop at most {MOST}, or use 'photochrom photo'")
         card = self._state.colorizer.card
@@ -105,7 +105,9 @@ class FolderTab:
         folder = self._state.new_folder()
         shown: list[tuple[str, str]] = []
         failed: list[str] = []
-        with zipfile.ZipFile(folder / "photochrom.zip", "w") as archive:  # photographs are compressed already
+        with zipfile.ZipFile(
+            folder / "photochrom.zip", "w"
+        ) as archive:  # stored, since photographs are compressed already
             for number, path in enumerate(paths, 1):
                 try:
                     rgb = batch.color(path, archive, folder)
@@ -122,13 +124,13 @@ class FolderTab:
 
 
 def _keep(files: Iterable[str | Path]) -> None:
-    """Files that are still to be worked on, or shown, are not old, however long it takes."""
+    """Touch the files that are still needed, so that the sweeper does not remove them."""
     for file in files:
-        with suppress(OSError):  # it is gone already: whoever needs it will say so
+        with suppress(OSError):  # gone already; whoever needs it will report so
             os.utime(file)
 
 
 def _list(failed: Sequence[str]) -> Any:
-    """One line each, not read as Markdown."""
+    """Show one line each, in a code block so that none is read as Markdown."""
     lines = "\n".join(failed)
     return gr.update(value=f"Not coloured:\n\n````\n{lines}\n````", visible=bool(failed))

@@ -1,4 +1,4 @@
-"""The tab where one photograph is coloured: what it shows, and what happens at each click."""
+"""The tab that colours one photograph: what it shows, and what each click does."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..state import AppState
 from .canvas import IN_COLOR, PUT, QUICK, SLOW, Canvas, place_of
 from .tools import FETCH, listed, photographs
 
-NONE = -1  # of the guesses: what Gradio calls None, it takes for no change
+NONE = -1  # index of no alternative; Gradio reads None as no change
 LOST = "the photograph is no longer here: drop it again"
 
 
 class PhotoTab:
-    """Draws the tab. What a visitor has done is in the session alone, which each handler gets and gives back."""
+    """Draws the tab. All state of a visitor is in the session, which each handler receives and returns."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
@@ -74,7 +74,7 @@ class PhotoTab:
         opened = [*turned, *canvas.at, self.desk, canvas.view, self.lender, self.lent]
         dropped = self.upload.change(opening(slot, self.open), [slot, self.upload], opened, **SLOW)
         dropped.success(reporting_errors(self.guess), [slot], [slot, self.gallery], **QUICK)
-        dropped.failure(lambda: None, None, [self.upload], **QUICK)  # what was refused does not stand there as if open
+        dropped.failure(lambda: None, None, [self.upload], **QUICK)  # a refused file must not look as if it were open
         canvas.undo.click(working(slot, self.undo_last), canvas.seen, turned, **QUICK)
         canvas.redo.click(working(slot, self.redo_last), canvas.seen, turned, **QUICK)
         self.gallery.select(working(slot, self.choose), canvas.seen, turned, **QUICK)
@@ -87,7 +87,7 @@ class PhotoTab:
             button.click(reading(make), [slot], [file], **SLOW).success(None, [file], js=FETCH, **QUICK)
 
     def _turned(self, session: Session, view: str) -> Updates:
-        """The picture and the dials, the button for borrowed colours, and the frame round a guess."""
+        """Update the picture, the sliders, the borrow button, and the frame round the chosen alternative."""
         choices = session.choices
         chosen = session.guesses.index(choices.guess) if choices.guess in session.guesses else NONE
         return self.canvas.turn(session, view) | {
@@ -95,20 +95,20 @@ class PhotoTab:
             self.gallery: gr.update(selected_index=chosen),
         }
 
-    # What happens ----------------------------------------------------------------------------------------------------
+    # Events ----------------------------------------------------------------------------------------------------
 
     def open(self, upload: str | None) -> Updates:
-        """A photograph was dropped, or taken away."""
+        """Handle a photograph that was dropped or removed."""
         if upload is None:
             return {self.slot: None, self.desk: gr.update(visible=False), self.gallery: None}
-        self._state.disk.check(Path(upload).stat().st_size)  # of which there is a copy
+        self._state.disk.check(Path(upload).stat().st_size)  # for the copy
         session = open_session(self._colorizer, Path(upload), self._state.kept, self._state.max_pixels)
         nothing_lent = {self.lender: None, self.lent: gr.update(value=None, visible=False)}
         shown = {self.desk: gr.update(visible=True), self.canvas.view: IN_COLOR, self.gallery: None}
         return self._turned(session, IN_COLOR) | self.canvas.cross(session) | shown | nothing_lent
 
     def guess(self, slot: SessionSlot) -> Updates:
-        """The model's other guesses, once the first is shown. Meanwhile the visitor may go on."""
+        """Show the model's alternatives after the first picture. The visitor may go on meanwhile."""
         session = slot.session
         if session is None or not self._colorizer.card.bins:
             return {self.slot: slot}
@@ -122,27 +122,27 @@ class PhotoTab:
         return {self.slot: slot, self.gallery: paths}
 
     def undo_last(self, session: Session, view: str) -> Updates:
-        """Back one step."""
+        """Undo the last change."""
         return self._turned(session.undo(), view)
 
     def redo_last(self, session: Session, view: str) -> Updates:
-        """And forth."""
+        """Redo the last undone change."""
         return self._turned(session.redo(), view)
 
     def choose(self, session: Session, view: str, event: gr.SelectData) -> Updates:
-        """One of the other guesses."""
+        """Choose an alternative."""
         if not 0 <= int(event.index) < len(session.guesses):
             raise OptionError("this guess is gone: choose another")
         return self._turned(session.choose(guess=session.guesses[int(event.index)]), view)
 
     def load_hints(self, session: Session, view: str, file: str) -> Updates:
-        """The hints of a file, as it was saved here or written for the command line."""
+        """Load hints from a file, saved here or written for the command line."""
         with naming(Path(file)):
             hints = read_hints(file)
         return self._turned(session.with_file(hints), view)
 
     def take_colors(self, session: Session, view: str, lender: str) -> Updates:
-        """Colours of another photograph, where it matches."""
+        """Borrow the colours of another photograph where it matches."""
         rgb = read_in_color(Path(lender), self._state.max_pixels)
         borrowed = self._state.references.borrow(session.picture.thumbnail, rgb)
         if not borrowed:
@@ -151,22 +151,22 @@ class PhotoTab:
         return self._turned(replace(session, lent=rgb).choose(borrowed=borrowed), view) | {self.lent: shown}
 
     def pick_from_lent(self, session: Session, event: gr.SelectData) -> Updates:
-        """A click on the other photograph picks up its colour."""
+        """Pick up the colour at a click on the other photograph."""
         if (rgb := session.lent) is None:
             raise OptionError("the other photograph is no longer here: drop it again")
         color = pictures.color_at(rgb, *place_of(event, rgb.shape))
         return {self.canvas.color: color_hex(color), self.canvas.mode: PUT}
 
     def give(self, session: Session, view: str) -> Updates:
-        """The borrowed colours are taken out again."""
+        """Remove the borrowed colours."""
         return self._turned(session.choose(borrowed=()), view)
 
     def full_size(self, session: Session) -> str:
-        """The file for download."""
+        """Write the file for download."""
         return str(write_full_size(self._colorizer, session, self._state.new_folder()))
 
     def hints_file(self, session: Session) -> str:
-        """The hints, as ``photochrom photo --hints`` takes them."""
+        """Write the hints as ``photochrom photo --hints`` reads them."""
         path = self._state.new_folder() / colored_path(session.picture.source.path).with_suffix(".json").name
         path.write_text(hints_json(session.options.hints))
         return str(path)

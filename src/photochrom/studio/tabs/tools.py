@@ -1,4 +1,4 @@
-"""What the tabs share."""
+"""Components and texts that the tabs share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...photo import EXTENSIONS
 
 VIVIDNESS, STRENGTH = "Vividness", "Strength of colour"
 
-# The page shows these by itself: a list of hints, clicks on buttons in such a list, and a file that is ready.
+# Client-side templates and scripts: the list of hints, clicks on its buttons, and the download of a finished file.
 HINTS = """{{#each value}}<div class="hint"><span class="dot" style="background: {{color}}"></span>
 <span>{{place}}</span><button type="button" data-number="{{@index}}" aria-label="Remove {{color}}, {{place}}">Remove
 </button></div>{{/each}}"""
@@ -28,12 +28,12 @@ FETCH = """file => {
 
 
 def photographs() -> list[str]:
-    """The endings of files that can be coloured."""
+    """Return the file name extensions of photographs that can be coloured."""
     return [ending for endings in EXTENSIONS.values() for ending in endings]
 
 
 def dials(colorizer: Colorizer) -> tuple[gr.Slider, gr.Slider]:
-    """Vividness, out of sight where the model has none, and strength."""
+    """Create the vividness slider, hidden where the model has none, and the strength slider."""
     own = colorizer.card.vividness
     vividness = gr.Slider(
         0, 1, 0.5 if own is None else own, step=0.05, label=VIVIDNESS, info="cautious to bold", visible=own is not None
@@ -43,25 +43,25 @@ def dials(colorizer: Colorizer) -> tuple[gr.Slider, gr.Slider]:
 
 
 def percentage(label: str, name: str) -> gr.Number:
-    """A field for a place along one side of the picture."""
+    """Create a field for a position along one side of the picture."""
     return gr.Number(50, label=label, minimum=0, maximum=100, step=1, min_width=90, elem_id=name)
 
 
 def listed(hints: Sequence[Hint]) -> list[dict[str, str]]:
-    """As ``HINTS`` shows them."""
+    """Return the entries that the ``HINTS`` template shows."""
     return [{"color": hint.hex, "place": place_text(hint)} for hint in hints]
 
 
 def place_text(hint: Hint) -> str:
-    """As the page says where a hint is."""
+    """Describe where a hint is."""
     return f"{100 * hint.x:.0f} % across, {100 * hint.y:.0f} % down"
 
 
 def color_of(text: str) -> tuple[int, int, int]:
-    """What Gradio's colour picker says: ``#7a2b22``, or ``rgba(122.4, 43, 34, 1)`` where it was dragged.
+    """Parse the value of Gradio's colour picker: ``#7a2b22``, or ``rgba(122.4, 43, 34, 1)`` after dragging.
 
     Raises:
-        OptionError: the text is no colour.
+        OptionError: The text is not a colour.
     """
     if found := re.fullmatch(r"rgba?\(\s*([\d.]+),\s*([\d.]+),\s*([\d.]+)\s*(?:,[^)]*)?\)", text.strip()):
         red, green, blue = (min(255, round(float(value))) for value in found.groups())
