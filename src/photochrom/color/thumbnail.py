@@ -25,9 +25,14 @@ def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.n
     shrinks = height <= luma.shape[0] and width <= luma.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     small = cv2.resize(luma, (width, height), interpolation=interpolation)
-    if coding.full_range and coding.bits == 8:
-        return small
-    shifted = (small.astype(np.float32) - coding.black) * np.float32(255 / coding.luma_span)
+    if coding.bits > 8:
+        return _at_8_bits(small, coding)
+    return small if coding.full_range else cv2.LUT(small, _at_8_bits(np.arange(256), coding))
+
+
+def _at_8_bits(luma: np.ndarray, coding: Coding) -> np.ndarray:
+    """Convert integers of luma to 8-bit full range; values beyond black and white are clipped."""
+    shifted = (luma.astype(np.float32) - coding.black) * np.float32(255 / coding.luma_span)
     return np.clip(shifted + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -1,0 +1,71 @@
+"""Files that appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from photochrom.atomic import new_file, new_path
+
+
+def write(path: Path, text: str, *, overwrite: bool = False) -> None:
+    with new_file(path, overwrite=overwrite) as stream:
+        stream.write(text.encode())
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    with new_file(path, overwrite=False) as stream:
+        stream.write(b"half")
+        assert not path.exists()
+    assert path.read_text() == "half"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_after_an_error_nothing_is_left_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "a.txt"
+    write(path, "old")
+    for manager in (new_file, new_path):
+        with pytest.raises(ZeroDivisionError), manager(path, overwrite=True):
+            1 / 0  # noqa: B018
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_name_that_is_taken_meanwhile_is_not_replaced_unasked(tmp_path):
+    path = tmp_path / "a.txt"
+    with pytest.raises(FileExistsError), new_file(path, overwrite=False):
+        path.write_text("somebody else's")
+    assert path.read_text() == "somebody else's"
+    write(path, "new", overwrite=True)
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_disk_without_hard_links(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise OSError("no hard links")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    write(tmp_path / "a.txt", "new")
+    with pytest.raises(FileExistsError):
+        write(tmp_path / "a.txt", "newer")
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_code_that_writes_by_name_gets_a_name_with_the_ending_it_needs(tmp_path):
+    with new_path(tmp_path / "model.onnx", overwrite=False, suffix=".onnx") as part:
+        assert part.parent == tmp_path
+        assert part.suffix == ".onnx"
+        part.write_bytes(b"weights")
+    assert (tmp_path / "model.onnx").read_bytes() == b"weights"
+
+
+def test_code_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), new_path(tmp_path / "a", overwrite=True):
+        pass
+    assert not names(tmp_path)
