@@ -109,6 +109,11 @@ def test_walks_of_the_architecture_name_modules_that_exist():
         assert (ROOT / "src" / "photochrom" / name).exists(), f"architecture.md names {name}"
 
 
+def test_api_page_shows_every_public_name():
+    shown = re.findall(r"^::: photochrom\.(\w+)$", (ROOT / "docs" / "api.md").read_text(), flags=re.MULTILINE)
+    assert sorted(shown) == sorted(set(photochrom.__all__) - {"__version__"})
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="needs the docs extra")
 def test_site_builds_without_a_warning(tmp_path):
