@@ -209,6 +209,7 @@ def test_what_the_network_says_without_hints_is_not_asked_again(tmp_path):
     assert runs == [1]
 
 
+@pytest.mark.slow
 def test_one_colorizer_serves_many_threads():
     """With the real network: each thread gets the answer to its own picture."""
     colorizer = Colorizer()

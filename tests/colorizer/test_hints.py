@@ -205,6 +205,7 @@ files = st.fixed_dictionaries(
 
 @given(files)
 @settings(max_examples=300, deadline=None)
+@pytest.mark.slow
 def test_whatever_a_file_holds_it_is_hints_or_one_line(tmp_path_factory: pytest.TempPathFactory, facts: dict) -> None:
     path = tmp_path_factory.mktemp("hints") / "hints.json"
     path.write_text(json.dumps(facts))
@@ -361,6 +362,7 @@ crowded = st.builds(Hint, coordinates, coordinates, st.tuples(bytes_, bytes_, by
 
 @given(st.lists(crowded, min_size=1, max_size=12), st.integers(0, 99), st.sampled_from([0, 1, 100]))
 @settings(max_examples=100, deadline=None)
+@pytest.mark.slow
 def test_nothing_changes_by_more_than_the_worst_hint(given: list[Hint], seed: int, contrast: float) -> None:
     ab, lightness = scene(seed=seed)
     propagated = propagate_hints(ab, 50 + (lightness - 50) * contrast / 100, given)

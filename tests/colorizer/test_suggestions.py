@@ -77,6 +77,7 @@ def test_each_speaks_of_the_whole_picture_and_is_marked_as_the_models(colorizer:
 
 
 @pytest.mark.parametrize("shape", [(100, 1400), (10, 3000), (900, 30)])
+@pytest.mark.slow
 def test_those_of_a_panorama_can_be_kept_in_a_file(shape: tuple[int, int], tmp_path: Path) -> None:
     luma = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     (found,) = alternatives(Colorizer(), luma, 1)
@@ -250,6 +251,7 @@ def test_the_package_has_the_function_whatever_was_imported_before() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True True\n"
 
 
+@pytest.mark.slow
 def test_the_embedded_model_has_alternatives_or_says_why_not() -> None:
     colorizer = Colorizer()
     if colorizer.card.hints and colorizer.card.bins:

@@ -84,6 +84,7 @@ def test_help_loads_nothing_heavy():
     assert "--preview" in output
 
 
+@pytest.mark.slow
 def test_a_film_is_coloured_beside_it(film, tmp_path, capsys):
     assert main(["film", str(film), "--codec", "ffv1"]) == 0
     assert names(tmp_path) == ["reel.color.mkv", "reel.mkv"]
@@ -92,6 +93,7 @@ def test_a_film_is_coloured_beside_it(film, tmp_path, capsys):
     assert captured.err == ""  # no bar where nobody looks
 
 
+@pytest.mark.slow
 def test_the_embedded_model_colours_a_film(tmp_path):
     """The command itself, with the real network."""
     film = write_film(tmp_path / "a.mp4", pan(8, 160, 120, step=0), sound="aac")
@@ -175,6 +177,7 @@ def test_a_preview_goes_where_it_is_told(film, tmp_path, capsys):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 @pytest.mark.parametrize(("encoding", "told"), [("utf-8", b"r\xe9el"), ("ascii", b"r\\udce9el")])
+@pytest.mark.slow
 def test_a_name_that_is_no_text_is_told(encoding, told, film):
     name = os.fsencode(film.parent) + b"/r\xe9el.mkv"
     film.rename(os.fsdecode(name))
@@ -184,6 +187,7 @@ def test_a_name_that_is_no_text_is_told(encoding, told, film):
     assert result.stdout.rstrip().endswith(told + b".preview.png")
 
 
+@pytest.mark.slow
 def test_a_preview_of_many_shots_shows_some(tmp_path):
     sources = [pan, other_shot]
     lumas = [luma for i in range(60) for luma in sources[i % 2](8)]
@@ -202,6 +206,7 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(film, tmp_path, capsys):
     assert names(tmp_path) == ["reel.mkv"]
 
 
+@pytest.mark.slow
 def test_hints_and_stills_reach_the_film(film, tmp_path, capsys):
     (tmp_path / "h.json").write_text(
         '{"photochrom": "film hints", "version": 1, "hints": [{"time": 0, "x": 0.5, "y": 0.5, "color": "#2040c0"}]}'
@@ -263,6 +268,7 @@ def test_damage_is_told_on_the_side(tmp_path, capsys):
     assert captured.err != ""
 
 
+@pytest.mark.slow
 def test_a_bar_is_shown_on_a_terminal(film, tmp_path):
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
@@ -289,6 +295,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_I
 
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
+@pytest.mark.slow
 def test_a_signal_stops_it_and_the_same_command_goes_on(number, status, tmp_path):
     """Real signals, to a real process, once it has finished something."""
     film = write_film(tmp_path / "reel.mkv", (pan(30) + other_shot(30)) * 6, codec="ffv1", rate=24)

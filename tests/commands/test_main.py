@@ -70,6 +70,7 @@ def test_help_and_version_load_nothing_heavy(arguments):
     assert output.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_using_needs_no_pytorch(folder):
     code = "import sys; sys.modules['torch'] = None; from photochrom.commands.main import main; "
     code += f"status = main(['photo', {str(folder / 'a.jpg')!r}]); print(status, 'photochrom.training' in sys.modules)"
@@ -82,6 +83,7 @@ def test_version():
     assert run("--version").stdout.decode().strip() == f"photochrom {__version__}"
 
 
+@pytest.mark.slow
 def test_outputs_stand_beside_their_sources(folder):
     assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png")]) == 0
     assert is_colored(folder / "a.color.jpg")
@@ -89,6 +91,7 @@ def test_outputs_stand_beside_their_sources(folder):
     assert sorted(p.name for p in folder.iterdir()) == ["a.color.jpg", "a.jpg", "b.color.png", "b.png"]
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_unless_told(folder, capsys):
     source, target = folder / "a.jpg", folder / "a.color.jpg"
     target.write_bytes(b"mine")
@@ -112,6 +115,7 @@ def test_a_source_under_another_name_is_never_overwritten(folder, capsys):
     assert "is itself to be coloured" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_is_no_photograph_is_named_itself(folder, capsys):
     """Not the output that it would have had."""
     Image.fromarray(data.camera()).save(folder / "c.gif")
@@ -123,6 +127,7 @@ def test_what_is_no_photograph_is_named_itself(folder, capsys):
     assert "is a device" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_too_large_does_not_stop_the_others(folder, capsys, monkeypatch):
     chroma = Colorizer.chroma
 
@@ -161,6 +166,7 @@ def test_an_output_that_is_another_input_is_refused(folder, capsys):
     assert (folder / "a.color.jpg").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_input_given_twice_is_coloured_once(folder):
     assert main(["photo", str(folder / "a.jpg"), str(folder / "a.jpg")]) == 0
 
@@ -172,6 +178,7 @@ def test_what_has_no_name_is_one_line(name, capsys):
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_ended_in_the_middle_it_leaves_nothing_behind(folder, signal_number):
     Image.fromarray(np.tile(data.camera(), (12, 16))).save(folder / "big.png", compress_level=0)
     job = subprocess.Popen(
@@ -189,6 +196,7 @@ def test_ended_in_the_middle_it_leaves_nothing_behind(folder, signal_number):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.slow
 def test_a_full_standard_output_is_one_line(folder):
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "photochrom", "photo", str(folder / "a.jpg"), "-o", "-"]
@@ -197,6 +205,7 @@ def test_a_full_standard_output_is_one_line(folder):
     assert result.stderr.decode().count("\n") == 1
 
 
+@pytest.mark.slow
 def test_output_file_folder_and_format(folder):
     (folder / "out").mkdir()
     assert main(["photo", str(folder / "a.jpg"), "-o", str(folder / "x.tif")]) == 0
@@ -222,6 +231,7 @@ def test_several_inputs_need_a_folder(folder, capsys):
     assert "need a folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_bad_file_does_not_stop_the_others(folder):
     (folder / "bad.jpg").write_bytes((folder / "a.jpg").read_bytes()[:500])
     (folder / "none.jpg").write_bytes(b"")
@@ -236,6 +246,7 @@ def test_one_bad_file_does_not_stop_the_others(folder):
     assert sorted(p.name for p in folder.iterdir() if "color" in p.name) == ["a.color.jpg"]
 
 
+@pytest.mark.slow
 def test_streams(folder):
     result = run("photo", "-", stdin=(folder / "b.png").read_bytes())
     assert result.returncode == 0
@@ -265,6 +276,7 @@ def test_a_missing_model_is_one_line(folder, capsys):
     assert "default, reference" in error
 
 
+@pytest.mark.slow
 def test_dials_do_what_they_say(folder):
     spread = {}
     for name, option in {
@@ -355,6 +367,7 @@ def test_hints_of_files_and_of_the_command_line_add_up(folder, hinting):
     assert "with 5 colours given by hand); not a record" in label(folder / "flat.color.png")
 
 
+@pytest.mark.slow
 def test_hints_belong_to_one_picture(folder, capsys):
     before = everything(folder)
     hint = ["--hint", "0.5,0.5,#c81e28"]
@@ -531,6 +544,7 @@ def test_the_standard_output_takes_no_extras(folder, extra):
     assert names(folder) == ["a.jpg", "b.png"]
 
 
+@pytest.mark.slow
 def test_hints_work_on_streams_and_extras_of_the_standard_input_need_a_name(folder):
     hint = ["--hint", "0.5,0.2,#4682c8"]
     result = run("photo", "-", *hint, stdin=(folder / "b.png").read_bytes())
@@ -572,6 +586,7 @@ def test_python_writes_the_same_as_the_command_line(folder, hinting):
         colorize_file(folder / "a.jpg", target, alternatives=6)
 
 
+@pytest.mark.slow
 def test_all_that_the_page_on_hints_shows_runs(tmp_path, monkeypatch):
     root = Path(__file__).parents[2]
     shutil.copytree(root / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("train"))
@@ -597,6 +612,7 @@ def test_models_are_listed(capsys, monkeypatch, tmp_path):
     assert "photochrom models get reference" in output
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_table_and_writes_what_it_is_asked(tmp_path, capsys):
     photographs = tmp_path / "photographs"
     photographs.mkdir()

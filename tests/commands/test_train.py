@@ -32,6 +32,8 @@ from photochrom.training.recipes import DEFAULT, FINE_TUNING_RATE, OWN, RECIPES,
 from photochrom.training.run import inspect_photographs, prepare_run
 from photochrom.training.train import Trainer
 
+pytestmark = [pytest.mark.training, pytest.mark.slow]
+
 _TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
 
 

@@ -298,6 +298,7 @@ def test_a_few_frames(count, codec, tmp_path, fake_colorizer):
 
 
 @pytest.mark.parametrize("end", ["mkv", "avi"])
+@pytest.mark.slow
 def test_any_frame_can_be_begun_with(end, tmp_path, monkeypatch):
     """Also where the decoder holds back as many frames as a machine of many cores makes it; AVI has no times."""
     path = write_film(tmp_path / f"a.{end}", pan(80), options={"g": "5", "bf": "2", "preset": "veryfast"})

@@ -112,6 +112,7 @@ def stop_at(count):
 
 
 @pytest.mark.parametrize("kill_at", [10, 45, 95])
+@pytest.mark.slow
 def test_a_killed_job_goes_on_and_gives_the_same_film(kill_at, film, whole, tmp_path, short_segments):
     """Killed in the first segment, in a later one, and in the middle of a shot that takes several."""
     output = tmp_path / "a.color.mp4"
@@ -130,6 +131,7 @@ def test_a_killed_job_goes_on_and_gives_the_same_film(kill_at, film, whole, tmp_
 
 
 @pytest.mark.parametrize("rate", [24, 1])
+@pytest.mark.slow
 def test_every_place_to_stop_at_gives_the_same_film(rate, tmp_path, short_segments, monkeypatch):
     """Twice in a row, also where a segment is shorter than what shots are found by."""
     monkeypatch.setattr("photochrom.film.coloring._LONGEST", 12 / rate)
@@ -164,6 +166,7 @@ def test_a_job_stopped_before_anything_is_done_leaves_nothing(film, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "fake.onnx"]
 
 
+@pytest.mark.slow
 def test_a_job_killed_before_anything_is_done_asks_for_nothing(film, tmp_path):
     assert run_in_a_process(film, tmp_path / "a.color.mp4", kill_at=5).returncode == -9
     assert unfinished(film).is_dir()
@@ -246,6 +249,7 @@ def test_a_film_that_appears_meanwhile_stays(film, tmp_path):
 
 
 @pytest.mark.parametrize("codec", ["ffv1", "libx264"])
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_job_goes_on(codec, film, tmp_path, short_segments):
     """A limit on the size of files stands for it: what writes is told no in the same way."""
     output = tmp_path / "b.mkv"

@@ -48,6 +48,7 @@ def length(path):
     ids=["film", "late", "irregular", "slow"],
 )
 @pytest.mark.parametrize("preset", ["ultrafast", "veryfast"])
+@pytest.mark.slow
 def test_times_are_exact(times, end, preset, tmp_path, fake_colorizer):
     count = len(times.get("pts", range(24)))
     source = write_film(tmp_path / f"a.{end}", pan(count), **times)

@@ -28,6 +28,7 @@ def inputs(request):
     return {"lightness": lightness, "vividness": np.array([0.5], np.float32), "hints": hints}
 
 
+@pytest.mark.slow
 def test_engines_agree(inputs):
     path = find_model("default")
     exact, theirs = OpenVinoEngine(path, exact=True).run(inputs), OnnxRuntimeEngine(path).run(inputs)
@@ -38,6 +39,7 @@ def test_engines_agree(inputs):
     assert np.abs(theirs["ab"]).mean() > 1
 
 
+@pytest.mark.slow
 def test_bfloat16_moves_colours_less_than_eyes_see(inputs):
     path = find_model("default")
     fast, exact = OpenVinoEngine(path).run(inputs), OpenVinoEngine(path, exact=True).run(inputs)
@@ -118,6 +120,7 @@ for thread in threads:
 
 
 @pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.slow
 def test_first_runs_in_several_threads_do_not_wait_for_each_other_for_ever(attempt):
     """OpenVINO's bindings did, in two processes of five."""
     subprocess.run([sys.executable, "-c", RACE], check=True, timeout=120)
@@ -139,6 +142,7 @@ os.kill(os.getpid(), signal.SIGUSR1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.slow
 def test_signals_are_handled_when_engines_have_gone():
     """OpenVINO left the process a freed stack for them."""
     done = subprocess.run([sys.executable, "-c", ENDING], check=True, capture_output=True, text=True, timeout=120)

@@ -45,6 +45,7 @@ def test_the_embedded_model_is_whole_and_small():
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
+@pytest.mark.slow
 def test_the_embedded_model_gives_the_lower_corners_no_loud_colours(name):
     """A loss that they could cheat made them 44 to 112 away from what is beside them."""
     ab = Colorizer().predict(luma_of_rgb(getattr(data, name)())).ab
@@ -71,6 +72,7 @@ def test_unknown_names_list_the_known(tmp_path):
         registry.find_model(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_reference_is_put_together_from_vgg16_and_our_decoder(vgg16_file, home):
     with pytest.raises(ModelError, match="photochrom models get reference"):
         registry.find_model("reference")
@@ -84,6 +86,7 @@ def test_the_reference_is_put_together_from_vgg16_and_our_decoder(vgg16_file, ho
     assert np.ptp(prediction.ab) > 0
 
 
+@pytest.mark.slow
 def test_the_reference_runs_the_weights_it_was_given(vgg16_file, home):
     """With all kernels nought the embedding is the last bias, so another bias must give other colours."""
     found = []

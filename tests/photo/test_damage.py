@@ -285,6 +285,7 @@ def test_text_bomb() -> None:
         photo.read_photo(data[:33] + chunk + data[33:])
 
 
+@pytest.mark.slow
 def test_pictures_beyond_pillows_limit(tmp_path: Path) -> None:
     """Pillow's 89 million pixels are for web servers; a scan of a plate has more. Its setting is left alone."""
     limit = Image.MAX_IMAGE_PIXELS

@@ -266,6 +266,7 @@ def test_other_files_are_refused_with_the_reason(kind):
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_damage_is_refused_or_stays_where_it_was(data):
     """Whatever bytes are changed: either the file is refused, or the result is as sound a file as the source is."""
     source = bytearray(grey_jpeg(progressive=data.draw(st.booleans()), restart_marker_blocks=3))

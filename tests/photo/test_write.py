@@ -80,6 +80,7 @@ def test_luma_is_within_one_on_disk(
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
+@pytest.mark.slow
 def test_pictures_of_many_bands(format: str) -> None:
     """Larger than one band: filters, predictors and checksums must go on across their joints."""
     rgb = np.asarray(Image.open(SAMPLES / "retina.jpg"))

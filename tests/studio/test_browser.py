@@ -24,6 +24,8 @@ playwright_api = pytest.importorskip(
     "playwright.sync_api", reason="the browser tests need playwright: pip install playwright"
 )
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "dust-bowl-home.jpg"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 RED = (200, 30, 40)

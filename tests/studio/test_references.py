@@ -24,6 +24,7 @@ def references(colorizer):
     return References(colorizer)
 
 
+@pytest.mark.slow
 def test_the_same_scene_lends_its_true_colours(colorizer, references):
     """Two pictures of one motorcycle, taken side by side."""
     left, right, _ = data.stereo_motorcycle()

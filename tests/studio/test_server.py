@@ -75,6 +75,7 @@ def drop(visitor, name, file):
 # Who gets what -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ten_at_once_get_their_own_photographs(studio):
     def work(seed):
         visitor = Visitor(studio.url)
@@ -93,12 +94,14 @@ def test_ten_at_once_get_their_own_photographs(studio):
         assert b"with 1 colour given by hand)" in file
 
 
+@pytest.mark.slow
 def test_a_stranger_has_no_photograph(studio, visitor):
     drop(visitor, "mine.png", png(picture(1)))
     with pytest.raises(RefusedError, match="no longer here: drop it again"):
         Visitor(studio.url).do("full-size-make", "click", [None])
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_not_guessed(studio, visitor):
     drop(visitor, "secret.png", png(picture(2)))
     (kept,) = (path for path in studio.files() if path.name == "secret.png" and "kept" in path.parts)
@@ -108,6 +111,7 @@ def test_what_is_shown_is_not_guessed(studio, visitor):
         assert httpx.get(f"{studio.url}/gradio_api/file={path}").status_code == 403
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_one_zip(studio, visitor):
     files = [("a.png", png(picture(1))), ("a.png", png(picture(2))), ("A.png", png(picture(3))), ("b.jpg", b"nothing")]
     uploads = [visitor.upload(*file) for file in files]
@@ -123,6 +127,7 @@ def test_a_folder_becomes_one_zip(studio, visitor):
         visitor.do("colour-all", "click", [None, 0.5, 1])
 
 
+@pytest.mark.slow
 def test_hints_of_the_studio_are_hints_of_the_command_line(studio, visitor, tmp_path):
     drop(visitor, "old.png", png(picture(3)))
     visitor.do_next("photograph", "change", [None])
@@ -138,6 +143,7 @@ def test_hints_of_the_studio_are_hints_of_the_command_line(studio, visitor, tmp_
     assert (tmp_path / "old.color.png").read_bytes() == visitor.fetch(file)
 
 
+@pytest.mark.slow
 def test_hints_are_loaded_again(visitor):
     drop(visitor, "old.png", png(picture(3)))
     visitor.do_next("photograph", "change", [None])
@@ -188,6 +194,7 @@ def drop_film(visitor, file):
     return visitor.do("film", "change", [None, visitor.upload("old.mkv", file.read_bytes())])
 
 
+@pytest.mark.slow
 def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
     seen = [None, "In colour"]
     drop_film(visitor, film)
@@ -235,6 +242,7 @@ def test_a_film_is_looked_at_hinted_and_coloured(visitor, film, tmp_path):
     assert all(np.ptp(frame, axis=2).mean() > 2 for frame in frames)
 
 
+@pytest.mark.slow
 def test_a_film_that_is_stopped_can_be_coloured_again(visitor, film):
     drop_film(visitor, film)
     visitor.do("colour-film", "click", [None, False])
@@ -246,6 +254,7 @@ def test_a_film_that_is_stopped_can_be_coloured_again(visitor, film):
     assert status == "20 frames in 2 shots."
 
 
+@pytest.mark.slow
 def test_a_film_is_coloured_once_at_a_time(visitor, film):
     drop_film(visitor, film)
     visitor.do("colour-film", "click", [None, False])
@@ -255,6 +264,7 @@ def test_a_film_is_coloured_once_at_a_time(visitor, film):
     visitor.do("colour-film", "click", [None, False])
 
 
+@pytest.mark.slow
 def test_a_film_in_colour_is_coloured_anew_only_if_wanted(visitor, tmp_path):
     path = tmp_path / "old.mkv"
     with av.open(str(path), "w") as container:
@@ -273,6 +283,7 @@ def test_a_film_in_colour_is_coloured_anew_only_if_wanted(visitor, tmp_path):
     assert status == "10 frames in 1 shot."
 
 
+@pytest.mark.slow
 def test_what_is_no_film_is_refused_in_one_line(studio, visitor):
     with pytest.raises(RefusedError, match=r"^old\.mp4") as caught:
         visitor.do("film", "change", [None, visitor.upload("old.mp4", b"no film")])
@@ -304,6 +315,7 @@ def test_a_film_of_too_many_pixels_is_refused(visitor, tmp_path):
 @pytest.mark.parametrize(
     "route", ["/gradio_api/file=", "/file=", "/gradio_api/file/", "/static/", "/assets/", "/svelte/"]
 )
+@pytest.mark.slow
 def test_no_file_of_the_server_is_read(studio, route, path):
     answer = httpx.get(f"{studio.url}{route}{path}")
     assert answer.status_code in (403, 404)
@@ -313,6 +325,7 @@ def test_no_file_of_the_server_is_read(studio, route, path):
 
 @pytest.mark.parametrize("function", ["colorize", "likely_colors", "borrow"])
 @pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "examples" / "dust-bowl-home.jpg"), "../etc/passwd"])
+@pytest.mark.slow
 def test_no_path_of_the_server_is_taken_for_an_upload(studio, function, path):
     photograph = {"path": path, "meta": META, "orig_name": "old.jpg"}
     body = {"photograph": photograph} | ({"reference": photograph} if function == "borrow" else {})
@@ -332,6 +345,7 @@ def test_nor_by_the_page(visitor, path):
 @pytest.mark.parametrize(
     "address", ["http://127.0.0.1:1/a.jpg", "https://huggingface.co/a.jpg", " HTTP://a.b/c.jpg", "ftp://a/b"]
 )
+@pytest.mark.slow
 def test_no_address_is_fetched(studio, visitor, address):
     for arguments in ([{"path": address, "meta": META}], [[{"deep": {"path": address}}]]):
         with pytest.raises(RefusedError, match="403 the studio does not fetch URLs"):
@@ -341,6 +355,7 @@ def test_no_address_is_fetched(studio, visitor, address):
     assert httpx.get(f"{studio.url}/gradio_api/file={address.strip()}").status_code == 403
 
 
+@pytest.mark.slow
 def test_an_upload_has_no_say_in_where_it_lies(studio, visitor):
     before = {path for path in studio.folder.rglob("*") if "shown" not in path.parts}
     path = Path(visitor.upload("../../../evil.jpg", b"evil")["path"])
@@ -354,6 +369,7 @@ def test_an_upload_has_no_say_in_where_it_lies(studio, visitor):
     ["/gradio_api/proxy=http://127.0.0.1/", "/gradio_api/component_server", "/gradio_api/vibe-edit/", "/login",
      "/gradio_api/deep_link", "/gradio_api/stream/a", "/gradio_api/mcp/", "/monitoring", "/docs", "/gradio_api/runs"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_what_the_page_does_not_need_is_not_there(studio, route):
     for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
         answer = httpx.request(method, studio.url + route)
@@ -363,16 +379,19 @@ def test_what_the_page_does_not_need_is_not_there(studio, route):
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "localhost.evil.example", ""]
 )
+@pytest.mark.slow
 def test_a_name_that_points_here_from_elsewhere_is_refused(studio, host):
     assert httpx.get(studio.url, headers={"Host": host}).status_code == 403
 
 
+@pytest.mark.slow
 def test_the_studio_answers_to_its_addresses(studio):
     for host in ("localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:7860"):
         assert httpx.get(studio.url, headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://localhost"])
+@pytest.mark.slow
 def test_another_site_is_refused(studio, origin):
     answer = httpx.post(f"{studio.url}/gradio_api/upload", files={"files": ("a.jpg", b"a")}, headers={"Origin": origin})
     assert (answer.status_code, answer.text) == (403, "the studio answers its own page only\n")
@@ -381,10 +400,12 @@ def test_another_site_is_refused(studio, origin):
 @pytest.mark.parametrize(
     ("body", "status"), [(b"[" * 100_000, 400), (b"{", 400), (b"\xff\xfe", 400), (b'"' + b"a" * (1 << 20) + b'"', 413)]
 )
+@pytest.mark.slow
 def test_requests_that_are_none_are_refused(studio, body, status):
     assert httpx.post(f"{studio.url}/gradio_api/queue/join", content=body).status_code == status
 
 
+@pytest.mark.slow
 def test_a_large_file_is_refused_and_nothing_of_it_stays(studio, visitor):
     before = studio.files()
     with pytest.raises(RefusedError, match=f"413 .*maximum allowed size of {MEGABYTES}000000 bytes"):
@@ -392,6 +413,7 @@ def test_a_large_file_is_refused_and_nothing_of_it_stays(studio, visitor):
     assert studio.files() == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (600, 600), np.uint8)
     with running_studio(tmp_path, "--max-disk-mb", "1") as studio:
@@ -404,6 +426,7 @@ def test_a_full_disk_is_said(tmp_path):
         assert sum(path.stat().st_size for path in studio.files()) < 1.2e6
 
 
+@pytest.mark.slow
 def test_a_decompression_bomb_is_refused(visitor):
     bomb = png(np.zeros((20000, 20000), np.uint8))
     assert len(bomb) < 10**6
@@ -415,6 +438,7 @@ def test_a_decompression_bomb_is_refused(visitor):
         visitor.do("lender", "upload", [None, "In colour", lender])
 
 
+@pytest.mark.slow
 def test_errors_do_not_tell_where_files_lie(studio, visitor):
     with pytest.raises(RefusedError) as caught:
         drop(visitor, "broken.png", png(picture(0))[:5000])
@@ -427,6 +451,7 @@ def test_errors_do_not_tell_where_files_lie(studio, visitor):
     assert Image.open(io.BytesIO(visitor.fetch(file))).mode == "RGBA"
 
 
+@pytest.mark.slow
 def test_nor_do_errors_that_nobody_thought_of(studio, visitor):
     drop(visitor, "odd.png", png(picture(0)))
     for event_data in ({"index": ["/etc/passwd", 1], "value": 0}, {"nothing": 0}, None):
@@ -576,6 +601,7 @@ def test_of_uploads_at_the_same_moment_those_pass_that_have_room_together(nearly
 # Beginning and end -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_everything_temporary_goes(tmp_path):
     with running_studio(tmp_path) as studio:
         visitor = Visitor(studio.url)
@@ -606,6 +632,7 @@ def test_old_files_go_while_it_runs(tmp_path):
         assert file["orig_name"] == "old.color.png"
 
 
+@pytest.mark.slow
 def test_a_photograph_goes_when_its_page_was_closed(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_IS_E2E_TEST", "1")  # a second later instead of an hour
     with running_studio(tmp_path) as studio:
@@ -630,6 +657,7 @@ def test_a_photograph_goes_when_its_page_was_closed(tmp_path, monkeypatch):
             goes.do("full-size-make", "click", [None])
 
 
+@pytest.mark.slow
 def test_a_broken_connection_is_no_closed_page(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_IS_E2E_TEST", "1")
     with running_studio(tmp_path) as studio:
@@ -653,6 +681,7 @@ def test_a_broken_connection_is_no_closed_page(tmp_path, monkeypatch):
             visitor.do("full-size-make", "click", [None])
 
 
+@pytest.mark.slow
 def test_programs_that_call_push_nobody_out(studio, visitor):
     drop(visitor, "old.png", png(picture(1)))
     for number in range(110):
@@ -663,6 +692,7 @@ def test_programs_that_call_push_nobody_out(studio, visitor):
     assert file["orig_name"] == "old.color.png"
 
 
+@pytest.mark.slow
 def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
     opened, served = queue.Queue(), []
     monkeypatch.setattr("webbrowser.open", opened.put)
@@ -680,6 +710,7 @@ def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
     assert said.err.count("Whoever can reach this machine can use it") == 2
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it(tmp_path):
     with running_studio(tmp_path) as studio:
         studio.process.send_signal(signal.SIGINT)
@@ -687,6 +718,7 @@ def test_ctrl_c_ends_it(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_while_pages_are_open_and_films_are_coloured(tmp_path, capfd):
     slowly = (
         "import time; from photochrom.film.frames import FrameColorizer as P; render = P.render; "
@@ -711,6 +743,7 @@ def test_ctrl_c_ends_it_while_pages_are_open_and_films_are_coloured(tmp_path, ca
     assert list((tmp_path / "studio").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_named(capsys):
     with listening(Settings(port=0)) as taken:
         port = taken.getsockname()[1]
@@ -750,6 +783,7 @@ def test_the_address_to_type(host, expected):
     assert url(host, 80) == expected
 
 
+@pytest.mark.slow
 def test_without_gradio_it_says_what_to_install():
     code = "import sys; sys.modules['gradio'] = None; "
     code += "from photochrom.commands.main import main; sys.exit(main(['studio']))"
@@ -761,6 +795,7 @@ def test_without_gradio_it_says_what_to_install():
 # The page on the studio --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_run(studio, tmp_path, monkeypatch, capsys):
     shown = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs" / "studio.md").read_text(), re.S)
     (shell,) = (text for kind, text in shown if kind == "sh" and "curl" in text)
@@ -778,6 +813,7 @@ def test_the_examples_of_the_page_run(studio, tmp_path, monkeypatch, capsys):
     assert b"with 1 colour given by hand)" in Path("house.hinted.jpg").read_bytes()
 
 
+@pytest.mark.slow
 def test_programs_are_refused_in_words(studio):
     from gradio_client import Client, handle_file
     from gradio_client.exceptions import AppError

@@ -55,6 +55,7 @@ def session(colorizer, upload, work):
     return open_session(colorizer, upload, work, MANY)
 
 
+@pytest.mark.slow
 def test_the_small_picture_has_the_colours_of_the_full_size(colorizer, upload, session, tmp_path):
     session = session.at(0.3, 0.3).color(RED)
     luma = photo.read_photo(upload).luma
@@ -69,6 +70,7 @@ def test_the_small_picture_has_the_colours_of_the_full_size(colorizer, upload, s
     assert np.abs(shown.astype(int) - reduced).mean() < 1
 
 
+@pytest.mark.slow
 def test_the_original_may_go_and_the_copy_goes_with_the_session(colorizer, upload, work, tmp_path):
     session = open_session(colorizer, upload, work, MANY)
     upload.unlink()
