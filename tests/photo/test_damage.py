@@ -135,7 +135,7 @@ def test_png_whose_stream_ends_well_but_too_soon(kind: int, depth: int, interlac
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_pictures_of_the_grounds_own_colour(mode: str) -> None:
     """What would look like rows that never came is counted, and is there."""
-    image = png._ground(mode, 30, 20)
+    image = Image.new(mode, (30, 20), (165, 90, 60, 15)[: Image.getmodebands(mode)])
     assert photo.read_photo(saved(image, "PNG")).luma.shape == (20, 30)
 
 

@@ -43,13 +43,6 @@ def tiff(samples: np.ndarray, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def without_extra_samples(data: bytes) -> bytes:
-    """As scanners write what they see in infrared beside the colours: its meaning is not told."""
-    with tifffile.TiffFile(BytesIO(data)) as file:
-        place = file.pages[0].tags[338].offset
-    return data[:place] + struct.pack("<H", 65_000) + data[place + 2 :]
-
-
 @pytest.mark.parametrize("name", ["rocket.jpg", "retina.jpg", "hubble_deep_field.jpg"])
 def test_luma_of_a_jpeg_is_its_own_y_plane(name: str) -> None:
     data = (SAMPLES / name).read_bytes()
@@ -341,9 +334,6 @@ def test_sources(tmp_path: Path) -> None:
         (tiff(np.zeros((8, 8), np.uint32)), "unusual kind"),
         (tiff(np.zeros((8, 8), np.int16)), "unusual kind"),
         (tiff(np.zeros((8, 8, 4), np.uint16), photometric="separated"), "neither grey nor RGB"),
-        (tiff(np.zeros((8, 8, 4), np.uint8), photometric="rgb", extrasamples=["unspecified"]), "not transparency"),
-        (tiff(np.zeros((8, 8, 5), np.uint8), photometric="rgb"), "not transparency"),
-        (without_extra_samples(tiff(np.zeros((8, 8, 4), np.uint16), photometric="rgb")), "not transparency"),
         (tiff(np.zeros((8, 8, 2), np.uint8), photometric="minisblack", extrasamples=["assocalpha"]), "unusual way"),
         (tiff(np.zeros((8, 8, 2), np.uint8), photometric="miniswhite", extrasamples=["unassalpha"]), "unusual way"),
         (tiff(np.zeros((3, 8, 8), np.uint8), photometric="minisblack"), "holds 3 pages: split"),

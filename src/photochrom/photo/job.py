@@ -244,7 +244,7 @@ def _report(
 ) -> PhotoReport:
     height, width = photo.luma.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
-    warnings = (*photo.losses, *losses(photo.metadata, format))
+    warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format))
     return PhotoReport(outputs, width, height, confidence, colorfulness(cb, cr), warnings)
 
 

@@ -11,6 +11,8 @@ from .formats import exif, icc, photoshop, xmp
 from .formats.image import Decoded, Density, Metadata
 from .formats.xmp import Packet
 
+DEEP: Final = ("PNG", "TIFF")
+"""Formats of 16 bits per sample."""
 _NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # they have no place for a resolution outside of EXIF either
 
 
@@ -69,11 +71,13 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
     return replace(metadata, xmp=packet.to_bytes())
 
 
-def losses(metadata: Metadata, format: str) -> Iterator[str]:
-    """Name the metadata that a format cannot hold, a phrase each."""
+def losses(metadata: Metadata, depth: int, format: str) -> Iterator[str]:
+    """Name what a format cannot hold of a picture of ``depth`` bits per sample, a phrase each."""
+    if depth > 8 and format not in DEEP:
+        yield f"its {depth} bits per sample are rounded to 8 in {format}: write PNG or TIFF to keep them"
     if format not in _NO_IPTC:
         return
     if metadata.photoshop:
-        yield f"Photoshop resources are not kept in {format}: write JPEG, PNG or TIFF to keep them"
+        yield f"its Photoshop resources are not kept in {format}: write JPEG, PNG or TIFF to keep them"
     if metadata.iptc and (names := photoshop.without_property(metadata.iptc)):
-        yield f"IPTC {', '.join(names)} not kept in {format}: write JPEG, PNG or TIFF to keep them"
+        yield f"its IPTC data ({', '.join(names)}) is not kept in {format}: write JPEG, PNG or TIFF to keep them"

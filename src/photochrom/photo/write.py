@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import numpy as np
 
@@ -19,12 +19,10 @@ from ..errors import OptionError, PhotoError
 from .formats import heif, jpeg, png, tiff, webp
 from .formats.image import Metadata, Planes, colour_image
 from .library_errors import encoding, naming
-from .metadata import metadata_for
+from .metadata import DEEP, metadata_for
 from .names import EXTENSIONS, check_destination, format_of
 from .options import check_quality
 from .read import Photo
-
-_DEEP: Final = ("PNG", "TIFF")  # formats of 16 bits
 
 
 def chroma_subsampling(format: str) -> int:
@@ -128,7 +126,7 @@ def _encode(
 ) -> None:
     metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
     planes = Planes(photo.luma, cb, cr, photo.alpha)
-    if format in _DEEP:
+    if format in DEEP:
         (png if format == "PNG" else tiff).write(stream, planes, metadata)
         return
     alpha = None if photo.alpha is None else at_8_bits(photo.alpha)

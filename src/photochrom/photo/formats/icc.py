@@ -18,6 +18,7 @@ from PIL import Image, ImageCms
 
 from ...color.spaces import srgb_to_linear
 from ...errors import PhotoError
+from .image import HDR_REFUSED, HDR_TRANSFERS
 
 # sRGB's primaries, adapted to D50 by Bradford, in 1/65536. The sums are D50 exactly, so that grey stays grey.
 _D50: Final = (63190, 65536, 54061)
@@ -45,6 +46,22 @@ def for_rgb(profile: bytes | None) -> bytes | None:
         return _from_grey(profile or b"")
     except (ImageCms.PyCMSError, OSError, ValueError, struct.error) as exc:
         raise PhotoError(f"has a damaged grey ICC profile ({exc}): assign another one, or remove it") from exc
+
+
+def refuse_hdr(profile: bytes | None) -> None:
+    """Refuse a profile whose cicp tag (ICC.1:2022, 9.2.17) names an HDR transfer function.
+
+    Raises:
+        PhotoError: The pixels are HDR.
+    """
+    if profile is None or profile[36:40] != b"acsp":
+        return
+    try:
+        code = _tags(profile).get(b"cicp", b"")[9:10]
+    except struct.error:
+        return
+    if code and code[0] in HDR_TRANSFERS:
+        raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code[0]]))
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

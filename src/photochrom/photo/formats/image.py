@@ -20,6 +20,10 @@ from ...errors import PhotoError
 NO_UNIT: Final = 1  # x and y give the shape of a pixel, not its size
 PER_INCH: Final = 2
 PER_CM: Final = 3
+C2PA_LOST: Final = "its content credentials (C2PA) are not kept: they sign the grey picture"
+GAIN_MAP_LOST: Final = "its gain map is not kept: the output is an SDR picture"
+HDR_REFUSED: Final = "is an HDR picture ({}), which would be read as too dark: convert it to SDR first"
+HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}  # code points of ITU-T H.273
 MAX_PIXELS: Final = 500_000_000  # a 40 x 50 cm plate at 2,800 dpi has 240 million
 
 
@@ -114,8 +118,8 @@ def check_size(width: int, height: int) -> None:
 
 
 def luma_of(rgb: np.ndarray) -> np.ndarray:
-    """BT.601 luma of (H, W, 3) uint16 R'G'B': (H, W) uint16."""
-    luma = np.empty(rgb.shape[:2], np.uint16)
+    """Compute the BT.601 luma ``[H, W]`` of R'G'B' ``[H, W, 3]``, uint8 or uint16, in its dtype."""
+    luma = np.empty(rgb.shape[:2], rgb.dtype)
     for rows in bands(*_height_and_row_bytes(luma)):
         luma[rows.start : rows.stop] = luma_of_rgb(rgb[rows.start : rows.stop])
     return luma
@@ -148,14 +152,14 @@ def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
-    """Decode 16 bits, which Pillow would read as 8: (H, W[, samples]) uint16, B first. None: it cannot be."""
+    """Decode a PNG or TIFF: ``[H, W]`` or ``[H, W, samples]``, uint8 or uint16, B first. None if it cannot be read."""
     import cv2
 
     # OpenCV writes to stderr what it thinks of damage and of private tags. Here an error is a PhotoError, and a tag
     # nobody's business. There is but one level for the whole process; threads forbid to set it back.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    return stored if stored is not None and stored.dtype == np.uint16 else None
+    return stored if stored is not None and stored.dtype in (np.uint8, np.uint16) else None
 
 
 def colour_rows(planes: Planes, rows: range) -> np.ndarray:

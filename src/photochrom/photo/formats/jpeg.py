@@ -15,11 +15,23 @@ from simplejpeg import encode_jpeg_yuv_planes
 
 from ...errors import PhotoError
 from . import exif, photoshop
-from .icc import cmyk_to_srgb
-from .image import NO_UNIT, PER_CM, PER_INCH, Decoded, Density, Metadata, Planes, check_size, from_pillow
+from .icc import cmyk_to_srgb, refuse_hdr
+from .image import (
+    C2PA_LOST,
+    GAIN_MAP_LOST,
+    NO_UNIT,
+    PER_CM,
+    PER_INCH,
+    Decoded,
+    Density,
+    Metadata,
+    Planes,
+    check_size,
+    from_pillow,
+)
 from .xmp import Packet
 
-_APP0, _APP1, _APP2, _APP13, _APP14, _COMMENT, _SCAN = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE, 0xDA
+_APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COMMENT, _SCAN = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE, 0xDA
 _METADATA: Final = (_APP1, _APP2, _APP13, _COMMENT)
 _JFIF: Final = b"JFIF\0"
 _EXIF: Final = b"Exif\0\0"
@@ -29,6 +41,7 @@ _ICC: Final = b"ICC_PROFILE\0"
 _PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ADOBE: Final = b"Adobe"
 _MAX_PAYLOAD: Final = 65533
+_GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
 _MAX_SIDE: Final = 65500  # libjpeg's
 _UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # at JFIF's 0, 1, 2
 
@@ -46,7 +59,8 @@ def read(data: bytes) -> Decoded:
     needed = (_segment(marker, payload) for marker, payload in segments if marker not in _METADATA)
     image = JpegImageFile(BytesIO(b"\xff\xd8" + b"".join(needed) + data[scan:]))
     check_size(*image.size)
-    metadata = _metadata(segments)
+    metadata, lost = _metadata(segments), tuple(_losses(segments, data[data.find(b"\xff\xd9", scan) + 2 :]))
+    refuse_hdr(metadata.icc)
     if image.mode == "CMYK":
         if not any(marker == _APP14 and payload.startswith(_ADOBE) for marker, payload in segments):
             # Pillow takes every CMYK file for Adobe's, who store how much ink is missing. Others mean ink.
@@ -55,10 +69,10 @@ def read(data: bytes) -> Decoded:
             image.load()
             inked = image
         luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
-        return Decoded(luma, alpha, metadata, srgb=True)
+        return Decoded(luma, alpha, metadata, srgb=True, losses=lost)
     image.draft("L", None)
     luma, _ = from_pillow(image)
-    return Decoded(luma, None, metadata)
+    return Decoded(luma, None, metadata, losses=lost)
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int) -> None:
@@ -119,6 +133,23 @@ def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
         segments.append((marker, data[position + 4 : position + 2 + size]))
         position += 2 + size
     raise PhotoError("is cut short: get a whole copy of the file")
+
+
+def _losses(segments: list[tuple[int, bytes]], trailer: bytes) -> Iterator[str]:
+    """Name what no output will hold.
+
+    Args:
+        segments: Segments before the first scan.
+        trailer: Bytes behind the first picture, where phones put a film or more pictures.
+    """
+    headers = b"".join(payload for marker, payload in segments if marker in (_APP1, _APP2))
+    if b"\xff\xd8\xff" in trailer:
+        gain_map = any(name in headers + trailer for name in _GAIN_MAPS)
+        yield GAIN_MAP_LOST if gain_map else "its further pictures are not kept"
+    if b"ftyp" in trailer[:64] or b"MotionPhoto_Data" in trailer:
+        yield "its film (motion photo) is not kept"
+    if any(marker == _APP11 and b"c2pa" in payload for marker, payload in segments):
+        yield C2PA_LOST
 
 
 def _metadata(segments: list[tuple[int, bytes]]) -> Metadata:

@@ -8,6 +8,8 @@ from typing import Final
 
 from .xmp import Packet
 
+IIM: Final = b"\x1c"
+"""First byte of every IIM data set."""
 INSTRUCTIONS: Final = 40  # data set of IIM's record 2
 _IPTC: Final = 0x0404
 _THUMBNAILS: Final = (0x0409, 0x040C)  # of the grey picture
@@ -72,6 +74,18 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
         values = [value.decode(encoding, "replace") for record, kind, value in sets if (record, kind) == (2, number)]
         if values and number in numbers and name not in packet:
             packet.set(name, [_iso_date(value) for value in values] if number == 55 else values, array)
+
+
+def merged(first: bytes | None, second: bytes | None) -> bytes | None:
+    """Join two blocks of IIM: the first, then what only the second has. Blocks in two encodings are not joined."""
+    if not (first and second):
+        return first or second
+    sets, others = list(_data_sets(first)), list(_data_sets(second))
+    if ((1, 90, _UTF8) in sets) != ((1, 90, _UTF8) in others):
+        return first
+    known = {(record, number) for record, number, _ in sets}
+    new = [one for one in others if one[:2] not in known]
+    return first + b"".join(struct.pack(">sBBH", IIM, *one[:2], len(one[2])) + one[2] for one in new)
 
 
 def without_property(iptc: bytes) -> list[str]:

@@ -11,18 +11,17 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
-from io import BytesIO
 from typing import BinaryIO, Final
 
 import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngImageFile
 
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError
 from . import exif, photoshop
-from .deflate import inflated_size
 from .image import (
+    C2PA_LOST,
+    HDR_REFUSED,
+    HDR_TRANSFERS,
     NO_UNIT,
     PER_CM,
     PER_INCH,
@@ -33,15 +32,11 @@ from .image import (
     by_opencv,
     check_size,
     colour_rows,
-    from_pillow,
     luma_of,
 )
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
-_SAMPLES: Final = {_GREY: 1, _RGB: 3, 3: 1, _GREY_ALPHA: 2, _RGBA: 4}  # 3 is a palette
-_ADAM7: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-_GROUND: Final = (165, 90, 60, 15)  # a colour that whole rows of photographs seldom have
+_RGB, _GREY_ALPHA, _RGBA = 2, 4, 6
 _DECODERS_CHUNKS: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _COLOUR_CHUNKS: Final = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")  # true of the new picture as of the old
 _OWN_PLACE: Final = (b"eXIf", b"iCCP", b"pHYs")  # read into Metadata, and written from it
@@ -50,16 +45,6 @@ _UP: Final = 2  # filter: each byte less the one above. On photographs within a 
 _LEVEL: Final = 6
 _MAX_TEXT: Final = 64 << 20  # of one compressed chunk, once inflated
 _ADLER: Final = 65521
-
-
-class _OnGround(PngImageFile):
-    """Pillow's decoder on a ground of known colour, which shows where no row came: that is no error to Pillow."""
-
-    def load_prepare(self) -> None:
-        """Make room for the pixels."""
-        if self._im is None:
-            self.im = _ground(self.mode, *self.size).im
-        super().load_prepare()
 
 
 def read(data: bytes) -> Decoded:
@@ -76,15 +61,18 @@ def read(data: bytes) -> Decoded:
         raise PhotoError("is a damaged PNG: get a whole copy of the file")
     width, height, depth, kind = struct.unpack_from(">IIBB", chunks[0][1])
     check_size(width, height)
-    found = {name: bytes(payload) for name, payload in chunks if name in (b"acTL", b"tRNS")}
+    found = {name: bytes(payload) for name, payload in chunks if name in (b"acTL", b"tRNS", b"cICP")}
+    if (code := found.get(b"cICP", b"\0\0")[1]) in HDR_TRANSFERS:
+        raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]))
     frames = int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4], "big")
     if frames > 1:
         raise PhotoError(f"is an animation of {frames} pictures: save the one you want as a file of its own")
     # The decoders get pixels only: what they think of a text chunk is no reason to refuse a picture.
     pixels = b"".join([SIGNATURE, *(_chunk(name, payload) for name, payload in chunks if name in _DECODERS_CHUNKS)])
     transparent = found.get(b"tRNS")
-    luma, alpha = _read_16(pixels, kind, transparent) if depth == 16 else _read_8(pixels, kind, depth, transparent)
-    return Decoded(luma, alpha, _metadata((name, bytes(payload)) for name, payload in chunks if name != b"IDAT"))
+    luma, alpha = _decoded(pixels, kind, depth, transparent)
+    metadata, lost = _metadata((name, bytes(payload)) for name, payload in chunks if name != b"IDAT")
+    return Decoded(luma, alpha, metadata, losses=lost)
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
@@ -112,58 +100,17 @@ def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
     stream.write(_chunk(b"IDAT", struct.pack(">I", checksum)) + _chunk(b"IEND", b""))
 
 
-def _read_8(pixels: bytes, kind: int, depth: int, transparent: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
-    image = _OnGround(BytesIO(pixels))
-    image.load()
-    _check_rows(image, pixels, _SAMPLES[kind] * depth)
-    if kind == _GREY and transparent:
-        # Pillow widens the pixels to 8 bits, but not always the value that stands for transparency.
-        image.info["transparency"] = int.from_bytes(transparent[:2], "big") * 255 // (2**depth - 1)
-    return from_pillow(image)
-
-
-def _ground(mode: str, width: int, height: int) -> Image.Image:
-    return Image.new(mode, (width, height), _GROUND[: Image.getmodebands(mode)])
-
-
-def _check_rows(image: Image.Image, pixels: bytes, pixel_bits: int) -> None:
-    """Refuse a picture whose stream ends well but too soon.
-
-    Rows are decoded in order, so that nothing is missing where the last has come. If that looks as if it had not, its
-    bytes are counted, at the price of inflating them again.
-
-    Raises:
-        PhotoError: rows are missing.
-    """
-    interlaced = bool(image.info.get("interlace"))
-    width, height = image.size
-    last = height // 2 * 2 - 1 if interlaced else height - 1  # interlacing ends with the odd rows
-    ground = _ground(image.mode, width, 1).tobytes()
-    if last >= 0 and image.crop((0, last, width, last + 1)).tobytes() != ground:
-        return
-    expected = _coded_size(width, height, pixel_bits, interlaced=interlaced)
-    size, _ = inflated_size((payload for name, payload in _chunks(pixels) if name == b"IDAT"), expected)
-    if size < expected:
-        raise PhotoError("lacks part of its rows: get a whole copy of the file")
-
-
-def _coded_size(width: int, height: int, pixel_bits: int, *, interlaced: bool) -> int:
-    """Bytes of all rows, each with the one that names its filter."""
-    size = 0
-    for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
-        columns, rows = -((left - width) // across), -((top - height) // down)
-        size += rows * (1 + (columns * pixel_bits + 7) // 8) if columns else 0
-    return size
-
-
-def _read_16(pixels: bytes, kind: int, transparent: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
+def _decoded(pixels: bytes, kind: int, depth: int, transparent: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decode luma and alpha, both ``[H, W]``, uint8 or uint16. OpenCV refuses every stream that ends too soon."""
     stored = by_opencv(pixels)
     if stored is None:
         raise PhotoError("is a damaged PNG: get a whole copy of the file")
+    top = np.iinfo(stored.dtype).max
     if stored.ndim == 2:
         if transparent is None:
             return stored, None
-        return stored, np.where(stored == int.from_bytes(transparent[:2], "big"), 0, 65535).astype(np.uint16)
+        grey = int.from_bytes(transparent[:2], "big") * top // (2**depth - 1)  # of less than 8 bits, as it is widened
+        return stored, np.where(stored == grey, 0, top).astype(stored.dtype)
     # OpenCV's order is B, G, R, A; grey with alpha comes as three equal channels and alpha.
     alpha = np.ascontiguousarray(stored[..., 3]) if stored.shape[2] == 4 else None
     if kind == _GREY_ALPHA:
@@ -188,21 +135,31 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         position = end
 
 
-def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> Metadata:
-    """Sort the chunks: those with a meaning of their own, and those to be handed on as they are."""
-    metadata = Metadata()
+def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[str, ...]]:
+    """Sort the chunks into those with a meaning of their own and those to be handed on, and name what gets lost."""
+    metadata, lost = Metadata(), []
     for name, payload in chunks:
         if name == b"eXIf":
             metadata = replace(metadata, exif=payload.removeprefix(b"Exif\0\0"))
         elif name == b"iCCP":
-            metadata = replace(metadata, icc=_inflated(payload.partition(b"\0")[2][1:]))
+            try:
+                metadata = replace(metadata, icc=_inflated(payload.partition(b"\0")[2][1:]))
+            except zlib.error:
+                lost.append("its damaged ICC profile is not kept")
         elif name == b"pHYs":
             metadata = replace(metadata, density=_density(payload))
         elif name in (b"tEXt", b"zTXt", b"iTXt"):
-            metadata = _with_text(metadata, name, payload)
+            try:
+                metadata = _with_text(metadata, name, payload)
+            except zlib.error:
+                keyword = payload.partition(b"\0")[0].decode("latin-1")
+                lost.append(f"its damaged text {keyword!r} is not kept")
+        elif name == b"caBX":
+            lost.append(C2PA_LOST)
         elif name in _COLOUR_CHUNKS or (_is_ancillary(name) and name[3:4].islower() and name != b"tIME"):
             metadata = replace(metadata, native=(*metadata.native, (name, payload)))
-    return metadata if metadata.density else replace(metadata, density=exif.density(metadata.exif))
+    density = metadata.density or exif.density(metadata.exif)
+    return replace(metadata, density=density), tuple(lost)
 
 
 def _is_ancillary(name: bytes) -> bool:
@@ -222,8 +179,12 @@ def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
         if kind == b"xmp" and block:
             return metadata if metadata.xmp else replace(metadata, xmp=block)
         if kind in (b"iptc", b"8bim") and block:
-            iptc, others = photoshop.split(block)
-            return replace(metadata, iptc=iptc, photoshop=others)
+            # Programs write IIM within Photoshop's resources, bare, or both.
+            iptc, others = (block, None) if block.startswith(photoshop.IIM) else photoshop.split(block)
+            resources = (metadata.photoshop or b"") + (others or b"")
+            return replace(
+                metadata, iptc=photoshop.merged(metadata.iptc, iptc), photoshop=resources or metadata.photoshop
+            )
     line = f"{keyword.decode('latin-1')}: {text.decode('utf-8' if name == b'iTXt' else 'latin-1', 'replace')}"
     return replace(metadata, native=(*metadata.native, (name, payload)), texts=(*metadata.texts, line))
 
@@ -247,11 +208,18 @@ def _raw_profile(text: bytes) -> bytes:
 
 
 def _inflated(data: bytes) -> bytes:
-    """Raises: PhotoError: it inflates to more than any honest text or profile."""
+    """Inflate a text or a profile.
+
+    Raises:
+        zlib.error: It is damaged or cut short.
+        PhotoError: It is larger than any honest text or profile.
+    """
     inflater = zlib.decompressobj()
     text = inflater.decompress(data, _MAX_TEXT)
+    if inflater.unconsumed_tail or len(text) == _MAX_TEXT:
+        raise PhotoError("has an oversized text chunk: save it anew in a picture editor")
     if not inflater.eof:
-        raise PhotoError("has a damaged or oversized text chunk: save it anew in a picture editor")
+        raise zlib.error("incomplete stream")
     return text
 
 

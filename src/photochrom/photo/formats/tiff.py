@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO, Final
@@ -20,11 +20,12 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError
-from . import exif, photoshop
+from . import exif, jpeg, photoshop, tiff_repair
 from .deflate import inflated_size
 from .exif import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Entry, Order, Tiff
 from .icc import cmyk_to_srgb
 from .image import (
+    C2PA_LOST,
     Decoded,
     Density,
     Metadata,
@@ -37,8 +38,12 @@ from .image import (
     unpremultiplied,
 )
 
-_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
-_COLOURS: Final = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
+_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LINEAR_RAW = 0, 1, 2, 3, 5, 6, 34892
+_COLOURS: Final = {
+    _MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LINEAR_RAW: 1
+}  # fmt: skip
+_GREY_OR_RGB: Final = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
+_LAYERS, _C2PA = 37724, 52545
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATED: Final = (8, 32946)
 _PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
@@ -58,6 +63,11 @@ class _Page:
     planar: bool
     compression: int
     extra: int  # _NO_ALPHA, _PREMULTIPLIED or _ALPHA
+
+    @property
+    def unknown(self) -> int:
+        """Number of channels that are neither colour nor alpha."""
+        return self.samples - _COLOURS[self.photometric] - (self.extra != _NO_ALPHA)
 
 
 class _AsStored(TiffImageFile):
@@ -83,12 +93,20 @@ def read(data: bytes) -> Decoded:
     entries = _only_page(tiff)
     page = _page(tiff, entries)
     check_size(page.width, page.height)
+    icc = exif.find(entries, exif.ICC)
+    if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
+        luma = jpeg.read(stream).luma
+        return Decoded(luma, None, _metadata(tiff, entries, icc))
     parts = _parts(tiff, entries, page)
     if page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1:  # 2, bits in reverse, nobody writes
         _check_deflated(tiff, parts)
-    icc = exif.find(entries, exif.ICC)
-    luma, alpha = _read_16(_lying(data, tiff, entries), page) if page.bits == 16 else _read_8(data, page, icc)
-    return Decoded(luma, alpha, _metadata(tiff, entries, icc), srgb=page.photometric == _CMYK)
+    metadata, lost = _metadata(tiff, entries, icc), tuple(_losses(entries, page))
+    if page.photometric == _YCBCR and page.compression == 1:
+        luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
+        return Decoded(luma, None, metadata, losses=lost)
+    repaired = tiff_repair.repaired(data, tiff, entries)
+    luma, alpha = _read_16(repaired, page) if page.bits == 16 else _read_8(repaired, page, icc)
+    return Decoded(luma, alpha, metadata, srgb=page.photometric == _CMYK, losses=lost)
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
@@ -140,8 +158,10 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
         raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
     extra = _NO_ALPHA if samples == _COLOURS[photometric] else number(338, _UNSTATED)
     extra = _ALPHA if extra == 999 else extra  # Corel Draw's
-    if samples > _COLOURS[photometric] + 1 or extra == _UNSTATED or (extra != _NO_ALPHA and photometric == _CMYK):
-        raise PhotoError("holds extra channels that are not transparency: flatten it first")
+    if extra not in (_PREMULTIPLIED, _ALPHA) or photometric == _CMYK:
+        extra = _NO_ALPHA
+    if samples < _COLOURS[photometric]:
+        raise PhotoError("is damaged (too few samples per pixel): get a whole copy of the file")
     planar = number(284, 1) == 2
     unusual = photometric == _MIN_IS_WHITE or (extra == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
     if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow calls them damaged
@@ -195,34 +215,28 @@ def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
         raise PhotoError("is cut short or damaged: get a whole copy of the file")
 
 
-def _read_8(data: bytes, page: _Page, icc: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_8(data: bytes | bytearray, page: _Page, icc: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
+    if page.bits == 8 and page.unknown and page.photometric in _GREY_OR_RGB and page.compression in _PLAIN:
+        return _read_16(data, page)
     image = _AsStored(BytesIO(data))
     image.load()
     return from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image)
 
 
-def _lying(data: bytes, tiff: Tiff, entries: list[Entry]) -> bytes | bytearray:
-    """The file as if it were upright: OpenCV turns 16-bit TIFFs even when told not to, and here that comes later."""
-    places = [entry.position + (12 if tiff.big else 8) for entry in entries if entry.tag == exif.ORIENTATION]
-    if tiff.number(entries, exif.ORIENTATION, 1) == 1:
-        return data
-    changed = bytearray(data)
-    struct.pack_into(tiff.order + "H", changed, places[0], 1)
-    return changed
-
-
 def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pillow reads 16-bit colour as 8 bits, so these go elsewhere."""
-    simple = not page.planar and page.samples in (1, 3, 4)
+    """Read 16 bits, which Pillow would read as 8, and 8 bits with channels that Pillow does not know."""
+    simple = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
     stored = _simple(data) if simple else _by_tifffile(data, page)
     stored = stored.reshape(page.height, page.width, page.samples)
     colours = _COLOURS[page.photometric]
-    if colours == 3:
+    if page.bits == 8:
+        luma, _ = from_pillow(Image.fromarray(stored[..., :3] if colours == 3 else stored[..., 0]))
+    elif colours == 3:
         luma = luma_of(stored[..., 2::-1] if simple else stored[..., :3])  # OpenCV's order is B, G, R, A
     else:
         luma = np.ascontiguousarray(stored[..., 0])
     if page.photometric == _MIN_IS_WHITE:
-        luma = np.uint16(65535) - luma
+        luma = np.iinfo(luma.dtype).max - luma
     alpha = None if page.extra == _NO_ALPHA else np.ascontiguousarray(stored[..., colours])
     if alpha is not None and page.extra == _PREMULTIPLIED:
         luma = unpremultiplied(luma, alpha)
@@ -232,21 +246,35 @@ def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarr
 def _simple(data: bytes | bytearray) -> np.ndarray:
     """Every compression, but only 1, 3 or 4 interleaved samples: (H, W[, samples]) uint16, B first."""
     stored = by_opencv(data)
-    if stored is None:
+    if stored is None or stored.dtype != np.uint16:
         raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it anew with deflate")
     return stored
 
 
 def _by_tifffile(data: bytes | bytearray, page: _Page) -> np.ndarray:
-    """Every arrangement, but only the plain compressions: (H, W, samples) uint16, R first."""
+    """Decode any arrangement of samples, in plain compressions only: ``[H, W, samples]``, R first."""
     import tifffile
 
     if page.compression not in _PLAIN:
         raise PhotoError("combines 16 bits, this compression and this order of samples: save it anew with deflate")
-    stored = np.asarray(tifffile.imread(BytesIO(data), key=0)).astype(np.uint16, copy=False)  # in native byte order
+    stored = np.asarray(tifffile.imread(BytesIO(data), key=0))
+    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if not page.planar:
         return stored
     return np.moveaxis(stored.reshape(page.samples, page.height, page.width), 0, 2)
+
+
+def _losses(entries: list[Entry], page: _Page) -> Iterator[str]:
+    """Name what no output will hold."""
+    tags = {entry.tag for entry in entries}
+    if page.unknown == 1:
+        yield "its extra channel (infrared, as film scanners store it, or a mask) is not kept"
+    elif page.unknown > 1:
+        yield f"its {page.unknown} extra channels are not kept"
+    if _LAYERS in tags:
+        yield "its Photoshop layers are not kept: they would still be grey"
+    if _C2PA in tags:
+        yield C2PA_LOST
 
 
 def _metadata(tiff: Tiff, entries: list[Entry], icc: bytes | None) -> Metadata:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
 from typing import BinaryIO, Final
 
@@ -10,7 +11,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from ...errors import PhotoError
 from . import exif
-from .image import Decoded, Metadata, check_size, from_pillow
+from .image import C2PA_LOST, Decoded, Metadata, check_size, from_pillow
 
 _MAX_SIDE: Final = 16383
 _EFFORT: Final = 50  # what quality means where nothing is lost; more takes much longer for a per cent
@@ -32,11 +33,13 @@ def read(data: bytes) -> Decoded:
         raise PhotoError(f"is an animation of {image.n_frames} pictures: save the one you want as a file of its own")
     check_size(*image.size)
     luma, alpha = from_pillow(image)
+    names = set(_chunk_names(data))
+    lost = (C2PA_LOST,) if b"C2PA" in names else ()
     block = image.info.get("exif", b"").removeprefix(b"Exif\0\0") or None
     metadata = Metadata(
         exif=block, xmp=image.info.get("xmp"), icc=image.info.get("icc_profile"), density=exif.density(block)
     )
-    return Decoded(luma, alpha, metadata, lossless=_is_lossless(data))
+    return Decoded(luma, alpha, metadata, lossless=b"VP8L" in names, losses=lost)
 
 
 def write(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int, *, lossless: bool) -> None:
@@ -60,11 +63,9 @@ def write(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int
     )
 
 
-def _is_lossless(data: bytes) -> bool:
+def _chunk_names(data: bytes) -> Iterator[bytes]:
     position = 12
     while position + 8 <= len(data):
-        if data[position : position + 4] == b"VP8L":
-            return True
+        yield data[position : position + 4]
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         position += 8 + size + size % 2
-    return False

@@ -16,11 +16,15 @@ from defusedxml.minidom import parseString
 
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NAMESPACES: Final = {
+    "Container": "http://ns.google.com/photos/1.0/container/",
+    "GCamera": "http://ns.google.com/photos/1.0/camera/",
+    "crs": "http://ns.adobe.com/camera-raw-settings/1.0/",
     "dc": "http://purl.org/dc/elements/1.1/",
     "exif": "http://ns.adobe.com/exif/1.0/",
     "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "MP": "http://ns.microsoft.com/photo/1.2/",
+    "hdrgm": "http://ns.adobe.com/hdr-gain-map/1.0/",
     "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
     "photochrom": "urn:photochrom:1.0:",
     "photoshop": "http://ns.adobe.com/photoshop/1.0/",
@@ -31,6 +35,14 @@ NAMESPACES: Final = {
 # Where in the picture something is (faces, the subject), in the coordinates of the pixels as they were stored.
 _PLACES: Final = ("mwg-rs:Regions", "MP:RegionInfo", "Iptc4xmpExt:ImageRegion",
                   "exif:SubjectArea", "exif:SubjectLocation")  # fmt: skip
+# A gain map, a film or more pictures behind the picture: they are not there any more, and viewers would look for them.
+_COMPANIONS: Final = (
+    "GCamera:MotionPhoto", "GCamera:MotionPhotoVersion", "GCamera:MotionPhotoPresentationTimestampUs",
+    "GCamera:MicroVideo", "GCamera:MicroVideoVersion", "GCamera:MicroVideoOffset",
+    "GCamera:MicroVideoPresentationTimestampUs", "Container:Directory",
+    *(f"hdrgm:{name}" for name in ("Version", "BaseRenditionIsHDR", "GainMapMin", "GainMapMax", "Gamma", "OffsetSDR",
+                                   "OffsetHDR", "HDRCapacityMin", "HDRCapacityMax")),
+)  # fmt: skip
 # How the picture was made.
 _MADE: Final = ("Iptc4xmpExt:DigitalSourceType", "photochrom:OriginalDigitalSourceType", "Iptc4xmpExt:AISystemUsed",
                 "Iptc4xmpExt:AISystemVersionUsed", "photochrom:Statement", "photoshop:Instructions")  # fmt: skip
@@ -181,8 +193,11 @@ def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, s
                  "tiff:PhotometricInterpretation", "tiff:SamplesPerPixel", "tiff:PlanarConfiguration",
                  "tiff:YCbCrSubSampling", "tiff:YCbCrPositioning", "xmp:Thumbnails"):  # fmt: skip
         packet.remove(name)
-    for name in _PLACES if moved else ():
+    for name in (*_COMPANIONS, *(_PLACES if moved else ())):
         packet.remove(name)
+    if (packet.get("crs:ConvertToGrayscale") or "").lower() == "true":
+        for name in ("crs:ConvertToGrayscale", "crs:Treatment", "crs:Look"):  # editors would make the output grey
+            packet.remove(name)
     if new_profile:
         packet.remove("photoshop:ICCProfile")
     facts = {"tiff:Orientation": 1, "exif:PixelXDimension": width, "exif:PixelYDimension": height}

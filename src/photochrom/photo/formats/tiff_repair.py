@@ -1,0 +1,137 @@
+"""TIFF files that libraries misread, changed in memory so that they are read right."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from ...errors import PhotoError
+from . import exif
+from .exif import LONG, SHORT, Entry, Tiff
+
+BITS, COMPRESSION, PHOTOMETRIC, PALETTE = 258, 259, 262, 320
+_STRIPS, _TILES, _JPEG_START, _JPEG_SIZE = 273, 324, 513, 514
+_OLD_JPEG, _JPEG = 6, 7
+_RGB, _YCBCR, _LINEAR_RAW, _MIN_IS_BLACK = 2, 6, 34892, 1
+_LONG8: Final = (16, 18)
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a JPEG's frame header
+
+
+def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | bytearray:
+    """Return the file as Pillow, libtiff and OpenCV read it right.
+
+    - Orientation becomes 1: OpenCV turns 16-bit TIFFs even when told not to, and here that comes later.
+    - A palette of bytes (0 to 255 instead of 0 to 65535) is stretched, as libtiff's own tools do.
+    - JPEG that says RGB but is subsampled is YCbCr.
+    - A linear DNG of one channel is a grey TIFF.
+    - A big-endian BigTIFF gets a classic directory: Pillow does not know such files.
+    """
+    out = bytearray(data)
+    for entry in entries:
+        if entry.tag == exif.ORIENTATION:
+            _put_short(out, tiff, entry, 1)
+        elif entry.tag == PALETTE and max(tiff.integers(entry), default=256) < 256:
+            _stretch(out, tiff, entry)
+        elif entry.tag == PHOTOMETRIC and _is_mislabelled(data, tiff, entries):
+            _put_short(out, tiff, entry, _YCBCR)
+        elif entry.tag == PHOTOMETRIC and tiff.integers(entry) == (_LINEAR_RAW,):
+            _put_short(out, tiff, entry, _MIN_IS_BLACK)
+    if tiff.big and tiff.order == ">":
+        _make_classic(out, tiff, entries)
+    return data if out == data else out
+
+
+def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
+    """Return the JPEG stream that an old-style JPEG in TIFF (compression 6) holds whole, or None."""
+    if tiff.number(entries, COMPRESSION, 1) != _OLD_JPEG:
+        return None
+    start, size = tiff.number(entries, _JPEG_START, 0), tiff.number(entries, _JPEG_SIZE, 0)
+    stream = data[start : start + size] if size else data[start:]
+    return stream if start and stream.startswith(b"\xff\xd8\xff") and b"\xff\xda" in stream else None
+
+
+def ycbcr_luma(
+    tiff: Tiff, entries: Sequence[Entry], places: Sequence[tuple[int, int]], height: int, width: int
+) -> np.ndarray:
+    """Return the luma of uncompressed YCbCr, uint8 ``[H, W]``, which Pillow reads as if it were RGB.
+
+    The samples lie in units of h times v luma samples, one Cb and one Cr (TIFF 6.0, section 21).
+
+    Raises:
+        PhotoError: The samples are tiled or in planes, or are not BT.601's.
+        ValueError: A strip is too short.
+    """
+    coefficients = [entry for entry in entries if entry.tag == 529]
+    if tiff.number(entries, 284, 1) == 2 or tiff.number(entries, _TILES, 0) or not _is_601(tiff, coefficients):
+        raise PhotoError("holds YCbCr pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
+    h, v = tiff.all_integers(entries, 530) or (2, 2)
+    across = -(-width // h)
+    rows = min(tiff.number(entries, 278, height), height) or height
+    strips = []
+    for top, (start, end) in zip(range(0, height, rows), places, strict=False):
+        count = min(rows, height - top)
+        down = -(-count // v)
+        units = np.frombuffer(tiff.data[start:end], np.uint8, down * across * (h * v + 2)).reshape(down, across, -1)
+        luma = units[..., : h * v].reshape(down, across, v, h).swapaxes(1, 2).reshape(down * v, across * h)
+        strips.append(luma[:count, :width])
+    return np.concatenate(strips)
+
+
+def _is_601(tiff: Tiff, coefficients: Sequence[Entry]) -> bool:
+    if not coefficients or len(coefficients[0].value) < 24:
+        return True
+    numbers = struct.unpack_from(tiff.order + "6I", coefficients[0].value)
+    weights = [
+        numerator / max(denominator, 1) for numerator, denominator in zip(numbers[::2], numbers[1::2], strict=True)
+    ]
+    return bool(np.allclose(weights, (0.299, 0.587, 0.114), atol=0.002))
+
+
+def _put_short(out: bytearray, tiff: Tiff, entry: Entry, value: int) -> None:
+    struct.pack_into(tiff.order + "H", out, entry.position + 2, SHORT)
+    struct.pack_into(tiff.order + "H", out, entry.position + (12 if tiff.big else 8), value)
+
+
+def _stretch(out: bytearray, tiff: Tiff, palette: Entry) -> None:
+    place = palette.position + (12 if tiff.big else 8)
+    (start,) = struct.unpack_from(tiff.order + ("Q" if tiff.big else "I"), out, place)
+    wide = [value * 257 for value in tiff.integers(palette)]
+    struct.pack_into(f"{tiff.order}{len(wide)}H", out, start, *wide)
+
+
+def _is_mislabelled(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bool:
+    """Return whether a page is compressed as JPEG and says RGB, though its chroma is subsampled."""
+    if (tiff.number(entries, COMPRESSION, 1), tiff.number(entries, PHOTOMETRIC, 0)) != (_JPEG, _RGB):
+        return False
+    position = tiff.number(entries, _STRIPS, 0) or tiff.number(entries, _TILES, 0)
+    position += 2
+    while data[position : position + 1] == b"\xff":
+        marker, size = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker in _FRAMES:
+            samplings = data[position + 11 : position + 2 + size : 3]
+            return len(samplings) == 3 and len(set(samplings)) > 1
+        position += 2 + size
+    return False
+
+
+def _make_classic(out: bytearray, tiff: Tiff, entries: Sequence[Entry]) -> None:
+    """Add a classic directory behind a BigTIFF's data, and a header that points at it.
+
+    Values of up to 4 bytes stand in the entry, as everywhere; what a BigTIFF can inline beyond that is copied.
+    """
+    rows = []
+    for entry in entries:
+        kind, value = entry.type, bytes(entry.value)
+        if kind in _LONG8:
+            kind, value = LONG, struct.pack(f"{tiff.order}{entry.count}I", *tiff.integers(entry))
+        if len(value) > 4:
+            place = len(out)
+            out += value + b"\0" * (len(value) % 2)
+            value = struct.pack(tiff.order + "I", place)
+        rows.append(struct.pack(tiff.order + "HHI", entry.tag, kind, entry.count) + value.ljust(4, b"\0"))
+    start = len(out)
+    out += struct.pack(tiff.order + "H", len(rows)) + b"".join(rows) + bytes(4)
+    out[:8] = b"MM\0*" + struct.pack(">I", start)
