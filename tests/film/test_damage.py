@@ -195,7 +195,7 @@ def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_a_film_in_colour_is_refused_unless_told(end, tmp_path, fake_colorizer):
     path = write_frames(tmp_path / f"a.{end}", list(color_frames()))
-    refused(path, fake_colorizer, "has colours already: recolor=True", options=FilmOptions())
+    refused(path, fake_colorizer, 'has colours already: recolor="all"', options=FilmOptions())
     report = colorize_film(path, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
     assert same_lumas(path, report.output)
 
@@ -203,7 +203,7 @@ def test_a_film_in_colour_is_refused_unless_told(end, tmp_path, fake_colorizer):
 def test_a_film_that_turns_to_colour_later_is_refused(tmp_path, fake_colorizer):
     frames = [still_frame(luma) for luma in pan(48, 128, 96)] + list(color_frames(48))
     path = write_frames(tmp_path / "a.mp4", frames, options={"g": "6"})
-    refused(path, fake_colorizer, "has colours already")
+    refused(path, fake_colorizer, "is partly in colour")
 
 
 def test_one_tint_all_over_is_no_colour(tmp_path, fake_colorizer):
@@ -284,7 +284,7 @@ def test_a_film_with_a_palette_may_be_in_colour(tmp_path, fake_colorizer):
     frame.planes[0].update(np.resize(np.arange(256, dtype=np.uint8), (64, frame.planes[0].line_size)).tobytes())
     frame.planes[1].update((colors | np.uint8([0, 0, 0, 255])).tobytes())
     path = write_frames(tmp_path / "a.mov", [frame] * 5, name="pal8", codec="png")
-    refused(path, fake_colorizer, "has colours already: recolor=True", options=FilmOptions())
+    refused(path, fake_colorizer, 'has colours already: recolor="all"', options=FilmOptions())
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "ffv1"])
@@ -372,7 +372,7 @@ def test_colour_behind_the_only_key_frame(end, tmp_path, fake_colorizer):
     grey = [still_frame(luma) for luma in pan(90)]
     frames = grey + list(color_frames(90, 96, 64))
     path = write_frames(tmp_path / f"a.{end}", frames, options={"g": "250", "sc_threshold": "0"})
-    refused(path, fake_colorizer, "has colours already")
+    refused(path, fake_colorizer, "is partly in colour")
 
 
 def test_colour_far_into_a_film_that_cannot_be_sought_in(tmp_path, fake_colorizer):
@@ -380,7 +380,7 @@ def test_colour_far_into_a_film_that_cannot_be_sought_in(tmp_path, fake_colorize
     color = write_frames(tmp_path / "2.h264", list(color_frames(120, 96, 64)), format="h264")
     path = tmp_path / "a.h264"
     path.write_bytes(grey.read_bytes() + color.read_bytes())
-    refused(path, fake_colorizer, "has colours already")
+    refused(path, fake_colorizer, "is partly in colour")
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

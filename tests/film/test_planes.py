@@ -61,6 +61,11 @@ def rgb(frame):
     return shown.to_ndarray()
 
 
+def stripes(height, width):
+    """Luma around 120 that is not flat: a frame that shows nothing would stay neutral."""
+    return np.tile(np.repeat(np.array([112, 128], np.uint8), 16), (height, width // 32 + 1))[:, :width].copy()
+
+
 def lab(frame):
     return rgb2lab(rgb(frame)[8:-8, 8:-8]).reshape(-1, 3)
 
@@ -120,7 +125,7 @@ def test_bits_that_no_format_keeps_are_cut_off(name, full, tmp_path, fake_colori
 @pytest.mark.parametrize("tags", [BT601, BT709, BT2020])
 @pytest.mark.parametrize("name", ["yuv420p", "yuv444p10le"])
 def test_colours_are_right_by_the_tagged_matrix(name, tags, full, tmp_path, fake_colorizer):
-    frames = [np.full((64, 96), 120, np.uint8)] * 3
+    frames = [stripes(64, 96)] * 3
     source = write_film(tmp_path / "a.mkv", frames, name=name, codec="ffv1", tags=tags, full=full)
     frame = decoded(colored(source, fake_colorizer))[1]
     assert (frame.colorspace, frame.color_primaries, frame.color_trc) == tags
@@ -131,7 +136,7 @@ def test_colours_are_right_by_the_tagged_matrix(name, tags, full, tmp_path, fake
 
 @pytest.mark.parametrize(("height", "width", "matrix"), [(64, 96, 6), (96, 1040, 1)])
 def test_an_untagged_film_is_taken_for_what_players_take_it_for(height, width, matrix, tmp_path, fake_colorizer):
-    frames = [np.full((height, width), 120, np.uint8)] * 2
+    frames = [stripes(height, width)] * 2
     source = write_film(tmp_path / "a.mkv", frames, codec="ffv1", tags=UNSPECIFIED)
     frame = decoded(colored(source, fake_colorizer))[0]
     assert frame.colorspace == 2

@@ -61,7 +61,14 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="TIME=FILE",
         help="a coloured picture of the frame at a time, whose colours its shot is to have; may be repeated",
     )
-    film.add_argument("--recolor", action="store_true", help="colour the luma of a film that has colours already")
+    film.add_argument(
+        "--recolor",
+        nargs="?",
+        const="all",
+        default=False,
+        choices=("all", "grey-shots"),
+        help="of a film that has colours already, colour all anew, or only the shots without colours",
+    )
     film.add_argument("--vividness", type=float, metavar="0..1", help="0: cautious, 1: bold (default: the model's own)")
     film.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
     film.add_argument("--codec", default="libx264", help="libx264, libx265, or the lossless ffv1 (default: libx264)")

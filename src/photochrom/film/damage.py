@@ -22,6 +22,9 @@ class Damage:
     clocks: dict[int, Fraction] = field(default_factory=dict)
     """Time, in seconds, at which the time stamps of a copied track first go back, by the track's index."""
 
+    side_data: frozenset[str] = frozenset()
+    """Kinds of side data found on the frames, such as closed captions; not damage unless the codec loses them."""
+
     def note(self, seconds: Fraction) -> None:
         """Add a packet that could not be decoded. A packet that is read twice counts once."""
         if seconds not in self.packets:

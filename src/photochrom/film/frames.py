@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import av
@@ -18,6 +18,7 @@ from . import propagation, shots
 from .options import FilmOptions
 from .planes import PlaneFormat, in_format, luma_plane, view
 from .reader import FilmReader
+from .side_data import has_captions
 
 _BUFFERED = 256e6  # greatest number of bytes of frames that wait while later keys are predicted
 _UNSURE = 0.05  # weight of a colour in which the network has no confidence
@@ -35,6 +36,8 @@ class PreparedFrame:
     """The same at half the height and width, the scale of optical flow and propagation."""
     interlaced: bool
     """Whether the frame consists of two fields, whose chroma is computed separately."""
+    visibility: float
+    """How much the frame shows: 0 if it is black, white or grey all over, 1 if it is a picture."""
 
     @property
     def pts(self) -> int:
@@ -52,6 +55,7 @@ class FrameColorizer:
         planes: Format of the coloured film.
         options: How to colour.
         hints: Known colours of single frames, by the frame's pts.
+        is_kept: Tells of a frame's pts whether the frame keeps its own chroma.
     """
 
     def __init__(
@@ -61,13 +65,18 @@ class FrameColorizer:
         planes: PlaneFormat,
         options: FilmOptions,
         hints: Mapping[int, Sequence[Hint]] | None = None,
+        is_kept: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self.colorizer, self.reader, self.planes, self.options = colorizer, reader, planes, options
-        self.hints = hints or {}
+        self.hints, self._is_kept = hints or {}, is_kept
 
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
         """Return a frame colorizer of the same film that follows hints, given by the frames' pts."""
-        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, hints)
+        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, hints, self._is_kept)
+
+    def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
+        """Return a frame colorizer of the same film that leaves some frames, told by their pts, as they are."""
+        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, self.hints, is_kept)
 
     def color_options(self, pts: int) -> ColorOptions:
         """Return how a frame is to be coloured: the film's options with the frame's hints."""
@@ -82,7 +91,8 @@ class FrameColorizer:
             luma_plane(frame), self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )
         half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
-        return PreparedFrame(frame, thumbnail, cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA), interlaced)
+        small = cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA)
+        return PreparedFrame(frame, thumbnail, small, interlaced, shots.visibility(small))
 
     def prepared(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[PreparedFrame, bool]]:
         """Prepare frames, and tell of each whether a shot begins with it."""
@@ -104,6 +114,9 @@ class FrameColorizer:
             as ``propagation.Frame`` has them.
         """
         color = self.color_options(prepared.pts)
+        if self._is_kept(prepared.pts) or (prepared.visibility == 0 and not color.hints):
+            neutral = np.zeros((2, *prepared.small.shape), np.float32)
+            return neutral, np.full(prepared.small.shape, _UNSURE, np.float32)
         prediction = self.colorizer.predict(prepared.thumbnail, color)
         ab = self.colorizer.ab(prediction, color.hints, prepared.small)
         if prediction.confidence is None:
@@ -118,9 +131,12 @@ class FrameColorizer:
             prepared: The frame.
             ab: a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``.
         """
-        new = av.VideoFrame(prepared.frame.width, prepared.frame.height, self.planes.name)
+        if self._is_kept(prepared.pts):
+            prepared.frame.pict_type = 0  # the encoder decides which frames are key frames
+            return prepared.frame
+        new = self._uncolored(prepared.frame)
         luma = luma_plane(prepared.frame)
-        view(new, 0)[...] = luma
+        visibility = 1.0 if self.hints.get(prepared.pts) else prepared.visibility
         cb, cr = view(new, 1), view(new, 2)
         turns = self.reader.turns
         for field in (slice(0, None, 2), slice(1, None, 2)) if prepared.interlaced else (slice(None),):
@@ -129,12 +145,22 @@ class FrameColorizer:
                 luma[field][:rows],
                 np.rot90(prepared.small, -turns),
                 np.rot90(ab, -turns, axes=(1, 2)),
-                strength=self.options.color.strength,
+                strength=self.options.color.strength * visibility,
                 subsampling=self.planes.subsampling,
                 coding=self.planes.coding,
                 exact=False,
                 out=(cb[field], cr[field]),
             )
+        return new
+
+    def _uncolored(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Return a frame with the luma of another, and with its closed captions, whose chroma can be written to."""
+        if frame.format.name == self.planes.name and has_captions(frame):
+            frame.make_writable()  # PyAV cannot add side data to a new frame
+            frame.pict_type = 0
+            return frame
+        new = av.VideoFrame(frame.width, frame.height, self.planes.name)
+        view(new, 0)[...] = luma_plane(frame)
         return new
 
     def colors(

@@ -17,6 +17,8 @@ from ..atomic import publish
 from ..colorizer.colorizer import Colorizer
 from ..errors import FilmError
 from ..provenance import credit
+from . import side_data
+from .colored_shots import find_colored_shots
 from .coloring import Progress, color_frames
 from .damage import Damage
 from .frames import FrameColorizer
@@ -89,10 +91,15 @@ def colorize_film(
         damage = Damage()
         with _disk_errors(plan.output), ResumeFolder(plan.output, key, restart=restart) as folder:
             frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, hints, examining))
+            if options.recolor == "grey-shots":
+                colored = find_colored_shots(frame_colorizer, plan, examining)
+                frame_colorizer = frame_colorizer.keeping(colored.has)
+                plan.notes.append(colored.note())
             segments = color_frames(frame_colorizer, folder, plan, damage, progress)
             _put_together(reader, folder, segments, plan, damage, label, overwrite=overwrite, progress=progress)
+        notes = plan.notes + side_data.lost(damage.side_data, options.codec) + damage.lines()
         starts = [reader.seconds(pts) for segment in segments for pts in segment.shots]
-        return FilmReport(plan.output, _count(segments), starts, plan.notes + damage.lines())
+        return FilmReport(plan.output, _count(segments), starts, notes)
 
 
 def _key(reader: FilmReader, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint], label: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from .damage import Damage
 from .planes import PlaneFormat
 from .reader import FilmReader, address
 from .segments import EncodedSegment, decoding_times, describe, number_of
+from .sound import SoundTranscoder, lossless_codec
 from .span import Span, later_timecode
 from .tracks import Item
 
@@ -48,7 +49,7 @@ def mux(
     damage: Damage | None = None,
     on_packet: Callable[[], None] = lambda: None,
     rehearsal: bool = False,
-) -> None:
+) -> list[str]:
     """Write the finished film.
 
     Args:
@@ -63,6 +64,9 @@ def mux(
         on_packet: Called before each packet; an exception that it raises ends the writing.
         rehearsal: Whether to leave the other tracks empty, to find out only whether the container takes them all.
 
+    Returns:
+        One line of text for each track of sound that is encoded anew, because the container cannot hold its codec.
+
     Raises:
         FilmError: The container cannot hold a track of the source.
         OSError: The file cannot be written.
@@ -73,7 +77,7 @@ def mux(
         av.open(address(reader.path), metadata_errors="replace") as source,
         av.open(address(path), "w", format=name, container_options=options) as out,
     ):
-        streams = _add_streams(out, first.streams.video[0], source, reader)
+        streams, transcoders = _add_streams(out, first.streams.video[0], source, reader)
         describe(streams[reader.video.index].codec_context, reader, planes)  # a segment's file lacks some of this
         _describe(out, source, span, model)
         if span.shift:
@@ -81,11 +85,16 @@ def mux(
                 _move_timecode(metadata, reader, span)
         video = streams.pop(reader.video.index)
         colored = _colored(segments, reader.time_base, video, span)
-        kept = iter(()) if rehearsal else tracks.packets(source, streams, span, reader, damage or Damage())
+        kept = iter(()) if rehearsal else tracks.packets(source, streams, transcoders, span, reader, damage or Damage())
         for _, _, packet in heapq.merge(colored, kept, key=lambda item: item[:2]):
             if not rehearsal:
                 on_packet()
             out.mux_one(packet)
+        return [
+            f"sound of track {index} is encoded anew, without loss: {name} cannot hold "
+            f"{source.streams[index].codec_context.name}, it is {lossless_codec(name)} now"
+            for index in transcoders
+        ]
 
 
 def way_out(name: str) -> str:
@@ -98,16 +107,23 @@ def _add_streams(
     template: av.VideoStream,
     source: av.container.InputContainer,
     reader: FilmReader,
-) -> dict[int, av.stream.Stream]:
-    """Return the new film's streams by their index in the source, in the source's order."""
+) -> tuple[dict[int, av.stream.Stream], dict[int, SoundTranscoder]]:
+    """Return the new film's streams, and the transcoders of some of them, by their index in the source."""
     copied = {stream.index for stream in tracks.kept(source, reader.video.index)[0]}
     streams: dict[int, av.stream.Stream] = {}
+    transcoders: dict[int, SoundTranscoder] = {}
     for stream in source.streams:
         if stream.index == reader.video.index:
             streams[stream.index] = _add_video(out, template, stream, reader)
         elif stream.index in copied:
-            streams[stream.index] = _add_copy(out, stream, reader.path)
-    return streams
+            try:
+                streams[stream.index] = out.add_stream_from_template(stream, opaque=True)
+            except ValueError as exc:
+                transcoders[stream.index] = _transcoder(out, stream, reader.path, exc)
+                streams[stream.index] = transcoders[stream.index].stream
+            streams[stream.index].metadata.update(stream.metadata)
+            streams[stream.index].disposition = int(stream.disposition)
+    return streams, transcoders
 
 
 def _add_video(
@@ -128,17 +144,16 @@ def _add_video(
     return video
 
 
-def _add_copy(out: av.container.OutputContainer, stream: av.stream.Stream, path: Path) -> av.stream.Stream:
-    try:
-        copy = out.add_stream_from_template(stream, opaque=True)
-    except ValueError as exc:
-        name = out.format.name
-        raise FilmError(
-            f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({exc}): {way_out(name)}"
-        ) from exc
-    copy.metadata.update(stream.metadata)
-    copy.disposition = int(stream.disposition)
-    return copy
+def _transcoder(
+    out: av.container.OutputContainer, stream: av.stream.Stream, path: Path, reason: Exception
+) -> SoundTranscoder:
+    """Return what encodes a track of sound anew that the container cannot hold; other tracks are refused."""
+    if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
+        return SoundTranscoder(out, stream)
+    name = out.format.name
+    raise FilmError(
+        f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({reason}): {way_out(name)}"
+    ) from reason
 
 
 def _describe(out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, model: str) -> None:

@@ -14,6 +14,8 @@ from ..errors import OptionError
 
 CODECS = ("libx264", "libx265", "ffv1")
 """Codecs of the coloured film: H.264, H.265, and the lossless FFV1."""
+RECOLOR = ("all", "grey-shots")
+"""What may be coloured of a film that has colours already."""
 ROUNDED = Fraction(1, 2000)
 """Seconds by which a time that a user copies or types may lie after the frame that is meant."""
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
@@ -41,8 +43,9 @@ class FilmOptions:
     """Seconds from the film's beginning, or text such as ``1:30``; None for the beginning."""
     end: Fraction | float | str | None = None
     """The same of the end of the part that is coloured; None for the film's end."""
-    recolor: bool = False
-    """Whether a film that has colours already is coloured anew, from its luma."""
+    recolor: bool | str = False
+    """What to do with colours that the film has already: False refuses the film, ``"all"`` (or True) colours all of it
+    anew from its luma, ``"grey-shots"`` colours the shots without colours and leaves the others as they are."""
 
     def __post_init__(self) -> None:
         if self.codec not in CODECS:
@@ -51,6 +54,9 @@ class FilmOptions:
             raise OptionError(f"preset is {self.preset!r}: choose one of {', '.join(PRESETS)}")
         if not isinstance(self.crf, int) or not 0 <= self.crf <= 51:
             raise OptionError(f"crf is {self.crf!r}: give a whole number from 0 to 51")
+        if self.recolor not in (False, True, *RECOLOR):
+            raise OptionError(f"recolor is {self.recolor!r}: choose one of {', '.join(RECOLOR)}, or False")
+        object.__setattr__(self, "recolor", "all" if self.recolor is True else self.recolor)
         for name in ("start", "end"):
             object.__setattr__(self, name, _seconds(name, getattr(self, name)))  # the class is frozen
         if self.color.hints:

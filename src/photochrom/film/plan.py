@@ -19,6 +19,8 @@ from .reader import FilmReader
 from .segments import EncodedSegment, SegmentEncoder, needs_even_sizes
 from .span import Span
 
+_LACK_ASPECT = ("matroska", "nut")  # PyAV cannot set what these take the pixel aspect ratio from
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -52,6 +54,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         output = output / _beside(reader.path, options).name
     if output.suffix.lower() not in FORMATS:
         raise FilmError(f"{output} has no suffix of a container that can be written: use {', '.join(FORMATS)}")
+    container = FORMATS[output.suffix.lower()]
     planes = plane_format(reader.video, even_only=needs_even_sizes(options.codec))
     if options.codec == "ffv1" and planes.coding.full_range and FORMATS[output.suffix.lower()] != "matroska":
         raise FilmError(f"{output}: FFV1 in such a file cannot state full range: write to a .mkv file")
@@ -68,6 +71,10 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     until = reader.duration if until is None else min(until, reader.duration or until)
     total = max(0, round((until - start) * reader.rate)) if shift or not reader.video.frames else reader.video.frames
     notes = [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
+    if options.codec == "ffv1" and reader.aspect != 1 and container in _LACK_ASPECT:
+        notes.append(
+            f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
+        )
     if planes.lost_bits:
         notes.append(f"not kept: the last {planes.lost_bits} of {planes.coding.bits + planes.lost_bits} bits of luma")
     return Plan(output, FORMATS[output.suffix.lower()], planes, first, span, total, notes)
@@ -100,7 +107,7 @@ def check(
     Raises:
         FilmError: The film has colours already, the output exists or has no folder, or the container cannot hold it.
     """
-    _rehearse(reader, plan, options)
+    plan.notes.extend(_rehearse(reader, plan, options))
     if plan.output.exists():
         if plan.output.samefile(reader.path):
             raise FilmError(f"{plan.output} is the film itself: choose another output")
@@ -108,12 +115,25 @@ def check(
             raise FilmError(f"{plan.output} exists: choose another output, or overwrite=True")
     if not plan.output.parent.is_dir():
         raise FilmError(f"{plan.output} cannot be written: there is no folder {plan.output.parent}")
-    if not options.recolor and reader.colored_part(on_frame) != "none":
-        raise FilmError(f"{reader.path} has colours already: recolor=True colours it anew from its luma")
+    if options.recolor:
+        return
+    part = reader.colored_part(on_frame)
+    if part == "some":
+        raise FilmError(
+            "is partly in colour", path=reader.path,
+            remedy='recolor="grey-shots" colours the grey shots and leaves the others, recolor="all" colours all',
+        )  # fmt: skip
+    if part == "all":
+        raise FilmError(
+            "has colours already", path=reader.path, remedy='recolor="all" colours the film anew from its luma'
+        )
 
 
-def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> None:
+def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]:
     """Write a film of one empty frame, to find out now and not after hours what the container cannot hold.
+
+    Returns:
+        One line of text for each track that is encoded anew.
 
     Raises:
         FilmError: The container cannot hold the codec or a track of the source.
@@ -129,7 +149,7 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> None:
             segment.finish()
             part = EncodedSegment(path, segment.pts, segment.delay, plan.first + 1)
             film = path.with_suffix(plan.output.suffix)
-            mux(reader, plan.planes, [part], film, plan.container, plan.span, "", rehearsal=True)
+            return mux(reader, plan.planes, [part], film, plan.container, plan.span, "", rehearsal=True)
         except (av.error.FFmpegError, ValueError) as exc:
             raise FilmError(
                 f"{plan.output}: a {plan.container} file cannot hold all that is in {reader.path} as {options.codec} "

@@ -123,9 +123,10 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
 
 def _shifted(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
     """Convert by shifting bits, because FFmpeg's scaler dithers, and takes all grey for full range."""
-    luma, bits = luma_plane(frame), frame.format.components[0].bits
     new = av.VideoFrame(frame.width, frame.height, planes.name)
-    up = planes.coding.bits - bits
-    view(new, 0)[...] = luma.astype(planes.dtype) << up if up > 0 else luma >> -up
+    up = planes.coding.bits - frame.format.components[0].bits
+    for index in range(3 if len(frame.planes) > 2 else 1):
+        plane = view(frame, index)
+        view(new, index)[...] = plane.astype(planes.dtype) << up if up > 0 else plane >> -up
     new.pts, new.time_base = frame.pts, frame.time_base
     return new

@@ -15,8 +15,10 @@ import av
 
 from ..errors import FilmError, OptionError
 from .damage import Damage
-from .frame_facts import display_matrix, fields, has_colors, shows_nothing, side_data
+from .frame_facts import display_matrix, fields
 from .options import ROUNDED, parse_time, time_text
+from .side_data import kinds
+from .source_colors import GAP, has_colors, shows_nothing
 
 _SAMPLES = 8  # frames in which colours are looked for
 _FAR = 500  # frames read at most to reach a frame other than a key frame that was sampled already
@@ -60,8 +62,6 @@ class FilmReader:
         self.turns = round(first.rotation / 90) % 4
         """Quarter turns counter-clockwise that make the frames upright."""
         self.display_matrix = display_matrix(first)
-        self.side_data = side_data(first)
-        """Names of the kinds of side data on the first frame: closed captions and the like."""
         context = self.video.codec_context
         self.tags: tuple[int, int] = context.color_primaries, context.color_trc
         """Primaries and transfer characteristics, as numbers of ITU-T H.273."""
@@ -227,6 +227,7 @@ class FilmReader:
             last = frame.pts
             if bool(frame.interlaced_frame) != bool(self.fields):
                 damage.other_fields = damage.other_fields or time_text(self.seconds(last))
+            damage.side_data |= kinds(frame)
             on_frame()
             yield frame
 
@@ -264,6 +265,12 @@ class FilmReader:
             return None  # the length is that of the longest track, which may be another one
         return self.duration - self.first_pts * self.time_base
 
+    @property
+    def may_have_colors(self) -> bool:
+        """Whether the film's pixel format holds chroma."""
+        format = self.video.codec_context.format
+        return len(format.components) >= 3 or format.has_palette
+
     def colored_part(self, on_frame: Callable[[], None] = _ignore) -> Literal["none", "some", "all"]:
         """Tell how many of some frames, spread over the film, have colours: more than a tint or a toning.
 
@@ -272,43 +279,50 @@ class FilmReader:
         Args:
             on_frame: Called before each frame that is read; an exception that it raises ends the reading.
         """
-        format = self.video.codec_context.format
-        if len(format.components) < 3 and not format.has_palette:
+        if not self.may_have_colors:
             return "none"
-        found = [has_colors(frame) for frame in self._spread(on_frame) if not shows_nothing(frame)]
+        found = [has_colors(frames) for frames in self._spread(on_frame) if not shows_nothing(frames[0])]
         return "none" if not any(found) else "all" if all(found) else "some"
 
-    def _spread(self, on_frame: Callable[[], None]) -> Iterator[av.VideoFrame]:
-        """Decode some frames from all over the film; read all of it where it is not seekable."""
+    def _spread(self, on_frame: Callable[[], None]) -> Iterator[list[av.VideoFrame]]:
+        """Decode some frames from all over the film, each with a later one; read all of it if it is not seekable."""
         span = self.video.duration or round(self.duration / self.time_base)
         last, found = None, 0
         for i in range(_SAMPLES if span else 0):
-            frame = self._near(self.first_pts + span * i // _SAMPLES, last)
-            if frame is None:
+            frames = self._near(self.first_pts + span * i // _SAMPLES, last)
+            if not frames:
                 break
-            last, found = frame.pts, found + 1
-            yield frame
+            last, found = frames[0].pts, found + 1
+            yield frames
         if found > 1:
             return
         self._rewind()
+        sample: list[av.VideoFrame] = []
         for number, frame in enumerate(self._decoded(Damage())):
             on_frame()
             if number % _APART == 0:
-                yield frame
+                sample = [frame]
+            elif number % _APART == GAP:
+                yield [*sample, frame]
+                sample = []
+        if sample:
+            yield sample
 
-    def _near(self, pts: int, last: int | None) -> av.VideoFrame | None:
-        """Return the key frame before a time, or a later frame if that one was last already; None if none is found."""
+    def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
+        """Return the key frame before a time, or a later one if that was last already, and a frame soon after it."""
         with contextlib.suppress(av.error.FFmpegError):
             self.container.seek(pts, stream=self.video, backward=True)
             return self._behind(last, pts)
-        return None
+        return []
 
-    def _behind(self, last: int | None, pts: int) -> av.VideoFrame | None:
+    def _behind(self, last: int | None, pts: int) -> list[av.VideoFrame]:
+        frames = self._decoded(Damage())
         found = None
-        for found in itertools.islice(self._decoded(Damage()), _FAR):
+        for found in itertools.islice(frames, _FAR):
             if last is None or found.pts is None or (found.pts > last and (found.key_frame or found.pts >= pts)):
                 break
-        return found
+        later = next(itertools.islice(frames, GAP - 1, None), None)
+        return [frame for frame in (found, later) if frame is not None]
 
 
 def address(path: Path) -> str:

@@ -75,6 +75,11 @@ def is_blank(luma: np.ndarray) -> bool:
     return contrast(luma) < BLANK
 
 
+def visibility(luma: np.ndarray) -> float:
+    """Return how much a luma plane, uint8 ``[h, w]``, shows: 0 for a flat frame, 1 for a picture, between in a fade."""
+    return min(1.0, max(0.0, contrast(luma) / (BLANK / 2) - 1))
+
+
 def _shrunk(luma: np.ndarray) -> np.ndarray:
     scale = min(1.0, _SIZE / min(luma.shape))
     width, height = (max(16, round(side * scale)) for side in luma.shape[::-1])

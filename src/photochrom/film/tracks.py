@@ -13,6 +13,7 @@ from ..errors import FilmError
 from .damage import Damage
 from .options import time_text
 from .reader import FilmReader
+from .sound import SoundTranscoder
 from .span import Span
 
 Item = tuple[Fraction, int, av.Packet]
@@ -40,6 +41,7 @@ def _is_made_anew(stream: av.stream.Stream, container: av.container.InputContain
 def packets(
     source: av.container.InputContainer,
     streams: Mapping[int, av.stream.Stream],
+    transcoders: Mapping[int, SoundTranscoder],
     span: Span,
     reader: FilmReader,
     damage: Damage,
@@ -49,6 +51,7 @@ def packets(
     Args:
         source: The film.
         streams: Streams of the new film by their index in the source.
+        transcoders: What encodes some of them anew, by the same index.
         span: The part of the source that is coloured.
         reader: The film's reader.
         damage: Collects what is found damaged.
@@ -62,6 +65,11 @@ def packets(
     for number, packet in enumerate(_read(source, chosen, reader, damage), 1):
         time = packet.pts if packet.pts is not None else packet.dts
         seconds = last if time is None else time * packet.time_base
+        if transcoder := transcoders.get(packet.stream.index):
+            last = max(last, seconds)
+            for encoded in _encoded(transcoder, packet, span):
+                yield _moment(last, span), number, encoded
+            continue
         attached = packet.stream.disposition & av.stream.Disposition.attached_pic
         if not attached and not span.take(packet, seconds):
             continue
@@ -70,7 +78,21 @@ def packets(
         if _mend(packet, streams[index], clocks):
             damage.clocks.setdefault(index, last - reader.first_pts * reader.time_base)
         packet.stream = streams[index]
-        yield max(last, span.start) - span.start if span.shift else last, number, packet
+        yield _moment(last, span), number, packet
+    for transcoder in transcoders.values():
+        for encoded in _encoded(transcoder, None, span):
+            yield _moment(last, span), 0, encoded
+
+
+def _moment(time: Fraction, span: Span) -> Fraction:
+    return max(time, span.start) - span.start if span.shift else time
+
+
+def _encoded(transcoder: SoundTranscoder, packet: av.Packet | None, span: Span) -> Iterator[av.Packet]:
+    """Yield the newly encoded packets that lie in the span."""
+    for encoded in transcoder.packets(packet):
+        if encoded.pts is None or span.take(encoded, encoded.pts * encoded.time_base):
+            yield encoded
 
 
 def _read(

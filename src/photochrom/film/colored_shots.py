@@ -1,0 +1,69 @@
+"""Films partly in colour: which shots have colours already, so that they can be left as they are."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import shots
+from .frames import FrameColorizer
+from .plan import Plan
+from .source_colors import GAP, coherent_chroma, is_colored, unexplained_chroma
+
+
+@dataclass(frozen=True)
+class ColoredShots:
+    """The shots of a film, and which of them have colours."""
+
+    starts: tuple[int, ...] = ()
+    """pts of the first frame of each shot."""
+    colored: tuple[bool, ...] = ()
+    """Whether each shot has colours."""
+
+    def has(self, pts: int) -> bool:
+        """Tell whether a frame lies in a shot that has colours."""
+        number = bisect_right(self.starts, pts) - 1
+        return number >= 0 and self.colored[number]
+
+    def note(self) -> str:
+        """Return a line of text that says how many shots are left as they are."""
+        return f"{sum(self.colored)} of {len(self.colored)} shots have colours and were left as they are"
+
+
+def find_colored_shots(
+    frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
+) -> ColoredShots:
+    """Read a film and find the shots that have colours.
+
+    A shot has colours if most pairs of its frames, ``GAP`` apart, have (see ``source_colors.has_colors``). Frames that
+    show nothing do not count.
+
+    Args:
+        frame_colorizer: Prepares the frames of the film.
+        plan: The part of the film that is coloured.
+        on_frame: Called before each frame; an exception that it raises ends the reading.
+    """
+    reader = frame_colorizer.reader
+    if not reader.may_have_colors:
+        return ColoredShots()
+    starts: list[int] = []
+    scores: list[list[float]] = []
+    number, last = 0, None
+    for prepared, start in frame_colorizer.prepared(
+        plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
+    ):
+        if start:
+            starts.append(prepared.pts)
+            scores.append([])
+            number, last = 0, None
+        if number % GAP == 0 and not shots.is_blank(prepared.small):
+            chroma = unexplained_chroma(prepared.frame)
+            scores[-1].append(coherent_chroma(chroma if last is None else last, chroma))
+            last = chroma
+        number += 1
+    return ColoredShots(tuple(starts), tuple(is_colored(_median(found)) for found in scores))
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2] if values else 0.0

@@ -1,0 +1,66 @@
+"""Sound that the output's container cannot hold: it is decoded, and encoded again without loss as FLAC or PCM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+
+_LOSSLESS = {"matroska": "flac", "mp4": "flac", "mov": "pcm_s24le", "nut": "flac"}
+"""Lossless codec of each container."""
+_SIXTEEN_BITS = ("u8", "u8p", "s16", "s16p")  # sample formats that 16 bits hold; FLAC stores others with 24 bits
+
+
+def lossless_codec(container: str) -> str:
+    """Return the lossless codec that sound is encoded with in a container format."""
+    return _LOSSLESS[container]
+
+
+class SoundTranscoder:
+    """Encodes one track of sound again, packet by packet.
+
+    Args:
+        out: The new film.
+        source: The track of the source.
+    """
+
+    def __init__(self, out: av.container.OutputContainer, source: av.AudioStream) -> None:
+        codec = lossless_codec(out.format.name)
+        deep = source.codec_context.format.name not in _SIXTEEN_BITS
+        sample_format = {"flac": "s32" if deep else "s16"}.get(codec, "s32")
+        self.stream: av.AudioStream = out.add_stream(codec, rate=source.codec_context.sample_rate)
+        self.stream.layout, self.stream.format = source.codec_context.layout, sample_format
+        self.stream.time_base = Fraction(1, source.codec_context.sample_rate)
+        self._decoder = source.codec_context
+        self._resampler = av.AudioResampler(
+            sample_format, source.codec_context.layout, source.codec_context.sample_rate
+        )
+        self._next: int | None = None
+
+    def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
+        """Decode and encode a packet of the source; None flushes what is left.
+
+        Packets that cannot be decoded are left out.
+        """
+        try:
+            frames = self._decoder.decode(packet)
+        except av.error.FFmpegError:
+            frames = []
+        for frame in frames:
+            yield from self._encoded(frame, packet)
+        if packet is None:
+            for frame in self._resampler.resample(None):
+                yield from self.stream.encode(frame)
+            yield from self.stream.encode(None)
+
+    def _encoded(self, frame: av.AudioFrame, packet: av.Packet | None) -> Iterator[av.Packet]:
+        rate = self._decoder.sample_rate
+        start = self._next
+        if start is None:  # later frames follow without a gap, as sound does
+            begins = packet.pts * packet.time_base if packet is not None and packet.pts is not None else Fraction(0)
+            start = round(begins * rate)
+        frame.pts, frame.time_base = start, Fraction(1, rate)
+        self._next = start + frame.samples
+        for resampled in self._resampler.resample(frame):
+            yield from self.stream.encode(resampled)

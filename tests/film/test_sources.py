@@ -1,0 +1,203 @@
+"""What people's films hold besides picture and sound as one expects them: each is kept, or its loss is named."""
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from photochrom.errors import FilmError, OptionError
+from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.source_colors import has_colors
+from tests.helpers.films import (
+    RATE,
+    colorizer,
+    decoded,
+    other_shot,
+    packets,
+    pan,
+    plane,
+    same_lumas,
+    seconds,
+    still_frame,
+    write_film,
+    write_frames,
+)
+
+LOSSLESS = FilmOptions(codec="ffv1")
+
+
+@pytest.fixture
+def red(tmp_path):
+    return colorizer(tmp_path, lambda lightness: (40 + 0 * lightness, 20 + 0 * lightness))
+
+
+def with_chroma(lumas, chroma):
+    """Frames whose chroma planes are given by a function of the frame's number and the plane's shape."""
+    frames = [still_frame(luma) for luma in lumas]
+    for number, frame in enumerate(frames):
+        for index in (1, 2):
+            found = frame.planes[index]
+            rows = np.frombuffer(found, np.uint8).reshape(found.height, -1)
+            rows[:, : found.width] = np.clip(chroma(number, index, (found.height, found.width)), 0, 255)
+    return frames
+
+
+def noise(number, index, shape, *, blur=0.0, spread=6.0, cast=4):
+    """Chroma of a tape: noise around a cast."""
+    grain = np.random.default_rng([number, index]).normal(0, 1, shape)
+    if blur:
+        grain = cv2.GaussianBlur(grain, (0, 0), blur)
+        grain /= grain.std()
+    return np.round(128 + cast + spread * grain)
+
+
+def halves(number, index, shape, *, step=6):
+    """Pale colours: one half of the picture differs from the other in Cb, whatever the luma is."""
+    plane = np.full(shape, 128.0)
+    if index == 1:
+        plane[:, shape[1] // 2 :] += step
+        plane[:, : shape[1] // 2] -= step
+    return plane
+
+
+@pytest.mark.parametrize("blur", [0, 1.5])
+@pytest.mark.parametrize("spread", [3, 6])
+def test_noise_and_a_cast_are_no_colours(blur, spread, tmp_path, red):
+    frames = with_chroma(pan(30), lambda *place: noise(*place, blur=blur, spread=spread))
+    path = write_frames(tmp_path / "tape.mkv", frames, codec="ffv1")
+    report = colorize_film(path, None, LOSSLESS, colorizer=red)
+    assert same_lumas(path, report.output)
+    assert all(plane(frame, 2).mean() > 140 for frame in decoded(report.output))
+
+
+def test_pale_colours_are_colours(tmp_path, red):
+    path = write_frames(tmp_path / "pale.mkv", with_chroma(pan(30), halves), codec="ffv1")
+    with pytest.raises(FilmError, match="has colours already"):
+        colorize_film(path, None, LOSSLESS, colorizer=red)
+
+
+def test_one_frame_is_judged_alone():
+    assert has_colors(with_chroma(pan(1), halves))
+    assert not has_colors(with_chroma(pan(1, 320, 240, top=0), lambda *place: noise(*place, spread=3)))
+
+
+def test_frames_that_show_nothing_stay_neutral(tmp_path, red):
+    """A grey leader with grain, and black: the picture between them has its colours."""
+    rng = np.random.default_rng(0)
+    leader = [np.clip(rng.normal(110, 3, (64, 96)), 0, 255).astype(np.uint8) for _ in range(20)]
+    path = write_film(tmp_path / "a.mkv", leader + pan(30) + [np.full((64, 96), 16, np.uint8)] * 5, codec="ffv1")
+    frames = decoded(colorize_film(path, None, LOSSLESS, colorizer=red).output)
+    for frame in frames[:20] + frames[-5:]:
+        assert (plane(frame, 1) == 128).all()
+        assert (plane(frame, 2) == 128).all()
+    assert all(plane(frame, 2).mean() > 140 for frame in frames[20:-5])
+
+
+def documentary(tmp_path):
+    grey, colored = pan(24), other_shot(24)
+    frames = [*with_chroma(grey, lambda *_: np.float64(128)), *with_chroma(colored, lambda *p: halves(*p, step=40))]
+    return write_frames(
+        tmp_path / "documentary.mkv", [*frames, *with_chroma(grey, lambda *_: np.float64(128))], codec="ffv1"
+    )
+
+
+def test_a_film_partly_in_colour_is_offered_both_ways(tmp_path, red):
+    with pytest.raises(FilmError, match=r'partly in colour: recolor="grey-shots" colours .*, recolor="all"'):
+        colorize_film(documentary(tmp_path), None, LOSSLESS, colorizer=red)
+
+
+def test_the_grey_shots_alone_are_coloured(tmp_path, red):
+    path = documentary(tmp_path)
+    options = FilmOptions(codec="ffv1", recolor="grey-shots")
+    report = colorize_film(path, None, options, colorizer=red)
+    assert report.notes == ["1 of 3 shots have colours and were left as they are"]
+    for number, (before, after) in enumerate(zip(decoded(path), decoded(report.output), strict=True)):
+        assert np.array_equal(plane(before), plane(after))
+        if 24 <= number < 48:
+            assert all(np.array_equal(plane(before, index), plane(after, index)) for index in (1, 2))
+        else:
+            assert plane(after, 2).mean() > 140
+
+
+def test_a_part_that_begins_in_a_coloured_shot_keeps_it(tmp_path, red):
+    path = documentary(tmp_path)
+    options = FilmOptions(codec="ffv1", recolor="grey-shots", start=30 / RATE)
+    report = colorize_film(path, None, options, colorizer=red)
+    for before, after in zip(decoded(path)[30:48], decoded(report.output), strict=False):
+        assert all(np.array_equal(plane(before, index), plane(after, index)) for index in range(3))
+
+
+def test_recolor_is_checked():
+    with pytest.raises(OptionError, match="recolor is 'some': choose one of all, grey-shots"):
+        FilmOptions(recolor="some")
+    assert FilmOptions(recolor=True) == FilmOptions(recolor="all")
+
+
+def sound_of(path):
+    with av.open(str(path)) as film:
+        frames = [frame.to_ndarray().ravel() for frame in film.decode(audio=0)]
+    return np.concatenate(frames)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "flac"), (".mp4", "flac"), (".mov", "pcm_s24le")])
+def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, codec, tmp_path, red):
+    path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="adpcm_ms")
+    report = colorize_film(path, tmp_path / f"new{suffix}", colorizer=red)
+    assert report.notes == [
+        f"sound of track 1 is encoded anew, without loss: {report_container(suffix)} cannot hold adpcm_ms, "
+        f"it is {codec} now"
+    ]
+    before, after = sound_of(path).astype(np.int64), sound_of(report.output).astype(np.int64)
+    assert np.array_equal(before, after if suffix != ".mov" else after >> 16)
+
+
+def raw_stream(tmp_path):
+    """A raw H.264 stream whose own rate is 24 frames per second; FFmpeg takes raw streams for 25."""
+    return write_film(tmp_path / "pi.h264", pan(30), rate=24, format="h264")
+
+
+def test_a_raw_stream_keeps_its_own_rate(tmp_path, red):
+    report = colorize_film(raw_stream(tmp_path), tmp_path / "b.mkv", colorizer=red)
+    with av.open(str(report.output)) as film:
+        assert film.streams.video[0].average_rate == 24
+    assert float(seconds(report.output)[-1]) == pytest.approx(29 / 24, abs=1e-3)
+
+
+def captioned(tmp_path):
+    """An MPEG-2 film with closed captions (CEA-708) in the user data of each picture."""
+    plain = write_film(tmp_path / "plain.m2v", pan(12), codec="mpeg2video", format="mpeg2video")
+    data = plain.read_bytes()
+    caption = b"\0\0\1\xb2GA94\3\x41\xff\xfc\x94\x20\xff"
+    parts = data.split(b"\0\0\1\1")  # the first slice of each picture; user data goes before it
+    (tmp_path / "news.m2v").write_bytes((caption + b"\0\0\1\1").join(parts))
+    return tmp_path / "news.m2v"
+
+
+def side_data_of(path):
+    return {part.type.name for frame in decoded(path) for part in frame.side_data}
+
+
+def test_closed_captions_are_carried(tmp_path, red):
+    path = captioned(tmp_path)
+    assert "A53_CC" in side_data_of(path)
+    report = colorize_film(path, tmp_path / "b.mp4", colorizer=red)
+    assert "A53_CC" in side_data_of(report.output)
+    assert report.notes == []
+    assert all(plane(frame, 2).mean() > 140 for frame in decoded(report.output))
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "libx265"])
+def test_closed_captions_that_a_codec_does_not_carry_are_named(codec, tmp_path, red):
+    report = colorize_film(captioned(tmp_path), tmp_path / "b.mkv", FilmOptions(codec=codec), colorizer=red)
+    assert report.notes == ['not kept: closed captions (CEA-608/708): codec="libx264" keeps them']
+
+
+def report_container(suffix):
+    return {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov"}[suffix]
+
+
+def test_sound_that_the_container_holds_is_copied(tmp_path, red):
+    path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="mp3")
+    report = colorize_film(path, None, colorizer=red)
+    assert report.notes == []
+    assert packets(report.output, 1) == packets(path, 1)
