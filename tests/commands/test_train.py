@@ -23,7 +23,7 @@ from skimage import data
 
 from photochrom import Colorizer, OptionError, TrainingError
 from photochrom.commands.main import main
-from photochrom.training import checkpoint, estimate, export, job, memory, run_folder
+from photochrom.training import checkpoint, estimate, export, job, memory, published, run_folder
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
@@ -132,6 +132,12 @@ class TestRun:
         assert main(["train", *arguments, "--resume", "--epochs", "3"]) == 1
         assert "belongs to a run with other options: epochs (2.0 then, 3.0 now)" in capsys.readouterr().err
 
+    def test_another_initial_model_does_not_go_on(self, finished, capsys):
+        run, arguments = finished
+        assert main(["train", *arguments, "--resume", "--from", str(run)]) == 1
+        said = capsys.readouterr().err
+        assert re.search(r"other options: .*initial model \(default \S+, sha256 \w+ then, mine, sha256 \w+ now\)", said)
+
     def test_a_run_without_kept_features_learns_the_same(self, finished, unfinished, tmp_path):
         """The encoder then runs at every step; cached features are rounded to float16."""
         run, (photographs, _, _, *options) = finished
@@ -161,6 +167,53 @@ class TestRun:
         assert export.main([str(best), str(tmp_path / "wrong.onnx")]) == 1
         assert "differs from PyTorch by" in capsys.readouterr().err
         assert not list(tmp_path.glob("*wrong*")) + list(tmp_path.glob("*.part"))
+
+
+class TestExport:
+    @pytest.fixture
+    def best(self, finished):
+        return finished[0] / "best.safetensors"
+
+    def test_cards_of_one_s_own_models_claim_nothing(self, best, tmp_path, capsys):
+        assert export.main([str(best), str(tmp_path / "mine.onnx")]) == 0
+        card = Colorizer(tmp_path / "mine.onnx").card
+        assert card.licence == "as its photographs allow"
+        assert re.fullmatch(r"\d+ colour photographs", card.training_data)
+
+    def test_a_new_model_names_its_weights_and_is_read_back(self, finished, best):
+        """Also where the values of several are equal, which the order of use could not tell."""
+        _, weights = published.read_model(finished[0] / "model.onnx")
+        head = export.load_trained(best).network.head
+        export.round_to_half(head)
+        assert all(f"head.{name}" in weights for name in head.state_dict())
+        part = copy.deepcopy(head)
+        for value in part.parameters():
+            value.data.zero_()
+        published.load_part(part, "head.", weights, best)
+        for value, expected in zip(part.parameters(), head.parameters(), strict=True):
+            torch.testing.assert_close(value, expected)
+
+    def test_a_checkpoint_in_the_model_s_place_is_left_alone(self, best, tmp_path, capsys):
+        second = tmp_path / "second.safetensors"
+        shutil.copy(best, second)
+        assert export.main([str(best), str(second)]) == 2
+        assert "give a name that ends in .onnx as the last argument" in capsys.readouterr().err
+        assert second.read_bytes() == best.read_bytes()
+
+    def test_a_model_that_exists_is_kept(self, best, tmp_path, capsys):
+        (tmp_path / "mine.onnx").write_bytes(b"mine")
+        assert export.main([str(best), str(tmp_path / "mine.onnx")]) == 2
+        assert "mine.onnx exists: give another name, or --overwrite" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("vividness", ["-0.1", "1.5", "nan"])
+    def test_vividness_is_from_0_to_1(self, vividness, best, tmp_path, capsys):
+        assert export.main([str(best), str(tmp_path / "mine.onnx"), "--vividness", vividness]) == 2
+        assert "give a number from 0 to 1" in capsys.readouterr().err
+
+    def test_what_is_no_checkpoint_is_told_in_one_line(self, tmp_path, capsys):
+        (tmp_path / "x.safetensors").write_bytes(b"nothing")
+        assert export.main([str(tmp_path / "x.safetensors"), str(tmp_path / "mine.onnx")]) == 1
+        assert re.fullmatch(r"photochrom: .*x.safetensors is not a checkpoint.*\n", capsys.readouterr().err)
 
 
 class TestDryRun:
@@ -338,6 +391,33 @@ class TestBadInput:
         assert main(["train", str(photographs), "-o", str(photographs / inside)]) == 2
         assert "and its pictures would be trained on: give another -o" in capsys.readouterr().err
         assert not (photographs / "run").exists()
+
+    def test_a_run_in_the_current_folder_is_called_after_it(self, photographs, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert TrainingConfig(str(photographs), Path()).name == tmp_path.name
+
+    def test_a_run_without_a_name(self, photographs):
+        with pytest.raises(OptionError, match="/ has no name, and the model is called after it: give another -o"):
+            TrainingConfig(str(photographs), Path("/"))
+
+    def test_an_index_that_holds_everything_out(self, tmp_path, capsys):
+        rows = [f"{i}.jpg,x,{46 * i:08x},40" for i in range(30)]
+        (tmp_path / "set").mkdir()
+        (tmp_path / "set" / "index.csv").write_text("\n".join(["file,source,sha1,colourfulness", *rows]))
+        assert main(["train", str(tmp_path / "set"), "-o", str(tmp_path / "run")]) == 1
+        assert "set are held out, and none are left to train on: add photographs" in capsys.readouterr().err
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("options", [["--batch", "5000"], ["-o", "/dev/null/run"]])
+    def test_an_error_with_several_processes_is_told_once(self, options, photographs, tmp_path):
+        command = [sys.executable, "-m", "photochrom", "train", str(photographs), "-o", str(tmp_path / "run")]
+        environment = {k: v for k, v in os.environ.items() if "WORLD_SIZE" not in k} | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [*command, "--devices", "2", *options], env=environment, capture_output=True, text=True, timeout=200
+        )
+        assert done.returncode == 1
+        assert done.stderr.count("photochrom: ") == 1
+        assert "Traceback" not in done.stderr
 
     def test_a_device_that_is_not_there(self, photographs, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)

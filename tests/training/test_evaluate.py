@@ -769,6 +769,21 @@ class TestCommand:
         assert main(["evaluate", str(folder), "--html", str(folder / "no" / "page.html")]) == 2
         assert "there is no folder" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("kind", ["json", "sheet", "html"])
+    def test_an_output_that_is_a_folder_is_refused_before_the_work(self, kind, folder, tmp_path, capsys):
+        assert main(["evaluate", str(folder), f"--{kind}", str(tmp_path), "--overwrite"]) == 2
+        assert f"{tmp_path} is a folder: give the name of a file in it" in capsys.readouterr().err
+
+    def test_two_outputs_do_not_share_a_name(self, folder, tmp_path, capsys):
+        outputs = ["--json", str(tmp_path / "x"), "--html", str(tmp_path / "a" / ".." / "x")]
+        assert main(["evaluate", str(folder), *outputs]) == 2
+        assert "two of --json, --sheet and --html name one file" in capsys.readouterr().err
+
+    def test_equal_photographs_count_once(self, photographs, folder, tmp_path):
+        shutil.copytree(folder, tmp_path / "set")
+        shutil.copy(tmp_path / "set" / "cats" / "chelsea.png", tmp_path / "set" / "cats" / "again.png")
+        assert len(evaluate.chosen(tmp_path / "set", held_out=False, limit=10)) == 4
+
     def test_an_unreadable_photograph_is_named_and_the_others_are_measured(self, photographs, folder, tmp_path, capsys):
         shutil.copytree(folder, tmp_path / "set")
         for name in ("bad", "worse"):

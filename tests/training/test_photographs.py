@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import io
 import os
+import struct
 import tarfile
 import threading
 
@@ -248,6 +249,37 @@ class TestShards:
         shard.write_bytes(shard.read_bytes()[:20_000])
         with pytest.raises(TrainingError, match="is not a whole tar file"):
             inspect(shard.parent, table(tmp_path))
+
+    def test_a_damaged_header_is_named_and_what_lies_behind_it_is_not_lost_silently(self, shard, tmp_path):
+        data = bytearray(shard.read_bytes())
+        with tarfile.open(shard) as tar:
+            offset = tar.getmembers()[20].offset
+        data[offset + 148 : offset + 156] = b"damaged!"  # the checksum
+        shard.write_bytes(data)
+        with pytest.raises(TrainingError, match=rf"is not a whole tar file \(damaged header at byte {offset}\)"):
+            inspect(shard.parent, table(tmp_path))
+
+
+HUGE = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 84, 0, 0, 54, 40, 200_000, 200_000, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(30)
+
+
+def test_a_damaged_picture_for_which_opencv_raises_is_told_as_any_other(folder, tmp_path):
+    (folder / "z.bmp").write_bytes(HUGE)
+    told = []
+    assert len(find_photographs(folder, told.append)) == 24
+    assert ["z.bmp cannot be decoded" in str(exc) for exc in told] == [True]
+    assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
+
+
+def test_equal_and_nearly_equal_photographs_are_found_among_those_to_evaluate(folder):
+    rgb = crops(1)[0]
+    (folder / "same.jpg").write_bytes((folder / "a" / "5.jpg").read_bytes())
+    (folder / "smaller.jpg").write_bytes(jpeg(cv2.resize(rgb, (110, 110), interpolation=cv2.INTER_AREA)))
+    found = find_photographs(folder)
+    assert len(found) == 26
+    kept = inspection.distinct(found)
+    assert len(kept) == 24
+    assert [p for p in found if p in kept] == kept
 
 
 class TestRemote:

@@ -15,6 +15,7 @@ from photochrom import TrainingError
 from photochrom.training import checkpoint, train
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.data.batches import ahead
+from photochrom.training.run_folder import draw_curves
 from photochrom.training.stopping import Stopped
 from tests.helpers import training_runs
 from tests.helpers.training_runs import SHORT, features, losses, new_trainer, run
@@ -148,6 +149,12 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkey
     resumed = new_trainer("reference", tmp_path, epochs=3)
     resumed.resume(tmp_path / CHECKPOINT)
     assert resumed.step == 3
+
+
+@pytest.mark.parametrize("name", ["$", "a $b$ c", "100 %", "_^$"])
+def test_the_name_of_a_run_is_not_taken_for_a_formula(name, tmp_path):
+    draw_curves([{"epoch": 1.0, "training": 2.0, "validation": 3.0}], name, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
 class TestPatience:

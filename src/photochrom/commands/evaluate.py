@@ -70,7 +70,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what could not be written, or must not."""
-    for path in filter(None, (args.json, args.sheet, args.html)):
+    outputs = [path for path in (args.json, args.sheet, args.html) if path]
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise OptionError("two of --json, --sheet and --html name one file: give each a name of its own")
+    for path in outputs:
+        if path.is_dir():
+            raise OptionError(f"{path} is a folder: give the name of a file in it")
         if not path.parent.is_dir():
             raise OptionError(f"{path} cannot be written: there is no folder {path.parent}")
         if path.exists() and not args.overwrite:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from ...errors import TrainingError
 from ..files import write
-from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, from_index, is_held_out
+from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, decode, from_index, is_held_out
 from .sources import File, files, read
 
 MIN_SIDE = 64  # pixels: smaller pictures hold too little to learn from
@@ -120,8 +120,8 @@ def _look(file: File, known: dict[tuple[str, str, int, str], Look]) -> Look:
     except OSError:
         return replace(look, dropped="unreadable")
     try:
-        rgb, short_side = _decoded(data)
-    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):  # what Pillow and simplejpeg raise
+        rgb, short_side = _decode_strictly(data, file.path)
+    except Exception:  # Pillow's decoders raise almost anything for damaged files
         return replace(look, dropped="damaged")
     color = colorfulness(rgb)
     reason = "tiny" if short_side < MIN_SIDE else "nearly grey" if color < MIN_COLORFULNESS else ""
@@ -130,8 +130,11 @@ def _look(file: File, known: dict[tuple[str, str, int, str], Look]) -> Look:
     return replace(look, sha1=sha1, colorfulness=color, hash=_hash(rgb), mean=mean, dropped=reason)
 
 
-def _decoded(data: bytes) -> tuple[np.ndarray, int]:
-    """RGB uint8, JPEG reduced by its own scaling, and the file's short side; strict about damage, unlike OpenCV."""
+def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
+    """Decode to RGB uint8, JPEG at a reduced scale, and return the file's short side too.
+
+    Unlike OpenCV, which training decodes with, this raises an error for truncated files.
+    """
     if data[:2] == b"\xff\xd8":
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         if space not in ("CMYK", "YCCK"):
@@ -139,8 +142,7 @@ def _decoded(data: bytes) -> tuple[np.ndarray, int]:
             return simplejpeg.decode_jpeg(data, "RGB", **least), min(height, width)
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         rgb = np.asarray(image.convert("RGB"))
-    if cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is None:
-        raise ValueError("OpenCV, which training reads with, cannot")
+    decode(data, path)  # training must be able to decode it, too
     return rgb, min(rgb.shape[:2])
 
 
@@ -171,6 +173,24 @@ def without_duplicates(looks: Sequence[Look]) -> list[Look]:
                     bands[key].append(look)
         marked[i] = look
     return [marked[i] for i in range(len(looks))]
+
+
+def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
+    """Return the photographs without those that equal, or nearly equal, another; each file is read once.
+
+    Photographs that cannot be read, or are tiny or grey, are left to the caller.
+    """
+
+    def look(photograph: Photograph) -> Look:
+        file = File(photograph.path, photograph.source, photograph.member, photograph.offset, photograph.size)
+        found = _look(file, {})
+        return replace(found, dropped="") if found.hash else found
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = list(pool.map(look, photographs))
+    return [
+        p for p, look in zip(photographs, without_duplicates(looks), strict=True) if "duplicate" not in look.dropped
+    ]
 
 
 def _alike(one: Look, other: Look) -> bool:

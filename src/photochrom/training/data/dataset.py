@@ -207,7 +207,10 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     Raises:
         TrainingError: the file cannot be decoded.
     """
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:  # raised for some damaged files, among them those that claim to be huge
+        bgr = None
     if bgr is None:
         raise TrainingError(f"{path} cannot be decoded: remove it from the photographs")
     return np.ascontiguousarray(bgr[..., ::-1])

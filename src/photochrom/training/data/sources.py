@@ -88,8 +88,17 @@ def _members(shard: Path) -> Iterator[File]:
                 if entry.isfile() and Path(entry.name).suffix.lower() in SUFFIXES:
                     parts = Path(entry.name).parts
                     yield File(shard, parts[0] if len(parts) > 1 else "", entry.name, entry.offset_data, entry.size)
+            _check_end(shard, tar.offset)
     except (tarfile.TarError, OSError) as exc:
         raise TrainingError(f"{shard} is not a whole tar file ({exc}): replace it, or move it away") from exc
+
+
+def _check_end(shard: Path, offset: int) -> None:
+    """Check that a tar file ends with zeros where reading ended: ``tarfile`` takes a damaged header for the end."""
+    with shard.open("rb") as file:
+        file.seek(offset)
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError(f"damaged header at byte {offset}")
 
 
 def is_remote(photographs: str) -> bool:

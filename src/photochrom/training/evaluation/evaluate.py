@@ -20,6 +20,7 @@ from ...color.spaces import luma_of_rgb
 from ...colorizer.colorizer import Colorizer
 from ...colorizer.options import ColorOptions
 from ...errors import OptionError, TrainingError
+from ..data.curation import distinct
 from ..data.dataset import MIN_COLORFULNESS, Photograph, Skip, find_photographs, refuse, sample, square
 from ..networks.classifier import FEATURES, ImageClassifier
 from .frechet import Gaussian, distance
@@ -83,6 +84,8 @@ def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> 
     photographs = [
         p for p in find_photographs(folder, skip) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
     ]
+    if not (folder / "index.csv").is_file():  # which lists distinct photographs
+        photographs = distinct(photographs)
     if not photographs:
         raise TrainingError(f"no colour photographs to evaluate on in {folder}")
     return sample(photographs, limit, limit)
