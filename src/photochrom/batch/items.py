@@ -1,0 +1,31 @@
+"""One item of a batch: a photograph to be coloured, where it lies, what it weighs, and what its output is called."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One photograph of a batch."""
+
+    key: str
+    """Its path below the source, with ``/`` between folders: what the report knows it by."""
+    source: str
+    """Local path or address of the file."""
+    size: int = -1
+    """Bytes; -1 where the source does not say."""
+    version: str = ""
+    """Changes whenever the file does: its ETag, or its time of modification in nanoseconds; empty if neither is known."""
+    name: str = ""
+    """Output below the target that a manifest asks for; empty for the usual one."""
+    hints: str = ""
+    """Local path or address of a file of hints that a manifest names."""
+    vividness: float | None = None
+    """Vividness that a manifest asks for."""
+
+    def shard(self, count: int) -> int:
+        """Return the shard, from 0 to ``count - 1``, that the item belongs to on every machine and in every run."""
+        digest = hashlib.blake2b(self.key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % count

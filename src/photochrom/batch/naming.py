@@ -1,0 +1,94 @@
+"""What outputs are called, and that no two inputs share one."""
+
+from __future__ import annotations
+
+import hashlib
+import string
+import unicodedata
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+from ..errors import OptionError
+from .items import Item
+
+DEFAULT_NAME: Final = "{stem}.color{suffix}"
+_FIELDS: Final = ("stem", "suffix", "folder")
+_LONGEST: Final = 255  # bytes of a name, on nearly every file system
+_NAMED: Final = 20  # clashes that a message lists
+
+
+def check_template(template: str) -> None:
+    """Check a template for the names of outputs.
+
+    Args:
+        template: A path below the target, with ``{stem}`` and ``{suffix}`` of the source's name (``old`` and ``.jpg``)
+            and optionally ``{folder}``, the source's folder; without ``{folder}`` the tree of the source is kept.
+
+    Raises:
+        OptionError: It has other fields, or gives every file of a folder one name.
+    """
+    try:
+        fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
+    except ValueError as exc:
+        raise OptionError(f"the name {template!r} is not a template ({exc}): write it as {DEFAULT_NAME!r}") from exc
+    if unknown := sorted(set(fields) - set(_FIELDS)):
+        raise OptionError(f"the name {template!r} has {{{unknown[0]}}}: use {', '.join(f'{{{f}}}' for f in _FIELDS)}")
+    if "stem" not in fields:
+        raise OptionError(f"the name {template!r} is the same for every file of a folder: add {{stem}}")
+
+
+def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
+    """Return the path of an item's output below the target, with ``/`` between folders.
+
+    Raises:
+        OptionError: The path leads out of the target, or a name in it is longer than file systems take.
+    """
+    path = PurePosixPath(item.key)
+    if item.name:
+        name = PurePosixPath(item.name)
+    else:
+        folder = str(path.parent) if path.parent != PurePosixPath(".") else ""
+        name = PurePosixPath(template.format(stem=path.stem, suffix=path.suffix, folder=folder))
+        if "{folder}" not in template:
+            name = path.parent / name
+    if name.is_absolute() or ".." in name.parts or not name.parts:
+        raise OptionError(f"{item.key}: its output {str(name)!r} does not lie in the target: name it relative to that")
+    if any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST for part in name.parts):
+        raise OptionError(f"{item.key}: the name of its output is longer than {_LONGEST} bytes: give it a shorter one")
+    return str(name)
+
+
+def clashes(items: Iterable[Item], template: str = DEFAULT_NAME) -> list[tuple[str, str, str]]:
+    """Find inputs whose outputs would be one file, also on disks that ignore case or the form of accents.
+
+    Of a million names only hashes are kept, about 100 MB.
+
+    Returns:
+        Key of the earlier item, key of the later one, and the later one's output; the first 20 found.
+    """
+    seen: set[int] = set()
+    doubled: dict[int, list[tuple[str, str]]] = {}
+    listed = items if isinstance(items, list) else list(items)
+    for item in listed:
+        mark = _mark(output_name(item, template))
+        if mark in seen:
+            doubled.setdefault(mark, [])
+        seen.add(mark)
+    if not doubled:
+        return []
+    found: list[tuple[str, str, str]] = []
+    for item in listed:
+        name = output_name(item, template)
+        if (group := doubled.get(_mark(name))) is not None:
+            if group:
+                found.append((group[0][0], item.key, name))
+            group.append((item.key, name))
+        if len(found) == _NAMED:
+            break
+    return found
+
+
+def _mark(name: str) -> int:
+    folded = unicodedata.normalize("NFC", name).casefold().encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big")
