@@ -1,0 +1,93 @@
+"""Pictures of an IIIF object: a Presentation 3 (or 2) manifest, or one image by the Image API."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import OptionError
+from .items import Item
+from .listing import read_address
+
+
+def list_iiif(address: str) -> Iterator[Item]:
+    """List the pictures behind an address that answers with IIIF's JSON.
+
+    Raises:
+        OptionError: The address cannot be read, or what it answers is not IIIF.
+        PhotochromError: The package for addresses is missing.
+    """
+    try:
+        facts = json.loads(read_address(address))
+    except ValueError as exc:
+        raise OptionError(f"{address} does not answer with JSON ({exc}): give an IIIF manifest or info.json") from exc
+    return items_of_manifest(facts, address)
+
+
+def items_of_manifest(facts: Any, name: str) -> Iterator[Item]:
+    """List the pictures of a manifest or of an image's ``info.json``.
+
+    The first picture of each canvas counts: in a ``Choice`` that is the original. Keys are ``0001-LABEL.jpg``.
+
+    Raises:
+        OptionError: It is neither.
+    """
+    addresses = list(_pictures(facts)) if isinstance(facts, dict) else []
+    if not addresses:
+        raise OptionError(f"{name} is not an IIIF manifest with pictures, nor an info.json: check the address")
+    for number, (label, address) in enumerate(addresses, 1):
+        words = "-".join(re.findall(r"\w+", label))[:60]
+        extension = re.search(r"\.(jpe?g|png|tiff?|webp|jp2)(?:$|\?)", address, re.IGNORECASE)
+        suffix = extension[1].lower() if extension else "jpg"
+        yield Item(f"{number:04}{'-' if words else ''}{words}.{suffix}", address)
+
+
+def _pictures(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if "items" in facts:  # Presentation 3: canvases, annotation pages, annotations
+        for canvas in facts["items"]:
+            for page in canvas.get("items", ()):
+                for annotation in page.get("items", ())[:1]:
+                    if address := _address(annotation.get("body")):
+                        yield _label(canvas.get("label")), address
+    elif "sequences" in facts:  # Presentation 2
+        for canvas in (canvas for sequence in facts["sequences"] for canvas in sequence.get("canvases", ())):
+            for image in canvas.get("images", ())[:1]:
+                if address := _address(image.get("resource")):
+                    yield _label(canvas.get("label")), address
+    elif facts.get("protocol") == "http://iiif.io/api/image" or "tiles" in facts:
+        if address := _image(facts):
+            yield address.rstrip("/").split("/")[-5], address
+
+
+def _address(body: Any) -> str:
+    """Return where a body's picture lies at full size, by its image service if it has one."""
+    if isinstance(body, list):
+        body = body[0] if body else None
+    if not isinstance(body, dict):
+        return ""
+    if body.get("type") == "Choice" or body.get("@type") == "oa:Choice":
+        return _address(body.get("items") or body.get("default"))
+    services = body.get("service", [])
+    for service in services if isinstance(services, list) else [services]:
+        if isinstance(service, dict) and (address := _image(service)):
+            return address
+    return str(body.get("id") or body.get("@id") or "")
+
+
+def _image(service: dict[str, Any]) -> str:
+    base = str(service.get("id") or service.get("@id") or "").rstrip("/")
+    if not base:
+        return ""
+    context = json.dumps(service.get("@context", "")) + str(service.get("profile", "")) + str(service.get("type", ""))
+    return f"{base}/full/{'full' if '/2/' in context or 'ImageService2' in context else 'max'}/0/default.jpg"
+
+
+def _label(label: Any) -> str:
+    """Return a label's text in its first language."""
+    if isinstance(label, dict):
+        label = next(iter(label.values()), "")
+    if isinstance(label, list):
+        label = label[0] if label else ""
+    return label if isinstance(label, str) else ""

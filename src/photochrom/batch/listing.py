@@ -1,0 +1,242 @@
+"""What a batch is to colour: the photographs of a folder, a bucket, a manifest, or an IIIF object."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import OptionError, PhotochromError
+from .items import Item
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+EXTENSIONS: Final = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+        ".jp2",
+        ".jpx",
+        ".j2k",
+        ".dng",
+    ]
+)
+"""Files that a folder's listing takes for photographs; those that turn out to be none are rows of errors."""
+MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
+_SIDECAR: Final = ".color."  # in the names of our own outputs
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which files of a folder or bucket count.
+
+    Patterns are globs over the path below the source (``1934/*``) or, without a slash, over the name (``*.tif``).
+    """
+
+    include: tuple[str, ...] = ()
+    """Only what one of these matches; none: every photograph."""
+    exclude: tuple[str, ...] = ()
+    """Nothing that one of these matches; a folder that matches is not entered."""
+
+    def takes(self, key: str) -> bool:
+        """Return whether a file counts: a photograph by its extension, not hidden, and not one of our own outputs."""
+        name = key.rpartition("/")[2]
+        if name.startswith(".") or _SIDECAR in name or os.path.splitext(name)[1].lower() not in EXTENSIONS:  # noqa: PTH122
+            return False
+        return (not self.include or _any(self.include, key, name)) and not _any(self.exclude, key, name)
+
+    def enters(self, key: str) -> bool:
+        """Return whether a folder counts."""
+        name = key.rpartition("/")[2]
+        return not name.startswith(".") and not _any(self.exclude, key, name)
+
+
+def _any(patterns: tuple[str, ...], key: str, name: str) -> bool:
+    return any(fnmatch.fnmatchcase(key if "/" in pattern else name, pattern) for pattern in patterns)
+
+
+def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
+    """List the photographs of a source, in a fixed order.
+
+    Args:
+        source: A folder, a photograph, a manifest (CSV, JSONL or Parquet), or an address: of a bucket's folder or of a
+            manifest by any protocol of fsspec, of an IIIF Presentation 3 manifest, or of an IIIF image.
+        wanted: Which files of a folder or bucket count; a manifest is taken whole.
+
+    Raises:
+        OptionError: There is no such source, it cannot be listed, or a manifest is not one.
+        PhotochromError: The package for such an address is missing.
+    """
+    wanted = wanted or Filter()
+    if is_remote(source):
+        return _list_remote(source, wanted)
+    path = Path(source)
+    if path.is_dir():
+        return _walk(path, wanted)
+    if not path.exists():
+        raise OptionError(f"there is no {source}: give a folder, a manifest or an address")
+    if path.suffix.lower() in MANIFESTS or path.suffix.lower() == ".json":
+        from .manifests import read_manifest
+
+        return read_manifest(path.read_bytes(), path.name, str(path.parent))
+    return iter([_local_item(path.name, path)])
+
+
+def is_remote(address: str) -> bool:
+    """Return whether an address names a protocol, as ``s3://bucket`` does and ``C:\\scans`` does not."""
+    scheme, found, _ = address.partition("://")
+    return bool(found) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
+
+
+def _local_item(key: str, path: Path) -> Item:
+    status = path.stat()
+    return Item(key, str(path), status.st_size, str(status.st_mtime_ns))
+
+
+def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
+    """Walk a folder in the order of names; links to folders are followed, but none into itself."""
+    pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(root), frozenset())]
+    while pending:
+        prefix, folder, above = pending.pop()
+        try:
+            status = os.stat(folder)  # noqa: PTH116: a million times
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as exc:
+            raise OptionError(f"{folder} cannot be listed ({exc.strerror}): give access, or exclude it") from exc
+        here = above | {(status.st_dev, status.st_ino)}
+        folders = []
+        for entry in entries:
+            key = prefix + entry.name
+            if entry.is_dir():
+                if wanted.enters(key) and not _is_above(entry, here):
+                    folders.append((key + "/", entry.path, here))
+            elif wanted.takes(key) and entry.is_file():
+                found = entry.stat()
+                yield Item(key, entry.path, found.st_size, str(found.st_mtime_ns))
+        pending += reversed(folders)
+
+
+def _is_above(entry: os.DirEntry[str], here: frozenset[tuple[int, int]]) -> bool:
+    """Return whether a link leads back to a folder that it lies in."""
+    if not entry.is_symlink():
+        return False
+    status = entry.stat()
+    return (status.st_dev, status.st_ino) in here
+
+
+def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
+    name = address.partition("?")[0].rstrip("/")
+    suffix = PurePosixPath(name).suffix.lower()
+    if address.startswith(("http://", "https://")) and (suffix == ".json" or name.endswith(("/manifest", "/info"))):
+        from .iiif import list_iiif
+
+        return list_iiif(address)
+    system, path = open_address(address)
+    if suffix in MANIFESTS:
+        from .manifests import read_manifest
+
+        return read_manifest(read_address(address), PurePosixPath(name).name, address.rpartition("/")[0])
+    return _find(system, path, address, wanted)
+
+
+def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -> Iterator[Item]:
+    with telling(address):
+        if system.isfile(path):
+            found = {path: system.info(path)}
+            root = path.rpartition("/")[0]
+        else:
+            found = system.find(path, detail=True)
+            root = path.rstrip("/")
+    if not found:
+        raise OptionError(f"{address} holds no files: check the address")
+    for name in sorted(found):
+        key = name.removeprefix(root).lstrip("/")
+        folders = [key[:i] for i, letter in enumerate(key) if letter == "/"]
+        if wanted.takes(key) and all(wanted.enters(folder) for folder in folders):
+            info = found[name]
+            size = info.get("size")
+            yield Item(key, system.unstrip_protocol(name), -1 if size is None else int(size), version_of(info))
+
+
+def version_of(info: dict[str, Any]) -> str:
+    """Return what changes when a remote file does: its ETag, checksum or time of modification."""
+    for name in ("ETag", "etag", "md5Hash", "content_settings", "LastModified", "last_modified", "mtime", "created"):
+        if value := info.get(name):
+            return str(value).strip('"')
+    return ""
+
+
+def open_address(address: str) -> tuple[AbstractFileSystem, str]:
+    """Return the file system of an address and the path in it.
+
+    Raises:
+        PhotochromError: fsspec or the package for the protocol is missing.
+        OptionError: The protocol is unknown, or its credentials are not at hand.
+    """
+    try:
+        import fsspec
+    except ImportError as exc:
+        raise PhotochromError(f"{address} needs fsspec: pip install 'photochrom[batch]'") from exc
+    protocol = address.partition("://")[0]
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+    except ImportError as exc:
+        package = _PACKAGES.get(protocol, "the package that it names")
+        raise PhotochromError(f"{protocol}:// needs {package}: pip install {package} ({_line(exc)})") from exc
+    except Exception as exc:  # each protocol raises its own
+        raise OptionError(f"{address} cannot be opened ({_line(exc)}): check the address and the credentials") from exc
+    return system, path
+
+
+_PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
+                    "http": "aiohttp", "https": "aiohttp", "sftp": "paramiko", "smb": "smbprotocol"}  # fmt: skip
+
+
+class telling:  # noqa: N801: reads as a verb, as contextlib's do
+    """Turn whatever a remote file system raises into one error that names the address."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
+        if isinstance(exc, PhotochromError) or not isinstance(exc, Exception):
+            return
+        raise OptionError(
+            f"{self._address} cannot be read ({_line(exc)}): check address, credentials and rights"
+        ) from exc
+
+
+def read_address(address: str) -> bytes:
+    """Read a whole file, local or remote.
+
+    Raises:
+        OptionError: It cannot be read.
+        PhotochromError: The package for its protocol is missing.
+    """
+    if not is_remote(address):
+        return Path(address).read_bytes()
+    system, path = open_address(address)
+    with telling(address):
+        data: bytes = system.cat_file(path)
+    return data
+
+
+def _line(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:200] or type(exc).__name__

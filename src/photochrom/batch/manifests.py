@@ -1,0 +1,144 @@
+"""Manifests: lists of photographs with what is wanted of each, as CSV, JSON lines or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from ..errors import OptionError, PhotochromError
+from .items import Item
+from .listing import is_remote
+
+COLUMNS: Final = {
+    "path": ("path", "file", "filename", "source", "url"),
+    "name": ("output", "name"),
+    "hints": ("hints",),
+    "vividness": ("vividness",),
+}
+"""Columns that count, with the names that each may have; all but the path may be missing."""
+
+
+def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
+    """Read the items of a manifest.
+
+    Args:
+        data: The whole file.
+        name: Its name, for messages; the extension says its format. A ``.json`` file is an IIIF manifest.
+        base: Folder or address that relative paths begin at.
+
+    Raises:
+        OptionError: It is damaged, has no column of paths, or a row lacks its path or has no number for vividness.
+        PhotochromError: Parquet needs pyarrow.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".json":
+        from .iiif import items_of_manifest
+
+        return items_of_manifest(json.loads(data), name)
+    rows = {".csv": _csv, ".parquet": _parquet}.get(suffix, _json_lines)(data, name)
+    return _items(rows, name, base)
+
+
+def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[Item]:
+    for number, row in enumerate(rows, 1):
+        path = _field(row, "path")
+        if not path:
+            raise OptionError(f"{name}: row {number} has no path: name the column path, and fill it in every row")
+        hints = _field(row, "hints")
+        vividness = _field(row, "vividness")
+        try:
+            wanted = float(vividness) if vividness else None
+        except ValueError:
+            raise OptionError(f"{name}: row {number}: vividness is {vividness!r}: write a number from 0 to 1") from None
+        source = _below(base, path)
+        size, version = _local_state(source)
+        yield Item(
+            key=_key(path),
+            source=source,
+            size=size,
+            version=version,
+            name=_field(row, "name"),
+            hints=_below(base, hints) if hints else "",
+            vividness=wanted,
+        )
+
+
+def _field(row: Mapping[str, Any], name: str) -> str:
+    for column in COLUMNS[name]:
+        value = row.get(column)
+        if value is not None and str(value).strip():
+            return str(value).strip()
+    return ""
+
+
+def _below(base: str, path: str) -> str:
+    if is_remote(path):
+        return path
+    return f"{base.rstrip('/')}/{path}" if is_remote(base) else str(Path(base, path))
+
+
+def _key(path: str) -> str:
+    """Return a path as the report knows it: without what leads to its root."""
+    if is_remote(path):
+        path = path.partition("://")[2]
+    parts = [part for part in PurePosixPath(Path(path).as_posix()).parts if part not in ("/", "..") and ":" not in part]
+    return "/".join(parts)
+
+
+def _local_state(source: str) -> tuple[int, str]:
+    """Size and time of a local file; a missing one is for the colouring to report."""
+    try:
+        status = Path(source).stat()
+    except (OSError, ValueError):
+        return -1, ""
+    return status.st_size, str(status.st_mtime_ns)
+
+
+def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        text = data.decode("utf-8-sig")
+        sample = text[:10_000]
+        dialect = csv.Sniffer().sniff(sample, ",;\t") if any(mark in sample for mark in ",;\t") else csv.excel
+        reader = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect)
+        reader.fieldnames = [field.strip().lower() for field in reader.fieldnames or ()]
+        _check_columns(reader.fieldnames, name)
+        yield from reader
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise OptionError(f"{name} is not a CSV file in UTF-8 ({exc}): save it as one") from exc
+
+
+def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(data.decode("utf-8-sig", "surrogateescape").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as exc:
+            raise OptionError(f"{name}: line {number} is not JSON ({exc}): write one object a line") from exc
+        if not isinstance(row, dict):
+            raise OptionError(f'{name}: line {number} is not an object: write it as {{"path": "scan.tif"}}')
+        yield row
+
+
+def _parquet(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as exc:
+        raise PhotochromError(f"{name} needs pyarrow: pip install 'photochrom[batch]'") from exc
+    try:
+        table = parquet.ParquetFile(pyarrow.BufferReader(data))
+        _check_columns(table.schema_arrow.names, name)
+        for batch in table.iter_batches():
+            yield from batch.to_pylist()
+    except pyarrow.ArrowException as exc:
+        raise OptionError(f"{name} is not a Parquet file ({exc}): write it anew") from exc
+
+
+def _check_columns(found: list[str], name: str) -> None:
+    if not any(column in found for column in COLUMNS["path"]):
+        raise OptionError(f"{name} has no column of paths ({', '.join(found) or 'none at all'}): name one path")
