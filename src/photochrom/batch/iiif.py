@@ -56,9 +56,8 @@ def _pictures(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
             for image in canvas.get("images", ())[:1]:
                 if address := _address(image.get("resource")):
                     yield _label(canvas.get("label")), address
-    elif facts.get("protocol") == "http://iiif.io/api/image" or "tiles" in facts:
-        if address := _image(facts):
-            yield address.rstrip("/").split("/")[-5], address
+    elif (facts.get("protocol") == "http://iiif.io/api/image" or "tiles" in facts) and (address := _image(facts)):
+        yield address.split("/")[-5], address
 
 
 def _address(body: Any) -> str:

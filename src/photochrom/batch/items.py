@@ -17,7 +17,7 @@ class Item:
     size: int = -1
     """Bytes; -1 where the source does not say."""
     version: str = ""
-    """Changes whenever the file does: its ETag, or its time of modification in nanoseconds; empty if neither is known."""
+    """Changes when the file does: its ETag, or its time of modification in nanoseconds; empty if neither is known."""
     name: str = ""
     """Output below the target that a manifest asks for; empty for the usual one."""
     hints: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -16,24 +17,10 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 EXTENSIONS: Final = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-        ".jp2",
-        ".jpx",
-        ".j2k",
-        ".dng",
-    ]
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp"),
+        *(".heic", ".heif", ".hif", ".avif", ".jp2", ".jpx", ".j2k", ".dng"),
+    )
 )
 """Files that a folder's listing takes for photographs; those that turn out to be none are rows of errors."""
 MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
@@ -113,7 +100,7 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
     while pending:
         prefix, folder, above = pending.pop()
         try:
-            status = os.stat(folder)  # noqa: PTH116: a million times
+            status = Path(folder).stat()
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as exc:
             raise OptionError(f"{folder} cannot be listed ({exc.strerror}): give access, or exclude it") from exc
@@ -206,21 +193,15 @@ _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", 
                     "http": "aiohttp", "https": "aiohttp", "sftp": "paramiko", "smb": "smbprotocol"}  # fmt: skip
 
 
-class telling:  # noqa: N801: reads as a verb, as contextlib's do
-    """Turn whatever a remote file system raises into one error that names the address."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
-        if isinstance(exc, PhotochromError) or not isinstance(exc, Exception):
-            return
-        raise OptionError(
-            f"{self._address} cannot be read ({_line(exc)}): check address, credentials and rights"
-        ) from exc
+@contextmanager
+def telling(address: str) -> Iterator[None]:
+    """Turn whatever a remote file system raises within the block into one error that names the address."""
+    try:
+        yield
+    except PhotochromError:
+        raise
+    except Exception as exc:  # each protocol raises its own
+        raise OptionError(f"{address} cannot be read ({_line(exc)}): check address, credentials and rights") from exc
 
 
 def read_address(address: str) -> bytes:

@@ -1,0 +1,198 @@
+"""The report of a batch: one row an item, appended as items end, so that a batch can be stopped at any moment.
+
+``report.jsonl`` lies in the target; shards write ``report-2-of-8.jsonl``. A row counts once its line is whole. Rows of
+one key replace each other, the last one wins; ``compact`` writes one row a key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from ..atomic import new_file
+from ..errors import OptionError
+
+SCHEMA: Final = 1
+"""Version of the rows' schema; it grows when a field changes its meaning or goes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one item. A field that is not known is None, or empty."""
+
+    key: str
+    """Path below the source."""
+    status: str
+    """``ok``, ``error``, or ``skipped`` (not to be coloured, with the reason as a warning)."""
+    source: str
+    """Path or address of the source."""
+    output: str = ""
+    """Path of the output below the target, with ``/`` between folders."""
+    source_size: int = -1
+    """Bytes."""
+    source_version: str = ""
+    """ETag or time of modification in nanoseconds, as listed."""
+    source_sha256: str = ""
+    output_sha256: str = ""
+    width: int | None = None
+    """Pixels of the upright output."""
+    height: int | None = None
+    model: str = ""
+    """Name, version and sha256 of the model."""
+    options: str = ""
+    """All options that the output depends on, in a fixed order."""
+    photochrom: str = ""
+    """Version of Photochrom."""
+    colorfulness: float | None = None
+    """Hasler and Süsstrunk 2003, of the output's thumbnail."""
+    confidence: float | None = None
+    """Mean over the picture, 0 to 1; None where the model does not tell."""
+    least_sure: tuple[tuple[float, float], ...] = ()
+    """Places (x, y from 0 to 1) that the model is least sure of."""
+    seconds: float = 0.0
+    """Wall-clock time of the item."""
+    warnings: tuple[str, ...] = ()
+    """What the source held and the output does not, a line each."""
+    error: str = ""
+    """What went wrong, in one line; empty unless the status is ``error``."""
+    remedy: str = ""
+    """What to do about it."""
+    finished: str = ""
+    """When the item ended, ISO 8601 in UTC."""
+    thumbnails: dict[str, str] = field(default_factory=dict)
+    """``before`` and ``after`` as small JPEGs in base64, for the contact sheet."""
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Return the row as one line of JSON, without its end."""
+        return json.dumps(asdict(self), ensure_ascii=True)  # names that are not UTF-8 stay readable and round-trip
+
+    @classmethod
+    def from_json(cls, line: str | bytes) -> Row:
+        """Read a line that ``to_json`` wrote.
+
+        Raises:
+            ValueError: It is not one.
+            OptionError: It is of a later schema.
+        """
+        facts = json.loads(line)
+        if not isinstance(facts, dict) or "key" not in facts or "status" not in facts:
+            raise ValueError("not a row of a report")
+        if facts.get("schema", 0) > SCHEMA:
+            raise OptionError(f"the report has rows of schema {facts['schema']}, this version reads {SCHEMA}: update")
+        known = {name: value for name, value in facts.items() if name in _NAMES}
+        known["warnings"] = tuple(known.get("warnings", ()))
+        known["least_sure"] = tuple((x, y) for x, y in known.get("least_sure", ()))
+        return cls(**known)
+
+
+_NAMES: Final = frozenset(f.name for f in fields(Row))
+
+
+class ReportWriter:
+    """Appends rows to a report. A context manager.
+
+    Args:
+        path: The file; a line that was cut off by the end of an earlier process is removed from its end.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _mend(path)
+        self._file = path.open("ab")
+
+    def append(self, row: Row) -> None:
+        """Write a row and hand it to the system, so that it outlives this process.
+
+        Raises:
+            OSError: The disk is full, or gone.
+        """
+        self._file.write(row.to_json().encode() + b"\n")
+        self._file.flush()
+
+    def __enter__(self) -> ReportWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def _mend(path: Path) -> None:
+    """Cut off a last line without its end."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        position = size
+        while position > 0:
+            step = min(65_536, position)
+            position = file.seek(position - step)
+            found = file.read(step).rfind(b"\n")
+            if found >= 0:
+                position += found + 1
+                break
+        if position < size:
+            file.truncate(position)
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Read a report's rows in the order they were written; a line that is cut off at the end is passed over.
+
+    Raises:
+        OptionError: A line in the middle is not a row, or the report is of a later schema.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield Row.from_json(line)
+            except (ValueError, TypeError) as exc:
+                raise OptionError(
+                    f"{path}: line {number} is not a row of a report ({exc}): move the file away"
+                ) from exc
+
+
+def report_paths(folder: Path) -> list[Path]:
+    """Return the reports of a target: the whole batch's and its shards', older ones first."""
+    return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+
+def last_rows(paths: Iterable[Path]) -> dict[str, Row]:
+    """Return the last row of each key. Thumbnails are left out: of a million rows they would fill the memory."""
+    found: dict[str, Row] = {}
+    for path in paths:
+        for row in read_rows(path):
+            row.thumbnails.clear()
+            found[row.key] = row
+    return found
+
+
+def compact(path: Path) -> int:
+    """Write a report anew with the last row of each key only, in the order of their last lines.
+
+    Returns:
+        The number of rows.
+    """
+    last: dict[str, int] = {}
+    for number, row in enumerate(read_rows(path)):
+        last[row.key] = number
+    with path.open("rb") as file, new_file(path, overwrite=True) as stream:
+        kept = set(last.values())
+        for number, line in enumerate(file):
+            if number in kept:
+                stream.write(line)
+    return len(last)
+
+
+def facts_of(row: Row) -> dict[str, Any]:
+    """Return a row as a mapping for other formats (Parquet), without thumbnails."""
+    facts = asdict(row)
+    del facts["thumbnails"]
+    return facts
