@@ -1,0 +1,73 @@
+import os
+import signal
+import sys
+
+import pytest
+
+from photochrom.batch.workers import Died, WorkerPool
+
+
+def prepare(base):
+    return lambda task: base + task
+
+
+def deadly():
+    def work(task):
+        if task == 2:
+            os.kill(os.getpid(), signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+        if task == 5:
+            os._exit(3)
+        return task
+
+    return work
+
+
+def failing():
+    raise ValueError("no model")
+
+
+def test_every_task_is_answered_once():
+    with WorkerPool(prepare, (100,), 2) as pool:
+        assert dict(pool.map(range(20))) == {task: 100 + task for task in range(20)}
+        assert dict(pool.map(range(3))) == {0: 100, 1: 101, 2: 102}  # it can be used again
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_death_is_the_result_of_its_task(count):
+    with WorkerPool(deadly, (), count) as pool:
+        found = dict(pool.map(range(8)))
+    if sys.platform != "win32":
+        assert found.pop(2) == Died("ended with signal 9 (SIGKILL)")
+    assert found.pop(5) == Died("ended with status 3")
+    assert all(found[task] == task for task in found if task != 2)
+    assert len(found) == 6 + (sys.platform == "win32")
+
+
+def test_a_stop_finishes_what_is_in_flight():
+    done = []
+    with WorkerPool(prepare, (0,), 2) as pool:
+        for task, _ in pool.map(range(1000), stop=lambda: len(done) >= 5):
+            done.append(task)
+    assert 5 <= len(done) <= 8
+    assert sorted(done) == list(range(len(done)))
+
+
+def test_tasks_are_taken_as_they_are_needed():
+    """A listing of millions is never held in memory."""
+    taken = []
+
+    def tasks():
+        for task in range(1000):
+            taken.append(task)
+            yield task
+
+    with WorkerPool(prepare, (0,), 2) as pool:
+        for number, _ in enumerate(pool.map(tasks())):
+            assert len(taken) <= number + 4
+            if number == 10:
+                break
+
+
+def test_what_cannot_be_prepared_is_said():
+    with WorkerPool(failing, (), 2) as pool, pytest.raises(RuntimeError, match="no model"):
+        list(pool.map([1, 2]))
