@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -130,7 +128,6 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], argum
     """Serve tasks until None comes or the other side is gone."""
     # A terminal sends Ctrl-C to all its processes; the parent decides what becomes of what is in flight.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115: nobody reads the terminal here
     try:
         function = prepare(*arguments)
     except Exception as exc:
