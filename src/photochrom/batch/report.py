@@ -6,12 +6,13 @@ one key replace each other, the last one wins; ``compact`` writes one row a key.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..atomic import new_file
 from ..errors import OptionError
@@ -51,8 +52,6 @@ class Row:
     """Hasler and Süsstrunk 2003, of the output's thumbnail."""
     confidence: float | None = None
     """Mean over the picture, 0 to 1; None where the model does not tell."""
-    least_sure: tuple[tuple[float, float], ...] = ()
-    """Places (x, y from 0 to 1) that the model is least sure of."""
     seconds: float = 0.0
     """Wall-clock time of the item."""
     warnings: tuple[str, ...] = ()
@@ -63,8 +62,6 @@ class Row:
     """What to do about it."""
     finished: str = ""
     """When the item ended, ISO 8601 in UTC."""
-    thumbnails: dict[str, str] = field(default_factory=dict)
-    """``before`` and ``after`` as small JPEGs in base64, for the contact sheet."""
     schema: int = SCHEMA
 
     def to_json(self) -> str:
@@ -86,7 +83,6 @@ class Row:
             raise OptionError(f"the report has rows of schema {facts['schema']}, this version reads {SCHEMA}: update")
         known = {name: value for name, value in facts.items() if name in _NAMES}
         known["warnings"] = tuple(known.get("warnings", ()))
-        known["least_sure"] = tuple((x, y) for x, y in known.get("least_sure", ()))
         return cls(**known)
 
 
@@ -164,14 +160,31 @@ def report_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
-def last_rows(paths: Iterable[Path]) -> dict[str, Row]:
-    """Return the last row of each key. Thumbnails are left out: of a million rows they would fill the memory."""
-    found: dict[str, Row] = {}
+def done_marks(paths: Iterable[Path]) -> dict[str, bytes]:
+    """Return, for each item whose last row is ``ok``, what a row must agree on for the item to be done."""
+    found: dict[str, bytes] = {}
     for path in paths:
         for row in read_rows(path):
-            row.thumbnails.clear()
-            found[row.key] = row
+            if row.status == "ok":
+                found[row.key] = mark(row.source_size, row.source_version, row.model, row.options, row.output)
+            else:
+                found.pop(row.key, None)
     return found
+
+
+def failed_keys(paths: Iterable[Path]) -> set[str]:
+    """Return the keys of the items whose last row is an error."""
+    found: set[str] = set()
+    for path in paths:
+        for row in read_rows(path):
+            (found.add if row.status == "error" else found.discard)(row.key)
+    return found
+
+
+def mark(size: int, version: str, model: str, options: str, output: str) -> bytes:
+    """Return 8 bytes that stand for a source, what coloured it, and where to."""
+    facts = "\0".join((str(size), version, model, options, output))
+    return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=8).digest()
 
 
 def compact(path: Path) -> int:
@@ -189,10 +202,3 @@ def compact(path: Path) -> int:
             if number in kept:
                 stream.write(line)
     return len(last)
-
-
-def facts_of(row: Row) -> dict[str, Any]:
-    """Return a row as a mapping for other formats (Parquet), without thumbnails."""
-    facts = asdict(row)
-    del facts["thumbnails"]
-    return facts

@@ -1,0 +1,206 @@
+"""Colours items one after the other: items in, results out, errors are results. Every way to distribute calls this."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from ..color.bands import limit_threads
+from ..colorizer.options import ColorOptions
+from ..errors import PhotochromError, PhotoError
+from ..photo.options import OutputOptions
+from ..version import __version__
+from .items import Item
+from .listing import is_remote, open_address, telling
+from .naming import DEFAULT_NAME, output_name
+from .report import Row
+
+if TYPE_CHECKING:
+    from ..photo.job import PhotoReport
+
+_PIECE: Final = 1 << 20  # bytes read at a time where a file is hashed
+_ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # an object appears whole, or not at all
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """All that colouring an item depends on, besides the item. It travels to other processes and machines."""
+
+    target: str
+    """Folder, or address of one, that outputs go to."""
+    template: str = DEFAULT_NAME
+    """Name of each output, see ``naming.check_template``."""
+    color: ColorOptions = field(default_factory=ColorOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+    model: str = "default"
+    """Name of a model, or path of a model file."""
+    device: str = "auto"
+    threads: int | None = 1
+    """Threads of each process; None leaves it to the libraries."""
+    thumbnails: bool = True
+    """Whether small pictures of before and after are made for the contact sheet."""
+
+    @property
+    def options(self) -> str:
+        """All options that an output depends on, as the report keeps them."""
+        return f"{self.color!r} {replace(self.output, overwrite=False)!r}"
+
+
+@dataclass(frozen=True)
+class Colored:
+    """What became of an item."""
+
+    row: Row
+    before: bytes = b""
+    """Thumbnail of the source, a small JPEG; empty if none was wanted, or the item failed."""
+    after: bytes = b""
+    """Thumbnail of the output."""
+
+
+def color_shard(items: Iterable[Item], job: BatchJob) -> Iterator[Colored]:
+    """Colour items one after the other. Errors are results, too.
+
+    Raises:
+        ModelError, EngineError: The model cannot be loaded.
+    """
+    yield from map(prepare(job), items)
+
+
+def prepare(job: BatchJob) -> Callable[[Item], Colored]:
+    """Load the model; what is returned colours one item.
+
+    Raises:
+        ModelError, EngineError: The model cannot be loaded.
+    """
+    from ..colorizer.colorizer import Colorizer
+
+    if job.threads:
+        limit_threads(job.threads)
+    colorizer = Colorizer(job.model, job.device)
+
+    def color(item: Item) -> Colored:
+        started = time.perf_counter()
+        known = Row(
+            item.key, "error", item.source, "", item.size, item.version,
+            model=colorizer.label, options=job.options, photochrom=__version__,
+        )  # fmt: skip
+        try:
+            colored = _color(item, job, colorizer, known)
+        except PhotochromError as exc:
+            colored = Colored(replace(known, error=str(exc), remedy=exc.remedy))
+        except MemoryError:
+            colored = Colored(replace(known, error=f"{item.source}: there is not enough memory for it"))
+        except Exception as exc:  # one bad file never stops a batch, whatever it does to a library
+            text = " ".join(str(exc).split()) or "no message"
+            colored = Colored(replace(known, error=f"{item.source}: unexpected {type(exc).__name__}: {text}"))
+        finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        row = replace(colored.row, seconds=round(time.perf_counter() - started, 4), finished=finished)
+        return replace(colored, row=row)
+
+    return color
+
+
+def _color(item: Item, job: BatchJob, colorizer: Any, known: Row) -> Colored:
+    name = output_name(item, job.template)
+    options = job.color if item.vividness is None else replace(job.color, vividness=item.vividness)
+    with _source(item) as source, _target(job.target, name) as (path, publish):
+        if item.hints:
+            options = options.with_hints((*options.hints, *_hints(item.hints)))
+        from ..photo.job import colorize_photo
+
+        report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output)
+        publish(report.outputs)
+        row = replace(
+            known,
+            status="ok",
+            output=name,
+            source_sha256=sha256(source),
+            output_sha256=sha256(path),
+            width=report.width,
+            height=report.height,
+            colorfulness=round(report.colorfulness, 2),
+            confidence=None if report.confidence is None else round(report.confidence, 4),
+            warnings=report.warnings,
+        )
+    return Colored(row, *_thumbnails(report)) if job.thumbnails else Colored(row)
+
+
+def _hints(address: str) -> tuple[Any, ...]:
+    from ..colorizer.hints import read_hints
+
+    with _source(Item(PurePosixPath(address).name, address)) as path:
+        return read_hints(path)
+
+
+@contextmanager
+def _source(item: Item) -> Iterator[Path]:
+    """A local file with what the item holds; a remote one is fetched, with the sidecars beside it, for the block."""
+    if not is_remote(item.source):
+        yield Path(item.source)
+        return
+    system, path = open_address(item.source)
+    with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+        local = Path(folder, PurePosixPath(item.key).name)
+        with telling(item.source):
+            system.get_file(path, str(local))
+        if not item.source.startswith(("http://", "https://")):
+            for sidecar in (f"{path}.xmp", str(PurePosixPath(path).with_suffix(".xmp"))):
+                with telling(item.source):
+                    if system.exists(sidecar):
+                        system.get_file(sidecar, str(local.with_name(PurePosixPath(sidecar).name)))
+        yield local
+
+
+@contextmanager
+def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path, ...]], None]]]:
+    """A local path to write to, and a function that brings what was written to where it belongs."""
+    if not is_remote(target):
+        path = Path(target, name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise PhotoError(f"{path.parent} cannot be made ({exc.strerror}): name another target") from exc
+        yield path, lambda _: None
+        return
+    system, root = open_address(target)
+    protocol = target.partition("://")[0]
+    with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+        local = Path(folder, PurePosixPath(name).name)
+
+        def publish(outputs: tuple[Path, ...]) -> None:
+            for output in reversed(outputs):  # the picture itself last: where it is, all of it is
+                place = f"{root.rstrip('/')}/{PurePosixPath(name).with_name(output.name)}"
+                with telling(target):
+                    if protocol in _ATOMIC:
+                        system.put_file(str(output), place)
+                    else:
+                        system.makedirs(str(PurePosixPath(place).parent), exist_ok=True)
+                        system.put_file(str(output), f"{place}.part")
+                        system.mv(f"{place}.part", place)
+
+        yield local, publish
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _thumbnails(report: PhotoReport) -> tuple[bytes, bytes]:
+    """Code the report's previews as small JPEGs."""
+    import cv2
+
+    before, after = report.preview
+    coded = [cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 75))[1] for picture in (before, after[..., ::-1])]
+    return coded[0].tobytes(), coded[1].tobytes()
