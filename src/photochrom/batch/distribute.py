@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -48,24 +50,29 @@ def by_processes(items: Iterable[Item], job: BatchJob, workers: int, stop: Stop)
         PhotochromError: The model cannot be loaded.
     """
     with WorkerPool[Item, Colored](prepare, (job,), workers) as pool:
-        try:
-            for item, result in pool.map(items, stop):
-                yield _failed(item, job, result.reason) if isinstance(result, Died) else result
-        except RuntimeError as exc:
-            raise PhotochromError(str(exc)) from exc
+        yield from _colored_by(pool, items, job, stop)
+
+
+def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: BatchJob, stop: Stop) -> Iterator[Colored]:
+    try:
+        for item, result in pool.map(items, stop):
+            yield _failed(item, job, result.reason) if isinstance(result, Died) else result
+    except RuntimeError as exc:
+        raise PhotochromError(str(exc)) from exc
 
 
 def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
-    error = f"{item.source}: the process that coloured it {reason}"
-    remedy = "look at the file in another program, and report it if that opens it"
-    row = Row(item.key, "error", item.source, "", item.size, item.version, options=job.options)
-    return Colored(Row(**{**_facts(row), "error": error, "remedy": remedy}))
-
-
-def _facts(row: Row) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(row)
+    row = Row(
+        item.key,
+        "error",
+        item.source,
+        source_size=item.size,
+        source_version=item.version,
+        options=job.options,
+        error=f"{item.source}: the process that coloured it {reason}",
+        remedy="look at the file in another program, and report it if that opens it",
+    )
+    return Colored(row)
 
 
 def of_shard(items: Iterable[Item], number: int, count: int) -> Iterator[Item]:
@@ -122,8 +129,6 @@ def by_ray(
     )
     for batch in colored.iter_batches(batch_size=None, prefetch_batches=0):
         for results in batch["results"]:
-            import pickle
-
             yield from pickle.loads(results)
         if stop():
             return
@@ -131,25 +136,20 @@ def by_ray(
 
 def _blocks(items: Iterable[Item]) -> Iterator[bytes]:
     """Items in small groups, pickled: Ray's own tables would guess at their types."""
-    import itertools
-    import pickle
-
     coming = iter(items)
     while block := list(itertools.islice(coming, _BLOCK)):
         yield pickle.dumps(block)
 
 
 class _RayColorist:
-    """What a Ray actor does: hands the items of a block to a process of its own, one by one."""
+    """What a Ray actor does: hands the items of a block to a process of its own, which keeps its model loaded."""
 
     def __init__(self, job: BatchJob) -> None:
         self._job = job
+        self._pool = WorkerPool[Item, Colored](prepare, (job,), 1)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        import pickle
-
-        results = [pickle.dumps(list(self._colored(pickle.loads(block)))) for block in batch["block"]]
-        return {"results": results}
+        return {"results": [pickle.dumps([*self._colored(pickle.loads(block))]) for block in batch["block"]]}
 
     def _colored(self, items: list[Item]) -> Iterator[Colored]:
-        return by_processes(items, self._job, 1, lambda: False)
+        return _colored_by(self._pool, items, self._job, lambda: False)

@@ -1,0 +1,352 @@
+"""One batch from its source to its report: list, check, resume, colour, sum up."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from ..colorizer.options import ColorOptions
+from ..errors import OptionError, PhotochromError
+from ..photo.options import OutputOptions
+from .distribute import by_processes, by_ray, of_shard, worker_count
+from .items import Item
+from .listing import Filter, is_remote, list_items, open_address, telling
+from .naming import DEFAULT_NAME, check_template, clashes, output_name
+from .report import ReportWriter, Row, compact, done_marks, failed_keys, mark, report_paths
+from .shard import BatchJob, Colored
+from .thumbnails import ThumbnailWriter
+
+_ENOUGH: Final = 20  # items after which a share of errors says something
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How a batch is coloured and reported.
+
+    Raises:
+        OptionError: A value is out of its range.
+    """
+
+    color: ColorOptions = field(default_factory=ColorOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+    model: str = "default"
+    """Name of a model, or path of a model file."""
+    device: str = "auto"
+    name: str = DEFAULT_NAME
+    """Name of each output, see ``naming.check_template``."""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    """Globs, see ``listing.Filter``."""
+    workers: int | None = None
+    """Processes (or Ray actors); None: one a core, as far as the memory allows."""
+    shard: tuple[int, int] | None = None
+    """Number of this shard, from 1, and how many there are; None colours everything."""
+    ray: bool = False
+    """Whether Ray distributes the items."""
+    ray_address: str | None = None
+    retry_errors: bool = False
+    """Whether items that failed before are tried again; they are left alone otherwise, until they change."""
+    max_errors: int | float | None = None
+    """Errors after which the batch ends: a number, or a share from 0 to 1 of the items done."""
+    thumbnails: bool = True
+    """Whether small pictures for the contact sheet are kept, about 8 kB an item."""
+    report: Path | None = None
+    """Folder of the report; None: the target, which then must be a local folder."""
+
+    def __post_init__(self) -> None:
+        check_template(self.name)
+        if self.workers is not None:
+            worker_count(self.workers)
+        if self.max_errors is not None and self.max_errors < 0:
+            raise OptionError(f"max_errors is {self.max_errors}: give a number, or a share from 0 to 1")
+        if self.shard is not None:
+            of_shard((), *self.shard)
+
+
+@dataclass
+class BatchSummary:
+    """Sums of a batch, so far."""
+
+    listed: int = 0
+    """Items of the source (of this shard)."""
+    done_before: int = 0
+    """Items that an earlier run had finished."""
+    failed_before: int = 0
+    """Items that an earlier run could not colour, and that are not tried again."""
+    colored: int = 0
+    failed: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    """How often each kind of error came up, without the names of files."""
+    warnings: Counter[str] = field(default_factory=Counter)
+    megapixels: float = 0.0
+    seconds: float = 0.0
+    ended_early: str = ""
+    """Why the batch ended before its last item; empty if it did not."""
+
+    @property
+    def to_do(self) -> int:
+        """Items that this run has to colour."""
+        return self.listed - self.done_before - self.failed_before
+
+    @property
+    def finished(self) -> int:
+        """Items that this run has ended, coloured or not."""
+        return self.colored + self.failed
+
+    @property
+    def status(self) -> int:
+        """Exit status: 0 all done, 1 some failed or are missing, 2 nothing could be done."""
+        if not (self.failed or self.failed_before or self.ended_early):
+            return 0
+        return 1 if self.colored or self.done_before else 2
+
+    def __str__(self) -> str:
+        parts = [f"{self.colored:,} coloured"]
+        if self.done_before:
+            parts.append(f"{self.done_before:,} done before")
+        if failed := self.failed + self.failed_before:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.errors.most_common(3))
+            parts.append(f"{failed:,} failed{f' ({kinds})' if kinds else ''}")
+        if self.ended_early:
+            parts.append(self.ended_early)
+        rate = self.colored / self.seconds if self.seconds else 0.0
+        speed = self.megapixels / self.seconds if self.seconds else 0.0
+        return f"{', '.join(parts)}, in {clock(self.seconds)} ({rate:.2f} a second, {speed:.1f} megapixels a second)"
+
+
+def clock(seconds: float) -> str:
+    """Write a time as ``1:05:09`` or ``0:48``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def color_batch(
+    source: str | os.PathLike[str] | Iterable[Item],
+    target: str | os.PathLike[str],
+    options: BatchOptions | None = None,
+    *,
+    progress: Callable[[BatchSummary, Row | None], None] = lambda *_: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> BatchSummary:
+    """Colour all photographs of a source. Started again, it does only what is missing.
+
+    Args:
+        source: Folder, manifest or address, see ``listing.list_items``; or items.
+        target: Folder, or address of one. The outputs keep the source's tree.
+        options: How; None for the defaults.
+        progress: Called once everything is listed, and with the row of each item that ends.
+        stop: Asked before each item; once it is true, what is in flight is finished and nothing more begun.
+
+    Returns:
+        The sums. What became of each item is in the report, ``report.jsonl`` in the target.
+
+    Raises:
+        OptionError: There is no such source, two inputs would share an output, or another batch works in the target.
+        PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
+    """
+    options, target = options or BatchOptions(), os.fspath(target)
+    folder = report_folder(target, options)
+    job = BatchJob(
+        target=target,
+        template=options.name,
+        color=options.color,
+        output=replace(options.output, overwrite=True),  # only what _begin allows is written over
+        model=options.model,
+        device=options.device,
+        thumbnails=options.thumbnails,
+    )
+    started, summary = time.monotonic(), BatchSummary()
+    with locked(folder, options.shard):
+        items = _listed(source, options)
+        summary.listed = len(items)
+        pending = list(_missing(items, folder, job, options, summary))
+        _check_outputs(pending, folder, job)
+        progress(summary, None)
+        with _reports(folder, options) as write:
+            for colored in _colored(pending, job, options, stop):
+                write(colored)
+                _count(summary, colored.row)
+                summary.seconds = time.monotonic() - started
+                progress(summary, colored.row)
+                if reason := _too_many(summary, options.max_errors):
+                    summary.ended_early = reason
+                    break
+        if not summary.ended_early and summary.finished < summary.to_do:
+            summary.ended_early = f"stopped with {summary.to_do - summary.finished:,} to do"
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+def report_folder(target: str, options: BatchOptions) -> Path:
+    """Return the folder of the report, which is made if it does not exist.
+
+    Raises:
+        OptionError: The target is remote and no folder was given, or the folder cannot be made.
+    """
+    if options.report is None and is_remote(target):
+        raise OptionError("a remote target needs a local folder for its report: give report")
+    folder = options.report or Path(target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OptionError(f"{folder} cannot be made ({exc.strerror}): name another target") from exc
+    return folder
+
+
+@contextmanager
+def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
+    """Keep other batches out of a target: a whole batch excludes all, a shard the same shard and whole batches.
+
+    Raises:
+        OptionError: Another batch is at work there.
+    """
+    names = [".photochrom-batch.lock"]
+    if shard is not None:
+        names = [f".photochrom-batch-{shard[0]}-of-{shard[1]}.lock"]
+    with ExitStack() as stack:
+        try:
+            others = folder.glob(".photochrom-batch-*.lock") if shard is None else [folder / ".photochrom-batch.lock"]
+            for path in others:  # held for a moment: it only has to be free
+                if path.exists():
+                    with FileLock(path, blocking=False):
+                        pass
+            for name in names:
+                stack.enter_context(FileLock(folder / name, blocking=False))
+        except Timeout as exc:
+            raise OptionError(f"another batch works in {folder}: wait for it, or name another target") from exc
+        except OSError as exc:
+            raise PhotochromError(f"{folder} cannot be written ({exc.strerror}): name another target") from exc
+        yield
+
+
+def _listed(source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions) -> list[Item]:
+    wanted = Filter(options.include, options.exclude)
+    items = list_items(os.fspath(source), wanted) if isinstance(source, str | os.PathLike) else iter(source)
+    listed = list(items)
+    if found := clashes(listed, options.name):
+        pairs = "; ".join(f"{first} and {second} -> {output}" for first, second, output in found[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        raise OptionError(
+            f"inputs would share an output ({pairs}{more}): rename them, exclude some, "
+            'or give a name with their extension, as "{stem}{suffix}.color.jpg"'
+        )
+    return list(of_shard(listed, *options.shard)) if options.shard else listed
+
+
+def _missing(
+    items: list[Item], folder: Path, job: BatchJob, options: BatchOptions, summary: BatchSummary
+) -> Iterator[Item]:
+    """Items that no earlier run has finished with the same source, model and options, or whose output is gone."""
+    reports = report_paths(folder)
+    done = done_marks(reports)
+    failed = set() if options.retry_errors else failed_keys(reports)
+    label = _label(options) if done else ""
+    exists = _existing(job.target)
+    for item in items:
+        name = output_name(item, job.template)
+        if done.get(item.key) == mark(item.size, item.version, label, job.options, name) and exists(name):
+            summary.done_before += 1
+        elif item.key in failed:
+            summary.failed_before += 1
+        else:
+            yield item
+
+
+def _label(options: BatchOptions) -> str:
+    from ..colorizer.colorizer import label_of_model
+
+    return label_of_model(options.model)
+
+
+def _existing(target: str) -> Callable[[str], bool]:
+    """Return a function that tells whether an output exists; a remote target is listed once."""
+    if not is_remote(target):
+        root = target
+        return lambda name: os.path.exists(os.path.join(root, name))  # noqa: PTH110, PTH118
+    system, path = open_address(target)
+    with telling(target):
+        found = {place.removeprefix(path).lstrip("/") for place in system.find(path)} if system.exists(path) else set()
+    return found.__contains__
+
+
+def _check_outputs(items: list[Item], folder: Path, job: BatchJob) -> None:
+    """Refuse to write over files that no report of ours knows and that do not carry our label.
+
+    Raises:
+        OptionError: There are such files.
+    """
+    if is_remote(job.target) or (job.output.overwrite and not items):
+        return
+    from ..photo.labels import is_colored_by_photochrom
+
+    foreign = []
+    for item in items:
+        path = Path(job.target, output_name(item, job.template))
+        if path.exists() and not is_colored_by_photochrom(path):
+            foreign.append(str(path))
+    if foreign:
+        names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+        raise OptionError(f"{names}: would be replaced, and not by a newer colouring: name another target")
+
+
+@contextmanager
+def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
+    """Append rows and thumbnails while the block runs, and leave one row an item behind."""
+    name = "report" if options.shard is None else f"report-{options.shard[0]}-of-{options.shard[1]}"
+    path = folder / f"{name}.jsonl"
+    try:
+        with ReportWriter(path) as rows, ThumbnailWriter(folder / f"{name}.thumbnails") as thumbnails:
+
+            def write(colored: Colored) -> None:
+                thumbnails.append(colored.row.key, colored.before, colored.after)
+                rows.append(colored.row)
+
+            yield write
+        compact(path)
+    except OSError as exc:
+        raise PhotochromError(
+            f"{path} cannot be written ({exc.strerror or exc}): make room and start again, it goes on"
+        ) from exc
+
+
+def _colored(items: list[Item], job: BatchJob, options: BatchOptions, stop: Callable[[], bool]) -> Iterator[Colored]:
+    if options.ray:
+        return by_ray(items, job, options.ray_address, options.workers, stop)
+    return by_processes(items, job, min(worker_count(options.workers), max(1, len(items))), stop)
+
+
+def _count(summary: BatchSummary, row: Row) -> None:
+    if row.status == "ok":
+        summary.colored += 1
+        summary.megapixels += (row.width or 0) * (row.height or 0) / 1e6
+        summary.warnings.update(row.warnings)
+    else:
+        summary.failed += 1
+        problem = row.error.removeprefix(f"{row.source}: ").partition(":")[0].partition(" (")[0]
+        summary.errors[problem] += 1
+
+
+def _too_many(summary: BatchSummary, most: int | float | None) -> str:
+    """Say why the batch ends, if there are too many errors."""
+    if most is None or not summary.failed:
+        return ""
+    if isinstance(most, int):
+        return f"ended after {summary.failed:,} errors" if summary.failed >= max(1, most) else ""
+    if summary.finished < _ENOUGH or summary.failed <= most * summary.finished:
+        return ""
+    return f"ended because {summary.failed / summary.finished:.0%} failed"
+
+
+def first(items: Iterable[Item], count: int) -> list[Item]:
+    """Return some items from the beginning."""
+    return list(itertools.islice(items, count))
