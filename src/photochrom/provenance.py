@@ -10,8 +10,10 @@ The label is in XMP, in four places, because no reader looks at all of them:
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from . import __version__
@@ -19,6 +21,7 @@ from .colorizer.hints import Hint
 from .photo.formats.xmp import Packet
 
 DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_MARK: Final = b"photochrom:Statement"
 _OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a record of the original colours", re.S)
 
 
@@ -59,3 +62,18 @@ def label(packet: Packet, model: str) -> None:
     packet.set("Iptc4xmpExt:AISystemVersionUsed", [__version__])
     packet.set("photochrom:Statement", [statement(model)])
     packet.set("photoshop:Instructions", [stated_behind(packet.get("photoshop:Instructions") or "", model)])
+
+
+def is_labelled(path: Path) -> bool:
+    """Return whether a file is an output of Photochrom: whether its label stands in it.
+
+    XMP is stored as plain text in every format that is written, so the file needs no parsing.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        if not file.read(1):
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.find(_MARK) >= 0

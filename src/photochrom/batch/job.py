@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections import Counter
@@ -16,7 +15,10 @@ from filelock import FileLock, Timeout
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotochromError
+from ..models.download import digest
+from ..models.registry import find_model
 from ..photo.options import OutputOptions
+from ..provenance import is_labelled
 from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
 from .listing import Filter, is_remote, list_items, open_address, telling
@@ -160,17 +162,16 @@ def color_batch(
         target=target,
         template=options.name,
         color=options.color,
-        output=replace(options.output, overwrite=True),  # only what _begin allows is written over
+        output=replace(options.output, overwrite=True, preview=options.thumbnails),  # _check_outputs decides
         model=options.model,
         device=options.device,
-        thumbnails=options.thumbnails,
     )
     started, summary = time.monotonic(), BatchSummary()
     with locked(folder, options.shard):
         items = _listed(source, options)
         summary.listed = len(items)
         pending = list(_missing(items, folder, job, options, summary))
-        _check_outputs(pending, folder, job)
+        _check_outputs(pending, job)
         progress(summary, None)
         with _reports(folder, options) as write:
             for colored in _colored(pending, job, options, stop):
@@ -250,22 +251,16 @@ def _missing(
     reports = report_paths(folder)
     done = done_marks(reports)
     failed = set() if options.retry_errors else failed_keys(reports)
-    label = _label(options) if done else ""
+    model = digest(find_model(options.model)) if done else ""
     exists = _existing(job.target)
     for item in items:
         name = output_name(item, job.template)
-        if done.get(item.key) == mark(item.size, item.version, label, job.options, name) and exists(name):
+        if done.get(item.key) == mark(item.size, item.version, model, job.options, name) and exists(name):
             summary.done_before += 1
         elif item.key in failed:
             summary.failed_before += 1
         else:
             yield item
-
-
-def _label(options: BatchOptions) -> str:
-    from ..colorizer.colorizer import label_of_model
-
-    return label_of_model(options.model)
 
 
 def _existing(target: str) -> Callable[[str], bool]:
@@ -279,7 +274,7 @@ def _existing(target: str) -> Callable[[str], bool]:
     return found.__contains__
 
 
-def _check_outputs(items: list[Item], folder: Path, job: BatchJob) -> None:
+def _check_outputs(items: list[Item], job: BatchJob) -> None:
     """Refuse to write over files that no report of ours knows and that do not carry our label.
 
     Raises:
@@ -287,12 +282,10 @@ def _check_outputs(items: list[Item], folder: Path, job: BatchJob) -> None:
     """
     if is_remote(job.target) or (job.output.overwrite and not items):
         return
-    from ..photo.labels import is_colored_by_photochrom
-
     foreign = []
     for item in items:
         path = Path(job.target, output_name(item, job.template))
-        if path.exists() and not is_colored_by_photochrom(path):
+        if path.exists() and not is_labelled(path):
             foreign.append(str(path))
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
@@ -345,8 +338,3 @@ def _too_many(summary: BatchSummary, most: int | float | None) -> str:
     if summary.finished < _ENOUGH or summary.failed <= most * summary.finished:
         return ""
     return f"ended because {summary.failed / summary.finished:.0%} failed"
-
-
-def first(items: Iterable[Item], count: int) -> list[Item]:
-    """Return some items from the beginning."""
-    return list(itertools.islice(items, count))

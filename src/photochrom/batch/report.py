@@ -166,7 +166,8 @@ def done_marks(paths: Iterable[Path]) -> dict[str, bytes]:
     for path in paths:
         for row in read_rows(path):
             if row.status == "ok":
-                found[row.key] = mark(row.source_size, row.source_version, row.model, row.options, row.output)
+                model = row.model.rpartition("sha256 ")[2]
+                found[row.key] = mark(row.source_size, row.source_version, model, row.options, row.output)
             else:
                 found.pop(row.key, None)
     return found
@@ -182,7 +183,7 @@ def failed_keys(paths: Iterable[Path]) -> set[str]:
 
 
 def mark(size: int, version: str, model: str, options: str, output: str) -> bytes:
-    """Return 8 bytes that stand for a source, what coloured it, and where to."""
+    """Return 8 bytes that stand for a source, the SHA-256 of what coloured it, how, and where to."""
     facts = "\0".join((str(size), version, model, options, output))
     return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=8).digest()
 

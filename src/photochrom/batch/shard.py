@@ -23,8 +23,9 @@ from .naming import DEFAULT_NAME, output_name
 from .report import Row
 
 if TYPE_CHECKING:
-    from ..photo.job import PhotoReport
+    import numpy as np
 
+_THUMBNAIL: Final = 192  # pixels of its long side
 _PIECE: Final = 1 << 20  # bytes read at a time where a file is hashed
 _ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # an object appears whole, or not at all
 
@@ -44,13 +45,11 @@ class BatchJob:
     device: str = "auto"
     threads: int | None = 1
     """Threads of each process; None leaves it to the libraries."""
-    thumbnails: bool = True
-    """Whether small pictures of before and after are made for the contact sheet."""
 
     @property
     def options(self) -> str:
         """All options that an output depends on, as the report keeps them."""
-        return f"{self.color!r} {replace(self.output, overwrite=False)!r}"
+        return f"{self.color!r} {replace(self.output, overwrite=False, preview=False)!r}"
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def _color(item: Item, job: BatchJob, colorizer: Any, known: Row) -> Colored:
             confidence=None if report.confidence is None else round(report.confidence, 4),
             warnings=report.warnings,
         )
-    return Colored(row, *_thumbnails(report)) if job.thumbnails else Colored(row)
+    return Colored(row, *_thumbnails(*report.preview)) if report.preview else Colored(row)
 
 
 def _hints(address: str) -> tuple[Any, ...]:
@@ -197,10 +196,12 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _thumbnails(report: PhotoReport) -> tuple[bytes, bytes]:
-    """Code the report's previews as small JPEGs."""
+def _thumbnails(before: np.ndarray, after: np.ndarray) -> tuple[bytes, bytes]:
+    """Code previews of before (grey) and after (R'G'B') as small JPEGs."""
     import cv2
 
-    before, after = report.preview
-    coded = [cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 75))[1] for picture in (before, after[..., ::-1])]
+    scale = _THUMBNAIL / max(before.shape)
+    size = max(1, round(before.shape[1] * scale)), max(1, round(before.shape[0] * scale))
+    small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (before, after[..., ::-1])]
+    coded = [cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 75))[1] for picture in small]
     return coded[0].tobytes(), coded[1].tobytes()

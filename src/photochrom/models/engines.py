@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..color.bands import thread_limit
 from ..errors import EngineError, ModelError
 
 Arrays = Mapping[str, np.ndarray]
@@ -60,7 +61,9 @@ def openvino_core() -> Any:
 
 def openvino_settings(exact: bool) -> dict[str, str]:
     """Settings for ``compile_model``: low latency, and float32 if ``exact``, else bfloat16 if the hardware has it."""
-    return {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
+    settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
+    limit = thread_limit()
+    return settings if limit is None else settings | {"INFERENCE_NUM_THREADS": str(limit)}
 
 
 class OpenVinoEngine:
@@ -133,7 +136,9 @@ class OnnxRuntimeEngine:
                 "this ONNX Runtime has no CUDA", remedy='pip install onnxruntime-gpu, or use device="cpu"'
             )
         try:
-            self._session = onnxruntime.InferenceSession(path, providers=[provider])
+            settings = onnxruntime.SessionOptions()
+            settings.intra_op_num_threads = thread_limit() or 0  # 0: as many as there are cores
+            self._session = onnxruntime.InferenceSession(path, settings, providers=[provider])
         except Exception as exc:  # its errors have no common base class
             raise _translate(exc, path, device) from exc
         if provider not in self._session.get_providers():  # it logs the failure and falls back to the processor

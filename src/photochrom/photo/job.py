@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from ..color.gamut import rgb_of_luma
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotoError
 from ..provenance import credit
@@ -51,6 +52,8 @@ class PhotoReport:
     """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
     warnings: tuple[str, ...] = ()
     """What the source holds and the output does not, and what was noticed: a phrase each."""
+    preview: tuple[np.ndarray, np.ndarray] | None = None
+    """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
 
 
 def colorize_file(
@@ -204,7 +207,13 @@ def write_colored(
     cb, cr = _chroma(colorizer, photo, format, options, prediction)
     label = credit(colorizer.label, options.hints)
     write_photo(photo, cb, cr, path, quality=output.quality, overwrite=output.overwrite, credit=label)
-    return _report(photo, format, (path,), prediction, cb, cr)
+    report = _report(photo, format, (path,), prediction, cb, cr)
+    return replace(report, preview=_preview(colorizer, prediction, options)) if output.preview else report
+
+
+def _preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> tuple[np.ndarray, np.ndarray]:
+    luma = prediction.luma
+    return luma, rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
 
 
 def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:

@@ -33,6 +33,9 @@ class OutputOptions:
     sidecar: bool = False
     """Whether the label is written to an XMP file beside the photograph instead of into it."""
 
+    preview: bool = False
+    """Whether the report holds small pictures of before and after; nothing is written for it."""
+
     def __post_init__(self) -> None:
         check_quality(self.quality)
         if self.alternatives:
