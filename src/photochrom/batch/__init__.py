@@ -1,1 +1,6 @@
 """Archives: trees of scans, buckets and manifests coloured by one command, resumable, with a report on each item."""
+
+from .items import Item
+from .job import BatchOptions, BatchSummary, color_batch
+
+__all__ = ["BatchOptions", "BatchSummary", "Item", "color_batch"]

@@ -23,7 +23,7 @@ from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
 from .listing import Filter, is_remote, list_items, open_address, telling
 from .naming import DEFAULT_NAME, check_template, clashes, output_name
-from .report import ReportWriter, Row, compact, done_marks, failed_keys, mark, report_paths
+from .report import ReportWriter, Row, compact, done_and_failed, mark, report_paths
 from .shard import BatchJob, Colored
 from .thumbnails import ThumbnailWriter
 
@@ -168,9 +168,9 @@ def color_batch(
     )
     started, summary = time.monotonic(), BatchSummary()
     with locked(folder, options.shard):
-        items = _listed(source, options)
+        items = listed_items(source, options)
         summary.listed = len(items)
-        pending = list(_missing(items, folder, job, options, summary))
+        pending = list(_missing(pending_items(items, folder, job, options), summary))
         _check_outputs(pending, job)
         progress(summary, None)
         with _reports(folder, options) as write:
@@ -188,8 +188,8 @@ def color_batch(
     return summary
 
 
-def report_folder(target: str, options: BatchOptions) -> Path:
-    """Return the folder of the report, which is made if it does not exist.
+def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
+    """Return the folder of the report; ``make`` makes it if it does not exist.
 
     Raises:
         OptionError: The target is remote and no folder was given, or the folder cannot be made.
@@ -198,7 +198,8 @@ def report_folder(target: str, options: BatchOptions) -> Path:
         raise OptionError("a remote target needs a local folder for its report: give report")
     folder = options.report or Path(target)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise OptionError(f"{folder} cannot be made ({exc.strerror}): name another target") from exc
     return folder
@@ -230,7 +231,12 @@ def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
         yield
 
 
-def _listed(source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions) -> list[Item]:
+def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions) -> list[Item]:
+    """List the items of a source, or of this shard of it.
+
+    Raises:
+        OptionError: There is no such source, or two inputs would share an output.
+    """
     wanted = Filter(options.include, options.exclude)
     items = list_items(os.fspath(source), wanted) if isinstance(source, str | os.PathLike) else iter(source)
     listed = list(items)
@@ -244,22 +250,32 @@ def _listed(source: str | os.PathLike[str] | Iterable[Item], options: BatchOptio
     return list(of_shard(listed, *options.shard)) if options.shard else listed
 
 
-def _missing(
-    items: list[Item], folder: Path, job: BatchJob, options: BatchOptions, summary: BatchSummary
-) -> Iterator[Item]:
-    """Items that no earlier run has finished with the same source, model and options, or whose output is gone."""
+def pending_items(items: list[Item], folder: Path, job: BatchJob, options: BatchOptions) -> Iterator[tuple[Item, str]]:
+    """Tell what is left to do: each item with ``done``, ``failed before`` or ``to do``.
+
+    An item is done if its output exists, and the report says so for the same source, model and options. An item that
+    failed is left alone until it, the model or the options change, or ``retry_errors`` asks for it.
+    """
     reports = report_paths(folder)
-    done = done_marks(reports)
-    failed = set() if options.retry_errors else failed_keys(reports)
-    model = digest(find_model(options.model)) if done else ""
+    done, failed = done_and_failed(reports)
+    model = digest(find_model(options.model)) if done or failed else ""
     exists = _existing(job.target)
     for item in items:
         name = output_name(item, job.template)
-        if done.get(item.key) == mark(item.size, item.version, model, job.options, name) and exists(name):
-            summary.done_before += 1
-        elif item.key in failed:
-            summary.failed_before += 1
+        known = mark(item.size, item.version, model, job.options, name)
+        if done.get(item.key) == known and exists(name):
+            yield item, "done"
+        elif failed.get(item.key) == mark(item.size, item.version, model, job.options, "") and not options.retry_errors:
+            yield item, "failed before"
         else:
+            yield item, "to do"
+
+
+def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Iterator[Item]:
+    for item, state in states:
+        summary.done_before += state == "done"
+        summary.failed_before += state == "failed before"
+        if state == "to do":
             yield item
 
 

@@ -160,26 +160,17 @@ def report_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
-def done_marks(paths: Iterable[Path]) -> dict[str, bytes]:
-    """Return, for each item whose last row is ``ok``, what a row must agree on for the item to be done."""
-    found: dict[str, bytes] = {}
+def done_and_failed(paths: Iterable[Path]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Return the marks of the items whose last row is ``ok``, and of those whose last row is an error, by key."""
+    done: dict[str, bytes] = {}
+    failed: dict[str, bytes] = {}
     for path in paths:
         for row in read_rows(path):
-            if row.status == "ok":
-                model = row.model.rpartition("sha256 ")[2]
-                found[row.key] = mark(row.source_size, row.source_version, model, row.options, row.output)
-            else:
-                found.pop(row.key, None)
-    return found
-
-
-def failed_keys(paths: Iterable[Path]) -> set[str]:
-    """Return the keys of the items whose last row is an error."""
-    found: set[str] = set()
-    for path in paths:
-        for row in read_rows(path):
-            (found.add if row.status == "error" else found.discard)(row.key)
-    return found
+            here, other = (done, failed) if row.status == "ok" else (failed, done)
+            model = row.model.rpartition("sha256 ")[2]
+            here[row.key] = mark(row.source_size, row.source_version, model, row.options, row.output)
+            other.pop(row.key, None)
+    return done, failed
 
 
 def mark(size: int, version: str, model: str, options: str, output: str) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import OptionError, PhotochromError
 from ..signals import heard
-from . import INTERRUPTED, c2pa, evaluate, film, models, photo, studio, train
+from . import INTERRUPTED, batch, c2pa, evaluate, film, models, photo, studio, train
 from .messages import error_text
 
 _FAILED, _USAGE = 1, 2
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="photochrom", description="Colours black-and-white photographs and films.")
     parser.add_argument("--version", action="version", version=f"photochrom {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (photo, film, studio, models, c2pa, evaluate, train):
+    for verb in (photo, batch, film, studio, models, c2pa, evaluate, train):
         verb.add(verbs)
     return parser
 

@@ -116,7 +116,7 @@ def copy_here(photographs: str, folder: Path) -> None:
     Raises:
         TrainingError: the address cannot be read, copies of another are there, or the disk is full.
     """
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     try:
         system, _ = fsspec.url_to_fs(photographs)

@@ -1,0 +1,133 @@
+"""What preservation systems ask for: a bag of the target (BagIt, RFC 8493), and events in PREMIS 3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+from ..atomic import new_file
+from ..errors import OptionError, PhotochromError
+from .report import Row
+
+PREMIS: Final = "premis.xml"
+_NAMESPACE: Final = "http://www.loc.gov/premis/v3"
+_OUTCOMES: Final = {"ok": "success", "error": "fail"}
+
+
+def make_bag(folder: Path) -> Path:
+    """Make a bag of a finished target, in place: what is in it moves to ``data/``, and manifests are written.
+
+    Returns:
+        The folder, a valid bag.
+
+    Raises:
+        OptionError: It is a bag already.
+        PhotochromError: The package bagit is missing, or the folder cannot be written.
+    """
+    try:
+        import bagit
+    except ImportError as exc:
+        raise PhotochromError("a bag needs bagit: pip install 'photochrom[batch]'") from exc
+    if (folder / "bagit.txt").exists():
+        raise OptionError(f"{folder} is a bag already: colour into a new folder")
+    try:
+        for lock in folder.glob(".photochrom-batch*.lock"):
+            lock.unlink()
+        bagit.make_bag(str(folder), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
+    except (OSError, bagit.BagError) as exc:
+        raise PhotochromError(f"{folder} cannot be made a bag ({exc}): free it of other programs") from exc
+    return folder
+
+
+def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
+    """Write one PREMIS event for each item: what was coloured, by what, when, and how it ended.
+
+    Returns:
+        The file, ``premis.xml``.
+
+    Raises:
+        PhotochromError: It cannot be written.
+    """
+    path = folder / PREMIS
+    try:
+        with new_file(path, overwrite=True) as stream:
+            stream.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<premis xmlns={quoteattr(_NAMESPACE)}'.encode())
+            stream.write(b' version="3.0">\n')
+            agents = {}
+            for row in rows:
+                stream.write(_event(row).encode("utf-8", "replace"))
+                agents[row.photochrom] = row.model
+            for version in sorted(agents):
+                stream.write(_agent(version).encode())
+            stream.write(b"</premis>\n")
+    except OSError as exc:
+        raise PhotochromError(f"{path} cannot be written ({exc.strerror}): make room") from exc
+    return path
+
+
+def _event(row: Row) -> str:
+    detail = row.error or f"model {row.model}; {row.options}"
+    objects = _object("source", row.source, row.source_sha256)
+    if row.output:
+        objects += _object("outcome", row.output, row.output_sha256)
+    return f"""<event>
+<eventIdentifier><eventIdentifierType>photochrom</eventIdentifierType>\
+<eventIdentifierValue>{escape(f"{row.key} {row.finished}")}</eventIdentifierValue></eventIdentifier>
+<eventType>modification</eventType>
+<eventDateTime>{escape(row.finished)}</eventDateTime>
+<eventDetailInformation><eventDetail>colours added by software; {escape(detail)}</eventDetail></eventDetailInformation>
+<eventOutcomeInformation><eventOutcome>{_OUTCOMES.get(row.status, row.status)}</eventOutcome></eventOutcomeInformation>
+<linkingAgentIdentifier><linkingAgentIdentifierType>software</linkingAgentIdentifierType>\
+<linkingAgentIdentifierValue>{escape(f"photochrom {row.photochrom}")}</linkingAgentIdentifierValue>\
+</linkingAgentIdentifier>
+{objects}</event>
+"""
+
+
+def _object(role: str, place: str, sha256: str) -> str:
+    value = f"{place} sha256:{sha256}" if sha256 else place
+    return (
+        "<linkingObjectIdentifier><linkingObjectIdentifierType>file</linkingObjectIdentifierType>"
+        f"<linkingObjectIdentifierValue>{escape(value)}</linkingObjectIdentifierValue>"
+        f"<linkingObjectRole>{role}</linkingObjectRole></linkingObjectIdentifier>\n"
+    )
+
+
+def _agent(version: str) -> str:
+    return (
+        "<agent><agentIdentifier><agentIdentifierType>software</agentIdentifierType>"
+        f"<agentIdentifierValue>photochrom {escape(version)}</agentIdentifierValue></agentIdentifier>"
+        f"<agentName>Photochrom</agentName><agentType>software</agentType><agentVersion>{escape(version)}"
+        "</agentVersion></agent>\n"
+    )
+
+
+def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
+    """Write a report as one Parquet file, ``report.parquet``.
+
+    Raises:
+        PhotochromError: The package pyarrow is missing, or the file cannot be written.
+    """
+    from dataclasses import asdict
+
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as exc:
+        raise PhotochromError("Parquet needs pyarrow: pip install 'photochrom[batch]'") from exc
+    path = folder / "report.parquet"
+    text, whole, real = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
+    kinds = {"source_size": whole, "width": whole, "height": whole, "schema": whole, "warnings": pyarrow.list_(text)}
+    kinds |= dict.fromkeys(("colorfulness", "confidence", "seconds"), real)
+    facts = [asdict(row) | {"warnings": list(row.warnings)} for row in rows]
+    schema = pyarrow.schema([(name, kinds.get(name, text)) for name in Row.__dataclass_fields__])
+    for row in facts:  # names that are not UTF-8 cannot stand in Parquet's text
+        row.update({k: v.encode("utf-8", "replace").decode() for k, v in row.items() if isinstance(v, str)})
+    try:
+        with new_file(path, overwrite=True) as stream:
+            parquet.write_table(pyarrow.Table.from_pylist(facts, schema), stream)
+    except OSError as exc:
+        raise PhotochromError(f"{path} cannot be written ({exc.strerror}): make room") from exc
+    return path

@@ -1,0 +1,124 @@
+"""Sums of a report, and its contact sheet: pages of small pictures before and after, least confident first."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..atomic import new_file
+from ..errors import OptionError, PhotochromError
+from .report import Row, read_rows, report_paths
+from .thumbnails import Thumbnails
+
+PER_PAGE: Final = 500  # items: a page of them weighs about 5 MB, and opens at once
+_NAMED: Final = 10  # kinds of errors and warnings that the sums list
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums of a batch's rows."""
+
+    ok: int
+    failed: int
+    megapixels: float
+    core_seconds: float
+    mean_confidence: float | None
+    errors: Counter[str]
+    warnings: Counter[str]
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.ok:,} coloured, {self.failed:,} failed; {self.megapixels:,.0f} megapixels, "
+            f"{self.core_seconds / 3600:.2f} core-hours"
+        ]
+        if self.mean_confidence is not None:
+            lines.append(f"mean confidence {self.mean_confidence:.2f}")
+        lines += [f"  {count:,} x failed: {text}" for text, count in self.errors.most_common(_NAMED)]
+        lines += [f"  {count:,} x {text}" for text, count in self.warnings.most_common(_NAMED)]
+        return "\n".join(lines)
+
+
+def rows_of(folder: Path) -> list[Row]:
+    """Read the last row of each item from all reports of a target.
+
+    Raises:
+        OptionError: There is no report, or it cannot be read.
+    """
+    if not (paths := report_paths(folder)):
+        raise OptionError(f"there is no report in {folder}: name the target of a batch, or the folder of its report")
+    last: dict[str, Row] = {}
+    for path in paths:
+        for row in read_rows(path):
+            last[row.key] = row
+    return list(last.values())
+
+
+def sums_of(rows: Sequence[Row]) -> Sums:
+    """Add up rows."""
+    done = [row for row in rows if row.status == "ok"]
+    sure = [row.confidence for row in done if row.confidence is not None]
+    return Sums(
+        ok=len(done),
+        failed=sum(row.status == "error" for row in rows),
+        megapixels=sum((row.width or 0) * (row.height or 0) for row in done) / 1e6,
+        core_seconds=sum(row.seconds for row in rows),
+        mean_confidence=sum(sure) / len(sure) if sure else None,
+        errors=Counter(problem_of(row) for row in rows if row.status == "error"),
+        warnings=Counter(warning for row in done for warning in row.warnings),
+    )
+
+
+def problem_of(row: Row) -> str:
+    """Return a row's error without the name of its file."""
+    return row.error.removeprefix(f"{row.source}: ").removeprefix(f"{row.key}: ")
+
+
+def write_sheet(folder: Path, rows: Sequence[Row]) -> list[Path]:
+    """Write the contact sheet of a batch: ``report.html``, and ``report-2.html`` and so on where there are many items.
+
+    The least confident come first, failures last.
+
+    Returns:
+        The pages.
+
+    Raises:
+        PhotochromError: Jinja is missing, or the pages cannot be written.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, select_autoescape
+    except ImportError as exc:
+        raise PhotochromError("the contact sheet needs jinja2: pip install 'photochrom[batch]'") from exc
+    template = Environment(
+        loader=PackageLoader("photochrom.batch", "."), autoescape=select_autoescape(), trim_blocks=True
+    ).get_template("sheet.html.j2")
+    ordered = sorted(rows, key=lambda row: (row.status != "ok", row.confidence or 0.0, row.key))
+    count = max(1, -(-len(ordered) // PER_PAGE))
+    pages = [folder / ("report.html" if number == 1 else f"report-{number}.html") for number in range(1, count + 1)]
+    thumbnails = Thumbnails(sorted(folder.glob("report*.thumbnails")))
+    sums = sums_of(rows)
+    for number, page in enumerate(pages):
+        shown = [_Entry(row, thumbnails) for row in ordered[number * PER_PAGE : (number + 1) * PER_PAGE]]
+        text = template.render(sums=sums, entries=shown, pages=pages, number=number, title=folder.resolve().name)
+        try:
+            with new_file(page, overwrite=True) as stream:
+                stream.write(text.encode("utf-8", "replace"))
+        except OSError as exc:
+            raise PhotochromError(f"{page} cannot be written ({exc.strerror}): make room") from exc
+    return pages
+
+
+class _Entry:
+    """A row as the template shows it."""
+
+    def __init__(self, row: Row, thumbnails: Thumbnails) -> None:
+        self.row, self.problem = row, problem_of(row)
+        pictures = thumbnails.get(row.key)
+        self.before, self.after = ("", "") if pictures is None else (_embedded(part) for part in pictures)
+
+
+def _embedded(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

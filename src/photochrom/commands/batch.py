@@ -1,0 +1,239 @@
+"""``photochrom batch``: colours folders, buckets and lists of photographs, and reports on each item."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
+from ..errors import OptionError
+from . import INTERRUPTED
+from .messages import error_text
+
+if TYPE_CHECKING:
+    from ..batch.job import BatchOptions, BatchSummary
+    from ..batch.report import Row
+
+_EXAMPLES = """examples:
+  photochrom batch scans/ -o coloured/             colour a tree of folders; the same command goes on where it stopped
+  photochrom batch scans/ -o coloured/ --dry-run   count, and estimate time and disk
+  photochrom batch list.csv -o coloured/           a manifest with a column path (and output, hints, vividness)
+  photochrom batch s3://bucket/scans -o s3://bucket/coloured --report reports/
+  photochrom batch scans/ -o coloured/ --shard 3/8 one of eight machines
+  photochrom batch report coloured/                sums, and a contact sheet
+docs: docs/archives.md"""
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the verb."""
+    batch = verbs.add_parser(
+        "batch",
+        help="colour folders, buckets and lists of photographs",
+        description="Colours every photograph of a source, resumable item by item, with a report.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    batch.set_defaults(verb=run)
+    batch.add_argument("source", help="a folder, manifest (CSV, JSONL, Parquet), address, or IIIF manifest; or: report")
+    batch.add_argument("folder", nargs="?", type=Path, help="with report: the target of a batch")
+    batch.add_argument("-o", "--output", metavar="TARGET", help="a folder or an address; the source's tree is kept")
+    _add_selection(batch)
+    _add_coloring(batch)
+    _add_running(batch)
+    _add_reporting(batch)
+
+
+def _add_selection(batch: argparse.ArgumentParser) -> None:
+    group = batch.add_argument_group("which items, and their outputs")
+    group.add_argument("--include", action="append", default=[], metavar="GLOB", help="only these: *.tif, 1934/*")
+    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not these, nor such folders")
+    group.add_argument("--name", metavar="TEMPLATE", help='name of each output (default: "{stem}.color{suffix}")')
+    group.add_argument("--retry-errors", action="store_true", help="try items again that failed before")
+
+
+def _add_coloring(batch: argparse.ArgumentParser) -> None:
+    group = batch.add_argument_group("colouring")
+    group.add_argument(
+        "--vividness", type=float, metavar="0..1", help="0: cautious, 1: bold (default: the model's own)"
+    )
+    group.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
+    group.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
+    group.add_argument("--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+    group.add_argument("--sidecar", action="store_true", help="write the label beside each output, not into it")
+
+
+def _add_running(batch: argparse.ArgumentParser) -> None:
+    group = batch.add_argument_group("running")
+    group.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, as memory allows)")
+    group.add_argument("--shard", type=_shard, metavar="I/N", help="colour the I-th of N parts: one on each machine")
+    group.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="distribute over Ray, needs [ray]")
+    group.add_argument(
+        "--max-errors", type=_errors, metavar="N|N%", help="end early after N errors, or once N%% of the items failed"
+    )
+    group.add_argument("--dry-run", action="store_true", help="list and estimate, colour a few items at most")
+    group.add_argument("--quiet", action="store_true", help="print errors and the last line only")
+
+
+def _add_reporting(batch: argparse.ArgumentParser) -> None:
+    group = batch.add_argument_group("report")
+    group.add_argument("--report", type=Path, metavar="FOLDER", help="where the report goes (default: the target)")
+    group.add_argument("--no-thumbnails", action="store_true", help="keep no small pictures for the contact sheet")
+    group.add_argument("--parquet", action="store_true", help="also write report.parquet, needs [batch]")
+    group.add_argument("--premis", action="store_true", help="also write an event for each item, premis.xml")
+    group.add_argument("--bagit", action="store_true", help="make a bag of the finished target, needs [batch]")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    return int(number), int(count)
+
+
+def _errors(text: str) -> int | float:
+    return float(text[:-1]) / 100 if text.endswith("%") else int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb; return the exit status: 0 all done, 1 some failed, 2 nothing could be done."""
+    if args.source == "report" and args.folder is not None:
+        return _report(args)
+    if args.folder is not None:
+        raise OptionError(f"{args.folder}: one source at a time: name the target with --output")
+    if not args.output:
+        raise OptionError("a batch needs a target: name a folder or an address with --output")
+    options = _options(args)
+    if args.dry_run:
+        return _dry_run(args, options)
+    return _color(args, options)
+
+
+def _options(args: argparse.Namespace) -> BatchOptions:
+    from ..batch.job import BatchOptions
+    from ..batch.naming import DEFAULT_NAME
+    from ..photo.options import OutputOptions
+
+    return BatchOptions(
+        color=ColorOptions(vividness=args.vividness, strength=args.strength),
+        output=OutputOptions(quality=args.quality, sidecar=args.sidecar),
+        model=args.model,
+        device=args.device,
+        name=args.name or DEFAULT_NAME,
+        include=tuple(args.include),
+        exclude=tuple(args.exclude),
+        workers=args.workers,
+        shard=args.shard,
+        ray=args.ray is not None,
+        ray_address=args.ray or None,
+        retry_errors=args.retry_errors,
+        max_errors=args.max_errors,
+        thumbnails=not args.no_thumbnails,
+        report=args.report,
+    )
+
+
+def _color(args: argparse.Namespace, options: BatchOptions) -> int:
+    from ..batch.job import color_batch, report_folder
+
+    with _interruptible() as stop, _Progress(quiet=args.quiet) as progress:
+        summary = color_batch(args.source, args.output, options, progress=progress, stop=stop)
+        interrupted = stop()
+    print(summary)
+    folder = report_folder(args.output, options)
+    if not summary.ended_early:
+        _preserve(args, folder)
+    if not args.quiet:
+        print(f"what became of each is in {folder}; look through it with: photochrom batch report {folder}")
+    return INTERRUPTED if interrupted else summary.status
+
+
+def _preserve(args: argparse.Namespace, folder: Path) -> None:
+    """Write what was asked for besides the report; the bag comes last, for it seals the rest."""
+    from ..batch.preservation import make_bag, write_parquet, write_premis
+    from ..batch.sheet import rows_of
+
+    if args.parquet:
+        write_parquet(folder, rows_of(folder))
+    if args.premis:
+        write_premis(folder, rows_of(folder))
+    if args.bagit:
+        make_bag(folder)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Any]:
+    """Within the block Ctrl-C finishes what is in flight; a second one interrupts at once."""
+    asked = False
+
+    def note(*_: int | FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        print("photochrom: finishing what is in flight; press Ctrl-C again to stop at once", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Progress:
+    """A bar with items, rate, megapixels a second, errors and time left; errors as lines above it."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        from tqdm import tqdm
+
+        self._tqdm, self._quiet = tqdm, quiet
+        hidden = quiet or sys.stderr is None or not sys.stderr.isatty()
+        self._bar = tqdm(unit="item", disable=hidden, total=0)
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def __call__(self, summary: BatchSummary, row: Row | None) -> None:
+        if row is None:
+            if not self._quiet:
+                print(f"{summary.listed:,} items, {summary.to_do:,} to do", file=sys.stderr)
+            self._bar.reset(total=summary.to_do)
+            return
+        self._bar.update()
+        speed = summary.megapixels / summary.seconds if summary.seconds else 0.0
+        self._bar.set_postfix_str(f"{speed:.1f} MP/s, {summary.failed} failed", refresh=False)
+        if row.status == "error":
+            self._tqdm.write(f"photochrom: {row.error}", file=sys.stderr)
+
+
+def _dry_run(args: argparse.Namespace, options: BatchOptions) -> int:
+    from ..batch.estimate import estimate_batch
+
+    print(estimate_batch(args.source, args.output, options))
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from ..batch.preservation import write_parquet, write_premis
+    from ..batch.sheet import rows_of, sums_of, write_sheet
+
+    folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
+    rows = rows_of(folder)
+    print(sums_of(rows))
+    try:
+        pages = write_sheet(folder, rows)
+    except OptionError as exc:
+        raise OptionError(error_text(exc)) from exc
+    print(f"contact sheet: {pages[0]}{f' and {len(pages) - 1} more pages' if len(pages) > 1 else ''}")
+    if args.parquet:
+        print(write_parquet(folder, rows))
+    if args.premis:
+        print(write_premis(folder, rows))
+    return 0
