@@ -32,3 +32,28 @@ def constant_answer(a, b):
         return {"ab": ab, "confidence": np.ones_like(ab[:, :1])}
 
     return answer
+
+
+def tiny_model(path):
+    """Write a model file that makes everything orange, of a few hundred bytes: worker processes start with it at once."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    lightness = helper.make_tensor_value_info("lightness", TensorProto.FLOAT, ["n", 1, "h", "w"])
+    vividness = helper.make_tensor_value_info("vividness", TensorProto.FLOAT, [1])
+    ab = helper.make_tensor_value_info("ab", TensorProto.FLOAT, ["n", 2, "a", "b"])
+    confidence = helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["n", 1, "a", "b"])
+    colors = helper.make_tensor("colors", TensorProto.FLOAT, [2, 1, 1, 1], [60.0, 80.0])
+    zero = helper.make_tensor("zero", TensorProto.FLOAT, [2], [0.0, 0.0])
+    nodes = [
+        helper.make_node("AveragePool", ["lightness"], ["confidence"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("Mul", ["colors", "vividness"], ["scaled"]),
+        helper.make_node("Conv", ["confidence", "scaled", "zero"], ["mapped"]),  # orange times lightness
+        helper.make_node("Identity", ["mapped"], ["ab"]),
+    ]
+    graph = helper.make_graph(nodes, "tiny", [lightness, vividness], [ab, confidence], [colors, zero])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, card_metadata(name="tiny"))
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from ..errors import OptionError, PhotochromError
+from ..machine import available_cores, free_memory
 from .items import Item
 from .report import Row
 from .shard import BatchJob, Colored, prepare
@@ -30,17 +30,8 @@ def worker_count(wanted: int | None = None) -> int:
         if wanted < 1:
             raise OptionError(f"workers is {wanted}: give 1 or more")
         return wanted
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = _available_memory()
-    return cores if memory is None else max(1, min(cores, int(memory / _WORKER_BYTES)))
-
-
-def _available_memory() -> float | None:
-    """Return the bytes of memory that are available, or None where the system does not say."""
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return None
+    memory = free_memory()
+    return available_cores() if memory is None else max(1, min(available_cores(), int(memory / _WORKER_BYTES)))
 
 
 def by_processes(items: Iterable[Item], job: BatchJob, workers: int, stop: Stop) -> Iterator[Colored]:

@@ -67,9 +67,8 @@ def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | 
     """Mean seconds of an item, and how much larger outputs are than sources; None where none could be coloured."""
     if not items:
         return None, None
-    chosen = {
-        items[round(place * (len(items) - 1))].key: items[round(place * (len(items) - 1))] for place in (0, 0.5, 1)
-    }
+    last = len(items) - 1
+    chosen = [items[place] for place in sorted({0, last // 2, last})]
     seconds, bytes_in, bytes_out = [], 0, 0
     with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
         color = prepare(replace(job, target=folder))

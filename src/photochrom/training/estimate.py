@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from ..errors import TrainingError
+from ..machine import free_memory
 from .data.batches import Batches, Pictures, Sides
 from .data.feature_cache import few_features
-from .memory import explain_memory_errors, free_memory
+from .memory import explain_memory_errors
 from .processes import process_counts
 from .run import TrainingRun, gigabytes
 from .train import WHOLE_PICTURES, Trainer

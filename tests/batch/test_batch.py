@@ -1,0 +1,364 @@
+"""Whole batches: trees, resume, errors, clashes, locks; with a network of no weight in real worker processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom import ColorOptions, OptionError
+from photochrom.batch import BatchOptions, Item, color_batch
+from photochrom.batch.report import read_rows
+from photochrom.commands.main import main
+from photochrom.provenance import is_labelled
+
+pytest.importorskip("onnx")
+
+
+def scan(path, seed=0, size=(48, 36)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(60, 190, size[::-1]).astype(np.uint8)
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model file that makes everything orange, small enough that a process starts with it at once."""
+    from tests.helpers.fakes import tiny_model
+
+    return tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture
+def options(model):
+    return BatchOptions(model=str(model), device="cpu", workers=1)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    root = tmp_path / "scans"
+    for number, name in enumerate(("a.jpg", "b.png", "1934/a.jpg", "1934/deep/c.tif")):
+        scan(root / name, number)
+    (root / "notes.txt").write_text("not a photograph")
+    scan(root / ".hidden.jpg")
+    scan(root / ".trash" / "x.jpg")
+    return root
+
+
+def rows(target):
+    return {row.key: row for row in read_rows(target / "report.jsonl")}
+
+
+def test_a_tree_is_mirrored_and_reported(tree, tmp_path, options):
+    target = tmp_path / "out"
+    summary = color_batch(tree, target, options)
+    assert (summary.colored, summary.failed, summary.status) == (4, 0, 0)
+    outputs = {str(p.relative_to(target)) for p in target.rglob("*.color.*")}
+    assert outputs == {"a.color.jpg", "b.color.png", "1934/a.color.jpg", "1934/deep/c.color.tif"}
+    assert all(is_labelled(target / name) for name in outputs)
+    row = rows(target)["1934/deep/c.tif"]
+    assert (row.status, row.width, row.height, row.error) == ("ok", 48, 36, "")
+    assert row.output == "1934/deep/c.color.tif"
+    assert row.model.startswith("tiny")
+    for path, digest in ((tree / row.key, row.source_sha256), (target / row.output, row.output_sha256)):
+        import hashlib
+
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    assert row.colorfulness > 10
+    assert not list(target.rglob("*.part"))
+
+
+def test_started_again_it_does_only_what_is_missing(tree, tmp_path, options):
+    target = tmp_path / "out"
+    color_batch(tree, target, options)
+    before = {path: path.stat().st_mtime_ns for path in target.rglob("*.color.*")}
+    again = color_batch(tree, target, options)
+    assert (again.colored, again.done_before) == (0, 4)
+    (target / "a.color.jpg").unlink()  # its output is gone
+    scan(tree / "b.png", seed=9)  # its source has changed
+    scan(tree / "new.jpg")
+    third = color_batch(tree, target, options)
+    assert (third.colored, third.done_before) == (3, 2)
+    for name in ("1934/a.color.jpg", "1934/deep/c.color.tif"):
+        assert (target / name).stat().st_mtime_ns == before[target / name]
+    assert len((target / "report.jsonl").read_text().splitlines()) == 5  # one row an item
+
+
+def test_other_options_or_another_model_colour_anew(tree, tmp_path, options):
+    from dataclasses import replace
+
+    target = tmp_path / "out"
+    color_batch(tree, target, options)
+    paler = color_batch(tree, target, replace(options, color=ColorOptions(strength=0.5)))
+    assert (paler.colored, paler.done_before) == (4, 0)
+
+
+def test_errors_are_rows(tree, tmp_path, options, capsys):
+    (tree / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not much")
+    (tree / "empty.png").write_bytes(b"")
+    target = tmp_path / "out"
+    summary = color_batch(tree, target, options)
+    assert (summary.colored, summary.failed, summary.status) == (4, 2, 1)
+    assert rows(target)["empty.png"].remedy
+    assert "is empty" in rows(target)["empty.png"].error
+    again = color_batch(tree, target, options)
+    assert (again.failed, again.failed_before, again.status) == (0, 2, 1)
+    scan(tree / "empty.png")  # mended: tried again without being asked
+    assert color_batch(tree, target, options).colored == 1
+    from dataclasses import replace
+
+    assert color_batch(tree, target, replace(options, retry_errors=True)).failed == 1
+
+
+def test_nothing_could_be_done(tmp_path, options):
+    for number in range(3):
+        (tmp_path / "scans").mkdir(exist_ok=True)
+        (tmp_path / "scans" / f"{number}.jpg").write_bytes(b"no")
+    assert color_batch(tmp_path / "scans", tmp_path / "out", options).status == 2
+
+
+def test_too_many_errors_end_it(tmp_path, options):
+    from dataclasses import replace
+
+    for number in range(40):
+        (tmp_path / "scans").mkdir(exist_ok=True)
+        (tmp_path / "scans" / f"{number:02}.jpg").write_bytes(b"no")
+    summary = color_batch(tmp_path / "scans", tmp_path / "out", replace(options, max_errors=3))
+    assert summary.failed == 3
+    assert summary.ended_early == "ended after 3 errors"
+    share = color_batch(tmp_path / "scans", tmp_path / "out2", replace(options, max_errors=0.5))
+    assert share.failed == 20
+    assert share.ended_early == "ended because 100% failed"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("a.jpg", "a.png"), ("A.jpg", "a.jpg"), ("caf\u00e9.jpg", "cafe\u0301.jpg")]
+)
+def test_two_inputs_never_share_an_output(tmp_path, options, first, second):
+    from dataclasses import replace
+
+    items = [Item(name, str(scan(tmp_path / "scans" / name))) for name in (first, second)]
+    template = "{stem}.color.jpg"
+    with pytest.raises(OptionError, match=r"inputs would share an output") as caught:
+        color_batch(items, tmp_path / "out", replace(options, name=template))
+    assert second in str(caught.value)
+    assert not list((tmp_path / "out").glob("*.color.*"))
+
+
+def test_what_is_not_ours_is_never_replaced(tree, tmp_path, options):
+    target = tmp_path / "out"
+    mine = scan(target / "a.color.jpg")
+    before = mine.read_bytes()
+    with pytest.raises(OptionError, match=r"a\.color\.jpg: would be replaced"):
+        color_batch(tree, target, options)
+    assert mine.read_bytes() == before
+
+
+def test_outputs_in_the_source_are_not_inputs(tmp_path, options):
+    scan(tmp_path / "a.jpg")
+    assert color_batch(tmp_path, tmp_path, options).colored == 1
+    again = color_batch(tmp_path, tmp_path, options)
+    assert (again.listed, again.done_before) == (1, 1)
+
+
+def test_a_link_to_a_folder_above_ends_nowhere(tree, tmp_path, options):
+    (tree / "1934" / "up").symlink_to(tree)
+    assert color_batch(tree, tmp_path / "out", options).listed == 4
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these systems have no such names")
+def test_names_that_are_not_utf8(tmp_path, options):
+    source = tmp_path / "scans"
+    name = os.fsdecode(b"gr\xfcn.jpg")
+    scan(source / "plain.jpg").rename(source / name)
+    assert color_batch(source, tmp_path / "out", options).colored == 1
+    assert (tmp_path / "out" / os.fsdecode(b"gr\xfcn.color.jpg")).is_file()
+    assert color_batch(source, tmp_path / "out", options).done_before == 1
+
+
+def test_a_name_that_becomes_too_long_is_said(tmp_path, options):
+    source = tmp_path / "scans"
+    scan(source / ("x" * 250 + ".jpg"))
+    with pytest.raises(OptionError, match="longer than 255 bytes"):
+        color_batch(source, tmp_path / "out", options)
+
+
+def test_the_death_of_a_process_is_one_row(tree, tmp_path, options, monkeypatch):
+    """The environment reaches the worker, where a decoder is made to crash."""
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    )
+    monkeypatch.setattr("photochrom.batch.distribute.prepare", deadly)
+    summary = color_batch(tree, tmp_path / "out", options)
+    assert (summary.colored, summary.failed) == (3, 1)
+    row = rows(tmp_path / "out")["b.png"]
+    assert "the process that coloured it ended with s" in row.error
+
+
+def deadly(job):
+    from photochrom.batch.shard import prepare
+
+    color = prepare(job)
+
+    def work(item):
+        if item.key == "b.png":
+            os.abort()
+        return color(item)
+
+    return work
+
+
+def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options):
+    from dataclasses import replace
+
+    from photochrom.batch.job import locked
+
+    target = tmp_path / "out"
+    target.mkdir()
+    with locked(target, None), pytest.raises(OptionError, match="another batch works in"):
+        color_batch(tree, target, options)
+    with locked(target, (1, 2)), pytest.raises(OptionError, match="another batch works in"):
+        color_batch(tree, target, options)
+    with locked(target, (1, 2)):  # another part may run beside it
+        color_batch(tree, target, replace(options, shard=(2, 2)))
+    assert color_batch(tree, target, options).status == 0
+
+
+def test_shards_are_the_whole_once(tree, tmp_path, options):
+    from dataclasses import replace
+
+    for number in range(10):
+        scan(tree / f"more{number}.jpg", number)
+    target = tmp_path / "out"
+    counts = [color_batch(tree, target, replace(options, shard=(i, 3))).listed for i in (1, 2, 3)]
+    assert sum(counts) == 14
+    assert all(counts)
+    assert len(list(target.rglob("*.color.*"))) == 14
+    whole = color_batch(tree, target, options)  # the shards' reports count
+    assert (whole.colored, whole.done_before) == (0, 14)
+
+
+def test_a_stop_finishes_what_is_in_flight(tree, tmp_path, options):
+    seen = []
+    summary = color_batch(
+        tree, tmp_path / "out", options, progress=lambda _, row: seen.append(row), stop=lambda: len(seen) > 2
+    )
+    assert summary.finished < 4
+    assert summary.ended_early.startswith("stopped with")
+    assert color_batch(tree, tmp_path / "out", options).status == 0
+
+
+KILLED = """
+import sys
+from photochrom.batch import BatchOptions, color_batch
+if __name__ == "__main__":
+    color_batch(sys.argv[1], sys.argv[2], BatchOptions(model=sys.argv[3], device="cpu", workers=2))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_killed_at_any_moment_nothing_is_half_and_nothing_is_lost(tmp_path, model):
+    source, target = tmp_path / "scans", tmp_path / "out"
+    for number in range(24):
+        scan(source / f"{number:02}.jpg", number)
+    random = np.random.default_rng(0)
+    (tmp_path / "driver.py").write_text(KILLED)
+    command = [sys.executable, str(tmp_path / "driver.py"), str(source), str(target), str(model)]
+    for _ in range(6):
+        with subprocess.Popen(command, start_new_session=True) as process:
+            report, wanted = target / "report.jsonl", count_of(target) + int(random.integers(1, 4))
+            while process.poll() is None and count_of(target) < wanted:
+                time.sleep(0.005)
+            time.sleep(random.random() * 0.03)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+        for path in target.rglob("*.color.jpg"):
+            Image.open(path).load()
+    subprocess.run(command, check=True)
+    names = sorted(path.name for path in target.glob("*.color.jpg"))
+    assert names == [f"{number:02}.color.jpg" for number in range(24)]
+    keys = [json.loads(line)["key"] for line in report.read_text().splitlines()]
+    assert sorted(keys) == [f"{number:02}.jpg" for number in range(24)]
+    assert not list(target.rglob("*.part"))
+
+
+def count_of(target):
+    report = target / "report.jsonl"
+    return report.read_bytes().count(b"\n") if report.exists() else 0
+
+
+def test_the_command_sums_up_and_makes_a_contact_sheet(tree, tmp_path, model, capsys):
+    (tree / "broken.jpg").write_bytes(b"no")
+    target = tmp_path / "out"
+    command = ["batch", str(tree), "-o", str(target), "--model", str(model), "--device", "cpu", "--workers", "1"]
+    assert main([*command, "--dry-run"]) == 0
+    assert "5 items (3 jpg, 1 png, 1 tif), 5 to do" in capsys.readouterr().out
+    assert not target.exists()
+    assert main([*command, "--parquet", "--premis"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith("4 coloured, 1 failed (1 is not a JPEG")
+    assert "broken.jpg: is not a JPEG" in captured.err
+    assert main(["batch", "report", str(target)]) == 0
+    assert "4 coloured, 1 failed" in capsys.readouterr().out
+    page = (target / "report.html").read_text()
+    assert page.count("<figure") == 5
+    assert page.count("data:image/jpeg;base64,") == 8
+    assert page.index("a.jpg") < page.index("broken.jpg")  # failures last
+    import pyarrow.parquet
+
+    assert pyarrow.parquet.read_table(target / "report.parquet").num_rows == 5
+    assert (target / "premis.xml").read_text().count("<event>") == 5
+    import xml.etree.ElementTree as tree_of
+
+    tree_of.parse(target / "premis.xml")
+
+
+def test_a_finished_target_becomes_a_valid_bag(tree, tmp_path, model):
+    bagit = pytest.importorskip("bagit")
+    target = tmp_path / "out"
+    command = [
+        "batch",
+        str(tree),
+        "-o",
+        str(target),
+        "--model",
+        str(model),
+        "--device",
+        "cpu",
+        "--workers",
+        "1",
+        "--quiet",
+    ]
+    assert main([*command, "--bagit"]) == 0
+    assert bagit.Bag(str(target)).is_valid()
+    assert (target / "data" / "1934" / "deep" / "c.color.tif").is_file()
+    assert main(["batch", "report", str(target)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gone/"], "there is no gone/"),
+        (["."], "a batch needs a target"),
+        ([".", "-o", "x", "--name", "same.jpg"], "the same for every file"),
+        ([".", "-o", "x", "--name", "{stem}{date}"], "has {date}"),
+        ([".", "-o", "x", "--shard", "9/8"], "shard is 9/8"),
+        ([".", "-o", "x", "--workers", "0"], "workers is 0"),
+        (["report", "nowhere"], "there is no report in nowhere"),
+    ],
+)
+def test_wrong_arguments_are_said_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if arguments == ["gone/"]:
+        arguments = ["gone/", "-o", "x"]
+    assert main(["batch", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
