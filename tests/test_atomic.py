@@ -1,9 +1,13 @@
 """Files that appear whole or not at all."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from photochrom import atomic
 from photochrom.atomic import new_file, new_path
 
 
@@ -69,3 +73,20 @@ def test_code_that_writes_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), new_path(tmp_path / "a", overwrite=True):
         pass
     assert not names(tmp_path)
+
+
+def part_of(process: int, host: str | None = None) -> str:
+    return f".photochrom-{host or atomic._host()}-{process}-00000000.part"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not looked for there")
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    other_machine = part_of(ended.pid, host="feedbeef")
+    old = part_of(os.getpid(), host="0ddba11a")
+    for name in (part_of(ended.pid), part_of(os.getpid()), part_of(1), other_machine, old):
+        (tmp_path / name).write_text("half")
+    os.utime(tmp_path / old, (0, 0))
+    write(tmp_path / "a.txt", "whole")
+    assert names(tmp_path) == sorted(["a.txt", part_of(os.getpid()), part_of(1), other_machine])

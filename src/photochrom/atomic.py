@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
+import platform
 import secrets
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+_PREFIX: Final = ".photochrom-"
+_ABANDONED_S: Final = 2 * 86_400.0  # seconds after which a temporary file is nobody's, whoever began it
 
 
 @contextmanager
@@ -43,7 +51,8 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
         OSError: The file cannot be written.
     """
     # In the same folder, so that renaming it never copies; hidden, so that nobody takes it for a result.
-    part = path.with_name(f".photochrom-{secrets.token_hex(8)}.part{suffix}")
+    _sweep(path.parent)
+    part = path.with_name(f"{_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part{suffix}")
     try:
         yield part
         with part.open("rb+") as stream:
@@ -51,6 +60,43 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
         publish(part, path, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
+
+
+@functools.cache
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes have left in a folder; once in the life of a process."""
+    with suppress(OSError):  # what follows will say what is wrong with the folder
+        for entry in os.scandir(folder):
+            if entry.name.startswith(_PREFIX) and _is_abandoned(entry):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _is_abandoned(entry: os.DirEntry[str]) -> bool:
+    """Return whether nobody writes a temporary file any more: its process has ended, or it is days old."""
+    if time.time() - entry.stat().st_mtime > _ABANDONED_S:
+        return True
+    host, _, rest = entry.name.removeprefix(_PREFIX).partition("-")
+    number = rest.partition("-")[0]
+    if host != _host() or not number.isdigit():
+        return False  # of another machine that shares the disk: only time can tell
+    return not _is_alive(int(number))
+
+
+def _is_alive(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # its files cannot be removed while it lives; no signal 0 there
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # of another user
+    return True
+
+
+@functools.cache
+def _host() -> str:
+    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 
 
 def publish(part: Path, path: Path, *, overwrite: bool) -> None:

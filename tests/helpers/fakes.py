@@ -35,7 +35,7 @@ def constant_answer(a, b):
 
 
 def tiny_model(path):
-    """Write a model file that makes everything orange, of a few hundred bytes: worker processes start with it at once."""
+    """Write a model file of a few hundred bytes that makes everything orange: processes start with it at once."""
     import onnx
     from onnx import TensorProto, helper
 
