@@ -295,6 +295,7 @@ def test_what_is_no_film_is_refused_in_one_line(studio, visitor):
     assert left == []
 
 
+@pytest.mark.slow
 def test_a_film_of_too_many_pixels_is_refused(visitor, tmp_path):
     path = tmp_path / "large.mkv"
     with av.open(str(path), "w") as container:
@@ -337,6 +338,7 @@ def test_no_path_of_the_server_is_taken_for_an_upload(studio, function, path):
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "examples" / "dust-bowl-home.jpg")])
+@pytest.mark.slow
 def test_nor_by_the_page(visitor, path):
     with pytest.raises(RefusedError):
         visitor.do("photograph", "change", [None, {"path": path, "meta": META}])
@@ -473,6 +475,7 @@ def test_nor_do_errors_that_nobody_thought_of(studio, visitor):
         ("lent", "select", [None], {"index": [1, 1], "value": None}, "drop it again"),
     ],
 )
+@pytest.mark.slow
 def test_wrong_requests_are_answered_in_words(visitor, element, event, arguments, event_data, message):
     drop(visitor, "old.png", png(picture(0)))
     with pytest.raises(RefusedError, match=message):
