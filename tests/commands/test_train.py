@@ -69,6 +69,7 @@ def unfinished(monkeypatch):
     monkeypatch.setattr(job, "finish", lambda run, epochs: None)
 
 
+@pytest.mark.slow
 class TestRun:
     def test_what_it_leaves(self, finished):
         run, _ = finished
@@ -169,6 +170,7 @@ class TestRun:
         assert not list(tmp_path.glob("*wrong*")) + list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 class TestExport:
     @pytest.fixture
     def best(self, finished):
@@ -216,6 +218,7 @@ class TestExport:
         assert re.fullmatch(r"photochrom: .*x.safetensors is not a checkpoint.*\n", capsys.readouterr().err)
 
 
+@pytest.mark.slow
 class TestDryRun:
     @pytest.fixture
     def arguments(self, photographs, tmp_path):
@@ -284,6 +287,7 @@ def test_a_batch_larger_than_what_a_recipe_takes_of_one_source_is_told(photograp
         prepare_run(config, fabric, load_initial_model("scratch", None, None), inspect_photographs(config, fabric))
 
 
+@pytest.mark.slow
 class TestEstimate:
     @pytest.fixture
     def prepared(self, photographs, tmp_path):
@@ -426,6 +430,7 @@ class TestBadInput:
         assert "cannot train on 1 x cuda" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_toy_ends_as_it_says(toy, unfinished, tmp_path):
     """The example that people try first, in its smaller size; 10 % is what another processor may differ by."""
     found = toy.train(tmp_path, "small")

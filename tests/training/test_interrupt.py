@@ -23,6 +23,7 @@ def _losses(run):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_ctrl_c(tmp_path):
     spec = importlib.util.spec_from_file_location("toy", _TOY)
     toy = importlib.util.module_from_spec(spec)

@@ -70,6 +70,7 @@ def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
     assert seen == [(16, 16), (8, 8)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestOneProcess:
     def test_it_learns_and_goes_on_from_a_signal_to_the_same_losses(self, recipe, tmp_path):
@@ -273,6 +274,7 @@ class TestCheckpointsOfOtherRuns:
             new_trainer("reference", tmp_path).resume(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp_path):
     alone = training_runs.train_and_validate(new_trainer(recipe, tmp_path, batch=4, **SHORT), recipe)

@@ -84,10 +84,15 @@ def one_error_for_all(fabric: Fabric) -> Iterator[None]:
     """
     try:
         yield
-    except Exception:
-        if fabric.world_size > 1 and not _is_first_to_fail():
+    except Exception as exc:
+        if fabric.world_size > 1 and (_is_broken_connection(exc) or not _is_first_to_fail()):
             raise SystemExit(1) from None
         raise
+
+
+def _is_broken_connection(exc: Exception) -> bool:
+    """Return whether an error only tells that another process has gone; PyTorch's store is not asked then."""
+    return isinstance(exc, torch.distributed.DistError) or (isinstance(exc, RuntimeError) and "gloo" in str(exc))
 
 
 def _is_first_to_fail() -> bool:
