@@ -55,6 +55,15 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     photo.add_argument(
         "--confidence", action="store_true", help="also write NAME.confidence.png: white where the model is sure"
     )
+    photo.add_argument(
+        "--negative",
+        action="store_true",
+        help="the photographs are negatives: look at them the right way round, and give them complementary colours; "
+        "the luma stays as it is",
+    )
+    photo.add_argument(
+        "--sidecar", action="store_true", help="write the label to NAME.color.EXT.xmp instead of into the photograph"
+    )
     photo.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     photo.add_argument(
         "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: the model's own)"
@@ -76,12 +85,12 @@ def run(args: argparse.Namespace) -> int:
     from ..photo.names import plan
     from ..photo.options import OutputOptions
 
-    output = OutputOptions(args.quality, args.overwrite, args.alternatives, args.confidence)
+    output = OutputOptions(args.quality, args.overwrite, args.alternatives, args.confidence, args.sidecar)
     jobs = plan(args.inputs, args.output, output, kept=args.hints)
     if hints and len(jobs) > 1:
         raise OptionError("hints belong to one picture: name one photograph, or leave them out")
     colorizer = Colorizer(args.model, args.device)
-    return _color_all(colorizer, jobs, options, output)
+    return _color_all(colorizer, jobs, options, output, negative=args.negative)
 
 
 def _color_all(
@@ -89,6 +98,8 @@ def _color_all(
     jobs: Sequence[tuple[str, str]],
     options: ColorOptions,
     output: OutputOptions,
+    *,
+    negative: bool,
 ) -> int:
     from tqdm import tqdm
 
@@ -98,7 +109,7 @@ def _color_all(
     quiet = len(jobs) < 2 or sys.stderr is None or not sys.stderr.isatty()
     for source, destination in tqdm(jobs, unit="photo", disable=quiet):
         try:
-            report = colorize_job(colorizer, source, destination, options, output)
+            report = colorize_job(colorizer, source, destination, options, output, negative=negative)
         except OptionError:
             raise  # of the whole call, not of this photograph
         except PhotochromError as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotoError
 from ..provenance import credit
 from .library_errors import enough_memory
-from .metadata import losses
+from .metadata import losses, metadata_for
 from .names import (
     STREAM,
     alternative_paths,
@@ -25,9 +26,11 @@ from .names import (
     confidence_path,
     format_of,
     plan,
+    sidecar_path,
 )
 from .options import OutputOptions
 from .read import Photo, check_source, read_photo
+from .view import chroma, seen
 from .write import chroma_subsampling, encode_photo, write_beside, write_photo
 
 if TYPE_CHECKING:
@@ -103,6 +106,7 @@ def colorize_photo(
     *,
     colorizer: Colorizer | None = None,
     output: OutputOptions | None = None,
+    negative: bool = False,
 ) -> PhotoReport:
     """Colour one photograph from a path, bytes or an open binary file to a path.
 
@@ -115,6 +119,8 @@ def colorize_photo(
         options: How to colour; None for the model's defaults.
         colorizer: A loaded model; None loads the embedded one.
         output: How to write, and what to write beside the photograph.
+        negative: Whether the photograph is a negative. The network then sees its positive; the luma stays a negative
+            and gets complementary colours, so that inverting the output gives the coloured positive.
 
     Raises:
         PhotoError: The photograph cannot be read or written.
@@ -128,13 +134,19 @@ def colorize_photo(
     for file in (path, *companion_paths(path, output)):
         check_destination(file, overwrite=output.overwrite)
     format_of(path)
-    photo = read_photo(source)
+    photo = read_photo(source, negative=negative)
     with enough_memory(photo.name):
         return _Job(colorizer or Colorizer(), photo, output).write(path, options or ColorOptions())
 
 
 def colorize_job(
-    colorizer: Colorizer, source: str, destination: str, options: ColorOptions, output: OutputOptions
+    colorizer: Colorizer,
+    source: str,
+    destination: str,
+    options: ColorOptions,
+    output: OutputOptions,
+    *,
+    negative: bool = False,
 ) -> PhotoReport:
     """Colour one photograph of a plan; ``-`` is the standard input or output.
 
@@ -143,12 +155,14 @@ def colorize_job(
         OptionError: The options ask for something that the model cannot do.
     """
     if destination == STREAM:
-        return colorize_stream(colorizer, source, options, output)
+        return colorize_stream(colorizer, source, options, output, negative=negative)
     taken = standard_input() if source == STREAM else source
-    return colorize_photo(taken, destination, options, colorizer=colorizer, output=output)
+    return colorize_photo(taken, destination, options, colorizer=colorizer, output=output, negative=negative)
 
 
-def colorize_stream(colorizer: Colorizer, source: str, options: ColorOptions, output: OutputOptions) -> PhotoReport:
+def colorize_stream(
+    colorizer: Colorizer, source: str, options: ColorOptions, output: OutputOptions, *, negative: bool = False
+) -> PhotoReport:
     """Colour one photograph to the standard output, in its own format.
 
     Raises:
@@ -159,9 +173,9 @@ def colorize_stream(colorizer: Colorizer, source: str, options: ColorOptions, ou
         raise PhotoError("the standard output is closed: name a file")
     if source != STREAM:
         check_source(Path(source))
-    photo = read_photo(standard_input() if source == STREAM else source)
+    photo = read_photo(standard_input() if source == STREAM else source, negative=negative)
     with enough_memory(photo.name):
-        prediction = colorizer.predict(photo.luma, options)
+        prediction = colorizer.predict(seen(photo.luma, photo.view), options)
         cb, cr = _chroma(colorizer, photo, photo.format, options, prediction)
         label = credit(colorizer.label, options.hints)
         data = encode_photo(photo, cb, cr, format=photo.format, quality=output.quality, credit=label)
@@ -188,7 +202,7 @@ def write_colored(
     prediction: Prediction | None = None,
     output: OutputOptions | None = None,
 ) -> PhotoReport:
-    """Colour a photograph that was read, and write it; nothing is written beside it.
+    """Colour a photograph that was read, and write it, with its sidecar if that is asked for.
 
     Args:
         colorizer: The model.
@@ -203,11 +217,17 @@ def write_colored(
         OptionError: The options ask for something that the model cannot do.
     """
     output, format = output or OutputOptions(), format_of(path)
-    prediction = prediction or colorizer.predict(photo.luma, options)
+    prediction = prediction or colorizer.predict(seen(photo.luma, photo.view), options)
     cb, cr = _chroma(colorizer, photo, format, options, prediction)
     label = credit(colorizer.label, options.hints)
-    write_photo(photo, cb, cr, path, quality=output.quality, overwrite=output.overwrite, credit=label)
-    report = _report(photo, format, (path,), prediction, cb, cr)
+    embedded = None if output.sidecar else label
+    write_photo(photo, cb, cr, path, quality=output.quality, overwrite=output.overwrite, credit=embedded)
+    outputs: tuple[Path, ...] = (path,)
+    if output.sidecar:
+        outputs = (path, sidecar_path(path))
+        metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=label)
+        write_beside(metadata.xmp or b"", outputs[1], overwrite=output.overwrite)
+    report = _report(photo, format, outputs, prediction, cb, cr)
     return replace(report, preview=_preview(colorizer, prediction, options)) if output.preview else report
 
 
@@ -244,8 +264,7 @@ def _centred(plane: np.ndarray) -> np.ndarray:
 def _chroma(
     colorizer: Colorizer, photo: Photo, format: str, options: ColorOptions, prediction: Prediction
 ) -> tuple[np.ndarray, np.ndarray]:
-    step = chroma_subsampling(format)
-    return colorizer.chroma(photo.luma, options, subsampling=step, prediction=prediction)
+    return chroma(colorizer, photo.luma, photo.view, options, prediction, chroma_subsampling(format))
 
 
 def _report(
@@ -265,12 +284,17 @@ class _Job:
     photo: Photo
     output: OutputOptions
 
+    @functools.cached_property
+    def seen(self) -> np.ndarray:
+        """Luma plane that the network is shown."""
+        return seen(self.photo.luma, self.photo.view)
+
     def write(self, path: Path, options: ColorOptions) -> PhotoReport:
         """Write all files, once the network has answered everything: it may still refuse."""
-        prediction = self.colorizer.predict(self.photo.luma, options)
+        prediction = self.colorizer.predict(self.seen, options)
         confidence = self._confidence(prediction) if self.output.confidence else None
         others = self._alternatives(options, prediction)
-        predictions = [self.colorizer.predict(self.photo.luma, other) for other in others]
+        predictions = [self.colorizer.predict(self.seen, other) for other in others]
         report = self._write_colored(path, options, prediction)
         for number, (other, prediction) in enumerate(zip(others, predictions, strict=True), 1):
             self._write_alternative(path, number, other, prediction)
@@ -292,7 +316,7 @@ class _Job:
         from ..colorizer.suggestions import alternatives
 
         count = self.output.alternatives
-        return alternatives(self.colorizer, self.photo.luma, count, options, prediction=prediction) if count else []
+        return alternatives(self.colorizer, self.seen, count, options, prediction=prediction) if count else []
 
     def _confidence(self, prediction: Prediction) -> bytes:
         """Encode the confidence as a PNG of the photograph's size, 8-bit grey: white where the model is sure."""

@@ -42,14 +42,15 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def colored_path(source: Path) -> Path:
-    """Return the default output: ``old.jpg`` becomes ``old.color.jpg``.
+    """Return the default output: ``old.jpg`` becomes ``old.color.jpg``, and a DNG becomes a TIFF.
 
     Raises:
         PhotoError: The source has no name, like ``/`` and ``.``.
     """
     if not source.name:
         raise PhotoError("is a folder", path=source, remedy="name a file in it")
-    return source.with_name(f"{source.stem}.color{source.suffix}")
+    suffix = ".tif" if source.suffix.lower() == ".dng" else source.suffix
+    return source.with_name(f"{source.stem}.color{suffix}")
 
 
 def alternative_paths(destination: Path, number: int) -> tuple[Path, Path]:

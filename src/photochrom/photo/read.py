@@ -7,7 +7,7 @@ computed once and rounded.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,9 +17,13 @@ from ..color.bands import upright
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, webp
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
+from .formats.xmp import Packet
 from .library_errors import THE_PICTURE, decoding, naming
 from .metadata import update_for_output
+from .names import sidecar_path
+from .view import View, is_halftone
 
+NO_TONES: Final = "every pixel is black or white, and neither can hold colour: scan it in grey; the output has 8 bits"
 _READERS: Final = {
     "JPEG": jpeg.read,
     "PNG": png.read,
@@ -46,16 +50,23 @@ class Photo:
     """Whether it was a losslessly coded WebP."""
     name: str = THE_PICTURE
     """Name for messages."""
+    view: View = "plain"
+    """How the network sees it."""
     losses: tuple[str, ...] = ()
     """What the file holds and no output will, a phrase each: "the gain map is not kept ..."."""
 
 
-def read_photo(source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(
+    source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS, negative: bool = False
+) -> Photo:
     """Read a photograph from a path, from the bytes of a file, or from an open binary file.
+
+    Captions and rights of an XMP sidecar beside the path (``old.jpg.xmp`` or ``old.xmp``) become its own.
 
     Args:
         source: The photograph.
         max_pixels: Largest size; a larger picture is refused from its header alone.
+        negative: Whether it is a negative, which the network is to see the right way round.
 
     Raises:
         PhotoError: The photograph cannot be read completely and correctly. The message names the file and the remedy.
@@ -66,7 +77,23 @@ def read_photo(source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels:
         format = _sniff(data)
         with decoding(), at_most(max_pixels):
             decoded = _READERS[format](data)
-        return _upright(decoded, format, name)
+        photo = _upright(decoded, format, name)
+    if negative:
+        photo = replace(photo, view="negative")
+    return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
+
+
+def with_sidecar(photo: Photo, path: Path) -> Photo:
+    """Return the photograph with the captions and rights of the XMP sidecar beside its path, if there is one."""
+    sidecar = next((file for file in (sidecar_path(path), path.with_suffix(".xmp")) if file.is_file()), None)
+    if sidecar is None:
+        return photo
+    with naming(str(sidecar)):
+        data = sidecar.read_bytes()
+    packet = Packet(photo.metadata.xmp)
+    if not packet.adopt(data):
+        return replace(photo, losses=(*photo.losses, f"its sidecar {sidecar.name} is not kept: it is not XMP"))
+    return replace(photo, metadata=replace(photo.metadata, xmp=packet.to_bytes()))
 
 
 def check_source(source: Path) -> None:
@@ -117,4 +144,6 @@ def _upright(decoded: Decoded, format: str, name: str) -> Photo:
     alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
     height, width = luma.shape
     metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
-    return Photo(luma, alpha, format, metadata, decoded.lossless, name, decoded.losses)
+    view: View = "linear" if decoded.linear else "halftone" if is_halftone(luma) else "plain"
+    lost = (*decoded.losses, *([NO_TONES] if view == "halftone" else []))
+    return Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost)

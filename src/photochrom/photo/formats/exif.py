@@ -36,6 +36,7 @@ _CODING: Final = frozenset(
         *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291),
         *(292, 293, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338, 339, 340, 341, 342),
         *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, XMP, IPTC, PHOTOSHOP, ICC),
+        *range(50706, 50780),  # a DNG's own tags: the output is a plain TIFF
         37724,  # Photoshop's layers: they are still grey, and Photoshop would show them instead of the picture
     ]
 )

@@ -48,6 +48,24 @@ def for_rgb(profile: bytes | None) -> bytes | None:
         raise PhotoError(f"has a damaged grey ICC profile ({exc}): assign another one, or remove it") from exc
 
 
+def linear_rgb() -> bytes:
+    """Return a profile for linear RGB with the primaries of sRGB, for scans whose luma is proportional to light."""
+    identity = struct.pack(">4s4xI", b"curv", 0)
+    content = {
+        b"desc": _description("Linear RGB, with the primaries of sRGB"),
+        b"cprt": _text("Public domain"),
+        b"wtpt": _xyz(_D50),
+        b"rXYZ": _xyz(_RED),
+        b"gXYZ": _xyz(_GREEN),
+        b"bXYZ": _xyz(_BLUE),
+        b"rTRC": identity,
+        b"gTRC": identity,
+        b"bTRC": identity,
+    }
+    header = bytes(24) + struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + bytes(92)
+    return _profile(header, 2, content)
+
+
 def refuse_hdr(profile: bytes | None) -> None:
     """Refuse a profile whose cicp tag (ICC.1:2022, 9.2.17) names an HDR transfer function.
 

@@ -83,6 +83,7 @@ class Decoded:
     metadata: Metadata
     lossless: bool = False
     upright: bool = False  # the decoder has turned the pixels already, whatever EXIF says
+    linear: bool = False  # the luma is proportional to light
     srgb: bool = False  # the pixels were CMYK, and luma is that of their sRGB
     losses: tuple[str, ...] = ()  # what no output will hold, a phrase each
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import BinaryIO, Final
 
@@ -23,7 +23,7 @@ from ...errors import PhotoError
 from . import exif, jpeg, photoshop, tiff_repair
 from .deflate import inflated_size
 from .exif import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Entry, Order, Tiff
-from .icc import cmyk_to_srgb
+from .icc import cmyk_to_srgb, linear_rgb
 from .image import (
     C2PA_LOST,
     Decoded,
@@ -106,7 +106,10 @@ def read(data: bytes) -> Decoded:
         return Decoded(luma, None, metadata, losses=lost)
     repaired = tiff_repair.repaired(data, tiff, entries)
     luma, alpha = _read_16(repaired, page) if page.bits == 16 else _read_8(repaired, page, icc)
-    return Decoded(luma, alpha, metadata, srgb=page.photometric == _CMYK, losses=lost)
+    linear = page.photometric == _LINEAR_RAW
+    if linear:
+        metadata = replace(metadata, icc=linear_rgb())
+    return Decoded(luma, alpha, metadata, linear=linear, srgb=page.photometric == _CMYK, losses=lost)
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
@@ -154,7 +157,9 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     bits = depths.pop() if len(depths) == 1 else 0
     if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _COLOURS:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
-    if bits == 16 and photometric not in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB):
+    if photometric == _LINEAR_RAW and (samples, bits) != (1, 16):
+        raise PhotoError("holds the linear pixels of a camera's raw file: develop it to a plain TIFF first")
+    if bits == 16 and photometric not in (*_GREY_OR_RGB, _LINEAR_RAW):
         raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
     extra = _NO_ALPHA if samples == _COLOURS[photometric] else number(338, _UNSTATED)
     extra = _ALPHA if extra == 999 else extra  # Corel Draw's

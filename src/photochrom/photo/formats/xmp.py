@@ -43,6 +43,15 @@ _COMPANIONS: Final = (
     *(f"hdrgm:{name}" for name in ("Version", "BaseRenditionIsHDR", "GainMapMin", "GainMapMax", "Gamma", "OffsetSDR",
                                    "OffsetHDR", "HDRCapacityMin", "HDRCapacityMax")),
 )  # fmt: skip
+# Schemas that a sidecar's captions, rights and ratings are in: Dublin Core, IPTC, Photoshop, XMP, Lightroom's keywords.
+_ADOPTED: Final = frozenset(
+    [
+        *(NAMESPACES[prefix] for prefix in ("dc", "photoshop", "Iptc4xmpCore", "Iptc4xmpExt", "xmp")),
+        "http://ns.adobe.com/xap/1.0/rights/",
+        "http://ns.adobe.com/lightroom/1.0/",
+        "http://ns.useplus.org/ldf/xmp/1.0/",
+    ]
+)
 # How the picture was made.
 _MADE: Final = ("Iptc4xmpExt:DigitalSourceType", "photochrom:OriginalDigitalSourceType", "Iptc4xmpExt:AISystemUsed",
                 "Iptc4xmpExt:AISystemVersionUsed", "photochrom:Statement", "photoshop:Instructions")  # fmt: skip
@@ -89,7 +98,11 @@ class Packet:
 
     def remove(self, name: str) -> None:
         """Drop a property, in whichever form it stands."""
-        for occurrence in list(self._occurrences(name)):
+        prefix, _, local = name.partition(":")
+        self._drop(NAMESPACES[prefix], local)
+
+    def _drop(self, namespace: str, local: str) -> None:
+        for occurrence in list(self._named(namespace, local)):
             description = occurrence.ownerElement if isinstance(occurrence, minidom.Attr) else occurrence.parentNode
             assert isinstance(description, minidom.Element)  # that is where _occurrences looks
             if isinstance(occurrence, minidom.Attr):
@@ -112,6 +125,31 @@ class Packet:
                 member.appendChild(self._document.createTextNode(_legal(value)))
         else:
             element.appendChild(self._document.createTextNode(_legal(values[0])))
+
+    def adopt(self, sidecar: bytes) -> bool:
+        """Take over captions, rights and ratings of a sidecar; settings for the old pixels stay behind.
+
+        Returns:
+            Whether the sidecar is XMP.
+        """
+        try:
+            _, rdf = _parsed(sidecar)
+        except _UNREADABLE:
+            return False
+        subject = self._own.getAttributeNS(RDF, "about")
+        for description in [node for node in rdf.childNodes if _is(node, RDF, "Description")]:
+            own = self._new_description(subject)
+            for name, value in _inherited_prefixes(description).items():
+                own.setAttribute(name, value)
+            for attribute in list(description.attributes.values()):
+                if attribute.namespaceURI in _ADOPTED:
+                    self._drop(attribute.namespaceURI, attribute.localName)
+                    own.setAttributeNS(attribute.namespaceURI, attribute.name, attribute.value)
+            for node in list(description.childNodes):
+                if isinstance(node, minidom.Element) and node.namespaceURI in _ADOPTED:
+                    self._drop(node.namespaceURI, node.localName)
+                    own.appendChild(self._document.importNode(node, True))
+        return True
 
     def absorb(self, extension: bytes) -> None:
         """Take in the properties that a JPEG had to put into a second packet ("extended XMP").
@@ -164,11 +202,14 @@ class Packet:
 
     def _occurrences(self, name: str) -> Iterator[minidom.Attr | minidom.Element]:
         prefix, _, local = name.partition(":")
+        yield from self._named(NAMESPACES[prefix], local)
+
+    def _named(self, namespace: str, local: str) -> Iterator[minidom.Attr | minidom.Element]:
         for description in self._descriptions():
-            attribute = description.getAttributeNodeNS(NAMESPACES[prefix], local)
+            attribute = description.getAttributeNodeNS(namespace, local)
             if attribute is not None:
                 yield attribute
-            yield from (node for node in description.childNodes if _is(node, NAMESPACES[prefix], local))
+            yield from (node for node in description.childNodes if _is(node, namespace, local))
 
     def _new_description(self, subject: str) -> minidom.Element:
         description = self._child(self._rdf, RDF, "rdf:Description")

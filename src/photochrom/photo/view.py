@@ -1,0 +1,87 @@
+"""How the network sees photographs whose luma is not what a person sees: negatives, linear scans and halftones.
+
+The luma that is written is never changed; only the picture that the network is shown differs from it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from ..colorizer.options import ColorOptions
+
+if TYPE_CHECKING:
+    from ..colorizer.colorizer import Colorizer, Prediction
+
+View = Literal["plain", "negative", "linear", "halftone"]
+_SCREEN: Final = 2.5  # pixels: standard deviation of the blur that melts a newspaper's screen into tones
+_WEIGHTS: Final = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
+
+
+def is_halftone(luma: np.ndarray) -> bool:
+    """Return whether every pixel of a luma plane is black or white, and both occur."""
+    low, high = luma.min(), luma.max()
+    return bool(low == 0 and high == np.iinfo(luma.dtype).max and ((luma == low) | (luma == high)).all())
+
+
+def seen(luma: np.ndarray, view: View) -> np.ndarray:
+    """Return the luma plane to show to the network.
+
+    Args:
+        luma: uint8 or uint16 ``[H, W]``.
+        view: What the plane holds.
+    """
+    top = np.iinfo(luma.dtype).max
+    if view == "negative":
+        return top - luma
+    if view == "linear":
+        from ..color.spaces import linear_to_srgb
+
+        levels = np.arange(top + 1, dtype=np.float64) / top
+        return np.rint(linear_to_srgb(levels) * top).astype(luma.dtype)[luma]
+    if view == "halftone":
+        import cv2
+
+        return cv2.GaussianBlur(luma, (0, 0), _SCREEN)
+    return luma
+
+
+def chroma(
+    colorizer: Colorizer, luma: np.ndarray, view: View, options: ColorOptions, prediction: Prediction, subsampling: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return Cb and Cr for the luma as it is stored.
+
+    A negative gets the complement of its colours, so that inverting the output gives the coloured positive. A linear
+    scan gets the linear form of its colours.
+
+    Args:
+        colorizer: The model.
+        luma: uint8 or uint16 ``[H, W]``.
+        view: What the plane holds.
+        options: How to colour.
+        prediction: Result of ``Colorizer.predict`` for ``seen(luma, view)``.
+        subsampling: As for ``Colorizer.chroma``.
+    """
+    if view in ("plain", "halftone"):
+        return colorizer.chroma(luma, options, subsampling=subsampling, prediction=prediction)
+    from ..color.spaces import ab_to_cbcr
+    from ..color.upsample import apply_to_luma, linear_coefficients
+
+    y = prediction.luma.astype(np.float32) / 255
+    cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
+    y, cbcr = (1 - y, -cbcr) if view == "negative" else _linear(y, cbcr)
+    coefficients = linear_coefficients(y, cbcr)
+    return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=(subsampling, subsampling))
+
+
+def _linear(y: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Convert luma ``[h, w]`` and chroma ``[2, h, w]`` of sRGB to those of linear light."""
+    cb, cr = cbcr
+    from ..color.spaces import srgb_to_linear
+
+    rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], -1)
+    rgb = np.clip(rgb, 0, 1)
+    light = srgb_to_linear(rgb).astype(np.float32)
+    linear = light @ _WEIGHTS
+    return linear, np.stack([(light[..., 2] - linear) / 1.772, (light[..., 0] - linear) / 1.402])

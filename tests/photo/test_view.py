@@ -1,0 +1,127 @@
+"""Negatives, linear scans and halftones: the network sees what a person sees, and the luma stays what it was."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+from skimage import data
+
+from photochrom import Colorizer, photo
+from photochrom.commands.main import main
+from photochrom.errors import PhotoError
+from photochrom.photo.view import is_halftone, seen
+from tests.helpers.photographs import bt601, opened, saved, smooth
+
+PICTURE = np.asarray(Image.fromarray(data.astronaut()).convert("L").resize((240, 240)))
+SIDECAR = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:City="Leeds" '
+    'xmlns:darktable="http://darktable.sf.net/" darktable:history_end="3"><dc:title><rdf:Alt>'
+    '<rdf:li xml:lang="x-default">Market, 1911</rdf:li></rdf:Alt></dc:title></rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.fixture(scope="module")
+def colorizer() -> Colorizer:
+    return Colorizer()
+
+
+def linear_dng(samples: int = 1) -> bytes:
+    """A scanner's linear DNG of ``PICTURE``."""
+    light = np.rint((PICTURE / 255.0) ** 2.2 * 65535).astype(np.uint16)
+    pixels = light if samples == 1 else np.dstack([light] * 3)
+    stream = BytesIO()
+    photometric = "minisblack" if samples == 1 else "rgb"
+    version = [(50706, 1, 4, (1, 4, 0, 0), True)]
+    tifffile.imwrite(stream, pixels, photometric=photometric, extratags=version, metadata=None)
+    tag = struct.pack("<HHI", 262, 3, 1)  # tifffile writes no linear raw of one channel
+    place = stream.getvalue().index(tag) + len(tag)
+    stream.seek(place)
+    stream.write(struct.pack("<H", 34892))
+    return stream.getvalue()
+
+
+def test_a_negative_gets_complementary_colours(colorizer: Colorizer, tmp_path: Path) -> None:
+    """Inverted, the output is the coloured positive; its luma is the negative's."""
+    path, plain = tmp_path / "negative.png", tmp_path / "positive.png"
+    photo.colorize_photo(saved(255 - PICTURE, "PNG"), path, colorizer=colorizer, negative=True)
+    photo.colorize_photo(saved(PICTURE, "PNG"), plain, colorizer=colorizer)
+    negative, positive = (np.asarray(Image.open(file)).astype(int) for file in (path, plain))
+    assert np.abs(bt601(negative.astype(np.uint8)).astype(int) - (255 - PICTURE)).max() <= 1
+    assert np.abs(255 - negative - positive).max() <= 3
+    assert np.ptp(positive, axis=-1).mean() > 5
+
+
+def test_a_linear_dng_becomes_a_tiff_of_16_bits(colorizer: Colorizer, tmp_path: Path) -> None:
+    source = tmp_path / "plustek.dng"
+    source.write_bytes(linear_dng())
+    assert main(["photo", str(source)]) == 0
+    output = tmp_path / "plustek.color.tif"
+    stored = tifffile.imread(output)
+    assert stored.dtype == np.uint16
+    assert np.abs(bt601(stored).astype(int) - tifffile.imread(source).astype(int)).max() <= 1
+    with tifffile.TiffFile(output) as file:
+        tags = file.pages[0].tags
+        assert 50706 not in tags
+        profile = ImageCms.ImageCmsProfile(BytesIO(tags[34675].value))
+    grey = Image.fromarray(np.full((1, 1, 3), 55, np.uint8))
+    shown = ImageCms.profileToProfile(grey, profile, ImageCms.createProfile("sRGB"))
+    assert shown is not None
+    assert np.abs(np.asarray(shown).astype(int) - 128).max() <= 1  # 55/255 of the light is sRGB's 128
+    # The colours are those of the scan with its tones as a person sees them.
+    photo.colorize_photo(saved(PICTURE, "PNG"), tmp_path / "seen.png", colorizer=colorizer)
+    expected = np.asarray(Image.open(tmp_path / "seen.png")) / 255.0
+    assert np.abs((stored / 65535.0) ** (1 / 2.2) - expected).mean() < 0.02
+
+
+def test_camera_raw_stays_refused() -> None:
+    with pytest.raises(PhotoError, match=r"camera's raw file: develop it"):
+        photo.read_photo(linear_dng(samples=3))
+
+
+def test_the_network_sees_the_tones_behind_a_halftone(colorizer: Colorizer, tmp_path: Path) -> None:
+    image = Image.fromarray(PICTURE).convert("1")
+    path = tmp_path / "news.color.png"
+    report = photo.colorize_photo(saved(image, "PNG"), path, colorizer=colorizer)
+    luma = np.asarray(image.convert("L"))
+    assert is_halftone(luma)
+    assert not is_halftone(PICTURE)
+    assert not is_halftone(np.zeros((3, 3), np.uint8))
+    assert [line for line in report.warnings if "scan it in grey" in line and "8 bits" in line]
+    assert np.array_equal(np.asarray(opened(path.read_bytes()).convert("L")), luma)
+    assert np.corrcoef(seen(luma, "halftone").ravel(), PICTURE.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("name", ["market.jpg.xmp", "market.xmp"])
+def test_a_sidecars_captions_are_carried_over(colorizer: Colorizer, tmp_path: Path, name: str) -> None:
+    """Its settings for the old pixels are not."""
+    source = tmp_path / "market.jpg"
+    source.write_bytes(saved(smooth(60, 80), "JPEG"))
+    (tmp_path / name).write_text(SIDECAR)
+    report = photo.colorize_photo(source, tmp_path / "out.jpg", colorizer=colorizer)
+    packet = opened((tmp_path / "out.jpg").read_bytes()).info["xmp"]
+    assert b"Market, 1911" in packet
+    assert b"Leeds" in packet
+    assert b"history_end" not in packet
+    assert report.warnings == ()
+
+
+def test_the_label_in_a_sidecar(colorizer: Colorizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "market.jpg"
+    source.write_bytes(saved(smooth(60, 80), "JPEG"))
+    (tmp_path / "market.xmp").write_text("no XMP")
+    assert main(["photo", str(source), "--sidecar"]) == 0
+    assert "market.jpg: its sidecar market.xmp is not kept" in capsys.readouterr().err
+    label = (tmp_path / "market.color.jpg.xmp").read_bytes()
+    assert b"compositeWithTrainedAlgorithmicMedia" in label
+    assert b"compositeWithTrainedAlgorithmicMedia" not in (tmp_path / "market.color.jpg").read_bytes()
+    output = photo.OutputOptions(sidecar=True)
+    with pytest.raises(PhotoError, match="exists already"):
+        photo.colorize_photo(source, tmp_path / "market.color.jpg", colorizer=colorizer, output=output)
