@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .models.engines import Engine
     from .models.registry import ModelCard
     from .photo.job import colorize_file
+    from .photo.options import OutputOptions
 
 __all__ = [
     "Coding",
@@ -52,6 +53,7 @@ __all__ = [
     "ModelCard",
     "ModelError",
     "OptionError",
+    "OutputOptions",
     "PhotoError",
     "PhotochromError",
     "Prediction",
@@ -81,6 +83,7 @@ _MODULES = {
     "models.engines": ("Engine",),
     "models.registry": ("ModelCard",),
     "photo.job": ("colorize_file",),
+    "photo.options": ("OutputOptions",),
 }
 _LAZY = {name: module for module, names in _MODULES.items() for name in names}
 
