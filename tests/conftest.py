@@ -15,6 +15,8 @@ if find_spec("torch") is None:
     collect_ignore += ["training", "commands/test_train.py"]
 if find_spec("gradio") is None:
     collect_ignore += ["studio"]
+if find_spec("onnx") is None or find_spec("h5py") is None:
+    collect_ignore += ["models/test_engines.py", "models/test_registry.py"]
 
 
 @pytest.fixture

@@ -617,7 +617,7 @@ def test_everything_temporary_goes(tmp_path):
 
 
 def test_old_files_go_while_it_runs(tmp_path):
-    soon = "from photochrom.studio import server; server._SWEEP_SECONDS, server._OLD_SECONDS = 1, 8"
+    soon = "from photochrom.studio import app; app._SWEEP_SECONDS, app._OLD_SECONDS = 1, 8"
     with running_studio(tmp_path, before=soon) as studio:
         visitor = Visitor(studio.url)
         drop(visitor, "old.png", png(picture(1)))
