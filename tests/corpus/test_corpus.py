@@ -1,0 +1,122 @@
+"""Every file of the corpus is coloured with its own luma, or refused in one line; none crashes, hangs or tracebacks."""
+
+import io
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom.batch.workers import Died, WorkerPool
+from tests.corpus.make import Entry, corpus
+
+pytest.importorskip("onnx")
+SECONDS, MEGABYTES = 10, 1500  # that one file may take
+
+
+def prepare(model):
+    """What a worker does with one entry: colour it, and return what came of it as (kind, text)."""
+    import resource
+
+    from photochrom import Colorizer, PhotochromError
+    from photochrom.photo import colorize_photo
+
+    colorizer = Colorizer(model, "cpu")
+    folder = Path(tempfile.mkdtemp())
+
+    def color(entry: Entry):
+        signal.alarm(SECONDS)  # ends the process: its death names the file
+        source = folder / entry.name
+        source.write_bytes(entry.data)
+        output = folder / ("out" + (source.suffix if source.suffix != ".jpg" else ".png"))
+        output.unlink(missing_ok=True)
+        try:
+            colorize_photo(source, output, colorizer=colorizer)
+        except PhotochromError as exc:
+            text = str(exc)
+            return ("refused", text) if "\n" not in text and str(source) in text else ("bad message", text)
+        except BaseException as exc:
+            return "traceback", f"{type(exc).__name__}: {exc}"
+        finally:
+            signal.alarm(0)
+            source.unlink()
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MEGABYTES * 1000:
+            return "too much memory", ""
+        return "coloured", output.read_bytes()
+
+    return color
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    from tests.helpers.fakes import tiny_model
+
+    model = tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+    entries = corpus()
+    assert len(entries) > 500
+    assert len({entry.name for entry in entries}) == len(entries)
+    assert sum(len(entry.data) for entry in entries) < 4_000_000
+    with WorkerPool(prepare, (str(model),), 2) as pool:
+        return [(entry, result) for entry, result in pool.map(entries)]
+
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="alarms and resource limits are POSIX")
+
+
+def test_nothing_crashes_hangs_or_shows_a_traceback(results):
+    wrong = [
+        (entry.name, result)
+        for entry, result in results
+        if isinstance(result, Died) or result[0] not in ("coloured", "refused")
+    ]
+    assert not wrong
+
+
+def test_intact_files_are_coloured_with_their_own_luma(results):
+    wrong = []
+    for entry, result in results:
+        if entry.luma is None:
+            continue
+        if isinstance(result, Died) or result[0] != "coloured":
+            wrong.append((entry.name, result))
+            continue
+        found = luma_in(result[1], Path(entry.name).suffix)
+        if found is not None and (
+            found.shape != entry.luma.shape or np.abs(found.astype(int) - entry.luma).max() > entry.tolerance
+        ):
+            wrong.append((entry.name, "another luma"))
+    assert not wrong
+
+
+def luma_in(data, suffix):
+    """The luma of an output by other libraries; None for lossy ones, whose luma their coder moves."""
+    if suffix in (".webp", ".avif"):
+        return None
+    if suffix == ".tif":
+        import tifffile
+
+        rgb = tifffile.imread(io.BytesIO(data))
+    else:
+        import cv2
+
+        rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)[..., 2::-1]
+    return np.rint(rgb[..., :3].astype(np.float64) @ [0.299, 0.587, 0.114]).astype(rgb.dtype)
+
+
+def test_damaged_files_that_are_coloured_are_pictures(results):
+    """What passes for whole in spite of its damage comes out as a whole file."""
+    coloured = 0
+    for entry, result in results:
+        if entry.luma is None and not isinstance(result, Died) and result[0] == "coloured":
+            coloured += 1
+            if not entry.name.endswith(".tif"):  # Pillow reads no colour of 16 bits
+                Image.open(io.BytesIO(result[1])).load()
+    assert coloured < len(results) / 2
+
+
+def test_the_corpus_is_the_same_every_time():
+    first, second = ([(entry.name, hash(entry.data)) for entry in corpus()] for _ in range(2))
+    assert first == second
