@@ -14,6 +14,7 @@ from ..errors import OptionError, PhotochromError
 from ..signals import heard
 from . import INTERRUPTED, batch, c2pa, evaluate, film, models, photo, studio, train
 from .messages import error_text
+from .terminal import silence_libraries
 
 _FAILED, _USAGE = 1, 2
 _KILLED = 128  # and the number of the signal
@@ -56,6 +57,8 @@ def run() -> None:
     for number in heard("SIGTERM", "SIGHUP"):  # so that unfinished files are removed
         signal.signal(number, lambda found, _: sys.exit(_KILLED + found))
     _write_any_name()
+    if sys.argv[1:2] != ["train"]:  # whose processes share one standard error, and must be heard on it
+        silence_libraries()
     try:
         status = main()
         if sys.stdout is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ REMEDIES: Final = {
 }
 # OpenCV raises cv2.error, Pillow OSError, libheif RuntimeError and libwebp ValueError where malloc fails.
 _OUT_OF_MEMORY: Final = re.compile(r"out of memory|insufficient memory|memory allocation|(de|en)coder error -9\b", re.I)
+
+# A decoder stumbled over damage; the text speaks of its own variables.
+_UNSPEAKABLE: Final = (struct.error, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
 _lock = threading.Lock()
 _quiet_blocks = 0
@@ -123,7 +127,8 @@ def decoding() -> Iterator[None]:
         raise
     except Exception as exc:
         _raise_if_memory(exc)
-        raise PhotoError(f"is damaged or of an unknown kind ({_one_line(exc)}): get a whole copy of the file") from exc
+        detail = "" if isinstance(exc, _UNSPEAKABLE) else f" ({_one_line(exc)})"
+        raise PhotoError(f"is damaged or of an unknown kind{detail}: get a whole copy of the file") from exc
 
 
 @contextmanager
