@@ -18,7 +18,7 @@ import numpy as np
 
 from ..color.spaces import lightness_of_luma, luma_of_rgb
 from ..errors import ModelError
-from ..models.engines import Engine, OpenVinoEngine
+from ..models.engines import Engine, OpenVinoEngine, import_openvino
 from .hints import Hint
 from .options import ColorOptions
 
@@ -97,8 +97,7 @@ def encoder_of(model: Any) -> Any:
     Raises:
         ModelError: No layer halves a map of one sixteenth of the picture's size.
     """
-    import openvino
-
+    openvino = import_openvino()
     name = _last_before_halving(model)
     (node,) = (op for op in model.get_ordered_ops() if op.get_friendly_name() == name)
     node.output(0).set_names({_FEATURES})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +47,21 @@ class Engine(Protocol):
         ...
 
 
+def import_openvino() -> Any:
+    """Import OpenVINO without the telemetry that it would send over the network at each import.
+
+    The package ``openvino_telemetry`` is installed with it, and reports every import to its maker unless its user has
+    opted out. Where its own import fails, OpenVINO uses a stub.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # makes its import fail
+    import openvino
+
+    return openvino
+
+
 @functools.cache
 def openvino_core() -> Any:
     """Return the process's only OpenVINO core.
@@ -54,9 +70,7 @@ def openvino_core() -> Any:
     destroyed in the order of their creation, the second would restore the stack of the first, which is freed by then,
     and the next Ctrl-C would crash the process.
     """
-    import openvino
-
-    return openvino.Core()
+    return import_openvino().Core()
 
 
 def openvino_settings(exact: bool) -> dict[str, str]:
@@ -85,7 +99,7 @@ class OpenVinoEngine:
         self, path: Path, device: str = "cpu", *, exact: bool = False, adapt: Callable[[Any], Any] | None = None
     ) -> None:
         try:
-            import openvino
+            openvino = import_openvino()
         except ImportError as exc:
             raise EngineError("OpenVINO is not installed", remedy="pip install openvino") from exc
         try:

@@ -1,0 +1,69 @@
+"""Photochrom works without a network, and does not try to reach one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+# Python's audit hooks hear every connection and look-up that Python code makes, in forked children, too.
+LISTEN = """
+import os, sys
+def listen(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        address = arguments[0] if event != "socket.connect" else arguments[1]
+        if isinstance(address, tuple):
+            address = address[0]
+        if isinstance(address, str) and not address.startswith(("127.", "/", "::1", "localhost")):
+            with open(os.environ["HEARD"], "a") as file:
+                file.write(f"{event} {address}\\n")
+sys.addaudithook(listen)
+"""
+COMMANDS = {
+    "photo": "from photochrom.commands.main import run; run()",
+    "import": "import photochrom; photochrom.Colorizer()",
+}
+
+
+def test_the_listener_hears(tmp_path):
+    code = LISTEN + "import socket\ntry: socket.getaddrinfo('example.invalid', 80)\nexcept OSError: pass"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"HEARD": str(tmp_path / "heard")}, check=True)
+    assert (tmp_path / "heard").read_text() == "socket.getaddrinfo example.invalid\n"
+
+
+@pytest.fixture
+def photograph(tmp_path):
+    Image.effect_noise((64, 48), 60).save(tmp_path / "old.png")
+    return tmp_path / "old.png"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nobody_is_called(tmp_path, photograph, name):
+    arguments = ["photo", str(photograph)] if name == "photo" else []
+    environment = os.environ | {"HEARD": str(tmp_path / "heard"), "HOME": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir()
+    subprocess.run([sys.executable, "-c", LISTEN + COMMANDS[name], *arguments], env=environment, check=True)
+    assert not (tmp_path / "heard").exists(), (tmp_path / "heard").read_text()
+    assert not (tmp_path / "home" / "intel").exists()  # where OpenVINO's telemetry keeps its identity of the user
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_the_system_sees_no_connection_either(tmp_path, photograph):
+    """C libraries are heard, too."""
+    log = tmp_path / "calls"
+    command = ["strace", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(log), sys.executable]
+    done = subprocess.run([*command, "-c", COMMANDS["photo"], "photo", str(photograph)], capture_output=True, text=True)
+    if done.returncode and "PTRACE" in done.stderr.upper():
+        pytest.skip("this system does not let processes be traced")
+    assert done.returncode == 0, done.stderr
+    assert [line for line in log.read_text().splitlines() if "AF_INET" in line] == []
+
+
+def test_openvino_is_imported_in_one_place():
+    """Elsewhere it would bring its telemetry along."""
+    root = Path(__file__).parents[1] / "src" / "photochrom"
+    importers = [path.name for path in root.rglob("*.py") if "import openvino\n" in path.read_text()]
+    assert importers == ["engines.py"]
