@@ -25,6 +25,7 @@ from ..models.registry import ModelCard, find_model
 from ..photo.formats.image import from_pillow
 from .hint_propagation import hint_influence, hint_planes, propagate_hints
 from .hints import Hint
+from .margins import NOWHERE, Box, find_picture, is_flat
 from .options import ColorOptions
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Prediction:
     """float32 ``[h', w']``, from 0 (any colour is plausible) to 1 (certain); None if the model does not predict it."""
     probability: np.ndarray | None = None
     """Probability of each colour in the card's ``bins``, float32 ``[bins, h', w']``; None if the model has no bins."""
+    picture: Box | None = None
+    """Position of the picture inside plain margins, which stay neutral; None if there are no margins, ``NOWHERE`` if
+    there is nothing else."""
 
 
 class Colorizer:
@@ -149,7 +153,13 @@ class Colorizer:
         options, luma = options or ColorOptions(), _checked(luma)
         prediction = prediction or self.predict(luma, options)
         ab = self.ab(prediction, options.hints)
-        return self.render(luma, prediction.luma, ab, strength=options.strength, subsampling=(subsampling, subsampling))
+        cb, cr = self.render(
+            luma, prediction.luma, ab, strength=options.strength, subsampling=(subsampling, subsampling)
+        )
+        if prediction.picture is not None and not prediction.picture.misses(options.hints):
+            for plane in (cb, cr):  # to the pixel: what a thumbnail's pixel holds of the picture reaches over its edge
+                prediction.picture.clear_outside(plane, Coding.of_photograph(luma.dtype).neutral)
+        return cb, cr
 
     def thumbnail_size(self, height: float, width: float) -> tuple[int, int]:
         """Height and width at which the network sees a picture.
@@ -202,11 +212,22 @@ class Colorizer:
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
             EngineError: The network could not be run.
         """
-        options, small = options or ColorOptions(), self.thumbnail(luma)
+        options, luma = options or ColorOptions(), _checked(luma)
+        picture = find_picture(luma)
         if not (self.card.hints and options.hints):
-            return plain or self._run(small, options)
-        hinted = self._run(small, options)
-        return _near_hints(hinted, plain or self._run(small, options.with_hints(())), options.hints)
+            return plain or self._predict(luma, options, picture)
+        hinted = self._predict(luma, options, picture)
+        return _near_hints(hinted, plain or self._predict(luma, options.with_hints(()), picture), options.hints)
+
+    def _predict(self, luma: np.ndarray, options: ColorOptions, picture: Box | None) -> Prediction:
+        """Run the network on what lies inside the margins, and spread its answer over the whole picture."""
+        if picture is not None:
+            inside = self.thumbnail(luma[picture.pixels(*luma.shape)])
+            answer = self._run(inside, options.with_hints(picture.hints(options.hints, *luma.shape)))
+            return _spread(answer, luma, picture)
+        answer = self._run(self.thumbnail(luma), options)
+        flat = is_flat(answer.luma) and not options.hints  # whoever gives it a colour wants it coloured
+        return replace(answer, picture=NOWHERE) if flat else answer
 
     def _run(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
         outputs = self.engine.run(self.inputs(thumbnail, options))
@@ -250,7 +271,11 @@ class Colorizer:
             a*b* float32 ``[2, h, w]``.
         """
         lightness = lightness_of_luma(prediction.luma if thumbnail is None else thumbnail)
-        return propagate_hints(to_thumbnail(prediction.ab, lightness), lightness, hints)
+        ab = to_thumbnail(prediction.ab, lightness)
+        if prediction.picture is not None:
+            for plane in ab:
+                prediction.picture.clear_outside(plane, 0)
+        return propagate_hints(ab, lightness, hints)
 
     def render(
         self,
@@ -287,12 +312,23 @@ class Colorizer:
         return apply_to_luma(coefficients, luma, strength=strength, subsampling=subsampling, coding=coding, out=out)
 
 
+def _spread(answer: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
+    """Extend a prediction of the picture inside margins to the whole, at the same scale."""
+    changes: dict[str, Any] = {
+        name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
+        for name in ("ab", "confidence", "probability")
+        if (planes := getattr(answer, name)) is not None
+    }
+    small = thumbnail(luma, Coding.of_photograph(luma.dtype), *picture.whole(*answer.luma.shape))
+    return replace(answer, luma=small, picture=picture, **changes)
+
+
 def _near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
     """Blend two predictions: the hinted one where hints have influence, the plain one elsewhere."""
     near = hint_influence(lightness_of_luma(plain.luma), hints)
     near = cv2.resize(near, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
 
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"picture": hinted.picture}
     for name in ("ab", "confidence", "probability"):
         if (without := getattr(plain, name)) is not None:
             changes[name] = without + near * (getattr(hinted, name) - without)

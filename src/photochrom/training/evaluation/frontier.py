@@ -1,0 +1,133 @@
+"""Accuracy against colourfulness: a colorizer's figures along its dial, and what they are at a given colourfulness.
+
+More colour costs accuracy, so two models can only be compared where they are equally colourful. A colorizer is measured
+at several settings of its dial; between two settings its figures are interpolated linearly over colourfulness. The dial
+is vividness; for a model without vividness it is strength, the factor applied to the chroma.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from ...color.spaces import luma_of_rgb
+from ...colorizer.colorizer import Colorizer
+from ...colorizer.options import ColorOptions
+from ..data.dataset import colorfulness
+from .metrics import Scores, ciede2000, difference, mean, psnr, ratio
+
+TARGETS = (0.72, 0.91)
+"""Colourfulness, relative to the truth's, at which models are compared."""
+
+Dial = Literal["vividness", "strength"]
+_SETTINGS: dict[Dial, tuple[float, ...]] = {
+    "vividness": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+    "strength": (0.5, 0.75, 1.0, 1.25, 1.5, 2.0),
+}
+
+
+@dataclass(frozen=True)
+class DialScores:
+    """Figures of one picture at one setting of the dial; see ``Scores``."""
+
+    psnr: float
+    ciede2000: float
+    colorfulness: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """Figures over a set of photographs at one setting of the dial. None: undefined."""
+
+    setting: float | None
+    """Vividness or strength."""
+    colorfulness_ratio: float | None
+    """Mean colourfulness relative to the truth's."""
+    ciede2000_ratio: float | None
+    """Mean CIEDE2000 relative to the grey pictures'."""
+    psnr_gain: float | None
+    """Mean PSNR minus the grey pictures', dB."""
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """One colorizer along its dial."""
+
+    dial: Dial
+    points: tuple[Point, ...]
+    """In the order of the settings."""
+
+    def at(self, colorfulness_ratio: float) -> Point | None:
+        """Interpolate between the first two neighbouring settings that enclose a colourfulness.
+
+        Args:
+            colorfulness_ratio: Colourfulness relative to the truth's.
+
+        Returns:
+            Interpolated figures; None if no two settings enclose the colourfulness.
+        """
+        for low, high in pairwise(self.points):
+            share = _share(low.colorfulness_ratio, high.colorfulness_ratio, colorfulness_ratio)
+            if share is not None:
+                return Point(*(_between(getattr(low, f.name), getattr(high, f.name), share) for f in fields(Point)))
+        return None
+
+
+def dial_of(colorizer: Colorizer) -> Dial:
+    """Name the dial that changes a colorizer's colourfulness."""
+    return "strength" if colorizer.card.vividness is None else "vividness"
+
+
+def along_dial(colorizer: Colorizer, truth: np.ndarray, options: ColorOptions) -> list[DialScores]:
+    """Colour the luma of a photograph at each setting of the dial, and compare the pictures with the photograph.
+
+    Args:
+        colorizer: Colorizer to measure.
+        truth: RGB uint8 ``[H, W, 3]``.
+        options: How to colour, apart from the dial.
+    """
+    luma, dial = luma_of_rgb(truth), dial_of(colorizer)
+    pictures = (
+        np.asarray(colorizer.colorize(luma, replace(options, **{dial: setting}))) for setting in _SETTINGS[dial]
+    )
+    return [DialScores(psnr(p, truth), ciede2000(p, truth), colorfulness(p)) for p in pictures]
+
+
+def frontier(
+    dial: Dial, photographs: Sequence[Sequence[DialScores]], grey: Sequence[Scores], truth: Sequence[Scores]
+) -> Frontier:
+    """Average the figures of many photographs.
+
+    Args:
+        dial: Dial that was moved.
+        photographs: Results of ``along_dial``.
+        grey: Scores of the grey pictures, in the same order.
+        truth: Scores of the photographs themselves, in the same order.
+    """
+    floor = {name: mean(getattr(s, name) for s in grey) for name in ("psnr", "ciede2000")}
+    full = mean(s.colorfulness for s in truth)
+    points = (
+        Point(
+            setting,
+            ratio(mean(s.colorfulness for s in scores), full),
+            ratio(mean(s.ciede2000 for s in scores), floor["ciede2000"]),
+            difference(mean(s.psnr for s in scores), floor["psnr"]),
+        )
+        for setting, scores in zip(_SETTINGS[dial], zip(*photographs, strict=True), strict=True)
+    )
+    return Frontier(dial, tuple(points))
+
+
+def _share(low: float | None, high: float | None, value: float) -> float | None:
+    """Return where a value lies between two others, 0 to 1; None if it does not."""
+    if low is None or high is None or not min(low, high) <= value <= max(low, high):
+        return None
+    return 0.0 if low == high else (value - low) / (high - low)
+
+
+def _between(low: float | None, high: float | None, share: float) -> float | None:
+    return None if low is None or high is None else low + share * (high - low)
