@@ -645,6 +645,32 @@ class TestReport:
         assert [table.title for table in report.tables(quick)] == ["Fidelity", "Colour and meaning"]
         assert report.facts(quick, {})["robustness"] == {}
 
+    def test_the_frontier_has_every_setting_and_the_colourfulness_to_compare_at(self, known, photographs, tmp_path):
+        def paint(luma, options):  # half the true chroma at vividness 0, all of it at 1
+            share = 0.5 + options.vividness / 2
+            return tuple(np.rint(128 + share * (c - 128.0)).astype(np.uint8) for c in chroma_of(known[luma.tobytes()]))
+
+        found = evaluate.evaluate({"dialled": Painter(paint)}, photographs, ColorOptions(vividness=1.0), frontier=True)
+        (table,) = (table for table in report.tables(found) if table.title == "Frontier")
+        assert [row[1] for row in table.rows[:6]] == [f"vividness {v / 5:.2f}" for v in range(6)]
+        assert table.rows[5][2] == "1.00"
+        assert float(table.rows[5][3]) < 0.1
+        assert [row[1][:10] for row in table.rows[6:]] == ["at CF 0.72", "at CF 0.91"]
+        assert [row[2] for row in table.rows[6:]] == ["0.72", "0.91"]
+        assert float(table.rows[7][3]) < float(table.rows[6][3])
+        facts = report.facts(found, {})["frontier"]["dialled"]
+        assert facts["dial"] == "vividness"
+        assert len(facts["points"]) == 6
+        assert facts["at"]["0.91"]["colorfulness_ratio"] == pytest.approx(0.91)
+        page.write_page(found, tmp_path / "page.html", {}, 1)
+        assert "<h2>Frontier</h2>" in (tmp_path / "page.html").read_text()
+
+    def test_a_dial_that_does_not_reach_leaves_dashes(self, painters, photographs):
+        found = evaluate.evaluate(painters, photographs, frontier=True)
+        (table,) = (table for table in report.tables(found) if table.title == "Frontier")
+        assert table.rows[-1][1:] == ["at CF 0.91", "0.91", "-", "-"]
+        assert report.facts(found, {})["frontier"]["<i>orange|"]["at"] == {"0.72": None, "0.91": None}
+
     def test_a_model_without_confidence_has_dashes(self, found):
         (table,) = (table for table in report.tables(found) if table.title == "Robustness")
         by_name = {row[0]: row[-4:-2] for row in table.rows}
@@ -756,11 +782,13 @@ class TestCommand:
     ):
         outputs = [tmp_path / name for name in ("f.json", "s.png", "p.html")]
         flags = [f"--{kind}={path}" for kind, path in zip(("json", "sheet", "html"), outputs, strict=True)]
-        assert main(["evaluate", str(folder), "--limit", "2", "--full", "--html-size", "1", *flags]) == 0
+        flags += ["--limit", "2", "--full", "--frontier", "--html-size", "1"]
+        assert main(["evaluate", str(folder), *flags]) == 0
         assert capsys.readouterr().out.startswith("2 photographs\n\n### Fidelity\n\n| picture | PSNR |")
         facts = strict(outputs[0].read_text())
         assert facts["protocol"] | {"held_out": False, "limit": 2, "vividness": None, "full": True} == facts["protocol"]
         assert re.fullmatch(r"default \S+, sha256 [0-9a-f]{64}", facts["models"]["default"])
+        assert [point["setting"] for point in facts["frontier"]["default"]["points"]] == [0, 0.2, 0.4, 0.6, 0.8, 1]
         assert all(np.isfinite(v) for v in facts["robustness"]["default"].values() if v is not None)
         assert outputs[1].stat().st_size > 1000
         assert outputs[2].read_text().startswith("<!DOCTYPE html>")

@@ -25,6 +25,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most so many (default: 2000)")
     evaluate.add_argument("--vividness", type=float, metavar="0..1")
     evaluate.add_argument("--full", action="store_true", help="also aged pictures, hints and confidence; takes longer")
+    evaluate.add_argument(
+        "--frontier",
+        action="store_true",
+        help="also the figures along the vividness dial, and at equal colourfulness; takes longer",
+    )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="write a sheet of pictures: grey, coloured, truth")
     evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
@@ -56,9 +61,17 @@ def run(args: argparse.Namespace) -> int:
     colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
     photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit, skip=skip)
     thumbnails = args.sheet_size if args.sheet else 0
-    found = evaluation.evaluate(colorizers, photographs, options, full=args.full, thumbnails=thumbnails, skip=skip)
+    found = evaluation.evaluate(
+        colorizers,
+        photographs,
+        options,
+        full=args.full,
+        frontier=args.frontier,
+        thumbnails=thumbnails,
+        skip=skip,
+    )
     print(f"{len(found.photographs)} photographs\n\n{report.markdown(found)}")
-    protocol = {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "full")}
+    protocol = {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "full", "frontier")}
     if args.json:
         report.write_json(found, args.json, protocol)
     if args.sheet:

@@ -24,6 +24,8 @@ from ..data.curation import distinct
 from ..data.dataset import MIN_COLORFULNESS, Photograph, Skip, find_photographs, refuse, sample, square
 from ..networks.classifier import FEATURES, ImageClassifier
 from .frechet import Gaussian, distance
+from .frontier import DialScores, Frontier, along_dial, dial_of
+from .frontier import frontier as frontier_of
 from .lpips_fid import INCEPTION_FEATURES, Perceptual, open_perceptual
 from .metrics import Scores, Summary, score, summary
 from .robustness import Trial, trial
@@ -52,6 +54,8 @@ class Evaluation:
     """By kind of picture: distance from the truth in EfficientNet-Lite1's features."""
     fid: dict[str, float] = field(default_factory=dict)
     """Likewise in InceptionV3's; empty where it is not measured."""
+    frontiers: dict[str, Frontier] = field(default_factory=dict)
+    """Figures along the dial, by model; empty unless asked for."""
     thumbnails: list[list[np.ndarray]] = field(default_factory=list)
     """Of the first photographs: each kind of picture, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
 
@@ -69,6 +73,7 @@ class _Measured:
     features: dict[str, np.ndarray]
     inception: dict[str, np.ndarray]
     trials: dict[str, Trial]
+    dialled: dict[str, list[DialScores]]
     thumbnails: list[np.ndarray]
 
 
@@ -97,6 +102,7 @@ def evaluate(
     options: ColorOptions | None = None,
     *,
     full: bool = False,
+    frontier: bool = False,
     thumbnails: int = 0,
     skip: Skip = refuse,
 ) -> Evaluation:
@@ -107,6 +113,7 @@ def evaluate(
         photographs: at least one.
         options: how to colour; None for each model's own choice.
         full: whether to try aged pictures, hints and confidence too, at three times the cost.
+        frontier: whether to measure each model along its dial too, at six times the cost of its colouring.
         thumbnails: of how many photographs to keep small pictures for a sheet.
         skip: is told of a photograph that cannot be read, which is then left out, unless it raises.
 
@@ -126,7 +133,8 @@ def evaluate(
     )
     features = {kind: Gaussian(FEATURES) for kind in kinds}
     inception = {kind: Gaussian(INCEPTION_FEATURES) for kind in kinds} if perceptual.inception else {}
-    examine = _Examiner(colorizers, found.options, ImageClassifier(), perceptual, full)
+    examine = _Examiner(colorizers, found.options, ImageClassifier(), perceptual, full, frontier)
+    dialled: dict[str, list[list[DialScores]]] = {name: [] for name in colorizers if frontier}
     for batch in _measured(examine, photographs, skip):
         for one in batch:
             found.photographs.append(one.photograph)
@@ -134,6 +142,8 @@ def evaluate(
                 found.scores[kind].append(scores)
             for name, tried in one.trials.items():
                 found.trials[name].append(tried)
+            for name, along in one.dialled.items():
+                dialled[name].append(along)
             if len(found.thumbnails) < thumbnails:
                 found.thumbnails.append(one.thumbnails)
         for kind in kinds:
@@ -144,6 +154,10 @@ def evaluate(
         raise TrainingError("none of the photographs can be read: nothing was measured")
     found.frechet = {kind: distance(g, features["truth"]) for kind, g in features.items()}
     found.fid = {kind: distance(g, inception["truth"]) for kind, g in inception.items()}
+    found.frontiers = {
+        name: frontier_of(dial_of(colorizers[name]), along, found.scores["grey"], found.scores["truth"])
+        for name, along in dialled.items()
+    }
     return found
 
 
@@ -171,6 +185,7 @@ class _Examiner:
     classifier: ImageClassifier
     perceptual: Perceptual
     full: bool
+    frontier: bool
 
     def __call__(self, photograph: Photograph) -> _Measured | TrainingError:
         try:
@@ -197,6 +212,11 @@ class _Examiner:
                 name: trial(colorizer, photograph.sha1, truth, pictures[name], self.options)
                 for name, colorizer in self.colorizers.items()
                 if self.full
+            },
+            dialled={
+                name: along_dial(colorizer, truth, self.options)
+                for name, colorizer in self.colorizers.items()
+                if self.frontier
             },
             thumbnails=small_pictures(pictures),
         )

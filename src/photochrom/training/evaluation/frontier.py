@@ -91,10 +91,12 @@ def along_dial(colorizer: Colorizer, truth: np.ndarray, options: ColorOptions) -
         options: How to colour, apart from the dial.
     """
     luma, dial = luma_of_rgb(truth), dial_of(colorizer)
-    pictures = (
-        np.asarray(colorizer.colorize(luma, replace(options, **{dial: setting}))) for setting in _SETTINGS[dial]
-    )
+    pictures = (np.asarray(colorizer.colorize(luma, _dialled(options, dial, v))) for v in _SETTINGS[dial])
     return [DialScores(psnr(p, truth), ciede2000(p, truth), colorfulness(p)) for p in pictures]
+
+
+def _dialled(options: ColorOptions, dial: Dial, setting: float) -> ColorOptions:
+    return replace(options, vividness=setting) if dial == "vividness" else replace(options, strength=setting)
 
 
 def frontier(

@@ -16,6 +16,7 @@ from ... import __version__
 from ..data.dataset import MIN_COLORFULNESS
 from ..files import write
 from .evaluate import SIZE, Evaluation
+from .frontier import TARGETS, Point
 from .metrics import mean, ratio
 from .robustness import HINTS, OTHERS
 from .robustness import summary as robustness_summary
@@ -34,8 +35,10 @@ class Table:
 
 
 def tables(found: Evaluation) -> list[Table]:
-    """Fidelity, then colour and meaning, then robustness if that was measured."""
+    """Fidelity, then colour and meaning, then the frontier and robustness if they were measured."""
     several = [_fidelity(found), _color(found)]
+    if found.frontiers:
+        several.append(_frontier(found))
     if any(found.trials.values()):
         several.append(_robustness(found))
     return several
@@ -72,6 +75,29 @@ def _color(found: Evaluation) -> Table:
         f"only those of {len(found.photographs)} photographs."
     )
     return Table("Colour and meaning", columns, rows, _with_missing(note, found, "FID"))
+
+
+def _frontier(found: Evaluation) -> Table:
+    rows = []
+    for name, frontier in found.frontiers.items():
+        rows += [[name, f"{frontier.dial} {cell(p.setting, '.2f')}", *_figures(p)] for p in frontier.points]
+        for target in TARGETS:
+            point = frontier.at(target)
+            where = f"at CF {target:g}" + (f" ({frontier.dial} {cell(point.setting, '.2f')})" if point else "")
+            rows.append([name, where, *(_figures(point) if point else [cell(target, ".2f"), "-", "-"])])
+    note = (
+        "Figures along each model's dial, and interpolated at equal colourfulness, where models can be compared. "
+        "-: the dial does not reach that colourfulness."
+    )
+    return Table("Frontier", ["model", "at", "CF / truth's", "CIEDE2000 / grey's", "PSNR - grey's"], rows, note)
+
+
+def _figures(point: Point) -> list[str]:
+    return [
+        cell(point.colorfulness_ratio, ".2f"),
+        cell(point.ciede2000_ratio, ".3f"),
+        cell(point.psnr_gain, "+.2f"),
+    ]
 
 
 def _robustness(found: Evaluation) -> Table:
@@ -137,6 +163,11 @@ def facts(found: Evaluation, protocol: Mapping[str, object]) -> dict[str, object
         },
         "robustness": {
             name: dataclasses.asdict(robustness_summary(trials)) for name, trials in found.trials.items() if trials
+        },
+        "frontier": {
+            name: dataclasses.asdict(frontier)
+            | {"at": {f"{t:g}": (point := frontier.at(t)) and dataclasses.asdict(point) for t in TARGETS}}
+            for name, frontier in found.frontiers.items()
         },
         "sources": sources(found),
         "not_measured": found.not_measured,
