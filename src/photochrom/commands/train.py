@@ -40,7 +40,9 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--encoder", metavar="NAME", help="vgg16 or efficientnet-lite0 to -lite2, with --from scratch")
     group.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
-    group.add_argument("--recipe", choices=["default", "default-cpu", "reference"], help="make a published model anew")
+    group.add_argument(
+        "--recipe", choices=["default", "default-cpu", "broad", "reference"], help="make a published model anew"
+    )
     group.add_argument("--epochs", type=float, metavar="N", help="how often each view is shown")
     group.add_argument(
         "--patience",

@@ -60,7 +60,7 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
     recipe = checkpoint.recipe_of(facts)
     encoder = encoder or load_encoder(recipe.encoder)
     bins = checkpoint.bins_of(tensors, recipe)
-    head = build_head(encoder, bins)
+    head = build_head(encoder, bins, recipe.color_queries)
     load_ema(head, tensors, path)
     network = build_network(encoder.backbone, head, bins, recipe.rebalance_lambda).cpu()
     return Trained(recipe, network, facts["count"] // recipe.views)
@@ -155,18 +155,25 @@ def strip_traces(model: onnx.ModelProto) -> None:
 def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> dict[str, str]:
     """Return the nameless constants that weights were folded into, by the weights' names.
 
-    The exporter transposes the weights of linear layers, and adds axes to those of group norms, so they are found by
-    their values.
+    The exporter transposes the weights of linear layers, adds axes to those of group norms, and expands learned tokens
+    to a batch of one, so they are found by their values.
     """
     arrays = ((tensor.name, numpy_helper.to_array(tensor)) for tensor in model.graph.initializer)
-    constants = {(a.shape if a.ndim == 2 else (a.size,), a.tobytes()): name for name, a in arrays if name not in state}
+    constants = {(_folded_shape(a), a.tobytes()): name for name, a in arrays if name not in state}
     named = {tensor.name for tensor in model.graph.initializer}
     found = {}
     for name, value in state.items():
-        array = (value.T if value.ndim == 2 else value).contiguous().numpy()
-        if name not in named and (constant := constants.get((array.shape, array.tobytes()))):
+        arrays_of = [a.contiguous().numpy() for a in ((value.T, value[None]) if value.ndim == 2 else (value,))]
+        constant = next((c for a in arrays_of if (c := constants.get((a.shape, a.tobytes())))), None)
+        if name not in named and constant is not None:
             found[name] = constant
     return found
+
+
+def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
+    """Return the shape of a constant; a group norm's ``[C, 1, 1]`` counts as ``[C]``."""
+    tokens = array.ndim == 3 and array.shape[0] == 1
+    return array.shape if array.ndim == 2 or tokens else (array.size,)
 
 
 @torch.no_grad()

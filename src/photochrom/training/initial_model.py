@@ -12,7 +12,8 @@ from ..errors import OptionError, TrainingError
 from ..models.registry import WEIGHTS, find_model, get_reference, reference_path
 from . import checkpoint
 from .export import load_ema
-from .networks.colorization import new_head
+from .networks.annealed_mean import DIAL_LAMBDA
+from .networks.colorization import new_head, shift_class_weights
 from .networks.encoders import Encoder, load_encoder
 from .networks.losses import ColorBins
 from .published import load_part, read_bins, read_model
@@ -31,7 +32,8 @@ class InitialModel:
     recipe: Recipe
     encoder: Encoder
     head: nn.Module | None
-    """Network to train on; None for an untrained one, which is made once its bins are known."""
+    """Network to train on, with the class weights of the dial; None for an untrained one, which is made once its bins
+    are known."""
     bins: ColorBins | None
     """Colours that the head tells apart; None where it predicts none, or where they are still to be found."""
     vividness: float | None
@@ -88,13 +90,14 @@ def _scratch(name: str, weights: Path | None) -> InitialModel:
 def _model(path: Path, compared: str | Path) -> InitialModel:
     """Load a model that predicts a distribution, as the default does."""
     card, weights = read_model(path)
-    if not card.bins or DEFAULT.rebalance_lambda is None or "log_class_weights" not in weights:
+    if not card.bins or "log_class_weights" not in weights:
         raise TrainingError(
             f"{path} does not predict a distribution of colours: start from 'reference', or from the folder of its run"
         )
-    bins = read_bins(card, weights, DEFAULT.rebalance_lambda)
+    bins = read_bins(card, weights, DIAL_LAMBDA)
     encoder = load_encoder(DEFAULT.encoder)
-    head = new_head(encoder, bins)
+    queries = weights.get("head.decoder.queries.add.weight")
+    head = new_head(encoder, bins, 0 if queries is None else queries.shape[1])
     load_part(head, "head.", weights, path)
     recipe = fine_tuning(at_size(OWN, card.working_size))
     return InitialModel(f"{card.name} {card.version}", recipe, encoder, head, bins, card.vividness, compared)
@@ -117,8 +120,10 @@ def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
     recipe = checkpoint.recipe_of(facts)
     encoder = load_encoder(recipe.encoder, encoder_weights)
     bins = checkpoint.bins_of(tensors, recipe)
-    head = new_head(encoder, bins)
+    head = new_head(encoder, bins, recipe.color_queries)
     load_ema(head, tensors, path)
+    if bins is not None and recipe.rebalance_lambda is not None:
+        shift_class_weights(head, bins, recipe.rebalance_lambda, DIAL_LAMBDA)
     model = folder / "model.onnx"
     vividness = None if bins is None else read_model(model)[0].vividness if model.is_file() else _VIVIDNESS
     compared = model if model.is_file() else "default"

@@ -51,7 +51,12 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
 
 
 def _unfold(constant: Tensor) -> Tensor:
-    """Convert ``[in, out]`` to ``[out, in]`` for a linear layer, and ``[C, 1, 1]`` to ``[C]`` for a group norm."""
+    """Convert ``[in, out]`` of a linear layer to ``[out, in]``, and ``[C, 1, 1]`` of a group norm to ``[C]``.
+
+    Learned tokens ``[1, tokens, C]`` become ``[tokens, C]``.
+    """
+    if constant.ndim == 3 and constant.shape[0] == 1:
+        return constant[0]
     return constant.T if constant.ndim == 2 else constant.ravel()
 
 

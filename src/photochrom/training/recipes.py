@@ -42,7 +42,8 @@ class Recipe:
     """Learning rate at the end of the first warm-up. It falls to zero along a cosine in each cycle, and each cycle
     starts at half the rate of the previous one."""
     stages_rate: float
-    """Learning rate of the encoder's trained stages, relative to the decoder's."""
+    """Learning rate of the encoder's later stages, relative to the decoder's. With 0 they are frozen, and the features
+    of all stages can be cached."""
     weight_decay: float
     ema_decay: float
     """Decay per step of the exponential moving average of the weights, which is what gets exported; 0 for none."""
@@ -59,6 +60,17 @@ class Recipe:
     """Number of ImageNet networks in the perceptual loss."""
     cell: int = 0
     """Side of one cell of colour in the picture that the perceptual loss sees, in pixels."""
+    first_view: int = 0
+    """Number of the first view of each photograph. View 0 is the central square; with 1 all views are random."""
+    aged: float = 0.4
+    """Share of the random views that are aged."""
+    repeats: int = 1
+    """Number of passes through a stretch of views before the next stretch, so that features which are computed on
+    demand are used several times while they are in memory."""
+    gradient_weight: float = 0.0
+    """Weight of the L1 error of the spatial gradient of the decoded colours, relative to the cross-entropy."""
+    color_queries: int = 0
+    """Number of learned colour queries in the decoder; see ``networks.decoder.ColorQueries``."""
     seed: int = 0
     """Seed of the order of the views, of the crops, and of the simulated hints."""
 
@@ -120,7 +132,28 @@ OWN = replace(
     cell=5,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN)}
+# The decoder alone on frozen features, which costs a third of OWN's step: for many views of many kinds of photographs.
+BROAD = replace(
+    OWN,
+    name="broad",
+    photographs=1_000_000,
+    per_source=1_000_000,
+    views=1,
+    first_view=1,
+    aged=0.1,
+    repeats=3,
+    crop=16,
+    epochs=17.2,
+    stages_rate=0.0,
+    hintless=0.7,
+    rebalance_lambda=1.0,
+    decoded_weight=0.0,
+    perceptual_weight=0.0,
+    perceptual_networks=0,
+    cell=0,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN, BROAD)}
 
 
 def fine_tuning(recipe: Recipe) -> Recipe:

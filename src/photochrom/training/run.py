@@ -25,6 +25,7 @@ from .data.dataset import Photograph, View, fingerprint, sample, split, views
 from .data.feature_cache import (
     Compiled,
     FeatureCache,
+    GrowingCache,
     cache_features,
     cached_views,
     compile_backbone,
@@ -34,7 +35,9 @@ from .data.feature_cache import (
 )
 from .data.sources import copy_here, is_remote
 from .initial_model import InitialModel
-from .networks.colorization import new_head
+from .networks.annealed_mean import DIAL_LAMBDA
+from .networks.colorization import ColorizationHead, new_head, shift_class_weights
+from .networks.encoders import Backbone, EfficientNetLite, FrozenLite
 from .networks.losses import ColorBins
 from .processes import process_counts, uses_bf16
 from .recipes import Recipe
@@ -70,10 +73,20 @@ class TrainingRun:
         """Views by the name of the folder of their features."""
         return {"training": self.training, "validation": views(self.validation, 1)}
 
+    @cached_property
+    def backbone(self) -> Backbone:
+        """Frozen part of the encoder, whose features can be cached."""
+        encoder, head = self.initial.encoder, self.initial.head
+        if self.recipe.stages_rate > 0 or not isinstance(encoder, EfficientNetLite):
+            return encoder.backbone
+        stages = head.stages if isinstance(head, ColorizationHead) else encoder.stages
+        whole = FrozenLite(encoder.backbone, copy.deepcopy(stages), encoder.channels)
+        return whole.eval().requires_grad_(False)
+
     @property
     def row_bytes(self) -> int:
         """Bytes that the features of one view take on disk."""
-        return row_bytes(self.initial.encoder.backbone, Sides.of(self.recipe))
+        return row_bytes(self.backbone, Sides.of(self.recipe))
 
     @property
     def feature_bytes(self) -> int:
@@ -82,7 +95,7 @@ class TrainingRun:
 
     def missing_views(self) -> int:
         """Return the number of views whose features are still to be computed; 0 where they are not cached."""
-        backbone, sides = self.initial.encoder.backbone, Sides.of(self.recipe)
+        backbone, sides = self.backbone, Sides.of(self.recipe)
         folder = self.config.run_folder / "features"
         done = [cached_views(backbone, part, folder / name, sides) for name, part in self.parts.items()]
         return sum(map(len, self.parts.values())) - sum(done) if self.cached else 0
@@ -106,7 +119,7 @@ class TrainingRun:
     @cached_property
     def compiled(self) -> Compiled:
         """The encoder's backbone, compiled."""
-        return compile_backbone(self.initial.encoder.backbone, self.recipe.size)
+        return compile_backbone(self.backbone, self.recipe.size)
 
     def batches(self) -> tuple[Batches, Batches]:
         """Return training and validation batches. One process computes the features while the others wait.
@@ -114,7 +127,7 @@ class TrainingRun:
         Raises:
             TrainingError: a photograph cannot be decoded, or the disk is full.
         """
-        backbone, sides = self.initial.encoder.backbone, Sides.of(self.recipe)
+        backbone, sides = self.backbone, Sides.of(self.recipe)
         if not self.cached:
             pictures = Pictures(self.training, self.backbone_on_device(), sides, self._decoding_processes())
             return pictures, few_features(backbone, self.compiled, self.parts["validation"], sides)
@@ -124,8 +137,12 @@ class TrainingRun:
             return cache_features(backbone, name, part, folder, sides, lambda x: self.compiled(x))
 
         with self.fabric.rank_zero_first():
-            cached = [cache(name, part) for name, part in self.parts.items()]
-        return cached[0], cached[1]
+            if self.recipe.repeats > 1 and self.fabric.world_size == 1:
+                folder = self.config.run_folder / "features" / "training"
+                training: Batches = GrowingCache(backbone, self.training, folder, sides, lambda x: self.compiled(x))
+            else:
+                training = cache("training", self.training)
+            return training, cache("validation", self.parts["validation"])
 
     def _decoding_processes(self) -> int:
         """Return the number of decoding processes: enough for a GPU; none for a CPU, which training keeps busy."""
@@ -135,7 +152,7 @@ class TrainingRun:
 
     def backbone_on_device(self) -> Callable[[Tensor], list[Tensor]]:
         """Return the backbone for lightness ``[N, 1, H, W]`` where the training runs."""
-        backbone = self.initial.encoder.backbone
+        backbone = self.backbone
         if self.config.accelerator == "cpu":
             return for_any_shape(backbone)
         moved: nn.Module = self.fabric.to_device(copy.deepcopy(backbone))
@@ -149,8 +166,18 @@ class TrainingRun:
             # [views, 2, grid, grid]
             chroma = training.chroma if isinstance(training, FeatureCache) else training.batch(rows).chroma.numpy()
             bins = ColorBins.of(chroma.astype(np.int8, copy=False))
-        head = self.initial.head or new_head(self.initial.encoder, bins)
-        return Trainer(self.fabric, self.recipe, head, bins, len(training), self.conditions)
+        return Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions)
+
+    def _head(self, bins: ColorBins | None) -> nn.Module:
+        """Return the network to train, with the class weights and the colour queries of the recipe."""
+        head, recipe = self.initial.head, self.recipe
+        if head is None:
+            return new_head(self.initial.encoder, bins, recipe.color_queries)
+        if bins is not None and recipe.rebalance_lambda is not None:
+            shift_class_weights(head, bins, DIAL_LAMBDA, recipe.rebalance_lambda)
+            if recipe.color_queries and head.decoder.queries is None:  # type: ignore[union-attr]
+                head.decoder.add_queries(recipe.color_queries)  # type: ignore[union-attr, operator]
+        return head
 
     def __str__(self) -> str:
         recipe, world_size = self.recipe, self.fabric.world_size
@@ -183,7 +210,8 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, f
     recipe = config.recipe_for(initial, len(training), fabric.world_size)
     per_source = max(VALIDATION // 10, math.ceil(VALIDATION / len({p.source for p in held_out})))
     chosen = sample(training, recipe.photographs, recipe.per_source)
-    shown, step = views(chosen, recipe.views), recipe.batch * fabric.world_size
+    shown = views(chosen, recipe.views, recipe.first_view, recipe.aged)
+    step = recipe.batch * fabric.world_size
     if len(shown) < step:
         raise TrainingError(f"a step takes {step} views, but there are {len(shown)}: give a smaller --batch")
     return TrainingRun(config, fabric, initial, recipe, shown, sample(held_out, VALIDATION, per_source))

@@ -31,12 +31,15 @@ from . import checkpoint
 from .data.batches import Batch, Batches
 from .data.simulated_hints import simulate_hints
 from .memory import explain_memory_errors
+from .networks.colorization import ColorizationHead
 from .networks.losses import ColorBins, Objective, build_objective
 from .recipes import Recipe
 from .stopping import Stopped, stopping
 
 WARM_UP = 200  # steps; a tenth of a cycle if that is less
 WHOLE_PICTURES = 0.2  # share of a cycle's steps, at its end, that see whole pictures instead of crops
+STRETCH = 200  # steps through the views that are repeated before the next ones
+_COARSEST = 4  # cells at stride 8 that one at stride 32 covers
 ROUND = 10_000  # views between two validations; an epoch if that is less,
 ROUNDS = 50  # and more in a long run, which has at most this many
 Item = TypeVar("Item")
@@ -134,6 +137,8 @@ class Trainer:
         self.steps_per_epoch = count // self.batch
         self.steps = max(1, round(recipe.epochs * self.steps_per_epoch))
         self.steps_per_cycle = math.ceil(self.steps / recipe.cycles)
+        if recipe.stages_rate == 0 and isinstance(head, ColorizationHead):
+            head.stages.requires_grad_(False)
         self.head = fabric.to_device(head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = {k: v.clone() for k, v in self.head.state_dict().items()}
         self.objective: Objective = build_objective(recipe, bins, fabric.autocast, fabric.device)
@@ -156,15 +161,34 @@ class Trainer:
     def rows(self) -> Iterator[np.ndarray]:
         """Yield this process's rows of each batch to come, int ``[batch]``.
 
-        Every view comes once an epoch, in an order that the recipe's seed and the number of the epoch decide.
+        Every view comes once an epoch, in an order that the recipe's seed and the number of the epoch decide. With
+        repeats the epoch's order is cut into stretches, and each is gone through several times in a new order before
+        the next; what is called an epoch is then as many steps, but not every view.
         """
-        order, order_epoch = np.empty(0, np.intp), -1
+        order, known = np.empty(0, np.intp), None
+        length, repeats = self._stretch()
         for step in range(self.step, self.steps):
-            epoch, batch = divmod(step, self.steps_per_epoch)
-            if epoch != order_epoch:
-                order, order_epoch = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.count), epoch
+            number, rest = divmod(step, length * repeats)
+            (epoch, stretch), (again, batch) = divmod(number, self.steps_per_epoch // length), divmod(rest, length)
+            if (epoch, stretch, again) != known:
+                order, known = self._order(epoch, stretch, again), (epoch, stretch, again)
             rows = np.sort(order[batch * self.batch : (batch + 1) * self.batch])
             yield rows[self.fabric.global_rank :: self.fabric.world_size]
+
+    def _stretch(self) -> tuple[int, int]:
+        """Return the steps of one pass through a stretch of views, and the number of passes."""
+        if self.recipe.repeats == 1:
+            return self.steps_per_epoch, 1
+        return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
+
+    def _order(self, epoch: int, stretch: int, again: int) -> np.ndarray:
+        """Return the views of one pass through a stretch, in the order of the steps."""
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.count)
+        length, repeats = self._stretch()
+        if repeats == 1:
+            return order
+        views = order[stretch * length * self.batch : (stretch + 1) * length * self.batch]
+        return np.random.default_rng([self.recipe.seed, epoch, stretch, again]).permutation(views)
 
     def update(self, source: Batches, batch: Batch) -> float:
         """Make one step of gradient descent.
@@ -216,11 +240,12 @@ class Trainer:
             return lambda x: x
         # The step alone decides, so that a resumed run draws the same crop.
         rng = np.random.default_rng([self.recipe.seed, 1, self.step])
-        top, left = rng.integers(0, grid - side + 1, 2)
+        step = _COARSEST if self.recipe.stages_rate == 0 else 1  # features at stride 32 are cropped, too
+        top, left = step * rng.integers(0, (grid - side) // step + 1, 2)
 
         def crop(x: Tensor) -> Tensor:
-            scale = x.shape[-1] // grid
-            return x[..., scale * top : scale * (top + side), scale * left : scale * (left + side)]
+            rows, columns = (slice(at * x.shape[-1] // grid, (at + side) * x.shape[-1] // grid) for at in (top, left))
+            return x[..., rows, columns]
 
         return crop
 

@@ -175,6 +175,8 @@ class View:
     photograph: Photograph
     number: int = 0
     """0 is the central square as it is; others are a random square, maybe mirrored, maybe aged."""
+    aged: float = AGED
+    """Probability that a random square is aged."""
 
     def load(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """The square in colour, RGB uint8 ``[size, size, 3]``, and the luma that is left of it, uint8 ``[size, size]``.
@@ -188,17 +190,30 @@ class View:
             return rgb, luma_of_rgb(rgb)
         rng = np.random.default_rng([int(self.photograph.sha1[:8], 16), self.number])
         rgb = square(rgb, size, rng)
-        return rgb, age(rgb, rng) if rng.random() < AGED else luma_of_rgb(rgb)
+        return rgb, age(rgb, rng) if rng.random() < self.aged else luma_of_rgb(rgb)
 
 
-def views(photographs: Sequence[Photograph], each: int) -> list[View]:
-    """``each`` views of every photograph: first the central square of all, then the random ones."""
-    return [View(photograph, number) for number in range(each) for photograph in photographs]
+def views(photographs: Sequence[Photograph], each: int, first: int = 0, aged: float = AGED) -> list[View]:
+    """Return ``each`` views of every photograph: the view numbered ``first`` of all photographs, then the next.
+
+    Args:
+        photographs: the photographs.
+        each: number of views of each photograph.
+        first: number of the first view; 0 for the central square.
+        aged: share of the random views that are aged.
+    """
+    return [View(photograph, number, aged) for number in range(first, first + each) for photograph in photographs]
 
 
 def fingerprint(views: Sequence[View]) -> str:
     """Of the views and their order, hexadecimal."""
-    return hashlib.sha256(json.dumps([(v.photograph.sha1, v.number) for v in views]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([_identity(v) for v in views]).encode()).hexdigest()
+
+
+def _identity(view: View) -> tuple[str, int] | tuple[str, int, float]:
+    """Everything that decides what a view shows; the usual share of aged views is left out, as in older runs."""
+    identity = (view.photograph.sha1, view.number)
+    return identity if view.number == 0 or view.aged == AGED else (*identity, view.aged)
 
 
 def decode(data: bytes, path: Path) -> np.ndarray:

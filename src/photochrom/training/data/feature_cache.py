@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -83,6 +84,64 @@ class FeatureCache:
 
 
 Compiled = Callable[[np.ndarray], list[np.ndarray]]
+
+
+class GrowingCache:
+    """Features that are computed when they are first asked for, and kept, so that training need not wait for all.
+
+    The folder is that of ``cache_features``, with ``there.npy`` (bool, one per view) beside it.
+
+    Args:
+        encoder: the frozen part of an encoder.
+        views: views in the order of the rows.
+        folder: folder of the cache.
+        sides: sides of the squares.
+        run: the encoder, compiled.
+
+    Raises:
+        TrainingError: the folder cannot be written.
+    """
+
+    _EVERY = 100  # batches with new features between two notes of what is there
+
+    def __init__(self, encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides, run: Compiled) -> None:
+        self.views, self.folder, self.sides, self.run = views, folder, sides, run
+        self._key, self._fills, self._lock = _key(encoder, views, sides), 0, Lock()
+        fresh, there = _done(folder, self._key) == 0, folder / "there.npy"
+        with writing(folder):
+            self._cache = _open(folder, len(views), _shapes(encoder, sides.picture), sides, fresh, reserve=False)
+        self._there = np.zeros(len(views), bool) if fresh or not there.is_file() else np.load(there)
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """See ``Batches``; features that are missing are computed."""
+        with self._lock:
+            if len(missing := rows[~self._there[rows]]):
+                self._fill(missing)
+        return self._cache.batch(rows)
+
+    def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
+        """See ``Batches``."""
+        return ahead(self.batch, rows, 1)
+
+    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
+        """See ``Batches``."""
+        return inputs
+
+    def _fill(self, rows: np.ndarray) -> None:
+        found = _rows(self.run, [self.views[row] for row in rows], self.sides)
+        cache = self._cache
+        for row, loaded in zip(rows, found, strict=True):
+            cache.features[row], cache.chroma[row], cache.thumbnails[row] = loaded
+        self._there[rows] = True
+        self._fills += 1
+        if self._fills % self._EVERY == 0 or self._there.all():
+            with writing(self.folder):
+                self._cache.flush()  # before the note: a power cut could otherwise leave a note of missing rows
+                np.save(self.folder / "there.npy", self._there)
+                _note(self.folder, self._key, int(self._there.sum()))
 
 
 def cache_features(
@@ -166,7 +225,7 @@ def _note(folder: Path, key: str, done: int) -> None:
         file.write(json.dumps({"key": key, "done": done}).encode())
 
 
-def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool) -> FeatureCache:
+def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, reserve: bool = True) -> FeatureCache:
     folder.mkdir(parents=True, exist_ok=True)
     if fresh:
         (folder / "cache.json").unlink(missing_ok=True)
@@ -175,7 +234,7 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool) -
     def rows(name: str, dtype: DTypeLike, *shape: int) -> np.ndarray:
         path = folder / f"{name}.npy"
         found = np.lib.format.open_memmap(path, mode, dtype, (count, *shape))
-        if fresh:
+        if fresh and reserve:
             _reserve(path)
         return found
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+DIAL_LAMBDA = 0.85
+"""Share of the uniform distribution in the class weights that the dial brings in: one number for all models, whatever
+class weights they were trained with."""
+
 # Vividness moves two numbers along straight lines, found by search on held-out photographs (docs/experiments.md): the
 # logarithm of the temperature (near one half it is the 0.38 of Zhang et al. 2016), and the gain of the mean's chroma.
 LOG_TEMPERATURE, LOG_TEMPERATURE_SLOPE = -0.5, -0.93

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .annealed_mean import anneal, chroma_gain
+from .annealed_mean import DIAL_LAMBDA, anneal, chroma_gain
 from .decoder import AB_SCALE, ColorDecoder, ReferenceDecoder
 from .encoders import Encoder, SameConv
 from .losses import ColorBins
@@ -33,7 +33,8 @@ class ReferenceNetwork(nn.Module):
 class ColorizationHead(nn.Module):
     """The trained part of a colorizer with hints: the encoder's later stages and the decoder.
 
-    Takes the backbone's features ``[[N, C, H/8, W/8]]`` and hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``), and
+    Takes the backbone's features ``[[N, C, H/8, W/8]]``, or those of all stages if they are frozen and were computed
+    before, and hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``), and
     returns logits ``[N, bins, H/8, W/8]``.
     """
 
@@ -42,7 +43,7 @@ class ColorizationHead(nn.Module):
         self.stages, self.decoder = stages, decoder
 
     def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
-        logits: Tensor = self.decoder(self.stages(maps), hints)
+        logits: Tensor = self.decoder(self.stages(maps) if len(maps) == 1 else maps, hints)
         return logits
 
 
@@ -90,7 +91,7 @@ class DistributionNetwork(nn.Module):
 Network = ReferenceNetwork | DistributionNetwork
 
 
-def build_head(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
+def build_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
     """Build the trained part of a colorizer, its decoder untrained.
 
     Returns:
@@ -102,13 +103,13 @@ def build_head(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
     for module in stages.modules():
         if isinstance(module, SameConv) and module.groups > 1:
             module.weight.requires_grad_(False)  # would take nine tenths of the step's time, see FrozenDepthwise
-    return ColorizationHead(stages, ColorDecoder(encoder.channels, len(bins.centres)))
+    return ColorizationHead(stages, ColorDecoder(encoder.channels, len(bins.centres), color_queries))
 
 
-def new_head(encoder: Encoder, bins: ColorBins | None) -> nn.Module:
+def new_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
     """Build a head whose untrained decoder is the same every time."""
     torch.manual_seed(0)
-    return build_head(encoder, bins)
+    return build_head(encoder, bins, color_queries)
 
 
 def build_network(
@@ -117,7 +118,20 @@ def build_network(
     """Assemble a whole colorizer, ready to run."""
     if bins is None or rebalance_lambda is None:
         return ReferenceNetwork(backbone, head).eval()
-    return DistributionNetwork(backbone, head, bins, rebalance_lambda).eval()
+    if rebalance_lambda != DIAL_LAMBDA:
+        head = shift_class_weights(copy.deepcopy(head), bins, rebalance_lambda, DIAL_LAMBDA)
+    return DistributionNetwork(backbone, head, bins, DIAL_LAMBDA).eval()
+
+
+@torch.no_grad()
+def shift_class_weights(head: nn.Module, bins: ColorBins, before: float, after: float) -> nn.Module:
+    """Convert a head trained with one share of the uniform distribution in its class weights to another, in place.
+
+    Class weights bias the logits by their logarithm, which the bias of the last layer can hold.
+    """
+    if before != after:
+        head.decoder.classify.bias += bins.class_weights(after).log() - bins.class_weights(before).log()  # type: ignore[union-attr, operator]
+    return head
 
 
 def downsample_hints(hints: Tensor) -> Tensor:

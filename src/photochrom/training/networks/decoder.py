@@ -52,7 +52,7 @@ class ColorDecoder(nn.Module):
     widths = (96, 192, 256)  # of the levels at strides 8, 16 and 32
     blocks = ((2, 0), (1, 4), (1, 2))  # residual blocks and attention at each
 
-    def __init__(self, channels: Sequence[int], bins: int) -> None:
+    def __init__(self, channels: Sequence[int], bins: int, color_queries: int = 0) -> None:
         super().__init__()
         widths = self.widths
         self.lateral = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(channels, widths, strict=True))
@@ -63,6 +63,13 @@ class ColorDecoder(nn.Module):
             for w, (near, far) in zip(widths, self.blocks, strict=True)
         )
         self.classify = nn.Conv2d(widths[0], bins, 1)
+        self.queries: ColorQueries | None = None
+        if color_queries:
+            self.add_queries(color_queries)
+
+    def add_queries(self, count: int) -> None:
+        """Add colour queries, which change nothing before they are trained."""
+        self.queries = ColorQueries(count, self.widths, self.classify.out_channels)
 
     def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
         spread = spread_hints(hints)
@@ -71,11 +78,12 @@ class ColorDecoder(nn.Module):
             lateral(features) + hint(planes)
             for lateral, hint, features, planes in zip(self.lateral, self.hint, maps, known, strict=True)
         ]
-        x = self.refine[-1](levels[-1])
+        refined = [x := self.refine[-1](levels[-1])]  # from coarse to fine
         for i in reversed(range(len(self.narrow))):
             x = self.narrow[i](F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False))
-            x = self.refine[i](x + levels[i])
-        return self.classify(F.silu(x))
+            refined.append(x := self.refine[i](x + levels[i]))
+        logits: Tensor = self.classify(F.silu(x))
+        return logits if self.queries is None else logits + self.queries(*refined)
 
 
 def spread_hints(hints: Tensor) -> Tensor:
@@ -138,6 +146,63 @@ class Attention(nn.Module):
         tokens = tokens + self.join((weights @ value).transpose(1, 2).flatten(2))
         tokens = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
         return tokens.transpose(1, 2).unflatten(2, (h, w))
+
+
+class ColorQueries(nn.Module):
+    """Learned colour queries (Kang et al. 2023, DDColor): what a picture as a whole says about the colour of a place.
+
+    Each query attends to the maps at strides 32 and 16, and its product with a place at stride 8 tells how much it
+    concerns that place. What it then adds to the logits is learned; it begins with nothing.
+
+    Args:
+        count: number of queries.
+        widths: channels of the maps at strides 8, 16 and 32.
+        bins: number of colours.
+    """
+
+    width = 192
+
+    def __init__(self, count: int, widths: Sequence[int], bins: int) -> None:
+        super().__init__()
+        fine, middle, coarse = widths
+        self.embedding = nn.Parameter(torch.randn(count, self.width) * self.width**-0.5)
+        self.attend = nn.ModuleList(CrossAttention(self.width, memory) for memory in (coarse, middle))
+        self.norm, self.project = nn.LayerNorm(self.width), nn.Linear(self.width, fine)
+        self.add = nn.Conv2d(count, bins, 1, bias=False)
+        nn.init.zeros_(self.add.weight)
+
+    def forward(self, coarse: Tensor, middle: Tensor, fine: Tensor) -> Tensor:
+        tokens = self.embedding.expand(len(fine), -1, -1)  # [N, queries, C]
+        for attend, memory in zip(self.attend, (coarse, middle), strict=True):
+            tokens = attend(tokens, memory)
+        keys = self.project(self.norm(tokens))  # [N, queries, C of fine]
+        n, channels, h, w = fine.shape
+        product = keys @ fine.flatten(2) * channels**-0.5  # [N, queries, places]
+        logits: Tensor = self.add(product.view(n, -1, h, w))
+        return logits
+
+
+class CrossAttention(nn.Module):
+    """Attention of tokens to the places of a map, and a small perceptron (Vaswani et al. 2017, pre-normalised)."""
+
+    head = 32  # channels of each
+
+    def __init__(self, width: int, memory: int) -> None:
+        super().__init__()
+        self.norm, self.norm_memory, self.norm_after = nn.LayerNorm(width), nn.LayerNorm(memory), nn.LayerNorm(width)
+        self.query, self.key_value = nn.Linear(width, width), nn.Linear(memory, 2 * width)
+        self.join = nn.Linear(width, width)
+        self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+
+    def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
+        n, count, width = tokens.shape
+        places = self.norm_memory(memory.flatten(2).transpose(1, 2))  # [N, places, C]
+        query = self.query(self.norm(tokens)).view(n, count, -1, self.head).transpose(1, 2)
+        key, value = self.key_value(places).view(n, -1, 2, width // self.head, self.head).permute(2, 0, 3, 1, 4)
+        weights = (query @ key.transpose(-1, -2) * self.head**-0.5).softmax(-1).to(value.dtype)
+        tokens = tokens + self.join((weights @ value).transpose(1, 2).flatten(2))
+        found: Tensor = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
+        return found
 
 
 def count_parameters(module: nn.Module) -> int:

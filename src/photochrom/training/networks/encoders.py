@@ -240,8 +240,28 @@ def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
         conv.bias.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale)
 
 
+class FrozenLite(nn.Module):
+    """All stages as one backbone, where none is trained: lightness ``[N, 1, H, W]`` -> maps at strides 8, 16 and 32.
+
+    Args:
+        backbone: the first stages.
+        stages: the others.
+        channels: number of channels of each map.
+    """
+
+    strides = (8, 16, 32)
+
+    def __init__(self, backbone: LiteBackbone, stages: nn.Module, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.backbone, self.stages, self.channels = backbone, stages, channels
+
+    def forward(self, lightness: Tensor) -> list[Tensor]:
+        maps: list[Tensor] = self.stages(self.backbone(lightness))
+        return maps
+
+
 Encoder = VGG16 | EfficientNetLite
-Backbone = VGG16 | LiteBackbone
+Backbone = VGG16 | LiteBackbone | FrozenLite
 
 
 def lite_state(variant: int) -> State:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..recipes import Recipe
-from .annealed_mean import anneal, chroma_gain
+from .annealed_mean import DIAL_LAMBDA, anneal, chroma_gain
 from .decoder import AB_SCALE
 from .perceptual_loss import PerceptualLoss
 
@@ -59,7 +59,13 @@ def build_objective(
     if recipe.perceptual_weight:
         perceptual_loss = PerceptualLoss(autocast, recipe.perceptual_networks).to(device)
     return RebalancedCrossEntropy(
-        bins, recipe.rebalance_lambda, recipe.decoded_weight, recipe.perceptual_weight, perceptual_loss, device
+        bins,
+        recipe.rebalance_lambda,
+        recipe.decoded_weight,
+        recipe.perceptual_weight,
+        perceptual_loss,
+        device,
+        gradient_weight=recipe.gradient_weight,
     )
 
 
@@ -141,6 +147,7 @@ class RebalancedCrossEntropy:
         perceptual_weight: weight of the perceptual loss.
         perceptual_loss: maps lightness, a*b* and true a*b* to losses ``[N]``; None for none.
         device: where the training runs.
+        gradient_weight: weight of ``gradient_loss``; 0 for none.
     """
 
     def __init__(
@@ -151,11 +158,14 @@ class RebalancedCrossEntropy:
         perceptual_weight: float = 0.0,
         perceptual_loss: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
         device: torch.device | None = None,
+        *,
+        gradient_weight: float = 0.0,
     ) -> None:
         self.nearest, self.shares = (table.to(device) for table in _nearest(bins.centres))
         self.class_weights = bins.class_weights(rebalance_lambda).to(device)
         self.centres, self.log_class_weights = bins.centres.to(device), self.class_weights.log()
-        self.decoded_weight = decoded_weight
+        self.dial = bins.class_weights(DIAL_LAMBDA).log().to(device)
+        self.decoded_weight, self.gradient_weight = decoded_weight, gradient_weight
         self.perceptual_weight, self.perceptual_loss = perceptual_weight, perceptual_loss
 
     def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,10 +174,12 @@ class RebalancedCrossEntropy:
         truth = _downsample(chroma, output)  # [N, 2, h, w]
         error, weights = self._cross_entropy(logits, truth)  # [pixels] both
         losses, loss_weights = [(error * weights).sum() / weights.sum()], [weights.sum()]
-        if self.decoded_weight or self.perceptual_loss is not None:
+        if self.decoded_weight or self.gradient_weight or self.perceptual_loss is not None:
             ab = self._decode(logits, truth)  # [N, 2, h, w]
             if self.decoded_weight:
                 losses.append(self.decoded_weight * decoded_loss(ab, truth))
+            if self.gradient_weight:
+                losses.append(self.gradient_weight * gradient_loss(ab, truth))
             if self.perceptual_loss is not None:
                 losses.append(self.perceptual_weight * self.perceptual_loss(lightness, ab, truth).mean())
             loss_weights += [weights.new_tensor(float(len(truth)))] * (len(losses) - 1)
@@ -181,7 +193,7 @@ class RebalancedCrossEntropy:
 
     def _decode(self, logits: Tensor, truth: Tensor) -> Tensor:
         unbiased_logits = logits - self.log_class_weights
-        probability = anneal(unbiased_logits, self.log_class_weights, _VIVIDNESS)  # [pixels, bins]
+        probability = anneal(unbiased_logits, self.dial, _VIVIDNESS)  # [pixels, bins]
         mean = probability @ self.centres * chroma_gain(_VIVIDNESS)  # [pixels, 2]
         return mean.view(len(truth), *truth.shape[2:], 2).movedim(-1, 1)
 
@@ -190,6 +202,16 @@ def decoded_loss(ab: Tensor, truth: Tensor) -> Tensor:
     """Return the mean colour difference and the weighted error of the colourfulness of ``[N, 2, h, w]`` both."""
     missing = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))
     return color_difference(ab, truth).mean() + _COLORFULNESS_WEIGHT * missing.square().mean()
+
+
+def gradient_loss(ab: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean absolute error of the spatial gradient of a*b*, ``[N, 2, h, w]`` both, in units of a*b*.
+
+    A colour that bleeds over an edge, or one object in two colours, is wrong by little in each cell but puts an edge
+    where there is none, or none where there is one.
+    """
+    error = ab - truth
+    return (error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()) / 2
 
 
 def color_difference(ab: Tensor, truth: Tensor) -> Tensor:

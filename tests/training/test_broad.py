@@ -1,0 +1,246 @@
+"""Training on broad photographs: frozen features of all strides, repeats, plain class weights, colour queries."""
+
+from collections import Counter
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from photochrom.training import checkpoint
+from photochrom.training.config import TrainingConfig
+from photochrom.training.data import feature_cache
+from photochrom.training.data.batches import Sides
+from photochrom.training.data.dataset import Photograph, fingerprint, square, views
+from photochrom.training.data.feature_cache import FeatureCache, GrowingCache, few_features
+from photochrom.training.export import capabilities, export, load_trained
+from photochrom.training.initial_model import load_initial_model
+from photochrom.training.networks.annealed_mean import DIAL_LAMBDA
+from photochrom.training.networks.colorization import build_network, new_head, shift_class_weights
+from photochrom.training.networks.decoder import ColorDecoder, count_parameters
+from photochrom.training.networks.encoders import FrozenLite, load_encoder
+from photochrom.training.networks.losses import ColorBins, RebalancedCrossEntropy, gradient_loss
+from photochrom.training.processes import launch
+from photochrom.training.recipes import BROAD, OWN
+from photochrom.training.train import Trainer
+from tests.helpers.fakes import CARD
+from tests.helpers.training_runs import Tiny
+
+SIDES = Sides(64, 8, 0)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("photographs")
+    found = []
+    for i, name in enumerate(("astronaut", "coffee", "chelsea", "rocket")):
+        cv2.imwrite(str(path := root / f"{name}.png"), square(getattr(data, name)(), 96)[..., ::-1])
+        found.append(Photograph(path, f"{i + 1:040x}", "", 40.0))
+    return found
+
+
+@pytest.fixture(scope="module")
+def bins():
+    rng = np.random.default_rng(0)
+    return ColorBins.of(rng.normal(0, 25, (8, 2, 16, 16)).clip(-100, 100).astype(np.int8))
+
+
+@pytest.fixture(scope="module")
+def lite():
+    return load_encoder("efficientnet-lite2")
+
+
+def trainer_of(folder, encoder, bins, count=40, **numbers):
+    recipe = replace(BROAD, **{"batch": 4, "epochs": 1, "grid": 16, "crop": 8} | numbers)
+    fabric = launch(TrainingConfig(str(folder), folder, resume=True, precision="fp32"))
+    return Trainer(fabric, recipe, new_head(encoder, bins, recipe.color_queries), bins, count)
+
+
+class TestViews:
+    def test_the_central_square_may_be_left_out(self, photographs):
+        assert [v.number for v in views(photographs, 2, 1)] == [1] * 4 + [2] * 4
+
+    def test_none_or_all_are_aged(self, photographs):
+        clean, aged = (views(photographs, 1, 1, share) for share in (0.0, 1.0))
+        for one, other in zip(clean, aged, strict=True):
+            (rgb, luma), (same, old) = one.load(64), other.load(64)
+            np.testing.assert_array_equal(rgb, same)
+            assert (luma != old).mean() > 0.5
+
+    def test_how_many_are_aged_belongs_to_the_identity_of_random_views(self, photographs):
+        assert fingerprint(views(photographs, 1, 1, 0.1)) != fingerprint(views(photographs, 1, 1))
+        assert fingerprint(views(photographs, 1, 0, 0.1)) == fingerprint(views(photographs, 1))
+
+
+class TestGrowingCache:
+    @pytest.fixture
+    def counted(self):
+        return Counter()
+
+    @pytest.fixture
+    def make(self, photographs, tmp_path, counted):
+        encoder, shown = Tiny().eval(), views(photographs, 3)
+        run = feature_cache.compile_backbone(encoder, SIDES.picture)
+
+        def counting(lightness):
+            counted["views"] += int((lightness != 0).any((1, 2, 3)).sum())
+            return run(lightness)
+
+        return lambda: GrowingCache(encoder, shown, tmp_path / "cache", SIDES, counting), encoder, shown, run
+
+    def test_each_view_is_computed_once_and_is_the_encoder_s(self, make, counted):
+        cache, encoder, shown, run = make[0](), *make[1:]
+        expected = few_features(encoder, run, shown, SIDES)
+        for rows in (np.array([1, 5, 7]), np.array([5, 7, 11]), np.arange(12)):
+            found = cache.batch(rows)
+            np.testing.assert_allclose(found.inputs[0], expected.batch(rows).inputs[0], atol=1e-3)
+            np.testing.assert_array_equal(found.chroma, expected.batch(rows).chroma)
+        assert counted["views"] == 12
+
+    def test_what_was_noted_is_there_after_a_restart(self, make, counted, monkeypatch):
+        monkeypatch.setattr(GrowingCache, "_EVERY", 2)
+        first = make[0]()
+        batches = [first.batch(rows) for rows in (np.array([0, 1]), np.array([2, 3]), np.array([4]))]
+        again = make[0]()
+        np.testing.assert_array_equal(again.batch(np.array([0, 1])).inputs[0], batches[0].inputs[0])
+        assert counted["views"] == 5
+        again.batch(np.array([4]))  # came after the last note
+        assert counted["views"] == 6
+
+
+class TestRepeats:
+    @pytest.fixture
+    def rows(self, monkeypatch, tmp_path, lite, bins):
+        monkeypatch.setattr("photochrom.training.train.STRETCH", 3)
+
+        def rows(step=0):
+            trainer = trainer_of(tmp_path, lite, bins, count=40, repeats=2, epochs=2)
+            trainer.step = step
+            return [set(batch.tolist()) for batch in trainer.rows()]
+
+        return rows
+
+    def test_a_stretch_is_gone_through_twice_in_other_batches(self, rows):
+        found = rows()
+        assert len(found) == 20
+        first, second, next_one = (found[i : i + 3] for i in (0, 3, 6))
+        assert set.union(*first) == set.union(*second)
+        assert len(set.union(*first)) == 12
+        assert first != second
+        assert not set.union(*first) & set.union(*next_one)
+
+    def test_a_resumed_run_sees_what_it_would_have_seen(self, rows):
+        assert rows(7) == rows()[7:]
+
+
+class TestFrozenStages:
+    def test_maps_of_all_strides_are_cropped_alike(self, tmp_path, lite, bins):
+        trainer = trainer_of(tmp_path, lite, bins)
+        maps = [torch.arange(s).repeat_interleave(16 // s)[:: 16 // s].repeat(s, 1)[None] for s in (16, 8, 4)]
+        crop = trainer.draw_crop()
+        fine, middle, coarse = (crop(m)[0, 0] for m in maps)
+        assert (len(fine), len(middle), len(coarse)) == (8, 4, 2)
+        assert fine[0] == 2 * middle[0] == 4 * coarse[0]
+
+    def test_features_computed_before_give_the_same_logits(self, lite, bins):
+        head = new_head(lite, bins).eval()
+        lightness, hints = torch.rand(2, 1, 64, 64), torch.zeros(2, 3, 8, 8)
+        whole = FrozenLite(lite.backbone, head.stages, lite.channels)
+        with torch.no_grad():
+            torch.testing.assert_close(head(whole(lightness), hints), head(lite.backbone(lightness), hints))
+
+    def test_only_the_decoder_learns(self, tmp_path, lite, bins):
+        trainer = trainer_of(tmp_path, lite, bins, count=12)
+        before = {k: v.clone() for k, v in trainer.head.state_dict().items()}
+        rng = np.random.default_rng(0)
+        shapes = ((48, 16, 16), (120, 8, 8), (352, 4, 4))
+        rows = rng.normal(0, 0.3, (12, sum(int(np.prod(s)) for s in shapes))).astype(np.float16)
+        cache = FeatureCache(rows, np.full((12, 2, 16, 16), 30, np.int8), shapes, np.empty((12, 0, 0), np.uint8))
+        losses = [trainer.update(cache, batch) for batch in cache.stream(trainer.rows())]
+        assert np.isfinite(losses).all()
+        changed = {k.split(".")[0] for k, v in trainer.head.state_dict().items() if not torch.equal(v, before[k])}
+        assert changed == {"decoder"}
+
+
+class TestClassWeights:
+    def test_a_head_trained_plainly_is_read_as_one_with_the_dial_s_weights(self, lite, bins):
+        plain = new_head(lite, bins)
+        network = build_network(lite.backbone, plain, bins, 1.0)
+        inputs = (torch.rand(1, 1, 64, 64), torch.tensor([0.0]), torch.zeros(1, 3, 64, 64))
+        with torch.no_grad():
+            logits = plain(lite.backbone(inputs[0]), torch.zeros(1, 3, 8, 8))
+            _, confidence, _ = network(*inputs)
+        torch.testing.assert_close(confidence, network.confidence(logits), atol=1e-4, rtol=1e-4)
+        shifted = shift_class_weights(plain, bins, 1.0, DIAL_LAMBDA)
+        same = build_network(lite.backbone, shifted, bins, DIAL_LAMBDA)
+        with torch.no_grad():
+            torch.testing.assert_close(same(*inputs)[1], confidence, atol=1e-4, rtol=1e-4)
+
+    def test_an_earlier_run_goes_on_with_the_dial_s_weights(self, tmp_path, lite, bins):
+        trainer = trainer_of(tmp_path, lite, bins)
+        trainer.save_result(tmp_path / "best.safetensors")
+        found = load_initial_model(str(tmp_path), None, None)
+        expected = trainer.ema["decoder.classify.bias"] + bins.class_weights(DIAL_LAMBDA).log()
+        torch.testing.assert_close(found.head.decoder.classify.bias.data, expected, atol=1e-5, rtol=1e-5)
+
+    def test_decoded_colors_are_those_of_the_dial_whatever_the_weights(self, bins):
+        logits = torch.randn(1, len(bins.centres), 4, 4)
+        rows = logits.movedim(1, -1).flatten(0, 2)
+        plain, usual = (RebalancedCrossEntropy(bins, share) for share in (1.0, DIAL_LAMBDA))
+        truth = torch.zeros(1, 2, 4, 4)
+        shifted = rows + bins.class_weights(DIAL_LAMBDA).log()
+        torch.testing.assert_close(plain._decode(rows, truth), usual._decode(shifted, truth), atol=1e-3, rtol=1e-3)
+
+
+class TestGradientLoss:
+    def test_it_sees_edges_and_not_an_even_error(self):
+        truth = torch.zeros(1, 2, 8, 8)
+        truth[..., 4:] = 20
+        assert gradient_loss(truth + 10, truth) == 0
+        assert gradient_loss(truth.roll(1, 3), truth) > gradient_loss(truth * 0.8, truth) > 0
+        assert gradient_loss(torch.zeros_like(truth), truth) == pytest.approx(20 / 7 / 2)
+
+    def test_its_weight_adds_it_to_the_losses(self, bins):
+        output, chroma = torch.randn(2, len(bins.centres), 4, 4), torch.randn(2, 2, 4, 4) * 20
+        lightness = torch.empty(2, 1, 0, 0)
+        plain, _ = RebalancedCrossEntropy(bins, 1.0)(output, chroma, lightness)
+        losses, weights = RebalancedCrossEntropy(bins, 1.0, gradient_weight=0.1)(output, chroma, lightness)
+        assert (len(plain), len(losses), len(weights)) == (1, 2, 2)
+        assert losses[0] == plain[0]
+
+
+class TestColorQueries:
+    def test_they_change_nothing_at_first_and_see_the_whole_picture(self, bins):
+        torch.manual_seed(0)
+        decoder = ColorDecoder((48, 120, 352), len(bins.centres)).eval()
+        maps = [torch.randn(1, c, 16 // s, 24 // s) for c, s in ((48, 1), (120, 2), (352, 4))]
+        hints = torch.zeros(1, 3, 16, 24)
+        with torch.no_grad():
+            before = decoder(maps, hints)
+            decoder.add_queries(32)
+            torch.testing.assert_close(decoder(maps, hints), before)
+            torch.nn.init.normal_(decoder.queries.add.weight)
+            after = decoder(maps, hints)
+        assert after.shape == before.shape
+        assert (after - before).abs().min(1).values.max() > 0
+        assert count_parameters(decoder.queries) < 1_000_000
+
+    def test_a_model_file_with_queries_is_read_again(self, tmp_path, lite, bins):
+        trainer = trainer_of(tmp_path, lite, bins, color_queries=8)
+        torch.nn.init.normal_(trainer.ema["decoder.queries.add.weight"], std=0.1)
+        trainer.save_result(tmp_path / "best.safetensors")
+        trained = load_trained(tmp_path / "best.safetensors", lite)
+        card = replace(CARD, **capabilities(trained.network, 0.5))
+        export(trained, card, tmp_path / "model.onnx")
+        found = load_initial_model(str(tmp_path / "model.onnx"), None, None)
+        expected = {k: v for k, v in trained.network.head.state_dict().items() if "queries" in k}
+        assert len(expected) > 20
+        for name, value in expected.items():  # rounded to float16
+            torch.testing.assert_close(found.head.state_dict()[name], value, atol=2e-3, rtol=2e-3)
+
+
+def test_a_checkpoint_from_before_these_numbers_has_their_defaults():
+    facts = {"recipe": {k: v for k, v in vars(OWN).items() if k not in ("repeats", "color_queries", "first_view")}}
+    assert checkpoint.recipe_of(facts) == OWN
