@@ -21,7 +21,7 @@ _CLEAN = 0.98  # share of a margin's row that must be flat; the rest may be dust
 _STEP = 12.0  # steps of 255 by which the picture must differ from the margin, close to its edge,
 _STRAIGHT = 0.5  # along this share of the edge. A horizon or a silhouette is not so straight.
 _ALIKE = 8.0  # steps of 255 between the tones of one margin's sides
-_THIN = 0.015  # of the picture's side: thinner margins do no harm
+_THIN = 0.02  # of the picture's side: thinner margins do no harm
 _LEAST = 0.25  # of the picture's sides that must be left
 _NESTED = 3  # margins inside margins: a print's white border on a scanner's lid
 
