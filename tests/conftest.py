@@ -8,6 +8,9 @@ import pytest
 from photochrom.colorizer.colorizer import Colorizer
 from photochrom.models.engines import FakeEngine
 from tests.helpers.fakes import card_metadata, constant_answer
+from tests.helpers.signals import hear_ctrl_c
+
+hear_ctrl_c()
 
 # Tests of an optional extra import it at their top. Where the extra is not installed, they are not collected.
 collect_ignore = []
@@ -17,6 +20,12 @@ if find_spec("gradio") is None:
     collect_ignore += ["studio"]
 if find_spec("onnx") is None or find_spec("h5py") is None:
     collect_ignore += ["models/test_engines.py", "models/test_registry.py"]
+
+
+@pytest.fixture(autouse=True)
+def no_settings(tmp_path_factory, monkeypatch):
+    """Keep the settings of whoever runs the tests out of them."""
+    monkeypatch.setenv("PHOTOCHROM_CONFIG", str(tmp_path_factory.getbasetemp() / "no-config.toml"))
 
 
 @pytest.fixture

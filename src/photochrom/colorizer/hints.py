@@ -69,18 +69,36 @@ class Hint:
         return pixel_at(self.x, self.y, shape)
 
     @classmethod
-    def parse(cls, text: str) -> Hint:
-        """Read ``X,Y,COLOR``, as in ``0.42,0.31,#7a2b22``.
+    def parse(cls, text: str, *, size: tuple[int, int] | None = None) -> Hint:
+        """Read ``X,Y,COLOR``, as in ``0.42,0.31,#7a2b22``, ``42%,31%,maroon`` or ``812px,440px,#732``.
+
+        Args:
+            text: The hint.
+            size: Width and height of the upright picture, which places in pixels need.
 
         Raises:
             OptionError: The text is not of this form, or a value is out of range.
         """
-        parts = text.split(",")
+        parts = text.split(",", 2)
         try:
-            x, y = (float(part) for part in parts[:-1])
+            x, y = (_share(part, side) for part, side in zip(parts[:-1], size or (None, None), strict=True))
         except ValueError:
-            raise OptionError(f"{text!r:.60} is not a hint", remedy="write X,Y,COLOR as in 0.42,0.31,#7a2b22") from None
+            raise OptionError(
+                f"{text!r:.60} is not a hint", remedy="write X,Y,COLOR as in 0.42,0.31,#7a2b22 or 42%,31%,maroon"
+            ) from None
         return cls(x, y, parse_color(parts[-1]))
+
+
+def _share(text: str, side: int | None) -> float:
+    """Read a place along one side of the picture as a share of the side: ``0.42``, ``42%`` or ``812px``."""
+    text = text.strip()
+    if text.endswith("%"):
+        return float(text[:-1]) / 100
+    if not text.endswith("px"):
+        return float(text)
+    if side is None:
+        raise OptionError(f"{text!r:.60} is in pixels, but the picture's size is unknown", remedy="give a percentage")
+    return (float(text[:-2]) + 0.5) / side  # the middle of the pixel
 
 
 def _is_a(kind: type, value: object) -> bool:
@@ -100,15 +118,27 @@ def color_hex(color: tuple[int, int, int]) -> str:
 
 
 def parse_color(text: str) -> tuple[int, int, int]:
-    """Read a colour written ``#7a2b22`` or ``7a2b22``; the result here is (122, 43, 34).
+    """Read a colour written ``#7a2b22``, ``7a2b22``, ``#732`` or by its CSS name, such as ``maroon``.
 
     Raises:
         OptionError: The text is not a colour.
     """
-    if not (found := re.fullmatch(r"#?([0-9a-fA-F]{6})", text.strip())):
-        raise OptionError(f"{text!r:.60} is not a colour", remedy="write it as #7a2b22")
-    red, green, blue = bytes.fromhex(found[1])
+    text = text.strip()
+    if found := re.fullmatch(r"#([0-9a-fA-F])([0-9a-fA-F])([0-9a-fA-F])", text):
+        text = "".join(2 * digit for digit in found.groups())
+    elif not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
+        text = _css_color(text)
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue
+
+
+def _css_color(name: str) -> str:
+    """Return the hexadecimal form of a CSS colour name."""
+    from PIL.ImageColor import colormap
+
+    if not isinstance(color := colormap.get(name.lower()), str):
+        raise OptionError(f"{name!r:.60} is not a colour", remedy="write it as #7a2b22 or by a CSS name such as maroon")
+    return color
 
 
 def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:

@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING, Any
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError
 from . import INTERRUPTED
+from .arguments import add_verb
 from .messages import error_text
+from .parser import Verbs
 
 if TYPE_CHECKING:
     from ..batch.job import BatchOptions, BatchSummary
     from ..batch.report import Row
 
-_EXAMPLES = """examples:
-  photochrom batch scans/ -o coloured/             colour a tree of folders; the same command goes on where it stopped
-  photochrom batch scans/ -o coloured/ --dry-run   count, and estimate time and disk
-  photochrom batch list.csv -o coloured/           a manifest with a column path (and output, hints, vividness)
-  photochrom batch s3://bucket/scans -o s3://bucket/coloured --report reports/
-  photochrom batch scans/ -o coloured/ --shard 3/8 one of eight machines
-  photochrom batch report coloured/                sums, and a contact sheet
-docs: docs/archives.md"""
-
-
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    batch = verbs.add_parser(
+    batch = add_verb(
+        verbs,
         "batch",
-        help="colour folders, buckets and lists of photographs",
-        description="Colours every photograph of a source, resumable item by item, with a report.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "colour folders, buckets and lists of photographs",
+        "Colours every photograph of a source, resumable item by item, with a report.",
+        examples=(
+            "batch scans/ -o coloured/             a tree of folders; the same command resumes it",
+            "batch scans/ -o coloured/ --dry-run   count, and estimate time and disk",
+            "batch list.csv -o coloured/           a manifest: path, and output, hints, vividness",
+            "batch s3://bucket/scans -o s3://bucket/coloured --report reports/",
+            "batch scans/ -o coloured/ --shard 3/8 one of eight machines",
+            "batch report coloured/                sums, and a contact sheet",
+        ),
+        page="archives",
     )
     batch.set_defaults(verb=run)
     batch.add_argument("source", help="a folder, manifest (CSV, JSONL, Parquet), address, or IIIF manifest; or: report")

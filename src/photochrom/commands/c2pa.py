@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+
+from .arguments import add_verb
+from .parser import Verbs
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Declare the verb and its arguments."""
-    parser = verbs.add_parser("c2pa", help="content credentials: make certificates, check files")
+    parser = add_verb(
+        verbs,
+        "c2pa",
+        "content credentials: make certificates, check files",
+        "Makes certificates to sign with, and checks the content credentials (C2PA) of files.",
+        examples=("c2pa init keys/ --name Photographs --organization 'City Archive'", "c2pa check old.color.jpg"),
+        page="photographs",
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     init = actions.add_parser("init", help="make an authority and a certificate to sign with")
     init.add_argument("folder", type=Path, metavar="FOLDER", help="where the certificates go")

@@ -8,15 +8,20 @@ from pathlib import Path
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, TrainingError
+from .arguments import add_overwrite, add_verb
+from .parser import Verbs
 
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    evaluate = verbs.add_parser(
+    evaluate = add_verb(
+        verbs,
         "evaluate",
-        help="measure models on colour photographs",
-        description="Turns colour photographs grey, colours them, and compares, beside the grey and the true pictures: "
-        "PSNR, SSIM, CIEDE2000, colourfulness, what a classifier recognises; LPIPS and FID where they are installed.",
+        "measure models on colour photographs",
+        "Turns colour photographs grey, colours them, and compares the result with the original: PSNR, SSIM, "
+        "CIEDE2000, colourfulness, agreement of a classifier; LPIPS and FID where they are installed.",
+        examples=("evaluate photographs/ --limit 500", "evaluate photographs/ --model mine.onnx --html report.html"),
+        page="training",
     )
     evaluate.set_defaults(verb=run)
     evaluate.add_argument("photographs", type=Path, metavar="FOLDER")
@@ -35,13 +40,13 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
     evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page: figures, best and worst pictures")
     evaluate.add_argument("--html-size", type=int, default=12, metavar="N", help="pictures a section (default: 12)")
-    evaluate.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    add_overwrite(evaluate)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit status."""
+    """Measure the models and return the exit status."""
     options = ColorOptions(vividness=args.vividness)
-    _check(args)  # said now, not after the work
+    _check(args)  # before the work, not after it
     from tqdm import tqdm
 
     from ..colorizer.colorizer import Colorizer
@@ -82,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Refuse what could not be written, or must not."""
+    """Refuse outputs that cannot or must not be written."""
     outputs = [path for path in (args.json, args.sheet, args.html) if path]
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise OptionError("two of --json, --sheet and --html name one file: give each a name of its own")

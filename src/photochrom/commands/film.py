@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..colorizer.options import ColorOptions
-from ..errors import FilmError, OptionError
+from ..errors import FilmError, ModelError, OptionError
 from . import INTERRUPTED
+from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
+from .console import Console, duration
+from .kinds import kind_of
+from .messages import error_text
+from .parser import Verbs
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..colorizer.colorizer import Colorizer
     from ..film.frames import FrameColorizer
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
@@ -22,31 +28,39 @@ if TYPE_CHECKING:
     from ..film.reader import FilmReader
 
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    film = verbs.add_parser(
+    film = add_verb(
+        verbs,
         "film",
-        help="colour a film",
-        description="Colours a film: steady within each shot, with its times, sound, subtitles and chapters as they "
-        "are. A job that was stopped goes on when the same command is given again.",
+        "colour films",
+        "Colours films, steady within each shot. Times, sound, subtitles and chapters are kept. A job that was stopped "
+        "is resumed when the same command is given again.",
+        examples=(
+            "film reel.mp4                       writes reel.color.mp4",
+            "film reel.mp4 --preview             writes a sheet of its shots first",
+            "film reel.mp4 --start 1:30 --end 2:00",
+            "film reels/*.mkv -o coloured/",
+        ),
+        page="films",
     )
     film.set_defaults(verb=run)
-    film.add_argument("input", metavar="IN", help="a film")
+    film.add_argument("inputs", nargs="+", metavar="IN", help="films")
     film.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="OUT",
-        help="a file or a folder (default: NAME.color.EXT beside it; of a preview NAME.preview.png)",
+        help="a file or a folder (default: NAME.color.EXT beside IN; NAME.preview.png for a preview)",
     )
-    film.add_argument("--overwrite", action="store_true", help="replace an output that exists")
-    film.add_argument("--restart", action="store_true", help="throw away what an earlier, unfinished job has done")
+    add_overwrite(film)
+    film.add_argument("--restart", action="store_true", help="discard the work of an earlier, unfinished job")
     only = film.add_mutually_exclusive_group()
     only.add_argument("--list-shots", action="store_true", help="print the shots and do nothing else")
     only.add_argument("--preview", action="store_true", help="write a sheet of frames of each shot, NAME.preview.png")
     only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
-    film.add_argument("--start", metavar="TIME", help="begin there: seconds, or 0:01:30.5")
-    film.add_argument("--end", metavar="TIME", help="end there")
+    film.add_argument("--start", metavar="TIME", help="start at this time: seconds, or 0:01:30.5")
+    film.add_argument("--end", metavar="TIME", help="end at this time")
     film.add_argument(
         "--hints",
         action="append",
@@ -59,7 +73,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="TIME=FILE",
-        help="a coloured picture of the frame at a time, whose colours its shot is to have; may be repeated",
+        help="a coloured picture of the frame at a time; its shot takes on these colours; may be repeated",
     )
     film.add_argument(
         "--recolor",
@@ -67,20 +81,23 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         const="all",
         default=False,
         choices=("all", "grey-shots"),
-        help="of a film that has colours already, colour all anew, or only the shots without colours",
+        help="colour a film anew that is in colour already: all of it, or only its grey shots",
     )
-    film.add_argument("--vividness", type=float, metavar="0..1", help="0: cautious, 1: bold (default: the model's own)")
-    film.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
+    add_dials(film)
     film.add_argument("--codec", default="libx264", help="libx264, libx265, or the lossless ffv1 (default: libx264)")
     film.add_argument("--crf", type=int, default=18, metavar="0..51", help="quality, lower is better (default: 18)")
-    film.add_argument("--preset", default="veryfast", help="of the codec: ultrafast to veryslow (default: veryfast)")
-    film.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
-    film.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+    film.add_argument(
+        "--preset", default="veryfast", help="speed of the codec: ultrafast to veryslow (default: veryfast)"
+    )
+    add_model(film)
+    add_talk(film)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit status."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded: its threads only wait for one another
+    """Colour the films and return the exit status."""
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # before numpy is loaded: its threads would only wait for one another
     from ..film.options import FilmOptions, parse_time
 
     options = FilmOptions(
@@ -92,10 +109,62 @@ def run(args: argparse.Namespace) -> int:
         args.end and parse_time(args.end),
         args.recolor,
     )
+    films = list(dict.fromkeys(args.inputs))
     hints = _hints(args)
-    if args.list_shots or args.preview or args.dry_run:
-        return _look(args, options, hints)
-    return _color(args, options, hints)
+    if hints and len(films) > 1:
+        raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
+    output = _output(args.output, several=len(films) > 1)
+    console = Console(quiet=args.quiet, verbose=args.verbose)
+    colorizer = None
+    status = 0
+    for film in films:
+        try:
+            check_kind(film)
+            if colorizer is None:
+                from ..colorizer.colorizer import Colorizer
+
+                colorizer = Colorizer(args.model, args.device)
+            work = _look if args.list_shots or args.preview or args.dry_run else _color
+            status = max(status, work(film, output, args, options, hints, colorizer, console))
+        except (FilmError, ModelError) as exc:
+            if len(films) == 1:
+                raise
+            console.error(error_text(exc))
+            status = 1
+        if status == INTERRUPTED:
+            break
+    return status
+
+
+def check_kind(film: str) -> None:
+    """Refuse photographs and folders.
+
+    Raises:
+        FilmError: The path is a photograph or a folder.
+    """
+    if Path(film).is_dir():
+        raise FilmError("is a folder", path=film, remedy="name a film in it")
+    if kind_of(Path(film)) == "photo":
+        raise FilmError("is a photograph", path=film, remedy="colour it with 'photochrom photo'")
+
+
+def _output(output: Path | None, *, several: bool) -> Path | None:
+    """Return the output; for several films it is a folder, which is created.
+
+    Raises:
+        OptionError: A folder is needed, and the output is a file or cannot be created.
+    """
+    if output is None or not several:
+        return output
+    if output.suffix and not output.is_dir():
+        raise OptionError(f"several films need a folder as output, and {output} is not one", remedy="name a folder")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OptionError(
+            f"the folder cannot be created ({exc.strerror})", path=output, remedy="choose another output"
+        ) from exc
+    return output
 
 
 def _hints(args: argparse.Namespace) -> list[FilmHint]:
@@ -104,61 +173,78 @@ def _hints(args: argparse.Namespace) -> list[FilmHint]:
 
     hints = [hint for path in args.hints for hint in read_film_hints(path)]
     for text in args.still:
-        time, equals, path = text.partition("=")
+        at, equals, path = text.partition("=")
         if not equals:
-            raise OptionError(f"{text!r:.60} is no still: write TIME=FILE, as in 12.5=coat.png")
-        hints += hints_of_still(parse_time(time), path)
+            raise OptionError(f"{text!r:.60} is not a still: write TIME=FILE, as in 12.5=coat.png")
+        hints += hints_of_still(parse_time(at), path)
     return hints
 
 
-def _color(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]) -> int:
-    from tqdm import tqdm
-
-    from ..colorizer.colorizer import Colorizer
+def _color(
+    film: str,
+    output: Path | None,
+    args: argparse.Namespace,
+    options: FilmOptions,
+    hints: list[FilmHint],
+    colorizer: Colorizer,
+    console: Console,
+) -> int:
     from ..film import Progress, colorize_film
 
-    with tqdm(unit="frame", disable=sys.stderr is None or not sys.stderr.isatty()) as bar:
+    begun = time.monotonic()
+    with console.progress("frame") as bar:
+        resumed = False
 
         def show(progress: Progress) -> None:
-            if bar.total is None and progress.done:
-                bar.total, bar.initial = progress.total, progress.done - 1  # what an earlier job has done
-                bar.n = progress.done - 1
-            bar.update(progress.done - bar.n)
+            nonlocal resumed
+            if progress.done > 1 and not resumed:
+                console.result(f"{film}: going on at frame {progress.done} of {progress.total}")
+            resumed = resumed or progress.done > 0
+            if progress.done:
+                bar.show(progress.done, progress.total)
 
         try:
             report = colorize_film(
-                args.input,
-                args.output,
+                film,
+                output,
                 options,
                 hints=hints,
-                colorizer=Colorizer(args.model, args.device),
+                colorizer=colorizer,
                 overwrite=args.overwrite,
                 restart=args.restart,
                 progress=show,
             )
+            bar.finish()
         except KeyboardInterrupt:
-            bar.close()
-            print(
-                "photochrom: stopped: the same command goes on, all but its last ten seconds is kept", file=sys.stderr
-            )
+            console.error("stopped: the same command goes on, all but its last ten seconds is kept")
             return INTERRUPTED
+    shots = f"{len(report.shots)} shot{'' if len(report.shots) == 1 else 's'}"
+    seconds = duration(time.monotonic() - begun)
+    console.result(f"{film} -> {report.output}: {report.frames} frames, {shots}, in {seconds}")
     for note in report.notes:
-        print(f"photochrom: {args.input}: {note}", file=sys.stderr)
+        console.note(f"{film}: {note}")
     return 0
 
 
-def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint]) -> int:
-    """The shots, a sheet, or a plan, instead of a film."""
-    from ..colorizer.colorizer import Colorizer
+def _look(
+    film: str,
+    output: Path | None,
+    args: argparse.Namespace,
+    options: FilmOptions,
+    hints: list[FilmHint],
+    colorizer: Colorizer,
+    _: Console,
+) -> int:
+    """Print the shots or the plan, or write a sheet, instead of colouring."""
     from ..film.frames import FrameColorizer
     from ..film.options import time_text
     from ..film.plan import check, make_plan
     from ..film.preview import list_shots, preview
     from ..film.reader import FilmReader
 
-    with FilmReader(args.input) as reader:
-        plan = make_plan(reader, None if args.preview else args.output, options)
-        frame_colorizer = FrameColorizer(Colorizer(args.model, args.device), reader, plan.planes, options)
+    with FilmReader(film) as reader:
+        plan = make_plan(reader, None if args.preview else output, options)
+        frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
         if args.dry_run:
             check(reader, plan, options, overwrite=args.overwrite)
             _print_plan(reader, plan, frame_colorizer)
@@ -167,7 +253,7 @@ def _look(args: argparse.Namespace, options: FilmOptions, hints: list[FilmHint])
             for number, shot in enumerate(list_shots(frame_colorizer, plan), 1):
                 print(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")
             return 0
-        path = args.output or reader.path.parent
+        path = output or reader.path.parent
         path = path / f"{reader.path.stem}.preview.png" if path.is_dir() else path
         _check_sheet(path, overwrite=args.overwrite)
         _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)

@@ -8,23 +8,35 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import OptionError, PhotochromError
 from ..signals import heard
-from . import INTERRUPTED, batch, c2pa, evaluate, film, models, photo, studio, train
+from . import INTERRUPTED, batch, c2pa, doctor, evaluate, film, models, photo, studio, train
+from .arguments import DOCUMENTATION
+from .kinds import kind_of
 from .messages import error_text
+from .parser import Parser, meant
+from .settings import apply_settings
 from .terminal import silence_libraries
 
 _FAILED, _USAGE = 1, 2
-_KILLED = 128  # and the number of the signal
+_KILLED = 128  # plus the number of the signal
+_VERBS = (photo, batch, film, studio, models, doctor, c2pa, evaluate, train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb; the exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted."""
-    args = _parser().parse_args(arguments)
+    """Run a verb and return the exit status.
+
+    Returns:
+        0 if everything was done, 1 if something failed, 2 for wrong usage, 130 after Ctrl+C.
+    """
+    parser, verbs = _parsers()
     try:
-        return int(args.verb(args))
+        calls = _with_verbs(list(sys.argv[1:] if arguments is None else arguments), list(verbs))
+        return max(_run(parser, verbs, call) for call in calls)
     except PhotochromError as exc:
         _complain(error_text(exc))
         return _USAGE if isinstance(exc, OptionError) else _FAILED
@@ -33,13 +45,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="photochrom", description="Colours black-and-white photographs and films.")
+def _run(parser: Parser, verbs: dict[str, Parser], call: list[str]) -> int:
+    # Help and the doctor need no settings, and must work when these are wrong.
+    if call and call[0] in verbs and call[0] != "doctor" and not {"-h", "--help"} & set(call):
+        apply_settings(call[0], verbs[call[0]])
+    args = parser.parse_args(call)
+    return int(args.verb(args))
+
+
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(
+        prog="photochrom",
+        usage="photochrom VERB ...  or  photochrom FILE ...",
+        description="Colours black-and-white photographs and films. Files without a verb are coloured by their kind.",
+        epilog=f"'photochrom VERB --help' explains a verb. Documentation: {DOCUMENTATION}",
+    )
     parser.add_argument("--version", action="version", version=f"photochrom {__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (photo, batch, film, studio, models, c2pa, evaluate, train):
+    parser.add_argument(
+        "--print-completion", action=_PrintCompletion, metavar="SHELL",
+        help="print a script that completes verbs and options: bash, zsh or tcsh",
+    )  # fmt: skip
+    verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs", prog="photochrom")
+    for verb in _VERBS:
         verb.add(verbs)
-    return parser
+    return parser, dict(verbs.choices)
+
+
+class _PrintCompletion(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, _: Any, values: Any, option: str | None = None) -> NoReturn:
+        try:
+            import shtab
+        except ImportError:
+            parser.error("completion needs shtab: pip install 'photochrom[completion]'")
+        if values not in shtab.SUPPORTED_SHELLS:
+            parser.error(f"{option}: unknown shell {values!r}: choose from {', '.join(shtab.SUPPORTED_SHELLS)}")
+        print(shtab.complete(parser, values))
+        parser.exit()
+
+
+def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
+    """Return the calls that arguments stand for: files without a verb are coloured by their kind.
+
+    Raises:
+        OptionError: The first argument is neither a verb nor a file, or options are given to files of both kinds.
+    """
+    if not arguments or arguments[0] in verbs or (arguments[0].startswith("-") and arguments[0] != "-"):
+        return [arguments]
+    count = next((i for i, text in enumerate(arguments) if text.startswith("-") and text != "-"), len(arguments))
+    files, options = arguments[:count], arguments[count:]
+    if not (Path(files[0]).exists() or Path(files[0]).suffix or os.sep in files[0] or files[0] == "-"):
+        raise OptionError(
+            f"{files[0]!r} is neither a verb nor a file{meant(files[0], verbs)}",
+            remedy=f"the verbs are {', '.join(verbs)}",
+        )
+    films = [file for file in files if kind_of(Path(file)) == "film"]
+    photos = [file for file in files if file not in films]
+    if films and photos and options:
+        raise OptionError(
+            "photographs and films together take no options", remedy="use 'photochrom photo' and 'photochrom film'"
+        )
+    return [[verb, *named, *options] for verb, named in (("photo", photos), ("film", films)) if named]
 
 
 def _complain(message: str) -> None:
@@ -47,13 +112,13 @@ def _complain(message: str) -> None:
 
 
 def _write_any_name() -> None:
-    """File names may hold what is no text; as UTF-8 they go out as they are on the disk."""
+    """Let file names that are not valid text pass: in UTF-8 they are printed byte for byte as they are on the disk."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape" if sys.stdout.encoding == "utf-8" else "backslashreplace")
 
 
 def run() -> None:
-    """Entry point of the command."""
+    """Run the command and exit; the entry point of ``photochrom``."""
     for number in heard("SIGTERM", "SIGHUP"):  # so that unfinished files are removed
         signal.signal(number, lambda found, _: sys.exit(_KILLED + found))
     _write_any_name()
@@ -63,9 +128,9 @@ def run() -> None:
         status = main()
         if sys.stdout is not None:
             sys.stdout.flush()
-    except KeyboardInterrupt:  # before main could catch it, while modules were loaded
+    except KeyboardInterrupt:  # before main could catch it, while modules were being loaded
         status = INTERRUPTED
-    except BrokenPipeError:  # whoever read our output wanted no more
+    except BrokenPipeError:  # the reader of our output wanted no more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
     except OSError as exc:

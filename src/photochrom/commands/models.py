@@ -1,4 +1,4 @@
-"""``photochrom models``: lists the models, and puts the reference together."""
+"""``photochrom models``: lists the models and assembles the reference model."""
 
 from __future__ import annotations
 
@@ -6,22 +6,31 @@ import argparse
 from pathlib import Path
 
 from ..errors import PhotochromError
+from .arguments import add_verb
 from .messages import error_text
+from .parser import Verbs
 
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    models = verbs.add_parser("models", help="list models, get the reference model")
-    actions = models.add_subparsers(required=True, metavar="ACTION")
-    show = actions.add_parser("list", help="list the models and where they are")
-    show.set_defaults(verb=_models_list)
-    get = actions.add_parser("get", help="put a model together from public weights")
-    get.set_defaults(verb=_models_get)
+    models = add_verb(
+        verbs,
+        "models",
+        "list the models, or get the reference model",
+        "Lists the models and where they are. 'get reference' assembles the reference model from public weights.",
+        examples=("models", "models get reference"),
+        page="model-card",
+    )
+    models.set_defaults(verb=_list)
+    actions = models.add_subparsers(metavar="ACTION")
+    actions.add_parser("list", help="list the models and where they are").set_defaults(verb=_list)
+    get = actions.add_parser("get", help="assemble a model from public weights")
+    get.set_defaults(verb=_get)
     get.add_argument("name", choices=["reference"])
-    get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
+    get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="weights of VGG16, if you have them already")
 
 
-def _models_list(_: argparse.Namespace) -> int:
+def _list(_: argparse.Namespace) -> int:
     from ..models.engines import open_engine
     from ..models.registry import NAMES, ModelCard, find_model
 
@@ -36,7 +45,7 @@ def _models_list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _models_get(args: argparse.Namespace) -> int:
+def _get(args: argparse.Namespace) -> int:
     from ..models.registry import get_reference
 
     print(get_reference(args.encoder_weights))

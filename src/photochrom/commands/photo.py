@@ -3,119 +3,239 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..colorizer.hints import Hint, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, PhotoError
+from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
+from .console import Console, duration
+from .kinds import kind_of
 from .messages import error_text
+from .parser import Verbs
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
     from ..photo.options import OutputOptions
+    from .photo_jobs import PhotoJob
 
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    photo = verbs.add_parser(
+    photo = add_verb(
+        verbs,
         "photo",
-        help="colour photographs",
-        description="Colours photographs (JPEG, PNG, TIFF, WebP, AVIF; HEIC where installed). "
-        "The luma stays as it is, and so do orientation, resolution, profile and metadata.",
+        "colour photographs",
+        "Colours photographs and folders of them (JPEG, PNG, TIFF, WebP, AVIF; HEIC where installed). Luma, "
+        "orientation, resolution, profile and metadata are kept. Existing outputs are skipped.",
+        examples=(
+            "photo old.jpg                         writes old.color.jpg",
+            "photo scans/ -o coloured/             a folder and its subfolders",
+            "photo old.jpg --hint 42%,31%,maroon   a colour that you know",
+        ),
+        page="photographs",
     )
     photo.set_defaults(verb=run)
-    photo.add_argument("inputs", nargs="+", metavar="IN", help="photographs; - reads one from the standard input")
+    photo.add_argument(
+        "inputs", nargs="+", metavar="IN", help="photographs or folders; - reads one photograph from standard input"
+    )
     photo.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        help="a file, a folder, or - for the standard output (default: beside the source, as NAME.color.EXT)",
+        help="a file, a folder (created if missing), or - for standard output (default: NAME.color.EXT beside IN)",
     )
+    photo.add_argument(
+        "--recursive", action=argparse.BooleanOptionalAction, default=True, help="descend into subfolders (default)"
+    )
+    add_overwrite(photo)
+    photo.add_argument("--recolor", action="store_true", help="colour photographs anew that are in colour already")
+    _add_hints(photo)
+    add_dials(photo)
+    _add_companions(photo)
+    photo.add_argument(
+        "--quality",
+        type=int,
+        default=DEFAULT_QUALITY,
+        metavar="1..100",
+        help="quality of lossy outputs (default: %(default)s)",
+    )
+    add_model(photo)
+    add_talk(photo)
+
+
+def _add_hints(photo: argparse.ArgumentParser) -> None:
     photo.add_argument(
         "--hint",
         action="append",
         default=[],
         metavar="X,Y,COLOR",
-        help="a colour that you know, and where: 0.42,0.31,#7a2b22 is 42%% from the left and 31%% from the top of the "
-        "upright picture; may be repeated",
+        help="a colour that you know, and where in the upright picture: 0.42,0.31,#7a2b22 or 42%%,31%%,maroon or "
+        "812px,440px,#732; may be repeated",
     )
     photo.add_argument(
         "--hints", action="append", default=[], metavar="FILE", help="a file of such hints (JSON); may be repeated"
     )
+
+
+def _add_companions(photo: argparse.ArgumentParser) -> None:
     photo.add_argument(
         "--alternatives",
         type=int,
         default=0,
         metavar="1..5",
-        help="also write so many other plausible pictures, as NAME.color.1.EXT, and the hints that make each, as "
+        help="also write so many other plausible pictures as NAME.color.1.EXT, and the hints that make each as "
         "NAME.color.1.json",
     )
     photo.add_argument(
-        "--confidence", action="store_true", help="also write NAME.confidence.png: white where the model is sure"
+        "--confidence",
+        action="store_true",
+        help="also write NAME.confidence.png, a map of how sure the model is, and name the least sure places",
+    )
+    photo.add_argument(
+        "--confidence-raw", action="store_true", help="the same in grey without a legend: black is 0, white is 1"
     )
     photo.add_argument(
         "--negative",
         action="store_true",
-        help="the photographs are negatives: look at them the right way round, and give them complementary colours; "
-        "the luma stays as it is",
+        help="the photographs are negatives: predict from the positive, and write complementary colours; the luma is "
+        "kept",
     )
     photo.add_argument(
         "--sidecar", action="store_true", help="write the label to NAME.color.EXT.xmp instead of into the photograph"
     )
-    photo.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
-    photo.add_argument(
-        "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: the model's own)"
-    )
-    photo.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
-    photo.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
-    photo.add_argument(
-        "--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs (default: %(default)s)"
-    )
-    photo.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit status."""
-    # Of hints at one place the last counts: what is typed comes after what is kept in files.
-    hints = [hint for path in args.hints for hint in read_hints(path)] + [Hint.parse(text) for text in args.hint]
-    options = ColorOptions(vividness=args.vividness, strength=args.strength, hints=tuple(hints))
-    from ..colorizer.colorizer import Colorizer
-    from ..photo.names import plan
+    """Colour the photographs and return the exit status."""
+    # If several hints share a place, the last one counts: typed hints come after those of files.
+    files = [hint for path in args.hints for hint in read_hints(path)]
+    options = ColorOptions(vividness=args.vividness, strength=args.strength)
     from ..photo.options import OutputOptions
+    from .photo_jobs import find_jobs
 
-    output = OutputOptions(args.quality, args.overwrite, args.alternatives, args.confidence, args.sidecar)
-    jobs = plan(args.inputs, args.output, output, kept=args.hints)
-    if hints and len(jobs) > 1:
-        raise OptionError("hints belong to one picture: name one photograph, or leave them out")
+    output = OutputOptions(
+        args.quality,
+        args.overwrite,
+        args.alternatives,
+        args.confidence or args.confidence_raw,
+        args.sidecar,
+        confidence_raw=args.confidence_raw,
+    )
+    console = Console(quiet=args.quiet, verbose=args.verbose, to_stderr=args.output == "-" or "-" in args.inputs)
+    jobs, own, clashes = find_jobs(
+        args.inputs, args.output, output, recursive=args.recursive, recolor=args.recolor, kept=args.hints
+    )
+    if (args.hints or args.hint) and len(jobs) > 1:
+        raise OptionError("hints belong to one picture", remedy="name one photograph, or leave them out")
+    typed = [Hint.parse(text, size=_size(jobs, text)) for text in args.hint]
+    options = options.with_hints((*files, *typed))
+    if clashes and not jobs:  # nothing is left to do
+        raise clashes[0]
+    for clash in clashes:
+        console.error(error_text(clash))
+    from ..colorizer.colorizer import Colorizer
+
     colorizer = Colorizer(args.model, args.device)
-    return _color_all(colorizer, jobs, options, output, negative=args.negative)
+    work = _Work(colorizer, options, output, console, args.recolor, args.negative)
+    for job in own:
+        work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anew")
+    return work.color_all(jobs, failed=len(clashes))
 
 
-def _color_all(
-    colorizer: Colorizer,
-    jobs: Sequence[tuple[str, str]],
-    options: ColorOptions,
-    output: OutputOptions,
-    *,
-    negative: bool,
-) -> int:
-    from tqdm import tqdm
+def _size(jobs: Sequence[PhotoJob], hint: str) -> tuple[int, int] | None:
+    """Return width and height of the photograph that a hint in pixels belongs to; None for other hints."""
+    if "px" not in hint or not jobs:
+        return None
+    from ..photo.inspect import upright_size
 
-    from ..photo.job import colorize_job
+    return upright_size(Path(jobs[0].source))
 
-    failed = 0
-    quiet = len(jobs) < 2 or sys.stderr is None or not sys.stderr.isatty()
-    for source, destination in tqdm(jobs, unit="photo", disable=quiet):
+
+@dataclass
+class _Work:
+    """Colours photographs one after the other, and counts."""
+
+    colorizer: Colorizer
+    options: ColorOptions
+    output: OutputOptions
+    console: Console
+    recolor: bool
+    negative: bool
+    colored: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def color_all(self, jobs: Sequence[PhotoJob], *, failed: int) -> int:
+        """Colour all photographs and return the exit status."""
+        begun, self.failed = time.monotonic(), failed
+        several = len(jobs) + failed + self.skipped > 1
+        with self.console.progress("photo", len(jobs)) as bar:
+            for number, job in enumerate(jobs, 1):
+                self._color(job)
+                if several:
+                    bar.show(number, len(jobs))
+        if several:
+            self.console.result(self._summary(time.monotonic() - begun))
+        elif not jobs and not self.skipped:
+            self.console.note("no photographs found")
+        return 1 if self.failed else 0
+
+    def skip(self, job: PhotoJob, reason: str) -> None:
+        """Count a photograph that is skipped, and say why if the user named it."""
+        self.skipped += 1
+        say = self.console.note if job.is_named else self.console.detail
+        say(f"{job.source}: {reason}")
+
+    def _color(self, job: PhotoJob) -> None:
         try:
-            report = colorize_job(colorizer, source, destination, options, output, negative=negative)
+            if reason := self._reason_to_skip(job):
+                self.skip(job, reason)
+            else:
+                self._write(job)
         except OptionError:
-            raise  # of the whole call, not of this photograph
+            raise  # it is about the whole call, not about this photograph
         except PhotochromError as exc:
-            failed += 1
-            tqdm.write(f"photochrom: {error_text(exc)}", file=sys.stderr)
-            continue
+            self.failed += 1
+            self.console.error(error_text(exc))
+
+    def _reason_to_skip(self, job: PhotoJob) -> str:
+        from ..photo.inspect import is_in_color
+
+        if not job.is_stream and kind_of(Path(job.source)) == "film":
+            raise PhotoError("is a film", path=job.source, remedy="colour it with 'photochrom film'")
+        if job.is_skippable and not self.output.overwrite and Path(job.destination).exists():
+            return f"{job.destination} exists already: skipped; --overwrite replaces it"
+        if self.recolor or job.is_stream:
+            return ""
+        if is_in_color(Path(job.source)):
+            if job.is_named:
+                raise PhotoError("is in colour already", path=job.source, remedy="--recolor colours it anew")
+            return "is in colour already: skipped; --recolor colours it anew"
+        return ""
+
+    def _write(self, job: PhotoJob) -> None:
+        from ..photo.job import colorize_job
+
+        begun = time.monotonic()
+        job.make_folder()
+        report = colorize_job(
+            self.colorizer, job.source, job.destination, self.options, self.output, negative=self.negative
+        )
+        self.colored += 1
+        self.console.result(f"{job.source} -> {job.destination}")
+        self.console.detail(
+            f"  {report.width} x {report.height} pixels, colourfulness {report.colorfulness:.0f}, "
+            f"{time.monotonic() - begun:.2f} s"
+        )
+        for x, y, confidence in report.least_sure:
+            self.console.result(f"  least sure at {100 * x:.0f}%,{100 * y:.0f}% (confidence {confidence:.2f})")
         for warning in report.warnings:
-            tqdm.write(f"photochrom: {source}: {warning}", file=sys.stderr)
-    return 1 if failed else 0
+            self.console.note(f"{job.source}: {warning}")
+
+    def _summary(self, seconds: float) -> str:
+        return f"{self.colored} coloured, {self.skipped} skipped, {self.failed} failed, in {duration(seconds)}"

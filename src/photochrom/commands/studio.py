@@ -1,28 +1,35 @@
-"""``photochrom studio``: a page on one's own machine where photographs are coloured by looking."""
+"""``photochrom studio``: a page on one's own machine where photographs are coloured interactively."""
 
 from __future__ import annotations
 
 import argparse
 
 from ..errors import StudioError
+from .arguments import add_model, add_verb
+from .parser import Verbs
 
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    studio = verbs.add_parser(
+    studio = add_verb(
+        verbs,
         "studio",
-        help="colour photographs by looking, in a browser",
-        description="Opens a page in the browser, served by this machine to itself alone: drop a photograph, see it in "
-        "colour, and make it right by pointing.",
+        "colour photographs and films in a browser",
+        "Opens a page in the browser, served by this machine to itself alone: drop a photograph, see it in colour, and "
+        "correct it by pointing.",
+        examples=("studio", "studio --no-open --port 8000"),
+        page="studio",
     )
     studio.set_defaults(verb=run)
     studio.add_argument(
-        "--host", default="127.0.0.1", help="the address to serve; 0.0.0.0 lets others in (default: %(default)s)"
+        "--host", default="127.0.0.1", help="address to serve at; 0.0.0.0 lets other machines in (default: %(default)s)"
     )
-    studio.add_argument("--port", type=int, default=7860, help="0 for any that is free (default: %(default)s)")
+    studio.add_argument(
+        "--port", type=int, default=7860, help="port to serve at; 0 for any free one (default: %(default)s)"
+    )
     studio.add_argument(
         "--name", action="append", default=[], metavar="HOST",
-        help="under which others reach it through a proxy; may be given several times",
+        help="host name under which a proxy serves it to others; may be repeated",
     )  # fmt: skip
     studio.add_argument(
         "--open", action=argparse.BooleanOptionalAction, default=True, help="open the browser (default: yes)"
@@ -34,14 +41,17 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--max-upload-mb", type=float, default=200, metavar="N", help="refuse larger files (default: 200)"
     )
     studio.add_argument(
-        "--max-disk-mb", type=float, default=4000, metavar="N", help="for all temporary files together (default: 4000)"
+        "--max-disk-mb",
+        type=float,
+        default=4000,
+        metavar="N",
+        help="limit for all temporary files together (default: 4000)",
     )
-    studio.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
-    studio.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+    add_model(studio)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit status."""
+    """Serve the page until interrupted, and return the exit status."""
     from ..colorizer.colorizer import Colorizer
 
     try:

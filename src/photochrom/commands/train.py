@@ -7,15 +7,24 @@ import sys
 from pathlib import Path
 
 from ..errors import TrainingError
+from .arguments import add_verb
+from .parser import Verbs
 
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    train = verbs.add_parser(
+    train = add_verb(
+        verbs,
         "train",
-        help="train a colorizer on your own photographs",
-        description="Trains a colorizer on colour photographs: by default the embedded model is trained on. Looks at "
-        "the photographs first, leaves out what is of no use, says what the run will take, and goes.",
+        "train a colorizer on your own photographs",
+        "Trains a colorizer on colour photographs; by default it continues from the embedded model. The photographs "
+        "are checked first, unsuitable ones are left out, and the time that the run needs is estimated.",
+        examples=(
+            "train photographs/ -o run --dry-run",
+            "train photographs/ -o run",
+            "train photographs/ -o run --resume",
+        ),
+        page="training",
     )
     train.set_defaults(verb=run)
     train.add_argument(
@@ -24,8 +33,10 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train.add_argument(
         "-o", "--output", dest="run_folder", type=Path, required=True, metavar="RUN", help="folder of the run"
     )
-    train.add_argument("--dry-run", action="store_true", help="look at the photographs, say what the run takes, stop")
-    train.add_argument("--resume", action="store_true", help="go on with the run, to the losses it would have had")
+    train.add_argument("--dry-run", action="store_true", help="check the photographs, estimate the run, and stop")
+    train.add_argument(
+        "--resume", action="store_true", help="resume the run; its losses are those of an uninterrupted one"
+    )
     _add_recipe(train.add_argument_group("what is learnt"))
     _add_machine(train.add_argument_group("the machine"))
 
@@ -71,7 +82,7 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit status."""
+    """Train and return the exit status."""
     try:
         from ..training.config import TrainingConfig
         from ..training.job import train

@@ -6,9 +6,8 @@ import functools
 import os
 import sys
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ..color.gamut import rgb_of_luma
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotoError
 from ..provenance import credit
+from .confidence import confidence_png, least_sure_places
 from .library_errors import enough_memory
 from .metadata import losses, metadata_for
 from .names import (
@@ -53,6 +53,8 @@ class PhotoReport:
     """Mean confidence of the model, 0 to 1; None for a model that does not tell."""
     colorfulness: float
     """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
+    least_sure: tuple[tuple[float, float, float], ...] = ()
+    """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
     warnings: tuple[str, ...] = ()
     """What the source holds and the output does not, and what was noticed: a phrase each."""
     preview: tuple[np.ndarray, np.ndarray] | None = None
@@ -273,7 +275,7 @@ def _report(
     height, width = photo.luma.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
     warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format))
-    return PhotoReport(outputs, width, height, confidence, colorfulness(cb, cr), warnings)
+    return PhotoReport(outputs, width, height, confidence, colorfulness(cb, cr), warnings=warnings)
 
 
 @dataclass(frozen=True)
@@ -296,10 +298,11 @@ class _Job:
         others = self._alternatives(options, prediction)
         predictions = [self.colorizer.predict(self.seen, other) for other in others]
         report = self._write_colored(path, options, prediction)
-        for number, (other, prediction) in enumerate(zip(others, predictions, strict=True), 1):
-            self._write_alternative(path, number, other, prediction)
+        for number, (other, prediction_of_other) in enumerate(zip(others, predictions, strict=True), 1):
+            self._write_alternative(path, number, other, prediction_of_other)
         if confidence is not None:
             write_beside(confidence, confidence_path(path), overwrite=self.output.overwrite)
+            report = replace(report, least_sure=tuple(least_sure_places(cast(np.ndarray, prediction.confidence))))
         return replace(report, outputs=(path, *companion_paths(path, self.output)))
 
     def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction) -> PhotoReport:
@@ -319,14 +322,8 @@ class _Job:
         return alternatives(self.colorizer, self.seen, count, options, prediction=prediction) if count else []
 
     def _confidence(self, prediction: Prediction) -> bytes:
-        """Encode the confidence as a PNG of the photograph's size, 8-bit grey: white where the model is sure."""
-        import cv2
-        from PIL import Image
-
         if prediction.confidence is None:
             name = self.colorizer.card.name
-            raise OptionError(f"the model {name!r} does not say how sure it is: leave the confidence out")
-        grey = np.rint(255 * np.clip(prediction.confidence, 0, 1)).astype(np.uint8)
-        stream = BytesIO()
-        Image.fromarray(cv2.resize(grey, self.photo.luma.shape[::-1])).save(stream, "PNG")
-        return stream.getvalue()
+            raise OptionError(f"the model {name!r} does not report its confidence", remedy="leave the confidence out")
+        height, width = self.photo.luma.shape
+        return confidence_png(prediction.confidence, (height, width), raw=self.output.confidence_raw)

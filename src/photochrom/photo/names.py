@@ -117,9 +117,29 @@ def plan(
     output = output or OutputOptions()
     distinct = list(dict.fromkeys(inputs))
     jobs = [(source, _destination(source, destination, several=len(distinct) > 1)) for source in distinct]
+    for error in clashes(jobs, output, kept).values():
+        raise error
+    return jobs
+
+
+def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequence[str] = ()) -> dict[str, OptionError]:
+    """Find the sources whose outputs would overwrite an input or each other.
+
+    Args:
+        jobs: Pairs of source and destination.
+        output: Says which files are written beside each destination.
+        kept: Other files that are read and must not be overwritten either.
+
+    Returns:
+        An error for each such source. Where two sources share an output, both have one.
+
+    Raises:
+        OptionError: Files are to be written beside the standard output.
+    """
     read = {_same_file(path): "read for its hints" for path in kept}
-    read |= {_same_file(source): "to be coloured" for source in distinct if source != STREAM}
+    read |= {_same_file(source): "to be coloured" for source, _ in jobs if source != STREAM}
     taken: dict[object, str] = {}
+    found: dict[str, OptionError] = {}
     for source, target in jobs:
         if target == STREAM and output.has_companions:
             raise OptionError(
@@ -128,10 +148,12 @@ def plan(
         for path in [] if target == STREAM else [Path(target), *companion_paths(Path(target), output)]:
             file = _same_file(path)
             if file in read:
-                raise OptionError(f"{path} is itself {read[file]}: choose another output, or leave it out")
-            if (other := taken.setdefault(file, source)) != source:
-                raise OptionError(f"{other} and {source} would both be written to {path}")
-    return jobs
+                found[source] = OptionError(f"{path} is itself {read[file]}: choose another output, or leave it out")
+            elif (other := taken.setdefault(file, source)) != source:
+                found[source] = found[other] = OptionError(
+                    f"{other} and {source} would both be written to {path}: rename one, or choose another output"
+                )
+    return found
 
 
 def _same_file(path: str | os.PathLike[str]) -> object:

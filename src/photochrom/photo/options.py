@@ -28,13 +28,16 @@ class OutputOptions:
     """Number of other plausible pictures to write, 0 to 5, each with the hints that make it."""
 
     confidence: bool = False
-    """Whether to write a picture of how sure the model is."""
+    """Whether to write a map of the model's confidence."""
 
     sidecar: bool = False
     """Whether the label is written to an XMP file beside the photograph instead of into it."""
 
     preview: bool = False
     """Whether the report holds small pictures of before and after; nothing is written for it."""
+
+    confidence_raw: bool = False
+    """Whether the map is plain grey, black for 0 and white for 1, instead of coloured with a legend."""
 
     def __post_init__(self) -> None:
         check_quality(self.quality)

@@ -1,0 +1,71 @@
+"""Arguments that several verbs share, each declared once."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from .parser import Parser, Verbs
+
+DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
+
+
+def add_verb(
+    verbs: Verbs, name: str, summary: str, description: str, *, examples: tuple[str, ...], page: str
+) -> Parser:
+    """Declare a verb, whose help ends with examples and the address of its documentation.
+
+    Args:
+        verbs: The list of verbs.
+        name: What the user types.
+        summary: One line for the list of verbs.
+        description: A few sentences for the verb's own help.
+        examples: Commands, without the leading ``photochrom``.
+        page: Page of the documentation.
+    """
+    lines = "\n".join(f"  photochrom {example}" for example in examples)
+    epilog = f"examples:\n{lines}\n\ndocumentation: {DOCUMENTATION}{page and page + '/'}"
+    return verbs.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=epilog,
+        formatter_class=_HelpFormatter,
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--model`` and ``--device``."""
+    parser.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+
+
+def add_dials(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--vividness`` and ``--strength``."""
+    parser.add_argument(
+        "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: set by the model)"
+    )
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="0..2", help="multiplies the chroma (default: 1)"
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--overwrite``."""
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+
+
+def add_talk(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--quiet`` and ``--verbose``."""
+    talk = parser.add_mutually_exclusive_group()
+    talk.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    talk.add_argument("-v", "--verbose", action="store_true", help="print more about each step")
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Wraps descriptions, but keeps the lines of the examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:"):
+            return text
+        return super()._fill_text(text, width, indent)

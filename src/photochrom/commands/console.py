@@ -1,0 +1,110 @@
+"""What a command prints: one line for each result, progress, and a summary."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+_EVERY = 30.0  # seconds between two progress lines where there is no terminal
+
+
+class Console:
+    """Prints results to the standard output, and everything else to the standard error.
+
+    Args:
+        quiet: Whether to print errors only.
+        verbose: Whether to print details as well.
+        to_stderr: Whether results go to the standard error, since the standard output carries a picture.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, to_stderr: bool = False) -> None:
+        self.quiet, self.verbose = quiet, verbose
+        self._to_stderr = to_stderr
+
+    def result(self, text: str) -> None:
+        """Print a result."""
+        if not self.quiet:
+            _write(text, sys.stderr if self._to_stderr else sys.stdout)
+
+    def detail(self, text: str) -> None:
+        """Print a detail, with ``--verbose`` only."""
+        if self.verbose:
+            self.result(text)
+
+    def note(self, text: str) -> None:
+        """Print something that the user should know, though nothing has failed."""
+        if not self.quiet:
+            self.error(text)
+
+    def error(self, text: str) -> None:
+        """Print an error."""
+        _write(f"photochrom: {text}", sys.stderr)
+
+    def progress(self, unit: str, total: int | None = None) -> Progress:
+        """Return a progress bar, to be used in a ``with`` block."""
+        return Progress(unit, total, quiet=self.quiet)
+
+
+def _write(text: str, stream: Any) -> None:
+    if stream is None:  # closed
+        return
+    from tqdm import tqdm
+
+    tqdm.write(text, file=stream)
+    stream.flush()
+
+
+class Progress:
+    """A progress bar on a terminal, and a line now and then elsewhere, as in logs."""
+
+    def __init__(self, unit: str, total: int | None, *, quiet: bool) -> None:
+        from tqdm import tqdm
+
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._bar = tqdm(unit=unit, total=total, disable=quiet or not is_terminal)
+        self._logs = not quiet and not is_terminal and sys.stderr is not None
+        self._unit, self._total = unit, total
+        self._begun = self._printed = time.monotonic()
+        self._first: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def show(self, done: int, total: int | None) -> None:
+        """Show how many units are done. The first call may be far on, when an earlier job is resumed."""
+        if self._first is None:
+            self._first = max(0, done - 1)
+            self._bar.initial = self._bar.n = self._first
+        self._total = self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        self._log(done)
+
+    def finish(self) -> None:
+        """Let the bar end at its total, which may have been an estimate."""
+        self._bar.total = self._bar.n
+        self._bar.refresh()
+
+    def _log(self, done: int) -> None:
+        now = time.monotonic()
+        if not self._logs or now - self._printed < _EVERY:
+            return
+        self._printed = now
+        text = f"{done:,} {self._unit}s"
+        if self._total:
+            left = (now - self._begun) * (self._total - done) / max(1, done - (self._first or 0))
+            text = f"{done:,} of {self._total:,} {self._unit}s, about {duration(left)} left"
+        print(f"photochrom: {text}", file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Write a duration: ``0:48``, ``12:30`` or ``1:02:05``."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,0 +1,126 @@
+"""``photochrom doctor``: prints what a bug report needs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from ..errors import PhotochromError
+from ..version import __version__
+from .arguments import add_verb
+from .messages import error_text
+from .parser import Verbs
+from .settings import config_path, read_config
+
+_PACKAGES = (
+    "numpy", "opencv-python-headless", "pillow", "simplejpeg", "tifffile", "av", "openvino", "onnxruntime",
+    "pillow-heif", "gradio", "torch", "c2pa-python",
+)  # fmt: skip
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "bf16")
+
+
+def add(verbs: Verbs) -> None:
+    """Declare the verb."""
+    doctor = add_verb(
+        verbs,
+        "doctor",
+        "print versions, processor, engines and memory, for bug reports",
+        "Prints what Photochrom finds on this machine and what it would use. Paste it into a bug report.",
+        examples=("doctor",),
+        page="",
+    )
+    doctor.set_defaults(verb=run)
+
+
+def run(_: argparse.Namespace) -> int:
+    """Print the report; the exit status is 1 if the embedded model cannot be used."""
+    sound = True
+    for name, text in (*_system(), *_packages(), *_configuration()):
+        print(f"{name:14} {text}")
+    try:
+        for name, text in _models():
+            print(f"{name:14} {text}")
+    except PhotochromError as exc:
+        print(f"{'model':14} {error_text(exc)}")
+        sound = False
+    return 0 if sound else 1
+
+
+def _system() -> Iterator[tuple[str, str]]:
+    yield "photochrom", f"{__version__}, {Path(__file__).parents[1]}"
+    yield "python", f"{platform.python_version()}, {sys.executable}"
+    yield "system", platform.platform()
+    yield "processor", f"{processor_name()}, {os.cpu_count()} threads"
+    yield "features", " ".join(processor_features()) or "unknown"
+    yield "memory", memory()
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        try:
+            yield name, metadata.version(name)
+        except metadata.PackageNotFoundError:
+            yield name, "not installed"
+
+
+def _configuration() -> Iterator[tuple[str, str]]:
+    path = config_path()
+    try:
+        facts = read_config(path)
+        yield "settings", f"{path}: {facts}" if facts else f"none ({path})"
+    except PhotochromError as exc:
+        yield "settings", error_text(exc)
+    variables = sorted(name for name in os.environ if name.startswith("PHOTOCHROM_"))
+    yield "environment", " ".join(f"{name}={os.environ[name]}" for name in variables) or "no PHOTOCHROM_ variables"
+
+
+def _models() -> Iterator[tuple[str, str]]:
+    from ..models.engines import open_engine
+    from ..models.registry import ModelCard, find_model
+
+    path = find_model("default")
+    engine = open_engine(path)
+    yield "engine", f"{type(engine).__name__} would be used"
+    from ..models.download import digest
+
+    card = ModelCard.of(engine.metadata, path)
+    yield "model", f"{card.name} {card.version}, sha256 {digest(path)}, {path}"
+
+
+def processor_name() -> str:
+    """Return the processor's name, as far as the system tells."""
+    for line in _cpuinfo():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def processor_features() -> list[str]:
+    """Return the instruction sets that matter to the engines, on Linux."""
+    for line in _cpuinfo():
+        if line.startswith(("flags", "Features")):
+            present = set(line.partition(":")[2].split())
+            return [feature for feature in _FEATURES if feature in present]
+    return []
+
+
+def _cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+
+
+def memory() -> str:
+    """Return the free and total memory, on Linux."""
+    try:
+        facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line)
+        free, total = (int(facts[name].split()[0]) / 2**20 for name in ("MemAvailable", "MemTotal"))
+    except (OSError, KeyError, ValueError):
+        return "unknown"
+    return f"{free:.1f} of {total:.1f} GiB free"

@@ -1,0 +1,34 @@
+"""Tells photographs from films by their first bytes, without loading a decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["photo", "film"]
+
+_PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+_FILMS = (b"\x1aE\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"0&\xb2u\x8ef\xcf\x11", b"nut/")
+_PHOTO_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
+
+
+def kind_of(path: Path) -> Kind | None:
+    """Return what a file is; None for a folder, an unreadable file, and anything unknown."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            head = stream.read(400)
+    except (OSError, ValueError):
+        return None
+    if head.startswith(_PHOTOS):
+        return "photo"
+    if head.startswith(_FILMS):
+        return "film"
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "photo", b"AVI ": "film"}.get(head[8:12])  # type: ignore[return-value]
+    if head[4:8] == b"ftyp":
+        return "photo" if head[8:12] in _PHOTO_BRANDS else "film"
+    if head[:1] == b"G" and head[188:189] == b"G" and head[376:377] == b"G":  # MPEG transport stream
+        return "film"
+    return "film" if head[4:8] in (b"moov", b"mdat", b"wide", b"free") else None

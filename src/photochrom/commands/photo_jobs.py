@@ -1,0 +1,152 @@
+"""Finds the photographs that ``photochrom photo`` is given, and the file that each is written to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import OptionError, PhotoError
+from ..photo.names import EXTENSIONS, STREAM, clashes, colored_path, confidence_path
+from ..photo.options import OutputOptions
+from ..provenance import is_labelled
+
+_ENDINGS = frozenset((".dng", *(ending for endings in EXTENSIONS.values() for ending in endings)))
+
+
+@dataclass(frozen=True)
+class PhotoJob:
+    """One photograph, and where its coloured copy goes."""
+
+    source: str
+    destination: str
+    is_named: bool = True
+    """Whether the user named the file itself, rather than a folder above it."""
+    is_skippable: bool = True
+    """Whether the job is skipped if its destination exists. A destination that the user named is an error then."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the photograph is read from the standard input."""
+        return self.source == STREAM
+
+    def make_folder(self) -> None:
+        """Create the folder of the destination.
+
+        Raises:
+            PhotoError: It cannot be created.
+        """
+        if self.destination == STREAM:
+            return
+        folder = Path(self.destination).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise PhotoError(
+                f"the folder cannot be created ({exc.strerror})", path=folder, remedy="choose another output"
+            ) from exc
+
+
+def find_jobs(
+    inputs: Sequence[str],
+    destination: str | None,
+    output: OutputOptions,
+    *,
+    recursive: bool = True,
+    recolor: bool = False,
+    kept: Sequence[str] = (),
+) -> tuple[list[PhotoJob], list[PhotoJob], list[OptionError]]:
+    """Find all photographs and pair each with its destination.
+
+    A folder's tree is mirrored below the destination. A photograph that is found twice counts once.
+
+    Args:
+        inputs: Files, folders, or ``-`` for the standard input.
+        destination: A file (for one photograph), a folder, or ``-``; None for ``NAME.color.EXT`` beside each source.
+        output: Says which files are written beside each destination.
+        recursive: Whether to descend into subfolders.
+        recolor: Whether to colour Photochrom's own outputs again.
+        kept: Other files that are read and must not be overwritten.
+
+    Returns:
+        The jobs; those left out because Photochrom made their source; and an error for each photograph whose output
+        would collide with another's or with an input.
+
+    Raises:
+        OptionError: The destination cannot hold several photographs.
+        PhotoError: A source has no file name.
+    """
+    distinct = list(dict.fromkeys(inputs))
+    folders = [name for name in distinct if name != STREAM and name and Path(name).is_dir()]
+    for name in folders:
+        if Path(name).resolve() == Path(Path(name).resolve().anchor):  # a slip that would colour the whole disk
+            raise OptionError("is the root of the file system", path=name, remedy="name the folder of the photographs")
+    into = _folder(destination, several=len(distinct) > 1 or bool(folders))
+    found: dict[str, PhotoJob] = {}
+    for name in distinct:
+        if name in folders:
+            for path in _photographs(Path(name), recursive=recursive, without=into):
+                target = colored_path(path) if into is None else into / colored_path(path).relative_to(name)
+                found.setdefault(str(path), PhotoJob(str(path), str(target), is_named=False))
+        else:
+            found[name] = _named(name, destination, into)
+    own = [] if recolor else [job for job in found.values() if not job.is_stream and is_labelled(Path(job.source))]
+    jobs = [job for job in found.values() if job not in own]
+    bad = clashes([(job.source, job.destination) for job in jobs], output, kept)
+    return [job for job in jobs if job.source not in bad], own, list(bad.values())
+
+
+def _named(name: str, destination: str | None, into: Path | None) -> PhotoJob:
+    if into is not None:
+        if name == STREAM:
+            raise OptionError(
+                "a photograph from the standard input has no name", remedy="give a file as output, not a folder"
+            )
+        return PhotoJob(name, str(into / colored_path(Path(name)).name))
+    if destination is None:
+        return PhotoJob(name, STREAM if name == STREAM else str(colored_path(Path(name))))
+    return PhotoJob(name, destination, is_skippable=False)
+
+
+def _folder(destination: str | None, *, several: bool) -> Path | None:
+    """Return the destination if it is a folder, or is to become one.
+
+    Raises:
+        OptionError: It is a file, or looks like one, but a folder is needed; or it is empty.
+    """
+    if destination is None:
+        return None
+    if not destination:
+        raise OptionError("the output has no name", remedy="give a file, a folder, or -")
+    path, ends = Path(destination), destination.endswith((os.sep, "/"))
+    is_folder = destination != STREAM and (ends or path.is_dir())
+    if is_folder or (several and destination != STREAM and not path.suffix):
+        if path.exists() and not path.is_dir():
+            raise OptionError(f"{destination} is a file, not a folder", remedy="choose another output")
+        return path
+    if several:
+        raise OptionError(
+            f"several photographs need a folder as output, and {destination} is not one", remedy="name a folder"
+        )
+    return None
+
+
+def _photographs(folder: Path, *, recursive: bool, without: Path | None) -> Iterator[Path]:
+    """List the photographs of a folder by name, without hidden files, confidence maps, and the output's own folder."""
+    excluded = None if without is None else os.path.realpath(without)
+    if excluded == os.path.realpath(folder):
+        excluded = None
+    for parent, names, files in os.walk(folder):
+        names[:] = sorted(
+            name for name in names if not name.startswith(".") and os.path.realpath(Path(parent, name)) != excluded
+        )
+        if not recursive:
+            names.clear()
+        for name in sorted(files):
+            path = Path(parent, name)
+            if path.suffix.lower() in _ENDINGS and not name.startswith(".") and not name.endswith(_CONFIDENCE):
+                yield path
+
+
+_CONFIDENCE = confidence_path(Path("x")).name.removeprefix("x")

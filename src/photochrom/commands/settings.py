@@ -1,0 +1,110 @@
+"""The user's own defaults, from a configuration file and from environment variables.
+
+The file is TOML. Values at its top hold for every verb that has such an option, and values in a table for one verb::
+
+    device = "cpu"
+    [photo]
+    quality = 92
+
+An environment variable ``PHOTOCHROM_DEVICE`` or ``PHOTOCHROM_PHOTO_QUALITY`` overrides the file, and an option on the
+command line overrides both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import OptionError
+from .parser import meant, options_of
+
+SETTINGS: Final = frozenset(
+    ("model", "device", "vividness", "strength", "quality", "codec", "crf", "preset", "host", "port", "open")
+)
+"""Options whose defaults can be set. Options that replace or discard files must be typed each time."""
+
+
+def config_path() -> Path:
+    """Return the path of the configuration file, whether or not it exists.
+
+    ``PHOTOCHROM_CONFIG`` names another file.
+    """
+    if path := os.environ.get("PHOTOCHROM_CONFIG"):
+        return Path(path)
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("photochrom", appauthor=False)) / "config.toml"
+
+
+def apply_settings(verb: str, parser: argparse.ArgumentParser) -> None:
+    """Replace the defaults of a verb's options with the user's.
+
+    Raises:
+        OptionError: The file cannot be read, or holds an unknown name or a wrong value.
+    """
+    path = config_path()
+    actions = {action.dest: action for action in options_of(parser) if action.dest in SETTINGS}
+    for name, (source, value) in (_of_file(path, verb) | _of_environment(verb)).items():
+        if action := actions.get(name):
+            parser.set_defaults(**{name: _converted(value, action, source)})
+
+
+def _of_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
+    facts = read_config(path)
+    table = facts.get(verb, {})
+    if not isinstance(table, Mapping):
+        raise OptionError(f"{verb} is not a table", path=path, remedy=f"write [{verb}], and the options below it")
+    common = {name: value for name, value in facts.items() if not isinstance(value, Mapping)}
+    for name in (*common, *table):
+        if name not in SETTINGS:
+            raise OptionError(
+                f"unknown setting {name!r}{meant(name, SETTINGS)}",
+                path=path,
+                remedy=f"the settings are {', '.join(sorted(SETTINGS))}",
+            )
+    return {name: (f"{path}: {name}", value) for name, value in (common | dict(table)).items()}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the configuration file; a missing file is empty.
+
+    Raises:
+        OptionError: The file cannot be read or is not TOML.
+    """
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as exc:
+        raise OptionError(f"cannot be read ({exc.strerror})", path=path, remedy="check the file") from exc
+    except ValueError as exc:
+        raise OptionError(f"is not TOML ({exc})", path=path, remedy='write NAME = VALUE, text as "text"') from exc
+
+
+def _of_environment(verb: str) -> dict[str, tuple[str, Any]]:
+    found: dict[str, tuple[str, Any]] = {}
+    for prefix in ("PHOTOCHROM_", f"PHOTOCHROM_{verb.upper()}_"):  # the more specific one overrides
+        for name in SETTINGS:
+            variable = prefix + name.upper()
+            if value := os.environ.get(variable):
+                found[name] = (variable, value)
+    return found
+
+
+def _converted(value: Any, action: argparse.Action, source: str) -> Any:
+    """Convert a value to the type of an option."""
+    if isinstance(action, argparse.BooleanOptionalAction):
+        known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+        if (flag := known.get(str(value).lower())) is None:
+            raise OptionError(f"{source} is {value!r}", remedy="write true or false")
+        return flag
+    convert = action.type if callable(action.type) else str
+    try:
+        return convert(str(value))
+    except ValueError:
+        raise OptionError(f"{source} is {value!r}", remedy=f"write a value as for --{action.dest}") from None

@@ -1,0 +1,93 @@
+"""Pictures of the model's confidence, and the places where it is least sure."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Final
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+PLACES: Final = 3
+_APART: Final = 0.15  # least distance between two places, as a share of the longer side
+_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
+
+
+def least_sure_places(confidence: np.ndarray, count: int = PLACES) -> list[tuple[float, float, float]]:
+    """Find the places where the model is least sure, the least sure first.
+
+    Args:
+        confidence: Float ``[h, w]``, 0 to 1.
+        count: Number of places; fewer are found in a small picture.
+
+    Returns:
+        x and y, from 0 to 1, and the confidence there.
+    """
+    smooth = cv2.blur(np.asarray(confidence, np.float32), (3, 3), borderType=cv2.BORDER_REPLICATE)
+    height, width = smooth.shape
+    rows, columns = np.mgrid[:height, :width]
+    places = []
+    for _ in range(count):
+        row, column = np.unravel_index(np.argmin(smooth), smooth.shape)
+        if not np.isfinite(smooth[row, column]):
+            break
+        places.append(((column + 0.5) / width, (row + 0.5) / height, float(confidence[row, column])))
+        smooth[np.hypot(rows - row, columns - column) < _APART * max(height, width)] = np.inf
+    return [(float(x), float(y), value) for x, y, value in places]
+
+
+def confidence_png(confidence: np.ndarray, shape: tuple[int, int], *, raw: bool) -> bytes:
+    """Draw a map of the confidence as a PNG.
+
+    Args:
+        confidence: Float ``[h, w]``, 0 to 1.
+        shape: Height and width of the photograph.
+        raw: Whether to write grey of the photograph's size, where black is 0 and white is 1. Otherwise the range is
+            stretched, coloured with Cividis (perceptually uniform, and the same for the colour-blind), the least sure
+            places are numbered, and a legend stands below.
+    """
+    height, width = shape
+    values = np.clip(confidence, 0, 1)
+    if raw:
+        picture = cv2.resize(np.rint(255 * values).astype(np.uint8), (width, height))
+    else:
+        low, high = (float(value) for value in np.quantile(values, (0.01, 0.99)))
+        stretched = np.clip(
+            (cv2.resize(values.astype(np.float32), (width, height)) - low) / max(high - low, 1e-6), 0, 1
+        )
+        picture = np.vstack([_marked(_colored(stretched), values), _legend(width, low, high)])
+    info, stream = PngInfo(), BytesIO()
+    info.add_text("Software", "Photochrom confidence map")
+    Image.fromarray(picture).save(stream, "PNG", pnginfo=info)
+    return stream.getvalue()
+
+
+def _colored(share: np.ndarray) -> np.ndarray:
+    bgr = cv2.applyColorMap(np.rint(255 * share).astype(np.uint8), cv2.COLORMAP_CIVIDIS)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _marked(rgb: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    scale = max(rgb.shape) / 1000
+    for number, (x, y, _) in enumerate(least_sure_places(confidence), 1):
+        at = (int(x * rgb.shape[1]), int(y * rgb.shape[0]))
+        _text(rgb, str(number), at, scale)
+    return rgb
+
+
+def _legend(width: int, low: float, high: float) -> np.ndarray:
+    """Draw a strip ``[H, width, 3]`` of the colour map, with its ends labelled."""
+    height = max(16, round(width / 25))
+    strip = _colored(np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1)))
+    scale = width / 1000
+    _text(strip, f"unsure {low:.2f}", (round(8 * scale), round(0.7 * height)), scale)
+    _text(strip, f"sure {high:.2f}", (round(width - 190 * scale), round(0.7 * height)), scale)
+    return strip
+
+
+def _text(rgb: np.ndarray, text: str, at: tuple[int, int], scale: float) -> None:
+    for extra, color in ((3, _BLACK), (0, _WHITE)):  # an outline, to be read on any ground
+        thickness = max(1, round((2 + extra) * scale))
+        cv2.putText(rgb, text, at, cv2.FONT_HERSHEY_SIMPLEX, max(0.3, scale), color, thickness, cv2.LINE_AA)

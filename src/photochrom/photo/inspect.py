@@ -1,0 +1,48 @@
+"""Questions about a photograph that are answered without reading all of it: its size and its colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from ..errors import PhotoError
+from .library_errors import quiet_libraries
+
+_SMALL: Final = 256  # pixels
+
+
+def is_in_color(path: Path) -> bool:
+    """Return whether a photograph is in colour, see ``color.toning``. A file that Pillow cannot read is not."""
+    import numpy as np
+    from PIL import Image
+
+    from ..color.toning import has_colors
+
+    try:
+        if not path.is_file():
+            return False
+        with quiet_libraries(), Image.open(path) as image:
+            if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
+                return False
+            image.draft("RGB", (_SMALL, _SMALL))  # a JPEG is decoded at an eighth of its size
+            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
+            return has_colors(np.asarray(small.convert("RGB")))
+    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+        return False  # reading the photograph reports what is wrong with it
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return width and height of the upright picture, in pixels.
+
+    Raises:
+        PhotoError: The file cannot be read.
+    """
+    from PIL import Image
+
+    try:
+        with quiet_libraries(), Image.open(path) as image:
+            width, height = image.size
+            return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
+        raise PhotoError("its size cannot be read", path=path, remedy="give the place of the hint in percent") from exc

@@ -1,0 +1,147 @@
+"""``photochrom photo`` on folders: what is found, skipped, counted and said."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from photochrom.commands.main import main
+from photochrom.photo.inspect import is_in_color
+from photochrom.provenance import is_labelled
+
+
+@pytest.fixture
+def shoebox(tmp_path):
+    """Two grey photographs, one of them in a subfolder."""
+    box = tmp_path / "box"
+    (box / "1920").mkdir(parents=True)
+    Image.fromarray(data.camera()[::4, ::4]).save(box / "a.jpg")
+    Image.fromarray(data.camera()[::4, ::3]).save(box / "1920" / "b.png")
+    (box / "notes.txt").write_text("not a photograph")
+    return box
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_folder_is_mirrored_and_the_output_created(shoebox, tmp_path, capsys):
+    out = tmp_path / "new" / "out"
+    assert main(["photo", str(shoebox), "-o", str(out)]) == 0
+    assert files(out) == ["1920/b.color.png", "a.color.jpg"]
+    said = capsys.readouterr().out.splitlines()
+    assert f"{shoebox / 'a.jpg'} -> {out / 'a.color.jpg'}" in said
+    assert said[-1].startswith("2 coloured, 0 skipped, 0 failed, in 0:")
+
+
+def test_subfolders_may_be_left_out(shoebox, tmp_path):
+    assert main(["photo", str(shoebox), "-o", str(tmp_path / "out"), "--no-recursive"]) == 0
+    assert files(tmp_path / "out") == ["a.color.jpg"]
+
+
+def test_own_outputs_are_left_out_and_existing_ones_skipped(shoebox, capsys):
+    for _ in range(2):
+        assert main(["photo", str(shoebox)]) == 0
+    assert files(shoebox) == ["1920/b.color.png", "1920/b.png", "a.color.jpg", "a.jpg", "notes.txt"]
+    assert "0 coloured, 4 skipped, 0 failed" in capsys.readouterr().out
+    assert main(["photo", str(shoebox), "--overwrite"]) == 0
+    assert "2 coloured, 2 skipped, 0 failed" in capsys.readouterr().out
+
+
+def test_an_output_inside_the_input_is_not_searched(shoebox):
+    for _ in range(2):
+        assert main(["photo", str(shoebox), "-o", str(shoebox / "out"), "--overwrite"]) == 0
+    assert files(shoebox / "out") == ["1920/b.color.png", "a.color.jpg"]
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.webp", "x.tif"])
+def test_the_label_is_found_in_every_format(tmp_path, name):
+    source = tmp_path / name
+    Image.fromarray(data.camera()[::4, ::4]).save(source)
+    assert not is_labelled(source)
+    assert main(["photo", str(source), "-o", str(tmp_path / f"out-{name}")]) == 0
+    assert is_labelled(tmp_path / f"out-{name}")
+
+
+def test_clashes_are_all_named_and_the_others_coloured(shoebox, tmp_path, capsys):
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same.jpg").write_bytes((shoebox / "a.jpg").read_bytes())
+    inputs = [str(tmp_path / "x" / "same.jpg"), str(tmp_path / "y" / "same.jpg"), str(shoebox / "a.jpg")]
+    assert main(["photo", *inputs, "-o", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert said.err.count("would both be written to") == 2
+    assert "1 coloured, 0 skipped, 2 failed" in said.out
+    assert files(tmp_path / "out") == ["a.color.jpg"]
+
+
+def test_a_photograph_in_colour_is_coloured_anew_only_when_asked(tmp_path, capsys):
+    source = tmp_path / "new.jpg"
+    Image.fromarray(data.astronaut()).save(source)
+    assert is_in_color(source)
+    assert main(["photo", str(source)]) == 1
+    assert "is in colour already: --recolor colours it anew" in capsys.readouterr().err
+    assert main(["photo", str(tmp_path)]) == 0
+    assert files(tmp_path) == ["new.jpg"]
+    assert main(["photo", str(source), "--recolor"]) == 0
+    assert files(tmp_path) == ["new.color.jpg", "new.jpg"]
+
+
+def test_quiet_says_nothing_and_verbose_more(shoebox, capsys):
+    assert main(["photo", str(shoebox), "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["photo", str(shoebox), "--overwrite", "-v"]) == 0
+    assert "128 x 128 pixels" in capsys.readouterr().out
+
+
+def test_a_file_that_is_meant_as_a_folder_is_named(shoebox, tmp_path, capsys):
+    (tmp_path / "out").write_text("mine")
+    assert main(["photo", str(shoebox), "-o", str(tmp_path / "out")]) == 2
+    assert "out is a file, not a folder" in capsys.readouterr().err
+
+
+def test_hints_take_names_percentages_and_pixels(tmp_path, capsys):
+    Image.fromarray(np.full((100, 200), 120, np.uint8)).save(tmp_path / "a.png")
+    hints = ["--hint", "25%,50%,maroon", "--hint", "150px,49px,#36c"]
+    assert main(["photo", str(tmp_path / "a.png"), *hints]) == 0
+    with Image.open(tmp_path / "a.color.png") as image:
+        rgb = np.asarray(image.convert("RGB"), int)
+    assert rgb[50, 50, 0] > rgb[50, 50, 2] + 20
+    assert rgb[49, 150, 2] > rgb[49, 150, 0] + 20
+    capsys.readouterr()
+    assert main(["photo", str(tmp_path / "a.png"), "--overwrite", "--hint", "300px,10px,red"]) == 2
+    assert "a hint's x is" in capsys.readouterr().err
+
+
+def test_the_confidence_names_the_least_sure_places(shoebox, capsys):
+    assert main(["photo", str(shoebox / "a.jpg"), "--confidence"]) == 0
+    assert capsys.readouterr().out.count("least sure at") == 3
+    with Image.open(shoebox / "a.confidence.png") as image:
+        assert image.mode == "RGB"
+
+
+def test_settings_come_from_the_file_the_environment_and_the_command_line(shoebox, tmp_path, monkeypatch, capsys):
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("PHOTOCHROM_CONFIG", str(config))
+    call = ["photo", str(shoebox / "a.jpg"), "--overwrite"]
+
+    def is_grey():
+        with Image.open(shoebox / "a.color.jpg") as image:
+            return np.ptp(np.asarray(image.convert("RGB")).astype(int), axis=2).mean() < 1
+
+    config.write_text("[photo]\nstrength = 0\n")
+    assert main(call) == 0
+    assert is_grey()
+    monkeypatch.setenv("PHOTOCHROM_STRENGTH", "1")
+    assert main(call) == 0
+    assert not is_grey()
+    assert main([*call, "--strength", "0"]) == 0
+    assert is_grey()
+    for text, message in (("[photo]\nstrenght = 1", "did you mean strength?"), ("photo = 3", "is not a table"),
+                          ("quality = 'high'", "quality is 'high'"), ("x =", "is not TOML")):  # fmt: skip
+        config.write_text(text)
+        capsys.readouterr()
+        assert main(call) == 2, json.dumps(text)
+        assert message in capsys.readouterr().err

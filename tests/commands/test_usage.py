@@ -1,0 +1,102 @@
+"""Verbs, misspellings, help, completion and the doctor."""
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from photochrom.commands.kinds import kind_of
+from photochrom.commands.main import main
+from tests.helpers.films import pan, write_film
+
+
+@pytest.fixture
+def grey(tmp_path):
+    path = tmp_path / "old.jpg"
+    Image.fromarray(data.camera()[::4, ::4]).save(path)
+    return path
+
+
+@pytest.fixture
+def film(tmp_path):
+    return write_film(tmp_path / "reel.mkv", pan(6), codec="ffv1", rate=24)
+
+
+def refused(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_misspelt_verbs_options_and_values(grey, capsys):
+    assert main(["phto", str(grey)]) == 2
+    assert "'phto' is neither a verb nor a file: did you mean photo?" in capsys.readouterr().err
+    said = refused(["photo", str(grey), "--vividnss", "1"], capsys)
+    assert "photochrom photo: unknown option --vividnss: did you mean --vividness?" in said
+    assert "did you mean get?" in refused(["models", "gte"], capsys)
+
+
+def test_the_wrong_verb_names_the_right_one(grey, film, capsys):
+    assert main(["film", str(grey)]) == 1
+    assert "is a photograph: colour it with 'photochrom photo'" in capsys.readouterr().err
+    assert main(["photo", str(film)]) == 1
+    assert "is a film: colour it with 'photochrom film'" in capsys.readouterr().err
+    assert main(["film", str(grey.parent)]) == 1
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_files_without_a_verb_are_coloured_by_their_kind(grey, film, capsys):
+    assert (kind_of(grey), kind_of(film), kind_of(grey.parent)) == ("photo", "film", None)
+    assert main([str(grey), str(film)]) == 0
+    assert (grey.parent / "old.color.jpg").exists()
+    assert (film.parent / "reel.color.mkv").exists()
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"{grey} -> {grey.parent / 'old.color.jpg'}"
+    assert f"{film} -> {film.parent / 'reel.color.mkv'}: 6 frames, 1 shot, in 0:0" in said[1]
+    assert main([str(grey), str(film), "--overwrite"]) == 2
+    assert main([str(grey), "--overwrite"]) == 0
+    assert main(["nothing.jpg"]) == 1
+
+
+def test_several_films_go_to_a_folder(film, tmp_path, capsys):
+    other = write_film(tmp_path / "other.mkv", pan(6), codec="ffv1", rate=24)
+    (tmp_path / "bad.mkv").write_bytes(b"bad")
+    films = [str(film), str(tmp_path / "bad.mkv"), str(other)]
+    assert main(["film", *films, "-o", str(tmp_path / "out")]) == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["other.color.mkv", "reel.color.mkv"]
+    assert capsys.readouterr().err.count("bad.mkv") == 1
+    assert main(["film", *films, "-o", str(tmp_path / "x.mkv")]) == 2
+
+
+def test_models_alone_lists(capsys):
+    assert main(["models"]) == 0
+    assert "default" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "verb", ["photo", "batch", "film", "studio", "models", "doctor", "c2pa", "evaluate", "train"]
+)  # fmt: skip
+def test_help_ends_with_examples_and_the_documentation(verb, capsys):
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    said = capsys.readouterr().out
+    assert f"examples:\n  photochrom {verb}" in said
+    assert said.splitlines()[-1].startswith("documentation: https://")
+
+
+def test_completion(capsys):
+    pytest.importorskip("shtab")
+    with pytest.raises(SystemExit) as exit_:
+        main(["--print-completion", "bash"])
+    assert exit_.value.code == 0
+    said = capsys.readouterr().out
+    assert "--vividness" in said
+    assert "unknown shell 'fsh'" in refused(["--print-completion", "fsh"], capsys)
+
+
+def test_the_doctor_reports(capsys, monkeypatch):
+    monkeypatch.setenv("PHOTOCHROM_DEVICE", "cpu")
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    for name in ("photochrom", "processor", "memory", "openvino", "engine", "sha256", "PHOTOCHROM_DEVICE=cpu"):
+        assert name in said

@@ -1,0 +1,41 @@
+"""Maps of the confidence, and the least sure places."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from photochrom.photo.confidence import confidence_png, least_sure_places
+
+
+def picture(data):
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+def test_the_least_sure_places_lie_apart():
+    confidence = np.full((40, 60), 0.8, np.float32)
+    for row, column, value in ((10, 10, 0.1), (12, 11, 0.15), (30, 50, 0.3), (5, 40, 0.5)):
+        confidence[row - 1 : row + 2, column - 1 : column + 2] = value
+    places = least_sure_places(confidence)
+    assert [round(value, 2) for *_, value in places] == [0.1, 0.3, 0.5]
+    np.testing.assert_allclose(places[0][:2], (10.5 / 60, 10.5 / 40), atol=0.03)
+
+
+def test_a_small_picture_has_fewer_places():
+    assert len(least_sure_places(np.full((1, 1), 0.5))) == 1
+
+
+def test_the_raw_map_is_grey():
+    raw = picture(confidence_png(np.array([[0.0, 1.0]]), (4, 8), raw=True))
+    assert raw.shape == (4, 8)
+    assert (raw[0, 0], raw[0, -1]) == (0, 255)
+
+
+def test_the_map_is_stretched_and_has_a_legend():
+    confidence = np.tile(np.linspace(0.4, 0.5, 64), (48, 1))
+    drawn = picture(confidence_png(confidence, (480, 640), raw=False))
+    assert drawn.shape[0] > 480
+    assert drawn.shape[1:] == (640, 3)
+    lightness = drawn[200].mean(axis=1)
+    assert lightness[-5] - lightness[5] > 80
