@@ -45,7 +45,8 @@ def test_what_is_typed_is_what_is_meant(x: float, y: float, color: tuple[int, in
 @pytest.mark.parametrize(
     "text",
     ["", "0.5", "0.5,0.5", "0.5,#ffffff", "0.5,0.5,0.5,#ffffff", "a,b,#ffffff", "0.5;0.5;#ffffff", "1.5,0.5,#ffffff",
-     "-0.1,0.5,#ffffff", "nan,0.5,#ffffff", "0.5,inf,#ffffff", "0.5,1e999,#ffffff", "0.5,0.5,#ffff", "0.5,0.5,fff", "0.5,0.5,reddish", "50,50%,red", "5px,5px,red", "101%,1%,red",
+     "-0.1,0.5,#ffffff", "nan,0.5,#ffffff", "0.5,inf,#ffffff", "0.5,1e999,#ffffff",
+     "0.5,0.5,#ffff", "0.5,0.5,fff", "0.5,0.5,reddish", "50,50%,red", "5px,5px,red", "101%,1%,red",
      "0.5,0.5,#gggggg", "0.5,0.5,##ffffff", "0.5,0.5,#ffffff00", "0.5,0.5,", ",,", "0.5,0.5,#ffffff\n0,0,#000000"],
 )  # fmt: skip
 def test_what_is_no_hint_is_one_line(text: str) -> None:

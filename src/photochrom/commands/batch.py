@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..batch.job import BatchOptions, BatchSummary
     from ..batch.report import Row
 
+
 def add(verbs: Verbs) -> None:
     """Declare the verb."""
     batch = add_verb(

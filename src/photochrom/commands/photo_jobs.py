@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotoError
-from ..photo.names import EXTENSIONS, STREAM, clashes, colored_path, confidence_path
+from ..photo.names import EXTENSIONS, STREAM, clashes, colored_path, confidence_path, sidecar_path
 from ..photo.options import OutputOptions
 from ..provenance import is_labelled
 
@@ -91,10 +91,18 @@ def find_jobs(
                 found.setdefault(str(path), PhotoJob(str(path), str(target), is_named=False))
         else:
             found[name] = _named(name, destination, into)
-    own = [] if recolor else [job for job in found.values() if not job.is_stream and is_labelled(Path(job.source))]
+    own = [] if recolor else [job for job in found.values() if not job.is_stream and _is_own(Path(job.source))]
     jobs = [job for job in found.values() if job not in own]
     bad = clashes([(job.source, job.destination) for job in jobs], output, kept)
     return [job for job in jobs if job.source not in bad], own, list(bad.values())
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a photograph, or the sidecar beside it, carries the label of Photochrom's outputs."""
+    try:
+        return any(file.is_file() and is_labelled(file) for file in (path, sidecar_path(path)))
+    except (OSError, ValueError):  # reading the photograph reports it
+        return False
 
 
 def _named(name: str, destination: str | None, into: Path | None) -> PhotoJob:
