@@ -150,7 +150,7 @@ def _put_together(
         sync(whole)
         publish(whole, plan.output, overwrite=overwrite)
     except FileExistsError as exc:
-        raise FilmError(f"{plan.output} has appeared meanwhile: start again with overwrite=True") from exc
+        raise FilmError(f"{plan.output} has appeared meanwhile", remedy="start again with overwrite=True") from exc
     finally:
         whole.unlink(missing_ok=True)  # it is published by now, or worthless
     folder.discard()

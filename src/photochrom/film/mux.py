@@ -99,7 +99,7 @@ def mux(
 
 def way_out(name: str) -> str:
     """Return what a user can do where a container cannot hold everything."""
-    return "make a copy of the film without it first" if name == "matroska" else "write to a .mkv file (-o)"
+    return "make a copy of the film without it first" if name == "matroska" else "write to a .mkv file"
 
 
 def _add_streams(

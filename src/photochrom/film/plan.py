@@ -112,7 +112,7 @@ def check(
         if plan.output.samefile(reader.path):
             raise FilmError(f"{plan.output} is the film itself: choose another output")
         if not overwrite:
-            raise FilmError(f"{plan.output} exists: choose another output, or overwrite=True")
+            raise FilmError(f"{plan.output} exists", remedy="choose another output, or overwrite=True")
     if not plan.output.parent.is_dir():
         raise FilmError(f"{plan.output} cannot be written: there is no folder {plan.output.parent}")
     if options.recolor:
@@ -120,12 +120,12 @@ def check(
     part = reader.colored_part(on_frame)
     if part == "some":
         raise FilmError(
-            "is partly in colour", path=reader.path,
+            f"{reader.path} is partly in colour",
             remedy='recolor="grey-shots" colours the grey shots and leaves the others, recolor="all" colours all',
-        )  # fmt: skip
+        )
     if part == "all":
         raise FilmError(
-            "has colours already", path=reader.path, remedy='recolor="all" colours the film anew from its luma'
+            f"{reader.path} has colours already", remedy='recolor="all" colours the film anew from its luma'
         )
 
 

@@ -89,8 +89,8 @@ class ResumeFolder:
             found = json.loads(file.read_text())
             if changed := sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k)):
                 raise FilmError(
-                    f"{self.folder} holds unfinished work with other settings ({', '.join(changed)}): "
-                    "use those, or start anew with restart=True"
+                    f"{self.folder} holds unfinished work with other settings ({', '.join(changed)})",
+                    remedy="use those, or start anew with restart=True",
                 )
             return
         for path in self.folder.iterdir():

@@ -130,10 +130,12 @@ def _stream(
     container: av.container.OutputContainer, reader: FilmReader, planes: PlaneFormat, options: FilmOptions
 ) -> av.VideoStream:
     if reader.fields and options.codec == "libx265":  # it takes each frame for a single field
-        raise FilmError('the film is interlaced, which libx265 cannot mark: choose codec="libx264" or codec="ffv1"')
+        raise FilmError(
+            "the film is interlaced, which libx265 cannot mark", remedy='choose codec="libx264" or codec="ffv1"'
+        )
     formats = {f.name for f in av.Codec(options.codec, "w").video_formats or ()}
     if planes.name not in formats:
-        raise FilmError(f'{options.codec} cannot encode {planes.name}: choose codec="ffv1"')
+        raise FilmError(f"{options.codec} cannot encode {planes.name}", remedy='choose codec="ffv1"')
     stream = container.add_stream(options.codec, rate=reader.rate, options=_settings(reader, options))
     stream.time_base = TICK
     context = stream.codec_context

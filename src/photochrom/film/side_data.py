@@ -9,7 +9,7 @@ import av
 _CAPTIONS = "A53_CC"
 _CARRY_CAPTIONS = ("libx264",)
 _NAMES = {
-    _CAPTIONS: "closed captions (CEA-608/708)",
+    _CAPTIONS: "closed captions",
     "AFD": "the active format description",
     "S12M_TIMECODE": "time codes of single frames",
     "STEREO3D": "the arrangement of a stereo picture",
@@ -41,4 +41,4 @@ def lost(found: Iterable[str], codec: str) -> list[str]:
     """Return one line of text for each kind of side data that a codec does not carry."""
     carried = {_CAPTIONS} if codec in _CARRY_CAPTIONS else set()
     lines = [f"not kept: {_NAMES[kind]}" for kind in sorted(set(found) & _NAMES.keys() - carried)]
-    return [line + (': codec="libx264" keeps them' if "captions" in line else "") for line in lines]
+    return [line + (" (libx264 keeps them)" if "captions" in line else "") for line in lines]
