@@ -1,5 +1,7 @@
 """What people's films hold besides picture and sound as one expects them: each is kept, or its loss is named."""
 
+from fractions import Fraction
+
 import av
 import cv2
 import numpy as np
@@ -201,3 +203,19 @@ def test_sound_that_the_container_holds_is_copied(tmp_path, red):
     report = colorize_film(path, None, colorizer=red)
     assert report.notes == []
     assert packets(report.output, 1) == packets(path, 1)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("codec", ["ffv1", "libx264"])
+@pytest.mark.parametrize("aspect", [Fraction(16, 11), Fraction(8, 9)])
+def test_the_shape_of_pixels_is_kept(aspect, codec, suffix, tmp_path, red):
+    path = write_film(tmp_path / "pal.mp4", pan(12), aspect=aspect, sound="aac")
+    output = tmp_path / f"b{suffix}"
+    report = colorize_film(path, output, FilmOptions(codec=codec, end=0.4), colorizer=red)
+    assert report.notes == []
+    with av.open(str(output)) as film:
+        assert film.streams.video[0].sample_aspect_ratio == aspect
+        assert len(film.streams) == 2
+        film.seek(300_000)
+        assert len(list(film.decode(video=0))) > 0
+    assert len(decoded(output)) == 10

@@ -13,6 +13,7 @@ from ..errors import FilmError
 from ..provenance import stated_behind
 from . import tracks
 from .damage import Damage
+from .matroska_aspect import write_aspect
 from .planes import PlaneFormat
 from .reader import FilmReader, address
 from .segments import EncodedSegment, decoding_times, describe, number_of
@@ -72,6 +73,9 @@ def mux(
         OSError: The file cannot be written.
     """
     options = _OPTIONS.get(name, {})
+    states_aspect = name == "matroska" and reader.aspect != 1
+    if states_aspect:
+        options = options | {"write_crc32": "0"}  # the header is changed afterwards
     with (
         av.open(address(segments[0].path)) as first,
         av.open(address(reader.path), metadata_errors="replace") as source,
@@ -90,11 +94,14 @@ def mux(
             if not rehearsal:
                 on_packet()
             out.mux_one(packet)
-        return [
+        notes = [
             f"sound of track {index} is encoded anew, without loss: {name} cannot hold "
             f"{source.streams[index].codec_context.name}, it is {lossless_codec(name)} now"
             for index in transcoders
         ]
+    if states_aspect and not write_aspect(path, reader.width, reader.height, reader.aspect):
+        notes.append(f"the header does not state the pixel aspect ratio {reader.aspect}; the frames do")
+    return notes
 
 
 def way_out(name: str) -> str:

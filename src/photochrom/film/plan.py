@@ -19,7 +19,7 @@ from .reader import FilmReader
 from .segments import EncodedSegment, SegmentEncoder, needs_even_sizes
 from .span import Span
 
-_LACK_ASPECT = ("matroska", "nut")  # PyAV cannot set what these take the pixel aspect ratio from
+_LACK_ASPECT = ("nut",)  # PyAV cannot set what its header takes the pixel aspect ratio from
 
 
 @dataclass(frozen=True)

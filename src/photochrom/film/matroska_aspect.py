@@ -1,0 +1,114 @@
+"""The pixel aspect ratio in the header of a Matroska file, which PyAV cannot set: it is written afterwards.
+
+The header is a tree of EBML elements (RFC 8794): an ID, a size and a payload each. FFmpeg leaves room (a Void element)
+between the index at the beginning and the tracks, from which the track's description borrows what it grows by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+_SEGMENT, _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x18538067, 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
+_VOID, _INFO, _TRACKS, _TRACK, _VIDEO = 0xEC, 0x1549A966, 0x1654AE6B, 0xAE, 0xE0
+_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
+_AS_RATIO = 3  # display unit: width and height are a ratio
+_HEADER = 1 << 20  # bytes read of a file; the tracks lie far before
+
+
+@dataclass(frozen=True)
+class _Element:
+    id: int
+    start: int
+    data: int
+    """Where the payload begins."""
+    end: int
+
+
+def write_aspect(path: Path, width: int, height: int, aspect: Fraction) -> bool:
+    """State the pixel aspect ratio of the first video track in a Matroska file that FFmpeg wrote without checksums.
+
+    Args:
+        path: The file.
+        width: Columns of pixels.
+        height: Rows of pixels.
+        aspect: Width of a pixel divided by its height.
+
+    Returns:
+        False if the file is laid out otherwise than expected; it is then unchanged.
+    """
+    with path.open("rb+") as stream:
+        header = stream.read(_HEADER)
+        found = _located(header)
+        if found is None:
+            return False
+        seek_head, void, info, tracks = found
+        shape = Fraction(width, height) * aspect
+        new = _with_display(header, tracks, shape.numerator, shape.denominator)
+        growth = len(new) - (tracks.end - tracks.start)
+        room = void.end - void.start - growth - 9  # an ID of one byte, and a size of eight
+        if room < 0:
+            return False
+        index = _moved(header, seek_head, growth)
+        stream.seek(seek_head.start)
+        stream.write(index + _encoded(_VOID, bytes(room)) + header[info.start : info.end] + new)
+    return True
+
+
+def _located(header: bytes) -> tuple[_Element, _Element, _Element, _Element] | None:
+    """Find index, void, information and tracks; None if they do not follow each other."""
+    segment = next((e for e in _elements(header, 0, len(header)) if e.id == _SEGMENT), None)
+    if segment is None:
+        return None
+    parts = list(_elements(header, segment.data, min(segment.end, len(header))))[:4]
+    if [part.id for part in parts] != [_SEEK_HEAD, _VOID, _INFO, _TRACKS] or parts[3].end > len(header):
+        return None
+    return parts[0], parts[1], parts[2], parts[3]
+
+
+def _elements(buffer: bytes, start: int, end: int) -> Iterator[_Element]:
+    while start < end:
+        id_length = 9 - buffer[start].bit_length()
+        size_at = start + id_length
+        size_length = 9 - buffer[size_at].bit_length()
+        data = size_at + size_length
+        size = int.from_bytes(buffer[size_at:data], "big") & ((1 << 7 * size_length) - 1)
+        yield _Element(int.from_bytes(buffer[start:size_at], "big"), start, data, data + size)
+        start = data + size
+
+
+def _encoded(id: int, payload: bytes) -> bytes:
+    size = (1 << 56 | len(payload)).to_bytes(8, "big")
+    return id.to_bytes((id.bit_length() + 7) // 8, "big") + size + payload
+
+
+def _with_display(header: bytes, tracks: _Element, width: int, height: int) -> bytes:
+    """Return the tracks, with the shape of the picture in the first video track."""
+    for track in _elements(header, tracks.data, tracks.end):
+        for video in _elements(header, track.data, track.end) if track.id == _TRACK else ():
+            if video.id == _VIDEO:
+                changed = _encoded(_VIDEO, _display(header, video, width, height))
+                entry = _encoded(_TRACK, header[track.data : video.start] + changed + header[video.end : track.end])
+                return _encoded(_TRACKS, header[tracks.data : track.start] + entry + header[track.end : tracks.end])
+    return header[tracks.start : tracks.end]
+
+
+def _display(header: bytes, video: _Element, width: int, height: int) -> bytes:
+    ours = {_DISPLAY_WIDTH: width, _DISPLAY_HEIGHT: height, _DISPLAY_UNIT: _AS_RATIO}
+    kept = [header[e.start : e.end] for e in _elements(header, video.data, video.end) if e.id not in ours]
+    return b"".join(kept + [_encoded(id, value.to_bytes(4, "big")) for id, value in ours.items()])
+
+
+def _moved(header: bytes, seek_head: _Element, growth: int) -> bytes:
+    """Return the index, in which information and tracks begin earlier."""
+    index = bytearray(header[seek_head.start : seek_head.end])
+    for seek in _elements(header, seek_head.data, seek_head.end):
+        parts = {e.id: e for e in _elements(header, seek.data, seek.end)} if seek.id == _SEEK else {}
+        target, position = parts.get(_SEEK_ID), parts.get(_SEEK_POSITION)
+        if target and position and int.from_bytes(header[target.data : target.end], "big") in (_INFO, _TRACKS):
+            value = int.from_bytes(header[position.data : position.end], "big") - growth
+            at = slice(position.data - seek_head.start, position.end - seek_head.start)
+            index[at] = value.to_bytes(position.end - position.data, "big")
+    return bytes(index)
