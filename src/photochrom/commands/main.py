@@ -62,7 +62,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     )
     parser.add_argument("--version", action="version", version=f"photochrom {__version__}")
     parser.add_argument(
-        "--print-completion", action=_PrintCompletion, metavar="SHELL",
+        "--print-completion", action=_PrintCompletion, metavar="SHELL", default=argparse.SUPPRESS,
         help="print a script that completes verbs and options: bash, zsh or tcsh",
     )  # fmt: skip
     verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs", prog="photochrom")
