@@ -1,4 +1,4 @@
-"""What the machine has to offer."""
+"""Facts about the machine: how many cores and how much memory this process may use."""
 
 from __future__ import annotations
 
