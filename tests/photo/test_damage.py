@@ -311,7 +311,7 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("photochrom.photo.formats.png.from_pillow", fail)
+    monkeypatch.setattr("photochrom.photo.formats.png.by_opencv", fail)
     with pytest.raises(PhotoError, match="does not fit in memory"):
         photo.read_photo(FILES["grey.png"])
 

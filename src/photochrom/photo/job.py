@@ -36,12 +36,12 @@ from .write import chroma_subsampling, encode_photo, write_beside, write_photo
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
-_SAMPLE = 500  # rows and columns of chroma, about, that the colourfulness is measured on
+_SAMPLE = 500  # the colourfulness is measured on about so many rows and columns of chroma
 
 
 @dataclass(frozen=True)
 class PhotoReport:
-    """What was written for one photograph."""
+    """Report on one photograph that was written."""
 
     outputs: tuple[Path, ...]
     """Files written: the coloured photograph, then the files beside it. Empty for the standard output."""
@@ -50,13 +50,13 @@ class PhotoReport:
     height: int
     """Height of the upright picture, in pixels."""
     confidence: float | None
-    """Mean confidence of the model, 0 to 1; None for a model that does not tell."""
+    """Mean confidence of the model, 0 to 1; None for a model that does not predict it."""
     colorfulness: float
     """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
     least_sure: tuple[tuple[float, float, float], ...] = ()
     """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
     warnings: tuple[str, ...] = ()
-    """What the source holds and the output does not, and what was noticed: a phrase each."""
+    """Phrases that name what the output does not keep of the source, and what was noticed."""
     preview: tuple[np.ndarray, np.ndarray] | None = None
     """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
 
@@ -112,8 +112,8 @@ def colorize_photo(
 ) -> PhotoReport:
     """Colour one photograph from a path, bytes or an open binary file to a path.
 
-    Whatever can be refused is refused before anything is written: names that are taken, wishes that the model cannot
-    fulfil. The caller sees to it that the destination is not the source (``names.plan``).
+    Whatever can be refused is refused before anything is written: names that are taken, options that the model does not
+    support. The caller ensures that the destination is not the source (``names.plan``).
 
     Args:
         source: The photograph.

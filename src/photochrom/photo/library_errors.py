@@ -1,4 +1,4 @@
-"""Errors and warnings of libraries and of the system, told as one line that says what to do."""
+"""Errors and warnings of libraries and of the system, turned into one line that says what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 from ..errors import PhotoError
 
 THE_PICTURE: Final = "the picture"
-"""What messages call a photograph without a path."""
+"""Name of a photograph without a path, for messages."""
 TOO_LARGE: Final = "does not fit in memory: scale it down or cut it into parts"
 REMEDIES: Final = {
     errno.ENOENT: "does not exist: check the path",
@@ -29,7 +29,7 @@ REMEDIES: Final = {
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
 }
-# OpenCV raises cv2.error, Pillow OSError, libheif RuntimeError and libwebp ValueError where malloc fails.
+# When malloc fails, OpenCV raises cv2.error, Pillow OSError, libheif RuntimeError and libwebp ValueError.
 _OUT_OF_MEMORY: Final = re.compile(r"out of memory|insufficient memory|memory allocation|(de|en)coder error -9\b", re.I)
 
 # A decoder stumbled over damage; the text speaks of its own variables.
@@ -101,7 +101,7 @@ def _named(name: str, message: str) -> PhotoError:
 
 @contextmanager
 def enough_memory(name: str) -> Iterator[None]:
-    """Tell a lack of memory while a photograph is worked on.
+    """Report a lack of memory during work on a photograph.
 
     Raises:
         PhotoError: Raised for every ``MemoryError`` within the block.

@@ -51,9 +51,9 @@ class Photo:
     name: str = THE_PICTURE
     """Name for messages."""
     view: View = "plain"
-    """How the network sees it."""
+    """How the luma relates to the picture that the network is shown."""
     losses: tuple[str, ...] = ()
-    """What the file holds and no output will, a phrase each: "the gain map is not kept ..."."""
+    """Phrases that name what no output keeps of the file: "the gain map is not kept ..."."""
 
 
 def read_photo(
@@ -61,7 +61,7 @@ def read_photo(
 ) -> Photo:
     """Read a photograph from a path, from the bytes of a file, or from an open binary file.
 
-    Captions and rights of an XMP sidecar beside the path (``old.jpg.xmp`` or ``old.xmp``) become its own.
+    Captions and rights are taken over from an XMP sidecar beside the path (``old.jpg.xmp`` or ``old.xmp``).
 
     Args:
         source: The photograph.

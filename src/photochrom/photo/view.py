@@ -1,4 +1,4 @@
-"""How the network sees photographs whose luma is not what a person sees: negatives, linear scans and halftones.
+"""Prepares negatives, linear scans and halftones for the network, whose luma is not that of the scene.
 
 The luma that is written is never changed; only the picture that the network is shown differs from it.
 """

@@ -17,7 +17,7 @@ from ..color.bands import at_8_bits
 from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError, PhotoError
 from .formats import heif, jpeg, png, tiff, webp
-from .formats.image import Metadata, Planes, colour_image
+from .formats.image import Metadata, Planes, color_image
 from .library_errors import encoding, naming
 from .metadata import DEEP, metadata_for
 from .names import EXTENSIONS, check_destination, format_of
@@ -143,7 +143,7 @@ def _encode_image(
     stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool
 ) -> None:
     """Encode through a library that takes RGB."""
-    image = colour_image(planes)
+    image = color_image(planes)
     if format == "WEBP":
         webp.write(stream, image, metadata, quality, lossless=lossless)
     elif format == "HEIF":

@@ -1,4 +1,4 @@
-"""Deflated pixels, inflated only to see whether they are whole: no decoder here looks that closely by itself."""
+"""Checks that deflated pixels are complete and undamaged, which the decoders used here do not do themselves."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-_IN: Final = 1 << 16  # in small pieces, for what zlib has not yet taken of one is copied
+_IN: Final = 1 << 16  # small pieces, because zlib copies the unconsumed rest of each
 _OUT: Final = 1 << 20
 
 
 def inflated_size(parts: Iterable[bytes | memoryview], limit: int) -> tuple[int, bool]:
-    """How many bytes a zlib stream cut into parts inflates to, and whether it came to its end and right checksum.
+    """Inflate a zlib stream that is cut into parts, and measure it.
 
-    Beyond ``limit`` it is given up.
+    Args:
+        parts: Parts of the stream, in order.
+        limit: Largest size, in bytes; inflating stops beyond it.
+
+    Returns:
+        The number of inflated bytes, and whether the stream ended with the right checksum.
 
     Raises:
-        zlib.error: it is damaged.
+        zlib.error: The stream is damaged.
     """
     inflater, size = zlib.decompressobj(), 0
     for part in parts:
         for start in range(0, len(part), _IN):
             rest, got = bytes(part[start : start + _IN]), _OUT
-            while rest or got == _OUT:  # a full buffer: zlib may hold back more
+            while rest or got == _OUT:  # the buffer was full, so zlib may hold more
                 got = len(inflater.decompress(rest, _OUT))
                 rest = inflater.unconsumed_tail
                 size += got

@@ -1,8 +1,8 @@
-"""EXIF: TIFF directories, read and edited byte by byte.
+"""Reads and edits EXIF, a structure of TIFF directories, byte by byte.
 
-An EXIF block is a small TIFF file: a header, then directories of entries that point at their values by the distance
-from the block's start. Maker notes hold such distances too, in layouts of their own; so a block is never written anew:
-entries are changed or removed where they stand, and nothing moves.
+An EXIF block is a small TIFF file: a header, then directories whose entries refer to their values by offsets from the
+start of the block. Maker notes contain such offsets too, in undocumented layouts. A block is therefore never rebuilt:
+entries are changed or removed in place, and nothing moves.
 """
 
 from __future__ import annotations
@@ -22,51 +22,52 @@ XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 COLOR_SPACE, PIXEL_WIDTH, PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
 
-_PLACES: Final = (0x9214, 0xA214)  # of the subject, in pixels of the picture as it was stored
+_PLACES: Final = (0x9214, 0xA214)  # SubjectArea and SubjectLocation, in coordinates of the pixels as stored
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
-Order = Literal["<", ">"]  # of bytes, as struct and numpy have it
+Order = Literal["<", ">"]  # byte order, as struct and NumPy write it
 
-# How the old file coded its pixels (never true of the new one), and what travels as a block of its own.
+# Tags that describe how the old file coded its pixels, which the new file does differently, and blocks that are
+# carried separately.
 _CODING: Final = frozenset(
     [
         *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291),
         *(292, 293, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338, 339, 340, 341, 342),
         *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, XMP, IPTC, PHOTOSHOP, ICC),
-        *range(50706, 50780),  # a DNG's own tags: the output is a plain TIFF
-        37724,  # Photoshop's layers: they are still grey, and Photoshop would show them instead of the picture
+        *range(50706, 50780),  # DNG tags: the output is a plain TIFF
+        37724,  # Photoshop layers are still grey, and Photoshop would show them instead of the picture
     ]
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a directory."""
+    """An entry of a TIFF directory."""
 
     tag: int
     type: int
     count: int
-    value: memoryview  # raw bytes; empty where the entry points outside of the data
-    position: int  # where the entry itself starts
+    value: memoryview  # raw bytes; empty if the entry points outside the data
+    position: int  # offset of the entry itself
 
 
 @dataclass(frozen=True)
 class Tiff:
-    """A TIFF structure, classic or BigTIFF, and how to read it."""
+    """A TIFF structure, classic or BigTIFF."""
 
     data: memoryview
     order: Order
     big: bool
-    first: int  # where the first directory starts
+    first: int  # offset of the first directory
 
     def directory(self, start: int) -> tuple[list[Entry], int]:
-        """The entries at ``start``, and where the next directory starts (0: there is none).
+        """Return the entries of the directory at ``start`` and the offset of the next directory (0 if there is none).
 
         Raises:
-            struct.error: the directory reaches past the end.
+            struct.error: The directory extends past the end of the data.
         """
         head, row, tail = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
         (count,) = struct.unpack_from(self.order + head, self.data, start)
@@ -87,22 +88,22 @@ class Tiff:
         return Entry(tag, kind, count, value if len(value) == size else value[:0], position)
 
     def integers(self, entry: Entry) -> tuple[int, ...]:
-        """The values of an unsigned integer entry; none for any other."""
+        """Return the values of an unsigned integer entry, or an empty tuple for an entry of another type."""
         letter = _INTEGERS.get(entry.type)
         if letter is None or not entry.value:
             return ()
         return struct.unpack(f"{self.order}{entry.count}{letter}", entry.value)
 
     def number(self, entries: Iterable[Entry], tag: int, default: int) -> int:
-        """The first integer of a tag."""
+        """Return the first integer of a tag, or ``default`` if the tag is missing."""
         return next(iter(self.all_integers(entries, tag)), default)
 
     def all_integers(self, entries: Iterable[Entry], tag: int) -> tuple[int, ...]:
-        """The integers of a tag; none where it is missing."""
+        """Return the integers of a tag, or an empty tuple if it is missing."""
         return next((self.integers(entry) for entry in entries if entry.tag == tag), ())
 
     def fraction(self, entries: Iterable[Entry], tag: int) -> Fraction | None:
-        """The first unsigned rational of a tag; None where it is missing or not positive."""
+        """Return the first unsigned rational of a tag, or None if it is missing or not positive."""
         for entry in entries:
             if entry.tag == tag and entry.type == RATIONAL and entry.value:
                 numerator, denominator = struct.unpack_from(self.order + "II", entry.value)
@@ -111,11 +112,11 @@ class Tiff:
 
 
 def open_tiff(data: bytes) -> Tiff:
-    """Read the header.
+    """Read the header of a TIFF structure.
 
     Raises:
-        ValueError: this is no TIFF structure.
-        struct.error: the header is cut short.
+        ValueError: The data is not a TIFF structure.
+        struct.error: The header is truncated.
     """
     if data[:2] not in (b"II", b"MM"):
         raise ValueError("no TIFF header")
@@ -128,40 +129,43 @@ def open_tiff(data: bytes) -> Tiff:
 
 
 def find(entries: Iterable[Entry], tag: int) -> bytes | None:
-    """The raw value of a tag, or None."""
+    """Return the raw value of a tag, or None if it is missing."""
     return next((bytes(entry.value) for entry in entries if entry.tag == tag and entry.value), None)
 
 
 def orientation(block: bytes | None) -> int:
-    """EXIF orientation 1 .. 8; 1 where none is given."""
+    """Return the EXIF orientation, 1 to 8; 1 if the block does not state one."""
     tiff = _readable(block)
     value = 1 if tiff is None else tiff.number(tiff.directory(tiff.first)[0], ORIENTATION, 1)
     return value if 1 <= value <= 8 else 1
 
 
 def density(block: bytes | None) -> Density | None:
-    """Resolution as the first directory gives it, or None."""
+    """Return the resolution stated in the first directory of a block, or None."""
     tiff = _readable(block)
     return None if tiff is None else density_of(tiff, tiff.directory(tiff.first)[0])
 
 
 def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
-    """Resolution as these entries give it, or None."""
+    """Return the resolution that the entries state, or None."""
     x, y = tiff.fraction(entries, X_RESOLUTION), tiff.fraction(entries, Y_RESOLUTION)
     unit = tiff.number(entries, RESOLUTION_UNIT, 2)
     return Density(x, y, unit if unit in (1, 2, 3) else NO_UNIT) if x and y else None
 
 
 def update_for_output(block: bytes, width: int, height: int, *, turned: bool, moved: bool, srgb: bool) -> bytes:
-    """Make a block true of the picture that is to be written: upright, in colour, ``width`` x ``height``.
+    """Return a block that describes the output: upright, in colour, ``width`` x ``height``.
 
-    The thumbnail goes (it shows the grey picture), and so do the tags that tell how the old file coded its pixels.
-    A block that cannot be read is returned as it is.
+    The thumbnail is removed because it shows the grey picture, and so are the tags that describe how the old file coded
+    its pixels. A block that cannot be read is returned unchanged.
 
     Args:
-        turned: rows have become columns.
-        moved: the picture was turned or mirrored to be upright.
-        srgb: the pixels were converted to sRGB.
+        block: The EXIF block, a TIFF structure.
+        width: Width of the upright picture, in pixels.
+        height: Height of the upright picture, in pixels.
+        turned: Whether rows have become columns.
+        moved: Whether the picture was rotated or mirrored to be upright.
+        srgb: Whether the pixels were converted to sRGB.
     """
     tiff = _readable(block)
     if tiff is None:
@@ -183,7 +187,7 @@ def update_for_output(block: bytes, width: int, height: int, *, turned: bool, mo
 
 
 def without(block: bytes, tag: int) -> bytes:
-    """The block less one tag of its first directory."""
+    """Return the block without one tag of its first directory."""
     tiff = _readable(block)
     if tiff is None:
         return block
@@ -193,9 +197,9 @@ def without(block: bytes, tag: int) -> bytes:
 
 
 def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
-    """Lift what describes a TIFF page (its tags, EXIF, GPS) out of the file, into an EXIF block; None if nothing does.
+    """Copy the descriptive tags, EXIF and GPS of a TIFF page into an EXIF block; return None if there are none.
 
-    Here values do move: a maker note that counts from the start of its file is copied but may no longer be readable.
+    Values move here, so a maker note with offsets from the start of its file is copied but may become unreadable.
     """
     kept = [entry for entry in entries if entry.tag not in _CODING and not _is_shape(entry)]
     if not kept:
@@ -205,12 +209,12 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
 
 
 def _is_shape(entry: Entry) -> bool:
-    """Whether it is a description in which tifffile (a Python library) notes the shape of the array written."""
+    """Return whether an entry is a description in which tifffile stores the shape of the array it wrote."""
     return entry.tag == DESCRIPTION and bytes(entry.value[:10]) == b'{"shape": '
 
 
 def from_density(density: Density) -> bytes:
-    """A block that says nothing but the resolution, for containers that have no other place for it."""
+    """Return a block that holds only the resolution, for containers that cannot store it elsewhere."""
     x, y = (fraction.limit_denominator(10**6) for fraction in (density.x, density.y))
     table = struct.pack("<HHHIIHHIIHHIHHI", 3, *(X_RESOLUTION, RATIONAL, 1, 50), *(Y_RESOLUTION, RATIONAL, 1, 58),
                         *(RESOLUTION_UNIT, SHORT, 1, density.unit, 0), 0)  # fmt: skip
@@ -218,7 +222,7 @@ def from_density(density: Density) -> bytes:
 
 
 def _readable(block: bytes | None) -> Tiff | None:
-    """The block's structure, or None where there is none: other programs write such blocks, and viewers shrug."""
+    """Return the structure of a block, or None if it is damaged, which other programs tolerate."""
     try:
         tiff = open_tiff(block or b"")
         tiff.directory(tiff.first)
@@ -240,12 +244,14 @@ def _set_numbers(out: bytearray, tiff: Tiff, entries: Sequence[Entry], values: d
         if entry.tag in values and entry.value and entry.type in (BYTE, SHORT, LONG):
             letter = "H" if entry.type != LONG and values[entry.tag] <= 0xFFFF else "I"
             kind = SHORT if letter == "H" else LONG
-            struct.pack_into(tiff.order + "HI", out, entry.position + 2, kind, 1)  # of several, readers take the first
+            struct.pack_into(
+                tiff.order + "HI", out, entry.position + 2, kind, 1
+            )  # readers use the first of several values
             struct.pack_into(f"{tiff.order}{letter}", out, entry.position + 8, values[entry.tag])
 
 
 def _swap(out: bytearray, entries: Sequence[Entry], first: int, second: int) -> None:
-    """Exchange type, count and value of two tags."""
+    """Swap the types, counts and values of two tags."""
     places = [entry.position + 2 for tag in (first, second) for entry in entries if entry.tag == tag]
     if len(places) == 2:
         a, b = places
@@ -253,7 +259,7 @@ def _swap(out: bytearray, entries: Sequence[Entry], first: int, second: int) -> 
 
 
 def _keep(out: bytearray, tiff: Tiff, start: int, entries: Sequence[Entry]) -> None:
-    """Shorten the directory at ``start`` to ``entries`` and make it the last one."""
+    """Reduce the directory at ``start`` to ``entries`` and end the chain of directories there."""
     (count,) = struct.unpack_from(tiff.order + "H", out, start)
     rows = b"".join(bytes(out[entry.position : entry.position + 12]) for entry in entries)
     table = struct.pack(tiff.order + "H", len(entries)) + rows
@@ -262,22 +268,22 @@ def _keep(out: bytearray, tiff: Tiff, start: int, entries: Sequence[Entry]) -> N
 
 
 def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
-    """Blank the JPEG that the second directory points at, and drop it where it ends the block, as it mostly does."""
+    """Zero the JPEG that the second directory refers to, and cut it off if it is the end of the block, as is usual."""
     try:
         entries = tiff.directory(start)[0] if start else []
     except struct.error:
         return
     offset, size = tiff.number(entries, 513, 0), tiff.number(entries, 514, 0)
-    if start < offset and offset + size <= len(out):  # behind its directory, as everybody writes it
+    if start < offset and offset + size <= len(out):  # after its directory, as all known writers place it
         out[offset : offset + size] = bytes(size)
         if offset + size == len(out):
             del out[offset:]
 
 
 def _packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...]) -> bytes:
-    """A directory, to stand at ``start`` of a classic block, its values and those below it behind it."""
+    """Return a directory for offset ``start`` of a classic block, followed by its values and its subdirectories."""
     rows, body = [], bytearray()
-    # Types from 16 up are BigTIFF's own: no classic form. No descriptive tag has them but the pointers, written anew.
+    # Types from 16 on exist in BigTIFF only. Among descriptive tags only the pointers use them, which are rewritten.
     entries = [entry for entry in entries if entry.value and (entry.type < 16 or entry.tag in pointers)]
     behind = start + 2 + 12 * len(entries) + 4
     for entry in entries:

@@ -1,4 +1,4 @@
-"""HEIF (HEIC) and AVIF: the same container, the first decoded by pillow-heif, the second by Pillow itself."""
+"""Reads and writes HEIF (HEIC) through pillow-heif, and AVIF, which has the same container, through Pillow."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 # benchmarks/heif.py: 12 megapixels in at most 3 s on 2 cores, files within 10 % of the encoders' defaults.
 _HEIF_EFFORT: Final = {"preset": "ultrafast"}
 _AVIF_SPEED: Final = 8
-_BOXES: Final = 1 << 20  # the boxes that describe a picture stand before its data
-_C2PA: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # the uuid box of content credentials
+_BOXES: Final = 1 << 20  # the boxes that describe the picture are within the first MiB, before its data
+_C2PA: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # UUID of the box for content credentials
 
 
 def read_heif(data: bytes) -> Decoded:
-    """Decode the one picture of a HEIF file; more than 8 bits come as uint16.
+    """Decode a HEIF file of one picture. More than 8 bits per sample are returned as uint16.
 
     Raises:
-        PhotoError: several pictures, or pillow-heif is not installed.
-        OSError, ValueError, SyntaxError, RuntimeError, EOFError: damaged.
+        PhotoError: The file holds several pictures or HDR, or pillow-heif is not installed.
+        OSError, ValueError, SyntaxError, RuntimeError, EOFError: The file is damaged.
     """
     _refuse_hdr(data)
     opened = _pillow_heif().open_heif(data, convert_hdr_to_8bit=False)
@@ -54,11 +54,11 @@ def read_heif(data: bytes) -> Decoded:
 
 
 def read_avif(data: bytes) -> Decoded:
-    """Decode the one picture of an AVIF file, at 8 bits: Pillow knows no more.
+    """Decode an AVIF file of one picture, at 8 bits, which is all that Pillow supports.
 
     Raises:
-        PhotoError: several pictures, or this Pillow came without AVIF.
-        OSError, ValueError, SyntaxError: damaged.
+        PhotoError: The file holds several pictures or HDR, or this Pillow was built without AVIF.
+        OSError, ValueError, SyntaxError: The file is damaged.
     """
     _check_avif()
     _refuse_hdr(data)
@@ -76,7 +76,7 @@ def write_heif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality
 
     Raises:
         PhotoError: pillow-heif is not installed.
-        OSError, ValueError, RuntimeError: the stream failed, or the encoder.
+        OSError, ValueError, RuntimeError: The stream cannot be written, or the encoder failed.
     """
     _pillow_heif().from_pillow(image).save(stream, quality=quality, enc_params=_HEIF_EFFORT, **_blocks(metadata))
 
@@ -85,12 +85,12 @@ def write_avif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality
     """Encode an 8-bit RGB or RGBA picture as AVIF, 4:2:0.
 
     Raises:
-        PhotoError: this Pillow came without AVIF.
-        OSError, ValueError: the stream failed, or the encoder.
+        PhotoError: This Pillow was built without AVIF.
+        OSError, ValueError: The stream cannot be written, or the encoder failed.
     """
     _check_avif()
     blocks = _blocks(metadata)
-    # Given a block with an orientation, Pillow would write all of it anew, and lose its maker notes.
+    # Pillow would rewrite a block that has an orientation, and lose its maker notes.
     if "exif" in blocks:
         blocks["exif"] = exif.without(blocks["exif"], exif.ORIENTATION)
     image.save(stream, "AVIF", quality=quality, speed=_AVIF_SPEED, **blocks)
@@ -104,7 +104,7 @@ def _refuse_hdr(data: bytes) -> None:
 
 
 def _losses(data: bytes) -> Iterator[str]:
-    """Name what no output will hold."""
+    """Name what no output keeps."""
     boxes = data[:_BOXES]
     if b"tmap" in boxes or b"hdrgainmap" in boxes:
         yield GAIN_MAP_LOST

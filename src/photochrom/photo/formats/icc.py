@@ -1,8 +1,8 @@
-"""ICC profiles: one for RGB out of one for grey, and CMYK to sRGB.
+"""Builds RGB profiles from grey ICC profiles, and converts CMYK to sRGB.
 
-A grey profile says how light each grey is. The coloured picture is RGB, where that profile means nothing and where,
-with no profile at all, every tone would be shown by another curve. So the grey profile's own tone curve goes,
-unchanged, into an RGB profile with the primaries of sRGB: neutrals render exactly as they did.
+A grey profile defines the lightness of each grey value. It does not apply to the coloured picture, which is RGB;
+without any profile, viewers would use a different tone curve. The tone curve of the grey profile is therefore copied
+unchanged into an RGB profile with the primaries of sRGB, so that neutrals are rendered exactly as before.
 
 Structure and tag types: ICC.1:2022 (version 4) and ICC.1:2001-04 (version 2).
 """
@@ -20,24 +20,24 @@ from ...color.spaces import srgb_to_linear
 from ...errors import PhotoError
 from .image import HDR_REFUSED, HDR_TRANSFERS
 
-# sRGB's primaries, adapted to D50 by Bradford, in 1/65536. The sums are D50 exactly, so that grey stays grey.
+# Primaries of sRGB, adapted to D50 by the Bradford transform, in 1/65536. They add up to D50, so that grey stays grey.
 _D50: Final = (63190, 65536, 54061)
 _RED: Final = (28576, 14581, 912)
 _GREEN: Final = (25239, 46983, 6362)
 _BLUE: Final = (9375, 3972, 46787)
-# Bradford from D65 to D50, row by row, in 1/65536 (the chad tag, which version 4 asks for).
+# Bradford matrix from D65 to D50, row by row, in 1/65536 (the chad tag, which version 4 requires).
 _ADAPTATION: Final = (68674, 1502, -3291, 1939, 64912, -1119, -606, 988, 49262)
 _HEADER_SIZE: Final = 128
 
 
 def for_rgb(profile: bytes | None) -> bytes | None:
-    """The profile that RGB pixels should carry whose luma had ``profile``.
+    """Return the profile for the RGB output of a photograph with ``profile``.
 
-    An RGB profile stays as it is: the numbers are still the source's. A grey one becomes an RGB one (see above). One of
-    any other kind (CMYK, Lab), or one too damaged for its kind to be told, never described these pixels: None.
+    An RGB profile is kept, because the pixel values still belong to it. A grey profile is converted to an RGB profile.
+    Any other profile (CMYK, Lab, unreadable) does not describe these pixels, and None is returned.
 
     Raises:
-        PhotoError: a grey profile without a usable tone curve.
+        PhotoError: The profile is a grey one without a usable tone curve.
     """
     space = profile[16:20] if profile and profile[36:40] == b"acsp" else b""
     if space != b"GRAY":
@@ -83,10 +83,10 @@ def refuse_hdr(profile: bytes | None) -> None:
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """CMYK pixels (0 is no ink) as sRGB, through ``profile`` if there is one, else by plain subtraction of inks.
+    """Convert CMYK pixels (0 is no ink) to sRGB through ``profile``, or by plain subtraction of inks if it is None.
 
     Raises:
-        PhotoError: the profile cannot be used.
+        PhotoError: The profile cannot be used.
     """
     if profile is None:
         return image.convert("RGB")
@@ -101,16 +101,16 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         )
     except (ImageCms.PyCMSError, OSError) as exc:
         raise PhotoError(f"has an ICC profile that does not fit its CMYK pixels ({exc}): assign another one") from exc
-    assert converted is not None  # None is what profileToProfile returns where it works in place, which this does not
+    assert converted is not None  # profileToProfile returns None only when it works in place
     return converted
 
 
 def _from_grey(grey: bytes) -> bytes:
     tags = _tags(grey)
-    measured = _measured_curve(grey)  # in any case: this finds out whether the profile is of use
-    # It stands in where the profile gives L* (PCS Lab) instead of light, or a table instead of a curve.
+    measured = _measured_curve(grey)  # always measured, because this raises an error if the profile is unusable
+    # The measured curve is used if the profile maps to L* (PCS Lab) instead of light, or has no curve.
     curve = tags[b"kTRC"] if b"kTRC" in tags and grey[20:24] == b"XYZ " else measured
-    version = 4 if curve[:4] == b"para" else 2  # version 2, which everything reads, has no parametric curves
+    version = 4 if curve[:4] == b"para" else 2  # every program reads version 2, but it has no parametric curves
     source = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(grey))).strip()
     texts = _text if version == 2 else _localized_text
     content = {
@@ -136,7 +136,7 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _measured_curve(grey: bytes) -> bytes:
-    """A tone curve of 256 points: what each grey comes to on an sRGB screen, as light. Good to half an 8-bit step."""
+    """Measure a tone curve of 256 points by converting each grey to sRGB. It is exact to half an 8-bit step."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     screen = ImageCms.profileToProfile(
         ramp,
@@ -151,7 +151,7 @@ def _measured_curve(grey: bytes) -> bytes:
 
 
 def _profile(grey: bytes, version: int, content: dict[bytes, bytes]) -> bytes:
-    """Header, table, data. Tags of the same content share one place. Date and intent are the grey profile's."""
+    """Assemble a profile. Tags with equal content share their data; date and intent come from the grey profile."""
     start = _HEADER_SIZE + 4 + 12 * len(content)
     places: dict[bytes, int] = {}
     data = b""
@@ -177,12 +177,12 @@ def _text(value: str) -> bytes:
 
 
 def _description(value: str) -> bytes:
-    """Version 2's description: ASCII, then empty Unicode and Macintosh forms."""
+    """Return a description of version 2: ASCII, followed by empty Unicode and Macintosh forms."""
     ascii_form = value.encode("ascii", "replace") + b"\0"
     return struct.pack(">4s4xI", b"desc", len(ascii_form)) + ascii_form + bytes(4 + 4 + 2 + 1 + 67)
 
 
 def _localized_text(value: str) -> bytes:
-    """Version 4's text, in one language."""
+    """Return a localized text of version 4 with one language."""
     utf16 = value.encode("utf-16-be")
     return struct.pack(">4s4xII2s2sII", b"mluc", 1, 12, b"en", b"US", len(utf16), 28) + utf16

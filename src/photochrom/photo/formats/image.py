@@ -1,4 +1,4 @@
-"""What a photograph is made of between its container and the rest of Photochrom, and arithmetic on its pixels."""
+"""Types that every format shares (metadata, planes, decoded pixels), and arithmetic on pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...color.gamut import rgb_of_luma
 from ...color.spaces import luma_of_rgb
 from ...errors import PhotoError
 
-NO_UNIT: Final = 1  # x and y give the shape of a pixel, not its size
+NO_UNIT: Final = 1  # x and y give the aspect ratio of a pixel, not its size
 PER_INCH: Final = 2
 PER_CM: Final = 3
 C2PA_LOST: Final = "its content credentials (C2PA) are not kept: they sign the grey picture"
@@ -29,14 +29,14 @@ MAX_PIXELS: Final = 500_000_000  # a 40 x 50 cm plate at 2,800 dpi has 240 milli
 
 @dataclass(frozen=True)
 class Density:
-    """Pixels per unit of length along x and y. Units are TIFF's: ``NO_UNIT``, ``PER_INCH`` or ``PER_CM``."""
+    """Pixels per unit of length along x and y. Units are those of TIFF: ``NO_UNIT``, ``PER_INCH`` or ``PER_CM``."""
 
     x: Fraction
     y: Fraction
     unit: int
 
     def per_inch(self) -> tuple[Fraction, Fraction] | None:
-        """Pixels per inch, or None where no unit is known."""
+        """Return the pixels per inch along x and y, or None if the unit is unknown."""
         if self.unit == NO_UNIT:
             return None
         factor = Fraction(254, 100) if self.unit == PER_CM else Fraction(1)
@@ -45,13 +45,13 @@ class Density:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Everything of a file that is not its pixels and outlives them. Blocks are the file's own bytes.
+    """Metadata that the output keeps. Blocks are the bytes of the file.
 
-    ``native`` and ``texts`` hold the same remarks twice: as the (name, payload) parts that only the container they came
-    from can take back (PNG chunks, JPEG comments), and as lines of text for every other container.
+    ``native`` and ``texts`` hold the same remarks in two forms: as (name, payload) pairs that only the original
+    container can store (PNG chunks, JPEG comments), and as lines of text for all other containers.
     """
 
-    exif: bytes | None = None  # a TIFF structure, without the "Exif\0\0" that JPEG puts before it
+    exif: bytes | None = None  # a TIFF structure, without the prefix "Exif\0\0" of JPEG
     xmp: bytes | None = None  # a packet in XML
     iptc: bytes | None = None  # IIM data sets
     photoshop: bytes | None = None  # "8BIM" resources other than IPTC and thumbnails
@@ -63,7 +63,7 @@ class Metadata:
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """A coloured picture as Y'CbCr: luma and alpha (H, W), all of one dtype, uint8 or uint16."""
+    """A coloured picture as Y'CbCr: luma and alpha ``[H, W]``, all planes uint8 or all uint16."""
 
     luma: np.ndarray
     cb: np.ndarray
@@ -73,19 +73,19 @@ class Planes:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A file as read: pixels still as they lie in the file, not yet turned upright.
+    """A decoded file, whose pixels are in the order of the file and not yet upright.
 
-    ``luma`` and ``alpha`` are (H, W), both uint8 or both uint16. ``lossless`` is known of WebP alone.
+    ``luma`` and ``alpha`` are ``[H, W]``, both uint8 or both uint16. ``lossless`` is known for WebP only.
     """
 
     luma: np.ndarray
     alpha: np.ndarray | None
     metadata: Metadata
     lossless: bool = False
-    upright: bool = False  # the decoder has turned the pixels already, whatever EXIF says
+    upright: bool = False  # the decoder has applied the orientation, whatever EXIF says
     linear: bool = False  # the luma is proportional to light
-    srgb: bool = False  # the pixels were CMYK, and luma is that of their sRGB
-    losses: tuple[str, ...] = ()  # what no output will hold, a phrase each
+    srgb: bool = False  # the pixels were CMYK, and the luma is that of their sRGB values
+    losses: tuple[str, ...] = ()  # phrases that name what no output keeps
 
 
 _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
@@ -93,7 +93,7 @@ _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
 
 @contextmanager
 def at_most(pixels: int) -> Iterator[None]:
-    """Take no larger pictures within the block, in this thread; ``MAX_PIXELS`` stays the most."""
+    """Limit the size of pictures within the block, in this thread, to ``pixels`` or ``MAX_PIXELS`` if that is less."""
     token = _most_pixels.set(min(pixels, MAX_PIXELS))
     try:
         yield
@@ -102,13 +102,13 @@ def at_most(pixels: int) -> Iterator[None]:
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse, from the header alone, a picture whose pixels would not fit in memory.
+    """Refuse a picture that is too large, from its header alone.
 
-    Pillow has such a guard of its own, set for web servers (89 million pixels) and for the whole process; it works in
-    ``Image.open``, which is why each format here goes to its Pillow plugin directly.
+    Pillow's own limit (89 million pixels) is meant for web servers and belongs to the whole process. It is applied in
+    ``Image.open``, so every format here uses its Pillow plugin directly.
 
     Raises:
-        PhotoError: no pixels, or more than ``MAX_PIXELS`` or what ``at_most`` allows.
+        PhotoError: There are no pixels, or more than ``MAX_PIXELS`` or than ``at_most`` allows.
     """
     if width < 1 or height < 1:
         raise PhotoError(f"is {width} x {height} pixels: the file is damaged")
@@ -127,7 +127,7 @@ def luma_of(rgb: np.ndarray) -> np.ndarray:
 
 
 def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Divide a uint16 plane by its uint16 alpha, both (H, W). What was fully transparent stays as it is stored."""
+    """Divide a uint16 plane by its uint16 alpha, both ``[H, W]``. Fully transparent pixels stay as they are stored."""
     result = plane.copy()
     for rows in bands(*_height_and_row_bytes(plane)):
         part, opacity = (whole[rows.start : rows.stop].astype(np.uint32) for whole in (plane, alpha))
@@ -139,10 +139,10 @@ def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Luma and alpha, (H, W) uint8, of any 8-bit picture but CMYK.
+    """Return luma and alpha, both uint8 ``[H, W]``, of an 8-bit picture that is not CMYK.
 
     Raises:
-        PhotoError: the pixels are of a kind that has no one right luma: floating point, 32-bit integers, Lab.
+        PhotoError: The luma of the pixels is not defined: floating point, 32-bit integers, Lab.
     """
     if image.mode not in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr"):
         raise PhotoError(f"holds {image.mode} pixels: convert it to grey or RGB of 8 or 16 bits")
@@ -156,27 +156,27 @@ def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
     """Decode a PNG or TIFF: ``[H, W]`` or ``[H, W, samples]``, uint8 or uint16, B first. None if it cannot be read."""
     import cv2
 
-    # OpenCV writes to stderr what it thinks of damage and of private tags. Here an error is a PhotoError, and a tag
-    # nobody's business. There is but one level for the whole process; threads forbid to set it back.
+    # OpenCV reports damage and private tags on stderr. Here damage raises a PhotoError, and private tags are harmless.
+    # The level belongs to the whole process and is not restored, because other threads may be decoding.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     return stored if stored is not None and stored.dtype in (np.uint8, np.uint16) else None
 
 
-def colour_rows(planes: Planes, rows: range) -> np.ndarray:
-    """R'G'B' or R'G'B'A of some rows, (len(rows), W, 3 or 4) of luma's dtype; chroma is (H, W)."""
+def color_rows(planes: Planes, rows: range) -> np.ndarray:
+    """Return R'G'B' or R'G'B'A ``[len(rows), W, 3 or 4]`` of some rows, in the dtype of luma; chroma is ``[H, W]``."""
     part = slice(rows.start, rows.stop)
     rgb = rgb_of_luma(planes.luma[part], planes.cb[part], planes.cr[part])
     return rgb if planes.alpha is None else np.dstack([rgb, planes.alpha[part]])
 
 
-def colour_image(planes: Planes) -> Image.Image:
-    """The whole picture as a Pillow image, RGB or RGBA; chroma is (H, W), all uint8."""
+def color_image(planes: Planes) -> Image.Image:
+    """Return the whole picture as a Pillow image, RGB or RGBA. All planes are uint8 ``[H, W]``."""
     height, width = planes.luma.shape
     samples = 3 if planes.alpha is None else 4
     whole = np.empty((height, width, samples), np.uint8)
     for rows in bands(height, width * samples):
-        whole[rows.start : rows.stop] = colour_rows(planes, rows)
+        whole[rows.start : rows.stop] = color_rows(planes, rows)
     return Image.fromarray(whole)
 
 

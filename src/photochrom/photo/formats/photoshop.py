@@ -1,4 +1,4 @@
-"""Photoshop's image resources ("8BIM"), where JPEG and TIFF keep IPTC's older form, IIM, and IIM itself."""
+"""Reads and writes Photoshop's image resources ("8BIM") and IPTC-IIM, the older form of IPTC, which they contain."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ IIM: Final = b"\x1c"
 """First byte of every IIM data set."""
 INSTRUCTIONS: Final = 40  # data set of IIM's record 2
 _IPTC: Final = 0x0404
-_THUMBNAILS: Final = (0x0409, 0x040C)  # of the grey picture
+_THUMBNAILS: Final = (0x0409, 0x040C)  # they show the grey picture
 _UTF8: Final = b"\x1b%G"  # the escape sequence by which data set 1:90 declares UTF-8
 
-# IIM data set of record 2 -> its XMP property and the kind of array it is there (IPTC Photo Metadata Standard).
+# Data set of record 2 -> XMP property and kind of XMP array (IPTC Photo Metadata Standard).
 _PROPERTIES: Final = {
     5: ("dc:title", "Alt"),
     25: ("dc:subject", "Bag"),
@@ -50,7 +50,7 @@ _OTHERS: Final = {
 
 
 def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
-    """IIM, and the other resources worth keeping, out of a run of resources; None where there are none."""
+    """Split a block of resources into IIM and the other resources worth keeping, each None if there is none."""
     iptc, others = None, b""
     for kind, whole, content in _resources(resources):
         if kind == _IPTC:
@@ -61,13 +61,13 @@ def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
 
 
 def join(iptc: bytes | None, others: bytes | None) -> bytes:
-    """The reverse of ``split``; empty where both are None."""
+    """Join what ``split`` returns into a block of resources, which is empty if both are None."""
     head = b"" if iptc is None else struct.pack(">4sHHI", b"8BIM", _IPTC, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
     return head + (others or b"")
 
 
 def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTIES) -> None:
-    """Put what IIM says in the data sets ``numbers`` of record 2 into a packet. What the packet has already stays."""
+    """Copy the data sets ``numbers`` of IIM's record 2 into a packet, except for properties that it already has."""
     sets = list(_data_sets(iptc))
     encoding = "utf-8" if (1, 90, _UTF8) in sets else "latin-1"
     for number, (name, array) in _PROPERTIES.items():
@@ -77,7 +77,7 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
 
 
 def merged(first: bytes | None, second: bytes | None) -> bytes | None:
-    """Join two blocks of IIM: the first, then what only the second has. Blocks in two encodings are not joined."""
+    """Append the data sets that only the second block of IIM has to the first, if both have the same encoding."""
     if not (first and second):
         return first or second
     sets, others = list(_data_sets(first)), list(_data_sets(second))
@@ -89,13 +89,13 @@ def merged(first: bytes | None, second: bytes | None) -> bytes | None:
 
 
 def without_property(iptc: bytes) -> list[str]:
-    """Names of what stands in record 2 of IIM and has no property in XMP."""
+    """Return the names of the data sets in IIM's record 2 that have no XMP property."""
     numbers = {number for record, number, _ in _data_sets(iptc) if record == 2 and number not in _PROPERTIES}
     return [_OTHERS.get(number, f"data set 2:{number}") for number in sorted(numbers - {0})]
 
 
 def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Kind, the whole resource and its content. What follows a break in the chain is given whole, as kind 0."""
+    """Yield the kind, all bytes and the content of each resource. Data after a damaged resource is one of kind 0."""
     position = 0
     while position < len(data):
         start = position
@@ -111,7 +111,7 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Record, number and value of each IIM data set; stops at padding, damage, or a set of more than 32 KB."""
+    """Yield record, number and value of each IIM data set, up to padding, damage or a data set over 32 KB."""
     position = 0
     while iptc[position : position + 1] == b"\x1c" and position + 5 <= len(iptc):
         record, number, size = struct.unpack_from(">BBH", iptc, position + 1)
@@ -122,7 +122,7 @@ def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _iso_date(value: str) -> str:
-    """IIM's 19350704 as XMP's 1935-07-04; IIM writes 00 for a month or a day that is not known."""
+    """Convert a date of IIM (19350704) to XMP (1935-07-04); IIM writes 00 for an unknown month or day."""
     if len(value) != 8 or not value.isdigit():
         return value
     parts = (value[:4], value[4:6], value[6:])

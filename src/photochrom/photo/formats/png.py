@@ -1,6 +1,6 @@
-"""PNG: 8 and 16 bits, every colour type; chunks byte for byte.
+"""Reads and writes PNG, 8 and 16 bits, every colour type, and keeps chunks byte for byte.
 
-Written here rather than by Pillow, which has no 16-bit RGB and would need the whole picture as RGB in memory.
+The writer does not use Pillow, which has no 16-bit RGB and needs the whole picture as RGB in memory.
 Structure: PNG specification, third edition (W3C, 2025).
 """
 
@@ -31,30 +31,39 @@ from .image import (
     Planes,
     by_opencv,
     check_size,
-    colour_rows,
+    color_rows,
     luma_of,
 )
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _RGB, _GREY_ALPHA, _RGBA = 2, 4, 6
 _DECODERS_CHUNKS: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-_COLOUR_CHUNKS: Final = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")  # true of the new picture as of the old
+_COLOR_CHUNKS: Final = (
+    b"gAMA",
+    b"cHRM",
+    b"sRGB",
+    b"cICP",
+    b"mDCV",
+    b"cLLI",
+)  # they describe the new picture as well as the old one
 _OWN_PLACE: Final = (b"eXIf", b"iCCP", b"pHYs")  # read into Metadata, and written from it
 _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
-_UP: Final = 2  # filter: each byte less the one above. On photographs within a few per cent of choosing for each row
+_UP: Final = (
+    2  # filter: subtract the byte above. On photographs within a few per cent of choosing a filter for each row
+)
 _LEVEL: Final = 6
-_MAX_TEXT: Final = 64 << 20  # of one compressed chunk, once inflated
+_MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
 _ADLER: Final = 65521
 
 
 def read(data: bytes) -> Decoded:
     """Decode a PNG file.
 
-    Not carried: the time of the last change, background and palette hints, and private chunks that say of themselves
-    that they are bound to the old pixels ("unsafe to copy").
+    The time of the last change, background and palette hints, and private chunks marked as unsafe to copy are not kept,
+    because they describe the old pixels.
 
     Raises:
-        PhotoError, OSError, ValueError, struct.error, zlib.error: damaged.
+        PhotoError, OSError, ValueError, struct.error, zlib.error: The file is damaged.
     """
     chunks = list(_chunks(data))
     if not chunks or chunks[0][0] != b"IHDR":
@@ -67,7 +76,7 @@ def read(data: bytes) -> Decoded:
     frames = int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4], "big")
     if frames > 1:
         raise PhotoError(f"is an animation of {frames} pictures: save the one you want as a file of its own")
-    # The decoders get pixels only: what they think of a text chunk is no reason to refuse a picture.
+    # The decoder gets the pixels only, so that a damaged text chunk cannot make it refuse the picture.
     pixels = b"".join([SIGNATURE, *(_chunk(name, payload) for name, payload in chunks if name in _DECODERS_CHUNKS)])
     transparent = found.get(b"tRNS")
     luma, alpha = _decoded(pixels, kind, depth, transparent)
@@ -76,10 +85,10 @@ def read(data: bytes) -> Decoded:
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
-    """Encode planes (H, W) as RGB or RGBA of their depth.
+    """Encode planes ``[H, W]`` as RGB or RGBA of their depth.
 
     Raises:
-        OSError: the stream failed.
+        OSError: The stream cannot be written.
     """
     height, width = planes.luma.shape
     bits, samples, kind = planes.luma.dtype.itemsize * 8, *((3, _RGB) if planes.alpha is None else (4, _RGBA))
@@ -101,7 +110,7 @@ def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
 
 
 def _decoded(pixels: bytes, kind: int, depth: int, transparent: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Decode luma and alpha, both ``[H, W]``, uint8 or uint16. OpenCV refuses every stream that ends too soon."""
+    """Decode luma and alpha, both ``[H, W]``, uint8 or uint16. OpenCV refuses truncated streams."""
     stored = by_opencv(pixels)
     if stored is None:
         raise PhotoError("is a damaged PNG: get a whole copy of the file")
@@ -109,9 +118,11 @@ def _decoded(pixels: bytes, kind: int, depth: int, transparent: bytes | None) ->
     if stored.ndim == 2:
         if transparent is None:
             return stored, None
-        grey = int.from_bytes(transparent[:2], "big") * top // (2**depth - 1)  # of less than 8 bits, as it is widened
+        grey = (
+            int.from_bytes(transparent[:2], "big") * top // (2**depth - 1)
+        )  # depths below 8 bits are scaled like the pixels
         return stored, np.where(stored == grey, 0, top).astype(stored.dtype)
-    # OpenCV's order is B, G, R, A; grey with alpha comes as three equal channels and alpha.
+    # OpenCV's order is B, G, R, A; grey with alpha is decoded as three equal channels and alpha.
     alpha = np.ascontiguousarray(stored[..., 3]) if stored.shape[2] == 4 else None
     if kind == _GREY_ALPHA:
         return np.ascontiguousarray(stored[..., 0]), alpha
@@ -119,10 +130,10 @@ def _decoded(pixels: bytes, kind: int, depth: int, transparent: bytes | None) ->
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and payload of each chunk up to the last, nothing copied.
+    """Yield the name and payload of each chunk up to the last, without copies.
 
     Raises:
-        PhotoError: a checksum is wrong, or the last chunk is missing.
+        PhotoError: A checksum is wrong, or the last chunk is missing.
     """
     view = memoryview(data)
     position, name = len(SIGNATURE), b""
@@ -136,7 +147,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[str, ...]]:
-    """Sort the chunks into those with a meaning of their own and those to be handed on, and name what gets lost."""
+    """Read the chunks that hold known metadata, collect those to be passed through, and name what is not kept."""
     metadata, lost = Metadata(), []
     for name, payload in chunks:
         if name == b"eXIf":
@@ -156,7 +167,7 @@ def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[st
                 lost.append(f"its damaged text {keyword!r} is not kept")
         elif name == b"caBX":
             lost.append(C2PA_LOST)
-        elif name in _COLOUR_CHUNKS or (_is_ancillary(name) and name[3:4].islower() and name != b"tIME"):
+        elif name in _COLOR_CHUNKS or (_is_ancillary(name) and name[3:4].islower() and name != b"tIME"):
             metadata = replace(metadata, native=(*metadata.native, (name, payload)))
     density = metadata.density or exif.density(metadata.exif)
     return replace(metadata, density=density), tuple(lost)
@@ -167,7 +178,7 @@ def _is_ancillary(name: bytes) -> bool:
 
 
 def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
-    """Texts are handed on, but for those that programs put EXIF, XMP and IPTC into."""
+    """Add a text chunk, which is passed through unless it contains EXIF, XMP or IPTC."""
     keyword, text = _keyword_and_text(name, payload)
     if keyword == _XMP_KEYWORD:
         return replace(metadata, xmp=text)
@@ -179,7 +190,7 @@ def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
         if kind == b"xmp" and block:
             return metadata if metadata.xmp else replace(metadata, xmp=block)
         if kind in (b"iptc", b"8bim") and block:
-            # Programs write IIM within Photoshop's resources, bare, or both.
+            # Programs write IIM within Photoshop resources, bare, or in both ways.
             iptc, others = (block, None) if block.startswith(photoshop.IIM) else photoshop.split(block)
             resources = (metadata.photoshop or b"") + (others or b"")
             return replace(
@@ -195,16 +206,19 @@ def _keyword_and_text(name: bytes, payload: bytes) -> tuple[bytes, bytes]:
         return keyword, rest
     if name == b"zTXt":
         return keyword, _inflated(rest[1:])
-    compressed, text = rest[:1] == b"\1", rest[2:].partition(b"\0")[2].partition(b"\0")[2]  # behind the language
+    compressed, text = (
+        rest[:1] == b"\1",
+        rest[2:].partition(b"\0")[2].partition(b"\0")[2],
+    )  # after the language and the translated keyword
     return keyword, _inflated(text) if compressed else text
 
 
 def _raw_profile(text: bytes) -> bytes:
-    """ImageMagick's way to put a block into a text: name, length, hexadecimal digits, on lines of their own."""
+    """Decode a block that ImageMagick stored as text: name, length and hexadecimal digits on separate lines."""
     try:
         return bytes.fromhex(b"".join(text.strip().split(b"\n")[2:]).decode("ascii"))
     except ValueError:
-        return b""  # no such block: the chunk is handed on like any text
+        return b""  # not such a block: the chunk is passed through like any text
 
 
 def _inflated(data: bytes) -> bytes:
@@ -212,7 +226,7 @@ def _inflated(data: bytes) -> bytes:
 
     Raises:
         zlib.error: It is damaged or cut short.
-        PhotoError: It is larger than any honest text or profile.
+        PhotoError: It exceeds the size of any genuine text or profile.
     """
     inflater = zlib.decompressobj()
     text = inflater.decompress(data, _MAX_TEXT)
@@ -231,9 +245,9 @@ def _density(payload: bytes) -> Density:
 
 
 def _headers(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks before the pixels, where all of them may stand."""
+    """Yield the chunks before the pixels, a place where all of them are allowed."""
     native = metadata.native
-    yield from ((name, payload) for name, payload in native if name in _COLOUR_CHUNKS)
+    yield from ((name, payload) for name, payload in native if name in _COLOR_CHUNKS)
     if metadata.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
     if metadata.density:
@@ -246,7 +260,7 @@ def _headers(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     if resources:
         lines = f"\niptc\n{len(resources):8d}\n{resources.hex()}\n".encode()
         yield b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(lines)
-    yield from ((name, payload) for name, payload in native if name not in _COLOUR_CHUNKS)
+    yield from ((name, payload) for name, payload in native if name not in _COLOR_CHUNKS)
 
 
 def _density_bytes(density: Density) -> bytes:
@@ -256,9 +270,9 @@ def _density_bytes(density: Density) -> bytes:
 
 
 def _filtered(planes: Planes, rows: range) -> np.ndarray:
-    """Rows as PNG codes them: (len(rows), 1 + bytes of a row) uint8, the first byte naming the filter."""
-    above = range(max(rows.start - 1, 0), rows.stop)  # the row before is needed to filter the first
-    samples = colour_rows(planes, above)
+    """Return filtered rows, uint8 ``[len(rows), 1 + bytes per row]``; the first byte of each row is the filter type."""
+    above = range(max(rows.start - 1, 0), rows.stop)  # the filter of the first row needs the row above
+    samples = color_rows(planes, above)
     raw = samples.astype(samples.dtype.newbyteorder(">")).reshape(len(above), -1).view(np.uint8)
     coded = np.empty((len(rows), 1 + raw.shape[1]), np.uint8)
     coded[:, 0] = _UP
@@ -269,14 +283,14 @@ def _filtered(planes: Planes, rows: range) -> np.ndarray:
 
 
 def _deflated(rows: np.ndarray, *, last: bool) -> tuple[bytes, int, int]:
-    """A piece of a deflate stream, to be joined to others; then Adler-32 and number of the bytes that are in it."""
+    """Return a piece of a deflate stream, and the Adler-32 checksum and number of its uncompressed bytes."""
     deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     coded = deflater.compress(rows.data) + deflater.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
     return coded, zlib.adler32(rows.data), rows.nbytes
 
 
 def _joined_adler(first: int, second: int, second_size: int) -> int:
-    """Adler-32 of two pieces on end, from that of each."""
+    """Return the Adler-32 checksum of two consecutive pieces, from the checksum of each."""
     low = ((first & 0xFFFF) + (second & 0xFFFF) - 1) % _ADLER
     high = ((first >> 16) + (second >> 16) + second_size * ((first & 0xFFFF) - 1)) % _ADLER
     return high << 16 | low

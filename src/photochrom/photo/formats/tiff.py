@@ -1,7 +1,8 @@
-"""TIFF: 1 to 16 bits, grey to CMYK; tags byte for byte.
+"""Reads and writes TIFF, 1 to 16 bits, grey to CMYK, and keeps tags byte for byte.
 
-Written here rather than by a library: an EXIF block is itself the start of a TIFF file. The new file begins with it,
-so that all that it points at (EXIF, GPS, maker notes) stays where it was; a new directory joins its tags to the pixels.
+The writer does not use a library, because an EXIF block is itself the start of a TIFF file. The new file begins with
+that block, so that everything it refers to (EXIF, GPS, maker notes) keeps its offset. A new directory at the end lists
+the tags of the block and those of the pixels.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ from .image import (
     Planes,
     by_opencv,
     check_size,
-    colour_rows,
+    color_rows,
     from_pillow,
     luma_of,
     unpremultiplied,
 )
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LINEAR_RAW = 0, 1, 2, 3, 5, 6, 34892
-_COLOURS: Final = {
+_CHANNELS: Final = {
     _MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LINEAR_RAW: 1
 }  # fmt: skip
 _GREY_OR_RGB: Final = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
@@ -48,12 +49,12 @@ _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATED: Final = (8, 32946)
 _PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
 _DEFLATE, _HORIZONTAL = 8, 2
-_MAX_FILE: Final = 2**32 - 2**20  # offsets have 32 bits; MAX_PIXELS in 16-bit RGBA still fits
+_MAX_FILE: Final = 2**32 - 2**20  # offsets have 32 bits; MAX_PIXELS in 16-bit RGBA still fit
 
 
 @dataclass(frozen=True)
 class _Page:
-    """How a page stores its pixels."""
+    """Layout of the pixels of a page."""
 
     width: int
     height: int
@@ -66,28 +67,29 @@ class _Page:
 
     @property
     def unknown(self) -> int:
-        """Number of channels that are neither colour nor alpha."""
-        return self.samples - _COLOURS[self.photometric] - (self.extra != _NO_ALPHA)
+        """Return the number of channels that are neither colour nor alpha."""
+        return self.samples - _CHANNELS[self.photometric] - (self.extra != _NO_ALPHA)
 
 
 class _AsStored(TiffImageFile):
-    """Pillow's decoder less its limit on size and its turning: both are done elsewhere, for every format alike."""
+    """Pillow's decoder without its size limit and its rotation, which are the same for all formats here."""
 
     def load_prepare(self) -> None:
-        """Make room for the pixels as they are stored."""
+        """Allocate the image in the orientation in which it is stored."""
         if self._im is None:
             self.im = Image.new(self.mode, self._tile_size).im
         ImageFile.load_prepare(self)
 
     def load_end(self) -> None:
-        """Leave the pixels as they are stored."""
+        """Keep the orientation in which the pixels are stored."""
 
 
 def read(data: bytes) -> Decoded:
-    """Decode the one page of a TIFF file, classic or BigTIFF. Reduced copies of it are left out.
+    """Decode a TIFF file of one page, classic or BigTIFF. Reduced copies of the page are ignored.
 
     Raises:
-        PhotoError, OSError, ValueError, struct.error: damaged, several pages, or pixels of an unusual kind.
+        PhotoError, OSError, ValueError, struct.error: The file is damaged, has several pages, or stores its pixels in
+            an unsupported way.
     """
     tiff = exif.open_tiff(data)
     entries = _only_page(tiff)
@@ -98,7 +100,9 @@ def read(data: bytes) -> Decoded:
         luma = jpeg.read(stream).luma
         return Decoded(luma, None, _metadata(tiff, entries, icc))
     parts = _parts(tiff, entries, page)
-    if page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1:  # 2, bits in reverse, nobody writes
+    if (
+        page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1
+    ):  # no writer is known to use 2, reversed bits
         _check_deflated(tiff, parts)
     metadata, lost = _metadata(tiff, entries, icc), tuple(_losses(entries, page))
     if page.photometric == _YCBCR and page.compression == 1:
@@ -113,11 +117,11 @@ def read(data: bytes) -> Decoded:
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
-    """Encode planes (H, W) as RGB or RGBA of their depth, deflated. The stream can seek.
+    """Encode planes ``[H, W]`` as RGB or RGBA of their depth, compressed with deflate. The stream must be seekable.
 
     Raises:
-        PhotoError: an EXIF block that is no TIFF structure; or more than 4 GB.
-        OSError: the stream failed.
+        PhotoError: The EXIF block is not a TIFF structure, or the file would exceed 4 GB.
+        OSError: The stream cannot be written.
     """
     block, carried = _block(metadata.exif)
     order = block.order
@@ -130,10 +134,10 @@ def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
 
 
 def _only_page(tiff: Tiff) -> list[Entry]:
-    """The directory of the one full-size page.
+    """Return the directory of the only page of full size.
 
     Raises:
-        PhotoError: there are several, or the first is a mere preview, as in a camera's raw file.
+        PhotoError: There are several, or the first is only a preview, as in a camera's raw file.
     """
     pages, start, seen = [], tiff.first, set[int]()
     while start and start not in seen:
@@ -155,45 +159,45 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     depths = set(tiff.all_integers(entries, 258)) or {1}
     photometric, samples = number(262, -1), number(277, 1)
     bits = depths.pop() if len(depths) == 1 else 0
-    if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _COLOURS:
+    if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
     if photometric == _LINEAR_RAW and (samples, bits) != (1, 16):
         raise PhotoError("holds the linear pixels of a camera's raw file: develop it to a plain TIFF first")
     if bits == 16 and photometric not in (*_GREY_OR_RGB, _LINEAR_RAW):
         raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
-    extra = _NO_ALPHA if samples == _COLOURS[photometric] else number(338, _UNSTATED)
-    extra = _ALPHA if extra == 999 else extra  # Corel Draw's
+    extra = _NO_ALPHA if samples == _CHANNELS[photometric] else number(338, _UNSTATED)
+    extra = _ALPHA if extra == 999 else extra  # written by CorelDRAW
     if extra not in (_PREMULTIPLIED, _ALPHA) or photometric == _CMYK:
         extra = _NO_ALPHA
-    if samples < _COLOURS[photometric]:
+    if samples < _CHANNELS[photometric]:
         raise PhotoError("is damaged (too few samples per pixel): get a whole copy of the file")
     planar = number(284, 1) == 2
     unusual = photometric == _MIN_IS_WHITE or (extra == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
-    if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow calls them damaged
+    if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow reports them as damaged
         raise PhotoError("holds transparency in an unusual way: save it anew as a PNG")
     return _Page(number(256, 0), number(257, 0), bits, samples, photometric, planar, number(259, 1), extra)
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """Where a page's strips or tiles lie, and how many bytes one inflates to at most."""
+    """Places of the strips or tiles of a page, and the largest inflated size of one, in bytes."""
 
     places: list[tuple[int, int]]  # start and end
     size: int
 
 
 def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
-    """The strips or tiles of a page.
+    """Find the strips or tiles of a page.
 
     Raises:
-        PhotoError: some are not there: libtiff leaves such parts black, and only warns.
+        PhotoError: Some are missing. libtiff would only warn and leave those parts black.
     """
     tiled = any(entry.tag == 324 for entry in entries)
     across = tiff.number(entries, 322, page.width) if tiled else page.width
     down = min(tiff.number(entries, 323 if tiled else 278, page.height), 2**31) or page.height
     expected = -(-page.width // max(across, 1)) * -(-page.height // down) * (page.samples if page.planar else 1)
     offsets, sizes = (tiff.all_integers(entries, tag) for tag in ((324, 325) if tiled else (273, 279)))
-    # Old writers leave out the sizes.
+    # Old writers omit the sizes.
     places = [(offset, offset + size) for offset, size in zip(offsets, sizes, strict=False)]
     if len(offsets) < expected or max((end for _, end in places), default=0) > len(tiff.data):
         raise PhotoError("is cut short or damaged: get a whole copy of the file")
@@ -202,10 +206,10 @@ def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
 
 
 def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
-    """Look at the checksum of each strip or tile: libtiff does not always, and writes to stderr where it does.
+    """Verify the checksum of each strip or tile, which libtiff does not always do.
 
     Raises:
-        PhotoError: one is wrong, or something before it.
+        PhotoError: A strip or tile is damaged.
     """
 
     def is_whole(numbers: range) -> bool:
@@ -229,11 +233,11 @@ def _read_8(data: bytes | bytearray, page: _Page, icc: bytes | None) -> tuple[np
 
 
 def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read 16 bits, which Pillow would read as 8, and 8 bits with channels that Pillow does not know."""
+    """Read 16-bit pixels, which Pillow reduces to 8 bits, and 8-bit pixels with channels unknown to Pillow."""
     simple = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
     stored = _simple(data) if simple else _by_tifffile(data, page)
     stored = stored.reshape(page.height, page.width, page.samples)
-    colours = _COLOURS[page.photometric]
+    colours = _CHANNELS[page.photometric]
     if page.bits == 8:
         luma, _ = from_pillow(Image.fromarray(stored[..., :3] if colours == 3 else stored[..., 0]))
     elif colours == 3:
@@ -249,7 +253,7 @@ def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarr
 
 
 def _simple(data: bytes | bytearray) -> np.ndarray:
-    """Every compression, but only 1, 3 or 4 interleaved samples: (H, W[, samples]) uint16, B first."""
+    """Decode 1, 3 or 4 interleaved samples in any compression: uint16 ``[H, W]`` or ``[H, W, samples]``, B first."""
     stored = by_opencv(data)
     if stored is None or stored.dtype != np.uint16:
         raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it anew with deflate")
@@ -270,7 +274,7 @@ def _by_tifffile(data: bytes | bytearray, page: _Page) -> np.ndarray:
 
 
 def _losses(entries: list[Entry], page: _Page) -> Iterator[str]:
-    """Name what no output will hold."""
+    """Name what no output keeps."""
     tags = {entry.tag for entry in entries}
     if page.unknown == 1:
         yield "its extra channel (infrared, as film scanners store it, or a mask) is not kept"
@@ -295,7 +299,7 @@ def _metadata(tiff: Tiff, entries: list[Entry], icc: bytes | None) -> Metadata:
 
 
 def _block(block: bytes | None) -> tuple[Tiff, dict[int, bytes]]:
-    """The EXIF block that the file is to begin with, a bare header if there is none, and its entries by tag."""
+    """Return the EXIF block that the file begins with (a bare header if there is none), and its entries by tag."""
     if block is None:
         return exif.open_tiff(b"II*\0\0\0\0\0"), {}
     try:
@@ -307,13 +311,13 @@ def _block(block: bytes | None) -> tuple[Tiff, dict[int, bytes]]:
 
 
 def _write_strips(stream: BinaryIO, planes: Planes, order: Order) -> dict[int, tuple[int, list[int]]]:
-    """Write the pixels; the tags that say how they are stored, each with its type."""
+    """Write the pixels, and return the tags that describe them, each with its type and values."""
     height, width = planes.luma.shape
     bits, samples = planes.luma.dtype.itemsize * 8, 3 if planes.alpha is None else 4
     parts = bands(height, width * samples * bits // 8)
 
     def deflated(rows: range) -> bytes:
-        return zlib.compress(_differences(colour_rows(planes, rows), order))
+        return zlib.compress(_differences(color_rows(planes, rows), order))
 
     offsets, sizes = [], []
     for strip in in_parallel(deflated, parts):
@@ -338,7 +342,7 @@ def _write_strips(stream: BinaryIO, planes: Planes, order: Order) -> dict[int, t
 
 
 def _differences(samples: np.ndarray, order: Order) -> bytes:
-    """Each sample less the one to its left (predictor 2), (rows, W, samples), in the file's byte order."""
+    """Apply predictor 2 to ``[rows, W, samples]``: subtract the sample to the left; in the byte order of the file."""
     coded = samples.copy()
     np.subtract(samples[:, 1:], samples[:, :-1], out=coded[:, 1:])
     return coded.astype(coded.dtype.newbyteorder(order)).tobytes()
@@ -374,7 +378,7 @@ def _block_rows(stream: BinaryIO, order: Order, metadata: Metadata) -> dict[int,
 
 
 def _row(stream: BinaryIO, order: Order, tag: int, kind: int, count: int, value: bytes) -> bytes:
-    """An entry of a directory; a value of more than 4 bytes is written to the stream now."""
+    """Return a directory entry. A value of more than 4 bytes is written to the stream first."""
     if len(value) > 4:
         place = stream.tell()
         stream.write(value + b"\0" * (len(value) % 2))
@@ -383,7 +387,7 @@ def _row(stream: BinaryIO, order: Order, tag: int, kind: int, count: int, value:
 
 
 def _write_directory(stream: BinaryIO, order: Order, rows: dict[int, bytes]) -> None:
-    """At the end of the stream; then let the header point at it."""
+    """Append the directory to the stream and store its offset in the header."""
     start = stream.tell()
     table: Sequence[bytes] = [rows[tag] for tag in sorted(rows)]
     stream.write(struct.pack(order + "H", len(table)) + b"".join(table) + bytes(4))

@@ -1,4 +1,4 @@
-"""TIFF files that libraries misread, changed in memory so that they are read right."""
+"""Changes TIFF files in memory where libraries would misread them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of
 
 
 def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | bytearray:
-    """Return the file as Pillow, libtiff and OpenCV read it right.
+    """Return the file in a form that Pillow, libtiff and OpenCV read correctly.
 
-    - Orientation becomes 1: OpenCV turns 16-bit TIFFs even when told not to, and here that comes later.
+    - Orientation becomes 1: OpenCV turns 16-bit TIFFs even when told not to, and here that happens later.
     - A palette of bytes (0 to 255 instead of 0 to 65535) is stretched, as libtiff's own tools do.
-    - JPEG that says RGB but is subsampled is YCbCr.
-    - A linear DNG of one channel is a grey TIFF.
-    - A big-endian BigTIFF gets a classic directory: Pillow does not know such files.
+    - Subsampled JPEG that is declared as RGB becomes YCbCr.
+    - A linear DNG of one channel becomes a grey TIFF.
+    - A big-endian BigTIFF gets a classic directory, because Pillow does not read such files.
     """
     out = bytearray(data)
     for entry in entries:
@@ -61,7 +61,7 @@ def ycbcr_luma(
     The samples lie in units of h times v luma samples, one Cb and one Cr (TIFF 6.0, section 21).
 
     Raises:
-        PhotoError: The samples are tiled or in planes, or are not BT.601's.
+        PhotoError: The samples are tiled, in planes, or not those of BT.601.
         ValueError: A strip is too short.
     """
     coefficients = [entry for entry in entries if entry.tag == 529]
@@ -103,7 +103,7 @@ def _stretch(out: bytearray, tiff: Tiff, palette: Entry) -> None:
 
 
 def _is_mislabelled(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bool:
-    """Return whether a page is compressed as JPEG and says RGB, though its chroma is subsampled."""
+    """Return whether a JPEG-compressed page is declared as RGB although its chroma is subsampled."""
     if (tiff.number(entries, COMPRESSION, 1), tiff.number(entries, PHOTOMETRIC, 0)) != (_JPEG, _RGB):
         return False
     position = tiff.number(entries, _STRIPS, 0) or tiff.number(entries, _TILES, 0)
@@ -118,9 +118,9 @@ def _is_mislabelled(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bool:
 
 
 def _make_classic(out: bytearray, tiff: Tiff, entries: Sequence[Entry]) -> None:
-    """Add a classic directory behind a BigTIFF's data, and a header that points at it.
+    """Append a classic directory to a BigTIFF, and let the header refer to it.
 
-    Values of up to 4 bytes stand in the entry, as everywhere; what a BigTIFF can inline beyond that is copied.
+    Values of up to 4 bytes stay in their entries; the longer ones, which a BigTIFF can store inline, are copied.
     """
     rows = []
     for entry in entries:

@@ -1,4 +1,4 @@
-"""WebP, through Pillow: lossy 8-bit 4:2:0, or lossless RGB."""
+"""Reads and writes WebP through Pillow: lossy 8-bit 4:2:0, or lossless RGB."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from . import exif
 from .image import C2PA_LOST, Decoded, Metadata, check_size, from_pillow
 
 _MAX_SIDE: Final = 16383
-_EFFORT: Final = 50  # what quality means where nothing is lost; more takes much longer for a per cent
+_EFFORT: Final = 50  # quality means effort in lossless mode; more takes much longer and saves about 1 %
 
 
 def read(data: bytes) -> Decoded:
     """Decode a WebP file.
 
     Raises:
-        PhotoError, OSError, ValueError, SyntaxError, EOFError: damaged, or an animation.
+        PhotoError, OSError, ValueError, SyntaxError, EOFError: The file is damaged, or an animation.
     """
     if len(data) < 8 + int.from_bytes(data[4:8], "little"):
         raise PhotoError("is cut short: get a whole copy of the file")
     try:
         image = WebPImageFile(BytesIO(data))
-    except Image.DecompressionBombError as exc:  # of WebP alone, Pillow's plugin checks the size by itself
+    except Image.DecompressionBombError as exc:  # Pillow's WebP plugin is the only one that checks the size itself
         raise PhotoError("has more pixels than Pillow reads from a WebP: convert it to PNG or TIFF") from exc
     if image.n_frames > 1:
         raise PhotoError(f"is an animation of {image.n_frames} pictures: save the one you want as a file of its own")
@@ -46,8 +46,8 @@ def write(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int
     """Encode an 8-bit RGB or RGBA picture.
 
     Raises:
-        PhotoError: a side is longer than 16,383 pixels.
-        OSError, ValueError: the stream failed, or libwebp.
+        PhotoError: A side is longer than 16,383 pixels.
+        OSError, ValueError: The stream cannot be written, or libwebp failed.
     """
     if max(image.size) > _MAX_SIDE:
         raise PhotoError(f"is longer than WebP can hold ({_MAX_SIDE} pixels): write JPEG, PNG or TIFF")
@@ -55,7 +55,7 @@ def write(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int
         stream,
         "WEBP",
         lossless=lossless,
-        exact=True,  # else libwebp changes the pixels under full transparency
+        exact=True,  # otherwise libwebp changes fully transparent pixels
         quality=_EFFORT if lossless else quality,
         exif=metadata.exif or b"",
         xmp=metadata.xmp or b"",

@@ -1,4 +1,4 @@
-"""XMP packets: parsed safely, changed where asked, written back with everything else as it was."""
+"""Parses, edits and writes XMP packets, and leaves everything else in them unchanged."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ NAMESPACES: Final = {
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "xmpNote": "http://ns.adobe.com/xmp/note/",
 }
-# Where in the picture something is (faces, the subject), in the coordinates of the pixels as they were stored.
+# Regions of the picture (faces, the subject), in coordinates of the pixels as stored.
 _PLACES: Final = ("mwg-rs:Regions", "MP:RegionInfo", "Iptc4xmpExt:ImageRegion",
                   "exif:SubjectArea", "exif:SubjectLocation")  # fmt: skip
-# A gain map, a film or more pictures behind the picture: they are not there any more, and viewers would look for them.
+# Gain maps, films and further pictures after the main one are not kept, so nothing may refer to them.
 _COMPANIONS: Final = (
     "GCamera:MotionPhoto", "GCamera:MotionPhotoVersion", "GCamera:MotionPhotoPresentationTimestampUs",
     "GCamera:MicroVideo", "GCamera:MicroVideoVersion", "GCamera:MicroVideoOffset",
@@ -43,7 +43,7 @@ _COMPANIONS: Final = (
     *(f"hdrgm:{name}" for name in ("Version", "BaseRenditionIsHDR", "GainMapMin", "GainMapMax", "Gamma", "OffsetSDR",
                                    "OffsetHDR", "HDRCapacityMin", "HDRCapacityMax")),
 )  # fmt: skip
-# Schemas that a sidecar's captions, rights and ratings are in: Dublin Core, IPTC, Photoshop, XMP, Lightroom's keywords.
+# Schemas of a sidecar's captions, rights and ratings: Dublin Core, IPTC, Photoshop, XMP, Lightroom's keywords.
 _ADOPTED: Final = frozenset(
     [
         *(NAMESPACES[prefix] for prefix in ("dc", "photoshop", "Iptc4xmpCore", "Iptc4xmpExt", "xmp")),
@@ -52,14 +52,14 @@ _ADOPTED: Final = frozenset(
         "http://ns.useplus.org/ldf/xmp/1.0/",
     ]
 )
-# How the picture was made.
+# Properties that say how the picture was made.
 _MADE: Final = ("Iptc4xmpExt:DigitalSourceType", "photochrom:OriginalDigitalSourceType", "Iptc4xmpExt:AISystemUsed",
                 "Iptc4xmpExt:AISystemVersionUsed", "photochrom:Statement", "photoshop:Instructions")  # fmt: skip
-_SHORT: Final = 2_000  # characters of such a property, at most: all of them fit into a segment
+_SHORT: Final = 2_000  # largest length of such a property, in characters: together they fit into a segment
 _EMPTY: Final = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'.encode()
 _HEAD: Final = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _TAIL: Final = '\n<?xpacket end="w"?>'
-_MAX_BYTES: Final = 32 << 20  # a tree is some twenty times its text
+_MAX_BYTES: Final = 32 << 20  # the parsed tree takes about twenty times the memory of its text
 
 
 _UNREADABLE = (ExpatError, DefusedXmlException, RecursionError, ValueError)
@@ -68,8 +68,8 @@ _UNREADABLE = (ExpatError, DefusedXmlException, RecursionError, ValueError)
 class Packet:
     """An XMP packet. Properties are named as in ``NAMESPACES``: "dc:title".
 
-    A packet that is no XMP is kept, in Base64, in the property ``photochrom:UnreadableXMP`` of a fresh one: nobody can
-    read it, but nobody can say that Photochrom threw it away.
+    Data that is not XMP is kept as Base64 in the property ``photochrom:UnreadableXMP`` of a new packet, so that nothing
+    is discarded.
     """
 
     def __init__(self, data: bytes | None = None) -> None:
@@ -80,7 +80,7 @@ class Packet:
             self._own = self._new_description("")
             self._keep(data or b"")
         else:
-            # RDF wants one subject throughout: the one that the packet's own descriptions name.
+            # All descriptions of a packet must have the same subject, so the existing one is used.
             subjects = [description.getAttributeNS(RDF, "about") for description in self._descriptions()]
             self._own = self._new_description(next(iter(subjects), ""))
 
@@ -88,7 +88,7 @@ class Packet:
         return any(True for _ in self._occurrences(name))
 
     def get(self, name: str) -> str | None:
-        """The text of a simple property, or None."""
+        """Return the text of a simple property, or None if it is missing."""
         for occurrence in self._occurrences(name):
             if isinstance(occurrence, minidom.Attr):
                 return str(occurrence.value)
@@ -97,21 +97,21 @@ class Packet:
         return None
 
     def remove(self, name: str) -> None:
-        """Drop a property, in whichever form it stands."""
+        """Remove a property, whether it is written as an attribute or as an element."""
         prefix, _, local = name.partition(":")
         self._drop(NAMESPACES[prefix], local)
 
     def _drop(self, namespace: str, local: str) -> None:
         for occurrence in list(self._named(namespace, local)):
             description = occurrence.ownerElement if isinstance(occurrence, minidom.Attr) else occurrence.parentNode
-            assert isinstance(description, minidom.Element)  # that is where _occurrences looks
+            assert isinstance(description, minidom.Element)  # _occurrences finds nothing else
             if isinstance(occurrence, minidom.Attr):
                 description.removeAttributeNode(occurrence)
             else:
                 description.removeChild(occurrence)
 
     def set(self, name: str, values: Sequence[str], array: str = "") -> None:
-        """Write a property anew: one value, or the members of an ``array``, "Alt", "Bag" or "Seq"."""
+        """Replace a property by one value, or by an array of values if ``array`` is "Alt", "Bag" or "Seq"."""
         self.remove(name)
         prefix = name.partition(":")[0]
         self._own.setAttribute(f"xmlns:{prefix}", NAMESPACES[prefix])
@@ -127,7 +127,7 @@ class Packet:
             element.appendChild(self._document.createTextNode(_legal(values[0])))
 
     def adopt(self, sidecar: bytes) -> bool:
-        """Take over captions, rights and ratings of a sidecar; settings for the old pixels stay behind.
+        """Copy captions, rights and ratings from a sidecar, but not its settings for developing the old pixels.
 
         Returns:
             Whether the sidecar is XMP.
@@ -152,9 +152,9 @@ class Packet:
         return True
 
     def absorb(self, extension: bytes) -> None:
-        """Take in the properties that a JPEG had to put into a second packet ("extended XMP").
+        """Add the properties of the second packet of a JPEG ("extended XMP").
 
-        What is no XMP is kept as the constructor keeps it.
+        Data that is not XMP is kept as the constructor keeps it.
         """
         self.remove("xmpNote:HasExtendedXMP")
         try:
@@ -171,13 +171,17 @@ class Packet:
         self.set("photochrom:UnreadableXMP", [base64.b64encode(unreadable).decode()])
 
     def to_bytes(self) -> bytes:
-        """The packet, UTF-8."""
+        """Return the packet as UTF-8."""
         return (_HEAD + _markup(self._root) + _TAIL).encode()
 
     def split(self) -> tuple[bytes, bytes, bytes]:
-        """For a JPEG, whose segments hold 64 KB: a packet of how the picture was made, one of the rest, and its GUID.
+        """Split the packet for a JPEG, whose segments hold at most 64 KB.
 
-        Many readers open the first only. The properties that go there are no longer here afterwards.
+        Many readers open only the first packet, so it gets the properties that say how the picture was made. They are
+        removed from this packet.
+
+        Returns:
+            The first packet, the extended packet with everything else, and the GUID of the latter.
         """
         own = Packet()
         own._own.setAttributeNS(RDF, "rdf:about", self._own.getAttributeNS(RDF, "about"))
@@ -194,7 +198,7 @@ class Packet:
     @property
     def _root(self) -> minidom.Element:
         root = self._document.documentElement
-        assert root is not None  # _parsed has found RDF below it
+        assert root is not None  # _parsed found RDF below it
         return root
 
     def _descriptions(self) -> list[minidom.Element]:
@@ -213,7 +217,7 @@ class Packet:
 
     def _new_description(self, subject: str) -> minidom.Element:
         description = self._child(self._rdf, RDF, "rdf:Description")
-        # Whatever prefixes the packet has, those of this description mean what is meant here.
+        # The packet may bind these prefixes to other namespaces, so this description declares its own.
         description.setAttribute("xmlns:rdf", RDF)
         description.setAttributeNS(RDF, "rdf:about", subject)
         return description
@@ -223,12 +227,15 @@ class Packet:
 
 
 def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, srgb: bool, new_profile: bool) -> None:
-    """Correct or drop what a packet repeats of the old file's pixels: it is now upright, in colour, coded anew.
+    """Correct or remove the properties that describe the old file's pixels.
 
     Args:
-        moved: it was turned or mirrored to be upright.
-        srgb: the pixels were converted to sRGB.
-        new_profile: it has another profile than before, or none.
+        packet: The packet to change.
+        width: Width of the upright picture, in pixels.
+        height: Height of the upright picture, in pixels.
+        moved: Whether the picture was rotated or mirrored to be upright.
+        srgb: Whether the pixels were converted to sRGB.
+        new_profile: Whether the ICC profile was replaced or removed.
     """
     for name in ("tiff:ImageWidth", "tiff:ImageLength", "tiff:BitsPerSample", "tiff:Compression",
                  "tiff:PhotometricInterpretation", "tiff:SamplesPerPixel", "tiff:PlanarConfiguration",
@@ -237,7 +244,11 @@ def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, s
     for name in (*_COMPANIONS, *(_PLACES if moved else ())):
         packet.remove(name)
     if (packet.get("crs:ConvertToGrayscale") or "").lower() == "true":
-        for name in ("crs:ConvertToGrayscale", "crs:Treatment", "crs:Look"):  # editors would make the output grey
+        for name in (
+            "crs:ConvertToGrayscale",
+            "crs:Treatment",
+            "crs:Look",
+        ):  # with these, editors would show the output in grey
             packet.remove(name)
     if new_profile:
         packet.remove("photoshop:ICCProfile")
@@ -252,14 +263,14 @@ def _parsed(data: bytes) -> tuple[minidom.Document, minidom.Element]:
     if len(data) > _MAX_BYTES:
         raise ValueError("the packet is too long")
     if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        data = data.strip(b"\0 \t\r\n")  # TIFF writers end it with a zero, others pad
+        data = data.strip(b"\0 \t\r\n")  # TIFF writers append a zero byte, others pad the packet
     document = parseString(data, forbid_dtd=True)
     found = document.getElementsByTagNameNS(RDF, "RDF")
     if not found:
         raise ValueError("no RDF in the packet")
     root = document.documentElement
-    assert root is not None  # or there would be no RDF
-    _markup(root)  # so that nesting too deep to be written is found out here
+    assert root is not None  # a document with RDF has a root
+    _markup(root)  # raises RecursionError here if the nesting is too deep to be written
     return document, found[0]
 
 
@@ -268,7 +279,7 @@ def _is(node: minidom.Node, namespace: str, local: str) -> TypeGuard[minidom.Ele
 
 
 def _inherited_prefixes(node: minidom.Element) -> dict[str, str]:
-    """The xmlns attributes that hold at a node, by name, the nearest first."""
+    """Return the xmlns attributes in scope at a node by name; the nearest declaration wins."""
     found: dict[str, str] = {}
     above: minidom.Node | None = node
     while isinstance(above, minidom.Element):
@@ -278,19 +289,19 @@ def _inherited_prefixes(node: minidom.Element) -> dict[str, str]:
 
 
 def _markup(node: minidom.Node) -> str:
-    """Serialise. minidom's own writer turns line ends inside attributes into spaces (until Python 3.13)."""
+    """Serialise a node. Before Python 3.13, minidom itself turns line breaks in attributes into spaces."""
     if isinstance(node, minidom.Text):  # CDATA sections too
         return escape(node.data, {"\r": "&#13;"})
     if isinstance(node, minidom.Comment):
         return f"<!--{node.data}-->"
     if isinstance(node, minidom.ProcessingInstruction):
         return f"<?{node.target} {node.data}?>"
-    assert isinstance(node, minidom.Element)  # a document's type is refused, and nothing else is left
+    assert isinstance(node, minidom.Element)  # document types are refused, and no other kind of node remains
     attributes = "".join(f" {name}={quoteattr(value)}" for name, value in node.attributes.items())
     inside = "".join(_markup(child) for child in node.childNodes)
     return f"<{node.tagName}{attributes}>{inside}</{node.tagName}>" if inside else f"<{node.tagName}{attributes}/>"
 
 
 def _legal(text: str) -> str:
-    """Without the characters that XML cannot hold."""
+    """Return the text without the characters that XML cannot represent."""
     return "".join(c for c in text if (c >= " " or c in "\t\n\r") and c not in "\ufffe\uffff")
