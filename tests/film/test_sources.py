@@ -1,5 +1,6 @@
 """What people's films hold besides picture and sound as one expects them: each is kept, or its loss is named."""
 
+import sys
 from fractions import Fraction
 
 import av
@@ -9,6 +10,7 @@ import pytest
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.side_data import kinds
 from photochrom.film.source_colors import has_colors
 from tests.helpers.films import (
     RATE,
@@ -186,6 +188,13 @@ def test_closed_captions_are_carried(tmp_path, red):
     assert "A53_CC" in side_data_of(report.output)
     assert report.notes == []
     assert all(plane(frame, 2).mean() > 140 for frame in decoded(report.output))
+
+
+def test_looking_at_side_data_does_not_keep_a_frame(tmp_path):
+    frame = decoded(captioned(tmp_path))[0]
+    before = sys.getrefcount(frame)
+    assert "A53_CC" in kinds(frame)
+    assert sys.getrefcount(frame) == before
 
 
 @pytest.mark.parametrize("codec", ["ffv1", "libx265"])

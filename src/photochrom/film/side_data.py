@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import av
+from av.sidedata.sidedata import SideDataContainer
 
 _CAPTIONS = "A53_CC"
 _CARRY_CAPTIONS = ("libx264",)
@@ -27,7 +29,9 @@ _NAMES = {
 def kinds(frame: av.VideoFrame) -> frozenset[str]:
     """Return the names of the kinds of side data on a frame, as PyAV spells them (``A53_CC``)."""
     try:
-        return frozenset(part.type.name for part in frame.side_data)
+        # ``frame.side_data`` would tie the frame to itself, so that only the garbage collector frees its planes.
+        container: Any = SideDataContainer  # its stub lacks the argument
+        return frozenset(part.type.name for part in container(frame))
     except ValueError:  # PyAV does not know a kind that is there, such as EXIF, and gives none at all
         return frozenset()
 
