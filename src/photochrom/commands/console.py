@@ -1,4 +1,4 @@
-"""What a command prints: one line for each result, progress, and a summary."""
+"""Prints the results of a command, its progress and a summary."""
 
 from __future__ import annotations
 
