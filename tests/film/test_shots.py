@@ -123,3 +123,24 @@ def test_decisions_do_not_depend_on_where_one_begins(lengths, begin):
     warm_up = max(0, begin - shots.REACH)
     whole = list(shots.starts(lumas))[begin:]
     assert list(shots.starts(lumas[warm_up:]))[begin - warm_up :] == whole
+
+
+def test_visibility_tells_leaders_from_small_titles():
+    grain = np.random.default_rng(0).normal(0, 10, (144, 256))
+    leader = np.clip(120 + grain, 0, 255).astype(np.uint8)
+    assert shots.visibility(leader) == 0
+    dust = np.full((144, 256), 120, np.uint8)
+    dust[70:74, 120:126] = 200
+    assert shots.visibility(dust) == 0
+    title = np.full((144, 256), 120, np.uint8)
+    title[60:80, 110:140] = 150  # the standard deviation of the frame is 4
+    assert shots.visibility(title) == 1
+
+
+def test_visibility_follows_a_fade():
+    picture = np.add.outer(np.linspace(-60, 60, 144), np.linspace(-40, 40, 256))
+    seen = [shots.visibility((100 + share * picture).astype(np.uint8)) for share in (0, 0.03, 0.045, 0.06, 0.2)]
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+    assert 0 < seen[2] < 1
+    assert seen[-1] == 1

@@ -27,6 +27,8 @@ _HALF = 8  # frames of half a dissolve
 _MIXED = 0.3  # share of a dissolve's difference that a mixture of its ends may leave unexplained
 _GRAIN = 3.0  # mean deviation of luma due to film grain
 _DIM = 0.35  # ratio of contrasts below which one end of a mixture is fading
+_COARSE = 16  # pixels of the short side at which it is judged whether a frame shows anything
+_FAINT = 3.0  # deviation of luma up to which a frame shows nothing; at twice as much it is a picture
 BLANK = 4.0
 """Standard deviation of luma (0 to 255) below which a frame shows nothing."""
 
@@ -76,12 +78,18 @@ def is_blank(luma: np.ndarray) -> bool:
 
 
 def visibility(luma: np.ndarray) -> float:
-    """Return how much a luma plane, uint8 ``[h, w]``, shows: 0 for a flat frame, 1 for a picture, between in a fade."""
-    return min(1.0, max(0.0, contrast(luma) / (BLANK / 2) - 1))
+    """Return how much a luma plane, uint8 ``[h, w]``, shows: 0 for a flat frame, 1 for a picture, between in a fade.
+
+    The measure is how far the most deviating hundredth of coarse cells lies from the median: a small title on plain
+    grey counts as a picture, although the contrast of the whole frame is next to none; grain is averaged away.
+    """
+    cells = _shrunk(luma, _COARSE).astype(np.float32)
+    deviation = float(np.percentile(np.abs(cells - np.median(cells)), 99))
+    return min(1.0, max(0.0, deviation / _FAINT - 1))
 
 
-def _shrunk(luma: np.ndarray) -> np.ndarray:
-    scale = min(1.0, _SIZE / min(luma.shape))
+def _shrunk(luma: np.ndarray, short_side: int = _SIZE) -> np.ndarray:
+    scale = min(1.0, short_side / min(luma.shape))
     width, height = (max(16, round(side * scale)) for side in luma.shape[::-1])
     return cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
 
