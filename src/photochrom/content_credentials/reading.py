@@ -14,14 +14,14 @@ from .signing import MIME_TYPES, library, one_line
 
 @dataclass(frozen=True)
 class Claim:
-    """What the newest manifest of a file says."""
+    """Content of the newest manifest of a file."""
 
     is_whole: bool
     """Whether the file is the one that was signed, down to the last bit."""
     is_trusted: bool
     """Whether the signer's certificate leads to one of the authorities that were given."""
     problems: tuple[str, ...]
-    """What is wrong, in C2PA's own codes; empty where the file is whole and its signer trusted."""
+    """Problems, as C2PA's own codes; empty where the file is unchanged and its signer trusted."""
     signer: str
     """Organisation, or common name, of the certificate."""
     time: str
@@ -29,7 +29,7 @@ class Claim:
     generator: str
     """The program that made the claim, with its version."""
     actions: tuple[str, ...]
-    """What was done, in order, with its description where there is one."""
+    """Actions in order, each with its description where there is one."""
     ingredients: tuple[str, ...]
     """Names of the files that it was made from."""
 

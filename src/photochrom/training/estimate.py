@@ -28,7 +28,7 @@ _LIBRARIES = 1_000_000_000  # bytes: PyTorch, OpenVINO, and decoded photographs
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run takes."""
+    """Resources that a run takes."""
 
     features: float
     """Seconds for the features; 0 where they are not cached, or already computed."""

@@ -1,4 +1,4 @@
-"""Ctrl-C and the wish of a cluster to stop, heard between two steps."""
+"""Signals that end a run between two steps: Ctrl-C, or a cluster that takes its machine back."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # a terminal's, a cluster's, and tha
 
 
 class Stopped(Exception):  # noqa: N818
-    """Asked to stop; the checkpoint is written."""
+    """A signal stopped the run, after its checkpoint was written."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-        """The exit status that tells of the signal: 130, 143 or 129."""
+        """Exit status by the convention of shells, 128 + signal: 130, 143 or 129."""
 
 
 @contextmanager
 def stopping() -> Iterator[Callable[[], int]]:
-    """Within, a signal only sets what the function says: 0, or the signal's number. A second Ctrl-C interrupts."""
+    """Collect signals within the block; the yielded function returns the last one's number, 0 before any.
+
+    A second Ctrl-C raises ``KeyboardInterrupt``.
+    """
     asked = 0
 
     def note(number: int, _: FrameType | None) -> None:

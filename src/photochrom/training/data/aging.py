@@ -1,4 +1,4 @@
-"""Makes new photographs look old: the grey picture that a film of the time, and the years since, would have left.
+"""Simulated ageing: the grey picture that an old film, and the years since, would have left of a colour photograph.
 
 Colours stay as they are; only the luma that the network sees is aged. Each step happens with a chance of its own and a
 strength drawn at random, so that most pictures are a little aged and a few a great deal.
@@ -27,11 +27,11 @@ _CHANCES = (0.35, 0.15, 0.5)
 
 
 def age(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The aged grey picture of a colour photograph.
+    """Return the aged grey picture of a colour photograph.
 
     Args:
         rgb: sRGB uint8 ``[H, W, 3]``.
-        rng: decides what happens to it; the same state gives the same picture.
+        rng: source of all random choices; the same state gives the same picture.
 
     Returns:
         Luma, uint8 ``[H, W]``.
@@ -45,7 +45,7 @@ def age(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def emulsion(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What a film of a random kind sees of sRGB uint8 ``[H, W, 3]``: float32 ``[H, W]``, 0..1, as bright as luma."""
+    """Expose a random kind of film to sRGB uint8 ``[H, W, 3]``; return float32 ``[H, W]``, 0..1, as bright as luma."""
     kind = rng.choice(list(_EMULSIONS), p=_CHANCES)
     shares = np.array([rng.uniform(low, high) for low, high in _EMULSIONS[kind]], np.float32)
     light = _LINEAR[rgb] @ (shares / shares.sum())
@@ -72,7 +72,7 @@ def _fade(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.nda
 
 
 def _uneven(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.ndarray:
-    """Stains and light leaks: brightness that drifts over the picture."""
+    """Add stains and light leaks: brightness that drifts over the picture."""
     coarse = rng.normal(0, 0.12 * severity, (4, 4)).astype(np.float32)
     return film + cv2.resize(coarse, film.shape[::-1], interpolation=cv2.INTER_CUBIC)
 
@@ -88,7 +88,7 @@ def _blur(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.nda
 
 
 def _grain(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.ndarray:
-    """Clumps of silver: noise with a size, strongest in the middle tones."""
+    """Add clumps of silver: noise of a random size, strongest in the middle tones."""
     noise = rng.standard_normal(film.shape, np.float32)
     size = rng.uniform(0.0, 1.2)
     if size > 0.35:
@@ -98,7 +98,7 @@ def _grain(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.nd
 
 
 def _scratches(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.ndarray:
-    """Lines, mostly along the film, and specks of dust, light or dark."""
+    """Add scratches, mostly along the film, and specks of dust, light or dark."""
     height, width = film.shape
     layer, marks = np.zeros_like(film), np.zeros_like(film)
     for _ in range(rng.poisson(4 * severity)):

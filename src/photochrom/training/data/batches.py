@@ -1,4 +1,4 @@
-"""What a training run takes its batches from, and photographs that are decoded anew for each of them."""
+"""Batches of training data, and the source that decodes photographs anew for each batch."""
 
 from __future__ import annotations
 
@@ -43,44 +43,44 @@ class Sides(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Some views, as they are loaded."""
+    """Views that are trained on together."""
 
     inputs: list[Tensor]
-    """What ``Batches.maps`` takes, float32 ``[N, ...]`` each."""
+    """Arguments of ``Batches.maps``, float32 ``[N, ...]`` each."""
     chroma: Tensor
     """True a*b*, float32 ``[N, 2, grid, grid]``."""
     lightness: Tensor
-    """``L*/100`` of what was seen, float32 ``[N, 1, thumbnail, thumbnail]``."""
+    """``L*/100`` of the network's input, float32 ``[N, 1, thumbnail, thumbnail]``."""
 
 
 class Batches(Protocol):
-    """What a tail is trained on: rows, one a view."""
+    """A source of training data, with one row per view."""
 
     def __len__(self) -> int: ...
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Batch after batch, the next ones loaded while one is in use."""
+        """Yield batches, and load the next ones while one is in use."""
         ...
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """The given rows."""
+        """Return the given rows."""
         ...
 
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
-        """Feature maps ``[N, C, h, w]`` of the encoder's early part."""
+        """Return the feature maps ``[N, C, h, w]`` of the encoder's backbone."""
         ...
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Views decoded anew at each step, for which the encoder's early part runs each time: slow, but needs no disk."""
+    """Views that are decoded, and run through the encoder's backbone, at each step: slow, but needs no disk."""
 
     views: Sequence[View]
     backbone: Callable[[Tensor], list[Tensor]]
-    """Of lightness ``[N, 1, H, W]``, where the training runs."""
+    """Function from lightness ``[N, 1, H, W]`` to feature maps, both on the device of the training."""
     sides: Sides
     processes: int = 0
-    """That decode. Without any threads do, which wait for one another in Python: a GPU would wait for them."""
+    """Number of processes that decode. With 0, threads decode; they wait for Python's lock, too long for a GPU."""
 
     def __len__(self) -> int:
         return len(self.views)
@@ -102,7 +102,7 @@ class Pictures:
 
 
 def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -> Generator[Result]:
-    """``load`` of each item, in their order; threads work ahead while earlier results are in use."""
+    """Yield ``load`` of each item, in order; threads work ahead while earlier results are in use."""
     with ThreadPoolExecutor(workers) as pool:
         coming = deque(pool.submit(load, item) for item in islice(items, 2 * workers))
         while coming:
@@ -113,7 +113,7 @@ def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -
 
 @dataclass(frozen=True)
 class _Loader(Dataset["Batch | PhotochromError"]):
-    """What a process does that decodes."""
+    """Data set of a process that decodes."""
 
     views: Sequence[View]
     sides: Sides
@@ -122,7 +122,7 @@ class _Loader(Dataset["Batch | PhotochromError"]):
         try:
             return _load_batch(self.views, self.sides, rows)
         except PhotochromError as exc:
-            return exc  # raised there it would arrive with a traceback in its message
+            return exc  # raised in this process, it would arrive with a traceback in its message
 
 
 def _decoded(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
@@ -136,7 +136,7 @@ def _decoded(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Gen
 
 
 def _alone(_: int) -> None:
-    """A process ends with the one that it works for, which alone is told of Ctrl-C."""
+    """Prepare a process that decodes: it ends with its parent, which alone handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)  # its threads are not in a forked process
@@ -149,7 +149,7 @@ def _load_batch(views: Sequence[View], sides: Sides, rows: np.ndarray) -> Batch:
 
 
 def load_view(view: View, sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of a view: lightness ``L*/100`` that is left of it, float32; its true a*b*, int8; that lightness small, uint8."""
+    """Return a view's lightness ``L*/100``, float32; its true a*b*, int8; and a thumbnail of the lightness, uint8."""
     rgb, luma = view.load(sides.picture)
     lightness = lightness_of_luma(luma) / 100
     chroma = np.clip(np.rint(true_chroma(rgb, sides.grid)), -127, 127)

@@ -1,6 +1,6 @@
-"""Looks at every photograph before training: what cannot be read, is tiny, grey or there twice is left out, and said.
+"""Inspection of all photographs before training: unreadable, tiny, grey and duplicate ones are left out and counted.
 
-What was found is kept as a table, ``photographs.csv``; a file whose size and date are the same is not looked at again.
+The results are kept in a table, ``photographs.csv``; a file of unchanged size and date is not inspected again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SHUFFLED = np.random.default_rng(0).permutation(256)  # bits: a plain part of t
 
 @dataclass(frozen=True)
 class Look:
-    """One row of the table."""
+    """One row of the table: the result of inspecting one file."""
 
     file: str
     source: str
@@ -46,7 +46,7 @@ class Look:
     offset: int
     size: int
     stamp: str
-    """Bytes and time of the file's last change."""
+    """The file's size in bytes and the time of its last change, in nanoseconds."""
     sha1: str = ""
     colorfulness: float = 0.0
     hash: str = ""
@@ -54,16 +54,16 @@ class Look:
     mean: str = ""
     """Mean R, G and B."""
     dropped: str = ""
-    """Why it is left out; empty if it is not."""
+    """Reason for leaving it out; empty if it is kept."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What there is to train on."""
+    """The photographs to train on, and how many were left out."""
 
     photographs: list[Photograph]
     dropped: dict[str, int]
-    """Why, and how many."""
+    """Number of photographs left out, by reason."""
 
     def __str__(self) -> str:
         many = len(self.photographs) + sum(self.dropped.values())
@@ -72,12 +72,12 @@ class Inspection:
 
 
 def inspect(folder: Path, table: Path) -> Inspection:
-    """The photographs of a folder that are of use.
+    """Find the photographs of a folder that are fit for training.
 
     Args:
         folder: photographs and tar shards. An ``index.csv`` in it (columns file, source, colourfulness, sha1) is
-            believed, and no file read.
-        table: a CSV file that says what became of each; read first if it is there.
+            trusted, and no file is read.
+        table: CSV file for the results; an existing one saves inspecting unchanged files again.
 
     Raises:
         TrainingError: a folder cannot be read, or too few photographs are left.
@@ -102,7 +102,7 @@ def _look_at_all(folder: Path, table: Path) -> list[Look]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in tqdm(range(0, len(listed), 512), "looking", unit="512 photographs", disable=None):
                 looks += pool.map(lambda file: _look(file, known), listed[start : start + 512])
-    finally:  # what was looked at need not be again
+    finally:  # an interrupted inspection goes on from here
         if looks:
             write_table(looks, table)
     return looks
@@ -114,7 +114,7 @@ def _look(file: File, known: dict[tuple[str, str, int, str], Look]) -> Look:
         status = file.path.stat()
         look = replace(look, stamp=f"{status.st_size} {status.st_mtime_ns}")
         before = known.get((look.file, look.member, look.offset, look.stamp))
-        if before is not None and before.dropped != "unreadable":  # which access to it may have changed
+        if before is not None and before.dropped != "unreadable":  # access to it may have been granted since
             return replace(before, dropped="") if "duplicate" in before.dropped else before
         data = read(file)
     except OSError:
@@ -152,9 +152,9 @@ def _hash(rgb: np.ndarray) -> str:
 
 
 def without_duplicates(looks: Sequence[Look]) -> list[Look]:
-    """The same rows; those that equal, or nearly equal, one that is kept are marked as dropped.
+    """Return the same rows, with those marked as dropped that equal, or nearly equal, one that is kept.
 
-    What is held out is kept rather than what is trained on: the hash of a file alone then says that no run sees it.
+    Of two duplicates, the one that is held out is kept, so that no training run sees a held-out photograph.
     """
     seen: set[str] = set()
     bands: dict[tuple[int, str], list[Look]] = defaultdict(list)
@@ -202,7 +202,7 @@ def _alike(one: Look, other: Look) -> bool:
 
 
 def read_table(path: Path) -> list[Look]:
-    """The rows that ``write_table`` wrote.
+    """Read the rows that ``write_table`` wrote.
 
     Raises:
         TrainingError: they are damaged.
@@ -218,7 +218,7 @@ def read_table(path: Path) -> list[Look]:
 
 
 def write_table(looks: Iterable[Look], path: Path) -> None:
-    """One row a photograph, whole or not at all.
+    """Write one row per file; a failure leaves the previous table.
 
     Raises:
         TrainingError: it cannot be written.

@@ -1,6 +1,6 @@
-"""Colour photographs in a folder -> what an autoencoder learns from: (luma, true a*b*).
+"""Colour photographs in a folder, and the pairs of luma and true a*b* that a network learns from.
 
-The grey picture is the luma Y' (BT.601) of the colour one, or what a film and the years would have left of it.
+The grey picture is the luma Y' (BT.601) of the colour one, or an aged version of it (``aging``).
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ class Photograph:
     path: Path
     """The file, or the tar shard that holds it."""
     sha1: str
-    """Of the original file; decides whether the photograph is held out."""
+    """SHA-1 of the file, hexadecimal; decides whether the photograph is held out."""
     source: str
-    """The top folder it lies in."""
+    """Top folder of the file."""
     colorfulness: float
     """Hasler and Suesstrunk 2003, signed form."""
     member: str = ""
-    """Its name in the shard;"""
+    """Name in the shard; empty for a file of its own."""
     offset: int = 0
-    """where it begins there,"""
+    """Position in the shard, in bytes."""
     size: int = -1
-    """and its bytes; -1 for all of a file of its own."""
+    """Number of bytes in the shard; -1 for a file of its own."""
 
     @property
     def held_out(self) -> bool:
@@ -55,14 +55,14 @@ class Photograph:
 
     @property
     def name(self) -> str:
-        """To be read: the file's name, in a shard the member's."""
+        """File name for display; in a shard, the member's."""
         return Path(self.member).name if self.member else self.path.name
 
     def read(self) -> bytes:
-        """The bytes of the image file.
+        """Read the bytes of the image file.
 
         Raises:
-            TrainingError: they cannot be had.
+            TrainingError: the file cannot be read.
         """
         try:
             return read(self)
@@ -70,7 +70,7 @@ class Photograph:
             raise TrainingError(f"{self.path} cannot be read ({exc.strerror}): give access, or take it out") from exc
 
     def decode(self) -> np.ndarray:
-        """RGB uint8 ``[H, W, 3]``.
+        """Read and decode the photograph to RGB uint8 ``[H, W, 3]``.
 
         Raises:
             TrainingError: the photograph cannot be read or decoded.
@@ -79,7 +79,7 @@ class Photograph:
 
 
 def is_held_out(sha1: str) -> bool:
-    """Whether a file belongs to the validation set: by content alone, so for ever, whatever else the folder holds."""
+    """Return whether a file belongs to the validation set, which its content alone decides."""
     return int(sha1[:8], 16) % VALIDATION_SHARE == 0
 
 
@@ -87,22 +87,23 @@ Skip = Callable[[TrainingError], None]
 
 
 def refuse(exc: TrainingError) -> None:
-    """A ``Skip`` that skips nothing."""
+    """Skip nothing: raise the error."""
     raise exc
 
 
 def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
-    """All colour photographs under ``folder``, in a fixed order.
+    """Find all colour photographs under ``folder``, in a fixed order.
 
-    An ``index.csv`` with the columns file, source, colourfulness and sha1 is believed; else the files are read, those
-    in tar shards among them.
+    An ``index.csv`` with the columns file, source, colourfulness and sha1 is trusted; without one, all files are
+    read, including those in tar shards.
 
     Args:
-        folder: or a tar shard.
-        skip: is told of a photograph that cannot be read, which is then left out, unless it raises.
+        folder: folder of photographs, or a tar shard.
+        skip: called with the error for each photograph that cannot be read; unless it raises, the photograph is left
+            out.
 
     Raises:
-        TrainingError: there are none, or no such folder.
+        TrainingError: the folder does not exist or holds no photographs.
     """
     if not folder.exists():
         raise TrainingError(f"there is no {folder}: give a folder of photographs")
@@ -114,10 +115,10 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
 
 
 def from_index(index: Path) -> list[Photograph]:
-    """The photographs that an ``index.csv`` lists, unread.
+    """Return the photographs that an ``index.csv`` lists, without reading them.
 
     Raises:
-        TrainingError: it lacks a column, or a number is none.
+        TrainingError: a column is missing, or a number or hash is invalid.
     """
     try:
         with index.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -130,7 +131,7 @@ def from_index(index: Path) -> list[Photograph]:
 
 
 def _hash(text: str) -> str:
-    int(text[:8], 16)  # or it decides nothing: not what is held out, nor what is seen of a photograph
+    int(text[:8], 16)  # raises ValueError: the hash decides what is held out, and the views of a photograph
     return text
 
 
@@ -147,9 +148,10 @@ def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
 
 
 def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Photograph]]:
-    """(training, validation), nearly grey pictures dropped from both.
+    """Split photographs into (training, validation), with nearly grey ones dropped from both.
 
-    Validation gets what is held out. Where that is little, those with the least hashes join it: up to 20, or a tenth.
+    Validation gets the held-out photographs. If they are few, those with the lowest hashes join them, until there are
+    20, or a tenth of all.
     """
     colored = [p for p in photographs if p.colorfulness >= MIN_COLORFULNESS]
     by_hash = sorted(colored, key=lambda p: (not p.held_out, p.sha1))
@@ -158,7 +160,7 @@ def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Pho
 
 
 def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 0) -> list[Photograph]:
-    """At most ``count`` photographs, at most ``cap`` of a source so that no source rules, shuffled."""
+    """Draw at most ``count`` photographs, shuffled, with at most ``cap`` of each source so that none dominates."""
     by_source: dict[str, list[Photograph]] = defaultdict(list)
     for photograph in photographs:
         by_source[photograph.source].append(photograph)
@@ -170,16 +172,16 @@ def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 
 
 @dataclass(frozen=True, slots=True)  # a recipe may have millions of them
 class View:
-    """One way to look at a photograph; what it shows is decided by the photograph and ``number`` alone."""
+    """A square cut from a photograph; the photograph and ``number`` alone decide what it shows."""
 
     photograph: Photograph
     number: int = 0
-    """0 is the central square as it is; others are a random square, maybe mirrored, maybe aged."""
+    """0 is the unchanged central square; others are random squares, some of them mirrored or aged."""
     aged: float = AGED
     """Probability that a random square is aged."""
 
     def load(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """The square in colour, RGB uint8 ``[size, size, 3]``, and the luma that is left of it, uint8 ``[size, size]``.
+        """Return the square, RGB uint8 ``[size, size, 3]``, and its luma, maybe aged, uint8 ``[size, size]``.
 
         Raises:
             TrainingError: the photograph cannot be decoded.
@@ -206,7 +208,7 @@ def views(photographs: Sequence[Photograph], each: int, first: int = 0, aged: fl
 
 
 def fingerprint(views: Sequence[View]) -> str:
-    """Of the views and their order, hexadecimal."""
+    """Return a hash of the views and their order, hexadecimal."""
     return hashlib.sha256(json.dumps([_identity(v) for v in views]).encode()).hexdigest()
 
 
@@ -217,7 +219,7 @@ def _identity(view: View) -> tuple[str, int] | tuple[str, int, float]:
 
 
 def decode(data: bytes, path: Path) -> np.ndarray:
-    """Bytes of an image file -> RGB uint8 ``[H, W, 3]``.
+    """Decode the bytes of an image file to RGB uint8 ``[H, W, 3]``.
 
     Raises:
         TrainingError: the file cannot be decoded.
@@ -232,7 +234,7 @@ def decode(data: bytes, path: Path) -> np.ndarray:
 
 
 def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:
-    """The central square of an RGB uint8 picture, or with ``rng`` a random one, at ``size`` by ``size`` pixels."""
+    """Cut the central square of an RGB uint8 picture, or with ``rng`` a random one, at ``size`` by ``size`` pixels."""
     height, width = rgb.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -245,13 +247,13 @@ def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -
 
 
 def true_chroma(rgb: np.ndarray, grid: int) -> np.ndarray:
-    """a*b* of an RGB uint8 square ``[S, S, 3]`` on a small grid, float32 ``[2, grid, grid]``."""
+    """Return the a*b* of an RGB uint8 square ``[S, S, 3]`` on a small grid, float32 ``[2, grid, grid]``."""
     small = cv2.resize(rgb.astype(np.float32) / 255, (grid, grid), interpolation=cv2.INTER_AREA)
     return rgb_to_lab(small)[..., 1:].transpose(2, 0, 1)
 
 
 def colorfulness(rgb: np.ndarray, absolute: bool = False) -> float:
-    """Hasler and Suesstrunk 2003, M3, of RGB uint8 ``[H, W, 3]``.
+    """Return the colourfulness M3 (Hasler and Suesstrunk 2003) of RGB uint8 ``[H, W, 3]``.
 
     Their opponent axes are signed; several colorizers publish figures with absolute values instead (``absolute``).
     """

@@ -1,9 +1,9 @@
-"""The features of a frozen encoder, computed once and kept on disk: what makes a hundred epochs affordable.
+"""Features of a frozen encoder, computed once and kept on disk, which makes a hundred epochs affordable.
 
-A cache is a folder: ``cache.json`` (what it holds, how far it got), ``features.npy`` (float16, one row per view of a
-photograph, the encoder's feature maps one after another), ``chroma.npy`` (int8, true a*b* on a small grid) and
-``thumbnail.npy`` (uint8, the lightness that was seen, small; for recipes that look at coloured pictures).
-It resumes where it was interrupted, and is made anew when encoder, size, photographs or views change.
+A cache is a folder: ``cache.json`` (its key and the number of finished rows), ``features.npy`` (float16, one row per
+view of a photograph, the encoder's feature maps one after another), ``chroma.npy`` (int8, a*b* on a small grid) and
+``thumbnail.npy`` (uint8, small lightness, for the perceptual loss). It resumes where it was interrupted, and is made
+anew when encoder, size, photographs or views change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .batches import Batch, Sides, ahead, load_view
 from .dataset import View, fingerprint
 
 _BATCH = 32  # views inferred at once
-_CHUNK = 256  # views between two notes of how far it got
+_CHUNK = 256  # views between two updates of cache.json
 
 
 Shapes = tuple[tuple[int, int, int], ...]
@@ -58,7 +58,7 @@ class FeatureCache:
         return len(self.chroma)
 
     def flush(self) -> None:
-        """Bring to the disk what is kept there."""
+        """Write the rows that are on disk through to it."""
         for rows in (self.features, self.chroma, self.thumbnails):
             if isinstance(rows, np.memmap):
                 rows.flush()
@@ -152,18 +152,18 @@ def cache_features(
     sides: Sides,
     run: Compiled | None = None,
 ) -> FeatureCache:
-    """The features of all views, from ``folder`` as far as they are there.
+    """Return the features of all views, and compute those that ``folder`` does not hold yet.
 
     Args:
-        encoder: the part of an encoder that stays frozen (``early``).
-        name: for the progress bar.
+        encoder: the frozen part of an encoder (``backbone``).
+        name: the encoder's name, for the progress bar.
         views: in the order of the rows.
         folder: of the cache; about 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) a view.
         sides: of the squares.
         run: the encoder, if it is compiled already.
 
     Raises:
-        TrainingError: a photograph cannot be decoded, or the disk is too small or says no.
+        TrainingError: a photograph cannot be decoded, or the disk is too small or cannot be written.
     """
     key = _key(encoder, views, sides)
     shapes = _shapes(encoder, sides.picture)
@@ -177,29 +177,29 @@ def cache_features(
             cache.features[i], cache.chroma[i], cache.thumbnails[i] = row
             if (i + 1) % _CHUNK == 0 or i + 1 == len(views):
                 with writing(folder):
-                    cache.flush()  # else a power cut could leave a note of rows that are not there
+                    cache.flush()  # otherwise a power cut could leave a count of rows that were never written
                     _note(folder, key, i + 1)
     return cache
 
 
 def few_features(encoder: Backbone, run: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
-    """The features of a few views, in memory."""
+    """Compute the features of a few views in memory."""
     features, chroma, thumbnails = (np.stack(part) for part in zip(*_rows(run, views, sides), strict=True))
     return FeatureCache(features, chroma, _shapes(encoder, sides.picture), thumbnails)
 
 
 def cached_views(encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides) -> int:
-    """How many of the views have their features in ``folder`` already."""
+    """Return the number of views whose features ``folder`` already holds."""
     return _done(folder, _key(encoder, views, sides))
 
 
 def row_bytes(encoder: Backbone, sides: Sides) -> int:
-    """What the features of one view take on disk."""
+    """Return the bytes that one view takes on disk."""
     return 2 * sum(map(np.prod, _shapes(encoder, sides.picture))) + 2 * sides.grid**2 + sides.thumbnail**2
 
 
 def _key(encoder: Backbone, views: Sequence[View], sides: Sides) -> str:
-    """Of all that the rows depend on: the encoder's weights, the views and their order, the sizes."""
+    """Return a hash of everything that the rows depend on: the encoder's weights, the views in order, the sizes."""
     key = hashlib.sha256(json.dumps([*sides, fingerprint(views)]).encode())
     for name, value in encoder.state_dict().items():
         key.update(name.encode() + value.numpy().tobytes())
@@ -244,7 +244,7 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
 
 
 def _reserve(path: Path) -> None:
-    """Take the disk that a file is long: where a mapped file finds the disk full, the process is killed unasked."""
+    """Reserve disk space for the whole file: a full disk under a memory-mapped file would kill the process."""
     if hasattr(os, "posix_fallocate"):
         try:
             with path.open("r+b") as file:
@@ -256,7 +256,7 @@ def _reserve(path: Path) -> None:
 
 
 def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[np.ndarray, ...]]:
-    """Features float16, a*b* int8 and thumbnail uint8 of each view; the next are decoded while a batch is inferred."""
+    """Yield features float16, a*b* int8 and thumbnail uint8 of each view; decoding works ahead of the network."""
 
     def load(start: int) -> list[tuple[np.ndarray, ...]]:
         return [load_view(view, sides) for view in views[start : start + _BATCH]]
@@ -270,12 +270,12 @@ def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[
 
 
 def compile_backbone(encoder: Backbone, size: int) -> Compiled:
-    """The early part of an encoder, for batches of lightness ``[32, 1, size, size]``."""
+    """Compile the backbone of an encoder for batches of lightness ``[32, 1, size, size]``."""
     return compiled(encoder, torch.zeros(_BATCH, 1, size, size))
 
 
 def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
-    """The early part of an encoder, for batches ``[N, 1, H, W]``; each new shape takes about a second."""
+    """Return a backbone that takes batches ``[N, 1, H, W]``; each new shape is compiled, in about a second."""
 
     @cache
     def of(shape: torch.Size) -> Compiled:
@@ -289,13 +289,13 @@ def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
 
 
 def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Compiled:
-    """A network in OpenVINO, which runs convolutions 1.4 to 2.5 times as fast as PyTorch does on a CPU.
+    """Compile a network with OpenVINO, which runs convolutions 1.4 to 2.5 times as fast as PyTorch on a CPU.
 
-    ``exact`` keeps to float32 where the processor has bfloat16.
+    ``exact`` computes in float32 even where the processor has bfloat16.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        with torch.autocast("cpu", enabled=False):  # else what is traced within one rounds twice
+        with torch.autocast("cpu", enabled=False):  # a trace within autocast would round twice
             to_onnx(network, [example]).save(path)
         model = openvino_core().compile_model(path, "CPU", openvino_settings(exact))
     return lambda inputs: list(model(inputs).values())

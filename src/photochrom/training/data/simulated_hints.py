@@ -15,11 +15,11 @@ _PATCHES = (1, 1, 1, 2, 3)  # sides of a hint, cells
 
 
 def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: float) -> Tensor:
-    """Hints as the decoder takes them, for pictures whose true a*b* are known.
+    """Draw hints, in the form that the decoder takes, for pictures whose true a*b* are known.
 
     Args:
-        chroma: float32 ``[N, 2, h, w]``, at stride 8, on the processor.
-        seeds: one of each picture: decides how many hints it has, and where.
+        chroma: float32 ``[N, 2, h, w]``, at stride 8, on the CPU.
+        seeds: one per picture; decides the number and the places of its hints.
         hintless: share of the pictures that get none.
 
     Returns:

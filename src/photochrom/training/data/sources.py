@@ -1,7 +1,7 @@
-"""Where photographs come from: folders and tar shards (WebDataset's format), here or behind an address.
+"""Where photographs come from: folders and tar shards (WebDataset's format), local or remote.
 
-What is remote is copied once, whole, to the run's folder: the order of a training run, and with it its losses, then
-never depends on a network, and a run that is resumed finds what it had.
+Remote photographs are copied once, as a whole, to the run's folder. The order of training, and with it the losses, then
+never depends on a network, and a resumed run finds the same photographs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, as WebDatase
 
 
 class Place(Protocol):
-    """Where the bytes of a picture lie."""
+    """Location of the bytes of a picture: a file, or a part of a tar shard."""
 
     @property
     def path(self) -> Path: ...
@@ -41,21 +41,21 @@ class File:
 
     path: Path
     source: str
-    """The top folder it lies in, there or within the shard."""
+    """Top folder of the file, under the given folder or within the shard."""
     member: str = ""
     offset: int = 0
     size: int = -1
 
 
 def read(place: Place) -> bytes:
-    """The bytes there."""
+    """Read the bytes at a place."""
     with place.path.open("rb") as file:
         file.seek(place.offset)
         return file.read(place.size)
 
 
 def files(folder: Path) -> Iterator[File]:
-    """All files under a folder that may be photographs, those in its tar shards too, in a fixed order.
+    """Yield all files under a folder that may be photographs, including those in tar shards, in a fixed order.
 
     Raises:
         TrainingError: a folder cannot be listed, or a shard is damaged.
@@ -102,19 +102,20 @@ def _check_end(shard: Path, offset: int) -> None:
 
 
 def is_remote(photographs: str) -> bool:
-    """Whether it is an address (``s3://``, ``gs://``, ``https://`` ...)."""
+    """Return whether photographs are given by an address (``s3://``, ``gs://``, ``https://`` ...)."""
     return _REMOTE.match(photographs) is not None
 
 
 def copy_here(photographs: str, folder: Path) -> None:
-    """Copy remote photographs into ``folder``, as far as they are not there.
+    """Copy remote photographs into ``folder``, except those that are already there.
 
     Args:
         photographs: the address of a tar shard, of several (``...-{000..146}.tar``, ``...-*.tar``), or of a folder.
-        folder: made if need be. A file in it that has its name is whole.
+        folder: created if missing. Files appear in it only once they are complete.
 
     Raises:
-        TrainingError: the address cannot be read, copies of another are there, or the disk is full.
+        TrainingError: the address cannot be read, the folder holds copies from another address, or the disk is
+            full.
     """
     import fsspec
 
@@ -137,14 +138,14 @@ def copy_here(photographs: str, folder: Path) -> None:
 
 
 def _note_address(photographs: str, note: Path) -> None:
-    """Whose copies these are: of two addresses they could not be told apart."""
+    """Record the address of the copies, since those of two addresses could not be told apart."""
     if note.is_file() and (other := note.read_text()) != photographs:
-        raise TrainingError(f"{note.parent} has photographs of {other}: take another folder (-o) for {photographs}")
+        raise TrainingError(f"{note.parent} holds photographs from {other}: give another run folder for {photographs}")
     note.write_text(photographs)
 
 
 def _remote_files(system: Any, photographs: str) -> Iterator[tuple[str, str]]:
-    """Each remote file, and its name here."""
+    """Yield each remote file and its local name."""
     if match := _RANGE.search(photographs):
         first, last = match.groups()
         names = [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]

@@ -1,1 +1,1 @@
-"""How good a model is: metrics, robustness, tables and a page."""
+"""Evaluation of models: metrics, robustness, tables and an HTML report."""

@@ -1,8 +1,8 @@
-"""Models and a folder of colour photographs -> figures. ``report`` makes tables, JSON and pictures of them.
+"""Evaluation of models on a folder of colour photographs. ``report`` makes tables, JSON and pictures of the figures.
 
-The protocol: each photograph's central square at 256 by 256 pixels; its luma alone goes through the very path that
-``photochrom photo`` takes; what comes back is compared with the photograph, at the same size and luma, and so is the
-grey picture. Nearly grey photographs (colourfulness under 15) are left out: they flatter everything.
+The protocol: each photograph's central square at 256 by 256 pixels; its luma alone is coloured exactly as
+``photochrom photo`` does; the result is compared with the photograph, at the same size and luma, and so is the grey
+picture. Nearly grey photographs (colourfulness under 15) are left out, since every model scores well on them.
 """
 
 from __future__ import annotations
@@ -38,35 +38,35 @@ _THREADS = 2
 
 @dataclass
 class Evaluation:
-    """Everything measured. The kinds of picture are ``grey``, the models by name, and ``truth``."""
+    """All measurements. The kinds of picture are ``grey``, the models by name, and ``truth``."""
 
     colorizers: Mapping[str, Colorizer]
     options: ColorOptions
     photographs: list[Photograph]
-    """That could be read."""
+    """Photographs that could be read."""
     scores: dict[str, list[Scores]]
-    """By kind of picture, in the photographs' order."""
+    """Scores by kind of picture, in the photographs' order."""
     trials: dict[str, list[Trial]]
-    """By model, likewise; empty lists unless asked for."""
+    """Trials by model, likewise; empty lists unless ``full``."""
     not_measured: dict[str, str]
-    """Figure -> why it is not there, and how to get it."""
+    """Reasons why a figure is missing, and how to get it, by figure."""
     frechet: dict[str, float] = field(default_factory=dict)
-    """By kind of picture: distance from the truth in EfficientNet-Lite1's features."""
+    """Distance from the truth in EfficientNet-Lite1's features, by kind of picture."""
     fid: dict[str, float] = field(default_factory=dict)
-    """Likewise in InceptionV3's; empty where it is not measured."""
+    """The same in InceptionV3's features; empty where it is not measured."""
     frontiers: dict[str, Frontier] = field(default_factory=dict)
     """Figures along the dial, by model; empty unless asked for."""
     thumbnails: list[list[np.ndarray]] = field(default_factory=list)
-    """Of the first photographs: each kind of picture, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
+    """Pictures of each kind for the first photographs, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
 
     def summary(self, kind: str) -> Summary:
-        """The means of one kind of picture."""
+        """Return the means of one kind of picture."""
         return summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """Of one photograph, all by kind of picture."""
+    """Measurements of one photograph, by kind of picture."""
 
     photograph: Photograph
     scores: dict[str, Scores]
@@ -78,10 +78,10 @@ class _Measured:
 
 
 def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> list[Photograph]:
-    """The photographs to evaluate on: all colour ones of a folder, or only those that no training run sees.
+    """Return the photographs to evaluate on: all colour ones of a folder, or only those that no training run sees.
 
     Raises:
-        TrainingError: none are left, or there is no such folder.
+        TrainingError: the folder does not exist or holds no colour photographs.
         OptionError: the limit leaves none.
     """
     if limit < 1:
@@ -112,10 +112,11 @@ def evaluate(
         colorizers: by the name to report them under.
         photographs: at least one.
         options: how to colour; None for each model's own choice.
-        full: whether to try aged pictures, hints and confidence too, at three times the cost.
+        full: whether to measure aged pictures, hints and confidence too, at three times the cost.
         frontier: whether to measure each model along its dial too, at six times the cost of its colouring.
-        thumbnails: of how many photographs to keep small pictures for a sheet.
-        skip: is told of a photograph that cannot be read, which is then left out, unless it raises.
+        thumbnails: number of photographs whose small pictures are kept for a sheet.
+        skip: called with the error for each photograph that cannot be read; unless it raises, the photograph is left
+            out.
 
     Raises:
         TrainingError: no photograph can be read, or the classifier's weights are missing.
@@ -162,7 +163,7 @@ def evaluate(
 
 
 def _measured(examine: _Examiner, photographs: Sequence[Photograph], skip: Skip) -> Iterator[list[_Measured]]:
-    """Batches in the photographs' order; pictures are coloured in threads, which numpy and the engines let run."""
+    """Yield batches in the photographs' order; threads colour the pictures."""
     with ThreadPoolExecutor(_THREADS) as pool, tqdm(total=len(photographs), desc="evaluating", disable=None) as bar:
         for start in range(0, len(photographs), _BATCH):
             batch = []
@@ -178,7 +179,7 @@ def _measured(examine: _Examiner, photographs: Sequence[Photograph], skip: Skip)
 
 @dataclass(frozen=True)
 class _Examiner:
-    """What is done with each photograph. Shared between threads."""
+    """Measures a photograph; shared between threads."""
 
     colorizers: Mapping[str, Colorizer]
     options: ColorOptions
@@ -223,19 +224,19 @@ class _Examiner:
 
 
 def load(photograph: Photograph) -> np.ndarray:
-    """The central square of a photograph, RGB uint8 ``[SIZE, SIZE, 3]``."""
+    """Load the central square of a photograph, RGB uint8 ``[SIZE, SIZE, 3]``."""
     return square(photograph.decode(), SIZE)
 
 
 def versions(
     colorizers: Mapping[str, Colorizer], truth: np.ndarray, options: ColorOptions | None = None
 ) -> dict[str, np.ndarray]:
-    """The grey picture, what each colorizer makes of it, and the truth; RGB uint8."""
+    """Return the grey picture, each colorizer's result, and the truth; RGB uint8."""
     luma = luma_of_rgb(truth)
     colored = {name: np.asarray(c.colorize(luma, options)) for name, c in colorizers.items()}
     return {"grey": np.repeat(luma[..., None], 3, axis=2), **colored, "truth": truth}
 
 
 def small_pictures(pictures: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Small pictures for a sheet, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
+    """Return small pictures for a sheet, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
     return [cv2.resize(p, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for p in pictures.values()]

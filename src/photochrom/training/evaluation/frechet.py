@@ -1,7 +1,7 @@
-"""Frechet distance between two sets of feature vectors, each taken for a Gaussian (Heusel et al. 2017, "FID").
+"""Frechet distance between two sets of feature vectors, each modelled as a Gaussian (Heusel et al. 2017, "FID").
 
 The distance of two samples of one population is not 0: it falls as the samples grow. Compare distances of equally many
-pictures only, and of one network's features only: those of another network, or of another port of the same one, are of
+pictures only, and of one network's features only: those of another network, or of another port of the same one, have
 another scale.
 """
 
@@ -19,7 +19,7 @@ class Gaussian:
         self._scatter = np.zeros((size, size))  # sum of outer products of the deviations from the mean
 
     def add(self, vectors: np.ndarray) -> None:
-        """Take in vectors ``[n, size]`` of any real type."""
+        """Add vectors ``[n, size]`` of any real type."""
         batch = np.asarray(vectors, np.float64)
         batch_mean = batch.mean(axis=0)
         deviations, shift = batch - batch_mean, batch_mean - self.mean
@@ -30,11 +30,11 @@ class Gaussian:
 
     @property
     def covariance(self) -> np.ndarray:
-        """``[size, size]``, unbiased; zeros for a single vector. Singular for fewer vectors than ``size`` + 1."""
+        """Unbiased covariance ``[size, size]``; zeros for a single vector, singular for ``size`` or fewer."""
         return self._scatter / max(1, self.count - 1)
 
     def root(self) -> np.ndarray:
-        """A matrix R ``[rank, size]`` with ``R.T @ R`` the covariance.
+        """Return a matrix R ``[rank, size]`` with ``R.T @ R`` the covariance.
 
         A few hundred pictures leave most of 1280 dimensions without variance. The eigenvalues there are rounding
         errors, some of them negative; they are dropped instead of making a square root complex.
@@ -46,7 +46,7 @@ class Gaussian:
 
 
 def distance(a: Gaussian, b: Gaussian) -> float:
-    """|mean a - mean b|^2 + trace(A + B - 2 (A B)^(1/2)), with A and B the covariances.
+    """Return |mean a - mean b|^2 + trace(A + B - 2 (A B)^(1/2)), with A and B the covariances.
 
     The trace of the square root is the sum of the singular values of ``R_a @ R_b.T``: unlike the usual square root of
     the product, which need not be symmetric, this holds for singular covariances, without a small number added to them.

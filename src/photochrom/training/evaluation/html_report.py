@@ -1,6 +1,6 @@
-"""What ``evaluate`` found, as one HTML page: tables, then the best, the worst and random photographs of each model.
+"""An evaluation as one HTML page: tables, then the best, the worst and random photographs of each model.
 
-The page needs nothing else: pictures are embedded, and its own policy forbids the browser to load anything.
+Pictures are embedded, and the page's own policy forbids the browser to load anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .evaluate import SIZE, Evaluation, load, versions
 from .metrics import Scores
 from .report import Table, cell, sources, tables
 
-_QUALITY = 82  # without chroma subsampling: the colours are what is looked at
+_QUALITY = 82  # without chroma subsampling, since the colours matter here
 
 _STYLE = """
 body { margin: 0 auto; max-width: 78rem; padding: 1.5rem 1rem 4rem; background: #fff; color: #1d1d1f;

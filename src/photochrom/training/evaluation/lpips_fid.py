@@ -2,7 +2,7 @@
 
 One library for both, so that figures can be compared: its InceptionV3 is a port of the TensorFlow network that FID was
 first computed with, resizing included, and its LPIPS is the VGG16 one of Zhang et al. 2018. Nothing is downloaded here;
-what is missing is said, with what to do about it.
+missing parts are reported, with advice on how to get them.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ INCEPTION_FEATURES = 2048
 
 @dataclass(frozen=True)
 class Perceptual:
-    """What can be measured here, and why the rest cannot."""
+    """The networks of LPIPS and FID that are available, and the reasons why others are not."""
 
     lpips: Callable[[np.ndarray, np.ndarray], float] | None
-    """Of two RGB uint8 pictures ``[H, W, 3]``; 0 is equal."""
+    """Function from two RGB uint8 pictures ``[H, W, 3]`` to their distance; 0 for equal ones."""
     inception: Callable[[np.ndarray], np.ndarray] | None
-    """RGB uint8 ``[H, W, 3]`` -> float32 ``[INCEPTION_FEATURES]``, for ``frechet.distance``, which then is FID."""
+    """Function from RGB uint8 ``[H, W, 3]`` to float32 ``[INCEPTION_FEATURES]``; their Fréchet distance is FID."""
     not_measured: dict[str, str]
-    """``LPIPS`` and ``FID`` -> what is missing and how to get it."""
+    """Missing parts and how to get them, by figure (``LPIPS`` or ``FID``)."""
 
 
 def open_perceptual() -> Perceptual:
-    """Load the networks that are there."""
+    """Load the networks that are available."""
     not_measured: dict[str, str] = {}
     lpips = inception = None
     try:
@@ -78,7 +78,7 @@ def _open_inception() -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _library(weights: Sequence[str]) -> ModuleType:
-    """torch-fidelity.
+    """Import torch-fidelity.
 
     Raises:
         TrainingError: it is not installed, cannot be imported, or its weights are not where it looks for them.
@@ -100,7 +100,7 @@ def _library(weights: Sequence[str]) -> ModuleType:
 
 
 def _local(url: str) -> Path:
-    """Where torch keeps what it has downloaded from an address."""
+    """Return the path at which torch keeps a download."""
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
 
 

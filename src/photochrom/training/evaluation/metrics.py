@@ -1,7 +1,7 @@
-"""What is reported of a coloured picture: distances from the truth, how colourful it is, what it is taken for.
+"""Metrics of coloured pictures: distance from the truth, colourfulness, and recognition by a classifier.
 
-Published scripts err in ways that this module is kept free of: differences of uint8 that wrap around, colourfulness
-with unsigned axes passed off as Hasler and Suesstrunk's, pictures compared at another size or another luma.
+This module avoids three mistakes of published scripts: differences of uint8 that wrap around, colourfulness with
+unsigned axes passed off as Hasler and Suesstrunk's, and pictures compared at another size or another luma.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..data.dataset import colorfulness
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one picture."""
+    """Metrics of one picture."""
 
     psnr: float
     """dB, over R, G and B of 8 bits. Plain grey scores 20 to 23: read it beside the grey picture's own."""
@@ -36,14 +36,14 @@ class Scores:
     colorfulness_absolute: float
     """The same with absolute axes, as several colorizers' papers have it."""
     agreement: float
-    """1 where an ImageNet classifier takes the picture for the same thing as the true one, else 0."""
+    """1 if an ImageNet classifier gives the picture and the true one the same class, else 0."""
     lpips: float | None = None
     """Learned perceptual distance (Zhang et al. 2018), by VGG16; None where it is not measured."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Of one kind of picture (grey, a model's, the truth) over a set. None: undefined, or not measured."""
+    """Mean metrics of one kind of picture (grey, a model's, the truth) over a set; None if undefined or unmeasured."""
 
     psnr: float | None
     psnr_gain: float | None
@@ -70,7 +70,7 @@ class Summary:
 
 
 def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float | None = None) -> Scores:
-    """Scores of a picture against the true one, both RGB uint8 ``[H, W, 3]``.
+    """Compare a picture with the true one, both RGB uint8 ``[H, W, 3]``.
 
     Raises:
         TrainingError: they are not pictures of one size.
@@ -88,26 +88,26 @@ def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float 
 
 
 def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal-to-noise ratio, dB; infinite for equal pictures. Computed in floating point: uint8 would overflow."""
+    """Return the peak signal-to-noise ratio in dB, infinite for equal pictures."""
     _check(picture, truth)
     error = np.mean((picture.astype(np.float64) - truth) ** 2)
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
 def ssim(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Structural similarity (Wang et al. 2004: Gaussian windows) of two RGB uint8 pictures of at least 11 by 11."""
+    """Return the structural similarity (Wang et al. 2004) of two RGB uint8 pictures of at least 11 by 11 pixels."""
     _check(picture, truth)
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(picture, truth, channel_axis=-1, data_range=255, **settings))
 
 
 def ciede2000(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Mean CIEDE2000 of two RGB uint8 pictures."""
+    """Return the mean CIEDE2000 of two RGB uint8 pictures."""
     return float(ciede2000_map(picture, truth).mean(dtype=np.float64))
 
 
 def ciede2000_map(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """CIEDE2000 of each pixel, float32 ``[...]``, of RGB uint8 ``[..., 3]``."""
+    """Return the CIEDE2000 of each pixel, float32 ``[...]``, of RGB uint8 ``[..., 3]``."""
     _check(picture, truth)
     difference: np.ndarray = deltaE_ciede2000(*(rgb_to_lab(p.astype(np.float32) / 255) for p in (truth, picture)))
     return difference
@@ -120,7 +120,7 @@ def _check(picture: np.ndarray, truth: np.ndarray) -> None:
 
 
 def summary(scores: Sequence[Scores], grey: Sequence[Scores], truth: Sequence[Scores]) -> Summary:
-    """Means over a set, beside those of its grey and its true pictures; all three in the same order."""
+    """Average scores over a set, relative to its grey and its true pictures; all three in the same order."""
     own, floor, top = (_means(s) for s in (scores, grey, truth))
     lost = None if floor["agreement"] is None else 1 - floor["agreement"]
     return Summary(
@@ -141,24 +141,24 @@ def _means(scores: Sequence[Scores]) -> dict[str, float | None]:
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Of the values that are defined and finite (the PSNR of equal pictures is not); None where there are none."""
+    """Return the mean of the values that are defined and finite (the PSNR of equal pictures is not), or None."""
     known = [v for v in values if v is not None and np.isfinite(v)]
     return float(np.mean(known)) if known else None
 
 
 def median(values: Iterable[float | None]) -> float | None:
-    """As ``mean``, for the median."""
+    """Return the median of the values that are defined and finite, or None."""
     known = [v for v in values if v is not None and np.isfinite(v)]
     return float(np.median(known)) if known else None
 
 
 def ratio(a: float | None, b: float | None) -> float | None:
-    """a / b; None where either is undefined or b is 0."""
+    """Return a / b, or None where either is undefined or b is 0."""
     return None if a is None or not b else a / b
 
 
 def difference(a: float | None, b: float | None) -> float | None:
-    """a - b; None where either is undefined."""
+    """Return a - b, or None where either is undefined."""
     return None if a is None or b is None else a - b
 
 

@@ -1,4 +1,4 @@
-"""What ``evaluate`` found: Markdown tables, a JSON file, a sheet of pictures. ``page`` makes an HTML page of it."""
+"""Reports of an evaluation: Markdown tables, a JSON file, a sheet of pictures. ``html_report`` makes an HTML page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Row = Sequence[str]
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be read, its cells formatted."""
+    """A table whose cells are formatted for reading."""
 
     title: str
     columns: _Row
@@ -134,12 +134,12 @@ def _with_missing(note: str, found: Evaluation, figure: str) -> str:
 
 
 def cell(value: float | None, form: str) -> str:
-    """A figure as text; - where there is none."""
+    """Format a figure, or return a dash for None."""
     return "-" if value is None or not math.isfinite(value) else format(value, form)
 
 
 def markdown(found: Evaluation) -> str:
-    """All tables, each with its note."""
+    """Return all tables in Markdown, each with its note."""
     return "\n\n".join(_markdown(table) for table in tables(found))
 
 
@@ -150,7 +150,7 @@ def _markdown(table: Table) -> str:
 
 
 def facts(found: Evaluation, protocol: Mapping[str, object]) -> dict[str, object]:
-    """All figures and what they were measured on, ready for JSON: what is undefined is None."""
+    """Return all figures and the protocol, ready for JSON; undefined figures are None."""
     return {
         "photochrom": __version__,
         "protocol": {"size": SIZE, "least_colorfulness": MIN_COLORFULNESS, **protocol},
@@ -175,7 +175,7 @@ def facts(found: Evaluation, protocol: Mapping[str, object]) -> dict[str, object
 
 
 def sources(found: Evaluation) -> dict[str, dict[str, object]]:
-    """By source: how many photographs, and each model's mean CIEDE2000 to the grey pictures'."""
+    """Return each source's number of photographs, and each model's mean CIEDE2000 relative to the grey pictures'."""
     by_source: dict[str, list[int]] = {}
     for i, photograph in enumerate(found.photographs):
         by_source.setdefault(photograph.source, []).append(i)
@@ -194,7 +194,7 @@ def _ratio_of(found: Evaluation, name: str, rows: Iterable[int]) -> float | None
 
 
 def write_json(found: Evaluation, path: Path, protocol: Mapping[str, object]) -> None:
-    """``facts``, as a file.
+    """Write ``facts`` to a file.
 
     Raises:
         TrainingError: it cannot be written.
@@ -203,7 +203,9 @@ def write_json(found: Evaluation, path: Path, protocol: Mapping[str, object]) ->
 
 
 def write_sheet(pictures: Sequence[Sequence[np.ndarray]], path: Path, columns: int) -> None:
-    """A PNG: the kinds of picture of each photograph side by side, RGB uint8 of one size; ``columns`` of these a row.
+    """Write a PNG: all kinds of picture of a photograph side by side, ``columns`` photographs in a row.
+
+    The pictures are RGB uint8 of one size.
 
     Raises:
         TrainingError: it cannot be written.

@@ -1,7 +1,6 @@
-"""What a colorizer does beyond clean pictures: with aged luma, with hints, what else it holds possible, and whether its
-confidence can be believed.
+"""Robustness of a colorizer: aged luma, hints, alternatives, and whether its confidence predicts its errors.
 
-Everything is decided by the photograph's own hash: a repeated evaluation asks the same questions.
+The photograph's hash decides all random choices, so that an evaluation can be repeated exactly.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from ..data.aging import age
 from .metrics import ciede2000, ciede2000_map, mean, median, psnr, ratio
 
 HINTS = 10
-OTHERS = 3  # alternatives looked at
-NEAR = 2  # pixels on each side of a hint that are looked at: 5 by 5
-FAR = 0.25  # of the picture's short side: nearer pixels are no "elsewhere"
+OTHERS = 3  # alternatives measured
+NEAR = 2  # pixels on each side of a hint that are measured: 5 by 5
+FAR = 0.25  # of the picture's short side: pixels at least so far from a hint count as elsewhere
 EDGE = 10.0  # luma steps a pixel, after a blur of one pixel: a step of about 33 of 255
 _LEAST = 0.01  # share of the picture that has to be elsewhere for a figure
 _BINS = 1024  # of confidence
@@ -35,10 +34,10 @@ _AGED, _TEN, _ONE = 1, 2, 3  # streams of random numbers
 
 @dataclass(frozen=True)
 class Trial:
-    """What one colorizer did with one photograph."""
+    """Results of one colorizer with one photograph."""
 
     ciede2000: float
-    """Of the clean picture."""
+    """Mean CIEDE2000 of the picture coloured from clean luma."""
     aged_ciede2000: float
     """Chroma predicted from the aged luma, put on the clean luma, against the truth: the colour alone is judged."""
     aged_psnr_gain: float
@@ -48,7 +47,7 @@ class Trial:
     hint_error: float
     """Mean CIEDE2000 around one hint between the result and the hint's colour at the result's own luma."""
     hint_error_without: float
-    """The same of the picture that had no hint: what the hint had to bring about."""
+    """The same for the picture without the hint, to compare with."""
     elsewhere: float | None
     """Mean CIEDE2000 between the pictures with and without the one hint, far from it and across strong edges
     (``separated``); None where the photograph has too few such pixels."""
@@ -57,12 +56,12 @@ class Trial:
     apart: float | None = None
     """Mean CIEDE2000 between any two of the picture and its ``OTHERS`` alternatives; None where the model has none."""
     best: float | None = None
-    """CIEDE2000 from the truth of that one of these pictures which is nearest to it."""
+    """CIEDE2000 between the truth and the nearest of these pictures."""
 
 
 @dataclass(frozen=True)
 class RobustnessSummary:
-    """Of one colorizer over a set. None: undefined, or the model has no confidence."""
+    """Mean results of one colorizer over a set; None if undefined, or if the model has no confidence."""
 
     aged_ciede2000: float | None
     aged_ciede2000_ratio: float | None
@@ -74,9 +73,9 @@ class RobustnessSummary:
     hint_error_without: float | None
     elsewhere: float | None
     elsewhere_photographs: int
-    """That have pixels which strong edges separate from the hint."""
+    """Number of photographs with enough pixels that strong edges separate from the hint."""
     confidence_ratio: float | None
-    """Mean CIEDE2000 of the surer half of all pixels of the set, to that of the other half."""
+    """Ratio of the mean CIEDE2000 of the surer half of all pixels of the set to that of the other half."""
     confidence_ratio_each: float | None
     """The same within each picture, then averaged: whether confidence tells the parts of one picture apart."""
     alternatives_apart: float | None
@@ -86,13 +85,13 @@ class RobustnessSummary:
 
 
 def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray, options: ColorOptions) -> Trial:
-    """Put a colorizer to the tests.
+    """Measure the robustness of a colorizer with one photograph.
 
     Args:
-        colorizer: whose four further answers are measured.
+        colorizer: the colorizer to measure.
         sha1: of the photograph, hexadecimal; decides how it ages and where the hints are.
         truth: the photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.
-        clean: what the colorizer made of its luma.
+        clean: the colorizer's result for its luma.
         options: how ``clean`` was coloured.
     """
     luma = luma_of_rgb(truth)
@@ -132,7 +131,7 @@ def _others(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> li
 
 
 def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
-    """The true colours of random pixels of RGB uint8 ``[H, W, 3]``, not at the very border."""
+    """Draw hints: the true colours of random pixels of RGB uint8 ``[H, W, 3]``, not at the very border."""
     height, width = truth.shape[:2]
     found = []
     for _ in range(count):
@@ -143,7 +142,7 @@ def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]
 
 
 def hint_error(picture: np.ndarray, hint: Hint) -> float:
-    """Mean CIEDE2000 of the 5 by 5 pixels around a hint from the hint's colour at each pixel's own luma.
+    """Return the mean CIEDE2000 of the 5 by 5 pixels around a hint from the hint's colour at each pixel's own luma.
 
     A hint says which colour, not how bright: the luma is the photograph's. Where that luma has no room for the hint's
     chroma, as much as fits is asked for.
@@ -154,7 +153,7 @@ def hint_error(picture: np.ndarray, hint: Hint) -> float:
 
 
 def at_luma(color: tuple[int, int, int], luma: np.ndarray) -> np.ndarray:
-    """Pixels of a colour's a*b*, where in gamut, and of uint8 luma ``[h, w]``: RGB uint8 ``[h, w, 3]``."""
+    """Combine a colour's a*b*, reduced to fit the gamut, with uint8 luma ``[h, w]``: RGB uint8 ``[h, w, 3]``."""
     ab = rgb_to_lab(np.array(color, np.float32) / 255)[1:]
     brightness = luma.astype(np.float32) / 255
     cb, cr = ab_to_cbcr(brightness, np.broadcast_to(ab[:, None, None], (2, *luma.shape))).astype(np.float32)
@@ -164,11 +163,11 @@ def at_luma(color: tuple[int, int, int], luma: np.ndarray) -> np.ndarray:
 
 
 def separated(luma: np.ndarray, x: int, y: int) -> np.ndarray:
-    """Pixels far from a point that strong edges separate from it, bool ``[H, W]``.
+    """Return a mask of the pixels far from a point that strong edges separate from it, bool ``[H, W]``.
 
     The luma, blurred by one pixel, is cut where it changes by ``EDGE`` or more a pixel; gaps of a pixel are closed. A
     pixel counts if no path leads to it from the 5 by 5 pixels around the point without crossing such a cut, and if it
-    lies more than ``FAR`` of the short side away. The cuts themselves, whose colour is of both sides, do not count.
+    lies more than ``FAR`` of the short side away. The cuts themselves, where both sides' colours mix, do not count.
     """
     smooth = cv2.GaussianBlur(luma.astype(np.float32), (0, 0), 1)
     slope = cv2.magnitude(*(cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0)))
@@ -187,7 +186,7 @@ def _change(picture: np.ndarray, other: np.ndarray, where: np.ndarray) -> float 
 
 
 def sureness(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Pixels by confidence, and the sum of their errors: float64 ``[2, bins]``, from least to most sure.
+    """Return histograms over confidence of the pixels and of their errors: float64 ``[2, bins]``, least sure first.
 
     Args:
         confidence: float32 ``[h, w]``, 0..1, of any size.
@@ -199,9 +198,9 @@ def sureness(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
 
 
 def surer_half_ratio(pixels: np.ndarray) -> float | None:
-    """Mean error of the surer half of the pixels, to that of the other half; of ``sureness``, or sums of it.
+    """Return the ratio of the surer half's mean error to the other half's, from ``sureness`` or a sum of such.
 
-    The bin in the middle is divided between the halves, so that a confidence which tells nothing gives 1.
+    The bin in the middle is divided between the halves, so that an uninformative confidence gives 1.
     """
     counts, errors = pixels
     lower = np.clip(counts.sum() / 2 - (np.cumsum(counts) - counts), 0, counts)  # of each bin, in the less sure half
@@ -210,7 +209,7 @@ def surer_half_ratio(pixels: np.ndarray) -> float | None:
 
 
 def summary(trials: Sequence[Trial]) -> RobustnessSummary:
-    """Means over a set."""
+    """Average trials over a set."""
     aged = mean(t.aged_ciede2000 for t in trials)
     told = [t.sureness for t in trials if t.sureness is not None]
     return RobustnessSummary(

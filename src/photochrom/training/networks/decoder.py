@@ -14,7 +14,7 @@ _REACHES = (1.5, 4.0, 10.0)  # cells at stride 8, over which hints are spread
 
 
 class ReferenceDecoder(nn.Module):
-    """The reference colorizer's decoder: ``[N, 512, h, w]`` of VGG16 -> a*b* ``[N, 2, 8h, 8w]``.
+    """Decoder of the reference colorizer: maps VGG16's ``[N, 512, h, w]`` to a*b* ``[N, 2, 8h, 8w]``.
 
     For a 224 by 224 picture: 7x7x512 -> 14x14x256 -> 28x28x64 -> 56x56x32 -> 56x56x16 -> 56x56x2. The last step, to
     224x224, is bilinear and has no parameters (``upsampled``): true chroma at a quarter of the picture's size already
@@ -39,14 +39,14 @@ class ReferenceDecoder(nn.Module):
 
 
 class ColorDecoder(nn.Module):
-    """Feature maps at strides 8, 16 and 32, and hints -> logits over the a*b* bins, ``[N, bins, H/8, W/8]``.
+    """Decoder that maps features at strides 8, 16 and 32, and hints, to logits ``[N, bins, H/8, W/8]`` of a*b* bins.
 
     Coarse to fine with lateral connections (Lin et al. 2017). Each level is refined by residual blocks; at the two
-    coarser ones attention lets every place look at every other, so that what belongs together takes one colour.
+    coarser ones attention relates every place to every other, so that the parts of one object take one colour.
 
     Hints are ``[N, 3, H/8, W/8]``: 1 where a colour is known, else 0; a* and b* there over ``AB_SCALE``, else 0. They
-    enter at every level (Zhang et al. 2017), behind the encoder, whose features are the same for any hints; and not
-    only where they are but spread (``spread_hints``): one cell in a thousand is seen by too few others.
+    enter at every level (Zhang et al. 2017) but not the encoder, so that its features can be cached. They are spread
+    over their surroundings (``spread_hints``), since convolutions would carry a single cell's hint to too few others.
     """
 
     widths = (96, 192, 256)  # of the levels at strides 8, 16 and 32
@@ -87,9 +87,9 @@ class ColorDecoder(nn.Module):
 
 
 def spread_hints(hints: Tensor) -> Tensor:
-    """Hints ``[N, 3, h, w]``, and beside them the same spread over growing distances: ``[N, 3 + 3 * 3, h, w]``.
+    """Append to hints ``[N, 3, h, w]`` the same hints spread over growing distances: ``[N, 3 + 3 * 3, h, w]``.
 
-    Of each distance: how near hints are, 0 to 1, and times that the mean of their colours by nearness.
+    Each distance adds three planes: the nearness of hints, 0 to 1, and their mean a* and b* times that nearness.
     """
     planes = [hints]
     for reach in _REACHES:
@@ -99,7 +99,7 @@ def spread_hints(hints: Tensor) -> Tensor:
 
 
 def _gaussian(side: int, reach: float, like: Tensor) -> Tensor:
-    """``[side, side]``: how near each cell of a row is to each other, 1 to itself."""
+    """Return the nearness of each cell of a row to each other, ``[side, side]``; 1 on the diagonal."""
     cells = torch.arange(side, dtype=like.dtype, device=like.device)
     return torch.exp(-(((cells[:, None] - cells) / reach) ** 2) / 2)
 
@@ -122,7 +122,7 @@ class Residual(nn.Module):
 class Attention(nn.Module):
     """Self-attention and a small perceptron over the places of a map (Vaswani et al. 2017, pre-normalised).
 
-    Where a place lies enters by a depthwise convolution (Chu et al. 2021), so that maps may have any size.
+    A depthwise convolution encodes the position (Chu et al. 2021), so that maps may have any size.
     """
 
     head = 32  # channels of each
@@ -206,5 +206,5 @@ class CrossAttention(nn.Module):
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Return the number of trainable parameters."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

