@@ -21,9 +21,9 @@ import torch
 from PIL import Image
 from skimage import data
 
-from photochrom import Colorizer, OptionError, TrainingError
+from photochrom import Colorizer, OptionError, TrainingError, machine
 from photochrom.commands.main import main
-from photochrom.training import checkpoint, estimate, export, job, memory, published, run_folder
+from photochrom.training import checkpoint, estimate, export, job, published, run_folder
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
@@ -314,8 +314,8 @@ class TestEstimate:
     def test_copies_of_files_do_not_count_as_used_memory(self, tmp_path, monkeypatch):
         for name, text in {"max": "5000\n", "current": "3000\n", "stat": "anon 100\ninactive_file 1200\n"}.items():
             (tmp_path / f"memory.{name}").write_text(text)
-        monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-        assert memory.free_memory() == 3200
+        monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+        assert machine.free_memory() == 3200
 
 
 def test_memory_is_kept_where_there_is_a_c_library_to_ask(monkeypatch):
@@ -350,19 +350,19 @@ class TestBadInput:
         assert message in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
 
-    @pytest.mark.parametrize("own", [{"start": "scratch"}, {"encoder": "vgg16"}, {"size": 128}])
+    @pytest.mark.parametrize("own", [{"initial": "scratch"}, {"encoder": "vgg16"}, {"size": 128}])
     def test_a_published_recipe_has_its_own_start(self, own, photographs, tmp_path):
         with pytest.raises(OptionError, match="--recipe decides the start"):
             TrainingConfig(str(photographs), tmp_path, recipe="default", **own)
 
     def test_a_published_recipe_does_not_go_on_from_another_network(self, photographs, tmp_path):
-        config = TrainingConfig(str(photographs), tmp_path, recipe="reference", start="run")
+        config = TrainingConfig(str(photographs), tmp_path, recipe="reference", initial="run")
         start = SimpleNamespace(head=torch.nn.Identity(), recipe=OWN, label="run")
         with pytest.raises(OptionError, match="reference trains vgg16, but run has efficientnet-lite2: leave out"):
             config.recipe_for(start, 1000, 1)
 
     def test_a_published_recipe_goes_on_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
-        config = TrainingConfig(str(photographs), tmp_path, recipe="default", start="model.onnx", epochs=0.5)
+        config = TrainingConfig(str(photographs), tmp_path, recipe="default", initial="model.onnx", epochs=0.5)
         start = SimpleNamespace(head=torch.nn.Identity(), recipe=fit_to_photographs(OWN, 50, 1))
         recipe = config.recipe_for(start, 1000, 1)
         assert (recipe.cycles, recipe.epochs, recipe.per_source) == (1, 0.5, DEFAULT.per_source)

@@ -336,7 +336,7 @@ class TestRemote:
         for name in ("roses", "asters"):
             system.pipe(f"/{name}/{name}.jpg", b"a flower")
         sources.copy_here("memory://roses", tmp_path / "copy")
-        with pytest.raises(TrainingError, match="holds photographs from memory://roses: take another run folder"):
+        with pytest.raises(TrainingError, match="holds photographs from memory://roses: give another run folder"):
             sources.copy_here("memory://asters", tmp_path / "copy")
         assert [path.name for path in (tmp_path / "copy").iterdir()] == ["roses.jpg"]
 
