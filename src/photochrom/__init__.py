@@ -25,12 +25,16 @@ from .errors import (
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .batch.items import Item
+    from .batch.job import BatchOptions, BatchSummary, color_batch
+    from .batch.report import Row
     from .color.coding import Coding
     from .color.spaces import Matrix
     from .colorizer.colorizer import Colorizer, Prediction
     from .colorizer.hints import Hint, read_hints
     from .colorizer.options import ColorOptions
     from .colorizer.suggestions import alternatives, likely_colors
+    from .content_credentials import Identity
     from .film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
     from .film.hints import FilmHint, read_film_hints
     from .models.engines import Engine
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from .photo.options import OutputOptions
 
 __all__ = [
+    "BatchOptions",
+    "BatchSummary",
     "Coding",
     "ColorOptions",
     "Colorizer",
@@ -49,6 +55,8 @@ __all__ = [
     "FilmOptions",
     "FilmReport",
     "Hint",
+    "Identity",
+    "Item",
     "Matrix",
     "ModelCard",
     "ModelError",
@@ -58,10 +66,12 @@ __all__ = [
     "PhotochromError",
     "Prediction",
     "Progress",
+    "Row",
     "StudioError",
     "TrainingError",
     "__version__",
     "alternatives",
+    "color_batch",
     "colorize_file",
     "colorize_film",
     "likely_colors",
@@ -72,6 +82,10 @@ __all__ = [
 
 # Loaded on first use, so that `import photochrom` is instant and the command line answers at once.
 _MODULES = {
+    "batch.items": ("Item",),
+    "batch.job": ("BatchOptions", "BatchSummary", "color_batch"),
+    "batch.report": ("Row",),
+    "content_credentials": ("Identity",),
     "color.coding": ("Coding",),
     "color.spaces": ("Matrix",),
     "colorizer.colorizer": ("Colorizer", "Prediction"),

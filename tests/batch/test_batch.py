@@ -14,43 +14,14 @@ import pytest
 from PIL import Image
 
 from photochrom import ColorOptions, OptionError
-from photochrom.batch import BatchOptions, Item, color_batch
+from photochrom.batch import Item, color_batch
+from photochrom.batch.listing import list_items
 from photochrom.batch.report import read_rows
 from photochrom.commands.main import main
 from photochrom.provenance import is_labelled
+from tests.batch.conftest import scan
 
 pytest.importorskip("onnx")
-
-
-def scan(path, seed=0, size=(48, 36)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.random.default_rng(seed).integers(60, 190, size[::-1]).astype(np.uint8)
-    Image.fromarray(values).save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A model file that makes everything orange, small enough that a process starts with it at once."""
-    from tests.helpers.fakes import tiny_model
-
-    return tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
-
-
-@pytest.fixture
-def options(model):
-    return BatchOptions(model=str(model), device="cpu", workers=1)
-
-
-@pytest.fixture
-def tree(tmp_path):
-    root = tmp_path / "scans"
-    for number, name in enumerate(("a.jpg", "b.png", "1934/a.jpg", "1934/deep/c.tif")):
-        scan(root / name, number)
-    (root / "notes.txt").write_text("not a photograph")
-    scan(root / ".hidden.jpg")
-    scan(root / ".trash" / "x.jpg")
-    return root
 
 
 def rows(target):
@@ -184,11 +155,16 @@ def test_names_that_are_not_utf8(tmp_path, options):
     assert color_batch(source, tmp_path / "out", options).done_before == 1
 
 
-def test_a_name_that_becomes_too_long_is_said(tmp_path, options):
+def test_a_name_that_becomes_too_long_is_a_row(tmp_path, options):
     source = tmp_path / "scans"
     scan(source / ("x" * 250 + ".jpg"))
-    with pytest.raises(OptionError, match="longer than 255 bytes"):
-        color_batch(source, tmp_path / "out", options)
+    scan(source / "short.jpg")
+    long = Item("y" * 300 + ".jpg", str(source / ("y" * 300 + ".jpg")))
+    summary = color_batch([*list_items(str(source)), long], tmp_path / "out", options)
+    assert (summary.colored, summary.failed) == (1, 2)
+    found = rows(tmp_path / "out")
+    for key in ("x" * 250 + ".jpg", long.key):
+        assert "longer than 255 bytes: give it a shorter one" in found[key].error
 
 
 def test_the_death_of_a_process_is_one_row(tree, tmp_path, options, monkeypatch):

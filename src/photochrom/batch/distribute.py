@@ -120,7 +120,10 @@ def by_ray(
     )
     for batch in colored.iter_batches(batch_size=None, prefetch_batches=0):
         for results in batch["results"]:
-            yield from pickle.loads(results)
+            found = pickle.loads(results)
+            if isinstance(found, PhotochromError):
+                raise found
+            yield from found
         if stop():
             return
 
@@ -133,14 +136,18 @@ def _blocks(items: Iterable[Item]) -> Iterator[bytes]:
 
 
 class _RayColorist:
-    """What a Ray actor does: hands the items of a block to a process of its own, which keeps its model loaded."""
+    """Ray actor that hands the items of a block to a process of its own, which keeps its model loaded."""
 
     def __init__(self, job: BatchJob) -> None:
         self._job = job
         self._pool = WorkerPool[Item, Colored](prepare, (job,), 1)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {"results": [pickle.dumps([*self._colored(pickle.loads(block))]) for block in batch["block"]]}
+        return {"results": [pickle.dumps(self._colored(pickle.loads(block))) for block in batch["block"]]}
 
-    def _colored(self, items: list[Item]) -> Iterator[Colored]:
-        return _colored_by(self._pool, items, self._job, lambda: False)
+    def _colored(self, items: list[Item]) -> list[Colored] | PhotochromError:
+        """Return what became of the items, or the error that keeps all from being coloured: Ray would wrap it."""
+        try:
+            return [*_colored_by(self._pool, items, self._job, lambda: False)]
+        except PhotochromError as exc:
+            return PhotochromError(str(exc))

@@ -1,4 +1,4 @@
-"""What a batch will take: counted, and measured on a few of its items."""
+"""Estimate of a batch: its items are counted, and a few of them are coloured on trial."""
 
 from __future__ import annotations
 

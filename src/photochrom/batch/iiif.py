@@ -34,7 +34,10 @@ def items_of_manifest(facts: Any, name: str) -> Iterator[Item]:
     Raises:
         OptionError: It is neither.
     """
-    addresses = list(_pictures(facts)) if isinstance(facts, dict) else []
+    try:
+        addresses = list(_pictures(facts)) if isinstance(facts, dict) else []
+    except (AttributeError, TypeError):  # something stands where IIIF has a list or an object
+        addresses = []
     if not addresses:
         raise OptionError(f"{name} is not an IIIF manifest with pictures, nor an info.json: check the address")
     for number, (label, address) in enumerate(addresses, 1):

@@ -24,6 +24,8 @@ class Item:
     """Local path or address of a file of hints that a manifest names."""
     vividness: float | None = None
     """Vividness that a manifest asks for."""
+    sidecar: str | None = None
+    """Address of the XMP file beside a remote source; empty if there is none, None if the listing does not tell."""
 
     def shard(self, count: int) -> int:
         """Return the shard, from 0 to ``count - 1``, that the item belongs to on every machine and in every run."""

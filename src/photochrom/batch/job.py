@@ -22,7 +22,8 @@ from ..provenance import is_labelled
 from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
 from .listing import Filter, is_remote, list_items, open_address, telling
-from .naming import DEFAULT_NAME, check_template, clashes, output_name
+from .naming import DEFAULT_NAME, check_template, clashes, possible_name
+from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, done_and_failed, mark, report_paths
 from .shard import BatchJob, Colored
 from .thumbnails import ThumbnailWriter
@@ -170,18 +171,28 @@ def color_batch(
     with locked(folder, options.shard):
         items = listed_items(source, options)
         summary.listed = len(items)
+        copy = ReportCopy(target, report_path(folder, options))
+        copy.fetch()
         pending = list(_missing(pending_items(items, folder, job, options), summary))
         _check_outputs(pending, job)
         progress(summary, None)
         with _reports(folder, options) as write:
             for colored in _colored(pending, job, options, stop):
+                if colored.ends:
+                    summary.ended_early = f"ended because {colored.ends}"
+                    break
                 write(colored)
+                copy.send()
                 _count(summary, colored.row)
                 summary.seconds = time.monotonic() - started
                 progress(summary, colored.row)
                 if reason := _too_many(summary, options.max_errors):
                     summary.ended_early = reason
                     break
+        try:
+            copy.send(now=True)
+        except OptionError as exc:
+            summary.ended_early = summary.ended_early or f"the report stays in {folder}: {exc}"
         if not summary.ended_early and summary.finished < summary.to_do:
             summary.ended_early = f"stopped with {summary.to_do - summary.finished:,} to do"
     summary.seconds = time.monotonic() - started
@@ -195,8 +206,10 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
         OptionError: The target is remote and no folder was given, or the folder cannot be made.
     """
     if options.report is None and is_remote(target):
-        raise OptionError("a remote target needs a local folder for its report: give report")
+        raise OptionError(f"{target} is remote, and the report needs a local folder", remedy='name it, report="FOLDER"')
     folder = options.report or Path(target)
+    if (folder / "bagit.txt").exists():
+        raise OptionError(f"{folder} is a bag, which is not to be changed: name another target")
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
@@ -261,7 +274,7 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
     model = digest(find_model(options.model)) if done or failed else ""
     exists = _existing(job.target)
     for item in items:
-        name = output_name(item, job.template)
+        name = possible_name(item, job.template)
         known = mark(item.size, item.version, model, job.options, name)
         if done.get(item.key) == known and exists(name):
             yield item, "done"
@@ -300,21 +313,27 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
         return
     foreign = []
     for item in items:
-        path = Path(job.target, output_name(item, job.template))
-        if path.exists() and not is_labelled(path):
+        name = possible_name(item, job.template)
+        path = Path(job.target, name)
+        if name and path.exists() and not is_labelled(path):
             foreign.append(str(path))
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
         raise OptionError(f"{names}: would be replaced, and not by a newer colouring: name another target")
 
 
+def report_path(folder: Path, options: BatchOptions) -> Path:
+    """Return the report that a batch, or a shard of it, writes."""
+    name = "report" if options.shard is None else f"report-{options.shard[0]}-of-{options.shard[1]}"
+    return folder / f"{name}.jsonl"
+
+
 @contextmanager
 def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
     """Append rows and thumbnails while the block runs, and leave one row an item behind."""
-    name = "report" if options.shard is None else f"report-{options.shard[0]}-of-{options.shard[1]}"
-    path = folder / f"{name}.jsonl"
+    path = report_path(folder, options)
     try:
-        with ReportWriter(path) as rows, ThumbnailWriter(folder / f"{name}.thumbnails") as thumbnails:
+        with ReportWriter(path) as rows, ThumbnailWriter(path.with_suffix(".thumbnails")) as thumbnails:
 
             def write(colored: Colored) -> None:
                 thumbnails.append(colored.row.key, colored.before, colored.after)

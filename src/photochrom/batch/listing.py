@@ -1,4 +1,4 @@
-"""What a batch is to colour: the photographs of a folder, a bucket, a manifest, or an IIIF object."""
+"""Lists the photographs of a folder, a bucket, a manifest, or an IIIF object."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
 
 def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -> Iterator[Item]:
     with telling(address):
-        if system.isfile(path):
+        if not address.endswith("/") and system.isfile(path):  # a web server's folder is a page, too
             found = {path: system.info(path)}
             root = path.rpartition("/")[0]
         else:
@@ -152,11 +152,19 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
         raise OptionError(f"{address} holds no files: check the address")
     for name in sorted(found):
         key = name.removeprefix(root).lstrip("/")
+        sidecars = (f"{name}.xmp", str(PurePosixPath(name).with_suffix(".xmp")))
+        sidecar = None if len(found) == 1 else next((place for place in sidecars if place in found), "")
         folders = [key[:i] for i, letter in enumerate(key) if letter == "/"]
         if wanted.takes(key) and all(wanted.enters(folder) for folder in folders):
             info = found[name]
             size = info.get("size")
-            yield Item(key, system.unstrip_protocol(name), -1 if size is None else int(size), version_of(info))
+            yield Item(
+                key,
+                system.unstrip_protocol(name),
+                -1 if size is None else int(size),
+                version_of(info),
+                sidecar=system.unstrip_protocol(sidecar) if sidecar else sidecar,
+            )
 
 
 def version_of(info: dict[str, Any]) -> str:
@@ -182,10 +190,11 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
     try:
         system, path = fsspec.core.url_to_fs(address)
     except ImportError as exc:
-        package = _PACKAGES.get(protocol, "the package that it names")
-        raise PhotochromError(f"{protocol}:// needs {package}: pip install {package} ({_line(exc)})") from exc
+        package = _PACKAGES.get(protocol, protocol)
+        raise PhotochromError(f"{protocol}:// needs {package}: pip install {package}") from exc
     except Exception as exc:  # each protocol raises its own
         raise OptionError(f"{address} cannot be opened ({_line(exc)}): check the address and the credentials") from exc
+    system.invalidate_cache()  # a listing that an earlier batch of this process has read may be out of date
     return system, path
 
 
@@ -194,14 +203,16 @@ _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", 
 
 
 @contextmanager
-def telling(address: str) -> Iterator[None]:
+def telling(address: str, verb: str = "read") -> Iterator[None]:
     """Turn whatever a remote file system raises within the block into one error that names the address."""
     try:
         yield
     except PhotochromError:
         raise
     except Exception as exc:  # each protocol raises its own
-        raise OptionError(f"{address} cannot be read ({_line(exc)}): check address, credentials and rights") from exc
+        raise OptionError(
+            f"{address} cannot be {verb} ({_line(exc)}): check the address, the credentials and the rights"
+        ) from exc
 
 
 def read_address(address: str) -> bytes:

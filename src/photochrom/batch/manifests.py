@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -57,7 +58,7 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
         source = _below(base, path)
         size, version = _local_state(source)
         yield Item(
-            key=_key(path),
+            key=_key(re.split("[?#]", path)[0] if source.startswith(("http://", "https://")) else path),
             source=source,
             size=size,
             version=version,

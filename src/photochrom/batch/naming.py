@@ -1,4 +1,4 @@
-"""What outputs are called, and that no two inputs share one."""
+"""Names of outputs; no two inputs share one."""
 
 from __future__ import annotations
 
@@ -59,6 +59,14 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
     return str(name)
 
 
+def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
+    """Return the path of an item's output, or an empty string where ``output_name`` raises: colouring reports that."""
+    try:
+        return output_name(item, template)
+    except OptionError:
+        return ""
+
+
 def clashes(items: Iterable[Item], template: str = DEFAULT_NAME) -> list[tuple[str, str, str]]:
     """Find inputs whose outputs would be one file, also on disks that ignore case or the form of accents.
 
@@ -71,7 +79,9 @@ def clashes(items: Iterable[Item], template: str = DEFAULT_NAME) -> list[tuple[s
     doubled: dict[int, list[tuple[str, str]]] = {}
     listed = items if isinstance(items, list) else list(items)
     for item in listed:
-        mark = _mark(output_name(item, template))
+        if not (name := possible_name(item, template)):
+            continue
+        mark = _mark(name)
         if mark in seen:
             doubled.setdefault(mark, [])
         seen.add(mark)
@@ -79,8 +89,8 @@ def clashes(items: Iterable[Item], template: str = DEFAULT_NAME) -> list[tuple[s
         return []
     found: list[tuple[str, str, str]] = []
     for item in listed:
-        name = output_name(item, template)
-        if (group := doubled.get(_mark(name))) is not None:
+        name = possible_name(item, template)
+        if name and (group := doubled.get(_mark(name))) is not None:
             if group:
                 found.append((group[0][0], item.key, name))
             group.append((item.key, name))

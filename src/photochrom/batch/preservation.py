@@ -1,4 +1,4 @@
-"""What preservation systems ask for: a bag of the target (BagIt, RFC 8493), and events in PREMIS 3."""
+"""Files for preservation systems: a bag of the target (BagIt, RFC 8493), and events in PREMIS 3."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SCHEMA: Final = 1
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one item. A field that is not known is None, or empty."""
+    """Outcome of one item. A field that is not known is None, or empty."""
 
     key: str
     """Path below the source."""
@@ -55,11 +55,11 @@ class Row:
     seconds: float = 0.0
     """Wall-clock time of the item."""
     warnings: tuple[str, ...] = ()
-    """What the source held and the output does not, a line each."""
+    """Losses: what the source held and the output does not, a line each."""
     error: str = ""
-    """What went wrong, in one line; empty unless the status is ``error``."""
+    """The problem, in one line; empty unless the status is ``error``."""
     remedy: str = ""
-    """What to do about it."""
+    """Advice on the problem; empty if there is none."""
     finished: str = ""
     """When the item ended, ISO 8601 in UTC."""
     schema: int = SCHEMA
@@ -80,7 +80,10 @@ class Row:
         if not isinstance(facts, dict) or "key" not in facts or "status" not in facts:
             raise ValueError("not a row of a report")
         if facts.get("schema", 0) > SCHEMA:
-            raise OptionError(f"the report has rows of schema {facts['schema']}, this version reads {SCHEMA}: update")
+            raise OptionError(
+                f"the rows have schema {facts['schema']}, and this version reads {SCHEMA}: "
+                "update Photochrom, or name another target"
+            )
         known = {name: value for name, value in facts.items() if name in _NAMES}
         known["warnings"] = tuple(known.get("warnings", ()))
         return cls(**known)
@@ -149,6 +152,8 @@ def read_rows(path: Path) -> Iterator[Row]:
                 return
             try:
                 yield Row.from_json(line)
+            except OptionError as exc:
+                raise OptionError(f"{path}: {exc}") from exc
             except (ValueError, TypeError) as exc:
                 raise OptionError(
                     f"{path}: line {number} is not a row of a report ({exc}): move the file away"

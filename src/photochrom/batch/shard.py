@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import hashlib
 import tempfile
 import time
@@ -24,9 +25,11 @@ from .report import Row
 
 if TYPE_CHECKING:
     import numpy as np
+    from fsspec import AbstractFileSystem
 
 _THUMBNAIL: Final = 192  # pixels of its long side
 _PIECE: Final = 1 << 20  # bytes read at a time where a file is hashed
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # an object appears whole, or not at all
 
 
@@ -54,13 +57,16 @@ class BatchJob:
 
 @dataclass(frozen=True)
 class Colored:
-    """What became of an item."""
+    """Outcome of an item, as it travels to whoever writes the report."""
 
     row: Row
     before: bytes = b""
     """Thumbnail of the source, a small JPEG; empty if none was wanted, or the item failed."""
     after: bytes = b""
     """Thumbnail of the output."""
+    ends: str = ""
+    """Why no other item can be coloured either, such as a full disk; the row is then not to be kept. Empty if others
+    can."""
 
 
 def color_shard(items: Iterable[Item], job: BatchJob) -> Iterator[Colored]:
@@ -93,7 +99,7 @@ def prepare(job: BatchJob) -> Callable[[Item], Colored]:
         try:
             colored = _color(item, job, colorizer, known)
         except PhotochromError as exc:
-            colored = Colored(replace(known, error=str(exc), remedy=exc.remedy))
+            colored = Colored(replace(known, error=str(exc), remedy=exc.remedy), ends=_ends(exc))
         except MemoryError:
             colored = Colored(replace(known, error=f"{item.source}: there is not enough memory for it"))
         except Exception as exc:  # one bad file never stops a batch, whatever it does to a library
@@ -131,6 +137,18 @@ def _color(item: Item, job: BatchJob, colorizer: Any, known: Row) -> Colored:
     return Colored(row, *_thumbnails(*report.preview)) if report.preview else Colored(row)
 
 
+def _ends(error: PhotochromError) -> str:
+    """Return the message of an error that every item of the batch would meet: the target cannot be written at all."""
+    if isinstance(error, TargetError):
+        return str(error)
+    cause = error.__cause__
+    return str(error) if isinstance(cause, OSError) and cause.errno in _FULL else ""
+
+
+class TargetError(PhotochromError):
+    """The whole target cannot be written."""
+
+
 def _hints(address: str) -> tuple[Any, ...]:
     from ..colorizer.hints import read_hints
 
@@ -149,12 +167,18 @@ def _source(item: Item) -> Iterator[Path]:
         local = Path(folder, PurePosixPath(item.key).name)
         with telling(item.source):
             system.get_file(path, str(local))
-        if not item.source.startswith(("http://", "https://")):
-            for sidecar in (f"{path}.xmp", str(PurePosixPath(path).with_suffix(".xmp"))):
-                with telling(item.source):
-                    if system.exists(sidecar):
-                        system.get_file(sidecar, str(local.with_name(PurePosixPath(sidecar).name)))
+            for sidecar in _sidecars(item, system, path):
+                system.get_file(sidecar, str(local.with_name(PurePosixPath(sidecar).name)))
         yield local
+
+
+def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str]:
+    """Return the XMP file beside a remote source, if there is one; web servers are not asked."""
+    if item.sidecar:
+        yield system._strip_protocol(item.sidecar)
+    elif item.sidecar is None and not item.source.startswith(("http://", "https://")):
+        names = (f"{path}.xmp", str(PurePosixPath(path).with_suffix(".xmp")))
+        yield from (name for name in names if system.exists(name))
 
 
 @contextmanager
@@ -165,7 +189,8 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise PhotoError(f"{path.parent} cannot be made ({exc.strerror}): name another target") from exc
+            kind = TargetError if exc.errno in (*_FULL, errno.EACCES) else PhotoError
+            raise kind(f"{path.parent} cannot be made ({exc.strerror}): name another target") from exc
         yield path, lambda _: None
         return
     system, root = open_address(target)
@@ -176,7 +201,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
         def publish(outputs: tuple[Path, ...]) -> None:
             for output in reversed(outputs):  # the picture itself last: where it is, all of it is
                 place = f"{root.rstrip('/')}/{PurePosixPath(name).with_name(output.name)}"
-                with telling(target):
+                with _writing(target):
                     if protocol in _ATOMIC:
                         system.put_file(str(output), place)
                     else:
@@ -185,6 +210,18 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
                         system.mv(f"{place}.part", place)
 
         yield local, publish
+
+
+@contextmanager
+def _writing(target: str) -> Iterator[None]:
+    """Tell a target that is gone or forbidden, which ends the batch, from an output that could not be written."""
+    try:
+        with telling(target, "written"):
+            yield
+    except PhotochromError as exc:
+        if isinstance(exc.__cause__, FileNotFoundError | PermissionError):
+            raise TargetError(str(exc)) from exc
+        raise
 
 
 def sha256(path: Path) -> str:

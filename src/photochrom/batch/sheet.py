@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from ..atomic import new_file
 from ..errors import OptionError, PhotochromError
@@ -77,10 +78,15 @@ def problem_of(row: Row) -> str:
     return row.error.removeprefix(f"{row.source}: ").removeprefix(f"{row.key}: ")
 
 
-def write_sheet(folder: Path, rows: Sequence[Row]) -> list[Path]:
+def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> list[Path]:
     """Write the contact sheet of a batch: ``report.html``, and ``report-2.html`` and so on where there are many items.
 
     The least confident come first, failures last.
+
+    Args:
+        folder: Folder of the report; outputs that lie in it are linked to.
+        rows: Rows of the report.
+        into: Folder of the pages; None for that of the report.
 
     Returns:
         The pages.
@@ -97,12 +103,13 @@ def write_sheet(folder: Path, rows: Sequence[Row]) -> list[Path]:
     ).get_template("sheet.html.j2")
     ordered = sorted(rows, key=lambda row: (row.status != "ok", row.confidence or 0.0, row.key))
     count = max(1, -(-len(ordered) // PER_PAGE))
-    pages = [folder / ("report.html" if number == 1 else f"report-{number}.html") for number in range(1, count + 1)]
+    into = into or folder
+    pages = [into / ("report.html" if number == 1 else f"report-{number}.html") for number in range(1, count + 1)]
     thumbnails = Thumbnails(sorted(folder.glob("report*.thumbnails")))
     sums = sums_of(rows)
     for number, page in enumerate(pages):
-        shown = [_Entry(row, thumbnails) for row in ordered[number * PER_PAGE : (number + 1) * PER_PAGE]]
-        text = template.render(sums=sums, entries=shown, pages=pages, number=number, title=folder.resolve().name)
+        shown = [_Entry(row, thumbnails, folder, into) for row in ordered[number * PER_PAGE : (number + 1) * PER_PAGE]]
+        text = template.render(sums=sums, entries=shown, pages=pages, number=number, title=into.resolve().name)
         try:
             with new_file(page, overwrite=True) as stream:
                 stream.write(text.encode("utf-8", "replace"))
@@ -114,8 +121,11 @@ def write_sheet(folder: Path, rows: Sequence[Row]) -> list[Path]:
 class _Entry:
     """A row as the template shows it."""
 
-    def __init__(self, row: Row, thumbnails: Thumbnails) -> None:
+    def __init__(self, row: Row, thumbnails: Thumbnails, folder: Path, into: Path) -> None:
         self.row, self.problem = row, problem_of(row)
+        output = folder / row.output
+        is_here = bool(row.output) and output.is_file() and output.is_relative_to(into)
+        self.link = quote(output.relative_to(into).as_posix(), errors="surrogateescape") if is_here else ""
         pictures = thumbnails.get(row.key)
         self.before, self.after = ("", "") if pictures is None else (_embedded(part) for part in pictures)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError
-from . import INTERRUPTED
+from ..signals import heard
+from . import INTERRUPTED, c2pa
 from .arguments import add_verb
 from .messages import error_text
 from .parser import Verbs
@@ -68,6 +69,7 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     group.add_argument("--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
     group.add_argument("--sidecar", action="store_true", help="write the label beside each output, not into it")
+    c2pa.add_signing(group)
 
 
 def _add_running(batch: argparse.ArgumentParser) -> None:
@@ -93,11 +95,17 @@ def _add_reporting(batch: argparse.ArgumentParser) -> None:
 
 def _shard(text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
-    return int(number), int(count)
+    try:
+        return int(number), int(count)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a shard: write 3/8 for the third of eight") from None
 
 
 def _errors(text: str) -> int | float:
-    return float(text[:-1]) / 100 if text.endswith("%") else int(text)
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number or a share: write 100 or 5%") from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -121,7 +129,7 @@ def _options(args: argparse.Namespace) -> BatchOptions:
 
     return BatchOptions(
         color=ColorOptions(vividness=args.vividness, strength=args.strength),
-        output=OutputOptions(quality=args.quality, sidecar=args.sidecar),
+        output=OutputOptions(quality=args.quality, sidecar=args.sidecar, c2pa=c2pa.identity_of(args)),
         model=args.model,
         device=args.device,
         name=args.name or DEFAULT_NAME,
@@ -178,11 +186,12 @@ def _interruptible() -> Iterator[Any]:
         asked = True
         print("photochrom: finishing what is in flight; press Ctrl-C again to stop at once", file=sys.stderr)
 
-    before = signal.signal(signal.SIGINT, note)
+    before = [(number, signal.signal(number, note)) for number in heard("SIGINT")]
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 class _Progress:
@@ -229,12 +238,12 @@ def _report(args: argparse.Namespace) -> int:
     rows = rows_of(folder)
     print(sums_of(rows))
     try:
-        pages = write_sheet(folder, rows)
+        pages = write_sheet(folder, rows, args.folder)
     except OptionError as exc:
         raise OptionError(error_text(exc)) from exc
     print(f"contact sheet: {pages[0]}{f' and {len(pages) - 1} more pages' if len(pages) > 1 else ''}")
     if args.parquet:
-        print(write_parquet(folder, rows))
+        print(write_parquet(args.folder, rows))
     if args.premis:
-        print(write_premis(folder, rows))
+        print(write_premis(args.folder, rows))
     return 0

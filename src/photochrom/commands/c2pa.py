@@ -4,9 +4,43 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ..errors import OptionError
 from .arguments import add_verb
 from .parser import Verbs
+
+if TYPE_CHECKING:
+    from ..content_credentials import Identity
+
+
+def add_signing(parser: Any) -> None:
+    """Declare the flags of a verb whose outputs can be signed."""
+    parser.add_argument(
+        "--c2pa",
+        nargs=2,
+        type=Path,
+        metavar=("CERT", "KEY"),
+        help="sign each output with content credentials (PEM files; photochrom c2pa init makes some), needs [c2pa]",
+    )
+    parser.add_argument("--tsa", metavar="URL", help="with --c2pa: a server that dates each signature (RFC 3161)")
+
+
+def identity_of(args: argparse.Namespace) -> Identity | None:
+    """Return who signs, or None.
+
+    Raises:
+        OptionError: The certificate or the key cannot be used, or a time stamp is asked for without them.
+        PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
+    """
+    if args.c2pa is None:
+        if args.tsa:
+            raise OptionError("a time stamp belongs to a signature: give --c2pa CERT KEY with --tsa")
+        return None
+    from ..content_credentials import Identity
+
+    certificate, key = args.c2pa
+    return Identity(certificate, key, args.tsa)
 
 
 def add(verbs: Verbs) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..colorizer.hints import Hint, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
+from . import c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
 from .kinds import kind_of
@@ -108,6 +109,7 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
     photo.add_argument(
         "--sidecar", action="store_true", help="write the label to NAME.color.EXT.xmp instead of into the photograph"
     )
+    c2pa.add_signing(photo)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -125,6 +127,7 @@ def run(args: argparse.Namespace) -> int:
         args.confidence or args.confidence_raw,
         args.sidecar,
         confidence_raw=args.confidence_raw,
+        c2pa=c2pa.identity_of(args),
     )
     console = Console(quiet=args.quiet, verbose=args.verbose, to_stderr=args.output == "-" or "-" in args.inputs)
     jobs, own, clashes = find_jobs(

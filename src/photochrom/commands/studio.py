@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import StudioError
+from . import c2pa
 from .arguments import add_model, add_verb
 from .parser import Verbs
 
@@ -47,6 +48,7 @@ def add(verbs: Verbs) -> None:
         metavar="N",
         help="limit for all temporary files together (default: 4000)",
     )
+    c2pa.add_signing(studio)
     add_model(studio)
 
 
@@ -58,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
         from ..studio import app as server
 
         limits = args.max_megapixels, args.max_upload_mb, args.max_disk_mb
-        settings = server.Settings(args.host, args.port, *limits, names=tuple(args.name))
+        settings = server.Settings(
+            args.host, args.port, *limits, names=tuple(args.name), identity=c2pa.identity_of(args)
+        )
         server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
     except ImportError as exc:  # Gradio itself is imported once it is told where to write
         raise StudioError(f"the studio needs {exc.name}: pip install 'photochrom[studio]'") from exc

@@ -8,13 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from ..errors import OptionError, PhotochromError
 from ..version import __version__
-
-if TYPE_CHECKING:
-    import c2pa
 
 MIME_TYPES: Final = {
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".jpe": "image/jpeg", ".jfif": "image/jpeg",
@@ -29,9 +26,9 @@ _SETTINGS: Final = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"ve
 """Thumbnails would make 370 kB and 0.1 s of 13 kB and 7 ms; what was just signed is not read again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Identity:
-    """Who signs.
+    """Who signs. It is shown by the fingerprint of its certificate, and travels to other processes by its paths.
 
     Raises:
         OptionError: The certificate and the key cannot be read, or do not belong together.
@@ -71,8 +68,24 @@ class Identity:
         sign, algorithm = _signing_function(key)
         return sign, algorithm, chain
 
-    def signer(self) -> c2pa.Signer:
-        """Return a signer, to be used once.
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the signer's own certificate, in hexadecimal digits."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+
+        own = x509.load_pem_x509_certificates(self._signature[2].encode())[0]
+        return own.fingerprint(hashes.SHA256()).hex()
+
+    def __repr__(self) -> str:
+        stamped = f", {self.time_stamp_authority}" if self.time_stamp_authority else ""
+        return f"Identity(sha256 {self.fingerprint}{stamped})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.certificate, self.key, self.time_stamp_authority)
+
+    def signer(self) -> Any:
+        """Return a ``c2pa.Signer``, to be used once.
 
         Raises:
             PhotochromError: c2pa-python is missing.
@@ -126,7 +139,7 @@ def sign(
     return mime is not None
 
 
-def _add_original(builder: c2pa.Builder, original: BinaryIO, name: str) -> None:
+def _add_original(builder: Any, original: BinaryIO, name: str) -> None:
     """Bind the original by its hash; a file that is not what its name says, or damaged, counts as mere bytes."""
     ingredient = {"title": name, "relationship": "parentOf"}
     try:

@@ -16,9 +16,11 @@ from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotoError
 from ..provenance import credit
 from .confidence import confidence_png, least_sure_places
+from .credentials import signed
 from .library_errors import enough_memory
 from .metadata import losses, metadata_for
 from .names import (
+    EXTENSIONS,
     STREAM,
     alternative_paths,
     check_destination,
@@ -181,6 +183,9 @@ def colorize_stream(
         cb, cr = _chroma(colorizer, photo, photo.format, options, prediction)
         label = credit(colorizer.label, options.hints)
         data = encode_photo(photo, cb, cr, format=photo.format, quality=output.quality, credit=label)
+        if output.c2pa is not None:
+            extension = EXTENSIONS[photo.format][0]
+            data = signed(data, photo, Path(f"output{extension}"), output.c2pa, label)
     sys.stdout.buffer.write(data)
     return _report(photo, photo.format, (), prediction, cb, cr)
 
@@ -223,7 +228,12 @@ def write_colored(
     cb, cr = _chroma(colorizer, photo, format, options, prediction)
     label = credit(colorizer.label, options.hints)
     embedded = None if output.sidecar else label
-    write_photo(photo, cb, cr, path, quality=output.quality, overwrite=output.overwrite, credit=embedded)
+    if output.c2pa is None:
+        write_photo(photo, cb, cr, path, quality=output.quality, overwrite=output.overwrite, credit=embedded)
+    else:
+        check_destination(path, overwrite=output.overwrite)
+        data = encode_photo(photo, cb, cr, format=format, quality=output.quality, credit=embedded)
+        write_beside(signed(data, photo, path, output.c2pa, label), path, overwrite=output.overwrite)
     outputs: tuple[Path, ...] = (path,)
     if output.sidecar:
         outputs = (path, sidecar_path(path))

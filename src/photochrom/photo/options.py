@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError
+
+if TYPE_CHECKING:
+    from ..content_credentials import Identity
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,9 @@ class OutputOptions:
 
     sidecar: bool = False
     """Whether the label is written to an XMP file beside the photograph instead of into it."""
+
+    c2pa: Identity | None = None
+    """Who signs the photograph with content credentials (C2PA), as the last thing that is done to it; None: nobody."""
 
     preview: bool = False
     """Whether the report holds small pictures of before and after; nothing is written for it."""

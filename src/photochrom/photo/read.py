@@ -54,6 +54,8 @@ class Photo:
     """How the luma relates to the picture that the network is shown."""
     losses: tuple[str, ...] = ()
     """Phrases that name what no output keeps of the file: "the gain map is not kept ..."."""
+    origin: Path | bytes | None = None
+    """The file that it was read from: its path, or its bytes where it has none that can be read again."""
 
 
 def read_photo(
@@ -78,6 +80,8 @@ def read_photo(
         with decoding(), at_most(max_pixels):
             decoded = _READERS[format](data)
         photo = _upright(decoded, format, name)
+    again = isinstance(source, str | os.PathLike) and Path(source).is_file()
+    photo = replace(photo, origin=Path(name) if again else data)
     if negative:
         photo = replace(photo, view="negative")
     return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo

@@ -44,7 +44,9 @@ class Api:
         options = ColorOptions(vividness, strength, read_hints(hints) if hints else ())
         path = self._state.new_folder() / colored_path(source).name
         with naming(path):
-            write_colored(self._state.colorizer, read(source, self._state.max_pixels), path, options)
+            write_colored(
+                self._state.colorizer, read(source, self._state.max_pixels), path, options, output=self._state.output
+            )
         return str(path)
 
     def likely(self, photograph: str, x: float = 0.5, y: float = 0.5) -> list[str]:

@@ -15,15 +15,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference import References
 from ..errors import OptionError, StudioError
+from ..photo.options import OutputOptions
 from .gradio_guard.mount import mounted_page
 from .gradio_guard.requests import Guard, is_local
 from .state import AppState, Disk
+
+if TYPE_CHECKING:
+    from ..content_credentials import Identity
 
 _SECONDS_TO_END = 2  # grace period for responses that are under way
 _SWEEP_SECONDS = 60  # interval between two searches for old files
@@ -47,6 +52,8 @@ class Settings:
     """Total size of all visitors' files, both uploaded and produced."""
     names: tuple[str, ...] = ()
     """Host names under which the studio is reached through a proxy."""
+    identity: Identity | None = None
+    """Who signs the photographs with content credentials; None: nobody."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -121,7 +128,8 @@ def application(colorizer: Colorizer, settings: Settings, ending: threading.Even
         kept.mkdir()
         pixels, upload_bytes = int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6)
         disk = Disk(Path(folder), int(settings.max_disk_mb * 1e6))
-        state = AppState(colorizer, References(colorizer), shown, kept, disk, pixels, upload_bytes, ending)
+        output = OutputOptions(c2pa=settings.identity)
+        state = AppState(colorizer, References(colorizer), shown, kept, disk, pixels, upload_bytes, ending, output)
         with _sweeping(shown):
             yield Guard(mounted_page(state), settings.host, disk, settings.names)
 

@@ -7,12 +7,13 @@ import secrets
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference import References
 from ..errors import StudioError
+from ..photo.options import OutputOptions
 
 _FRESH = 2.0  # seconds for which a measurement may be reused
 
@@ -32,6 +33,8 @@ class AppState:
     max_upload_bytes: int
     ending: threading.Event
     """Set when the studio shuts down; long-running jobs then stop."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+    """How photographs are written, and who signs them."""
 
     def new_folder(self, *, check: bool = True) -> Path:
         """Create a folder for downloads, with a name that cannot be guessed.

@@ -18,7 +18,7 @@ from ...colorizer.hints import Hint
 from ...colorizer.options import ColorOptions
 from ...colorizer.suggestions import alternatives
 from ...errors import OptionError, PhotochromError, PhotoError
-from ...photo import Photo, colored_path, read_photo, write_colored
+from ...photo import OutputOptions, Photo, colored_path, read_photo, write_colored
 from ...photo.formats.image import MAX_PIXELS, at_most, check_size
 from ..editing import PREVIEW, CachedPrediction, EditState, Picture, Source
 
@@ -178,7 +178,7 @@ def _added(other: ColorOptions, base: ColorOptions) -> tuple[Hint, ...]:
     return tuple(hint for hint in other.hints if hint not in base.hints)
 
 
-def write_full_size(colorizer: Colorizer, session: Session, folder: Path) -> Path:
+def write_full_size(colorizer: Colorizer, session: Session, folder: Path, output: OutputOptions | None = None) -> Path:
     """Write the photograph at full size with its metadata: ``old.jpg`` becomes ``old.color.jpg`` in the folder.
 
     Raises:
@@ -188,5 +188,5 @@ def write_full_size(colorizer: Colorizer, session: Session, folder: Path) -> Pat
     path = folder / colored_path(source).name
     with naming(path):
         prediction = session.with_prediction(colorizer).cached.prediction
-        write_colored(colorizer, read(source), path, session.options, prediction)
+        write_colored(colorizer, read(source), path, session.options, prediction, output)
     return path

@@ -15,7 +15,7 @@ import gradio as gr
 from ...colorizer.colorizer import Colorizer
 from ...colorizer.options import ColorOptions
 from ...errors import OptionError, PhotochromError
-from ...photo import colored_path, write_colored
+from ...photo import OutputOptions, colored_path, write_colored
 from .. import render as pictures
 from ..sessions.photo import naming, read, small
 from ..sessions.slots import reporting_errors
@@ -34,6 +34,7 @@ class Batch:
     colorizer: Colorizer
     options: ColorOptions
     max_pixels: int
+    output: OutputOptions = field(default_factory=OutputOptions)
     names: set[str] = field(default_factory=set)
 
     def color(self, upload: Path, archive: zipfile.ZipFile, folder: Path) -> Any:
@@ -46,7 +47,7 @@ class Batch:
         prediction = self.colorizer.predict(picture.luma, self.options)
         path = folder / self._free_name(upload)
         with naming(path):
-            write_colored(self.colorizer, picture, path, self.options, prediction)
+            write_colored(self.colorizer, picture, path, self.options, prediction, self.output)
         archive.write(path, path.name)
         path.unlink()
         return pictures.colored(self.colorizer, small(picture.luma, _SHOWN), self.options, prediction)
@@ -99,7 +100,9 @@ class FolderTab:
             raise OptionError(f"{len(paths)} photographs at once: drop at most {MOST}, or use 'photochrom photo'")
         card = self._state.colorizer.card
         options = ColorOptions(None if card.vividness is None else vividness, strength)
-        yield from self._color_each(paths, Batch(self._state.colorizer, options, self._state.max_pixels))
+        yield from self._color_each(
+            paths, Batch(self._state.colorizer, options, self._state.max_pixels, self._state.output)
+        )
 
     def _color_each(self, paths: Sequence[Path], batch: Batch) -> Iterator[tuple[Any, Any, Any]]:
         folder = self._state.new_folder()

@@ -163,7 +163,7 @@ class PhotoTab:
 
     def full_size(self, session: Session) -> str:
         """Write the file for download."""
-        return str(write_full_size(self._colorizer, session, self._state.new_folder()))
+        return str(write_full_size(self._colorizer, session, self._state.new_folder(), self._state.output))
 
     def hints_file(self, session: Session) -> str:
         """Write the hints as ``photochrom photo --hints`` reads them."""

@@ -1,0 +1,55 @@
+"""A copy of the report beside the outputs of a remote target, from which another machine can go on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from .listing import is_remote, open_address, telling
+from .report import report_paths
+
+_INTERVAL_S: Final = 60.0  # between two copies: items of the last interval are repeated if the machine is lost
+
+
+class ReportCopy:
+    """Copies reports to and from a target. It does nothing for a local target, which holds the report itself.
+
+    Args:
+        target: Folder or address of the outputs.
+        own: The report that this batch writes, in the local folder of reports.
+    """
+
+    def __init__(self, target: str, own: Path) -> None:
+        self._target, self._own = target.rstrip("/"), own
+        self._is_remote = is_remote(target)
+        self._copied = time.monotonic()
+
+    def fetch(self) -> None:
+        """Fetch the reports of the target: those of other shards, and the batch's own where there is none here.
+
+        Raises:
+            OptionError: The target cannot be read.
+        """
+        if not self._is_remote:
+            return
+        system, root = open_address(self._target)
+        with telling(self._target):
+            for place in system.glob(f"{root}/report*.jsonl"):
+                local = self._own.with_name(place.rpartition("/")[2])
+                if local != self._own or not local.exists():
+                    system.get_file(place, str(local))
+
+    def send(self, *, now: bool = False) -> None:
+        """Copy the batch's own report to the target, if a minute has passed or ``now`` is set.
+
+        Raises:
+            OptionError: The target cannot be written.
+        """
+        if not self._is_remote or self._own not in report_paths(self._own.parent):
+            return
+        if now or time.monotonic() - self._copied > _INTERVAL_S:
+            system, root = open_address(self._target)
+            with telling(self._target, "written"):
+                system.put_file(str(self._own), f"{root}/{self._own.name}")
+            self._copied = time.monotonic()

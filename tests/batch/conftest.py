@@ -1,0 +1,102 @@
+"""Scans, a network of no weight, and servers on the loopback: S3 and HTTP."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom.batch import BatchOptions
+
+
+def scan(path: Path, seed: int = 0, size: tuple[int, int] = (48, 36)) -> Path:
+    """Write a small grey picture of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(60, 190, size[::-1]).astype(np.uint8)
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file that makes everything orange, small enough that a process starts with it at once."""
+    pytest.importorskip("onnx")
+    from tests.helpers.fakes import tiny_model
+
+    return tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture
+def options(model: Path) -> BatchOptions:
+    return BatchOptions(model=str(model), device="cpu", workers=1)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "scans"
+    for number, name in enumerate(("a.jpg", "b.png", "1934/a.jpg", "1934/deep/c.tif")):
+        scan(root / name, number)
+    (root / "notes.txt").write_text("not a photograph")
+    scan(root / ".hidden.jpg")
+    scan(root / ".trash" / "x.jpg")
+    return root
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Address of a web server, and the folder that it serves."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", folder
+        server.shutdown()
+        thread.join()
+
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    server = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    threaded = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    threaded.start()
+    host, port = threaded.get_host_and_port()
+    yield f"http://{host}:{port}"
+    threaded.stop()
+
+
+@pytest.fixture
+def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of an S3 server with an empty bucket ``archive``; the environment leads s3fs there."""
+    import boto3
+    import s3fs
+
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": s3_server, "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    s3fs.S3FileSystem.clear_instance_cache()
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="archive")
+    yield client
+    urllib.request.urlopen(urllib.request.Request(f"{s3_server}/moto-api/reset", method="POST"), timeout=30).close()
+    s3fs.S3FileSystem.clear_instance_cache()
+    client.close()

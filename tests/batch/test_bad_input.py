@@ -1,0 +1,187 @@
+"""Disks, names, links, signals and reports that are not as one wishes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from photochrom.batch import BatchOptions, color_batch
+from photochrom.batch.report import read_rows
+from photochrom.colorizer.hints import Hint, hints_json
+from photochrom.errors import OptionError, PhotochromError
+from photochrom.provenance import is_labelled
+from tests.batch.conftest import scan
+from tests.batch.test_remote import XMP
+
+ROOT = Path(__file__).parents[2]
+is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+NOBODY = 65534
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 2 MB."""
+    if not is_root or sys.platform != "linux":
+        pytest.skip("only root mounts disks")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False).returncode:
+        pytest.skip("no disk may be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_ends_the_batch_and_it_goes_on_when_there_is_room(small_disk, tmp_path, options):
+    for number in range(12):
+        scan(tmp_path / "scans" / f"{number:02}.png", number, (500, 400))
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(1_200_000))
+    try:
+        summary = color_batch(tmp_path / "scans", small_disk, options)
+        assert "the disk is full: make room" in summary.ended_early
+    except PhotochromError as exc:  # the report itself found no room
+        assert "make room and start again" in str(exc)  # noqa: PT017
+    rows = list(read_rows(small_disk / "report.jsonl"))
+    assert {row.status for row in rows} <= {"ok"}
+    assert len(rows) < 12
+    assert not list(small_disk.glob(".photochrom-*.part"))
+    ballast.unlink()
+    again = color_batch(tmp_path / "scans", tmp_path / "elsewhere", options)
+    assert again.colored == 12
+
+
+CHILD = """
+import os, sys
+if {user}: os.setgid({user}); os.setuid({user})
+from photochrom.commands.main import main
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_a_target_without_the_right_to_write(tmp_path, tree, model):
+    target = tmp_path / "target"
+    target.mkdir(mode=0o555)
+    for folder in (model.parent, *tmp_path.parents, tmp_path):
+        if is_root and folder.stat().st_mode & 0o777 == 0o700:  # of pytest, and hidden from others
+            folder.chmod(0o755)
+    code = CHILD.format(user=NOBODY if is_root else 0)
+    command = [sys.executable, "-c", code, "batch", str(tree), "-o", str(target), "--model", str(model)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"HOME": "/nonexistent"}
+    )
+    if "ModuleNotFoundError" in done.stderr or "Permission denied: '/root" in done.stderr:
+        pytest.skip("another user cannot read this checkout")
+    assert done.returncode in (1, 2), done.stderr
+    assert "cannot be written (Permission denied): name another target" in done.stderr
+
+
+def test_a_report_of_another_version(tree, tmp_path, options):
+    color_batch(tree, tmp_path / "out", options)
+    report = tmp_path / "out" / "report.jsonl"
+    lines = report.read_text().splitlines()
+    report.write_text("\n".join([json.dumps(json.loads(lines[0]) | {"schema": 99}), *lines[1:]]) + "\n")
+    with pytest.raises(OptionError, match=r"report\.jsonl: the rows have schema 99, and this version reads 1: update"):
+        color_batch(tree, tmp_path / "out", options)
+    older = json.loads(lines[0])
+    del older["remedy"], older["schema"]  # written before these fields existed
+    report.write_text("\n".join([json.dumps(older | {"future": 1}), *lines[1:]]) + "\n")
+    assert color_batch(tree, tmp_path / "out", options).done_before == 4
+
+
+def test_a_bag_is_never_coloured_into(tree, tmp_path, options):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "bagit.txt").write_text("BagIt-Version: 1.0\n")
+    with pytest.raises(OptionError, match="is a bag, which is not to be changed"):
+        color_batch(tree, tmp_path / "out", options)
+
+
+def test_sidecars_are_read_and_written(tree, tmp_path, options):
+    (tree / "a.jpg.xmp").write_bytes(XMP)
+    (tree / "1934" / "deep" / "c.xmp").write_bytes(XMP)
+    target = tmp_path / "out"
+    beside = replace(options, output=replace(options.output, sidecar=True))
+    assert color_batch(tree, target, beside).colored == 4
+    assert b"City" in (target / "a.color.jpg").read_bytes()
+    assert b"City" in (target / "1934" / "deep" / "c.color.tif").read_bytes()
+    assert not is_labelled(target / "a.color.jpg")
+    assert is_labelled(target / "a.color.jpg.xmp")
+    assert color_batch(tree, target, beside).done_before == 4
+
+
+def test_hints_and_vividness_of_a_manifest(tree, tmp_path, options):
+    from PIL import Image
+
+    (tree / "blue.json").write_text(hints_json((Hint.parse("0.5,0.5,#2030c0"),)))
+    lines = ("path;hints;vividness", "a.jpg;blue.json;", "b.png;;0", "1934/a.jpg;gone.json;", "1934/deep/c.tif;;1")
+    (tree / "list.csv").write_text("\n".join(lines))
+    summary = color_batch(tree / "list.csv", tmp_path / "out", options)
+    rows = {row.key: row for row in read_rows(tmp_path / "out" / "report.jsonl")}
+    assert (summary.colored, summary.failed) == (3, 1), [row.error for row in rows.values()]
+    assert "gone.json" in rows["1934/a.jpg"].error
+    assert rows["b.png"].colorfulness < 1 < rows["1934/deep/c.tif"].colorfulness
+    red, _, blue = Image.open(tmp_path / "out" / "a.color.jpg").convert("RGB").getpixel((24, 18))
+    assert blue > red
+
+
+INTERRUPTED = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the parent does with it
+from photochrom.commands.main import main
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_ctrl_c_finishes_what_is_in_flight(tmp_path, model):
+    for number in range(200):
+        scan(tmp_path / "scans" / f"{number:03}.jpg", number, (480, 360))
+    driver = tmp_path / "driver.py"
+    driver.write_text(INTERRUPTED)
+    target = tmp_path / "out"
+    arguments = ["batch", str(tmp_path / "scans"), "-o", str(target), "--model", str(model), "--workers", "2"]
+    command = [sys.executable, str(driver), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not (target / "report.jsonl").exists():
+            pass
+        while process.poll() is None and not (target / "report.jsonl").stat().st_size:
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "finishing what is in flight" in err
+    assert "stopped with" in out
+    names = {path.name for path in target.glob("*.color.jpg")}
+    assert 0 < len(names) < 200
+    assert names == {row.output for row in read_rows(target / "report.jsonl")}
+    assert not list(target.glob(".photochrom-*.part"))
+
+
+def test_two_shards_and_a_batch(tree, tmp_path, options):
+    """Rows of earlier shards do not hide what a later whole batch has done."""
+    for shard in ((1, 2), (2, 2)):
+        color_batch(tree, tmp_path / "out", replace(options, shard=shard))
+    scan(tree / "a.jpg", 99)
+    assert color_batch(tree, tmp_path / "out", options).colored == 1
+    again = color_batch(tree, tmp_path / "out", replace(options, shard=(1, 1)))
+    assert again.done_before == 4
+
+
+def test_an_empty_source(tmp_path, options):
+    (tmp_path / "nothing").mkdir()
+    summary = color_batch(tmp_path / "nothing", tmp_path / "out", options)
+    assert (summary.listed, summary.status) == (0, 0)
+
+
+def test_the_options_are_checked():
+    with pytest.raises(OptionError, match="max_errors is -1"):
+        BatchOptions(max_errors=-1)

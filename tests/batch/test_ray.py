@@ -1,0 +1,106 @@
+"""Ray on this machine: the same rows as local processes, and actors that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from photochrom.batch import color_batch
+from photochrom.batch.report import read_rows
+from photochrom.errors import PhotochromError
+from tests.batch.conftest import scan
+
+SOURCE = str(Path(__file__).parents[2] / "src")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ray = pytest.importorskip("ray")
+    path = os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])
+    os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        runtime_env={"env_vars": {"PYTHONPATH": path}},
+    )
+    yield ray
+    ray.shutdown()
+
+
+def facts(target):
+    """Rows without what differs from run to run, by key; each key once."""
+    rows = list(read_rows(target / "report.jsonl"))
+    assert len(rows) == len({row.key for row in rows})
+    return {row.key: replace(row, seconds=0.0, finished="") for row in rows}
+
+
+@pytest.fixture
+def scans(tmp_path):
+    for number in range(60):
+        scan(tmp_path / "scans" / f"{number:02}.jpg", number)
+    (tmp_path / "scans" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not much")
+    return tmp_path / "scans"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_two_actors_give_what_local_processes_give(cluster, scans, tmp_path, options):
+    local = color_batch(scans, tmp_path / "local", replace(options, workers=2))
+    ray = color_batch(scans, tmp_path / "ray", replace(options, workers=2, ray=True))
+    assert (ray.colored, ray.failed, ray.status) == (local.colored, local.failed, local.status) == (60, 1, 1)
+    assert facts(tmp_path / "ray") == facts(tmp_path / "local")
+    assert color_batch(scans, tmp_path / "ray", replace(options, workers=2, ray=True)).done_before == 60
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_actor_loses_no_item_and_doubles_none(cluster, scans, tmp_path, options):
+    killed = []
+
+    def kill(_, row):
+        if row is not None and not killed:
+            killed.extend(actors())
+            os.kill(killed[0], signal.SIGKILL)
+
+    summary = color_batch(scans, tmp_path / "out", replace(options, workers=2, ray=True), progress=kill)
+    assert killed
+    assert (summary.colored, summary.failed) == (60, 1)
+    assert len(facts(tmp_path / "out")) == 61
+    assert len(list((tmp_path / "out").glob("*.color.jpg"))) == 60
+
+
+def actors():
+    """Process ids of the actors that colour."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = path.read_bytes()
+        except OSError:
+            continue
+        if text.startswith(b"ray::") and (b"MapWorker" in text or b"_RayColorist" in text or b"MapBatches" in text):
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_that_cannot_be_loaded_is_said_in_one_line(cluster, scans, tmp_path, options):
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"not a model")
+    with pytest.raises(PhotochromError, match=r"bad\.onnx") as caught:
+        color_batch(scans, tmp_path / "out", replace(options, model=str(bad), ray=True))
+    assert "\n" not in str(caught.value)
+
+
+def test_without_ray(scans, tmp_path, options, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(PhotochromError, match=r"pip install 'photochrom\[ray\]'"):
+        color_batch(scans, tmp_path / "out", replace(options, ray=True))
