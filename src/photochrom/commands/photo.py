@@ -235,6 +235,8 @@ class _Work:
             f"  {report.width} x {report.height} pixels, colourfulness {report.colorfulness:.0f}, "
             f"{time.monotonic() - begun:.2f} s"
         )
+        if report.luma_coding:
+            self.console.detail(f"  {report.luma_coding}")
         for x, y, confidence in report.least_sure:
             self.console.result(f"  least sure at {100 * x:.0f}%,{100 * y:.0f}% (confidence {confidence:.2f})")
         for warning in report.warnings:

@@ -59,6 +59,8 @@ class PhotoReport:
     """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
     warnings: tuple[str, ...] = ()
     """Phrases that name what the output does not keep of the source, and what was noticed."""
+    luma_coding: str = ""
+    """What became of a JPEG's coded luma in a JPEG output; empty in other cases."""
     preview: tuple[np.ndarray, np.ndarray] | None = None
     """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
 
@@ -276,7 +278,7 @@ def _centred(plane: np.ndarray) -> np.ndarray:
 def _chroma(
     colorizer: Colorizer, photo: Photo, format: str, options: ColorOptions, prediction: Prediction
 ) -> tuple[np.ndarray, np.ndarray]:
-    return chroma(colorizer, photo.luma, photo.view, options, prediction, chroma_subsampling(format))
+    return chroma(colorizer, photo.luma, photo.view, options, prediction, chroma_subsampling(format, photo))
 
 
 def _report(
@@ -285,7 +287,23 @@ def _report(
     height, width = photo.luma.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
     warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format))
-    return PhotoReport(outputs, width, height, confidence, colorfulness(cb, cr), warnings=warnings)
+    return PhotoReport(
+        outputs,
+        width,
+        height,
+        confidence,
+        colorfulness(cb, cr),
+        warnings=warnings,
+        luma_coding=_luma_coding(photo, format),
+    )
+
+
+def _luma_coding(photo: Photo, format: str) -> str:
+    if (photo.format, format) != ("JPEG", "JPEG"):
+        return ""
+    if photo.luma_scans is not None:
+        return "its coded luma is kept byte for byte"
+    return f"its luma is coded anew: {photo.recoded}"
 
 
 @dataclass(frozen=True)

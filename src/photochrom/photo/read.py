@@ -17,6 +17,7 @@ from ..color.bands import upright
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, webp
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
+from .formats.splice import LumaScans
 from .formats.xmp import Packet
 from .library_errors import THE_PICTURE, decoding, naming
 from .metadata import update_for_output
@@ -54,6 +55,10 @@ class Photo:
     """How the luma relates to the picture that the network is shown."""
     losses: tuple[str, ...] = ()
     """Phrases that name what no output keeps of the file: "the gain map is not kept ..."."""
+    luma_scans: LumaScans | None = None
+    """The coded luma of a grey JPEG that is not turned: a JPEG keeps it byte for byte."""
+    recoded: str = ""
+    """Why the luma of a JPEG cannot be kept as it is coded; empty for other formats."""
     origin: Path | bytes | None = None
     """The file that it was read from: its path, or its bytes where it has none that can be read again."""
 
@@ -150,4 +155,7 @@ def _upright(decoded: Decoded, format: str, name: str) -> Photo:
     metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
     view: View = "linear" if decoded.linear else "halftone" if is_halftone(luma) else "plain"
     lost = (*decoded.losses, *([NO_TONES] if view == "halftone" else []))
-    return Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost)
+    scans, recoded = decoded.luma_scans, decoded.recoded
+    if scans is not None and orientation != 1:
+        scans, recoded = None, "it is turned upright"
+    return Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost, scans, recoded)

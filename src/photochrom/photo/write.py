@@ -25,9 +25,14 @@ from .options import check_quality
 from .read import Photo
 
 
-def chroma_subsampling(format: str) -> int:
-    """Return how many pixels of luma, along x and along y, share one of chroma: 2 in JPEG (4:2:0), else 1."""
-    return 2 if format == "JPEG" else 1
+def chroma_subsampling(format: str, photo: Photo | None = None) -> int:
+    """Return how many pixels of luma, along x and along y, share one of chroma in an output.
+
+    It is 2 in JPEG (4:2:0) and 1 in other formats. A JPEG that keeps the coded luma of ``photo`` may need 1.
+    """
+    if format != "JPEG":
+        return 1
+    return 2 if photo is None or photo.luma_scans is None else photo.luma_scans.subsampling
 
 
 def encode_photo(
@@ -44,7 +49,7 @@ def encode_photo(
     Args:
         photo: The photograph.
         cb: Blue chroma ``[ceil(H/s), ceil(W/s)]`` of luma's dtype, in gamut, neutral at 128 or 32768, with
-            s = ``chroma_subsampling(format)``.
+            s = ``chroma_subsampling(format, photo)``.
         cr: Red chroma, likewise.
         format: A key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the other formats round to 8.
         credit: Whose colours these are, for the label in the metadata: name, version and hash of the model, and what
@@ -113,7 +118,7 @@ def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: i
     if format not in EXTENSIONS:
         raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
     check_quality(quality)
-    step = chroma_subsampling(format)
+    step = chroma_subsampling(format, photo)
     expected = tuple(-(-side // step) for side in photo.luma.shape)
     for name, plane in (("cb", cb), ("cr", cr)):
         if plane.shape != expected or plane.dtype != photo.luma.dtype:
@@ -134,7 +139,7 @@ def _encode(
     if format == "JPEG":
         if alpha is not None and alpha.min() < 255:
             raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
-        jpeg.write(stream, planes, metadata, quality)
+        jpeg.write(stream, planes, metadata, quality, photo.luma_scans)
     else:
         _encode_image(stream, planes, metadata, format, quality, lossless=photo.lossless)
 

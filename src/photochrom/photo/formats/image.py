@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,9 @@ from ...color.bands import bands
 from ...color.gamut import rgb_of_luma
 from ...color.spaces import luma_of_rgb
 from ...errors import PhotoError
+
+if TYPE_CHECKING:
+    from .splice import LumaScans
 
 NO_UNIT: Final = 1  # x and y give the aspect ratio of a pixel, not its size
 PER_INCH: Final = 2
@@ -86,6 +89,8 @@ class Decoded:
     linear: bool = False  # the luma is proportional to light
     srgb: bool = False  # the pixels were CMYK, and the luma is that of their sRGB values
     losses: tuple[str, ...] = ()  # phrases that name what no output keeps
+    luma_scans: LumaScans | None = None  # the coded luma of a grey JPEG
+    recoded: str = ""  # why the luma of a JPEG cannot be kept as it is coded
 
 
 _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)

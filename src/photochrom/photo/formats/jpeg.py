@@ -29,6 +29,7 @@ from .image import (
     check_size,
     from_pillow,
 )
+from .splice import CannotSplice, LumaScans, luma_scans, splice
 from .xmp import Packet
 
 _APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COMMENT, _SCAN = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE, 0xDA
@@ -72,11 +73,21 @@ def read(data: bytes) -> Decoded:
         return Decoded(luma, alpha, metadata, srgb=True, losses=lost)
     image.draft("L", None)
     luma, _ = from_pillow(image)
-    return Decoded(luma, None, metadata, losses=lost)
+    try:
+        return Decoded(luma, None, metadata, losses=lost, luma_scans=luma_scans(data))
+    except CannotSplice as exc:
+        return Decoded(luma, None, metadata, losses=lost, recoded=str(exc))
 
 
-def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int) -> None:
-    """Encode luma (H, W) and chroma (ceil(H/2), ceil(W/2)), all uint8, as 4:2:0.
+def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int, scans: LumaScans | None = None) -> None:
+    """Encode a coloured picture.
+
+    Args:
+        stream: Where to.
+        planes: Luma ``[H, W]``, and chroma of the same size or of half, rounded up; uint8.
+        metadata: Metadata of the output.
+        quality: 1 to 100, of luma and chroma.
+        scans: The source's coded luma, to be kept byte for byte; ``quality`` then is of the chroma alone.
 
     Raises:
         PhotoError: a side longer than 65,500 pixels, or metadata larger than JPEG can hold.
@@ -84,11 +95,14 @@ def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int) ->
     """
     if max(planes.luma.shape) > _MAX_SIDE:
         raise PhotoError(f"is longer than JPEG can hold ({_MAX_SIDE} pixels): write PNG or TIFF")
+    stream.write(b"\xff\xd8" + b"".join(_segment(marker, payload) for marker, payload in _headers(metadata)))
+    if scans is not None:
+        stream.write(splice(scans, planes.cb, planes.cr, quality))
+        return
     # The planes go in as they are: no detour over RGB, no chroma doubled to be halved again.
     cb, cr = np.ascontiguousarray(planes.cb), np.ascontiguousarray(planes.cr)
     coded = encode_jpeg_yuv_planes(_with_room(planes.luma, cb.shape), cb, cr, quality, False)
     behind_jfif = 4 + int.from_bytes(coded[4:6], "big")  # the JFIF segment is rewritten: Pillow's knows whole dpi only
-    stream.write(b"\xff\xd8" + b"".join(_segment(marker, payload) for marker, payload in _headers(metadata)))
     stream.write(coded[behind_jfif:])
 
 
