@@ -1,0 +1,207 @@
+"""What a batch costs: throughput of workers, overhead of an item, listing, resuming, and being killed at any moment.
+
+    python benchmarks/batch.py [--files 60] [--listed 1000000] [--resumed 100000] [--kills 50] [throughput ...]
+
+Everything is made in a temporary folder and removed. Name parts (throughput, overhead, listing, resume, kills) to run
+only these. Ratios come from one run on one machine; the load of others on it is printed beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from photochrom.batch import BatchOptions, Item, color_batch
+from photochrom.batch.listing import list_items
+from photochrom.batch.report import Row, mark
+from photochrom.batch.shard import BatchJob, Colored
+from photochrom.models.download import digest
+from tests.helpers.fakes import tiny_model
+
+SIZES = ((1200, 900), (1600, 1200), (800, 600), (2000, 1500))
+FORMATS = (".jpg", ".png", ".tif")
+
+
+def processor() -> str:
+    """Name of the processor, number of cores, and the load of the last minute."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        name = next(line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line)
+    return f"{name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+
+
+def scans(folder: Path, count: int, sizes: tuple[tuple[int, int], ...] = SIZES) -> Path:
+    """Write grey pictures with some structure, of mixed sizes and formats."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        width, height = sizes[number % len(sizes)]
+        coarse = Image.fromarray(generator.integers(40, 210, (9, 12)).astype(np.uint8))
+        picture = coarse.resize((width, height), Image.Resampling.BICUBIC)
+        picture.save(folder / f"{number:05}{FORMATS[number % 3]}")
+    return folder
+
+
+def throughput(work: Path, args: argparse.Namespace) -> None:
+    """Two workers against one, on the default model; each count is run twice in turns, the better one counts."""
+    source = scans(work / "mixed", args.files)
+    best: dict[int, float] = {}
+    for run in range(2):
+        for workers in (1, 2):
+            summary = color_batch(source, work / f"out-{run}-{workers}", BatchOptions(workers=workers))
+            assert summary.colored == args.files, summary
+            best[workers] = max(best.get(workers, 0.0), summary.colored / summary.seconds)
+    print(f"throughput: 1 worker {best[1]:.2f}, 2 workers {best[2]:.2f} items/s on {args.files} mixed files: "
+          f"{best[2] / (2 * best[1]):.2f} of twice one (aim 0.9); {processor()}")  # fmt: skip
+
+
+def instant(job: BatchJob) -> Any:
+    """Stand in for the colouring of an item: it costs nothing, and its row is of the usual size."""
+
+    def color(item: Item) -> Colored:
+        row = Row(
+            item.key, "ok", item.source, f"{item.key}.color.jpg", item.size, item.version, "0" * 64, "1" * 64, 48, 36,
+            "tiny 0, sha256 " + "2" * 64, job.options, "0.1.0", 20.0, 0.5, 0.001, finished="2026-01-01T00:00:00+00:00",
+        )  # fmt: skip
+        return Colored(row, b"x" * 4000, b"y" * 4000)
+
+    return color
+
+
+def overhead(work: Path, args: argparse.Namespace) -> None:
+    """Seconds that the command itself adds to an item: everything but reading, colouring and writing it."""
+    source = work / "small"
+    source.mkdir()
+    for number in range(5000):
+        (source / f"{number:05}.jpg").touch()
+    model = str(tiny_model(work / "tiny.onnx"))
+    begun = 0.0
+
+    def progress(summary: Any, row: Row | None) -> None:
+        nonlocal begun
+        begun = begun if row else time.perf_counter()
+
+    with mock.patch("photochrom.batch.distribute.prepare", instant):
+        color_batch(source, work / "out", BatchOptions(model=model, workers=1), progress=progress)
+    print(f"overhead: {1000 * (time.perf_counter() - begun) / 5000:.2f} ms an item (aim 2) with a process's start; "
+          f"{processor()}")  # fmt: skip
+
+
+LISTING = """
+import sys, time, resource
+from photochrom.batch import BatchOptions
+from photochrom.batch.job import listed_items
+begun = time.perf_counter()
+items = listed_items(sys.argv[1], BatchOptions())
+print(len(items), time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def listing(work: Path, args: argparse.Namespace) -> None:
+    """List empty files, a thousand a folder, and look for clashes, in a process of its own."""
+    root = work / "many"
+    for number in range(args.listed):
+        folder = root / f"{number // 1000:04}"
+        if number % 1000 == 0:
+            folder.mkdir(parents=True)
+        os.close(os.open(folder / f"scan-{number:07}.tif", os.O_CREAT | os.O_WRONLY))
+    done = subprocess.run([sys.executable, "-c", LISTING, root], capture_output=True, text=True, check=True)
+    count, seconds, memory = (float(word) for word in done.stdout.split())
+    print(f"listing: {count:,.0f} files in {seconds:.1f} s (aim 60) with {memory / 1e9:.2f} GB (aim 1); {processor()}")
+
+
+def resume(work: Path, args: argparse.Namespace) -> None:
+    """Start a finished batch again: its report is written here, its outputs are empty files."""
+    source, target = work / "finished", work / "finished-out"
+    for number in range(args.resumed):
+        folder = f"{number // 1000:04}"
+        if number % 1000 == 0:
+            (source / folder).mkdir(parents=True)
+            (target / folder).mkdir(parents=True)
+        (source / folder / f"{number:06}.jpg").touch()
+        (target / folder / f"{number:06}.color.jpg").touch()
+    model = tiny_model(work / "tiny2.onnx")
+    options = BatchOptions(model=str(model), workers=2)
+    job = BatchJob(str(target), model=str(model))
+    label = f"tiny 0, sha256 {digest(model)}"
+    with (target / "report.jsonl").open("w") as file:
+        for item in list_items(str(source)):
+            row = Row(item.key, "ok", item.source, item.key.replace(".jpg", ".color.jpg"), item.size, item.version,
+                      "0" * 64, "1" * 64, 48, 36, label, job.options, "0.1.0", 20.0, 0.5, 0.1)  # fmt: skip
+            file.write(row.to_json() + "\n")
+    begun = time.perf_counter()
+    summary = color_batch(source, target, options)
+    assert summary.done_before == args.resumed, summary
+    size = (target / "report.jsonl").stat().st_size / args.resumed
+    print(f"resume: {args.resumed:,} finished items in {time.perf_counter() - begun:.1f} s (aim 30), "
+          f"{size:.0f} bytes a row; {processor()}")  # fmt: skip
+    assert mark(0, "", "", "", "")
+
+
+DRIVER = """
+import sys
+from photochrom.batch import BatchOptions, color_batch
+if __name__ == "__main__":
+    color_batch(sys.argv[1], sys.argv[2], BatchOptions(model=sys.argv[3], device="cpu", workers=2))
+"""
+
+
+def kills(work: Path, args: argparse.Namespace) -> None:
+    """Kill a batch of 300 files, and all its processes, at random moments; then let it end, and look at everything."""
+    source, target, model = scans(work / "killed", 300, ((48, 36),)), work / "killed-out", tiny_model(work / "t3.onnx")
+    driver = work / "driver.py"
+    driver.write_text(DRIVER)
+    command = [sys.executable, str(driver), str(source), str(target), str(model)]
+    chance, killed = random.Random(0), 0
+    for _ in range(args.kills):
+        with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+            time.sleep(chance.uniform(0.3, 4.0))
+            killed += process.poll() is None
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+        for path in target.glob("*.color.*"):
+            Image.open(path).load()
+    subprocess.run(command, check=True)
+    outputs = sorted(target.glob("*.color.*"))
+    rows = [json.loads(line)["key"] for line in (target / "report.jsonl").read_text().splitlines()]
+    assert len(outputs) == len(rows) == len(set(rows)) == 300, (len(outputs), len(rows))
+    assert not list(target.glob("*.part")) + list(target.glob(".*.part"))
+    for path in outputs:
+        Image.open(path).load()
+    print(f"kills: killed {killed} times of {args.kills}; 300 outputs, each decodable, one row each; {processor()}")
+
+
+PARTS = {part.__name__: part for part in (throughput, overhead, listing, resume, kills)}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
+    parser.add_argument("--files", type=int, default=60)
+    parser.add_argument("--listed", type=int, default=1_000_000)
+    parser.add_argument("--resumed", type=int, default=100_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--folder", help="where the temporary folder goes")
+    arguments = parser.parse_args()
+    for name in arguments.parts or PARTS:
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
+            PARTS[name](Path(temporary), arguments)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"most memory of this process: {peak:.2f} GB")
