@@ -774,7 +774,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 @pytest.mark.parametrize("name", ["https://photos.example.org", "photos.example.org:443", "a/b", "*", ""])
 def test_a_name_is_that_of_a_host_alone(name):
-    with pytest.raises(OptionError, match=r"give that of a host alone, like photos\.example\.org"):
+    with pytest.raises(OptionError, match=r"give a host name alone, like photos\.example\.org"):
         Settings(names=("localhost", "a-b.c_d.example", name))
 
 

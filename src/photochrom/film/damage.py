@@ -11,7 +11,7 @@ from .options import time_text
 
 @dataclass
 class Damage:
-    """What is damaged in one film. Whoever reads the film adds to it."""
+    """Damage found in one film. Whoever reads the film adds to it."""
 
     packets: list[Fraction] = field(default_factory=list)
     """Times, in seconds, of packets that could not be decoded."""

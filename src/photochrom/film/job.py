@@ -34,7 +34,7 @@ from .segments import EncodedSegment
 
 @dataclass(frozen=True)
 class FilmReport:
-    """What became of a film."""
+    """The result of colouring a film."""
 
     output: Path
     frames: int

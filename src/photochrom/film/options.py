@@ -15,7 +15,7 @@ from ..errors import OptionError
 CODECS = ("libx264", "libx265", "ffv1")
 """Codecs of the coloured film: H.264, H.265, and the lossless FFV1."""
 RECOLOR = ("all", "grey-shots")
-"""What may be coloured of a film that has colours already."""
+"""The choices for a film that has colours already."""
 ROUNDED = Fraction(1, 2000)
 """Seconds by which a time that a user copies or types may lie after the frame that is meant."""
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
@@ -42,9 +42,9 @@ class FilmOptions:
     start: Fraction | float | str | None = None
     """Seconds from the film's beginning, or text such as ``1:30``; None for the beginning."""
     end: Fraction | float | str | None = None
-    """The same of the end of the part that is coloured; None for the film's end."""
+    """End of the part that is coloured, likewise; None for the film's end."""
     recolor: bool | str = False
-    """What to do with colours that the film has already: False refuses the film, ``"all"`` (or True) colours all of it
+    """Treatment of colours that the film has already: False refuses the film, ``"all"`` (or True) colours all of it
     anew from its luma, ``"grey-shots"`` colours the shots without colours and leaves the others as they are."""
 
     def __post_init__(self) -> None:

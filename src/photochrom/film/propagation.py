@@ -58,7 +58,7 @@ class Colors:
     """float32 ``[2, h, w]``"""
     is_key: bool
     before: PropagatedColors | None
-    """What was propagated to a key from earlier in its shot; ``steady_colors`` can go on from here with it."""
+    """Colours propagated to a key from earlier in its shot; ``steady_colors`` can go on from here with it."""
 
 
 @dataclass

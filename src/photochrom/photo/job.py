@@ -60,7 +60,7 @@ class PhotoReport:
     warnings: tuple[str, ...] = ()
     """Phrases that name what the output does not keep of the source, and what was noticed."""
     luma_coding: str = ""
-    """What became of a JPEG's coded luma in a JPEG output; empty in other cases."""
+    """Whether a JPEG output keeps the coded luma of its source, and why not; empty for other formats."""
     preview: tuple[np.ndarray, np.ndarray] | None = None
     """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
 
