@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .color.spaces import Matrix
     from .colorizer.colorizer import Colorizer, Prediction
     from .colorizer.hints import Hint, read_hints
+    from .colorizer.margins import Box
     from .colorizer.options import ColorOptions
     from .colorizer.suggestions import alternatives, likely_colors
     from .content_credentials import Identity
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchOptions",
     "BatchSummary",
+    "Box",
     "Coding",
     "ColorOptions",
     "Colorizer",
@@ -90,6 +92,7 @@ _MODULES = {
     "color.spaces": ("Matrix",),
     "colorizer.colorizer": ("Colorizer", "Prediction"),
     "colorizer.hints": ("Hint", "read_hints"),
+    "colorizer.margins": ("Box",),
     "colorizer.options": ("ColorOptions",),
     "colorizer.suggestions": ("alternatives", "likely_colors"),
     "film": ("FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"),
