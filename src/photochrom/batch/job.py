@@ -348,6 +348,8 @@ def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored]
 
 
 def _colored(items: list[Item], job: BatchJob, options: BatchOptions, stop: Callable[[], bool]) -> Iterator[Colored]:
+    if not items:
+        return iter(())
     if options.ray:
         return by_ray(items, job, options.ray_address, options.workers, stop)
     return by_processes(items, job, min(worker_count(options.workers), max(1, len(items))), stop)

@@ -185,17 +185,21 @@ def mark(size: int, version: str, model: str, options: str, output: str) -> byte
 
 
 def compact(path: Path) -> int:
-    """Write a report anew with the last row of each key only, in the order of their last lines.
+    """Leave the last row of each key only, in the order of their last lines; the report has whole lines only.
 
     Returns:
         The number of rows.
     """
     last: dict[str, int] = {}
-    for number, row in enumerate(read_rows(path)):
-        last[row.key] = number
+    count = 0
+    with path.open("rb") as file:
+        for count, line in enumerate(file, 1):
+            last[json.loads(line)["key"]] = count
+    if len(last) == count:
+        return count
     with path.open("rb") as file, new_file(path, overwrite=True) as stream:
         kept = set(last.values())
-        for number, line in enumerate(file):
+        for number, line in enumerate(file, 1):
             if number in kept:
                 stream.write(line)
     return len(last)
