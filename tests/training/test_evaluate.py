@@ -759,8 +759,9 @@ class TestPage:
         assert addresses
         assert all(address.startswith(("data:image/jpeg;base64,", "#")) for address in addresses)
         assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in read.tags}
-        assert "url(" not in page._STYLE
-        assert "import" not in page._STYLE
+        template = Path(page.__file__).with_name("report.html.j2").read_text()
+        assert "url(" not in template
+        assert "@import" not in template
         ids = {a["id"] for _, a in read.tags if "id" in a}
         assert {address[1:] for address in addresses if address.startswith("#")} <= ids
 
