@@ -117,7 +117,7 @@ def test_a_folder_becomes_one_zip(studio, visitor):
     uploads = [visitor.upload(*file) for file in files]
     _, failures, archive = visitor.do("colour-all", "click", [uploads, 0.5, 1])
     assert failures["value"].splitlines()[3:-1] == [
-        "b.jpg: is no JPEG, PNG, TIFF, WebP, HEIF or AVIF: convert it to one of these"
+        "b.jpg: is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF: convert it to one of these"
     ]
     with zipfile.ZipFile(io.BytesIO(visitor.fetch(archive["value"]))) as opened:
         assert opened.namelist() == ["a.color.png", "a.color-2.png", "A.color-3.png"]
@@ -699,7 +699,7 @@ def test_programs_that_call_push_nobody_out(studio, visitor):
 def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
     opened, served = queue.Queue(), []
     monkeypatch.setattr("webbrowser.open", opened.put)
-    monkeypatch.setattr(server, "_gradio", lambda studio: None)
+    monkeypatch.setattr(server, "mounted_page", lambda state: None)
     monkeypatch.setattr(
         server, "server", lambda app, ready, ending: SimpleNamespace(run=lambda sockets: (ready(), served.append(app)))
     )
@@ -710,7 +710,7 @@ def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
     assert opened.empty()
     said = capsys.readouterr()
     assert f"The studio is at {address} (" in said.out
-    assert said.err.count("Whoever can reach this machine can use it") == 2
+    assert said.err.count("Anyone who can reach this machine can use it") == 2
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from PIL import Image
 from photochrom import FilmError, OptionError, StudioError
 from photochrom.colorizer.reference import References
 from photochrom.film import colorize_film
+from photochrom.film import preview as film_preview
 from photochrom.film.reader import FilmReader
 from photochrom.studio.sessions.film import begin_film
 from photochrom.studio.sessions.film_job import Job
@@ -197,7 +198,8 @@ def test_while_hints_are_followed_it_can_be_stopped(tab, studio, session, end):
 def test_a_sheet_can_be_stopped(tab, studio, session, monkeypatch, end, while_in):
     action = {"stop": session.job.stop, "ending": studio.ending.set}[end]
     session = session.at(0.5, 0.5).color((200, 30, 40))
-    slow, came_to_an_end = getattr(film_tab, while_in), []
+    module = film_tab if while_in == "preview" else film_preview
+    slow, came_to_an_end = getattr(module, while_in), []
 
     def stopped(*arguments):
         action()
@@ -205,7 +207,7 @@ def test_a_sheet_can_be_stopped(tab, studio, session, monkeypatch, end, while_in
         came_to_an_end.append(while_in)
         return found
 
-    monkeypatch.setattr(film_tab, while_in, stopped)
+    monkeypatch.setattr(module, while_in, stopped)
     tab.ask(session)
     assert tab.shots(session) == SKIPPED
     assert came_to_an_end == []
