@@ -90,3 +90,11 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
     os.utime(tmp_path / old, (0, 0))
     write(tmp_path / "a.txt", "whole")
     assert names(tmp_path) == sorted(["a.txt", part_of(os.getpid()), part_of(1), other_machine])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_a_process_that_waits_for_its_parent_to_notice_its_end_has_ended():
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as process:
+        process.stdout.read()  # its end of the pipe is closed: it is over, or about to be
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not atomic._is_alive(process.pid)

@@ -91,6 +91,9 @@ def _is_alive(process: int) -> bool:
         return False
     except PermissionError:
         return True  # of another user
+    with suppress(OSError):  # no /proc here, or the process has just gone
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1]
+        return state != "Z"  # it has ended, and only waits for its parent to notice
     return True
 
 

@@ -58,6 +58,15 @@ def test_where_it_cannot_be_kept_the_report_says_why(
     assert reason in said.out + said.err
 
 
+def test_damaged_scans_are_not_kept(tmp_path, fake_colorizer):
+    source = jpeg(tmp_path / "old.jpg")
+    data = source.read_bytes()
+    source.write_bytes(data[: 3 * len(data) // 4] + b"\xff\xd3" + data[3 * len(data) // 4 :])
+    report = colorize_photo(source, tmp_path / "out.jpg", colorizer=fake_colorizer)
+    assert report.luma_coding.startswith("its luma is coded anew: its coded data is damaged (")
+    Image.open(tmp_path / "out.jpg").load()
+
+
 def test_an_orientation_of_one_changes_nothing(tmp_path, fake_colorizer):
     source = jpeg(tmp_path / "old.jpg", exif=exif(1))
     report = colorize_photo(source, tmp_path / "out.jpg", colorizer=fake_colorizer)

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 import numpy as np
 from PIL import ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
-from simplejpeg import encode_jpeg_yuv_planes
+from simplejpeg import decode_jpeg, encode_jpeg_yuv_planes
 
 from ...errors import PhotoError
 from . import exif, photoshop
@@ -58,7 +58,8 @@ def read(data: bytes) -> Decoded:
     segments, scan = _segments(data)
     # The decoder gets pixels only: what it thinks of damaged EXIF is no reason to refuse a picture.
     needed = (_segment(marker, payload) for marker, payload in segments if marker not in _METADATA)
-    image = JpegImageFile(BytesIO(b"\xff\xd8" + b"".join(needed) + data[scan:]))
+    bare = b"\xff\xd8" + b"".join(needed) + data[scan:]
+    image = JpegImageFile(BytesIO(bare))
     check_size(*image.size)
     metadata, lost = _metadata(segments), tuple(_losses(segments, data[data.find(b"\xff\xd9", scan) + 2 :]))
     refuse_hdr(metadata.icc)
@@ -71,12 +72,33 @@ def read(data: bytes) -> Decoded:
             inked = image
         luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
         return Decoded(luma, alpha, metadata, srgb=True, losses=lost)
-    image.draft("L", None)
-    luma, _ = from_pillow(image)
     try:
-        return Decoded(luma, None, metadata, losses=lost, luma_scans=luma_scans(data))
+        luma, scans = _sound_luma(data, bare)
+        return Decoded(luma, None, metadata, losses=lost, luma_scans=scans)
     except CannotSplice as exc:
+        image.draft("L", None)
+        luma, _ = from_pillow(image)
         return Decoded(luma, None, metadata, losses=lost, recoded=str(exc))
+
+
+def _sound_luma(data: bytes, bare: bytes) -> tuple[np.ndarray, LumaScans]:
+    """Decode a grey JPEG, and find its coded luma.
+
+    Args:
+        data: The whole file.
+        bare: The file without its metadata.
+
+    Returns:
+        Luma uint8 ``[H, W]``, and its scans.
+
+    Raises:
+        CannotSplice: The scans cannot be kept, or are damaged: libjpeg warns of that, and Pillow does not pass it on.
+    """
+    scans = luma_scans(data)
+    try:
+        return decode_jpeg(bare, "GRAY")[..., 0], scans
+    except ValueError as exc:
+        raise CannotSplice(f"its coded data is damaged ({exc})") from exc
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int, scans: LumaScans | None = None) -> None:
