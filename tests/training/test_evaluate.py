@@ -250,7 +250,7 @@ class TestPerceptual:
 
     def test_a_library_that_cannot_be_imported_is_named(self, weights, monkeypatch, tmp_path):
         self.download(weights)
-        monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: importlib.machinery.ModuleSpec(name, None))
         (tmp_path / "torch_fidelity.py").write_text("raise RuntimeError('operator nms does not exist\\nat all')")
         monkeypatch.syspath_prepend(tmp_path)
         for why in perceptual.open_perceptual().not_measured.values():
