@@ -94,7 +94,7 @@ class TestRun:
     def test_a_run_is_not_begun_twice(self, finished, capsys):
         _, arguments = finished
         assert main(["train", *arguments]) == 2
-        assert "already holds a run: add --resume" in capsys.readouterr().err
+        assert "already holds a run: add --resume to go on" in capsys.readouterr().err
 
     def test_a_finished_run_that_is_resumed_trains_no_more(self, finished, unfinished, capsys):
         run, arguments = finished
@@ -235,7 +235,7 @@ class TestDryRun:
         monkeypatch.setattr(estimate, "free_memory", lambda: 700_000_000)
         assert main(arguments) == 1
         said = capsys.readouterr().err
-        assert re.search(r"takes about [\d.]+ GB of memory, but 0\.7 GB are free: give a --batch below 8", said)
+        assert re.search(r"takes about [\d.]+ GB of memory, but 0\.7 GB are free: give a batch below 8", said)
 
     def test_too_small_a_disk(self, arguments, monkeypatch, capsys):
         usage = shutil.disk_usage("/")
@@ -283,7 +283,7 @@ def test_a_batch_larger_than_what_a_recipe_takes_of_one_source_is_told(photograp
     config = TrainingConfig(str(photographs), tmp_path, recipe="default-cpu", batch=8, precision="fp32")
     monkeypatch.setitem(RECIPES, "default-cpu", replace(RECIPES["default-cpu"], per_source=3))
     fabric = launch(config)
-    with pytest.raises(TrainingError, match=r"a step takes 8 views, but there are 6: give a smaller --batch"):
+    with pytest.raises(TrainingError, match=r"a step takes 8 views, but there are 6: give a smaller batch"):
         prepare_run(config, fabric, load_initial_model("scratch", None, None), inspect_photographs(config, fabric))
 
 
@@ -331,18 +331,18 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("option", "value", "message"),
         [
-            ("--epochs", "0", "--epochs is 0.0: give a number above 0"),
-            ("--epochs", "nan", "--epochs is nan"),
-            ("--epochs", "inf", "--epochs is inf"),
-            ("--minutes", "inf", "--minutes is inf"),
-            ("--batch", "-1", "--batch is -1"),
-            ("--size", "100", "--size is 100: give a multiple of 32"),
-            ("--cache-gb", "-1", "--cache-gb is -1.0: give 0 or more"),
-            ("--cache-gb", "nan", "--cache-gb is nan"),
-            ("--cache-gb", "inf", "--cache-gb is inf"),
-            ("--learning-rate", "0", "--learning-rate is 0.0"),
-            ("--seed", "-1", "--seed is -1: give 0 or more"),
-            ("--patience", "-1", "--patience is -1: give 0 or more"),
+            ("--epochs", "0", "epochs is 0.0: give a number above 0"),
+            ("--epochs", "nan", "epochs is nan"),
+            ("--epochs", "inf", "epochs is inf"),
+            ("--minutes", "inf", "minutes is inf"),
+            ("--batch", "-1", "batch is -1"),
+            ("--size", "100", "size is 100: give a multiple of 32"),
+            ("--cache-gb", "-1", "cache_gb is -1.0: give 0 or more"),
+            ("--cache-gb", "nan", "cache_gb is nan"),
+            ("--cache-gb", "inf", "cache_gb is inf"),
+            ("--learning-rate", "0", "learning_rate is 0.0"),
+            ("--seed", "-1", "seed is -1: give 0 or more"),
+            ("--patience", "-1", "patience is -1: give 0 or more"),
         ],
     )
     def test_options_without_meaning(self, option, value, message, photographs, tmp_path, capsys):
@@ -352,13 +352,15 @@ class TestBadInput:
 
     @pytest.mark.parametrize("own", [{"initial": "scratch"}, {"encoder": "vgg16"}, {"size": 128}])
     def test_a_published_recipe_has_its_own_start(self, own, photographs, tmp_path):
-        with pytest.raises(OptionError, match="--recipe decides the start"):
+        with pytest.raises(OptionError, match="the recipe 'default' decides the encoder"):
             TrainingConfig(str(photographs), tmp_path, recipe="default", **own)
 
     def test_a_published_recipe_does_not_go_on_from_another_network(self, photographs, tmp_path):
         config = TrainingConfig(str(photographs), tmp_path, recipe="reference", initial="run")
         start = SimpleNamespace(head=torch.nn.Identity(), recipe=OWN, label="run")
-        with pytest.raises(OptionError, match="reference trains vgg16, but run has efficientnet-lite2: leave out"):
+        with pytest.raises(
+            OptionError, match="the recipe 'reference' trains vgg16, but run has efficientnet-lite2: leave out"
+        ):
             config.recipe_for(start, 1000, 1)
 
     def test_a_published_recipe_goes_on_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
@@ -382,18 +384,18 @@ class TestBadInput:
     def test_a_run_that_cannot_be_written(self, photographs, tmp_path, capsys):
         (tmp_path / "file").write_text("in the way")
         assert main(["train", str(photographs), "-o", str(tmp_path / "file" / "run")]) == 1
-        assert "cannot be made (Not a directory): give another folder with -o" in capsys.readouterr().err
+        assert "run: cannot be made (Not a directory): choose another folder" in capsys.readouterr().err
 
     def test_a_run_that_is_a_file(self, photographs, tmp_path, capsys):
         (tmp_path / "file").write_text("in the way")
         assert main(["train", str(photographs), "-o", str(tmp_path / "file")]) == 2
-        assert "file is a file: give the name of a folder with -o" in capsys.readouterr().err
+        assert "file: is a file: choose a folder for the run" in capsys.readouterr().err
 
     @pytest.mark.parametrize("inside", ["run", "."])
     def test_a_run_among_the_photographs(self, inside, photographs, capsys):
         """Its samples and curves would be taken for photographs."""
         assert main(["train", str(photographs), "-o", str(photographs / inside)]) == 2
-        assert "and its pictures would be trained on: give another -o" in capsys.readouterr().err
+        assert "and its pictures would be trained on: choose a folder outside" in capsys.readouterr().err
         assert not (photographs / "run").exists()
 
     def test_a_run_in_the_current_folder_is_called_after_it(self, photographs, tmp_path, monkeypatch):
@@ -401,7 +403,9 @@ class TestBadInput:
         assert TrainingConfig(str(photographs), Path()).name == tmp_path.name
 
     def test_a_run_without_a_name(self, photographs):
-        with pytest.raises(OptionError, match="/ has no name, and the model is called after it: give another -o"):
+        with pytest.raises(
+            OptionError, match="/: has no name, and the model is called after it: choose another folder"
+        ):
             TrainingConfig(str(photographs), Path("/"))
 
     def test_an_index_that_holds_everything_out(self, tmp_path, capsys):

@@ -421,7 +421,9 @@ def test_a_full_disk_is_said(tmp_path):
     with running_studio(tmp_path, "--max-disk-mb", "1") as studio:
         visitor = Visitor(studio.url)
         drop(visitor, "old.png", png(noise))
-        with pytest.raises(RefusedError, match=r"507 the studio has no room for more files \(1 MB\): .*--max-disk-mb"):
+        with pytest.raises(
+            RefusedError, match=r"507 the studio has no room for more files \(1 MB\): .*larger max_disk_mb"
+        ):
             visitor.upload("other.png", png(noise))
         with pytest.raises(RefusedError, match="no room for more files"):
             visitor.do("full-size-make", "click", [None])
@@ -754,12 +756,12 @@ def test_a_port_that_is_taken_is_named(capsys):
     error = capsys.readouterr().err
     assert (
         error
-        == f"photochrom: cannot listen at 127.0.0.1:{port} (Address already in use): choose another --port or --host\n"
+        == f"photochrom: cannot listen at 127.0.0.1:{port} (Address already in use): choose another port or host\n"
     )
 
 
 def test_an_address_of_another_machine_is_named():
-    with pytest.raises(StudioError, match="choose another --port or --host"), listening(Settings(host="192.0.2.1")):
+    with pytest.raises(StudioError, match="choose another port or host"), listening(Settings(host="192.0.2.1")):
         pass
 
 

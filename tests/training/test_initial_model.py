@@ -163,7 +163,7 @@ class TestBadStarts:
             load_initial_model("mine", None, None)
 
     def test_an_encoder_for_a_model_that_has_one(self):
-        with pytest.raises(OptionError, match="--encoder goes with --from scratch only"):
+        with pytest.raises(OptionError, match="default has its own encoder: leave out the encoder"):
             load_initial_model("default", "vgg16", None)
 
     def test_an_unknown_encoder(self):

@@ -83,7 +83,7 @@ class TestOneProcess:
             signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
 
         stopped = new_trainer(recipe, tmp_path)
-        with pytest.raises(Stopped, match="go on with --resume") as found:
+        with pytest.raises(Stopped, match="go on with resume=True") as found:
             run(stopped, Eventful(cache, 8, press), cache, tmp_path)
         assert found.value.status == 130
         assert stopped.step == 8
@@ -99,7 +99,7 @@ class TestOneProcess:
             return [torch.full_like(m, torch.nan) for m in inputs]
 
         trainer = new_trainer(recipe, tmp_path)
-        with pytest.raises(TrainingError, match=r"not a number at step 5.*--learning-rate below"):
+        with pytest.raises(TrainingError, match=r"not a number at step 5.*a learning rate below"):
             run(trainer, Eventful(features(recipe), 5, spoil), features(recipe), tmp_path)
         assert trainer.step == 4
         assert all(value.isfinite().all() for value in trainer.head.state_dict().values())
@@ -113,7 +113,7 @@ def test_too_little_memory_is_told(exc, tmp_path):
     def fail(_):
         raise exc
 
-    with pytest.raises(TrainingError, match="give a smaller --batch"):
+    with pytest.raises(TrainingError, match="give a smaller batch"):
         run(new_trainer("reference", tmp_path), Eventful(features("reference"), 2, fail), features("reference"))
 
 

@@ -7,6 +7,8 @@ from typing import Final
 
 _ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|"([^"]*)"|(\d[\d.]*))""")
 
+_SPELLED: Final = {"initial": "from"}  # arguments whose flags have other names
+
 
 def error_text(error: Exception) -> str:
     """Make the message of an error, with ``overwrite=True`` in its remedy spelled ``--overwrite``.
@@ -23,4 +25,4 @@ def error_text(error: Exception) -> str:
 def _flag(found: re.Match[str]) -> str:
     name, text, number = found.groups()
     value = text if text is not None else number
-    return f"--{name.replace('_', '-')}" + ("" if value is None else f" {value}")
+    return f"--{_SPELLED.get(name, name).replace('_', '-')}" + ("" if value is None else f" {value}")

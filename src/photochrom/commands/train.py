@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import TrainingError
 from .arguments import add_verb
+from .messages import error_text
 from .parser import Verbs
 
 
@@ -94,6 +95,6 @@ def run(args: argparse.Namespace) -> int:
         if (model := train(TrainingConfig(**chosen))) is not None:
             print(f"photochrom photo OLD.jpg --model {model}")
     except Stopped as exc:
-        print(f"photochrom: {exc}", file=sys.stderr)
+        print(f"photochrom: {error_text(exc)}", file=sys.stderr)
         return exc.status
     return 0

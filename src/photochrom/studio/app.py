@@ -169,7 +169,7 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         listener = socket.create_server((host, port), family=family)
     except OSError as exc:
         reason = str(exc.strerror).partition(" (")[0]
-        raise StudioError(f"cannot listen at {host}:{port} ({reason}): choose another --port or --host") from exc
+        raise StudioError(f"cannot listen at {host}:{port} ({reason})", remedy="choose another port or host") from exc
     with listener:
         yield listener
 

@@ -90,8 +90,8 @@ class Disk:
             full = self._used + coming > self._most
         if full:
             raise StudioError(
-                f"the studio has no room for more files ({self._most / 1e6:g} MB): close pages no longer needed "
-                "and wait an hour, or start it with a larger --max-disk-mb"
+                f"the studio has no room for more files ({self._most / 1e6:g} MB)",
+                remedy="close pages no longer needed and wait an hour, or start it with a larger max_disk_mb",
             )
 
 

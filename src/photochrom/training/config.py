@@ -69,29 +69,33 @@ class TrainingConfig:
             self.initial in INITIAL_MODELS[1:] or self.encoder is not None or self.size is not None
         ):
             raise OptionError(
-                "--recipe decides the start, the encoder and the size: leave out --encoder and --size, and give --from "
-                "only with a model"
+                f"the recipe {self.recipe!r} decides the encoder and the size",
+                remedy="leave out encoder and size, and start from a model, an earlier run, or nothing",
             )
         if not self.run_folder.resolve().name:
-            raise OptionError(f"{self.run_folder} has no name, and the model is called after it: give another -o")
+            raise OptionError(
+                "has no name, and the model is called after it", path=self.run_folder, remedy="choose another folder"
+            )
         if self.run_folder.is_file():
-            raise OptionError(f"{self.run_folder} is a file: give the name of a folder with -o")
+            raise OptionError("is a file", path=self.run_folder, remedy="choose a folder for the run")
         if not self.resume and not self.dry_run and (self.run_folder / CHECKPOINT).exists():
             raise OptionError(
-                f"{self.run_folder} already holds a run: add --resume to go on with it, or give another -o"
+                "already holds a run",
+                path=self.run_folder,
+                remedy="add resume=True to go on with it, or choose another folder",
             )
         if not is_remote(self.photographs) and not Path(self.photographs).exists():
-            raise TrainingError(f"there is no {self.photographs}: give a folder of photographs or a tar shard")
+            raise TrainingError(f"there is no {self.photographs}", remedy="give a folder of photographs or a tar shard")
 
     def _check_numbers(self) -> None:
         for name in ("epochs", "batch", "learning_rate", "minutes", "devices", "nodes"):
             if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
-                raise OptionError(f"--{name.replace('_', '-')} is {value}: give a number above 0")
+                raise OptionError(f"{name} is {value}", remedy="give a number above 0")
         if self.size is not None and (self.size < 64 or self.size % 32):
-            raise OptionError(f"--size is {self.size}: give a multiple of 32, at least 64")
+            raise OptionError(f"size is {self.size}", remedy="give a multiple of 32, at least 64")
         for name in ("cache_gb", "seed", "patience"):
             if (value := getattr(self, name)) is not None and not 0 <= value < math.inf:
-                raise OptionError(f"--{name.replace('_', '-')} is {value}: give 0 or more")
+                raise OptionError(f"{name} is {value}", remedy="give 0 or more")
 
     @property
     def name(self) -> str:
@@ -107,14 +111,15 @@ class TrainingConfig:
             world_size: number of processes that train together.
 
         Raises:
-            OptionError: ``--recipe`` is for another network than the initial model's.
+            OptionError: the recipe named by ``recipe`` is for another network than the initial model's.
         """
         if self.recipe is not None:
             recipe = RECIPES[self.recipe] if initial.head is None else fine_tuning(RECIPES[self.recipe])
             if recipe.encoder != initial.recipe.encoder:  # the encoder decides the kind of decoder, too
                 raise OptionError(
-                    f"--recipe {self.recipe} trains {recipe.encoder}, but {initial.label} has "
-                    f"{initial.recipe.encoder}: leave out --recipe or --from"
+                    f"the recipe {self.recipe!r} trains {recipe.encoder}, but {initial.label} has "
+                    f"{initial.recipe.encoder}",
+                    remedy="leave out the recipe or the initial model",
                 )
         else:
             size = self.size or initial.recipe.size

@@ -92,15 +92,15 @@ def _check_room(estimate: Estimate, run: TrainingRun) -> None:
     folder = run.config.run_folder
     free = shutil.disk_usage(folder).free
     if estimate.disk > free:
-        hint = "give --cache-gb 0, which is slower but needs less" if run.cached else "free some space"
+        remedy = "give cache_gb=0, which is slower but needs less" if run.cached else "free some space"
         raise TrainingError(
-            f"the run takes {gigabytes(estimate.disk)} in {folder}, but {gigabytes(free)} are free: {hint}"
+            f"the run takes {gigabytes(estimate.disk)} in {folder}, but {gigabytes(free)} are free", remedy=remedy
         )
     memory = free_memory()
     if memory is not None and estimate.memory > memory and run.config.accelerator == "cpu":
         raise TrainingError(
-            f"training takes about {gigabytes(estimate.memory)} of memory, but {gigabytes(memory)} are free: "
-            f"give a --batch below {run.recipe.batch}, or close other programs"
+            f"training takes about {gigabytes(estimate.memory)} of memory, but {gigabytes(memory)} are free",
+            remedy=f"give a batch below {run.recipe.batch}, or close other programs",
         )
 
 

@@ -279,11 +279,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(args: argparse.Namespace) -> None:
     if not 0 <= args.vividness <= 1:
-        raise OptionError(f"--vividness is {args.vividness}: give a number from 0 to 1")
+        raise OptionError(f"vividness is {args.vividness}", remedy="give a number from 0 to 1")
     if args.model.suffix.lower() != ".onnx":
-        raise OptionError(f"the model file is {args.model}: give a name that ends in .onnx as the last argument")
+        raise OptionError(
+            f"the model file is {args.model}", remedy="give a name that ends in .onnx as the last argument"
+        )
     if args.model.exists() and not args.overwrite:
-        raise OptionError(f"{args.model} exists: give another name, or --overwrite")
+        raise OptionError("exists", path=args.model, remedy="give another name, or allow it to be overwritten")
     if not args.model.parent.is_dir():
         raise OptionError(f"{args.model} cannot be written: there is no folder {args.model.parent}")
 

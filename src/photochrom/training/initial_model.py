@@ -53,7 +53,7 @@ class InitialModel:
 
 
 def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | None) -> InitialModel:
-    """Load the model that ``--from`` names.
+    """Load the model that a run starts from.
 
     Args:
         name: one of ``INITIAL_MODELS``, the folder of an earlier run, or an ONNX file.
@@ -67,7 +67,7 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
     if name == "scratch":
         return _scratch(encoder or DEFAULT.encoder, encoder_weights)
     if encoder is not None:
-        raise OptionError(f"--encoder goes with --from scratch only: {name} has its own")
+        raise OptionError(f"{name} has its own encoder", remedy='leave out the encoder, or choose initial="scratch"')
     if name == "reference":
         return _reference(encoder_weights)
     path = Path(name)

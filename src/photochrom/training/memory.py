@@ -33,4 +33,4 @@ def explain_memory_errors() -> Iterator[None]:
         known = isinstance(exc, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(exc)
         if not known:
             raise
-        raise TrainingError("the memory is too small: give a smaller --batch, or close other programs") from exc
+        raise TrainingError("the memory is too small", remedy="give a smaller batch, or close other programs") from exc

@@ -213,7 +213,7 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, f
     shown = views(chosen, recipe.views, recipe.first_view, recipe.aged)
     step = recipe.batch * fabric.world_size
     if len(shown) < step:
-        raise TrainingError(f"a step takes {step} views, but there are {len(shown)}: give a smaller --batch")
+        raise TrainingError(f"a step takes {step} views, but there are {len(shown)}", remedy="give a smaller batch")
     return TrainingRun(config, fabric, initial, recipe, shown, sample(held_out, VALIDATION, per_source))
 
 
@@ -226,13 +226,19 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
     """
     folder, run_folder = Path(config.photographs), config.run_folder
     if not is_remote(config.photographs) and run_folder.resolve().is_relative_to(folder.resolve()):
-        raise OptionError(f"{run_folder} lies in {folder}, and its pictures would be trained on: give another -o")
+        raise OptionError(
+            f"lies in {folder}, and its pictures would be trained on",
+            path=run_folder,
+            remedy="choose a folder outside for the run",
+        )
     found: Inspection | None = None
     if fabric.is_global_zero:
         try:
             run_folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise TrainingError(f"{run_folder} cannot be made ({exc.strerror}): give another folder with -o") from exc
+            raise TrainingError(
+                f"cannot be made ({exc.strerror})", path=run_folder, remedy="choose another folder for the run"
+            ) from exc
         if is_remote(config.photographs):
             folder = run_folder / "photographs"
             copy_here(config.photographs, folder)

@@ -16,8 +16,10 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # a terminal's, a cluster's, and tha
 class Stopped(Exception):  # noqa: N818
     """A signal stopped the run, after its checkpoint was written."""
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
+    remedy = "go on with resume=True"
+
+    def __init__(self, problem: str, status: int) -> None:
+        super().__init__(f"{problem}: {self.remedy}")
         self.status = status
         """Exit status by the convention of shells, 128 + signal: 130, 143 or 129."""
 

@@ -104,7 +104,7 @@ def fit(
                 log.save()
                 clock.saved()
             if stop:
-                raise Stopped(f"stopped at step {trainer.step:,} of {trainer.steps:,}: go on with --resume", 128 + stop)
+                raise Stopped(f"stopped at step {trainer.step:,} of {trainer.steps:,}", 128 + stop)
 
 
 class Trainer:
@@ -220,8 +220,8 @@ class Trainer:
         mean_loss = self.mean_over_processes(loss.detach()).item()  # waits for a GPU, so it comes after the gradient
         if not math.isfinite(mean_loss + norm.item()):
             raise TrainingError(
-                f"the loss is not a number at step {self.step + 1:,}, and the last checkpoint is kept: start another "
-                f"run --from this one with a --learning-rate below {self.recipe.learning_rate:g}"
+                f"the loss is not a number at step {self.step + 1:,}, and the last checkpoint is kept",
+                remedy=f"start another run from this one with a learning rate below {self.recipe.learning_rate:g}",
             )
 
         # AdamW step, then EMA.

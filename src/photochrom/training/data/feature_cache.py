@@ -251,7 +251,7 @@ def _reserve(path: Path) -> None:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         except OSError as exc:
             raise TrainingError(
-                f"no room for the features in {path} ({exc.strerror}): free some, or --cache-gb 0"
+                f"no room for the features ({exc.strerror})", path=path, remedy="free some space, or give cache_gb=0"
             ) from exc
 
 
