@@ -311,6 +311,10 @@ class TestEstimate:
         whole = torch.zeros(1, 2, trial.recipe.grid, trial.recipe.grid)
         assert trial.draw_crop()(whole).shape == whole.shape
 
+    def test_it_computes_the_features_that_the_run_caches(self, prepared):
+        frozen = replace(prepared, recipe=replace(prepared.recipe, stages_rate=0.0))  # features of all strides
+        assert estimate.estimate(frozen).features > 0
+
     def test_copies_of_files_do_not_count_as_used_memory(self, tmp_path, monkeypatch):
         for name, text in {"max": "5000\n", "current": "3000\n", "stat": "anon 100\ninactive_file 1200\n"}.items():
             (tmp_path / f"memory.{name}").write_text(text)

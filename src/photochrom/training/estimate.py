@@ -77,7 +77,7 @@ def estimate(run: TrainingRun) -> Estimate:
 
 def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
     """Return a few views to train on, and the seconds that computing the features of one takes if they are cached."""
-    backbone, sides = run.initial.encoder.backbone, Sides.of(run.recipe)
+    backbone, sides = run.backbone, Sides.of(run.recipe)
     count = max(_TRIED, run.recipe.batch * run.fabric.world_size)  # with fewer views no step would see whole pictures
     some = (run.training * math.ceil(count / len(run.training)))[:count]
     if not run.cached:
