@@ -311,6 +311,15 @@ class TestEstimate:
         whole = torch.zeros(1, 2, trial.recipe.grid, trial.recipe.grid)
         assert trial.draw_crop()(whole).shape == whole.shape
 
+    def test_the_initial_model_is_what_it_was_after_a_trainer_is_made(self, photographs, tmp_path):
+        config = TrainingConfig(str(photographs), tmp_path, initial="default", size=64, batch=6)
+        fabric, initial = launch(config), load_initial_model("default", None, None)
+        run = prepare_run(config, fabric, initial, inspect_photographs(config, fabric))
+        run = replace(run, recipe=replace(run.recipe, rebalance_lambda=1.0))
+        before = initial.identity
+        trainer = run.trainer(run.batches()[0])  # shifts the class weights
+        assert initial.identity == before == trainer.conditions["initial model"]
+
     def test_it_computes_the_features_that_the_run_caches(self, prepared):
         frozen = replace(prepared, recipe=replace(prepared.recipe, stages_rate=0.0))  # features of all strides
         assert estimate.estimate(frozen).features > 0

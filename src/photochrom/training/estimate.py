@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import shutil
 import time
@@ -63,8 +62,7 @@ def estimate(run: TrainingRun) -> Estimate:
     with explain_memory_errors():
         few, seconds = _few_batches(run)
         cycle = replace(run.recipe, epochs=10, cycles=1)  # long enough for crops and whole pictures
-        initial = replace(run.initial, head=copy.deepcopy(run.initial.head))
-        trial = replace(run, recipe=cycle, initial=initial).trainer(few)
+        trial = replace(run, recipe=cycle).trainer(few)
         step, memory = measure(trial, few)
     checkpoints = 5 * sum(value.nbytes for value in trial.head.state_dict().values())
     steps = round(run.recipe.epochs * (len(run.training) // trial.batch))

@@ -169,8 +169,11 @@ class TrainingRun:
         return Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions)
 
     def _head(self, bins: ColorBins | None) -> nn.Module:
-        """Return the network to train, with the class weights and the colour queries of the recipe."""
-        head, recipe = self.initial.head, self.recipe
+        """Return a network to train, with the class weights and the colour queries of the recipe.
+
+        It is a copy: the initial model stays what it is, because its hash is a condition of resuming.
+        """
+        head, recipe = copy.deepcopy(self.initial.head), self.recipe
         if head is None:
             return new_head(self.initial.encoder, bins, recipe.color_queries)
         if bins is not None and recipe.rebalance_lambda is not None:
