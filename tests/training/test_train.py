@@ -18,7 +18,7 @@ from photochrom.training.data.batches import ahead
 from photochrom.training.run_folder import draw_curves
 from photochrom.training.stopping import Stopped
 from tests.helpers import training_runs
-from tests.helpers.training_runs import SHORT, features, losses, new_trainer, run
+from tests.helpers.training_runs import features, losses, new_trainer, run
 
 RECIPES = tuple(training_runs.RECIPES)
 
@@ -277,13 +277,14 @@ class TestCheckpointsOfOtherRuns:
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp_path):
-    alone = training_runs.train_and_validate(new_trainer(recipe, tmp_path, batch=4, **SHORT), recipe)
+    with training_runs.double_precision():
+        alone, _ = training_runs.train_and_validate(recipe, 4, tmp_path)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [*torchrun, training_runs.__file__, recipe, "2", str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     together = json.loads((tmp_path / "losses.json").read_text())
-    np.testing.assert_allclose(together, alone, rtol=1e-4)
+    np.testing.assert_allclose(together, alone, rtol=1e-9)
     assert len(together) >= 3
     assert not np.allclose(together[0][1], together[-2][1], rtol=1e-3)
