@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
-from . import INTERRUPTED
+from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
 from .kinds import kind_of
@@ -89,6 +89,7 @@ def add(verbs: Verbs) -> None:
     film.add_argument(
         "--preset", default="veryfast", help="speed of the codec: ultrafast to veryslow (default: veryfast)"
     )
+    c2pa.add_signing(film)
     add_model(film)
     add_talk(film)
 
@@ -108,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
         args.start and parse_time(args.start),
         args.end and parse_time(args.end),
         args.recolor,
+        c2pa=c2pa.identity_of(args),
     )
     films = list(dict.fromkeys(args.inputs))
     hints = _hints(args)

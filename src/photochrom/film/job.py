@@ -15,11 +15,13 @@ import av
 from .. import __version__
 from ..atomic import publish
 from ..colorizer.colorizer import Colorizer
+from ..content_credentials import Identity
 from ..errors import FilmError
 from ..provenance import credit
 from . import side_data
 from .colored_shots import find_colored_shots
 from .coloring import Progress, color_frames
+from .credentials import check_signing, sign_film
 from .damage import Damage
 from .frames import FrameColorizer
 from .hint_tracking import follow
@@ -85,6 +87,8 @@ def colorize_film(
             progress(Progress(0, plan.total))
 
         check(reader, plan, options, overwrite=overwrite, on_frame=examining)
+        if options.c2pa is not None:
+            check_signing(reader.path, plan.output, overwrite=overwrite)
         frame_colorizer = FrameColorizer(colorizer or Colorizer(), reader, plan.planes, options)
         label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in hints])
         key = _key(reader, plan, options, hints, label)
@@ -96,7 +100,9 @@ def colorize_film(
                 frame_colorizer = frame_colorizer.keeping(colored.has)
                 plan.notes.append(colored.note())
             segments = color_frames(frame_colorizer, folder, plan, damage, progress)
-            _put_together(reader, folder, segments, plan, damage, label, overwrite=overwrite, progress=progress)
+            _put_together(
+                reader, folder, segments, plan, damage, label, options.c2pa, overwrite=overwrite, progress=progress
+            )
         notes = plan.notes + side_data.lost(damage.side_data, options.codec) + damage.lines()
         starts = [reader.seconds(pts) for segment in segments for pts in segment.shots]
         return FilmReport(plan.output, _count(segments), starts, notes)
@@ -134,11 +140,12 @@ def _put_together(
     plan: Plan,
     damage: Damage,
     label: str,
+    identity: Identity | None,
     *,
     overwrite: bool,
     progress: Callable[[Progress], None],
 ) -> None:
-    """Mux the finished segments with the source's other tracks, and publish the film."""
+    """Mux the finished segments with the source's other tracks, sign the film, and publish it."""
     count = _count(segments)
     encoded = [EncodedSegment(folder.segment_path(i), s.pts, s.delay, s.end) for i, s in enumerate(segments)]
     whole = folder.folder / f"film{plan.output.suffix}"
@@ -147,6 +154,8 @@ def _put_together(
             reader, plan.planes, encoded, whole, plan.container, plan.span, label,
             damage=damage, on_packet=lambda: progress(Progress(count, count)),
         )  # fmt: skip
+        if identity is not None:
+            sign_film(whole, plan.output, reader.path, identity, label, overwrite=overwrite)
         sync(whole)
         publish(whole, plan.output, overwrite=overwrite)
     except FileExistsError as exc:

@@ -7,10 +7,13 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from numbers import Rational
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
+
+if TYPE_CHECKING:
+    from ..content_credentials import Identity
 
 CODECS = ("libx264", "libx265", "ffv1")
 """Codecs of the coloured film: H.264, H.265, and the lossless FFV1."""
@@ -46,6 +49,9 @@ class FilmOptions:
     recolor: bool | str = False
     """Treatment of colours that the film has already: False refuses the film, ``"all"`` (or True) colours all of it
     anew from its luma, ``"grey-shots"`` colours the shots without colours and leaves the others as they are."""
+    c2pa: Identity | None = field(default=None, repr=False)  # the work of another signer can be continued
+    """Who signs the film with content credentials (C2PA), as the last thing that is done to it; None: nobody. Matroska
+    and MXF cannot hold them: they are written beside the film, ``NAME.EXT.c2pa``."""
 
     def __post_init__(self) -> None:
         if self.codec not in CODECS:

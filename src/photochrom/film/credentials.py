@@ -1,0 +1,60 @@
+"""Content credentials of coloured films: inside MP4, MOV and AVI, and beside films that cannot hold a manifest."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+from ..atomic import new_file
+from ..content_credentials import Identity, sign
+from ..content_credentials.signing import MIME_TYPES
+from ..errors import FilmError, OptionError
+
+
+def manifest_path(film: Path) -> Path | None:
+    """Return the file beside a film that holds its manifest, ``film.mkv.c2pa``; None where the film holds it itself."""
+    return None if film.suffix.lower() in MIME_TYPES else film.with_name(f"{film.name}.c2pa")
+
+
+def check_signing(source: Path, output: Path, *, overwrite: bool) -> None:
+    """Refuse a film that could not be signed, before the work that would be lost.
+
+    Raises:
+        FilmError: The manifest goes into a file that exists and may not be replaced.
+        OptionError: The source is not one file, so no manifest can be bound to it.
+    """
+    if not source.is_file():
+        raise OptionError(
+            "content credentials bind one file, and this is not one", path=source, remedy="leave them out"
+        )
+    manifest = manifest_path(output)
+    if manifest is not None and manifest.exists() and not overwrite:
+        raise FilmError("exists", path=manifest, remedy="choose another output, or add overwrite=True")
+
+
+def sign_film(whole: Path, output: Path, source: Path, identity: Identity, credit: str, *, overwrite: bool) -> None:
+    """Sign a finished film, in place where the container holds a manifest, else in a file beside the output.
+
+    Args:
+        whole: The finished film, under its temporary name.
+        output: The path that it will have.
+        source: The black-and-white film.
+        identity: Who signs.
+        credit: Whose colours these are, see ``provenance.credit``.
+        overwrite: Whether a manifest beside the output may be replaced.
+
+    Raises:
+        PhotochromError: The film cannot be signed.
+        FileExistsError: A manifest has appeared beside the output.
+        OSError: The disk is full, or a file cannot be read.
+    """
+    manifest = manifest_path(output)
+    with whole.open("rb") as film, source.open("rb") as original:
+        if manifest is None:
+            with new_file(whole, overwrite=True) as signed:
+                sign(film, signed, output.suffix, identity, original, source.name, credit)
+            return
+        detached = BytesIO()
+        sign(film, detached, output.suffix, identity, original, source.name, credit)
+    with new_file(manifest, overwrite=overwrite) as file:
+        file.write(detached.getvalue())
