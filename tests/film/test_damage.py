@@ -3,6 +3,7 @@
 import io
 import itertools
 import os
+import socket
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from skimage import data
 
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film, tracks
+from photochrom.film.options import time_text
 from photochrom.film.reader import FilmReader
 from tests.helpers.films import (
     colorizer,
@@ -430,3 +432,50 @@ def test_shots_do_not_lend_each_other_colours(tmp_path):
     assert min(blue[:20]) > 132
     assert max(blue[20:]) < 120
     assert seconds(report.output) == seconds(path)
+
+
+def test_damage_that_the_decoder_of_ffv1_hides_is_told(tmp_path, fake_colorizer):
+    """It fills a damaged slice from the picture before; only the checksum tells."""
+    source = write_film(tmp_path / "a.mkv", pan(6), codec="ffv1", options={"level": "3", "slicecrc": "1"})
+    assert colorize_film(source, tmp_path / "whole.mkv", LOSSLESS, colorizer=fake_colorizer).notes == []
+    data = bytearray(source.read_bytes())
+    victim = packets(source, 0)[3]
+    data[bytes(data).index(victim) + len(victim) // 2] ^= 0x10
+    source.write_bytes(data)
+    report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
+    assert report.frames == 6
+    assert report.notes == ["1 damaged packets, left out or repaired by the decoder, at 0:00:00.125"]
+
+
+def test_streams_without_checksums_are_not_called_damaged(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(4), codec="ffv1", options={"level": "1"})
+    assert colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer).notes == []
+
+
+def test_a_clock_that_goes_back_a_little_is_told(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(4), codec="ffv1")
+    source.write_bytes(2 * source.read_bytes())
+    report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
+    assert report.frames == 8
+    assert report.notes == ["the time stamps of track 0 went back at 0:00:00.125 and were mended"]
+
+
+@pytest.mark.parametrize("name", ["list.m3u8", "list.mp4"])
+def test_a_playlist_calls_nobody(name, tmp_path, fake_colorizer):
+    """An upload could make FFmpeg open any address, and any file of the machine."""
+    film = write_film(tmp_path / "private.ts", pan(4))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        for entry in (address, film):
+            text = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{entry}\n#EXT-X-ENDLIST\n"
+            if name.endswith(".mp4"):
+                text = f"ffconcat version 1.0\nfile {entry if entry == address else film.name}\n"
+            (tmp_path / name).write_text(text)
+            refused(tmp_path / name, fake_colorizer, "lists other files|cannot be read")
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_times_before_the_beginning_are_written_with_a_sign():
+    assert [time_text(Fraction(t, 24)) for t in (-1, 0, 1)] == ["-0:00:00.042", "0:00:00.000", "0:00:00.042"]

@@ -102,6 +102,7 @@ def parse_time(text: str) -> Fraction:
 
 
 def time_text(seconds: float | Fraction) -> str:
-    """Write seconds as ``0:01:30.500``."""
-    whole, rest = divmod(math.floor(float(seconds) * 1000 + 0.5), 1000)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"
+    """Write seconds as ``0:01:30.500``; times before the beginning have a minus sign."""
+    whole, rest = divmod(math.floor(abs(float(seconds)) * 1000 + 0.5), 1000)
+    sign = "-" if seconds < 0 and (whole or rest) else ""
+    return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"

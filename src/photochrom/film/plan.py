@@ -55,7 +55,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     if output.suffix.lower() not in FORMATS:
         raise FilmError(f"{output} has no suffix of a container that can be written: use {', '.join(FORMATS)}")
     container = FORMATS[output.suffix.lower()]
-    planes = plane_format(reader.video, even_only=needs_even_sizes(options.codec))
+    planes = plane_format(reader.video, reader.path, even_only=needs_even_sizes(options.codec))
     if options.codec == "ffv1" and planes.coding.full_range and FORMATS[output.suffix.lower()] != "matroska":
         raise FilmError(f"{output}: FFV1 in such a file cannot state full range: write to a .mkv file")
     wanted, until = options.times

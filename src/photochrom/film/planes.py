@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 import numpy as np
@@ -17,6 +18,7 @@ _UNTAGGED, _LIMITED_RANGE, _FULL_RANGE = 0, 1, 2
 _HDR = {16: "PQ", 18: "HLG"}
 _SD = (1024, 576)  # size up to which players take an untagged film for BT.601
 _DEPTHS = (8, 10, 12)
+_EXPANDED = 8  # bits that each channel of RGB is brought to first
 _SHIFTED = range(8, 17)  # bits of grey formats that are converted here by shifting
 
 
@@ -42,11 +44,12 @@ class PlaneFormat:
         return np.uint8 if self.coding.bits == 8 else np.uint16
 
 
-def plane_format(stream: av.VideoStream, *, even_only: bool) -> PlaneFormat:
+def plane_format(stream: av.VideoStream, path: Path, *, even_only: bool) -> PlaneFormat:
     """Choose the format of a stream's coloured version: its own, with chroma planes if it has none.
 
     Args:
         stream: The source.
+        path: The source's file, for messages.
         even_only: Whether the codec needs even numbers of rows and columns where chroma is subsampled.
 
     Raises:
@@ -54,7 +57,8 @@ def plane_format(stream: av.VideoStream, *, even_only: bool) -> PlaneFormat:
     """
     context, source = stream.codec_context, stream.codec_context.format
     if context.color_trc in _HDR:
-        raise FilmError(f"the film is HDR ({_HDR[context.color_trc]}): convert it to standard dynamic range first")
+        problem = f"the film is HDR ({_HDR[context.color_trc]})"
+        raise FilmError(problem, path=path, remedy="convert it to standard dynamic range first")
     parts = source.components
     bits = min((d for d in _DEPTHS if d >= max(p.bits for p in parts)), default=_DEPTHS[-1])
     shared = _shared(source)
@@ -110,6 +114,8 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
     if not planes.converted:
         return frame
     if frame.format.is_rgb:
+        if min(part.bits for part in frame.format.components) < _EXPANDED:
+            frame = frame.reformat(format="rgb24")  # otherwise FFmpeg's scaler makes their white a light grey
         return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=_LIMITED_RANGE)
     if len(frame.format.components) < 3:
         bits = frame.format.components[0].bits

@@ -14,6 +14,7 @@ from typing import Literal
 import av
 
 from ..errors import FilmError, OptionError
+from .checksums import SliceChecksums
 from .damage import Damage
 from .frame_facts import display_matrix, fields
 from .options import ROUNDED, parse_time, time_text
@@ -28,6 +29,11 @@ _MISSING = 1  # seconds at a film's end that may lack a picture
 _STATE_THEIR_LENGTH = ("matroska", "mov")  # containers whose header states the length; others make FFmpeg guess it
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
 """Formats without a container, whose rate FFmpeg takes for 25 frames per second whatever the stream says."""
+
+_FILES_ALONE = {"protocol_whitelist": "file"}
+"""FFmpeg's setting that keeps a playlist from opening addresses on the network."""
+_LISTS = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest")
+"""Formats that only name other files, which somebody's upload may choose."""
 
 
 def _ignore() -> None:
@@ -141,7 +147,7 @@ class FilmReader:
             FilmError: The size or format of the picture changes, or the clock starts anew, inside the film.
         """
         damage = Damage() if damage is None else damage
-        if start is not None:
+        if start is not None and start != self.first_pts:
             # One generator to the end, because it holds frames of the packet that gave the first one.
             decoded = self._decoded_from(start, damage)
             for frame in decoded:
@@ -193,6 +199,7 @@ class FilmReader:
     def _decoded(self, damage: Damage) -> Iterator[av.VideoFrame]:
         packets = self.container.demux(self.video)
         time = Fraction(0)
+        checksums = SliceChecksums() if self.video.codec_context.name == "ffv1" else None
         while True:
             try:
                 packet = next(packets)
@@ -210,6 +217,8 @@ class FilmReader:
             except av.error.FFmpegError:
                 damage.note(time)
                 continue
+            if checksums is not None and packet.size and checksums.is_damaged(bytes(packet)):
+                damage.note(time)
             if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
                 damage.note(time)
             yield from frames
@@ -222,6 +231,8 @@ class FilmReader:
         last: int | None = None
         for frame in frames:
             self._check_frame(frame, last)
+            if frame.pts is not None and last is not None and frame.pts < last:
+                damage.clocks.setdefault(self.video.index, self.seconds(last))
             if frame.pts is None or (last is not None and frame.pts <= last):
                 frame.pts = self.first_pts if last is None else last + (step if frame.pts is None else 1)
             last = frame.pts
@@ -332,7 +343,7 @@ def address(path: Path) -> str:
 
 def _opened(path: Path, options: dict[str, str]) -> av.container.InputContainer:
     try:
-        return av.open(address(path), metadata_errors="replace", options=options)
+        container = av.open(address(path), metadata_errors="replace", options=options | _FILES_ALONE)
     except FileNotFoundError as exc:
         raise FilmError(f"{path} does not exist: check the path") from exc
     except (IsADirectoryError, PermissionError) as exc:
@@ -340,6 +351,10 @@ def _opened(path: Path, options: dict[str, str]) -> av.container.InputContainer:
     except (av.error.FFmpegError, OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc  # FFmpeg's "invalid data" is not an OSError
         raise FilmError(f"{path} cannot be read as a film ({reason}): check that the file is whole") from exc
+    if container.format.name in _LISTS:
+        container.close()
+        raise FilmError(f"{path} is not a film but lists other files: name the film itself")
+    return container
 
 
 def _main_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:

@@ -23,6 +23,8 @@ from .reader import FilmReader, address
 TICK = Fraction(1, 1000)
 """Time base of a segment, in which a frame is one tick."""
 _ROOM = 64  # ticks before the first frame for decoding times; no codec holds back more frames
+_SLICES: tuple[dict[str, str], ...] = ({"slices": "4"}, {}, {"slices": "1"})
+"""Ways to divide a picture for FFV1, the best first: each refuses some odd sizes."""
 _FIELD_ORDERS = {"": 1, "tff": 2, "bff": 3}  # FFmpeg's AVFieldOrder
 
 
@@ -64,7 +66,7 @@ class SegmentEncoder:
         """Greatest number of frames that the codec has held back to reorder them."""
         self._waiting: dict[int, int] = {}  # numbers of the frames inside the codec, by their pts
         self._written = 0
-        self._time_base = reader.time_base
+        self._time_base, self._source = reader.time_base, reader.path
         self._marks = _marks(reader, planes)
         self._container = av.open(address(path), "w", format="nut")
         try:
@@ -101,7 +103,8 @@ class SegmentEncoder:
         """
         self._mux(self._stream.encode(None))
         if self._waiting:
-            raise FilmError(f"the codec has lost {len(self._waiting)} of {len(self.pts)} frames: choose another codec")
+            lost = f"the codec has lost {len(self._waiting)} of {len(self.pts)} frames"
+            raise FilmError(lost, path=self._source, remedy="choose another codec")
         self._container.close()
 
     def abandon(self) -> None:
@@ -131,12 +134,14 @@ def _stream(
 ) -> av.VideoStream:
     if reader.fields and options.codec == "libx265":  # it takes each frame for a single field
         raise FilmError(
-            "the film is interlaced, which libx265 cannot mark", remedy='choose codec="libx264" or codec="ffv1"'
+            "the film is interlaced, which libx265 cannot mark",
+            path=reader.path,
+            remedy='choose codec="libx264" or codec="ffv1"',
         )
     formats = {f.name for f in av.Codec(options.codec, "w").video_formats or ()}
     if planes.name not in formats:
-        raise FilmError(f"{options.codec} cannot encode {planes.name}", remedy='choose codec="ffv1"')
-    stream = container.add_stream(options.codec, rate=reader.rate, options=_settings(reader, options))
+        raise FilmError(f"{options.codec} cannot encode {planes.name}", path=reader.path, remedy='choose codec="ffv1"')
+    stream = container.add_stream(options.codec, rate=reader.rate, options=_settings(reader, planes, options))
     stream.time_base = TICK
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = reader.width, reader.height, planes.name
@@ -169,12 +174,33 @@ def describe(context: av.VideoCodecContext, reader: FilmReader, planes: PlaneFor
         context.field_order = _FIELD_ORDERS[reader.fields]
 
 
-def _settings(reader: FilmReader, options: FilmOptions) -> dict[str, str]:
+def _settings(reader: FilmReader, planes: PlaneFormat, options: FilmOptions) -> dict[str, str]:
     if options.codec == "ffv1":
-        return {"level": "3", "slices": "4", "slicecrc": "1", "g": "1"}
+        return _ffv1_settings(reader, planes)
     settings = {"crf": str(options.crf), "preset": options.preset}
     if options.codec == "libx265":
         return settings | {"x265-params": "log-level=error"}
     # Without cpu-independent the encoded bytes depend on the processor, and sometimes on the run.
     parameters = ["cpu-independent=1"] + ([f"{reader.fields}=1"] if reader.fields else [])
     return settings | {"x264-params": ":".join(parameters)}
+
+
+def _ffv1_settings(reader: FilmReader, planes: PlaneFormat) -> dict[str, str]:
+    """Return settings with which FFV1 takes pictures of this size.
+
+    Raises:
+        FilmError: There are none; some pictures of a few columns are refused.
+    """
+    for slices in _SLICES:
+        settings = {"level": "3", "slicecrc": "1", "g": "1"} | slices
+        context = av.CodecContext.create("ffv1", "w")
+        context.width, context.height, context.pix_fmt = reader.width, reader.height, planes.name
+        context.time_base, context.options = Fraction(1, 25), settings
+        with contextlib.suppress(av.error.NotImplementedError):
+            context.open()
+            return settings
+    raise FilmError(
+        f"FFV1 cannot encode pictures of {reader.width} x {reader.height} pixels",
+        path=reader.path,
+        remedy='choose codec="libx264"',
+    )

@@ -35,6 +35,8 @@ def has_colors(frames: Sequence[av.VideoFrame]) -> bool:
         frames: One frame or more of one shot, ``GAP`` frames apart. A single frame is judged without its noise in time.
     """
     found = [unexplained_chroma(frame) for frame in frames]
+    if len({chroma.shape for chroma in found}) > 1:  # the size of the picture changes between them
+        found = found[:1]
     pairs = list(itertools.pairwise(found)) or [(found[0], found[0])]
     return any(is_colored(coherent_chroma(*pair)) for pair in pairs)
 

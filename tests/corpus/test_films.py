@@ -1,0 +1,167 @@
+"""Every film of the corpus is coloured frame for frame, or refused in one line; none crashes, hangs or tracebacks."""
+
+import itertools
+import os
+import re
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photochrom.batch.workers import Died, WorkerPool
+from tests.corpus.films import Film, corpus
+from tests.corpus.test_corpus import MEGABYTES, SECONDS, peak_megabytes
+
+pytest.importorskip("onnx")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="alarms and resource limits are POSIX"),
+    pytest.mark.slow,
+]
+SEEN = 3.0  # mean difference of luma as shown, 8-bit steps, where a picture has no luma plane that could be kept
+MILLISECOND = 0.001  # Matroska counts in these
+
+
+def prepare(model):
+    """What a worker does with one film: colour it, decode it with and without its colours, and return what is wrong."""
+    from photochrom import Colorizer, PhotochromError
+    from photochrom.film import FilmOptions, colorize_film
+
+    colorizer = Colorizer(model, "cpu")
+
+    def color(film: Film):
+        with tempfile.TemporaryDirectory() as name:
+            folder, output = Path(name), Path(name) / "coloured.mkv"
+            source = folder / film.name
+            source.write_bytes(film.data)
+            (folder / "neighbour.mkv").write_bytes(NEIGHBOUR)
+            signal.alarm(SECONDS)  # ends the process: its death names the film
+            try:
+                options = FilmOptions(codec="ffv1", **film.options)
+                report = colorize_film(source, output, options, colorizer=colorizer)
+            except PhotochromError as exc:
+                left = {path.name for path in folder.iterdir()} - {film.name, "neighbour.mkv"}
+                well = "\n" not in str(exc) and str(folder) in str(exc) and not left
+                return ("refused" if well else f"bad refusal, leaves {left}"), str(exc)
+            except BaseException as exc:
+                return "traceback", f"{type(exc).__name__}: {exc}"
+            finally:
+                signal.alarm(0)
+            if peak_megabytes() > MEGABYTES:
+                return "too much memory", ""
+            return "coloured", [*differences(source, output), *([] if film.refused == "" else report.notes)]
+
+    return color
+
+
+NEIGHBOUR = b"a file of somebody else"
+
+
+def frames_in(path):
+    """Seconds and frame of each picture, by the plainest loop that there is."""
+    import av
+
+    with av.open(str(path), metadata_errors="replace") as container:
+        stream = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
+        stream.thread_type = "AUTO"
+        packets = container.demux(stream)
+        while True:
+            try:
+                frames = next(packets).decode()
+            except (StopIteration, av.error.EOFError):
+                return
+            except av.error.InvalidDataError:
+                continue
+            for frame in frames:
+                yield (None if frame.pts is None else float(frame.pts * frame.time_base)), frame
+
+
+def differences(source, output):
+    """What is wrong with a coloured film: phrases."""
+    wrong = []
+    pairs = itertools.zip_longest(frames_in(source), frames_in(output))
+    for number, (before, after) in enumerate(pairs):
+        if before is None or after is None:
+            wrong.append(f"frame {number} is {'too many' if before is None else 'missing'}")
+            continue
+        if before[0] is not None and abs(before[0] - after[0]) > MILLISECOND:
+            wrong.append(f"frame {number} is shown at {after[0]} instead of {before[0]}")
+        wrong += [f"luma of frame {number}: {what}" for what in luma_difference(before[1], after[1])]
+    return wrong
+
+
+def luma_difference(before, after):
+    """What differs in the luma of a frame: at most one phrase."""
+    exact = luma_of(before, after.format.components[0].bits)
+    if exact is not None:
+        found = luma_of(after, after.format.components[0].bits)
+        return [] if np.array_equal(exact, found) else [f"{np.abs(exact.astype(int) - found).max()} at most"]
+    shown = [frame.to_ndarray(format="rgb24") @ [0.299, 0.587, 0.114] for frame in (before, after)]
+    mean = np.abs(shown[0] - shown[1]).mean()
+    return [] if mean <= SEEN else [f"{mean:.1f} on average"]
+
+
+def luma_of(frame, bits):
+    """The luma plane of a frame at a depth; None for frames that have none."""
+    kind = frame.format
+    packed = {"yuyv422": 0, "uyvy422": 1}
+    rows = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)
+    if kind.name in packed:
+        return rows[:, packed[kind.name] : 2 * frame.width : 2]
+    planar = kind.name.startswith(("yuv", "gray1", "nv12")) or kind.name == "gray"
+    if not planar:
+        return None
+    own = kind.components[0].bits
+    if own > 8:
+        rows = rows.view(">u2" if kind.is_big_endian else "<u2")
+    luma = rows[:, : frame.width].astype(np.uint16)
+    return luma << (bits - own) if bits >= own else luma >> (own - bits)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    from tests.helpers.fakes import tiny_model
+
+    model = tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+    os.environ.setdefault("SVT_LOG", "0")
+    films = corpus()
+    assert len(films) > 200
+    assert len({film.name for film in films}) == len(films)
+    assert sum(len(film.data) for film in films) < 20_000_000
+    with WorkerPool(prepare, (str(model),), 2) as pool:
+        return list(pool.map(films))
+
+
+def test_nothing_crashes_hangs_or_shows_a_traceback(results):
+    kinds = ("coloured", "refused")
+    assert not [(film.name, result) for film, result in results if isinstance(result, Died) or result[0] not in kinds]
+
+
+def test_intact_films_keep_every_frame_time_and_luma(results):
+    assert not [(film.name, result) for film, result in results if film.refused == "" and result != ("coloured", [])]
+
+
+def test_films_that_must_not_be_coloured_are_refused_with_the_reason(results):
+    wrong = []
+    for film, result in results:
+        if film.refused and (isinstance(result, Died) or not re.search(film.refused, str(result[1]))):
+            wrong.append((film.name, result))
+    assert not wrong
+
+
+def test_damaged_films_lose_nothing_that_can_be_decoded(results):
+    coloured = [(film.name, result[1]) for film, result in results if film.refused is None and result[0] == "coloured"]
+    assert len(coloured) > 50
+    lost = [
+        (name, notes)
+        for name, notes in coloured
+        if any("is missing" in what for what in notes) and not any("ends early" in what for what in notes)
+    ]
+    assert not lost
+
+
+def test_the_corpus_is_the_same_every_time():
+    first, second = ([(film.name, hash(film.data)) for film in corpus()] for _ in range(2))
+    assert [a[0] for a, b in zip(first, second, strict=True) if a != b] == []
