@@ -54,8 +54,8 @@ def saved(picture: Image.Image | np.ndarray, format: str, **options: object) -> 
 
 def neutral(picture: photo.Photo, format: str) -> tuple[np.ndarray, np.ndarray]:
     """Chroma planes that mean no colour, as ``encode`` wants them for a format."""
-    step = photo.chroma_subsampling(format, picture)
-    shape = tuple(-(-side // step) for side in picture.luma.shape)
+    steps = photo.chroma_sampling(picture, format)
+    shape = tuple(-(-side // step) for side, step in zip(picture.luma.shape, steps, strict=True))
     plane = np.full(shape, (int(np.iinfo(picture.luma.dtype).max) + 1) // 2, picture.luma.dtype)
     return plane, plane.copy()
 

@@ -10,6 +10,7 @@ from PIL import Image
 from photochrom import photo
 from photochrom.commands.main import main
 from photochrom.photo import OutputOptions, colorize_photo
+from photochrom.photo.formats import coefficients
 from photochrom.provenance import is_labelled
 from tests.corpus.make import exif, grey, saved, toned
 from tests.photo.test_splice import scans_of
@@ -41,7 +42,7 @@ def test_luma_scans_are_kept_byte_for_byte(tmp_path, fake_colorizer, options):
 @pytest.mark.parametrize(
     ("image", "options", "reason"),
     [
-        (Image.fromarray(toned(61, 75)), {}, "its luma is interleaved with chroma"),
+        (Image.fromarray(toned(61, 75)), {}, "its luma is interleaved with chroma (pip install"),
         (None, {"exif": exif(6)}, "it is turned upright"),
     ],
     ids=["toned", "turned"],
@@ -49,9 +50,10 @@ def test_luma_scans_are_kept_byte_for_byte(tmp_path, fake_colorizer, options):
 def test_where_it_cannot_be_kept_the_report_says_why(
     tmp_path, fake_colorizer, image, options, reason, capsys, monkeypatch
 ):
+    monkeypatch.setattr(coefficients, "has_jpeglib", lambda: False)
     source = jpeg(tmp_path / "old.jpg", image, **options)
     report = colorize_photo(source, tmp_path / "out.jpg", colorizer=fake_colorizer)
-    assert report.luma_coding == f"its luma is coded anew: {reason}"
+    assert report.luma_coding.startswith(f"its luma is coded anew: {reason}")
     monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: fake_colorizer)
     assert main(["photo", "-v", "--recolor", str(source)]) == 0
     said = capsys.readouterr()

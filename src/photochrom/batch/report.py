@@ -56,6 +56,8 @@ class Row:
     """Wall-clock time of the item."""
     warnings: tuple[str, ...] = ()
     """Losses: what the source held and the output does not, a line each."""
+    luma_coding: str = ""
+    """Whether a JPEG keeps the coded luma of its source, and why not; empty for other formats."""
     error: str = ""
     """The problem, in one line; empty unless the status is ``error``."""
     remedy: str = ""

@@ -133,6 +133,7 @@ def _color(item: Item, job: BatchJob, colorizer: Any, known: Row) -> Colored:
             colorfulness=round(report.colorfulness, 2),
             confidence=None if report.confidence is None else round(report.confidence, 4),
             warnings=report.warnings,
+            luma_coding=report.luma_coding,
         )
     return Colored(row, *_thumbnails(*report.preview)) if report.preview else Colored(row)
 

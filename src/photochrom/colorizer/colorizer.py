@@ -128,7 +128,7 @@ class Colorizer:
         luma: np.ndarray,
         options: ColorOptions | None = None,
         *,
-        subsampling: int = 1,
+        subsampling: int | tuple[int, int] = 1,
         prediction: Prediction | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Colour a luma plane.
@@ -136,26 +136,25 @@ class Colorizer:
         Args:
             luma: Y' (BT.601, full range), uint8 or uint16 ``[H, W]``, upright.
             options: How to colour; None for the model's defaults.
-            subsampling: 1 for full-size chroma, 2 for half its width and height.
+            subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each; one number stands for both.
             prediction: Result of ``predict`` for this luma and these options, if it is at hand; the network then
                 does not run.
 
         Returns:
-            Cb and Cr, ``[ceil(H / subsampling), ceil(W / subsampling)]``, of the luma's dtype; 128 or 32768 is neutral.
+            Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype; 128 or 32768 is neutral.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
             EngineError: The network could not be run.
         """
-        if subsampling not in (1, 2):
+        shared = (subsampling, subsampling) if isinstance(subsampling, int) else subsampling
+        if not {*shared} <= {1, 2}:
             raise OptionError(f"subsampling is {subsampling}", remedy="give 1 or 2")
         options, luma = options or ColorOptions(), _checked(luma)
         prediction = prediction or self.predict(luma, options)
         ab = self.ab(prediction, options.hints)
-        cb, cr = self.render(
-            luma, prediction.luma, ab, strength=options.strength, subsampling=(subsampling, subsampling)
-        )
+        cb, cr = self.render(luma, prediction.luma, ab, strength=options.strength, subsampling=shared)
         if prediction.picture is not None and not prediction.picture.misses(options.hints):
             for plane in (cb, cr):  # to the pixel: what a thumbnail's pixel holds of the picture reaches over its edge
                 prediction.picture.clear_outside(plane, Coding.of_photograph(luma.dtype).neutral)

@@ -50,6 +50,17 @@ def add_dials(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_jpeg_layout(parser: argparse._ActionsContainer) -> None:
+    """Declare ``--jpeg-layout``."""
+    parser.add_argument(
+        "--jpeg-layout",
+        choices=("scan", "interleaved"),
+        default="scan",
+        help="scan: the coded luma of a grey JPEG byte for byte; interleaved: its coefficients in the usual order, for "
+        "readers that know no other; needs the extra 'jpeg' (default: %(default)s)",
+    )
+
+
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """Declare ``--overwrite``."""
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")

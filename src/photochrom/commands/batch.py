@@ -15,7 +15,7 @@ from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError
 from ..signals import heard
 from . import INTERRUPTED, c2pa
-from .arguments import add_verb
+from .arguments import add_jpeg_layout, add_verb
 from .messages import error_text
 from .parser import Verbs
 
@@ -67,6 +67,7 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     group.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
     group.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
     group.add_argument("--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs")
+    add_jpeg_layout(group)
     group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
     group.add_argument("--sidecar", action="store_true", help="write the label beside each output, not into it")
     c2pa.add_signing(group)
@@ -129,7 +130,12 @@ def _options(args: argparse.Namespace) -> BatchOptions:
 
     return BatchOptions(
         color=ColorOptions(vividness=args.vividness, strength=args.strength),
-        output=OutputOptions(quality=args.quality, sidecar=args.sidecar, c2pa=c2pa.identity_of(args)),
+        output=OutputOptions(
+            quality=args.quality,
+            sidecar=args.sidecar,
+            c2pa=c2pa.identity_of(args),
+            jpeg_layout=args.jpeg_layout,
+        ),
         model=args.model,
         device=args.device,
         name=args.name or DEFAULT_NAME,

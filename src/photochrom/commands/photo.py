@@ -13,7 +13,7 @@ from ..colorizer.hints import Hint, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
 from . import c2pa
-from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
+from .arguments import add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
 from .kinds import kind_of
 from .messages import error_text
@@ -63,8 +63,9 @@ def add(verbs: Verbs) -> None:
         type=int,
         default=DEFAULT_QUALITY,
         metavar="1..100",
-        help="quality of lossy outputs (default: %(default)s)",
+        help="quality of lossy outputs; of the chroma alone where a JPEG keeps its luma (default: %(default)s)",
     )
+    add_jpeg_layout(photo)
     add_model(photo)
     add_talk(photo)
 
@@ -128,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
         args.sidecar,
         confidence_raw=args.confidence_raw,
         c2pa=c2pa.identity_of(args),
+        jpeg_layout=args.jpeg_layout,
     )
     console = Console(quiet=args.quiet, verbose=args.verbose, to_stderr=args.output == "-" or "-" in args.inputs)
     jobs, own, clashes = find_jobs(

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from .names import EXTENSIONS, colored_path, format_of
     from .options import OutputOptions
     from .read import Photo, read_photo
-    from .write import chroma_subsampling, encode_photo, write_photo
+    from .write import chroma_sampling, chroma_subsampling, encode_photo, write_photo
 
 __all__ = [
     "EXTENSIONS",
     "OutputOptions",
     "Photo",
     "PhotoReport",
+    "chroma_sampling",
     "chroma_subsampling",
     "colored_path",
     "colorize_file",
@@ -34,7 +35,7 @@ _MODULES = {
     "names": ("EXTENSIONS", "colored_path", "format_of"),
     "options": ("OutputOptions",),
     "read": ("Photo", "read_photo"),
-    "write": ("chroma_subsampling", "encode_photo", "write_photo"),
+    "write": ("chroma_sampling", "chroma_subsampling", "encode_photo", "write_photo"),
 }
 _LAZY = {name: module for module, names in _MODULES.items() for name in names}
 

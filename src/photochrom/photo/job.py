@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TypedDict, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..errors import OptionError, PhotoError
 from ..provenance import credit
 from .confidence import confidence_png, least_sure_places
 from .credentials import signed
+from .formats.splice import LumaScans
 from .library_errors import enough_memory
 from .metadata import losses, metadata_for
 from .names import (
@@ -30,13 +31,19 @@ from .names import (
     plan,
     sidecar_path,
 )
-from .options import OutputOptions
+from .options import JpegLayout, OutputOptions
 from .read import Photo, check_source, read_photo
 from .view import chroma, seen
-from .write import chroma_subsampling, encode_photo, write_beside, write_photo
+from .write import chroma_sampling, encode_photo, write_beside, write_photo
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
+
+
+class _How(TypedDict):
+    quality: int
+    layout: JpegLayout
+
 
 _SAMPLE = 500  # the colourfulness is measured on about so many rows and columns of chroma
 
@@ -182,14 +189,14 @@ def colorize_stream(
     photo = read_photo(standard_input() if source == STREAM else source, negative=negative)
     with enough_memory(photo.name):
         prediction = colorizer.predict(seen(photo.luma, photo.view), options)
-        cb, cr = _chroma(colorizer, photo, photo.format, options, prediction)
+        cb, cr = _chroma(colorizer, photo, photo.format, options, prediction, output)
         label = credit(colorizer.label, options.hints)
-        data = encode_photo(photo, cb, cr, format=photo.format, quality=output.quality, credit=label)
+        data = encode_photo(photo, cb, cr, format=photo.format, credit=label, **_how(output))
         if output.c2pa is not None:
             extension = EXTENSIONS[photo.format][0]
             data = signed(data, photo, Path(f"output{extension}"), output.c2pa, label)
     sys.stdout.buffer.write(data)
-    return _report(photo, photo.format, (), prediction, cb, cr)
+    return _report(photo, photo.format, (), prediction, cb, cr, output.jpeg_layout)
 
 
 def standard_input() -> BinaryIO:
@@ -227,21 +234,21 @@ def write_colored(
     """
     output, format = output or OutputOptions(), format_of(path)
     prediction = prediction or colorizer.predict(seen(photo.luma, photo.view), options)
-    cb, cr = _chroma(colorizer, photo, format, options, prediction)
+    cb, cr = _chroma(colorizer, photo, format, options, prediction, output)
     label = credit(colorizer.label, options.hints)
     embedded = None if output.sidecar else label
     if output.c2pa is None:
-        write_photo(photo, cb, cr, path, quality=output.quality, overwrite=output.overwrite, credit=embedded)
+        write_photo(photo, cb, cr, path, credit=embedded, overwrite=output.overwrite, **_how(output))
     else:
         check_destination(path, overwrite=output.overwrite)
-        data = encode_photo(photo, cb, cr, format=format, quality=output.quality, credit=embedded)
+        data = encode_photo(photo, cb, cr, format=format, credit=embedded, **_how(output))
         write_beside(signed(data, photo, path, output.c2pa, label), path, overwrite=output.overwrite)
     outputs: tuple[Path, ...] = (path,)
     if output.sidecar:
         outputs = (path, sidecar_path(path))
         metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=label)
         write_beside(metadata.xmp or b"", outputs[1], overwrite=output.overwrite)
-    report = _report(photo, format, outputs, prediction, cb, cr)
+    report = _report(photo, format, outputs, prediction, cb, cr, output.jpeg_layout)
     return replace(report, preview=_preview(colorizer, prediction, options)) if output.preview else report
 
 
@@ -276,13 +283,29 @@ def _centred(plane: np.ndarray) -> np.ndarray:
 
 
 def _chroma(
-    colorizer: Colorizer, photo: Photo, format: str, options: ColorOptions, prediction: Prediction
+    colorizer: Colorizer,
+    photo: Photo,
+    format: str,
+    options: ColorOptions,
+    prediction: Prediction,
+    output: OutputOptions,
 ) -> tuple[np.ndarray, np.ndarray]:
-    return chroma(colorizer, photo.luma, photo.view, options, prediction, chroma_subsampling(format, photo))
+    sampling = chroma_sampling(photo, format, output.jpeg_layout)
+    return chroma(colorizer, photo.luma, photo.view, options, prediction, sampling)
+
+
+def _how(output: OutputOptions) -> _How:
+    return {"quality": output.quality, "layout": output.jpeg_layout}
 
 
 def _report(
-    photo: Photo, format: str, outputs: tuple[Path, ...], prediction: Prediction, cb: np.ndarray, cr: np.ndarray
+    photo: Photo,
+    format: str,
+    outputs: tuple[Path, ...],
+    prediction: Prediction,
+    cb: np.ndarray,
+    cr: np.ndarray,
+    layout: JpegLayout,
 ) -> PhotoReport:
     height, width = photo.luma.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
@@ -294,16 +317,18 @@ def _report(
         confidence,
         colorfulness(cb, cr),
         warnings=warnings,
-        luma_coding=_luma_coding(photo, format),
+        luma_coding=_luma_coding(photo, format, layout),
     )
 
 
-def _luma_coding(photo: Photo, format: str) -> str:
+def _luma_coding(photo: Photo, format: str, layout: JpegLayout) -> str:
     if (photo.format, format) != ("JPEG", "JPEG"):
         return ""
-    if photo.luma_scans is not None:
+    if photo.coded_luma is None:
+        return f"its luma is coded anew: {photo.recoded}"
+    if layout == "scan" and isinstance(photo.coded_luma, LumaScans):
         return "its coded luma is kept byte for byte"
-    return f"its luma is coded anew: {photo.recoded}"
+    return "its luma's coefficients are kept, in a new order"
 
 
 @dataclass(frozen=True)

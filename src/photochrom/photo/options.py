@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError
 
 if TYPE_CHECKING:
     from ..content_credentials import Identity
+
+JpegLayout = Literal["scan", "interleaved"]
+JPEG_LAYOUTS: Final = get_args(JpegLayout)
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class OutputOptions:
     """
 
     quality: int = DEFAULT_QUALITY
-    """Quality of lossy formats, 1 to 100. The loss at the default is invisible."""
+    """Quality of lossy formats, 1 to 100. The loss at the default is invisible. Where a JPEG keeps its coded luma, this
+    is the quality of the chroma alone."""
 
     overwrite: bool = False
     """Whether existing files are replaced. It covers the files beside the photograph, too."""
@@ -46,8 +50,14 @@ class OutputOptions:
     confidence_raw: bool = False
     """Whether the map is plain grey, black for 0 and white for 1, instead of coloured with a legend."""
 
+    jpeg_layout: JpegLayout = "scan"
+    """Order of the coded data in a JPEG whose luma is kept. ``scan``: a grey source's scan byte for byte, then those of
+    the chroma. ``interleaved``: the same coefficients in the order in which most encoders write them, for readers that
+    know no other; it needs the extra ``jpeg``."""
+
     def __post_init__(self) -> None:
         check_quality(self.quality)
+        check_layout(self.jpeg_layout)
         if self.alternatives:
             from ..colorizer.suggestions import check_count
 
@@ -57,6 +67,21 @@ class OutputOptions:
     def has_companions(self) -> bool:
         """Whether files are written beside the coloured photograph."""
         return bool(self.alternatives) or self.confidence or self.sidecar
+
+
+def check_layout(layout: str) -> None:
+    """Refuse an unknown layout, and one whose library is missing.
+
+    Raises:
+        OptionError: ``layout`` is neither ``scan`` nor ``interleaved``; or it is the latter without jpeglib.
+    """
+    if layout not in JPEG_LAYOUTS:
+        raise OptionError(f"jpeg_layout is {layout!r}", remedy=f"choose one of {', '.join(JPEG_LAYOUTS)}")
+    if layout == "interleaved":
+        from .formats.coefficients import INSTALL, has_jpeglib
+
+        if not has_jpeglib():
+            raise OptionError("the interleaved layout of JPEG needs jpeglib", remedy=INSTALL)
 
 
 def check_quality(quality: int) -> None:

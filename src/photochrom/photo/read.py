@@ -16,8 +16,9 @@ import numpy as np
 from ..color.bands import upright
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, webp
+from .formats.coefficients import CodedLuma, turned
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
-from .formats.splice import LumaScans
+from .formats.splice import CannotSplice
 from .formats.xmp import Packet
 from .library_errors import THE_PICTURE, decoding, naming
 from .metadata import update_for_output
@@ -55,8 +56,8 @@ class Photo:
     """How the luma relates to the picture that the network is shown."""
     losses: tuple[str, ...] = ()
     """Phrases that name what no output keeps of the file: "the gain map is not kept ..."."""
-    luma_scans: LumaScans | None = None
-    """The coded luma of a grey JPEG that is not turned: a JPEG keeps it byte for byte."""
+    coded_luma: CodedLuma | None = None
+    """Luma of a JPEG as it is coded, which a JPEG output takes over. Whoever replaces ``luma`` drops it."""
     recoded: str = ""
     """Why the luma of a JPEG cannot be kept as it is coded; empty for other formats."""
     origin: Path | bytes | None = None
@@ -155,7 +156,15 @@ def _upright(decoded: Decoded, format: str, name: str) -> Photo:
     metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
     view: View = "linear" if decoded.linear else "halftone" if is_halftone(luma) else "plain"
     lost = (*decoded.losses, *([NO_TONES] if view == "halftone" else []))
-    scans, recoded = decoded.luma_scans, decoded.recoded
-    if scans is not None and orientation != 1:
-        scans, recoded = None, "it is turned upright"
-    return Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost, scans, recoded)
+    coded, recoded = _coded_luma(decoded, orientation)
+    return Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost, coded, recoded)
+
+
+def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, str]:
+    """Return the upright picture's coded luma, or None and the reason why it cannot be kept."""
+    if decoded.coded_luma is None:
+        return None, decoded.recoded
+    try:
+        return turned(decoded.coded_luma, orientation), ""
+    except CannotSplice as exc:
+        return None, str(exc)

@@ -48,7 +48,12 @@ def seen(luma: np.ndarray, view: View) -> np.ndarray:
 
 
 def chroma(
-    colorizer: Colorizer, luma: np.ndarray, view: View, options: ColorOptions, prediction: Prediction, subsampling: int
+    colorizer: Colorizer,
+    luma: np.ndarray,
+    view: View,
+    options: ColorOptions,
+    prediction: Prediction,
+    subsampling: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Cb and Cr for the luma as it is stored.
 
@@ -61,7 +66,7 @@ def chroma(
         view: What the plane holds.
         options: How to colour.
         prediction: Result of ``Colorizer.predict`` for ``seen(luma, view)``.
-        subsampling: As for ``Colorizer.chroma``.
+        subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
     """
     if view in ("plain", "halftone"):
         return colorizer.chroma(luma, options, subsampling=subsampling, prediction=prediction)
@@ -72,7 +77,7 @@ def chroma(
     cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
     y, cbcr = (1 - y, -cbcr) if view == "negative" else _linear(y, cbcr)
     coefficients = linear_coefficients(y, cbcr)
-    return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=(subsampling, subsampling))
+    return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=subsampling)
 
 
 def _linear(y: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,22 +17,35 @@ from ..color.bands import at_8_bits
 from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError, PhotoError
 from .formats import heif, jpeg, png, tiff, webp
+from .formats.coefficients import CodedLuma
 from .formats.image import Metadata, Planes, color_image
 from .library_errors import encoding, naming
 from .metadata import DEEP, metadata_for
 from .names import EXTENSIONS, check_destination, format_of
-from .options import check_quality
+from .options import JpegLayout, check_layout, check_quality
 from .read import Photo
 
 
-def chroma_subsampling(format: str, photo: Photo | None = None) -> int:
-    """Return how many pixels of luma, along x and along y, share one of chroma in an output.
+def chroma_subsampling(format: str) -> int:
+    """Return how many pixels of luma, along x and along y, share one of chroma in an output: 2 in JPEG (4:2:0), else 1.
 
-    It is 2 in JPEG (4:2:0) and 1 in other formats. A JPEG that keeps the coded luma of ``photo`` may need 1.
+    A JPEG that keeps the coded luma of its source may need another: see ``chroma_sampling``.
     """
-    if format != "JPEG":
-        return 1
-    return 2 if photo is None or photo.luma_scans is None else photo.luma_scans.subsampling
+    return 2 if format == "JPEG" else 1
+
+
+def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> tuple[int, int]:
+    """Return how many rows and columns of luma share one sample of chroma when a photograph is written.
+
+    Args:
+        photo: The photograph.
+        format: Format of the output, a key of ``EXTENSIONS``.
+        layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
+    """
+    if format == "JPEG":
+        return jpeg.sampling(_coded_luma(photo), layout)
+    step = chroma_subsampling(format)
+    return step, step
 
 
 def encode_photo(
@@ -43,19 +56,21 @@ def encode_photo(
     format: str,
     credit: str | None,
     quality: int = DEFAULT_QUALITY,
+    layout: JpegLayout = "scan",
 ) -> bytes:
     """Encode a coloured photograph as the bytes of a file.
 
     Args:
         photo: The photograph.
-        cb: Blue chroma ``[ceil(H/s), ceil(W/s)]`` of luma's dtype, in gamut, neutral at 128 or 32768, with
-            s = ``chroma_subsampling(format, photo)``.
+        cb: Blue chroma ``[ceil(H / rows), ceil(W / columns)]`` of luma's dtype, in gamut, neutral at 128 or 32768, with
+            rows and columns as ``chroma_sampling(photo, format, layout)`` says.
         cr: Red chroma, likewise.
         format: A key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the other formats round to 8.
         credit: Whose colours these are, for the label in the metadata: name, version and hash of the model, and what
             ``provenance.credit`` adds. None writes no label.
         quality: 1 to 100, for JPEG, HEIF, AVIF and lossy WebP. A photograph read from a lossless WebP is written to
             WebP losslessly.
+        layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
 
     Raises:
         PhotoError: The format cannot hold this photograph. The message says which one can.
@@ -63,9 +78,9 @@ def encode_photo(
         ValueError: ``cb`` or ``cr`` has another shape or dtype.
     """
     stream = BytesIO()
-    _check(photo, cb, cr, format, quality)
+    _check(photo, cb, cr, format, quality, layout)
     with naming(photo.name), encoding():
-        _encode(stream, photo, cb, cr, format, credit, quality)
+        _encode(stream, photo, cb, cr, format, credit, quality, layout)
     return stream.getvalue()
 
 
@@ -78,6 +93,7 @@ def write_photo(
     credit: str | None,
     quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
+    layout: JpegLayout = "scan",
 ) -> None:
     """Write a coloured photograph to a file, whole or not at all, in the format of its extension.
 
@@ -89,6 +105,7 @@ def write_photo(
         credit: As for ``encode_photo``.
         quality: As for ``encode_photo``.
         overwrite: Whether an existing file is replaced.
+        layout: As for ``encode_photo``.
 
     Raises:
         PhotoError: The file cannot be written; it exists and ``overwrite`` is not set; or it is a device or a pipe.
@@ -98,9 +115,9 @@ def write_photo(
     path = Path(destination)
     check_destination(path, overwrite=overwrite)
     format = format_of(path)
-    _check(photo, cb, cr, format, quality)
+    _check(photo, cb, cr, format, quality, layout)
     with naming(str(path)), new_file(path, overwrite=overwrite) as stream, encoding():
-        _encode(stream, photo, cb, cr, format, credit, quality)
+        _encode(stream, photo, cb, cr, format, credit, quality, layout)
 
 
 def write_beside(data: bytes, destination: Path, *, overwrite: bool = False) -> None:
@@ -114,12 +131,13 @@ def write_beside(data: bytes, destination: Path, *, overwrite: bool = False) -> 
         stream.write(data)
 
 
-def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: int) -> None:
+def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: int, layout: JpegLayout) -> None:
     if format not in EXTENSIONS:
         raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
     check_quality(quality)
-    step = chroma_subsampling(format, photo)
-    expected = tuple(-(-side // step) for side in photo.luma.shape)
+    check_layout(layout)
+    steps = chroma_sampling(photo, format, layout)
+    expected = tuple(-(-side // step) for side, step in zip(photo.luma.shape, steps, strict=True))
     for name, plane in (("cb", cb), ("cr", cr)):
         if plane.shape != expected or plane.dtype != photo.luma.dtype:
             wanted = f"{expected} {photo.luma.dtype}"
@@ -127,7 +145,14 @@ def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: i
 
 
 def _encode(
-    stream: BinaryIO, photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, credit: str | None, quality: int
+    stream: BinaryIO,
+    photo: Photo,
+    cb: np.ndarray,
+    cr: np.ndarray,
+    format: str,
+    credit: str | None,
+    quality: int,
+    layout: JpegLayout,
 ) -> None:
     metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
     planes = Planes(photo.luma, cb, cr, photo.alpha)
@@ -139,9 +164,15 @@ def _encode(
     if format == "JPEG":
         if alpha is not None and alpha.min() < 255:
             raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
-        jpeg.write(stream, planes, metadata, quality, photo.luma_scans)
+        jpeg.write(stream, planes, metadata, quality, _coded_luma(photo), layout)
     else:
         _encode_image(stream, planes, metadata, format, quality, lossless=photo.lossless)
+
+
+def _coded_luma(photo: Photo) -> CodedLuma | None:
+    """Return the coded luma if it is still that of the picture, whose luma may have been replaced."""
+    coded = photo.coded_luma
+    return coded if coded is not None and (coded.height, coded.width) == photo.luma.shape else None
 
 
 def _encode_image(

@@ -18,7 +18,7 @@ from ...color.spaces import luma_of_rgb
 from ...errors import PhotoError
 
 if TYPE_CHECKING:
-    from .splice import LumaScans
+    from .coefficients import CodedLuma
 
 NO_UNIT: Final = 1  # x and y give the aspect ratio of a pixel, not its size
 PER_INCH: Final = 2
@@ -89,7 +89,7 @@ class Decoded:
     linear: bool = False  # the luma is proportional to light
     srgb: bool = False  # the pixels were CMYK, and the luma is that of their sRGB values
     losses: tuple[str, ...] = ()  # phrases that name what no output keeps
-    luma_scans: LumaScans | None = None  # the coded luma of a grey JPEG
+    coded_luma: CodedLuma | None = None  # of a JPEG, as a JPEG output can take it over
     recoded: str = ""  # why the luma of a JPEG cannot be kept as it is coded
 
 

@@ -11,10 +11,11 @@ from typing import BinaryIO, Final
 import numpy as np
 from PIL import ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
-from simplejpeg import decode_jpeg, encode_jpeg_yuv_planes
+from simplejpeg import decode_jpeg, decode_jpeg_header, encode_jpeg_yuv_planes
 
 from ...errors import PhotoError
 from . import exif, photoshop
+from .coefficients import CodedLuma, LumaCoefficients, as_coefficients, luma_coefficients, with_chroma
 from .icc import cmyk_to_srgb, refuse_hdr
 from .image import (
     C2PA_LOST,
@@ -71,45 +72,73 @@ def read(data: bytes) -> Decoded:
             image.load()
             inked = image
         luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
-        return Decoded(luma, alpha, metadata, srgb=True, losses=lost)
+        return Decoded(luma, alpha, metadata, srgb=True, losses=lost, recoded="it is a CMYK picture")
     try:
-        luma, scans = _sound_luma(data, bare)
-        return Decoded(luma, None, metadata, losses=lost, luma_scans=scans)
+        luma, coded, reason = _sound_luma(bare)
+        return Decoded(luma, None, metadata, losses=lost, coded_luma=coded, recoded=reason)
     except CannotSplice as exc:
         image.draft("L", None)
         luma, _ = from_pillow(image)
         return Decoded(luma, None, metadata, losses=lost, recoded=str(exc))
 
 
-def _sound_luma(data: bytes, bare: bytes) -> tuple[np.ndarray, LumaScans]:
-    """Decode a grey JPEG, and find its coded luma.
+def _sound_luma(bare: bytes) -> tuple[np.ndarray, CodedLuma | None, str]:
+    """Decode the luma of a grey or Y'CbCr file, and find it as it is coded.
 
     Args:
-        data: The whole file.
         bare: The file without its metadata.
 
     Returns:
-        Luma uint8 ``[H, W]``, and its scans.
+        Luma uint8 ``[H, W]``; its coded form, or None and the reason why that cannot be kept.
 
     Raises:
-        CannotSplice: The scans cannot be kept, or are damaged: libjpeg warns of that, and Pillow does not pass it on.
+        CannotSplice: The coded data is damaged: libjpeg warns of that, and Pillow does not pass it on. Or it is of
+            another colour space.
     """
-    scans = luma_scans(data)
     try:
-        return decode_jpeg(bare, "GRAY")[..., 0], scans
+        height, width, space, subsampling = decode_jpeg_header(bare)
+        if space not in ("Gray", "YCbCr"):
+            raise CannotSplice(f"its colour space is {space}")
+        luma = decode_jpeg(bare, "GRAY")[..., 0]
     except ValueError as exc:
         raise CannotSplice(f"its coded data is damaged ({exc})") from exc
+    try:
+        coded = luma_scans(bare) if space == "Gray" else luma_coefficients(bare, height, width, subsampling)
+    except CannotSplice as exc:
+        return luma, None, str(exc)
+    return luma, coded, ""
 
 
-def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int, scans: LumaScans | None = None) -> None:
+def sampling(coded: CodedLuma | None, layout: str = "scan") -> tuple[int, int]:
+    """Return how many rows and columns of luma share one sample of chroma in the output: 2 and 2 for 4:2:0.
+
+    Args:
+        coded: The luma to be kept; None if it will be coded anew.
+        layout: ``scan`` or ``interleaved``, as ``write`` takes it.
+    """
+    if isinstance(coded, LumaCoefficients):
+        return coded.sampling
+    step = coded.subsampling if coded is not None and layout == "scan" else 2
+    return step, step
+
+
+def write(
+    stream: BinaryIO,
+    planes: Planes,
+    metadata: Metadata,
+    quality: int,
+    coded: CodedLuma | None = None,
+    layout: str = "scan",
+) -> None:
     """Encode a coloured picture.
 
     Args:
         stream: Where to.
         planes: Luma ``[H, W]``, and chroma of the same size or of half, rounded up; uint8.
         metadata: Metadata of the output.
-        quality: 1 to 100, of luma and chroma.
-        scans: The source's coded luma, to be kept byte for byte; ``quality`` then is of the chroma alone.
+        quality: 1 to 100, of luma and chroma; of the chroma alone where ``coded`` is given.
+        coded: The source's coded luma, to be kept; the chroma is then subsampled as ``sampling`` says.
+        layout: ``scan`` keeps a grey source's coded bytes, ``interleaved`` its coefficients in most encoders' order.
 
     Raises:
         PhotoError: a side longer than 65,500 pixels, or metadata larger than JPEG can hold.
@@ -118,14 +147,21 @@ def write(stream: BinaryIO, planes: Planes, metadata: Metadata, quality: int, sc
     if max(planes.luma.shape) > _MAX_SIDE:
         raise PhotoError(f"is longer than JPEG can hold ({_MAX_SIDE} pixels): write PNG or TIFF")
     stream.write(b"\xff\xd8" + b"".join(_segment(marker, payload) for marker, payload in _headers(metadata)))
-    if scans is not None:
-        stream.write(splice(scans, planes.cb, planes.cr, quality))
-        return
+    if coded is None:
+        stream.write(_coded_anew(planes, quality))
+    elif layout == "scan" and isinstance(coded, LumaScans):
+        stream.write(splice(coded, planes.cb, planes.cr, quality))
+    else:
+        stream.write(with_chroma(as_coefficients(coded), planes.cb, planes.cr, quality))
+
+
+def _coded_anew(planes: Planes, quality: int) -> bytes:
+    """Return a file from behind its JFIF segment, with all planes coded."""
     # The planes go in as they are: no detour over RGB, no chroma doubled to be halved again.
     cb, cr = np.ascontiguousarray(planes.cb), np.ascontiguousarray(planes.cr)
     coded = encode_jpeg_yuv_planes(_with_room(planes.luma, cb.shape), cb, cr, quality, False)
     behind_jfif = 4 + int.from_bytes(coded[4:6], "big")  # the JFIF segment is rewritten: Pillow's knows whole dpi only
-    stream.write(coded[behind_jfif:])
+    return bytes(coded[behind_jfif:])
 
 
 def _with_room(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:

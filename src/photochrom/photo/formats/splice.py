@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 _SOF0, _SOF1, _SOF2, _DHT, _DNL, _DRI, _SOS, _DQT, _EOI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDC, 0xDD, 0xDA, 0xDB, 0xD9
+_APP0, _APP15, _COMMENT = 0xE0, 0xEF, 0xFE
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a stuffed byte, nor a restart, nor fill
 _FRAMES: Final = {_SOF0: "baseline", _SOF1: "extended", _SOF2: "progressive"}
 _NOT_FRAMES: Final = (_DHT, 0xC8, 0xCC)  # tables and extensions among the numbers of frames
@@ -65,6 +66,14 @@ class LumaScans:
     def restarts(self) -> bool:
         """Whether any restart interval is set."""
         return any(any(payload) for marker, payload, _ in self.parts if marker == _DRI)
+
+    def as_grey_file(self) -> bytes:
+        """Return a grey JPEG file of these scans, without metadata."""
+        header = struct.pack(">BHHB", 8, self.height, self.width, 1) + bytes((_LUMA, 0x11, 0))
+        out = [b"\xff\xd8", _segment(_DQT, self.quantization), _segment(self.frame, header)]
+        for marker, payload, coded in self.parts:
+            out += [_segment(marker, payload), coded]
+        return b"".join(out) + bytes([0xFF, _EOI])
 
 
 def luma_scans(data: bytes) -> LumaScans:
@@ -125,6 +134,16 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> byt
     for number, plane in ((_CB, cb), (_CR, cr)):
         out += _chroma_scans(plane, number, table, progressive=luma.is_progressive)
     return b"".join(out) + bytes([0xFF, _EOI])
+
+
+def without_application_segments(data: bytes) -> bytes:
+    """Return a JPEG file from behind its start-of-image marker, without application segments and comments."""
+    kept = (
+        _segment(marker, payload) + coded
+        for marker, payload, coded in _segments(data)
+        if not (_APP0 <= marker <= _APP15 or marker == _COMMENT)
+    )
+    return b"".join(kept) + bytes([0xFF, _EOI])
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
