@@ -87,7 +87,7 @@ def test_pictures_of_many_bands(format: str) -> None:
     data = photo.encode_photo(picture_of(bt601(rgb)), *chroma(rgb), format=format, credit=MODEL)
     assert np.abs(bt601(np.asarray(opened(data))).astype(int) - bt601(rgb)).max() <= 1
     assert np.abs(np.asarray(opened(data)).astype(int) - rgb).max() <= 3
-    assert len(data) < 1.2 * len(saved(rgb, "PNG"))
+    assert len(data) < 1.1 * len(saved(rgb, "PNG", compress_level=3))  # the level that is used here
 
 
 @given(height=sides, width=sides, quality=st.integers(DEFAULT_QUALITY, 100), seed=st.integers(0, 99))

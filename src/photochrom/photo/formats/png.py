@@ -18,6 +18,7 @@ import numpy as np
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError
 from . import exif, photoshop
+from .deflate import LEVEL
 from .image import (
     C2PA_LOST,
     HDR_REFUSED,
@@ -51,7 +52,6 @@ _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
 _UP: Final = (
     2  # filter: subtract the byte above. On photographs within a few per cent of choosing a filter for each row
 )
-_LEVEL: Final = 6
 _MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
 _ADLER: Final = 65521
 
@@ -284,7 +284,7 @@ def _filtered(planes: Planes, rows: range) -> np.ndarray:
 
 def _deflated(rows: np.ndarray, *, last: bool) -> tuple[bytes, int, int]:
     """Return a piece of a deflate stream, and the Adler-32 checksum and number of its uncompressed bytes."""
-    deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     coded = deflater.compress(rows.data) + deflater.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
     return coded, zlib.adler32(rows.data), rows.nbytes
 

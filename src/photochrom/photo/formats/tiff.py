@@ -22,7 +22,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError
 from . import exif, jpeg, photoshop, tiff_repair
-from .deflate import inflated_size
+from .deflate import LEVEL, inflated_size
 from .exif import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Entry, Order, Tiff
 from .icc import cmyk_to_srgb, linear_rgb
 from .image import (
@@ -317,7 +317,7 @@ def _write_strips(stream: BinaryIO, planes: Planes, order: Order) -> dict[int, t
     parts = bands(height, width * samples * bits // 8)
 
     def deflated(rows: range) -> bytes:
-        return zlib.compress(_differences(color_rows(planes, rows), order))
+        return zlib.compress(_differences(color_rows(planes, rows), order), LEVEL)
 
     offsets, sizes = [], []
     for strip in in_parallel(deflated, parts):
