@@ -60,7 +60,9 @@ def plain_codec(path: Path, colored: Image.Image) -> None:
 def peak_megabytes(path: Path) -> str:
     """Peak resident memory of a process that colours ``path``."""
     command = [sys.executable, "-c", _MEASURED, "photo", str(path), "--overwrite"]
-    status, kilobytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    status, kilobytes = (
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1].split()
+    )
     assert status == "0"
     return f"{int(kilobytes) / 1024:.0f} MB"
 

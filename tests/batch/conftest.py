@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import http.server
+import itertools
 import os
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom.batch import BatchOptions
+from photochrom.batch import BatchOptions, Item
+from photochrom.batch.shard import BatchJob, Colored, color_shard
 
 
 def scan(path: Path, seed: int = 0, size: tuple[int, int] = (48, 36)) -> Path:
@@ -36,8 +39,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def options(model: Path) -> BatchOptions:
+def process_options(model: Path) -> BatchOptions:
+    """A batch in a worker process, which takes seconds to start."""
     return BatchOptions(model=str(model), device="cpu", workers=1)
+
+
+@pytest.fixture
+def options(process_options: BatchOptions, monkeypatch: pytest.MonkeyPatch) -> BatchOptions:
+    """A batch in this process, which starts at once and is otherwise the same."""
+
+    def here(items: Iterable[Item], job: BatchJob, workers: int, stop: Callable[[], bool]) -> Iterator[Colored]:
+        return color_shard(itertools.takewhile(lambda _: not stop(), items), replace(job, threads=None))
+
+    monkeypatch.setattr("photochrom.batch.job.by_processes", here)
+    return process_options
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_batch_and_it_goes_on_when_there_is_room(small_disk, tmp_path, options):
     for number in range(12):
         scan(tmp_path / "scans" / f"{number:02}.png", number, (500, 400))
@@ -141,6 +142,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
 def test_ctrl_c_finishes_what_is_in_flight(tmp_path, model):
     for number in range(200):

@@ -1,4 +1,4 @@
-"""Whole batches: trees, resume, errors, clashes, locks; with a network of no weight in real worker processes."""
+"""Whole batches: trees, resume, errors, clashes, locks; with a network of no weight."""
 
 import json
 import os
@@ -28,9 +28,10 @@ def rows(target):
     return {row.key: row for row in read_rows(target / "report.jsonl")}
 
 
-def test_a_tree_is_mirrored_and_reported(tree, tmp_path, options):
+@pytest.mark.slow
+def test_a_tree_is_mirrored_and_reported(tree, tmp_path, process_options):
     target = tmp_path / "out"
-    summary = color_batch(tree, target, options)
+    summary = color_batch(tree, target, process_options)
     assert (summary.colored, summary.failed, summary.status) == (4, 0, 0)
     outputs = {str(p.relative_to(target)) for p in target.rglob("*.color.*")}
     assert outputs == {"a.color.jpg", "b.color.png", "1934/a.color.jpg", "1934/deep/c.color.tif"}
@@ -87,6 +88,29 @@ def test_errors_are_rows(tree, tmp_path, options, capsys):
     from dataclasses import replace
 
     assert color_batch(tree, target, replace(options, retry_errors=True)).failed == 1
+
+
+def test_negatives_stay_negatives_and_are_coloured_anew(tree, tmp_path, options):
+    from dataclasses import replace
+
+    def output():
+        return np.asarray(Image.open(tmp_path / "out" / "b.color.png")).astype(int)
+
+    color_batch(tree, tmp_path / "out", options)
+    positive = output()
+    assert color_batch(tree, tmp_path / "out", replace(options, negative=True)).colored == 4
+    negative = output()
+    assert positive[..., 0].mean() > positive[..., 2].mean()  # orange
+    assert negative[..., 0].mean() < negative[..., 2].mean()  # and its complement
+    assert np.abs(negative - positive).max() > 10
+    assert color_batch(tree, tmp_path / "out", replace(options, negative=True)).done_before == 4
+
+
+def test_a_raw_scan_becomes_a_tiff(tmp_path):
+    from photochrom.batch.naming import output_name
+
+    assert output_name(Item("1934/a.DNG", "a.DNG")) == "1934/a.color.tif"
+    assert output_name(Item("a.dng", "a.dng"), "{stem}{suffix}.color.jpg") == "a.dng.color.jpg"
 
 
 def test_nothing_could_be_done(tmp_path, options):
@@ -167,16 +191,19 @@ def test_a_name_that_becomes_too_long_is_a_row(tmp_path, options):
         assert "longer than 255 bytes: give it a shorter one" in found[key].error
 
 
-def test_the_death_of_a_process_is_one_row(tree, tmp_path, options, monkeypatch):
+@pytest.mark.slow
+def test_the_death_of_a_process_is_one_row(tree, tmp_path, process_options, monkeypatch):
     """The environment reaches the worker, where a decoder is made to crash."""
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     )
     monkeypatch.setattr("photochrom.batch.distribute.prepare", deadly)
-    summary = color_batch(tree, tmp_path / "out", options)
+    summary = color_batch(tree, tmp_path / "out", process_options)
     assert (summary.colored, summary.failed) == (3, 1)
     row = rows(tmp_path / "out")["b.png"]
     assert "the process that coloured it ended with s" in row.error
+    again = color_batch(tree, tmp_path / "out", process_options)  # left alone, as every item that failed before
+    assert (again.colored, again.failed, again.done_before, again.failed_before) == (0, 0, 3, 1)
 
 
 def deadly(job):
@@ -222,14 +249,15 @@ def test_shards_are_the_whole_once(tree, tmp_path, options):
     assert (whole.colored, whole.done_before) == (0, 14)
 
 
-def test_a_stop_finishes_what_is_in_flight(tree, tmp_path, options):
+@pytest.mark.slow
+def test_a_stop_finishes_what_is_in_flight(tree, tmp_path, process_options):
     seen = []
     summary = color_batch(
-        tree, tmp_path / "out", options, progress=lambda _, row: seen.append(row), stop=lambda: len(seen) > 2
+        tree, tmp_path / "out", process_options, progress=lambda _, row: seen.append(row), stop=lambda: len(seen) > 2
     )
     assert summary.finished < 4
     assert summary.ended_early.startswith("stopped with")
-    assert color_batch(tree, tmp_path / "out", options).status == 0
+    assert color_batch(tree, tmp_path / "out", process_options).status == 0
 
 
 KILLED = """
@@ -240,6 +268,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_killed_at_any_moment_nothing_is_half_and_nothing_is_lost(tmp_path, model):
     source, target = tmp_path / "scans", tmp_path / "out"
@@ -337,3 +366,9 @@ def test_wrong_arguments_are_said_in_one_line(arguments, said, tmp_path, monkeyp
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_a_file_that_a_list_names_twice_is_said(tree, tmp_path, options):
+    (tree / "list.csv").write_text("path\na.jpg\nb.png\na.jpg\n")
+    with pytest.raises(OptionError, match=r"a\.jpg and a\.jpg -> a\.color\.jpg"):
+        color_batch(tree / "list.csv", tmp_path / "out", options)

@@ -16,7 +16,6 @@ from photochrom.batch import Item, color_batch
 from photochrom.batch.listing import Filter, list_items
 from photochrom.batch.report import read_rows
 from photochrom.batch.shard import BatchJob, prepare
-from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotochromError
 from photochrom.provenance import is_labelled
 from tests.batch.conftest import scan
@@ -181,9 +180,30 @@ def _post(server, action, data=""):
     urllib.request.urlopen(request, timeout=30).close()
 
 
-def test_a_remote_target_needs_a_folder_for_the_report(s3, capsys):
-    assert main(["batch", "s3://archive/scans", "-o", "s3://archive/colored"]) == 2
-    assert "name it, --report FOLDER" in capsys.readouterr().err
+def test_the_report_of_a_remote_target_lies_in_the_cache_unless_a_folder_is_named(s3, remote, tmp_path, monkeypatch):
+    monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path / "cache"))
+    options = replace(remote, report=None)
+    assert color_batch("s3://archive/scans", "s3://archive/colored", options).colored == 4
+    (folder,) = (tmp_path / "cache" / "batches").iterdir()
+    assert folder.name.startswith("s3-archive-colored-")
+    assert len(list(read_rows(folder / "report.jsonl"))) == 4
+    assert color_batch("s3://archive/scans", "s3://archive/colored/", options).done_before == 4  # the same target
+
+
+def test_two_machines_in_turns_lose_no_rows(s3, remote, tmp_path):
+    """The second machine's rows are newer than what the first one still has."""
+    one, two = (replace(remote, report=tmp_path / name) for name in ("one", "two"))
+    source, target = "s3://archive/scans", "s3://archive/colored"
+    assert color_batch(source, target, replace(one, include=("*.jpg",))).colored == 2
+    assert color_batch(source, target, two).colored == 2
+    assert color_batch(source, target, one).done_before == 4
+    assert body(s3, "colored/report.jsonl").count(b"\n") == 4
+
+
+@pytest.mark.parametrize("places", [("memory://scans", "out"), ("scans", "memory://out")])
+def test_a_memory_of_one_process_is_not_for_a_batch(places, tmp_path, options):
+    with pytest.raises(OptionError, match="is seen by one process only, and a batch has several: name a folder"):
+        color_batch(*places, options)
 
 
 def test_in_memory(tree, model):

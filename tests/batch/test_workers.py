@@ -32,6 +32,7 @@ def test_every_task_is_answered_once():
         assert dict(pool.map(range(3))) == {0: 100, 1: 101, 2: 102}  # it can be used again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_death_is_the_result_of_its_task(count):
     with WorkerPool(deadly, (), count) as pool:

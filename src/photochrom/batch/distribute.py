@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from ..errors import OptionError, PhotochromError
 from ..machine import available_cores, free_memory
+from ..models.download import digest
+from ..models.registry import find_model
+from ..version import __version__
 from .items import Item
-from .report import Row
+from .report import Row, utc_now
 from .shard import BatchJob, Colored, prepare
 from .workers import Died, WorkerPool
 
@@ -59,9 +63,12 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
         item.source,
         source_size=item.size,
         source_version=item.version,
+        model=f"{Path(job.model).stem}, sha256 {digest(find_model(job.model))}",  # so that it counts as tried
         options=job.options,
+        photochrom=__version__,
         error=f"{item.source}: the process that coloured it {reason}",
         remedy="look at the file in another program, and report it if that opens it",
+        finished=utc_now(),
     )
     return Colored(row)
 

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from .distribute import worker_count
 from .items import Item
-from .job import BatchOptions, clock, listed_items, pending_items, report_folder
+from .job import BatchOptions, clock, job_of, listed_items, pending_items
+from .report_folder import report_folder
 from .shard import BatchJob, prepare
 
 
@@ -52,8 +53,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         PhotochromError: As ``color_batch``.
     """
     items = listed_items(source, options)
-    job = BatchJob(target, options.name, options.color, replace(options.output, overwrite=True), options.model)
-    folder = report_folder(target, options, make=False)
+    job, folder = job_of(target, options), report_folder(target, options, make=False)
     to_do = [item for item, state in pending_items(items, folder, job, options) if state == "to do"]
     kinds = Counter(PurePosixPath(item.key).suffix.lower().lstrip(".") or "without extension" for item in items)
     size = sum(max(0, item.size) for item in to_do)

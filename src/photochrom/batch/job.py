@@ -6,12 +6,11 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
-
-from filelock import FileLock, Timeout
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotochromError
@@ -21,10 +20,11 @@ from ..photo.options import OutputOptions
 from ..provenance import is_labelled
 from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
-from .listing import Filter, is_remote, list_items, open_address, telling
-from .naming import DEFAULT_NAME, check_template, clashes, possible_name
+from .listing import Filter, is_remote, list_items, open_address, telling, with_local_state
+from .naming import DEFAULT_NAME, Outputs, check_template, possible_name
 from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, done_and_failed, mark, report_paths
+from .report_folder import locked, report_folder, report_path
 from .shard import BatchJob, Colored
 from .thumbnails import ThumbnailWriter
 
@@ -41,6 +41,8 @@ class BatchOptions:
 
     color: ColorOptions = field(default_factory=ColorOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
+    negative: bool = False
+    """Whether the photographs are negatives: the network sees their positives, and the luma stays a negative."""
     model: str = "default"
     """Name of a model, or path of a model file."""
     device: str = "auto"
@@ -63,7 +65,7 @@ class BatchOptions:
     thumbnails: bool = True
     """Whether small pictures for the contact sheet are kept, about 8 kB an item."""
     report: Path | None = None
-    """Folder of the report; None: the target, which then must be a local folder."""
+    """Folder of the report; None: the target, or for a remote target a folder of the cache."""
 
     def __post_init__(self) -> None:
         check_template(self.name)
@@ -158,15 +160,10 @@ def color_batch(
         PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
     """
     options, target = options or BatchOptions(), os.fspath(target)
-    folder = report_folder(target, options)
-    job = BatchJob(
-        target=target,
-        template=options.name,
-        color=options.color,
-        output=replace(options.output, overwrite=True, preview=options.thumbnails),  # _check_outputs decides
-        model=options.model,
-        device=options.device,
-    )
+    for address in (source, target):
+        if str(address).startswith("memory://"):
+            raise OptionError(f"{address} is seen by one process only, and a batch has several", remedy="name a folder")
+    folder, job = report_folder(target, options), job_of(target, options)
     started, summary = time.monotonic(), BatchSummary()
     with locked(folder, options.shard):
         items = listed_items(source, options)
@@ -199,49 +196,17 @@ def color_batch(
     return summary
 
 
-def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
-    """Return the folder of the report; ``make`` makes it if it does not exist.
-
-    Raises:
-        OptionError: The target is remote and no folder was given, or the folder cannot be made.
-    """
-    if options.report is None and is_remote(target):
-        raise OptionError(f"{target} is remote, and the report needs a local folder", remedy='name it, report="FOLDER"')
-    folder = options.report or Path(target)
-    if (folder / "bagit.txt").exists():
-        raise OptionError(f"{folder} is a bag, which is not to be changed: name another target")
-    try:
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OptionError(f"{folder} cannot be made ({exc.strerror}): name another target") from exc
-    return folder
-
-
-@contextmanager
-def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
-    """Keep other batches out of a target: a whole batch excludes all, a shard the same shard and whole batches.
-
-    Raises:
-        OptionError: Another batch is at work there.
-    """
-    names = [".photochrom-batch.lock"]
-    if shard is not None:
-        names = [f".photochrom-batch-{shard[0]}-of-{shard[1]}.lock"]
-    with ExitStack() as stack:
-        try:
-            others = folder.glob(".photochrom-batch-*.lock") if shard is None else [folder / ".photochrom-batch.lock"]
-            for path in others:  # held for a moment: it only has to be free
-                if path.exists():
-                    with FileLock(path, blocking=False):
-                        pass
-            for name in names:
-                stack.enter_context(FileLock(folder / name, blocking=False))
-        except Timeout as exc:
-            raise OptionError(f"another batch works in {folder}: wait for it, or name another target") from exc
-        except OSError as exc:
-            raise PhotochromError(f"{folder} cannot be written ({exc.strerror}): name another target") from exc
-        yield
+def job_of(target: str, options: BatchOptions) -> BatchJob:
+    """Return what each worker is told of a batch."""
+    return BatchJob(
+        target=target,
+        template=options.name,
+        color=options.color,
+        output=replace(options.output, overwrite=True, preview=options.thumbnails),  # _check_outputs decides
+        negative=options.negative,
+        model=options.model,
+        device=options.device,
+    )
 
 
 def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions) -> list[Item]:
@@ -250,17 +215,21 @@ def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: Batch
     Raises:
         OptionError: There is no such source, or two inputs would share an output.
     """
-    wanted = Filter(options.include, options.exclude)
-    items = list_items(os.fspath(source), wanted) if isinstance(source, str | os.PathLike) else iter(source)
-    listed = list(items)
-    if found := clashes(listed, options.name):
+    items: Callable[[], Iterator[Item]]
+    if isinstance(source, str | os.PathLike):
+        items = partial(list_items, os.fspath(source), Filter(options.include, options.exclude))
+    else:
+        items = partial(iter, list(source))
+    outputs, shard = Outputs(options.name), options.shard or (1, 1)
+    listed = [with_local_state(item) for item in of_shard(outputs.note(items()), *shard)]
+    if found := outputs.clashes(items()):
         pairs = "; ".join(f"{first} and {second} -> {output}" for first, second, output in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise OptionError(
             f"inputs would share an output ({pairs}{more}): rename them, exclude some, "
             'or give a name with their extension, as "{stem}{suffix}.color.jpg"'
         )
-    return list(of_shard(listed, *options.shard)) if options.shard else listed
+    return listed
 
 
 def pending_items(items: list[Item], folder: Path, job: BatchJob, options: BatchOptions) -> Iterator[tuple[Item, str]]:
@@ -320,12 +289,6 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
         raise OptionError(f"{names}: would be replaced, and not by a newer colouring: name another target")
-
-
-def report_path(folder: Path, options: BatchOptions) -> Path:
-    """Return the report that a batch, or a shard of it, writes."""
-    name = "report" if options.shard is None else f"report-{options.shard[0]}-of-{options.shard[1]}"
-    return folder / f"{name}.jsonl"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import fnmatch
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,6 +92,20 @@ def is_remote(address: str) -> bool:
 def _local_item(key: str, path: Path) -> Item:
     status = path.stat()
     return Item(key, str(path), status.st_size, str(status.st_mtime_ns))
+
+
+def with_local_state(item: Item) -> Item:
+    """Add the size and time of a local file to an item that lacks them; a missing file is for the colouring to report.
+
+    A manifest's items lack them, so that a part of a large one is read without a look at the files of all others.
+    """
+    if item.size >= 0 or is_remote(item.source):
+        return item
+    try:
+        status = Path(item.source).stat()
+    except (OSError, ValueError):
+        return item
+    return replace(item, size=status.st_size, version=str(status.st_mtime_ns))
 
 
 def _walk(root: Path, wanted: Filter) -> Iterator[Item]:

@@ -24,7 +24,7 @@ COLUMNS: Final = {
 
 
 def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
-    """Read the items of a manifest.
+    """Read the items of a manifest. It does not look at the files; ``listing.with_local_state`` does.
 
     Args:
         data: The whole file.
@@ -56,12 +56,9 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
         except ValueError:
             raise OptionError(f"{name}: row {number}: vividness is {vividness!r}: write a number from 0 to 1") from None
         source = _below(base, path)
-        size, version = _local_state(source)
         yield Item(
             key=_key(re.split("[?#]", path)[0] if source.startswith(("http://", "https://")) else path),
             source=source,
-            size=size,
-            version=version,
             name=_field(row, "name"),
             hints=_below(base, hints) if hints else "",
             vividness=wanted,
@@ -88,15 +85,6 @@ def _key(path: str) -> str:
         path = path.partition("://")[2]
     parts = [part for part in PurePosixPath(Path(path).as_posix()).parts if part not in ("/", "..") and ":" not in part]
     return "/".join(parts)
-
-
-def _local_state(source: str) -> tuple[int, str]:
-    """Size and time of a local file; a missing one is for the colouring to report."""
-    try:
-        status = Path(source).stat()
-    except (OSError, ValueError):
-        return -1, ""
-    return status.st_size, str(status.st_mtime_ns)
 
 
 def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:

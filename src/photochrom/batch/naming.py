@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import string
 import unicodedata
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Final
+
+import numpy as np
 
 from ..errors import OptionError
 from .items import Item
@@ -52,6 +55,8 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
         name = PurePosixPath(template.format(stem=path.stem, suffix=path.suffix, folder=folder))
         if "{folder}" not in template:
             name = path.parent / name
+    if name.suffix.lower() == ".dng":  # which holds what a sensor saw, and no colours of ours
+        name = name.with_suffix(".tif")
     if name.is_absolute() or ".." in name.parts or not name.parts:
         raise OptionError(f"{item.key}: its output {str(name)!r} does not lie in the target: name it relative to that")
     if any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST for part in name.parts):
@@ -67,36 +72,49 @@ def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
         return ""
 
 
-def clashes(items: Iterable[Item], template: str = DEFAULT_NAME) -> list[tuple[str, str, str]]:
-    """Find inputs whose outputs would be one file, also on disks that ignore case or the form of accents.
+class Outputs:
+    """Finds inputs whose outputs would be one file, also on disks that ignore case or the form of accents.
 
-    Of a million names only hashes are kept, about 100 MB.
+    Only 8 bytes of each name are kept, so that a part of ten million items fits any machine.
 
-    Returns:
-        Key of the earlier item, key of the later one, and the later one's output; the first 20 found.
+    Args:
+        template: See ``check_template``.
     """
-    seen: set[int] = set()
-    doubled: dict[int, list[tuple[str, str]]] = {}
-    listed = items if isinstance(items, list) else list(items)
-    for item in listed:
-        if not (name := possible_name(item, template)):
-            continue
-        mark = _mark(name)
-        if mark in seen:
-            doubled.setdefault(mark, [])
-        seen.add(mark)
-    if not doubled:
-        return []
-    found: list[tuple[str, str, str]] = []
-    for item in listed:
-        name = possible_name(item, template)
-        if name and (group := doubled.get(_mark(name))) is not None:
-            if group:
-                found.append((group[0][0], item.key, name))
-            group.append((item.key, name))
-        if len(found) == _NAMED:
-            break
-    return found
+
+    def __init__(self, template: str = DEFAULT_NAME) -> None:
+        self._template = template
+        self._marks = array("Q")
+
+    def note(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield items as they are, and note the names of their outputs."""
+        for item in items:
+            if name := possible_name(item, self._template):
+                self._marks.append(_mark(name))
+            yield item
+
+    def doubled(self) -> set[int]:
+        """Return the marks of the names that were noted more than once."""
+        marks, counts = np.unique(np.frombuffer(self._marks, np.uint64), return_counts=True)
+        return {int(mark) for mark in marks[counts > 1]}
+
+    def clashes(self, items: Iterable[Item]) -> list[tuple[str, str, str]]:
+        """Return the first clashes among items that were all noted before.
+
+        Returns:
+            Key of the earlier item, key of the later one, and the later one's output; at most 20.
+        """
+        doubled, first, found = self.doubled(), dict[int, str](), list[tuple[str, str, str]]()
+        for item in items if doubled else ():
+            name = possible_name(item, self._template)
+            mark = _mark(name)
+            if not name or mark not in doubled:
+                continue
+            if mark in first:
+                found.append((first[mark], item.key, name))
+            first.setdefault(mark, item.key)
+            if len(found) == _NAMED:
+                break
+        return found
 
 
 def _mark(name: str) -> int:

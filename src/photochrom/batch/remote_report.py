@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
 from .listing import is_remote, open_address, telling
-from .report import report_paths
+from .report import merge, report_paths
 
 _INTERVAL_S: Final = 60.0  # between two copies: items of the last interval are repeated if the machine is lost
 
@@ -26,19 +27,21 @@ class ReportCopy:
         self._copied = time.monotonic()
 
     def fetch(self) -> None:
-        """Fetch the reports of the target: those of other shards, and the batch's own where there is none here.
+        """Fetch the reports of the target: those of other shards, and the batch's own, which other machines go on with.
 
         Raises:
-            OptionError: The target cannot be read.
+            OptionError: The target cannot be read, or a report in it is not one.
         """
         if not self._is_remote:
             return
         system, root = open_address(self._target)
-        with telling(self._target):
-            for place in system.glob(f"{root}/report*.jsonl"):
-                local = self._own.with_name(place.rpartition("/")[2])
-                if local != self._own or not local.exists():
-                    system.get_file(place, str(local))
+        for place in system.glob(f"{root}/report*.jsonl"):
+            local = self._own.with_name(place.rpartition("/")[2])
+            with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+                found = Path(folder, local.name)
+                with telling(self._target):
+                    system.get_file(place, str(found))
+                merge(found, local)
 
     def send(self, *, now: bool = False) -> None:
         """Copy the batch's own report to the target, if a minute has passed or ``now`` is set.

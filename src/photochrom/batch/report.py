@@ -6,6 +6,7 @@ one key replace each other, the last one wins; ``compact`` writes one row a key.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import os
@@ -89,6 +90,11 @@ class Row:
         known = {name: value for name, value in facts.items() if name in _NAMES}
         known["warnings"] = tuple(known.get("warnings", ()))
         return cls(**known)
+
+
+def utc_now() -> str:
+    """Return the time as a row's ``finished`` has it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 _NAMES: Final = frozenset(f.name for f in fields(Row))
@@ -184,6 +190,20 @@ def mark(size: int, version: str, model: str, options: str, output: str) -> byte
     """Return 8 bytes that stand for a source, the SHA-256 of what coloured it, how, and where to."""
     facts = "\0".join((str(size), version, model, options, output))
     return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+
+
+def merge(other: Path, path: Path) -> None:
+    """Add the rows of another report to a report, which need not exist; of one key, the row that ended last counts.
+
+    Raises:
+        OptionError: One of them is not a report.
+        OSError: The report cannot be written.
+    """
+    last = {row.key: row.finished for row in read_rows(path)} if path.exists() else {}
+    with ReportWriter(path) as report:
+        for row in read_rows(other):
+            if row.key not in last or row.finished > last[row.key]:  # ISO 8601 in UTC sorts as time does
+                report.append(row)
 
 
 def compact(path: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import errno
 import hashlib
 import tempfile
@@ -21,7 +20,7 @@ from ..version import __version__
 from .items import Item
 from .listing import is_remote, open_address, telling
 from .naming import DEFAULT_NAME, output_name
-from .report import Row
+from .report import Row, utc_now
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +42,8 @@ class BatchJob:
     """Name of each output, see ``naming.check_template``."""
     color: ColorOptions = field(default_factory=ColorOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
+    negative: bool = False
+    """Whether the photographs are negatives, see ``photo.colorize_photo``."""
     model: str = "default"
     """Name of a model, or path of a model file."""
     device: str = "auto"
@@ -52,7 +53,8 @@ class BatchJob:
     @property
     def options(self) -> str:
         """All options that an output depends on, as the report keeps them."""
-        return f"{self.color!r} {replace(self.output, overwrite=False, preview=False)!r}"
+        negative = " negative" if self.negative else ""
+        return f"{self.color!r} {replace(self.output, overwrite=False, preview=False)!r}{negative}"
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,7 @@ def prepare(job: BatchJob) -> Callable[[Item], Colored]:
         except Exception as exc:  # one bad file never stops a batch, whatever it does to a library
             text = " ".join(str(exc).split()) or "no message"
             colored = Colored(replace(known, error=f"{item.source}: unexpected {type(exc).__name__}: {text}"))
-        finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        row = replace(colored.row, seconds=round(time.perf_counter() - started, 4), finished=finished)
+        row = replace(colored.row, seconds=round(time.perf_counter() - started, 4), finished=utc_now())
         return replace(colored, row=row)
 
     return color
@@ -120,7 +121,7 @@ def _color(item: Item, job: BatchJob, colorizer: Any, known: Row) -> Colored:
             options = options.with_hints((*options.hints, *_hints(item.hints)))
         from ..photo.job import colorize_photo
 
-        report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output)
+        report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output, negative=job.negative)
         publish(report.outputs)
         row = replace(
             known,

@@ -35,7 +35,7 @@ def add(verbs: Verbs) -> None:
             "batch scans/ -o coloured/             a tree of folders; the same command resumes it",
             "batch scans/ -o coloured/ --dry-run   count, and estimate time and disk",
             "batch list.csv -o coloured/           a manifest: path, and output, hints, vividness",
-            "batch s3://bucket/scans -o s3://bucket/coloured --report reports/",
+            "batch s3://bucket/scans -o s3://bucket/coloured",
             "batch scans/ -o coloured/ --shard 3/8 one of eight machines",
             "batch report coloured/                sums, and a contact sheet",
         ),
@@ -69,6 +69,7 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     group.add_argument("--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs")
     add_jpeg_layout(group)
     group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+    group.add_argument("--negative", action="store_true", help="the photographs are negatives, and stay negatives")
     group.add_argument("--sidecar", action="store_true", help="write the label beside each output, not into it")
     c2pa.add_signing(group)
 
@@ -87,7 +88,12 @@ def _add_running(batch: argparse.ArgumentParser) -> None:
 
 def _add_reporting(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("report")
-    group.add_argument("--report", type=Path, metavar="FOLDER", help="where the report goes (default: the target)")
+    group.add_argument(
+        "--report",
+        type=Path,
+        metavar="FOLDER",
+        help="where the report goes (default: the target; for an address, a folder of the cache and a copy there)",
+    )
     group.add_argument("--no-thumbnails", action="store_true", help="keep no small pictures for the contact sheet")
     group.add_argument("--parquet", action="store_true", help="also write report.parquet, needs [batch]")
     group.add_argument("--premis", action="store_true", help="also write an event for each item, premis.xml")
@@ -136,6 +142,7 @@ def _options(args: argparse.Namespace) -> BatchOptions:
             c2pa=c2pa.identity_of(args),
             jpeg_layout=args.jpeg_layout,
         ),
+        negative=args.negative,
         model=args.model,
         device=args.device,
         name=args.name or DEFAULT_NAME,
@@ -153,7 +160,8 @@ def _options(args: argparse.Namespace) -> BatchOptions:
 
 
 def _color(args: argparse.Namespace, options: BatchOptions) -> int:
-    from ..batch.job import color_batch, report_folder
+    from ..batch.job import color_batch
+    from ..batch.report_folder import report_folder
 
     with _interruptible() as stop, _Progress(quiet=args.quiet) as progress:
         summary = color_batch(args.source, args.output, options, progress=progress, stop=stop)

@@ -83,6 +83,7 @@ def colorize_file(
     overwrite: bool = False,
     alternatives: int = 0,
     confidence: bool = False,
+    negative: bool = False,
 ) -> Path:
     """Colour a photograph on disk.
 
@@ -96,6 +97,7 @@ def colorize_file(
         overwrite: Whether existing files are replaced.
         alternatives: Number of other plausible pictures to write, 0 to 5, each with its hints.
         confidence: Whether to write a picture of how sure the model is.
+        negative: Whether the photograph is a negative, which gets complementary colours; see ``colorize_photo``.
 
     Returns:
         The path of the coloured photograph. ``photochrom.photo.colorize_photo`` returns a report.
@@ -109,7 +111,7 @@ def colorize_file(
     ((name, target),) = plan([os.fspath(source)], target, output)
     if STREAM in (name, target):
         raise PhotoError("'-' is a stream for the command line only: give a path")
-    return colorize_photo(name, target, options, colorizer=colorizer, output=output).outputs[0]
+    return colorize_photo(name, target, options, colorizer=colorizer, output=output, negative=negative).outputs[0]
 
 
 def colorize_photo(
