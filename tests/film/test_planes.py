@@ -111,14 +111,18 @@ def test_luma_stays_where_planes_must_be_repacked(name, full, tmp_path, fake_col
 
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize("name", ["yuv420p14le", "yuv422p16le", "yuv444p16be", "yuva444p16le", "gray16le"])
-def test_bits_that_no_format_keeps_are_cut_off(name, full, tmp_path, fake_colorizer):
+@pytest.mark.parametrize("kept", [None, 12, 8])
+def test_all_bits_are_kept_and_cut_off_where_that_is_asked(kept, name, full, tmp_path, fake_colorizer):
     """Not dithered: the same luma stays the same, and its neighbours too."""
     frames = [still_frame(luma, name) for luma in pan(3)]
     source = write_frames(tmp_path / "a.nut", frames, name=name, codec="rawvideo", full=full)
-    output = colored(source, fake_colorizer, output=tmp_path / "b.mkv")
+    options = FilmOptions(codec="ffv1", bits=kept)
+    report = colorize_film(source, tmp_path / "b.mkv", options, colorizer=fake_colorizer)
     bits = frames[0].format.components[0].bits
-    theirs = [view(frame, 0) >> (bits - 12) for frame in decoded(source)]
-    assert np.array_equal([plane(frame) for frame in decoded(output)], theirs)
+    lost = bits - (kept or bits)
+    theirs = [view(frame, 0) >> lost for frame in decoded(source)]
+    assert np.array_equal([plane(frame) for frame in decoded(report.output)], theirs)
+    assert report.notes == ([f"not kept: the last {lost} of {bits} bits of luma"] if lost else [])
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
@@ -325,7 +329,7 @@ def test_a_codec_that_cannot_say_fields_is_refused(tmp_path, fake_colorizer):
 
 @pytest.mark.parametrize("name", ["gray", "gray10le", "gray10be", "gray12le", "gray14le", "gray16le", "ya8"])
 def test_grey_that_nobody_tagged_is_shown_as_before(name, tmp_path):
-    """FFmpeg takes it for full range, so the coloured film has to say so; no bit but the last ones may change."""
+    """FFmpeg takes it for full range, so the coloured film has to say so; no bit may change."""
     grey = av.VideoFormat(name)
     bits = grey.components[0].bits
     frame = still_frame(pan(1)[0], "gray").reformat(format="gray16le" if bits > 8 else name)
@@ -348,8 +352,7 @@ def test_grey_that_nobody_tagged_is_shown_as_before(name, tmp_path):
     assert found.color_range == 2
     if name != "ya8":
         before = np.frombuffer(read.planes[0], ("u1", ">u2" if grey.is_big_endian else "<u2")[bits > 8])
-        kept = min(bits, 12)
-        assert np.array_equal(plane(found), before.reshape(64, -1)[:, :96] >> (bits - kept))
-        assert report.notes == ([] if kept == bits else [f"not kept: the last {bits - kept} of {bits} bits of luma"])
+        assert np.array_equal(plane(found), before.reshape(64, -1)[:, :96])
+        assert report.notes == []
     as_before, as_now = (f.reformat(format="gray").to_ndarray().astype(int) for f in (read, found))
     assert np.abs(as_before - as_now).max() <= 1

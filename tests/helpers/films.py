@@ -84,6 +84,7 @@ def write_frames(
     options=None,
     rotation=0,
     sound=None,
+    hertz=48000,
     titles=None,
     chapters=(),
     metadata=None,
@@ -109,6 +110,7 @@ def write_frames(
         options: of the codec.
         rotation: degrees counter-clockwise by which players are to turn it.
         sound: codec of a sine as long as the film.
+        hertz: of the sound.
         titles: codec of subtitles.
         chapters: (start, end, title), seconds.
         metadata: of the file.
@@ -143,7 +145,7 @@ def write_frames(
             packets += video.encode(frame)
         packets += video.encode(None) if frames else []
         if sound:
-            packets += _sound(out, sound, float(end), languages)
+            packets += _sound(out, sound, float(end), languages, hertz)
         if titles:
             packets += _titles(out, titles, languages)
         if attachment:
@@ -167,16 +169,16 @@ def write_frames(
     return path
 
 
-def _sound(out, codec, seconds, languages):
-    stream = out.add_stream(codec, rate=48000)
+def _sound(out, codec, seconds, languages, hertz):
+    stream = out.add_stream(codec, rate=hertz)
     stream.layout = "mono"
     if languages:
         stream.metadata["language"] = languages[0]
     packets = []
-    for start in range(0, max(1, round(seconds * 48000)), 1024):
+    for start in range(0, max(1, round(seconds * hertz)), 1024):
         wave = np.sin(np.arange(start, start + 1024) / 17) * 9000
         frame = av.AudioFrame.from_ndarray(wave.astype(np.int16)[None], format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+        frame.sample_rate, frame.pts, frame.time_base = hertz, start, Fraction(1, hertz)
         packets += stream.encode(frame)
     return packets + stream.encode(None)
 

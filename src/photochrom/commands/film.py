@@ -84,7 +84,20 @@ def add(verbs: Verbs) -> None:
         help="colour a film anew that is in colour already: all of it, or only its grey shots",
     )
     add_dials(film)
-    film.add_argument("--codec", default="libx264", help="libx264, libx265, or the lossless ffv1 (default: libx264)")
+    film.add_argument(
+        "--codec",
+        default="libx264",
+        help="libx264, libx265, ffv1 (lossless), prores, dnxhr or v210 (default: libx264)",
+    )
+    film.add_argument(
+        "--profile", help="of prores: hq, standard, lt, proxy, 4444, 4444xq; of dnxhr: hqx, hq, sq, lb, 444"
+    )
+    film.add_argument(
+        "--bits",
+        type=int,
+        metavar="8..16",
+        help="bits of a sample (default: as in the film, or more if the codec asks)",
+    )
     film.add_argument("--crf", type=int, default=18, metavar="0..51", help="quality, lower is better (default: 18)")
     film.add_argument(
         "--preset", default="veryfast", help="speed of the codec: ultrafast to veryslow (default: veryfast)"
@@ -103,12 +116,14 @@ def run(args: argparse.Namespace) -> int:
 
     options = FilmOptions(
         ColorOptions(vividness=args.vividness, strength=args.strength),
-        args.codec,
-        args.crf,
-        args.preset,
-        args.start and parse_time(args.start),
-        args.end and parse_time(args.end),
-        args.recolor,
+        codec=args.codec,
+        crf=args.crf,
+        preset=args.preset,
+        start=args.start and parse_time(args.start),
+        end=args.end and parse_time(args.end),
+        recolor=args.recolor,
+        profile=args.profile,
+        bits=args.bits,
         c2pa=c2pa.identity_of(args),
     )
     films = list(dict.fromkeys(args.inputs))

@@ -21,7 +21,8 @@ class Damage:
     """Time of the first frame whose interlacing differs from the film's first frame; empty if there is none."""
     clocks: dict[int, Fraction] = field(default_factory=dict)
     """Time, in seconds, at which the time stamps of a copied track first go back, by the track's index."""
-
+    cut_sound: Fraction = Fraction(0)
+    """Seconds of sound after the last frame, which a container lacks that ends with the picture."""
     side_data: frozenset[str] = frozenset()
     """Kinds of side data found on the frames, such as closed captions; not damage unless the codec loses them."""
 
@@ -52,4 +53,6 @@ class Damage:
             f"the time stamps of track {i} went back at {time_text(t)} and were mended"
             for i, t in sorted(self.clocks.items())
         ]
+        if self.cut_sound:
+            found.append(f"not kept: {float(self.cut_sound):.3f} s of sound after the last frame, where MXF ends")
         return found

@@ -86,7 +86,7 @@ class FrameColorizer:
     def prepare(self, frame: av.VideoFrame) -> PreparedFrame:
         """Bring a decoded frame into the coloured film's format, and make its thumbnails."""
         interlaced = bool(self.reader.fields or frame.interlaced_frame)
-        frame = in_format(frame, self.planes)
+        frame = in_format(frame, self.planes, chroma=self.options.recolor == "grey-shots")
         thumbnail = self.colorizer.thumbnail(
             luma_plane(frame), self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )

@@ -15,7 +15,6 @@ import av
 from .. import __version__
 from ..atomic import publish
 from ..colorizer.colorizer import Colorizer
-from ..content_credentials import Identity
 from ..errors import FilmError
 from ..provenance import credit
 from . import side_data
@@ -101,7 +100,7 @@ def colorize_film(
                 plan.notes.append(colored.note())
             segments = color_frames(frame_colorizer, folder, plan, damage, progress)
             _put_together(
-                reader, folder, segments, plan, damage, label, options.c2pa, overwrite=overwrite, progress=progress
+                reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress
             )
         notes = plan.notes + side_data.lost(damage.side_data, options.codec) + damage.lines()
         starts = [reader.seconds(pts) for segment in segments for pts in segment.shots]
@@ -138,9 +137,9 @@ def _put_together(
     folder: ResumeFolder,
     segments: Sequence[FinishedSegment],
     plan: Plan,
+    options: FilmOptions,
     damage: Damage,
     label: str,
-    identity: Identity | None,
     *,
     overwrite: bool,
     progress: Callable[[Progress], None],
@@ -151,11 +150,11 @@ def _put_together(
     whole = folder.folder / f"film{plan.output.suffix}"
     try:
         mux(
-            reader, plan.planes, encoded, whole, plan.container, plan.span, label,
+            reader, plan.planes, encoded, whole, plan.container, options, plan.span, label,
             damage=damage, on_packet=lambda: progress(Progress(count, count)),
         )  # fmt: skip
-        if identity is not None:
-            sign_film(whole, plan.output, reader.path, identity, label, overwrite=overwrite)
+        if options.c2pa is not None:
+            sign_film(whole, plan.output, reader.path, options.c2pa, label, overwrite=overwrite)
         sync(whole)
         publish(whole, plan.output, overwrite=overwrite)
     except FileExistsError as exc:

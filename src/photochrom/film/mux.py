@@ -12,8 +12,10 @@ import av
 from ..errors import FilmError
 from ..provenance import stated_behind
 from . import tracks
+from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, codec_tag
 from .damage import Damage
 from .matroska_aspect import write_aspect
+from .options import FilmOptions
 from .planes import PlaneFormat
 from .reader import FilmReader, address
 from .segments import EncodedSegment, decoding_times, describe, number_of
@@ -21,18 +23,10 @@ from .sound import SoundTranscoder, lossless_codec
 from .span import Span, later_timecode
 from .tracks import Item
 
-FORMATS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".nut": "nut",
-}
-"""Container formats of coloured films, by file suffix."""
-
 # Matroska's muxer would shift picture and sound, but not chapters, so that the priming of AAC begins at 0.
 _FASTSTART = {"movflags": "+faststart"}
 _OPTIONS = {"mp4": _FASTSTART, "mov": _FASTSTART, "matroska": {"avoid_negative_ts": "disabled"}}
+_OPTIONS["mxf"] = {"strict": "unofficial"}  # permits rates that SMPTE ST 377 does not name, such as 18 frames a second
 # Metadata that is not true of the new file, and of the new picture.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _OF_THE_CODEC = ("encoder", "BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")
@@ -44,6 +38,7 @@ def mux(
     segments: Sequence[EncodedSegment],
     path: Path,
     name: str,
+    options: FilmOptions,
     span: Span,
     model: str,
     *,
@@ -59,6 +54,7 @@ def mux(
         segments: The coloured film's segments, in order.
         path: The file to write.
         name: Name of the container format.
+        options: Codec and profile.
         span: The part of the source that is coloured.
         model: Credit of the colours, for the metadata.
         damage: Collects what is found damaged in the source's other tracks.
@@ -72,16 +68,16 @@ def mux(
         FilmError: The container cannot hold a track of the source.
         OSError: The file cannot be written.
     """
-    options = _OPTIONS.get(name, {})
+    settings = _OPTIONS.get(name, {})
     states_aspect = name == "matroska" and reader.aspect != 1
     if states_aspect:
-        options = options | {"write_crc32": "0"}  # the header is changed afterwards
+        settings = settings | {"write_crc32": "0"}  # the header is changed afterwards
     with (
         av.open(address(segments[0].path)) as first,
         av.open(address(reader.path), metadata_errors="replace") as source,
-        av.open(address(path), "w", format=name, container_options=options) as out,
+        av.open(address(path), "w", format=name, container_options=settings) as out,
     ):
-        streams, transcoders = _add_streams(out, first.streams.video[0], source, reader)
+        streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options)
         describe(streams[reader.video.index].codec_context, reader, planes)  # a segment's file lacks some of this
         _describe(out, source, span, model)
         if span.shift:
@@ -89,11 +85,18 @@ def mux(
                 _move_timecode(metadata, reader, span)
         video = streams.pop(reader.video.index)
         colored = _colored(segments, reader.time_base, video, span)
-        kept = iter(()) if rehearsal else tracks.packets(source, streams, transcoders, span, reader, damage or Damage())
+        kept = tracks.packets(source, streams, transcoders, span, reader, damage or Damage())
+        if rehearsal:  # MXF's muxer fails where a track has no packet at all
+            kept = _first_of_each(kept, len(streams)) if name == "mxf" else iter(())
+        ends = {"video": Fraction(0), "audio": Fraction(0)}
         for _, _, packet in heapq.merge(colored, kept, key=lambda item: item[:2]):
             if not rehearsal:
                 on_packet()
+            if packet.stream.type in ends and packet.pts is not None:
+                ends[packet.stream.type] = (packet.pts + (packet.duration or 0)) * packet.time_base
             out.mux_one(packet)
+        if name == "mxf" and (over := ends["audio"] - ends["video"]) > 0 and damage:
+            damage.cut_sound = over
         notes = [
             f"sound of track {index} is encoded anew, without loss: {name} cannot hold "
             f"{source.streams[index].codec_context.name}, it is {lossless_codec(name)} now"
@@ -104,9 +107,20 @@ def mux(
     return notes
 
 
-def way_out(name: str) -> str:
+def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
+    """Yield packets until each of so many tracks has had one."""
+    found: set[int] = set()
+    while len(found) < tracks and (item := next(items, None)):
+        found.add(item[2].stream_index)
+        yield item
+
+
+def way_out(name: str, codec: str) -> str:
     """Return what a user can do where a container cannot hold everything."""
-    return "make a copy of the film without it first" if name == "matroska" else "write to a .mkv file"
+    other = next((c for c in ("matroska", "mov") if c in CODECS[codec].containers), name)
+    if name == other:
+        return "make a copy of the film without it first"
+    return f"write to a {'.mkv' if other == 'matroska' else '.mov'} file"
 
 
 def _add_streams(
@@ -114,6 +128,7 @@ def _add_streams(
     template: av.VideoStream,
     source: av.container.InputContainer,
     reader: FilmReader,
+    options: FilmOptions,
 ) -> tuple[dict[int, av.stream.Stream], dict[int, SoundTranscoder]]:
     """Return the new film's streams, and the transcoders of some of them, by their index in the source."""
     copied = {stream.index for stream in tracks.kept(source, reader.video.index)[0]}
@@ -121,12 +136,13 @@ def _add_streams(
     transcoders: dict[int, SoundTranscoder] = {}
     for stream in source.streams:
         if stream.index == reader.video.index:
-            streams[stream.index] = _add_video(out, template, stream, reader)
+            streams[stream.index] = _add_video(out, template, stream, reader, options)
         elif stream.index in copied:
             try:
+                _check_track(out, stream)
                 streams[stream.index] = out.add_stream_from_template(stream, opaque=True)
             except ValueError as exc:
-                transcoders[stream.index] = _transcoder(out, stream, reader.path, exc)
+                transcoders[stream.index] = _transcoder(out, stream, reader.path, options.codec, exc)
                 streams[stream.index] = transcoders[stream.index].stream
             streams[stream.index].metadata.update(stream.metadata)
             streams[stream.index].disposition = int(stream.disposition)
@@ -134,10 +150,15 @@ def _add_streams(
 
 
 def _add_video(
-    out: av.container.OutputContainer, template: av.VideoStream, source: av.VideoStream, reader: FilmReader
+    out: av.container.OutputContainer,
+    template: av.VideoStream,
+    source: av.VideoStream,
+    reader: FilmReader,
+    options: FilmOptions,
 ) -> av.VideoStream:
     video = out.add_stream_from_template(template, opaque=True)
-    video.time_base = reader.time_base
+    constant = out.format.name in CONSTANT_RATE
+    video.time_base = 1 / reader.rate if constant else reader.time_base
     video.codec_context.framerate = reader.rate
     video.metadata.clear()  # the segment's own
     video.metadata.update({k: v for k, v in source.metadata.items() if k.partition("-")[0] not in _OF_THE_CODEC})
@@ -146,20 +167,35 @@ def _add_video(
         video.set_display_matrix(reader.display_matrix)
     elif reader.turns:
         video.set_display_rotation(90 * reader.turns)
-    if template.codec_context.name in ("hevc", "libx265") and out.format.name in ("mp4", "mov"):
-        video.codec_context.codec_tag = "hvc1"  # the tag that players of these containers require
+    if out.format.name in ("mp4", "mov") and (tag := codec_tag(options.codec, options.profile)):
+        video.codec_context.codec_tag = tag
     return video
 
 
+def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) -> None:
+    """Raise ValueError if MXF cannot hold a track, which FFmpeg says of it only when it is too late."""
+    if out.format.name != "mxf":
+        return
+    if not isinstance(stream, av.AudioStream):
+        raise ValueError("it holds picture and sound only")
+    if stream.codec_context.name not in MXF_SOUND or stream.codec_context.sample_rate != MXF_HERTZ:
+        raise ValueError(f"it holds PCM of {MXF_HERTZ} Hz only")
+
+
 def _transcoder(
-    out: av.container.OutputContainer, stream: av.stream.Stream, path: Path, reason: Exception
+    out: av.container.OutputContainer, stream: av.stream.Stream, path: Path, codec: str, reason: Exception
 ) -> SoundTranscoder:
     """Return what encodes a track of sound anew that the container cannot hold; other tracks are refused."""
-    if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
-        return SoundTranscoder(out, stream)
     name = out.format.name
+    if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
+        if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:
+            raise FilmError(
+                f"{path}: mxf holds sound of {MXF_HERTZ} Hz only, and track {stream.index} has "
+                f"{stream.codec_context.sample_rate} Hz: {way_out(name, codec)}"
+            )
+        return SoundTranscoder(out, stream)
     raise FilmError(
-        f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({reason}): {way_out(name)}"
+        f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({reason}): {way_out(name, codec)}"
     ) from reason
 
 

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, cast
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
+from .codecs import check_profile, codec_named
 
 if TYPE_CHECKING:
     from ..content_credentials import Identity
 
-CODECS = ("libx264", "libx265", "ffv1")
-"""Codecs of the coloured film: H.264, H.265, and the lossless FFV1."""
 RECOLOR = ("all", "grey-shots")
 """The choices for a film that has colours already."""
 ROUNDED = Fraction(1, 2000)
@@ -37,7 +36,8 @@ class FilmOptions:
     color: ColorOptions = field(default_factory=ColorOptions)
     """Vividness and strength. Hints belong to single frames: see ``FilmHint``."""
     codec: str = "libx264"
-    """One of ``CODECS``. ``ffv1`` is lossless: its luma is the source's, bit for bit."""
+    """Codec of the coloured film: ``libx264``, ``libx265``, ``ffv1``, ``prores``, ``dnxhr`` or ``v210``. ``ffv1`` and
+    ``v210`` are lossless: their luma is the source's."""
     crf: int = 18
     """Quality of a lossy codec, 0 to 51; lower is better and larger."""
     preset: str = "veryfast"
@@ -52,10 +52,17 @@ class FilmOptions:
     c2pa: Identity | None = field(default=None, repr=False)  # the work of another signer can be continued
     """Who signs the film with content credentials (C2PA), as the last thing that is done to it; None: nobody. Matroska
     and MXF cannot hold them: they are written beside the film, ``NAME.EXT.c2pa``."""
+    profile: str | None = None
+    """Profile of ``prores`` (``hq``, ``standard``, ``lt``, ``proxy``, ``4444``, ``4444xq``) or ``dnxhr`` (``hqx``,
+    ``hq``, ``sq``, ``lb``, ``444``); None for the first of them."""
+    bits: int | None = None
+    """Bits of a sample in the coloured film; None for the source's, or more if the codec stores more."""
 
     def __post_init__(self) -> None:
-        if self.codec not in CODECS:
-            raise OptionError(f"codec is {self.codec!r}: choose one of {', '.join(CODECS)}")
+        object.__setattr__(self, "codec", codec_named(self.codec))  # the class is frozen
+        check_profile(self.codec, self.profile)
+        if self.bits not in (None, 8, 10, 12, 14, 16):
+            raise OptionError(f"bits is {self.bits!r}: give 8, 10, 12, 14 or 16")
         if self.preset not in PRESETS:
             raise OptionError(f"preset is {self.preset!r}: choose one of {', '.join(PRESETS)}")
         if not isinstance(self.crf, int) or not 0 <= self.crf <= 51:
@@ -64,7 +71,7 @@ class FilmOptions:
             raise OptionError(f"recolor is {self.recolor!r}: choose one of {', '.join(RECOLOR)}, or False")
         object.__setattr__(self, "recolor", "all" if self.recolor is True else self.recolor)
         for name in ("start", "end"):
-            object.__setattr__(self, name, _seconds(name, getattr(self, name)))  # the class is frozen
+            object.__setattr__(self, name, _seconds(name, getattr(self, name)))
         if self.color.hints:
             raise OptionError("hints of a film belong to a frame: give them with their time")
         start, end = self.times

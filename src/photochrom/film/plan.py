@@ -12,13 +12,15 @@ import av
 
 from ..errors import FilmError
 from . import tracks
-from .mux import FORMATS, mux, way_out
+from .codecs import CODECS, CONSTANT_RATE, FORMATS, suffixes
+from .mux import mux, way_out
 from .options import FilmOptions, time_text
 from .planes import PlaneFormat, plane_format
 from .reader import FilmReader
-from .segments import EncodedSegment, SegmentEncoder, needs_even_sizes
+from .segments import EncodedSegment, SegmentEncoder
 from .span import Span
 
+_STATE_RANGE = ("matroska", "mxf")  # containers that state full range beside FFV1, which does not
 _LACK_ASPECT = ("nut",)  # PyAV cannot set what its header takes the pixel aspect ratio from
 
 
@@ -47,17 +49,21 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         options: How to colour and write.
 
     Raises:
-        FilmError: The output's suffix names no container, the film is HDR, or it has no frame between the times.
+        FilmError: The output's suffix names no container, or one that cannot hold the codec or the film's range or
+            rate; the codec does not take such pictures; the film is HDR; or it has no frame between the times.
     """
     output = output or _beside(reader.path, options)
     if output.is_dir():
         output = output / _beside(reader.path, options).name
-    if output.suffix.lower() not in FORMATS:
-        raise FilmError(f"{output} has no suffix of a container that can be written: use {', '.join(FORMATS)}")
-    container = FORMATS[output.suffix.lower()]
-    planes = plane_format(reader.video, reader.path, even_only=needs_even_sizes(options.codec))
-    if options.codec == "ffv1" and planes.coding.full_range and FORMATS[output.suffix.lower()] != "matroska":
+    container = _container(output, options)
+    planes = plane_format(reader.video, reader.path, CODECS[options.codec], options.profile, options.bits)
+    if options.codec == "ffv1" and planes.coding.full_range and container not in _STATE_RANGE:
         raise FilmError(f"{output}: FFV1 in such a file cannot state full range: write to a .mkv file")
+    if container in CONSTANT_RATE and (at := reader.irregular_at()) is not None:
+        raise FilmError(
+            f"{output}: {container} stores no time stamps, and frames of {reader.path} do not follow one another "
+            f"evenly (the first at {time_text(at)}): write to a .mov or .mkv file"
+        )
     wanted, until = options.times
     start = wanted or Fraction(0)
     first = reader.first_pts if wanted is None else reader.pts_at(start)
@@ -75,16 +81,27 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         notes.append(
             f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
         )
-    if planes.lost_bits:
-        notes.append(f"not kept: the last {planes.lost_bits} of {planes.coding.bits + planes.lost_bits} bits of luma")
-    return Plan(output, FORMATS[output.suffix.lower()], planes, first, span, total, notes)
+    if change := planes.change():
+        notes.append(change)
+    return Plan(output, container, planes, first, span, total, notes)
+
+
+def _container(output: Path, options: FilmOptions) -> str:
+    """Return the container format that the output's name stands for."""
+    codec = CODECS[options.codec]
+    if (container := FORMATS.get(output.suffix.lower())) is None:
+        raise FilmError(f"{output} has no suffix of a container that can be written: use {suffixes(codec)}")
+    if container not in codec.containers:
+        raise FilmError(f"{output}: a {container} file cannot hold {options.codec}: write to a {suffixes(codec)} file")
+    return container
 
 
 def _beside(source: Path, options: FilmOptions) -> Path:
-    suffix = source.suffix if source.suffix.lower() in FORMATS else ".mkv"
-    if options.codec == "ffv1":
-        suffix = ".mkv"  # few players read FFV1 in other containers, which also lose facts about it
-    return source.with_name(f"{source.stem}.color{suffix}")
+    codec = CODECS[options.codec]
+    suffix = source.suffix.lower()
+    # Few players read FFV1 in other containers than Matroska, which also lose facts about it.
+    fits = FORMATS.get(suffix) in codec.containers and options.codec != "ffv1"
+    return source.with_name(f"{source.stem}.color{source.suffix if fits else codec.suffix}")
 
 
 def check(
@@ -142,16 +159,16 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
     for plane in frame.planes:
         plane.update(bytes(plane.buffer_size))  # codecs fail on values that a format does not allow
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rehearsal.nut"
+        path = Path(folder) / "rehearsal.segment"
         try:
             segment = SegmentEncoder(path, reader, plan.planes, options)
             segment.write(frame, plan.first)
             segment.finish()
             part = EncodedSegment(path, segment.pts, segment.delay, plan.first + 1)
             film = path.with_suffix(plan.output.suffix)
-            return mux(reader, plan.planes, [part], film, plan.container, plan.span, "", rehearsal=True)
+            return mux(reader, plan.planes, [part], film, plan.container, options, plan.span, "", rehearsal=True)
         except (av.error.FFmpegError, ValueError) as exc:
             raise FilmError(
                 f"{plan.output}: a {plan.container} file cannot hold all that is in {reader.path} as {options.codec} "
-                f"({exc}): {way_out(plan.container)}"
+                f"({exc}): {way_out(plan.container, options.codec)}"
             ) from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +12,17 @@ import numpy as np
 from ..color.coding import Coding
 from ..color.spaces import BT601, BT709, BT2020, Matrix
 from ..errors import FilmError
+from .codecs import Codec
 
 # Matrix coefficients by their number in ITU-T H.273.
 _MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
 _UNTAGGED, _LIMITED_RANGE, _FULL_RANGE = 0, 1, 2
 _HDR = {16: "PQ", 18: "HLG"}
 _SD = (1024, 576)  # size up to which players take an untagged film for BT.601
-_DEPTHS = (8, 10, 12)
+_DEPTHS = (8, 10, 12, 14, 16)
+_DIGITS = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}
 _EXPANDED = 8  # bits that each channel of RGB is brought to first
-_SHIFTED = range(8, 17)  # bits of grey formats that are converted here by shifting
+_PLANAR = range(8, 17)  # bits of grey formats whose samples are read here, one by one
 
 
 @dataclass(frozen=True)
@@ -35,43 +38,105 @@ class PlaneFormat:
     """Number of the matrix in ITU-T H.273, as the stream is tagged."""
     converted: bool
     """Whether the source's frames must be converted to this format first."""
-    lost_bits: int = 0
-    """Number of bits lost of each luma sample, if the source has more than any format here."""
+    source: Coding | None = None
+    """How the source codes its luma; None if as ``coding`` says."""
 
     @property
     def dtype(self) -> type[np.unsignedinteger]:
         """Type of one sample."""
         return np.uint8 if self.coding.bits == 8 else np.uint16
 
+    def change(self) -> str:
+        """Say in one line how the integers of the luma differ from the source's; empty if they do not."""
+        old, new = self.source, self.coding
+        if old is None:
+            return ""
+        bits = f"luma of {old.bits} bits becomes luma of {new.bits} bits" if old.bits != new.bits else "luma"
+        if old.full_range and not new.full_range:
+            return f"{bits}, scaled from full range to limited range, which is what the codec stores"
+        if new.bits < old.bits:
+            return f"not kept: the last {old.bits - new.bits} of {old.bits} bits of luma"
+        return f"{bits}, exactly scaled"
 
-def plane_format(stream: av.VideoStream, path: Path, *, even_only: bool) -> PlaneFormat:
+
+def plane_format(
+    stream: av.VideoStream, path: Path, codec: Codec, profile: str | None = None, bits: int | None = None
+) -> PlaneFormat:
     """Choose the format of a stream's coloured version: its own, with chroma planes if it has none.
+
+    Where the codec does not take that, it is the format next to it that loses nothing: more chroma, or more bits.
 
     Args:
         stream: The source.
         path: The source's file, for messages.
-        even_only: Whether the codec needs even numbers of rows and columns where chroma is subsampled.
+        codec: The codec of the coloured film.
+        profile: One of the codec's profiles; None for the usual one.
+        bits: Bits of a sample; None for the source's, or more if the codec asks for more.
 
     Raises:
-        FilmError: The film is HDR; the model expects luma of standard dynamic range.
+        FilmError: The film is HDR; the model expects luma of standard dynamic range. Or the codec does not take the
+            size of the picture, or not so many bits.
     """
     context, source = stream.codec_context, stream.codec_context.format
     if context.color_trc in _HDR:
         problem = f"the film is HDR ({_HDR[context.color_trc]})"
         raise FilmError(problem, path=path, remedy="convert it to standard dynamic range first")
-    parts = source.components
-    bits = min((d for d in _DEPTHS if d >= max(p.bits for p in parts)), default=_DEPTHS[-1])
-    shared = _shared(source)
-    odd = context.width % shared[1] or context.height % shared[0]
-    subsampling = (1, 1) if even_only and odd else shared
-    digits = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}[subsampling]
-    name = f"yuv{digits}p" + ("" if bits == 8 else f"{bits}le")
-    same = {name, name.replace("yuv", "yuvj"), "gray" if bits == 8 else f"gray{bits}le"}
+    size = context.width, context.height
+    subsampling, depths = _stored(path, codec, profile, size, _shared(source))
+    old_bits = max(part.bits for part in source.components)
+    new_bits = _bits(path, bits or old_bits, depths, codec, asked=bits is not None)
+    name = _name(subsampling, new_bits)
+    same = {name, name.replace("yuv", "yuvj"), "gray" if new_bits == 8 else f"gray{new_bits}le"}
     full = not source.is_rgb and _is_full(source, context.color_range)
     matrix = _matrix(context)
     colorspace = (1 if matrix == BT709 else 6) if source.is_rgb else context.colorspace
-    lost = max(0, max(p.bits for p in parts) - bits)
-    return PlaneFormat(name, subsampling, Coding(bits, full, matrix), colorspace, source.name not in same, lost)
+    old, new = Coding(old_bits, full, matrix), Coding(new_bits, full and codec.full_range, matrix)
+    converted = source.name not in same or old != new
+    return PlaneFormat(name, subsampling, new, colorspace, converted, None if old == new or source.is_rgb else old)
+
+
+def _stored(
+    path: Path, codec: Codec, profile: str | None, size: tuple[int, int], shared: tuple[int, int]
+) -> tuple[tuple[int, int], list[int]]:
+    """Return rows and columns of luma that share a sample of chroma, and the depths that the codec takes so."""
+    width, height = size
+    if width < codec.smallest[0] or height < codec.smallest[1]:
+        least = "{} x {}".format(*codec.smallest)
+        raise FilmError(
+            f"{codec.encoder} needs {least} pixels or more, and the film has {width} x {height}",
+            path=path,
+            remedy='choose codec="prores" or codec="ffv1"',
+        )
+    known = codec.formats(profile)
+    finer = [other for other in ((2, 2), (1, 2), (1, 1)) if other[0] <= shared[0] and other[1] <= shared[1]]
+    for subsampling in dict.fromkeys((shared, *finer, (1, 2))):
+        odd = width % subsampling[1] or height % subsampling[0]
+        depths = [depth for depth in _DEPTHS if _name(subsampling, depth) in known]
+        if depths and not (odd and codec.even):
+            return subsampling, depths
+    raise FilmError(
+        f"{codec.encoder} takes no picture of {width} x {height} pixels", path=path, remedy='choose codec="ffv1"'
+    )
+
+
+def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, asked: bool) -> int:
+    """Return the least depth that loses nothing, or exactly what was asked for."""
+    found = min((depth for depth in depths if depth >= wanted), default=0)
+    if asked and found != wanted:
+        choice = " or ".join(f"bits={depth}" for depth in depths)
+        raise FilmError(f"{codec.encoder} does not take {wanted} bits here", path=path, remedy=f"choose {choice}")
+    if not found:
+        raise FilmError(
+            f"the film has {wanted} bits, and {codec.encoder} takes {depths[-1]} at most here",
+            path=path,
+            remedy=f'choose codec="ffv1", which keeps them, or bits={depths[-1]}, which does not',
+        )
+    return found
+
+
+def _name(subsampling: tuple[int, int], bits: int) -> str:
+    """Return FFmpeg's name of a planar format."""
+    return f"yuv{_DIGITS[subsampling]}p" + ("" if bits == 8 else f"{bits}le")
 
 
 def _is_full(source: av.VideoFormat, tag: int) -> bool:
@@ -109,30 +174,57 @@ def view(frame: av.VideoFrame, index: int) -> np.ndarray:
     return rows[:, : plane.width]
 
 
-def in_format(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
-    """Convert a frame to the format of the coloured film; the frame itself is returned if it has that format."""
+def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True) -> av.VideoFrame:
+    """Convert a frame to the format of the coloured film; the frame itself is returned if it has that format.
+
+    Args:
+        frame: A frame of the source.
+        planes: The format.
+        chroma: Whether the frame's own chroma is wanted; without it, the chroma planes hold anything.
+    """
     if not planes.converted:
         return frame
     if frame.format.is_rgb:
         if min(part.bits for part in frame.format.components) < _EXPANDED:
             frame = frame.reformat(format="rgb24")  # otherwise FFmpeg's scaler makes their white a light grey
         return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=_LIMITED_RANGE)
-    if len(frame.format.components) < 3:
-        bits = frame.format.components[0].bits
-        if len(frame.planes) > 1 or len(frame.format.components) > 1 or bits not in _SHIFTED:
-            frame = frame.reformat(format="gray" if bits <= 8 else "gray16le")
-        return _shifted(frame, planes)
-    if planes.lost_bits and len(frame.planes) > 2:
-        return _shifted(frame, planes)
-    return frame.reformat(format=planes.name)
-
-
-def _shifted(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
-    """Convert by shifting bits, because FFmpeg's scaler dithers, and takes all grey for full range."""
-    new = av.VideoFrame(frame.width, frame.height, planes.name)
-    up = planes.coding.bits - frame.format.components[0].bits
-    for index in range(3 if len(frame.planes) > 2 else 1):
-        plane = view(frame, index)
-        view(new, index)[...] = plane.astype(planes.dtype) << up if up > 0 else plane >> -up
+    parts = frame.format.components
+    if len(parts) < 3 and (len(frame.planes) > 1 or len(parts) > 1 or parts[0].bits not in _PLANAR):
+        frame = frame.reformat(format="gray" if parts[0].bits <= 8 else "gray16le")
+    elif len(frame.planes) < 3 <= len(parts):  # packed, or chroma in one plane
+        return _repacked(frame, planes)
+    if chroma and len(frame.planes) > 2:
+        ours = {"format": planes.name, "dst_color_range": _FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE}
+        new = frame.reformat(**ours)
+    else:
+        new = av.VideoFrame(frame.width, frame.height, planes.name)
+    _copy_luma(frame, new, planes)
     new.pts, new.time_base = frame.pts, frame.time_base
     return new
+
+
+def _repacked(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
+    """Convert a frame that does not have three planes, with FFmpeg, which keeps the luma if its coding is kept."""
+    if planes.source is None:
+        return frame.reformat(format=planes.name)
+    plain = _name(planes.subsampling, planes.source.bits)
+    return in_format(frame.reformat(format=plain), planes)
+
+
+def _copy_luma(frame: av.VideoFrame, new: av.VideoFrame, planes: PlaneFormat) -> None:
+    """Copy luma, sample by sample, because FFmpeg's scaler dithers, and takes all grey for full range."""
+    luma = view(frame, 0)
+    bits = frame.format.components[0].bits
+    old = Coding(bits, planes.source.full_range if planes.source else planes.coding.full_range, planes.coding.matrix)
+    view(new, 0)[...] = luma if old == planes.coding else _code_table(old, planes.coding)[luma]
+
+
+@functools.cache
+def _code_table(old: Coding, new: Coding) -> np.ndarray:
+    """Return the new integer of each old integer of luma, uint8 or uint16 ``[2 ** old.bits]``."""
+    codes = np.arange(1 << old.bits, dtype=np.int64)
+    if new.bits < old.bits and new.full_range == old.full_range:
+        codes >>= old.bits - new.bits  # the same luma stays the same, whatever its neighbours
+    else:
+        codes = ((codes - old.black) * (2 * new.luma_span) + old.luma_span) // (2 * old.luma_span) + new.black
+    return np.clip(codes, 0, new.highest).astype(np.uint8 if new.bits == 8 else np.uint16)

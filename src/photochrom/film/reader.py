@@ -276,6 +276,16 @@ class FilmReader:
             return None  # the length is that of the longest track, which may be another one
         return self.duration - self.first_pts * self.time_base
 
+    def irregular_at(self) -> Fraction | None:
+        """Return the seconds at which the frames first do not follow one another at the film's rate; None if never."""
+        with av.open(address(self.path), metadata_errors="replace", options=self._demuxer_options) as container:
+            packets = container.demux(container.streams[self.video.index])
+            found = sorted(packet.pts for packet in packets if packet.size and packet.pts is not None)
+        for number, pts in enumerate(found):
+            if abs(self.seconds(pts) - number / self.rate) > 1 / (2 * self.rate):
+                return self.seconds(pts)
+        return None
+
     @property
     def may_have_colors(self) -> bool:
         """Whether the film's pixel format holds chroma."""

@@ -1,6 +1,6 @@
 """SegmentEncoder: a film is encoded in segments of some seconds, each a file of its own, so that work can be resumed.
 
-The segments are NUT files that hold frame numbers for times. The muxer replaces them with the source's times.
+The segments hold frame numbers for times. The muxer replaces them with the source's times.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import av
 import av.filter
 
 from ..errors import FilmError
+from .codecs import CODECS
 from .options import FilmOptions
 from .planes import PlaneFormat
 from .reader import FilmReader, address
@@ -41,11 +42,6 @@ class EncodedSegment:
     """Time at which its last frame ends, in the source's time base."""
 
 
-def needs_even_sizes(codec: str) -> bool:
-    """Tell whether the codec refuses odd sizes where chroma is subsampled."""
-    return codec != "ffv1"
-
-
 class SegmentEncoder:
     """Encodes frames to one file, which is whole after ``finish``.
 
@@ -68,7 +64,9 @@ class SegmentEncoder:
         self._written = 0
         self._time_base, self._source = reader.time_base, reader.path
         self._marks = _marks(reader, planes)
-        self._container = av.open(address(path), "w", format="nut")
+        self._tags = {"color_range": 2 if planes.coding.full_range else 1, "colorspace": planes.colorspace}
+        self._tags |= dict(zip(("color_primaries", "color_trc"), reader.tags, strict=True))
+        self._container = av.open(address(path), "w", format=CODECS[options.codec].segment)
         try:
             self._stream = _stream(self._container, reader, planes, options)
         except BaseException:
@@ -83,6 +81,8 @@ class SegmentEncoder:
         if self._marks is not None:
             self._marks.push(frame)
             frame = self._marks.pull()
+        for name, tag in self._tags.items():  # some encoders take them from the frames
+            setattr(frame, name, tag)
         self._mux(self._stream.encode(frame))
 
     def _mux(self, packets: Iterable[av.Packet]) -> None:
@@ -132,20 +132,20 @@ def decoding_times(pts: Sequence[int], delay: int) -> Iterator[int]:
 def _stream(
     container: av.container.OutputContainer, reader: FilmReader, planes: PlaneFormat, options: FilmOptions
 ) -> av.VideoStream:
-    if reader.fields and options.codec == "libx265":  # it takes each frame for a single field
+    codec = CODECS[options.codec]
+    if reader.fields and not codec.fields:
         raise FilmError(
-            "the film is interlaced, which libx265 cannot mark",
+            f"the film is interlaced, which {options.codec} cannot mark",
             path=reader.path,
             remedy='choose codec="libx264" or codec="ffv1"',
         )
-    formats = {f.name for f in av.Codec(options.codec, "w").video_formats or ()}
-    if planes.name not in formats:
-        raise FilmError(f"{options.codec} cannot encode {planes.name}", path=reader.path, remedy='choose codec="ffv1"')
-    stream = container.add_stream(options.codec, rate=reader.rate, options=_settings(reader, planes, options))
+    stream = container.add_stream(codec.encoder, rate=reader.rate, options=_settings(reader, planes, options))
     stream.time_base = TICK
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = reader.width, reader.height, planes.name
     context.time_base = reader.time_base
+    if reader.fields and options.codec == "prores":
+        context.flags |= av.codec.context.Flags.interlaced_dct  # its only way to mark fields
     describe(context, reader, planes)
     return stream
 
@@ -175,14 +175,22 @@ def describe(context: av.VideoCodecContext, reader: FilmReader, planes: PlaneFor
 
 
 def _settings(reader: FilmReader, planes: PlaneFormat, options: FilmOptions) -> dict[str, str]:
+    codec = CODECS[options.codec]
     if options.codec == "ffv1":
         return _ffv1_settings(reader, planes)
-    settings = {"crf": str(options.crf), "preset": options.preset}
+    settings = dict(codec.settings)
+    if codec.profiles:
+        profile = options.profile or codec.usual_profile
+        settings["profile"] = f"dnxhr_{profile}" if options.codec == "dnxhr" else profile
+    if codec.quality:
+        settings |= {"crf": str(options.crf), "preset": options.preset}
     if options.codec == "libx265":
-        return settings | {"x265-params": "log-level=error"}
-    # Without cpu-independent the encoded bytes depend on the processor, and sometimes on the run.
-    parameters = ["cpu-independent=1"] + ([f"{reader.fields}=1"] if reader.fields else [])
-    return settings | {"x264-params": ":".join(parameters)}
+        settings["x265-params"] = "log-level=error"
+    if options.codec == "libx264":
+        # Without cpu-independent the encoded bytes depend on the processor, and sometimes on the run.
+        parameters = ["cpu-independent=1"] + ([f"{reader.fields}=1"] if reader.fields else [])
+        settings["x264-params"] = ":".join(parameters)
+    return settings
 
 
 def _ffv1_settings(reader: FilmReader, planes: PlaneFormat) -> dict[str, str]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 
 _LOSSLESS = {"matroska": "flac", "mp4": "flac", "mov": "pcm_s24le", "nut": "flac"}
+_LOSSLESS |= {"mxf": "pcm_s24le", "avi": "pcm_s24le"}
 """Lossless codec of each container."""
 _SIXTEEN_BITS = ("u8", "u8p", "s16", "s16p")  # sample formats that 16 bits hold; FLAC stores others with 24 bits
 

@@ -1,0 +1,154 @@
+"""Codecs and containers of coloured films: one row each, which the rest of the room looks up.
+
+A codec that is missing here is added by adding its row, provided that FFmpeg's encoder takes planar Y'CbCr.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import av
+
+from ..errors import OptionError
+
+FORMATS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".mxf": "mxf",
+    ".avi": "avi",
+    ".nut": "nut",
+}
+"""Container formats of coloured films, by file suffix."""
+CONSTANT_RATE = ("mxf", "avi")
+"""Containers that number their frames and store no time stamps."""
+MXF_SOUND, MXF_HERTZ = ("pcm_s16le", "pcm_s24le"), 48000
+"""Codecs and sample rate of sound in MXF."""
+ALIASES = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "dnxhd": "dnxhr"}
+"""Other names of codecs."""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A codec of coloured films."""
+
+    encoder: str
+    """Name of FFmpeg's encoder."""
+    containers: tuple[str, ...]
+    """Names of the container formats that can hold it."""
+    suffix: str
+    """Suffix of an output that is not named, where the source's own container cannot hold the codec."""
+    profiles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of FFmpeg's pixel formats that each profile takes, the usual profile first; empty without profiles."""
+    only: tuple[str, ...] = ()
+    """Names of the pixel formats that are used; empty for all that the encoder takes."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Options of the encoder, whatever the film."""
+    segment: str = "nut"
+    """Container format of a segment."""
+    lossless: bool = False
+    """Whether the luma is kept bit for bit."""
+    even: bool = True
+    """Whether it needs even sizes where chroma is subsampled."""
+    full_range: bool = True
+    """Whether it can state that its samples have full range."""
+    fields: bool = True
+    """Whether it can mark interlaced frames."""
+    quality: bool = False
+    """Whether ``crf`` and ``preset`` mean anything to it."""
+    smallest: tuple[int, int] = (1, 1)
+    """Least width and height of a picture."""
+
+    def formats(self, profile: str | None) -> frozenset[str]:
+        """Return the names of the pixel formats that it takes."""
+        if self.profiles:
+            return frozenset(self.profiles[profile or self.usual_profile])
+        return frozenset(self.only) or _encodable(self.encoder)
+
+    @property
+    def usual_profile(self) -> str:
+        """Name of the profile that is used where none is chosen; empty without profiles."""
+        return next(iter(self.profiles), "")
+
+
+@functools.cache
+def _encodable(encoder: str) -> frozenset[str]:
+    return frozenset(f.name for f in av.Codec(encoder, "w").video_formats or ())
+
+
+_PRORES_TAGS = {"hq": "apch", "standard": "apcn", "lt": "apcs", "proxy": "apco", "4444": "ap4h", "4444xq": "ap4x"}
+_MODERN = ("mp4", "mov", "matroska", "nut")
+_422_10, _444_10, _422_8 = ("yuv422p10le",), ("yuv444p10le",), ("yuv422p",)
+
+CODECS: Mapping[str, Codec] = {
+    "libx264": Codec("libx264", _MODERN, ".mkv", quality=True),
+    "libx265": Codec("libx265", _MODERN, ".mkv", fields=False, quality=True),
+    "ffv1": Codec(
+        "ffv1",
+        ("matroska", "mxf", "avi", "mp4", "nut"),
+        ".mkv",
+        lossless=True,
+        even=False,
+    ),
+    "prores": Codec(
+        "prores_ks",
+        ("mov", "matroska", "mxf"),
+        ".mov",
+        {"hq": _422_10, "standard": _422_10, "lt": _422_10, "proxy": _422_10, "4444": _444_10, "4444xq": _444_10},
+        settings={"vendor": "apl0"},  # editing programs distrust the streams of other encoders
+        segment="mov",
+        full_range=False,
+    ),
+    "dnxhr": Codec(
+        "dnxhd",
+        ("mxf", "mov"),
+        ".mxf",
+        {"hqx": _422_10, "hq": _422_8, "sq": _422_8, "lb": _422_8, "444": _444_10},
+        segment="mov",
+        full_range=False,
+        fields=False,
+        smallest=(256, 120),
+    ),
+    "v210": Codec("v210", ("mov", "avi", "nut"), ".mov", only=_422_10, lossless=True, full_range=False),
+}
+"""Codecs by the names that users give them."""
+
+
+def codec_named(name: str) -> str:
+    """Return the name under which ``CODECS`` has a codec, such as ``libx264`` for ``h264``.
+
+    Raises:
+        OptionError: No codec has this name.
+    """
+    found = ALIASES.get(name, name)
+    if found not in CODECS:
+        raise OptionError(f"codec is {name!r}: choose one of {', '.join(CODECS)}")
+    return found
+
+
+def check_profile(codec: str, profile: str | None) -> None:
+    """Check that a codec has a profile.
+
+    Raises:
+        OptionError: It has no profiles, or none of this name.
+    """
+    known = CODECS[codec].profiles
+    if profile is not None and profile not in known:
+        choice = f"choose one of {', '.join(known)}" if known else "leave it out"
+        raise OptionError(f"profile is {profile!r}, which {codec} does not have: {choice}")
+
+
+def codec_tag(codec: str, profile: str | None) -> str:
+    """Return the four characters by which players of MP4 and MOV know a codec; empty where FFmpeg's choice is right."""
+    if codec == "prores":
+        return _PRORES_TAGS[profile or CODECS[codec].usual_profile]
+    return "hvc1" if codec == "libx265" else ""
+
+
+def suffixes(codec: Codec) -> str:
+    """Return the suffixes of files that can hold a codec, as text for messages."""
+    found = [suffix for suffix, container in FORMATS.items() if container in codec.containers and suffix != ".m4v"]
+    return ", ".join(found[:-1]) + (" or " if found[1:] else "") + found[-1]
