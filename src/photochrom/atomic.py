@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -50,9 +51,8 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
         FileExistsError: The name is taken, even if only since the block began, and ``overwrite`` is false.
         OSError: The file cannot be written.
     """
-    # In the same folder, so that renaming it never copies; hidden, so that nobody takes it for a result.
-    _sweep(path.parent)
-    part = path.with_name(f"{_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part{suffix}")
+    sweep(path.parent)
+    part = _temporary(path.parent, suffix)
     try:
         yield part
         with part.open("rb+") as stream:
@@ -62,13 +62,32 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
         part.unlink(missing_ok=True)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder in one step: however the process ends, no part of it is left under its own name.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    doomed = _temporary(folder.parent, "")
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def _temporary(folder: Path, suffix: str) -> Path:
+    # In the same folder, so that renaming it never copies; hidden, so that nobody takes it for a result.
+    return folder / f"{_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part{suffix}"
+
+
 @functools.cache
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove what killed processes have left in a folder; once in the life of a process."""
     with suppress(OSError):  # what follows will say what is wrong with the folder
         for entry in os.scandir(folder):
             if entry.name.startswith(_PREFIX) and _is_abandoned(entry):
-                Path(entry.path).unlink(missing_ok=True)
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:

@@ -1,11 +1,21 @@
-"""Facts about the machine: how many cores and how much memory this process may use."""
+"""Facts about the machine: how many cores and how much memory this process may use, and whether that was too little."""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from pathlib import Path
+from typing import Final
 
 _CGROUP = Path("/sys/fs/cgroup")  # of this process's container, if it runs in one
+# When malloc or mmap fails, OpenCV raises cv2.error, Pillow OSError, libheif, OpenVINO and threading RuntimeError,
+# libwebp ValueError, and the loader of shared libraries ImportError.
+_OUT_OF_MEMORY: Final = re.compile(
+    r"out of memory|insufficient memory|memory allocation|(cannot|can't|unable to) alloc|bad_alloc"
+    r"|failed to map segment|can't start new thread|pthread_create|(de|en)coder error -9\b",
+    re.IGNORECASE,
+)
 
 
 def available_cores() -> int:
@@ -25,3 +35,10 @@ def free_memory() -> int | None:
         (cached,) = (line for line in parts.read_text().splitlines() if line.startswith("inactive_file "))
         limits.append(int(text) - int(used.read_text()) + int(cached.split()[1]))
     return min(limits, default=None)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Tell whether an error, of Python or of any library, means that memory (or the room for a thread) ran out."""
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))

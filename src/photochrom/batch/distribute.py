@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import OptionError, PhotochromError
-from ..machine import available_cores, free_memory
+from ..machine import available_cores, free_memory, lacks_memory
 from ..models.download import digest
 from ..models.registry import find_model
 from ..version import __version__
@@ -53,6 +53,10 @@ def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: Bat
         for item, result in pool.map(items, stop):
             yield _failed(item, job, result.reason) if isinstance(result, Died) else result
     except RuntimeError as exc:
+        if lacks_memory(exc):
+            raise PhotochromError(
+                "there is not enough memory for a process that colours", remedy="close other programs"
+            ) from exc
         raise PhotochromError(str(exc)) from exc
 
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import OptionError, PhotochromError
+from ..machine import lacks_memory
 from ..signals import heard
 from . import INTERRUPTED, batch, c2pa, doctor, evaluate, film, models, photo, studio, train
 from .arguments import DOCUMENTATION
@@ -125,7 +126,7 @@ def run() -> None:
     if sys.argv[1:2] != ["train"]:  # whose processes share one standard error, and must be heard on it
         silence_libraries()
     try:
-        status = main()
+        status = _status_of_main()
         if sys.stdout is not None:
             sys.stdout.flush()
     except KeyboardInterrupt:  # before main could catch it, while modules were being loaded
@@ -138,3 +139,16 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
     sys.exit(status)
+
+
+def _status_of_main() -> int:
+    """Return the exit status, also where argparse exits by itself, or the memory does not even suffice to begin."""
+    try:
+        return main()
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else _FAILED
+    except Exception as exc:
+        if not lacks_memory(exc):
+            raise
+        _complain("there is not enough memory: close other programs, or raise the limit (ulimit -v)")
+        return _FAILED

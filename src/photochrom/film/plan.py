@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 import av
 
 from ..errors import FilmError
+from ..machine import lacks_memory
 from . import tracks
 from .codecs import CODECS, CONSTANT_RATE, FORMATS, suffixes
 from .mux import mux, way_out
@@ -21,6 +24,8 @@ from .segments import EncodedSegment, SegmentEncoder
 from .span import Span
 
 _STATE_RANGE = ("matroska", "mxf")  # containers that state full range beside FFV1, which does not
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS)
+"""Errors that say nothing of the film: the disk is full, too many files are open, a folder is not writable."""
 _LACK_ASPECT = ("nut",)  # PyAV cannot set what its header takes the pixel aspect ratio from
 
 
@@ -167,7 +172,11 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
             part = EncodedSegment(path, segment.pts, segment.delay, plan.first + 1)
             film = path.with_suffix(plan.output.suffix)
             return mux(reader, plan.planes, [part], film, plan.container, options, plan.span, "", rehearsal=True)
-        except (av.error.FFmpegError, ValueError) as exc:
+        except (av.error.FFmpegError, OSError, ValueError) as exc:
+            if lacks_memory(exc) or getattr(exc, "errno", None) in _OF_THE_MACHINE:
+                raise FilmError(
+                    f"{folder} cannot be written ({os.strerror(exc.errno or errno.ENOMEM)})", remedy="make room there"
+                ) from exc
             raise FilmError(
                 f"{plan.output}: a {plan.container} file cannot hold all that is in {reader.path} as {options.codec} "
                 f"({exc}): {way_out(plan.container, options.codec)}"

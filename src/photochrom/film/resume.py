@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ..atomic import new_file
+from ..atomic import new_file, remove_folder, sweep
 from ..errors import FilmError
 from .propagation import PropagatedColors
 
@@ -65,6 +64,7 @@ class ResumeFolder:
         self._key, self._restart = key, restart
 
     def __enter__(self) -> ResumeFolder:
+        sweep(self.folder.parent)
         self.folder.mkdir(exist_ok=True)
         self._lock = FileLock(self.folder / "lock")
         try:
@@ -134,7 +134,7 @@ class ResumeFolder:
     def discard(self) -> None:
         """Remove the folder."""
         self._lock.release()
-        shutil.rmtree(self.folder)
+        remove_folder(self.folder)
 
     def _record(self, number: int) -> Path:
         return self.folder / f"{number:05}.json"

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..color.bands import thread_limit
 from ..errors import EngineError, ModelError
+from ..machine import lacks_memory
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -101,6 +102,7 @@ class OpenVinoEngine:
         try:
             openvino = import_openvino()
         except ImportError as exc:
+            _check_memory(exc)
             raise EngineError("OpenVINO is not installed", remedy="pip install openvino") from exc
         try:
             # The bindings import numpy when they are given the first array. If two threads brought one at once, they
@@ -122,6 +124,7 @@ class OpenVinoEngine:
             # Each call has a request of its own; the compiled model's shared one refuses a second thread.
             found = self._compiled.create_infer_request().infer(dict(inputs), share_inputs=True)
         except RuntimeError as exc:
+            _check_memory(exc)
             raise EngineError(f"OpenVINO failed ({_reason(exc)})", remedy="report it") from exc
         return {port.any_name: np.asarray(value, np.float32) for port, value in found.items()}
 
@@ -167,6 +170,7 @@ class OnnxRuntimeEngine:
         try:
             found = self._session.run(names, dict(inputs))
         except Exception as exc:  # its errors have no common base class
+            _check_memory(exc)
             raise EngineError(f"ONNX Runtime failed ({_reason(exc)})", remedy="report it") from exc
         return dict(zip(names, (np.asarray(value, np.float32) for value in found), strict=True))
 
@@ -210,7 +214,14 @@ def open_engine(path: Path, device: str = "auto") -> Engine:
     return OpenVinoEngine(path)
 
 
+def _check_memory(exc: Exception) -> None:
+    """Raise an ``EngineError`` if an error means that memory ran out: the model and the engine are not at fault."""
+    if lacks_memory(exc):
+        raise EngineError("there is not enough memory to run the model", remedy="close other programs") from exc
+
+
 def _translate(exc: Exception, path: Path, device: str) -> EngineError | ModelError:
+    _check_memory(exc)
     if device not in ("cpu", "auto") and "onnx" not in str(exc).lower():
         return EngineError(f"cannot use the device {device!r} ({_reason(exc)})", remedy='use device="cpu"')
     return ModelError(f"not a model that can be run ({_reason(exc)})", path=path, remedy="choose another model")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import re
 import struct
 import threading
 import warnings
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from ..errors import PhotoError
+from ..machine import lacks_memory
 
 THE_PICTURE: Final = "the picture"
 """Name of a photograph without a path, for messages."""
@@ -29,9 +29,6 @@ REMEDIES: Final = {
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
 }
-# When malloc fails, OpenCV raises cv2.error, Pillow OSError, libheif RuntimeError and libwebp ValueError.
-_OUT_OF_MEMORY: Final = re.compile(r"out of memory|insufficient memory|memory allocation|(de|en)coder error -9\b", re.I)
-
 # A decoder stumbled over damage; the text speaks of its own variables.
 _UNSPEAKABLE: Final = (struct.error, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
@@ -153,7 +150,7 @@ def encoding() -> Iterator[None]:
 
 
 def _raise_if_memory(exc: Exception) -> None:
-    if _OUT_OF_MEMORY.search(str(exc)):
+    if lacks_memory(exc):
         raise MemoryError from exc
 
 

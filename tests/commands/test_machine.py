@@ -1,0 +1,203 @@
+"""Faults of the machine: too little memory, disk, or room for files, no permission, and nobody who listens.
+
+Whatever happens is told in one line each, without a traceback, and what is on the disk is whole.
+"""
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom.errors import FilmError, PhotochromError
+from photochrom.film import FilmOptions, colorize_film
+from photochrom.machine import lacks_memory
+from photochrom.photo import colorize_photo
+from tests.helpers.crash_points import temporary_files
+from tests.helpers.fakes import tiny_model
+from tests.helpers.films import decoded, pan, write_film
+
+pytest.importorskip("onnx")
+resource = pytest.importorskip("resource", reason="limits are POSIX")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="others do not enforce the limit")
+VERBS = ("photo", "film", "batch")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Three photographs, a film and a model."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "box").mkdir()
+    for number, end in enumerate(("jpg", "png", "tif")):
+        Image.fromarray(pan(1, 300, 200)[0]).save(folder / "box" / f"{number}.{end}")
+    write_film(folder / "a.mp4", pan(20), sound="aac")
+    tiny_model(folder / "tiny.onnx")
+    return folder
+
+
+def call(work, verb, out, **how):
+    """Run a command on the fixture's files; it writes below ``out``."""
+    source, target = {
+        "photo": ("box", out / "photos"),
+        "film": ("a.mp4", out / "a.mkv"),
+        "batch": ("box", out / "batch"),
+    }[verb]
+    command = [sys.executable, "-m", "photochrom", verb, work / source, "-o", target, "--model", work / "tiny.onnx"]
+    if verb == "batch":
+        command += ["--workers", "1"]
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | how
+    return subprocess.run(command, timeout=120, **how)
+
+
+def check(done, out):
+    """Nothing half is left, and what went wrong is told in lines that begin with the program's name."""
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode in (0, 1, 2), done
+    assert not temporary_files(out)
+    for path in out.rglob("*.color.*"):
+        with Image.open(path) as image:
+            image.load()
+    if (out / "a.mkv").exists():
+        assert len(decoded(out / "a.mkv")) == 20
+
+
+@LINUX
+@pytest.mark.parametrize("megabytes", [150, 500, 1000])
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.slow
+def test_little_memory(verb, megabytes, work, tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+    done = call(work, verb, tmp_path, preexec_fn=limit)
+    check(done, tmp_path)
+    assert done.returncode == 0 or "memory" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.slow
+def test_few_open_files(verb, work, tmp_path):
+    done = call(work, verb, tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32)))
+    check(done, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_too_few_open_files_are_not_the_fault_of_the_film(work, tmp_path):
+    done = call(work, "film", tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8)))
+    check(done, tmp_path)
+    assert done.stderr.endswith("cannot be written (Too many open files): make room there\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.slow
+def test_an_output_that_takes_nothing(verb, work, tmp_path):
+    with Path("/dev/full").open("w") as full:
+        done = call(work, verb, tmp_path, stdout=full)
+    check(done, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.endswith("cannot write (No space left on device)\n")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.slow
+def test_a_closed_output(verb, work, tmp_path):
+    done = call(work, verb, tmp_path, stdout=None, preexec_fn=lambda: os.close(1))
+    check(done, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MB."""
+    if shutil.which("mount") is None or os.geteuid():
+        pytest.skip("only root may mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("this machine does not let a disk be mounted")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.slow
+def test_a_full_disk(verb, work, small_disk):
+    (small_disk / "ballast").write_bytes(bytes(2 * 1024 * 1024 - 8_000))
+    done = call(work, verb, small_disk)
+    check(done, small_disk)
+    assert done.returncode
+    assert re.search("No space left|disk is full", done.stdout + done.stderr), done
+    (small_disk / "ballast").unlink()
+    check(done := call(work, verb, small_disk), small_disk)
+    assert done.returncode == 0, done.stderr  # and with room again, the same command finishes
+
+
+def without_privileges():
+    """Take from root the right to ignore permissions."""
+    if os.geteuid() == 0:
+        libc = ctypes.CDLL(None)
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
+@LINUX
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.slow
+def test_a_folder_that_may_not_be_written(verb, work, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o555)
+    if subprocess.run(["touch", locked / "x"], preexec_fn=without_privileges, capture_output=True).returncode == 0:
+        pytest.skip("this machine does not enforce permissions")
+    done = call(work, verb, locked, preexec_fn=without_privileges)
+    check(done, locked)
+    assert done.returncode
+    assert "ermission denied" in done.stderr, done.stderr
+    assert list(locked.iterdir()) == []
+
+
+def test_a_folder_that_vanishes_is_told(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mp4", pan(30))
+    (tmp_path / "out").mkdir()
+    gone = False
+
+    def vanish(state):
+        nonlocal gone
+        if state.done == 10 and not gone:
+            gone = True
+            shutil.rmtree(tmp_path / "out")
+
+    with pytest.raises(FilmError, match=r"cannot be written \(No such file or directory\)"):
+        colorize_film(
+            source, tmp_path / "out" / "b.mp4", FilmOptions(preset="ultrafast"), colorizer=fake_colorizer,
+            progress=vanish,
+        )  # fmt: skip
+    Image.fromarray(pan(1)[0]).save(tmp_path / "a.png")
+    with pytest.raises(PhotochromError, match=r"does not exist|no folder"):
+        colorize_photo(tmp_path / "a.png", tmp_path / "out" / "a.png", colorizer=fake_colorizer)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (RuntimeError("can't start new thread"), True),
+        (ImportError("libx.so: failed to map segment from shared object"), True),
+        (RuntimeError("[CPU] Convolution node with name 'ab' can't alloc"), True),
+        (RuntimeError("Unable to allocate 12 MiB for an array"), True),
+        (OSError(28, "No space left on device"), False),
+        (ValueError("the allocation table is damaged"), False),
+        (np.exceptions.AxisError("memory"), False),
+    ],
+)
+def test_lack_of_memory_is_known_in_all_its_words(error, expected):
+    assert lacks_memory(error) is expected
