@@ -24,7 +24,9 @@ from .segments import EncodedSegment, SegmentEncoder
 from .span import Span
 
 _STATE_RANGE = ("matroska", "mxf")  # containers that state full range beside FFV1, which does not
-_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS)
+_OF_THE_MACHINE: tuple[int, ...] = (
+    errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
+)  # fmt: skip
 """Errors that say nothing of the film: the disk is full, too many files are open, a folder is not writable."""
 _LACK_ASPECT = ("nut",)  # PyAV cannot set what its header takes the pixel aspect ratio from
 
@@ -173,9 +175,10 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
             film = path.with_suffix(plan.output.suffix)
             return mux(reader, plan.planes, [part], film, plan.container, options, plan.span, "", rehearsal=True)
         except (av.error.FFmpegError, OSError, ValueError) as exc:
-            if lacks_memory(exc) or getattr(exc, "errno", None) in _OF_THE_MACHINE:
+            number: int = errno.ENOMEM if lacks_memory(exc) else getattr(exc, "errno", 0)
+            if number in _OF_THE_MACHINE:
                 raise FilmError(
-                    f"{folder} cannot be written ({os.strerror(exc.errno or errno.ENOMEM)})", remedy="make room there"
+                    f"{folder} cannot be written ({os.strerror(number)})", remedy="make room there"
                 ) from exc
             raise FilmError(
                 f"{plan.output}: a {plan.container} file cannot hold all that is in {reader.path} as {options.codec} "
