@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 _PREFIX: Final = ".photochrom-"
-_ABANDONED_S: Final = 2 * 86_400.0  # seconds after which a temporary file is nobody's, whoever began it
+_ABANDONED_S: Final = 2 * 86_400.0  # seconds after which a temporary file counts as abandoned in any case
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def _temporary(folder: Path, suffix: str) -> Path:
 @functools.cache
 def sweep(folder: Path) -> None:
     """Remove what killed processes have left in a folder; once in the life of a process."""
-    with suppress(OSError):  # what follows will say what is wrong with the folder
+    with suppress(OSError):  # writing the file reports what is wrong with the folder
         for entry in os.scandir(folder):
             if entry.name.startswith(_PREFIX) and _is_abandoned(entry):
                 if entry.is_dir(follow_symlinks=False):
@@ -91,7 +91,7 @@ def sweep(folder: Path) -> None:
 
 
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:
-    """Return whether nobody writes a temporary file any more: its process has ended, or it is days old."""
+    """Return whether a temporary file is abandoned: its process has ended, or it is days old."""
     if time.time() - entry.stat().st_mtime > _ABANDONED_S:
         return True
     host, _, rest = entry.name.removeprefix(_PREFIX).partition("-")

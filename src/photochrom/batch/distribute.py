@@ -25,7 +25,7 @@ Stop = Callable[[], bool]
 
 
 def worker_count(wanted: int | None = None) -> int:
-    """Return how many processes to start: as asked, else one a core, as far as the memory allows.
+    """Return how many processes to start: as asked, else one for each core, as far as the memory allows.
 
     Raises:
         OptionError: Fewer than one is asked for.
@@ -157,7 +157,7 @@ class _RayColorist:
         return {"results": [pickle.dumps(self._colored(pickle.loads(block))) for block in batch["block"]]}
 
     def _colored(self, items: list[Item]) -> list[Colored] | PhotochromError:
-        """Return what became of the items, or the error that keeps all from being coloured: Ray would wrap it."""
+        """Return the items' results, or the error that keeps all of them from being coloured, which Ray would wrap."""
         try:
             return [*_colored_by(self._pool, items, self._job, lambda: False)]
         except PhotochromError as exc:

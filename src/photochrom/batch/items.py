@@ -1,4 +1,4 @@
-"""One item of a batch: a photograph to be coloured, where it lies, what it weighs, and what its output is called."""
+"""One item of a batch: a photograph to be coloured, with its place, size and version, and the name of its output."""
 
 from __future__ import annotations
 

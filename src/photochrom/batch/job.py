@@ -28,7 +28,7 @@ from .report_folder import locked, report_folder, report_path
 from .shard import BatchJob, Colored
 from .thumbnails import ThumbnailWriter
 
-_ENOUGH: Final = 20  # items after which a share of errors says something
+_ENOUGH: Final = 20  # items before which a share of errors means nothing
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class BatchSummary:
     megapixels: float = 0.0
     seconds: float = 0.0
     ended_early: str = ""
-    """Why the batch ended before its last item; empty if it did not."""
+    """Reason for which the batch ended before its last item; empty if it did not."""
 
     @property
     def to_do(self) -> int:
@@ -233,7 +233,7 @@ def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: Batch
 
 
 def pending_items(items: list[Item], folder: Path, job: BatchJob, options: BatchOptions) -> Iterator[tuple[Item, str]]:
-    """Tell what is left to do: each item with ``done``, ``failed before`` or ``to do``.
+    """Yield each item with its state: ``done``, ``failed before`` or ``to do``.
 
     An item is done if its output exists, and the report says so for the same source, model and options. An item that
     failed is left alone until it, the model or the options change, or ``retry_errors`` asks for it.
@@ -330,7 +330,7 @@ def _count(summary: BatchSummary, row: Row) -> None:
 
 
 def _too_many(summary: BatchSummary, most: int | float | None) -> str:
-    """Say why the batch ends, if there are too many errors."""
+    """Return why the batch ends if there are too many errors, else an empty string."""
     if most is None or not summary.failed:
         return ""
     if isinstance(most, int):

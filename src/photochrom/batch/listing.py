@@ -22,22 +22,22 @@ EXTENSIONS: Final = frozenset(
         *(".heic", ".heif", ".hif", ".avif", ".jp2", ".jpx", ".j2k", ".dng"),
     )
 )
-"""Files that a folder's listing takes for photographs; those that turn out to be none are rows of errors."""
+"""Files that a listing takes for photographs; those that turn out not to be are reported as errors."""
 MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
 _SIDECAR: Final = ".color."  # in the names of our own outputs
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which files of a folder or bucket count.
+    """Filter for the files of a folder or bucket.
 
     Patterns are globs over the path below the source (``1934/*``) or, without a slash, over the name (``*.tif``).
     """
 
     include: tuple[str, ...] = ()
-    """Only what one of these matches; none: every photograph."""
+    """Patterns of which a file must match one; empty to take every photograph."""
     exclude: tuple[str, ...] = ()
-    """Nothing that one of these matches; a folder that matches is not entered."""
+    """Patterns of files to leave out; a folder that matches is not entered."""
 
     def takes(self, key: str) -> bool:
         """Return whether a file counts: a photograph by its extension, not hidden, and not one of our own outputs."""
@@ -182,7 +182,7 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
 
 
 def version_of(info: dict[str, Any]) -> str:
-    """Return what changes when a remote file does: its ETag, checksum or time of modification."""
+    """Return the ETag, checksum or time of modification of a remote file, which changes with the file."""
     for name in ("ETag", "etag", "md5Hash", "content_settings", "LastModified", "last_modified", "mtime", "created"):
         if value := info.get(name):
             return str(value).strip('"')
@@ -218,7 +218,7 @@ _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", 
 
 @contextmanager
 def telling(address: str, verb: str = "read") -> Iterator[None]:
-    """Turn whatever a remote file system raises within the block into one error that names the address."""
+    """Translate any error of a remote file system within the block into one that names the address."""
     try:
         yield
     except PhotochromError:

@@ -55,7 +55,7 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
         name = PurePosixPath(template.format(stem=path.stem, suffix=path.suffix, folder=folder))
         if "{folder}" not in template:
             name = path.parent / name
-    if name.suffix.lower() == ".dng":  # which holds what a sensor saw, and no colours of ours
+    if name.suffix.lower() == ".dng":  # it holds the raw data of a sensor, not a coloured picture
         name = name.with_suffix(".tif")
     if name.is_absolute() or ".." in name.parts or not name.parts:
         raise OptionError(f"{item.key}: its output {str(name)!r} does not lie in the target: name it relative to that")

@@ -67,7 +67,7 @@ class Colored:
     after: bytes = b""
     """Thumbnail of the output."""
     ends: str = ""
-    """Why no other item can be coloured either, such as a full disk; the row is then not to be kept. Empty if others
+    """Why no other item can be coloured either, such as a full disk; the row is then dropped. Empty if others
     can."""
 
 
@@ -104,7 +104,7 @@ def prepare(job: BatchJob) -> Callable[[Item], Colored]:
             colored = Colored(replace(known, error=str(exc), remedy=exc.remedy), ends=_ends(exc))
         except MemoryError:
             colored = Colored(replace(known, error=f"{item.source}: there is not enough memory for it"))
-        except Exception as exc:  # one bad file never stops a batch, whatever it does to a library
+        except Exception as exc:  # one bad file never stops a batch, whatever it makes a library raise
             text = " ".join(str(exc).split()) or "no message"
             colored = Colored(replace(known, error=f"{item.source}: unexpected {type(exc).__name__}: {text}"))
         row = replace(colored.row, seconds=round(time.perf_counter() - started, 4), finished=utc_now())
@@ -160,7 +160,7 @@ def _hints(address: str) -> tuple[Any, ...]:
 
 @contextmanager
 def _source(item: Item) -> Iterator[Path]:
-    """A local file with what the item holds; a remote one is fetched, with the sidecars beside it, for the block."""
+    """Yield a local path of the item; a remote file is fetched for the block, with the sidecars beside it."""
     if not is_remote(item.source):
         yield Path(item.source)
         return
@@ -185,7 +185,7 @@ def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str
 
 @contextmanager
 def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path, ...]], None]]]:
-    """A local path to write to, and a function that brings what was written to where it belongs."""
+    """Yield a local path to write to, and a function that moves the written files to the target."""
     if not is_remote(target):
         path = Path(target, name)
         try:
@@ -216,7 +216,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
 
 @contextmanager
 def _writing(target: str) -> Iterator[None]:
-    """Tell a target that is gone or forbidden, which ends the batch, from an output that could not be written."""
+    """Raise ``TargetError``, which ends the batch, if the target is gone or forbidden; else the error of one output."""
     try:
         with telling(target, "written"):
             yield

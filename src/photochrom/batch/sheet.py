@@ -16,7 +16,7 @@ from .report import Row, read_rows, report_paths
 from .thumbnails import Thumbnails
 
 PER_PAGE: Final = 500  # items: a page of them weighs about 5 MB, and opens at once
-_NAMED: Final = 10  # kinds of errors and warnings that the sums list
+_NAMED: Final = 10  # kinds of errors and of warnings that are listed
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
 
 
 class _Entry:
-    """A row as the template shows it."""
+    """Return a row as the template shows it."""
 
     def __init__(self, row: Row, thumbnails: Thumbnails, folder: Path, into: Path) -> None:
         self.row, self.problem = row, problem_of(row)

@@ -20,7 +20,7 @@ class ThumbnailWriter:
     def __init__(self, path: Path) -> None:
         end = max((stop for _, _, stop in _records(path)), default=0)
         self._file = path.open("ab")
-        self._file.truncate(end)  # what a process that was killed had begun
+        self._file.truncate(end)  # a record that a killed process had begun
 
     def append(self, key: str, before: bytes, after: bytes) -> None:
         """Write a record; an item without thumbnails has none."""

@@ -1,4 +1,4 @@
-"""Worker processes: each takes one task at a time, and the death of one is the result of its task, not the end of all.
+"""Worker processes: each takes one task at a time, and if one dies, only its task fails.
 
 ``concurrent.futures`` gives up a whole pool when a process dies, which a damaged file can bring about in any decoder.
 """
@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_PATIENCE_S = 5.0  # that a process gets to end by itself before it is killed
+_PATIENCE_S = 5.0  # for a process to end by itself before it is killed
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Died:
     """The process that worked on a task ended before it answered."""
 
     reason: str
-    """As a message says it: "ended with signal 11 (SIGSEGV)"."""
+    """How it ended, in words that follow a subject: "ended with signal 11 (SIGSEGV)"."""
 
 
 @dataclass
@@ -104,7 +104,7 @@ class WorkerPool(Generic[Task, Result]):
     def _hand_out(self, worker: _Worker[Task], coming: Iterator[Task], stop: Callable[[], bool]) -> None:
         worker.task = None if stop() else next(coming, None)
         if worker.task is not None:
-            with suppress(OSError):  # it has died meanwhile: that is its answer
+            with suppress(OSError):  # it has died in the meantime, which ``_answer`` reports
                 worker.pipe.send(worker.task)
 
     def _answer(self, worker: _Worker[Task]) -> tuple[Task, Result | Died]:
@@ -126,7 +126,7 @@ class WorkerPool(Generic[Task, Result]):
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
     """Serve tasks until None comes or the other side is gone."""
-    # A terminal sends Ctrl-C to all its processes; the parent decides what becomes of what is in flight.
+    # A terminal sends Ctrl-C to all its processes; the parent decides about the items in flight.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = prepare(*arguments)

@@ -156,7 +156,10 @@ class Colorizer:
         ab = self.ab(prediction, options.hints)
         cb, cr = self.render(luma, prediction.luma, ab, strength=options.strength, subsampling=shared)
         if prediction.picture is not None and not prediction.picture.misses(options.hints):
-            for plane in (cb, cr):  # to the pixel: what a thumbnail's pixel holds of the picture reaches over its edge
+            for plane in (
+                cb,
+                cr,
+            ):  # at full size, since a pixel of the thumbnail may lie across the edge of the picture
                 prediction.picture.clear_outside(plane, Coding.of_photograph(luma.dtype).neutral)
         return cb, cr
 
@@ -225,7 +228,7 @@ class Colorizer:
             answer = self._run(inside, options.with_hints(picture.hints(options.hints, *luma.shape)))
             return _spread(answer, luma, picture)
         answer = self._run(self.thumbnail(luma), options)
-        flat = is_flat(answer.luma) and not options.hints  # whoever gives it a colour wants it coloured
+        flat = is_flat(answer.luma) and not options.hints  # a hint means that the user wants it coloured
         return replace(answer, picture=NOWHERE) if flat else answer
 
     def _run(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:

@@ -102,7 +102,7 @@ def _share(text: str, side: int | None) -> float:
 
 
 def _is_a(kind: type, value: object) -> bool:
-    """Check the type of a value; True and False, which Python counts among the numbers, are no numbers here."""
+    """Check the type of a value; True and False do not count as numbers, although Python's bool is an int."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 

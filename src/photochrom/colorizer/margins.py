@@ -1,7 +1,7 @@
 """Plain margins: the flat border that a scanner's lid, a mount or a film leader leaves around a picture.
 
-A margin is no part of the scene, so it stays neutral; and a network that sees it takes the picture inside for something
-else. The colorizer therefore finds the picture inside first and shows the network that alone.
+A margin is not part of the scene, so it stays neutral. A network that saw it would take the picture inside it for
+something else, so the colorizer finds the picture first and shows the network that alone.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Box:
         return self.left <= hint.x <= self.right and self.top <= hint.y <= self.bottom
 
     def hints(self, hints: Sequence[Hint], height: int, width: int) -> tuple[Hint, ...]:
-        """Hints of a picture of this size that lie in the box, as hints of what the box holds."""
+        """Return the hints that lie in the box, with positions and radii relative to the box."""
         rows, columns = self.bottom - self.top, self.right - self.left
         wider = min(height, width) / min(rows * height, columns * width)
         return tuple(
@@ -99,7 +99,7 @@ class Box:
 
 
 NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
-"""Where the picture is in a film leader or on an empty page."""
+"""The box of a picture that has none: a film leader or an empty page."""
 
 
 def _interpolation(count: int, cells: int, low: float, high: float) -> np.ndarray:

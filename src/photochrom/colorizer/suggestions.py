@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from .colorizer import Colorizer, Prediction
 
 MOST = 5
-"""Most alternatives of one picture."""
+"""Maximum number of alternatives for one picture."""
 _HUES = 12  # hues that are tried, evenly spaced
 _LEAN = 0.1  # change of the logarithm of a colour's probability, per unit of a*b* toward the hue
 _GRID = 8  # hints along the picture's short side
-_PLACES = 400  # hints of a panorama, about, since a file of hints is limited
+_PLACES = 400  # approximate limit for a panorama, since files of hints are limited
 _SMOOTH = 12.0  # distance in a*b* over which probabilities are pooled
 _DISTINCT = 24.0  # least distance in a*b* between two suggestions
 _POSSIBLE = 1e-3  # least probability of a suggestion, as a share of the likeliest one's

@@ -30,7 +30,7 @@ def add(verbs: Verbs) -> None:
         verbs,
         "batch",
         "colour folders, buckets and lists of photographs",
-        "Colours every photograph of a source, resumable item by item, with a report.",
+        "Colours every photograph of a source and reports on each. Started again, it does only what is missing.",
         examples=(
             "batch scans/ -o coloured/             a tree of folders; the same command resumes it",
             "batch scans/ -o coloured/ --dry-run   count, and estimate time and disk",
@@ -56,7 +56,7 @@ def _add_selection(batch: argparse.ArgumentParser) -> None:
     group.add_argument("--include", action="append", default=[], metavar="GLOB", help="only these: *.tif, 1934/*")
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not these, nor such folders")
     group.add_argument("--name", metavar="TEMPLATE", help='name of each output (default: "{stem}.color{suffix}")')
-    group.add_argument("--retry-errors", action="store_true", help="try items again that failed before")
+    group.add_argument("--retry-errors", action="store_true", help="try again the items that failed before")
 
 
 def _add_coloring(batch: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--vividness", type=float, metavar="0..1", help="0: cautious, 1: bold (default: the model's own)"
     )
-    group.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="factor of the chroma (default: 1)")
+    group.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="multiplies the chroma (default: 1)")
     group.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
     group.add_argument("--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs")
     add_jpeg_layout(group)
@@ -176,7 +176,7 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
 
 
 def _preserve(args: argparse.Namespace, folder: Path) -> None:
-    """Write what was asked for besides the report; the bag comes last, for it seals the rest."""
+    """Write what was asked for besides the report; the bag comes last, because it seals the rest."""
     from ..batch.preservation import make_bag, write_parquet, write_premis
     from ..batch.sheet import rows_of
 

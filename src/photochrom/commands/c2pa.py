@@ -69,7 +69,7 @@ def _init(args: argparse.Namespace) -> int:
     from ..content_credentials import make_certificates
 
     certificate, key = make_certificates(args.folder, args.name, args.organization)
-    print(f"sign with --c2pa {certificate} {key}\ngive {args.folder / 'authority.pem'} to whoever shall trust it")
+    print(f"sign with --c2pa {certificate} {key}\ngive {args.folder / 'authority.pem'} to everyone who should trust it")
     return 0
 
 

@@ -27,7 +27,7 @@ def add(verbs: Verbs) -> None:
     evaluate.add_argument("photographs", type=Path, metavar="FOLDER")
     evaluate.add_argument("--model", action="append", help="a name or a file; may be repeated (default: the embedded)")
     evaluate.add_argument("--held-out", action="store_true", help="only photographs that no training run sees")
-    evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most so many (default: 2000)")
+    evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most N photographs (default: 2000)")
     evaluate.add_argument("--vividness", type=float, metavar="0..1")
     evaluate.add_argument("--full", action="store_true", help="also aged pictures, hints and confidence; takes longer")
     evaluate.add_argument(
@@ -39,7 +39,9 @@ def add(verbs: Verbs) -> None:
     evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="write a sheet of pictures: grey, coloured, truth")
     evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
     evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page: figures, best and worst pictures")
-    evaluate.add_argument("--html-size", type=int, default=12, metavar="N", help="pictures a section (default: 12)")
+    evaluate.add_argument(
+        "--html-size", type=int, default=12, metavar="N", help="pictures in each section (default: 12)"
+    )
     add_overwrite(evaluate)
 
 

@@ -81,7 +81,7 @@ def add(verbs: Verbs) -> None:
         const="all",
         default=False,
         choices=("all", "grey-shots"),
-        help="colour a film anew that is in colour already: all of it, or only its grey shots",
+        help="colour a film that is in colour already: all of it, or only its grey shots",
     )
     add_dials(film)
     film.add_argument(
@@ -215,7 +215,7 @@ def _color(
         def show(progress: Progress) -> None:
             nonlocal resumed
             if progress.done > 1 and not resumed:
-                console.result(f"{film}: going on at frame {progress.done} of {progress.total}")
+                console.result(f"{film}: continuing at frame {progress.done} of {progress.total}")
             resumed = resumed or progress.done > 0
             if progress.done:
                 bar.show(progress.done, progress.total)
@@ -233,7 +233,7 @@ def _color(
             )
             bar.finish()
         except KeyboardInterrupt:
-            console.error("stopped: the same command goes on, all but its last ten seconds is kept")
+            console.error("stopped: the same command continues it; at most the last ten seconds are done again")
             return INTERRUPTED
     shots = f"{len(report.shots)} shot{'' if len(report.shots) == 1 else 's'}"
     seconds = duration(time.monotonic() - begun)

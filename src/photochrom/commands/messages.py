@@ -11,7 +11,7 @@ _SPELLED: Final = {"initial": "from"}  # arguments whose flags have other names
 
 
 def error_text(error: Exception) -> str:
-    """Make the message of an error, with ``overwrite=True`` in its remedy spelled ``--overwrite``.
+    """Return the message of an error, with ``overwrite=True`` in its remedy spelled ``--overwrite``.
 
     Likewise ``device="cpu"`` becomes ``--device cpu``, and ``cache_gb=0`` becomes ``--cache-gb 0``. Nothing else of the
     message is changed, since a file may well be called ``a=1.jpg``.

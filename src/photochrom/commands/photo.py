@@ -54,7 +54,7 @@ def add(verbs: Verbs) -> None:
         "--recursive", action=argparse.BooleanOptionalAction, default=True, help="descend into subfolders (default)"
     )
     add_overwrite(photo)
-    photo.add_argument("--recolor", action="store_true", help="colour photographs anew that are in colour already")
+    photo.add_argument("--recolor", action="store_true", help="also colour photographs that are in colour already")
     _add_hints(photo)
     add_dials(photo)
     _add_companions(photo)
@@ -163,7 +163,7 @@ def _size(jobs: Sequence[PhotoJob], hint: str) -> tuple[int, int] | None:
 
 @dataclass
 class _Work:
-    """Colours photographs one after the other, and counts."""
+    """Colours photographs one after the other, and counts the results."""
 
     colorizer: Colorizer
     options: ColorOptions

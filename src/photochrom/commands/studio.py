@@ -1,4 +1,4 @@
-"""``photochrom studio``: a page on one's own machine where photographs are coloured interactively."""
+"""``photochrom studio``: a page on the user's own machine where photographs are coloured interactively."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal belongs to Photochrom: what C libraries print there stays away."""
+"""Keeps the warnings that C libraries print off the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``photochrom train``: trains a colorizer on photographs of one's own."""
+"""``photochrom train``: trains a colorizer on the user's own photographs."""
 
 from __future__ import annotations
 
@@ -48,38 +48,48 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
         dest="initial",
         metavar="START",
         help="default, reference, scratch (an encoder that knows ImageNet alone), an earlier RUN, or an .onnx model "
-        "(default: the embedded model; with --recipe from nothing)",
+        "(default: the embedded model; with --recipe, scratch)",
     )
     group.add_argument("--encoder", metavar="NAME", help="vgg16 or efficientnet-lite0 to -lite2, with --from scratch")
     group.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
     group.add_argument(
-        "--recipe", choices=["default", "default-cpu", "broad", "reference"], help="make a published model anew"
+        "--recipe",
+        choices=["default", "default-cpu", "broad", "reference"],
+        help="train a published model again, with its own numbers",
     )
-    group.add_argument("--epochs", type=float, metavar="N", help="how often each view is shown")
+    group.add_argument("--epochs", type=float, metavar="N", help="number of times that each view is shown")
     group.add_argument(
         "--patience",
         type=int,
         metavar="N",
-        help="end after so many rounds (see losses.csv) without a better held-out loss; 0: never (default: 10, with "
-        "--recipe never)",
+        help="end after N rounds (see losses.csv) without a better held-out loss; 0: never (default: 10; with "
+        "--recipe, never)",
     )
     group.add_argument(
         "--size", type=int, metavar="N", help="side of the training squares, a multiple of 32 from 64 on"
     )
-    group.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest")
-    group.add_argument("--seed", type=int, metavar="N", help="of the order of views and simulated hints (default: 0)")
+    group.add_argument("--learning-rate", type=float, metavar="RATE", help="learning rate after the warm-up")
+    group.add_argument(
+        "--seed", type=int, metavar="N", help="seed of the order of views and of simulated hints (default: 0)"
+    )
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--batch", type=int, metavar="N", help="views a step, of each process")
-    group.add_argument("--minutes", type=float, default=10, metavar="N", help="between checkpoints (default: 10)")
-    group.add_argument("--cache-gb", type=float, metavar="N", help="at most so much disk for features; 0 for none")
+    group.add_argument("--batch", type=int, metavar="N", help="views in a step of each process")
+    group.add_argument(
+        "--minutes", type=float, default=10, metavar="N", help="minutes between checkpoints (default: 10)"
+    )
+    group.add_argument(
+        "--cache-gb", type=float, metavar="N", help="maximum disk space for cached features, in GB; 0 caches none"
+    )
     group.add_argument(
         "--precision", choices=["auto", "bf16", "fp32"], default="auto", help="auto: bf16 where the processor has it"
     )
     group.add_argument("--accelerator", choices=["cpu", "cuda", "mps"], default="cpu")
-    group.add_argument("--devices", type=int, metavar="N", help="of each machine (default: 1, or what torchrun says)")
-    group.add_argument("--nodes", type=int, metavar="N", help="machines (default: 1, or what torchrun says)")
+    group.add_argument(
+        "--devices", type=int, metavar="N", help="processes on each machine (default: 1, or as torchrun says)"
+    )
+    group.add_argument("--nodes", type=int, metavar="N", help="number of machines (default: 1, or as torchrun says)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Makes certificates to sign with: an authority of one's own, and an end-entity certificate that it has signed.
+"""Makes certificates to sign with: the user's own authority, and an end-entity certificate that it has signed.
 
 Readers of C2PA refuse certificates that signed themselves. What an end-entity certificate must say is in the C2PA
 specification 2.2, section 14.5: its extended key usage, its issuer's and its own key identifiers, and that it is not an
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 AUTHORITY, CERTIFICATE, KEY = "authority.pem", "certificate.pem", "key.pem"
 _C2PA_SIGNING = "1.3.6.1.5.5.7.3.36"  # id-kp-documentSigning, RFC 9336
 _AUTHORITY_DAYS, _CERTIFICATE_DAYS = 3650, 825
-_CLOCKS_APART = datetime.timedelta(hours=1)  # that the clock of a reader may lag behind this machine's
+_CLOCKS_APART = datetime.timedelta(hours=1)  # by which a reader's clock may lag behind this machine's
 
 
 def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path, Path]:
     """Make an authority, and a certificate of it to sign with (ES256); the authority's own key is thrown away.
 
     Args:
-        folder: Where to; it is made if it does not exist. It gets ``certificate.pem`` (the chain), ``key.pem``
-            (readable by its owner only) and ``authority.pem``, which readers need to trust what is signed.
+        folder: Folder to write to, created if it does not exist: ``certificate.pem`` (the chain), ``key.pem`` (readable
+            by its owner only) and ``authority.pem``, which readers need to trust what is signed.
         name: Who signs, as readers show it.
-        organization: To whom the signer belongs, as readers show it.
+        organization: The institution that the signer belongs to, as readers show it.
 
     Returns:
         The paths of the certificate and of its key.

@@ -1,4 +1,4 @@
-"""Reads the content credentials of a file: who says what of it, and whether it is whole."""
+"""Reads the content credentials of a file: what its signer claims, and whether the file is unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Claim:
     signer: str
     """Organisation, or common name, of the certificate."""
     time: str
-    """When it was signed by a time stamp authority's clock, ISO 8601; empty if none was asked."""
+    """Time of signing by the clock of a time stamp authority, ISO 8601; empty if none was asked."""
     generator: str
     """The program that made the claim, with its version."""
     actions: tuple[str, ...]

@@ -23,7 +23,7 @@ MIME_TYPES: Final = {
 _ANY: Final = "application/octet-stream"
 _SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _SETTINGS: Final = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
-"""Thumbnails would make 370 kB and 0.1 s of 13 kB and 7 ms; what was just signed is not read again."""
+"""Thumbnails would turn 13 kB and 7 ms into 370 kB and 0.1 s; a file that was just signed is not read again."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,7 +43,7 @@ class Identity:
     """Address of an RFC 3161 server that is asked for a time stamp of each signature; None asks nobody."""
 
     def __post_init__(self) -> None:
-        _ = self._signature  # what is wrong is told before anything is coloured
+        _ = self._signature  # so that errors are raised before anything is coloured
 
     @functools.cached_property
     def _signature(self) -> tuple[Callable[[bytes], bytes], str, str]:

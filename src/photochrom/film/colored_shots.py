@@ -1,4 +1,4 @@
-"""Films partly in colour: which shots have colours already, so that they can be left as they are."""
+"""Finds the shots of a film that have colours already, so that they can be left as they are."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ from .options import time_text
 
 @dataclass
 class Damage:
-    """Damage found in one film. Whoever reads the film adds to it."""
+    """Damage found in one film; the readers of the film add to it."""
 
     packets: list[Fraction] = field(default_factory=list)
     """Times, in seconds, of packets that could not be decoded."""
     ends_early: str = ""
-    """Why reading stopped before the end; empty if it did not."""
+    """Reason for which reading stopped before the end; empty if it did not."""
     other_fields: str = ""
     """Time of the first frame whose interlacing differs from the film's first frame; empty if there is none."""
     clocks: dict[int, Fraction] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""FrameColorizer: the frames of one film are prepared, predicted, steadied and rendered here."""
+"""FrameColorizer prepares, predicts, steadies and renders the frames of one film."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PreparedFrame:
     interlaced: bool
     """Whether the frame consists of two fields, whose chroma is computed separately."""
     visibility: float
-    """How much the frame shows: 0 if it is black, white or grey all over, 1 if it is a picture."""
+    """Amount of content: 0 if the frame is black, white or grey all over, 1 if it is a picture."""
 
     @property
     def pts(self) -> int:

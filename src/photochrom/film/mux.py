@@ -185,7 +185,7 @@ def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) ->
 def _transcoder(
     out: av.container.OutputContainer, stream: av.stream.Stream, path: Path, codec: str, reason: Exception
 ) -> SoundTranscoder:
-    """Return what encodes a track of sound anew that the container cannot hold; other tracks are refused."""
+    """Return a transcoder for a track of sound that the container cannot hold; other tracks are refused."""
     name = out.format.name
     if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
         if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:

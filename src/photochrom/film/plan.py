@@ -28,7 +28,7 @@ _OF_THE_MACHINE: tuple[int, ...] = (
     errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
 )  # fmt: skip
 """Errors that say nothing of the film: the disk is full, too many files are open, a folder is not writable."""
-_LACK_ASPECT = ("nut",)  # PyAV cannot set what its header takes the pixel aspect ratio from
+_LACK_ASPECT = ("nut",)  # PyAV cannot set the field that this header takes the pixel aspect ratio from
 
 
 @dataclass(frozen=True)

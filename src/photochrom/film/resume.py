@@ -38,7 +38,7 @@ class FinishedSegment:
     damaged: list[str]
     """Times of the packets that could not be decoded so far, in seconds, as fractions."""
     ends_early: str
-    """Why reading stopped before the film's end; empty if it did not."""
+    """Reason for which reading stopped before the film's end; empty if it did not."""
     other_fields: str
     """Time of the first frame so far whose interlacing differs from the film's first; empty if there is none."""
     next: int | None

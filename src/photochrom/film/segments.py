@@ -1,4 +1,4 @@
-"""SegmentEncoder: a film is encoded in segments of some seconds, each a file of its own, so that work can be resumed.
+"""SegmentEncoder encodes a film in segments of a few seconds, each in its own file, so that work can be resumed.
 
 The segments hold frame numbers for times. The muxer replaces them with the source's times.
 """

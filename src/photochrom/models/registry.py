@@ -63,7 +63,7 @@ class ModelCard:
         try:
             facts = json.loads(metadata[CARD_KEY])
             known = {field.name for field in dataclasses.fields(cls)}
-            bins = tuple((float(a), float(b)) for a, b in facts.get("bins", ()))  # JSON has lists only
+            bins = tuple((float(a), float(b)) for a, b in facts.get("bins", ()))  # JSON has no tuples
             card = cls(**{name: value for name, value in facts.items() if name in known} | {"bins": bins})
         except (KeyError, ValueError, TypeError, AttributeError) as exc:
             source = "the engine's network" if path is None else "the file"

@@ -45,7 +45,7 @@ class _How(TypedDict):
     layout: JpegLayout
 
 
-_SAMPLE = 500  # the colourfulness is measured on about so many rows and columns of chroma
+_SAMPLE = 500  # rows and columns of chroma that the colourfulness is measured on, about
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ REMEDIES: Final = {
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
 }
-# A decoder stumbled over damage; the text speaks of its own variables.
+# A decoder failed on damaged data; its message is about its own variables.
 _UNSPEAKABLE: Final = (struct.error, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
 _lock = threading.Lock()

@@ -42,7 +42,7 @@ class Picture:
     luma: np.ndarray
     """Luma, uint8 ``[H, W]``, its longest side at most ``PREVIEW`` pixels."""
     thumbnail: np.ndarray
-    """Input of the network, uint8 ``[H, W]``, the same as for the full-size picture: so are its colours."""
+    """Input of the network, uint8 ``[H, W]``, the same as for the full-size picture, so that the colours are too."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,12 @@ from .initial_model import INITIAL_MODELS, InitialModel
 from .recipes import RECIPES, Recipe, at_size, fine_tuning, fit_to_photographs
 
 CHECKPOINT, BEST, MODEL = "checkpoint.safetensors", "best.safetensors", "model.onnx"
-PATIENCE = 10  # rounds without a better held-out loss, after which a run is not worth its time
+PATIENCE = 10  # rounds without a better held-out loss after which a run ends
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Options of a training run. None: chosen by the photographs and the machine.
+    """Options of a training run. Where a value is None, the photographs and the machine decide.
 
     Raises:
         OptionError: an option has no meaning, or does not go with another.

@@ -103,11 +103,11 @@ def _check_room(estimate: Estimate, run: TrainingRun) -> None:
 
 
 def measure(trainer: Trainer, source: Batches) -> tuple[float, int]:
-    """Return the mean seconds of a step, and the memory it takes in bytes, by a few steps of a throw-away trainer."""
+    """Measure the mean seconds of a step and the bytes of memory it takes, on a trainer that is thrown away."""
     batch = source.batch(np.arange(trainer.recipe.batch) % len(source))
 
     def seconds(step: int) -> float:
-        """Return the shorter of two tries, which other programs disturb less."""
+        """Return the shorter of two measurements, since other programs can only lengthen one."""
         times = []
         for _ in range(2):
             trainer.step, start = step, time.perf_counter()

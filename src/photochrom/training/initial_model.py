@@ -20,7 +20,7 @@ from .published import load_part, read_bins, read_model
 from .recipes import DEFAULT, OWN, REFERENCE, Recipe, at_size, fine_tuning
 
 INITIAL_MODELS = ("default", "reference", "scratch")
-_VIVIDNESS = 0.5  # where no model recommends another
+_VIVIDNESS = 0.5  # used where a model recommends none
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ..errors import TrainingError
 from ..models.engines import openvino_core
 from .config import TrainingConfig
 
-_PATIENT = timedelta(days=2)  # one process may inspect photographs for so long while the others wait
+_PATIENT = timedelta(days=2)  # the time that one process may inspect photographs while the others wait
 
 
 def launch(config: TrainingConfig) -> Fabric:
@@ -79,7 +79,7 @@ def leave() -> None:
 def one_error_for_all(fabric: Fabric) -> Iterator[None]:
     """Let a run that fails within the block end with one message, whichever process failed first.
 
-    An error in one process breaks the connections of the others, and an error in all of them would be told by each.
+    An error in one process breaks the connections of the others, and an error in all of them would be reported by each.
     The first one to fail raises its error, and the others exit silently with status 1.
     """
     try:
@@ -91,7 +91,7 @@ def one_error_for_all(fabric: Fabric) -> Iterator[None]:
 
 
 def _is_broken_connection(exc: Exception) -> bool:
-    """Return whether an error only tells that another process has gone; PyTorch's store is not asked then."""
+    """Return whether an error only means that another process has gone."""
     return isinstance(exc, torch.distributed.DistError) or (isinstance(exc, RuntimeError) and "gloo" in str(exc))
 
 

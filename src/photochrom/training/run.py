@@ -43,9 +43,9 @@ from .processes import process_counts, uses_bf16
 from .recipes import Recipe
 from .train import Trainer
 
-VALIDATION = 500  # maximum number of photographs that validate each round
-_COLOR_VIEWS = 2_000  # views from which the bins are found where each would have to be decoded for it
-_FREE_SHARE = 0.8  # of the free disk space, which features may take unless the user says how much
+VALIDATION = 500  # maximum number of photographs in each round's validation
+_COLOR_VIEWS = 2_000  # number of views that the bins are found from where each one has to be decoded
+_FREE_SHARE = 0.8  # share of the free disk space that features may take unless the user sets a limit
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class TrainingRun:
 
     @property
     def conditions(self) -> dict[str, object]:
-        """Everything that a resumed run must agree on, by name: it would otherwise not go on to the same losses."""
+        """Conditions, by name, that a resumed run must share in order to reach the same losses."""
         return asdict(self.recipe) | {
             "set of photographs": describe_views(len(self.training), fingerprint(self.training)),
             "initial model": self.initial.identity,
@@ -70,7 +70,7 @@ class TrainingRun:
 
     @property
     def parts(self) -> dict[str, list[View]]:
-        """Views by the name of the folder of their features."""
+        """Views by the name of the folder that caches their features."""
         return {"training": self.training, "validation": views(self.validation, 1)}
 
     @cached_property

@@ -28,13 +28,13 @@ from .train import Trainer
 REPORTED = 200  # held-out photographs that the report measures
 SAMPLES = 12  # photographs that are coloured after each round
 TRAINED = "trained"
-_COLUMNS = 2  # photographs beside one another on the sheet of samples
+_COLUMNS = 2  # photographs in one row of the sheet of samples
 
 History = Sequence[Mapping[str, float]]
 
 
 class RunLog:
-    """Writes what a run has come to into its folder."""
+    """Writes the progress of a run into its folder."""
 
     def __init__(self, run: TrainingRun, trainer: Trainer) -> None:
         self.run, self.trainer, self.folder = run, trainer, run.config.run_folder
@@ -63,7 +63,7 @@ class RunLog:
         self.save()
 
     def save(self) -> None:
-        """Write a checkpoint to go on from.
+        """Write a checkpoint that a run can be resumed from.
 
         Raises:
             TrainingError: the disk is full; the last checkpoint is left as it was.

@@ -10,7 +10,7 @@ from types import FrameType
 
 from ..signals import heard
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # a terminal's, a cluster's, and that of a terminal that was closed
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # from a terminal, from a cluster, and from a terminal that is closed
 
 
 class Stopped(Exception):  # noqa: N818
@@ -38,7 +38,7 @@ def stopping() -> Iterator[Callable[[], int]]:
             raise KeyboardInterrupt
         asked = number
 
-    if threading.current_thread() is not threading.main_thread():  # where no signal can be heard
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield lambda: 0
         return
     before = {number: signal.signal(number, note) for number in heard(*_SIGNALS)}

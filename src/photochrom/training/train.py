@@ -6,7 +6,7 @@ A training step is followed through eight files: ``recipes.py`` (the numbers), t
 
 The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder, and with the
 default recipe the encoder's later stages too. A run can be stopped at any time; it goes on from its last checkpoint to
-the same losses. ``job.py`` is what comes before and after the loop.
+the same losses. ``job.py`` holds what comes before and after the loop.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from .recipes import Recipe
 from .stopping import Stopped, stopping
 
 WARM_UP = 200  # steps; a tenth of a cycle if that is less
-WHOLE_PICTURES = 0.2  # share of a cycle's steps, at its end, that see whole pictures instead of crops
-STRETCH = 200  # steps through the views that are repeated before the next ones
-_COARSEST = 4  # cells at stride 8 that one at stride 32 covers
-ROUND = 10_000  # views between two validations; an epoch if that is less,
-ROUNDS = 50  # and more in a long run, which has at most this many
+WHOLE_PICTURES = 0.2  # share of the steps, at the end of a cycle, that see whole pictures and not crops
+STRETCH = 200  # steps in a stretch of views; a stretch is repeated before the next one begins
+_COARSEST = 4  # cells at stride 8 along one side of a cell at stride 32
+ROUND = 10_000  # views between two validations; an epoch if that is less, or more in a long run
+ROUNDS = 50  # most validations in a run
 Item = TypeVar("Item")
 
 
 class Log(Protocol):
-    """Where a run writes what it has come to; see ``run_folder.RunLog``."""
+    """Receiver of a run's progress; see ``run_folder.RunLog``."""
 
     def note(self, row: dict[str, float]) -> None:
-        """Write down the losses of a round, and a checkpoint."""
+        """Record the losses of a round, and write a checkpoint."""
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -309,7 +309,7 @@ class Trainer:
         return self.fabric.all_reduce(value.clone(), reduce_op="mean")  # type: ignore[return-value]  # works in place
 
     def max_over_processes(self, number: int) -> int:
-        """Return the highest of the processes' numbers; with it all stop at the same step."""
+        """Return the highest of the processes' numbers, so that all stop at the same step."""
         if self.fabric.world_size == 1:
             return number
         return int(self.fabric.all_reduce(torch.tensor(number, device=self.fabric.device), reduce_op="max"))  # type: ignore[arg-type]

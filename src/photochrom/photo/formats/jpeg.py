@@ -1,4 +1,4 @@
-"""JPEG: the file's own Y plane in, the same plane and new chroma out; metadata segments byte for byte."""
+"""Reads and writes JPEG: the luma is the file's own Y plane, and metadata segments are kept byte for byte."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def write(
     """Encode a coloured picture.
 
     Args:
-        stream: Where to.
+        stream: The stream to write to.
         planes: Luma ``[H, W]``, and chroma of the same size or of half, rounded up; uint8.
         metadata: Metadata of the output.
         quality: 1 to 100, of luma and chroma; of the chroma alone where ``coded`` is given.

@@ -50,7 +50,9 @@ def emulsion(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     shares = np.array([rng.uniform(low, high) for low, high in _EMULSIONS[kind]], np.float32)
     light = _LINEAR[rgb] @ (shares / shares.sum())
     luma = luma_of_rgb(rgb).astype(np.float32) / 255
-    exposed = light * (float((luma**2.2).mean()) + 1e-3) / (float(light.mean()) + 1e-3)  # the photographer set it right
+    exposed = (
+        light * (float((luma**2.2).mean()) + 1e-3) / (float(light.mean()) + 1e-3)
+    )  # as the photographer would have exposed it
     film: np.ndarray = np.clip(exposed, 0, 1) ** np.float32(1 / 2.2)
     return film
 

@@ -73,14 +73,14 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Pictures:
-    """Views that are decoded, and run through the encoder's backbone, at each step: slow, but needs no disk."""
+    """Views that are decoded and run through the encoder's backbone at each step: slow, but without a cache on disk."""
 
     views: Sequence[View]
     backbone: Callable[[Tensor], list[Tensor]]
     """Function from lightness ``[N, 1, H, W]`` to feature maps, both on the device of the training."""
     sides: Sides
     processes: int = 0
-    """Number of processes that decode. With 0, threads decode; they wait for Python's lock, too long for a GPU."""
+    """Number of processes that decode. With 0, threads decode; Python's lock makes them too slow to feed a GPU."""
 
     def __len__(self) -> int:
         return len(self.views)

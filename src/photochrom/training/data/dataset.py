@@ -87,7 +87,7 @@ Skip = Callable[[TrainingError], None]
 
 
 def refuse(exc: TrainingError) -> None:
-    """Skip nothing: raise the error."""
+    """Raise the error; the default of ``skip``."""
     raise exc
 
 

@@ -58,7 +58,7 @@ class FeatureCache:
         return len(self.chroma)
 
     def flush(self) -> None:
-        """Write the rows that are on disk through to it."""
+        """Flush memory-mapped rows to the disk."""
         for rows in (self.features, self.chroma, self.thumbnails):
             if isinstance(rows, np.memmap):
                 rows.flush()
@@ -79,7 +79,7 @@ class FeatureCache:
         return ahead(self.batch, rows, 2)
 
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
-        """See ``Batches``: they are what is cached."""
+        """See ``Batches``; the inputs are the cached maps themselves."""
         return inputs
 
 
@@ -102,7 +102,7 @@ class GrowingCache:
         TrainingError: the folder cannot be written.
     """
 
-    _EVERY = 100  # batches with new features between two notes of what is there
+    _EVERY = 100  # batches with new features between two updates of ``there.npy``
 
     def __init__(self, encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides, run: Compiled) -> None:
         self.views, self.folder, self.sides, self.run = views, folder, sides, run
@@ -139,7 +139,7 @@ class GrowingCache:
         self._fills += 1
         if self._fills % self._EVERY == 0 or self._there.all():
             with writing(self.folder):
-                self._cache.flush()  # before the note: a power cut could otherwise leave a note of missing rows
+                self._cache.flush()  # first, or a power cut could leave a record of rows that were never written
                 np.save(self.folder / "there.npy", self._there)
                 _note(self.folder, self._key, int(self._there.sum()))
 

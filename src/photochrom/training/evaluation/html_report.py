@@ -85,7 +85,7 @@ def _sections(found: Evaluation, count: int) -> Iterator[tuple[str, str, list[in
     """Yield title, note, and the photographs by index."""
     for name in found.colorizers:
         ranked = _ranked(found.scores[name], found.scores["grey"])
-        note = "By CIEDE2000 relative to the grey picture's, in brackets: over 1, it had better been left grey."
+        note = "By CIEDE2000 relative to the grey picture's, in brackets: above 1, grey would have been better."
         yield f"Best of {name}", note, ranked[:count]
         yield f"Worst of {name}", note, ranked[::-1][:count]
     rows = range(len(found.photographs))
@@ -115,7 +115,7 @@ def _sources(found: Evaluation) -> Table:
         assert isinstance(ratios, dict)
         figures = [cell(ratios[name], ".3f") for name in found.colorizers]
         rows.append([source or "-", str(facts["photographs"]), *figures])
-    note = "CIEDE2000 of each source's photographs, to that of the grey ones."
+    note = "CIEDE2000 of each source's photographs, divided by that of the grey pictures."
     return Table("By source", ["source", "photographs", *found.colorizers], rows, note)
 
 

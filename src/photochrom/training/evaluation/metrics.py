@@ -47,16 +47,16 @@ class Summary:
 
     psnr: float | None
     psnr_gain: float | None
-    """Over the grey pictures', dB."""
+    """PSNR minus that of the grey pictures, dB."""
     ssim: float | None
     ciede2000: float | None
     ciede2000_ratio: float | None
-    """To the grey pictures'."""
+    """CIEDE2000 divided by that of the grey pictures."""
     luma_kept: float | None
     lpips: float | None
     colorfulness: float | None
     colorfulness_ratio: float | None
-    """To the truth's."""
+    """Colourfulness divided by that of the true pictures."""
     colorfulness_delta: float | None
     """Between the mean over the set and the truth's mean, as papers have it: too much here hides too little there."""
     colorfulness_delta_each: float | None

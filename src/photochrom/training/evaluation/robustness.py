@@ -65,7 +65,7 @@ class RobustnessSummary:
 
     aged_ciede2000: float | None
     aged_ciede2000_ratio: float | None
-    """To the clean pictures'."""
+    """CIEDE2000 divided by that of the clean pictures."""
     aged_psnr_gain: float | None
     ten_hints_psnr_gain: float | None
     hint_error_median: float | None

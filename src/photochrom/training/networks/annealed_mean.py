@@ -1,4 +1,4 @@
-"""From a distribution of colours to one colour: what the vividness dial sets."""
+"""The annealed mean: it turns a distribution of colours into one colour, as the vividness dial says."""
 
 from __future__ import annotations
 
