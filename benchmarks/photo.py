@@ -2,10 +2,12 @@
 
     python benchmarks/photo.py
 
-The plain codec is Pillow decoding the same JPEG to grey and encoding a colour JPEG of the same size and quality.
-Memory is the peak of a process of its own that colours one photograph with the command line.
+The plain codec is Pillow decoding the same file to grey and encoding a colour file of that format, size and quality.
+Runs of both take turns, so that other work on the machine slows both down. Memory is the peak of a process of its own
+that colours one photograph with the command line.
 """
 
+import argparse
 import io
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from _tools import best_seconds, print_table
+from _tools import Stages, best_seconds, print_processor, print_table
 from PIL import Image
 from skimage import data
 
@@ -40,50 +42,107 @@ print(t1 - t0, t2 - t1, time.perf_counter() - t2)
 """
 
 
+_STAGES = {
+    "read the file": "photo.read:_data",
+    "find the scan": "photo.formats.jpeg:_as_coded",
+    "decode": "photo.formats.jpeg:decode_jpeg",
+    "read: the rest": "photo.job:read_photo",
+    "margins and thumbnail": "colorizer.colorizer:Colorizer.predict",
+    "network": "colorizer.colorizer:Colorizer._run",
+    "upsample to the thumbnail": "colorizer.colorizer:to_thumbnail",
+    "a*b* to Cb and Cr": "colorizer.colorizer:ab_to_cbcr",
+    "luma around each sample": "color.upsample:_reduced_range",
+    "chroma at full size": "color.upsample:_chroma",
+    "rounding and gamut": "color.upsample:_quantised",
+    "encode chroma": "photo.formats.splice:_coded_chroma",
+    "splice": "photo.formats.jpeg:splice",
+    "metadata": "photo.write:metadata_for",
+    "write": "photo.job:write_photo",
+    "fsync": "atomic:os.fsync",
+    "report": "photo.job:_report",
+}
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
+_OPTIONS = {"JPEG": {"quality": DEFAULT_QUALITY}, "TIFF": {"compression": "tiff_adobe_deflate"}}
+
+
 def photograph(path: Path, megapixels: float) -> None:
-    """A grey JPEG of a real picture, enlarged, with a little grain so that it costs what a scan costs."""
+    """A grey photograph: a real picture, enlarged, with a little grain so that it costs what a scan costs."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     grey = cv2.resize(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY), (height * 4 // 3, height))
     rng = np.random.default_rng(0)
     for rows in np.array_split(np.arange(height), 20):
         grain = rng.normal(0, 4, (len(rows), grey.shape[1]))
         grey[rows] = np.clip(grey[rows] + grain, 0, 255).astype(np.uint8)
-    Image.fromarray(grey).save(path, quality=DEFAULT_QUALITY)
+    Image.fromarray(grey).save(path, **_OPTIONS.get(_format(path), {}))
+
+
+def _format(path: Path) -> str:
+    return next(format for format, suffix in _SUFFIXES.items() if suffix == path.suffix)
 
 
 def plain_codec(path: Path, colored: Image.Image) -> None:
     """What any program must do: decode to grey, encode colour."""
-    Image.open(path).convert("L").load()
-    colored.save(io.BytesIO(), "JPEG", quality=DEFAULT_QUALITY)
+    with Image.open(path) as image:
+        image.convert("L").load()
+    colored.save(io.BytesIO(), _format(path), **_OPTIONS.get(_format(path), {}))
 
 
 def peak_megabytes(path: Path) -> str:
     """Peak resident memory of a process that colours ``path``."""
-    command = [sys.executable, "-c", _MEASURED, "photo", str(path), "--overwrite"]
-    status, kilobytes = (
-        subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1].split()
-    )
+    command = [sys.executable, "-c", _MEASURED, "photo", str(path), "--overwrite", "--quiet"]
+    status, kilobytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert status == "0"
     return f"{int(kilobytes) / 1024:.0f} MB"
 
 
-def whole_path(folder: Path) -> None:
+def ratio(path: Path, colorizer: Colorizer, runs: int) -> tuple[float, float]:
+    """Least seconds of our path and of the plain codec, in turns."""
+    target = colorize_file(path, colorizer=colorizer, overwrite=True)
+    with Image.open(target) as colored:
+        colored.load()
+    ours, plain = [], []
+    for _ in range(runs):
+        ours.append(best_seconds(lambda: colorize_file(path, colorizer=colorizer, overwrite=True), 1))
+        plain.append(best_seconds(lambda: plain_codec(path, colored), 1))
+    return min(ours), min(plain)
+
+
+def whole_path(folder: Path, sizes: list[float]) -> None:
     colorizer = Colorizer()
     rows = []
-    for megapixels in (1, 12, 100):
-        path = folder / f"{megapixels}.jpg"
+    for megapixels in sizes:
+        path = folder / f"{megapixels:g}.jpg"
         photograph(path, megapixels)
-        target = colorize_file(path, colorizer=colorizer)
-        colored = Image.open(target)
-        colored.load()
-        runs = 5 if megapixels < 50 else 2
-        ours = best_seconds(lambda p=path: colorize_file(p, colorizer=colorizer, overwrite=True), runs)
-        plain = best_seconds(lambda p=path, c=colored: plain_codec(p, c), runs)
-        del colored
+        ours, plain = ratio(path, colorizer, 15 if megapixels < 50 else 5)
         rows.append(
-            [f"{megapixels} MP", f"{ours:.3f} s", f"{plain:.3f} s", f"{ours / plain:.2f}", peak_megabytes(path)]
+            [f"{megapixels:g} MP", f"{ours:.3f} s", f"{plain:.3f} s", f"{ours / plain:.2f}", peak_megabytes(path)]
         )
     print_table(["JPEG to JPEG", "Photochrom", "plain codec", "ratio", "peak memory"], rows)
+
+
+def stages(path: Path, runs: int = 10) -> None:
+    """Print how long each stage takes, on average; stages that run in several threads count once for each."""
+    colorizer = Colorizer()
+    colorize_file(path, colorizer=colorizer, overwrite=True)
+    measured = Stages(_STAGES)
+    started, spent = time.perf_counter(), time.process_time()
+    with measured.measured():
+        for _ in range(runs):
+            colorize_file(path, colorizer=colorizer, overwrite=True)
+    whole = [1000 * (time.perf_counter() - started), 1000 * (time.process_time() - spent)]
+    rows = [[name, f"{measured.wall[name] / runs:.1f} ms", f"{measured.core[name] / runs:.1f} ms"] for name in _STAGES]
+    rows.append(["all", *(f"{milliseconds / runs:.1f} ms" for milliseconds in whole)])
+    print_table([f"{path.name}, stage", "elapsed", "processor"], rows)
+
+
+def other_formats(folder: Path, megapixels: float) -> None:
+    colorizer, rows = Colorizer(), []
+    for format in ("PNG", "TIFF", "WEBP"):
+        path = folder / f"other{_SUFFIXES[format]}"
+        photograph(path, megapixels)
+        ours, plain = ratio(path, colorizer, 3)
+        rows.append([format, f"{ours:.2f} s", f"{plain:.2f} s", f"{ours / plain:.2f}"])
+    print_table([f"{megapixels:g} MP", "Photochrom", "plain codec", "ratio"], rows)
 
 
 def cold_start(path: Path) -> None:
@@ -98,8 +157,24 @@ def cold_start(path: Path) -> None:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sizes", type=float, nargs="+", default=[1, 12, 100], help="megapixels")
+    parser.add_argument("--no-other", action="store_true", help="leave out PNG, TIFF and WebP")
+    args = parser.parse_args()
+    print_processor()
     with tempfile.TemporaryDirectory() as name:
-        whole_path(Path(name))
+        folder = Path(name)
+        whole_path(folder, args.sizes)
+        for megapixels in args.sizes:
+            print()
+            stages(folder / f"{megapixels:g}.jpg")
+        if not args.no_other:
+            print()
+            other_formats(folder, min(12, max(args.sizes)))
         print()
-        cold_start(Path(name) / "1.jpg")
+        cold_start(folder / f"{min(args.sizes):g}.jpg")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 import numpy as np
 
+from ..machine import available_cores
+
+Part = TypeVar("Part")
 Result = TypeVar("Result")
 BAND_BYTES: Final = 1 << 20  # size of a band of the output: fits the cache, and deflate compresses it well
 
@@ -36,6 +38,11 @@ def thread_limit() -> int | None:
     return _thread_limit
 
 
+def threads() -> int:
+    """Return how many threads a single photograph may use."""
+    return _thread_limit or available_cores()
+
+
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     """Divide ``height`` rows into strips that fit the processor's cache: pairs of first row and end."""
     rows = max(1, _STRIP // width)
@@ -49,9 +56,12 @@ def bands(height: int, row_bytes: int) -> list[range]:
     return [range(start, min(start + step, height)) for start in range(0, height, step)]
 
 
-def in_parallel(work: Callable[[range], Result], parts: list[range]) -> Iterator[Result]:
+def in_parallel(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
     """Apply ``work`` to each part in threads, and yield the results in order. numpy and zlib release the GIL."""
-    with ThreadPoolExecutor(max_workers=thread_limit() or os.cpu_count()) as pool:
+    if len(parts) == 1:
+        yield work(parts[0])
+        return
+    with ThreadPoolExecutor(max_workers=threads()) as pool:
         yield from pool.map(work, parts)
 
 

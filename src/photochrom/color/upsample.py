@@ -8,17 +8,20 @@ smooths, was worse than plain interpolation (``benchmarks/upsampling.py``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
-from .bands import strips
+from .bands import in_parallel, strips
 from .coding import Coding
 from .gamut import in_gamut
 
 _EDGE_L = 8.0  # contrast in L* from which chroma follows an edge; less is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
+_AROUND = np.ones((3, 3), np.uint8)
+_WIDER = 0.25  # fewer pixels are then clipped than with the whole luma (benchmarks/clipping.py)
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
@@ -81,6 +84,8 @@ def apply_to_luma(
     subsampling: tuple[int, int],
     coding: Coding | None = None,
     out: tuple[np.ndarray, np.ndarray] | None = None,
+    reduced: bool = False,
+    threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Apply a thumbnail's coefficients to the full-size luma, and bring the resulting chroma into gamut.
 
@@ -91,14 +96,17 @@ def apply_to_luma(
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
         coding: Meaning of the integers of luma and chroma; None for a photograph's.
         out: Planes to write into, with any strides; None for new ones.
+        reduced: Whether ``luma`` is a copy at half the picture's height and width. Each sample is then in gamut at a
+            range of luma that is taken from the samples around it, and subsampling is 1.
+        threads: Number of threads that share the rows.
 
     Returns:
         Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. Each sample is in gamut at every luma
         that shares it.
     """
     coding = coding or Coding.of_photograph(luma.dtype)
-    rows, columns = subsampling
-    height, width = -(-luma.shape[0] // rows), -(-luma.shape[1] // columns)
+    height, width = (-(-side // step) for side, step in zip(luma.shape, subsampling, strict=True))
+    planes = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
     wide = [
         cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR)
         for c in _between_integers(np.float32(strength) * coefficients, coding)
@@ -106,19 +114,48 @@ def apply_to_luma(
     lines = coefficients.shape[1]
     # Position of each row of chroma among the lines of the coefficients.
     position = np.clip((np.arange(height) + 0.5) * (lines / height) - 0.5, 0, lines - 1)
-    planes = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
-    for start, stop in strips(height, width):
-        mean, darkest, brightest = _luma_range(luma[start * rows : stop * rows], subsampling)
-        first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
-        part = _weights(position[start:stop] - first, last - first)
-        y = mean.astype(np.float32)
-        cb, cr = (part @ gain[first:last] for gain in wide[:2])
-        for chroma, offset in zip((cb, cr), wide[2:], strict=True):
-            chroma *= y
-            chroma += part @ offset[first:last]
-        for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding), strict=True):
-            plane[start:stop] = values
+
+    def color(rows: range) -> None:
+        buffer: list[np.ndarray] = []
+        for start, stop in strips(len(rows), width):
+            start, stop = rows.start + start, rows.start + stop
+            shared = _reduced_range(luma, start, stop) if reduced else _luma_range(luma, start, stop, subsampling)
+            mean, darkest, brightest = shared
+            first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
+            weights = _weights(position[start:stop] - first, last - first)
+            parts = [c[first:last] for c in wide]
+            cb, cr = _chroma(weights, parts, mean, buffer)
+            for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding), strict=True):
+                plane[start:stop] = values
+
+    share = -(-height // threads)
+    list(in_parallel(color, [range(start, min(start + share, height)) for start in range(0, height, share)]))
     return planes
+
+
+def _chroma(
+    weights: np.ndarray, coefficients: Sequence[np.ndarray], luma: np.ndarray, buffer: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Compute the chroma of a strip, neither rounded nor in gamut.
+
+    Args:
+        weights: Share of each line of the coefficients in each row, float32 ``[rows, lines]``.
+        coefficients: Gains of Cb and Cr, then their offsets, in integers: float32 ``[lines, w]`` each.
+        luma: Integers ``[rows, w]``.
+        buffer: Arrays to use again from strip to strip; empty for the first.
+
+    Returns:
+        Cb and Cr, float32 ``[rows, w]``, in steps of the integers, around 0. They belong to the buffer.
+    """
+    if not buffer or buffer[0].shape != luma.shape:
+        buffer[:] = [np.empty(luma.shape, np.float32) for _ in range(4)]
+    y, offset, *chroma = buffer
+    np.copyto(y, luma)
+    for plane, gains, offsets in zip(chroma, coefficients[:2], coefficients[2:], strict=True):
+        np.matmul(weights, gains, out=plane)
+        plane *= y
+        plane += np.matmul(weights, offsets, out=offset)
+    return chroma
 
 
 def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
@@ -150,32 +187,49 @@ def _quantised(
     depth = cv2.CV_8U if coding.bits == 8 else cv2.CV_16U
     rounded = [add(plane, coding.neutral, dtype=depth) for plane in (cb, cr)]
     reach = _room(darkest, brightest, coding) >> 1
-    far = (np.maximum(*rounded) > coding.neutral + reach) | (np.minimum(*rounded) < coding.neutral - reach)
+    far = np.maximum(*rounded) > coding.neutral + reach
+    far |= np.minimum(*rounded) < coding.neutral - reach
     places = np.flatnonzero(far)
     if places.size:
-        where = places if places.size < far.size // 4 else slice(None)
-        exact = [plane.ravel()[where] for plane in (cb, cr)]
-        low, high = (_in_steps_of_chroma(plane.ravel()[where], coding) for plane in (darkest, brightest))
+        exact = [plane.take(places) for plane in (cb, cr)]
+        low, high = (_in_steps_of_chroma(plane.take(places), coding) for plane in (darkest, brightest))
         factor = in_gamut(exact[0], exact[1], low, high, coding.matrix, white=coding.chroma_span)
         for plane, values in zip(rounded, exact, strict=True):
-            plane.ravel()[where] = np.clip(values * factor + (coding.neutral + 0.5), 0, coding.highest)
+            values *= factor
+            values += coding.neutral + 0.5
+            plane.ravel()[places] = np.clip(values, 0, coding.highest, out=values).astype(plane.dtype)
     return rounded
 
 
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
     """Compute the distance of the luma from black or from white, whichever is nearer, in integers."""
+    if coding.full_range:
+        return np.minimum(darkest, coding.highest - brightest)
     black, white = coding.black, coding.black + coding.luma_span
     return np.minimum(np.clip(darkest, black, white) - black, white - np.clip(brightest, black, white))
 
 
-def _luma_range(luma: np.ndarray, subsampling: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute the mean, lowest and highest luma of the pixels that share one chroma sample, in the luma's dtype."""
+def _luma_range(
+    luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute the mean, lowest and highest luma of the pixels that share each sample in some rows of chroma.
+
+    Args:
+        luma: The whole plane, ``[H, W]``.
+        start: First row of chroma.
+        stop: End of the rows.
+        subsampling: Rows and columns that share a sample.
+
+    Returns:
+        Three planes of the luma's dtype.
+    """
+    rows, columns = subsampling
+    luma = luma[start * rows : stop * rows]
     if subsampling == (1, 1):
         return luma, luma, luma
     odd = [(0, side % step) for side, step in zip(luma.shape, subsampling, strict=True)]
     even = np.pad(luma, odd, mode="edge") if any(more for _, more in odd) else luma
     least = greatest = even
-    rows, columns = subsampling
     if rows == 2:
         above, below = even[0::2], even[1::2]
         least, greatest = cv2.min(above, below), cv2.max(above, below)
@@ -184,6 +238,21 @@ def _luma_range(luma: np.ndarray, subsampling: tuple[int, int]) -> tuple[np.ndar
         greatest = np.maximum(*_halves(greatest)).astype(luma.dtype)
     mean = cv2.resize(even, (even.shape[1] // columns, even.shape[0] // rows), interpolation=cv2.INTER_AREA)
     return mean, least, greatest
+
+
+def _reduced_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Estimate the range of luma around each sample from a copy at half size; arguments and result as above.
+
+    It is that of the 3 by 3 samples around each, which are also those that a decoder interpolates the chroma of its
+    pixels from, widened by a share of itself: grain has a wider range in the picture than in the copy, which averages
+    it.
+    """
+    first, last = max(0, start - 1), min(stop + 1, luma.shape[0])
+    around, inner = luma[first:last], slice(start - first, stop - first)
+    own = luma[start:stop]
+    least, greatest = cv2.erode(around, _AROUND)[inner], cv2.dilate(around, _AROUND)[inner]
+    weighted: Any = cv2.addWeighted
+    return own, weighted(least, 1 + _WIDER, own, -_WIDER, 0), weighted(greatest, 1 + _WIDER, own, -_WIDER, 0)
 
 
 def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -195,6 +264,8 @@ def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _in_steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
     """Scale integers of luma to float32, 0 to ``chroma_span``; a film's values beyond black and white are clipped."""
+    if coding.full_range:
+        return luma.astype(np.float32)
     y = np.clip(luma, coding.black, coding.black + coding.luma_span).astype(np.float32)
     y -= np.float32(coding.black)
     y *= np.float32(coding.chroma_span / coding.luma_span)

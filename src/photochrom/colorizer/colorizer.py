@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import cv2
 import numpy as np
 
-from ..color.bands import at_8_bits
+from ..color.bands import at_8_bits, in_parallel, threads
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
@@ -130,6 +130,7 @@ class Colorizer:
         *,
         subsampling: int | tuple[int, int] = 1,
         prediction: Prediction | None = None,
+        reduced: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Colour a luma plane.
 
@@ -139,6 +140,7 @@ class Colorizer:
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each; one number stands for both.
             prediction: Result of ``predict`` for this luma and these options, if it is at hand; the network then
                 does not run.
+            reduced: Whether ``luma`` is a copy at half the picture's height and width; see ``apply_to_luma``.
 
         Returns:
             Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype; 128 or 32768 is neutral.
@@ -154,7 +156,8 @@ class Colorizer:
         options, luma = options or ColorOptions(), _checked(luma)
         prediction = prediction or self.predict(luma, options)
         ab = self.ab(prediction, options.hints)
-        cb, cr = self.render(luma, prediction.luma, ab, strength=options.strength, subsampling=shared)
+        how: dict[str, Any] = {"strength": options.strength, "subsampling": shared, "reduced": reduced}
+        cb, cr = self.render(luma, prediction.luma, ab, threads=threads(), **how)
         if prediction.picture is not None and not prediction.picture.misses(options.hints):
             for plane in (
                 cb,
@@ -290,6 +293,8 @@ class Colorizer:
         coding: Coding | None = None,
         exact: bool = True,
         out: tuple[np.ndarray, np.ndarray] | None = None,
+        reduced: bool = False,
+        threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Upsample a*b* along the luma of the full-size picture, and bring the chroma into gamut.
 
@@ -303,15 +308,28 @@ class Colorizer:
             exact: Whether a*b* is converted by its formula. False interpolates in a table, which is ten times as fast;
                 films do that.
             out: Planes to write into, with any strides; None for new ones.
+            reduced: As for ``apply_to_luma``.
+            threads: Number of threads that share the rows.
 
         Returns:
             Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype.
         """
         coding = coding or Coding.of_photograph(luma.dtype)
         y = thumbnail.astype(np.float32) / 255
-        cbcr = ab_to_cbcr(y, ab, coding.matrix) if exact else quick_ab_to_cbcr(thumbnail, ab, coding.matrix)
+        if exact:
+            shares = [(y[rows], ab[:, rows]) for rows in _shares(len(y), threads)]
+            cbcr = np.concatenate(list(in_parallel(lambda share: ab_to_cbcr(*share, coding.matrix), shares)), axis=1)
+        else:
+            cbcr = quick_ab_to_cbcr(thumbnail, ab, coding.matrix)
         coefficients = linear_coefficients(y, cbcr)  # [4, h, w]
-        return apply_to_luma(coefficients, luma, strength=strength, subsampling=subsampling, coding=coding, out=out)
+        how: dict[str, Any] = {"strength": strength, "subsampling": subsampling, "coding": coding, "reduced": reduced}
+        return apply_to_luma(coefficients, luma, out=out, threads=threads, **how)
+
+
+def _shares(height: int, count: int) -> list[slice]:
+    """Divide rows into so many shares, or fewer."""
+    share = -(-height // count)
+    return [slice(start, start + share) for start in range(0, height, share)]
 
 
 def _spread(answer: Prediction, luma: np.ndarray, picture: Box) -> Prediction:

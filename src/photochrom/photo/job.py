@@ -149,7 +149,7 @@ def colorize_photo(
     for file in (path, *companion_paths(path, output)):
         check_destination(file, overwrite=output.overwrite)
     format_of(path)
-    photo = read_photo(source, negative=negative)
+    photo = read_photo(source, negative=negative, reduced=format_of(path) == "JPEG")
     with enough_memory(photo.name):
         return _Job(colorizer or Colorizer(), photo, output).write(path, options or ColorOptions())
 
@@ -188,7 +188,7 @@ def colorize_stream(
         raise PhotoError("the standard output is closed: name a file")
     if source != STREAM:
         check_source(Path(source))
-    photo = read_photo(standard_input() if source == STREAM else source, negative=negative)
+    photo = read_photo(standard_input() if source == STREAM else source, negative=negative, reduced=True)
     with enough_memory(photo.name):
         prediction = colorizer.predict(seen(photo.luma, photo.view), options)
         cb, cr = _chroma(colorizer, photo, photo.format, options, prediction, output)
@@ -292,8 +292,8 @@ def _chroma(
     prediction: Prediction,
     output: OutputOptions,
 ) -> tuple[np.ndarray, np.ndarray]:
-    sampling = chroma_sampling(photo, format, output.jpeg_layout)
-    return chroma(colorizer, photo.luma, photo.view, options, prediction, sampling)
+    sampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)
+    return chroma(colorizer, photo.luma, photo.view, options, prediction, sampling, reduced=photo.reduced)
 
 
 def _how(output: OutputOptions) -> _How:
@@ -309,7 +309,7 @@ def _report(
     cr: np.ndarray,
     layout: JpegLayout,
 ) -> PhotoReport:
-    height, width = photo.luma.shape
+    height, width = photo.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
     warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format))
     return PhotoReport(
@@ -380,5 +380,4 @@ class _Job:
         if prediction.confidence is None:
             name = self.colorizer.card.name
             raise OptionError(f"the model {name!r} does not report its confidence", remedy="leave the confidence out")
-        height, width = self.photo.luma.shape
-        return confidence_png(prediction.confidence, (height, width), raw=self.output.confidence_raw)
+        return confidence_png(prediction.confidence, self.photo.shape, raw=self.output.confidence_raw)

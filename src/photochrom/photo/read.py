@@ -27,7 +27,6 @@ from .view import View, is_halftone
 
 NO_TONES: Final = "every pixel is black or white, and neither can hold colour: scan it in grey; the output has 8 bits"
 _READERS: Final = {
-    "JPEG": jpeg.read,
     "PNG": png.read,
     "TIFF": tiff.read,
     "WEBP": webp.read,
@@ -56,6 +55,9 @@ class Photo:
     """How the luma relates to the picture that the network is shown."""
     losses: tuple[str, ...] = ()
     """Phrases that name what no output keeps of the file: "the gain map is not kept ..."."""
+    reduced: bool = False
+    """Whether ``luma`` was read at half the height and width, rounded up. Only a JPEG that keeps ``coded_luma`` can be
+    written then."""
     coded_luma: CodedLuma | None = None
     """Luma of a JPEG as it is coded, which a JPEG output takes over. Whoever replaces ``luma`` drops it."""
     recoded: str = ""
@@ -63,9 +65,21 @@ class Photo:
     origin: Path | bytes | None = None
     """The file that it was read from: its path, or its bytes where it has none that can be read again."""
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture, in pixels."""
+        if self.reduced and self.coded_luma is not None:
+            return self.coded_luma.height, self.coded_luma.width
+        height, width = self.luma.shape
+        return height, width
+
 
 def read_photo(
-    source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS, negative: bool = False
+    source: str | os.PathLike[str] | bytes | BinaryIO,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    negative: bool = False,
+    reduced: bool = False,
 ) -> Photo:
     """Read a photograph from a path, from the bytes of a file, or from an open binary file.
 
@@ -75,6 +89,8 @@ def read_photo(
         source: The photograph.
         max_pixels: Largest size; a larger picture is refused from its header alone.
         negative: Whether it is a negative, which the network is to see the right way round.
+        reduced: Whether the luma may be read at half its size (see ``Photo.reduced``): for a grey JPEG that will be
+            written as a JPEG.
 
     Raises:
         PhotoError: The photograph cannot be read completely and correctly. The message names the file and the remedy.
@@ -84,7 +100,7 @@ def read_photo(
         data = _data(source)
         format = _sniff(data)
         with decoding(), at_most(max_pixels):
-            decoded = _READERS[format](data)
+            decoded = jpeg.read(data, reduced=reduced) if format == "JPEG" else _READERS[format](data)
         photo = _upright(decoded, format, name)
     again = isinstance(source, str | os.PathLike) and Path(source).is_file()
     photo = replace(photo, origin=Path(name) if again else data)
@@ -150,14 +166,15 @@ def _sniff(data: bytes) -> str:
 def _upright(decoded: Decoded, format: str, name: str) -> Photo:
     stored = exif.orientation(decoded.metadata.exif)
     orientation = 1 if decoded.upright else stored
-    luma = upright(decoded.luma, orientation)
+    luma, half = upright(decoded.luma, orientation), decoded.coded_luma if decoded.reduced else None
     alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
-    height, width = luma.shape
+    height, width = luma.shape if half is None else (half.height, half.width)
     metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
-    view: View = "linear" if decoded.linear else "halftone" if is_halftone(luma) else "plain"
+    halftone = half is None and is_halftone(luma)  # jpeg.read reduces none
+    view: View = "linear" if decoded.linear else "halftone" if halftone else "plain"
     lost = (*decoded.losses, *([NO_TONES] if view == "halftone" else []))
     coded, recoded = _coded_luma(decoded, orientation)
-    return Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost, coded, recoded)
+    return Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost, decoded.reduced, coded, recoded)
 
 
 def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, str]:

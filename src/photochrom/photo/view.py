@@ -5,7 +5,7 @@ The luma that is written is never changed; only the picture that the network is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 View = Literal["plain", "negative", "linear", "halftone"]
 _SCREEN: Final = 2.5  # pixels: standard deviation of the blur that melts a newspaper's screen into tones
+_LOOKED_AT: Final = 64  # rows
 _WEIGHTS: Final = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 
 def is_halftone(luma: np.ndarray) -> bool:
     """Return whether every pixel of a luma plane is black or white, and both occur."""
+    if not _two_tones(luma[:: max(1, luma.shape[0] // _LOOKED_AT)]):  # which is the case for most pictures
+        return False
     low, high = luma.min(), luma.max()
-    return bool(low == 0 and high == np.iinfo(luma.dtype).max and ((luma == low) | (luma == high)).all())
+    return bool(low == 0 and high == np.iinfo(luma.dtype).max and _two_tones(luma))
+
+
+def _two_tones(luma: np.ndarray) -> bool:
+    return bool(((luma == 0) | (luma == np.iinfo(luma.dtype).max)).all())
 
 
 def seen(luma: np.ndarray, view: View) -> np.ndarray:
@@ -54,6 +61,8 @@ def chroma(
     options: ColorOptions,
     prediction: Prediction,
     subsampling: tuple[int, int],
+    *,
+    reduced: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Cb and Cr for the luma as it is stored.
 
@@ -67,9 +76,11 @@ def chroma(
         options: How to colour.
         prediction: Result of ``Colorizer.predict`` for ``seen(luma, view)``.
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
+        reduced: Whether ``luma`` is a copy at half the picture's height and width, and ``subsampling`` is that of it.
     """
     if view in ("plain", "halftone"):
-        return colorizer.chroma(luma, options, subsampling=subsampling, prediction=prediction)
+        return colorizer.chroma(luma, options, subsampling=subsampling, prediction=prediction, reduced=reduced)
+    from ..color.bands import threads
     from ..color.spaces import ab_to_cbcr
     from ..color.upsample import apply_to_luma, linear_coefficients
 
@@ -77,7 +88,8 @@ def chroma(
     cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
     y, cbcr = (1 - y, -cbcr) if view == "negative" else _linear(y, cbcr)
     coefficients = linear_coefficients(y, cbcr)
-    return apply_to_luma(coefficients, luma, strength=options.strength, subsampling=subsampling)
+    how: dict[str, Any] = {"strength": options.strength, "subsampling": subsampling, "reduced": reduced}
+    return apply_to_luma(coefficients, luma, threads=threads(), **how)
 
 
 def _linear(y: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

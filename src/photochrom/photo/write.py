@@ -136,8 +136,10 @@ def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: i
         raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
     check_quality(quality)
     check_layout(layout)
+    if photo.reduced and format != "JPEG":
+        raise ValueError(f"the luma was read at half its size: read the photograph anew to write {format}")
     steps = chroma_sampling(photo, format, layout)
-    expected = tuple(-(-side // step) for side, step in zip(photo.luma.shape, steps, strict=True))
+    expected = tuple(-(-side // step) for side, step in zip(photo.shape, steps, strict=True))
     for name, plane in (("cb", cb), ("cr", cr)):
         if plane.shape != expected or plane.dtype != photo.luma.dtype:
             wanted = f"{expected} {photo.luma.dtype}"
@@ -172,7 +174,7 @@ def _encode(
 def _coded_luma(photo: Photo) -> CodedLuma | None:
     """Return the coded luma if it is still that of the picture, whose luma may have been replaced."""
     coded = photo.coded_luma
-    return coded if coded is not None and (coded.height, coded.width) == photo.luma.shape else None
+    return coded if coded is not None and (coded.height, coded.width) == photo.shape else None
 
 
 def _encode_image(

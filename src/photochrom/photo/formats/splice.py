@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Final
 
 import numpy as np
 from PIL import Image
+
+from ...color.bands import threads
 
 _SOF0, _SOF1, _SOF2, _DHT, _DNL, _DRI, _SOS, _DQT, _EOI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDC, 0xDD, 0xDA, 0xDB, 0xD9
 _APP0, _APP15, _COMMENT = 0xE0, 0xEF, 0xFE
@@ -66,6 +69,16 @@ class LumaScans:
     def restarts(self) -> bool:
         """Whether any restart interval is set."""
         return any(any(payload) for marker, payload, _ in self.parts if marker == _DRI)
+
+    def top(self, rows: int) -> bytes:
+        """Return a file of the first rows, a multiple of 8, of a picture that is not progressive.
+
+        The last of its coded data belongs to later rows.
+        """
+        height = min(rows, self.height)
+        most = 8 * height * self.width  # bytes: a coefficient takes at most 26 bits, and stuffed bytes twice as much
+        parts = tuple((marker, payload, coded[:most]) for marker, payload, coded in self.parts)
+        return replace(self, height=height, parts=parts).as_grey_file()
 
     def as_grey_file(self) -> bytes:
         """Return a grey JPEG file of these scans, without metadata."""
@@ -127,12 +140,16 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> byt
     sampling = ((_LUMA, ratio, 0), (_CB, 0x11, _TABLE), (_CR, 0x11, _TABLE))
     header = struct.pack(">BHHB", 8, luma.height, luma.width, len(sampling))
     out.append(_segment(luma.frame, header + b"".join(bytes(component) for component in sampling)))
-    for marker, payload, coded in luma.parts:
-        out += [_segment(marker, payload), coded]
+    for marker, payload, scan in luma.parts:
+        out += [_segment(marker, payload), scan]
     if luma.restarts:
         out.append(_segment(_DRI, b"\0\0"))
-    for number, plane in ((_CB, cb), (_CR, cr)):
-        out += _chroma_scans(plane, number, table, progressive=luma.is_progressive)
+
+    def coded(number: int, plane: np.ndarray) -> bytes:
+        return _coded_chroma(plane, number, table, progressive=luma.is_progressive)
+
+    with ThreadPoolExecutor(min(2, threads())) as pool:
+        out += pool.map(coded, (_CB, _CR), (cb, cr))
     return b"".join(out) + bytes([0xFF, _EOI])
 
 
@@ -219,17 +236,18 @@ def _scaled(table: np.ndarray, quality: int) -> np.ndarray:
     return np.clip((table * percent + 50) // 100, 1, 255).astype(np.uint8)
 
 
-def _chroma_scans(plane: np.ndarray, number: int, table: np.ndarray, *, progressive: bool) -> Iterator[bytes]:
-    """Huffman tables and scans of one chroma component, coded by libjpeg as a grey picture."""
+def _coded_chroma(plane: np.ndarray, number: int, table: np.ndarray, *, progressive: bool) -> bytes:
+    """Return the Huffman tables and scans of one chroma component, coded by libjpeg as a grey picture."""
+    out = []
     stream = BytesIO()
     image = Image.fromarray(np.ascontiguousarray(plane))
     image.save(stream, "JPEG", qtables=[table.ravel().tolist()], progressive=progressive)
     for marker, payload, coded in _segments(stream.getvalue()):
         if marker == _DHT:
-            yield _segment(_DHT, _renumbered(payload))
+            out.append(_segment(_DHT, _renumbered(payload)))
         elif marker == _SOS:
-            yield _segment(_SOS, bytes([1, number, _TABLE << 4 | _TABLE]) + payload[3:])
-            yield coded
+            out += [_segment(_SOS, bytes([1, number, _TABLE << 4 | _TABLE]) + payload[3:]), coded]
+    return b"".join(out)
 
 
 def _renumbered(payload: bytes) -> bytes:
