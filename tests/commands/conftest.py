@@ -1,0 +1,25 @@
+"""A folder of photographs, and a model whose answers are known."""
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from tests.helpers.suggesting import hinting_engine
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two grey photographs."""
+    Image.fromarray(data.camera()).save(tmp_path / "a.jpg")
+    Image.fromarray(data.camera()[::2, ::3]).save(tmp_path / "b.png")
+    return tmp_path
+
+
+@pytest.fixture
+def hinting(tmp_path_factory, monkeypatch):
+    """Options that choose a model of known answer, and what its network was asked for, run by run."""
+    runs = []
+    path = tmp_path_factory.mktemp("model") / "hinting.onnx"
+    path.write_bytes(b"hinting")
+    monkeypatch.setattr("photochrom.colorizer.colorizer.open_engine", lambda *_: hinting_engine(runs))
+    return ["--model", str(path)], runs

@@ -1,0 +1,231 @@
+"""``photochrom photo``: outputs beside their sources, nothing overwritten, and errors of one line."""
+
+import io
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from photochrom import (
+    Colorizer,
+)
+from photochrom.commands.main import main
+from tests.helpers.command_line import (
+    facts,
+    is_colored,
+    pixels,
+    run,
+)
+
+
+@pytest.mark.slow
+def test_outputs_stand_beside_their_sources(folder):
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png")]) == 0
+    assert is_colored(folder / "a.color.jpg")
+    assert is_colored(folder / "b.color.png")
+    assert sorted(p.name for p in folder.iterdir()) == ["a.color.jpg", "a.jpg", "b.color.png", "b.png"]
+
+
+@pytest.mark.slow
+def test_nothing_is_overwritten_unless_told(folder, capsys):
+    source, target = folder / "a.jpg", folder / "a.color.jpg"
+    target.write_bytes(b"mine")
+    assert main(["photo", str(source)]) == 0
+    assert "a.color.jpg exists already: skipped; --overwrite replaces it" in capsys.readouterr().err
+    assert target.read_bytes() == b"mine"
+    assert main(["photo", str(source), "--overwrite"]) == 0
+    assert is_colored(target)
+
+
+def test_a_source_is_never_overwritten(folder):
+    before = (folder / "b.png").read_bytes()
+    assert main(["photo", str(folder / "b.png"), "-o", str(folder / "b.png"), "--overwrite"]) == 2
+    assert (folder / "b.png").read_bytes() == before
+
+
+def test_a_source_under_another_name_is_never_overwritten(folder, capsys):
+    """As on disks that take a.jpg and A.jpg for one."""
+    (folder / "A.jpg").hardlink_to(folder / "a.jpg")
+    assert main(["photo", str(folder / "a.jpg"), "-o", str(folder / "A.jpg"), "--overwrite"]) == 2
+    assert "is itself to be coloured" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_is_no_photograph_is_named_itself(folder, capsys):
+    """Not the output that it would have had."""
+    Image.fromarray(data.camera()).save(folder / "c.gif")
+    for name, said in (("c.gif", "is not a JPEG, PNG"), ("e.jpg", "does not exist")):
+        assert main(["photo", str(folder / name)]) == 1
+        assert capsys.readouterr().err.startswith(f"photochrom: {folder / name}: {said}")
+    assert main(["photo", "/dev/zero", "-o", str(folder / "f.png")]) == 1
+    assert "is a device" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_picture_that_is_too_large_does_not_stop_the_others(folder, capsys, monkeypatch):
+    chroma = Colorizer.chroma
+
+    def short_of_memory(self, luma, *rest, **more):
+        if luma.shape == data.camera().shape:
+            raise MemoryError
+        return chroma(self, luma, *rest, **more)
+
+    monkeypatch.setattr(Colorizer, "chroma", short_of_memory)
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png")]) == 1
+    assert "a.jpg: does not fit in memory" in capsys.readouterr().err
+    assert is_colored(folder / "b.color.png")
+
+
+def test_a_closed_standard_output_is_one_line(folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["photo", str(folder / "a.jpg"), "-o", "-"]) == 1
+    assert capsys.readouterr().err == "photochrom: the standard output is closed: name a file\n"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setattr("photochrom.models.vgg16.read_vgg16", lambda _: {})
+    monkeypatch.setattr("onnx.checker.check_model", lambda _: None)
+    assert main(["models", "get", "reference", "--encoder-weights", str(tmp_path / "file")]) == 1
+    assert "home" in (said := capsys.readouterr().err)
+    assert "cannot be written" in said
+
+
+def test_an_output_that_is_another_input_is_refused(folder, capsys):
+    (folder / "a.color.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    before = (folder / "a.color.jpg").read_bytes()
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "a.color.jpg"), "--overwrite"]) == 1
+    assert "is itself to be coloured" in capsys.readouterr().err
+    assert (folder / "a.color.jpg").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_an_input_given_twice_is_coloured_once(folder):
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "a.jpg")]) == 0
+
+
+@pytest.mark.parametrize(("name", "status"), [("/", 2), ("", 1)])
+def test_what_has_no_name_is_one_line(name, status, capsys):
+    assert main(["photo", name]) == status
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
+def test_ended_in_the_middle_it_leaves_nothing_behind(folder, signal_number):
+    Image.fromarray(np.tile(data.camera(), (12, 16))).save(folder / "big.png", compress_level=0)
+    job = subprocess.Popen(
+        [sys.executable, "-m", "photochrom", "photo", str(folder / "big.png")], stderr=subprocess.PIPE
+    )
+    for _ in range(3000):
+        if any(".part" in p.name for p in folder.iterdir()):
+            break
+        time.sleep(0.01)
+    job.send_signal(signal_number)
+    _, error = job.communicate()
+    assert job.returncode in (130, 143)
+    assert b"Traceback" not in error
+    assert sorted(p.name for p in folder.iterdir()) == ["a.jpg", "b.png", "big.png"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.slow
+def test_a_full_standard_output_is_one_line(folder):
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "photochrom", "photo", str(folder / "a.jpg"), "-o", "-"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 1
+    assert result.stderr.decode().count("\n") == 1
+
+
+@pytest.mark.slow
+def test_output_file_folder_and_format(folder):
+    (folder / "out").mkdir()
+    assert main(["photo", str(folder / "a.jpg"), "-o", str(folder / "x.tif")]) == 0
+    assert facts(folder / "x.tif")[0] == "TIFF"
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png"), "-o", str(folder / "out")]) == 0
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.color.jpg", "b.color.png"]
+
+
+def test_two_inputs_never_share_an_output(folder, capsys):
+    for name in ("x", "y"):
+        (folder / name).mkdir()
+        (folder / "a.jpg").rename(folder / name / "a.jpg") if name == "x" else (folder / "y" / "a.jpg").write_bytes(
+            (folder / "x" / "a.jpg").read_bytes()
+        )
+    (folder / "out").mkdir()
+    assert main(["photo", str(folder / "x" / "a.jpg"), str(folder / "y" / "a.jpg"), "-o", str(folder / "out")]) == 2
+    assert "would both be written" in capsys.readouterr().err
+    assert list((folder / "out").iterdir()) == []
+
+
+def test_several_inputs_need_a_folder(folder, capsys):
+    assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png"), "-o", str(folder / "x.jpg")]) == 2
+    assert "need a folder" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_one_bad_file_does_not_stop_the_others(folder):
+    (folder / "bad.jpg").write_bytes((folder / "a.jpg").read_bytes()[:500])
+    (folder / "none.jpg").write_bytes(b"")
+    result = run("photo", folder / "bad.jpg", folder / "none.jpg", folder / "gone.jpg", folder / "a.jpg")
+    assert result.returncode == 1
+    lines = result.stderr.decode().splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("photochrom: ") for line in lines)
+    for name, line in zip(("bad.jpg", "none.jpg", "gone.jpg"), lines, strict=True):
+        assert name in line
+    assert is_colored(folder / "a.color.jpg")
+    assert sorted(p.name for p in folder.iterdir() if "color" in p.name) == ["a.color.jpg"]
+
+
+@pytest.mark.slow
+def test_streams(folder):
+    result = run("photo", "-", stdin=(folder / "b.png").read_bytes())
+    assert result.returncode == 0
+    assert facts(io.BytesIO(result.stdout)) == facts(folder / "b.png")
+    result = run("photo", folder / "a.jpg", "-o", "-")
+    assert facts(io.BytesIO(result.stdout)) == facts(folder / "a.jpg")
+    assert sorted(p.name for p in folder.iterdir()) == ["a.jpg", "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--vividness", "2"], "vividness is 2"),
+        (["--strength", "-1"], "strength is -1"),
+        (["--quality", "0"], "quality is 0"),
+    ],
+)
+def test_wrong_options_are_named(folder, capsys, option, message):
+    assert main(["photo", str(folder / "a.jpg"), *option]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_model_is_one_line(folder, capsys):
+    assert main(["photo", str(folder / "a.jpg"), "--model", "artistic"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "default, reference" in error
+
+
+@pytest.mark.slow
+def test_dials_do_what_they_say(folder):
+    spread = {}
+    for name, option in {
+        "cautious": ["--vividness", "0"],
+        "bold": ["--vividness", "0.9"],
+        "grey": ["--strength", "0"],
+    }.items():
+        target = folder / f"{name}.png"
+        assert main(["photo", str(folder / "b.png"), "-o", str(target), *option]) == 0
+        spread[name] = np.ptp(pixels(target), axis=2).mean()
+    assert spread["grey"] == 0
+    assert spread["bold"] > 1.2 * spread["cautious"] > 0
