@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from photochrom.commands.doctor import processor_features, processor_name
-from photochrom.machine import available_cores
+from photochrom.commands.doctor import processor_features
+from photochrom.machine import available_cores, processor_name
 
 
 def best_seconds(work: Callable[[], object], runs: int = 5) -> float:

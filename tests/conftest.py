@@ -1,5 +1,6 @@
 """What all tests share: a colorizer without a network, a colour photograph, and where each test can run."""
 
+import os
 from importlib.util import find_spec
 
 import cv2
@@ -11,6 +12,7 @@ from tests.helpers.fakes import card_metadata, constant_answer
 from tests.helpers.signals import hear_ctrl_c
 
 hear_ctrl_c()
+os.environ["PHOTOCHROM_MODEL_CACHE"] = "0"  # the cache of whoever runs the tests is not theirs
 
 # Tests of an optional extra import it at their top. Where the extra is not installed, they are not collected.
 collect_ignore = []

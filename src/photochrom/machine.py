@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
 from pathlib import Path
 from typing import Final
@@ -42,3 +43,26 @@ def lacks_memory(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
     return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
+
+
+def processor_name() -> str:
+    """Return the processor's name, as far as the system tells."""
+    for line in _cpuinfo():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def processor_flags() -> tuple[str, ...]:
+    """Return the names of the processor's instruction sets, on Linux; empty elsewhere."""
+    for line in _cpuinfo():
+        if line.startswith(("flags", "Features")):
+            return tuple(line.partition(":")[2].split())
+    return ()
+
+
+def _cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []

@@ -19,7 +19,7 @@ from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_
 from ..color.thumbnail import thumbnail
 from ..color.upsample import apply_to_luma, linear_coefficients, to_thumbnail
 from ..errors import OptionError, PhotoError
-from ..models.download import digest
+from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
 from ..photo.formats.image import from_pillow
@@ -84,7 +84,7 @@ class Colorizer:
     @functools.cached_property
     def label(self) -> str:
         """Name, version and hash of the model, as the provenance of a coloured picture states them."""
-        source = "no model file" if self.path is None else f"sha256 {digest(self.path)}"
+        source = "no model file" if self.path is None else f"sha256 {known_digest(self.path)}"
         return f"{self.card.name} {self.card.version}, {source}"
 
     def colorize(

@@ -7,10 +7,10 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 from ..errors import PhotochromError
+from ..machine import processor_flags, processor_name
 from ..version import __version__
 from .arguments import add_verb
 from .messages import error_text
@@ -61,6 +61,8 @@ def _system() -> Iterator[tuple[str, str]]:
 
 
 def _packages() -> Iterator[tuple[str, str]]:
+    from importlib import metadata  # slow, and this module is loaded for every verb
+
     for name in _PACKAGES:
         try:
             yield name, metadata.version(name)
@@ -90,30 +92,22 @@ def _models() -> Iterator[tuple[str, str]]:
 
     card = ModelCard.of(engine.metadata, path)
     yield "model", f"{card.name} {card.version}, sha256 {digest(path)}, {path}"
+    yield "model cache", _model_cache()
 
 
-def processor_name() -> str:
-    """Return the processor's name, as far as the system tells."""
-    for line in _cpuinfo():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def _model_cache() -> str:
+    from ..models.compiled import SWITCH, compiled_folder, is_enabled
+
+    if not is_enabled():
+        return f"off ({SWITCH})"
+    sizes = [file.stat().st_size for file in compiled_folder().glob("*.blob")]
+    return f"{compiled_folder()}: {len(sizes)} compiled models, {sum(sizes) / 1e6:.0f} MB; {SWITCH}=0 switches it off"
 
 
 def processor_features() -> list[str]:
     """Return the instruction sets that matter to the engines, on Linux."""
-    for line in _cpuinfo():
-        if line.startswith(("flags", "Features")):
-            present = set(line.partition(":")[2].split())
-            return [feature for feature in _FEATURES if feature in present]
-    return []
-
-
-def _cpuinfo() -> list[str]:
-    try:
-        return Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
+    present = set(processor_flags())
+    return [feature for feature in _FEATURES if feature in present]
 
 
 def memory() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from http.client import HTTPException
@@ -26,6 +27,22 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def known_digest(path: Path) -> str:
+    """Compute the sha256 of a file, once in the life of a process for as long as its size and time stay the same.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    facts = path.stat()
+    return _known(path, facts.st_size, facts.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _known(path: Path, size: int, changed: int) -> str:
+    del size, changed  # they only tell a changed file
+    return digest(path)
 
 
 def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:

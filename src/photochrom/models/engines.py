@@ -18,6 +18,7 @@ import numpy as np
 from ..color.bands import thread_limit
 from ..errors import EngineError, ModelError
 from ..machine import lacks_memory
+from .compiled import CompiledModel, is_enabled
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -81,8 +82,21 @@ def openvino_settings(exact: bool) -> dict[str, str]:
     return settings if limit is None else settings | {"INFERENCE_NUM_THREADS": str(limit)}
 
 
+def _cache(path: Path, settings: Mapping[str, str]) -> CompiledModel | None:
+    """Return the place of a model in the cache, if there is a cache, and the model can be read."""
+    if not is_enabled():
+        return None
+    try:
+        return CompiledModel(path, import_openvino().__version__, settings)
+    except OSError:
+        return None
+
+
 class OpenVinoEngine:
     """OpenVINO on the processor, or on Intel graphics.
+
+    A model compiled for the processor is kept in the user's cache folder, from which the next process loads it
+    (``models.compiled``).
 
     Args:
         path: The model file.
@@ -108,15 +122,19 @@ class OpenVinoEngine:
             # The bindings import numpy when they are given the first array. If two threads brought one at once, they
             # would deadlock (a C++ static guard against Python's lock), so the first one is given here.
             openvino.Tensor(np.zeros(1, np.float32))
-            core = openvino_core()
+            core, settings = openvino_core(), openvino_settings(exact)
+            cache = _cache(path, settings) if device == "cpu" and adapt is None else None
+            if cache and (found := cache.load(core, openvino, settings)):
+                self._compiled, self.metadata, self._memory = found
+                return
             model = core.read_model(path)
-            self._compiled = core.compile_model(
-                adapt(model) if adapt else model, device.upper(), openvino_settings(exact)
-            )
+            self._compiled = core.compile_model(adapt(model) if adapt else model, device.upper(), settings)
         except RuntimeError as exc:
             raise _translate(exc, path, device) from exc
         info = model.rt_info
         self.metadata = {k: str(v.value) for k, v in info["framework"].items()} if "framework" in info else {}
+        if cache:
+            cache.store(self._compiled, self.metadata)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See ``Engine.run``."""

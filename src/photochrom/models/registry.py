@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..atomic import new_file
 from ..errors import ModelError
-from .download import cache_folder, digest
+from .download import cache_folder, digest, known_digest
 
 CARD_KEY = "photochrom"
 WEIGHTS = Path(__file__).parent / "weights"
@@ -112,7 +112,7 @@ def find_model(model: str | os.PathLike[str]) -> Path:
 def _embedded() -> Path:
     path = WEIGHTS / "default.onnx"
     try:
-        whole = digest(path) == (WEIGHTS / "default.sha256").read_text().split()[0]
+        whole = known_digest(path) == (WEIGHTS / "default.sha256").read_text().split()[0]
     except OSError as exc:
         raise ModelError(f"cannot be read ({exc.strerror})", path=path, remedy="reinstall Photochrom") from exc
     if not whole:
