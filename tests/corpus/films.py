@@ -177,7 +177,32 @@ def by_track() -> Iterator[Film]:
     yield Film("attachment.mkv", film("mkv", attachment=attachment))
     yield Film("fragmented.mp4", film("mp4", container_options={"movflags": "+frag_keyframe+empty_moov"}))
     yield Film("header-first.mp4", film("mp4", container_options={"movflags": "+faststart"}))
+    yield Film("unknown-track.ts", with_unknown_track(film("ts", codec="mpeg2video", rate=25)))
     yield Film("encrypted.mp4", film("mp4", container_options=ENCRYPTED), ANY)
+
+
+def with_unknown_track(stream: bytes) -> bytes:
+    """A transport stream whose table of its program names another track, of a type that nobody knows."""
+    data = bytearray(stream)
+    tables = [at for at in range(0, len(data), 188) if data[at + 1] & 0x40 and data[at + 5 : at + 6] == b"\x02"]
+    for table in (at + 5 for at in tables):
+        length = int.from_bytes(data[table + 1 : table + 3], "big") & 0xFFF
+        section = bytearray(data[table : table + 3 + length - 4]) + b"\xa0\xe1\xff\xf0\0"
+        section[1:3] = (0xB000 | (length + 5)).to_bytes(2, "big")
+        section += mpeg_checksum(section).to_bytes(4, "big")
+        data[table : table + len(section)] = section
+    return bytes(data)
+
+
+def mpeg_checksum(data: bytes) -> int:
+    """CRC-32 as transport streams have it: the most significant bit first, not inverted at the end."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1) ^ (0x04C11DB7 if value & 0x80000000 else 0)
+            value &= 0xFFFFFFFF
+    return value
 
 
 ENCRYPTED = {

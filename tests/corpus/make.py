@@ -94,6 +94,8 @@ def jpegs() -> Iterator[Entry]:
     for orientation in range(1, 9):
         data = saved(Image.fromarray(grey(17, 31)), "JPEG", quality=95, exif=exif(orientation))
         yield Entry(f"orientation-{orientation}.jpg", data, upright(_y_of(data), orientation))
+    bare = saved(Image.fromarray(grey(17, 31)), "JPEG", quality=95)
+    yield Entry("jfif-cut-short.jpg", bare[:2] + b"\xff\xe0\0\x07JFIF\0" + bare[20:], _y_of(bare))
     cmyk = saved(Image.fromarray(toned(16, 16)).convert("CMYK"), "JPEG", quality=95)
     yield Entry("cmyk.jpg", cmyk, luma_of(toned(16, 16)), 8)
 
@@ -197,7 +199,27 @@ def others() -> Iterator[Entry]:
     yield Entry("lossy.webp", lossy, luma_of(np.asarray(Image.open(io.BytesIO(lossy)).convert("RGB"))), 1)
     if features.check("avif"):
         coded = saved(image, "AVIF", quality=90)
-        yield Entry("plain.avif", coded, luma_of(np.asarray(Image.open(io.BytesIO(coded)).convert("RGB"))), 2)
+        luma = luma_of(np.asarray(Image.open(io.BytesIO(coded)).convert("RGB")))
+        yield Entry("plain.avif", coded, luma, 2)
+        yield Entry("cropped.avif", cropped(coded), luma[7:27, 15:27], 2)
+
+
+def cropped(avif: bytes) -> bytes:
+    """The same AVIF of 33 by 40 pixels, shown from column 15 and row 7 on, 12 wide and 20 high.
+
+    The box that states its depths gives way to a clean aperture, and all that lies around it is moved.
+    """
+    data = bytearray(avif)
+    pixi = data.index(b"pixi") - 4
+    # Width, height, and the offset of the centre of what is shown, as fractions.
+    clap = b"\0\0\0\x28clap" + struct.pack(">IIIIiIiI", 12, 1, 20, 1, 9, 2, -3, 1)
+    grown = len(clap) - int.from_bytes(data[pixi : pixi + 4], "big")
+    lengths = (data.index(name) - 4 for name in (b"meta", b"iprp", b"ipco"))
+    for place in (*lengths, data.index(b"iloc") + 18):  # the place of the coded picture in the file
+        number = int.from_bytes(data[place : place + 4], "big") + grown
+        data[place : place + 4] = number.to_bytes(4, "big")
+    data[data.index(b"ipma") + 16] |= 0x80  # a property that must be understood
+    return bytes(data[:pixi] + clap + data[pixi + 16 :])
 
 
 def intact() -> Iterator[Entry]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..errors import TrainingError
+from ..signals import ending_at_once
 from .arguments import add_verb
 from .messages import error_text
 from .parser import Verbs
@@ -95,9 +96,10 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and return the exit status."""
     try:
-        from ..training.config import TrainingConfig
-        from ..training.job import train
-        from ..training.stopping import Stopped
+        with ending_at_once("SIGTERM", "SIGHUP"):
+            from ..training.config import TrainingConfig
+            from ..training.job import train
+            from ..training.stopping import Stopped
     except ImportError as exc:
         raise TrainingError(f"training needs {exc.name}: pip install 'photochrom[train]'") from exc
     chosen = {name: value for name, value in vars(args).items() if name != "verb"}

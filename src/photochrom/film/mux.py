@@ -178,7 +178,8 @@ def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) ->
         return
     if not isinstance(stream, av.AudioStream):
         raise ValueError("it holds picture and sound only")
-    if stream.codec_context.name not in MXF_SOUND or stream.codec_context.sample_rate != MXF_HERTZ:
+    context = stream.codec_context
+    if context is None or context.name not in MXF_SOUND or context.sample_rate != MXF_HERTZ:
         raise ValueError(f"it holds PCM of {MXF_HERTZ} Hz only")
 
 

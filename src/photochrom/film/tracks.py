@@ -34,8 +34,11 @@ def kept(container: av.container.InputContainer, main: int) -> tuple[list[av.str
 
 
 def _is_made_anew(stream: av.stream.Stream, container: av.container.InputContainer) -> bool:
-    """Tell whether FFmpeg's muxer writes a data track by itself: QuickTime's time code and chapter names."""
-    return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(container.chapters()))
+    """Tell whether FFmpeg's muxer writes a data track by itself: QuickTime's time code and chapter names.
+
+    A stream of unknown kind, such as in a damaged transport stream, has no name at all.
+    """
+    return "timecode" in stream.metadata or (getattr(stream, "name", None) == "bin_data" and bool(container.chapters()))
 
 
 def packets(

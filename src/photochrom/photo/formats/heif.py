@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -68,6 +70,8 @@ def read_avif(data: bytes) -> Decoded:
     _check_one(image.n_frames)
     check_size(*image.size)
     luma, alpha = from_pillow(image)
+    crop = clean_aperture(data, *image.size)
+    luma, alpha = luma[crop], None if alpha is None else alpha[crop]
     return Decoded(luma, alpha, _metadata(image.info), losses=(*_losses(data), *_depth_lost(data)))
 
 
@@ -112,6 +116,33 @@ def _losses(data: bytes) -> Iterator[str]:
         yield "its film (motion photo) is not kept"
     if _C2PA in data:
         yield C2PA_LOST
+
+
+def clean_aperture(data: bytes, width: int, height: int) -> tuple[slice, slice]:
+    """Return the rows and columns that an AVIF is cropped to (clap, ISO 14496-12, 12.1.4), which Pillow does not do.
+
+    Args:
+        data: The file.
+        width: Width of the stored picture.
+        height: Height of the stored picture.
+
+    Returns:
+        All of them where there is no such box, or it does not lie on whole pixels within the picture.
+    """
+    everything = slice(0, height), slice(0, width)
+    if (found := data[:_BOXES].find(b"\0\0\0\x28clap")) < 0:
+        return everything
+    fractions = struct.unpack_from(">IIIIiIiI", data, found + 8) if len(data) >= found + 40 else (0,) * 8
+    if not all(fractions[1::2]):
+        return everything
+    across, down, right, below = (Fraction(a, b) for a, b in zip(fractions[::2], fractions[1::2], strict=True))
+    left, top = right + (width - across) / 2, below + (height - down) / 2
+    edges = top, top + down, left, left + across
+    inside = 0 <= top < top + down <= height and 0 <= left < left + across <= width
+    if not inside or any(edge.denominator != 1 for edge in edges):
+        return everything
+    first, last, start, end = (int(edge) for edge in edges)
+    return slice(first, last), slice(start, end)
 
 
 def _depth_lost(data: bytes) -> Iterator[str]:

@@ -37,6 +37,7 @@ from .xmp import Packet
 _APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COMMENT, _SCAN = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE, 0xDA
 _METADATA: Final = (_APP1, _APP2, _APP13, _COMMENT)
 _JFIF: Final = b"JFIF\0"
+_JFIF_LENGTH: Final = 14  # bytes, without a thumbnail
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
@@ -67,7 +68,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     """
     segments, scan = _segments(data)
     # The decoder gets pixels only: what it thinks of damaged EXIF is no reason to refuse a picture.
-    needed = (_segment(marker, payload) for marker, payload in segments if marker not in _METADATA)
+    needed = (_segment(marker, payload) for marker, payload in segments if _is_needed(marker, payload))
     bare = b"\xff\xd8" + b"".join(needed) + data[scan:]
     image = JpegImageFile(BytesIO(bare))
     check_size(*image.size)
@@ -91,6 +92,11 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
         image.draft("L", None)
         luma, _ = from_pillow(image)
         return Decoded(luma, None, metadata, losses=lost, recoded=str(exc))
+
+
+def _is_needed(marker: int, payload: bytes) -> bool:
+    """Return whether a decoder needs a segment: no metadata, and no JFIF header cut short, which Pillow refuses."""
+    return marker not in _METADATA and not (payload.startswith(_JFIF) and len(payload) < _JFIF_LENGTH)
 
 
 def _sound_luma(bare: bytes, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:

@@ -1,0 +1,1 @@
+"""Mutated photographs and films for every reader: ``python -m tests.fuzz --help``."""
