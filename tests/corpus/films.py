@@ -94,6 +94,14 @@ def in_colors(luma: np.ndarray) -> av.VideoFrame:
     return frame
 
 
+def overfull(name: str) -> av.VideoFrame:
+    """A frame whose integers have bits that its pixel format does not."""
+    frame, random = av.VideoFrame(96, 64, name), np.random.default_rng(0)
+    for plane in frame.planes:
+        plane.update(random.bytes(plane.buffer_size))
+    return frame
+
+
 def film(end: str, frames: list[av.VideoFrame] | None = None, name: str = "yuv420p", **options: Any) -> bytes:
     """The bytes of a film, as ``write_frames`` makes it."""
     steady = {"threads": "1"}  # or the bytes depend on chance
@@ -129,6 +137,8 @@ def by_shape() -> Iterator[Film]:
         yield Film(f"fields-{order}.mkv", film("mkv", frames, codec="ffv1"))
         settings = {"flags": "+ildct+ilme"}
         yield Film(f"fields-{order}.mpg", film("mpg", frames, codec="mpeg2video", options=settings, rate=25))
+    for name in ("yuv420p9le", "gray10le", "gray14le"):  # integers beyond their depth
+        yield Film(f"overfull-{name}.nut", film("nut", [overfull(name)], name, codec="rawvideo"), ANY)
     yield Film("full-range.mkv", film("mkv", codec="ffv1", full=True))
     yield Film("wide-pixels.mkv", film("mkv", codec="ffv1", aspect=Fraction(16, 11)))
     for angle in (90, 180, 270):

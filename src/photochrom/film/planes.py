@@ -216,7 +216,8 @@ def _copy_luma(frame: av.VideoFrame, new: av.VideoFrame, planes: PlaneFormat) ->
     luma = view(frame, 0)
     bits = frame.format.components[0].bits
     old = Coding(bits, planes.source.full_range if planes.source else planes.coding.full_range, planes.coding.matrix)
-    view(new, 0)[...] = luma if old == planes.coding else _code_table(old, planes.coding)[luma]
+    # Raw and damaged films may hold integers beyond their depth, which count as its highest.
+    view(new, 0)[...] = luma if old == planes.coding else _code_table(old, planes.coding).take(luma, mode="clip")
 
 
 @functools.cache
