@@ -32,7 +32,7 @@ def worker_count(wanted: int | None = None) -> int:
     """
     if wanted is not None:
         if wanted < 1:
-            raise OptionError(f"workers is {wanted}: give 1 or more")
+            raise OptionError(f"workers is {wanted}", remedy="give 1 or more")
         return wanted
     memory = free_memory()
     return available_cores() if memory is None else max(1, min(available_cores(), int(memory / _WORKER_BYTES)))
@@ -84,7 +84,7 @@ def of_shard(items: Iterable[Item], number: int, count: int) -> Iterator[Item]:
         OptionError: There is no such shard.
     """
     if not 1 <= number <= count:
-        raise OptionError(f"shard is {number}/{count}: give a number from 1 to {count}")
+        raise OptionError(f"shard is {number}/{count}", remedy=f"give a number from 1 to {count}")
     return (item for item in items if item.shard(count) == number - 1)
 
 
@@ -110,12 +110,12 @@ def by_ray(
         import ray
         import ray.data
     except ImportError as exc:
-        raise PhotochromError("distributing over Ray needs ray: pip install 'photochrom[ray]'") from exc
+        raise PhotochromError("distributing over Ray needs ray", remedy="pip install 'photochrom[ray]'") from exc
     try:
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
     except Exception as exc:  # Ray raises its own, gRPC's and the system's
         raise PhotochromError(
-            f"Ray cannot be reached at {address or 'this machine'} ({exc}): check the address"
+            f"Ray cannot be reached at {address or 'this machine'} ({exc})", remedy="check the address"
         ) from exc
     blocks = list(_blocks(items))
     if not blocks:

@@ -22,7 +22,9 @@ def list_iiif(address: str) -> Iterator[Item]:
     try:
         facts = json.loads(read_address(address))
     except ValueError as exc:
-        raise OptionError(f"{address} does not answer with JSON ({exc}): give an IIIF manifest or info.json") from exc
+        raise OptionError(
+            f"{address} does not answer with JSON ({exc})", remedy="give an IIIF manifest or info.json"
+        ) from exc
     return items_of_manifest(facts, address)
 
 
@@ -39,7 +41,7 @@ def items_of_manifest(facts: Any, name: str) -> Iterator[Item]:
     except (AttributeError, TypeError):  # something stands where IIIF has a list or an object
         addresses = []
     if not addresses:
-        raise OptionError(f"{name} is not an IIIF manifest with pictures, nor an info.json: check the address")
+        raise OptionError(f"{name} is not an IIIF manifest with pictures, nor an info.json", remedy="check the address")
     for number, (label, address) in enumerate(addresses, 1):
         words = "-".join(re.findall(r"\w+", label))[:60]
         extension = re.search(r"\.(jpe?g|png|tiff?|webp|jp2)(?:$|\?)", address, re.IGNORECASE)

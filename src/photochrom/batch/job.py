@@ -72,7 +72,7 @@ class BatchOptions:
         if self.workers is not None:
             worker_count(self.workers)
         if self.max_errors is not None and self.max_errors < 0:
-            raise OptionError(f"max_errors is {self.max_errors}: give a number, or a share from 0 to 1")
+            raise OptionError(f"max_errors is {self.max_errors}", remedy="give a number, or a share from 0 to 1")
         if self.shard is not None:
             of_shard((), *self.shard)
 
@@ -226,8 +226,8 @@ def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: Batch
         pairs = "; ".join(f"{first} and {second} -> {output}" for first, second, output in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise OptionError(
-            f"inputs would share an output ({pairs}{more}): rename them, exclude some, "
-            'or give a name with their extension, as "{stem}{suffix}.color.jpg"'
+            f"inputs would share an output ({pairs}{more})",
+            remedy=('rename them, exclude some, or give a name with their extension, as "{stem}{suffix}.color.jpg"'),
         )
     return listed
 
@@ -288,7 +288,7 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
             foreign.append(str(path))
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-        raise OptionError(f"{names}: would be replaced, and not by a newer colouring: name another target")
+        raise OptionError(f"{names}: would be replaced, and not by a newer colouring", remedy="name another target")
 
 
 @contextmanager
@@ -306,7 +306,7 @@ def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored]
         compact(path)
     except OSError as exc:
         raise PhotochromError(
-            f"{path} cannot be written ({exc.strerror or exc}): make room and start again, it goes on"
+            f"{path} cannot be written ({exc.strerror or exc})", remedy="make room and start again, it goes on"
         ) from exc
 
 

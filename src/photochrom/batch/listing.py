@@ -75,7 +75,7 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
     if path.is_dir():
         return _walk(path, wanted)
     if not path.exists():
-        raise OptionError(f"there is no {source}: give a folder, a manifest or an address")
+        raise OptionError(f"there is no {source}", remedy="give a folder, a manifest or an address")
     if path.suffix.lower() in MANIFESTS or path.suffix.lower() == ".json":
         from .manifests import read_manifest
 
@@ -117,7 +117,9 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
             status = Path(folder).stat()
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as exc:
-            raise OptionError(f"{folder} cannot be listed ({exc.strerror}): give access, or exclude it") from exc
+            raise OptionError(
+                f"{folder} cannot be listed ({exc.strerror})", remedy="give access, or exclude it"
+            ) from exc
         here = above | {(status.st_dev, status.st_ino)}
         folders = []
         for entry in entries:
@@ -163,7 +165,7 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
             found = system.find(path, detail=True)
             root = path.rstrip("/")
     if not found:
-        raise OptionError(f"{address} holds no files: check the address")
+        raise OptionError(f"{address} holds no files", remedy="check the address")
     for name in sorted(found):
         key = name.removeprefix(root).lstrip("/")
         sidecars = (f"{name}.xmp", str(PurePosixPath(name).with_suffix(".xmp")))
@@ -199,15 +201,17 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
     try:
         import fsspec
     except ImportError as exc:
-        raise PhotochromError(f"{address} needs fsspec: pip install 'photochrom[batch]'") from exc
+        raise PhotochromError(f"{address} needs fsspec", remedy="pip install 'photochrom[batch]'") from exc
     protocol = address.partition("://")[0]
     try:
         system, path = fsspec.core.url_to_fs(address)
     except ImportError as exc:
         package = _PACKAGES.get(protocol, protocol)
-        raise PhotochromError(f"{protocol}:// needs {package}: pip install {package}") from exc
+        raise PhotochromError(f"{protocol}:// needs {package}", remedy=f"pip install {package}") from exc
     except Exception as exc:  # each protocol raises its own
-        raise OptionError(f"{address} cannot be opened ({_line(exc)}): check the address and the credentials") from exc
+        raise OptionError(
+            f"{address} cannot be opened ({_line(exc)})", remedy="check the address and the credentials"
+        ) from exc
     system.invalidate_cache()  # a listing that an earlier batch of this process has read may be out of date
     return system, path
 
@@ -225,7 +229,7 @@ def telling(address: str, verb: str = "read") -> Iterator[None]:
         raise
     except Exception as exc:  # each protocol raises its own
         raise OptionError(
-            f"{address} cannot be {verb} ({_line(exc)}): check the address, the credentials and the rights"
+            f"{address} cannot be {verb} ({_line(exc)})", remedy="check the address, the credentials and the rights"
         ) from exc
 
 

@@ -48,13 +48,17 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
     for number, row in enumerate(rows, 1):
         path = _field(row, "path")
         if not path:
-            raise OptionError(f"{name}: row {number} has no path: name the column path, and fill it in every row")
+            raise OptionError(
+                f"{name}: row {number} has no path", remedy="name the column path, and fill it in every row"
+            )
         hints = _field(row, "hints")
         vividness = _field(row, "vividness")
         try:
             wanted = float(vividness) if vividness else None
         except ValueError:
-            raise OptionError(f"{name}: row {number}: vividness is {vividness!r}: write a number from 0 to 1") from None
+            raise OptionError(
+                f"{name}: row {number}: vividness is {vividness!r}", remedy="write a number from 0 to 1"
+            ) from None
         source = _below(base, path)
         yield Item(
             key=_key(re.split("[?#]", path)[0] if source.startswith(("http://", "https://")) else path),
@@ -97,7 +101,7 @@ def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         _check_columns(reader.fieldnames, name)
         yield from reader
     except (UnicodeDecodeError, csv.Error) as exc:
-        raise OptionError(f"{name} is not a CSV file in UTF-8 ({exc}): save it as one") from exc
+        raise OptionError(f"{name} is not a CSV file in UTF-8 ({exc})", remedy="save it as one") from exc
 
 
 def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
@@ -107,7 +111,7 @@ def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as exc:
-            raise OptionError(f"{name}: line {number} is not JSON ({exc}): write one object a line") from exc
+            raise OptionError(f"{name}: line {number} is not JSON ({exc})", remedy="write one object a line") from exc
         if not isinstance(row, dict):
             raise OptionError(f'{name}: line {number} is not an object: write it as {{"path": "scan.tif"}}')
         yield row
@@ -118,16 +122,18 @@ def _parquet(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as exc:
-        raise PhotochromError(f"{name} needs pyarrow: pip install 'photochrom[batch]'") from exc
+        raise PhotochromError(f"{name} needs pyarrow", remedy="pip install 'photochrom[batch]'") from exc
     try:
         table = parquet.ParquetFile(pyarrow.BufferReader(data))
         _check_columns(table.schema_arrow.names, name)
         for batch in table.iter_batches():
             yield from batch.to_pylist()
     except pyarrow.ArrowException as exc:
-        raise OptionError(f"{name} is not a Parquet file ({exc}): write it anew") from exc
+        raise OptionError(f"{name} is not a Parquet file ({exc})", remedy="write it anew") from exc
 
 
 def _check_columns(found: list[str], name: str) -> None:
     if not any(column in found for column in COLUMNS["path"]):
-        raise OptionError(f"{name} has no column of paths ({', '.join(found) or 'none at all'}): name one path")
+        raise OptionError(
+            f"{name} has no column of paths ({', '.join(found) or 'none at all'})", remedy="name one path"
+        )

@@ -34,11 +34,15 @@ def check_template(template: str) -> None:
     try:
         fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
     except ValueError as exc:
-        raise OptionError(f"the name {template!r} is not a template ({exc}): write it as {DEFAULT_NAME!r}") from exc
+        raise OptionError(
+            f"the name {template!r} is not a template ({exc})", remedy=f"write it as {DEFAULT_NAME!r}"
+        ) from exc
     if unknown := sorted(set(fields) - set(_FIELDS)):
-        raise OptionError(f"the name {template!r} has {{{unknown[0]}}}: use {', '.join(f'{{{f}}}' for f in _FIELDS)}")
+        raise OptionError(
+            f"the name {template!r} has {{{unknown[0]}}}", remedy=f"use {', '.join(f'{{{f}}}' for f in _FIELDS)}"
+        )
     if "stem" not in fields:
-        raise OptionError(f"the name {template!r} is the same for every file of a folder: add {{stem}}")
+        raise OptionError(f"the name {template!r} is the same for every file of a folder", remedy="add {stem}")
 
 
 def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
@@ -58,9 +62,13 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
     if name.suffix.lower() == ".dng":  # it holds the raw data of a sensor, not a coloured picture
         name = name.with_suffix(".tif")
     if name.is_absolute() or ".." in name.parts or not name.parts:
-        raise OptionError(f"{item.key}: its output {str(name)!r} does not lie in the target: name it relative to that")
+        raise OptionError(
+            f"{item.key}: its output {str(name)!r} does not lie in the target", remedy="name it relative to that"
+        )
     if any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST for part in name.parts):
-        raise OptionError(f"{item.key}: the name of its output is longer than {_LONGEST} bytes: give it a shorter one")
+        raise OptionError(
+            f"{item.key}: the name of its output is longer than {_LONGEST} bytes", remedy="give it a shorter one"
+        )
     return str(name)
 
 

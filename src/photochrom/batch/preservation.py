@@ -29,15 +29,15 @@ def make_bag(folder: Path) -> Path:
     try:
         import bagit
     except ImportError as exc:
-        raise PhotochromError("a bag needs bagit: pip install 'photochrom[batch]'") from exc
+        raise PhotochromError("a bag needs bagit", remedy="pip install 'photochrom[batch]'") from exc
     if (folder / "bagit.txt").exists():
-        raise OptionError(f"{folder} is a bag already: colour into a new folder")
+        raise OptionError(f"{folder} is a bag already", remedy="colour into a new folder")
     try:
         for lock in folder.glob(".photochrom-batch*.lock"):
             lock.unlink()
         bagit.make_bag(str(folder), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
     except (OSError, bagit.BagError) as exc:
-        raise PhotochromError(f"{folder} cannot be made a bag ({exc}): free it of other programs") from exc
+        raise PhotochromError(f"{folder} cannot be made a bag ({exc})", remedy="free it of other programs") from exc
     return folder
 
 
@@ -63,7 +63,7 @@ def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
                 stream.write(_agent(version).encode())
             stream.write(b"</premis>\n")
     except OSError as exc:
-        raise PhotochromError(f"{path} cannot be written ({exc.strerror}): make room") from exc
+        raise PhotochromError(f"{path} cannot be written ({exc.strerror})", remedy="make room") from exc
     return path
 
 
@@ -116,7 +116,7 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
         import pyarrow
         from pyarrow import parquet
     except ImportError as exc:
-        raise PhotochromError("Parquet needs pyarrow: pip install 'photochrom[batch]'") from exc
+        raise PhotochromError("Parquet needs pyarrow", remedy="pip install 'photochrom[batch]'") from exc
     path = folder / "report.parquet"
     text, whole, real = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
     kinds = {"source_size": whole, "width": whole, "height": whole, "schema": whole, "warnings": pyarrow.list_(text)}
@@ -129,5 +129,5 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
         with new_file(path, overwrite=True) as stream:
             parquet.write_table(pyarrow.Table.from_pylist(facts, schema), stream)
     except OSError as exc:
-        raise PhotochromError(f"{path} cannot be written ({exc.strerror}): make room") from exc
+        raise PhotochromError(f"{path} cannot be written ({exc.strerror})", remedy="make room") from exc
     return path

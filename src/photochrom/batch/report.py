@@ -84,8 +84,8 @@ class Row:
             raise ValueError("not a row of a report")
         if facts.get("schema", 0) > SCHEMA:
             raise OptionError(
-                f"the rows have schema {facts['schema']}, and this version reads {SCHEMA}: "
-                "update Photochrom, or name another target"
+                f"the rows have schema {facts['schema']}, and this version reads {SCHEMA}",
+                remedy="update Photochrom, or name another target",
             )
         known = {name: value for name, value in facts.items() if name in _NAMES}
         known["warnings"] = tuple(known.get("warnings", ()))
@@ -164,7 +164,7 @@ def read_rows(path: Path) -> Iterator[Row]:
                 raise OptionError(f"{path}: {exc}") from exc
             except (ValueError, TypeError) as exc:
                 raise OptionError(
-                    f"{path}: line {number} is not a row of a report ({exc}): move the file away"
+                    f"{path}: line {number} is not a row of a report ({exc})", remedy="move the file away"
                 ) from exc
 
 

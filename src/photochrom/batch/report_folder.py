@@ -30,12 +30,12 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
     """
     folder = options.report or (_cached(target) if is_remote(target) else Path(target))
     if (folder / "bagit.txt").exists():
-        raise OptionError(f"{folder} is a bag, which is not to be changed: name another target")
+        raise OptionError(f"{folder} is a bag, which is not to be changed", remedy="name another target")
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise OptionError(f"{folder} cannot be made ({exc.strerror}): name another target") from exc
+        raise OptionError(f"{folder} cannot be made ({exc.strerror})", remedy="name another target") from exc
     return folder
 
 
@@ -66,9 +66,9 @@ def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
             for name in names:
                 stack.enter_context(FileLock(folder / name, blocking=False))
         except Timeout as exc:
-            raise OptionError(f"another batch works in {folder}: wait for it, or name another target") from exc
+            raise OptionError(f"another batch works in {folder}", remedy="wait for it, or name another target") from exc
         except OSError as exc:
-            raise PhotochromError(f"{folder} cannot be written ({exc.strerror}): name another target") from exc
+            raise PhotochromError(f"{folder} cannot be written ({exc.strerror})", remedy="name another target") from exc
         yield
 
 

@@ -50,7 +50,9 @@ def rows_of(folder: Path) -> list[Row]:
         OptionError: There is no report, or it cannot be read.
     """
     if not (paths := report_paths(folder)):
-        raise OptionError(f"there is no report in {folder}: name the target of a batch, or the folder of its report")
+        raise OptionError(
+            f"there is no report in {folder}", remedy="name the target of a batch, or the folder of its report"
+        )
     last: dict[str, Row] = {}
     for path in paths:
         for row in read_rows(path):
@@ -97,7 +99,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
     try:
         from jinja2 import Environment, PackageLoader, select_autoescape
     except ImportError as exc:
-        raise PhotochromError("the contact sheet needs jinja2: pip install 'photochrom[batch]'") from exc
+        raise PhotochromError("the contact sheet needs jinja2", remedy="pip install 'photochrom[batch]'") from exc
     template = Environment(
         loader=PackageLoader("photochrom.batch", "."), autoescape=select_autoescape(), trim_blocks=True
     ).get_template("sheet.html.j2")
@@ -114,7 +116,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
             with new_file(page, overwrite=True) as stream:
                 stream.write(text.encode("utf-8", "replace"))
         except OSError as exc:
-            raise PhotochromError(f"{page} cannot be written ({exc.strerror}): make room") from exc
+            raise PhotochromError(f"{page} cannot be written ({exc.strerror})", remedy="make room") from exc
     return pages
 
 

@@ -43,20 +43,22 @@ def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path,
     try:
         from cryptography.hazmat.primitives.asymmetric import ec
     except ImportError as exc:
-        raise PhotochromError("making certificates needs cryptography: pip install 'photochrom[c2pa]'") from exc
+        raise PhotochromError(
+            "making certificates needs cryptography", remedy="pip install 'photochrom[c2pa]'"
+        ) from exc
     for what, text in (("name", name), ("organization", organization)):
         if not 1 <= len(text) <= 64:  # X.520's upper bound of both
-            raise OptionError(f"the {what} has {len(text)} characters: give 1 to 64")
+            raise OptionError(f"the {what} has {len(text)} characters", remedy="give 1 to 64")
     for path in (folder / AUTHORITY, folder / CERTIFICATE, folder / KEY):
         if path.exists():
-            raise OptionError(f"{path} exists already: name another folder, or keep using these certificates")
+            raise OptionError(f"{path} exists already", remedy="name another folder, or keep using these certificates")
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(authority_key, organization)
     certificate = _end_entity(key.public_key(), authority, authority_key, name, organization)
     try:
         _write(folder, authority, certificate, key)
     except OSError as exc:
-        raise PhotochromError(f"{folder} cannot be written ({exc.strerror}): name another folder") from exc
+        raise PhotochromError(f"{folder} cannot be written ({exc.strerror})", remedy="name another folder") from exc
     return folder / CERTIFICATE, folder / KEY
 
 

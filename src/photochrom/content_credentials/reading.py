@@ -54,7 +54,7 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
         anchors = "".join(authority.read_text("ascii") for authority in authorities)
         manifest = beside.read_bytes() if beside.is_file() else None
     except (OSError, UnicodeError) as exc:
-        raise PhotochromError(f"{path}: content credentials cannot be read ({exc}): check the path") from exc
+        raise PhotochromError(f"{path}: content credentials cannot be read ({exc})", remedy="check the path") from exc
     trust = {"trust": {"user_anchors": anchors}} if anchors else {}
     try:
         context = sdk.Context(sdk.Settings.from_dict({"verify": {"verify_trust": bool(anchors)}} | trust))
@@ -63,9 +63,13 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
     except (sdk.C2paError.ManifestNotFound, sdk.C2paError.NotSupported):
         return None
     except OSError as exc:
-        raise PhotochromError(f"{path}: content credentials cannot be read ({exc.strerror}): check the path") from exc
+        raise PhotochromError(
+            f"{path}: content credentials cannot be read ({exc.strerror})", remedy="check the path"
+        ) from exc
     except sdk.C2paError as exc:
-        raise PhotochromError(f"{path}: its content credentials are damaged ({one_line(exc)})") from exc
+        raise PhotochromError(
+            f"its content credentials are damaged ({one_line(exc)})", path=path, remedy="get the file as it was signed"
+        ) from exc
 
 
 def _claim(store: dict[str, Any], state: str) -> Claim:

@@ -58,13 +58,15 @@ class Identity:
             own = x509.load_pem_x509_certificates(chain.encode())[0]
             key = serialization.load_pem_private_key(self.key.read_bytes(), None)
         except OSError as exc:
-            raise OptionError(f"{exc.filename} cannot be read ({exc.strerror}): check the path") from exc
+            raise OptionError(f"{exc.filename} cannot be read ({exc.strerror})", remedy="check the path") from exc
         except (ValueError, TypeError, IndexError) as exc:
             raise OptionError(
                 f"{self.certificate} and {self.key} are not a certificate and an unencrypted key in PEM ({exc})"
             ) from exc
         if own.public_key() != key.public_key():
-            raise OptionError(f"{self.key} is not the key of {self.certificate}: name the one that belongs to it")
+            raise OptionError(
+                f"{self.key} is not the key of {self.certificate}", remedy="name the one that belongs to it"
+            )
         sign, algorithm = _signing_function(key)
         return sign, algorithm, chain
 
@@ -133,7 +135,9 @@ def sign(
             _add_original(builder, original, original_name)
             manifest = builder.sign(identity.signer(), mime or _ANY, output, signed if mime else BytesIO())
     except sdk.C2paError as exc:
-        raise PhotochromError(f"content credentials cannot be written ({one_line(exc)}): leave them out") from exc
+        raise PhotochromError(
+            f"content credentials cannot be written ({one_line(exc)})", remedy="leave them out"
+        ) from exc
     if mime is None:
         signed.write(manifest)
     return mime is not None
@@ -181,7 +185,9 @@ def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
         "secp521r1": ("ES512", hashes.SHA512()),
     }
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in kinds:
-        raise OptionError("the key is of a kind that C2PA does not allow: use EC (P-256), Ed25519 or RSA of 2,048 bits")
+        raise OptionError(
+            "the key is of a kind that C2PA does not allow", remedy="use EC (P-256), Ed25519 or RSA of 2,048 bits"
+        )
     algorithm, digest = kinds[key.curve.name]
     size = -(-key.key_size // 8)
 

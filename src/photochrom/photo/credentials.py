@@ -34,12 +34,12 @@ def signed(data: bytes, photo: Photo, path: Path, identity: Identity, credit: st
     from ..content_credentials import sign
 
     if photo.origin is None:
-        raise PhotoError("the file that the photograph was read from is not known: read it with read_photo")
+        raise PhotoError("the file that the photograph was read from is not known", remedy="read it with read_photo")
     stream = BytesIO()
     with naming(photo.name):
         original = BytesIO(photo.origin) if isinstance(photo.origin, bytes) else photo.origin.open("rb")
     with original:
         name = photo.origin.name if isinstance(photo.origin, Path) else "original"
         if not sign(BytesIO(data), stream, path.suffix, identity, original, name, credit):
-            raise PhotoError("cannot hold content credentials: write JPEG, PNG or TIFF", path=path)
+            raise PhotoError("cannot hold content credentials", remedy="write JPEG, PNG or TIFF", path=path)
     return stream.getvalue()

@@ -110,7 +110,7 @@ def colorize_file(
     target = None if destination is None else os.fspath(destination)
     ((name, target),) = plan([os.fspath(source)], target, output)
     if STREAM in (name, target):
-        raise PhotoError("'-' is a stream for the command line only: give a path")
+        raise PhotoError("'-' is a stream for the command line only", remedy="give a path")
     return colorize_photo(name, target, options, colorizer=colorizer, output=output, negative=negative).outputs[0]
 
 
@@ -185,7 +185,7 @@ def colorize_stream(
         OptionError: The options ask for something that the model cannot do.
     """
     if sys.stdout is None:
-        raise PhotoError("the standard output is closed: name a file")
+        raise PhotoError("the standard output is closed", remedy="name a file")
     if source != STREAM:
         check_source(Path(source))
     photo = read_photo(standard_input() if source == STREAM else source, negative=negative, reduced=True)
@@ -208,7 +208,7 @@ def standard_input() -> BinaryIO:
         PhotoError: The standard input is closed.
     """
     if sys.stdin is None:
-        raise PhotoError("the standard input is closed: name a file")
+        raise PhotoError("the standard input is closed", remedy="name a file")
     return sys.stdin.buffer
 
 

@@ -91,11 +91,13 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
         if path.is_dir():
             raise PhotoError(REMEDIES[errno.EISDIR])
         if path.exists() and not path.is_file():  # it would not be written to but replaced
-            raise PhotoError("is not a regular file but a device or a pipe: name a file, or - for the standard output")
+            raise PhotoError(
+                "is not a regular file but a device or a pipe", remedy="name a file, or - for the standard output"
+            )
         if path.exists() and not overwrite:
             raise PhotoError(REMEDIES[errno.EEXIST])
         if not path.parent.is_dir():
-            raise PhotoError(f"there is no folder {path.parent}: create it first")
+            raise PhotoError(f"there is no folder {path.parent}", remedy="create it first")
 
 
 def plan(
@@ -143,15 +145,18 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
     for source, target in jobs:
         if target == STREAM and output.has_companions:
             raise OptionError(
-                "alternatives, confidence and sidecars are files beside the output: give a file or a folder"
+                "alternatives, confidence and sidecars are files beside the output", remedy="give a file or a folder"
             )
         for path in [] if target == STREAM else [Path(target), *companion_paths(Path(target), output)]:
             file = _same_file(path)
             if file in read:
-                found[source] = OptionError(f"{path} is itself {read[file]}: choose another output, or leave it out")
+                found[source] = OptionError(
+                    f"{path} is itself {read[file]}", remedy="choose another output, or leave it out"
+                )
             elif (other := taken.setdefault(file, source)) != source:
                 found[source] = found[other] = OptionError(
-                    f"{other} and {source} would both be written to {path}: rename one, or choose another output"
+                    f"{other} and {source} would both be written to {path}",
+                    remedy="rename one, or choose another output",
                 )
     return found
 
@@ -170,12 +175,16 @@ def _destination(source: str, destination: str | None, *, several: bool) -> str:
     if destination is None:
         return STREAM if source == STREAM else str(colored_path(Path(source)))
     if not destination:
-        raise OptionError("the output has no name: give a file, a folder, or -")
+        raise OptionError("the output has no name", remedy="give a file, a folder, or -")
     is_folder = destination != STREAM and (destination.endswith(os.sep) or Path(destination).is_dir())
     if several and not is_folder:
-        raise OptionError(f"several photographs need a folder as output, {destination} is not one: create it first")
+        raise OptionError(
+            f"several photographs need a folder as output, {destination} is not one", remedy="create it first"
+        )
     if not is_folder:
         return destination
     if source == STREAM:
-        raise OptionError("a photograph from the standard input has no name: give a file as output, not a folder")
+        raise OptionError(
+            "a photograph from the standard input has no name", remedy="give a file as output, not a folder"
+        )
     return str(Path(destination) / colored_path(Path(source)).name)

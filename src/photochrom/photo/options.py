@@ -91,4 +91,4 @@ def check_quality(quality: int) -> None:
         OptionError: ``quality`` is not between 1 and 100.
     """
     if not 1 <= quality <= 100:
-        raise OptionError(f"quality is {quality}: give a number from 1 to 100")
+        raise OptionError(f"quality is {quality}", remedy="give a number from 1 to 100")

@@ -130,7 +130,7 @@ def check_source(source: Path) -> None:
     """
     with naming(str(source)):
         if source.is_char_device() or source.is_block_device():  # which may never end
-            raise PhotoError("is a device: name a file, or - for the standard input")
+            raise PhotoError("is a device", remedy="name a file, or - for the standard input")
         if not source.is_fifo():  # whose bytes can be read only once
             with source.open("rb") as stream:
                 _sniff(stream.read(256))
@@ -145,7 +145,7 @@ def _data(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 def _sniff(data: bytes) -> str:
     """Return the format, found by the first bytes of the file."""
     if not data:
-        raise PhotoError("is empty: get a whole copy of the file")
+        raise PhotoError("is empty", remedy="get a whole copy of the file")
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if data.startswith(png.SIGNATURE):
@@ -160,7 +160,7 @@ def _sniff(data: bytes) -> str:
             return "AVIF"
         if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
             return "HEIF"
-    raise PhotoError("is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF: convert it to one of these")
+    raise PhotoError("is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF", remedy="convert it to one of these")
 
 
 def _upright(decoded: Decoded, format: str, name: str) -> Photo:

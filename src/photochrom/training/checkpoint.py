@@ -34,7 +34,9 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
         with new_path(path, overwrite=True) as part:
             save_file({k: v.contiguous() for k, v in tensors.items()}, part, {"facts": json.dumps(facts)})
     except (OSError, SafetensorError) as exc:
-        raise TrainingError(f"cannot write the checkpoint {path} ({exc}): the previous one is kept") from exc
+        raise TrainingError(
+            f"cannot write the checkpoint {path} ({exc})", remedy="make room; the previous one is kept"
+        ) from exc
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Facts]:
@@ -119,7 +121,7 @@ def recipe_of(facts: Facts) -> Recipe:
         return Recipe(**facts["recipe"])
     except (KeyError, TypeError) as exc:
         raise TrainingError(
-            "the checkpoint was written by another version of Photochrom: train in another folder"
+            "the checkpoint was written by another version of Photochrom", remedy="train in another folder"
         ) from exc
 
 

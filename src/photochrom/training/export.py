@@ -80,7 +80,9 @@ def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
     for count, (path, other) in enumerate(zip(paths[1:], others, strict=True), 2):
         same = _close(buffers, dict(other.network.named_buffers()))
         if not same or other.recipe.encoder != first.recipe.encoder:
-            raise TrainingError(f"{path} has other colours than {paths[0]}: give runs that went on from one model")
+            raise TrainingError(
+                f"{path} has other colours than {paths[0]}", remedy="give runs that went on from one model"
+            )
         for name, value in other.network.named_parameters():
             mean[name].lerp_(value, 1 / count)
     return replace(first, photographs=max(trained.photographs for trained in (first, *others)))
@@ -101,7 +103,7 @@ def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
         found = checkpoint.under("ema.", tensors)
         head.load_state_dict(found | idle_blocks(head.state_dict(), found))
     except RuntimeError as exc:
-        raise TrainingError(f"{path} has another architecture than its recipe: train again") from exc
+        raise TrainingError(f"{path} has another architecture than its recipe", remedy="train again") from exc
 
 
 def export(trained: Trained, card: ModelCard, path: Path) -> float:
@@ -214,7 +216,9 @@ def compare(network: Network, path: Path) -> float:
         found = engine.run({k: v.numpy() for k, v in inputs.items()})["ab"]
         worst = max(worst, float(np.abs(found - ab.numpy()).max()))
     if worst > _TOLERANCE:
-        raise TrainingError(f"the exported model differs from PyTorch by {worst:.2f} in a*b*: please report this")
+        raise TrainingError(
+            f"the exported model differs from PyTorch by {worst:.2f} in a*b*", remedy="please report this"
+        )
     return worst
 
 
@@ -287,7 +291,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.model.exists() and not args.overwrite:
         raise OptionError("exists", path=args.model, remedy="give another name, or allow it to be overwritten")
     if not args.model.parent.is_dir():
-        raise OptionError(f"{args.model} cannot be written: there is no folder {args.model.parent}")
+        raise OptionError(f"{args.model} cannot be written: there is no folder {args.model.parent}", remedy="create it")
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -75,7 +75,8 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
         return _earlier_run(path.resolve(), encoder_weights)
     if name != "default" and path.suffix != ".onnx":
         raise OptionError(
-            f"cannot start from {name!r}: give {', '.join(INITIAL_MODELS)}, the folder of a run, or an .onnx file"
+            f"cannot start from {name!r}",
+            remedy=f"give {', '.join(INITIAL_MODELS)}, the folder of a run, or an .onnx file",
         )
     return _model(find_model(name), name)
 
@@ -92,7 +93,8 @@ def _model(path: Path, compared: str | Path) -> InitialModel:
     card, weights = read_model(path)
     if not card.bins or "log_class_weights" not in weights:
         raise TrainingError(
-            f"{path} does not predict a distribution of colours: start from 'reference', or from the folder of its run"
+            f"{path} does not predict a distribution of colours",
+            remedy="start from 'reference', or from the folder of its run",
         )
     bins = read_bins(card, weights, DIAL_LAMBDA)
     encoder = load_encoder(DEFAULT.encoder)

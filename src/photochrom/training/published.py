@@ -34,7 +34,7 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
     try:
         model = onnx.load(path)
     except (DecodeError, OSError) as exc:
-        raise TrainingError(f"{path} is not an ONNX file: start from a model that Photochrom wrote") from exc
+        raise TrainingError(f"{path} is not an ONNX file", remedy="start from a model that Photochrom wrote") from exc
     card = ModelCard.of({entry.key: entry.value for entry in model.metadata_props if entry.key == CARD_KEY}, path)
     arrays = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes = model.graph.node
@@ -73,7 +73,9 @@ def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> Non
         found |= _unnamed_weights([name for name in _folded(part) if name not in found], weights)
         part.load_state_dict({name: add_hint_planes(found[name], name, value) for name, value in state.items()})
     except (KeyError, RuntimeError, StopIteration) as exc:
-        raise TrainingError(f"{path} holds a network of another architecture: start from another model") from exc
+        raise TrainingError(
+            f"{path} holds a network of another architecture", remedy="start from another model"
+        ) from exc
 
 
 def _unnamed_weights(missing: list[str], weights: Weights) -> Weights:

@@ -207,8 +207,8 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, f
     training, held_out = split(found.photographs)
     if not training:
         raise TrainingError(
-            f"all {len(held_out):,} photographs of {config.photographs} are held out, and none are left to train on: "
-            "add photographs"
+            f"all {len(held_out):,} photographs of {config.photographs} are held out, and none are left to train on",
+            remedy="add photographs",
         )
     recipe = config.recipe_for(initial, len(training), fabric.world_size)
     per_source = max(VALIDATION // 10, math.ceil(VALIDATION / len({p.source for p in held_out})))

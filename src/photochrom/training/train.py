@@ -351,7 +351,7 @@ class Trainer:
             self.ema = {k: self.fabric.to_device(v) for k, v in checkpoint.under("ema.", tensors).items()}
             checkpoint.unpack_optimizer(self.optimizer, tensors)
         except (RuntimeError, KeyError, ValueError) as exc:
-            raise TrainingError(f"{path} holds another architecture: train in another folder") from exc
+            raise TrainingError(f"{path} holds another architecture", remedy="train in another folder") from exc
         self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
 
 

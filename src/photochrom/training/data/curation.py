@@ -213,7 +213,7 @@ def read_table(path: Path) -> list[Look]:
             return [Look(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError) as exc:
         raise TrainingError(
-            f"{path} cannot be read ({exc}): delete it, and the photographs are looked at again"
+            f"{path} cannot be read ({exc})", remedy="delete it, and the photographs are looked at again"
         ) from exc
 
 

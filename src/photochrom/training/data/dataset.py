@@ -67,7 +67,9 @@ class Photograph:
         try:
             return read(self)
         except OSError as exc:
-            raise TrainingError(f"{self.path} cannot be read ({exc.strerror}): give access, or take it out") from exc
+            raise TrainingError(
+                f"{self.path} cannot be read ({exc.strerror})", remedy="give access, or take it out"
+            ) from exc
 
     def decode(self) -> np.ndarray:
         """Read and decode the photograph to RGB uint8 ``[H, W, 3]``.
@@ -106,11 +108,13 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
         TrainingError: the folder does not exist or holds no photographs.
     """
     if not folder.exists():
-        raise TrainingError(f"there is no {folder}: give a folder of photographs")
+        raise TrainingError(f"there is no {folder}", remedy="give a folder of photographs")
     index = folder / "index.csv"
     found = from_index(index) if index.is_file() else list(_from_files(folder, skip))
     if not found:
-        raise TrainingError(f"no photographs in {folder}: it needs {', '.join(SUFFIXES)} files, in folders or flat")
+        raise TrainingError(
+            f"no photographs in {folder}", remedy=f"it needs {', '.join(SUFFIXES)} files, in folders or flat"
+        )
     return found
 
 
@@ -127,7 +131,7 @@ def from_index(index: Path) -> list[Photograph]:
                 for row in csv.DictReader(file)
             ]
     except (OSError, KeyError, ValueError, TypeError) as exc:  # TypeError: a row is too short
-        raise TrainingError(f"{index} is not a list of photographs ({exc}): mend it, or move it away") from exc
+        raise TrainingError(f"{index} is not a list of photographs ({exc})", remedy="mend it, or move it away") from exc
 
 
 def _hash(text: str) -> str:
@@ -229,7 +233,7 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     except cv2.error:  # raised for some damaged files, among them those that claim to be huge
         bgr = None
     if bgr is None:
-        raise TrainingError(f"{path} cannot be decoded: remove it from the photographs")
+        raise TrainingError(f"{path} cannot be decoded", remedy="remove it from the photographs")
     return np.ascontiguousarray(bgr[..., ::-1])
 
 

@@ -70,7 +70,9 @@ def files(folder: Path) -> Iterator[File]:
 
 def _listed(folder: Path) -> list[Path]:
     def refuse(exc: OSError) -> None:
-        raise TrainingError(f"{exc.filename} cannot be read ({exc.strerror}): give yourself access, or move it away")
+        raise TrainingError(
+            f"{exc.filename} cannot be read ({exc.strerror})", remedy="give yourself access, or move it away"
+        )
 
     found, seen = [], {os.path.realpath(folder)}
     for base, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
@@ -90,7 +92,7 @@ def _members(shard: Path) -> Iterator[File]:
                     yield File(shard, parts[0] if len(parts) > 1 else "", entry.name, entry.offset_data, entry.size)
             _check_end(shard, tar.offset)
     except (tarfile.TarError, OSError) as exc:
-        raise TrainingError(f"{shard} is not a whole tar file ({exc}): replace it, or move it away") from exc
+        raise TrainingError(f"{shard} is not a whole tar file ({exc})", remedy="replace it, or move it away") from exc
 
 
 def _check_end(shard: Path, offset: int) -> None:
@@ -125,7 +127,9 @@ def copy_here(photographs: str, folder: Path) -> None:
         there = list(_remote_files(system, photographs))
         _note_address(photographs, folder.with_name(f"{folder.name}.address"))
         if len({name for _, name in there}) < len(there):
-            raise TrainingError(f"{photographs} holds files of one name in several folders: give the folder above them")
+            raise TrainingError(
+                f"{photographs} holds files of one name in several folders", remedy="give the folder above them"
+            )
         for remote, name in tqdm(there, "copying", disable=None):
             if not (path := folder / name).exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,13 +138,17 @@ def copy_here(photographs: str, folder: Path) -> None:
     except ImportError as exc:
         raise TrainingError(f"{photographs} cannot be read: {exc}") from exc
     except (OSError, ValueError) as exc:
-        raise TrainingError(f"{photographs} cannot be copied to {folder} ({exc}): what is there is kept") from exc
+        raise TrainingError(
+            f"{photographs} cannot be copied to {folder} ({exc})", remedy="start again; what is there is kept"
+        ) from exc
 
 
 def _note_address(photographs: str, note: Path) -> None:
     """Record the address of the copies, since those of two addresses could not be told apart."""
     if note.is_file() and (other := note.read_text()) != photographs:
-        raise TrainingError(f"{note.parent} holds photographs from {other}: give another run folder for {photographs}")
+        raise TrainingError(
+            f"{note.parent} holds photographs from {other}", remedy=f"give another run folder for {photographs}"
+        )
     note.write_text(photographs)
 
 

