@@ -13,8 +13,8 @@ from PIL import Image
 
 from photochrom import Colorizer, colorize_file, photo
 from photochrom.errors import OptionError, PhotoError
-from photochrom.photo.job import colorfulness
 from photochrom.photo.library_errors import decoding, naming, quiet_libraries
+from photochrom.photo.report import colorfulness
 from tests.helpers.photographs import saved, smooth
 
 

@@ -336,7 +336,7 @@ def test_sources(tmp_path: Path) -> None:
         (tiff(np.zeros((8, 8, 4), np.uint16), photometric="separated"), "neither grey nor RGB"),
         (tiff(np.zeros((8, 8, 2), np.uint8), photometric="minisblack", extrasamples=["assocalpha"]), "unusual way"),
         (tiff(np.zeros((8, 8, 2), np.uint8), photometric="miniswhite", extrasamples=["unassalpha"]), "unusual way"),
-        (tiff(np.zeros((3, 8, 8), np.uint8), photometric="minisblack"), "holds 3 pages: split"),
+        (tiff(np.zeros((3, 8, 8), np.uint8), photometric="minisblack"), "holds 3 pages: name the page"),
         (saved(Image.new("LAB", (8, 8)), "TIFF"), "unusual kind"),
         (saved(Image.new("L", (8, 8)), "GIF"), "is not a JPEG"),
         (saved(smooth(8, 8), "PNG", save_all=True, append_images=[Image.new("L", (8, 8))]), "animation of 2"),

@@ -5,7 +5,8 @@
     {"photochrom": "hints", "version": 1,
      "hints": [{"x": 0.42, "y": 0.31, "color": "#7a2b22", "radius": 0.01}]}
 
-The radius may be left out. ``"suggested": true`` marks a colour that a model proposed.
+The radius may be left out. ``"suggested": true`` marks a colour that a model proposed, and ``"page": 2`` a hint for the
+second page of a multi-page TIFF.
 """
 
 from __future__ import annotations
@@ -48,11 +49,15 @@ class Hint:
     """Radius of the disc that has this colour, as a share of the picture's short side, 0 to 0.25."""
     suggested: bool = False
     """Whether a model proposed the colour; the picture's label tells such hints from a person's."""
+    page: int | None = None
+    """Page of a multi-page TIFF, from 1; None for a picture that has no pages."""
 
     def __post_init__(self) -> None:
         for name, value, high in (("x", self.x, 1.0), ("y", self.y, 1.0), ("radius", self.radius, 0.25)):
             if not (_is_a(Real, value) and 0 <= value <= high):  # refuses NaN, too
                 raise OptionError(f"a hint's {name} is {value!r:.60}", remedy=f"give a number from 0 to {high:g}")
+        if self.page is not None and not (_is_a(Integral, self.page) and self.page >= 1):
+            raise OptionError(f"a hint's page is {self.page!r:.60}", remedy="give a whole number from 1 on")
         is_triple = isinstance(self.color, tuple) and len(self.color) == 3
         if not (is_triple and all(_is_a(Integral, c) and 0 <= c <= 255 for c in self.color)):
             raise OptionError(
@@ -72,6 +77,8 @@ class Hint:
     def parse(cls, text: str, *, size: tuple[int, int] | None = None) -> Hint:
         """Read ``X,Y,COLOR``, as in ``0.42,0.31,#7a2b22``, ``42%,31%,maroon`` or ``812px,440px,#732``.
 
+        Before it, a page of a multi-page TIFF may be named: ``2:42%,31%,maroon``.
+
         Args:
             text: The hint.
             size: Width and height of the upright picture, which places in pixels need.
@@ -79,14 +86,21 @@ class Hint:
         Raises:
             OptionError: The text is not of this form, or a value is out of range.
         """
-        parts = text.split(",", 2)
+        page = page_of(text)
+        parts = (text if page is None else text.partition(":")[2]).split(",", 2)
         try:
             x, y = (_share(part, side) for part, side in zip(parts[:-1], size or (None, None), strict=True))
         except ValueError:
             raise OptionError(
                 f"{text!r:.60} is not a hint", remedy="write X,Y,COLOR as in 0.42,0.31,#7a2b22 or 42%,31%,maroon"
             ) from None
-        return cls(x, y, parse_color(parts[-1]))
+        return cls(x, y, parse_color(parts[-1]), page=page)
+
+
+def page_of(hint: str) -> int | None:
+    """Return the page that a hint as text names, or None."""
+    found = re.match(r"\s*(\d{1,6}):", hint)
+    return int(found[1]) if found else None
 
 
 def _share(text: str, side: int | None) -> float:
@@ -218,7 +232,9 @@ def _from_entry(number: int, entry: Any) -> Hint:
     if not isinstance(color, str):
         raise OptionError(f"hint {number}: the colour is {color!r:.60}", remedy="write it as #7a2b22, in quotes")
     try:
-        return Hint(entry["x"], entry["y"], parse_color(color), entry.get("radius", _RADIUS), suggested)
+        page = entry.get("page")
+        page = int(page) if isinstance(page, float) and page.is_integer() else page  # JSON's integers are read so
+        return Hint(entry["x"], entry["y"], parse_color(color), entry.get("radius", _RADIUS), suggested, page)
     except OptionError as exc:
         raise OptionError(f"hint {number}: {exc.problem}", remedy=exc.remedy) from exc
 
@@ -233,4 +249,5 @@ def entry_of(hint: Hint) -> dict[str, object]:
     """Write one hint as the JSON object that a file holds."""
     place = {"x": float(hint.x), "y": float(hint.y)}
     entry = place | {"color": hint.hex, "radius": float(hint.radius)}
-    return entry | {"suggested": True} if hint.suggested else entry
+    entry |= {"suggested": True} if hint.suggested else {}
+    return entry | ({} if hint.page is None else {"page": hint.page})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..colorizer.hints import Hint, read_hints
+from ..colorizer.hints import Hint, page_of, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
 from . import c2pa
@@ -66,6 +66,15 @@ def add(verbs: Verbs) -> None:
         help="quality of lossy outputs; of the chroma alone where a JPEG keeps its luma (default: %(default)s)",
     )
     add_jpeg_layout(photo)
+    photo.add_argument(
+        "--compression",
+        choices=("none", "lzw", "deflate", "zstd"),
+        default="deflate",
+        help="how TIFF is compressed, always without loss (default: %(default)s)",
+    )
+    photo.add_argument(
+        "--page", type=int, metavar="N", help="colour one page of a multi-page TIFF (default: all, into one TIFF)"
+    )
     add_model(photo)
     add_talk(photo)
 
@@ -77,7 +86,7 @@ def _add_hints(photo: argparse.ArgumentParser) -> None:
         default=[],
         metavar="X,Y,COLOR",
         help="a colour that you know, and where in the upright picture: 0.42,0.31,#7a2b22 or 42%%,31%%,maroon or "
-        "812px,440px,#732; may be repeated",
+        "812px,440px,#732, and 2:42%%,31%%,maroon on page 2; may be repeated",
     )
     photo.add_argument(
         "--hints", action="append", default=[], metavar="FILE", help="a file of such hints (JSON); may be repeated"
@@ -128,6 +137,7 @@ def run(args: argparse.Namespace) -> int:
         args.confidence or args.confidence_raw,
         args.sidecar,
         confidence_raw=args.confidence_raw,
+        compression=args.compression,
         c2pa=c2pa.identity_of(args),
         jpeg_layout=args.jpeg_layout,
     )
@@ -137,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if (args.hints or args.hint) and len(jobs) > 1:
         raise OptionError("hints belong to one picture", remedy="name one photograph, or leave them out")
-    typed = [Hint.parse(text, size=_size(jobs, text)) for text in args.hint]
+    typed = [Hint.parse(text, size=_size(jobs, text, args.page)) for text in args.hint]
     options = options.with_hints((*files, *typed))
     if clashes and not jobs:  # nothing is left to do
         raise clashes[0]
@@ -146,19 +156,19 @@ def run(args: argparse.Namespace) -> int:
     from ..colorizer.colorizer import Colorizer
 
     colorizer = Colorizer(args.model, args.device)
-    work = _Work(colorizer, options, output, console, args.recolor, args.negative)
+    work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page)
     for job in own:
         work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anew")
     return work.color_all(jobs, failed=len(clashes))
 
 
-def _size(jobs: Sequence[PhotoJob], hint: str) -> tuple[int, int] | None:
+def _size(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, int] | None:
     """Return width and height of the photograph that a hint in pixels belongs to; None for other hints."""
     if "px" not in hint or not jobs:
         return None
     from ..photo.inspect import upright_size
 
-    return upright_size(Path(jobs[0].source))
+    return upright_size(Path(jobs[0].source), page_of(hint) or page)
 
 
 @dataclass
@@ -171,6 +181,7 @@ class _Work:
     console: Console
     recolor: bool
     negative: bool
+    page: int | None
     colored: int = 0
     failed: int = 0
     skipped: int = 0
@@ -229,10 +240,17 @@ class _Work:
         begun = time.monotonic()
         job.make_folder()
         report = colorize_job(
-            self.colorizer, job.source, job.destination, self.options, self.output, negative=self.negative
+            self.colorizer,
+            job.source,
+            job.destination,
+            self.options,
+            self.output,
+            negative=self.negative,
+            page=self.page,
         )
         self.colored += 1
-        self.console.result(f"{job.source} -> {job.destination}")
+        pages = f" ({report.pages} pages)" if report.pages > 1 else ""
+        self.console.result(f"{job.source} -> {job.destination}{pages}")
         self.console.detail(
             f"  {report.width} x {report.height} pixels, colourfulness {report.colorfulness:.0f}, "
             f"{time.monotonic() - begun:.2f} s"

@@ -23,8 +23,8 @@ from .parser import meant, options_of
 
 SETTINGS: Final = frozenset(
     (
-        "model", "device", "vividness", "strength", "quality", "jpeg_layout", "codec", "crf", "preset", "host", "port",
-        "open",
+        "model", "device", "vividness", "strength", "quality", "compression", "jpeg_layout", "codec", "crf", "preset",
+        "host", "port", "open",
     )
 )  # fmt: skip
 """Options whose defaults can be set. Options that replace or discard files must be typed each time."""

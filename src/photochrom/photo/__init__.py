@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .job import PhotoReport, colorize_file, colorize_photo, write_colored
+    from .job import colorize_file, colorize_photo, write_colored
     from .names import EXTENSIONS, colored_path, format_of
     from .options import OutputOptions
     from .read import Photo, read_photo
+    from .report import PhotoReport
     from .write import chroma_sampling, chroma_subsampling, encode_photo, write_photo
 
 __all__ = [
@@ -31,10 +32,11 @@ __all__ = [
 
 # The colorizer imports photo.formats, and job.py imports the colorizer: names are loaded when first asked for.
 _MODULES = {
-    "job": ("PhotoReport", "colorize_file", "colorize_photo", "write_colored"),
+    "job": ("colorize_file", "colorize_photo", "write_colored"),
     "names": ("EXTENSIONS", "colored_path", "format_of"),
     "options": ("OutputOptions",),
     "read": ("Photo", "read_photo"),
+    "report": ("PhotoReport",),
     "write": ("chroma_sampling", "chroma_subsampling", "encode_photo", "write_photo"),
 }
 _LAZY = {name: module for module, names in _MODULES.items() for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -32,16 +33,23 @@ def is_in_color(path: Path) -> bool:
         return False  # reading the photograph reports what is wrong with it
 
 
-def upright_size(path: Path) -> tuple[int, int]:
+def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
     """Return width and height of the upright picture, in pixels.
+
+    Args:
+        path: The photograph.
+        page: Page of a TIFF, from 1; None for the only one.
 
     Raises:
         PhotoError: The file cannot be read.
     """
     from PIL import Image
 
+    from .formats.tiff import single_page
+
     try:
-        with quiet_libraries(), Image.open(path) as image:
+        file = path if page is None else BytesIO(single_page(path.read_bytes(), page))
+        with quiet_libraries(), Image.open(file) as image:
             width, height = image.size
             return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:

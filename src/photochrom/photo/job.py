@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import mmap
 import os
 import sys
 from dataclasses import dataclass, replace
@@ -11,15 +12,13 @@ from typing import TYPE_CHECKING, BinaryIO, TypedDict, cast
 
 import numpy as np
 
-from ..color.gamut import rgb_of_luma
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotoError
 from ..provenance import credit
 from .confidence import confidence_png, least_sure_places
 from .credentials import signed
-from .formats.splice import LumaScans
-from .library_errors import enough_memory
-from .metadata import losses, metadata_for
+from .library_errors import THE_PICTURE, enough_memory, naming
+from .metadata import metadata_for
 from .names import (
     EXTENSIONS,
     STREAM,
@@ -32,7 +31,9 @@ from .names import (
     sidecar_path,
 )
 from .options import JpegLayout, OutputOptions
-from .read import Photo, check_source, read_photo
+from .pages import colorize_pages, options_of_page
+from .read import Photo, check_source, count_pages, read_photo
+from .report import PhotoReport, preview, report_on
 from .view import chroma, seen
 from .write import chroma_sampling, encode_photo, write_beside, write_photo
 
@@ -43,33 +44,7 @@ if TYPE_CHECKING:
 class _How(TypedDict):
     quality: int
     layout: JpegLayout
-
-
-_SAMPLE = 500  # rows and columns of chroma that the colourfulness is measured on, about
-
-
-@dataclass(frozen=True)
-class PhotoReport:
-    """Report on one photograph that was written."""
-
-    outputs: tuple[Path, ...]
-    """Files written: the coloured photograph, then the files beside it. Empty for the standard output."""
-    width: int
-    """Width of the upright picture, in pixels."""
-    height: int
-    """Height of the upright picture, in pixels."""
-    confidence: float | None
-    """Mean confidence of the model, 0 to 1; None for a model that does not predict it."""
-    colorfulness: float
-    """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
-    least_sure: tuple[tuple[float, float, float], ...] = ()
-    """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
-    warnings: tuple[str, ...] = ()
-    """Phrases that name what the output does not keep of the source, and what was noticed."""
-    luma_coding: str = ""
-    """Whether a JPEG output keeps the coded luma of its source, and why not; empty for other formats."""
-    preview: tuple[np.ndarray, np.ndarray] | None = None
-    """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
+    compression: str
 
 
 def colorize_file(
@@ -122,6 +97,7 @@ def colorize_photo(
     colorizer: Colorizer | None = None,
     output: OutputOptions | None = None,
     negative: bool = False,
+    page: int | None = None,
 ) -> PhotoReport:
     """Colour one photograph from a path, bytes or an open binary file to a path.
 
@@ -136,6 +112,7 @@ def colorize_photo(
         output: How to write, and what to write beside the photograph.
         negative: Whether the photograph is a negative. The network then sees its positive; the luma stays a negative
             and gets complementary colours, so that inverting the output gives the coloured positive.
+        page: Page of a multi-page TIFF, from 1. None for all of them, which become the pages of one TIFF.
 
     Raises:
         PhotoError: The photograph cannot be read or written.
@@ -149,9 +126,15 @@ def colorize_photo(
     for file in (path, *companion_paths(path, output)):
         check_destination(file, overwrite=output.overwrite)
     format_of(path)
-    photo = read_photo(source, negative=negative, reduced=format_of(path) == "JPEG")
+    colorizer, options = colorizer or Colorizer(), options or ColorOptions()
+    if not isinstance(source, str | os.PathLike | bytes):
+        source = source.read()
+    if page is None and (data := _several_pages(source)) is not None:
+        name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
+        return colorize_pages(colorizer, data, path, options, output, name=name, negative=negative)
+    photo = read_photo(source, negative=negative, reduced=format_of(path) == "JPEG", page=page)
     with enough_memory(photo.name):
-        return _Job(colorizer or Colorizer(), photo, output).write(path, options or ColorOptions())
+        return _Job(colorizer, photo, output).write(path, options_of_page(options, page, photo.name))
 
 
 def colorize_job(
@@ -162,6 +145,7 @@ def colorize_job(
     output: OutputOptions,
     *,
     negative: bool = False,
+    page: int | None = None,
 ) -> PhotoReport:
     """Colour one photograph of a plan; ``-`` is the standard input or output.
 
@@ -170,13 +154,19 @@ def colorize_job(
         OptionError: The options ask for something that the model cannot do.
     """
     if destination == STREAM:
-        return colorize_stream(colorizer, source, options, output, negative=negative)
+        return colorize_stream(colorizer, source, options, output, negative=negative, page=page)
     taken = standard_input() if source == STREAM else source
-    return colorize_photo(taken, destination, options, colorizer=colorizer, output=output, negative=negative)
+    return colorize_photo(taken, destination, options, colorizer=colorizer, output=output, negative=negative, page=page)
 
 
 def colorize_stream(
-    colorizer: Colorizer, source: str, options: ColorOptions, output: OutputOptions, *, negative: bool = False
+    colorizer: Colorizer,
+    source: str,
+    options: ColorOptions,
+    output: OutputOptions,
+    *,
+    negative: bool = False,
+    page: int | None = None,
 ) -> PhotoReport:
     """Colour one photograph to the standard output, in its own format.
 
@@ -188,7 +178,12 @@ def colorize_stream(
         raise PhotoError("the standard output is closed", remedy="name a file")
     if source != STREAM:
         check_source(Path(source))
-    photo = read_photo(standard_input() if source == STREAM else source, negative=negative, reduced=True)
+    taken: str | bytes = standard_input().read() if source == STREAM else source
+    if page is None and (several := _several_pages(taken)) is not None:
+        stream, name = sys.stdout.buffer, THE_PICTURE if source == STREAM else source
+        return colorize_pages(colorizer, several, None, options, output, name=name, negative=negative, stream=stream)
+    photo = read_photo(taken, negative=negative, reduced=True, page=page)
+    options = options_of_page(options, page, photo.name)
     with enough_memory(photo.name):
         prediction = colorizer.predict(seen(photo.luma, photo.view), options)
         cb, cr = _chroma(colorizer, photo, photo.format, options, prediction, output)
@@ -198,7 +193,21 @@ def colorize_stream(
             extension = EXTENSIONS[photo.format][0]
             data = signed(data, photo, Path(f"output{extension}"), output.c2pa, label)
     sys.stdout.buffer.write(data)
-    return _report(photo, photo.format, (), prediction, cb, cr, output.jpeg_layout)
+    return report_on(photo, photo.format, (), prediction, cb, cr, output.jpeg_layout)
+
+
+def _several_pages(source: str | os.PathLike[str] | bytes) -> bytes | None:
+    """Return the whole file if it is a TIFF of several pages, else None."""
+    if isinstance(source, bytes):
+        return source if count_pages(source) > 1 else None
+    path = Path(source)
+    if not path.is_file():  # a pipe's bytes can be read only once
+        return None
+    with naming(str(path)), path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:  # which cannot be mapped
+            return None
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return file.read() if count_pages(mapped) > 1 else None
 
 
 def standard_input() -> BinaryIO:
@@ -250,38 +259,8 @@ def write_colored(
         outputs = (path, sidecar_path(path))
         metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=label)
         write_beside(metadata.xmp or b"", outputs[1], overwrite=output.overwrite)
-    report = _report(photo, format, outputs, prediction, cb, cr, output.jpeg_layout)
-    return replace(report, preview=_preview(colorizer, prediction, options)) if output.preview else report
-
-
-def _preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> tuple[np.ndarray, np.ndarray]:
-    luma = prediction.luma
-    return luma, rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
-
-
-def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
-    """Measure how colourful chroma is (Hasler and Suesstrunk, Measuring colourfulness in natural images, 2003).
-
-    The measure takes differences of R', G' and B' only, from which the luma cancels out.
-
-    Args:
-        cb: uint8 or uint16 ``[H, W]``, neutral at 128 or 32768.
-        cr: Likewise.
-
-    Returns:
-        0 for grey; 15 is slightly, 33 moderately, 59 quite and 109 extremely colourful.
-    """
-    blue, red = (_centred(plane) for plane in (cb, cr))
-    rg = 2.116136 * red + 0.344136 * blue  # R' - G'
-    yb = 0.343932 * red - 1.944068 * blue  # (R' + G') / 2 - B'
-    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
-
-
-def _centred(plane: np.ndarray) -> np.ndarray:
-    """Return a sample of a chroma plane as float32, in 8-bit steps, 0 being neutral."""
-    down, across = (max(1, side // _SAMPLE) for side in plane.shape)
-    scale, neutral = (1, 128) if plane.dtype == np.uint8 else (257, 32768)
-    return (plane[::down, ::across].astype(np.float32) - neutral) / scale
+    report = report_on(photo, format, outputs, prediction, cb, cr, output.jpeg_layout)
+    return replace(report, preview=preview(colorizer, prediction, options)) if output.preview else report
 
 
 def _chroma(
@@ -297,40 +276,7 @@ def _chroma(
 
 
 def _how(output: OutputOptions) -> _How:
-    return {"quality": output.quality, "layout": output.jpeg_layout}
-
-
-def _report(
-    photo: Photo,
-    format: str,
-    outputs: tuple[Path, ...],
-    prediction: Prediction,
-    cb: np.ndarray,
-    cr: np.ndarray,
-    layout: JpegLayout,
-) -> PhotoReport:
-    height, width = photo.shape
-    confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
-    warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format))
-    return PhotoReport(
-        outputs,
-        width,
-        height,
-        confidence,
-        colorfulness(cb, cr),
-        warnings=warnings,
-        luma_coding=_luma_coding(photo, format, layout),
-    )
-
-
-def _luma_coding(photo: Photo, format: str, layout: JpegLayout) -> str:
-    if (photo.format, format) != ("JPEG", "JPEG"):
-        return ""
-    if photo.coded_luma is None:
-        return f"its luma is coded anew: {photo.recoded}"
-    if layout == "scan" and isinstance(photo.coded_luma, LumaScans):
-        return "its coded luma is kept byte for byte"
-    return "its luma's coefficients are kept, in a new order"
+    return {"quality": output.quality, "layout": output.jpeg_layout, "compression": output.compression}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError
 
+COMPRESSIONS: Final = ("none", "lzw", "deflate", "zstd")
+"""Lossless ways to compress a TIFF."""
+
 if TYPE_CHECKING:
     from ..content_credentials import Identity
 
@@ -55,8 +58,15 @@ class OutputOptions:
     the chroma. ``interleaved``: the same coefficients in the order in which most encoders write them, for readers that
     know no other; it needs the extra ``jpeg``."""
 
+    compression: str = "deflate"
+    """How TIFF is compressed, always without loss: ``none``, ``lzw``, ``deflate`` or ``zstd``."""
+
     def __post_init__(self) -> None:
         check_quality(self.quality)
+        if self.compression not in COMPRESSIONS:
+            raise OptionError(
+                f"the compression is {self.compression!r}", remedy=f"choose one of {', '.join(COMPRESSIONS)}"
+            )
         check_layout(self.jpeg_layout)
         if self.alternatives:
             from ..colorizer.suggestions import check_count

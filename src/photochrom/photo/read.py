@@ -7,7 +7,9 @@ computed once and rounded.
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass, replace
+from mmap import mmap
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -26,6 +28,7 @@ from .names import sidecar_path
 from .view import View, is_halftone
 
 NO_TONES: Final = "every pixel is black or white, and neither can hold colour: scan it in grey; the output has 8 bits"
+_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _READERS: Final = {
     "PNG": png.read,
     "TIFF": tiff.read,
@@ -80,6 +83,7 @@ def read_photo(
     max_pixels: int = MAX_PIXELS,
     negative: bool = False,
     reduced: bool = False,
+    page: int | None = None,
 ) -> Photo:
     """Read a photograph from a path, from the bytes of a file, or from an open binary file.
 
@@ -91,6 +95,7 @@ def read_photo(
         negative: Whether it is a negative, which the network is to see the right way round.
         reduced: Whether the luma may be read at half its size (see ``Photo.reduced``): for a grey JPEG that will be
             written as a JPEG.
+        page: Page of a TIFF, from 1; None for a file that has only one.
 
     Raises:
         PhotoError: The photograph cannot be read completely and correctly. The message names the file and the remedy.
@@ -100,13 +105,35 @@ def read_photo(
         data = _data(source)
         format = _sniff(data)
         with decoding(), at_most(max_pixels):
-            decoded = jpeg.read(data, reduced=reduced) if format == "JPEG" else _READERS[format](data)
+            single = _only(data, format, page)
+            decoded = jpeg.read(single, reduced=reduced) if format == "JPEG" else _READERS[format](single)
         photo = _upright(decoded, format, name)
     again = isinstance(source, str | os.PathLike) and Path(source).is_file()
     photo = replace(photo, origin=Path(name) if again else data)
     if negative:
         photo = replace(photo, view="negative")
     return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
+
+
+def _only(data: bytes, format: str, page: int | None) -> bytes:
+    """Return a file that holds the chosen page alone."""
+    if page is None:
+        return data
+    if format == "TIFF":
+        return tiff.single_page(data, page)
+    if page != 1:
+        raise PhotoError(f"has one page, and none with the number {page}: leave the page out")
+    return data
+
+
+def count_pages(data: bytes | mmap) -> int:
+    """Return the number of pages of a file; 1 for a damaged one, which reading it refuses."""
+    if data[:4] not in _TIFF:
+        return 1
+    try:
+        return tiff.page_count(data)
+    except (PhotoError, ValueError, struct.error):
+        return 1
 
 
 def with_sidecar(photo: Photo, path: Path) -> Photo:
@@ -150,7 +177,7 @@ def _sniff(data: bytes) -> str:
         return "JPEG"
     if data.startswith(png.SIGNATURE):
         return "PNG"
-    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if data[:4] in _TIFF:
         return "TIFF"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"

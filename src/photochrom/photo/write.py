@@ -16,11 +16,11 @@ from ..atomic import new_file
 from ..color.bands import at_8_bits
 from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError, PhotoError
-from .formats import heif, jpeg, png, tiff, webp
+from .formats import heif, jpeg, png, tiff_writer, webp
 from .formats.coefficients import CodedLuma
 from .formats.image import Metadata, Planes, color_image
 from .library_errors import encoding, naming
-from .metadata import DEEP, metadata_for
+from .metadata import metadata_for
 from .names import EXTENSIONS, check_destination, format_of
 from .options import JpegLayout, check_layout, check_quality
 from .read import Photo
@@ -57,6 +57,7 @@ def encode_photo(
     credit: str | None,
     quality: int = DEFAULT_QUALITY,
     layout: JpegLayout = "scan",
+    compression: str = "deflate",
 ) -> bytes:
     """Encode a coloured photograph as the bytes of a file.
 
@@ -71,6 +72,7 @@ def encode_photo(
         quality: 1 to 100, for JPEG, HEIF, AVIF and lossy WebP. A photograph read from a lossless WebP is written to
             WebP losslessly.
         layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
+        compression: For TIFF: ``none``, ``lzw``, ``deflate`` or ``zstd``, all of them lossless.
 
     Raises:
         PhotoError: The format cannot hold this photograph. The message says which one can.
@@ -80,7 +82,7 @@ def encode_photo(
     stream = BytesIO()
     _check(photo, cb, cr, format, quality, layout)
     with naming(photo.name), encoding():
-        _encode(stream, photo, cb, cr, format, credit, quality, layout)
+        _encode(stream, photo, cb, cr, format, credit, quality, layout, compression)
     return stream.getvalue()
 
 
@@ -92,6 +94,7 @@ def write_photo(
     *,
     credit: str | None,
     quality: int = DEFAULT_QUALITY,
+    compression: str = "deflate",
     overwrite: bool = False,
     layout: JpegLayout = "scan",
 ) -> None:
@@ -104,6 +107,7 @@ def write_photo(
         destination: The file.
         credit: As for ``encode_photo``.
         quality: As for ``encode_photo``.
+        compression: As for ``encode_photo``.
         overwrite: Whether an existing file is replaced.
         layout: As for ``encode_photo``.
 
@@ -117,7 +121,7 @@ def write_photo(
     format = format_of(path)
     _check(photo, cb, cr, format, quality, layout)
     with naming(str(path)), new_file(path, overwrite=overwrite) as stream, encoding():
-        _encode(stream, photo, cb, cr, format, credit, quality, layout)
+        _encode(stream, photo, cb, cr, format, credit, quality, layout, compression)
 
 
 def write_beside(data: bytes, destination: Path, *, overwrite: bool = False) -> None:
@@ -155,11 +159,15 @@ def _encode(
     credit: str | None,
     quality: int,
     layout: JpegLayout,
+    compression: str,
 ) -> None:
     metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
     planes = Planes(photo.luma, cb, cr, photo.alpha)
-    if format in DEEP:
-        (png if format == "PNG" else tiff).write(stream, planes, metadata)
+    if format == "TIFF":
+        tiff_writer.write(stream, planes, metadata, compression)
+        return
+    if format == "PNG":
+        png.write(stream, planes, metadata)
         return
     alpha = None if photo.alpha is None else at_8_bits(photo.alpha)
     planes = Planes(at_8_bits(photo.luma), at_8_bits(cb), at_8_bits(cr), alpha)

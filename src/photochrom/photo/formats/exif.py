@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from mmap import mmap
 from typing import Final, Literal
 
 from .image import NO_UNIT, Density
@@ -111,7 +112,7 @@ class Tiff:
         return None
 
 
-def open_tiff(data: bytes) -> Tiff:
+def open_tiff(data: bytes | mmap) -> Tiff:
     """Read the header of a TIFF structure.
 
     Raises:
@@ -206,6 +207,11 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
         return None
     header = (b"II*\0" if tiff.order == "<" else b"MM\0*") + struct.pack(tiff.order + "I", 8)
     return header + _packed(tiff, kept, 8, (EXIF_POINTER, GPS_POINTER))
+
+
+def moved(tiff: Tiff, start: int) -> bytes:
+    """Return a block's first directory for offset ``start`` of a file, followed by its values and subdirectories."""
+    return _packed(tiff, tiff.directory(tiff.first)[0], start, (EXIF_POINTER, GPS_POINTER))
 
 
 def _is_shape(entry: Entry) -> bool:

@@ -1,18 +1,14 @@
-"""Reads and writes TIFF, 1 to 16 bits, grey to CMYK, and keeps tags byte for byte.
-
-The writer does not use a library, because an EXIF block is itself the start of a TIFF file. The new file begins with
-that block, so that everything it refers to (EXIF, GPS, maker notes) keeps its offset. A new directory at the end lists
-the tags of the block and those of the pixels.
-"""
+"""Reads TIFF, 1 to 16 bits, grey to CMYK, page by page."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import BinaryIO, Final
+from mmap import mmap
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -22,18 +18,15 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError
 from . import exif, jpeg, photoshop, tiff_repair
-from .deflate import LEVEL, inflated_size
-from .exif import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Entry, Order, Tiff
+from .deflate import inflated_size
+from .exif import Entry, Tiff
 from .icc import cmyk_to_srgb, linear_rgb
 from .image import (
     C2PA_LOST,
     Decoded,
-    Density,
     Metadata,
-    Planes,
     by_opencv,
     check_size,
-    color_rows,
     from_pillow,
     luma_of,
     unpremultiplied,
@@ -48,8 +41,7 @@ _LAYERS, _C2PA = 37724, 52545
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATED: Final = (8, 32946)
 _PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
-_DEFLATE, _HORIZONTAL = 8, 2
-_MAX_FILE: Final = 2**32 - 2**20  # offsets have 32 bits; MAX_PIXELS in 16-bit RGBA still fit
+_ZSTD: Final = 50000
 
 
 @dataclass(frozen=True)
@@ -109,47 +101,81 @@ def read(data: bytes) -> Decoded:
         luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
         return Decoded(luma, None, metadata, losses=lost)
     repaired = tiff_repair.repaired(data, tiff, entries)
-    luma, alpha = _read_16(repaired, page) if page.bits == 16 else _read_8(repaired, page, icc)
+    if page.bits == 16 and page.compression == _ZSTD:
+        luma, alpha = _planes_of(_by_strips(tiff, entries, page, parts), page)
+    else:
+        luma, alpha = _read_16(repaired, page) if page.bits == 16 else _read_8(repaired, page, icc)
     linear = page.photometric == _LINEAR_RAW
     if linear:
         metadata = replace(metadata, icc=linear_rgb())
     return Decoded(luma, alpha, metadata, linear=linear, srgb=page.photometric == _CMYK, losses=lost)
 
 
-def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
-    """Encode planes ``[H, W]`` as RGB or RGBA of their depth, compressed with deflate. The stream must be seekable.
-
-    Raises:
-        PhotoError: The EXIF block is not a TIFF structure, or the file would exceed 4 GB.
-        OSError: The stream cannot be written.
-    """
-    block, carried = _block(metadata.exif)
-    order = block.order
-    stream.write(bytes(block.data) + b"\0" * (len(block.data) % 2))
-    tags = _write_strips(stream, planes, order)
-    if metadata.density and exif.X_RESOLUTION not in carried:
-        tags |= _density_tags(metadata.density)
-    rows = carried | _number_rows(stream, order, tags) | _block_rows(stream, order, metadata)
-    _write_directory(stream, order, rows)
-
-
 def _only_page(tiff: Tiff) -> list[Entry]:
-    """Return the directory of the only page of full size.
+    """Return the directory of the only page.
 
     Raises:
         PhotoError: There are several, or the first is only a preview, as in a camera's raw file.
     """
-    pages, start, seen = [], tiff.first, set[int]()
+    starts = _starts(tiff)
+    if len(starts) > 1:
+        raise PhotoError(f"holds {len(starts)} pages: name the page, or write all of them to a TIFF")
+    return tiff.directory(starts[0])[0]
+
+
+def _starts(tiff: Tiff) -> list[int]:
+    """Return the offsets of the directories of full size.
+
+    Raises:
+        PhotoError: The first is only a preview, or there is none.
+    """
+    starts, start, seen, preview = [], tiff.first, set[int](), False
     while start and start not in seen:
         seen.add(start)
-        entries, start = tiff.directory(start)
-        pages.append((entries, bool(tiff.number(entries, 254, 0) & 1) or tiff.number(entries, 255, 1) == 2))
-    full = [entries for entries, reduced in pages if not reduced]
-    if len(full) > 1:
-        raise PhotoError(f"holds {len(full)} pages: split it first, for instance with tiffsplit")
-    if not full or pages[0][1]:
+        entries, following = tiff.directory(start)
+        if tiff.number(entries, 254, 0) & 1 or tiff.number(entries, 255, 1) == 2:
+            preview = preview or len(seen) == 1
+        else:
+            starts.append(start)
+        start = following
+    if not seen:
+        raise PhotoError("is cut short (it has no page): get a whole copy of the file")
+    if preview or not starts:
         raise PhotoError("begins with a preview, as a camera's raw file does: develop it to a plain TIFF first")
-    return full[0]
+    return starts
+
+
+def page_count(data: bytes | mmap) -> int:
+    """Return the number of pages of a TIFF file; reduced copies of a page do not count.
+
+    Raises:
+        PhotoError, ValueError, struct.error: The file is damaged, or begins with a preview.
+    """
+    return len(_starts(exif.open_tiff(data)))
+
+
+def single_page(data: bytes, number: int) -> bytes:
+    """Return a file that holds only one page of another, its place in the file unchanged.
+
+    Args:
+        data: A TIFF file.
+        number: The page, from 1.
+
+    Raises:
+        PhotoError: There is no such page; or as for ``page_count``.
+    """
+    tiff = exif.open_tiff(data)
+    starts = _starts(tiff)
+    if not 1 <= number <= len(starts):
+        raise PhotoError(f"has {len(starts)} page{'s' * (len(starts) > 1)}, and none with the number {number}")
+    if len(starts) == 1:
+        return data
+    start, out = starts[number - 1], bytearray(data)
+    entries, _ = tiff.directory(start)
+    count, row, letter = (8, 20, "Q") if tiff.big else (2, 12, "I")
+    struct.pack_into(tiff.order + letter, out, 8 if tiff.big else 4, start)
+    struct.pack_into(tiff.order + letter, out, start + count + row * len(entries), 0)
+    return bytes(out)
 
 
 def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
@@ -236,12 +262,17 @@ def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarr
     """Read 16-bit pixels, which Pillow reduces to 8 bits, and 8-bit pixels with channels unknown to Pillow."""
     simple = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
     stored = _simple(data) if simple else _by_tifffile(data, page)
+    return _planes_of(stored, page, blue_first=simple)
+
+
+def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return luma and alpha of samples in the page's own arrangement."""
     stored = stored.reshape(page.height, page.width, page.samples)
     colours = _CHANNELS[page.photometric]
     if page.bits == 8:
         luma, _ = from_pillow(Image.fromarray(stored[..., :3] if colours == 3 else stored[..., 0]))
     elif colours == 3:
-        luma = luma_of(stored[..., 2::-1] if simple else stored[..., :3])  # OpenCV's order is B, G, R, A
+        luma = luma_of(stored[..., 2::-1] if blue_first else stored[..., :3])
     else:
         luma = np.ascontiguousarray(stored[..., 0])
     if page.photometric == _MIN_IS_WHITE:
@@ -273,6 +304,30 @@ def _by_tifffile(data: bytes | bytearray, page: _Page) -> np.ndarray:
     return np.moveaxis(stored.reshape(page.samples, page.height, page.width), 0, 2)
 
 
+def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> np.ndarray:
+    """Decode 16-bit strips that only Pillow can unpack (Zstandard), as bytes: uint16 ``[H, W * samples]``."""
+    predictor = tiff.number(entries, 317, 1)
+    if page.planar or predictor not in (1, 2) or any(entry.tag == 324 for entry in entries):
+        raise PhotoError("combines 16 bits, this compression and this order of samples: save it anew with deflate")
+    rows = min(tiff.number(entries, 278, page.height), page.height) or page.height
+    row_bytes = page.width * page.samples * 2
+    stored = np.empty((page.height, row_bytes), np.uint8)
+    for top, (start, end) in zip(range(0, page.height, rows), parts.places, strict=False):
+        part = stored[top : top + rows]
+        part[...] = _unpacked(bytes(tiff.data[start:end]), len(part), row_bytes, page.compression)
+    samples = stored.view(f"{tiff.order}u2").astype(np.uint16).reshape(page.height, page.width, page.samples)
+    return np.cumsum(samples, axis=1, dtype=np.uint16) if predictor == 2 else samples
+
+
+def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.ndarray:
+    """Unpack a strip as if it were a grey picture of 8 bits: uint8 ``[rows, row_bytes]``."""
+    tags = [(256, row_bytes), (257, rows), (258, 8), (259, compression), (262, _MIN_IS_BLACK)]
+    tags += [(273, 8 + 2 + 12 * 9 + 4), (277, 1), (278, rows), (279, len(strip))]
+    table = b"".join(struct.pack("<HHII", tag, exif.LONG, 1, value) for tag, value in tags)
+    picture = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + table + bytes(4) + strip
+    return np.asarray(Image.open(BytesIO(picture)))
+
+
 def _losses(entries: list[Entry], page: _Page) -> Iterator[str]:
     """Name what no output keeps."""
     tags = {entry.tag for entry in entries}
@@ -296,101 +351,3 @@ def _metadata(tiff: Tiff, entries: list[Entry], icc: bytes | None) -> Metadata:
         icc=icc,
         density=exif.density_of(tiff, entries),
     )
-
-
-def _block(block: bytes | None) -> tuple[Tiff, dict[int, bytes]]:
-    """Return the EXIF block that the file begins with (a bare header if there is none), and its entries by tag."""
-    if block is None:
-        return exif.open_tiff(b"II*\0\0\0\0\0"), {}
-    try:
-        tiff = exif.open_tiff(block)
-        entries, _ = tiff.directory(tiff.first)
-    except (ValueError, struct.error) as exc:
-        raise PhotoError("has damaged EXIF, which a TIFF cannot hold: write it as JPEG or PNG") from exc
-    return tiff, {entry.tag: block[entry.position : entry.position + 12] for entry in entries}
-
-
-def _write_strips(stream: BinaryIO, planes: Planes, order: Order) -> dict[int, tuple[int, list[int]]]:
-    """Write the pixels, and return the tags that describe them, each with its type and values."""
-    height, width = planes.luma.shape
-    bits, samples = planes.luma.dtype.itemsize * 8, 3 if planes.alpha is None else 4
-    parts = bands(height, width * samples * bits // 8)
-
-    def deflated(rows: range) -> bytes:
-        return zlib.compress(_differences(color_rows(planes, rows), order), LEVEL)
-
-    offsets, sizes = [], []
-    for strip in in_parallel(deflated, parts):
-        offsets.append(stream.tell())
-        sizes.append(len(strip))
-        stream.write(strip + b"\0" * (len(strip) % 2))
-        if stream.tell() > _MAX_FILE:
-            raise PhotoError("would be more than 4 GB as a TIFF: scale it down or cut it into parts")
-    return {
-        256: (LONG, [width]),
-        257: (LONG, [height]),
-        258: (SHORT, [bits] * samples),
-        259: (SHORT, [_DEFLATE]),
-        262: (SHORT, [_RGB]),
-        273: (LONG, offsets),
-        277: (SHORT, [samples]),
-        278: (LONG, [len(parts[0])]),
-        279: (LONG, sizes),
-        284: (SHORT, [1]),
-        317: (SHORT, [_HORIZONTAL]),
-    } | ({} if planes.alpha is None else {338: (SHORT, [_ALPHA])})
-
-
-def _differences(samples: np.ndarray, order: Order) -> bytes:
-    """Apply predictor 2 to ``[rows, W, samples]``: subtract the sample to the left; in the byte order of the file."""
-    coded = samples.copy()
-    np.subtract(samples[:, 1:], samples[:, :-1], out=coded[:, 1:])
-    return coded.astype(coded.dtype.newbyteorder(order)).tobytes()
-
-
-def _density_tags(density: Density) -> dict[int, tuple[int, list[int]]]:
-    x, y = (value.limit_denominator(10**4).as_integer_ratio() for value in (density.x, density.y))
-    return {
-        exif.X_RESOLUTION: (RATIONAL, list(x)),
-        exif.Y_RESOLUTION: (RATIONAL, list(y)),
-        exif.RESOLUTION_UNIT: (SHORT, [density.unit]),
-    }
-
-
-def _number_rows(stream: BinaryIO, order: Order, tags: dict[int, tuple[int, list[int]]]) -> dict[int, bytes]:
-    letters = {SHORT: "H", LONG: "I", RATIONAL: "I"}
-    rows = {}
-    for tag, (kind, values) in tags.items():
-        value = struct.pack(f"{order}{len(values)}{letters[kind]}", *values)
-        rows[tag] = _row(stream, order, tag, kind, len(values) // (2 if kind == RATIONAL else 1), value)
-    return rows
-
-
-def _block_rows(stream: BinaryIO, order: Order, metadata: Metadata) -> dict[int, bytes]:
-    resources = photoshop.join(metadata.iptc, metadata.photoshop)
-    blocks = [
-        (exif.XMP, BYTE, metadata.xmp),
-        (exif.IPTC, UNDEFINED, metadata.iptc),
-        (exif.PHOTOSHOP, BYTE, resources),
-        (exif.ICC, UNDEFINED, metadata.icc),
-    ]
-    return {tag: _row(stream, order, tag, kind, len(value), value) for tag, kind, value in blocks if value}
-
-
-def _row(stream: BinaryIO, order: Order, tag: int, kind: int, count: int, value: bytes) -> bytes:
-    """Return a directory entry. A value of more than 4 bytes is written to the stream first."""
-    if len(value) > 4:
-        place = stream.tell()
-        stream.write(value + b"\0" * (len(value) % 2))
-        value = struct.pack(order + "I", place)
-    return struct.pack(order + "HHI", tag, kind, count) + value.ljust(4, b"\0")
-
-
-def _write_directory(stream: BinaryIO, order: Order, rows: dict[int, bytes]) -> None:
-    """Append the directory to the stream and store its offset in the header."""
-    start = stream.tell()
-    table: Sequence[bytes] = [rows[tag] for tag in sorted(rows)]
-    stream.write(struct.pack(order + "H", len(table)) + b"".join(table) + bytes(4))
-    stream.seek(4)
-    stream.write(struct.pack(order + "I", start))
-    stream.seek(0, 2)

@@ -1,0 +1,221 @@
+"""Multi-page TIFFs, coloured page by page: only one page's pixels are in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..atomic import new_file
+from ..colorizer.options import ColorOptions
+from ..errors import OptionError, PhotoError
+from ..provenance import credit
+from .credentials import signed
+from .formats.image import Planes
+from .formats.tiff_writer import TiffWriter
+from .library_errors import THE_PICTURE, encoding, enough_memory, naming
+from .metadata import metadata_for
+from .names import format_of, sidecar_path
+from .options import OutputOptions
+from .read import Photo, count_pages, read_photo
+from .report import PhotoReport, preview, report_on
+from .view import chroma, seen
+from .write import write_beside
+
+if TYPE_CHECKING:
+    from ..colorizer.colorizer import Colorizer
+
+
+def options_of_page(options: ColorOptions, page: int | None, name: str) -> ColorOptions:
+    """Return the options with the hints of one page, or of a photograph that has no pages.
+
+    Args:
+        options: How to colour.
+        page: The page, from 1; None for the only one.
+        name: Name of the photograph, for messages.
+
+    Raises:
+        OptionError: A hint is for a page that is not coloured.
+    """
+    for hint in options.hints:
+        if hint.page not in (None, page or 1):
+            raise OptionError(
+                f"a hint is for page {hint.page}, which is not coloured", path=name, remedy="leave it out"
+            )
+    return options
+
+
+def colorize_pages(
+    colorizer: Colorizer,
+    data: bytes,
+    path: Path | None,
+    options: ColorOptions,
+    output: OutputOptions,
+    *,
+    name: str,
+    negative: bool = False,
+    stream: BinaryIO | None = None,
+) -> PhotoReport:
+    """Colour all pages of a TIFF into a TIFF.
+
+    Args:
+        colorizer: The model.
+        data: The file.
+        path: The file to write; None to write to ``stream``.
+        options: How to colour. Each hint names its page.
+        output: How to write.
+        name: Path of the source, or what to call it in messages.
+        negative: As for ``colorize_photo``.
+        stream: Where to write if there is no path.
+
+    Raises:
+        PhotoError: A page cannot be read, or the output cannot be written or is not a TIFF. The message names the page.
+        OptionError: A hint names no page or one that does not exist, or files of single pages are asked for.
+    """
+    count = count_pages(data)
+    _check(path, options, output, count, name)
+    pages = _Pages(colorizer, data, options, output, name, negative, count)
+    if path is not None and output.c2pa is None:
+        with _naming_output(path), new_file(path, overwrite=output.overwrite) as file:
+            report = pages.write(file)
+    else:
+        whole = BytesIO()
+        report = pages.write(whole)
+        coded = whole.getvalue()
+        if output.c2pa is not None:
+            coded = signed(coded, pages.first, path or Path("output.tif"), output.c2pa, pages.credit)
+        if path is None:
+            assert stream is not None
+            stream.write(coded)
+            return report
+        write_beside(coded, path, overwrite=output.overwrite)
+    assert path is not None
+    if output.sidecar:
+        write_beside(pages.sidecar, sidecar_path(path), overwrite=output.overwrite)
+        return replace(report, outputs=(path, sidecar_path(path)))
+    return replace(report, outputs=(path,))
+
+
+def _check(path: Path | None, options: ColorOptions, output: OutputOptions, count: int, name: str) -> None:
+    if path is not None and format_of(path) != "TIFF":
+        raise PhotoError(
+            f"holds {count} pages, which only a TIFF can hold", path=name, remedy="write a .tif, or choose one page=1"
+        )
+    if output.alternatives or output.confidence:
+        raise OptionError(
+            f"holds {count} pages, and alternatives and confidence are of one", path=name, remedy="choose one page=1"
+        )
+    for hint in options.hints:
+        if hint.page is None or hint.page > count:
+            which = "no page" if hint.page is None else f"page {hint.page}"
+            raise OptionError(
+                f"holds {count} pages, and a hint is for {which}",
+                path=name,
+                remedy="name a page, as in 2:42%,31%,maroon",
+            )
+
+
+class _Pages:
+    """Colours the pages of one file, and sums up what the report says of them."""
+
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        data: bytes,
+        options: ColorOptions,
+        output: OutputOptions,
+        name: str,
+        negative: bool,
+        count: int,
+    ) -> None:
+        self._colorizer, self._data, self._options, self._output = colorizer, data, options, output
+        self._name, self._negative, self._count = name, negative, count
+        self.credit = credit(colorizer.label, options.hints)
+        self.first: Photo
+        self.sidecar = b""
+
+    def write(self, stream: BinaryIO) -> PhotoReport:
+        writer = TiffWriter(stream, self._output.compression, "<" if self._data[:2] == b"II" else ">")
+        reports = [self._write_page(writer, number) for number in range(1, self._count + 1)]
+        sure = [report.confidence for report in reports if report.confidence is not None]
+        return replace(
+            reports[0],
+            confidence=sum(sure) / len(sure) if sure else None,
+            colorfulness=sum(report.colorfulness for report in reports) / len(reports),
+            warnings=_by_page([report.warnings for report in reports]),
+            pages=len(reports),
+        )
+
+    def _write_page(self, writer: TiffWriter, number: int) -> PhotoReport:
+        with _naming_page(self._name, number), enough_memory(self._name):
+            photo = self._read(number)
+            hints = tuple(hint for hint in self._options.hints if hint.page == number)
+            options = self._options.with_hints(hints)
+            prediction = self._colorizer.predict(seen(photo.luma, photo.view), options)
+            cb, cr = chroma(self._colorizer, photo.luma, photo.view, options, prediction, (1, 1))
+            embedded = None if self._output.sidecar else self.credit
+            metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=embedded)
+            with encoding():
+                writer.add(Planes(photo.luma, cb, cr, photo.alpha), metadata)
+        report = report_on(photo, "TIFF", (), prediction, cb, cr)
+        if number > 1:
+            return report
+        self.first = photo
+        if self._output.sidecar:
+            whole = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=self.credit)
+            self.sidecar = whole.xmp or b""
+        shown = preview(self._colorizer, prediction, options) if self._output.preview else None
+        return replace(report, preview=shown)
+
+    def _read(self, number: int) -> Photo:
+        photo = read_photo(self._data, negative=self._negative, page=number)
+        there = Path(self._name)
+        return replace(photo, name=self._name, origin=there if there.is_file() else self._data)
+
+
+def _by_page(warnings: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Name the pages that each warning is about: "pages 2 and 3: ..."; a warning about all pages stands alone."""
+    pages: dict[str, list[int]] = {}
+    for number, texts in enumerate(warnings, 1):
+        for text in texts:
+            pages.setdefault(text, []).append(number)
+    return tuple(text if len(on) == len(warnings) else f"{_listed(on)}: {text}" for text, on in pages.items())
+
+
+def _listed(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return f"page {numbers[0]}"
+    return f"pages {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+@contextmanager
+def _naming_page(name: str, number: int) -> Iterator[None]:
+    """Name the source and the page in the messages of errors.
+
+    Raises:
+        PhotoError: Raised for every ``PhotoError`` within the block.
+    """
+    try:
+        yield
+    except PhotoError as exc:
+        problem = f"page {number}: {exc.problem.removeprefix(f'{THE_PICTURE}: ')}"
+        if name == THE_PICTURE:
+            raise PhotoError(f"{name}: {problem}", remedy=exc.remedy) from exc
+        raise PhotoError(problem, path=name, remedy=exc.remedy) from exc
+
+
+@contextmanager
+def _naming_output(path: Path) -> Iterator[None]:
+    """Translate errors of the system that concern the output; those of pages name their source already.
+
+    Raises:
+        PhotoError: Raised for every ``OSError`` within the block.
+    """
+    try:
+        yield
+    except OSError as exc:
+        with naming(str(path)):
+            raise exc

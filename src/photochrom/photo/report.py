@@ -1,0 +1,112 @@
+"""The report on one photograph that was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..color.gamut import rgb_of_luma
+from ..colorizer.options import ColorOptions
+from .formats.splice import LumaScans
+from .metadata import losses
+from .options import JpegLayout
+from .read import Photo
+
+if TYPE_CHECKING:
+    from ..colorizer.colorizer import Colorizer, Prediction
+
+_SAMPLE = 500  # the colourfulness is measured on about so many rows and columns of chroma
+
+
+@dataclass(frozen=True)
+class PhotoReport:
+    """Report on one photograph that was written."""
+
+    outputs: tuple[Path, ...]
+    """Files written: the coloured photograph, then the files beside it. Empty for the standard output."""
+    width: int
+    """Width of the upright picture, in pixels."""
+    height: int
+    """Height of the upright picture, in pixels."""
+    confidence: float | None
+    """Mean confidence of the model, 0 to 1; None for a model that does not predict it."""
+    colorfulness: float
+    """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
+    least_sure: tuple[tuple[float, float, float], ...] = ()
+    """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
+    pages: int = 1
+    """Pages coloured; more than 1 for a multi-page TIFF, whose size is that of the first page."""
+    warnings: tuple[str, ...] = ()
+    """Phrases that name what the output does not keep of the source, and what was noticed."""
+    luma_coding: str = ""
+    """Whether a JPEG output keeps the coded luma of its source, and why not; empty for other formats."""
+    preview: tuple[np.ndarray, np.ndarray] | None = None
+    """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
+
+
+def preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> tuple[np.ndarray, np.ndarray]:
+    """Return small pictures of before and after, as ``PhotoReport.preview`` has them."""
+    luma = prediction.luma
+    return luma, rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
+
+
+def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
+    """Measure how colourful chroma is (Hasler and Suesstrunk, Measuring colourfulness in natural images, 2003).
+
+    The measure takes differences of R', G' and B' only, from which the luma cancels out.
+
+    Args:
+        cb: uint8 or uint16 ``[H, W]``, neutral at 128 or 32768.
+        cr: Likewise.
+
+    Returns:
+        0 for grey; 15 is slightly, 33 moderately, 59 quite and 109 extremely colourful.
+    """
+    blue, red = (_centred(plane) for plane in (cb, cr))
+    rg = 2.116136 * red + 0.344136 * blue  # R' - G'
+    yb = 0.343932 * red - 1.944068 * blue  # (R' + G') / 2 - B'
+    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+
+
+def _centred(plane: np.ndarray) -> np.ndarray:
+    """Return a sample of a chroma plane as float32, in 8-bit steps, 0 being neutral."""
+    down, across = (max(1, side // _SAMPLE) for side in plane.shape)
+    scale, neutral = (1, 128) if plane.dtype == np.uint8 else (257, 32768)
+    return (plane[::down, ::across].astype(np.float32) - neutral) / scale
+
+
+def report_on(
+    photo: Photo,
+    format: str,
+    outputs: tuple[Path, ...],
+    prediction: Prediction,
+    cb: np.ndarray,
+    cr: np.ndarray,
+    layout: JpegLayout = "scan",
+) -> PhotoReport:
+    """Report on a photograph with the chroma that it was given."""
+    height, width = photo.shape
+    confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
+    warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format))
+    return PhotoReport(
+        outputs,
+        width,
+        height,
+        confidence,
+        colorfulness(cb, cr),
+        warnings=warnings,
+        luma_coding=_luma_coding(photo, format, layout),
+    )
+
+
+def _luma_coding(photo: Photo, format: str, layout: JpegLayout) -> str:
+    if (photo.format, format) != ("JPEG", "JPEG"):
+        return ""
+    if photo.coded_luma is None:
+        return f"its luma is coded anew: {photo.recoded}"
+    if layout == "scan" and isinstance(photo.coded_luma, LumaScans):
+        return "its coded luma is kept byte for byte"
+    return "its luma's coefficients are kept, in a new order"

@@ -1,0 +1,149 @@
+"""Multi-page TIFFs, page by page, and the compressions of TIFF."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+import tifffile
+
+from photochrom import ColorOptions, Hint, OptionError, PhotoError, photo
+from photochrom.color.spaces import luma_of_rgb
+from photochrom.commands.main import main
+from photochrom.photo.inspect import upright_size
+from photochrom.provenance import is_labelled
+
+from ..helpers.photographs import smooth
+
+
+def album(path, *, big=False, order="<"):
+    """Three pages of different sizes and depths, each with its own description, and a reduced copy of the first."""
+    with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as file:
+        first, artist = smooth(40, 60), (315, "s", 0, "Ida", True)
+        file.write(first, description="the first", resolution=(300, 300), metadata=None)
+        file.write(first[::2, ::2], subfiletype=1, metadata=None)
+        file.write(smooth(50, 70).astype(np.uint16) * 257, description="the second", metadata=None, extratags=[artist])
+        file.write(np.dstack([smooth(64, 32)] * 3), photometric="rgb", description="the third", metadata=None)
+    return path
+
+
+def pages_of(path):
+    with tifffile.TiffFile(path) as file:
+        return [page.asarray() for page in file.pages]
+
+
+@pytest.mark.parametrize(("big", "order"), [(False, "<"), (False, ">"), (True, "<")])
+def test_each_page_is_coloured_and_keeps_its_luma_and_its_metadata(tmp_path, fake_colorizer, big, order):
+    source = album(tmp_path / "album.tif", big=big, order=order)
+    report = photo.colorize_photo(source, tmp_path / "out.tif", colorizer=fake_colorizer)
+    assert (report.pages, report.width, report.height) == (3, 60, 40)
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        pages = [page.asarray() for page in file.pages]
+        assert [page.tags["ImageDescription"].value for page in file.pages] == ["the first", "the second", "the third"]
+        assert file.pages[1].tags["Artist"].value == "Ida"
+        assert file.pages[0].tags["XResolution"].value == (300, 1)
+    lumas = [smooth(40, 60), smooth(50, 70).astype(np.uint16) * 257, smooth(64, 32)]
+    for page, luma in zip(pages, lumas, strict=True):
+        assert page.dtype == luma.dtype
+        assert np.abs(luma_of_rgb(page).astype(int) - luma).max() <= 1
+        assert not np.array_equal(page[..., 0], page[..., 2])
+    assert is_labelled(tmp_path / "out.tif")
+
+
+def test_hints_belong_to_their_page(tmp_path, fake_colorizer):
+    source = album(tmp_path / "album.tif")
+    options = ColorOptions(hints=(Hint(0.5, 0.5, (0, 0, 255), page=2),))
+    photo.colorize_photo(source, tmp_path / "plain.tif", colorizer=fake_colorizer)
+    photo.colorize_photo(source, tmp_path / "hinted.tif", options, colorizer=fake_colorizer)
+    plain, hinted = (pages_of(tmp_path / name) for name in ("plain.tif", "hinted.tif"))
+    assert [np.array_equal(a, b) for a, b in zip(plain, hinted, strict=True)] == [True, False, True]
+
+
+def test_one_page_is_coloured_into_any_format(tmp_path, fake_colorizer):
+    source = album(tmp_path / "album.tif")
+    report = photo.colorize_photo(source, tmp_path / "third.jpg", colorizer=fake_colorizer, page=3)
+    assert (report.pages, report.width, report.height) == (1, 32, 64)
+    assert upright_size(source, 2) == (70, 50)
+    with pytest.raises(PhotoError, match="has 3 pages, and none with the number 4"):
+        photo.colorize_photo(source, tmp_path / "fourth.tif", colorizer=fake_colorizer, page=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "hints", "output", "message"),
+    [
+        ("out.jpg", (), {}, "holds 3 pages, which only a TIFF can hold: write a .tif, or choose one page=1"),
+        ("out.tif", (Hint(0, 0, (0, 0, 0)),), {}, "a hint is for no page: name a page"),
+        ("out.tif", (Hint(0, 0, (0, 0, 0), page=4),), {}, "a hint is for page 4"),
+        ("out.tif", (), {"confidence": True}, "alternatives and confidence are of one"),
+    ],
+)
+def test_what_pages_cannot_do_is_said(tmp_path, fake_colorizer, name, hints, output, message):
+    source = album(tmp_path / "album.tif")
+    with pytest.raises((PhotoError, OptionError), match=message):
+        photo.colorize_photo(
+            source,
+            tmp_path / name,
+            ColorOptions(hints=hints),
+            colorizer=fake_colorizer,
+            output=photo.OutputOptions(**output),
+        )
+    assert not (tmp_path / name).exists()
+
+
+def test_a_hint_for_another_page_than_the_only_one_is_refused(tmp_path, fake_colorizer):
+    source = tmp_path / "one.tif"
+    tifffile.imwrite(source, smooth(40, 40))
+    options = ColorOptions(hints=(Hint(0, 0, (0, 0, 0), page=2),))
+    with pytest.raises(OptionError, match="a hint is for page 2, which is not coloured"):
+        photo.colorize_photo(source, tmp_path / "out.tif", options, colorizer=fake_colorizer)
+
+
+def test_errors_and_warnings_name_the_page(tmp_path, fake_colorizer):
+    source = tmp_path / "album.tif"
+    with tifffile.TiffWriter(source) as file:
+        for samples in (3, 4):  # the second page has an infrared channel
+            extra = {"extrasamples": [0]} if samples == 4 else {}
+            file.write(np.dstack([smooth(40, 60)] * samples), photometric="rgb", metadata=None, **extra)
+    report = photo.colorize_photo(source, tmp_path / "out.tif", colorizer=fake_colorizer)
+    assert report.warnings == (
+        "page 2: its extra channel (infrared, as film scanners store it, or a mask) is not kept",
+    )
+    with tifffile.TiffWriter(source) as file:
+        file.write(smooth(40, 60), metadata=None)
+        file.write(smooth(40, 60).astype(np.float32), metadata=None)
+    with pytest.raises(PhotoError, match=r"album\.tif: page 2: holds pixels of an unusual kind"):
+        photo.colorize_photo(source, tmp_path / "bad.tif", colorizer=fake_colorizer)
+    assert not (tmp_path / "bad.tif").exists()
+
+
+def test_the_command_counts_the_pages(tmp_path, capsys):
+    source = album(tmp_path / "album.tif")
+    assert main(["photo", str(source), "--hint", "2:42%,31%,maroon"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("album.color.tif (3 pages)")
+    assert main(["photo", str(source), "-o", str(tmp_path / "x.png")]) == 1
+    assert "choose one --page 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "zstd"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_compressions_are_lossless_and_read_again(tmp_path, fake_colorizer, compression, depth):
+    if compression == "zstd":
+        pytest.importorskip("zstandard")
+    luma = smooth(70, 90).astype(depth) * (257 if depth is np.uint16 else 1)
+    source, target = tmp_path / "old.tif", tmp_path / "new.tif"
+    tifffile.imwrite(source, luma)
+    output = photo.OutputOptions(compression=compression)
+    photo.colorize_photo(source, target, colorizer=fake_colorizer, output=output)
+    numbers = {"none": 1, "lzw": 5, "deflate": 8, "zstd": 50000}
+    with tifffile.TiffFile(target) as file:
+        assert file.pages[0].compression == numbers[compression]
+    assert np.abs(photo.read_photo(target).luma.astype(int) - luma).max() <= 1
+
+
+def test_an_unknown_compression_is_refused():
+    with pytest.raises(OptionError, match="choose one of none, lzw, deflate, zstd"):
+        photo.OutputOptions(compression="jpeg")
+
+
+def test_a_header_alone_is_not_a_camera_raw():
+    with pytest.raises(PhotoError, match="cut short"):
+        photo.read_photo(BytesIO(b"II*\0\0\0\0\0"))
