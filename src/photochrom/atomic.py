@@ -81,8 +81,8 @@ def _temporary(folder: Path, suffix: str) -> Path:
 @functools.cache
 def sweep(folder: Path) -> None:
     """Remove what killed processes have left in a folder; once in the life of a process."""
-    with suppress(OSError):  # writing the file reports what is wrong with the folder
-        for entry in os.scandir(folder):
+    with suppress(OSError), os.scandir(folder) as entries:  # writing the file reports what is wrong with the folder
+        for entry in entries:
             if entry.name.startswith(_PREFIX) and _is_abandoned(entry):
                 if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry.path, ignore_errors=True)

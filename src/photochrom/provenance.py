@@ -44,6 +44,11 @@ def statement(model: str) -> str:
     return f"Colours added by software (photochrom {__version__}, model {model}); not a record of the original colours"
 
 
+def short_statement() -> str:
+    """Write the label without the model, for fields of at most 99 characters."""
+    return f"Colours added by software (photochrom {__version__}); not a record of the original colours"
+
+
 def stated_behind(text: str, model: str) -> str:
     """Append the statement to a text, in place of an older statement of Photochrom."""
     return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()

@@ -32,7 +32,7 @@ PAIRS = [
     (codec, profile, ENDS[container])
     for codec, row in CODECS.items()
     for container in row.containers
-    if container != "nut"
+    if container in ENDS and container != "nut"
     for profile in (row.profiles or [None])
 ]
 MAIN = [(codec, profile, end) for codec, profile, end in PAIRS if profile in (None, "hq", "hqx", "4444", "444")]

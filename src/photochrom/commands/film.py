@@ -86,8 +86,9 @@ def add(verbs: Verbs) -> None:
     add_dials(film)
     film.add_argument(
         "--codec",
-        default="libx264",
-        help="libx264, libx265, ffv1 (lossless), prores, dnxhr or v210 (default: libx264)",
+        default="auto",
+        help="libx264, libx265, ffv1 (lossless), prores, dnxhr, v210, or frames: dpx, tiff, png, jp2 "
+        "(default: libx264; for frames their own format)",
     )
     film.add_argument(
         "--profile", help="of prores: hq, standard, lt, proxy, 4444, 4444xq; of dnxhr: hqx, hq, sq, lb, 444"
@@ -103,6 +104,12 @@ def add(verbs: Verbs) -> None:
         "--preset", default="veryfast", help="speed of the codec: ultrafast to veryslow (default: veryfast)"
     )
     c2pa.add_signing(film)
+    film.add_argument(
+        "--rate", metavar="FPS", help="frames per second of a sequence (default: as its headers say, or 24)"
+    )
+    film.add_argument(
+        "--fill-gaps", action="store_true", help="repeat the frame before where one of a sequence is missing"
+    )
     add_model(film)
     add_talk(film)
 
@@ -124,6 +131,8 @@ def run(args: argparse.Namespace) -> int:
         recolor=args.recolor,
         profile=args.profile,
         bits=args.bits,
+        rate=args.rate,
+        fill_gaps=args.fill_gaps,
         c2pa=c2pa.identity_of(args),
     )
     films = list(dict.fromkeys(args.inputs))
@@ -154,13 +163,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_kind(film: str) -> None:
-    """Refuse photographs and folders.
+    """Refuse photographs.
 
     Raises:
-        FilmError: The path is a photograph or a folder.
+        FilmError: The path is a photograph.
     """
-    if Path(film).is_dir():
-        raise FilmError("is a folder", path=film, remedy="name a film in it")
     if kind_of(Path(film)) == "photo":
         raise FilmError("is a photograph", path=film, remedy="colour it with 'photochrom photo'")
 
@@ -255,11 +262,12 @@ def _look(
     """Print the shots or the plan, or write a sheet, instead of colouring."""
     from ..film.frames import FrameColorizer
     from ..film.options import time_text
-    from ..film.plan import check, make_plan
+    from ..film.plan import check, make_plan, resolved
     from ..film.preview import list_shots, preview
-    from ..film.reader import FilmReader
+    from ..film.sequences.reader import open_film
 
-    with FilmReader(film) as reader:
+    with open_film(film, options) as reader:
+        options = resolved(options, reader, None if args.preview else output)
         plan = make_plan(reader, None if args.preview else output, options)
         frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
         if args.dry_run:
@@ -271,7 +279,7 @@ def _look(
                 print(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")
             return 0
         path = output or reader.path.parent
-        path = path / f"{reader.path.stem}.preview.png" if path.is_dir() else path
+        path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
         _check_sheet(path, overwrite=args.overwrite)
         _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
         print(path)

@@ -23,10 +23,14 @@ FORMATS = {
     ".nut": "nut",
 }
 """Container formats of coloured films, by file suffix."""
-CONSTANT_RATE = ("mxf", "avi")
+SEQUENCES = ("dpx", "tiff", "png", "jp2")
+"""Formats of numbered frames, which are codec and container in one."""
+CONSTANT_RATE = ("mxf", "avi", *SEQUENCES)
 """Containers that number their frames and store no time stamps."""
 MXF_SOUND, MXF_HERTZ = ("pcm_s16le", "pcm_s24le"), 48000
 """Codecs and sample rate of sound in MXF."""
+AUTO = "auto"
+"""The codec that depends on the source and the output."""
 ALIASES = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "dnxhd": "dnxhr"}
 """Other names of codecs."""
 
@@ -83,6 +87,12 @@ _PRORES_TAGS = {"hq": "apch", "standard": "apcn", "lt": "apcs", "proxy": "apco",
 _MODERN = ("mp4", "mov", "matroska", "nut")
 _422_10, _444_10, _422_8 = ("yuv422p10le",), ("yuv444p10le",), ("yuv422p",)
 
+
+def _444(*depths: int) -> tuple[str, ...]:
+    """Return names of formats of full chroma: frames are RGB in the end."""
+    return tuple("yuv444p" if depth == 8 else f"yuv444p{depth}le" for depth in depths)
+
+
 CODECS: Mapping[str, Codec] = {
     "libx264": Codec("libx264", _MODERN, ".mkv", quality=True),
     "libx265": Codec("libx265", _MODERN, ".mkv", fields=False, quality=True),
@@ -113,6 +123,15 @@ CODECS: Mapping[str, Codec] = {
         smallest=(256, 120),
     ),
     "v210": Codec("v210", ("mov", "avi", "nut"), ".mov", only=_422_10, lossless=True, full_range=False),
+    **{
+        name: Codec(encoder, (name,), suffix, only=formats, lossless=True, even=False)
+        for name, encoder, suffix, formats in (
+            ("dpx", "dpx", ".dpx", _444(8, 10, 12, 16)),
+            ("tiff", "tiff", ".tif", _444(8, 16)),
+            ("png", "png", ".png", _444(8, 16)),
+            ("jp2", "jpeg2000", ".jp2", _444(8, 16)),
+        )
+    },
 }
 """Codecs by the names that users give them."""
 
@@ -124,7 +143,7 @@ def codec_named(name: str) -> str:
         OptionError: No codec has this name.
     """
     found = ALIASES.get(name, name)
-    if found not in CODECS:
+    if found not in (*CODECS, AUTO):
         raise OptionError(f"codec is {name!r}: choose one of {', '.join(CODECS)}")
     return found
 
@@ -135,7 +154,7 @@ def check_profile(codec: str, profile: str | None) -> None:
     Raises:
         OptionError: It has no profiles, or none of this name.
     """
-    known = CODECS[codec].profiles
+    known = CODECS[codec].profiles if codec in CODECS else {}
     if profile is not None and profile not in known:
         choice = f"choose one of {', '.join(known)}" if known else "leave it out"
         raise OptionError(f"profile is {profile!r}, which {codec} does not have: {choice}")

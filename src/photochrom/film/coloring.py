@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 
@@ -16,6 +16,8 @@ from .plan import Plan
 from .prefetch import prefetched
 from .resume import FinishedSegment, ResumeFolder
 from .segments import SegmentEncoder
+from .sequences.names import Pattern
+from .sequences.writer import SequenceWriter
 
 _WAITING = 4  # frames between two threads
 _BURST = 8  # frames between two threads where they come from key to key
@@ -37,6 +39,7 @@ def color_frames(
     folder: ResumeFolder,
     plan: Plan,
     damage: Damage,
+    label: str,
     progress: Callable[[Progress], None],
 ) -> list[FinishedSegment]:
     """Colour and encode all frames that are not finished yet.
@@ -46,6 +49,7 @@ def color_frames(
         folder: Holds the segments that are finished, and receives the others.
         plan: How the film is stored.
         damage: Collects what is found damaged; earlier runs' findings are added to it.
+        label: Credit of the colours, which frames as files carry.
         progress: Called after each frame; an exception that it raises stops the colouring.
 
     Returns:
@@ -66,12 +70,12 @@ def color_frames(
         following, warm_up = last.next, last.warm_up
     frames = plan.span.of(reader.frames(warm_up, damage=damage), reader.time_base)
     before = folder.propagated(len(segments) - 1) if segments else None
-    writer = _SegmentWriter(frame_colorizer, folder, plan, damage, segments)
+    writer = _SegmentWriter(frame_colorizer, folder, plan, damage, segments, label)
     try:
         # Prediction, rendering and encoding take about the same time, so each has a thread.
         with (
             prefetched(frame_colorizer.colors(frames, following, before), _BURST) as predicted,
-            prefetched(_rendered(frame_colorizer, predicted), _WAITING) as rendered,
+            prefetched(_rendered(frame_colorizer, predicted, writer.has), _WAITING) as rendered,
         ):
             for prepared, frame, colors, start in rendered:
                 writer.write(prepared, frame, colors, start)
@@ -85,10 +89,13 @@ def color_frames(
 
 
 def _rendered(
-    frame_colorizer: FrameColorizer, predicted: Iterator[tuple[PreparedFrame, propagation.Colors, bool]]
-) -> Iterator[tuple[PreparedFrame, av.VideoFrame, propagation.Colors, bool]]:
+    frame_colorizer: FrameColorizer,
+    predicted: Iterator[tuple[PreparedFrame, propagation.Colors, bool]],
+    is_written: Callable[[int], bool],
+) -> Iterator[tuple[PreparedFrame, av.VideoFrame | None, propagation.Colors, bool]]:
     for prepared, colors, start in predicted:
-        yield prepared, frame_colorizer.render(prepared, colors.ab), colors, start
+        frame = None if is_written(prepared.pts) else frame_colorizer.render(prepared, colors.ab)
+        yield prepared, frame, colors, start
 
 
 class _SegmentWriter:
@@ -101,11 +108,17 @@ class _SegmentWriter:
         plan: Plan,
         damage: Damage,
         segments: list[FinishedSegment],
+        label: str,
     ) -> None:
         self.segments = segments
+        self._label = label
         self._options, self._reader = frame_colorizer.options, frame_colorizer.reader
         self._folder, self._plan, self._damage = folder, plan, damage
-        self._encoder: SegmentEncoder | None = None
+        self._encoder: SegmentEncoder | SequenceWriter | None = None
+        self._work: Pattern | None = None
+        if plan.frames is not None:
+            folder.frames.mkdir(exist_ok=True)
+            self._work = replace(plan.frames, folder=folder.frames)
         self._shots: list[int] = []
         self._lately = deque((pts for segment in segments for pts in segment.pts), maxlen=shots.REACH)
         self._end = 0
@@ -113,21 +126,39 @@ class _SegmentWriter:
         self._usual_duration = max(1, round(1 / (rate * self._reader.time_base)))
         self._shortest, self._longest = round(_SHORTEST * float(rate)), round(_LONGEST * float(rate))
 
-    def write(self, prepared: PreparedFrame, frame: av.VideoFrame, colors: propagation.Colors, start: bool) -> None:
-        """Encode a frame, in a new segment if one can begin here."""
+    def has(self, pts: int) -> bool:
+        """Tell whether a frame is a file already, written by an earlier run."""
+        if self._work is None:
+            return False
+        return self._work.file(self._plan.number(self._reader, pts)).is_file()
+
+    def write(
+        self, prepared: PreparedFrame, frame: av.VideoFrame | None, colors: propagation.Colors, start: bool
+    ) -> None:
+        """Encode a frame, in a new segment if one can begin here; None stands for a frame that is written already."""
         pts = prepared.pts
         if self._encoder and self._may_end(self._encoder, colors, start):
             self.finish(pts, colors.before)
         if self._encoder is None:
-            path = self._folder.segment_path(len(self.segments))
-            self._encoder = SegmentEncoder(path, self._reader, self._plan.planes, self._options)
+            self._encoder = self._new_encoder()
         if start:
             self._shots.append(pts)
-        self._encoder.write(frame, pts)
+        if isinstance(self._encoder, SequenceWriter):
+            self._encoder.write(frame, pts)
+        else:
+            assert frame is not None  # only frames as files are skipped
+            self._encoder.write(frame, pts)
         self._lately.append(pts)
         self._end = pts + (prepared.frame.duration or self._usual_duration)
 
-    def _may_end(self, encoder: SegmentEncoder, colors: propagation.Colors, start: bool) -> bool:
+    def _new_encoder(self) -> SegmentEncoder | SequenceWriter:
+        if self._work is not None:
+            first = self._plan.first_number
+            return SequenceWriter(self._work, first, self._reader, self._plan.planes, self._label)
+        path = self._folder.segment_path(len(self.segments))
+        return SegmentEncoder(path, self._reader, self._plan.planes, self._options)
+
+    def _may_end(self, encoder: SegmentEncoder | SequenceWriter, colors: propagation.Colors, start: bool) -> bool:
         count = len(encoder.pts)
         return (start and count >= self._shortest) or (colors.is_key and count >= self._longest)
 

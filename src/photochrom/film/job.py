@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,10 +27,12 @@ from .hint_tracking import follow
 from .hints import FilmHint
 from .mux import mux
 from .options import FilmOptions
-from .plan import Plan, check, make_plan
+from .plan import Plan, check, make_plan, resolved
 from .reader import FilmReader
-from .resume import FinishedSegment, ResumeFolder, sync
+from .resume import FinishedSegment, ResumeFolder, is_publishing, sync
 from .segments import EncodedSegment
+from .sequences.reader import open_film
+from .sequences.writer import publish_frames, taken
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def colorize_film(
     one.
 
     Args:
-        source: The film.
-        output: A file or folder; None for ``NAME.color.EXT`` beside the source.
+        source: The film: a file, a folder of numbered frames, or a pattern of their names (``reel.%07d.dpx``).
+        output: A file, a folder, or a pattern of frames; None for ``NAME.color.EXT`` beside the source.
         options: How to colour and write; None for the defaults.
         hints: Known colours at places of single frames; each is followed through its shot.
         colorizer: A model that is loaded already; None for the default.
@@ -79,8 +81,10 @@ def colorize_film(
         OptionError: The options ask for something that the model cannot do.
     """
     options = options or FilmOptions()
-    with FilmReader(source) as reader:
-        plan = make_plan(reader, None if output is None else Path(output), options)
+    target = None if output is None else Path(output)
+    with open_film(source, options) as reader:
+        options = resolved(options, reader, target)
+        plan = make_plan(reader, target, options)
 
         def examining() -> None:
             progress(Progress(0, plan.total))
@@ -98,7 +102,7 @@ def colorize_film(
                 colored = find_colored_shots(frame_colorizer, plan, examining)
                 frame_colorizer = frame_colorizer.keeping(colored.has)
                 plan.notes.append(colored.note())
-            segments = color_frames(frame_colorizer, folder, plan, damage, progress)
+            segments = color_frames(frame_colorizer, folder, plan, damage, label, progress)
             _put_together(
                 reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress
             )
@@ -109,9 +113,8 @@ def colorize_film(
 
 def _key(reader: FilmReader, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint], label: str) -> dict[str, str]:
     """Return everything that the frames depend on, under the names that users know."""
-    file = reader.path.stat()
     return {
-        "film": f"{reader.path.resolve()}, {file.st_size} bytes, {file.st_mtime_ns}",
+        "film": reader.facts(),
         "options": repr(options),
         "hints": hashlib.sha256(repr(tuple(hints)).encode()).hexdigest() if hints else "none",
         "model": label,
@@ -145,6 +148,9 @@ def _put_together(
     progress: Callable[[Progress], None],
 ) -> None:
     """Mux the finished segments with the source's other tracks, sign the film, and publish it."""
+    if plan.frames is not None:
+        _publish_frames(reader, folder, segments, plan, overwrite=overwrite)
+        return
     count = _count(segments)
     encoded = [EncodedSegment(folder.segment_path(i), s.pts, s.delay, s.end) for i, s in enumerate(segments)]
     whole = folder.folder / f"film{plan.output.suffix}"
@@ -161,6 +167,19 @@ def _put_together(
         raise FilmError(f"{plan.output} has appeared meanwhile", remedy="start again with overwrite=True") from exc
     finally:
         whole.unlink(missing_ok=True)  # it is published by now, or worthless
+    folder.discard()
+
+
+def _publish_frames(
+    reader: FilmReader, folder: ResumeFolder, segments: Sequence[FinishedSegment], plan: Plan, *, overwrite: bool
+) -> None:
+    """Give all frames of a sequence their final names."""
+    assert plan.frames is not None
+    numbers = [plan.number(reader, pts) for segment in segments for pts in segment.pts]
+    if not overwrite and not is_publishing(folder.folder) and (found := taken(plan.frames, numbers)):
+        raise FilmError(f"{found} has appeared meanwhile", remedy="start again with overwrite=True")
+    folder.start_publishing()
+    publish_frames(replace(plan.frames, folder=folder.frames), plan.frames, numbers)
     folder.discard()
 
 

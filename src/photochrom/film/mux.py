@@ -20,7 +20,8 @@ from .planes import PlaneFormat
 from .reader import FilmReader, address
 from .segments import EncodedSegment, decoding_times, describe, number_of
 from .sound import SoundTranscoder, lossless_codec
-from .span import Span, later_timecode
+from .span import Span
+from .time_code import later
 from .tracks import Item
 
 # Matroska's muxer would shift picture and sound, but not chapters, so that the priming of AAC begins at 0.
@@ -30,6 +31,9 @@ _OPTIONS["mxf"] = {"strict": "unofficial"}  # permits rates that SMPTE ST 377 do
 # Metadata that is not true of the new file, and of the new picture.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _OF_THE_CODEC = ("encoder", "BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")
+# The same of MXF: who wrote the file, and the numbers of its packages.
+_OF_MXF = ("company_name", "application_platform", "operational_pattern_ul", "modification_date")
+_OF_PACKAGES = ("uid", "umid", "product_", "toolkit_")
 
 
 def mux(
@@ -74,15 +78,13 @@ def mux(
         settings = settings | {"write_crc32": "0"}  # the header is changed afterwards
     with (
         av.open(address(segments[0].path)) as first,
-        av.open(address(reader.path), metadata_errors="replace") as source,
+        av.open(address(reader.tracks_file), metadata_errors="replace") as source,
         av.open(address(path), "w", format=name, container_options=settings) as out,
     ):
         streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options)
         describe(streams[reader.video.index].codec_context, reader, planes)  # a segment's file lacks some of this
         _describe(out, source, span, model)
-        if span.shift:
-            for metadata in (out.metadata, streams[reader.video.index].metadata):
-                _move_timecode(metadata, reader, span)
+        _state_time_code(out, streams[reader.video.index].metadata, reader, span)
         video = streams.pop(reader.video.index)
         colored = _colored(segments, reader.time_base, video, span)
         kept = tracks.packets(source, streams, transcoders, span, reader, damage or Damage())
@@ -161,7 +163,7 @@ def _add_video(
     video.time_base = 1 / reader.rate if constant else reader.time_base
     video.codec_context.framerate = reader.rate
     video.metadata.clear()  # the segment's own
-    video.metadata.update({k: v for k, v in source.metadata.items() if k.partition("-")[0] not in _OF_THE_CODEC})
+    video.metadata.update({k: v for k, v in source.metadata.items() if not _is_of_the_codec(k)})
     video.disposition = int(source.disposition)
     if reader.display_matrix is not None:
         video.set_display_matrix(reader.display_matrix)
@@ -170,6 +172,15 @@ def _add_video(
     if out.format.name in ("mp4", "mov") and (tag := codec_tag(options.codec, options.profile)):
         video.codec_context.codec_tag = tag
     return video
+
+
+def _is_of_the_codec(key: str) -> bool:
+    return key.partition("-")[0] in _OF_THE_CODEC or _is_of_a_package(key)
+
+
+def _is_of_a_package(key: str) -> bool:
+    """Tell whether metadata describes a package of an MXF file, which another file is not."""
+    return key in _OF_MXF or key.startswith(_OF_PACKAGES) or key.endswith(("_uid", "_umid"))
 
 
 def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) -> None:
@@ -205,18 +216,36 @@ def _describe(out: av.container.OutputContainer, source: av.container.InputConta
     for key, value in source.metadata.items():
         if key.lower() == "comment":  # Matroska writes tags in capitals
             former = value
-        elif key.lower() not in _OF_THE_FILE:
+        elif key.lower() not in _OF_THE_FILE and not _is_of_a_package(key):
             out.metadata[key] = value
     out.metadata["comment"] = stated_behind(former, model)
     out.set_chapters([moved for chapter in source.chapters() if (moved := span.chapter(chapter))])
 
 
-def _move_timecode(metadata: dict[str, str], reader: FilmReader, span: Span) -> None:
-    """Shift the whole film's time code to its part, and remove it if it cannot be parsed."""
+def _state_time_code(
+    out: av.container.OutputContainer, metadata: dict[str, str], reader: FilmReader, span: Span
+) -> None:
+    """State time code and reel as the source does, or by its frames or headers, shifted to the part that is coloured.
+
+    Args:
+        out: The new film.
+        metadata: Metadata of its picture.
+        reader: The source.
+        span: The part.
+    """
+    places = (out.metadata, metadata)
+    if reader.time_code and not any(key.lower() == "timecode" for place in places for key in place):
+        metadata["timecode"] = reader.time_code
+    if reader.reel_name:
+        for place in places if out.format.name == "mxf" else (metadata,):
+            place["reel_name"] = reader.reel_name
+    if not span.shift:
+        return
     passed = round((span.start - reader.first_pts * reader.time_base) * reader.rate)
-    for key in [key for key in metadata if key.lower() == "timecode"]:
-        if (moved := later_timecode(metadata.pop(key), passed, reader.rate)) is not None:
-            metadata[key] = moved
+    for place in places:
+        for key in [key for key in place if key.lower() == "timecode"]:
+            if (moved := later(place.pop(key), passed, reader.rate)) is not None:  # else it is not a time code
+                place[key] = moved
 
 
 def _colored(

@@ -35,9 +35,10 @@ class FilmOptions:
 
     color: ColorOptions = field(default_factory=ColorOptions)
     """Vividness and strength. Hints belong to single frames: see ``FilmHint``."""
-    codec: str = "libx264"
-    """Codec of the coloured film: ``libx264``, ``libx265``, ``ffv1``, ``prores``, ``dnxhr`` or ``v210``. ``ffv1`` and
-    ``v210`` are lossless: their luma is the source's."""
+    codec: str = "auto"
+    """Codec of the coloured film: ``libx264``, ``libx265``, ``ffv1``, ``prores``, ``dnxhr`` or ``v210``; or the format
+    of numbered frames: ``dpx``, ``tiff``, ``png`` or ``jp2``. All but the first two, ``prores`` and ``dnxhr`` are
+    lossless. ``auto`` is ``libx264`` for a film, and a sequence's own format for a sequence."""
     crf: int = 18
     """Quality of a lossy codec, 0 to 51; lower is better and larger."""
     preset: str = "veryfast"
@@ -57,12 +58,18 @@ class FilmOptions:
     ``hq``, ``sq``, ``lb``, ``444``); None for the first of them."""
     bits: int | None = None
     """Bits of a sample in the coloured film; None for the source's, or more if the codec stores more."""
+    rate: Fraction | float | str | None = None
+    """Frames per second of an image sequence: a number, or text such as ``24000/1001``; None for what its headers say,
+    or 24."""
+    fill_gaps: bool = False
+    """Whether missing frames of a sequence are replaced by those before them; otherwise such a sequence is refused."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codec", codec_named(self.codec))  # the class is frozen
         check_profile(self.codec, self.profile)
         if self.bits not in (None, 8, 10, 12, 14, 16):
             raise OptionError(f"bits is {self.bits!r}: give 8, 10, 12, 14 or 16")
+        object.__setattr__(self, "rate", _rate(self.rate))
         if self.preset not in PRESETS:
             raise OptionError(f"preset is {self.preset!r}: choose one of {', '.join(PRESETS)}")
         if not isinstance(self.crf, int) or not 0 <= self.crf <= 51:
@@ -92,6 +99,19 @@ def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:
     if time is None or (isinstance(time, Rational) and not isinstance(time, bool) and time >= 0):
         return None if time is None else Fraction(time)
     raise OptionError(f"{name} is {time!r}: give seconds (90.5), or text (0:01:30.5)")
+
+
+def _rate(rate: Fraction | float | str | None) -> Fraction | None:
+    if rate is None:
+        return None
+    try:
+        found = Fraction(rate)
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
+        found = Fraction(0)
+    found = found.limit_denominator(1001)
+    if not 0 < found <= 1000:
+        raise OptionError(f"rate is {rate!r}: give frames per second, such as 18 or 24000/1001")
+    return found
 
 
 def parse_time(text: str) -> Fraction:

@@ -6,21 +6,25 @@ import errno
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
-from ..errors import FilmError
+from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
 from . import tracks
-from .codecs import CODECS, CONSTANT_RATE, FORMATS, suffixes
+from .codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
 from .mux import mux, way_out
 from .options import FilmOptions, time_text
 from .planes import PlaneFormat, plane_format
 from .reader import FilmReader
+from .resume import is_publishing, work_folder
 from .segments import EncodedSegment, SegmentEncoder
+from .sequences.names import SUFFIXES, Pattern, is_pattern, pattern_of
+from .sequences.reader import SequenceReader
+from .sequences.writer import number_of, taken
 from .span import Span
 
 _STATE_RANGE = ("matroska", "mxf")  # containers that state full range beside FFV1, which does not
@@ -28,6 +32,7 @@ _OF_THE_MACHINE: tuple[int, ...] = (
     errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
 )  # fmt: skip
 """Errors that say nothing of the film: the disk is full, too many files are open, a folder is not writable."""
+_LACK_TIME_CODE = ("avi", "tiff", "png", "jp2")
 _LACK_ASPECT = ("nut",)  # PyAV cannot set the field that this header takes the pixel aspect ratio from
 
 
@@ -45,6 +50,31 @@ class Plan:
     """Number of frames, as far as the file states it."""
     notes: list[str]
     """One line for each thing that will not be kept."""
+    frames: Pattern | None = None
+    """Names of the frames, if the coloured film is a sequence."""
+    first_number: int = 0
+    """Number of the film's first frame in that sequence."""
+
+    def number(self, reader: FilmReader, pts: int) -> int:
+        """Return the number of a frame, if the coloured film is a sequence."""
+        return number_of(reader, self.first_number, pts)
+
+
+def resolved(options: FilmOptions, reader: FilmReader, output: Path | None) -> FilmOptions:
+    """Return options that name the codec, where they leave it to the source and the output.
+
+    The suffix of a pattern of frames chooses their format, whatever the codec.
+
+    Raises:
+        OptionError: The codec chosen has not the profile asked for.
+    """
+    codec = options.codec
+    if output is not None and is_pattern(output):
+        codec = SUFFIXES[output.suffix.lower()]
+    elif codec == AUTO:
+        named = output is not None and output.suffix.lower() in FORMATS
+        codec = reader.pattern.format if isinstance(reader, SequenceReader) and not named else "libx264"
+    return options if codec == options.codec else replace(options, codec=codec)
 
 
 def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> Plan:
@@ -59,11 +89,16 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         FilmError: The output's suffix names no container, or one that cannot hold the codec or the film's range or
             rate; the codec does not take such pictures; the film is HDR; or it has no frame between the times.
     """
-    output = output or _beside(reader.path, options)
-    if output.is_dir():
-        output = output / _beside(reader.path, options).name
-    container = _container(output, options)
-    planes = plane_format(reader.video, reader.path, CODECS[options.codec], options.profile, options.bits)
+    options = resolved(options, reader, output)
+    frames = _frames(reader, output, options) if options.codec in SEQUENCES else None
+    if frames is not None:
+        output = frames.path
+    else:
+        output = output or _beside(reader, options)
+        if output.is_dir():
+            output = output / _beside(reader, options).name
+    container = options.codec if frames else _container(output, options)
+    planes = plane_format(reader, CODECS[options.codec], options.profile, options.bits)
     if options.codec == "ffv1" and planes.coding.full_range and container not in _STATE_RANGE:
         raise FilmError(f"{output}: FFV1 in such a file cannot state full range: write to a .mkv file")
     if container in CONSTANT_RATE and (at := reader.irregular_at()) is not None:
@@ -82,15 +117,43 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         times = f"{time_text(start)} and {time_text(until or 0)}"
         raise FilmError(f"{reader.path} has no frame between {times}: give a later end")
     until = reader.duration if until is None else min(until, reader.duration or until)
-    total = max(0, round((until - start) * reader.rate)) if shift or not reader.video.frames else reader.video.frames
-    notes = [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
+    stated = reader.stated_frames
+    total = max(0, round((until - start) * reader.rate)) if shift or not stated else stated
+    notes = reader.notes() + [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
+    if frames is not None:
+        notes += _not_in_frames(reader)
     if options.codec == "ffv1" and reader.aspect != 1 and container in _LACK_ASPECT:
         notes.append(
             f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
         )
+    if reader.time_code and container in _LACK_TIME_CODE:
+        notes.append(f"not kept: the time code {reader.time_code}, which {container} does not state")
     if change := planes.change():
         notes.append(change)
-    return Plan(output, container, planes, first, span, total, notes)
+    first_number = reader.numbers[0] if isinstance(reader, SequenceReader) else 1
+    return Plan(output, container, planes, first, span, total, notes, frames, first_number)
+
+
+def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pattern:
+    """Return the names of the frames to write: those of the source where possible, in a folder beside it."""
+    if output is not None and is_pattern(output):
+        return pattern_of(output)
+    if output is not None and output.suffix.lower() in FORMATS:
+        raise FilmError(f"{output}: {options.codec} writes numbered frames: name a folder, or reel.%07d.dpx")
+    suffix = CODECS[options.codec].suffix
+    if isinstance(reader, SequenceReader):
+        same = reader.pattern.format == options.codec
+        folder = output or reader.pattern.folder.absolute().parent / f"{reader.pattern.folder.absolute().name}.color"
+        names = reader.pattern
+        return Pattern(folder, names.prefix, names.suffix if same else suffix, names.width)
+    folder = output or reader.path.with_name(f"{reader.stem}.color")
+    return Pattern(folder, f"{reader.stem}.", suffix, 7)
+
+
+def _not_in_frames(reader: FilmReader) -> list[str]:
+    """Name the tracks that frames as files cannot hold, a line each."""
+    copied = tracks.kept(reader.container, reader.video.index)[0]
+    return [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
 
 
 def _container(output: Path, options: FilmOptions) -> str:
@@ -103,12 +166,14 @@ def _container(output: Path, options: FilmOptions) -> str:
     return container
 
 
-def _beside(source: Path, options: FilmOptions) -> Path:
+def _beside(reader: FilmReader, options: FilmOptions) -> Path:
     codec = CODECS[options.codec]
-    suffix = source.suffix.lower()
+    if isinstance(reader, SequenceReader):
+        return reader.pattern.folder.absolute().with_name(f"{reader.stem}.color{codec.suffix}")
+    suffix = reader.path.suffix
     # Few players read FFV1 in other containers than Matroska, which also lose facts about it.
-    fits = FORMATS.get(suffix) in codec.containers and options.codec != "ffv1"
-    return source.with_name(f"{source.stem}.color{source.suffix if fits else codec.suffix}")
+    fits = FORMATS.get(suffix.lower()) in codec.containers and options.codec != "ffv1"
+    return reader.path.with_name(f"{reader.stem}.color{suffix if fits else codec.suffix}")
 
 
 def check(
@@ -131,14 +196,20 @@ def check(
     Raises:
         FilmError: The film has colours already, the output exists or has no folder, or the container cannot hold it.
     """
-    plan.notes.extend(_rehearse(reader, plan, options))
-    if plan.output.exists():
+    if plan.frames is not None:
+        _check_frames(reader, plan, options, overwrite=overwrite)
+    else:
+        plan.notes.extend(_rehearse(reader, plan, options))
+    if plan.frames is None and plan.output.exists():
         if plan.output.samefile(reader.path):
             raise FilmError(f"{plan.output} is the film itself: choose another output")
         if not overwrite:
             raise FilmError(f"{plan.output} exists", remedy="choose another output, or overwrite=True")
-    if not plan.output.parent.is_dir():
-        raise FilmError(f"{plan.output} cannot be written: there is no folder {plan.output.parent}")
+    folder = plan.output.parent
+    if plan.frames is not None and not folder.is_dir():
+        folder = folder.absolute().parent  # the folder of the frames is created
+    if not folder.is_dir():
+        raise FilmError(f"{plan.output} cannot be written: there is no folder {folder}")
     if options.recolor:
         return
     part = reader.colored_part(on_frame)
@@ -151,6 +222,22 @@ def check(
         raise FilmError(
             f"{reader.path} has colours already", remedy='recolor="all" colours the film anew from its luma'
         )
+
+
+def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overwrite: bool) -> None:
+    """Check that frames may be written where they are planned."""
+    assert plan.frames is not None
+    if options.c2pa is not None:
+        raise OptionError("content credentials bind one file, and frames are many", remedy="leave them out")
+    target = plan.frames
+    if isinstance(reader, SequenceReader) and target.folder.is_dir():
+        same = target.folder.samefile(reader.pattern.folder)
+        if same and (target.prefix, target.suffix) == (reader.pattern.prefix, reader.pattern.suffix):
+            raise FilmError(f"{plan.output} is the film itself: choose another output")
+    last = plan.number(reader, plan.first) + max(plan.total, 1)
+    found = taken(target, list(range(plan.number(reader, plan.first), last)))
+    if found is not None and not overwrite and not is_publishing(work_folder(plan.output)):
+        raise FilmError(f"{found} exists", remedy="choose another output, or overwrite=True")
 
 
 def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -12,7 +13,11 @@ import numpy as np
 from ..color.coding import Coding
 from ..color.spaces import BT601, BT709, BT2020, Matrix
 from ..errors import FilmError
-from .codecs import Codec
+from .codecs import SEQUENCES, Codec
+from .sequences.pixels import luma_and_chroma
+
+if TYPE_CHECKING:
+    from .reader import FilmReader
 
 # Matrix coefficients by their number in ITU-T H.273.
 _MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
@@ -40,6 +45,8 @@ class PlaneFormat:
     """Whether the source's frames must be converted to this format first."""
     source: Coding | None = None
     """How the source codes its luma; None if as ``coding`` says."""
+    exact_rgb: bool = False
+    """Whether the source's frames are RGB of full range whose luma is computed here, exactly where they are grey."""
 
     @property
     def dtype(self) -> type[np.unsignedinteger]:
@@ -54,21 +61,20 @@ class PlaneFormat:
         bits = f"luma of {old.bits} bits becomes luma of {new.bits} bits" if old.bits != new.bits else "luma"
         if old.full_range and not new.full_range:
             return f"{bits}, scaled from full range to limited range, which is what the codec stores"
+        if new.full_range and not old.full_range:
+            return f"{bits}, scaled from limited range to full range, where nothing is blacker than black"
         if new.bits < old.bits:
             return f"not kept: the last {old.bits - new.bits} of {old.bits} bits of luma"
         return f"{bits}, exactly scaled"
 
 
-def plane_format(
-    stream: av.VideoStream, path: Path, codec: Codec, profile: str | None = None, bits: int | None = None
-) -> PlaneFormat:
+def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, bits: int | None = None) -> PlaneFormat:
     """Choose the format of a stream's coloured version: its own, with chroma planes if it has none.
 
     Where the codec does not take that, it is the format next to it that loses nothing: more chroma, or more bits.
 
     Args:
-        stream: The source.
-        path: The source's file, for messages.
+        reader: The source.
         codec: The codec of the coloured film.
         profile: One of the codec's profiles; None for the usual one.
         bits: Bits of a sample; None for the source's, or more if the codec asks for more.
@@ -77,22 +83,27 @@ def plane_format(
         FilmError: The film is HDR; the model expects luma of standard dynamic range. Or the codec does not take the
             size of the picture, or not so many bits.
     """
-    context, source = stream.codec_context, stream.codec_context.format
+    context, path = reader.video.codec_context, reader.path
+    source = context.format
     if context.color_trc in _HDR:
         problem = f"the film is HDR ({_HDR[context.color_trc]})"
         raise FilmError(problem, path=path, remedy="convert it to standard dynamic range first")
-    size = context.width, context.height
-    subsampling, depths = _stored(path, codec, profile, size, _shared(source))
+    subsampling, depths = _stored(path, codec, profile, (context.width, context.height), _shared(source))
     old_bits = max(part.bits for part in source.components)
-    new_bits = _bits(path, bits or old_bits, depths, codec, asked=bits is not None)
+    new_bits = _bits(path, bits or max(8, old_bits), depths, codec, asked=bits is not None)
     name = _name(subsampling, new_bits)
     same = {name, name.replace("yuv", "yuvj"), "gray" if new_bits == 8 else f"gray{new_bits}le"}
-    full = not source.is_rgb and _is_full(source, context.color_range)
-    matrix = _matrix(context)
-    colorspace = (1 if matrix == BT709 else 6) if source.is_rgb else context.colorspace
-    old, new = Coding(old_bits, full, matrix), Coding(new_bits, full and codec.full_range, matrix)
+    into_frames = codec.containers[0] in SEQUENCES
+    full = reader.is_sequence or (not source.is_rgb and _is_full(source, context.color_range))
+    matrix = BT601 if into_frames else _matrix(context)  # the luma of photographs
+    stated = context.colorspace if not (source.is_rgb or reader.is_sequence or into_frames) else None
+    colorspace = (1 if matrix == BT709 else 6) if stated is None else stated
+    old = Coding(old_bits, full, matrix)
+    new = Coding(new_bits, into_frames or (full and codec.full_range), matrix)
     converted = source.name not in same or old != new
-    return PlaneFormat(name, subsampling, new, colorspace, converted, None if old == new or source.is_rgb else old)
+    exact_rgb = source.is_rgb and reader.is_sequence
+    known = None if old == new or (source.is_rgb and not exact_rgb) else old
+    return PlaneFormat(name, subsampling, new, colorspace, converted, known, exact_rgb)
 
 
 def _stored(
@@ -184,10 +195,13 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
     """
     if not planes.converted:
         return frame
+    if planes.exact_rgb:
+        return _of_rgb(frame, planes, chroma=chroma)
     if frame.format.is_rgb:
         if min(part.bits for part in frame.format.components) < _EXPANDED:
             frame = frame.reformat(format="rgb24")  # otherwise FFmpeg's scaler makes their white a light grey
-        return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=_LIMITED_RANGE)
+        new_range = _FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE
+        return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=new_range)
     parts = frame.format.components
     if len(parts) < 3 and (len(frame.planes) > 1 or len(parts) > 1 or parts[0].bits not in _PLANAR):
         frame = frame.reformat(format="gray" if parts[0].bits <= 8 else "gray16le")
@@ -195,10 +209,28 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
         return _repacked(frame, planes)
     if chroma and len(frame.planes) > 2:
         ours = {"format": planes.name, "dst_color_range": _FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE}
+        if planes.colorspace != frame.colorspace and frame.colorspace in _MATRICES:
+            ours["dst_colorspace"] = planes.colorspace
         new = frame.reformat(**ours)
     else:
         new = av.VideoFrame(frame.width, frame.height, planes.name)
     _copy_luma(frame, new, planes)
+    new.pts, new.time_base = frame.pts, frame.time_base
+    return new
+
+
+def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.VideoFrame:
+    """Convert RGB of a sequence, whose grey pixels keep their very values as luma."""
+    if frame.format.has_palette or min(part.bits for part in frame.format.components) < _EXPANDED:
+        frame = frame.reformat(format="rgb24")
+    old = planes.source or planes.coding
+    new = av.VideoFrame(frame.width, frame.height, planes.name)
+    found = luma_and_chroma(frame, old, chroma=chroma)
+    view(new, 0)[...] = found[0] if old == planes.coding else _code_table(old, planes.coding)[found[0]]
+    for index, plane in enumerate(found[1:], 1):
+        part = plane[:: planes.subsampling[0], :: planes.subsampling[1]].astype(np.float32) - old.neutral
+        scaled = part * (planes.coding.chroma_span / old.chroma_span) + planes.coding.neutral
+        view(new, index)[...] = np.clip(np.rint(scaled), 0, planes.coding.highest)
     new.pts, new.time_base = frame.pts, frame.time_base
     return new
 

@@ -20,6 +20,7 @@ from .frame_facts import display_matrix, fields
 from .options import ROUNDED, parse_time, time_text
 from .side_data import kinds
 from .source_colors import GAP, has_colors, shows_nothing
+from .time_code import reel_name_of, time_code_of
 
 _SAMPLES = 8  # frames in which colours are looked for
 _FAR = 500  # frames read at most to reach a frame other than a key frame that was sampled already
@@ -53,6 +54,7 @@ class FilmReader:
 
     def __init__(self, path: str | os.PathLike[str], max_pixels: float = math.inf) -> None:
         self.path, self._max_pixels = Path(path), max_pixels
+        self._file = self.path
         self._demuxer_options: dict[str, str] = {}
         self._open()
         try:
@@ -76,6 +78,16 @@ class FilmReader:
         """Width of a pixel divided by its height."""
         self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(24)
         """Frames per second."""
+        self.stem = self.path.stem
+        """Name of the film without its suffix, from which outputs get theirs."""
+        self.is_sequence = False
+        """Whether the film consists of numbered files."""
+        self.time_code = time_code_of(self.container, first)
+        """Time code of the first frame, ``01:00:00:00``; empty if there is none."""
+        self.reel_name = reel_name_of(self.container)
+        """Name of the reel that the time code counts in; empty if there is none."""
+        self.is_log = False
+        """Whether the luma is a logarithm of light, as of film that was scanned for printing (Cineon)."""
 
     def __enter__(self) -> FilmReader:
         return self
@@ -116,6 +128,25 @@ class FilmReader:
         self._demuxer_options = {"framerate": str(stated)}
         self._rewind()
         return self._first_frame()
+
+    @property
+    def tracks_file(self) -> Path:
+        """The file that holds the picture's track, and the others."""
+        return self._file
+
+    @property
+    def stated_frames(self) -> int:
+        """Number of frames, as far as the file states it; 0 if it does not."""
+        return self.video.frames
+
+    def facts(self) -> str:
+        """Describe the file, for the key of unfinished work."""
+        file = self.path.stat()
+        return f"{self.path.resolve()}, {file.st_size} bytes, {file.st_mtime_ns}"
+
+    def notes(self) -> list[str]:
+        """Return one line for each thing about the film that a user should know."""
+        return []
 
     @property
     def duration(self) -> Fraction:

@@ -1,14 +1,16 @@
 """The folder of an unfinished film, beside its output: finished work survives whatever stops the process.
 
-``reel.color.mp4.photochrom/`` holds a NUT file for each finished segment, a JSON file that describes it, and, where
-the next segment begins inside a shot, the colours propagated so far. A segment counts as finished once its JSON file
-exists, which is written last. The folder is removed when the film is whole, or when it holds no finished segment.
+``reel.color.mp4.photochrom/`` holds a file with the frames of each finished segment, a JSON file that describes it,
+and, where the next segment begins inside a shot, the colours propagated so far. A segment counts as finished once its
+JSON file exists, which is written last. Of a sequence, ``frames/`` holds each finished frame, also those of the segment
+that is not finished. The folder is removed when the film is whole, or when it holds no finished work.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from ..errors import FilmError
 from .propagation import PropagatedColors
 
 _SUFFIX = ".photochrom"
+_PUBLISHING = "publishing"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,17 @@ class FinishedSegment:
     """pts from which the film must be read to find the same shots again; None at the end of the film."""
 
 
+def work_folder(output: Path) -> Path:
+    """Return the folder of unfinished work on an output; of a sequence, beside the folder of its frames."""
+    beside = output.parent.absolute() if "%" in output.name else output
+    return beside.with_name(f"{beside.name}{_SUFFIX}")
+
+
+def is_publishing(folder: Path) -> bool:
+    """Tell whether the frames of a sequence are all finished, and some may have their final names."""
+    return (folder / _PUBLISHING).exists()
+
+
 class ResumeFolder:
     """The folder of one unfinished film, locked for this process. A context manager.
 
@@ -60,7 +74,9 @@ class ResumeFolder:
     """
 
     def __init__(self, output: Path, key: dict[str, Any], *, restart: bool = False) -> None:
-        self.folder = output.with_name(output.name + _SUFFIX)
+        self.folder = work_folder(output)
+        self.frames = self.folder / "frames"
+        """Finished frames, if the output is a sequence."""
         self._key, self._restart = key, restart
 
     def __enter__(self) -> ResumeFolder:
@@ -79,13 +95,13 @@ class ResumeFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lock.is_locked and not self._record(0).is_file():
+        if self._lock.is_locked and not self._has_work():
             self.discard()
         self._lock.release()
 
     def _check_key(self) -> None:
         file = self.folder / "job.json"
-        if self._record(0).is_file() and not self._restart:
+        if self._has_work() and not self._restart:
             found = json.loads(file.read_text())
             if changed := sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k)):
                 raise FilmError(
@@ -94,9 +110,19 @@ class ResumeFolder:
                 )
             return
         for path in self.folder.iterdir():
-            if path != Path(self._lock.lock_file):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != Path(self._lock.lock_file):
                 path.unlink()
         _write(file, self._key)
+
+    def _has_work(self) -> bool:
+        frames = self.frames.is_dir() and any(not path.name.startswith(".") for path in self.frames.iterdir())
+        return self._record(0).is_file() or frames
+
+    def start_publishing(self) -> None:
+        """Note that all frames of a sequence are finished, and get their final names from now on."""
+        (self.folder / _PUBLISHING).touch()
 
     def segment_path(self, number: int) -> Path:
         """Return the path of a segment's frames."""
@@ -117,7 +143,8 @@ class ResumeFolder:
             segment: The record.
             propagated: Colours that the next segment begins with; None if it begins with a shot.
         """
-        sync(self.segment_path(number))
+        if self.segment_path(number).exists():  # frames as files are each on the disk already
+            sync(self.segment_path(number))
         if propagated is not None:
             with new_file(self._state(number), overwrite=True) as stream:
                 np.savez(stream, luma=propagated.luma, colors=propagated.colors)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import av
-from av.sidedata.sidedata import SideDataContainer
+from av.sidedata.sidedata import SideData, SideDataContainer
 
 _CAPTIONS = "A53_CC"
 _CARRY_CAPTIONS = ("libx264",)
@@ -26,14 +26,19 @@ _NAMES = {
 """Kinds of side data that may be lost; the others are carried, or concern the decoder alone."""
 
 
-def kinds(frame: av.VideoFrame) -> frozenset[str]:
-    """Return the names of the kinds of side data on a frame, as PyAV spells them (``A53_CC``)."""
+def side_data_of(frame: av.VideoFrame) -> list[SideData]:
+    """Return the side data on a frame."""
     try:
         # ``frame.side_data`` would tie the frame to itself, so that only the garbage collector frees its planes.
         container: Any = SideDataContainer  # its stub lacks the argument
-        return frozenset(part.type.name for part in container(frame))
+        return list(container(frame))
     except ValueError:  # PyAV does not know a kind that is there, such as EXIF, and gives none at all
-        return frozenset()
+        return []
+
+
+def kinds(frame: av.VideoFrame) -> frozenset[str]:
+    """Return the names of the kinds of side data on a frame, as PyAV spells them (``A53_CC``)."""
+    return frozenset(part.type.name for part in side_data_of(frame))
 
 
 def has_captions(frame: av.VideoFrame) -> bool:

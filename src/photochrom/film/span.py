@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -71,28 +70,3 @@ class Span:
 
     def _cut(self, start: Fraction, end: Fraction) -> tuple[Fraction, Fraction]:
         return max(start, self.start), end if self.end is None else min(end, self.end)
-
-
-def later_timecode(timecode: str, frames: int, rate: Fraction) -> str | None:
-    """Add frames to a time code (SMPTE ST 12-1).
-
-    Args:
-        timecode: ``01:00:00:00``, or ``01:00:00;00`` for drop-frame time code.
-        frames: Number of frames to add.
-        rate: Frames per second of the film.
-
-    Returns:
-        The later time code; None if the text is not a time code.
-    """
-    if not (found := re.fullmatch(r"(\d+):(\d\d):(\d\d)([:;.])(\d+)", timecode)):
-        return None
-    hours, minutes, seconds, frame = (int(found[i]) for i in (1, 2, 3, 5))
-    base = max(1, round(rate))  # frame numbers in a second
-    left_out = 0 if found[4] == ":" else 2 * (base // 30)  # numbers dropped in each minute except every tenth
-    minutes += 60 * hours
-    count = (60 * minutes + seconds) * base + frame - left_out * (minutes - minutes // 10) + frames
-    ten_minutes = 600 * base - 9 * left_out
-    tens, rest = divmod(count % (144 * ten_minutes), ten_minutes)  # time codes wrap after a day
-    number = 600 * base * tens + rest + left_out * (max(0, rest - left_out) // (60 * base - left_out))
-    seconds, frame = divmod(number, base)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{found[4]}{frame:02}"

@@ -1,0 +1,202 @@
+"""Headers of DPX files (SMPTE ST 268): FFmpeg codes the pixels but loses the fields, so the fields are kept here."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from ...errors import FilmError
+from ..time_code import from_bcd, to_bcd
+
+GENERIC, SIZE = 1664, 2048
+"""Bytes of the header without and with the parts about film and television."""
+LOGARITHMIC = {1: "printing density (Cineon)", 3: "logarithmic"}
+"""Transfer characteristics whose samples are logarithms of light."""
+_RGB = 50
+_DESCRIPTORS = {6: 1, 50: 3, 51: 4, 52: 4}
+"""Samples of a pixel of the descriptors that FFmpeg decodes: luma, RGB, RGBA, ABGR."""
+_DEPTHS = (8, 10, 12, 16)
+_UNDEFINED = b"\xff"
+_MOST = 1 << 16  # rows or columns; more is a damaged header
+# Places of fields in the header.
+_OFFSET, _FILE_SIZE, _USER_SIZE, _NAME, _CREATOR, _ELEMENTS, _COLUMNS = 4, 16, 32, 36, 160, 770, 772
+_LOW, _HIGH, _DESCRIPTOR, _TRANSFER, _BITS, _PACKING, _ENCODING, _DATA = 784, 792, 800, 801, 803, 804, 806, 808
+_PADDING, _ASPECT, _FRAME_POSITION, _FILM_RATE, _SLATE = 812, 1628, 1712, 1724, 1764
+_TIME_CODE, _VIDEO_RATE = 1920, 1940
+
+
+@dataclass(frozen=True)
+class DpxHeader:
+    """The header of one DPX file, and the user's data behind it."""
+
+    data: bytes
+    """``SIZE`` bytes, or ``GENERIC`` in files without fields about film, then the user's data."""
+
+    @property
+    def order(self) -> str:
+        """Byte order as the ``struct`` module writes it."""
+        return ">" if self.data[:4] == b"SDPX" else "<"
+
+    def _get(self, form: str, place: int) -> int | float:
+        size = struct.calcsize(form)
+        field = self.data[place : place + size].ljust(size, _UNDEFINED)
+        value: int | float = struct.unpack(self.order + form, field)[0]
+        return value
+
+    def _text(self, place: int, size: int) -> str:
+        field = self.data[place : place + size].split(b"\0")[0]
+        return "" if set(field) == {255} else field.decode("utf-8", "replace").strip()
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return int(self._get("I", _COLUMNS))
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return int(self._get("I", _COLUMNS + 4))
+
+    @property
+    def bits(self) -> int:
+        """Bits of a sample."""
+        return self.data[_BITS]
+
+    @property
+    def samples(self) -> int:
+        """Number of samples of a pixel; 0 for a descriptor that is not supported."""
+        return _DESCRIPTORS.get(self.data[_DESCRIPTOR], 0)
+
+    @property
+    def transfer(self) -> int:
+        """Number of the transfer characteristic."""
+        return self.data[_TRANSFER]
+
+    @property
+    def offset(self) -> int:
+        """Number of bytes before the pixels."""
+        return int(self._get("I", _OFFSET))
+
+    @property
+    def rate(self) -> Fraction | None:
+        """Frames per second, by the part about film or else the one about television; None if neither says."""
+        for place in (_FILM_RATE, _VIDEO_RATE):
+            rate = float(self._get("f", place))
+            if 1 <= rate <= 1000:
+                near = [Fraction(n, d) for n in range(1, 121) for d in (1, Fraction(1001, 1000))]
+                return min(near, key=lambda r: abs(float(r) - rate)) if rate <= 121 else Fraction(round(rate))
+        return None
+
+    @property
+    def time_code(self) -> str:
+        """Time code, ``01:00:00:00``, with a semicolon where frames are dropped; empty if there is none."""
+        field = int(self._get("I", _TIME_CODE))
+        return "" if field == 0xFFFFFFFF or len(self.data) < _TIME_CODE + 4 else from_bcd(field)
+
+    @property
+    def slate(self) -> str:
+        """Text of the slate, which is the nearest that DPX has to the name of a reel."""
+        return self._text(_SLATE, 100)
+
+    def problem(self, file_size: int) -> str:
+        """Say what is wrong with the header, given the size of the file in bytes; empty if nothing is."""
+        if self.data[:4] not in (b"SDPX", b"XPDS"):
+            return "is not a DPX file: it begins otherwise"
+        if len(self.data) < GENERIC:
+            return "has a header that is cut short"
+        if not (0 < self.width < _MOST and 0 < self.height < _MOST):
+            return f"states a size of {self.width} x {self.height} pixels in its header"
+        if self._get("H", _ELEMENTS) != 1:
+            return f"holds {self._get('H', _ELEMENTS)} picture elements, and one is supported"
+        if not self.samples:
+            return f"has pixels of descriptor {self.data[_DESCRIPTOR]}; luma (6) and RGB (50, 51, 52) are supported"
+        if self.bits not in _DEPTHS:
+            return f"states {self.bits} bits of a sample; 8, 10, 12 and 16 are supported"
+        if self._get("H", _ENCODING) == 1:
+            return "is run-length encoded, which is not supported"
+        if self.offset < GENERIC or self.offset + self._least_bytes() > file_size:
+            return f"is cut short, or states a wrong place of its pixels ({self.offset})"
+        return ""
+
+    def _least_bytes(self) -> int:
+        samples = self.width * self.height * self.samples
+        packed = self.bits == 12 and self._get("H", _PACKING) == 0
+        thirds = {8: 24, 10: 32, 12: 36 if packed else 48, 16: 48}[self.bits]  # of a bit: 3 samples share 32 bits
+        return samples * thirds // 24
+
+
+def read_header(path: Path) -> DpxHeader:
+    """Read the header of a DPX file, with the user's data.
+
+    Raises:
+        FilmError: The file cannot be read, or is not a DPX file that can be decoded.
+    """
+    try:
+        with path.open("rb") as stream:
+            header = DpxHeader(stream.read(SIZE))
+            size = path.stat().st_size
+            if problem := header.problem(size):
+                raise FilmError(problem, path=path, remedy="check the file")
+            stream.seek(0)
+            return DpxHeader(stream.read(header.offset))
+    except OSError as exc:
+        raise FilmError(f"cannot be read ({exc.strerror})", path=path) from exc
+
+
+def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:
+    """Make a header whose other fields are undefined."""
+    data = bytearray(_UNDEFINED * SIZE)
+    data[:4] = b"SDPX" if order == ">" else b"XPDS"
+    data[8:16] = b"V2.0\0\0\0\0"
+    struct.pack_into(order + "III", data, 24, GENERIC, SIZE - GENERIC, 0)
+    data[_NAME:660] = bytes(660 - _NAME)  # texts
+    struct.pack_into(order + "HH", data, 768, 0, 1)
+    data[820:1356] = bytes(1356 - 820)  # the element's description, and elements that there are not
+    data[_TRANSFER] = data[_TRANSFER + 1] = 2  # linear to the display, as video is
+    struct.pack_into(order + "II", data, _ASPECT, aspect.numerator, aspect.denominator)
+    struct.pack_into(order + "f", data, _FILM_RATE, float(rate))
+    struct.pack_into(order + "f", data, _VIDEO_RATE, float(rate))
+    return DpxHeader(bytes(data))
+
+
+def file_of(header: DpxHeader, encoded: bytes, name: str, label: str, time_code: str, number: int) -> bytes:
+    """Make a DPX file of a source's header and of pixels that FFmpeg has coded as another DPX file.
+
+    Args:
+        header: The header of the source's frame, whose fields are kept.
+        encoded: RGB in the byte order of ``header``.
+        name: Name of the new file.
+        label: Statement about the colours, which becomes the creator.
+        time_code: The frame's time code; empty to keep what the header has.
+        number: Position of the frame in its sequence.
+    """
+    theirs, order = DpxHeader(encoded[:GENERIC]), header.order
+    data = bytearray(header.data.ljust(SIZE, _UNDEFINED))
+    pixels = encoded[theirs.offset :]
+    _put_text(data, _NAME, 100, name)
+    _put_text(data, _CREATOR, 100, label)
+    struct.pack_into(order + "I", data, _OFFSET, len(data))
+    struct.pack_into(order + "I", data, _FILE_SIZE, len(data) + len(pixels))
+    if header._get("I", _USER_SIZE) == 0xFFFFFFFF or len(data) == SIZE:
+        struct.pack_into(order + "III", data, 24, GENERIC, SIZE - GENERIC, 0)
+    struct.pack_into(order + "HII", data, _ELEMENTS, 1, theirs.width, theirs.height)
+    top = (1 << theirs.bits) - 1
+    if header.bits != theirs.bits or header._get("I", _HIGH) == 0xFFFFFFFF:
+        struct.pack_into(order + "I", data, _LOW, 0)
+        struct.pack_into(order + "I", data, _HIGH, top)
+    struct.pack_into(order + "I", data, 780, 0)  # unsigned samples
+    data[_DESCRIPTOR], data[_BITS] = _RGB, theirs.bits
+    packing, padding = int(theirs._get("H", _PACKING)), int(theirs._get("I", _PADDING))
+    struct.pack_into(order + "HHIII", data, _PACKING, packing, 0, len(data), padding, 0)
+    if header._get("I", _FRAME_POSITION) == 0xFFFFFFFF:
+        struct.pack_into(order + "I", data, _FRAME_POSITION, number)
+    if time_code:
+        struct.pack_into(order + "I", data, _TIME_CODE, to_bcd(time_code))
+    return bytes(data) + pixels
+
+
+def _put_text(data: bytearray, place: int, size: int, text: str) -> None:
+    coded = text.encode("utf-8")[: size - 1].decode("utf-8", "ignore").encode()
+    data[place : place + size] = coded.ljust(size, b"\0")

@@ -1,0 +1,135 @@
+"""Names of numbered frames: patterns such as ``reel.%07d.dpx``, and the frames that a folder holds."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import FilmError
+
+SUFFIXES = {".dpx": "dpx", ".tif": "tiff", ".tiff": "tiff", ".png": "png", ".jp2": "jp2", ".j2k": "jp2"}
+"""Names of the formats of frames, by file suffix."""
+_NUMBERED = re.compile(r"(.*?)(\d+)(\.[A-Za-z0-9]+)", re.DOTALL)
+_PLACE = re.compile(r"%(0\d+)?d|#+")
+_NAMED = 5  # missing frames, or runs of them, that a message names
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A name with a place for the frame's number."""
+
+    folder: Path
+    prefix: str
+    suffix: str
+    """File suffix with its dot."""
+    width: int
+    """Least number of digits."""
+
+    @property
+    def path(self) -> Path:
+        """The pattern as FFmpeg writes it: ``folder/reel.%07d.dpx``."""
+        place = f"%0{self.width}d" if self.width > 1 else "%d"
+        return self.folder / f"{self.prefix}{place}{self.suffix}"
+
+    @property
+    def format(self) -> str:
+        """Name of the frames' format."""
+        return SUFFIXES[self.suffix.lower()]
+
+    def file(self, number: int) -> Path:
+        """Return the path of a frame."""
+        return self.folder / f"{self.prefix}{number:0{self.width}}{self.suffix}"
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the frames that exist, in order."""
+        found = []
+        for path in self.folder.iterdir():
+            if (parts := _NUMBERED.fullmatch(path.name)) and (parts[1], parts[3]) == (self.prefix, self.suffix):
+                number = int(parts[2])
+                if path.name == self.file(number).name:
+                    found.append(number)
+        return sorted(found)
+
+
+def is_pattern(path: Path) -> bool:
+    """Tell whether a path is a pattern of numbered frames: ``reel.%07d.dpx`` or ``reel.#######.dpx``."""
+    return path.suffix.lower() in SUFFIXES and _PLACE.search(path.name) is not None
+
+
+def pattern_of(path: Path) -> Pattern:
+    """Read a pattern.
+
+    Raises:
+        FilmError: The name has no place for the number, or several.
+    """
+    places = list(_PLACE.finditer(path.name))
+    if len(places) != 1 or path.suffix.lower() not in SUFFIXES:
+        raise FilmError("is not a pattern of frames", path=path, remedy="write one like reel.%07d.dpx")
+    place = places[0]
+    width = int(place[1] or 1) if place[0].startswith("%") else len(place[0])
+    rest = path.name[place.end() :]
+    if rest != path.suffix:
+        raise FilmError("has text behind the number", path=path, remedy="write a pattern like reel.%07d.dpx")
+    return Pattern(path.parent, path.name[: place.start()], path.suffix, width)
+
+
+def find_sequence(path: Path) -> Pattern | None:
+    """Return the pattern of the frames that a path stands for; None if the path is an ordinary film.
+
+    Args:
+        path: A pattern, a folder, or one frame of a DPX sequence.
+
+    Raises:
+        FilmError: A folder holds no numbered frames, or those of several sequences.
+    """
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        parts = _NUMBERED.fullmatch(path.name)
+        return _numbered(path, [parts[2]]) if parts and path.suffix.lower() == ".dpx" else None
+    return pattern_of(path) if is_pattern(path) else None
+
+
+def _in_folder(folder: Path) -> Pattern:
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path in folder.iterdir():
+        parts = _NUMBERED.fullmatch(path.name)
+        if parts and parts[3].lower() in SUFFIXES and not path.name.startswith("."):
+            groups[parts[1], parts[3]].append(parts[2])
+    if not groups:
+        raise FilmError(
+            "cannot be read: it is a folder without numbered frames", path=folder, remedy="name a film in it"
+        )
+    if len(groups) > 1:
+        names = sorted(str(_numbered(folder / f"{a}{d[0]}{b}", d).path.name) for (a, b), d in groups.items())
+        raise FilmError(f"holds several sequences ({', '.join(names[:4])})", path=folder, remedy="name one of them")
+    (((prefix, suffix), digits),) = groups.items()
+    return _numbered(folder / f"{prefix}{digits[0]}{suffix}", digits)
+
+
+def _numbered(path: Path, digits: list[str]) -> Pattern:
+    """Return the pattern of a frame's name, given the digits of some frames."""
+    parts = _NUMBERED.fullmatch(path.name)
+    assert parts is not None
+    least = min(len(d) for d in digits)
+    padded = any(len(d) > 1 and d.startswith("0") for d in digits) or len({len(d) for d in digits}) == 1
+    return Pattern(path.parent, parts[1], parts[3], least if padded else 1)
+
+
+def missing(numbers: list[int]) -> list[int]:
+    """Return the numbers that are missing between the first and the last."""
+    return sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+
+
+def in_words(numbers: list[int]) -> str:
+    """Write numbers as ``12, 15 to 17``; of very many, the first."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    words = [str(a) if a == b else f"{a} to {b}" for a, b in runs[:_NAMED]]
+    return ", ".join(words) + (", ..." if len(runs) > _NAMED else "")

@@ -1,0 +1,102 @@
+"""Pixels of frames as files: luma of RGB, RGB of exactly a given luma, and the files that FFmpeg codes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from ...color.bands import strips
+from ...color.coding import Coding
+
+
+def rgb_of_frame(frame: av.VideoFrame) -> list[np.ndarray]:
+    """Return red, green and blue of a frame as views, uint8 or uint16 ``[H, W]``; an alpha channel is left out."""
+    from ..planes import view
+
+    if len(frame.planes) >= 3:  # FFmpeg stores green, blue, red
+        return [view(frame, 2), view(frame, 0), view(frame, 1)]
+    samples, names = len(frame.format.components), frame.format.name
+    plane = frame.planes[0]
+    dtype = np.uint8 if frame.format.components[0].bits == 8 else np.dtype(">u2" if names.endswith("be") else "<u2")
+    rows = np.frombuffer(plane, dtype).reshape(frame.height, -1)[:, : frame.width * samples]
+    pixels = rows.reshape(frame.height, frame.width, samples)
+    return [pixels[..., names.index(letter)] for letter in "rgb"]
+
+
+def luma_and_chroma(frame: av.VideoFrame, coding: Coding, *, chroma: bool) -> list[np.ndarray]:
+    """Compute the luma of an RGB frame, and Cb and Cr if they are wanted; all uint8 or uint16 ``[H, W]``.
+
+    The luma of grey pixels is exactly their value.
+
+    Args:
+        frame: RGB of the depth of ``coding``.
+        coding: Full range.
+        chroma: Whether Cb and Cr are wanted.
+    """
+    red, green, blue = rgb_of_frame(frame)
+    dtype = np.uint8 if coding.bits == 8 else np.uint16
+    if not chroma and np.array_equal(red, green) and np.array_equal(green, blue):
+        return [green.astype(dtype)]
+    weights = coding.matrix
+    found = [np.empty(green.shape, dtype) for _ in range(3 if chroma else 1)]
+    for start, stop in strips(*green.shape):
+        r, g, b = (plane[start:stop].astype(np.float32) for plane in (red, green, blue))
+        y = np.float32(weights.red) * (r - g) + np.float32(weights.blue) * (b - g) + g
+        planes = (
+            [y]
+            if not chroma
+            else [y, _centred(b - y, weights.cb_to_b, coding), _centred(r - y, weights.cr_to_r, coding)]
+        )
+        for plane, values in zip(found, planes, strict=True):
+            plane[start:stop] = np.clip(np.rint(values), 0, coding.highest)
+    return found
+
+
+def _centred(difference: np.ndarray, gain: float, coding: Coding) -> np.ndarray:
+    return difference / np.float32(gain) + np.float32(coding.neutral)
+
+
+def rgb_of_planes(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, coding: Coding, out: list[np.ndarray]) -> None:
+    """Convert Y'CbCr to R'G'B' that has exactly the given luma, wherever the chroma is in gamut.
+
+    Red and blue are rounded, and green is then chosen for the luma.
+
+    Args:
+        luma: uint8 or uint16 ``[H, W]``, full range.
+        cb: Of the same shape and dtype.
+        cr: Of the same shape and dtype.
+        coding: Meaning of the integers.
+        out: Red, green and blue to write into, of that shape, with any strides and either byte order.
+    """
+    matrix, top = coding.matrix, coding.highest
+    for start, stop in strips(*luma.shape):
+        part = slice(start, stop)
+        y = luma[part].astype(np.float32)
+        red = _sum(luma[part], cr[part], matrix.cr_to_r, coding)
+        blue = _sum(luma[part], cb[part], matrix.cb_to_b, coding)
+        y -= np.float32(matrix.red) * red
+        y -= np.float32(matrix.blue) * blue
+        y *= np.float32(1 / matrix.green)
+        green = np.clip(np.rint(y, out=y), 0, top, out=y)
+        for plane, values in zip(out, (red, green, blue), strict=True):
+            plane[part] = values
+
+
+def _sum(luma: np.ndarray, chroma: np.ndarray, gain: float, coding: Coding) -> np.ndarray:
+    add: Any = cv2.addWeighted
+    found: np.ndarray = add(luma, 1, chroma, gain, -gain * coding.neutral)  # rounded, and no less than 0
+    return found if coding.highest == np.iinfo(found.dtype).max else cv2.min(found, coding.highest)  # type: ignore[call-overload]
+
+
+def encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> bytes:
+    """Code one frame as a file, by the name of FFmpeg's encoder."""
+    context = av.CodecContext.create(codec, "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
+    context.time_base, context.options, context.thread_count = Fraction(1, 24), options, 1
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))

@@ -1,0 +1,251 @@
+"""SequenceReader: numbered frames as a film, decoded in parallel."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from ...color.bands import thread_limit
+from ...errors import FilmError
+from ..damage import Damage
+from ..options import ROUNDED, FilmOptions, time_text
+from ..reader import FilmReader
+from ..source_colors import GAP
+from .dpx import LOGARITHMIC, DpxHeader, read_header
+from .names import Pattern, find_sequence, in_words, missing
+
+_USUAL_RATE = Fraction(24)
+_DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
+_BT709 = (1, 1)  # primaries and transfer characteristics of scans, which seldom say
+_UNSPECIFIED = (2, 2)
+_FLOATS = ("f16", "f32")
+
+
+def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: float = math.inf) -> FilmReader:
+    """Open a film: a file, a folder of numbered frames, or a pattern of their names.
+
+    Args:
+        path: The film.
+        options: Its ``rate`` and ``fill_gaps`` are about sequences.
+        max_pixels: Greatest number of pixels of a frame.
+
+    Raises:
+        FilmError: The film cannot be read, or frames of a sequence are missing.
+    """
+    pattern = find_sequence(Path(path))
+    if pattern is None:
+        return FilmReader(path, max_pixels)
+    rate = options.rate
+    assert rate is None or isinstance(rate, Fraction)
+    return SequenceReader(pattern, rate=rate, fill_gaps=options.fill_gaps, max_pixels=max_pixels)
+
+
+class SequenceReader(FilmReader):
+    """Numbered frames, opened as a film. A context manager.
+
+    Args:
+        pattern: The names of the frames.
+        rate: Frames per second; None for what their headers say, or 24.
+        fill_gaps: Whether missing frames are replaced by those before them.
+        max_pixels: Greatest number of pixels of a frame.
+
+    Raises:
+        FilmError: There are no frames, some are missing or differ in size or depth, or they cannot be decoded.
+    """
+
+    def __init__(
+        self,
+        pattern: Pattern,
+        *,
+        rate: Fraction | None = None,
+        fill_gaps: bool = False,
+        max_pixels: float = math.inf,
+    ) -> None:
+        self.pattern = pattern
+        self.numbers = _numbers(pattern)
+        """Numbers of the files that exist, in order."""
+        self.gaps = missing(self.numbers)
+        """Numbers of the frames that are missing."""
+        if self.gaps and not fill_gaps:
+            raise FilmError(
+                f"has no frame {in_words(self.gaps)}",
+                path=pattern.path,
+                remedy="add what is missing, or fill_gaps=True repeats the frame before",
+            )
+        header = self._headers()
+        self._missing = frozenset(self.gaps)
+        self._at = 0  # position of the next frame to decode
+        super().__init__(pattern.file(self.numbers[0]), max_pixels)
+        self.path = pattern.path
+        self.stem = pattern.folder.absolute().name if find_sequence(pattern.folder) else pattern.prefix.rstrip("._- ")
+        self.is_sequence = True
+        self.states_rate = rate is not None or (header is not None and header.rate is not None)
+        self.rate = rate or (header and header.rate) or _USUAL_RATE
+        self.time_base, self.first_pts = 1 / self.rate, 0
+        self.is_log = header is not None and header.transfer in LOGARITHMIC
+        self.tags = _UNSPECIFIED if self.is_log else _BT709
+        self.time_code = header.time_code if header else ""
+        self.reel_name = header.slate if header else ""
+        if any(part in self._format for part in _FLOATS) or self._format.startswith("xyz"):
+            raise FilmError(
+                f"has samples of an unusual kind ({self._format})", path=self.path, remedy="convert it to DPX or TIFF"
+            )
+
+    def _headers(self) -> DpxHeader | None:
+        """Read the headers of all DPX files, so that one that does not fit is found before hours of work."""
+        if self.pattern.format != "dpx":
+            return None
+        first: DpxHeader | None = None
+        for number in self.numbers:
+            header = read_header(self.pattern.file(number))
+            first = first or header
+            if problem := _difference(header, first):
+                raise FilmError(problem, path=self.pattern.file(number), remedy="colour such frames one by one")
+        return first
+
+    @property
+    def count(self) -> int:
+        """Number of frames, with those that are filled in."""
+        return self.numbers[-1] - self.numbers[0] + 1
+
+    def number(self, pts: int) -> int:
+        """Return the number of a frame."""
+        return self.numbers[0] + pts
+
+    def file(self, pts: int) -> Path:
+        """Return the file of a frame, or of the frame before it that is shown in its place."""
+        number = self.number(pts)
+        while number in self._missing:
+            number -= 1
+        return self.pattern.file(number)
+
+    @property
+    def stated_frames(self) -> int:
+        """Number of frames."""
+        return self.count
+
+    @property
+    def duration(self) -> Fraction:
+        """Length in seconds."""
+        return self.count / self.rate
+
+    def facts(self) -> str:
+        """Describe the files, for the key of unfinished work."""
+        sizes = hashlib.sha256()
+        for number in self.numbers:
+            stat = self.pattern.file(number).stat()
+            sizes.update(f"{number} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        return f"{self.path.absolute()}, {len(self.numbers)} files, {sizes.hexdigest()[:16]}, {self.rate}"
+
+    def notes(self) -> list[str]:
+        """Return one line for each thing about the sequence that a user should know."""
+        found = [f"frame {in_words(self.gaps)} was missing: the frame before is repeated"] if self.gaps else []
+        if not self.states_rate:
+            found.append(f"the frames do not state their rate: {self.rate} frames a second are assumed (rate sets it)")
+        if self.is_log:
+            found.append("the frames are logarithmic (Cineon), by their header: they stay so, and so do their colours")
+        return found
+
+    # What follows takes the place of reading one file.
+
+    def _rewind(self) -> None:
+        self._at = 0
+
+    def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
+        self._at = min(max(pts, 0), self.count)
+        yield from self._decoded(damage)
+
+    def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
+        wanted = [pts, min(pts + GAP, self.count - 1)]
+        return [frame for place in wanted for frame in itertools.islice(self._decoded_from(place, Damage()), 1)]
+
+    def pts_at(self, seconds: Fraction) -> int:
+        """Find the pts of the first frame shown at a time or later.
+
+        Raises:
+            FilmError: The film has ended by then.
+        """
+        found = math.ceil((seconds - ROUNDED) * self.rate)
+        if found >= self.count:
+            end = time_text(self.seconds(self.count - 1))
+            raise FilmError(f"{self.path} has no frame at {time_text(seconds)}: its last frame begins at {end}")
+        return max(0, found)
+
+    def irregular_at(self) -> Fraction | None:
+        """Return None: numbered frames follow one another evenly."""
+        return None
+
+    def _decoded(self, damage: Damage) -> Iterator[av.VideoFrame]:
+        threads = thread_limit() or os.cpu_count() or 1
+        waiting: deque[tuple[int, Future[av.VideoFrame]]] = deque()
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                while waiting or self._at < self.count:
+                    while self._at < self.count and len(waiting) <= threads:
+                        waiting.append((self._at, pool.submit(self._read, self.file(self._at))))
+                        self._at += 1
+                    pts, future = waiting.popleft()
+                    frame = future.result()
+                    frame.pts, frame.time_base = pts, self.time_base
+                    yield frame
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+
+    def _read(self, path: Path) -> av.VideoFrame:
+        decoder = av.CodecContext.create(_DECODERS[self.pattern.format], "r")
+        decoder.thread_count = 1  # several files are decoded at once
+        try:
+            data = path.read_bytes()
+            frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+        except OSError as exc:
+            raise FilmError(f"cannot be read ({exc.strerror})", path=path, remedy="finished work is kept") from exc
+        except av.error.FFmpegError as exc:
+            raise FilmError(f"cannot be decoded ({exc.strerror})", path=path, remedy="replace the file") from exc
+        if len(frames) != 1 or not isinstance(frames[0], av.VideoFrame):
+            raise FilmError("cannot be decoded", path=path, remedy="replace the file")
+        return frames[0]
+
+    def _rising(
+        self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
+    ) -> Iterator[av.VideoFrame]:
+        for frame in frames:
+            self._check_frame(frame, None)
+            on_frame()
+            yield frame
+
+    def _check_frame(self, frame: av.VideoFrame, last: int | None) -> None:
+        if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
+            raise FilmError(
+                f"has {frame.width} x {frame.height} pixels of {frame.format.name}, and the first frame has "
+                f"{self.width} x {self.height} of {self._format}",
+                path=self.file(frame.pts or 0),
+                remedy="colour such frames one by one",
+            )
+
+
+def _numbers(pattern: Pattern) -> list[int]:
+    if not pattern.folder.is_dir():
+        raise FilmError("does not exist", path=pattern.folder, remedy="check the path")
+    if not (numbers := pattern.numbers()):
+        raise FilmError("names no frame that exists", path=pattern.path, remedy="check the pattern")
+    return numbers
+
+
+def _difference(header: DpxHeader, first: DpxHeader) -> str:
+    """Say how a frame differs from the first; empty if it can follow it."""
+    if (header.width, header.height) != (first.width, first.height):
+        return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
+    if (header.bits, header.samples) != (first.bits, first.samples):
+        ours, theirs = (f"{h.samples} samples of {h.bits} bits a pixel" for h in (header, first))
+        return f"has {ours}, and the first frame has {theirs}"
+    return ""

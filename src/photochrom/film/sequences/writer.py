@@ -1,0 +1,174 @@
+"""SequenceWriter: coloured frames are written as numbered files, several at once, each whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+
+from ...atomic import new_file
+from ...color.bands import thread_limit
+from ...photo.formats import png, tiff
+from ...photo.formats.image import Metadata, Planes
+from ...photo.metadata import metadata_for
+from ...photo.read import read_photo
+from ...photo.write import encode_photo
+from ...provenance import short_statement
+from ..planes import PlaneFormat, view
+from ..reader import FilmReader
+from ..time_code import later
+from .dpx import DpxHeader, file_of, new_header, read_header
+from .names import Pattern
+from .pixels import encoded, rgb_of_frame, rgb_of_planes
+from .reader import SequenceReader
+
+_XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
+_LOSSLESS_JP2 = {"pred": "dwt53", "format": "jp2"}
+_PHOTOS = {"png": "PNG", "tiff": "TIFF"}
+
+
+class SequenceWriter:
+    """Writes the frames of one part of a sequence, with the methods of ``SegmentEncoder``.
+
+    Args:
+        pattern: Names of the files to write.
+        first: Number of the frame whose pts is the film's first.
+        reader: The source.
+        planes: Format of the frames.
+        label: Credit of the colours.
+    """
+
+    def __init__(self, pattern: Pattern, first: int, reader: FilmReader, planes: PlaneFormat, label: str) -> None:
+        self.pts: list[int] = []
+        self.delay = 0
+        """Frames are held back by no codec."""
+        self._pattern, self._first, self._reader, self._planes = pattern, first, reader, planes
+        self._label = label
+        threads = thread_limit() or os.cpu_count() or 1
+        self._most_waiting = threads + 1
+        self._pool = ThreadPoolExecutor(threads)
+        self._waiting: deque[Future[None]] = deque()
+
+    def number(self, pts: int) -> int:
+        """Return the number of a frame."""
+        return number_of(self._reader, self._first, pts)
+
+    def has(self, pts: int) -> bool:
+        """Tell whether the file of a frame is written already."""
+        return self._pattern.file(self.number(pts)).is_file()
+
+    def write(self, frame: av.VideoFrame | None, pts: int) -> None:
+        """Write one frame; None stands for one that is written already."""
+        self.pts.append(pts)
+        if frame is None:
+            return
+        while len(self._waiting) >= self._most_waiting:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(self._write, frame, pts))
+
+    def finish(self) -> None:
+        """Wait until all files are on the disk."""
+        while self._waiting:
+            self._waiting.popleft().result()
+        self._pool.shutdown()
+
+    def abandon(self) -> None:
+        """Give up what is not written yet."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _write(self, frame: av.VideoFrame, pts: int) -> None:
+        number = self.number(pts)
+        path = self._pattern.file(number)
+        if self._pattern.format == "dpx":
+            data = self._dpx(frame, pts, path.name)
+        elif self._pattern.format == "jp2":
+            data = self._jp2(frame)
+        else:
+            data = self._photo(frame, pts)
+        with new_file(path, overwrite=True) as stream:
+            stream.write(data)
+
+    def _dpx(self, frame: av.VideoFrame, pts: int, name: str) -> bytes:
+        passed = pts - self._reader.first_pts
+        index = round(passed * self._reader.time_base * self._reader.rate)
+        header, time_code = self._header(pts, index)
+        order = "be" if header.order == ">" else "le"
+        formats = {8: "rgb24", 10: f"gbrp10{order}", 12: f"gbrp12{order}", 16: f"rgb48{order}"}
+        rgb = self._rgb(frame, formats[self._planes.coding.bits])
+        return file_of(header, encoded(rgb, "dpx", {}), name, short_statement(), time_code, index)
+
+    def _header(self, pts: int, index: int) -> tuple[DpxHeader, str]:
+        """Return the header of a frame's source, or a new one, and the time code to write."""
+        code = later(self._reader.time_code, index, self._reader.rate) or ""
+        reader = self._reader
+        if isinstance(reader, SequenceReader) and reader.pattern.format == "dpx":
+            header = read_header(reader.file(pts))
+            filled = reader.number(pts) in reader.gaps
+            return header, code if filled else ""
+        return new_header(">", reader.aspect, Fraction(reader.rate)), code
+
+    def _rgb(self, frame: av.VideoFrame, name: str) -> av.VideoFrame:
+        rgb = av.VideoFrame(frame.width, frame.height, name)
+        y, cb, cr = (view(frame, index) for index in range(3))
+        rgb_of_planes(y, cb, cr, self._planes.coding, rgb_of_frame(rgb))
+        return rgb
+
+    def _jp2(self, frame: av.VideoFrame) -> bytes:
+        deep = self._planes.coding.bits > 8
+        data = encoded(self._rgb(frame, "rgb48le" if deep else "rgb24"), "jpeg2000", _LOSSLESS_JP2)
+        packet = _labelled("PNG", self._label).xmp or b""
+        return data + struct.pack(">I4s", 24 + len(packet), b"uuid") + _XMP_BOX + packet
+
+    def _photo(self, frame: av.VideoFrame, pts: int) -> bytes:
+        """Code a frame as a photograph, with the metadata of its source if that is of the same format."""
+        format = _PHOTOS[self._pattern.format]
+        y, cb, cr = (view(frame, index) for index in range(3))
+        reader = self._reader
+        if isinstance(reader, SequenceReader) and reader.pattern.format == self._pattern.format:
+            photo = read_photo(reader.file(pts))
+            if photo.luma.shape == y.shape and photo.luma.dtype == y.dtype:
+                return encode_photo(replace(photo, luma=y), cb, cr, format=format, credit=self._label)
+        stream = BytesIO()
+        (png if format == "PNG" else tiff).write(stream, Planes(y, cb, cr), _labelled(format, self._label))
+        return stream.getvalue()
+
+
+def number_of(reader: FilmReader, first: int, pts: int) -> int:
+    """Return the number of a frame of a film.
+
+    Args:
+        reader: The film.
+        first: Number of its first frame.
+        pts: The frame's time stamp.
+    """
+    return first + round(reader.seconds(pts) * reader.rate)
+
+
+def _labelled(format: str, label: str) -> Metadata:
+    return metadata_for(Metadata(), source_format=format, format=format, credit=label)
+
+
+def publish_frames(work: Pattern, target: Pattern, numbers: list[int]) -> None:
+    """Give finished frames their names. It can be repeated where it was interrupted.
+
+    Raises:
+        OSError: The file system refuses, or a frame is in neither place.
+    """
+    target.folder.mkdir(exist_ok=True)
+    for number in numbers:
+        part, path = work.file(number), target.file(number)
+        if part.is_file() or not path.is_file():
+            part.replace(path)
+
+
+def taken(target: Pattern, numbers: list[int]) -> Path | None:
+    """Return the first file that exists already of those to be written; None if none does."""
+    existing = set(target.numbers()) if target.folder.is_dir() else set()
+    return next((target.file(number) for number in numbers if number in existing), None)

@@ -1,0 +1,95 @@
+"""Time code (SMPTE ST 12): as text, as binary-coded decimals in headers and frames, and counted on by frames."""
+
+from __future__ import annotations
+
+import re
+import struct
+from fractions import Fraction
+
+import av
+
+from .side_data import side_data_of
+
+_DROP = 1 << 6  # the flag that some frame numbers are dropped, in the word that headers hold
+_KEY = "timecode"
+
+
+def time_code_of(container: av.container.InputContainer, first: av.VideoFrame) -> str:
+    """Return the time code of a film's first frame; empty if neither the file nor the frame states one.
+
+    Args:
+        container: The film.
+        first: Its first frame, whose side data is looked at where the file itself says nothing.
+    """
+    for metadata in (container.metadata, *(stream.metadata for stream in container.streams)):
+        for key, value in metadata.items():
+            if key.lower() == _KEY:  # Matroska writes tags in capitals
+                return value
+    side_data = {part.type.name: bytes(part) for part in side_data_of(first)}
+    if "S12M_TIMECODE" in side_data:
+        return from_s12m(side_data["S12M_TIMECODE"])
+    return from_gop(side_data["GOP_TIMECODE"]) if "GOP_TIMECODE" in side_data else ""
+
+
+def reel_name_of(container: av.container.InputContainer) -> str:
+    """Return the name of the reel that a film's time code track or packages state; empty if there is none."""
+    return next((s.metadata["reel_name"] for s in container.streams if "reel_name" in s.metadata), "")
+
+
+def later(timecode: str, frames: int, rate: Fraction) -> str | None:
+    """Add frames to a time code (SMPTE ST 12-1).
+
+    Args:
+        timecode: ``01:00:00:00``, or ``01:00:00;00`` for drop-frame time code.
+        frames: Number of frames to add.
+        rate: Frames per second of the film.
+
+    Returns:
+        The later time code; None if the text is not a time code.
+    """
+    if not (found := re.fullmatch(r"(\d+):(\d\d):(\d\d)([:;.])(\d+)", timecode)):
+        return None
+    hours, minutes, seconds, frame = (int(found[i]) for i in (1, 2, 3, 5))
+    base = max(1, round(rate))  # frame numbers in a second
+    left_out = 0 if found[4] == ":" else 2 * (base // 30)  # numbers dropped in each minute except every tenth
+    minutes += 60 * hours
+    count = (60 * minutes + seconds) * base + frame - left_out * (minutes - minutes // 10) + frames
+    ten_minutes = 600 * base - 9 * left_out
+    tens, rest = divmod(count % (144 * ten_minutes), ten_minutes)  # time codes wrap after a day
+    number = 600 * base * tens + rest + left_out * (max(0, rest - left_out) // (60 * base - left_out))
+    seconds, frame = divmod(number, base)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{found[4]}{frame:02}"
+
+
+def from_bcd(word: int) -> str:
+    """Read a time code from the 32 bits in which headers hold it; empty if its digits are not a time code."""
+    hours, minutes, seconds, frame = (word >> 24) & 0x3F, (word >> 16) & 0x7F, (word >> 8) & 0x7F, word & 0x3F
+    digits = [10 * (part >> 4) + (part & 15) for part in (hours, minutes, seconds, frame)]
+    if any(part & 15 > 9 for part in (hours, minutes, seconds, frame)) or digits[0] > 23 or max(digits[1:3]) > 59:
+        return ""
+    return ":".join(f"{part:02}" for part in digits[:3]) + (";" if word & _DROP else ":") + f"{digits[3]:02}"
+
+
+def to_bcd(time_code: str) -> int:
+    """Write a time code as the 32 bits in which headers hold it.
+
+    Args:
+        time_code: ``01:00:00:00``, or ``01:00:00;00`` where frame numbers are dropped.
+    """
+    word = 0
+    for part in re.split("[:;.]", time_code):
+        word = word << 8 | (int(part) // 10 << 4) | int(part) % 10
+    return word | (0 if time_code.count(":") == 3 else _DROP)
+
+
+def from_s12m(data: bytes) -> str:
+    """Read the first of a frame's time codes, as FFmpeg keeps them: their number, and words that begin with frames."""
+    count, word = struct.unpack_from("<II", data)
+    return from_bcd(int.from_bytes(word.to_bytes(4, "little"), "big")) if count else ""
+
+
+def from_gop(data: bytes) -> str:
+    """Read the time code in the header of a group of pictures (ISO/IEC 13818-2), as FFmpeg keeps it."""
+    (word,) = struct.unpack_from("<q", data)
+    parts = [word >> 19 & 31, word >> 13 & 63, word >> 6 & 63]
+    return ":".join(f"{part:02}" for part in parts) + (";" if word >> 24 & 1 else ":") + f"{word & 63:02}"

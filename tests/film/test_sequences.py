@@ -1,0 +1,438 @@
+"""Numbered frames: read in every coding, written with the same luma, headers kept, resumed frame by frame."""
+
+import errno
+import itertools
+import shutil
+import subprocess
+import sys
+import textwrap
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom.errors import FilmError, OptionError
+from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.sequences.names import find_sequence, in_words, pattern_of
+from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
+from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
+
+ROOT = Path(__file__).parents[2]
+NO_RATE = "the frames do not state their rate: 24 frames a second are assumed (rate sets it)"
+
+
+@pytest.fixture
+def red(tmp_path):
+    return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
+
+
+def files(report):
+    return sorted(report.output.parent.iterdir())
+
+
+@pytest.mark.parametrize("rgb", [True, False], ids=["rgb", "luma"])
+@pytest.mark.parametrize("order", [">", "<"], ids=["big", "little"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_dpx_of_every_coding_keeps_its_luma(bits, order, rgb, tmp_path, red):
+    lumas = pan(2, 97, 65)
+    folder = write_dpx(tmp_path / "reel", lumas, bits, order=order, rgb=rgb, first=86400)
+    report = colorize_film(folder, None, colorizer=red)
+    found = files(report)
+    assert [path.name for path in found] == [f"reel.00864{i:02}.dpx" for i in range(2)]
+    assert found[0].parent == tmp_path / "reel.color"
+    for path, luma in zip(found, lumas, strict=True):
+        assert np.array_equal(luma_of(path), codes(luma, bits))
+        assert path.read_bytes()[:4] == (b"SDPX" if order == ">" else b"XPDS")
+    rgb_means = pixels(found[0])[0].reshape(-1, 3).mean(axis=0)
+    assert rgb_means[0] > 1.1 * rgb_means[2]
+    read = read_by_ffmpeg(found[0])
+    assert (read.width, read.height, read.format.components[0].bits) == (97, 65, bits)
+    assert report.notes == [NO_RATE]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jp2"])
+def test_pictures_keep_their_luma(suffix, bits, tmp_path, red):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i, luma in enumerate(pan(3, 97, 65)):
+        cv2.imwrite(str(folder / f"{i:08}{suffix}"), codes(luma, bits))
+    report = colorize_film(folder, None, colorizer=red)
+    assert [path.name for path in files(report)] == [f"{i:08}{suffix}" for i in range(3)]
+    for path in files(report):
+        source = pixels(folder / path.name)[0]
+        assert np.array_equal(luma_of(path), source)
+        assert pixels(path)[0].dtype == source.dtype
+        assert b"Photochrom" in path.read_bytes()  # the label
+
+
+def test_metadata_of_pictures_is_kept(tmp_path, red):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for i, luma in enumerate(pan(2)):
+        Image.fromarray(luma).save(folder / f"scan{i}.tif", dpi=(2400, 2400))
+    report = colorize_film(folder, None, colorizer=red)
+    with Image.open(files(report)[1]) as picture:
+        assert picture.info["dpi"] == (2400, 2400)
+
+
+@pytest.mark.parametrize("codec", ["dpx", "tiff", "png", "jp2"])
+def test_one_format_becomes_another(codec, tmp_path, red):
+    folder = write_dpx(tmp_path / "reel", pan(2), 10)
+    report = colorize_film(folder, None, FilmOptions(codec=codec), colorizer=red)
+    bits = 10 if codec == "dpx" else 16
+    wanted = codes(pan(2)[1], 10).astype(float) * ((1 << bits) - 1) / 1023
+    assert np.abs(luma_of(files(report)[1]) - wanted).max() <= 0.5
+    said = "luma of 10 bits becomes luma of 16 bits, exactly scaled"
+    assert (said in report.notes) == (bits == 16)
+
+
+def test_a_sequence_becomes_a_film_and_a_film_a_sequence(tmp_path, red):
+    folder = write_dpx(tmp_path / "reel", pan(4), 10, first=7)
+    film = colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1", rate=18), colorizer=red)
+    assert np.array_equal(plane(decoded(film.output)[3]), codes(pan(4)[3], 10))
+    assert [round(time * 18) for time in seconds(film.output)] == [0, 1, 2, 3]
+    assert film.notes == []
+    options = FilmOptions(recolor=True)
+    frames = colorize_film(film.output, tmp_path / "out" / "x.%05d.dpx", options, colorizer=red)
+    assert [path.name for path in files(frames)] == [f"x.{i:05}.dpx" for i in range(1, 5)]
+    assert np.array_equal(luma_of(files(frames)[3]), codes(pan(4)[3], 10))
+    assert field(files(frames)[0], "f", 1724) == 18
+    first = colorize_film(folder, tmp_path / "b.mov", FilmOptions(codec="prores", rate=18), colorizer=red)
+    assert seconds(first.output) == [Fraction(i, 18) for i in range(4)]
+
+
+def test_sound_that_frames_cannot_hold_is_named(tmp_path, red):
+    film = write_film(tmp_path / "a.mov", pan(2), sound="aac")
+    report = colorize_film(film, None, FilmOptions(codec="png"), colorizer=red)
+    assert [path.name for path in files(report)] == ["a.0000001.png", "a.0000002.png"]
+    assert "not kept: audio of track 1, which frames cannot hold" in report.notes
+    assert any("scaled from limited range to full range" in note for note in report.notes)
+
+
+def test_a_part_keeps_the_numbers_of_the_whole(tmp_path, red):
+    folder = write_dpx(tmp_path / "reel", pan(48), 8, first=1000)
+    whole = files(colorize_film(folder, tmp_path / "whole", colorizer=red))
+    part = files(colorize_film(folder, tmp_path / "part", FilmOptions(start=1, end=1.25), colorizer=red))
+    assert [path.name for path in part] == [f"reel.000{n}.dpx" for n in range(1024, 1030)]
+    assert np.array_equal(luma_of(part[0]), luma_of(whole[24]))
+
+
+def header_of(position):
+    """Film and television fields of a frame, as a scanner writes them."""
+    frames = f"{0x01000000 + int(f'{position:02}', 16):08x}"
+    return {
+        160: ("100s", b"scanner 4.1"),
+        260: ("200s", b"Restoration of a reel"),
+        1432: ("100s", b"reel 3"),
+        1628: ("II", 1, 1),
+        1664: ("2s2s2s6s4s32s", b"KJ", b"23", b"01", b"123456", b"0042", b"Academy"),
+        1712: ("III", 100 + position, 2000, 1),
+        1724: ("f", 18.0),
+        1732: ("32s", b"frame"),
+        1764: ("100s", b"REEL 3"),
+        1920: ("I", int(frames, 16)),
+    }
+
+
+def test_fields_of_the_header_are_kept(tmp_path, red):
+    folder = write_dpx(tmp_path / "reel", pan(3), 10, fields=header_of, user=b"scanner's own" + bytes(3))
+    report = colorize_film(folder, None, colorizer=red)
+    assert report.notes == []
+    for number, path in enumerate(files(report)):
+        source = folder / path.name
+        for form, place in (("200s", 260), ("100s", 1432), ("48s", 1664), ("III", 1712), ("f", 1724), ("132s", 1732)):
+            assert field(path, form, place) == field(source, form, place), place
+        assert field(path, "I", 1920) == 0x01000000 + number
+        assert field(path, "100s", 36).rstrip(b"\0").decode() == path.name
+        assert b"Colours added by software (photochrom" in field(path, "100s", 160)
+        assert field(path, "I", 16) == path.stat().st_size
+        data = path.read_bytes()
+        assert data[2048 : field(path, "I", 4)] == b"scanner's own" + bytes(3)
+
+
+def test_time_code_and_rate_of_headers_become_those_of_the_film(tmp_path, red):
+    import av
+
+    folder = write_dpx(tmp_path / "reel", pan(36), 8, fields=header_of)
+    report = colorize_film(folder, tmp_path / "a.mov", FilmOptions(codec="prores", start=1), colorizer=red)
+    with av.open(str(report.output)) as film:
+        video = film.streams.video[0]
+        assert video.metadata["timecode"] == "01:00:01:00"
+        assert video.average_rate == 18
+
+
+def test_logarithmic_frames_are_told_and_stay_so(tmp_path, red):
+    lumas = [luma // 2 + 40 for luma in pan(3)]
+    transfer = {801: ("B", 1)}
+    folder = write_dpx(tmp_path / "reel", lumas, 10, fields=lambda _: transfer)
+    report = colorize_film(folder, None, colorizer=red)
+    assert any("logarithmic (Cineon)" in note for note in report.notes)
+    assert field(files(report)[0], "B", 801) == 1
+    assert np.array_equal(luma_of(files(report)[1]), codes(lumas[1], 10))
+
+
+@pytest.fixture
+def reel(tmp_path):
+    return write_dpx(tmp_path / "reel", pan(6), 10)
+
+
+def test_a_missing_frame_is_named_and_filled_where_that_is_asked(reel, tmp_path, red):
+    for number in (2, 3):
+        (reel / f"reel.{number:07}.dpx").unlink()
+    with pytest.raises(FilmError, match="has no frame 2 to 3: add what is missing, or fill_gaps=True"):
+        colorize_film(reel, None, colorizer=red)
+    report = colorize_film(reel, None, FilmOptions(fill_gaps=True), colorizer=red)
+    assert "frame 2 to 3 was missing: the frame before is repeated" in report.notes
+    found = files(report)
+    assert len(found) == 6
+    assert np.array_equal(luma_of(found[1]), luma_of(found[3]))
+    assert not np.array_equal(luma_of(found[3]), luma_of(found[4]))
+
+
+def rewritten(path, place, value):
+    data = bytearray(path.read_bytes())
+    data[place : place + len(value)] = value
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (0, b"DPX!", "is not a DPX file: it begins otherwise"),
+        (772, b"\xff\xff\xff\xff", "states a size of 4294967295 x 64 pixels"),
+        (772, b"\0\0\0\x40", "has 64 x 64 pixels, and the first frame has 96 x 64"),
+        (803, b"\x08", "has 3 samples of 8 bits a pixel, and the first frame has 3 samples of 10 bits a pixel"),
+        (803, b"\x0b", "states 11 bits of a sample"),
+        (800, b"\x64", "has pixels of descriptor 100"),
+        (806, b"\0\1", "is run-length encoded"),
+        (770, b"\0\2", "holds 2 picture elements"),
+        (4, b"\xff\xff\xff\xff", "is cut short, or states a wrong place of its pixels"),
+        (4, b"\0\0\0\0", "is cut short, or states a wrong place of its pixels"),
+    ],
+)
+def test_wrong_headers_are_found_before_any_work(place, value, said, reel, tmp_path, red):
+    rewritten(reel / "reel.0000004.dpx", place, value)
+    with pytest.raises(FilmError, match=f"reel.0000004.dpx: {said}") as raised:
+        colorize_film(reel, None, colorizer=red)
+    assert "\n" not in str(raised.value)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fake.onnx", "reel"]
+
+
+def test_a_file_size_that_is_stated_wrongly_does_no_harm(reel, red):
+    for path in reel.iterdir():
+        rewritten(path, 16, b"\0\0\0\x07")
+    report = colorize_film(reel, None, colorizer=red)
+    assert field(files(report)[0], "I", 16) == files(report)[0].stat().st_size
+
+
+def test_pictures_of_mixed_sizes_or_depths(tmp_path, red):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i, luma in enumerate(pan(3)):
+        cv2.imwrite(str(folder / f"{i:04}.png"), luma)
+    cv2.imwrite(str(folder / "0002.png"), pan(1, 64, 64)[0])
+    with pytest.raises(
+        FilmError, match=r"0002.png: has 64 x 64 pixels of gray, and the first frame has 96 x 64 of gray"
+    ):
+        colorize_film(folder, None, colorizer=red)
+    cv2.imwrite(str(folder / "0002.png"), codes(pan(1)[0], 16))
+    with pytest.raises(FilmError, match=r"0002.png: has 96 x 64 pixels of gray16be, and the first frame has 96 x 64"):
+        colorize_film(folder, None, colorizer=red)
+    (folder / "0002.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing else")
+    with pytest.raises(FilmError, match=r"0002.png: cannot be decoded"):
+        colorize_film(folder, None, colorizer=red)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda d: d, "it is a folder without numbered frames: name a film in it"),
+        (
+            lambda d: [(d / n).touch() for n in ("a.1.dpx", "b.1.dpx")] and d,
+            r"several sequences \(a.%d.dpx, b.%d.dpx\)",
+        ),
+        (lambda d: d / "x.%04d.dpx", "names no frame that exists"),
+        (lambda d: d / "nowhere" / "x.%04d.dpx", "nowhere: does not exist"),
+        (lambda d: d / "x.%04d.%04d.dpx", "is not a pattern of frames"),
+        (lambda d: d / "x.%04d.a.dpx", "has text behind the number"),
+    ],
+)
+def test_paths_that_are_no_sequence(make, said, tmp_path, red):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    with pytest.raises(FilmError, match=said):
+        colorize_film(make(folder), None, colorizer=red)
+
+
+def test_names_of_sequences(tmp_path, reel):
+    assert find_sequence(reel).path.name == "reel.%07d.dpx"
+    assert find_sequence(reel / "reel.0000003.dpx").path.name == "reel.%07d.dpx"
+    assert find_sequence(tmp_path / "a.mov") is None
+    assert pattern_of(Path("a/x_####.tif")).file(7) == Path("a/x_0007.tif")
+    assert in_words([1, 2, 3, 7, 9, 11, 13, 15]) == "1 to 3, 7, 9, 11, 13, ..."
+    for number in (8, 9, 10, 11):
+        (tmp_path / f"shot{number}.png").touch()
+    assert find_sequence(tmp_path / "shot%d.png").numbers() == [8, 9, 10, 11]
+
+
+def test_frames_that_exist_stay(reel, tmp_path, red):
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "reel.0000003.dpx").write_bytes(b"another's")
+    with pytest.raises(FilmError, match=r"reel.0000003.dpx exists: choose another output, or overwrite=True"):
+        colorize_film(reel, target, colorizer=red)
+    with pytest.raises(FilmError, match="is the film itself"):
+        colorize_film(reel, reel, colorizer=red)
+    report = colorize_film(reel, target, colorizer=red, overwrite=True)
+    assert len(files(report)) == 6
+    assert all(path.stat().st_size > 9 for path in files(report))
+    assert not list(tmp_path.glob("*.photochrom"))
+
+
+@pytest.mark.parametrize("rate", ["much", 0, -1, 2000, "1/0"])
+def test_rates_that_are_none(rate):
+    with pytest.raises(OptionError, match="give frames per second, such as 18 or 24000/1001"):
+        FilmOptions(rate=rate)
+
+
+class Stop(BaseException):
+    """Not an error: what Ctrl-C is like."""
+
+
+def stop_at(count):
+    def progress(state):
+        if state.done == count:
+            raise Stop
+
+    return progress
+
+
+def lively(folder):
+    """Colours that depend on the place, on the luma, and on each frame anew."""
+
+    def ab(lightness):
+        flicker = 12 * np.sin(5000 * float(lightness.mean()))
+        return 60 * (lightness - 0.4) + flicker, 30 * np.sin(9 * lightness) - flicker
+
+    return colorizer(folder, ab)
+
+
+@pytest.fixture
+def short_segments(monkeypatch):
+    monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
+    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
+
+
+def test_only_missing_frames_are_made_again(tmp_path, short_segments, monkeypatch):
+    from photochrom.film.sequences.writer import SequenceWriter
+
+    source = write_dpx(tmp_path / "reel", pan(16) + other_shot(14), 8)
+    whole = [path.read_bytes() for path in files(colorize_film(source, tmp_path / "whole", colorizer=lively(tmp_path)))]
+    made = []
+    write = SequenceWriter._write
+    monkeypatch.setattr(SequenceWriter, "_write", lambda self, *args: (made.append(args[1]), write(self, *args)))
+    for stop in (6, 21):
+        with pytest.raises(Stop):
+            colorize_film(source, tmp_path / "out", colorizer=lively(tmp_path), progress=stop_at(stop))
+        assert not (tmp_path / "out").exists()
+        assert len(list((tmp_path / "out.photochrom" / "frames").glob("reel*"))) >= stop - 4
+    report = colorize_film(source, tmp_path / "out", colorizer=lively(tmp_path))
+    assert sorted(made) == list(range(30))  # each frame once
+    assert [path.read_bytes() for path in files(report)] == whole
+    assert not list(tmp_path.glob("*.photochrom"))
+
+
+DRIVER = textwrap.dedent(
+    """
+    import os, signal, sys
+    sys.path.insert(0, {tests!r})
+    from pathlib import Path
+    from tests.film.test_sequences import lively
+    from photochrom.film import FilmOptions, colorize_film
+    import photochrom.film.coloring as module
+
+    module._SHORTEST, module._LONGEST = 0.5, 1
+    source, output, kill_at = sys.argv[1:]
+
+    def progress(state):
+        if state.done == int(kill_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    colorize_film(source, output, colorizer=lively(Path(source).parent), progress=progress)
+    """
+)
+
+
+@pytest.mark.parametrize("kill_at", [7, 24])
+@pytest.mark.slow
+def test_a_killed_sequence_goes_on(kill_at, tmp_path, short_segments):
+    source = write_dpx(tmp_path / "reel", pan(16) + other_shot(14), 8)
+    whole = files(colorize_film(source, tmp_path / "whole", colorizer=lively(tmp_path)))
+    code = DRIVER.format(tests=str(ROOT))
+    command = [sys.executable, "-c", code, str(source), str(tmp_path / "out"), str(kill_at)]
+    assert subprocess.run(command, capture_output=True, timeout=100).returncode == -9
+    found = files(colorize_film(source, tmp_path / "out", colorizer=lively(tmp_path)))
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(found, whole, strict=True))
+
+
+def test_stopped_while_frames_get_their_names(reel, tmp_path, red, monkeypatch):
+    import photochrom.film.sequences.writer as module
+
+    replace, count = Path.replace, itertools.count()
+
+    def fails(self, target):
+        if self.parent.name == "frames" and not self.name.startswith(".") and next(count) == 3:
+            raise Stop
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Path, "replace", fails)
+        with pytest.raises(Stop):
+            colorize_film(reel, tmp_path / "out", colorizer=red)
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert len(files(colorize_film(reel, tmp_path / "out", colorizer=red))) == 6
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_lost(reel, tmp_path, red, monkeypatch):
+    from photochrom.film.sequences import writer
+
+    file_of, count = writer.file_of, itertools.count()
+
+    def full(*args):
+        if next(count) == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return file_of(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "file_of", full)
+        with pytest.raises(FilmError, match=r"cannot be written \(No space left on device\).*finished work is kept"):
+            colorize_film(reel, tmp_path / "out", colorizer=red)
+    assert len(list((tmp_path / "out.photochrom" / "frames").iterdir())) >= 3
+    assert len(files(colorize_film(reel, tmp_path / "out", colorizer=red))) == 6
+
+
+def test_other_settings_do_not_go_on_with_finished_frames(reel, tmp_path, red):
+    with pytest.raises(Stop):
+        colorize_film(reel, tmp_path / "out", colorizer=red, progress=stop_at(6))
+    other = FilmOptions(bits=12)
+    with pytest.raises(FilmError, match=r"other settings \(.*format.*\).*restart=True"):
+        colorize_film(reel, tmp_path / "out", other, colorizer=red)
+    report = colorize_film(reel, tmp_path / "out", other, colorizer=red, restart=True)
+    assert pixels(files(report)[0])[1] == 12
+
+
+@pytest.mark.skipif(shutil.which("mediainfo") is None, reason="needs mediainfo")
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+def test_other_readers_agree(reel, tmp_path, red):
+    found = files(colorize_film(reel, None, colorizer=red))
+    inform = "--Inform=Image;%Format% %Width% %Height% %BitDepth% %ColorSpace%"
+    told = subprocess.run(["mediainfo", inform, found[0]], capture_output=True, text=True, check=True).stdout.strip()
+    assert told == "DPX 96 64 10 RGB"
+    pattern = found[0].with_name("reel.%07d.dpx")
+    command = ["ffmpeg", "-v", "error", "-i", str(pattern), "-f", "framecrc", "-"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert sum(not line.startswith("#") for line in lines) == 6
