@@ -113,7 +113,7 @@ def test_a_film_of_each_codec_in_each_container(codec, profile, end, reel, tmp_p
     assert (said in report.notes) == deeper
 
 
-@pytest.mark.parametrize(("codec", "profile"), {(codec, profile) for codec, profile, _ in PAIRS if profile})
+@pytest.mark.parametrize(("codec", "profile"), sorted({(codec, profile) for codec, profile, _ in PAIRS if profile}))
 def test_each_profile_is_what_other_programs_are_told(codec, profile, reel, tmp_path, red):
     output = tmp_path / "b.mov"
     colorize_film(reel, output, FilmOptions(codec=codec, profile=profile), colorizer=red)
