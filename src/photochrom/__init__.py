@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .content_credentials import Identity
     from .film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
     from .film.hints import FilmHint, read_film_hints
+    from .film.shot_options import ShotOptions, read_shots
     from .models.engines import Engine
     from .models.registry import ModelCard
     from .photo.job import colorize_file
@@ -69,6 +70,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Row",
+    "ShotOptions",
     "StudioError",
     "TrainingError",
     "__version__",
@@ -80,6 +82,7 @@ __all__ = [
     "parse_time",
     "read_film_hints",
     "read_hints",
+    "read_shots",
 ]
 
 # Loaded on first use, so that `import photochrom` is instant and the command line answers at once.
@@ -97,6 +100,7 @@ _MODULES = {
     "colorizer.suggestions": ("alternatives", "likely_colors"),
     "film": ("FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"),
     "film.hints": ("FilmHint", "read_film_hints"),
+    "film.shot_options": ("ShotOptions", "read_shots"),
     "models.engines": ("Engine",),
     "models.registry": ("ModelCard",),
     "photo.job": ("colorize_file",),

@@ -13,6 +13,7 @@ from ..errors import FilmError, ModelError, OptionError
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
+from .film_shots import add_shots, numbers_of, print_shots, shots_of
 from .kinds import kind_of
 from .messages import error_text
 from .parser import Verbs
@@ -57,8 +58,13 @@ def add(verbs: Verbs) -> None:
     film.add_argument("--restart", action="store_true", help="discard the work of an earlier, unfinished job")
     only = film.add_mutually_exclusive_group()
     only.add_argument("--list-shots", action="store_true", help="print the shots and do nothing else")
-    only.add_argument("--preview", action="store_true", help="write a sheet of frames of each shot, NAME.preview.png")
+    only.add_argument(
+        "--preview",
+        action="store_true",
+        help="write a sheet of frames of each shot, NAME.preview.png; with -o NAME.mp4 a short film of each shot",
+    )
     only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
+    add_shots(film)
     film.add_argument("--start", metavar="TIME", help="start at this time: seconds, or 0:01:30.5")
     film.add_argument("--end", metavar="TIME", help="end at this time")
     film.add_argument(
@@ -134,6 +140,9 @@ def run(args: argparse.Namespace) -> int:
         rate=args.rate,
         fill_gaps=args.fill_gaps,
         c2pa=c2pa.identity_of(args),
+        shots=shots_of(args),
+        only_shots=numbers_of(args.only_shots),
+        keep_parts=args.keep_parts,
     )
     films = list(dict.fromkeys(args.inputs))
     hints = _hints(args)
@@ -261,34 +270,40 @@ def _look(
 ) -> int:
     """Print the shots or the plan, or write a sheet, instead of colouring."""
     from ..film.frames import FrameColorizer
-    from ..film.options import time_text
     from ..film.plan import check, make_plan, resolved
-    from ..film.preview import list_shots, preview
+    from ..film.preview import preview
     from ..film.sequences.reader import open_film
+    from ..film.shot_plan import make_shot_plan
 
     with open_film(film, options) as reader:
         options = resolved(options, reader, None if args.preview else output)
         plan = make_plan(reader, None if args.preview else output, options)
         frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
+        frame_colorizer = frame_colorizer.with_shots(make_shot_plan(frame_colorizer, plan))
         if args.dry_run:
             check(reader, plan, options, overwrite=args.overwrite)
             _print_plan(reader, plan, frame_colorizer)
             return 0
         if args.list_shots:
-            for number, shot in enumerate(list_shots(frame_colorizer, plan), 1):
-                print(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")
+            print_shots(args, frame_colorizer, plan)
             return 0
         path = output or reader.path.parent
         path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
-        _check_sheet(path, overwrite=args.overwrite)
-        _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
+        _check_preview(path, overwrite=args.overwrite)
+        hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
+        if path.suffix.lower() == ".png":
+            _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
+        else:
+            _save_film(frame_colorizer, plan, hints, path, overwrite=args.overwrite)
         print(path)
     return 0
 
 
-def _check_sheet(path: Path, *, overwrite: bool) -> None:
-    if path.suffix.lower() != ".png":
-        raise OptionError(f"{path}: a preview is a PNG file: name it so")
+def _check_preview(path: Path, *, overwrite: bool) -> None:
+    from ..film.codecs import FORMATS
+
+    if path.suffix.lower() not in (".png", *FORMATS):
+        raise OptionError(f"{path}: a preview is a PNG file, or a short film such as preview.mp4: name it so")
     if path.exists() and not overwrite:
         raise FilmError(f"{path} exists: choose another output, or --overwrite")
 
@@ -300,6 +315,21 @@ def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:
         with new_file(path, overwrite=overwrite) as stream:
             sheet.save(stream, "PNG")
     except OSError as exc:
+        raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
+
+
+def _save_film(
+    frame_colorizer: FrameColorizer, plan: Plan, hints: list[FilmHint], path: Path, *, overwrite: bool
+) -> None:
+    import av
+
+    from ..atomic import new_path
+    from ..film.preview import preview_film
+
+    try:
+        with new_path(path, overwrite=overwrite, suffix=path.suffix) as part:
+            preview_film(frame_colorizer, plan, part, hints)
+    except (OSError, av.error.FFmpegError) as exc:
         raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
 
 

@@ -58,15 +58,35 @@ def color_frames(
     Raises:
         FilmError: None of the frames can be decoded, or the codec fails.
     """
-    reader = frame_colorizer.reader
     segments = folder.finished()
+    while not segments or segments[-1].next is not None:
+        segments = _color_on(frame_colorizer, folder, plan, damage, label, segments, progress)
+    damage.restore(segments[-1].damaged, segments[-1].ends_early, segments[-1].other_fields)
+    return segments
+
+
+def _color_on(
+    frame_colorizer: FrameColorizer,
+    folder: ResumeFolder,
+    plan: Plan,
+    damage: Damage,
+    label: str,
+    segments: list[FinishedSegment],
+    progress: Callable[[Progress], None],
+) -> list[FinishedSegment]:
+    """Colour and encode frames from the end of the finished segments up to a later one that is finished, too.
+
+    Returns:
+        All finished segments, from the film's beginning to the next that is missing.
+    """
+    reader = frame_colorizer.reader
     count = sum(len(segment.pts) for segment in segments)
     following, warm_up = plan.first, plan.first
     if segments:
         last = segments[-1]
         damage.restore(last.damaged, last.ends_early, last.other_fields)
-        if last.next is None or last.warm_up is None:
-            return segments
+        assert last.next is not None  # it is not the film's last
+        assert last.warm_up is not None
         following, warm_up = last.next, last.warm_up
     frames = plan.span.of(reader.frames(warm_up, damage=damage), reader.time_base)
     before = folder.propagated(len(segments) - 1) if segments else None
@@ -78,7 +98,8 @@ def color_frames(
             prefetched(_rendered(frame_colorizer, predicted, writer.has), _WAITING) as rendered,
         ):
             for prepared, frame, colors, start in rendered:
-                writer.write(prepared, frame, colors, start)
+                if not writer.write(prepared, frame, colors, start):
+                    return folder.finished()
                 count += 1
                 progress(Progress(count, max(plan.total, count)))
         writer.finish(None, None)
@@ -125,6 +146,8 @@ class _SegmentWriter:
         rate = self._reader.rate
         self._usual_duration = max(1, round(1 / (rate * self._reader.time_base)))
         self._shortest, self._longest = round(_SHORTEST * float(rate)), round(_LONGEST * float(rate))
+        if self._options.keep_parts:
+            self._shortest = 1  # no segment holds more than one shot, so that each can be coloured anew alone
 
     def has(self, pts: int) -> bool:
         """Tell whether a frame is a file already, written by an earlier run."""
@@ -134,11 +157,18 @@ class _SegmentWriter:
 
     def write(
         self, prepared: PreparedFrame, frame: av.VideoFrame | None, colors: propagation.Colors, start: bool
-    ) -> None:
-        """Encode a frame, in a new segment if one can begin here; None stands for a frame that is written already."""
+    ) -> bool:
+        """Encode a frame, in a new segment if one can begin here; None stands for a frame that is written already.
+
+        Returns:
+            Whether the frame was encoded: it is not if a segment that begins with it is finished already.
+        """
         pts = prepared.pts
         if self._encoder and self._may_end(self._encoder, colors, start):
             self.finish(pts, colors.before)
+            following = self._folder.segment(len(self.segments))
+            if following is not None and following.pts[0] == pts:
+                return False
         if self._encoder is None:
             self._encoder = self._new_encoder()
         if start:
@@ -150,6 +180,7 @@ class _SegmentWriter:
             self._encoder.write(frame, pts)
         self._lately.append(pts)
         self._end = pts + (prepared.frame.duration or self._usual_duration)
+        return True
 
     def _new_encoder(self) -> SegmentEncoder | SequenceWriter:
         if self._work is not None:

@@ -6,6 +6,7 @@ import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import av
 import cv2
@@ -19,6 +20,9 @@ from .options import FilmOptions
 from .planes import PlaneFormat, in_format, luma_plane, view
 from .reader import FilmReader
 from .side_data import has_captions
+
+if TYPE_CHECKING:
+    from .shot_plan import ShotPlan
 
 _BUFFERED = 256e6  # greatest number of bytes of frames that wait while later keys are predicted
 _UNSURE = 0.05  # weight of a colour in which the network has no confidence
@@ -56,6 +60,7 @@ class FrameColorizer:
         options: How to colour.
         hints: Known colours of single frames, by the frame's pts.
         is_kept: Tells of a frame's pts whether the frame keeps its own chroma.
+        shots: Shots that are known beforehand; None to find them, and to colour them alike.
     """
 
     def __init__(
@@ -66,22 +71,33 @@ class FrameColorizer:
         options: FilmOptions,
         hints: Mapping[int, Sequence[Hint]] | None = None,
         is_kept: Callable[[int], bool] = lambda _: False,
+        shots: ShotPlan | None = None,
     ) -> None:
         self.colorizer, self.reader, self.planes, self.options = colorizer, reader, planes, options
-        self.hints, self._is_kept = hints or {}, is_kept
+        self.hints, self._is_kept, self.shots = hints or {}, is_kept, shots
 
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
         """Return a frame colorizer of the same film that follows hints, given by the frames' pts."""
-        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, hints, self._is_kept)
+        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, hints, self._is_kept, self.shots)
 
     def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
         """Return a frame colorizer of the same film that leaves some frames, told by their pts, as they are."""
-        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, self.hints, is_kept)
+
+        def both(pts: int) -> bool:
+            return self._is_kept(pts) or is_kept(pts)
+
+        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, self.hints, both, self.shots)
+
+    def with_shots(self, shots: ShotPlan | None) -> FrameColorizer:
+        """Return a frame colorizer of the same film that takes its shots, and what each looks like, from a plan."""
+        is_kept = self._is_kept if shots is None else shots.is_left_out
+        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, self.hints, is_kept, shots)
 
     def color_options(self, pts: int) -> ColorOptions:
         """Return how a frame is to be coloured: the film's options with the frame's hints."""
+        color = self.options.color if self.shots is None else self.shots.color(pts)
         hints = tuple(self.hints.get(pts, ()))
-        return self.options.color.with_hints(hints) if hints else self.options.color
+        return color.with_hints(hints) if hints else color
 
     def prepare(self, frame: av.VideoFrame) -> PreparedFrame:
         """Bring a decoded frame into the coloured film's format, and make its thumbnails."""
@@ -96,6 +112,9 @@ class FrameColorizer:
 
     def prepared(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[PreparedFrame, bool]]:
         """Prepare frames, and tell of each whether a shot begins with it."""
+        if self.shots is not None:
+            yield from self._prepared_by_plan(frames, self.shots)
+            return
         waiting: deque[PreparedFrame] = deque()
 
         def smalls() -> Iterator[np.ndarray]:
@@ -105,6 +124,16 @@ class FrameColorizer:
 
         for start in shots.starts(smalls()):
             yield waiting.popleft(), start
+
+    def _prepared_by_plan(
+        self, frames: Iterable[av.VideoFrame], plan: ShotPlan
+    ) -> Iterator[tuple[PreparedFrame, bool]]:
+        last = None
+        for frame in frames:
+            prepared = self.prepare(frame)
+            number = plan.number(prepared.pts)
+            yield prepared, number != last
+            last = number
 
     def predict(self, prepared: PreparedFrame) -> tuple[np.ndarray, np.ndarray]:
         """Run the network on one frame.
@@ -145,7 +174,7 @@ class FrameColorizer:
                 luma[field][:rows],
                 np.rot90(prepared.small, -turns),
                 np.rot90(ab, -turns, axes=(1, 2)),
-                strength=self.options.color.strength * visibility,
+                strength=self.color_options(prepared.pts).strength * visibility,
                 subsampling=self.planes.subsampling,
                 coding=self.planes.coding,
                 exact=False,

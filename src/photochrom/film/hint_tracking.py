@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 
 from ..colorizer.hints import Hint
@@ -54,7 +55,8 @@ def follow(
 ) -> dict[int, list[Hint]]:
     """Follow hints through their shots, forward and backward.
 
-    The film is read up to the last shot that has hints. Long shots are read again where hints go back in them.
+    The film is read up to the last shot that has hints; where the shots are known, only those with hints are read. Long
+    shots are read again where hints go back in them.
 
     Args:
         frame_colorizer: Prepares the frames of the film.
@@ -74,7 +76,7 @@ def follow(
     found: Hints = defaultdict(list)
     starts: list[tuple[int, bool]] = []  # pts of each part's first frame, and whether a shot begins there
     arrived: list[list[Hint]] = []  # hints of each part's first frame that came from later in the shot
-    for part in _parts(frame_colorizer.prepared(reader.frames(on_frame=on_frame))):
+    for part in _parts(frame_colorizer.prepared(_frames(frame_colorizer, hints, on_frame))):
         last = part.frames[-1].pts
         end = reader.seconds(last) + 1 / reader.rate if part.following is None else reader.seconds(part.following)
         here = [hint for hint in left if hint.time + ROUNDED < end]
@@ -88,6 +90,22 @@ def follow(
         raise FilmError(f"{reader.path} has no frame at {time_text(left[0].time)}, where a hint is: change its time")
     _follow_back(frame_colorizer, starts, arrived, found, on_frame)
     return {pts: places for pts, places in found.items() if places}
+
+
+def _frames(
+    frame_colorizer: FrameColorizer, hints: Sequence[FilmHint], on_frame: Callable[[], None]
+) -> Iterator[av.VideoFrame]:
+    """Yield the frames of the shots that have hints, if the shots are known; otherwise all frames."""
+    reader, shots = frame_colorizer.reader, frame_colorizer.shots
+    if shots is None:
+        yield from reader.frames(on_frame=on_frame)
+        return
+    for start in shots.starts_with(reader, hints):
+        number = shots.number(start)
+        yield from itertools.takewhile(
+            lambda frame, number=number: shots.number(frame.pts) == number,  # type: ignore[misc]  # bound at once
+            reader.frames(start, on_frame=on_frame),
+        )
 
 
 def _parts(prepared: Iterable[tuple[PreparedFrame, bool]]) -> Iterator[_Part]:

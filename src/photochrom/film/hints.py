@@ -58,10 +58,18 @@ def _from_file(facts: Any) -> tuple[FilmHint, ...]:
         raise OptionError("holds the hints of a photograph: each hint of a film has a time")
     if not isinstance(facts, dict) or facts.get("photochrom") != "film hints" or facts.get("version") != _VERSION:
         raise OptionError(f'does not hold a film\'s hints: it needs "photochrom": "film hints", "version": {_VERSION}')
-    hints = hints_of_entries(facts.get("hints"))
+    return film_hints_of_entries(facts.get("hints"))
+
+
+def film_hints_of_entries(entries: Any) -> tuple[FilmHint, ...]:
+    """Parse the value of ``"hints"`` in a file.
+
+    Raises:
+        OptionError: It is not a list of hints with their times, or a hint in it is wrong.
+    """
+    hints = hints_of_entries(entries)
     return tuple(
-        FilmHint(_time(entry, number), hint)
-        for number, (entry, hint) in enumerate(zip(facts["hints"], hints, strict=True), 1)
+        FilmHint(_time(entry, number), hint) for number, (entry, hint) in enumerate(zip(entries, hints, strict=True), 1)
     )
 
 

@@ -15,7 +15,7 @@ import av
 from .. import __version__
 from ..atomic import publish
 from ..colorizer.colorizer import Colorizer
-from ..errors import FilmError
+from ..errors import FilmError, OptionError
 from ..provenance import credit
 from . import side_data
 from .colored_shots import find_colored_shots
@@ -25,6 +25,7 @@ from .damage import Damage
 from .frames import FrameColorizer
 from .hint_tracking import follow
 from .hints import FilmHint
+from .kept_parts import KeptParts
 from .mux import mux
 from .options import FilmOptions
 from .plan import Plan, check, make_plan, resolved
@@ -33,6 +34,7 @@ from .resume import FinishedSegment, ResumeFolder, is_publishing, sync
 from .segments import EncodedSegment
 from .sequences.reader import open_film
 from .sequences.writer import publish_frames, taken
+from .shot_plan import make_shot_plan
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def colorize_film(
     with open_film(source, options) as reader:
         options = resolved(options, reader, target)
         plan = make_plan(reader, target, options)
+        if options.keep_parts and plan.frames is not None:
+            raise OptionError("frames of a sequence have no parts to keep", remedy="leave keep_parts out")
 
         def examining() -> None:
             progress(Progress(0, plan.total))
@@ -93,16 +97,25 @@ def colorize_film(
         if options.c2pa is not None:
             check_signing(reader.path, plan.output, overwrite=overwrite)
         frame_colorizer = FrameColorizer(colorizer or Colorizer(), reader, plan.planes, options)
+        hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
         label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in hints])
-        key = _key(reader, plan, options, hints, label)
+        key = _key(reader, plan, options, hints, label, frame_colorizer.colorizer.label)
         damage = Damage()
         with _disk_errors(plan.output), ResumeFolder(plan.output, key, restart=restart) as folder:
-            frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, hints, examining))
+            kept = KeptParts(folder, reader, plan, options, hints) if options.keep_parts else None
+            shots = make_shot_plan(frame_colorizer, plan, kept.known_starts() if kept else (), examining)
+            frame_colorizer = frame_colorizer.with_shots(shots)
+            if kept:
+                kept.remove_changed(shots)
+            followed = kept.hints_to_follow(shots) if kept else hints
+            frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, followed, examining))
             if options.recolor == "grey-shots":
                 colored = find_colored_shots(frame_colorizer, plan, examining)
                 frame_colorizer = frame_colorizer.keeping(colored.has)
                 plan.notes.append(colored.note())
             segments = color_frames(frame_colorizer, folder, plan, damage, label, progress)
+            if kept:
+                kept.finish(segments, shots)
             _put_together(
                 reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress
             )
@@ -111,12 +124,20 @@ def colorize_film(
         return FilmReport(plan.output, _count(segments), starts, notes)
 
 
-def _key(reader: FilmReader, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint], label: str) -> dict[str, str]:
-    """Return everything that the frames depend on, under the names that users know."""
+def _key(
+    reader: FilmReader, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint], label: str, model: str
+) -> dict[str, str]:
+    """Return everything that the frames depend on, under the names that users know.
+
+    What depends on single shots is left out if parts are kept: it is compared shot by shot.
+    """
+    digest = hashlib.sha256(repr(tuple(hints)).encode()).hexdigest() if hints else "none"
+    if options.keep_parts:
+        options, digest, label = replace(options, shots=(), only_shots=()), "by shot", model
     return {
         "film": reader.facts(),
         "options": repr(options),
-        "hints": hashlib.sha256(repr(tuple(hints)).encode()).hexdigest() if hints else "none",
+        "hints": digest,
         "model": label,
         "format": repr(plan.planes),
         "version": f"photochrom {__version__}, av {av.__version__}",
@@ -167,7 +188,8 @@ def _put_together(
         raise FilmError(f"{plan.output} has appeared meanwhile", remedy="start again with overwrite=True") from exc
     finally:
         whole.unlink(missing_ok=True)  # it is published by now, or worthless
-    folder.discard()
+    if not options.keep_parts:
+        folder.discard()
 
 
 def _publish_frames(

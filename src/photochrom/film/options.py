@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from .codecs import check_profile, codec_named
+from .shot_options import ShotOptions, check_order
 
 if TYPE_CHECKING:
     from ..content_credentials import Identity
@@ -64,6 +65,15 @@ class FilmOptions:
     fill_gaps: bool = False
     """Whether missing frames of a sequence are replaced by those before them; otherwise such a sequence is refused."""
 
+    shots: tuple[ShotOptions, ...] = ()
+    """The film's shots in order, each with its own vividness, strength and hints: shots begin there and nowhere else.
+    None are named by default: they are found, and are coloured alike."""
+    only_shots: tuple[int, ...] = ()
+    """Numbers of the shots to colour, from 1; the others stay as they are. Empty for all shots."""
+    keep_parts: bool = False
+    """Whether the working folder beside the output is kept when the film is whole. The next run on the same output
+    then colours only the shots that are to look otherwise. The folder takes as much room as the film."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "codec", codec_named(self.codec))  # the class is frozen
         check_profile(self.codec, self.profile)
@@ -81,6 +91,9 @@ class FilmOptions:
             object.__setattr__(self, name, _seconds(name, getattr(self, name)))
         if self.color.hints:
             raise OptionError("hints of a film belong to a frame: give them with their time")
+        check_order(self.shots)
+        if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in self.only_shots):
+            raise OptionError(f"only_shots is {self.only_shots!r:.60}: give whole numbers from 1 up")
         start, end = self.times
         if end is not None and (start or 0) >= end:
             raise OptionError(f"the film would end ({float(end):g} s) before it starts ({float(start or 0):g} s)")

@@ -1,4 +1,4 @@
-"""A preview of a film before hours of work: its shots, and a sheet with some frames of each."""
+"""A preview of a film before hours of work: its shots, and a sheet or a short film with some frames of each."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
 from PIL import Image, ImageDraw
 
 from ..color.gamut import rgb_of_luma
+from .codecs import FORMATS
 from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import follow
 from .hints import FilmHint
 from .options import time_text
 from .plan import Plan
-from .segments import SegmentEncoder
+from .reader import address
+from .segments import SegmentEncoder, number_of
 
 PER_SHOT = 3
 """Number of frames of each shot on a sheet."""
@@ -28,6 +31,9 @@ _MOST = 48  # greatest number of shots on a sheet
 _KEPT = 32  # greatest number of frames held while a shot is read
 _TRIAL = 96  # frames from which the speed is estimated
 _CAPTION = 14  # rows of pixels for a caption
+_SHOWN = 2  # seconds of each shot in a short film
+
+_Shown = TypeVar("_Shown")
 
 
 @dataclass(frozen=True)
@@ -69,14 +75,75 @@ def preview(
     """
     frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, hints, on_frame))
     found = list(_shots(frame_colorizer, plan, keep=_KEPT, on_frame=on_frame))
-    chosen = [found[i] for i in np.unique(np.linspace(0, len(found) - 1, min(len(found), _MOST)).astype(int))]
-    rows = [_row(frame_colorizer, number, shot, frames, on_frame) for number, (shot, frames) in enumerate(chosen, 1)]
+    rows = [
+        _row(frame_colorizer, number, shot, frames, on_frame) for number, (shot, frames) in enumerate(_some(found), 1)
+    ]
     sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
     top = 0
     for row in rows:
         sheet.paste(row, (0, top))
         top += row.height
     return sheet
+
+
+def preview_film(
+    frame_colorizer: FrameColorizer,
+    plan: Plan,
+    path: Path,
+    hints: Sequence[FilmHint] = (),
+    on_frame: Callable[[], None] = lambda: None,
+) -> int:
+    """Write a short film without sound: the middle of each shot, coloured as in the film; of very many shots some.
+
+    Args:
+        frame_colorizer: Colours the frames of the film.
+        plan: The part of the film to show.
+        path: The file to write.
+        hints: Known colours at places of single frames.
+        on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
+
+    Returns:
+        Number of frames.
+
+    Raises:
+        FilmError: The film cannot be read, or has no frame at a hint's time.
+        OSError: The file cannot be written.
+    """
+    frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, hints, on_frame))
+    shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame)])
+    reader = frame_colorizer.reader
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / "preview.nut"
+        segment = SegmentEncoder(part, reader, plan.planes, frame_colorizer.options)
+        count = 0
+        for shot in shots:
+            length = min(shot.frames, max(1, round(_SHOWN * reader.rate)))
+            first = reader.pts_at(shot.start + (shot.frames - length) // 2 / reader.rate)
+            frames = islice(reader.frames(first, on_frame=on_frame), length)
+            for prepared, colors, _ in frame_colorizer.colors(frames, first, None):
+                segment.write(frame_colorizer.render(prepared, colors.ab), count)
+                count += 1
+        segment.finish()
+        _copy(part, path, reader.rate)
+    return count
+
+
+def _copy(part: Path, path: Path, rate: Fraction) -> None:
+    """Put an encoded segment into a container of its own, at a constant rate."""
+    with av.open(address(part)) as source, av.open(address(path), "w", format=FORMATS[path.suffix.lower()]) as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        stream.time_base = 1 / rate
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        late = max(number - number_of(packet) for number, packet in enumerate(packets))
+        for number, packet in enumerate(packets):
+            packet.pts, packet.dts = number_of(packet), number - late
+            packet.time_base, packet.stream = 1 / rate, stream
+            out.mux_one(packet)
+
+
+def _some(found: Sequence[_Shown]) -> list[_Shown]:
+    """Choose at most ``_MOST`` of what was found, evenly."""
+    return [found[i] for i in np.unique(np.linspace(0, len(found) - 1, min(len(found), _MOST)).astype(int))]
 
 
 def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ class ResumeFolder:
 
     def _has_work(self) -> bool:
         frames = self.frames.is_dir() and any(not path.name.startswith(".") for path in self.frames.iterdir())
-        return self._record(0).is_file() or frames
+        return bool(self._records()) or frames
 
     def start_publishing(self) -> None:
         """Note that all frames of a sequence are finished, and get their final names from now on."""
@@ -129,11 +130,39 @@ class ResumeFolder:
         return self.folder / f"{number:05}.nut"
 
     def finished(self) -> list[FinishedSegment]:
-        """Return the segments finished so far, from the film's beginning."""
+        """Return the segments finished so far, from the film's beginning to the first that is missing."""
         found: list[FinishedSegment] = []
-        while (record := self._record(len(found))).is_file():
-            found.append(FinishedSegment(**json.loads(record.read_text())))
+        while (segment := self.segment(len(found))) is not None:
+            found.append(segment)
         return found
+
+    def segment(self, number: int) -> FinishedSegment | None:
+        """Return the record of a segment; None if it is not finished."""
+        record = self._record(number)
+        return FinishedSegment(**json.loads(record.read_text())) if record.is_file() else None
+
+    def segments(self) -> list[FinishedSegment]:
+        """Return all finished segments in order, whether or not some between them are missing."""
+        return [FinishedSegment(**json.loads(record.read_text())) for record in self._records()]
+
+    def remove(self, is_outdated: Callable[[FinishedSegment], bool]) -> None:
+        """Remove the segments that are outdated."""
+        for record in self._records():
+            if is_outdated(FinishedSegment(**json.loads(record.read_text()))):
+                record.unlink()
+                record.with_suffix(".npz").unlink(missing_ok=True)
+
+    def _records(self) -> list[Path]:
+        return sorted(self.folder.glob("[0-9]*.json"))
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Return facts that ``write`` wrote; None if there are none."""
+        path = self.folder / f"{name}.json"
+        return dict(json.loads(path.read_text())) if path.is_file() else None
+
+    def write(self, name: str, facts: dict[str, Any]) -> None:
+        """Keep facts about the film with its segments."""
+        _write(self.folder / f"{name}.json", facts)
 
     def finish(self, number: int, segment: FinishedSegment, propagated: PropagatedColors | None) -> None:
         """Record that a segment is written.

@@ -1,0 +1,94 @@
+"""Arguments of ``photochrom film`` that concern single shots, and the list of shots that it prints."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import OptionError
+
+if TYPE_CHECKING:
+    from ..film.frames import FrameColorizer
+    from ..film.plan import Plan
+    from ..film.shot_options import ShotOptions
+
+
+def add_shots(film: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    form = film.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="with --list-shots: as JSON, which --shots reads")
+    form.add_argument("--csv", action="store_true", help="with --list-shots: as CSV, which --shots reads")
+    form.add_argument("--edl", action="store_true", help="with --list-shots: as an edit decision list (CMX 3600)")
+    film.add_argument(
+        "--shots",
+        metavar="FILE",
+        help="where shots begin, with the vividness, strength and hints of each: JSON, CSV, or .edl",
+    )
+    film.add_argument("--only-shots", metavar="3,7-9", help="colour these shots and leave the others as they are")
+    film.add_argument(
+        "--keep-parts",
+        action="store_true",
+        help="keep the working folder, so that the next run colours only the shots that are changed",
+    )
+
+
+def shots_of(args: argparse.Namespace) -> tuple[ShotOptions, ...]:
+    """Read the file of shots; an edit decision list is read with the film's rate and time code.
+
+    Raises:
+        OptionError: It cannot be read, or there are several films.
+    """
+    from ..film.shot_options import read_shots
+
+    if args.shots is None:
+        return ()
+    if len(set(args.inputs)) > 1:
+        raise OptionError("a list of shots belongs to one film", remedy="name one film, or leave it out")
+    if Path(args.shots).suffix.lower() != ".edl":
+        return read_shots(args.shots)
+    from ..film.edl import clock_of, read_edl
+    from ..film.options import FilmOptions
+    from ..film.sequences.reader import open_film
+
+    with open_film(args.inputs[0], FilmOptions(rate=args.rate, fill_gaps=args.fill_gaps)) as reader:
+        return read_edl(args.shots, clock_of(reader))
+
+
+def numbers_of(text: str | None) -> tuple[int, ...]:
+    """Read numbers of shots such as ``3,7-9``.
+
+    Raises:
+        OptionError: It is not such a list.
+    """
+    numbers: list[int] = []
+    for part in text.split(",") if text is not None else ():
+        first, _, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal() and 0 < int(first) <= int(last or first) < 1_000_000):
+            raise OptionError(f"{text!r:.60} is not a list of shots", remedy="write numbers from 1 up, as in 3,7-9")
+        numbers += range(int(first), int(last or first) + 1)
+    return tuple(dict.fromkeys(numbers))
+
+
+def print_shots(
+    args: argparse.Namespace, frame_colorizer: FrameColorizer, plan: Plan, write: Callable[[str], object] = print
+) -> None:
+    """Print the shots of a film, as a table or in the form that was asked for."""
+    from ..film.edl import clock_of, write_edl
+    from ..film.options import time_text
+    from ..film.preview import list_shots
+    from ..film.shot_options import shots_csv, shots_json, with_settings
+
+    found = list_shots(frame_colorizer, plan)
+    settings = frame_colorizer.options.shots
+    if args.json:
+        write(shots_json(with_settings(found, settings)).removesuffix("\n"))
+    elif args.csv:
+        write(shots_csv(with_settings(found, settings)).removesuffix("\n"))
+    elif args.edl:
+        reader = frame_colorizer.reader
+        write(write_edl(found, clock_of(reader), reader.stem).removesuffix("\n"))
+    else:
+        for number, shot in enumerate(found, 1):
+            write(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")

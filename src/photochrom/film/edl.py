@@ -1,0 +1,118 @@
+"""Edit decision lists (CMX 3600): the shots of a film as events for an editing system, and its events as shots.
+
+Record times are those of the film: they count from its own time code where it has one. A list for a film without time
+code may begin at a full hour, as is the custom; that hour is then the film's beginning.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from ..errors import OptionError
+from .preview import Shot
+from .reader import FilmReader
+from .shot_options import ShotOptions
+from .time_code import later
+
+# Event, reel, track, transition (with its length), source in and out, record in and out.
+_TIME = r"(\d\d:\d\d:\d\d[:;.]\d\d)"
+_EVENT = re.compile(
+    rf"\s*\d+\s+\S+\s+(\S+)\s+(?:C|D|W\d+|K\s?[BO]?)(?:\s+\d+)?\s+{_TIME}\s+{_TIME}\s+{_TIME}\s+{_TIME}\s*"
+)
+_SHOWS = ("V", "B", "AA/V", "A2/V", "A/V")  # tracks that have a picture; others are sound
+_REEL = 8  # characters of a reel's name
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time code of a film."""
+
+    rate: Fraction
+    """Frames per second."""
+    first: str | None
+    """Time code of the first frame; None if the film states none."""
+
+    @property
+    def beginning(self) -> str:
+        """Time code of the first frame, 0 if the film states none."""
+        return self.first or "00:00:00:00"
+
+
+def clock_of(reader: FilmReader) -> Clock:
+    """Return the clock of a film."""
+    code = reader.time_code
+    return Clock(reader.rate, code if code and re.fullmatch(_TIME, code) else None)
+
+
+def write_edl(shots: Iterable[Shot], clock: Clock, title: str) -> str:
+    """Write shots as an edit decision list, one event each.
+
+    Args:
+        shots: The shots.
+        clock: The film's time code.
+        title: Name of the film; the reel's name is made of it.
+    """
+    reel = re.sub(r"[^A-Z0-9]", "", title.upper())[:_REEL] or "AX"
+    drop = clock.beginning[8] != ":"
+    lines = [f"TITLE: {title}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}", ""]
+    for number, shot in enumerate(shots, 1):
+        first = round(shot.start * clock.rate)
+        times = f"{_code(first, clock)} {_code(first + shot.frames, clock)}"
+        lines.append(f"{number:03}  {reel:<8} V     C        {times} {times}")
+    return "\n".join([*lines, ""])
+
+
+def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, ...]:
+    """Read the events of an edit decision list as shots with the film's settings.
+
+    A dissolve or wipe belongs to the later shot from its first frame on. Events of sound are passed over.
+
+    Args:
+        path: The list.
+        clock: The film's time code.
+
+    Raises:
+        OptionError: The file cannot be read, has no event with a picture, or one that lies before the film's beginning.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as exc:
+        raise OptionError(f"the list cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
+    begins = sorted(set(_record_ins(text, clock.rate)))
+    if not begins:
+        raise OptionError("has no event with a picture", path=path, remedy="export it as CMX 3600")
+    hour = _number("01:00:00:00", clock.rate)
+    offset = begins[0] // hour * hour if clock.first is None else _number(clock.first, clock.rate)
+    if begins[0] < offset:
+        raise OptionError(
+            f"begins before the film, whose time code starts at {clock.first}",
+            path=path,
+            remedy="check its record times",
+        )
+    return tuple(ShotOptions((number - offset) / clock.rate) for number in begins)
+
+
+def _record_ins(text: str, rate: Fraction) -> Iterator[int]:
+    for line in text.splitlines():
+        if (event := _EVENT.fullmatch(line)) and event[1].upper() in _SHOWS and event[4] != event[5]:
+            yield _number(event[4], rate)
+
+
+def _code(frame: int, clock: Clock) -> str:
+    code = later(clock.beginning, frame, clock.rate)
+    assert code is not None  # a time code was checked when it was read
+    return code
+
+
+def _number(code: str, rate: Fraction) -> int:
+    """Return how many frames a time code lies after midnight (SMPTE ST 12-1)."""
+    base = max(1, round(rate))
+    hours, minutes, seconds, frame = (int(part) for part in re.split("[:;.]", code))
+    dropped = 0 if code[8] == ":" else 2 * (base // 30)
+    minutes += 60 * hours
+    return (60 * minutes + seconds) * base + frame - dropped * (minutes - minutes // 10)

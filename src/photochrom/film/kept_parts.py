@@ -1,0 +1,138 @@
+"""Kept parts: the segments of a finished film are kept, so that changing a shot colours only that shot anew.
+
+``appearance.json`` in the working folder says where the shots of the finished film begin, and how each was coloured.
+The next run compares it with what is asked for now, and removes the segments that hold a changed shot. Segments depend
+on the shots in them and on nothing else, so the others are used as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..errors import FilmError
+from .hints import FilmHint
+from .options import ROUNDED, FilmOptions
+from .plan import Plan
+from .reader import FilmReader
+from .resume import FinishedSegment, ResumeFolder
+from .shot_plan import ShotPlan, colors_of, pts_from, pts_of_hint
+
+_FILE = "appearance"
+
+
+@dataclass(frozen=True)
+class _Appearance:
+    """The looks of the film that the folder holds parts of."""
+
+    asked: str
+    """Digest of all that was asked for."""
+    named: list[int]
+    """Starts of the shots as the options named them; empty if they were found."""
+    starts: list[int] = field(default_factory=list)
+    """pts of the first frame of each shot; empty while the film is unfinished."""
+    shots: list[str] = field(default_factory=list)
+    """``ShotPlan.appearance`` of each shot; empty while the film is unfinished."""
+
+
+class KeptParts:
+    """Decides which segments of an earlier run can be used.
+
+    Args:
+        folder: The working folder, which is locked.
+        reader: The film.
+        plan: The part of the film that is coloured.
+        options: How to colour it.
+        hints: Known colours at places of single frames.
+
+    Raises:
+        FilmError: The folder holds unfinished work that was to look otherwise.
+    """
+
+    def __init__(
+        self, folder: ResumeFolder, reader: FilmReader, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint]
+    ) -> None:
+        self._folder, self._reader, self._options, self._hints = folder, reader, options, hints
+        starts = (max(plan.first, pts_from(reader, shot.start)) for shot in options.shots)
+        asked = hashlib.sha256(repr((options.shots, options.only_shots, sorted(map(repr, hints)))).encode()).hexdigest()
+        self._now = _Appearance(asked, sorted(set(starts)))
+        facts = folder.read(_FILE) if folder.segments() else None
+        self._before = _Appearance(**facts) if facts else self._now
+        if not self._before.starts and self._before.asked != asked:
+            raise FilmError(
+                f"{folder.folder} holds unfinished work whose shots or hints were others",
+                remedy="use those, or start anew with restart=True",
+            )
+
+    def known_starts(self) -> list[int]:
+        """Return the pts of the first frame of each shot, if an earlier run found just these shots; else none."""
+        return self._before.starts if self._has_same_shots else []
+
+    @property
+    def _has_same_shots(self) -> bool:
+        before, named = self._before, self._now.named
+        return named == before.named or len(before.starts) == len(named) == self._same_starts
+
+    @property
+    def _same_starts(self) -> int:
+        """Number of the earlier film's shots, counted from its first, that begin where the options name a start."""
+        # A start that was written to a file, rounded, and read again lies a little before the frame.
+        rounding = 2 * ROUNDED / self._reader.time_base + 1
+        pairs = zip(self._before.starts, self._now.named, strict=False)
+        return sum(1 for _ in itertools.takewhile(lambda pair: 0 <= pair[0] - pair[1] <= rounding, pairs))
+
+    def remove_changed(self, shots: ShotPlan | None) -> None:
+        """Remove the segments that hold a shot whose looks, or whose first or last frame, have changed."""
+        before = self._before
+        if before.starts:
+            unchanged = self._unchanged(shots)
+            self._folder.remove(lambda segment: not _numbers(segment, before.starts) <= unchanged)
+        self._write(self.known_starts(), shots)
+
+    def _unchanged(self, shots: ShotPlan | None) -> set[int]:
+        if shots is None:
+            return set()
+        before, now = self._before.shots, shots.appearance(self._reader, self._hints)
+        count = len(before) if self._has_same_shots else self._same_starts - 1  # the last of these ends elsewhere
+        return {i for i in range(count) if before[i] == now[i]}
+
+    def finish(self, segments: Iterable[FinishedSegment], shots: ShotPlan | None) -> None:
+        """Record the looks of the film, which is whole."""
+        starts = tuple(pts for segment in segments for pts in segment.shots)
+        left_out = frozenset(i for i, pts in enumerate(starts) if shots is not None and shots.is_left_out(pts))
+        whole = ShotPlan(starts, colors_of(starts, self._options, self._reader), left_out)
+        self._write(list(starts), whole)
+
+    def _write(self, starts: list[int], shots: ShotPlan | None) -> None:
+        looks = shots.appearance(self._reader, self._hints) if starts and shots is not None else []
+        facts: dict[str, Any] = asdict(_Appearance(self._now.asked, self._now.named, starts, looks))
+        self._folder.write(_FILE, facts)
+
+    def hints_to_follow(self, shots: ShotPlan | None) -> list[FilmHint]:
+        """Return the hints of the shots that have frames left to colour; all of them where shots are not known yet."""
+        if shots is None:
+            return list(self._hints)
+        spans = [(segment.pts[0], segment.next) for segment in self._folder.segments()]
+        return [hint for hint in self._hints if not self._is_whole(shots, hint, spans)]
+
+    def _is_whole(self, shots: ShotPlan, hint: FilmHint, spans: Iterable[tuple[int, int | None]]) -> bool:
+        """Tell whether segments hold all of a hint's shot."""
+        number = shots.number(pts_of_hint(self._reader, hint))
+        end = shots.starts[number + 1] if number + 1 < len(shots.starts) else None
+        reached = shots.starts[number]
+        for start, following in spans:
+            if start <= reached and (following is None or following > reached):
+                if following is None or (end is not None and following >= end):
+                    return True
+                reached = following
+        return False
+
+
+def _numbers(segment: FinishedSegment, starts: Sequence[int]) -> set[int]:
+    """Return the numbers of the shots that have frames in a segment."""
+    first, last = (max(0, bisect_right(starts, pts) - 1) for pts in (segment.pts[0], segment.pts[-1]))
+    return set(range(first, last + 1))

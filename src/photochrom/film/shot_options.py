@@ -1,0 +1,191 @@
+"""ShotOptions: how single shots are coloured, and the JSON and CSV files that hold a film's shots.
+
+A file lists all shots of a film, in order; ``null`` and empty cells stand for the film's own settings::
+
+    {"photochrom": "film shots", "version": 1, "shots": [
+     {"start": 12.5, "end": 17.25, "frames": 114, "vividness": null, "strength": 0.8,
+      "hints": [{"time": 13.0, "x": 0.42, "y": 0.31, "color": "#7a2b22"}]}]}
+
+As CSV, a hint is written ``0:00:13.000@0.42,0.31,#7a2b22``; several are separated by spaces. Each shot begins at its
+``start`` and lasts until the next begins; ``end`` and ``frames`` inform people and are not read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..colorizer.hints import Hint, entry_of, read_file
+from ..colorizer.options import ColorOptions
+from ..errors import OptionError
+from .hints import FilmHint, film_hints_of_entries
+
+if TYPE_CHECKING:
+    from .preview import Shot
+
+_VERSION = 1  # version of the file format
+_COLUMNS = ("number", "start", "end", "frames", "vividness", "strength", "hints")
+_DIALS = ("vividness", "strength")
+
+
+@dataclass(frozen=True)
+class ShotOptions:
+    """How one shot of a film is coloured.
+
+    Raises:
+        OptionError: A value is out of its range.
+    """
+
+    start: Fraction
+    """Seconds from the film's beginning at which the shot begins."""
+    vividness: float | None = None
+    """As in ``ColorOptions``; None for the film's."""
+    strength: float | None = None
+    """Factor applied to the chroma, 0 to 2; None for the film's."""
+    hints: tuple[FilmHint, ...] = ()
+    """Known colours in this shot."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.start, bool) or not isinstance(self.start, int | float | Fraction) or not self.start >= 0:
+            raise OptionError(f"a shot's start is {self.start!r:.60}: give seconds from the film's beginning")
+        if not math.isfinite(self.start):
+            raise OptionError("a shot's start is infinite: give seconds from the film's beginning")
+        object.__setattr__(self, "start", Fraction(self.start).limit_denominator(1_000_000))  # the class is frozen
+        self.color(ColorOptions())  # checks the ranges
+
+    def color(self, film: ColorOptions) -> ColorOptions:
+        """Return the options of this shot, where ``film`` holds those of the film."""
+        return replace(film, **{name: own for name in _DIALS if (own := getattr(self, name)) is not None})
+
+
+def read_shots(path: str | os.PathLike[str]) -> tuple[ShotOptions, ...]:
+    """Read the shots of a film from a JSON or CSV file; the suffix ``.csv`` tells which.
+
+    Raises:
+        OptionError: The file cannot be read, or does not hold a film's shots; the message says where.
+    """
+    if Path(path).suffix.lower() != ".csv":
+        return read_file(path, _of_json)
+    try:
+        return _checked(_of_csv(Path(path).read_text(encoding="utf-8-sig")))
+    except OSError as exc:
+        raise OptionError(f"the list cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise OptionError(f"is not a list of shots ({exc})", path=path, remedy="save it as CSV in UTF-8") from exc
+    except OptionError as exc:
+        raise OptionError(exc.problem, path=path, remedy=exc.remedy) from exc
+
+
+def with_settings(shots: Iterable[Shot], options: Sequence[ShotOptions]) -> Iterator[tuple[Shot, ShotOptions]]:
+    """Pair shots that were found in a film with the settings of the one that begins there; defaults for the others."""
+    for shot in shots:
+        own = [o for o in options if shot.start <= o.start < shot.end]
+        yield shot, replace(own[0], start=shot.start) if own else ShotOptions(shot.start)
+
+
+def shots_json(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:
+    """Write shots and their settings as the text of a file that ``read_shots`` reads."""
+    entries = [
+        {
+            "start": _number(shot.start), "end": _number(shot.end), "frames": shot.frames,
+            "vividness": own.vividness, "strength": own.strength,
+            "hints": [{"time": _number(hint.time)} | entry_of(hint.hint) for hint in own.hints],
+        }
+        for shot, own in shots
+    ]  # fmt: skip
+    lines = ",\n".join(f" {json.dumps(entry)}" for entry in entries)
+    return f'{{"photochrom": "film shots", "version": {_VERSION}, "shots": [\n{lines}\n]}}\n'
+
+
+def shots_csv(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:
+    """Write shots and their settings as CSV that ``read_shots`` reads."""
+    from .options import time_text
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for number, (shot, own) in enumerate(shots, 1):
+        dials = ("" if value is None else value for value in (own.vividness, own.strength))
+        hints = " ".join(f"{time_text(h.time)}@{h.hint.x:g},{h.hint.y:g},{h.hint.hex}" for h in own.hints)
+        writer.writerow((number, time_text(shot.start), time_text(shot.end), shot.frames, *dials, hints))
+    return text.getvalue()
+
+
+def _number(seconds: Fraction) -> float:
+    return round(float(seconds), 6)
+
+
+def _of_json(facts: Any) -> tuple[ShotOptions, ...]:
+    if not isinstance(facts, dict) or facts.get("photochrom") != "film shots" or facts.get("version") != _VERSION:
+        raise OptionError(f'does not hold a film\'s shots: it needs "photochrom": "film shots", "version": {_VERSION}')
+    if not isinstance(entries := facts.get("shots"), list) or not all(isinstance(entry, dict) for entry in entries):
+        raise OptionError('has no list of "shots"', remedy="put them in square brackets, each in braces")
+    return _checked(
+        _shot(number, {**entry, "hints": film_hints_of_entries(entry.get("hints") or [])})
+        for number, entry in enumerate(entries, 1)
+    )
+
+
+def _of_csv(text: str) -> Iterator[ShotOptions]:
+    from .options import parse_time
+
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets follow the language of their user
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
+    if "start" not in (rows.fieldnames or ()):
+        raise OptionError("has no column named start", remedy=f"the first line is {','.join(_COLUMNS)}")
+    for number, row in enumerate(rows, 1):
+        try:
+            dials = {name: float(row[name].replace(",", ".")) for name in _DIALS if row.get(name)}
+        except ValueError as exc:
+            raise OptionError(f"shot {number}: {exc}", remedy="give numbers, or leave the cells empty") from None
+        hints = tuple(_hint(number, part) for part in (row.get("hints") or "").split())
+        yield _shot(number, {"start": parse_time(row["start"]), "hints": hints, **dials})
+
+
+def _hint(number: int, text: str) -> FilmHint:
+    from .options import parse_time
+
+    time, at, place = text.partition("@")
+    if not at:
+        raise OptionError(f"shot {number}: {text!r:.60} is not a hint", remedy="write TIME@X,Y,COLOR")
+    return FilmHint(parse_time(time), Hint.parse(place))
+
+
+def _shot(number: int, entry: dict[str, Any]) -> ShotOptions:
+    if "start" not in entry:
+        raise OptionError(f"shot {number} has no start", remedy="add it, in seconds")
+    try:
+        return ShotOptions(entry["start"], entry.get("vividness"), entry.get("strength"), tuple(entry["hints"]))
+    except OptionError as exc:
+        raise OptionError(f"shot {number}: {exc.problem}", remedy=exc.remedy) from exc
+
+
+def _checked(shots: Iterable[ShotOptions]) -> tuple[ShotOptions, ...]:
+    found = tuple(shots)
+    if not found:
+        raise OptionError("holds no shot", remedy="list the film's shots first")
+    check_order(found)
+    return found
+
+
+def check_order(shots: Sequence[ShotOptions]) -> None:
+    """Check that shots come in order.
+
+    Raises:
+        OptionError: A shot begins before the one before it, or with it.
+    """
+    for number, (one, other) in enumerate(itertools.pairwise(shots), 2):
+        if other.start <= one.start:
+            raise OptionError(
+                f"shot {number} begins at {float(other.start):g} s, not after the one before ({float(one.start):g} s)",
+                remedy="put the shots in order",
+            )

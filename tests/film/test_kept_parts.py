@@ -1,0 +1,143 @@
+"""Kept parts: a changed shot is coloured anew, the others are not, and the film is the one made in one go."""
+
+from fractions import Fraction
+
+import pytest
+
+from photochrom import Hint, ShotOptions
+from photochrom.errors import FilmError, OptionError
+from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.hints import FilmHint
+from tests.film.test_resume import PUT_TOGETHER, Stop, lively, stop_at, write_reel
+from tests.helpers.films import all_packets, decoded, plane
+
+STARTS = (Fraction(0), Fraction(31, 24), Fraction(51, 24))
+RED = FilmHint(Fraction(40, 24), Hint(0.5, 0.5, (200, 0, 0)))
+
+
+def options(**changes):
+    return FilmOptions(codec="ffv1", keep_parts=True, **changes)
+
+
+def shots(*changed, **settings):
+    """The film's three shots, some of which have settings of their own."""
+    return tuple(ShotOptions(start, **(settings if i in changed else {})) for i, start in enumerate(STARTS))
+
+
+@pytest.fixture
+def short_segments(monkeypatch):
+    monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
+    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
+
+
+@pytest.fixture
+def color(tmp_path, short_segments):
+    """Colours the film with options, and returns what was made and how many frames were coloured for it."""
+    film = write_reel(tmp_path)
+    model = lively(tmp_path)
+
+    def work(changed, output="a.mkv", **arguments):
+        told = []
+        progress = arguments.pop("progress", lambda state: told.append(state))
+        arguments |= {"colorizer": model, "overwrite": True, "progress": progress}
+        report = colorize_film(film, tmp_path / output, changed, **arguments)
+        return report.output, sum(state.done > 0 and state != PUT_TOGETHER for state in told)
+
+    return work
+
+
+def same_as_in_one_go(color, made, changed, **arguments):
+    fresh, _ = color(changed, "fresh.mkv", restart=True, **arguments)
+    return all_packets(made) == all_packets(fresh)
+
+
+def test_nothing_changed_colours_nothing(color):
+    first, count = color(options())
+    packets = all_packets(first)
+    again, count = color(options())
+    assert count == 0
+    assert all_packets(again) == packets
+
+
+@pytest.mark.parametrize(("number", "frames"), [(0, 31), (1, 20), (2, 55)])
+@pytest.mark.slow
+def test_a_changed_shot_alone_is_coloured_anew(number, frames, color):
+    color(options())
+    changed = options(shots=shots(number, strength=0.3))
+    made, count = color(changed)
+    assert count in (frames - 1, frames)  # the film's last frame is told like the end
+    assert same_as_in_one_go(color, made, changed)
+
+
+def test_a_new_hint_colours_its_shot(color):
+    color(options())
+    made, count = color(options(), hints=[RED])
+    assert count <= 21
+    assert same_as_in_one_go(color, made, options(), hints=[RED])
+    back, count = color(options())
+    assert count <= 21
+    assert same_as_in_one_go(color, back, options())
+
+
+def test_a_hint_in_the_list_of_shots_is_the_same_as_one_beside_it(color):
+    color(options(), hints=[RED])
+    _, count = color(options(shots=shots(1, hints=(RED,))))
+    assert count == 0
+
+
+@pytest.mark.slow
+def test_a_shot_that_is_cut_in_two_is_coloured_anew_from_there(color):
+    color(options(shots=shots()))
+    split = options(shots=(*shots(), ShotOptions(Fraction(70, 24))))
+    made, count = color(split)
+    assert count <= 56
+    assert same_as_in_one_go(color, made, split)
+
+
+@pytest.mark.slow
+def test_stopped_while_shots_are_coloured_anew(color):
+    color(options())
+    changed = options(shots=shots(0, 2, strength=0.3))
+    with pytest.raises(Stop):
+        color(changed, progress=stop_at(80))
+    made, count = color(changed)
+    assert 0 < count < 60
+    assert same_as_in_one_go(color, made, changed)
+
+
+def test_stopped_before_the_film_is_whole_it_goes_on_with_the_same_shots_only(color):
+    with pytest.raises(Stop):
+        color(options(), progress=stop_at(60))
+    with pytest.raises(FilmError, match=r"shots or hints were others.*restart=True"):
+        color(options(shots=shots(0, strength=0.5)))
+    color(options())
+
+
+def test_a_shots_own_settings(color):
+    made, _ = color(options(shots=shots(1, strength=0)))
+    grey = [abs(plane(frame, 1).astype(int) - 128).max() <= 1 for frame in decoded(made)]
+    assert grey == [31 <= i < 51 for i in range(106)]
+
+
+def test_only_some_shots_are_coloured(color):
+    made, _ = color(options(only_shots=(1, 3)))
+    neutral = [(plane(frame, 1) == 128).all() and (plane(frame, 2) == 128).all() for frame in decoded(made)]
+    assert neutral == [31 <= i < 51 for i in range(106)]
+    made, count = color(options(only_shots=(1, 2, 3)))
+    assert count <= 21
+    assert same_as_in_one_go(color, made, options())
+
+
+def test_shots_that_the_film_does_not_have_are_told(color):
+    with pytest.raises(FilmError, match="has 3 shots, and not 9"):
+        color(options(only_shots=(2, 9)))
+
+
+def test_shots_begin_where_the_list_says(tmp_path):
+    one = FilmOptions(codec="ffv1", shots=(ShotOptions(Fraction(0)),))
+    assert colorize_film(write_reel(tmp_path), tmp_path / "a.mkv", one, colorizer=lively(tmp_path)).shots == [0]
+    again = FilmOptions(recolor="all", codec="ffv1", shots=shots())
+    report = colorize_film(write_reel(tmp_path), tmp_path / "b.mkv", again, colorizer=lively(tmp_path))
+    assert [round(float(start), 3) for start in report.shots] == [round(float(start), 3) for start in STARTS]
+    with pytest.raises(OptionError, match="shot 2 begins at 1 s, not after"):
+        FilmOptions(shots=(ShotOptions(Fraction(2)), ShotOptions(Fraction(1))))

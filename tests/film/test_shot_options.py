@@ -1,0 +1,98 @@
+"""Files of shots: JSON, CSV and edit decision lists, written and read."""
+
+import itertools
+from fractions import Fraction
+
+import pytest
+
+from photochrom import ColorOptions, FilmHint, Hint, OptionError, ShotOptions, read_shots
+from photochrom.film.edl import Clock, read_edl, write_edl
+from photochrom.film.preview import Shot
+from photochrom.film.shot_options import shots_csv, shots_json, with_settings
+
+RATE = Fraction(24000, 1001)
+FACTS = '{"photochrom": "film shots", "version": 1, "shots": [%s]}'
+BOUNDS = (0, 100, 250, 1000)
+SHOTS = [Shot(a / RATE, b / RATE, b - a) for a, b in itertools.pairwise(BOUNDS)]
+OWN = (
+    ShotOptions(0),
+    ShotOptions(100 / RATE, 0.25, 1.5, (FilmHint(Fraction(5), Hint(0.25, 0.5, (1, 2, 3))),)),
+    ShotOptions(250 / RATE, strength=0),
+)
+
+
+@pytest.mark.parametrize(("write", "suffix"), [(shots_json, ".json"), (shots_csv, ".csv")])
+def test_what_is_written_is_read(write, suffix, tmp_path):
+    (tmp_path / f"shots{suffix}").write_text(write(with_settings(SHOTS, OWN)))
+    found = read_shots(tmp_path / f"shots{suffix}")
+    assert [(s.vividness, s.strength, s.hints) for s in found] == [(s.vividness, s.strength, s.hints) for s in OWN]
+    assert all(abs(a.start - b.start) < Fraction(1, 1999) for a, b in zip(found, OWN, strict=True))
+
+
+def test_csv_of_a_spreadsheet_that_writes_commas_in_numbers(tmp_path):
+    (tmp_path / "a.csv").write_text("\ufeffstart;strength;vividness\r\n0;0,5;\r\n0:01:30.5;;0,25\r\n", encoding="utf-8")
+    assert read_shots(tmp_path / "a.csv") == (ShotOptions(0, strength=0.5), ShotOptions(Fraction(181, 2), 0.25))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", "{}", '"film shots"'),
+        ("a.json", FACTS % "", "holds no shot"),
+        ("a.json", FACTS % "{}", "shot 1 has no start"),
+        ("a.json", FACTS % '{"start": 1}, {"start": 1}', "shot 2 begins"),
+        ("a.json", FACTS % '{"start": 0, "strength": 3}', "shot 1: strength"),
+        ("a.json", FACTS % '{"start": "x"}', "shot 1: a shot's start is 'x'"),
+        ("a.csv", "number,end\n1,2\n", "no column named start"),
+        ("a.csv", "start,strength\n0,much\n", "shot 1: could not convert"),
+        ("a.csv", "start,hints\n0,red\n", "'red' is not a hint"),
+        ("a.csv", "", "no column named start"),
+        ("a.csv", "start\n", "holds no shot"),
+        ("none.csv", None, "cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_named(name, text, said, tmp_path):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(OptionError) as error:
+        read_shots(tmp_path / name)
+    assert said in str(error.value)
+    assert str(error.value).startswith(f"{tmp_path / name}: ")
+
+
+def test_a_shot_without_settings_looks_like_the_film():
+    film = ColorOptions(vividness=0.75, strength=0.5)
+    assert ShotOptions(0).color(film) == film
+    assert ShotOptions(0, strength=2).color(film) == ColorOptions(vividness=0.75, strength=2)
+
+
+@pytest.mark.parametrize("first", [None, "01:00:00:00", "00:59:58;12"])
+def test_an_edl_is_read_as_it_was_written(first, tmp_path):
+    clock = Clock(Fraction(30000, 1001) if first and ";" in first else RATE, first)
+    shots = [Shot(a / clock.rate, b / clock.rate, b - a) for a, b in itertools.pairwise(BOUNDS)]
+    text = write_edl(shots, clock, "Reel no. 1")
+    (tmp_path / "a.edl").write_text(text)
+    assert [shot.start for shot in read_edl(tmp_path / "a.edl", clock)] == [
+        pytest.approx(s.start, abs=1e-6) for s in shots
+    ]
+    assert text.startswith("TITLE: Reel no. 1\nFCM: " + ("DROP FRAME" if first and ";" in first else "NON-DROP FRAME"))
+
+
+def test_an_edl_of_an_editing_system(tmp_path):
+    """Sound, comments, a dissolve, and a timeline that begins at one hour."""
+    (tmp_path / "a.edl").write_text(
+        "TITLE: CUT 3\r\nFCM: NON-DROP FRAME\r\n\r\n"
+        "001  TAPE1    V     C        10:00:00:00 10:00:02:00 01:00:00:00 01:00:02:00\r\n"
+        "* FROM CLIP NAME: A.MOV\r\n"
+        "002  TAPE1    AA    C        10:00:00:00 10:00:09:00 01:00:00:00 01:00:09:00\r\n"
+        "003  TAPE2    V     C        11:00:00:00 11:00:00:00 01:00:02:00 01:00:02:00\r\n"
+        "003  TAPE3    V     D    012 12:00:00:00 12:00:03:00 01:00:02:00 01:00:05:00\r\n"
+        "004  BL       B     C        00:00:00:00 00:00:01:12 01:00:05:00 01:00:06:12\r\n"
+    )
+    found = read_edl(tmp_path / "a.edl", Clock(Fraction(24), None))
+    assert [shot.start for shot in found] == [0, 2, 5]
+    with pytest.raises(OptionError, match="begins before the film"):
+        read_edl(tmp_path / "a.edl", Clock(Fraction(24), "02:00:00:00"))
+    (tmp_path / "a.edl").write_text("nothing")
+    with pytest.raises(OptionError, match="has no event with a picture"):
+        read_edl(tmp_path / "a.edl", Clock(Fraction(24), None))
