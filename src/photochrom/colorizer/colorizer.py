@@ -23,6 +23,7 @@ from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
 from ..photo.formats.image import from_pillow
+from .coherence import chroma_gain, coherent, mean_color
 from .hint_propagation import hint_influence, hint_planes, propagate_hints
 from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
@@ -238,7 +239,15 @@ class Colorizer:
         outputs = self.engine.run(self.inputs(thumbnail, options))
         confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
         probability = outputs["probability"][0] if "probability" in outputs else None
-        return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
+        return self._coherent(Prediction(thumbnail, outputs["ab"][0], confidence, probability))
+
+    def _coherent(self, answer: Prediction) -> Prediction:
+        """Decode the distributions of a picture together; see ``coherence``."""
+        bins, probability = self.card.bins, answer.probability
+        if probability is None or not bins or len(bins) != len(probability):
+            return answer
+        gain = chroma_gain(answer.ab, mean_color(probability, bins))
+        return replace(answer, ab=gain * mean_color(coherent(probability, answer.luma, bins), bins))
 
     def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
         """Build the network's inputs from a result of ``thumbnail``.

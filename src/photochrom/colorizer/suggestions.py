@@ -17,6 +17,7 @@ import numpy as np
 
 from ..color.spaces import lab_to_rgb, lightness_of_luma, rgb_to_lab
 from ..errors import ModelError, OptionError
+from .coherence import chroma_gain, coherent, mean_color
 from .hints import Hint, pixel_at
 from .options import ColorOptions
 
@@ -76,16 +77,15 @@ def alternatives(
 
 
 def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:
-    """Lean the picture toward each of ``_HUES`` hues; each result is a*b*, float64 ``[2, h, w]``."""
+    """Lean the picture toward each of ``_HUES`` hues; each result is a*b*, float32 ``[2, h, w]``."""
     probability, bins = _distribution(colorizer, prediction)
-    mean = np.einsum("byx,bc->cyx", probability, bins)
     # The network raises the chroma of its mean for vividness; the leaned means are raised by the same factor.
-    raised = float((prediction.ab * mean).sum() / max(1e-6, float((mean**2).sum())))
+    raised = chroma_gain(prediction.ab, mean_color(coherent(probability, prediction.luma, colorizer.card.bins), bins))
     found = []
     for angle in np.arange(_HUES) * (2 * np.pi / _HUES):
         weights = np.exp(_LEAN * bins @ (np.cos(angle), np.sin(angle)))
         leaned = probability * weights[:, None, None]
-        found.append(raised * np.einsum("byx,bc->cyx", leaned / leaned.sum(0), bins))
+        found.append(raised * mean_color(leaned / leaned.sum(0), bins))
     return found
 
 

@@ -1,0 +1,62 @@
+"""Cells of one thing agree on one of their likely colours."""
+
+import numpy as np
+import pytest
+
+from photochrom import Colorizer
+from photochrom.colorizer.coherence import coherent, mean_color
+from tests.helpers.suggesting import BINS, hinting_engine
+
+TUPLES = tuple(map(tuple, BINS.tolist()))
+ORANGE, VIOLET, GREEN = ((color == BINS).all(1).argmax() for color in ((40, 40), (40, -40), (-40, 40)))
+
+
+def torn(first, second, height=16, width=24, seed=0):
+    """Distributions of cells that are torn between two colours, a little more for the first on average."""
+    share = np.random.default_rng(seed).uniform(0.25, 0.95, (height, width)).astype(np.float32)
+    probability = np.full((len(BINS), height, width), 1e-4, np.float32)
+    probability[first], probability[second] = share, 1 - share
+    return probability / probability.sum(0)
+
+
+def luma(height=16, width=24, value=120):
+    return np.full((8 * height, 8 * width), value, np.uint8)
+
+
+def test_a_coat_that_may_be_orange_or_violet_comes_out_in_one_of_them():
+    before = torn(ORANGE, VIOLET)
+    after = coherent(before, luma(), TUPLES)
+    assert np.allclose(after.sum(0), 1, atol=1e-5)
+    assert (before[ORANGE] > before[VIOLET]).mean() < 0.75
+    assert (after[ORANGE] > after[VIOLET]).mean() > 0.99
+
+
+def test_a_certain_cell_stays_what_it_is():
+    before = torn(ORANGE, VIOLET)
+    before[:, 8, 12] = 0
+    before[GREEN, 8, 12] = 1
+    after = coherent(before, luma(), TUPLES)
+    assert after[GREEN, 8, 12] > 0.9
+
+
+def test_things_of_another_lightness_do_not_join():
+    before, grey = torn(ORANGE, VIOLET), luma()
+    before[:, :, 12:] = torn(VIOLET, ORANGE)[:, :, 12:]
+    grey[:, 96:] = 200
+    ab = mean_color(coherent(before, grey, TUPLES), TUPLES)
+    assert (ab[1, :, :11] > 0).all()
+    assert (ab[1, :, 13:] < 0).all()
+
+
+def test_a_grid_of_one_cell_is_possible():
+    one = coherent(torn(ORANGE, VIOLET, 1, 1), luma(1, 1), TUPLES)
+    assert one.shape == (len(BINS), 1, 1)
+    assert np.isfinite(one).all()
+
+
+@pytest.mark.parametrize("level", [40, 120])
+def test_the_colorizer_decodes_the_cells_together(level):
+    colorizer = Colorizer(engine=hinting_engine())
+    prediction = colorizer.predict(np.tile(np.arange(64, dtype=np.uint8) + level, (64, 1)))
+    agreed = mean_color(coherent(prediction.probability, prediction.luma, colorizer.card.bins), colorizer.card.bins)
+    assert np.allclose(prediction.ab, agreed, atol=1e-3)  # the fake network does not raise its chroma
