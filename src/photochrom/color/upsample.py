@@ -8,6 +8,7 @@ smooths, was worse than plain interpolation (``benchmarks/upsampling.py``).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -186,27 +187,28 @@ def _quantised(
     add: Any = cv2.add  # its stubs know no sum with a number
     depth = cv2.CV_8U if coding.bits == 8 else cv2.CV_16U
     rounded = [add(plane, coding.neutral, dtype=depth) for plane in (cb, cr)]
-    reach = _room(darkest, brightest, coding) >> 1
-    far = np.maximum(*rounded) > coding.neutral + reach
-    far |= np.minimum(*rounded) < coding.neutral - reach
-    places = np.flatnonzero(far)
+    distance = cv2.max(*(cv2.absdiff(plane, _scalar(coding.neutral)) for plane in rounded))
+    places = np.flatnonzero(distance > _room(darkest, brightest, coding) >> 1)
     if places.size:
         exact = [plane.take(places) for plane in (cb, cr)]
-        low, high = (_in_steps_of_chroma(plane.take(places), coding) for plane in (darkest, brightest))
+        steps = _steps_of_chroma(coding)
+        low, high = (steps.take(plane.take(places)) for plane in (darkest, brightest))
         factor = in_gamut(exact[0], exact[1], low, high, coding.matrix, white=coding.chroma_span)
         for plane, values in zip(rounded, exact, strict=True):
             values *= factor
-            values += coding.neutral + 0.5
-            plane.ravel()[places] = np.clip(values, 0, coding.highest, out=values).astype(plane.dtype)
+            plane.ravel()[places] = add(values, coding.neutral, dtype=depth).ravel()
     return rounded
 
 
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute the distance of the luma from black or from white, whichever is nearer, in integers."""
-    if coding.full_range:
-        return np.minimum(darkest, coding.highest - brightest)
-    black, white = coding.black, coding.black + coding.luma_span
-    return np.minimum(np.clip(darkest, black, white) - black, white - np.clip(brightest, black, white))
+    """Compute the distance of the luma from black or from white, whichever is nearer, in integers; 0 beyond them."""
+    above = cv2.subtract(_scalar(coding.black + coding.luma_span), brightest)  # OpenCV's differences stop at 0
+    return cv2.min(cv2.subtract(darkest, _scalar(coding.black)), above)
+
+
+def _scalar(value: float) -> Any:
+    """Return a number as OpenCV takes it in the place of a plane; a bare one would be an array of four."""
+    return (float(value), 0.0, 0.0, 0.0)
 
 
 def _luma_range(
@@ -262,14 +264,12 @@ def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs & ((1 << bits) - 1), pairs >> bits
 
 
-def _in_steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Scale integers of luma to float32, 0 to ``chroma_span``; a film's values beyond black and white are clipped."""
-    if coding.full_range:
-        return luma.astype(np.float32)
-    y = np.clip(luma, coding.black, coding.black + coding.luma_span).astype(np.float32)
-    y -= np.float32(coding.black)
-    y *= np.float32(coding.chroma_span / coding.luma_span)
-    return y
+@functools.lru_cache(maxsize=8)
+def _steps_of_chroma(coding: Coding) -> np.ndarray:
+    """Return each integer of luma on the scale of chroma, float32; those beyond black and white are clipped."""
+    luma = np.arange(1 << (8 if coding.bits == 8 else 16), dtype=np.float32)
+    y = np.clip(luma, coding.black, coding.black + coding.luma_span) - np.float32(coding.black)
+    return y * np.float32(coding.chroma_span / coding.luma_span)
 
 
 def _weights(position: np.ndarray, lines: int) -> np.ndarray:
