@@ -13,21 +13,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from _tools import Stages, best_seconds, print_processor, print_table
+from _tools import Stages, print_processor, print_table
 from PIL import Image
 from skimage import data
 
 from photochrom import Colorizer, colorize_file
 from photochrom.colorizer.options import DEFAULT_QUALITY
 
-_MEASURED = (
-    "import resource, sys; from photochrom.commands.main import main; status = main(sys.argv[1:]); "
-    "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-)
+_MEASURED = """
+import sys
+from photochrom.commands.main import main
+status = main(sys.argv[1:])
+# Not ru_maxrss, which a new process inherits from the one that starts it.
+(peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(status, peak)
+"""
 _COLD = """
 import time, sys
 t0 = time.perf_counter()
@@ -61,6 +67,7 @@ _STAGES = {
     "fsync": "atomic:os.fsync",
     "report": "photo.job:_report",
 }
+_COLUMNS = ("Photochrom", "plain codec", "ratio", "processor time", "plain codec", "ratio")
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
 _OPTIONS = {"JPEG": {"quality": DEFAULT_QUALITY}, "TIFF": {"compression": "tiff_adobe_deflate"}}
 
@@ -95,16 +102,40 @@ def peak_megabytes(path: Path) -> str:
     return f"{int(kilobytes) / 1024:.0f} MB"
 
 
-def ratio(path: Path, colorizer: Colorizer, runs: int) -> tuple[float, float]:
-    """Least seconds of our path and of the plain codec, in turns."""
+class Times(NamedTuple):
+    """Least seconds of several runs."""
+
+    elapsed: float
+    processor: float
+
+    @classmethod
+    def of(cls, runs: list[tuple[float, float]]) -> "Times":
+        return cls(*(min(times) for times in zip(*runs, strict=True)))
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Elapsed time and processor time, seconds."""
+    started, spent = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - started, time.process_time() - spent
+
+
+def in_turns(path: Path, colorizer: Colorizer, runs: int) -> tuple[Times, Times]:
+    """Times of our path and of the plain codec, which take turns."""
     target = colorize_file(path, colorizer=colorizer, overwrite=True)
     with Image.open(target) as colored:
         colored.load()
     ours, plain = [], []
     for _ in range(runs):
-        ours.append(best_seconds(lambda: colorize_file(path, colorizer=colorizer, overwrite=True), 1))
-        plain.append(best_seconds(lambda: plain_codec(path, colored), 1))
-    return min(ours), min(plain)
+        ours.append(timed(lambda: colorize_file(path, colorizer=colorizer, overwrite=True)))
+        plain.append(timed(lambda: plain_codec(path, colored)))
+    return Times.of(ours), Times.of(plain)
+
+
+def row(name: str, ours: Times, plain: Times) -> list[str]:
+    """Elapsed times and their ratio, then the same of processor time."""
+    pairs = zip(ours, plain, strict=True)
+    return [name, *(text for a, b in pairs for text in (f"{a:.3f} s", f"{b:.3f} s", f"{a / b:.2f}"))]
 
 
 def whole_path(folder: Path, sizes: list[float]) -> None:
@@ -113,11 +144,9 @@ def whole_path(folder: Path, sizes: list[float]) -> None:
     for megapixels in sizes:
         path = folder / f"{megapixels:g}.jpg"
         photograph(path, megapixels)
-        ours, plain = ratio(path, colorizer, 15 if megapixels < 50 else 5)
-        rows.append(
-            [f"{megapixels:g} MP", f"{ours:.3f} s", f"{plain:.3f} s", f"{ours / plain:.2f}", peak_megabytes(path)]
-        )
-    print_table(["JPEG to JPEG", "Photochrom", "plain codec", "ratio", "peak memory"], rows)
+        ours, plain = in_turns(path, colorizer, 15 if megapixels < 50 else 5)
+        rows.append([*row(f"{megapixels:g} MP", ours, plain), peak_megabytes(path)])
+    print_table(["JPEG to JPEG", *_COLUMNS, "peak memory"], rows)
 
 
 def stages(path: Path, runs: int = 10) -> None:
@@ -140,9 +169,8 @@ def other_formats(folder: Path, megapixels: float) -> None:
     for format in ("PNG", "TIFF", "WEBP"):
         path = folder / f"other{_SUFFIXES[format]}"
         photograph(path, megapixels)
-        ours, plain = ratio(path, colorizer, 3)
-        rows.append([format, f"{ours:.2f} s", f"{plain:.2f} s", f"{ours / plain:.2f}"])
-    print_table([f"{megapixels:g} MP", "Photochrom", "plain codec", "ratio"], rows)
+        rows.append(row(format, *in_turns(path, colorizer, 3)))
+    print_table([f"{megapixels:g} MP", *_COLUMNS], rows)
 
 
 def cold_start(path: Path) -> None:

@@ -17,7 +17,7 @@ from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from . import propagation, shots
 from .options import FilmOptions
-from .planes import PlaneFormat, in_format, luma_plane, view
+from .planes import PlaneFormat, in_format, luma_only, luma_plane, view
 from .reader import FilmReader
 from .side_data import has_captions
 
@@ -33,7 +33,7 @@ class PreparedFrame:
     """A frame that waits for its colours."""
 
     frame: av.VideoFrame
-    """The frame in the coloured film's format."""
+    """The frame in the coloured film's format; its luma alone where nothing else of it is wanted."""
     thumbnail: np.ndarray
     """Luma as the network sees it, uint8 ``[h, w]``, full range, upright."""
     small: np.ndarray
@@ -102,7 +102,10 @@ class FrameColorizer:
     def prepare(self, frame: av.VideoFrame) -> PreparedFrame:
         """Bring a decoded frame into the coloured film's format, and make its thumbnails."""
         interlaced = bool(self.reader.fields or frame.interlaced_frame)
-        frame = in_format(frame, self.planes, chroma=self.options.recolor == "grey-shots")
+        chroma = self.options.recolor == "grey-shots"
+        frame = in_format(frame, self.planes, chroma=chroma)
+        if not (chroma or has_captions(frame)):
+            frame = luma_only(frame, self.planes)  # dozens of frames wait for the colours of later keys
         thumbnail = self.colorizer.thumbnail(
             luma_plane(frame), self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )

@@ -185,6 +185,15 @@ def view(frame: av.VideoFrame, index: int) -> np.ndarray:
     return rows[:, : plane.width]
 
 
+def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
+    """Copy the luma of a frame of the coloured film's format, with its times, into a grey frame of the same bits."""
+    bits = planes.coding.bits
+    new = av.VideoFrame(frame.width, frame.height, "gray" if bits == 8 else f"gray{bits}le")
+    view(new, 0)[...] = luma_plane(frame)
+    new.pts, new.time_base, new.duration = frame.pts, frame.time_base, frame.duration
+    return new
+
+
 def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True) -> av.VideoFrame:
     """Convert a frame to the format of the coloured film; the frame itself is returned if it has that format.
 
