@@ -1,5 +1,6 @@
 """Kept parts: a changed shot is coloured anew, the others are not, and the film is the one made in one go."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,8 @@ from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.hints import FilmHint
 from tests.film.test_resume import PUT_TOGETHER, Stop, lively, stop_at, write_reel
-from tests.helpers.films import all_packets, decoded, plane
+from tests.helpers.films import all_packets, decoded, other_shot, pan, plane
+from tests.helpers.sequences import write_dpx
 
 STARTS = (Fraction(0), Fraction(31, 24), Fraction(51, 24))
 RED = FilmHint(Fraction(40, 24), Hint(0.5, 0.5, (200, 0, 0)))
@@ -141,3 +143,36 @@ def test_shots_begin_where_the_list_says(tmp_path):
     assert [round(float(start), 3) for start in report.shots] == [round(float(start), 3) for start in STARTS]
     with pytest.raises(OptionError, match="shot 2 begins at 1 s, not after"):
         FilmOptions(shots=(ShotOptions(Fraction(2)), ShotOptions(Fraction(1))))
+
+
+@pytest.fixture
+def sequence(tmp_path, short_segments):
+    """Colours a sequence with options, and returns its frames and how many of them were coloured for it."""
+    source = write_dpx(tmp_path / "reel", pan(31) + other_shot(20) + pan(30, top=150))
+    model = lively(tmp_path)
+
+    def work(changed, output="out", progress=None):
+        told = []
+        arguments = {"colorizer": model, "overwrite": True, "progress": progress or told.append}
+        colorize_film(source, tmp_path / output, replace(changed, codec="dpx"), **arguments)
+        frames = [path.read_bytes() for path in sorted((tmp_path / output).glob("*.dpx"))]
+        return frames, sum(state.done > 0 for state in told)
+
+    return work
+
+
+@pytest.mark.slow
+def test_frames_of_a_sequence_are_their_own_parts(sequence, tmp_path):
+    """A changed shot is written anew, a frame that is missing too, and loose frames of a stopped run are not used."""
+    sequence(options())
+    with pytest.raises(Stop):
+        sequence(options(shots=shots(1, strength=0.5)), progress=stop_at(45))
+    changed = options(shots=shots(1, strength=0))
+    made, count = sequence(changed)
+    assert count == 20
+    assert made == sequence(changed, "fresh")[0]
+    (tmp_path / "out" / "reel.0000060.dpx").unlink()
+    again, count = sequence(changed)
+    assert 0 < count <= 30
+    assert again == made
+    assert sequence(changed) == (made, 0)

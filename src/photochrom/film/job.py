@@ -15,7 +15,7 @@ import av
 from .. import __version__
 from ..atomic import publish
 from ..colorizer.colorizer import Colorizer
-from ..errors import FilmError, OptionError
+from ..errors import FilmError
 from ..provenance import credit
 from . import side_data
 from .colored_shots import find_colored_shots
@@ -87,8 +87,6 @@ def colorize_film(
     with open_film(source, options) as reader:
         options = resolved(options, reader, target)
         plan = make_plan(reader, target, options)
-        if options.keep_parts and plan.frames is not None:
-            raise OptionError("frames of a sequence have no parts to keep", remedy="leave keep_parts out")
 
         def examining() -> None:
             progress(Progress(0, plan.total))
@@ -171,6 +169,8 @@ def _put_together(
     """Mux the finished segments with the source's other tracks, sign the film, and publish it."""
     if plan.frames is not None:
         _publish_frames(reader, folder, segments, plan, overwrite=overwrite)
+        if not options.keep_parts:
+            folder.discard()
         return
     count = _count(segments)
     encoded = [EncodedSegment(folder.segment_path(i), s.pts, s.delay, s.end) for i, s in enumerate(segments)]
@@ -202,7 +202,7 @@ def _publish_frames(
         raise FilmError(f"{found} has appeared meanwhile", remedy="start again with overwrite=True")
     folder.start_publishing()
     publish_frames(replace(plan.frames, folder=folder.frames), plan.frames, numbers)
-    folder.discard()
+    folder.end_publishing()
 
 
 def _count(segments: Sequence[FinishedSegment]) -> int:

@@ -12,6 +12,7 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import FilmError
@@ -56,7 +57,7 @@ class KeptParts:
     def __init__(
         self, folder: ResumeFolder, reader: FilmReader, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint]
     ) -> None:
-        self._folder, self._reader, self._options, self._hints = folder, reader, options, hints
+        self._folder, self._reader, self._plan, self._options, self._hints = folder, reader, plan, options, hints
         starts = (max(plan.first, pts_from(reader, shot.start)) for shot in options.shots)
         asked = hashlib.sha256(repr((options.shots, options.only_shots, sorted(map(repr, hints)))).encode()).hexdigest()
         self._now = _Appearance(asked, sorted(set(starts)))
@@ -91,7 +92,28 @@ class KeptParts:
         if before.starts:
             unchanged = self._unchanged(shots)
             self._folder.remove(lambda segment: not _numbers(segment, before.starts) <= unchanged)
+            if self._plan.frames is not None:
+                self._folder.remove(lambda segment: not all(self._is_there(pts) for pts in segment.pts))
+                if len(unchanged) < len(before.starts):
+                    self._remove_loose_frames()
         self._write(self.known_starts(), shots)
+
+    def _is_there(self, pts: int) -> bool:
+        """Tell whether the file of a frame, of a coloured film that is a sequence, is where this program put it."""
+        return any(file.is_file() for file in self._files(pts))
+
+    def _files(self, pts: int) -> tuple[Path, Path]:
+        """Return the path of a frame in the working folder, and its final one."""
+        assert self._plan.frames is not None
+        final = self._plan.frames.file(self._plan.number(self._reader, pts))
+        return self._folder.frames / final.name, final
+
+    def _remove_loose_frames(self) -> None:
+        """Remove the files of frames of segments that were not finished when an earlier run was stopped."""
+        finished = {self._files(pts)[0] for segment in self._folder.segments() for pts in segment.pts}
+        for path in self._folder.frames.iterdir() if self._folder.frames.is_dir() else ():
+            if path not in finished:
+                path.unlink()
 
     def _unchanged(self, shots: ShotPlan | None) -> set[int]:
         if shots is None:

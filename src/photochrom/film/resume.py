@@ -125,6 +125,10 @@ class ResumeFolder:
         """Note that all frames of a sequence are finished, and get their final names from now on."""
         (self.folder / _PUBLISHING).touch()
 
+    def end_publishing(self) -> None:
+        """Note that all frames of a sequence have their final names."""
+        (self.folder / _PUBLISHING).unlink()
+
     def segment_path(self, number: int) -> Path:
         """Return the path of a segment's frames."""
         return self.folder / f"{number:05}.nut"
