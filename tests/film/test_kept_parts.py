@@ -115,6 +115,13 @@ def test_stopped_before_the_film_is_whole_it_goes_on_with_the_same_shots_only(co
     color(options())
 
 
+def test_kept_parts_are_not_used_for_a_film_that_is_to_be_another(color):
+    color(options())
+    for other in (options(start=1), FilmOptions(codec="ffv1")):
+        with pytest.raises(FilmError, match=r"kept parts with other settings .*keep_parts=True, or.*restart=True"):
+            color(other)
+
+
 def test_a_shots_own_settings(color):
     made, _ = color(options(shots=shots(1, strength=0)))
     grey = [abs(plane(frame, 1).astype(int) - 128).max() <= 1 for frame in decoded(made)]

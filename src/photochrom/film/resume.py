@@ -105,9 +105,11 @@ class ResumeFolder:
         if self._has_work() and not self._restart:
             found = json.loads(file.read_text())
             if changed := sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k)):
+                whole = (self.folder / "appearance.json").exists()
                 raise FilmError(
-                    f"{self.folder} holds unfinished work with other settings ({', '.join(changed)})",
-                    remedy="use those, or start anew with restart=True",
+                    f"{self.folder} holds {'kept parts' if whole else 'unfinished work'} with other settings "
+                    f"({', '.join(changed)})",
+                    remedy=f"use those{' and keep_parts=True' if whole else ''}, or start anew with restart=True",
                 )
             return
         for path in self.folder.iterdir():
