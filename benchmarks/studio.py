@@ -2,84 +2,113 @@
 
     python benchmarks/studio.py
 
-A photograph of 12 megapixels, the embedded model. Of each step the best of seven runs: the handler that Gradio calls,
-from its arguments to the files that the page then asks for. Last, ten visitors who click at the same moment.
+A photograph of 12 megapixels, the embedded model. Of each step the best of seven runs: the page's requests,
+from the first to the last byte, without a network between. Last, ten visitors who click at the same moment.
 """
 
-import tempfile
+import itertools
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
-import gradio as gr
 from _tools import best_seconds, print_table
 from PIL import Image
+from starlette.testclient import TestClient
 
 from photochrom import Colorizer
-from photochrom.colorizer.reference import References
-from photochrom.studio.sessions.photo import guesses, open_session, read_in_color
-from photochrom.studio.sessions.slots import SessionSlot
-from photochrom.studio.state import AppState, Disk
-from photochrom.studio.tabs.canvas import ASK, IN_COLOR, PUT
-from photochrom.studio.tabs.photo import PhotoTab
+from photochrom.studio.app import Settings, application
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dust-bowl-home.jpg"
 SIZE = (4000, 3000)
 VISITORS = 10
 
 
+class Page:
+    """The requests of a page that shows a photograph."""
+
+    def __init__(self, client: TestClient, upload: bytes) -> None:
+        self._client, self._upload = client, upload
+        self._places = (number / 1000 for number in itertools.count(100))
+        client.get("/api/studio")
+        self.item = self.drop()
+
+    def drop(self) -> str:
+        item = self._client.post("/api/items?name=old.jpg", content=self._upload).json()["id"]
+        self._client.get(f"/api/items/{item}/picture.jpg").raise_for_status()
+        return f"/api/items/{item}"
+
+    def get(self, path: str) -> None:
+        self._client.get(f"{self.item}/{path}").raise_for_status()
+
+    def edit(self, **change: object) -> None:
+        """Change something and fetch the new picture."""
+        self._client.post(f"{self.item}/edit", json=change).raise_for_status()
+        self.get("picture.jpg")
+
+    def click(self, kind: str = "point") -> None:
+        x = next(self._places) % 0.4 + 0.3
+        corners = [[x, 0.5], [x + 0.1, 0.5], [x + 0.1, 0.7]]
+        places = corners[:1] if kind == "point" else corners
+        self.edit(do="marks", marks=[{"kind": kind, "color": "#7a2b22", "places": places}])
+
+    def dial(self) -> None:
+        self.edit(do="dial", dial="vividness", value=next(self._places) % 1)
+
+    def borrow(self) -> None:
+        self._client.post(f"{self.item}/reference?name=a.jpg", content=EXAMPLE.read_bytes()).raise_for_status()
+
+    def download(self) -> None:
+        self._client.post(f"{self.item}/edit", json={"do": "dial", "dial": "strength", "value": next(self._places)})
+        self.get("download")
+
+    def full_size(self) -> None:
+        self._client.post(f"{self.item}/edit", json={"do": "dial", "dial": "strength", "value": next(self._places)})
+        self.get("tile/3/2.jpg")
+
+
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, gr.Blocks():
-        shown, kept = Path(folder, "shown"), Path(folder, "kept")
-        shown.mkdir()
-        kept.mkdir()
-        upload = Path(folder, "old.jpg")
-        with Image.open(EXAMPLE) as image:
-            image.convert("L").resize(SIZE).save(upload, quality=95)
-        colorizer = Colorizer()
-        disk, most, ending = Disk(Path(folder), 10**12), 10**9, threading.Event()
-        tab = PhotoTab(AppState(colorizer, References(colorizer), shown, kept, disk, most, most, ending))
-        session = open_session(colorizer, upload, kept, 10**9).at(0.6, 0.5)
-        session = replace(session, guesses=guesses(colorizer, session))
-        measure(tab, upload, session, read_in_color(EXAMPLE, 10**9))
+    stream = BytesIO()
+    with Image.open(EXAMPLE) as image:
+        image.convert("L").resize(SIZE).save(stream, "JPEG", quality=95)
+    with application(Colorizer(), Settings()) as app:
+
+        def visit() -> Page:
+            return Page(TestClient(app, "http://127.0.0.1"), stream.getvalue())
+
+        page = visit()
+        steps = {
+            "the page itself": lambda: page._client.get("/"),
+            "drop: decode, colour, show": page.drop,
+            "the other guesses": lambda: page.get("guesses"),
+            "click: which colours are likely": lambda: page.get("likely?x=0.6&y=0.5"),
+            "click on a likely colour": page.click,
+            "a lasso": lambda: page.click("area"),
+            "vividness": page.dial,
+            "where it is unsure": lambda: page.get("unsure"),
+            "the first tile at 100 %": page.full_size,
+            "the next tile": lambda: page.get("tile/3/3.jpg"),
+            "borrow colours": page.borrow,
+            "download at full size": page.download,
+        }
+        rows = [[name, f"{1000 * best_seconds(step, 7):.0f} ms"] for name, step in steps.items()]
+        print_table(["12 megapixels", "server"], [*rows, *at_once([visit() for _ in range(VISITORS)])])
 
 
-def measure(tab, upload, session, reference):
-    place = gr.SelectData(None, {"index": [700, 600], "value": None})
-    swatch = gr.EventData(None, {"color": "#7a2b22"})
-    guessed = session.choose(guess=session.guesses[0]).with_prediction(tab._state.colorizer)
-    visit = SessionSlot("")
-    visit.session = session
-    canvas = tab.canvas
-    steps = {
-        "drop: decode, colour, show": lambda: tab.open(str(upload)),
-        "the other guesses": lambda: tab.guess(visit),
-        "click: a colour, at a place": lambda: canvas.click(session, IN_COLOR, PUT, "#7a2b22", place),
-        "click: which colours are likely": lambda: canvas.click(session, IN_COLOR, ASK, "#7a2b22", place),
-        "click on a likely colour": lambda: canvas.put_likely(session, IN_COLOR, swatch),
-        "the same, another guess chosen": lambda: canvas.put_likely(guessed, IN_COLOR, swatch),
-        "vividness": lambda: canvas._turner("vividness")(session, IN_COLOR, 0.8),
-        "borrow colours": lambda: tab._studio.references.borrow(session.picture.thumbnail, reference),
-        "download at full size": lambda: tab.full_size(session),
-    }
-    rows = [[name, f"{1000 * best_seconds(step, 7):.0f} ms"] for name, step in steps.items()]
-    print_table(["12 megapixels", "server"], [*rows, *at_once(tab, session, swatch)])
-
-
-def at_once(tab, session, swatch):
+def at_once(pages: list[Page]) -> Iterator[list[str]]:
     """The longest that one of several visitors waits for a click."""
     barrier = threading.Barrier(VISITORS)
 
-    def visit(_):
+    def click(page: Page) -> float:
         barrier.wait()
         start = time.perf_counter()
-        tab.canvas.put_likely(replace(session), IN_COLOR, swatch)
+        page.click()
         return time.perf_counter() - start
 
     with ThreadPoolExecutor(VISITORS) as pool:
-        waits = [max(pool.map(visit, range(VISITORS))) for _ in range(5)]
+        waits = [max(pool.map(click, pages)) for _ in range(5)]
     yield [f"{VISITORS} visitors click at once: the last is answered after", f"{1000 * min(waits):.0f} ms"]
 
 

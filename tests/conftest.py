@@ -18,7 +18,7 @@ os.environ["PHOTOCHROM_MODEL_CACHE"] = "0"  # the cache of whoever runs the test
 collect_ignore = []
 if find_spec("torch") is None:
     collect_ignore += ["training", "commands/test_train.py"]
-if find_spec("gradio") is None:
+if find_spec("starlette") is None or find_spec("uvicorn") is None:
     collect_ignore += ["studio"]
 if find_spec("onnx") is None or find_spec("h5py") is None:
     collect_ignore += ["models/test_engines.py", "models/test_registry.py"]

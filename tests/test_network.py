@@ -50,6 +50,20 @@ def test_nobody_is_called(tmp_path, photograph, name):
     assert not (tmp_path / "home" / "intel").exists()  # where OpenVINO's telemetry keeps its identity of the user
 
 
+@pytest.mark.slow
+def test_the_studio_calls_nobody(tmp_path, photograph, monkeypatch):
+    pytest.importorskip("starlette", reason="needs the studio extra")
+    from tests.helpers.studio_server import running_studio
+
+    monkeypatch.setenv("HEARD", str(tmp_path / "heard"))
+    (tmp_path / "studio").mkdir()
+    with running_studio(tmp_path / "studio", before=LISTEN) as studio:
+        visitor = studio.visitor()
+        visitor.fetch("/")
+        visitor.download(visitor.add("old.png", photograph.read_bytes()))
+    assert not (tmp_path / "heard").exists(), (tmp_path / "heard").read_text()
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_the_system_sees_no_connection_either(tmp_path, photograph):
     """C libraries are heard, too."""

@@ -17,7 +17,7 @@ import pytest
 import photochrom
 
 PUBLIC = {name: getattr(photochrom, name) for name in photochrom.__all__}
-HEAVY = ("numpy", "cv2", "PIL", "av", "openvino", "onnxruntime", "torch", "gradio")
+HEAVY = ("numpy", "cv2", "PIL", "av", "openvino", "onnxruntime", "torch", "starlette")
 
 
 def python(code: str) -> str:

@@ -134,5 +134,15 @@ def test_wheel_holds_everything_that_the_package_reads(tmp_path):
     package = ROOT / "src" / "photochrom"
     needed = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert {path.relative_to(package.parent).as_posix() for path in needed} <= names
-    assert {Path(name).suffix for name in names} >= {".py", ".typed", ".css", ".js", ".onnx", ".sha256"}
+    assert {Path(name).suffix for name in names} >= {
+        ".py",
+        ".typed",
+        ".html",
+        ".css",
+        ".js",
+        ".svg",
+        ".po",
+        ".onnx",
+        ".sha256",
+    }
     assert not any(name.startswith(("tests/", "docs/")) for name in names)

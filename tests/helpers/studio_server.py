@@ -1,10 +1,8 @@
-"""A studio in a process of its own, and visitors that speak to it as its page does."""
+"""A studio in a process of its own, and visitors that speak to a studio as its page does."""
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -16,8 +14,7 @@ from typing import Any
 
 import httpx
 
-META = {"_type": "gradio.FileData"}
-_PATIENCE = 120  # seconds
+PATIENCE = 120  # seconds
 
 
 @dataclass
@@ -26,9 +23,14 @@ class RunningStudio:
     folder: Path
     """All temporary files of the process lie in here."""
     process: subprocess.Popen[str]
+    clients: list[httpx.Client] = field(default_factory=list)
 
     def files(self) -> list[Path]:
         return [path for path in self.folder.rglob("*") if path.is_file()]
+
+    def visitor(self) -> Visitor:
+        self.clients.append(httpx.Client(base_url=self.url, timeout=PATIENCE))
+        return Visitor(self.clients[-1])
 
 
 @contextmanager
@@ -46,7 +48,10 @@ def running_studio(folder: Path, *arguments: str, before: str = "") -> Iterator[
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             line = process.stdout.readline()
-            yield RunningStudio(line.split("at ")[1].split(" ")[0], folder, process)
+            studio = RunningStudio(line.split("at ")[1].split(" ")[0], folder, process)
+            yield studio
+            for client in studio.clients:
+                client.close()
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=30)
@@ -56,65 +61,55 @@ class RefusedError(Exception):
     """What the studio said instead of doing it."""
 
 
-@dataclass
 class Visitor:
-    """One tab of a browser, without the browser."""
+    """A browser with its cookies, without the browser.
 
-    url: str
-    session: str = field(default_factory=lambda: secrets.token_hex(8))
+    Args:
+        client: speaks to a studio, over the network or within the process.
+    """
 
-    def __post_init__(self) -> None:
-        self.config = httpx.get(f"{self.url}/config", timeout=_PATIENCE).json()
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+        self.studio = self.get("/api/studio")
 
-    def upload(self, name: str, data: bytes) -> dict[str, Any]:
-        """A file as Gradio's components hold it."""
-        answer = self._post("/gradio_api/upload", files={"files": (name, data)})
-        return {"path": answer.json()[0], "orig_name": name, "meta": META}
+    def get(self, path: str) -> Any:
+        return self._checked(self.client.get(path)).json()
 
-    def do(self, element: str, event: str, data: list[Any], event_data: Any = None) -> list[Any]:
-        """What the page does at an event of an element; the updates that it gets."""
-        return self._answer_to(self.ask(self.number_of(element, event), data, event_data))
+    def fetch(self, path: str) -> bytes:
+        return self._checked(self.client.get(path)).content
 
-    def ask(self, number: int, data: list[Any], event_data: Any = None) -> str:
-        """The same without waiting for the answer."""
-        body = {"data": data, "fn_index": number, "session_hash": self.session, "event_data": event_data}
-        return str(self._post("/gradio_api/queue/join", json=body).json()["event_id"])
+    def post(self, path: str, facts: Any = None) -> Any:
+        return self._checked(self.client.post(path, json=facts)).json()
 
-    def do_next(self, element: str, event: str, data: list[Any]) -> list[Any]:
-        """What the page does by itself when that is done."""
-        return self._answer_to(self.ask_next(element, event, data))
+    def send(self, path: str, name: str, content: bytes) -> Any:
+        return self._checked(self.client.post(path, params={"name": name}, content=content)).json()
 
-    def ask_next(self, element: str, event: str, data: list[Any]) -> str:
-        """The same without waiting for the answer."""
-        former = self.number_of(element, event)
-        (number,) = (
-            d["id"]
-            for d in self.config["dependencies"]
-            if d["trigger_after"] == former and d["trigger_only_on_success"]
-        )
-        return self.ask(number, data)
+    def add(self, name: str, content: bytes) -> str:
+        """Drop a file; the id of its item."""
+        return str(self.send("/api/items", name, content)["id"])
 
-    def fetch(self, file: dict[str, Any]) -> bytes:
-        return httpx.get(f"{self.url}/gradio_api/file={file['path']}", timeout=_PATIENCE).raise_for_status().content
+    def remove(self, item: str) -> None:
+        self._checked(self.client.delete(f"/api/items/{item}"))
 
-    def _post(self, route: str, **content: Any) -> httpx.Response:
-        answer = httpx.post(self.url + route, timeout=_PATIENCE, **content)
-        if answer.status_code != 200:
-            raise RefusedError(f"{answer.status_code} {answer.text}")
+    def item(self, item: str) -> Any:
+        return self.get(f"/api/items/{item}")
+
+    def edit(self, item: str, do: str, **change: Any) -> Any:
+        return self.post(f"/api/items/{item}/edit", {"do": do, **change})
+
+    def put(self, item: str, x: float, y: float, color: str = "#c81e28", kind: str = "point", **more: Any) -> Any:
+        """Put a colour beside those that are there."""
+        mark = {"kind": kind, "places": [[x, y]], "color": color} | more
+        return self.edit(item, "marks", marks=[*self.item(item)["marks"], mark])
+
+    def download(self, item: str) -> tuple[str, bytes]:
+        """The result and its name."""
+        answer = self._checked(self.client.get(f"/api/items/{item}/download"))
+        return answer.headers["content-disposition"].split('filename="')[1].rstrip('"'), answer.content
+
+    @staticmethod
+    def _checked(answer: httpx.Response) -> httpx.Response:
+        if answer.status_code >= 400:
+            is_json = answer.headers.get("content-type") == "application/json"
+            raise RefusedError(f"{answer.status_code} {answer.json()['error'] if is_json else answer.text}")
         return answer
-
-    def number_of(self, element: str, event: str) -> int:
-        (component,) = (c["id"] for c in self.config["components"] if c["props"].get("elem_id") == element)
-        (number,) = (d["id"] for d in self.config["dependencies"] if [component, event] in map(list, d["targets"]))
-        return int(number)
-
-    def _answer_to(self, event_id: str) -> list[Any]:
-        address = f"{self.url}/gradio_api/queue/data?session_hash={self.session}"
-        with httpx.stream("GET", address, timeout=_PATIENCE) as stream:
-            for line in stream.iter_lines():
-                message = json.loads(line.removeprefix("data:")) if line.startswith("data:") else {}
-                if message.get("msg") == "process_completed" and message["event_id"] == event_id:
-                    if not message["success"]:
-                        raise RefusedError(message["output"]["error"])
-                    return list(message["output"]["data"])
-        raise RefusedError("the stream ended")

@@ -64,6 +64,6 @@ def run(args: argparse.Namespace) -> int:
             args.host, args.port, *limits, names=tuple(args.name), identity=c2pa.identity_of(args)
         )
         server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
-    except ImportError as exc:  # Gradio itself is imported once it is told where to write
+    except ImportError as exc:
         raise StudioError(f"the studio needs {exc.name}: pip install 'photochrom[studio]'") from exc
     return 0

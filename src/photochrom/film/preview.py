@@ -207,3 +207,24 @@ def _pair(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarra
     luma = prepared.thumbnail
     cb, cr = frame_colorizer.colorizer.chroma(luma, frame_colorizer.color_options(prepared.pts))
     return np.vstack([np.dstack([luma] * 3), rgb_of_luma(luma, cb, cr)])
+
+
+def shot_pictures(
+    frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Shot, np.ndarray]]:
+    """Find the shots of a film, and yield each with a small picture of it in colour.
+
+    Args:
+        frame_colorizer: Colours the frames of the film.
+        plan: The part of the film to show.
+        on_frame: Called before each frame that is read; an exception that it raises ends the search.
+
+    Yields:
+        The shot, and a frame of it as RGB uint8 ``[h, w, 3]``.
+
+    Raises:
+        FilmError: The film cannot be read.
+    """
+    for shot, frames in _shots(frame_colorizer, plan, keep=2, on_frame=on_frame):
+        pair = _pair(frame_colorizer, frames[len(frames) // 2])
+        yield shot, pair[len(pair) // 2 :]

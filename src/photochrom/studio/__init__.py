@@ -1,8 +1,9 @@
 """The studio: a page, served on the user's own machine, where photographs and films are coloured interactively.
 
 ``app``: starts the server and stops it, together with its folder of temporary files.
-``page`` and ``tabs``: the user interface. ``api``: the same functions for programs.
-``sessions``: the work of each visitor. ``editing``: its undo history and cached predictions.
-``state``: what all visitors share. ``render``: the pictures that are shown.
-``gradio_guard``: everything that restrains Gradio.
+``guard``: refuses requests from elsewhere. ``uploads``: receives files. ``server``: the routes.
+``visitors``: whose tray it is. ``items``, ``photographs``, ``films``: what lies on a tray.
+``marks``, ``history``: colours put by hand, undo and redo. ``render``, ``full_size``, ``archive``: what is sent back.
+``jobs``: films that are being coloured. ``strings``: translations.
+``static``: the page itself, in HTML, CSS and JavaScript modules that need no build step.
 """

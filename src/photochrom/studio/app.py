@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import re
 import socket
 import sys
 import tempfile
 import threading
-import time
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,16 +21,20 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference import References
 from ..errors import OptionError, StudioError
 from ..photo.options import OutputOptions
-from .gradio_guard.mount import mounted_page
-from .gradio_guard.requests import Guard, is_local
+from .full_size import FullSize
+from .guard import Guard, is_local
+from .items import Picture, Recent
+from .jobs import Jobs
+from .server import build
 from .state import AppState, Disk
+from .visitors import Visitors
 
 if TYPE_CHECKING:
     from ..content_credentials import Identity
 
 _SECONDS_TO_END = 2  # grace period for responses that are under way
-_SWEEP_SECONDS = 60  # interval between two searches for old files
-_OLD_SECONDS = 3600  # age at which a file is removed
+_SWEEP_SECONDS = 60  # interval between two searches for visitors who are gone
+_PICTURES, _FULL_SIZES = 24, 2  # pictures kept in memory: about 15 MB each, and 1.5 bytes a pixel
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,7 @@ def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> No
     Raises:
         StudioError: The address is in use or does not belong to this machine.
     """
-    ending = threading.Event()
-    with listening(settings) as listener, application(colorizer, settings, ending) as app:
+    with listening(settings) as listener, application(colorizer, settings) as app:
         address = url(settings.host, listener.getsockname()[1])
 
         def say() -> None:
@@ -83,69 +84,67 @@ def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> No
             if open_browser:  # a browser that runs in the terminal returns only when it is closed
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-        server(app, say, ending.set).run(sockets=[listener])
+        server(app, say).run(sockets=[listener])
 
 
-def server(app: Guard, ready: Callable[[], None], ending: Callable[[], None]) -> uvicorn.Server:
+def server(app: Guard, ready: Callable[[], None]) -> uvicorn.Server:
     """Create a server that logs warnings and errors only.
 
     Args:
         app: Application to serve.
         ready: Called once the server accepts connections and can be stopped.
-        ending: Called when the server shuts down, before it waits for responses that are under way.
     """
-    return _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END), ready, ending)
+    return _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END), ready)
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready, self._ending = ready, ending
+        self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()  # Ctrl+C before this point may be lost while the event loop is created
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._ending()
-        # Every open page holds a connection that is cut off here; uvicorn would log each of them at length.
+        # A film that is being played is cut off here; uvicorn would log it at length.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
 
 @contextmanager
-def application(colorizer: Colorizer, settings: Settings, ending: threading.Event) -> Iterator[Guard]:
-    """Create the ASGI application and its temporary folders, which are removed when the block ends.
+def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
+    """Create the ASGI application and its temporary folder, which is removed when the block ends.
 
     Args:
         colorizer: Shared by all visitors.
         settings: Address and limits.
-        ending: Set when the studio shuts down.
     """
     with tempfile.TemporaryDirectory(prefix="photochrom-studio-") as folder:
-        shown, kept = Path(folder, "shown"), Path(folder, "kept")
-        shown.mkdir()
-        kept.mkdir()
-        pixels, upload_bytes = int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6)
-        disk = Disk(Path(folder), int(settings.max_disk_mb * 1e6))
-        output = OutputOptions(c2pa=settings.identity)
-        state = AppState(colorizer, References(colorizer), shown, kept, disk, pixels, upload_bytes, ending, output)
-        with _sweeping(shown):
-            yield Guard(mounted_page(state), settings.host, disk, settings.names)
+        pictures, full_sizes = Recent[str, Picture](_PICTURES), Recent[tuple[str, int], FullSize](_FULL_SIZES)
+        jobs, searches, visitors = Jobs(), Jobs(), Visitors()
+        state = AppState(
+            colorizer, References(colorizer), Path(folder), Disk(Path(folder), int(settings.max_disk_mb * 1e6)),
+            int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6), pictures, full_sizes,
+            jobs, searches, OutputOptions(c2pa=settings.identity),
+        )  # fmt: skip
+        with _sweeping(visitors):
+            try:
+                yield Guard(build(state, visitors), settings.host, settings.names)
+            finally:
+                for each in (jobs, searches):
+                    each.end()
+                visitors.close()
 
 
 @contextmanager
-def _sweeping(folder: Path) -> Iterator[None]:
-    """Remove old files in the background, including the remains of broken uploads, which Gradio does not track."""
+def _sweeping(visitors: Visitors) -> Iterator[None]:
+    """Remove the files of visitors who are gone, in the background."""
     ended = threading.Event()
 
     def sweep() -> None:
         while not ended.wait(_SWEEP_SECONDS):
-            gc.collect()  # an exception may be the last to refer to a session, and with it to a file
-            for path in sorted(folder.rglob("*"), reverse=True):  # the contents of a folder before the folder
-                with suppress(OSError):  # the page removed it first, or the folder is not empty
-                    if time.time() - path.stat().st_mtime > _OLD_SECONDS:
-                        path.rmdir() if path.is_dir() else path.unlink()
+            visitors.sweep()
 
     thread = threading.Thread(target=sweep, name="photochrom-sweeper")
     thread.start()

@@ -1,64 +1,59 @@
-"""State that all visitors share: the model, the folders and their limits."""
+"""State that all visitors share: the model, the folder and its limits, the pictures used last, and the jobs."""
 
 from __future__ import annotations
 
 import os
-import secrets
+import tempfile
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference import References
 from ..errors import StudioError
 from ..photo.options import OutputOptions
 
+if TYPE_CHECKING:
+    from .full_size import FullSize
+    from .items import Picture, Recent
+    from .jobs import Jobs
+
 _FRESH = 2.0  # seconds for which a measurement may be reused
 
 
 @dataclass(frozen=True)
 class AppState:
-    """The loaded model, folders and limits. Immutable except for the event that ends the studio."""
+    """The loaded model, the folder and the limits. Immutable except for its caches and the event."""
 
     colorizer: Colorizer
     references: References
-    shown: Path
-    """Folder whose files the page may request if it knows their names."""
-    kept: Path
-    """Folder that the page cannot reach."""
+    folder: Path
+    """Folder of all uploads and of all files made from them."""
     disk: Disk
     max_pixels: int
     max_upload_bytes: int
-    ending: threading.Event
-    """Set when the studio shuts down; long-running jobs then stop."""
+    pictures: Recent[str, Picture]
+    """Pictures at display size, by the id of their item."""
+    full_sizes: Recent[tuple[str, int], FullSize]
+    """Photographs at full size, by the id of their item and its revision."""
+    jobs: Jobs
+    """Films that are coloured, one after the other."""
+    searches: Jobs
+    """Films whose shots are looked for."""
     output: OutputOptions = field(default_factory=OutputOptions)
     """How photographs are written, and who signs them."""
 
-    def new_folder(self, *, check: bool = True) -> Path:
-        """Create a folder for downloads, with a name that cannot be guessed.
+    def new_folder(self) -> Path:
+        """Create a folder with a name that is not used yet."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
 
-        Args:
-            check: Whether to check that there is room; a file that is only moved there needs none.
-
-        Raises:
-            StudioError: The disk space is used up.
-        """
-        if check:
-            self.disk.check()
-        folder = self.shown / secrets.token_hex(16)
-        folder.mkdir()
-        return folder
-
-    def new_picture(self) -> Path:
-        """Return a path, which cannot be guessed, for a picture on the page.
-
-        Raises:
-            StudioError: The disk space is used up.
-        """
-        self.disk.check(fresh=False)
-        return self.shown / f"{secrets.token_hex(16)}.jpg"
+    def forget(self, item: str) -> None:
+        """Drop the cached pictures of an item."""
+        self.pictures.drop(lambda key: key == item)
+        self.full_sizes.drop(lambda key: key[0] == item)
 
 
 class Disk:
@@ -91,7 +86,7 @@ class Disk:
         if full:
             raise StudioError(
                 f"the studio has no room for more files ({self._most / 1e6:g} MB)",
-                remedy="close pages no longer needed and wait an hour, or start it with a larger max_disk_mb",
+                remedy="remove photographs no longer needed, or start it with a larger max_disk_mb",
             )
 
 

@@ -1,0 +1,260 @@
+"""A film on the tray: the frame that is shown, its shots, its marks, and the job that colours it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..color.thumbnail import thumbnail
+from ..colorizer.colorizer import Colorizer
+from ..colorizer.options import ColorOptions
+from ..errors import OptionError
+from ..film import FilmOptions, Progress, colorize_film
+from ..film.frames import FrameColorizer, PreparedFrame
+from ..film.hints import FilmHint, film_hints_json, read_film_hints
+from ..film.options import ROUNDED
+from ..film.plan import Plan, make_plan
+from ..film.planes import luma_plane
+from ..film.preview import Shot, shot_pictures
+from ..film.reader import FilmReader
+from .history import History
+from .items import PREVIEW, Item, Picture, naming
+from .jobs import Job
+from .marks import Mark, points_of
+from .render import jpeg
+from .state import AppState
+
+_MOST_SHOTS = 2000  # on the timeline
+
+
+@dataclass(frozen=True)
+class FilmChoices:
+    """Choices for a film; undo and redo step through these."""
+
+    vividness: float | None
+    strength: float = 1.0
+    marks: tuple[Mark, ...] = ()
+
+
+class Film(Item[FilmChoices]):
+    """A film that a visitor works on.
+
+    Raises:
+        FilmError: The film cannot be read or is too large.
+    """
+
+    kind = "film"
+
+    def __init__(self, state: AppState, source: Path) -> None:
+        super().__init__(state, source, FilmChoices(state.colorizer.card.vividness))
+        self.job, self.search = Job(), Job()
+        self.result: Path | None = None
+        self.shots: list[Shot] = []
+        self._recolor = self._is_closed = False
+        self._settings: object = None  # of the last start, which a new start continues if they are the same
+        self._time, self._shape, self._duration = Fraction(0), (1, 1), 0.0
+        with open_film(self._colorizer, source, FilmOptions(), state.max_pixels) as (frame_colorizer, _):
+            reader = frame_colorizer.reader
+            self.has_colors = reader.colored_part() != "none"
+            self._duration = float(reader.duration or 0)
+            state.pictures.put(self.id, self._frame(frame_colorizer))
+        state.searches.add(self.search, lambda: self._unless_closed(self._find_shots))
+
+    def options(self) -> ColorOptions:
+        """Return the options for colouring the frame that is shown."""
+        now = self._history.now
+        hints = tuple(hint for mark in self.marks() for hint in mark.hints(self._shape))
+        return ColorOptions(now.vividness, now.strength, hints)
+
+    def film_options(self) -> FilmOptions:
+        """Return the options for colouring the film."""
+        return FilmOptions(ColorOptions(self._history.now.vividness, self._history.now.strength), recolor=self._recolor)
+
+    def hints(self) -> tuple[FilmHint, ...]:
+        """Return the hints of the whole film."""
+        return tuple(
+            FilmHint(mark.time or Fraction(0), hint)
+            for mark in self._history.now.marks
+            for hint in mark.hints(self._shape)
+        )
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Return the marks on the frame that is shown."""
+        return tuple(mark for mark in self._history.now.marks if self._is_here(mark))
+
+    def _is_here(self, mark: Mark) -> bool:
+        return mark.time is not None and abs(mark.time - self._time) <= ROUNDED
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page knows of the film."""
+        height, width = self._shape
+        shots = [{"start": float(shot.start), "end": float(shot.end), "frames": shot.frames} for shot in self.shots]
+        return super().describe() | {
+            "width": width, "height": height, "time": float(self._time), "duration": self._duration,
+            "hasColors": self.has_colors, "recolor": self._recolor, "shots": shots,
+            "marked": sorted({float(mark.time) for mark in self._history.now.marks if mark.time is not None}),
+            "job": self.job.describe(), "search": self.search.describe(),
+            "result": None if self.result is None else self.result.name,
+        }  # fmt: skip
+
+    def _changed(self, change: dict[str, Any]) -> History[FilmChoices]:
+        if change.get("do") == "go":
+            self._go(change.get("time"))
+            return self._history
+        return super()._changed(change)
+
+    def _with_marks(self, marks: tuple[Mark, ...]) -> History[FilmChoices]:
+        others = tuple(mark for mark in self._history.now.marks if not self._is_here(mark))
+        here = tuple(Mark(m.kind, m.color, m.places, m.radius, m.suggested, self._time) for m in marks)
+        return self._history.choose(marks=(*others, *here))
+
+    def _go(self, time: Any) -> None:
+        """Show the first frame at a time or later."""
+        if not isinstance(time, int | float) or not 0 <= time < 1e7:
+            raise OptionError("the time is not a number of seconds")
+        self._time = Fraction(time).limit_denominator(10**6)
+        self._state.pictures.put(self.id, self._load())
+        self._revision += 1
+
+    def _load(self) -> Picture:
+        with open_film(self._colorizer, self.source, FilmOptions()) as (frame_colorizer, _):
+            return self._frame(frame_colorizer)
+
+    def _frame(self, frame_colorizer: FrameColorizer) -> Picture:
+        reader = frame_colorizer.reader
+        prepared = frame_colorizer.prepare(next(reader.frames(reader.pts_at(self._time))))
+        self._time = reader.seconds(prepared.pts)
+        luma = _shown(frame_colorizer, prepared)
+        self._shape = luma.shape
+        return Picture(luma, prepared.thumbnail)
+
+    # Shots -----------------------------------------------------------------------------------------------------
+
+    def _find_shots(self) -> str:
+        """Find the shots, and write a small picture of each."""
+        folder = self.folder / "shots"
+        folder.mkdir()
+        with open_film(self._colorizer, self.source, FilmOptions()) as (frame_colorizer, plan):
+            for shot, rgb in shot_pictures(frame_colorizer, plan, lambda: self.search.progress(len(self.shots), 0)):
+                (folder / f"{len(self.shots)}.jpg").write_bytes(jpeg(rgb))
+                self.shots.append(shot)
+                if len(self.shots) == _MOST_SHOTS:
+                    break
+        return ""
+
+    def shot_picture(self, number: int) -> bytes:
+        """Return a small JPEG of a shot.
+
+        Raises:
+            OptionError: There is no such shot, or it is not found yet.
+        """
+        if not 0 <= number < len(self.shots):
+            raise OptionError("there is no such shot")
+        return (self.folder / "shots" / f"{number}.jpg").read_bytes()
+
+    # The job ---------------------------------------------------------------------------------------------------
+
+    def start(self, *, recolor: bool) -> None:
+        """Queue the colouring of the film.
+
+        Raises:
+            OptionError: It is being coloured already, or it is in colour and ``recolor`` is false.
+        """
+        if self.has_colors and not recolor:
+            raise OptionError("this film is in colour already", remedy="tick the box to colour it anew")
+        with self.lock:
+            self._recolor = recolor
+            options, hints = self.film_options(), self.hints()
+            self._state.jobs.add(self.job, lambda: self._unless_closed(lambda: self._color(options, hints)))
+
+    def _color(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> str:
+        settings = (options, hints)
+
+        def told_of(progress: Progress) -> None:
+            self.job.progress(progress.done, progress.total)
+            self._state.disk.check(fresh=False)
+            if progress.done:
+                self._settings = settings
+
+        self._state.disk.check()
+        with naming(self.source):
+            report = colorize_film(
+                self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
+                restart=self._settings != settings, progress=told_of,
+            )  # fmt: skip
+        self.result = report.output
+        notes = "".join(f"\n{note}" for note in report.notes)
+        return f"{report.frames} frames, {len(report.shots)} shots{notes}"
+
+    def load_hints(self, path: Path) -> None:
+        """Replace all colours by those of a file of hints.
+
+        Raises:
+            OptionError: The file does not hold a film's hints.
+        """
+        with naming(path):
+            hints = read_film_hints(path)
+        marks = tuple(mark for hint in hints for mark in points_of([hint.hint], hint.time))
+        with self.lock:
+            self._history = self._history.choose(marks=marks)
+            self._revision += 1
+
+    def hints_text(self) -> str:
+        """Return the hints as the text of a file that ``photochrom film --hints`` reads."""
+        return film_hints_json(self.hints())
+
+    def download(self) -> Path:
+        """Return the coloured film.
+
+        Raises:
+            OptionError: It is not coloured yet.
+        """
+        if self.result is None:
+            raise OptionError("this film is not coloured yet", remedy="colour it first")
+        return self.result
+
+    def close(self) -> None:
+        """Stop the jobs and remove the film's files."""
+        self._is_closed = True
+        self.job.stop()
+        self.search.stop()
+        super().close()
+
+    def _unless_closed(self, work: Callable[[], str]) -> str:
+        """Do the work of a job, and remove its files if the film was removed meanwhile."""
+        try:
+            return work()
+        finally:
+            if self._is_closed:
+                super().close()
+
+
+@contextmanager
+def open_film(
+    colorizer: Colorizer, path: Path, options: FilmOptions, max_pixels: float = math.inf
+) -> Iterator[tuple[FrameColorizer, Plan]]:
+    """Open a film for looking at its frames.
+
+    Raises:
+        FilmError: The film cannot be read or is too large.
+    """
+    with naming(path), FilmReader(path, max_pixels) as reader:
+        plan = make_plan(reader, None, options)
+        yield FrameColorizer(colorizer, reader, plan.planes, options), plan
+
+
+def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
+    """Return a frame's luma, upright and with square pixels: uint8 ``[H, W]``, at most ``PREVIEW`` pixels long."""
+    reader = frame_colorizer.reader
+    height, width = reader.height, reader.width * float(reader.aspect)
+    scale = min(1, PREVIEW / max(height, width))
+    sides = (max(1, round(side * scale)) for side in (height, width))
+    luma = thumbnail(luma_plane(prepared.frame), frame_colorizer.planes.coding, *sides)
+    return np.ascontiguousarray(np.rot90(luma, reader.turns))

@@ -1,0 +1,55 @@
+"""A coloured photograph at full size, which the page shows in tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..color.bands import at_8_bits
+from ..color.gamut import rgb_of_luma
+from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.options import ColorOptions
+from ..errors import OptionError
+
+TILE = 512  # side of a tile, in pixels
+
+
+@dataclass(frozen=True, eq=False)
+class FullSize:
+    """Luma and chroma of a photograph, 8 bits each. Chroma is kept for 2 by 2 pixels, as in most JPEGs."""
+
+    luma: np.ndarray
+    """uint8 ``[H, W]``."""
+    cb: np.ndarray
+    """uint8 ``[ceil(H / 2), ceil(W / 2)]``."""
+    cr: np.ndarray
+    """The other plane, with the same shape and dtype."""
+
+    @classmethod
+    def of(cls, colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> FullSize:
+        """Colour a photograph from its prediction."""
+        luma = at_8_bits(luma)
+        return cls(luma, *colorizer.chroma(luma, options, subsampling=2, prediction=prediction))
+
+    def tile(self, column: int, row: int, *, grey: bool = False) -> np.ndarray:
+        """Return a tile as RGB uint8 ``[h, w, 3]``; those at the right and lower edges are smaller.
+
+        Raises:
+            OptionError: There is no such tile.
+        """
+        height, width = self.luma.shape
+        top, left = row * TILE, column * TILE
+        if not (0 <= top < height and 0 <= left < width):
+            raise OptionError("the picture has no such tile")
+        luma = self.luma[top : top + TILE, left : left + TILE]
+        if grey:
+            return np.repeat(luma[..., None], 3, axis=2)
+        half = slice(top // 2, top // 2 + TILE // 2), slice(left // 2, left // 2 + TILE // 2)
+        cb, cr = (_doubled(plane[half], luma.shape) for plane in (self.cb, self.cr))
+        return rgb_of_luma(np.ascontiguousarray(luma), cb, cr)
+
+
+def _doubled(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    whole = plane.repeat(2, axis=0).repeat(2, axis=1)
+    return np.ascontiguousarray(whole[: shape[0], : shape[1]])

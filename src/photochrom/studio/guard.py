@@ -1,0 +1,90 @@
+"""A filter in front of the studio that passes only the requests of its own page, and of programs on this machine.
+
+Another site that a visitor has open must not reach the studio, whether across origins (``Origin`` and
+``Sec-Fetch-Site`` headers) or through a name of its own that resolves to this machine (``Host`` header, DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "media-src 'self'; connect-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Guard:
+    """Refuses requests that the page does not make.
+
+    Args:
+        app: The guarded application.
+        host: Address or name that the studio is bound to.
+        names: Host names under which the studio is reached through a proxy.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, names: Iterable[str] = ()) -> None:
+        self._app = app
+        self._names = {name.lower() for name in ("localhost", host, *names)}
+        if not is_local(host):  # other machines use the name of this one
+            self._names |= {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request (ASGI)."""
+        if scope["type"] == "http":
+            refusal = self._refusal(Headers(scope=scope), opens_page=scope["path"] == "/" and scope["method"] == "GET")
+            await (refusal or self._app)(scope, receive, _with_headers(send))
+        elif scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+
+    def _refusal(self, headers: Headers, *, opens_page: bool) -> PlainTextResponse | None:
+        if not self._is_ours(headers.get("host", "")):
+            return PlainTextResponse("the studio does not go by this name: use the address that it printed\n", 403)
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
+        foreign = origin is not None and origin.partition("://")[2] != headers["host"]
+        is_link = opens_page and headers.get("sec-fetch-dest") == "document"  # a link on another site that is followed
+        if foreign or (site not in ("same-origin", "none") and not is_link):
+            return PlainTextResponse("the studio answers its own page only\n", 403)
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """Check the Host header. A hostile site can point its own name here, but cannot forge an IP address."""
+        name = re.sub(r":\d+$", "", host).lower()
+        return name in self._names or _is_ip(name.strip("[]"))
+
+
+def is_local(host: str) -> bool:
+    """Return whether an address or name can be reached from this machine only."""
+    return host.lower() == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return sending

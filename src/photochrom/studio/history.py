@@ -1,0 +1,48 @@
+"""Undo and redo of choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Generic, Self, TypeVar
+
+Choices = TypeVar("Choices")
+_MOST = 200  # steps that can be undone
+
+
+@dataclass(frozen=True)
+class History(Generic[Choices]):
+    """Choices with those before and after them. Every change returns a new history."""
+
+    now: Choices
+    """Frozen dataclass."""
+    past: tuple[Choices, ...] = ()
+    future: tuple[Choices, ...] = ()
+    dial: str = ""
+    """Name of the dial that the last change turned, if it turned one."""
+
+    def choose(self, **changes: object) -> Self:
+        """Return the history after a change, which can be undone."""
+        now = replace(self.now, **changes)  # type: ignore[type-var]
+        if now == self.now:
+            return self
+        return replace(self, now=now, past=(*self.past[1 - _MOST :], self.now), future=(), dial="")
+
+    def turn(self, dial: str, value: float) -> Self:
+        """Return the history after a dial is turned. Successive turns of one dial are undone as one step."""
+        turned = self.choose(**{dial: value})
+        past = self.past if dial == self.dial else turned.past
+        return replace(turned, past=past, dial=dial) if turned is not self else self
+
+    def undo(self) -> Self:
+        """Return the history before the last change, or this one if there is none."""
+        if not self.past:
+            return self
+        *past, now = self.past
+        return replace(self, now=now, past=tuple(past), future=(self.now, *self.future), dial="")
+
+    def redo(self) -> Self:
+        """Return the history with the last undone change made again, or this one if there is none."""
+        if not self.future:
+            return self
+        now, *future = self.future
+        return replace(self, now=now, past=(*self.past, self.now), future=tuple(future), dial="")

@@ -1,0 +1,236 @@
+"""An item of a visitor's tray: what a photograph and a film have in common."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.hints import Hint
+from ..colorizer.options import ColorOptions
+from ..errors import OptionError, PhotochromError
+from .history import History
+from .marks import Mark, parse_marks
+from .state import AppState
+
+PREVIEW = 1600  # longest side of the picture that is shown, in pixels
+_DIALS = {"vividness": 1.0, "strength": 2.0}  # and their highest values
+
+Choices = TypeVar("Choices")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, eq=False)
+class CachedPrediction:
+    """Predictions for one picture, kept between clicks."""
+
+    vividness: float | None
+    hints: tuple[Hint, ...]
+    plain: Prediction
+    """Prediction without hints."""
+    prediction: Prediction
+    """Prediction with ``hints``."""
+
+
+def cached_prediction(
+    colorizer: Colorizer, thumbnail: np.ndarray, options: ColorOptions, former: CachedPrediction | None = None
+) -> CachedPrediction:
+    """Predict the colours of a picture, reusing whatever is still valid of a former prediction.
+
+    Args:
+        colorizer: Shared by all visitors.
+        thumbnail: Luma, uint8 ``[H, W]``, at the size of ``Prediction.luma``.
+        options: Options for colouring it.
+        former: Earlier prediction for the same picture.
+    """
+    plain = former.plain if former and former.vividness == options.vividness else None
+    if former and plain and former.hints == options.hints:
+        return former
+    plain = plain or colorizer.predict(thumbnail, options.with_hints(()))
+    prediction = colorizer.predict(thumbnail, options, plain=plain)
+    return CachedPrediction(options.vividness, options.hints, plain, prediction)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Decoded photograph or frame at display size."""
+
+    luma: np.ndarray
+    """Luma, uint8 ``[h, w]``, its longest side at most ``PREVIEW`` pixels."""
+    thumbnail: np.ndarray
+    """Input of the network, uint8 ``[h, w]``, the same as for the full-size picture: so are its colours."""
+    cached: CachedPrediction | None = None
+    """Latest prediction, perhaps for earlier choices."""
+
+
+class Recent(Generic[Key, Value]):
+    """The values used last; the others are made again when they are needed. Threads may share it."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._values, self._lock = most, OrderedDict[Key, Value](), threading.Lock()
+
+    def get(self, key: Key) -> Value | None:
+        """Return a value, if it is still there."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Key, value: Value) -> Value:
+        """Keep a value, and return it."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+        return value
+
+    def drop(self, wanted: Callable[[Key], bool]) -> None:
+        """Forget the values whose keys are ``wanted``."""
+        with self._lock:
+            for key in [key for key in self._values if wanted(key)]:
+                del self._values[key]
+
+
+class Item(ABC, Generic[Choices]):
+    """A photograph or film that a visitor works on. Its methods may be called by several threads.
+
+    Args:
+        state: State that all visitors share.
+        source: The uploaded file, alone in a folder, which belongs to the item from now on.
+        choices: The first choices.
+    """
+
+    kind: str
+
+    def __init__(self, state: AppState, source: Path, choices: Choices) -> None:
+        self.id = secrets.token_urlsafe(12)
+        self.source, self.folder = source, source.parent
+        self.lock = threading.RLock()
+        self._state, self._colorizer = state, state.colorizer
+        self._history: History[Choices] = History(choices)
+        self._revision = 0
+
+    # What subclasses say ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def options(self) -> ColorOptions:
+        """Return the options for colouring the picture that is shown."""
+
+    @abstractmethod
+    def marks(self) -> tuple[Mark, ...]:
+        """Return the marks on the picture that is shown."""
+
+    @abstractmethod
+    def _with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
+        """Return the history after the marks on the picture that is shown are replaced."""
+
+    @abstractmethod
+    def _load(self) -> Picture:
+        """Read the picture that is shown."""
+
+    # Everything else -------------------------------------------------------------------------------------------
+
+    @property
+    def revision(self) -> int:
+        """Number that grows with each change, so that the page never shows an old picture."""
+        return self._revision
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page knows of the item."""
+        history, options = self._history, self.options()
+        return {
+            "id": self.id, "kind": self.kind, "name": self.source.name, "revision": self._revision,
+            "vividness": options.vividness, "strength": options.strength,
+            "marks": [mark.to_json() for mark in self.marks()],
+            "canUndo": bool(history.past), "canRedo": bool(history.future),
+        }  # fmt: skip
+
+    def edit(self, change: dict[str, Any]) -> None:
+        """Apply one change that the page asks for.
+
+        Raises:
+            OptionError: The change is unknown, or one of its values is wrong.
+        """
+        with self.lock:
+            former, formerly = self._history, self._revision
+            try:
+                self._history = self._changed(change)
+                self.options()  # too many hints are refused here
+            except BaseException:
+                self._history = former
+                raise
+            if self._history is not former or self._revision != formerly:
+                self._revision += 1
+
+    def _changed(self, change: dict[str, Any]) -> History[Choices]:
+        kind = change.get("do")
+        if kind == "undo":
+            return self._history.undo()
+        if kind == "redo":
+            return self._history.redo()
+        if kind == "dial":
+            return self._turned(change.get("dial"), change.get("value"))
+        if kind == "marks":
+            return self._with_marks(parse_marks(change.get("marks")))
+        raise OptionError(f"the studio cannot do {kind!r:.60}")
+
+    def _turned(self, dial: Any, value: Any) -> History[Choices]:
+        if (
+            not isinstance(dial, str)
+            or dial not in _DIALS
+            or not isinstance(value, int | float)
+            or not 0 <= value <= _DIALS[dial]
+        ):
+            raise OptionError("there is no such dial, or its value is out of range")
+        if dial == "vividness" and self._colorizer.card.vividness is None:
+            raise OptionError("this model has no vividness")
+        return self._history.turn(dial, float(value))
+
+    def picture(self) -> Picture:
+        """Return the picture that is shown with a prediction for the present choices."""
+        with self.lock:
+            picture = self._loaded()
+            found = cached_prediction(self._colorizer, picture.thumbnail, self.options(), picture.cached)
+            return self._state.pictures.put(self.id, replace(picture, cached=found))
+
+    def _loaded(self) -> Picture:
+        """Return the picture that is shown, perhaps with an old prediction."""
+        with self.lock:
+            return self._state.pictures.get(self.id) or self._state.pictures.put(self.id, self._load())
+
+    def prediction(self) -> Prediction:
+        """Return the prediction for the present choices."""
+        found = self.picture().cached
+        assert found is not None
+        return found.prediction
+
+    def luma(self) -> np.ndarray:
+        """Return the luma that is shown, uint8 ``[h, w]``."""
+        return self._loaded().luma
+
+    def close(self) -> None:
+        """Remove the item's files."""
+        self._state.forget(self.id)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Remove the folder from error messages: visitors know the file's name, not its place on the server."""
+    try:
+        yield
+    except PhotochromError as exc:
+        raise type(exc)(str(exc).replace(f"{path.parent}{os.sep}", "")) from exc

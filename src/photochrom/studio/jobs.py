@@ -1,0 +1,125 @@
+"""Long-running jobs of films, one at a time of each kind, in threads of their own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..errors import OptionError, PhotochromError
+
+_LOG = logging.getLogger(__name__)
+Status = Literal["none", "waiting", "running", "stopped", "failed", "done"]
+
+
+class StoppedError(Exception):
+    """The job was cancelled."""
+
+
+@dataclass
+class Job:
+    """A job that waits for its turn, runs, and can be stopped."""
+
+    status: Status = "none"
+    done: int = 0
+    total: int = 0
+    message: str = ""
+    """Outcome for the visitor to read."""
+    began: float = 0.0
+    """Clock at the first progress, for the time left."""
+    before: int = 0
+    """Number that was done already at that moment, by an earlier start."""
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _work: Callable[[], str] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the job waits or runs."""
+        return self.status in ("waiting", "running")
+
+    def stop(self) -> None:
+        """Ask the job to stop."""
+        self._stop.set()
+        if self.status == "waiting":
+            self.status = "stopped"
+
+    def progress(self, done: int, total: int) -> None:
+        """Note how far the job is.
+
+        Raises:
+            StoppedError: It was asked to stop.
+        """
+        if self._stop.is_set():
+            raise StoppedError
+        if not self.began:
+            self.began, self.before = time.monotonic(), done
+        self.done, self.total = done, total
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page knows of the job."""
+        facts: dict[str, Any] = {"status": self.status, "done": self.done, "total": self.total}
+        new = self.done - self.before
+        if self.status == "running" and new > 0 and self.total:
+            facts["secondsLeft"] = round((self.total - self.done) * (time.monotonic() - self.began) / new)
+        return facts | {"message": self.message}
+
+
+class Jobs:
+    """A queue of jobs, and the thread that works it off."""
+
+    def __init__(self) -> None:
+        self._ending = False
+        self._current = Job()
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="photochrom-jobs", daemon=True)
+        self._thread.start()
+
+    def add(self, job: Job, work: Callable[[], str]) -> None:
+        """Queue a job.
+
+        Args:
+            job: Receives the status.
+            work: Does it and returns the message at the end. It calls ``job.progress`` often.
+
+        Raises:
+            OptionError: The job waits or runs already.
+        """
+        if job.busy:
+            raise OptionError("the film is being worked on already", remedy="wait, or stop it")
+        job.status, job.message, job.began, job.done = "waiting", "", 0.0, 0
+        job._stop.clear()
+        job._work = work  # one that was stopped while it waited is in the queue still, and must not do its former work
+        self._waiting.put(job)
+
+    def end(self) -> None:
+        """Stop the job that runs, and wait for the thread."""
+        self._ending = True
+        self._current.stop()
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (job := self._waiting.get()) is not None and not self._ending:
+            if job.status == "waiting" and job._work is not None:
+                self._run(job, job._work)
+
+    def _run(self, job: Job, work: Callable[[], str]) -> None:
+        job.status, self._current = "running", job
+        if self._ending:
+            job.stop()
+        try:
+            job.message = work()
+            job.status = "done"
+        except StoppedError:
+            job.status = "stopped"
+        except PhotochromError as exc:
+            job.message, job.status = str(exc), "failed"
+        except OSError as exc:  # its own text would name a folder of the server
+            job.message, job.status = f"the studio cannot read or write its files ({exc.strerror})", "failed"
+        except Exception:
+            _LOG.exception("a job failed")
+            job.message, job.status = "the studio failed at this film: tell whoever runs it", "failed"

@@ -1,0 +1,150 @@
+"""Marks: colours that a visitor puts on a picture by a click, a stroke or a lasso.
+
+The library knows only hints, which are small discs. A mark keeps together the hints of one gesture, so that it can be
+moved, recoloured, removed and undone as one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, cast
+
+import cv2
+import numpy as np
+
+from ..colorizer.hints import Hint, color_hex, parse_color
+from ..errors import OptionError
+
+Kind = Literal["point", "stroke", "area"]
+Place = tuple[float, float]
+_KINDS = ("point", "stroke", "area")
+_MOST_PLACES = 500  # of one mark, as the page sends it
+_MOST_HINTS = 1000  # of all marks together, as in a file of hints
+_STROKE_HINTS = 48  # most hints of one stroke
+_AREA_HINTS = 64  # most hints of one area, about
+_POINT_RADIUS = 0.01
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A colour and where it is."""
+
+    kind: Kind
+    color: tuple[int, int, int]
+    """sRGB, 0 to 255 each."""
+    places: tuple[Place, ...]
+    """x and y from 0 to 1: the point, the path of the stroke, or the corners of the area."""
+    radius: float = _POINT_RADIUS
+    """Radius of a point, or half the width of a stroke, as a share of the picture's short side."""
+    suggested: bool = False
+    """Whether the model proposed the colour."""
+    time: Fraction | None = None
+    """Seconds from a film's beginning; None in a photograph."""
+
+    def hints(self, shape: tuple[int, ...]) -> tuple[Hint, ...]:
+        """Return the hints that stand for the mark in a picture whose shape begins with height and width."""
+        if self.kind == "point":
+            return (self._hint(self.places[0], self.radius),)
+        if self.kind == "stroke":
+            return tuple(self._hint(place, self.radius) for place in _along(self.places, shape, self.radius))
+        return tuple(self._hint(place, radius) for place, radius in _inside(self.places, shape))
+
+    def _hint(self, place: Place, radius: float) -> Hint:
+        return Hint(*place, self.color, min(radius, 0.25), self.suggested)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mark as the page knows it."""
+        facts: dict[str, Any] = {"kind": self.kind, "color": color_hex(self.color), "radius": self.radius}
+        facts |= {"places": [list(place) for place in self.places], "suggested": self.suggested}
+        return facts if self.time is None else facts | {"time": float(self.time)}
+
+
+def hints_of(marks: Iterable[Mark], shape: tuple[int, ...]) -> tuple[Hint, ...]:
+    """Return the hints of several marks; where they share a place, the last one counts.
+
+    Raises:
+        OptionError: There are too many.
+    """
+    hints = tuple(hint for mark in marks for hint in mark.hints(shape))
+    if len(hints) > _MOST_HINTS:
+        raise OptionError("there are too many colours on this picture", remedy="remove some, or make areas smaller")
+    return hints
+
+
+def parse_marks(facts: Any, time: Fraction | None = None) -> tuple[Mark, ...]:
+    """Parse the marks that the page sends.
+
+    Args:
+        facts: A list of objects as ``Mark.to_json`` returns them.
+        time: Time that the marks get; None in a photograph.
+
+    Raises:
+        OptionError: The list, or a mark in it, is not of that form.
+    """
+    if not isinstance(facts, list) or len(facts) > _MOST_HINTS:
+        raise OptionError("the colours are not a list")
+    return tuple(_parse_mark(each, time) for each in facts)
+
+
+def _parse_mark(facts: Any, time: Fraction | None) -> Mark:
+    if not isinstance(facts, dict) or facts.get("kind") not in _KINDS:
+        raise OptionError("a mark is not a point, a stroke or an area")
+    places, color, radius = facts.get("places"), facts.get("color"), facts.get("radius", _POINT_RADIUS)
+    if not isinstance(places, list) or not 1 <= len(places) <= _MOST_PLACES:
+        raise OptionError("a mark has no places")
+    if not isinstance(color, str):
+        raise OptionError("a mark has no colour")
+    if not _is_number(radius) or not 0 < radius <= 0.25:
+        raise OptionError("the radius of a mark is out of range")
+    found = tuple(_parse_place(place) for place in places)
+    return Mark(cast(Kind, facts["kind"]), parse_color(color), found, radius, facts.get("suggested") is True, time)
+
+
+def _parse_place(facts: Any) -> Place:
+    if not isinstance(facts, list) or len(facts) != 2 or not all(_is_number(x) and 0 <= x <= 1 for x in facts):
+        raise OptionError("a place is not two numbers from 0 to 1")
+    return float(facts[0]), float(facts[1])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def points_of(hints: Iterable[Hint], time: Fraction | None = None) -> tuple[Mark, ...]:
+    """Return a point for each hint, as for hints read from a file."""
+    return tuple(Mark("point", hint.color, ((hint.x, hint.y),), hint.radius, hint.suggested, time) for hint in hints)
+
+
+def _along(path: Sequence[Place], shape: tuple[int, ...], radius: float) -> list[Place]:
+    """Return places along a path, about a radius apart, the ends included."""
+    height, width = shape[:2]
+    points = np.array(path) * (width, height)  # [N, 2], in pixels
+    lengths = np.hypot(*np.diff(points, axis=0).T) if len(points) > 1 else np.zeros(0)
+    at = np.concatenate([[0.0], np.cumsum(lengths)])  # [N]
+    count = int(min(_STROKE_HINTS, 1 + math.ceil(at[-1] / max(1.0, radius * min(height, width)))))
+    wanted = np.linspace(0, at[-1], count)
+    x, y = (np.interp(wanted, at, points[:, i]) / side for i, side in ((0, width), (1, height)))
+    return list(zip(x.tolist(), y.tolist(), strict=True))
+
+
+def _inside(corners: Sequence[Place], shape: tuple[int, ...]) -> list[tuple[Place, float]]:
+    """Return places that fill an area evenly, each with the radius at which its disc stays inside."""
+    height, width = shape[:2]
+    polygon = (np.array(corners) * (width, height)).astype(np.float32)  # [N, 2], in pixels
+    area = abs(float(cv2.contourArea(polygon)))
+    step = max(1.0, math.sqrt(area / _AREA_HINTS))
+    (left, top), (right, bottom) = polygon.min(0), polygon.max(0)
+    found = []
+    for y in np.arange(top + step / 2, bottom, step):
+        for x in np.arange(left + step / 2, right, step):
+            depth = cv2.pointPolygonTest(polygon[:, None], (float(x), float(y)), measureDist=True)
+            if depth >= 0:
+                radius = min(step / 2, max(depth, 1.0)) / min(height, width)
+                found.append(((float(x) / width, float(y) / height), radius))
+    if not found:  # narrower than the step
+        x, y = polygon.mean(0)
+        found.append(((float(x) / width, float(y) / height), _POINT_RADIUS))
+    return found

@@ -1,0 +1,231 @@
+"""A photograph on the tray: its choices, the model's alternatives, and the file at full size."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..color.bands import at_8_bits
+from ..colorizer.hints import Hint, hints_json, read_hints
+from ..colorizer.options import ColorOptions
+from ..colorizer.suggestions import alternatives
+from ..errors import OptionError, PhotoError
+from ..photo import Photo, colored_path, read_photo, write_colored
+from ..photo.formats.image import MAX_PIXELS, at_most, check_size
+from .full_size import FullSize
+from .history import History
+from .items import PREVIEW, Item, Picture, cached_prediction, naming
+from .marks import Mark, hints_of, points_of
+from .render import colored
+from .state import AppState
+
+GUESSES = 4
+_GUESS_SIDE = 320  # longest side of an alternative, in pixels
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Choices for a photograph; undo and redo step through these."""
+
+    vividness: float | None
+    strength: float = 1.0
+    guess: tuple[Hint, ...] = ()
+    """Hints that make the chosen alternative; empty for the model's first picture."""
+    borrowed: tuple[Hint, ...] = ()
+    """Hints taken from another photograph."""
+    marks: tuple[Mark, ...] = ()
+    """Colours put by hand."""
+
+
+class Photograph(Item[Choices]):
+    """A photograph that a visitor works on.
+
+    Raises:
+        PhotoError: The file cannot be read or is too large.
+    """
+
+    kind = "photo"
+
+    def __init__(self, state: AppState, source: Path) -> None:
+        super().__init__(state, source, Choices(state.colorizer.card.vividness))
+        self._guesses: tuple[tuple[Hint, ...], ...] | None = None
+        self._size = (1, 1)  # height and width at full size, until the file is read
+        state.pictures.put(self.id, self._load())
+
+    def options(self) -> ColorOptions:
+        """Return the options for the colorizer. If several hints share a place, the last one counts."""
+        now = self._history.now
+        return ColorOptions(now.vividness, now.strength, (*now.guess, *now.borrowed, *hints_of(now.marks, self._size)))
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Return the marks on the photograph."""
+        return self._history.now.marks
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page knows of the photograph."""
+        now, guesses = self._history.now, self._guesses or ()
+        chosen = guesses.index(now.guess) if now.guess in guesses else None
+        height, width = self._size
+        return super().describe() | {
+            "width": width, "height": height, "guess": chosen, "borrowed": len(now.borrowed),
+            "others": [[hint.x, hint.y, hint.hex] for hint in (*now.guess, *now.borrowed)],
+        }  # fmt: skip
+
+    def _changed(self, change: dict[str, Any]) -> History[Choices]:
+        if change.get("do") == "guess":
+            return self._history.choose(guess=self._guess(change.get("guess")))
+        if change.get("do") == "give back":
+            return self._history.choose(borrowed=())
+        return super()._changed(change)
+
+    def _guess(self, number: Any) -> tuple[Hint, ...]:
+        if number is None:
+            return ()
+        if not isinstance(number, int) or not 0 <= number < len(self._guesses or ()):
+            raise OptionError("this guess is gone", remedy="choose another")
+        return (self._guesses or ())[number]
+
+    def _with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
+        return self._history.choose(marks=marks)
+
+    def _load(self) -> Picture:
+        luma = read(self.source, self._state.max_pixels).luma
+        self._size = (luma.shape[0], luma.shape[1])
+        return Picture(small(luma), self._colorizer.thumbnail(luma))
+
+    def guesses(self) -> list[np.ndarray]:
+        """Return the model's alternatives as small RGB pictures ``[h, w, 3]``, given the colours put so far."""
+        if not self._colorizer.card.bins:
+            return []
+        picture = self._loaded()
+        base = replace(self._history.now, guess=())
+        options = ColorOptions(base.vividness, base.strength, (*base.borrowed, *hints_of(base.marks, self._size)))
+        found = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached)
+        others = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=found.prediction)
+        self._guesses = tuple(tuple(hint for hint in o.hints if hint not in options.hints) for o in others)
+        luma = small(picture.luma, _GUESS_SIDE)
+        return [np.asarray(self._guessed(luma, picture, each)) for each in others]
+
+    def _guessed(self, luma: np.ndarray, picture: Picture, options: ColorOptions) -> np.ndarray:
+        answer = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached)
+        return colored(self._colorizer, luma, options, answer.prediction)
+
+    def borrow(self, reference: Path) -> int:
+        """Take colours from another photograph where it matches, and return the number of places.
+
+        Raises:
+            PhotoError: The other photograph cannot be read.
+        """
+        rgb = read_in_color(reference, self._state.max_pixels)
+        found = self._state.references.borrow(self._loaded().thumbnail, rgb)
+        with self.lock:
+            self._history = self._history.choose(borrowed=tuple(found))
+            self._revision += 1
+        return len(found)
+
+    def load_hints(self, path: Path) -> None:
+        """Replace all colours by those of a file of hints.
+
+        Raises:
+            OptionError: The file does not hold hints.
+        """
+        with naming(path):
+            hints = read_hints(path)
+        own, suggested = ([hint for hint in hints if hint.suggested == kind] for kind in (False, True))
+        with self.lock:
+            self._history = self._history.choose(guess=tuple(suggested), borrowed=(), marks=points_of(own))
+            self._revision += 1
+
+    def hints_text(self) -> str:
+        """Return the hints as the text of a file that ``photochrom photo --hints`` reads."""
+        return hints_json(self.options().hints)
+
+    def full_size(self) -> FullSize:
+        """Return the coloured photograph at full size; the two used last are kept."""
+        key = (self.id, self._revision)
+        with self.lock:
+            found = self._state.full_sizes.get(key)
+            if found is None:
+                self._state.full_sizes.drop(lambda other: other[0] == self.id)
+                luma = read(self.source, self._state.max_pixels).luma
+                found = FullSize.of(self._colorizer, luma, self.options(), self.prediction())
+                self._state.full_sizes.put(key, found)
+        return found
+
+    def write(self, folder: Path) -> Path:
+        """Write the file for download with its metadata: ``old.jpg`` becomes ``old.color.jpg`` in the folder.
+
+        Raises:
+            PhotoError: The result cannot be written.
+        """
+        path = folder / colored_path(self.source).name
+        with naming(path):
+            photograph = read(self.source)
+            write_colored(self._colorizer, photograph, path, self.options(), self.prediction(), self._state.output)
+        return path
+
+    def download(self) -> Path:
+        """Return the file for download, written anew if the choices have changed."""
+        with self.lock:
+            folder = self.folder / f"result-{self._revision}"
+            path = folder / colored_path(self.source).name
+            if not path.exists():
+                for old in self.folder.glob("result-*"):
+                    shutil.rmtree(old)
+                self._state.disk.check(self.source.stat().st_size)
+                folder.mkdir()
+                self.write(folder)
+            return path
+
+
+def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read an uploaded photograph.
+
+    Raises:
+        PhotoError: The file cannot be read or is too large.
+    """
+    with naming(upload):
+        return read_photo(upload, max_pixels=max_pixels)
+
+
+def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
+    """Read a colour photograph, upright, as RGB uint8 ``[H, W, 3]``, its longest side at most ``PREVIEW`` pixels.
+
+    Raises:
+        PhotoError: The file cannot be read or is too large.
+    """
+    try:
+        with at_most(max_pixels), Image.open(upload) as image:
+            check_size(*image.size)
+            image.draft("RGB", (PREVIEW, PREVIEW))
+            image.thumbnail((PREVIEW, PREVIEW))
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except PhotoError as exc:
+        raise PhotoError(f"{upload.name}: {exc}") from exc
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
+        raise PhotoError(f"{upload.name}: cannot be read in colour: give a JPEG or PNG of moderate size") from exc
+
+
+def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
+    """Reduce luma to uint8 ``[H, W]``, its longest side at most ``longest`` pixels."""
+    scale = longest / max(luma.shape)
+    if scale < 1:
+        height, width = (max(1, round(side * scale)) for side in luma.shape)
+        luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
+    return at_8_bits(luma)
+
+
+def free_name(name: str, taken: Sequence[str] | set[str]) -> str:
+    """Return an unused name: two folders may each hold an old.jpg, and some disks ignore upper and lower case."""
+    first, number = Path(name), 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{first.stem}-{number}{first.suffix}"
+    return name

@@ -1,0 +1,104 @@
+"""Two functions for programs, which keep nothing: the body of a request is a photograph, the query says the rest."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from ..colorizer.hints import Hint
+from ..colorizer.options import ColorOptions
+from ..colorizer.suggestions import likely_colors
+from ..errors import OptionError
+from ..photo import colored_path, write_colored
+from .items import naming
+from .photographs import read
+from .state import AppState
+from .uploads import Uploads
+
+
+class Programs:
+    """The functions and their routes.
+
+    Args:
+        state: State that all visitors share.
+        uploads: Receives the photographs.
+    """
+
+    def __init__(self, state: AppState, uploads: Uploads) -> None:
+        self._state, self._uploads = state, uploads
+
+    def routes(self) -> list[Route]:
+        """Return the routes. PUT is what ``curl -T`` sends."""
+        methods = ["POST", "PUT"]
+        return [
+            Route("/api/colorize", self._colorize, methods=methods),
+            Route("/api/likely-colors", self._likely_colors, methods=methods),
+        ]
+
+    async def _colorize(self, request: Request) -> Response:
+        """Colour the photograph and return it at full size."""
+        options = color_options(request.query_params)
+        async with self._uploads.received(request) as path:
+            result = await run_in_threadpool(self._colored, path, options)
+        remove = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
+        return FileResponse(result, filename=result.name, background=remove)
+
+    def _colored(self, path: Path, options: ColorOptions) -> Path:
+        self._state.disk.check(path.stat().st_size)
+        result = path.parent / colored_path(path).name
+        with naming(path):
+            photograph = read(path, self._state.max_pixels)
+            write_colored(self._state.colorizer, photograph, result, options, output=self._state.output)
+        return result
+
+    async def _likely_colors(self, request: Request) -> Response:
+        """Return the colours that are likely at a place of the photograph, the likeliest first."""
+        x, y = place(request.query_params)
+
+        def find(path: Path) -> list[str]:
+            luma = read(path, self._state.max_pixels).luma
+            return [hint.hex for hint in likely_colors(self._state.colorizer, luma, x, y)]
+
+        async with self._uploads.received(request) as path:
+            found = await run_in_threadpool(find, path)
+        shutil.rmtree(path.parent, ignore_errors=True)
+        return JSONResponse({"colors": found})
+
+
+def color_options(query: QueryParams) -> ColorOptions:
+    """Parse ``vividness``, ``strength`` and any number of ``hint=x,y,colour``.
+
+    Raises:
+        OptionError: A value is not a number, or out of range.
+    """
+    hints = tuple(Hint.parse(text) for text in query.getlist("hint"))
+    strength = _number(query, "strength")
+    return ColorOptions(_number(query, "vividness"), 1.0 if strength is None else strength, hints)
+
+
+def place(query: QueryParams) -> tuple[float, float]:
+    """Parse ``x`` and ``y``; without them it is the middle.
+
+    Raises:
+        OptionError: One is not a number from 0 to 1.
+    """
+    x, y = (_number(query, name) for name in ("x", "y"))
+    x, y = 0.5 if x is None else x, 0.5 if y is None else y
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        raise OptionError("x and y are not numbers from 0 to 1")
+    return x, y
+
+
+def _number(query: QueryParams, name: str) -> float | None:
+    text = query.get(name)
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise OptionError(f"{name} is {text!r:.60}, which is not a number") from None

@@ -1,0 +1,340 @@
+"""The routes of the studio: its page, and the JSON interface that the page and programs use."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from ..colorizer.suggestions import likely_colors
+from ..errors import OptionError, PhotochromError, StudioError
+from ..photo import EXTENSIONS, colored_path
+from ..version import __version__
+from .archive import Archive
+from .films import Film
+from .items import naming
+from .photographs import Photograph, small
+from .programs import Programs, place
+from .render import colored, doubts, grey, jpeg
+from .state import AppState
+from .strings import Catalogues
+from .uploads import Uploads
+from .visitors import AnyItem, LostError, Visitor, Visitors
+
+HERE = Path(__file__).parent
+FILMS = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv", ".mxf",
+)  # fmt: skip
+_MOST_JSON = 1 << 20  # bytes of a change: marks, never pictures
+_SMALL = 240  # longest side of a picture on the tray, in pixels
+_WEEK = 7 * 24 * 3600
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build(state: AppState, visitors: Visitors) -> Starlette:
+    """Build the application, which all visitors share."""
+    files = StaticFiles(directory=HERE / "static")
+    return Starlette(
+        routes=[Route("/", _page), *Api(state, visitors).routes(), Mount("/static", files)],
+        exception_handlers={PhotochromError: _refused, OSError: _failed, ClientDisconnect: _left},
+        lifespan=_few_threads,
+    )
+
+
+@asynccontextmanager
+async def _few_threads(app: Starlette) -> AsyncIterator[None]:
+    """Work on few pictures at once: a hundred visitors must not take a hundred pictures' memory at a time."""
+    to_thread.current_default_thread_limiter().total_tokens = max(4, 2 * (os.cpu_count() or 1))
+    yield
+
+
+async def _page(request: Request) -> Response:
+    return FileResponse(HERE / "static" / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+async def _refused(request: Request, exc: Exception) -> Response:
+    status = 404 if isinstance(exc, LostError) else 507 if isinstance(exc, StudioError) else 400
+    return JSONResponse({"error": str(exc)}, status)
+
+
+async def _left(request: Request, exc: Exception) -> Response:
+    return Response(status_code=400)  # which nobody reads: the page was closed during an upload
+
+
+async def _failed(request: Request, exc: Exception) -> Response:
+    # The error's own text would name a folder of the server.
+    reason = (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
+    message = f"the studio cannot read or write its files ({reason}): tell whoever runs it"
+    return JSONResponse({"error": message}, 500)
+
+
+class Api:
+    """The JSON interface.
+
+    Args:
+        state: State that all visitors share.
+        visitors: The visitors and their trays.
+    """
+
+    def __init__(self, state: AppState, visitors: Visitors) -> None:
+        self._state, self._visitors = state, visitors
+        self._uploads, self._catalogues = Uploads(state), Catalogues(HERE / "locale")
+
+    def routes(self) -> list[Route]:
+        """Return all routes under ``/api``."""
+        item = "/api/items/{id}"
+        pictures = {"picture": self._picture, "original": self._original, "small": self._small}
+        return [
+            Route("/api/studio", self._studio),
+            Route("/api/strings/{language}", self._strings),
+            Route("/api/items", self._add, methods=["POST"]),
+            Route("/api/items/archive", self._archive),
+            Route(item, self._item),
+            Route(item, self._remove, methods=["DELETE"]),
+            Route(f"{item}/edit", self._edit, methods=["POST"]),
+            *(Route(f"{item}/{name}.jpg", self._drawn(draw)) for name, draw in pictures.items()),
+            Route(f"{item}/tile/{{column:int}}/{{row:int}}.jpg", self._drawn(_tile)),
+            Route(f"{item}/guesses", self._guesses),
+            Route(f"{item}/guesses/{{number:int}}.jpg", self._guess),
+            Route(f"{item}/likely", self._likely),
+            Route(f"{item}/unsure", self._unsure),
+            Route(f"{item}/hints.json", self._hints),
+            Route(f"{item}/hints", self._load_hints, methods=["POST"]),
+            Route(f"{item}/reference", self._borrow, methods=["POST"]),
+            Route(f"{item}/download", self._download),
+            Route(f"{item}/start", self._start, methods=["POST"]),
+            Route(f"{item}/stop", self._stop, methods=["POST"]),
+            Route(f"{item}/shots/{{number:int}}.jpg", self._shot),
+            *Programs(self._state, self._uploads).routes(),
+        ]
+
+    # Visitors and trays ----------------------------------------------------------------------------------------
+
+    def _visitor(self, request: Request) -> Visitor:
+        if (visitor := self._visitors.find(request.cookies.get(_cookie(request)))) is None:
+            raise LostError("the studio does not know this page any more", remedy="load it again")
+        return visitor
+
+    def _its_item(self, request: Request) -> AnyItem:
+        return self._visitor(request).item(request.path_params["id"])
+
+    async def _studio(self, request: Request) -> Response:
+        """Answer what the page needs first: the model's abilities, limits, and the tray as it was left."""
+        card = self._state.colorizer.card
+        known = self._visitors.find(request.cookies.get(_cookie(request)))
+        visitor = await run_in_threadpool(self._visitors.new) if known is None else known
+        facts = {
+            "version": __version__, "model": f"{card.name} {card.version}", "vividness": card.vividness,
+            "guesses": bool(card.bins), "languages": self._catalogues.languages,
+            "photographs": [ending for endings in EXTENSIONS.values() for ending in endings], "films": list(FILMS),
+            "items": [item.describe() for item in visitor],
+        }  # fmt: skip
+        response = JSONResponse(facts)
+        if known is None:
+            response.set_cookie(
+                _cookie(request), visitor.token, max_age=_WEEK, httponly=True, samesite="strict",
+                secure=request.url.scheme == "https",
+            )  # fmt: skip
+        return response
+
+    async def _strings(self, request: Request) -> Response:
+        return JSONResponse(self._catalogues.strings(request.path_params["language"]))
+
+    async def _add(self, request: Request) -> Response:
+        visitor = self._visitor(request)
+        visitor.check_room()
+        async with self._uploads.received(request) as path:
+            kind = Film if path.suffix.lower() in FILMS else Photograph
+            with naming(path):
+                item: AnyItem = await run_in_threadpool(kind, self._state, path)
+        visitor.add(item)
+        return JSONResponse(item.describe(), 201)
+
+    async def _item(self, request: Request) -> Response:
+        return JSONResponse(self._its_item(request).describe())
+
+    async def _remove(self, request: Request) -> Response:
+        await run_in_threadpool(self._visitor(request).remove, request.path_params["id"])
+        return Response(status_code=204)
+
+    async def _edit(self, request: Request) -> Response:
+        item, change = self._its_item(request), await _json(request)
+        await run_in_threadpool(item.edit, change)
+        return JSONResponse(item.describe())
+
+    # Pictures --------------------------------------------------------------------------------------------------
+
+    def _drawn(self, draw: Callable[[AnyItem, Request], bytes]) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            item = self._its_item(request)
+            data = await run_in_threadpool(draw, item, request)
+            # The address names the revision: the same one always shows the same picture.
+            return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+        return endpoint
+
+    def _picture(self, item: AnyItem, request: Request) -> bytes:
+        picture, options = item.picture(), item.options()
+        assert picture.cached is not None
+        return jpeg(colored(self._state.colorizer, picture.luma, options, picture.cached.prediction))
+
+    def _original(self, item: AnyItem, request: Request) -> bytes:
+        return jpeg(grey(item.luma()))
+
+    def _small(self, item: AnyItem, request: Request) -> bytes:
+        luma, options = small(item.luma(), _SMALL), item.options()
+        return jpeg(colored(self._state.colorizer, luma, options, item.prediction()))
+
+    # Suggestions -----------------------------------------------------------------------------------------------
+
+    async def _guesses(self, request: Request) -> Response:
+        """Make the alternatives; their pictures are fetched one by one."""
+        item = _photograph(self._its_item(request))
+        pictures = await run_in_threadpool(item.guesses)
+        folder = item.folder / "guesses"
+        folder.mkdir(exist_ok=True)
+        for number, rgb in enumerate(pictures):
+            (folder / f"{number}.jpg").write_bytes(jpeg(rgb))
+        return JSONResponse({"guesses": len(pictures), "revision": item.revision})
+
+    async def _guess(self, request: Request) -> Response:
+        path = self._its_item(request).folder / "guesses" / f"{request.path_params['number']}.jpg"
+        if not path.is_file():
+            raise LostError("this guess is gone", remedy="choose another")
+        return FileResponse(path)
+
+    async def _likely(self, request: Request) -> Response:
+        item, (x, y) = self._its_item(request), place(request.query_params)
+
+        def find() -> list[str]:
+            if not self._state.colorizer.card.bins:
+                return []
+            picture, options = item.picture(), item.options()
+            assert picture.cached is not None
+            found = likely_colors(
+                self._state.colorizer, picture.thumbnail, x, y, options=options, prediction=picture.cached.prediction
+            )
+            return [hint.hex for hint in found]
+
+        return JSONResponse({"colors": await run_in_threadpool(find)})
+
+    async def _unsure(self, request: Request) -> Response:
+        item = self._its_item(request)
+        return JSONResponse(await run_in_threadpool(lambda: doubts(item.prediction())))
+
+    async def _borrow(self, request: Request) -> Response:
+        item = _photograph(self._its_item(request))
+        async with self._uploads.received(request) as path:
+            matches = await run_in_threadpool(item.borrow, path)
+        shutil.rmtree(path.parent, ignore_errors=True)
+        return JSONResponse(item.describe() | {"matches": matches})
+
+    # Files -----------------------------------------------------------------------------------------------------
+
+    async def _hints(self, request: Request) -> Response:
+        item = self._its_item(request)
+        assert isinstance(item, Photograph | Film)
+        name = f"{colored_path(item.source).stem}.json"
+        return Response(item.hints_text(), media_type="application/json", headers=_attachment(name))
+
+    async def _load_hints(self, request: Request) -> Response:
+        item = self._its_item(request)
+        assert isinstance(item, Photograph | Film)
+        async with self._uploads.received(request) as path:
+            await run_in_threadpool(item.load_hints, path)
+        shutil.rmtree(path.parent, ignore_errors=True)
+        return JSONResponse(item.describe())
+
+    async def _download(self, request: Request) -> Response:
+        item = self._its_item(request)
+        assert isinstance(item, Photograph | Film)
+        path = await run_in_threadpool(item.download)
+        inline = "play" in request.query_params
+        return FileResponse(path, filename=None if inline else path.name)
+
+    async def _archive(self, request: Request) -> Response:
+        """All coloured photographs as one ZIP file, with a list of what became of each."""
+        visitor = self._visitor(request)
+        photographs = [item for item in visitor if isinstance(item, Photograph)]
+        await run_in_threadpool(self._state.disk.check, sum(each.source.stat().st_size for each in photographs))
+        archive = Archive(self._state.new_folder())
+        remove = BackgroundTask(shutil.rmtree, archive.folder, ignore_errors=True)
+        try:
+            path = await run_in_threadpool(archive.write, photographs)
+        except BaseException:
+            shutil.rmtree(archive.folder, ignore_errors=True)
+            raise
+        return FileResponse(path, filename=path.name, background=remove)
+
+    # Films -----------------------------------------------------------------------------------------------------
+
+    async def _start(self, request: Request) -> Response:
+        film, facts = _film(self._its_item(request)), await _json(request)
+        await run_in_threadpool(film.start, recolor=facts.get("recolor") is True)
+        return JSONResponse(film.describe())
+
+    async def _stop(self, request: Request) -> Response:
+        film = _film(self._its_item(request))
+        film.job.stop()
+        return JSONResponse(film.describe())
+
+    async def _shot(self, request: Request) -> Response:
+        picture = _film(self._its_item(request)).shot_picture(request.path_params["number"])
+        return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _cookie(request: Request) -> str:
+    """Return the name of the cookie. Browsers send it to every port of a machine: each studio needs its own."""
+    return f"photochrom-{request.scope['server'][1]}"
+
+
+def _tile(item: AnyItem, request: Request) -> bytes:
+    place = request.path_params
+    full = _photograph(item).full_size()
+    return jpeg(full.tile(place["column"], place["row"], grey="grey" in request.query_params))
+
+
+def _photograph(item: AnyItem) -> Photograph:
+    if not isinstance(item, Photograph):
+        raise OptionError("this works with photographs only")
+    return item
+
+
+def _film(item: AnyItem) -> Film:
+    if not isinstance(item, Film):
+        raise OptionError("this works with films only")
+    return item
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_JSON:
+            raise OptionError("the request is larger than the studio accepts")
+    try:
+        facts = json.loads(body)
+    except (ValueError, RecursionError):
+        raise OptionError("the request is not JSON") from None
+    if not isinstance(facts, dict):
+        raise OptionError("the request is not a JSON object")
+    return facts
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}

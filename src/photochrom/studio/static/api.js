@@ -1,0 +1,50 @@
+/** Requests to the studio. Each returns what the studio answers, or throws an Error with its message. */
+
+import { t } from "./words.js";
+
+/** @param {string} path @param {RequestInit} [init] */
+async function ask(path, init) {
+  let response;
+  try {
+    response = await fetch(path, init);
+  } catch {
+    throw new Error(t("The studio does not answer. Is it still running?"));
+  }
+  const isJson = (response.headers.get("content-type") || "").includes("json");
+  const answer = isJson ? await response.json() : null;
+  if (!response.ok) throw new Error(answer?.error || `${response.status} ${response.statusText}`);
+  return answer;
+}
+
+/** @param {string} path @param {unknown} facts */
+const post = (path, facts) => ask(path, { method: "POST", body: JSON.stringify(facts) });
+
+/** @param {string} path @param {File} file */
+const send = (path, file) => ask(`${path}?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+
+export const studio = () => ask("/api/studio");
+/** @param {File} file */
+export const add = (file) => send("/api/items", file);
+/** @param {string} id */
+export const item = (id) => ask(`/api/items/${id}`);
+/** @param {string} id */
+export const remove = (id) => ask(`/api/items/${id}`, { method: "DELETE" });
+/** @param {string} id @param {object} change */
+export const edit = (id, change) => post(`/api/items/${id}/edit`, change);
+/** @param {string} id */
+export const guesses = (id) => ask(`/api/items/${id}/guesses`);
+/** @param {string} id @param {number} x @param {number} y */
+export const likely = async (id, x, y) => (await ask(`/api/items/${id}/likely?x=${x}&y=${y}`)).colors;
+/** @param {string} id */
+export const unsure = (id) => ask(`/api/items/${id}/unsure`);
+/** @param {string} id @param {File} file */
+export const loadHints = (id, file) => send(`/api/items/${id}/hints`, file);
+/** @param {string} id @param {File} file */
+export const borrow = (id, file) => send(`/api/items/${id}/reference`, file);
+/** @param {string} id @param {boolean} recolor */
+export const start = (id, recolor) => post(`/api/items/${id}/start`, { recolor });
+/** @param {string} id */
+export const stop = (id) => post(`/api/items/${id}/stop`, {});
+
+/** Address of a picture of an item as it is now. @param {{id: string, revision: number}} item @param {string} name */
+export const picture = (item, name) => `/api/items/${item.id}/${name}.jpg?revision=${item.revision}`;

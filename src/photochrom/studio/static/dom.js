@@ -1,0 +1,53 @@
+/** Small helpers for the page's elements. */
+import { t } from "./words.js";
+
+/**
+ * Create an element.
+ * @param {string} tag
+ * @param {Record<string, unknown>} [properties] attributes; `on` + event names are listeners, `data` is the dataset
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElement}
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    else if (name === "data") Object.assign(element.dataset, value);
+    else if (typeof value === "boolean") element.toggleAttribute(name, value);
+    else if (value != null) element.setAttribute(name, String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+/** @param {string} selector @returns {HTMLElement} */
+export function find(selector) {
+  return /** @type {HTMLElement} */ (document.querySelector(selector));
+}
+
+/** Keep a number within limits. @param {number} x @param {number} low @param {number} high */
+export function clamp(x, low, high) {
+  return Math.min(Math.max(x, low), high);
+}
+
+/** Show a message for some seconds; an error stays until it is closed. @param {string} text @param {boolean} [isError] */
+export function tell(text, isError = false) {
+  const message = make("p", { class: isError ? "error" : "" }, make("span", {}, text));
+  const close = make("button", { type: "button", "aria-label": t("Close"), onclick: () => message.remove() }, "×");
+  message.append(close);
+  find("#messages").append(message);
+  if (!isError) setTimeout(() => message.remove(), 6000);
+}
+
+/** Give a file to the user. @param {string} url @param {string} [name] */
+export function save(url, name = "") {
+  const link = /** @type {HTMLAnchorElement} */ (make("a", { href: url, download: name }));
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+/** Whether keys that are typed go into a field. @param {EventTarget | null} target */
+export function isField(target) {
+  return target instanceof HTMLElement && target.matches("input:not([type=range]), select, textarea");
+}

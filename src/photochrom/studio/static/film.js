@@ -1,0 +1,128 @@
+/** A film: its shots on a timeline, the frame that is shown, the job that colours it, and its result. */
+import * as api from "./api.js";
+import { find, make } from "./dom.js";
+import { store } from "./store.js";
+import { t } from "./words.js";
+
+const section = find("#film");
+const EVERY = 1000; // milliseconds between two looks at a job
+/** @type {string | null} film that the section is drawn for */
+let drawn = null;
+/** @type {number | undefined} */
+let timer;
+
+const busy = (film) => [film.job, film.search].some((job) => ["waiting", "running"].includes(job.status));
+
+function draw() {
+  const film = store.item?.kind === "film" ? store.item : null;
+  section.hidden = !film;
+  if (!film) return (drawn = null);
+  if (drawn !== film.id) build(film);
+  drawn = film.id;
+  const time = /** @type {HTMLInputElement} */ (find("#time"));
+  if (!time.matches(":active")) time.value = String(film.time);
+  find("#clock").textContent = `${clock(film.time)} / ${clock(film.duration)}`;
+  shots(film);
+  job(film);
+}
+
+/** @param {any} film */
+function build(film) {
+  const scrub = make("input", { type: "range", id: "time", min: 0, max: film.duration, step: "any", "aria-label": t("Time"),
+    onchange: (event) => go(Number(event.target.value)) });
+  section.replaceChildren(make("div", { class: "timeline" },
+    make("div", { class: "shots", id: "shots", role: "group", "aria-label": t("Shots") }),
+    make("div", { class: "row" },
+      make("button", { type: "button", "aria-label": t("Previous frame"), onclick: () => go(store.item.time - 0.05) }, "‹"), scrub,
+      make("button", { type: "button", "aria-label": t("Next frame"), onclick: () => go(store.item.time + 0.04) }, "›"),
+      make("output", { id: "clock" })),
+    make("div", { class: "row", id: "job" },
+      make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor" }), t("This film is already in colour: colour it anew")),
+      make("button", { type: "button", class: "primary", id: "start", onclick: start }, t("Colour the film")),
+      make("button", { type: "button", id: "stop", onclick: () => store.try(async () => store.update(await api.stop(film.id))) }, t("Stop")),
+      make("progress", { id: "progress", "aria-label": t("Progress") }),
+      make("output", { id: "job-text" }))),
+    make("div", { id: "result" }),
+  );
+}
+
+/** @param {number} time */
+function go(time) {
+  const film = store.item;
+  return store.edit({ do: "go", time: Math.min(Math.max(time, 0), Math.max(0, film.duration - 0.001)) });
+}
+
+function start() {
+  const recolor = /** @type {HTMLInputElement} */ (find("#recolor")).checked;
+  store.try(async () => store.update(await api.start(store.shown, recolor)));
+}
+
+/** @param {any} film */
+function shots(film) {
+  const row = find("#shots");
+  const isSearching = ["waiting", "running"].includes(film.search.status);
+  for (let i = row.querySelectorAll("button").length; i < film.shots.length; i++) {
+    const shot = film.shots[i];
+    const label = t("Shot {number}, at {time}", { number: i + 1, time: clock(shot.start) });
+    row.append(make("button", { type: "button", title: label, "aria-label": label, data: { start: shot.start }, onclick: () => go(shot.start) },
+      make("img", { src: `/api/items/${film.id}/shots/${i}.jpg`, alt: "" }), make("span", {}, clock(shot.start))));
+  }
+  row.querySelectorAll("button").forEach((button, i) => {
+    const { start: from, end } = film.shots[i];
+    button.setAttribute("aria-current", String(film.time >= from - 1e-6 && film.time < end - 1e-6));
+    button.classList.toggle("marked", film.marked.some((time) => time >= from - 1e-6 && time < end - 1e-6));
+  });
+  row.querySelector(".searching")?.remove();
+  if (isSearching) row.append(make("span", { class: "searching" }, t("Finding shots …")));
+}
+
+/** @param {any} film */
+function job(film) {
+  const { status, done, total, secondsLeft, message } = film.job;
+  const isBusy = ["waiting", "running"].includes(status);
+  find("#recolor-label").hidden = !film.hasColors || isBusy;
+  find("#start").hidden = isBusy;
+  find("#stop").hidden = !isBusy;
+  const bar = /** @type {HTMLProgressElement} */ (find("#progress"));
+  bar.hidden = status !== "running";
+  if (total) [bar.max, bar.value] = [total, done];
+  else bar.removeAttribute("value");
+  const left = secondsLeft === undefined ? "" : t("{time} left", { time: clock(secondsLeft) });
+  find("#job-text").textContent = {
+    none: "", waiting: t("Waiting for another film to finish"), running: `${done} / ${total || "?"}  ${left}`,
+    stopped: t("Stopped. Colour the film again to continue where it left off."), failed: message, done: message,
+  }[status];
+  const result = find("#result");
+  const key = status === "done" ? film.result : "";
+  if (result.dataset.key === key) return;
+  result.dataset.key = key;
+  result.replaceChildren(...(key ? [
+    make("video", { controls: true, preload: "metadata", src: `/api/items/${film.id}/download?play&${Date.now()}` }),
+    make("a", { class: "button primary", href: `/api/items/${film.id}/download`, download: film.result }, t("Download the film")),
+  ] : []));
+}
+
+/** @param {number} seconds */
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => String(part).padStart(2, "0"));
+  const hours = Math.floor(whole / 3600);
+  return (hours ? `${hours}:` : "") + parts.join(":") + (seconds < 600 ? `.${Math.floor(10 * (seconds % 1))}` : "");
+}
+
+/** Look at the films that are being worked on, until none is. */
+async function watch() {
+  clearTimeout(timer);
+  const films = store.items.filter((item) => item.kind === "film" && busy(item));
+  if (!films.length) return;
+  timer = setTimeout(async () => {
+    for (const film of films) {
+      const now = await api.item(film.id).catch(() => null);
+      if (now && store.items.some((item) => item.id === now.id)) store.update(now);
+    }
+    watch();
+  }, EVERY);
+}
+
+store.addEventListener("item", draw);
+store.addEventListener("items", watch);

@@ -1,0 +1,179 @@
+/** The tools beside the picture. */
+import * as api from "./api.js";
+import { find, make, save, tell } from "./dom.js";
+import { store } from "./store.js";
+import { n, t, translate } from "./words.js";
+
+const panel = find("#panel");
+const TOOLS = [
+  ["point", n("Point"), "P", n("Click on the picture and choose a colour")],
+  ["stroke", n("Stroke"), "S", n("Paint over something; it takes the current colour")],
+  ["area", n("Lasso"), "A", n("Draw around something; it takes the current colour")],
+  ["pick", n("Pick"), "I", n("Take a colour from the picture")],
+  ["hand", n("Hand"), "H", n("Move the picture")],
+];
+/** Keys of the tools. */
+export const KEYS = Object.fromEntries(TOOLS.map(([tool, , key]) => [key.toLowerCase(), tool]));
+/** Item and revision that the guesses belong to. */
+let guessed = "";
+
+export function build() {
+  panel.replaceChildren(
+    make("section", {}, dial("vividness", n("Vividness"), 1), dial("strength", n("Strength of colour"), 2)),
+    make("section", {},
+      make("h2", { data: { t: "Colours you know" } }),
+      make("div", { class: "tools", role: "radiogroup", data: { label: "Tool" } }, ...TOOLS.map(toolButton)),
+      make("p", { class: "hint", id: "tool-help" }),
+      make("div", { class: "row" },
+        make("input", { type: "color", id: "color", data: { label: "Current colour" },
+          onchange: (event) => store.use(event.target.value) }),
+        make("div", { class: "swatches", id: "recent", role: "group", data: { label: "Recent colours" } })),
+      make("label", { id: "brush-label" }, make("span", { data: { t: "Brush width" } }),
+        make("input", { type: "range", min: 0.005, max: 0.12, step: 0.005, id: "brush",
+          oninput: (event) => (store.brush = Number(event.target.value)) }))),
+    make("section", { id: "guesses-section" },
+      make("h2", { data: { t: "Other guesses" } }),
+      make("div", { class: "guesses", id: "guesses", role: "radiogroup", data: { label: "Other guesses" } })),
+    make("section", { id: "others-section" },
+      make("label", { class: "check" }, make("input", { type: "checkbox", checked: store.others, id: "others", onchange: (event) => {
+        store.others = event.target.checked;
+        store.changed("marks");
+      } }), make("span", { data: { t: "Show guessed and borrowed colours on the picture" } }))),
+    make("section", { id: "borrow-section" },
+      make("h2", { data: { t: "From another photograph" } }),
+      make("div", { class: "row" },
+        chooser("borrow", n("Borrow colours"), "image/*", borrow),
+        make("button", { type: "button", id: "give-back", data: { t: "Give them back" }, onclick: () => store.edit({ do: "give back" }) }))),
+    make("section", {},
+      make("h2", { data: { t: "Hints as a file" } }),
+      make("div", { class: "row" },
+        make("button", { type: "button", data: { t: "Save hints" }, onclick: () => save(`/api/items/${store.shown}/hints.json`) }),
+        chooser("load-hints", n("Load hints"), ".json", loadHints))),
+    make("section", { class: "keys" }, make("details", {},
+      make("summary", { data: { t: "Keys" } }),
+      make("dl", {}, ...[
+        ["Space", n("hold it to see the original")], ["Ctrl Z", n("undo")], ["Ctrl Shift Z", n("redo")],
+        ["← →", n("previous or next photograph")], ["+ − 0 1", n("zoom in, out, fit, 100 %")],
+        ["Tab, arrows, Enter", n("on the picture: move the cross, choose a colour")], ["Delete", n("remove the focused colour")],
+      ].flatMap(([key, text]) => [make("dt", {}, key), make("dd", { data: { t: text } })])))),
+  );
+  find("#brush").value = String(store.brush);
+  translate(panel);
+  refresh();
+  tools();
+}
+
+/** @param {string} name @param {string} label @param {number} most */
+function dial(name, label, most) {
+  const output = make("output", {});
+  const input = make("input", { type: "range", min: 0, max: most, step: 0.05, id: name });
+  input.addEventListener("input", () => {
+    output.textContent = Number(input.value).toFixed(2);
+    store.edit({ do: "dial", dial: name, value: Number(input.value) });
+  });
+  return make("label", { class: "dial", id: `${name}-label` }, make("span", { data: { t: label } }), output, input);
+}
+
+/** @param {string[]} tool */
+function toolButton([tool, name, key, help]) {
+  return make("button", {
+    type: "button", role: "radio", title: `${t(help)} (${key})`, data: { tool, t: name }, onclick: () => store.take(tool),
+  });
+}
+
+/** A button that lets the user choose a file. */
+function chooser(id, label, accept, take) {
+  const input = /** @type {HTMLInputElement} */ (make("input", { type: "file", accept, hidden: true, id: `${id}-file` }));
+  input.addEventListener("change", () => {
+    if (input.files?.[0]) take(input.files[0]);
+    input.value = "";
+  });
+  return make("span", {}, make("button", { type: "button", id, data: { t: label }, onclick: () => input.click() }), input);
+}
+
+/** @param {File} file */
+function borrow(file) {
+  store.try(async () => {
+    const answer = await api.borrow(store.shown, file);
+    store.update(answer);
+    tell(answer.matches ? t("Colours borrowed for {count} places", { count: answer.matches }) : t("Nothing in it matches this photograph."));
+  });
+}
+
+/** @param {File} file */
+function loadHints(file) {
+  store.try(async () => store.update(await api.loadHints(store.shown, file)));
+}
+
+function refresh() {
+  const item = store.item;
+  if (!item || !panel.firstChild) return;
+  for (const name of ["vividness", "strength"]) {
+    const input = /** @type {HTMLInputElement} */ (find(`#${name}`));
+    find(`#${name}-label`).hidden = item[name] === null && name === "vividness" && store.studio.vividness === null;
+    if (document.activeElement !== input || !input.matches(":active")) input.value = item[name] ?? store.studio.vividness;
+    find(`#${name}-label output`).textContent = Number(input.value).toFixed(2);
+  }
+  const isPhoto = item.kind === "photo";
+  find("#guesses-section").hidden = !isPhoto || !store.studio.guesses;
+  find("#borrow-section").hidden = !isPhoto;
+  find("#give-back").hidden = !item.borrowed;
+  find("#others-section").hidden = !item.others?.length;
+  guess(item);
+  choose(item);
+}
+
+/** Ask for the alternatives of a photograph once it is shown; they take longer than the picture. @param {any} item */
+async function guess(item) {
+  if (item.kind !== "photo" || !store.studio.guesses) return;
+  const key = `${item.id} ${JSON.stringify(item.marks)} ${item.vividness} ${item.borrowed}`;
+  if (key === guessed) return;
+  const isOther = guessed.split(" ")[0] !== item.id;
+  guessed = key;
+  const grid = find("#guesses");
+  if (isOther) grid.replaceChildren();
+  grid.setAttribute("aria-busy", "true");
+  const answer = await store.try(() => api.guesses(item.id));
+  if (guessed !== key) return;
+  grid.setAttribute("aria-busy", "false");
+  if (!answer) return;
+  const stamp = Date.now();
+  grid.replaceChildren(...[null, ...Array(answer.guesses).keys()].map((number) => {
+    const src = number === null ? `/api/items/${item.id}/small.jpg?first=${item.revision}` : `/api/items/${item.id}/guesses/${number}.jpg?${stamp}`;
+    const label = number === null ? t("First picture") : t("Guess {number}", { number: number + 1 });
+    const content = number === null ? make("span", {}, t("First")) : make("img", { src, alt: "" });
+    return make("button", {
+      type: "button", role: "radio", "aria-label": label, title: label, data: { guess: number ?? "" },
+      onclick: () => store.edit({ do: "guess", guess: number }),
+    }, content);
+  }));
+  choose(store.item || item);
+}
+
+/** @param {any} item */
+function choose(item) {
+  for (const button of find("#guesses").querySelectorAll("button")) {
+    const isChosen = button.dataset.guess === String(item.guess ?? "");
+    button.setAttribute("aria-checked", String(isChosen));
+  }
+}
+
+function tools() {
+  if (!panel.firstChild) return;
+  for (const button of panel.querySelectorAll("[data-tool]")) {
+    button.setAttribute("aria-checked", String(button.dataset.tool === store.tool));
+  }
+  const [, , , help] = TOOLS.find(([tool]) => tool === store.tool);
+  find("#tool-help").textContent = t(help);
+  find("#canvas").dataset.tool = store.tool;
+  find("#color").value = store.color;
+  find("#brush-label").hidden = store.tool !== "stroke";
+  find("#recent").replaceChildren(...store.recent.map((color) => {
+    const button = make("button", { type: "button", class: "swatch", title: color, "aria-label": color, onclick: () => store.use(color) });
+    button.style.background = color;
+    return button;
+  }));
+}
+
+store.addEventListener("item", refresh);
+store.addEventListener("tool", tools);

@@ -1,0 +1,151 @@
+/**
+ * What the page knows: the items on the tray, the one that is shown, the tool in hand.
+ * Listeners are told of every change by its name: "items", "item" (another one, or changed), "tool", "view".
+ */
+import * as api from "./api.js";
+import { tell } from "./dom.js";
+
+const RECENT = 10;
+
+class Store extends EventTarget {
+  /** @type {any} limits and abilities of the studio */
+  studio = null;
+  /** @type {any[]} */
+  items = [];
+  /** @type {string | null} */
+  shown = null;
+  tool = "point";
+  view = "color";
+  color = "#8a6a4a";
+  brush = 0.03;
+  /** Whether the hints of a chosen guess, and borrowed ones, are shown on the picture. */
+  others = true;
+  /** @type {string[]} */
+  recent = JSON.parse(localStorage.getItem("recent") || "[]");
+  /** @type {Map<string, object>} dials that turn while an answer is awaited: only the latest position counts */
+  #waiting = new Map();
+  /** @type {Promise<void>} */
+  #last = Promise.resolve();
+  /** Changes of marks that are not answered yet, by item: until then the page knows better. @type {Map<string, number>} */
+  #unanswered = new Map();
+
+  get item() {
+    return this.items.find((item) => item.id === this.shown) || null;
+  }
+
+  /** @param {string} name */
+  changed(name) {
+    this.dispatchEvent(new Event(name));
+  }
+
+  /** @param {string | null} id */
+  show(id) {
+    this.shown = id;
+    if (id) sessionStorage.setItem("shown", id);
+    this.changed("items");
+    this.changed("item");
+  }
+
+  /** Show the next or former item. @param {number} step */
+  step(step) {
+    const at = this.items.findIndex((item) => item.id === this.shown);
+    const next = this.items[at + step];
+    if (next) this.show(next.id);
+  }
+
+  /** Take over what the studio says of an item. @param {any} item */
+  update(item) {
+    const at = this.items.findIndex((other) => other.id === item.id);
+    if (at >= 0 && this.#unanswered.get(item.id)) item.marks = this.items[at].marks;
+    if (at >= 0) this.items[at] = item;
+    else this.items.push(item);
+    this.changed("items");
+    if (item.id === this.shown) this.changed("item");
+  }
+
+  /** @param {string} id */
+  async remove(id) {
+    await this.try(async () => {
+      await api.remove(id);
+      const at = this.items.findIndex((item) => item.id === id);
+      this.items = this.items.filter((item) => item.id !== id);
+      if (this.shown === id) this.show((this.items[at] || this.items[at - 1] || { id: null }).id);
+      else this.changed("items");
+    });
+  }
+
+  /**
+   * Change the item that is shown. Changes are sent one after the other.
+   * @param {any} change
+   * @param {() => void} [answered] called before the answer is taken over, or the change has failed
+   */
+  edit(change, answered = () => {}) {
+    const id = this.shown;
+    if (!id) return Promise.resolve();
+    if (change.do === "dial") {
+      const isWaiting = this.#waiting.has(change.dial);
+      this.#waiting.set(change.dial, change);
+      if (isWaiting) return this.#last;
+    }
+    this.#last = this.#last.then(() =>
+      this.try(async () => {
+        let latest = change;
+        if (change.do === "dial") {
+          latest = this.#waiting.get(change.dial);
+          this.#waiting.delete(change.dial);
+        }
+        try {
+          const item = await api.edit(id, latest).finally(answered);
+          this.update(item);
+        } catch (error) {
+          this.update(await api.item(id)); // as it is, not as the page thought that it would be
+          throw error;
+        }
+      }),
+    );
+    return this.#last;
+  }
+
+  /** Replace the marks of the item that is shown. @param {any[]} marks */
+  async mark(marks) {
+    const item = this.item;
+    if (!item) return;
+    const { id } = item;
+    item.marks = marks;
+    this.#unanswered.set(id, (this.#unanswered.get(id) || 0) + 1);
+    this.changed("marks");
+    await this.edit({ do: "marks", marks }, () => this.#unanswered.set(id, (this.#unanswered.get(id) || 1) - 1));
+  }
+
+  /** @param {string} color */
+  use(color) {
+    this.color = color;
+    this.recent = [color, ...this.recent.filter((other) => other !== color)].slice(0, RECENT);
+    localStorage.setItem("recent", JSON.stringify(this.recent));
+    this.changed("tool");
+  }
+
+  /** @param {string} tool */
+  take(tool) {
+    this.tool = tool;
+    this.changed("tool");
+  }
+
+  /** @param {string} view */
+  look(view) {
+    this.view = view;
+    this.changed("view");
+  }
+
+  /** Do something that may fail, and tell why. @template T @param {() => Promise<T>} work */
+  async try(work) {
+    try {
+      return await work();
+    } catch (error) {
+      tell(error instanceof Error ? error.message : String(error), true);
+      return undefined;
+    }
+  }
+}
+
+export const store = new Store();

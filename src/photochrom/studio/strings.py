@@ -1,0 +1,61 @@
+"""The words of the page in several languages, from gettext catalogues that any editor of .po files can extend."""
+
+from __future__ import annotations
+
+import ast
+from functools import cached_property
+from pathlib import Path
+
+from ..errors import OptionError
+
+_KEYS = ("msgid", "msgstr")
+
+
+class Catalogues:
+    """Catalogues of a folder: ``de.po`` translates the English words of the page into German.
+
+    Args:
+        folder: Holds the files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Languages there are, English first."""
+        return ["en", *sorted(path.stem for path in self._folder.glob("*.po"))]
+
+    def strings(self, language: str) -> dict[str, str]:
+        """Return the translation of each English text; empty for English.
+
+        Raises:
+            OptionError: There is no such language.
+        """
+        if language == "en":
+            return {}
+        if language not in self.languages:
+            raise OptionError(f"the studio does not speak {language!r:.20}")
+        return parse_po((self._folder / f"{language}.po").read_text(encoding="utf-8"))
+
+
+def parse_po(text: str) -> dict[str, str]:
+    """Parse a catalogue without plural forms; texts that are not translated are left out.
+
+    Raises:
+        ValueError: A line is not of the format.
+    """
+    entries: list[dict[str, str]] = []
+    key = ""
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        word, _, rest = line.partition(" ")
+        if word in _KEYS:
+            key = word
+            if key == "msgid":
+                entries.append({"msgid": "", "msgstr": ""})
+        else:
+            rest = line
+        entries[-1][key] += ast.literal_eval(rest.strip())  # a quoted string, with the same escapes
+    return {entry["msgid"]: entry["msgstr"] for entry in entries if entry["msgid"] and entry["msgstr"]}

@@ -1,0 +1,102 @@
+"""Receives files: the body of a request is the file, and its name is in the query."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from ..errors import OptionError, StudioError
+from .state import AppState
+
+_LONGEST_NAME = 180  # bytes, which leaves room for the suffixes of results
+
+
+class Uploads:
+    """Receives uploads while there is room, counting those that others are sending.
+
+    Args:
+        state: State that all visitors share.
+    """
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+        self._coming = 0  # total size in bytes of uploads that are under way
+
+    @asynccontextmanager
+    async def received(self, request: Request) -> AsyncIterator[Path]:
+        """Receive the file of a request into a folder of its own.
+
+        The folder is removed if the block raises, or if the file has been moved or copied out of it: whoever keeps the
+        file where it is keeps the folder.
+
+        Raises:
+            StudioError: There is no room.
+            OptionError: The request has no name or size, or the file is too large or cut short.
+        """
+        name, size = file_name(request.query_params.get("name", "")), await self._size(request)
+        folder = self._state.new_folder()
+        try:
+            await self._receive(request, folder / name, size)
+            yield folder / name
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    async def _size(self, request: Request) -> int:
+        length = request.headers.get("content-length", "")
+        if not length.isdecimal():
+            raise OptionError("the request does not say how large the file is", remedy="send Content-Length")
+        if int(length) > self._state.max_upload_bytes:
+            await _drain(request)
+            most = self._state.max_upload_bytes / 1e6
+            raise OptionError(f"the file is larger than {most:g} MB", remedy="start the studio with a larger limit")
+        return int(length)
+
+    async def _receive(self, request: Request, path: Path, size: int) -> None:
+        self._coming += size
+        try:
+            try:
+                await run_in_threadpool(self._state.disk.check, self._coming)
+            except StudioError:
+                await _drain(request)
+                raise
+            received = 0
+            with path.open("wb") as file:
+                async for chunk in request.stream():
+                    received += len(chunk)
+                    if received > size:
+                        raise OptionError("the file is larger than the request says")
+                    await asyncio.to_thread(file.write, chunk)
+            if received < size:
+                raise OptionError("the upload was cut short", remedy="send it again")
+        finally:
+            self._coming -= size
+
+
+async def _drain(request: Request) -> None:
+    """Read the rest of a request: a browser reads no response before it has sent it."""
+    async for _ in request.stream():
+        pass
+
+
+def file_name(name: str) -> str:
+    """Return the name of an upload without folders and without characters that no file name may hold.
+
+    Raises:
+        OptionError: Nothing is left.
+    """
+    name = re.sub(r"[\x00-\x1f\x7f<>:\"|?*]", "_", re.split(r"[/\\]", name)[-1]).strip().lstrip(".")
+    stem, dot, suffix = name.rpartition(".")
+    while stem and len(name.encode()) > _LONGEST_NAME:
+        stem = stem[:-1]
+        name = stem + dot + suffix
+    if not name or len(name.encode()) > _LONGEST_NAME:
+        raise OptionError("the file has no name", remedy="give one that ends like its format, for example .jpg")
+    return name

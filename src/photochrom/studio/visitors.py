@@ -1,0 +1,141 @@
+"""The visitors of the studio, told apart by a cookie, and what lies on the tray of each."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..errors import OptionError, StudioError
+from .films import Film
+from .items import Item
+
+MOST_ITEMS = 500
+"""Most photographs and films of one visitor, so that a slip of the hand does not fill the disk."""
+MOST_VISITORS = 100
+_HOUR = 3600.0
+_DAY, _WEEK = 24 * _HOUR, 7 * 24 * _HOUR  # without a request, after which a visitor's files are removed
+_YOUNG = 600.0  # seconds without a request that every visitor may stay, however many there are
+
+AnyItem = Item[Any]
+
+
+class Visitor:
+    """One browser: its secret and its tray."""
+
+    def __init__(self, token: str, now: float) -> None:
+        self.token, self.seen = token, now
+        self._items: dict[str, AnyItem] = {}
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[AnyItem]:
+        with self._lock:
+            return iter(list(self._items.values()))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def check_room(self) -> None:
+        """Check that the tray is not full.
+
+        Raises:
+            OptionError: It is.
+        """
+        if len(self._items) >= MOST_ITEMS:
+            raise OptionError(f"the tray holds {MOST_ITEMS} files", remedy="remove some, or use 'photochrom batch'")
+
+    def add(self, item: AnyItem) -> None:
+        """Put an item on the tray."""
+        with self._lock:
+            self._items[item.id] = item
+
+    def item(self, name: str) -> AnyItem:
+        """Return an item of this visitor, and of no other.
+
+        Raises:
+            LostError: There is none of that id.
+        """
+        with self._lock:
+            if name not in self._items:
+                raise LostError("it is no longer here", remedy="drop it again")
+            return self._items[name]
+
+    def remove(self, name: str) -> None:
+        """Remove an item and its files."""
+        item = self.item(name)
+        with self._lock:
+            self._items.pop(name, None)
+        item.close()
+
+    def close(self) -> None:
+        """Remove everything."""
+        for item in self:
+            self.remove(item.id)
+
+    @property
+    def patience(self) -> float:
+        """Seconds without a request after which the visitor is gone: nobody clicks while a film is coloured."""
+        return _WEEK if any(isinstance(item, Film) for item in self) else _DAY
+
+
+class LostError(OptionError):
+    """An item that is gone, or that belongs to someone else."""
+
+
+class Visitors:
+    """All visitors.
+
+    Args:
+        clock: Returns seconds; tests give another.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._visitors: dict[str, Visitor] = {}
+
+    def find(self, token: str | None) -> Visitor | None:
+        """Return the visitor of a cookie, if it is known."""
+        with self._lock:
+            visitor = self._visitors.get(token or "")
+            if visitor is not None:
+                visitor.seen = self._clock()
+            return visitor
+
+    def new(self) -> Visitor:
+        """Return a new visitor; the one away for longest goes if there are too many.
+
+        Raises:
+            StudioError: All visitors were here in the last minutes.
+        """
+        with self._lock:
+            gone = self._make_room() if len(self._visitors) >= MOST_VISITORS else None
+            visitor = Visitor(secrets.token_urlsafe(24), self._clock())
+            self._visitors[visitor.token] = visitor
+        if gone is not None:
+            gone.close()
+        return visitor
+
+    def _make_room(self) -> Visitor:
+        # Whoever has nothing on the tray goes first: programs and robots come without a cookie each time.
+        oldest = min(self._visitors.values(), key=lambda visitor: (len(visitor) > 0, visitor.seen))
+        if len(oldest) and self._clock() - oldest.seen < _YOUNG:
+            raise StudioError("the studio is full", remedy="try again in some minutes")
+        return self._visitors.pop(oldest.token)
+
+    def sweep(self) -> None:
+        """Remove visitors who have been away for too long."""
+        with self._lock:
+            now = self._clock()
+            gone = [v for v in self._visitors.values() if now - v.seen > v.patience]
+            for visitor in gone:
+                del self._visitors[visitor.token]
+        for visitor in gone:
+            visitor.close()
+
+    def close(self) -> None:
+        """Remove all visitors and their files."""
+        for visitor in list(self._visitors.values()):
+            visitor.close()
+        self._visitors.clear()

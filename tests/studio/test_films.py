@@ -1,0 +1,367 @@
+"""Films on the tray: shots, hints on single frames, and the job that outlives its page."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import av
+import numpy as np
+import pytest
+
+from photochrom.errors import FilmError, OptionError
+from photochrom.film import colorize_film
+from photochrom.film.hints import read_film_hints
+from photochrom.film.options import FilmOptions
+from photochrom.film.reader import FilmReader
+from photochrom.studio.films import Film
+from photochrom.studio.jobs import Job, Jobs, StoppedError
+from tests.film.test_resume import lively
+from tests.helpers.films import all_packets, other_shot, pan, write_film
+from tests.helpers.studio_server import RefusedError, Visitor
+from tests.studio.conftest import rgb
+
+FRAMES = 106
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """Three shots, in grey."""
+    path = tmp_path_factory.mktemp("film") / "old.mp4"
+    return write_film(path, pan(31) + other_shot(20) + pan(55, top=150), rate=24)
+
+
+@pytest.fixture
+def short_segments(monkeypatch):
+    """Of half a second to one."""
+    monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
+    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
+
+
+def wait_for(visitor, item, name="job", until=("done", "failed", "stopped")):
+    for _ in range(1200):
+        state = visitor.item(item)
+        if state[name]["status"] in until:
+            return state
+        time.sleep(0.05)
+    raise AssertionError(state[name])
+
+
+def dropped(visitor, film):
+    """Drop a film and wait for its shots."""
+    item = visitor.add("old.mp4", film.read_bytes())
+    wait_for(visitor, item, "search")
+    return item
+
+
+def colored(visitor, item, **facts):
+    visitor.post(f"/api/items/{item}/start", facts)
+    return wait_for(visitor, item)
+
+
+def test_shots_are_found_and_shown(visitor, film):
+    item = dropped(visitor, film)
+    state = visitor.item(item)
+    assert [shot["frames"] for shot in state["shots"]] == [31, 20, 55]
+    assert [shot["start"] for shot in state["shots"]] == pytest.approx([0, 31 / 24, 51 / 24], abs=1e-5)
+    assert (state["width"], state["height"], state["kind"]) == (96, 64, "film")
+    for number in range(3):
+        assert np.ptp(rgb(visitor.fetch(f"/api/items/{item}/shots/{number}.jpg")), axis=2).mean() > 2
+    with pytest.raises(RefusedError, match="400 there is no such shot"):
+        visitor.fetch(f"/api/items/{item}/shots/3.jpg")
+
+
+def test_a_film_is_hinted_frame_by_frame_and_coloured(visitor, film, tmp_path):
+    item = dropped(visitor, film)
+    state = visitor.edit(item, "go", time=1.3)
+    assert state["time"] == pytest.approx(32 / 24, abs=1e-4)  # the first frame at that time or later
+    before = rgb(visitor.fetch(f"/api/items/{item}/picture.jpg"))
+    assert before.shape == (64, 96, 3)
+    visitor.put(item, 0.5, 0.3)
+    state = visitor.edit(item, "go", time=0)
+    assert state["marks"] == []
+    assert state["marked"] == pytest.approx([32 / 24], abs=1e-4)
+    visitor.put(item, 0.2, 0.2, "#283cc8", "stroke", places=[[0.2, 0.2], [0.4, 0.2]], radius=0.05)
+    assert [mark["color"] for mark in visitor.edit(item, "go", time=1.3)["marks"]] == ["#c81e28"]
+    visitor.put(item, 0.7, 0.7)
+    assert len(visitor.edit(item, "undo")["marks"]) == 1
+    (tmp_path / "hints.json").write_bytes(visitor.fetch(f"/api/items/{item}/hints.json"))
+    hints = read_film_hints(tmp_path / "hints.json")
+    assert sorted({float(hint.time) for hint in hints}) == pytest.approx([0, 32 / 24], abs=1e-4)
+    state = colored(visitor, item)
+    assert (state["job"]["status"], state["job"]["message"]) == ("done", "106 frames, 3 shots")
+    name, content = visitor.download(item)
+    assert name == state["result"] == "old.color.mp4"
+    (tmp_path / "studio.mp4").write_bytes(content)
+    options = FilmOptions()
+    expected = colorize_film(
+        film, tmp_path / "library.mp4", options, hints=hints, colorizer=studio_colorizer(tmp_path)
+    ).output
+    assert all_packets(tmp_path / "studio.mp4") == all_packets(expected)
+    again = visitor.add("old.mp4", film.read_bytes())
+    visitor.send(f"/api/items/{again}/hints", "hints.json", (tmp_path / "hints.json").read_bytes())
+    assert visitor.item(again)["marked"] == pytest.approx([0, 32 / 24], abs=1e-4)
+
+
+def studio_colorizer(folder):
+    from photochrom import Colorizer
+    from tests.helpers.suggesting import hinting_engine
+
+    (folder / "same.onnx").write_bytes(b"fake")
+    return Colorizer(folder / "same.onnx", engine=hinting_engine())
+
+
+def test_the_result_is_played_in_parts(visitor, film):
+    item = dropped(visitor, film)
+    with pytest.raises(RefusedError, match="this film is not coloured yet: colour it first"):
+        visitor.download(item)
+    colored(visitor, item)
+    whole = visitor.fetch(f"/api/items/{item}/download?play")
+    part = visitor.client.get(f"/api/items/{item}/download?play", headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, whole[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
+    assert part.headers["content-type"] == "video/mp4"
+    assert "attachment" not in part.headers.get("content-disposition", "")
+
+
+def gated(monkeypatch):
+    """Films are coloured once the gate is open; the frames that were asked for."""
+    gate, begun = threading.Event(), threading.Event()
+    color = Film._color
+
+    def waiting(self, *arguments):
+        begun.set()
+        assert gate.wait(60)
+        return color(self, *arguments)
+
+    monkeypatch.setattr(Film, "_color", waiting)
+    return gate, begun
+
+
+def test_one_film_at_a_time_and_the_next_one_waits(visitor, film, monkeypatch):
+    gate, begun = gated(monkeypatch)
+    first, second = (dropped(visitor, film) for _ in range(2))
+    visitor.post(f"/api/items/{first}/start", {})
+    assert begun.wait(60)
+    visitor.post(f"/api/items/{second}/start", {})
+    assert visitor.item(second)["job"]["status"] == "waiting"
+    with pytest.raises(RefusedError, match="is being worked on already: wait, or stop it"):
+        visitor.post(f"/api/items/{first}/start", {})
+    visitor.post(f"/api/items/{second}/stop")
+    assert visitor.item(second)["job"]["status"] == "stopped"
+    visitor.post(f"/api/items/{second}/start", {})
+    gate.set()
+    assert [wait_for(visitor, item)["job"]["status"] for item in (first, second)] == ["done", "done"]
+
+
+def test_a_job_survives_a_reload(visitor, film, monkeypatch):
+    gate, begun = gated(monkeypatch)
+    item = dropped(visitor, film)
+    visitor.post(f"/api/items/{item}/start", {})
+    assert begun.wait(60)
+    again = Visitor(visitor.client)
+    (state,) = again.studio["items"]
+    assert (state["id"], state["job"]["status"]) == (item, "running")
+    gate.set()
+    assert wait_for(again, item)["result"] == "old.color.mp4"
+
+
+class Stops:
+    """Stops a job at a frame."""
+
+    def __init__(self, monkeypatch, at):
+        progress = Job.progress
+        self.seen = []
+
+        def told(job, done, total):
+            if total:
+                self.seen.append(done)
+                if done == at:
+                    job.stop()
+            progress(job, done, total)
+
+        monkeypatch.setattr(Job, "progress", told)
+
+
+def test_a_film_that_is_stopped_goes_on(open_studio, film, short_segments, tmp_path, monkeypatch):
+    colorizer = lively(tmp_path)
+    whole = colorize_film(film, tmp_path / "whole.mp4", FilmOptions(), colorizer=colorizer).output
+    visitor = Visitor(open_studio(colorizer)())
+    item = dropped(visitor, film)
+    with monkeypatch.context() as patch:
+        stops = Stops(patch, 60)
+        assert colored(visitor, item)["job"]["status"] == "stopped"
+        assert stops.seen[-1] == 60
+    stops = Stops(monkeypatch, FRAMES + 1)
+    state = colored(visitor, item)
+    assert state["job"]["message"] == "106 frames, 3 shots"
+    assert stops.seen[0] > 31  # the segments that were finished are
+    (tmp_path / "new.mp4").write_bytes(visitor.download(item)[1])
+    assert all_packets(tmp_path / "new.mp4") == all_packets(whole)
+
+
+@pytest.mark.parametrize("change", ["strength", "mark"])
+def test_stopped_and_changed_it_begins_anew(open_studio, film, short_segments, tmp_path, monkeypatch, change):
+    visitor = Visitor(open_studio(lively(tmp_path))())
+    item = dropped(visitor, film)
+    with monkeypatch.context() as patch:
+        Stops(patch, 60)
+        colored(visitor, item)
+    if change == "mark":
+        visitor.put(item, 0.5, 0.5)
+    else:
+        visitor.edit(item, "dial", dial="strength", value=0.5)
+    stops = Stops(monkeypatch, FRAMES + 1)
+    assert colored(visitor, item)["job"]["message"] == "106 frames, 3 shots"
+    assert next(done for done in stops.seen if done) == 1
+
+
+def test_a_film_that_is_removed_while_it_is_coloured_leaves_nothing(visitor, film, monkeypatch, files):
+    gate, begun = gated(monkeypatch)
+    item = dropped(visitor, film)
+    visitor.post(f"/api/items/{item}/start", {})
+    assert begun.wait(60)
+    visitor.remove(item)
+    gate.set()
+    other = dropped(visitor, film)
+    assert colored(visitor, other)["job"]["status"] == "done"  # the queue is not stuck
+    visitor.remove(other)
+    assert files() == []
+
+
+def test_a_film_in_colour_is_coloured_anew_only_if_wanted(visitor, tmp_path):
+    path = tmp_path / "new.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("h264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(10):
+            frame = np.zeros((64, 96, 3), np.uint8)
+            frame[:, : 9 * number + 10] = (200, 30, 40)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame).reformat(format="yuv420p")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    item = dropped(visitor, path)
+    assert visitor.item(item)["hasColors"]
+    with pytest.raises(RefusedError, match="this film is in colour already: tick"):
+        visitor.post(f"/api/items/{item}/start", {})
+    assert colored(visitor, item, recolor=True)["job"]["message"].startswith("10 frames, 1 shot")
+
+
+def test_what_is_no_film_is_refused_in_one_line(visitor, files, tmp_path):
+    with pytest.raises(RefusedError, match=r"^400 old\.mp4") as caught:
+        visitor.add("old.mp4", b"no film")
+    assert str(tmp_path) not in str(caught.value)
+    assert files() == []
+
+
+def test_a_film_of_too_many_pixels_is_refused_before_it_is_decoded(open_studio, film, files, monkeypatch):
+    def decode(_):
+        raise AssertionError("a frame was decoded")
+
+    monkeypatch.setattr(FilmReader, "_first_frame", decode)
+    visitor = Visitor(open_studio(max_megapixels=0.006)())
+    with pytest.raises(RefusedError, match=r"^400 old\.mp4: .*is 96 x 64 pixels, more than 0\.006 million"):
+        visitor.add("old.mp4", film.read_bytes())
+    assert files() == []
+
+
+def test_photographs_are_no_films(visitor, film):
+    item = dropped(visitor, film)
+    for path in ("guesses", "tile/0/0.jpg"):
+        with pytest.raises(RefusedError, match="400 this works with photographs only"):
+            visitor.fetch(f"/api/items/{item}/{path}")
+    for wrong in ("-1", '"soon"', "null", "1e9", "Infinity", "NaN"):
+        answer = visitor.client.post(f"/api/items/{item}/edit", content=f'{{"do": "go", "time": {wrong}}}')
+        assert (answer.status_code, answer.json()["error"]) == (400, "the time is not a number of seconds")
+
+
+# Jobs by themselves ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jobs():
+    found = Jobs()
+    yield found
+    found.end()
+
+
+def until(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError
+
+
+def test_a_job_that_was_stopped_while_it_waited_does_what_it_was_asked_last(jobs):
+    gate, done = threading.Event(), []
+    jobs.add(Job(), lambda: str(gate.wait(60)))
+    job = Job()
+    for number in (1, 2):
+        jobs.add(job, lambda number=number: done.append(number) or str(number))
+        if number == 1:
+            job.stop()
+    with pytest.raises(OptionError, match="being worked on already"):
+        jobs.add(job, str)
+    gate.set()
+    until(lambda: job.status == "done")
+    assert (done, job.message) == ([2], "2")
+
+
+def test_a_job_that_fails_says_why_and_can_be_asked_for_again(jobs, caplog):
+    def raises(error):
+        def work():
+            raise error
+
+        return work
+
+    job = Job()
+    for error, message in [
+        (FilmError("the disk is full"), "the disk is full"),
+        (
+            OSError(28, "No space left on device", "/secret/place"),
+            "the studio cannot read or write its files (No space",
+        ),
+        (ZeroDivisionError("/secret"), "the studio failed at this film"),
+    ]:
+        jobs.add(job, raises(error))
+        until(lambda: job.status == "failed")
+        assert job.message.startswith(message)
+        assert "/secret" not in job.message
+    assert len(caplog.records) == 1
+
+
+def test_the_time_left_counts_from_where_the_job_went_on(monkeypatch):
+    clock = iter([100.0, 110.0])
+    monkeypatch.setattr("photochrom.studio.jobs.time.monotonic", lambda: next(clock))
+    job = Job(status="running")
+    job.progress(50, 100)
+    assert "secondsLeft" not in job.describe()
+    job.progress(60, 100)
+    assert job.describe()["secondsLeft"] == 40
+    job.stop()
+    with pytest.raises(StoppedError):
+        job.progress(61, 100)
+
+
+def test_the_end_stops_what_runs_and_waits_for_it():
+    jobs, begun, left = Jobs(), threading.Event(), []
+
+    def work():
+        begun.set()
+        try:
+            for _ in range(6000):
+                job.progress(0, 1)
+                time.sleep(0.01)
+        finally:
+            left.append(True)
+        return ""
+
+    job, waiting = Job(), Job()
+    jobs.add(job, work)
+    jobs.add(waiting, work)
+    assert begun.wait(60)
+    jobs.end()
+    assert left == [True]
+    assert job.status == "stopped"

@@ -1,0 +1,362 @@
+"""Photographs on the tray: what is chosen, what is shown, and what is given to download."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from photochrom import Colorizer, Hint, Prediction, alternatives, photo, read_hints
+from photochrom.color.gamut import rgb_of_luma
+from photochrom.commands.main import main
+from photochrom.errors import OptionError, PhotoError
+from photochrom.studio.items import PREVIEW
+from photochrom.studio.photographs import free_name, read, read_in_color, small
+from photochrom.studio.render import doubts
+from tests.helpers.studio_server import RefusedError, Visitor
+from tests.helpers.suggesting import hinting_engine
+from tests.studio.conftest import luma, picture, png, rgb
+
+BLUE = "#283cc8"
+
+
+@pytest.fixture
+def large():
+    """A grey photograph larger than what is shown."""
+    return cv2.resize(data.camera(), (1800, 1500))
+
+
+def test_a_photograph_is_shown_in_colour_and_as_it_was(visitor):
+    item = visitor.add("old.png", png(picture(1)))
+    shown, original = (rgb(visitor.fetch(f"/api/items/{item}/{name}.jpg")) for name in ("picture", "original"))
+    assert shown.shape[:2] == original.shape[:2] == picture(1).shape
+    assert np.ptp(shown, axis=2).mean() > 5
+    assert np.ptp(original, axis=2).max() == 0
+    assert np.abs(original[..., 0] - picture(1)).mean() < 3
+    assert max(rgb(visitor.fetch(f"/api/items/{item}/small.jpg")).shape) <= 240
+
+
+def test_the_small_picture_has_the_colours_of_the_full_size(open_studio, colorizer, large, tmp_path):
+    visitor = Visitor(open_studio(max_megapixels=5)())
+    item = visitor.add("old.png", png(large, dpi=(300, 300)))
+    state = visitor.put(item, 0.3, 0.3)
+    assert (state["width"], state["height"]) == (1800, 1500)
+    _, file = visitor.download(item)
+    with Image.open(io.BytesIO(file)) as written:
+        assert written.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    full = rgb(file)
+    (tmp_path / "old.png").write_bytes(png(large))
+    whole = photo.read_photo(tmp_path / "old.png").luma
+    options = photochrom_options(visitor, item, tmp_path)
+    np.testing.assert_array_equal(full, rgb_of_luma(whole, *colorizer.chroma(whole, options)))
+    shown = rgb(visitor.fetch(f"/api/items/{item}/picture.jpg"))
+    assert max(shown.shape) == PREVIEW
+    reduced = cv2.resize(full.astype(np.uint8), shown.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(shown - reduced).mean() < 3  # it is a JPEG
+
+
+def photochrom_options(visitor, item, folder):
+    from photochrom import ColorOptions
+
+    (folder / "hints.json").write_bytes(visitor.fetch(f"/api/items/{item}/hints.json"))
+    state = visitor.item(item)
+    return ColorOptions(state["vividness"], state["strength"], read_hints(folder / "hints.json"))
+
+
+def test_tiles_make_the_full_size(open_studio, large):
+    visitor = Visitor(open_studio(max_megapixels=5)())
+    item = visitor.add("old.png", png(large))
+    whole = rgb(visitor.download(item)[1])
+    grey = np.empty_like(whole)
+    tiled = np.empty_like(whole)
+    for row in range(3):
+        for column in range(4):
+            address = f"/api/items/{item}/tile/{column}/{row}.jpg"
+            place = np.s_[512 * row : 512 * row + 512, 512 * column : 512 * column + 512]
+            tiled[place], grey[place] = rgb(visitor.fetch(address)), rgb(visitor.fetch(f"{address}?grey"))
+    assert np.abs(tiled - whole).mean() < 3
+    assert np.abs(grey[..., 0] - large).mean() < 3
+    for place in ("4/0", "0/3", "9999999/0"):
+        with pytest.raises(RefusedError, match="400 the picture has no such tile"):
+            visitor.fetch(f"/api/items/{item}/tile/{place}.jpg")
+
+
+def test_the_network_is_asked_only_for_what_it_has_not_said(tmp_path, open_studio):
+    runs = []
+    (tmp_path / "fake.onnx").write_bytes(b"fake")
+    visitor = Visitor(open_studio(Colorizer(tmp_path / "fake.onnx", engine=hinting_engine(runs)))())
+    item = visitor.add("old.png", png(picture(1)))
+
+    def asked(act):
+        runs.clear()
+        act()
+        visitor.fetch(f"/api/items/{item}/picture.jpg")
+        return len(runs)
+
+    assert asked(lambda: None) == 1
+    assert asked(lambda: visitor.edit(item, "dial", dial="strength", value=0.5)) == 0
+    assert asked(lambda: visitor.put(item, 0.5, 0.5)) == 1
+    assert asked(lambda: visitor.fetch(f"/api/items/{item}/small.jpg")) == 0
+    assert asked(lambda: visitor.edit(item, "dial", dial="vividness", value=0.9)) == 2
+    assert asked(lambda: visitor.edit(item, "marks", marks=[])) == 0
+
+
+def test_choices_are_undone_and_redone_and_every_change_has_its_number(visitor):
+    item = visitor.add("old.png", png(picture(1)))
+    states = [
+        visitor.put(item, 0.2, 0.2),
+        visitor.put(item, 0.8, 0.8, BLUE),
+        visitor.edit(item, "dial", dial="vividness", value=0.1),
+        visitor.edit(item, "dial", dial="vividness", value=0.9),
+        visitor.edit(item, "undo"),
+        visitor.edit(item, "undo"),
+    ]
+    assert [state["revision"] for state in states] == [1, 2, 3, 4, 5, 6]
+    assert [[mark["color"] for mark in state["marks"]] for state in states[1:]] == [["#c81e28", BLUE]] * 4 + [
+        ["#c81e28"]
+    ]
+    assert [state["vividness"] for state in states[2:]] == [0.1, 0.9, 0.5, 0.5]  # a turn of a dial is one step
+    assert states[-1]["canRedo"]
+    assert visitor.edit(item, "redo")["marks"] == states[1]["marks"]
+    nothing = visitor.item(item)["revision"]
+    assert visitor.edit(item, "dial", dial="strength", value=1)["revision"] == nothing
+
+
+def test_a_tray_is_as_it_was_after_a_reload(visitor):
+    first, second = (visitor.add(f"{seed}.png", png(picture(seed))) for seed in (1, 2))
+    visitor.put(second, 0.2, 0.2)
+    again = Visitor(visitor.client)
+    assert [(item["id"], item["name"], len(item["marks"])) for item in again.studio["items"]] == [
+        (first, "1.png", 0), (second, "2.png", 1),
+    ]  # fmt: skip
+    assert again.edit(second, "undo")["marks"] == []
+
+
+def test_guesses_keep_what_is_known(visitor, colorizer, tmp_path):
+    item = visitor.add("old.png", png(picture(1)))
+    visitor.put(item, 0.4, 0.6)
+    assert visitor.get(f"/api/items/{item}/guesses")["guesses"] == 4
+    small_ones = [rgb(visitor.fetch(f"/api/items/{item}/guesses/{number}.jpg")) for number in range(4)]
+    assert max(map(max, (each.shape for each in small_ones))) <= 320
+    state = visitor.edit(item, "guess", guess=2)
+    assert state["guess"] == 2
+    assert len(state["others"]) > 10  # which the page shows
+    options = photochrom_options(visitor, item, tmp_path)
+    assert options.hints[-1] == Hint(0.4, 0.6, (200, 30, 40))  # of hints at one place the last counts
+    base = [hint for hint in options.hints if not hint.suggested]
+    expected = alternatives(colorizer, colorizer.thumbnail(picture(1)), 4, type(options)(0.5, 1.0, tuple(base)))
+    assert set(options.hints) == set(expected[2].hints)
+    shown = rgb(visitor.fetch(f"/api/items/{item}/picture.jpg"))
+    reduced = cv2.resize(shown.astype(np.uint8), small_ones[2].shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(reduced - small_ones[2]).mean() < 4
+    assert visitor.edit(item, "guess", guess=None)["others"] == []
+    assert visitor.edit(item, "undo")["guess"] == 2
+
+
+def test_a_model_without_guesses_has_none(open_studio, fake_colorizer):
+    visitor = Visitor(open_studio(fake_colorizer)())
+    item = visitor.add("old.png", png(picture(1)))
+    assert not visitor.studio["guesses"]
+    assert visitor.get(f"/api/items/{item}/guesses")["guesses"] == 0
+    assert visitor.get(f"/api/items/{item}/likely?x=0.5&y=0.5")["colors"] == []
+
+
+def test_likely_colours_are_those_of_the_place(visitor):
+    item = visitor.add("old.png", png(picture(1)))
+    colors = visitor.get(f"/api/items/{item}/likely?x=0.3&y=0.6")["colors"]
+    assert 2 <= len(colors) == len(set(colors))
+    visitor.put(item, 0.3, 0.6, colors[1], suggested=True)
+    assert visitor.get(f"/api/items/{item}/likely?x=0.3&y=0.6")["colors"]
+
+
+def test_download_is_what_the_command_line_makes_of_the_same_hints(visitor, tmp_path):
+    """With a photograph, a guess, a point, a stroke and an area."""
+    item = visitor.add("old.png", png(picture(3)))
+    visitor.get(f"/api/items/{item}/guesses")
+    visitor.edit(item, "guess", guess=1)
+    visitor.put(item, 0.2, 0.2)
+    visitor.put(item, 0.5, 0.5, BLUE, "stroke", places=[[0.4, 0.5], [0.6, 0.5]], radius=0.03)
+    visitor.put(item, 0.5, 0.5, BLUE, "area", places=[[0.7, 0.7], [0.9, 0.7], [0.8, 0.9]])
+    name, file = visitor.download(item)
+    assert name == "old.color.png"
+    assert np.abs(luma(file) - picture(3)).max() <= 1
+    hints = visitor.client.get(f"/api/items/{item}/hints.json")
+    assert hints.headers["content-disposition"].endswith("old.color.json")
+    (tmp_path / "hints.json").write_bytes(hints.content)
+    read_back = read_hints(tmp_path / "hints.json")
+    assert {hint.suggested for hint in read_back} == {True, False}
+    again = visitor.add("old.png", png(picture(3)))
+    visitor.send(f"/api/items/{again}/hints", "hints.json", hints.content)
+    assert visitor.download(again) == (name, file)
+
+
+@pytest.mark.slow
+def test_hints_of_the_studio_are_hints_of_the_command_line(open_studio, tmp_path):
+    visitor = Visitor(open_studio(Colorizer())())
+    item = visitor.add("old.png", png(picture(3)))
+    visitor.get(f"/api/items/{item}/guesses")
+    visitor.edit(item, "guess", guess=1)
+    visitor.put(item, 0.39, 0.22)
+    (tmp_path / "old.png").write_bytes(png(picture(3)))
+    (tmp_path / "old.color.json").write_bytes(visitor.fetch(f"/api/items/{item}/hints.json"))
+    assert main(["photo", str(tmp_path / "old.png"), "--hints", str(tmp_path / "old.color.json")]) == 0
+    name, file = visitor.download(item)
+    assert (tmp_path / name).read_bytes() == file
+    assert b"with 1 colour given by hand" in file
+
+
+def test_hints_of_a_file_replace_all_and_can_be_undone(visitor):
+    item = visitor.add("old.png", png(picture(3)))
+    visitor.put(item, 0.9, 0.9, BLUE)
+    entry = b'{"photochrom": "hints", "version": 1, "hints": [{"x": %s, "y": 0.5, "color": "#c81e28"}]}'
+    state = visitor.send(f"/api/items/{item}/hints", "hints.json", entry % b"0.25")
+    assert [(mark["color"], mark["places"]) for mark in state["marks"]] == [("#c81e28", [[0.25, 0.5]])]
+    with pytest.raises(RefusedError, match=r"^400 wrong\.json: hint 1"):
+        visitor.send(f"/api/items/{item}/hints", "wrong.json", entry % b"7")
+    assert [mark["color"] for mark in visitor.edit(item, "undo")["marks"]] == [BLUE]
+
+
+def test_a_download_is_made_once_and_again_if_the_choices_changed(visitor, files):
+    item = visitor.add("old.png", png(picture(3)))
+    first = visitor.download(item)
+    assert visitor.download(item) == first
+    visitor.put(item, 0.5, 0.5)
+    second = visitor.download(item)
+    assert second[1] != first[1]
+    assert files() == ["old.color.png", "old.png"]
+
+
+def test_colours_are_borrowed_and_given_back(open_studio, tmp_path):
+    left, right, _ = data.stereo_motorcycle()
+    studio = open_studio(Colorizer())
+    visitor = Visitor(studio())
+    item = visitor.add("left.png", png(cv2.cvtColor(left, cv2.COLOR_RGB2GRAY)))
+    before = rgb(visitor.fetch(f"/api/items/{item}/picture.jpg"))
+    stream = io.BytesIO()
+    Image.fromarray(right).save(stream, "JPEG")
+    answer = visitor.send(f"/api/items/{item}/reference", "right.jpg", stream.getvalue())
+    assert answer["matches"] == answer["borrowed"] == len(answer["others"]) > 10
+    borrowed = rgb(visitor.fetch(f"/api/items/{item}/picture.jpg"))
+    truth = cv2.resize(left, before.shape[1::-1]).astype(int)
+    assert np.abs(borrowed - truth).mean() < np.abs(before - truth).mean()
+    assert visitor.edit(item, "give back")["borrowed"] == 0
+    np.testing.assert_array_equal(rgb(visitor.fetch(f"/api/items/{item}/picture.jpg")), before)
+
+
+def test_all_photographs_of_a_tray_become_one_zip_with_a_report(visitor, files):
+    first, *_ = [visitor.add(*each) for each in [("a.png", png(picture(1))), ("a.png", png(picture(2)))]]
+    visitor.add("A.png", png(picture(3)))
+    visitor.put(first, 0.5, 0.5)
+    with zipfile.ZipFile(io.BytesIO(visitor.fetch("/api/items/archive"))) as archive:
+        assert archive.namelist() == ["a.color.png", "a.color-2.png", "A.color-3.png", "report.csv"]
+        for number, name in enumerate(archive.namelist()[:3], 1):
+            assert np.abs(luma(archive.read(name)) - picture(number)).max() <= 1
+        assert archive.read("a.color.png") == visitor.download(first)[1]
+        rows = list(csv.DictReader(io.StringIO(archive.read("report.csv").decode())))
+    assert [(row["source"], row["output"], row["colours by hand"], row["error"]) for row in rows] == [
+        ("a.png", "a.color.png", "1", ""), ("a.png", "a.color-2.png", "0", ""), ("A.png", "A.color-3.png", "0", ""),
+    ]  # fmt: skip
+    assert "photochrom.zip" not in files()
+
+
+def test_a_photograph_that_fails_is_in_the_report_and_the_others_are_in_the_archive(visitor, tmp_path):
+    for name in ("a.png", "b.png"):
+        visitor.add(name, png(picture(1)))
+    next((tmp_path / "studio").rglob("a.png")).write_bytes(b"overwritten")
+    with zipfile.ZipFile(io.BytesIO(visitor.fetch("/api/items/archive"))) as archive:
+        assert archive.namelist() == ["b.color.png", "report.csv"]
+        assert "a.png: is not a" in archive.read("report.csv").decode()
+        assert str(tmp_path) not in archive.read("report.csv").decode()
+
+
+def test_names_that_are_taken_get_numbers():
+    assert free_name("old.jpg", set()) == "old.jpg"
+    assert free_name("Old.jpg", {"old.jpg", "old-2.jpg"}) == "Old-3.jpg"
+
+
+def test_unsure_places_are_numbered_from_the_most_useful(visitor):
+    confidence = np.full((24, 32), 0.9, np.float32)
+    confidence[2:14, 2:14] = 0.2
+    confidence[18:22, 26:30] = 0.25
+    found = doubts(Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence))
+    doubt = np.array(found["map"])
+    assert doubt.shape == (24, 32)
+    assert (doubt.min(), doubt.max()) == (0, 1)
+    (x, y), *others = found["places"]
+    assert (x * 32, y * 24) == (pytest.approx(8, abs=2), pytest.approx(8, abs=2))
+    assert all(np.hypot(4 / 3 * (x - a), y - b) > 0.15 for a, b in others)
+    item = visitor.add("old.png", png(picture(0)))
+    assert set(visitor.get(f"/api/items/{item}/unsure")) == {"map", "places"}
+
+
+def test_a_model_that_does_not_say_how_sure_it_is_is_named():
+    with pytest.raises(OptionError, match="does not report its confidence"):
+        doubts(Prediction(np.zeros((8, 8), np.uint8), np.zeros((2, 1, 1), np.float32)))
+
+
+def test_too_many_pixels_are_refused_in_one_line_without_the_servers_path(large, tmp_path):
+    path = tmp_path / "old.png"
+    path.write_bytes(png(large))
+    for reading in (read, read_in_color):
+        with pytest.raises(PhotoError) as caught:
+            reading(path, 10**6)
+        assert str(caught.value).startswith("old.png: is 1800 x 1500 pixels, more than 1 million")
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_the_limit_holds_for_each_format(tmp_path, format):
+    path = tmp_path / f"old.{format.lower()}"
+    Image.fromarray(data.camera()).convert("RGB").save(path, format)
+    assert read(path, 512 * 512).luma.shape == (512, 512)
+    with pytest.raises(PhotoError, match=r"is 512 x 512 pixels, more than 0\.26"):
+        read(path, 512 * 512 - 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0 cut short"])
+def test_what_is_no_photograph_is_named(tmp_path, content):
+    path = tmp_path / "old.jpg"
+    path.write_bytes(content)
+    for reading in (read, read_in_color):
+        with pytest.raises(PhotoError) as caught:
+            reading(path, 10**9)
+        assert str(caught.value).startswith("old.jpg: ")
+        assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_reference_is_seen_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(data.astronaut()[:300]).save(tmp_path / "lent.jpg", exif=exif, quality=95)
+    found = read_in_color(tmp_path / "lent.jpg", 10**9)
+    expected = np.rot90(data.astronaut()[:300], -1)
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).mean() < 5
+
+
+def test_small_pictures_stay_and_16_bits_become_8():
+    deep = np.arange(0, 65536, 64, np.uint16).reshape(32, 32)
+    assert small(deep).shape == (32, 32)
+    assert small(deep).dtype == np.uint8
+    assert small(np.zeros((10, 3000), np.uint8)).shape == (5, PREVIEW)
+
+
+def test_metadata_and_transparency_survive(visitor):
+    stream = io.BytesIO()
+    Image.fromarray(np.dstack([picture(0), picture(0)])).save(stream, "PNG")
+    item = visitor.add("alpha.png", stream.getvalue())
+    with Image.open(io.BytesIO(visitor.download(item)[1])) as image:
+        assert image.mode == "RGBA"
+
+
+def test_pictures_that_fell_out_of_memory_are_read_again(visitor):
+    items = [visitor.add(f"{seed}.png", png(picture(seed)[:64, :64])) for seed in range(27)]
+    visitor.put(items[0], 0.5, 0.5)
+    assert rgb(visitor.fetch(f"/api/items/{items[0]}/picture.jpg")).shape[:2] == (64, 64)
+    assert Path(visitor.download(items[0])[0]).name == "0.color.png"

@@ -1,0 +1,121 @@
+"""Who may stay, who goes, and what goes with them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from photochrom import OptionError, StudioError
+from photochrom.studio import visitors as module
+from photochrom.studio.films import Film
+from photochrom.studio.visitors import MOST_ITEMS, MOST_VISITORS, LostError, Visitors
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def visitors(clock):
+    return Visitors(clock)
+
+
+def item(name, closed=None):
+    return SimpleNamespace(id=name, close=lambda: closed.append(name) if closed is not None else None)
+
+
+def test_everyone_has_a_secret_that_is_not_guessed(visitors):
+    tokens = {visitors.new().token for _ in range(MOST_VISITORS)}
+    assert len(tokens) == MOST_VISITORS
+    assert min(map(len, tokens)) >= 32
+    for token in (None, "", "photochrom", "*"):
+        assert visitors.find(token) is None
+
+
+def test_an_item_is_its_visitors_alone(visitors):
+    mine, other = visitors.new(), visitors.new()
+    mine.add(item("a"))
+    assert mine.item("a").id == "a"
+    for act in (other.item, other.remove):
+        with pytest.raises(LostError, match="no longer here: drop it again"):
+            act("a")
+
+
+def test_whoever_is_away_for_a_day_is_forgotten(visitors, clock):
+    closed = []
+    goes, stays = visitors.new(), visitors.new()
+    goes.add(item("gone", closed))
+    stays.add(item("there", closed))
+    clock.now = 23 * 3600
+    visitors.sweep()
+    assert closed == []
+    assert visitors.find(stays.token) is stays
+    clock.now = 25 * 3600
+    visitors.sweep()
+    assert closed == ["gone"]
+    assert visitors.find(goes.token) is None
+    assert visitors.find(stays.token) is stays
+
+
+def test_films_are_waited_for_a_week(visitors, clock):
+    closed = []
+    visitor = visitors.new()
+    film = Film.__new__(Film)
+    film.id, film.close = "film", lambda: closed.append("film")
+    visitor.add(film)
+    clock.now = 6 * 24 * 3600
+    visitors.sweep()
+    assert closed == []
+    clock.now = 8 * 24 * 3600
+    visitors.sweep()
+    assert closed == ["film"]
+
+
+def test_whoever_has_nothing_is_pushed_out_first(visitors, clock):
+    owner = visitors.new()
+    owner.add(item("a"))
+    for clock.now in range(1, MOST_VISITORS + 20):
+        visitors.new()
+    assert visitors.find(owner.token) is owner
+    assert len(visitors._visitors) == MOST_VISITORS
+
+
+def test_a_full_studio_says_so_and_pushes_out_only_who_is_away(visitors, clock):
+    closed = []
+    owners = [visitors.new() for _ in range(MOST_VISITORS)]
+    for number, owner in enumerate(owners):
+        owner.add(item(str(number), closed))
+    with pytest.raises(StudioError, match="the studio is full: try again"):
+        visitors.new()
+    clock.now = 3600
+    for owner in owners[1:]:
+        visitors.find(owner.token)
+    visitors.new()
+    assert closed == ["0"]
+
+
+def test_a_tray_is_bounded(visitors):
+    visitor = visitors.new()
+    for number in range(MOST_ITEMS):
+        visitor.check_room()
+        visitor.add(item(str(number)))
+    with pytest.raises(OptionError, match=f"the tray holds {MOST_ITEMS} files: remove some"):
+        visitor.check_room()
+
+
+def test_all_go_at_the_end(visitors):
+    closed = []
+    for name in "ab":
+        visitors.new().add(item(name, closed))
+    visitors.close()
+    assert closed == ["a", "b"]
+    assert module.MOST_VISITORS == 100
