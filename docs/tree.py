@@ -20,6 +20,7 @@ def modules(folder: Path = PACKAGE) -> Iterator[Path]:
     for sub in sorted(folder.iterdir()):
         if (sub / "__init__.py").exists():
             yield sub / "__init__.py"
+        if any(sub.rglob("*.py")):
             yield from modules(sub)
 
 

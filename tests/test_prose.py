@@ -72,6 +72,7 @@ def test_the_library_names_no_flags(room):
     assert not [
         f"{path.relative_to(SOURCE)}:{line}: {text}"
         for path in paths
+        if path.parent.name != "gimp"  # calls the command line
         for line, text in messages(path)
         if FLAG.search(text)
     ]

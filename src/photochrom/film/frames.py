@@ -50,6 +50,28 @@ class PreparedFrame:
         return int(self.frame.pts)
 
 
+def predict_small(
+    colorizer: Colorizer, thumbnail: np.ndarray, small: np.ndarray, options: ColorOptions
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run the network on a thumbnail, for propagation at a smaller size.
+
+    Args:
+        colorizer: The model.
+        thumbnail: Luma, uint8 ``[H, W]``, full range.
+        small: The same luma at the scale of propagation, uint8 ``[h, w]``.
+        options: How to colour.
+
+    Returns:
+        a*b* float32 ``[2, h, w]`` and their weight float32 ``[h, w]``, as ``propagation.Frame`` has them.
+    """
+    prediction = colorizer.predict(thumbnail, options)
+    ab = colorizer.ab(prediction, options.hints, small)
+    if prediction.confidence is None:
+        return ab, np.ones(small.shape, np.float32)
+    weight = cv2.resize(prediction.confidence, small.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return ab, np.maximum(weight, np.float32(_UNSURE))
+
+
 class FrameColorizer:
     """Colours the frames of one film.
 
@@ -149,12 +171,7 @@ class FrameColorizer:
         if self._is_kept(prepared.pts) or (prepared.visibility == 0 and not color.hints):
             neutral = np.zeros((2, *prepared.small.shape), np.float32)
             return neutral, np.full(prepared.small.shape, _UNSURE, np.float32)
-        prediction = self.colorizer.predict(prepared.thumbnail, color)
-        ab = self.colorizer.ab(prediction, color.hints, prepared.small)
-        if prediction.confidence is None:
-            return ab, np.ones(prepared.small.shape, np.float32)
-        weight = cv2.resize(prediction.confidence, prepared.small.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        return ab, np.maximum(weight, np.float32(_UNSURE))
+        return predict_small(self.colorizer, prepared.thumbnail, prepared.small, color)
 
     def render(self, prepared: PreparedFrame, ab: np.ndarray) -> av.VideoFrame:
         """Make the coloured frame: the luma plane as it is, and chroma planes that follow it.

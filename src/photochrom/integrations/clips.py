@@ -1,0 +1,134 @@
+"""Steady colours of a clip whose frames a host asks for in any order.
+
+Films are coloured from beginning to end. A host such as VapourSynth may ask for frame 500 first and for frame 20 next,
+and must get the same picture each time. So a clip is divided into windows. Each is computed on its own, with some
+frames before it, from which colours are propagated into it, and some after it, which influence its last ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..color.coding import Coding
+from ..colorizer.colorizer import Colorizer
+from ..colorizer.options import ColorOptions
+from ..film import propagation, shots
+from ..film.frames import predict_small
+
+WINDOW = 192
+"""Frames of a window."""
+_BEFORE = 80  # frames before a window, over ten keys, after which propagated colours have settled
+_KEPT = 3  # windows in memory: about 35 MB each for frames of 16 by 9
+
+
+@dataclass(frozen=True)
+class _Colors:
+    """Colours of a frame at half the thumbnail's size."""
+
+    small: np.ndarray
+    """Luma, uint8 ``[h, w]``, full range."""
+    ab: np.ndarray
+    """a*b*, float16 ``[2, h, w]``."""
+    visibility: float
+
+
+class ClipColorizer:
+    """Colours the frames of a clip with random access. Threads may share it.
+
+    Args:
+        colorizer: The model.
+        luma: Returns the luma plane of a frame, uint8 or uint16 ``[H, W]``, by its number.
+        count: Number of frames.
+        coding: Meaning of the integers.
+        options: How to colour; None for the model's defaults.
+        aspect: Width of a pixel divided by its height.
+    """
+
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        luma: Callable[[int], np.ndarray],
+        count: int,
+        coding: Coding,
+        options: ColorOptions | None = None,
+        *,
+        aspect: float = 1.0,
+    ) -> None:
+        self._colorizer, self._luma, self._count, self._coding = colorizer, luma, count, coding
+        self._options, self._aspect = options or ColorOptions(), aspect
+        self._windows: OrderedDict[int, list[_Colors]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def chroma(self, number: int, luma: np.ndarray, subsampling: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Colour a frame.
+
+        Args:
+            number: Number of the frame.
+            luma: Its luma plane, uint8 or uint16 ``[H, W]``.
+            subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
+
+        Returns:
+            Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype and in the clip's coding.
+
+        Raises:
+            EngineError: The network could not be run.
+        """
+        colors = self._window(number // WINDOW)[number % WINDOW]
+        return self._colorizer.render(
+            luma,
+            colors.small,
+            colors.ab.astype(np.float32),
+            strength=self._options.strength * colors.visibility,
+            subsampling=subsampling,
+            coding=self._coding,
+            exact=False,
+        )
+
+    def _window(self, index: int) -> list[_Colors]:
+        with self._lock:
+            if index not in self._windows:
+                self._windows[index] = list(self._computed(index))
+                while len(self._windows) > _KEPT:
+                    self._windows.popitem(last=False)
+            self._windows.move_to_end(index)
+            return self._windows[index]
+
+    def _computed(self, index: int) -> Iterator[_Colors]:
+        """Compute the colours of a window's frames."""
+        first, end = index * WINDOW, min(self._count, (index + 1) * WINDOW)
+        start = max(0, first - _BEFORE)
+        stop = min(self._count, end + propagation.reach(propagation.AHEAD) + shots.REACH)
+        waiting: deque[np.ndarray] = deque()  # luma of the frames whose colours are still to come
+        for number, colors in enumerate(propagation.steady_colors(self._frames(start, stop, waiting)), start):
+            small = waiting.popleft()
+            if first <= number < end:
+                yield _Colors(small, colors.ab.astype(np.float16), shots.visibility(small))
+            if number == end - 1:
+                return
+
+    def _frames(self, start: int, stop: int, waiting: deque[np.ndarray]) -> Iterator[propagation.Frame]:
+        thumbnails: deque[np.ndarray] = deque()
+        smalls: deque[np.ndarray] = deque()
+
+        def prepared() -> Iterator[np.ndarray]:
+            for number in range(max(0, start - shots.REACH), stop):
+                thumbnail = self._colorizer.thumbnail(self._luma(number), self._coding, aspect=self._aspect)
+                half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
+                thumbnails.append(thumbnail)
+                smalls.append(cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA))
+                yield smalls[-1]
+
+        early = start - max(0, start - shots.REACH)  # read only to tell whether a shot begins after them
+        for position, begins in enumerate(shots.starts(prepared())):
+            thumbnail, small = thumbnails.popleft(), smalls.popleft()
+            if position >= early:
+                waiting.append(small)
+                predict = functools.partial(predict_small, self._colorizer, thumbnail, small, self._options)
+                yield propagation.Frame(small, begins or position == early, predict)

@@ -1,0 +1,125 @@
+"""Nodes of ComfyUI. Images are tensors ``[B, H, W, C]``, masks ``[B, H, W]``, both from 0 to 1.
+
+Tensors are used through their own methods: PyTorch is ComfyUI's, and is not imported here.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+
+from ...color.coding import Coding
+from ...color.gamut import rgb_of_luma
+from ...color.spaces import luma_of_rgb
+from ...colorizer.colorizer import Colorizer
+from ...colorizer.hints import Hint, parse_color
+from ...colorizer.options import ColorOptions
+from ..clips import ClipColorizer
+
+_HINTS = "PHOTOCHROM_HINTS"
+_CATEGORY = "image/photochrom"
+_TOP = 65535  # white, as the nodes compute in 16 bits
+_MOST = 64  # hints of one mask, about
+_VIVIDNESS = ("FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.05})
+_STRENGTH = ("FLOAT", {"default": 1.0, "min": 0.0, "max": 2.0, "step": 0.05})
+
+
+@functools.cache
+def _colorizer() -> Colorizer:
+    """Load the default model once for all nodes."""
+    return Colorizer()
+
+
+def _lumas(image: Any) -> np.ndarray:
+    """Return the luma of images, uint16 ``[B, H, W]``."""
+    rgb = np.rint(image.detach().cpu().float().numpy()[..., :3].clip(0, 1) * _TOP).astype(np.uint16)
+    return np.stack([luma_of_rgb(each) for each in rgb])
+
+
+def _tensor(like: Any, pictures: list[np.ndarray]) -> Any:
+    """Return RGB pictures, uint16 ``[H, W, 3]``, as a tensor of the kind of another."""
+    return like.new_tensor(np.stack(pictures).astype(np.float32) / _TOP)
+
+
+class Photograph:
+    """Colours each image of a batch on its own."""
+
+    RETURN_TYPES: ClassVar = ("IMAGE",)
+    FUNCTION = "color"
+    CATEGORY = _CATEGORY
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802  ComfyUI asks for this name
+        """Return the inputs of the node."""
+        return {
+            "required": {"image": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH},
+            "optional": {"hints": (_HINTS,)},
+        }
+
+    def color(self, image: Any, vividness: float, strength: float, hints: tuple[Hint, ...] = ()) -> tuple[Any]:
+        """Colour images ``[B, H, W, C]``; the luma of the result is that of the input."""
+        options = ColorOptions(vividness, strength, tuple(hints))
+        colored = [rgb_of_luma(luma, *_colorizer().chroma(luma, options)) for luma in _lumas(image)]
+        return (_tensor(image, colored),)
+
+
+class Frames:
+    """Colours a batch of images as consecutive frames: colours hold still within a shot."""
+
+    RETURN_TYPES: ClassVar = ("IMAGE",)
+    FUNCTION = "color"
+    CATEGORY = _CATEGORY
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs of the node."""
+        return {"required": {"frames": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH}}
+
+    def color(self, frames: Any, vividness: float, strength: float) -> tuple[Any]:
+        """Colour frames ``[B, H, W, C]``; their luma stays."""
+        lumas = _lumas(frames)
+        coding, options = Coding.of_photograph(np.uint16), ColorOptions(vividness, strength)
+        clip = ClipColorizer(_colorizer(), lambda number: lumas[number], len(lumas), coding, options)
+        colored = [rgb_of_luma(luma, *clip.chroma(number, luma, (1, 1))) for number, luma in enumerate(lumas)]
+        return (_tensor(frames, colored),)
+
+
+class Hints:
+    """Makes hints of one colour from a mask, and adds them to others."""
+
+    RETURN_TYPES: ClassVar = (_HINTS,)
+    FUNCTION = "make"
+    CATEGORY = _CATEGORY
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs of the node."""
+        return {
+            "required": {"mask": ("MASK",), "color": ("STRING", {"default": "#7a2b22"})},
+            "optional": {"hints": (_HINTS,)},
+        }
+
+    def make(self, mask: Any, color: str, hints: tuple[Hint, ...] = ()) -> tuple[tuple[Hint, ...]]:
+        """Spread hints over the white of a mask ``[H, W]`` or ``[B, H, W]``, of which the first counts."""
+        plane = mask.detach().cpu().float().numpy()
+        return ((*hints, *_spread(plane.reshape(-1, *plane.shape[-2:])[0] > 0.5, parse_color(color))),)
+
+
+def _spread(inside: np.ndarray, color: tuple[int, int, int]) -> list[Hint]:
+    """Return hints on a grid over the part of a mask ``[H, W]`` that is true, their discs within it."""
+    height, width = inside.shape
+    padded = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]  # pixels to the edge
+    step = max(1, round((inside.sum() / _MOST) ** 0.5))
+    places = [(y, x) for y in range(step // 2, height, step) for x in range(step // 2, width, step) if inside[y, x]]
+    if not places and inside.any():  # narrower than the grid: its inmost place
+        y, x = divmod(int(depth.argmax()), width)
+        places = [(y, x)]
+    return [
+        Hint((x + 0.5) / width, (y + 0.5) / height, color, float(min(step / 2, depth[y, x], 0.25 * min(inside.shape)))
+             / min(inside.shape))
+        for y, x in places
+    ]  # fmt: skip

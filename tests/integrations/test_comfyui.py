@@ -1,0 +1,67 @@
+"""The nodes of ComfyUI, by its protocol: classes that name their inputs, outputs and function; tensors in and out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage import data
+
+from photochrom.color.spaces import luma_of_rgb
+from photochrom.integrations.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+
+torch = pytest.importorskip("torch", reason="ComfyUI's tensors are PyTorch's")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def image():
+    """float32 ``[2, 96, 128, 3]``, grey."""
+    grey = data.astronaut()[40:136, 100:228, 1].astype(np.float32) / 255
+    return torch.from_numpy(np.stack([grey, grey[:, ::-1]])[..., None].repeat(3, -1).copy())
+
+
+def lumas(image):
+    return np.stack([luma_of_rgb(np.rint(each * 65535).astype(np.uint16)) for each in image.numpy()])
+
+
+def run(name, **inputs):
+    """Call a node as ComfyUI does."""
+    node = NODE_CLASS_MAPPINGS[name]
+    declared = node.INPUT_TYPES()
+    assert set(inputs) <= set(declared["required"]) | set(declared.get("optional", {}))
+    for input_name, (kind, *facts) in declared["required"].items():
+        if facts and kind in ("FLOAT", "STRING"):
+            inputs.setdefault(input_name, facts[0]["default"])
+    found = getattr(node(), node.FUNCTION)(**inputs)
+    assert len(found) == len(node.RETURN_TYPES)
+    return found[0]
+
+
+def test_every_node_has_a_name_to_read():
+    assert set(NODE_CLASS_MAPPINGS) == set(NODE_DISPLAY_NAME_MAPPINGS)
+
+
+@pytest.mark.parametrize(("name", "argument"), [("PhotochromPhotograph", "image"), ("PhotochromFrames", "frames")])
+def test_images_get_colours_and_keep_their_luma(image, name, argument):
+    colored = run(name, **{argument: image})
+    assert (colored.shape, colored.dtype) == (image.shape, image.dtype)
+    assert 0 <= float(colored.min()) <= float(colored.max()) <= 1
+    assert (lumas(colored) == lumas(image)).mean() > 0.999
+    assert float((colored.amax(-1) - colored.amin(-1)).mean()) > 0.02
+
+
+def test_a_mask_becomes_hints_that_colour_its_part(image):
+    mask = torch.zeros(1, 96, 128)
+    mask[:, 48:, :64] = 1
+    hints = run("PhotochromHints", mask=mask, color="#d02020")
+    assert all(hint.x < 0.5 and hint.y > 0.5 for hint in hints)
+    assert 30 < len(hints) < 100
+    plain, hinted = (run("PhotochromPhotograph", image=image[:1], **more) for more in ({}, {"hints": hints}))
+    redder = (hinted[..., 0] - hinted[..., 2]) - (plain[..., 0] - plain[..., 2])
+    assert float(redder[0, 48:, :64].mean()) > max(0.1, 3 * float(redder[0, :40, 80:].abs().mean()))
+
+
+def test_masks_add_up_and_an_empty_one_adds_nothing():
+    first = run("PhotochromHints", mask=torch.ones(8, 8), color="teal")
+    both = run("PhotochromHints", mask=torch.zeros(8, 8), color="#fff", hints=first)
+    assert both == first != ()
