@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from photochrom import Hint, ShotOptions
@@ -10,7 +11,7 @@ from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.hints import FilmHint
 from tests.film.test_resume import PUT_TOGETHER, Stop, lively, stop_at, write_reel
-from tests.helpers.films import all_packets, decoded, other_shot, pan, plane
+from tests.helpers.films import all_packets, decoded, other_shot, pan, plane, still_frame, write_frames
 from tests.helpers.sequences import write_dpx
 
 STARTS = (Fraction(0), Fraction(31, 24), Fraction(51, 24))
@@ -183,3 +184,30 @@ def test_frames_of_a_sequence_are_their_own_parts(sequence, tmp_path):
     assert 0 < count <= 30
     assert again == made
     assert sequence(changed) == (made, 0)
+
+
+@pytest.mark.parametrize("name", ["gray", "gray10le", "yuv420p", "rgb24", "nv12"])
+def test_shots_that_are_left_out_of_a_grey_film_are_neutral(name, tmp_path):
+    codec = "rawvideo" if name == "nv12" else "ffv1"
+    path = tmp_path / "a.mkv"
+    grey = [still_frame(luma).reformat(format=name) for luma in pan(12) + other_shot(12)]
+    film = write_frames(path, grey, name="bgr0" if name == "rgb24" else name, codec=codec)
+    changed = FilmOptions(codec="ffv1", only_shots=(1,), shots=(ShotOptions(0), ShotOptions(Fraction(1, 2))))
+    made = colorize_film(film, None, changed, colorizer=lively(tmp_path)).output
+    deviations = [max(np.ptp(plane(frame, i)) for i in (1, 2)) for frame in decoded(made)]
+    middle = 128 if name != "gray10le" else 512
+    assert min(deviations[:12]) > 2
+    assert max(deviations[12:]) <= 1
+    assert abs(int(plane(decoded(made)[20], 1)[0, 0]) - middle) <= 1
+    if name != "rgb24":
+        assert all(np.array_equal(plane(a), plane(b)) for a, b in zip(decoded(film), decoded(made), strict=True))
+
+
+@pytest.mark.parametrize("recolor", ["all", "grey-shots"])
+def test_shots_that_are_left_out_keep_their_colours(recolor, tmp_path):
+    colours = [still_frame(luma, chroma=(90, 170)) for luma in pan(12) + other_shot(12)]
+    film = write_frames(tmp_path / "a.mkv", colours, codec="ffv1")
+    shots = (ShotOptions(0), ShotOptions(Fraction(1, 2)))
+    changed = FilmOptions(codec="ffv1", only_shots=(1,), recolor=recolor, shots=shots)
+    made = decoded(colorize_film(film, None, changed, colorizer=lively(tmp_path)).output)
+    assert [bool((plane(frame, 1) == 90).all()) for frame in made] == [False] * 12 + [True] * 12

@@ -124,7 +124,7 @@ class FrameColorizer:
     def prepare(self, frame: av.VideoFrame) -> PreparedFrame:
         """Bring a decoded frame into the coloured film's format, and make its thumbnails."""
         interlaced = bool(self.reader.fields or frame.interlaced_frame)
-        chroma = self.options.recolor == "grey-shots"
+        chroma = self._may_keep(frame)
         frame = in_format(frame, self.planes, chroma=chroma)
         if not (chroma or has_captions(frame)):
             frame = luma_only(frame, self.planes)  # dozens of frames wait for the colours of later keys
@@ -134,6 +134,11 @@ class FrameColorizer:
         half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
         small = cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA)
         return PreparedFrame(frame, thumbnail, small, interlaced, shots.visibility(small))
+
+    def _may_keep(self, frame: av.VideoFrame) -> bool:
+        """Tell whether a frame's own chroma, if it has any, may be wanted."""
+        is_kept = frame.pts is not None and self._is_kept(frame.pts)
+        return self.reader.may_have_colors and (is_kept or self.options.recolor == "grey-shots")
 
     def prepared(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[PreparedFrame, bool]]:
         """Prepare frames, and tell of each whether a shot begins with it."""
@@ -181,8 +186,7 @@ class FrameColorizer:
             ab: a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``.
         """
         if self._is_kept(prepared.pts):
-            prepared.frame.pict_type = 0  # the encoder decides which frames are key frames
-            return prepared.frame
+            return self._as_it_is(prepared.frame)
         new = self._uncolored(prepared.frame)
         luma = luma_plane(prepared.frame)
         visibility = 1.0 if self.hints.get(prepared.pts) else prepared.visibility
@@ -200,6 +204,16 @@ class FrameColorizer:
                 exact=False,
                 out=(cb[field], cr[field]),
             )
+        return new
+
+    def _as_it_is(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Return a frame with its own chroma, or neutral if it has none."""
+        if self.reader.may_have_colors:
+            frame.pict_type = 0  # the encoder decides which frames are key frames
+            return frame
+        new = self._uncolored(frame)
+        for index in (1, 2):
+            view(new, index)[...] = self.planes.coding.neutral
         return new
 
     def _uncolored(self, frame: av.VideoFrame) -> av.VideoFrame:
