@@ -24,6 +24,7 @@ from PIL import Image
 from skimage import data
 
 from photochrom import Colorizer, colorize_file
+from photochrom.color.bands import limit_threads
 from photochrom.colorizer.options import DEFAULT_QUALITY
 
 _MEASURED = """
@@ -188,9 +189,12 @@ def cold_start(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=float, nargs="+", default=[1, 12, 100], help="megapixels")
+    parser.add_argument("--threads", type=int, help="of this process: 1 as in a batch (default: as many as cores)")
     parser.add_argument("--no-other", action="store_true", help="leave out PNG, TIFF and WebP")
     args = parser.parse_args()
     print_processor()
+    if args.threads:
+        limit_threads(args.threads)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole_path(folder, args.sizes)

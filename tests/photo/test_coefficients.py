@@ -135,3 +135,9 @@ def test_another_luma_does_not_get_the_old_coefficients():
 def test_a_cmyk_picture_says_why_its_luma_is_coded_anew():
     data = saved(Image.fromarray(smooth(61, 75)).convert("CMYK"), "JPEG")
     assert "CMYK" in photo.read_photo(data).recoded
+
+
+@pytest.mark.parametrize("name", [*SAMPLINGS.values(), "4:1:1"])
+def test_the_luma_is_the_y_plane_as_pillow_decodes_it(name):
+    data = toned(subsampling=name)
+    np.testing.assert_array_equal(photo.read_photo(data).luma, luma_of(data))

@@ -115,7 +115,7 @@ def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
     lightness, a, b = np.moveaxis(np.asarray(lab, np.float32), -1, 0)
     y = (lightness + 16) / 116
     f = np.stack([y + a / 500, y, y - b / 200], axis=-1)
-    cube = f**3
+    cube = f * f * f
     xyz = np.where(cube > _EPSILON, cube, (116 * f - 16) / _KAPPA).astype(np.float32)
     return linear_to_srgb(xyz @ (XYZ_TO_RGB * WHITE).T.astype(np.float32))
 
