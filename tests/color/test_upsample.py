@@ -132,3 +132,19 @@ def test_what_is_out_of_gamut_is_found_and_shrunk(brightness, least, most, codin
     found = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling, coding=coding)
     for ours, plain in zip(found, expected, strict=True):
         assert np.abs(ours - plain).max() < 1.1  # half of it from rounding before the gamut is looked at
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 7), (9, 1)], ids=str)
+@pytest.mark.parametrize("reduced", [False, True], ids=["whole", "reduced"])
+def test_single_samples_out_of_gamut_are_shrunk(shape, reduced):
+    """OpenCV takes arrays of one and of four numbers for something else than planes."""
+    luma = np.full(shape, 250, np.uint8)
+    coefficients = np.zeros((4, 2, 2), np.float32)
+    coefficients[1], coefficients[3] = 0.3, 0.2
+    for subsampling in ((1, 1),) if reduced else ((1, 1), (2, 2)):
+        cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling, reduced=reduced)
+        assert 128 <= cb.min() <= cb.max() <= 131
+        assert 128 <= cr.min() <= cr.max() <= 131
+    luma[0, 0] = 128
+    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
+    assert cb[0, 0] > 190

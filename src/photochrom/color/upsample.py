@@ -187,8 +187,10 @@ def _quantised(
     add: Any = cv2.add  # its stubs know no sum with a number
     depth = cv2.CV_8U if coding.bits == 8 else cv2.CV_16U
     rounded = [add(plane, coding.neutral, dtype=depth) for plane in (cb, cr)]
-    distance = cv2.max(*(cv2.absdiff(plane, _scalar(coding.neutral)) for plane in rounded))
-    places = np.flatnonzero(distance > _room(darkest, brightest, coding) >> 1)
+    reach = _room(darkest, brightest, coding) >> 1
+    far = np.maximum(*rounded) > coding.neutral + reach
+    far |= np.minimum(*rounded) < coding.neutral - reach
+    places = np.flatnonzero(far)
     if places.size:
         exact = [plane.take(places) for plane in (cb, cr)]
         steps = _steps_of_chroma(coding)
@@ -196,19 +198,16 @@ def _quantised(
         factor = in_gamut(exact[0], exact[1], low, high, coding.matrix, white=coding.chroma_span)
         for plane, values in zip(rounded, exact, strict=True):
             values *= factor
-            plane.ravel()[places] = add(values, coding.neutral, dtype=depth).ravel()
+            values += coding.neutral + 0.5
+            plane.ravel()[places] = np.clip(values, 0, coding.highest, out=values).astype(plane.dtype)
     return rounded
 
 
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
     """Compute the distance of the luma from black or from white, whichever is nearer, in integers; 0 beyond them."""
-    above = cv2.subtract(_scalar(coding.black + coding.luma_span), brightest)  # OpenCV's differences stop at 0
-    return cv2.min(cv2.subtract(darkest, _scalar(coding.black)), above)
-
-
-def _scalar(value: float) -> Any:
-    """Return a number as OpenCV takes it in the place of a plane; a bare one would be an array of four."""
-    return (float(value), 0.0, 0.0, 0.0)
+    black, white = coding.black, coding.black + coding.luma_span
+    room: np.ndarray = np.minimum(np.maximum(darkest, black) - black, white - np.minimum(brightest, white))
+    return room
 
 
 def _luma_range(
