@@ -222,6 +222,8 @@ class FrameColorizer:
             frame.make_writable()  # PyAV cannot add side data to a new frame
             frame.pict_type = 0
             return frame
+        if self.planes.converted:
+            return frame  # it is no decoder's
         new = av.VideoFrame(frame.width, frame.height, self.planes.name)
         view(new, 0)[...] = luma_plane(frame)
         return new

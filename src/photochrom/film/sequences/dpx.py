@@ -161,8 +161,10 @@ def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:
     return DpxHeader(bytes(data))
 
 
-def file_of(header: DpxHeader, encoded: bytes, name: str, label: str, time_code: str, number: int) -> bytes:
-    """Make a DPX file of a source's header and of pixels that FFmpeg has coded as another DPX file.
+def file_of(
+    header: DpxHeader, encoded: memoryview, name: str, label: str, time_code: str, number: int
+) -> tuple[bytes, memoryview]:
+    """Make a DPX file of a source's header and of pixels that FFmpeg has coded as another DPX file: in two parts.
 
     Args:
         header: The header of the source's frame, whose fields are kept.
@@ -172,7 +174,7 @@ def file_of(header: DpxHeader, encoded: bytes, name: str, label: str, time_code:
         time_code: The frame's time code; empty to keep what the header has.
         number: Position of the frame in its sequence.
     """
-    theirs, order = DpxHeader(encoded[:GENERIC]), header.order
+    theirs, order = DpxHeader(bytes(encoded[:GENERIC])), header.order
     data = bytearray(header.data.ljust(SIZE, _UNDEFINED))
     pixels = encoded[theirs.offset :]
     _put_text(data, _NAME, 100, name)
@@ -194,7 +196,7 @@ def file_of(header: DpxHeader, encoded: bytes, name: str, label: str, time_code:
         struct.pack_into(order + "I", data, _FRAME_POSITION, number)
     if time_code:
         struct.pack_into(order + "I", data, _TIME_CODE, to_bcd(time_code))
-    return bytes(data) + pixels
+    return bytes(data), pixels
 
 
 def _put_text(data: bytearray, place: int, size: int, text: str) -> None:

@@ -40,7 +40,7 @@ def luma_and_chroma(frame: av.VideoFrame, coding: Coding, *, chroma: bool) -> li
     red, green, blue = rgb_of_frame(frame)
     dtype = np.uint8 if coding.bits == 8 else np.uint16
     if not chroma and np.array_equal(red, green) and np.array_equal(green, blue):
-        return [green.astype(dtype)]
+        return [green]
     weights = coding.matrix
     found = [np.empty(green.shape, dtype) for _ in range(3 if chroma else 1)]
     for start, stop in strips(*green.shape):
@@ -92,11 +92,12 @@ def _sum(luma: np.ndarray, chroma: np.ndarray, gain: float, coding: Coding) -> n
     return found if coding.highest == np.iinfo(found.dtype).max else cv2.min(found, coding.highest)  # type: ignore[call-overload]
 
 
-def encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> bytes:
+def encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> memoryview:
     """Code one frame as a file, by the name of FFmpeg's encoder."""
     context = av.CodecContext.create(codec, "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
     context.time_base, context.options, context.thread_count = Fraction(1, 24), options, 1
     frame.pts = 0
-    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
+    (packet,) = (*context.encode(frame), *context.encode(None))
+    return memoryview(packet)

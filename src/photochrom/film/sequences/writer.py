@@ -15,7 +15,7 @@ import av
 
 from ...atomic import new_file
 from ...color.bands import thread_limit
-from ...photo.formats import png, tiff
+from ...photo.formats import png, tiff_writer
 from ...photo.formats.image import Metadata, Planes
 from ...photo.metadata import metadata_for
 from ...photo.read import read_photo
@@ -52,7 +52,7 @@ class SequenceWriter:
         self._pattern, self._first, self._reader, self._planes = pattern, first, reader, planes
         self._label = label
         threads = thread_limit() or os.cpu_count() or 1
-        self._most_waiting = threads + 1
+        self._most_waiting = threads
         self._pool = ThreadPoolExecutor(threads)
         self._waiting: deque[Future[None]] = deque()
 
@@ -87,15 +87,16 @@ class SequenceWriter:
         number = self.number(pts)
         path = self._pattern.file(number)
         if self._pattern.format == "dpx":
-            data = self._dpx(frame, pts, path.name)
+            parts = self._dpx(frame, pts, path.name)
         elif self._pattern.format == "jp2":
-            data = self._jp2(frame)
+            parts = self._jp2(frame)
         else:
-            data = self._photo(frame, pts)
+            parts = (self._photo(frame, pts),)
         with new_file(path, overwrite=True) as stream:
-            stream.write(data)
+            for part in parts:
+                stream.write(part)
 
-    def _dpx(self, frame: av.VideoFrame, pts: int, name: str) -> bytes:
+    def _dpx(self, frame: av.VideoFrame, pts: int, name: str) -> tuple[bytes | memoryview, ...]:
         passed = pts - self._reader.first_pts
         index = round(passed * self._reader.time_base * self._reader.rate)
         header, time_code = self._header(pts, index)
@@ -120,11 +121,11 @@ class SequenceWriter:
         rgb_of_planes(y, cb, cr, self._planes.coding, rgb_of_frame(rgb))
         return rgb
 
-    def _jp2(self, frame: av.VideoFrame) -> bytes:
+    def _jp2(self, frame: av.VideoFrame) -> tuple[bytes | memoryview, ...]:
         deep = self._planes.coding.bits > 8
         data = encoded(self._rgb(frame, "rgb48le" if deep else "rgb24"), "jpeg2000", _LOSSLESS_JP2)
         packet = _labelled("PNG", self._label).xmp or b""
-        return data + struct.pack(">I4s", 24 + len(packet), b"uuid") + _XMP_BOX + packet
+        return data, struct.pack(">I4s", 24 + len(packet), b"uuid"), _XMP_BOX, packet
 
     def _photo(self, frame: av.VideoFrame, pts: int) -> bytes:
         """Code a frame as a photograph, with the metadata of its source if that is of the same format."""
@@ -136,7 +137,8 @@ class SequenceWriter:
             if photo.luma.shape == y.shape and photo.luma.dtype == y.dtype:
                 return encode_photo(replace(photo, luma=y), cb, cr, format=format, credit=self._label)
         stream = BytesIO()
-        (png if format == "PNG" else tiff).write(stream, Planes(y, cb, cr), _labelled(format, self._label))
+        write = png.write if format == "PNG" else tiff_writer.write
+        write(stream, Planes(y, cb, cr), _labelled(format, self._label))
         return stream.getvalue()
 
 
