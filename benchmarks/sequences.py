@@ -2,9 +2,9 @@
 
     python benchmarks/sequences.py [--frames N] [--runs N]
 
-The frames are a pan over a photograph, with grain. Each run colours them by ``colorize_film``, and also reads and writes
-them with FFmpeg's coder in as many threads as there are cores, each in a process of its own, in turns. The coloured
-frames must have exactly the luma of their sources.
+The frames are a pan over a photograph, with grain. Each run colours them by ``colorize_film``, and also reads and
+writes them with FFmpeg's coder in as many threads as there are cores, each in a process of its own, in turns. The
+coloured frames must have exactly the luma of their sources.
 """
 
 import argparse

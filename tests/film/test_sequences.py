@@ -165,14 +165,33 @@ def test_time_code_and_rate_of_headers_become_those_of_the_film(tmp_path, red):
         assert video.average_rate == 18
 
 
+def as_displayed(rgb):
+    """Cineon's printing densities of 10 bits, as a display shows them: 0..1."""
+    light = 10 ** ((rgb.astype(float) - 685) * 0.002 / 0.6)
+    black = 10 ** ((95 - 685) * 0.002 / 0.6)
+    light = np.clip((light - black) / (1 - black), 0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
 def test_logarithmic_frames_are_told_and_stay_so(tmp_path, red):
-    lumas = [luma // 2 + 40 for luma in pan(3)]
+    """They look as the same picture does that is not logarithmic, after the curve of a display."""
     transfer = {801: ("B", 1)}
-    folder = write_dpx(tmp_path / "reel", lumas, 10, fields=lambda _: transfer)
+    plain = pan(3)
+    shown = np.linspace(95, 685, 4096)
+    logs = [np.interp(luma / 255, as_displayed(shown), shown) for luma in plain]
+    folder = write_dpx(tmp_path / "log", [log / 4 for log in logs], 10, fields=lambda _: transfer)
     report = colorize_film(folder, None, colorizer=red)
     assert any("logarithmic (Cineon)" in note for note in report.notes)
-    assert field(files(report)[0], "B", 801) == 1
-    assert np.array_equal(luma_of(files(report)[1]), codes(lumas[1], 10))
+    found = files(report)[1]
+    assert field(found, "B", 801) == 1
+    source = pixels(folder / found.name)[0]
+    assert np.array_equal(luma_of(found), source[..., 0])
+    other = colorize_film(write_dpx(tmp_path / "plain", plain, 10), None, colorizer=red)
+    log, video = as_displayed(pixels(found)[0]), pixels(files(other)[1])[0] / 1023
+    middle = (video.min(axis=-1) > 0.25) & (video.max(axis=-1) < 0.85)
+    assert np.abs(log - video)[middle].mean() < 0.02
+    red_over_blue = (log[..., 0] - log[..., 2])[middle].mean()
+    assert red_over_blue == pytest.approx((video[..., 0] - video[..., 2])[middle].mean(), rel=0.15)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import numpy as np
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
-from . import propagation, shots
+from . import log_view, propagation, shots
 from .options import FilmOptions
 from .planes import PlaneFormat, in_format, luma_only, luma_plane, view
 from .reader import FilmReader
@@ -131,6 +131,8 @@ class FrameColorizer:
         thumbnail = self.colorizer.thumbnail(
             luma_plane(frame), self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )
+        if self.reader.is_log:
+            thumbnail = log_view.shown(thumbnail)
         half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
         small = cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA)
         return PreparedFrame(frame, thumbnail, small, interlaced, shots.visibility(small))
@@ -194,14 +196,14 @@ class FrameColorizer:
         turns = self.reader.turns
         for field in (slice(0, None, 2), slice(1, None, 2)) if prepared.interlaced else (slice(None),):
             rows = cb[field].shape[0] * self.planes.subsampling[0]  # a field's last row of luma may have no chroma
-            self.colorizer.render(
+            render = log_view.render if self.reader.is_log else functools.partial(self.colorizer.render, exact=False)
+            render(
                 luma[field][:rows],
                 np.rot90(prepared.small, -turns),
                 np.rot90(ab, -turns, axes=(1, 2)),
                 strength=self.color_options(prepared.pts).strength * visibility,
                 subsampling=self.planes.subsampling,
                 coding=self.planes.coding,
-                exact=False,
                 out=(cb[field], cr[field]),
             )
         return new

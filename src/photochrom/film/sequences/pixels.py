@@ -99,5 +99,5 @@ def encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> memory
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
     context.time_base, context.options, context.thread_count = Fraction(1, 24), options, 1
     frame.pts = 0
-    (packet,) = (*context.encode(frame), *context.encode(None))
-    return memoryview(packet)
+    packets = [*context.encode(frame), *context.encode(None)]
+    return memoryview(packets[0])

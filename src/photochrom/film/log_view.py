@@ -1,0 +1,65 @@
+"""Logarithmic film scans (Cineon): what the network is shown of them, and colours in their own integers.
+
+The samples are printing densities: 0.002 density a step of 10 bits, film white at 685 and film black at 95 (Kodak,
+"Conversion of 10-bit log film data to 8-bit linear or video data", 1995). The network is shown what a display would be
+given, and the chroma that it answers is brought back to logarithms.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..color.coding import Coding
+from ..color.spaces import linear_to_srgb, quick_ab_to_cbcr
+from ..color.upsample import apply_to_luma, linear_coefficients
+
+_WHITE, _BLACK, _TOP = 685, 95, 1023
+_DENSITY, _GAMMA = 0.002, 0.6  # density of a step, and contrast of negative film
+
+
+def _displayed(code: np.ndarray) -> np.ndarray:
+    """Return luma as displayed, 0..1, of logarithmic luma, 0..1."""
+    exponent = (code * _TOP - _WHITE) * (_DENSITY / _GAMMA)
+    dark = 10.0 ** ((_BLACK - _WHITE) * (_DENSITY / _GAMMA))
+    return linear_to_srgb(np.clip((10.0**exponent - dark) / (1 - dark), 0, 1))
+
+
+_CODES = np.linspace(0, 1, 4096)
+_DISPLAYED = _displayed(_CODES)
+_SHOWN = np.rint(255 * _displayed(np.arange(256) / 255)).astype(np.uint8)
+_LEVELS = np.arange(256) / 255
+_LOGARITHMS = np.interp(_LEVELS, _DISPLAYED, _CODES).astype(np.float32)
+_SLOPES = np.gradient(_LOGARITHMS, _LEVELS).astype(np.float32)
+
+
+def shown(thumbnail: np.ndarray) -> np.ndarray:
+    """Return what the network is shown of a logarithmic thumbnail, both uint8 of any shape, full range."""
+    return _SHOWN[thumbnail]
+
+
+def render(
+    luma: np.ndarray,
+    small: np.ndarray,
+    ab: np.ndarray,
+    *,
+    strength: float,
+    subsampling: tuple[int, int],
+    coding: Coding,
+    out: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Write Cb and Cr for logarithmic luma; as ``Colorizer.render``.
+
+    To first order, a difference of displayed values is a difference of logarithms times the slope of the curve.
+
+    Args:
+        luma: Logarithmic, uint8 or uint16 ``[H, W]``.
+        small: Result of ``shown``, uint8 ``[h, w]``.
+        ab: a*b* float32 ``[2, h, w]``.
+        strength: Factor applied to the chroma.
+        subsampling: Rows and columns of luma that share one chroma sample.
+        coding: Meaning of the integers.
+        out: Planes to write into.
+    """
+    cbcr = quick_ab_to_cbcr(small, ab, coding.matrix) * _SLOPES[small]
+    coefficients = linear_coefficients(_LOGARITHMS[small], cbcr)
+    apply_to_luma(coefficients, luma, strength=strength, subsampling=subsampling, coding=coding, out=out)
