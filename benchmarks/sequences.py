@@ -46,7 +46,11 @@ import sys
 from photochrom import colorize_film
 colorize_film(sys.argv[1], sys.argv[2])
 """
-_MEMORY = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+_MEMORY = """
+import resource
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_maxrss, used.ru_utime + used.ru_stime)
+"""
 
 
 def write_scans(folder: Path, count: int) -> None:
@@ -76,12 +80,14 @@ def green_and_luma(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return green, np.rint(0.299 * red + 0.587 * green + 0.114 * blue)
 
 
-def timed(code: str, source: Path, target: Path) -> tuple[float, float]:
-    """Seconds of a process, and its peak memory in MB."""
+def timed(code: str, source: Path, target: Path) -> tuple[float, float, float]:
+    """Seconds of a process, its peak memory in MB, and the seconds in which it had a core."""
     started = time.perf_counter()
     command = [sys.executable, "-c", code + _MEMORY, str(source), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return time.perf_counter() - started, int(done.stdout.split()[-1]) / 1024
+    seconds = time.perf_counter() - started
+    memory, cores = map(float, done.stdout.split()[-2:])
+    return seconds, memory / 1024, cores
 
 
 def main() -> None:
@@ -97,11 +103,11 @@ def main() -> None:
         write_scans(source, args.frames)
         for run in range(args.runs):
             plain, colored = folder / f"plain{run}", folder / f"color{run}"
-            fast, _ = timed(_PLAIN, source, plain)
-            slow, memory = timed(_COLORED, source, colored)
+            fast, _, light = timed(_PLAIN, source, plain)
+            slow, memory, heavy = timed(_COLORED, source, colored)
             ratios.append(fast / slow)
             speeds = (f"{args.frames / seconds:.1f}" for seconds in (fast, slow))
-            rows.append((str(run + 1), *speeds, f"{fast / slow:.2f}", f"{memory:.0f} MB"))
+            rows.append((str(run + 1), *speeds, f"{fast / slow:.2f}", f"{light / heavy:.2f}", f"{memory:.0f} MB"))
             if not all(
                 np.array_equal(green_and_luma(f)[1], green_and_luma(source / f.name)[0]) for f in colored.iterdir()
             ):
@@ -109,7 +115,9 @@ def main() -> None:
             for path in (*plain.iterdir(), *colored.iterdir()):
                 path.unlink()
     print(f"{args.frames} frames of {_WIDTH}x{_HEIGHT}, 10 bits\n")
-    print_table(["run", "read and written, frames/s", "coloured, frames/s", "ratio", "peak memory"], rows)
+    print_table(
+        ["run", "read and written, frames/s", "coloured, frames/s", "ratio", "of core time", "peak memory"], rows
+    )
     print(f"\nspeed beside reading and writing alone: {max(ratios):.2f}; every luma as in the source")
 
 

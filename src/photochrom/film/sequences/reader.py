@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import math
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -83,6 +84,7 @@ class SequenceReader(FilmReader):
             )
         header = self._headers()
         self._missing = frozenset(self.gaps)
+        self._of_thread = threading.local()
         self._at = 0  # position of the next frame to decode
         super().__init__(pattern.file(self.numbers[0]), max_pixels)
         self.path = pattern.path
@@ -202,11 +204,11 @@ class SequenceReader(FilmReader):
                     future.cancel()
 
     def _read(self, path: Path) -> av.VideoFrame:
-        decoder = av.CodecContext.create(_DECODERS[self.pattern.format], "r")
-        decoder.thread_count = 1  # several files are decoded at once
         try:
-            data = path.read_bytes()
-            frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+            with path.open("rb") as stream:
+                packet = av.Packet(os.fstat(stream.fileno()).st_size)
+                stream.readinto(memoryview(packet))
+            frames = self._decoder().decode(packet)
         except OSError as exc:
             raise FilmError(f"cannot be read ({exc.strerror})", path=path, remedy="finished work is kept") from exc
         except av.error.FFmpegError as exc:
@@ -214,6 +216,17 @@ class SequenceReader(FilmReader):
         if len(frames) != 1 or not isinstance(frames[0], av.VideoFrame):
             raise FilmError("cannot be decoded", path=path, remedy="replace the file")
         return frames[0]
+
+    def _decoder(self) -> av.CodecContext:
+        """Return a decoder: for DPX that of this thread, which uses memory again, since others remember frames."""
+        if hasattr(self._of_thread, "decoder"):
+            decoder: av.CodecContext = self._of_thread.decoder
+            return decoder
+        decoder = av.CodecContext.create(_DECODERS[self.pattern.format], "r")
+        decoder.thread_count = 1  # several files are decoded at once
+        if self.pattern.format == "dpx":
+            self._of_thread.decoder = decoder
+        return decoder
 
     def _rising(
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -50,7 +51,7 @@ class SequenceWriter:
         self.delay = 0
         """Frames are held back by no codec."""
         self._pattern, self._first, self._reader, self._planes = pattern, first, reader, planes
-        self._label = label
+        self._label, self._of_thread = label, threading.local()
         threads = thread_limit() or os.cpu_count() or 1
         self._most_waiting = threads
         self._pool = ThreadPoolExecutor(threads)
@@ -116,7 +117,9 @@ class SequenceWriter:
         return new_header(">", reader.aspect, Fraction(reader.rate)), code
 
     def _rgb(self, frame: av.VideoFrame, name: str) -> av.VideoFrame:
-        rgb = av.VideoFrame(frame.width, frame.height, name)
+        if not hasattr(self._of_thread, "rgb"):
+            self._of_thread.rgb = av.VideoFrame(frame.width, frame.height, name)
+        rgb: av.VideoFrame = self._of_thread.rgb  # a new one for each frame would cost as much as its pixels
         y, cb, cr = (view(frame, index) for index in range(3))
         rgb_of_planes(y, cb, cr, self._planes.coding, rgb_of_frame(rgb))
         return rgb
