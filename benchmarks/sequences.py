@@ -3,11 +3,13 @@
     python benchmarks/sequences.py [--frames N] [--runs N]
 
 The frames are a pan over a photograph, with grain. Each run colours them by ``colorize_film``, and also reads and
-writes them with FFmpeg's coder in as many threads as there are cores, each in a process of its own, in turns. The
-coloured frames must have exactly the luma of their sources.
+writes them twice without colouring: one after the other, as the program ffmpeg does, and with FFmpeg's coder in as many
+threads as there are cores. Each is a process of its own, in turns. The coloured frames must have exactly the luma of
+their sources.
 """
 
 import argparse
+import os
 import struct
 import subprocess
 import sys
@@ -38,7 +40,7 @@ def copy(path):
         file.write(bytes(packet))
         os.fsync(file.fileno())
 Path(sys.argv[2]).mkdir()
-with ThreadPoolExecutor(os.cpu_count()) as pool:
+with ThreadPoolExecutor(int(sys.argv[3])) as pool:
     list(pool.map(copy, sorted(Path(sys.argv[1]).iterdir())))
 """
 _COLORED = """
@@ -80,10 +82,10 @@ def green_and_luma(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return green, np.rint(0.299 * red + 0.587 * green + 0.114 * blue)
 
 
-def timed(code: str, source: Path, target: Path) -> tuple[float, float, float]:
+def timed(code: str, source: Path, target: Path, *arguments: str) -> tuple[float, float, float]:
     """Seconds of a process, its peak memory in MB, and the seconds in which it had a core."""
     started = time.perf_counter()
-    command = [sys.executable, "-c", code + _MEMORY, str(source), str(target)]
+    command = [sys.executable, "-c", code + _MEMORY, str(source), str(target), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - started
     memory, cores = map(float, done.stdout.split()[-2:])
@@ -102,23 +104,26 @@ def main() -> None:
         source.mkdir()
         write_scans(source, args.frames)
         for run in range(args.runs):
-            plain, colored = folder / f"plain{run}", folder / f"color{run}"
-            fast, _, light = timed(_PLAIN, source, plain)
+            single, plain, colored = (folder / f"{name}{run}" for name in ("single", "plain", "color"))
+            slowly, _, _ = timed(_PLAIN, source, single, "1")
+            fast, _, light = timed(_PLAIN, source, plain, str(os.cpu_count()))
             slow, memory, heavy = timed(_COLORED, source, colored)
-            ratios.append(fast / slow)
-            speeds = (f"{args.frames / seconds:.1f}" for seconds in (fast, slow))
-            rows.append((str(run + 1), *speeds, f"{fast / slow:.2f}", f"{light / heavy:.2f}", f"{memory:.0f} MB"))
+            ratios.append(slowly / slow)
+            speeds = [f"{args.frames / seconds:.1f}" for seconds in (slowly, fast, slow)]
+            shares = [f"{slowly / slow:.2f}", f"{fast / slow:.2f}", f"{light / heavy:.2f}"]
+            rows.append((str(run + 1), *speeds, *shares, f"{memory:.0f} MB"))
             if not all(
                 np.array_equal(green_and_luma(f)[1], green_and_luma(source / f.name)[0]) for f in colored.iterdir()
             ):
                 sys.exit("the luma has changed")
-            for path in (*plain.iterdir(), *colored.iterdir()):
+            for path in (*single.iterdir(), *plain.iterdir(), *colored.iterdir()):
                 path.unlink()
     print(f"{args.frames} frames of {_WIDTH}x{_HEIGHT}, 10 bits\n")
-    print_table(
-        ["run", "read and written, frames/s", "coloured, frames/s", "ratio", "of core time", "peak memory"], rows
+    header = ["run", "one by one, frames/s", "in threads, frames/s", "coloured, frames/s"]
+    print_table([*header, "ratio to one by one", "to threads", "of core time", "peak memory"], rows)
+    print(
+        f"\nspeed beside reading and writing one by one: {min(ratios):.2f} to {max(ratios):.2f}; every luma as in the source"
     )
-    print(f"\nspeed beside reading and writing alone: {max(ratios):.2f}; every luma as in the source")
 
 
 if __name__ == "__main__":
