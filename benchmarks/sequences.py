@@ -121,9 +121,7 @@ def main() -> None:
     print(f"{args.frames} frames of {_WIDTH}x{_HEIGHT}, 10 bits\n")
     header = ["run", "one by one, frames/s", "in threads, frames/s", "coloured, frames/s"]
     print_table([*header, "ratio to one by one", "to threads", "of core time", "peak memory"], rows)
-    print(
-        f"\nspeed beside reading and writing one by one: {min(ratios):.2f} to {max(ratios):.2f}; every luma as in the source"
-    )
+    print(f"\nratio to one by one: {min(ratios):.2f} to {max(ratios):.2f}; every luma is that of the source")
 
 
 if __name__ == "__main__":

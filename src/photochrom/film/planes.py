@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,7 @@ _DEPTHS = (8, 10, 12, 14, 16)
 _DIGITS = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}
 _EXPANDED = 8  # bits that each channel of RGB is brought to first
 _PLANAR = range(8, 17)  # bits of grey formats whose samples are read here, one by one
+_given_back: deque[av.VideoFrame] = deque(maxlen=4)
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,24 @@ def _matrix(context: av.VideoCodecContext) -> Matrix:
     return _MATRICES.get(context.colorspace, BT601 if small else BT709)
 
 
+def new_frame(width: int, height: int, name: str) -> av.VideoFrame:
+    """Return a frame whose pixels hold anything: one that was given back, or a new one.
+
+    Memory that the system has just given out costs as much to touch as the colouring of a scan.
+    """
+    for _ in range(len(_given_back)):
+        with contextlib.suppress(IndexError):  # another thread was faster
+            frame = _given_back.popleft()
+            if (frame.width, frame.height, frame.format.name) == (width, height, name):
+                return frame
+    return av.VideoFrame(width, height, name)
+
+
+def give_back(frame: av.VideoFrame) -> None:
+    """Offer a frame, which nobody may use any more, to ``new_frame``."""
+    _given_back.append(frame)
+
+
 def luma_plane(frame: av.VideoFrame) -> np.ndarray:
     """Return the luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
     return view(frame, 0)
@@ -222,7 +243,7 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
             ours["dst_colorspace"] = planes.colorspace
         new = frame.reformat(**ours)
     else:
-        new = av.VideoFrame(frame.width, frame.height, planes.name)
+        new = new_frame(frame.width, frame.height, planes.name)
     _copy_luma(frame, new, planes)
     new.pts, new.time_base = frame.pts, frame.time_base
     return new
@@ -233,7 +254,7 @@ def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.Vi
     if frame.format.has_palette or min(part.bits for part in frame.format.components) < _EXPANDED:
         frame = frame.reformat(format="rgb24")
     old = planes.source or planes.coding
-    new = av.VideoFrame(frame.width, frame.height, planes.name)
+    new = new_frame(frame.width, frame.height, planes.name)
     found = luma_and_chroma(frame, old, chroma=chroma)
     view(new, 0)[...] = found[0] if old == planes.coding else _code_table(old, planes.coding)[found[0]]
     for index, plane in enumerate(found[1:], 1):

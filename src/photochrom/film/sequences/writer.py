@@ -22,7 +22,7 @@ from ...photo.metadata import metadata_for
 from ...photo.read import read_photo
 from ...photo.write import encode_photo
 from ...provenance import short_statement
-from ..planes import PlaneFormat, view
+from ..planes import PlaneFormat, give_back, view
 from ..reader import FilmReader
 from ..time_code import later
 from .dpx import DpxHeader, file_of, new_header, read_header
@@ -96,6 +96,8 @@ class SequenceWriter:
         with new_file(path, overwrite=True) as stream:
             for part in parts:
                 stream.write(part)
+        if self._planes.converted:  # else it is the decoder's
+            give_back(frame)
 
     def _dpx(self, frame: av.VideoFrame, pts: int, name: str) -> tuple[bytes | memoryview, ...]:
         passed = pts - self._reader.first_pts
