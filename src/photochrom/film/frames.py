@@ -17,7 +17,7 @@ from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from . import log_view, propagation, shots
 from .options import FilmOptions
-from .planes import PlaneFormat, in_format, luma_only, luma_plane, view
+from .planes import PlaneFormat, in_format, luma_only, luma_plane, new_frame, view
 from .reader import FilmReader
 from .side_data import has_captions
 
@@ -126,7 +126,7 @@ class FrameColorizer:
         interlaced = bool(self.reader.fields or frame.interlaced_frame)
         chroma = self._may_keep(frame)
         frame = in_format(frame, self.planes, chroma=chroma)
-        if not (chroma or has_captions(frame)):
+        if frame.format.name == self.planes.name and not (chroma or has_captions(frame)):
             frame = luma_only(frame, self.planes)  # dozens of frames wait for the colours of later keys
         thumbnail = self.colorizer.thumbnail(
             luma_plane(frame), self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
@@ -224,9 +224,7 @@ class FrameColorizer:
             frame.make_writable()  # PyAV cannot add side data to a new frame
             frame.pict_type = 0
             return frame
-        if self.planes.converted:
-            return frame  # it is no decoder's
-        new = av.VideoFrame(frame.width, frame.height, self.planes.name)
+        new = new_frame(frame.width, frame.height, self.planes.name)
         view(new, 0)[...] = luma_plane(frame)
         return new
 

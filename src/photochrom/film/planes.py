@@ -148,6 +148,11 @@ def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, asked: bo
     return found
 
 
+def _grey(bits: int) -> str:
+    """Return FFmpeg's name of a format of luma alone."""
+    return "gray" if bits == 8 else f"gray{bits}le"
+
+
 def _name(subsampling: tuple[int, int], bits: int) -> str:
     """Return FFmpeg's name of a planar format."""
     return f"yuv{_DIGITS[subsampling]}p" + ("" if bits == 8 else f"{bits}le")
@@ -183,6 +188,7 @@ def new_frame(width: int, height: int, name: str) -> av.VideoFrame:
         with contextlib.suppress(IndexError):  # another thread was faster
             frame = _given_back.popleft()
             if (frame.width, frame.height, frame.format.name) == (width, height, name):
+                frame.make_writable()  # a decoder may hold its pixels as well
                 return frame
     return av.VideoFrame(width, height, name)
 
@@ -208,8 +214,7 @@ def view(frame: av.VideoFrame, index: int) -> np.ndarray:
 
 def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
     """Copy the luma of a frame of the coloured film's format, with its times, into a grey frame of the same bits."""
-    bits = planes.coding.bits
-    new = av.VideoFrame(frame.width, frame.height, "gray" if bits == 8 else f"gray{bits}le")
+    new = av.VideoFrame(frame.width, frame.height, _grey(planes.coding.bits))
     view(new, 0)[...] = luma_plane(frame)
     new.pts, new.time_base, new.duration = frame.pts, frame.time_base, frame.duration
     return new
@@ -221,7 +226,7 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
     Args:
         frame: A frame of the source.
         planes: The format.
-        chroma: Whether the frame's own chroma is wanted; without it, the chroma planes hold anything.
+        chroma: Whether the frame's own chroma is wanted; without it, a converted frame may have luma alone.
     """
     if not planes.converted:
         return frame
@@ -236,14 +241,14 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
     if len(parts) < 3 and (len(frame.planes) > 1 or len(parts) > 1 or parts[0].bits not in _PLANAR):
         frame = frame.reformat(format="gray" if parts[0].bits <= 8 else "gray16le")
     elif len(frame.planes) < 3 <= len(parts):  # packed, or chroma in one plane
-        return _repacked(frame, planes)
+        return _repacked(frame, planes, chroma=chroma)
     if chroma and len(frame.planes) > 2:
         ours = {"format": planes.name, "dst_color_range": _FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE}
         if planes.colorspace != frame.colorspace and frame.colorspace in _MATRICES:
             ours["dst_colorspace"] = planes.colorspace
         new = frame.reformat(**ours)
     else:
-        new = new_frame(frame.width, frame.height, planes.name)
+        new = av.VideoFrame(frame.width, frame.height, planes.name if chroma else _grey(planes.coding.bits))
     _copy_luma(frame, new, planes)
     new.pts, new.time_base = frame.pts, frame.time_base
     return new
@@ -254,7 +259,7 @@ def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.Vi
     if frame.format.has_palette or min(part.bits for part in frame.format.components) < _EXPANDED:
         frame = frame.reformat(format="rgb24")
     old = planes.source or planes.coding
-    new = new_frame(frame.width, frame.height, planes.name)
+    new = av.VideoFrame(frame.width, frame.height, planes.name if chroma else _grey(planes.coding.bits))
     found = luma_and_chroma(frame, old, chroma=chroma)
     view(new, 0)[...] = found[0] if old == planes.coding else _code_table(old, planes.coding)[found[0]]
     for index, plane in enumerate(found[1:], 1):
@@ -265,12 +270,12 @@ def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.Vi
     return new
 
 
-def _repacked(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
+def _repacked(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.VideoFrame:
     """Convert a frame that does not have three planes, with FFmpeg, which keeps the luma if its coding is kept."""
     if planes.source is None:
         return frame.reformat(format=planes.name)
     plain = _name(planes.subsampling, planes.source.bits)
-    return in_format(frame.reformat(format=plain), planes)
+    return in_format(frame.reformat(format=plain), planes, chroma=chroma)
 
 
 def _copy_luma(frame: av.VideoFrame, new: av.VideoFrame, planes: PlaneFormat) -> None:

@@ -96,8 +96,7 @@ class SequenceWriter:
         with new_file(path, overwrite=True) as stream:
             for part in parts:
                 stream.write(part)
-        if self._planes.converted:  # else it is the decoder's
-            give_back(frame)
+        give_back(frame)
 
     def _dpx(self, frame: av.VideoFrame, pts: int, name: str) -> tuple[bytes | memoryview, ...]:
         passed = pts - self._reader.first_pts
