@@ -352,3 +352,14 @@ def test_times_are_numbers_or_text(start):
 def test_options_are_checked():
     with pytest.raises(OptionError, match="crf is nan"):
         FilmOptions(crf=float("nan"))
+
+
+def test_recolor_may_stand_before_the_film(tmp_path, capsys):
+    photograph = tmp_path / "a.png"
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(photograph)
+    assert main(["film", "--recolor", str(photograph)]) == 1
+    assert "is a photograph: colour it with 'photochrom photo'" in capsys.readouterr().err
+    assert main(["film", "--recolor", "gray-shots", str(photograph)]) == 2
+    assert "choose from all, grey-shots" in capsys.readouterr().err
+    assert main(["film", "--recolor"]) == 2
+    assert "no film is named" in capsys.readouterr().err

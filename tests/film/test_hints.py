@@ -18,7 +18,7 @@ from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.hint_tracking import follow
-from photochrom.film.hints import FilmHint, film_hints_json, hints_of_still, read_film_hints
+from photochrom.film.hints import FilmHint, film_hints_json, hints_of_still, luma_at, read_film_hints
 from photochrom.film.options import parse_time, time_text
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
@@ -120,6 +120,25 @@ def test_a_coloured_still_colours_its_shot(tmp_path, grey_colorizer):
         assert cr[8:-8, 8:28].mean() > 4
         assert cr[8:-8, -28:-8].mean() < -4
     assert np.all(plane(frames[40], 2) == 128)
+
+
+def test_a_still_of_another_frame_is_refused(tmp_path):
+    lumas = pan(12, WIDTH, HEIGHT) + other_shot(12, WIDTH, HEIGHT)
+    source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1")
+    still = tmp_path / "still.png"
+    Image.fromarray(np.dstack([np.clip(lumas[18] * 0.8 + 30, 0, 255).astype(np.uint8)] * 3)).save(still)  # brightened
+    assert hints_of_still(Fraction(18, 24), still, luma_at(source, Fraction(18, 24)))
+    with pytest.raises(OptionError, match=r"still\.png: is not a picture of the frame at 0\.25 s: check the time"):
+        hints_of_still(Fraction(6, 24), still, luma_at(source, Fraction(6, 24)))
+
+
+def test_small_things_of_a_still_get_hints_of_their_own(tmp_path):
+    still = np.full((144, 176, 3), 110, np.uint8)
+    still[60:68, 101:109] = (170, 40, 40)  # a bow tie between the places of the coarse grid
+    Image.fromarray(still).save(tmp_path / "still.png")
+    hints = [hint.hint for hint in hints_of_still(Fraction(0), tmp_path / "still.png")]
+    assert any(hint.color[0] > hint.color[1] + 60 for hint in hints)
+    assert len(hints) < 120  # the plain ground needs no more
 
 
 def test_a_still_is_looked_at_as_it_is_shown(tmp_path):

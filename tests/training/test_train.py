@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from photochrom import TrainingError
+from photochrom import OptionError, TrainingError
 from photochrom.training import checkpoint, train
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.data.batches import ahead
@@ -288,3 +288,28 @@ def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp
     np.testing.assert_allclose(together, alone, rtol=1e-9)
     assert len(together) >= 3
     assert not np.allclose(together[0][1], together[-2][1], rtol=1e-3)
+
+
+class TestSettingsOfARun:
+    @pytest.fixture
+    def begun(self, tmp_path):
+        (tmp_path / "run").mkdir()
+        config = TrainingConfig(str(tmp_path), tmp_path / "run", epochs=3, batch=16, initial="scratch")
+        config.note_settings()
+        return config
+
+    def test_a_resumed_run_takes_them_from_the_run(self, begun, tmp_path):
+        resumed = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, minutes=2).resumed()
+        assert (resumed.epochs, resumed.batch, resumed.initial) == (3, 16, "scratch")
+        assert (resumed.minutes, resumed.learning_rate) == (2, None)
+        same = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=3).resumed()
+        assert same.epochs == 3
+
+    def test_those_that_differ_are_named_with_both_values(self, begun, tmp_path):
+        other = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=5, seed=1)
+        with pytest.raises(OptionError, match="epochs is 5 and was 3, seed is 1 and was not given: leave them out"):
+            other.resumed()
+
+    def test_a_run_without_a_note_is_resumed_as_it_is_asked_for(self, tmp_path):
+        config = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=5)
+        assert config.resumed() is config

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ..film.reader import FilmReader
 
 
+RECOLOR: Final = ("all", "grey-shots")
+
+
 def add(verbs: Verbs) -> None:
     """Declare the verb."""
     film = add_verb(
@@ -46,7 +49,7 @@ def add(verbs: Verbs) -> None:
         page="films",
     )
     film.set_defaults(verb=run)
-    film.add_argument("inputs", nargs="+", metavar="IN", help="films")
+    film.add_argument("inputs", nargs="*", metavar="IN", help="films")
     film.add_argument(
         "-o",
         "--output",
@@ -86,7 +89,7 @@ def add(verbs: Verbs) -> None:
         nargs="?",
         const="all",
         default=False,
-        choices=("all", "grey-shots"),
+        metavar="{all,grey-shots}",
         help="colour a film that is in colour already: all of it, or only its grey shots",
     )
     add_dials(film)
@@ -127,6 +130,13 @@ def run(args: argparse.Namespace) -> int:
     )  # before numpy is loaded: its threads would only wait for one another
     from ..film.options import FilmOptions, parse_time
 
+    if args.recolor not in (False, *RECOLOR):  # a film that stands behind the flag
+        if not Path(args.recolor).exists():
+            raise OptionError(f"--recolor is {args.recolor!r}", remedy=f"choose from {', '.join(RECOLOR)}")
+        args.inputs.insert(0, args.recolor)
+        args.recolor = "all"
+    if not args.inputs:
+        raise OptionError("no film is named", remedy="name one, as in 'photochrom film reel.mp4'")
     options = FilmOptions(
         ColorOptions(vividness=args.vividness, strength=args.strength),
         codec=args.codec,
@@ -145,9 +155,9 @@ def run(args: argparse.Namespace) -> int:
         keep_parts=args.keep_parts,
     )
     films = list(dict.fromkeys(args.inputs))
-    hints = _hints(args)
-    if hints and len(films) > 1:
+    if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
+    hints = _hints(args, films[0])
     output = _output(args.output, several=len(films) > 1)
     console = Console(quiet=args.quiet, verbose=args.verbose)
     colorizer = None
@@ -200,8 +210,8 @@ def _output(output: Path | None, *, several: bool) -> Path | None:
     return output
 
 
-def _hints(args: argparse.Namespace) -> list[FilmHint]:
-    from ..film.hints import hints_of_still, read_film_hints
+def _hints(args: argparse.Namespace, film: str) -> list[FilmHint]:
+    from ..film.hints import hints_of_still, luma_at, read_film_hints
     from ..film.options import parse_time
 
     hints = [hint for path in args.hints for hint in read_film_hints(path)]
@@ -209,7 +219,9 @@ def _hints(args: argparse.Namespace) -> list[FilmHint]:
         at, equals, path = text.partition("=")
         if not equals:
             raise OptionError(f"{text!r:.60} is not a still: write TIME=FILE, as in 12.5=coat.png")
-        hints += hints_of_still(parse_time(at), path)
+        time = parse_time(at)
+        check_kind(film)
+        hints += hints_of_still(time, path, luma_at(film, time))
     return hints
 
 

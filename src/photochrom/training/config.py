@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import OptionError, TrainingError
 from .data.sources import is_remote
+from .files import write
 from .initial_model import INITIAL_MODELS, InitialModel
 from .recipes import RECIPES, Recipe, at_size, fine_tuning, fit_to_photographs
 
+SETTINGS = "settings.json"
 CHECKPOINT, BEST, MODEL = "checkpoint.safetensors", "best.safetensors", "model.onnx"
 PATIENCE = 10  # rounds without a better held-out loss after which a run ends
+
+
+# Settings that decide the result of a run; the others may change when it is resumed.
+_KEPT = ("initial", "encoder", "recipe", "epochs", "size", "batch", "learning_rate", "seed", "patience")
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,41 @@ class TrainingConfig:
         for name in ("cache_gb", "seed", "patience"):
             if (value := getattr(self, name)) is not None and not 0 <= value < math.inf:
                 raise OptionError(f"{name} is {value}", remedy="give 0 or more")
+
+    def resumed(self) -> TrainingConfig:
+        """Return the configuration with what is not given taken from the run that is resumed.
+
+        Raises:
+            OptionError: Settings are given that are not the run's; the message names each with both values.
+        """
+        path = self.run_folder / SETTINGS
+        if not self.resume or not path.exists():  # runs of older versions have no such file
+            return self
+        try:
+            noted = {name: value for name, value in json.loads(path.read_text()).items() if name in _KEPT}
+        except (OSError, ValueError) as exc:
+            raise TrainingError("cannot be read", path=path, remedy="remove it, and give the run's settings") from exc
+        other = [
+            f"{name} is {getattr(self, name)} and was {'not given' if value is None else value}"
+            for name, value in noted.items()
+            if getattr(self, name) not in (None, value)
+        ]
+        if other:
+            raise OptionError(
+                f"the run has other settings: {', '.join(other)}",
+                path=self.run_folder,
+                remedy="leave them out, or choose another folder",
+            )
+        return replace(self, **noted)
+
+    def note_settings(self) -> None:
+        """Write the settings into the run's folder, for ``resumed``.
+
+        Raises:
+            TrainingError: The disk is full.
+        """
+        noted = {name: getattr(self, name) for name in _KEPT}
+        write(self.run_folder / SETTINGS, (json.dumps(noted, indent=1) + "\n").encode())
 
     @property
     def name(self) -> str:

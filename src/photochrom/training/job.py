@@ -30,6 +30,7 @@ def train(config: TrainingConfig) -> Path | None:
         Stopped: a signal arrived while training.
     """
     keep_memory()
+    config = config.resumed()
     fabric = launch(config)
     with one_error_for_all(fabric):
         model = _train(config, fabric)
@@ -57,6 +58,8 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     if config.dry_run:
         return None
 
+    if fabric.is_global_zero and not latest.exists():
+        config.note_settings()
     training, validation = run.batches()
     trainer = run.trainer(training)
     if latest.exists():
