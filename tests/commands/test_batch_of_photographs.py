@@ -27,6 +27,7 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_a_folder_is_mirrored_and_the_output_created(shoebox, tmp_path, capsys):
     out = tmp_path / "new" / "out"
     assert main(["photo", str(shoebox), "-o", str(out)]) == 0
@@ -41,6 +42,7 @@ def test_subfolders_may_be_left_out(shoebox, tmp_path):
     assert files(tmp_path / "out") == ["a.color.jpg"]
 
 
+@pytest.mark.slow
 def test_own_outputs_are_left_out_and_existing_ones_skipped(shoebox, capsys):
     for _ in range(2):
         assert main(["photo", str(shoebox)]) == 0
@@ -50,6 +52,7 @@ def test_own_outputs_are_left_out_and_existing_ones_skipped(shoebox, capsys):
     assert "2 coloured, 2 skipped, 0 failed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_output_inside_the_input_is_not_searched(shoebox):
     for _ in range(2):
         assert main(["photo", str(shoebox), "-o", str(shoebox / "out"), "--overwrite"]) == 0
@@ -77,6 +80,7 @@ def test_clashes_are_all_named_and_the_others_coloured(shoebox, tmp_path, capsys
     assert files(tmp_path / "out") == ["a.color.jpg"]
 
 
+@pytest.mark.slow
 def test_a_photograph_in_colour_is_coloured_anew_only_when_asked(tmp_path, capsys):
     source = tmp_path / "new.jpg"
     Image.fromarray(data.astronaut()).save(source)
@@ -89,6 +93,7 @@ def test_a_photograph_in_colour_is_coloured_anew_only_when_asked(tmp_path, capsy
     assert files(tmp_path) == ["new.color.jpg", "new.jpg"]
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_and_verbose_more(shoebox, capsys):
     assert main(["photo", str(shoebox), "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -102,6 +107,7 @@ def test_a_file_that_is_meant_as_a_folder_is_named(shoebox, tmp_path, capsys):
     assert "out is a file, not a folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_hints_take_names_percentages_and_pixels(tmp_path, capsys):
     Image.fromarray(np.full((100, 200), 120, np.uint8)).save(tmp_path / "a.png")
     hints = ["--hint", "25%,50%,maroon", "--hint", "150px,49px,#36c"]
@@ -122,6 +128,7 @@ def test_the_confidence_names_the_least_sure_places(shoebox, capsys):
         assert image.mode == "RGB"
 
 
+@pytest.mark.slow
 def test_settings_come_from_the_file_the_environment_and_the_command_line(shoebox, tmp_path, monkeypatch, capsys):
     config = tmp_path / "config.toml"
     monkeypatch.setenv("PHOTOCHROM_CONFIG", str(config))

@@ -232,6 +232,7 @@ def test_the_hints_that_are_read_are_never_overwritten(folder, hinting, capsys):
     assert main(["photo", str(folder / "a.jpg"), *hints, "--alternatives", "1"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", [["--alternatives", "1"], ["--confidence"]])
 def test_the_standard_output_takes_no_extras(folder, extra):
     for arguments, stdin in (([folder / "a.jpg", "-o", "-"], b""), (["-"], (folder / "b.png").read_bytes())):

@@ -72,6 +72,7 @@ def test_a_changed_shot_alone_is_coloured_anew(number, frames, color):
     assert same_as_in_one_go(color, made, changed)
 
 
+@pytest.mark.slow
 def test_a_new_hint_colours_its_shot(color):
     color(options())
     made, count = color(options(), hints=[RED])
@@ -129,6 +130,7 @@ def test_a_shots_own_settings(color):
     assert grey == [31 <= i < 51 for i in range(106)]
 
 
+@pytest.mark.slow
 def test_only_some_shots_are_coloured(color):
     made, _ = color(options(only_shots=(1, 3)))
     neutral = [(plane(frame, 1) == 128).all() and (plane(frame, 2) == 128).all() for frame in decoded(made)]

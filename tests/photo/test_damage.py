@@ -179,6 +179,7 @@ def test_counting_what_a_stream_holds(size: int) -> None:
         inflated_size([stream[:-1], b"?" if stream[-1:] != b"?" else b"!"], size)
 
 
+@pytest.mark.slow
 def test_opencv_keeps_quiet() -> None:
     """Damage is told by the error, private tags by nobody. A process of its own, for OpenCV's level lasts."""
     program = "import sys; from photochrom import PhotoError, photo\ntry: photo.read_photo(sys.stdin.buffer.read())\n"

@@ -115,6 +115,7 @@ def test_errors_and_warnings_name_the_page(tmp_path, fake_colorizer):
     assert not (tmp_path / "bad.tif").exists()
 
 
+@pytest.mark.slow
 def test_the_command_counts_the_pages(tmp_path, capsys):
     source = album(tmp_path / "album.tif")
     assert main(["photo", str(source), "--hint", "2:42%,31%,maroon"]) == 0

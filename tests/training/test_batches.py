@@ -48,6 +48,7 @@ def test_one_that_cannot_be_decoded_is_told_in_one_line(pictures):
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_the_encoder_that_is_run_at_every_step_gives_its_features_whatever_the_training_rounds_to():
     """Traced within autocast, its graph rounded twice: features were off by four fifths of themselves."""
     backbone = load_encoder("efficientnet-lite2").backbone

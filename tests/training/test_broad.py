@@ -90,6 +90,7 @@ class TestGrowingCache:
 
         return lambda: GrowingCache(encoder, shown, tmp_path / "cache", SIDES, counting), encoder, shown, run
 
+    @pytest.mark.slow
     def test_each_view_is_computed_once_and_is_the_encoder_s(self, make, counted):
         cache, encoder, shown, run = make[0](), *make[1:]
         expected = few_features(encoder, run, shown, SIDES)
