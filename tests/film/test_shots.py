@@ -112,6 +112,38 @@ def test_a_flickering_lamp_is_no_cut():
     assert found(scaled(one(40), factors)) == [0]
 
 
+def flickering(lumas, kind, rng):
+    """Lumas whose brightness changes at random from frame to frame, by up to a half."""
+    height, width = lumas[0].shape
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    for luma in lumas:
+        overall, across, down = rng.uniform(-1, 1, 3)
+        if kind == "lamp":
+            changed = luma * (1 + 0.5 * overall)
+        elif kind == "lamp that moves":
+            changed = luma * (1 + 0.5 * (overall + across * columns + down * rows) / 1.5)
+        elif kind == "development":
+            changed = 255 * (luma / 255) ** np.exp(0.7 * overall)
+        else:
+            changed = luma + 60 * overall
+        yield np.clip(changed, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["lamp", "lamp that moves", "development", "fog"])
+def test_heavy_flicker_neither_makes_nor_hides_a_cut(kind):
+    rng = np.random.default_rng(9)
+    assert found(flickering(one(40) + other(40, step=2), kind, rng)) == [0, 40]
+
+
+def test_scratches_and_dust_neither_make_nor_hide_a_cut():
+    rng = np.random.default_rng(9)
+    lumas = one(30) + other(30)
+    for luma in lumas:
+        luma[:, rng.integers(0, 128, 5)] = 255 * rng.integers(0, 2, 5)
+        luma[rng.random(luma.shape) < 0.03] = 0
+    assert found(lumas) == [0, 30]
+
+
 @given(st.lists(st.integers(8, 30), min_size=1, max_size=3), st.integers(0, 60))
 @settings(max_examples=15, deadline=None)
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from ..errors import FilmError, ModelError, OptionError
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
+from .film_scans import add_old_film
 from .film_shots import add_shots, numbers_of, print_shots, shots_of
 from .kinds import kind_of
 from .messages import error_text
@@ -68,6 +69,7 @@ def add(verbs: Verbs) -> None:
     )
     only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
     add_shots(film)
+    add_old_film(film)
     film.add_argument("--start", metavar="TIME", help="start at this time: seconds, or 0:01:30.5")
     film.add_argument("--end", metavar="TIME", help="end at this time")
     film.add_argument(
@@ -129,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
         "OPENBLAS_NUM_THREADS", "1"
     )  # before numpy is loaded: its threads would only wait for one another
     from ..film.options import FilmOptions, parse_time
+    from ..film.picture_area import parse_area
 
     if args.recolor not in (False, *RECOLOR):  # a film that stands behind the flag
         if not Path(args.recolor).exists():
@@ -153,6 +156,9 @@ def run(args: argparse.Namespace) -> int:
         shots=shots_of(args),
         only_shots=numbers_of(args.only_shots),
         keep_parts=args.keep_parts,
+        frame=args.frame and parse_area(args.frame),
+        negative=args.negative,
+        keep_titles=args.keep_titles,
     )
     films = list(dict.fromkeys(args.inputs))
     if (args.hints or args.still) and len(films) > 1:
@@ -286,6 +292,7 @@ def _look(
     from ..film.preview import preview
     from ..film.sequences.reader import open_film
     from ..film.shot_plan import make_shot_plan
+    from ..film.titles import keeping_titles
 
     with open_film(film, options) as reader:
         options = resolved(options, reader, None if args.preview else output)
@@ -302,6 +309,7 @@ def _look(
         path = output or reader.path.parent
         path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
         _check_preview(path, overwrite=args.overwrite)
+        frame_colorizer = keeping_titles(frame_colorizer, plan)
         hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
         if path.suffix.lower() == ".png":
             _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)

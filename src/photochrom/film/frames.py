@@ -15,8 +15,9 @@ import numpy as np
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
-from . import log_view, propagation, shots
+from . import log_view, negative_view, propagation, shots
 from .options import FilmOptions
+from .picture_area import PictureArea, picture_area
 from .planes import PlaneFormat, in_format, luma_only, luma_plane, new_frame, view
 from .reader import FilmReader
 from .side_data import has_captions
@@ -98,6 +99,20 @@ class FrameColorizer:
         self.colorizer, self.reader, self.planes, self.options = colorizer, reader, planes, options
         self.hints, self._is_kept, self.shots = hints or {}, is_kept, shots
 
+    @functools.cached_property
+    def area(self) -> PictureArea:
+        """The part of each frame that is coloured.
+
+        Raises:
+            FilmError: The options name a place that is not in the frame.
+        """
+        return picture_area(
+            self.options.frame,
+            (self.reader.height, self.reader.width),
+            self.planes.subsampling,
+            turns=self.reader.turns,
+        )
+
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
         """Return a frame colorizer of the same film that follows hints, given by the frames' pts."""
         return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, hints, self._is_kept, self.shots)
@@ -128,10 +143,13 @@ class FrameColorizer:
         frame = in_format(frame, self.planes, chroma=chroma)
         if frame.format.name == self.planes.name and not (chroma or has_captions(frame)):
             frame = luma_only(frame, self.planes)  # dozens of frames wait for the colours of later keys
+        luma = luma_plane(frame)[self.area.luma]
         thumbnail = self.colorizer.thumbnail(
-            luma_plane(frame), self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
+            luma, self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )
-        if self.reader.is_log:
+        if self.options.negative:
+            thumbnail = negative_view.shown(thumbnail)
+        elif self.reader.is_log:
             thumbnail = log_view.shown(thumbnail)
         half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
         small = cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA)
@@ -190,14 +208,13 @@ class FrameColorizer:
         if self._is_kept(prepared.pts):
             return self._as_it_is(prepared.frame)
         new = self._uncolored(prepared.frame)
-        luma = luma_plane(prepared.frame)
+        luma = luma_plane(prepared.frame)[self.area.luma]
         visibility = 1.0 if self.hints.get(prepared.pts) else prepared.visibility
-        cb, cr = view(new, 1), view(new, 2)
+        cb, cr = (self._chroma_of_picture(view(new, index)) for index in (1, 2))
         turns = self.reader.turns
         for field in (slice(0, None, 2), slice(1, None, 2)) if prepared.interlaced else (slice(None),):
             rows = cb[field].shape[0] * self.planes.subsampling[0]  # a field's last row of luma may have no chroma
-            render = log_view.render if self.reader.is_log else functools.partial(self.colorizer.render, exact=False)
-            render(
+            self._render(
                 luma[field][:rows],
                 np.rot90(prepared.small, -turns),
                 np.rot90(ab, -turns, axes=(1, 2)),
@@ -208,6 +225,13 @@ class FrameColorizer:
             )
         return new
 
+    @functools.cached_property
+    def _render(self) -> Callable[..., object]:
+        """The function that computes chroma for luma as it is stored."""
+        if self.options.negative:
+            return negative_view.render
+        return log_view.render if self.reader.is_log else functools.partial(self.colorizer.render, exact=False)
+
     def _as_it_is(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return a frame with its own chroma, or neutral if it has none."""
         if self.reader.may_have_colors:
@@ -217,6 +241,12 @@ class FrameColorizer:
         for index in (1, 2):
             view(new, index)[...] = self.planes.coding.neutral
         return new
+
+    def _chroma_of_picture(self, plane: np.ndarray) -> np.ndarray:
+        """Return the part of a chroma plane that the picture covers; all around it becomes neutral."""
+        if self.area.box is not None:
+            plane[...] = self.planes.coding.neutral
+        return plane[self.area.chroma]
 
     def _uncolored(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return a frame with the luma of another, and with its closed captions, whose chroma can be written to."""

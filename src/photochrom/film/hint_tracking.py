@@ -60,7 +60,7 @@ def follow(
 
     Args:
         frame_colorizer: Prepares the frames of the film.
-        hints: The hints.
+        hints: The hints. Those outside the picture (``FilmOptions.frame``) are passed over.
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
     Returns:
@@ -69,9 +69,11 @@ def follow(
     Raises:
         FilmError: The film has no frame at a hint's time.
     """
+    reader = frame_colorizer.reader
+    height, width = (reader.height, reader.width)[:: -1 if reader.turns % 2 else 1]
+    hints = frame_colorizer.area.hints_within(hints, height, width)
     if not hints:
         return {}
-    reader = frame_colorizer.reader
     left = sorted(hints, key=lambda hint: hint.time)
     found: Hints = defaultdict(list)
     starts: list[tuple[int, bool]] = []  # pts of each part's first frame, and whether a shot begins there

@@ -35,6 +35,7 @@ from .segments import EncodedSegment
 from .sequences.reader import open_film
 from .sequences.writer import publish_frames, taken
 from .shot_plan import make_shot_plan
+from .titles import keeping_titles
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def colorize_film(
                 colored = find_colored_shots(frame_colorizer, plan, examining)
                 frame_colorizer = frame_colorizer.keeping(colored.has)
                 plan.notes.append(colored.note())
+            frame_colorizer = keeping_titles(frame_colorizer, plan, examining)
             segments = color_frames(frame_colorizer, folder, plan, damage, label, progress)
             if kept:
                 kept.finish(segments, shots)

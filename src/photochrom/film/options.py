@@ -74,6 +74,15 @@ class FilmOptions:
     """Whether the working folder beside the output is kept when the film is whole. The next run on the same output
     then colours only the shots that are to look otherwise. The folder takes as much room as the film."""
 
+    frame: tuple[int, int, int, int] | None = None
+    """Left, top, width and height of the picture, in pixels of the frame as it is stored; what lies outside, such as
+    sprocket holes and frame lines, is not looked at and stays neutral. None for all of the frame."""
+    negative: bool | None = None
+    """Whether the film is a negative: the network then sees its positive, the luma stays negative, and the colours are
+    complementary. None stands for False."""
+    keep_titles: bool = False
+    """Whether intertitles, still text on black, keep the chroma that they have: that of their tint, or none."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "codec", codec_named(self.codec))  # the class is frozen
         check_profile(self.codec, self.profile)
@@ -94,6 +103,7 @@ class FilmOptions:
         check_order(self.shots)
         if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in self.only_shots):
             raise OptionError(f"only_shots is {self.only_shots!r:.60}: give whole numbers from 1 up")
+        _check_area(self.frame)
         start, end = self.times
         if end is not None and (start or 0) >= end:
             raise OptionError(f"the film would end ({float(end):g} s) before it starts ({float(start or 0):g} s)")
@@ -102,6 +112,14 @@ class FilmOptions:
     def times(self) -> tuple[Fraction | None, Fraction | None]:
         """Start and end in seconds, as fractions."""
         return cast(tuple[Fraction | None, Fraction | None], (self.start, self.end))
+
+
+def _check_area(area: tuple[int, int, int, int] | None) -> None:
+    if area is None:
+        return
+    is_whole = isinstance(area, tuple) and len(area) == 4 and all(type(part) is int and part >= 0 for part in area)
+    if not is_whole or not (area[2] and area[3]):
+        raise OptionError(f"frame is {area!r:.60}: give left, top, width and height in pixels, as four whole numbers")
 
 
 def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:

@@ -14,7 +14,7 @@ import av
 
 from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
-from . import tracks
+from . import pulldown, tracks
 from .codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
 from .mux import mux, way_out
 from .options import FilmOptions, time_text
@@ -200,6 +200,8 @@ def check(
         _check_frames(reader, plan, options, overwrite=overwrite)
     else:
         plan.notes.extend(_rehearse(reader, plan, options))
+    if found := pulldown.note(reader, plan.first):
+        plan.notes.append(found)
     if plan.frames is None and plan.output.exists():
         if plan.output.samefile(reader.path):
             raise FilmError(f"{plan.output} is the film itself: choose another output")

@@ -19,6 +19,8 @@ from . import optical_flow
 
 REACH = 16
 """Number of frames before and after a frame that decide whether a shot begins with it."""
+_SPECK = 3  # pixels of the median that removes scratches and dust
+_AROUND = 8.0  # pixels over which brightness and contrast are made even, where a lamp or a stain may change them
 _SIZE = 64  # pixels of the short side at which frames are compared
 _CUT = 0.45  # least distance between frames of different shots
 _STANDS_OUT = 2.5  # least ratio of a cut's distance to the median of its neighbours'
@@ -26,6 +28,7 @@ _FLASH = 4  # greatest number of frames for which a flash or dust may hide a sho
 _HALF = 8  # frames of half a dissolve
 _MIXED = 0.3  # share of a dissolve's difference that a mixture of its ends may leave unexplained
 _GRAIN = 3.0  # mean deviation of luma due to film grain
+_IN_ORDER = -0.8  # greatest correlation of the earlier shot's share with time in a dissolve; in flicker it is near 0
 _DIM = 0.35  # ratio of contrasts below which one end of a mixture is fading
 _COARSE = 16  # pixels of the short side at which it is judged whether a frame shows anything
 _FAINT = 3.0  # deviation of luma up to which a frame shows nothing; at twice as much it is a picture
@@ -61,9 +64,10 @@ def starts(lumas: Iterable[np.ndarray]) -> Iterator[bool]:
 def _measured(lumas: Iterable[np.ndarray]) -> Iterator[_Frame]:
     before = None
     for luma in lumas:
-        small = _shrunk(luma)
+        shown = _shrunk(luma)
+        small = cv2.medianBlur(shown, _SPECK)
         distance = 0.0 if before is None else _distance(before, small)
-        yield _Frame(small, distance, float(small.std()) < BLANK)
+        yield _Frame(small, distance, float(shown.std()) < BLANK)
         before = small
 
 
@@ -96,6 +100,19 @@ def _shrunk(luma: np.ndarray, short_side: int = _SIZE) -> np.ndarray:
 
 def _distance(before: np.ndarray, after: np.ndarray) -> float:
     """Return the part of the later frame that motion leaves unexplained, relative to contrast; about 1 if unlike."""
+    distance = _unexplained(before, after)
+    # Flicker that differs from place to place hides that the picture is the same.
+    return distance if distance < _CUT / 2 else min(distance, _unexplained(_evened(before), _evened(after)))
+
+
+def _evened(frame: np.ndarray) -> np.ndarray:
+    """Return a frame with the same mean and contrast everywhere, uint8 ``[h, w]``."""
+    detail = frame - cv2.GaussianBlur(frame.astype(np.float32), (0, 0), _AROUND)
+    spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _AROUND))
+    return np.clip(128 + 40 * detail / (spread + _GRAIN), 0, 255).astype(np.uint8)
+
+
+def _unexplained(before: np.ndarray, after: np.ndarray) -> float:
     warped = optical_flow.warp(before, optical_flow.backward_flow(before, after, fast=True))
     # A flickering lamp or a fade changes only brightness and contrast of the same picture.
     late, early = after - after.mean(), warped - warped.mean()
@@ -172,7 +189,17 @@ def _mixture(window: list[_Frame | None], at: int) -> float | None:
     rest = float(((mixed - later - share * difference) ** 2).mean())
     if not 0.3 < share < 0.7 or rest > _MIXED**2 * energy:
         return None
+    if not _is_in_order([part.small for part in around if part is not None]):
+        return None
     return share if _distance(parts[0], parts[2]) > _CUT else None
+
+
+def _is_in_order(frames: list[np.ndarray]) -> bool:
+    """Tell whether frames go steadily from the first to the last; where a lamp flickers, they go to and fro."""
+    first, last = (frames[i].astype(np.float32) for i in (0, -1))
+    difference = first - last
+    shares = [float(((frame - last) * difference).mean()) for frame in frames[1:-1]]
+    return float(np.corrcoef(shares, range(len(shares)))[0, 1]) < _IN_ORDER
 
 
 def _spread(frame: np.ndarray) -> float:

@@ -1,0 +1,77 @@
+"""3:2 pulldown: film of 24 frames a second in the fields of 30 interlaced frames (SMPTE RP 197).
+
+Of five video frames, one repeats the upper field of the frame before, and another one, two or three frames on, repeats
+the lower field. Differences between the same fields of successive frames show this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from itertools import islice, pairwise
+
+import av
+import numpy as np
+
+from .planes import view
+from .reader import FilmReader
+
+_CYCLE = 5  # video frames that hold four film frames
+_WINDOW = 30  # frames, six cycles; a cut between two may begin the cycle anew
+_SEARCHED = 300  # frames from the beginning of a film
+_REPEATED = 0.4  # a repeated field differs less than this share of what the most similar other one differs
+_MOVES = 0.6  # steps of luma by which fields must differ for their repetition to tell anything
+_RATES = (Fraction(29), Fraction(31))
+
+
+def note(reader: FilmReader, first: int) -> str:
+    """Return a line of text for a film with 3:2 pulldown; empty if there is none in its first seconds.
+
+    Args:
+        reader: The film.
+        first: pts of the first frame to colour.
+    """
+    if not _RATES[0] <= reader.rate <= _RATES[1] or reader.is_sequence or not has_pulldown(reader.frames(first)):
+        return ""
+    marked = "" if reader.fields else ", though the film is not marked as interlaced"
+    return (
+        f"3:2 pulldown: {float(reader.rate * 4 / 5):.3f} frames of film per second in {float(reader.rate):.3f} of video"
+        f"{marked}; it is kept, and colours are steadier if it is removed first"
+    )
+
+
+def has_pulldown(frames: Iterable[av.VideoFrame]) -> bool:
+    """Tell whether frames, of which some hundreds are looked at, have 3:2 pulldown."""
+    fields = ((part[0::2], part[1::2]) for part in map(_luma, islice(frames, _SEARCHED)))
+    differences: list[tuple[float, float]] = []
+    for before, after in pairwise(fields):
+        differences.append((_difference(before[0], after[0]), _difference(before[1], after[1])))
+        if len(differences) == _WINDOW:
+            if _is_cycle(differences):
+                return True
+            differences = []
+    return False
+
+
+def _luma(frame: av.VideoFrame) -> np.ndarray:
+    """Return every fourth column of a frame's luma in steps of 8 bits, float32 ``[H, w]``, with an even H."""
+    if len(frame.planes) < 3 and frame.format.name != "gray":
+        frame = frame.reformat(format="gray")
+    scale = np.float32(1 / (1 << (frame.format.components[0].bits - 8)))
+    return view(frame, 0)[: frame.height // 2 * 2, ::4].astype(np.float32) * scale
+
+
+def _difference(before: np.ndarray, after: np.ndarray) -> float:
+    return float(np.abs(after - before).mean())
+
+
+def _is_cycle(differences: Sequence[tuple[float, float]]) -> bool:
+    table = np.array(differences).reshape(-1, _CYCLE, 2)
+    usual = np.median(table, axis=0)  # [5, 2]
+    phases = []
+    for field in usual.T:
+        least, second = np.sort(field)[:2]
+        if second < _MOVES or least > _REPEATED * second:
+            return False
+        phases.append(int(field.argmin()))
+    return (phases[0] - phases[1]) % _CYCLE in (2, 3)

@@ -1,0 +1,236 @@
+"""Old film as it comes from the scanner: part of the frame, negatives, intertitles, pulldown, odd rates, flicker."""
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from photochrom import Hint
+from photochrom.errors import FilmError, OptionError
+from photochrom.film import FilmOptions, colorize_film, titles
+from photochrom.film.hints import FilmHint
+from photochrom.film.picture_area import parse_area, picture_area
+from photochrom.film.pulldown import has_pulldown
+from tests.helpers.films import (
+    colorizer,
+    decoded,
+    in_fields,
+    other_shot,
+    pan,
+    plane,
+    same_lumas,
+    seconds,
+    still_frame,
+    write_film,
+    write_frames,
+)
+
+LOSSLESS = {"codec": "ffv1"}
+
+
+@pytest.fixture
+def by_lightness(tmp_path):
+    """Orange where it is light, blue where it is dark."""
+    return colorizer(tmp_path, lambda lightness: (60 * (lightness - 0.5), 80 * (lightness - 0.5)))
+
+
+@pytest.fixture
+def orange(tmp_path):
+    return colorizer(tmp_path, lambda _: (30, 40))
+
+
+def made(source, output, options, model, **arguments):
+    return colorize_film(source, output, options, colorizer=model, **arguments)
+
+
+def title(text="Next morning", weave=0, ground=24, size=(180, 240)):
+    luma = np.full(size, ground, np.uint8)
+    for row, line in enumerate((text, "at the old mill", "by the river")):
+        cv2.putText(luma, line, (28 + weave, 60 + 30 * row), cv2.FONT_HERSHEY_COMPLEX, 0.7, 220, 1, cv2.LINE_AA)
+    noise = np.random.default_rng(weave).normal(0, 3, size)
+    return np.clip(luma + noise, 0, 255).astype(np.uint8)
+
+
+# The picture in the frame
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "gray", "yuv422p10le"])
+def test_only_the_picture_is_coloured(name, tmp_path, orange):
+    film = write_film(tmp_path / "a.mkv", pan(3), name=name, codec="ffv1")
+    report = made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS, frame=(17, 6, 61, 50)), orange)
+    for frame in decoded(report.output):
+        cb, cr = plane(frame, 1), plane(frame, 2)
+        neutral = 1 << (frame.format.components[0].bits - 1)
+        down = plane(frame).shape[0] // cb.shape[0]
+        inside = np.zeros(cb.shape, bool)
+        first = 8 if down == 2 else 6  # a sample of chroma of each field
+        inside[first // down : 56 // down, 18 // 2 : 78 // 2] = True
+        assert (cb[~inside] == neutral).all()
+        assert (cr[~inside] == neutral).all()
+        assert (cr[inside] > neutral).all()
+    if name == "yuv420p":
+        assert same_lumas(film, report.output)
+
+
+def test_what_lies_around_the_picture_is_not_looked_at(tmp_path, by_lightness):
+    """The same picture gets the same colours, whatever is beside it."""
+    lumas = pan(3, 96, 64)
+    white, black = ([np.pad(luma, ((0, 0), (32, 0)), constant_values=v) for luma in lumas] for v in (255, 0))
+    results = []
+    for name, frames, area in (("w", white, (32, 0, 96, 64)), ("b", black, (32, 0, 96, 64)), ("p", lumas, None)):
+        film = write_film(tmp_path / f"{name}.mkv", frames, codec="ffv1")
+        report = made(film, tmp_path / f"{name}.color.mkv", FilmOptions(**LOSSLESS, frame=area), by_lightness)
+        results.append([plane(frame, 2)[:, -48:] for frame in decoded(report.output)])
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+
+
+def test_hints_are_at_places_of_the_whole_frame(tmp_path):
+    model = colorizer(tmp_path, lambda _: (0, 0))
+    film = write_film(tmp_path / "a.mkv", pan(3, 128, 64), codec="ffv1")
+    hints = [
+        FilmHint(Fraction(0), Hint(0.75, 0.5, (200, 0, 0), 0.1)),
+        FilmHint(Fraction(0), Hint(0.1, 0.5, (0, 0, 200))),
+    ]
+    report = made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS, frame=(64, 0, 64, 64)), model, hints=hints)
+    cr = plane(decoded(report.output)[0], 2).astype(int) - 128
+    row, column = np.unravel_index(cr.argmax(), cr.shape)
+    assert cr[row, column] > 30
+    assert abs(row - 16) < 3
+    assert abs(column - 48) < 3  # in the middle of the picture, which is the right half
+    assert not cr[:, :32].any()
+
+
+@pytest.mark.parametrize(
+    ("turns", "box"), [(0, (0.5, 0.25, 1, 0.5)), (1, (0.5, 0.5, 0.75, 1)), (2, (0, 0.5, 0.5, 0.75))]
+)
+def test_the_upright_area_of_turned_film(turns, box):
+    found = picture_area((25, 50, 25, 50), (100, 100), (1, 1), turns=turns).box
+    assert (found.top, found.left, found.bottom, found.right) == box
+
+
+@pytest.mark.parametrize("area", [(90, 0, 20, 64), (0, 0, 96, 65), (0, 0, 8, 64)])
+def test_a_picture_that_is_not_in_the_frame(area, tmp_path, orange):
+    film = write_film(tmp_path / "a.mkv", pan(2), codec="ffv1")
+    with pytest.raises(FilmError, match=r"frames are 96 x 64: name a part of the frame"):
+        made(film, tmp_path / "b.mkv", FilmOptions(frame=area), orange)
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "1,2,3,x", "-1,0,5,5", ""])
+def test_places_that_are_none(text):
+    with pytest.raises(OptionError, match="write X,Y,W,H"):
+        parse_area(text)
+    with pytest.raises(OptionError, match="give left, top, width and height"):
+        FilmOptions(frame=(0, 0, 0, 4))
+
+
+# Negatives
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuv444p", "gray10le"])
+def test_a_negative_inverted_is_the_coloured_positive(name, tmp_path, by_lightness):
+    lumas = pan(3)
+    positive = write_film(tmp_path / "p.mkv", lumas, name=name, codec="ffv1", full=True)
+    negative = write_film(tmp_path / "n.mkv", [255 - luma for luma in lumas], name=name, codec="ffv1", full=True)
+    one = made(positive, tmp_path / "p.color.mkv", FilmOptions(**LOSSLESS, negative=False), by_lightness)
+    other = made(negative, tmp_path / "n.color.mkv", FilmOptions(**LOSSLESS, negative=True), by_lightness)
+    assert same_lumas(negative, other.output) or name != "yuv420p"
+    for a, b in zip(decoded(one.output), decoded(other.output), strict=True):
+        scale = 1 << (a.format.components[0].bits - 8)
+        for index in (1, 2):
+            sums = (plane(a, index).astype(int) + plane(b, index)) / scale
+            assert abs(sums - 256).max() <= 3
+            assert np.ptp(plane(a, index)) > 20 * scale
+
+
+# Intertitles
+
+
+def test_titles_are_told_from_pictures():
+    assert titles.letters(title()) is not None
+    assert titles.letters(title(ground=60)) is not None
+    for picture in (pan(1, 240, 180)[0], other_shot(1, 240, 180)[0], 255 - title()):
+        assert titles.letters(picture) is None
+    lamp = np.full((180, 240), 20, np.uint8)
+    cv2.circle(lamp, (120, 90), 30, 230, -1)
+    assert titles.letters(lamp) is None
+
+
+@pytest.mark.parametrize("tint", [None, pytest.param((120, 150), marks=pytest.mark.slow)])
+def test_titles_stay_as_they_are(tint, tmp_path, orange):
+    cards = [title(weave=i % 2) for i in range(10)]
+    frames = [*pan(10, 240, 180), *cards, *other_shot(10, 240, 180)]
+    film = write_frames(tmp_path / "a.mkv", [still_frame(f, "yuv420p", tint) for f in frames], codec="ffv1", rate=18)
+    options = FilmOptions(**LOSSLESS, recolor="all", keep_titles=True)
+    report = made(film, tmp_path / "b.mkv", options, orange)
+    assert "1 of 3 shots is a title, left as found" in report.notes
+    kept = [(plane(frame, 1) == (tint or (128, 128))[0]).all() for frame in decoded(report.output)]
+    assert kept == [10 <= i < 20 for i in range(30)]
+
+
+def test_titles_of_a_film_without_chroma_stay_neutral(tmp_path, orange):
+    film = write_film(tmp_path / "a.mkv", [title() for _ in range(8)], name="gray", codec="ffv1")
+    frames = decoded(made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS, keep_titles=True), orange).output)
+    assert all((plane(frame, i) == 128).all() for frame in frames for i in (1, 2))
+
+
+def test_shots_left_out_of_a_film_without_chroma_stay_neutral(tmp_path, orange):
+    film = write_film(tmp_path / "a.mkv", pan(20) + other_shot(20), name="gray", codec="ffv1")
+    frames = decoded(made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS, only_shots=(2,)), orange).output)
+    assert [(plane(frame, 2) == 128).all() for frame in frames] == [i < 20 for i in range(40)]
+
+
+def test_letters_that_move_are_not_a_title():
+    still = [titles.letters(title(weave=i % 2)) for i in range(6)]
+    moving = [titles.letters(title(weave=7 * i)) for i in range(6)]
+    assert titles._is_title(still)
+    assert not titles._is_title(moving)
+    assert not titles._is_title([still[0], None, None, None])
+    assert not titles._is_title([])
+
+
+# Pulldown and rates
+
+
+def telecined(lumas, order=0):
+    """Four film frames in five video frames: AA, BB, BC, CD, DD."""
+    frames = []
+    for start in range(0, len(lumas) - 3, 4):
+        a, b, c, d = lumas[start : start + 4]
+        for first, second in ((a, a), (b, b), (b, c), (c, d), (d, d)):
+            frame = first.copy()
+            frame[1 - order :: 2] = second[1 - order :: 2]
+            frames.append(frame)
+    return frames
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_pulldown_is_found_and_said(order, tmp_path, orange):
+    lumas = telecined(pan(32, step=2), order == "bff")
+    frames = in_fields([still_frame(luma) for luma in lumas], order)
+    film = write_frames(tmp_path / "a.mkv", frames, codec="ffv1", rate=Fraction(30000, 1001))
+    report = made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS), orange)
+    assert any(note.startswith("3:2 pulldown: 23.976 frames of film per second in 29.970") for note in report.notes)
+    assert same_lumas(film, report.output)
+
+
+def test_pulldown_is_found_through_grain_and_not_where_it_is_not():
+    rng = np.random.default_rng(2)
+
+    def seen(lumas):
+        grain = (np.clip(luma + rng.normal(0, 1.5, luma.shape), 0, 255).astype(np.uint8) for luma in lumas)
+        return has_pulldown(still_frame(luma) for luma in grain)
+
+    assert seen(telecined(pan(64, step=2)))
+    assert not seen(pan(64, step=2))
+    assert not seen([luma for luma in pan(16, step=3) for _ in range(4)])
+    assert not seen([luma for i, luma in enumerate(pan(48, step=2)) for _ in range(1 + (i % 4 == 3))])
+    assert not seen([pan(1)[0]] * 64)
+
+
+@pytest.mark.parametrize("rate", [16, 18, Fraction(50, 3), 20])
+def test_slow_film_keeps_its_times(rate, tmp_path, orange):
+    film = write_film(tmp_path / "a.mov", pan(12), rate=rate)
+    report = made(film, tmp_path / "b.mov", FilmOptions(), orange)
+    assert seconds(report.output) == seconds(film)
