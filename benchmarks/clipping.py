@@ -5,7 +5,7 @@
 A JPEG that keeps its source's luma is coloured from the luma at half its size. Each chroma sample must be in gamut at
 the four pixels that share it, whose luma is then not known exactly. Decoders also interpolate chroma between samples:
 some pixels clip even where every sample is in gamut. Both ways are written, decoded, and the pixels counted that lie
-beyond R'G'B' by more than 1 and by more than 4 steps of 255.
+beyond R'G'B' by more than 1 and by more than 4 steps of 255. The prediction is the same for both.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from PIL import Image
 
 from photochrom import Colorizer
 from photochrom.color import upsample
+from photochrom.colorizer.colorizer import Prediction
 from photochrom.photo import Photo, encode_photo, read_photo
 
 _WIDENED = (0.0, 0.25, 0.5, 1.0)
@@ -33,9 +34,9 @@ def beyond(data: bytes) -> tuple[float, float, float]:
     return 100 * float((excess > 1).mean()), 100 * float((excess > 4).mean()), float(np.hypot(cb, cr).mean())
 
 
-def coloured(colorizer: Colorizer, photo: Photo) -> bytes:
+def coloured(colorizer: Colorizer, photo: Photo, prediction: Prediction) -> bytes:
     step = 1 if photo.reduced else 2
-    cb, cr = colorizer.chroma(photo.luma, subsampling=step, reduced=photo.reduced)
+    cb, cr = colorizer.chroma(photo.luma, subsampling=step, prediction=prediction, reduced=photo.reduced)
     return encode_photo(photo, cb, cr, format="JPEG", credit=None)
 
 
@@ -47,13 +48,15 @@ def main() -> None:
         stream = io.BytesIO()
         with Image.open(path) as image:
             image.convert("L").save(stream, "JPEG", quality=92)
-        ways = [("whole", beyond(coloured(colorizer, read_photo(stream.getvalue()))))]
+        whole = read_photo(stream.getvalue())
+        prediction = colorizer.predict(whole.luma)
+        ways = [("whole", beyond(coloured(colorizer, whole, prediction)))]
         half = read_photo(stream.getvalue(), reduced=True)
         if not half.reduced:
             continue
         for widened in _WIDENED:
             upsample._WIDER = widened
-            ways.append((f"half, widened by {widened:g}", beyond(coloured(colorizer, half))))
+            ways.append((f"half, widened by {widened:g}", beyond(coloured(colorizer, half, prediction))))
         rows += [[path, name, f"{one:.3f} %", f"{four:.3f} %", f"{mean:.2f}"] for name, (one, four, mean) in ways]
     print_table(["photograph", "range of luma", "beyond by 1", "beyond by 4", "mean chroma"], rows)
 

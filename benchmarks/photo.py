@@ -70,7 +70,11 @@ _STAGES = {
 }
 _COLUMNS = ("Photochrom", "plain codec", "ratio", "processor time", "plain codec", "ratio")
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
-_OPTIONS = {"JPEG": {"quality": DEFAULT_QUALITY}, "TIFF": {"compression": "tiff_adobe_deflate"}}
+_OPTIONS = {
+    "JPEG": {"quality": DEFAULT_QUALITY},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "WEBP": {"quality": DEFAULT_QUALITY},
+}
 
 
 def photograph(path: Path, megapixels: float) -> None:

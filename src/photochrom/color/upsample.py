@@ -22,7 +22,7 @@ from .gamut import in_gamut
 _EDGE_L = 8.0  # contrast in L* from which chroma follows an edge; less is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
 _AROUND = np.ones((3, 3), np.uint8)
-_WIDER = 0.25  # fewer pixels are then clipped than with the whole luma (benchmarks/clipping.py)
+_WIDER = 0.5  # fewer pixels are then clipped than with the whole luma (benchmarks/clipping.py)
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
