@@ -73,6 +73,27 @@ def test_frames_are_the_same_in_any_order_and_at_once(make, colorizer):
             np.testing.assert_array_equal(np.asarray(frame[plane]), expected[plane])
 
 
+def test_each_field_has_its_own_chroma(make, colorizer):
+    clip = make()
+    whole = planes(colorize(clip, colorizer=colorizer), 0)
+    fields = planes(colorize(vs.core.std.SetFieldBased(clip, 2), colorizer=colorizer), 0)
+    top = planes(colorize(vs.core.std.SetFieldBased(clip, 0), colorizer=colorizer), 0)
+    assert np.array_equal(fields[0], whole[0])
+    assert np.array_equal(top[1], whole[1])
+    assert not np.array_equal(fields[1], whole[1])
+    assert np.abs(fields[1].astype(int) - whole[1]).mean() < 3
+
+
+def test_shots_may_be_told(make, colorizer):
+    """A shot that goes on over the cut takes colours across it."""
+    clip = make()
+    found = colorize(clip, colorizer=colorizer)
+    told = colorize(clip, colorizer=colorizer, shot_starts=[0, 12])
+    joined = colorize(clip, colorizer=colorizer, shot_starts=[0])
+    assert np.array_equal(planes(told, 12)[1], planes(found, 12)[1])
+    assert not np.array_equal(planes(joined, 12)[1], planes(found, 12)[1])
+
+
 def test_odd_grey_clips_become_444_and_their_matrix_is_said(make, colorizer):
     colored = colorize(make("GRAY8", (127, 95)), colorizer=colorizer)
     assert (colored.format.name, colored.get_frame(0).props["_Matrix"]) == ("YUV444P8", 6)

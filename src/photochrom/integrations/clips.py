@@ -8,10 +8,11 @@ frames before it, from which colours are propagated into it, and some after it, 
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -39,6 +40,14 @@ class _Colors:
     visibility: float
 
 
+@dataclass
+class _Window:
+    """The frames of a window, computed as far as they have been asked for."""
+
+    coming: Iterator[_Colors]
+    done: list[_Colors] = field(default_factory=list)
+
+
 class ClipColorizer:
     """Colours the frames of a clip with random access. Threads may share it.
 
@@ -49,6 +58,7 @@ class ClipColorizer:
         coding: Meaning of the integers.
         options: How to colour; None for the model's defaults.
         aspect: Width of a pixel divided by its height.
+        shot_starts: Numbers of the frames that begin a shot; None to find them.
     """
 
     def __init__(
@@ -60,19 +70,24 @@ class ClipColorizer:
         options: ColorOptions | None = None,
         *,
         aspect: float = 1.0,
+        shot_starts: Iterable[int] | None = None,
     ) -> None:
+        self._starts = None if shot_starts is None else frozenset(shot_starts)
         self._colorizer, self._luma, self._count, self._coding = colorizer, luma, count, coding
         self._options, self._aspect = options or ColorOptions(), aspect
-        self._windows: OrderedDict[int, list[_Colors]] = OrderedDict()
+        self._windows: OrderedDict[int, _Window] = OrderedDict()
         self._lock = threading.Lock()
 
-    def chroma(self, number: int, luma: np.ndarray, subsampling: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    def chroma(
+        self, number: int, luma: np.ndarray, subsampling: tuple[int, int], *, interlaced: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Colour a frame.
 
         Args:
             number: Number of the frame.
             luma: Its luma plane, uint8 or uint16 ``[H, W]``.
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
+            interlaced: Whether the frame consists of two fields, each of which gets its own chroma.
 
         Returns:
             Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype and in the clip's coding.
@@ -80,25 +95,35 @@ class ClipColorizer:
         Raises:
             EngineError: The network could not be run.
         """
-        colors = self._window(number // WINDOW)[number % WINDOW]
-        return self._colorizer.render(
-            luma,
-            colors.small,
-            colors.ab.astype(np.float32),
-            strength=self._options.strength * colors.visibility,
-            subsampling=subsampling,
-            coding=self._coding,
-            exact=False,
-        )
+        colors = self._colors(number)
+        shape = tuple(-(-side // shared) for side, shared in zip(luma.shape, subsampling, strict=True))
+        cb, cr = np.empty(shape, luma.dtype), np.empty(shape, luma.dtype)
+        for part in (slice(0, None, 2), slice(1, None, 2)) if interlaced else (slice(None),):
+            rows = cb[part].shape[0] * subsampling[0]  # a field's last row of luma may have no chroma
+            self._colorizer.render(
+                luma[part][:rows],
+                colors.small,
+                colors.ab.astype(np.float32),
+                strength=self._options.strength * colors.visibility,
+                subsampling=subsampling,
+                coding=self._coding,
+                exact=False,
+                out=(cb[part], cr[part]),
+            )
+        return cb, cr
 
-    def _window(self, index: int) -> list[_Colors]:
+    def _colors(self, number: int) -> _Colors:
+        """Return the colours of a frame; its window is computed up to it."""
+        index, position = divmod(number, WINDOW)
         with self._lock:
             if index not in self._windows:
-                self._windows[index] = list(self._computed(index))
+                self._windows[index] = _Window(self._computed(index))
                 while len(self._windows) > _KEPT:
                     self._windows.popitem(last=False)
             self._windows.move_to_end(index)
-            return self._windows[index]
+            window = self._windows[index]
+            window.done += itertools.islice(window.coming, max(0, position + 1 - len(window.done)))
+            return window.done[position]
 
     def _computed(self, index: int) -> Iterator[_Colors]:
         """Compute the colours of a window's frames."""
@@ -126,7 +151,13 @@ class ClipColorizer:
                 yield smalls[-1]
 
         early = start - max(0, start - shots.REACH)  # read only to tell whether a shot begins after them
-        for position, begins in enumerate(shots.starts(prepared())):
+        first = start - early
+        begun = (
+            shots.starts(prepared())
+            if self._starts is None
+            else (number in self._starts for number, _ in enumerate(prepared(), first))
+        )
+        for position, begins in enumerate(begun):
             thumbnail, small = thumbnails.popleft(), smalls.popleft()
             if position >= early:
                 waiting.append(small)

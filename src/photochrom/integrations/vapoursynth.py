@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def colorize(
     *,
     vividness: float | None = None,
     strength: float = 1.0,
+    shot_starts: Sequence[int] | None = None,
     model: str | os.PathLike[str] | None = None,
     device: str = "auto",
     colorizer: Colorizer | None = None,
@@ -44,9 +46,11 @@ def colorize(
 
     Args:
         clip: Constant format, YUV or GRAY, 8 to 16 bits. Its own chroma, if any, is replaced. The frame properties
-            ``_Matrix``, ``_Range`` and ``_SARNum``/``_SARDen`` of its first frame are honoured.
+            ``_Matrix``, ``_Range`` and ``_SARNum``/``_SARDen`` of its first frame are honoured; so
+            is ``_FieldBased`` of each frame: interlaced frames get chroma for each field.
         vividness: From 0 (muted) to 1 (bold); None for the model's own.
         strength: Factor on the chroma, 0 to 2.
+        shot_starts: Numbers of the frames that begin a shot; None to find them.
         model: Name or file of a model; None for the default.
         device: See ``Colorizer``.
         colorizer: A loaded model to use instead of ``model`` and ``device``.
@@ -75,13 +79,15 @@ def colorize(
         coding,
         ColorOptions(vividness, strength),
         aspect=aspect,
+        shot_starts=shot_starts,
     )
     shared = 1 << target.subsampling_h, 1 << target.subsampling_w
     blank = core.std.BlankClip(clip, format=target.id, keep=True)
 
     def paint(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         painted = f[0].copy()
-        for plane, chroma in enumerate(frames.chroma(n, _plane(f[1], 0), shared), 1):
+        interlaced = int(f[1].props.get("_FieldBased", 0)) > 0
+        for plane, chroma in enumerate(frames.chroma(n, _plane(f[1], 0), shared, interlaced=interlaced), 1):
             np.asarray(painted[plane])[...] = chroma
         return painted
 
