@@ -112,7 +112,10 @@ def drop(page, *paths):
 def state(page):
     """What the studio says of the item that is shown."""
     return page.evaluate(
-        "async () => (await fetch('/api/items/' + document.querySelector('[aria-current=true]').dataset.item)).json()"
+        """async () => {
+            const {item} = document.querySelector(".entry [aria-current=true]").dataset;
+            return (await fetch(`/api/items/${item}`)).json();
+        }"""
     )
 
 
@@ -127,10 +130,17 @@ def changed(page, action):
     )
 
 
+def settled(page):
+    """Wait until nothing is on its way to the picture."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function("() => document.querySelector('#canvas').ariaBusy === 'false'")
+
+
 def looked_at(page):
     """The stage as it is seen, RGB, without what lies over the picture."""
     page.evaluate("document.querySelector('#overlay').style.visibility = 'hidden'")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    settled(page)
     shot = page.locator("#canvas canvas").screenshot()
     page.evaluate("document.querySelector('#overlay').style.visibility = ''")
     with Image.open(io.BytesIO(shot)) as image:
@@ -290,9 +300,8 @@ def test_zoomed_to_every_pixel_and_back(visit, tmp_path, size):
     page = visit(size)
     drop(page, tmp_path / "large.png")
     fitted = looked_at(page)
-    with page.expect_response(lambda response: "/tile/" in response.url):
-        page.locator("[data-zoom=full]").click()
-    page.wait_for_load_state("networkidle")
+    page.locator("[data-zoom=full]").click()
+    settled(page)
     near = looked_at(page)
     height, width = near.shape[:2]
     top, left = (1500 - height) // 2, (2500 - width) // 2
@@ -310,7 +319,7 @@ def test_zoomed_to_every_pixel_and_back(visit, tmp_path, size):
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2 - 60, box["y"] + box["height"] / 2 - 30, steps=4)
     page.mouse.up()
-    page.wait_for_load_state("networkidle")
+    settled(page)
     moved = looked_at(page)
     overlap = np.s_[60 : height - 120, 60 : width - 120]
     there = np.roll(near, (-30, -60), (0, 1))
@@ -329,7 +338,8 @@ def test_before_and_after_on_the_same_place(visit, photograph, tmp_path, size):
     grey = looked_at(page)
     page.keyboard.up("Space")
     assert np.ptp(grey, axis=2).max() < 8
-    assert np.abs(bt601(color.astype(np.uint8)).astype(int) - grey[..., 0]).mean() < 3  # nothing jumps
+    edge = np.s_[8:-8, 8:-8]  # with the keyboard's focus there is a frame
+    assert np.abs(bt601(color.astype(np.uint8)).astype(int) - grey[..., 0])[edge].mean() < 3  # nothing jumps
     page.locator("[data-view=compare]").click()
     page.locator("#divider").wait_for()
     for key, shift in ((None, 0), ("ArrowRight", 0.2)):
@@ -340,7 +350,7 @@ def test_before_and_after_on_the_same_place(visit, photograph, tmp_path, size):
         half = looked_at(page)
         middle = round(half.shape[1] * (0.5 + shift))
         assert np.ptp(half[:, : middle - 20], axis=2).max() < 8
-        np.testing.assert_array_equal(half[:, middle + 20 :], color[:, middle + 20 :])
+        np.testing.assert_array_equal(half[edge][:, middle + 20 :], color[edge][:, middle + 20 :])
     page.screenshot(path=tmp_path / "compare.png")
 
 
@@ -384,8 +394,11 @@ def test_quick_strokes_are_all_kept(visit, photograph):
         page.mouse.down()
         page.mouse.move(*at(page, 0.4, y))
         page.mouse.up()
-    page.wait_for_load_state("networkidle")
-    assert len(state(page)["marks"]) == 6
+    changed(page, lambda: page.wait_for_function(
+        "async () => (await (await fetch('/api/studio')).json()).items[0].marks.length === 6"
+    ))  # fmt: skip
+    settled(page)
+    assert page.locator("#overlay .mark").count() == 6
 
 
 @SIZES
@@ -413,7 +426,7 @@ def test_dials_are_turned_and_undone(visit, photograph):
     strength = page.locator("#strength")
     strength.focus()
     changed(page, lambda: page.keyboard.press("Home"))
-    page.wait_for_load_state("networkidle")
+    settled(page)
     assert np.ptp(looked_at(page), axis=2).max() < 8
     changed(page, page.locator("#undo").click)
     np.testing.assert_array_equal(looked_at(page), color)
@@ -441,7 +454,7 @@ def test_by_keyboard_alone(visit, photograph, tmp_path):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.locator("#popover .swatch").first.wait_for()
-    page.wait_for_function("document.activeElement.matches('#popover .swatch')")
+    page.wait_for_function("() => document.activeElement.matches('#popover .swatch')")
     page.screenshot(path=tmp_path / "keyboard.png")
     changed(page, lambda: page.keyboard.press("2"))
     (mark,) = state(page)["marks"]
@@ -478,11 +491,11 @@ def test_a_film_from_its_shots_to_its_player(visit, tmp_path, size):
     page.get_by_text("48 frames, 2 shots").wait_for()
     page.reload()  # the result stays
     page.locator("#result video").wait_for()
-    page.wait_for_function("document.querySelector('video').readyState >= 1")
+    page.wait_for_function("() => document.querySelector('video').readyState >= 1")
     assert page.evaluate("document.querySelector('video').duration") == pytest.approx(2, abs=0.1)
     page.screenshot(path=tmp_path / "film-2.png")
     assert page.locator("#stop").is_hidden()
-    path = download(page, page.get_by_role("link", name="Download the film").click, tmp_path)
+    path = download(page, page.locator("#download").click, tmp_path)
     assert path.name == "old.color.mp4"
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
@@ -537,7 +550,7 @@ def test_axe_finds_nothing(visit, photograph, tmp_path, size):
     drop(page, write_film(tmp_path / "old.mp4", pan(24, 320, 240) + other_shot(24, 320, 240), rate=24))
     page.locator("#shots button").nth(1).wait_for()
     found += accessibility(page, axe)
-    assert found == []
+    assert "\n".join(found) == ""
 
 
 def accessibility(page, axe):

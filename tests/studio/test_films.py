@@ -111,6 +111,27 @@ def studio_colorizer(folder):
     return Colorizer(folder / "same.onnx", engine=hinting_engine())
 
 
+def test_a_shot_has_dials_of_its_own(visitor, film, tmp_path):
+    item = dropped(visitor, film)
+    visitor.edit(item, "go", time=1.5)
+    state = visitor.edit(item, "dial", dial="strength", value=0.5, shot=True)
+    state = visitor.edit(item, "dial", dial="strength", value=0, shot=True)
+    assert (state["strength"], state["isOwn"], state["own"]) == (0, True, pytest.approx([31 / 24], abs=1e-5))
+    assert np.ptp(rgb(visitor.fetch(f"/api/items/{item}/picture.jpg")), axis=2).max() < 8
+    state = visitor.edit(item, "go", time=0)
+    assert (state["strength"], state["isOwn"]) == (1, False)
+    assert visitor.edit(item, "undo")["own"] == []  # two turns of one dial are one step
+    visitor.edit(item, "redo")
+    assert colored(visitor, item)["job"]["message"] == "106 frames, 3 shots"
+    (tmp_path / "new.mp4").write_bytes(visitor.download(item)[1])
+    with av.open(str(tmp_path / "new.mp4")) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    in_color = [np.ptp(frame, axis=2).mean() > 4 for frame in frames]
+    assert in_color == [True] * 31 + [False] * 20 + [True] * 55
+    visitor.edit(item, "go", time=1.5)
+    assert visitor.edit(item, "like the film")["strength"] == 1
+
+
 def test_the_result_is_played_in_parts(visitor, film):
     item = dropped(visitor, film)
     with pytest.raises(RefusedError, match="this film is not coloured yet: colour it first"):

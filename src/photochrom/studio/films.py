@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ..film.plan import Plan, make_plan
 from ..film.planes import luma_plane
 from ..film.preview import Shot, shot_pictures
 from ..film.reader import FilmReader
+from ..film.shot_options import ShotOptions
 from .history import History
 from .items import PREVIEW, Item, Picture, naming
 from .jobs import Job
@@ -41,6 +42,8 @@ class FilmChoices:
     vividness: float | None
     strength: float = 1.0
     marks: tuple[Mark, ...] = ()
+    shots: tuple[tuple[Fraction, str, float], ...] = ()
+    """Dials of single shots: where the shot begins, in seconds, the dial's name, and its value."""
 
 
 class Film(Item[FilmChoices]):
@@ -71,11 +74,21 @@ class Film(Item[FilmChoices]):
         """Return the options for colouring the frame that is shown."""
         now = self._history.now
         hints = tuple(hint for mark in self.marks() for hint in mark.hints(self._shape))
-        return ColorOptions(now.vividness, now.strength, hints)
+        return replace(ColorOptions(now.vividness, now.strength, hints), **self._own_dials(self._shot()))
 
     def film_options(self) -> FilmOptions:
         """Return the options for colouring the film."""
-        return FilmOptions(ColorOptions(self._history.now.vividness, self._history.now.strength), recolor=self._recolor)
+        now = self._history.now
+        shots = tuple(replace(ShotOptions(shot.start), **self._own_dials(shot)) for shot in self.shots if now.shots)
+        return FilmOptions(ColorOptions(now.vividness, now.strength), recolor=self._recolor, shots=shots)
+
+    def _shot(self) -> Shot | None:
+        """Return the shot of the frame that is shown, if it is found already."""
+        return next((s for s in self.shots if s.start - ROUNDED <= self._time < s.end - ROUNDED), None)
+
+    def _own_dials(self, shot: Shot | None) -> dict[str, Any]:
+        """Return the dials that a shot has for itself."""
+        return {dial: value for start, dial, value in self._history.now.shots if shot and shot.start == start}
 
     def hints(self) -> tuple[FilmHint, ...]:
         """Return the hints of the whole film."""
@@ -100,6 +113,8 @@ class Film(Item[FilmChoices]):
             "width": width, "height": height, "time": float(self._time), "duration": self._duration,
             "hasColors": self.has_colors, "recolor": self._recolor, "shots": shots,
             "marked": sorted({float(mark.time) for mark in self._history.now.marks if mark.time is not None}),
+            "isOwn": bool(self._own_dials(self._shot())),
+            "own": sorted({float(start) for start, _, _ in self._history.now.shots}),
             "job": self.job.describe(), "search": self.search.describe(),
             "result": None if self.result is None else self.result.name,
         }  # fmt: skip
@@ -108,7 +123,22 @@ class Film(Item[FilmChoices]):
         if change.get("do") == "go":
             self._go(change.get("time"))
             return self._history
+        if change.get("do") == "like the film":
+            return self._without_own_dials()
         return super()._changed(change)
+
+    def _turned(self, dial: str, value: float, *, for_shot: bool) -> History[FilmChoices]:
+        if not for_shot:
+            return super()._turned(dial, value, for_shot=False)
+        shot = self._shot()
+        if shot is None or self.search.busy:
+            raise OptionError("the shots are not found yet", remedy="wait until they are")
+        others = (entry for entry in self._history.now.shots if entry[:2] != (shot.start, dial))
+        return self._history.turn_to(f"{dial} {shot.start}", shots=(*others, (shot.start, dial, value)))
+
+    def _without_own_dials(self) -> History[FilmChoices]:
+        shot = self._shot()
+        return self._history.choose(shots=tuple(e for e in self._history.now.shots if shot and e[0] != shot.start))
 
     def _with_marks(self, marks: tuple[Mark, ...]) -> History[FilmChoices]:
         others = tuple(mark for mark in self._history.now.marks if not self._is_here(mark))

@@ -29,7 +29,11 @@ class History(Generic[Choices]):
 
     def turn(self, dial: str, value: float) -> Self:
         """Return the history after a dial is turned. Successive turns of one dial are undone as one step."""
-        turned = self.choose(**{dial: value})
+        return self.turn_to(dial, **{dial: value})
+
+    def turn_to(self, dial: str, **changes: object) -> Self:
+        """Return the history after a dial of any name makes a change."""
+        turned = self.choose(**changes)
         past = self.past if dial == self.dial else turned.past
         return replace(turned, past=past, dial=dial) if turned is not self else self
 

@@ -182,22 +182,14 @@ class Item(ABC, Generic[Choices]):
         if kind == "redo":
             return self._history.redo()
         if kind == "dial":
-            return self._turned(change.get("dial"), change.get("value"))
+            dial, value = _dial(change, has_vividness=self._colorizer.card.vividness is not None)
+            return self._turned(dial, value, for_shot=change.get("shot") is True)
         if kind == "marks":
             return self._with_marks(parse_marks(change.get("marks")))
         raise OptionError(f"the studio cannot do {kind!r:.60}")
 
-    def _turned(self, dial: Any, value: Any) -> History[Choices]:
-        if (
-            not isinstance(dial, str)
-            or dial not in _DIALS
-            or not isinstance(value, int | float)
-            or not 0 <= value <= _DIALS[dial]
-        ):
-            raise OptionError("there is no such dial, or its value is out of range")
-        if dial == "vividness" and self._colorizer.card.vividness is None:
-            raise OptionError("this model has no vividness")
-        return self._history.turn(dial, float(value))
+    def _turned(self, dial: str, value: float, *, for_shot: bool) -> History[Choices]:
+        return self._history.turn(dial, value)
 
     def picture(self) -> Picture:
         """Return the picture that is shown with a prediction for the present choices."""
@@ -225,6 +217,16 @@ class Item(ABC, Generic[Choices]):
         """Remove the item's files."""
         self._state.forget(self.id)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _dial(change: dict[str, Any], *, has_vividness: bool) -> tuple[str, float]:
+    """Parse the name of a dial and its value."""
+    dial, value = change.get("dial"), change.get("value")
+    if not isinstance(dial, str) or not isinstance(value, int | float) or not 0 <= value <= _DIALS.get(dial, -1):
+        raise OptionError("there is no such dial, or its value is out of range")
+    if dial == "vividness" and not has_vividness:
+        raise OptionError("this model has no vividness")
+    return dial, float(value)
 
 
 @contextmanager

@@ -70,6 +70,7 @@ function shots(film) {
   row.querySelectorAll("button").forEach((button, i) => {
     const { start: from, end } = film.shots[i];
     button.setAttribute("aria-current", String(film.time >= from - 1e-6 && film.time < end - 1e-6));
+    button.classList.toggle("own", film.own.some((time) => time >= from - 1e-6 && time < end - 1e-6));
     button.classList.toggle("marked", film.marked.some((time) => time >= from - 1e-6 && time < end - 1e-6));
   });
   row.querySelector(".searching")?.remove();
@@ -98,7 +99,6 @@ function job(film) {
   result.dataset.key = key;
   result.replaceChildren(...(key ? [
     make("video", { controls: true, preload: "metadata", src: `/api/items/${film.id}/download?play&${Date.now()}` }),
-    make("a", { class: "button primary", href: `/api/items/${film.id}/download`, download: film.result }, t("Download the film")),
   ] : []));
 }
 

@@ -133,7 +133,7 @@ function show() {
   document.body.classList.toggle("empty", !item);
   find("#welcome").hidden = Boolean(item);
   for (const id of ["stage", "panel", "views", "history"]) find(`#${id}`).hidden = !item;
-  find("#download").hidden = item?.kind !== "photo";
+  find("#download").hidden = !item || (item.kind === "film" && !item.result);
   if (!item) return;
   document.title = `${item.name} – Photochrom`;
   /** @type {HTMLButtonElement} */ (find("#undo")).disabled = !item.canUndo;

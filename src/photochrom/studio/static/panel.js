@@ -16,10 +16,14 @@ const TOOLS = [
 export const KEYS = Object.fromEntries(TOOLS.map(([tool, , key]) => [key.toLowerCase(), tool]));
 /** Item and revision that the guesses belong to. */
 let guessed = "";
+/** Film and time that the dials belong to. */
+let lookedAt = "";
 
 export function build() {
   panel.replaceChildren(
-    make("section", {}, dial("vividness", n("Vividness"), 1), dial("strength", n("Strength of colour"), 2)),
+    make("section", {}, dial("vividness", n("Vividness"), 1), dial("strength", n("Strength of colour"), 2),
+      make("label", { class: "check", id: "single-label" }, make("input", { type: "checkbox", id: "single", onchange: single }),
+        make("span", { data: { t: "For this shot only" } }))),
     make("section", {},
       make("h2", { data: { t: "Colours you know" } }),
       make("div", { class: "tools", role: "radiogroup", data: { label: "Tool" } }, ...TOOLS.map(toolButton)),
@@ -69,9 +73,15 @@ function dial(name, label, most) {
   const input = make("input", { type: "range", min: 0, max: most, step: 0.05, id: name });
   input.addEventListener("input", () => {
     output.textContent = Number(input.value).toFixed(2);
-    store.edit({ do: "dial", dial: name, value: Number(input.value) });
+    store.edit({ do: "dial", dial: name, value: Number(input.value), shot: store.single });
   });
   return make("label", { class: "dial", id: `${name}-label` }, make("span", { data: { t: label } }), output, input);
+}
+
+/** Give a shot dials of its own, or make it like the film again. @param {any} event */
+function single(event) {
+  store.single = event.target.checked;
+  if (!store.single) store.edit({ do: "like the film" });
 }
 
 /** @param {string[]} tool */
@@ -115,6 +125,10 @@ function refresh() {
     find(`#${name}-label output`).textContent = Number(input.value).toFixed(2);
   }
   const isPhoto = item.kind === "photo";
+  find("#single-label").hidden = isPhoto || item.shots.length < 2 || item.search.status !== "done";
+  if (lookedAt !== `${item.id} ${item.time}`) store.single = Boolean(item.isOwn);
+  lookedAt = `${item.id} ${item.time}`;
+  find("#single").checked = store.single;
   find("#guesses-section").hidden = !isPhoto || !store.studio.guesses;
   find("#borrow-section").hidden = !isPhoto;
   find("#give-back").hidden = !item.borrowed;

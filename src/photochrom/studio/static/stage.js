@@ -16,7 +16,7 @@ const divider = find("#divider");
 
 /** Pixels of the screen per pixel of the picture, and where its upper left corner is. */
 const view = { scale: 1, x: 0, y: 0, fitted: true };
-/** @type {{id: string, color: HTMLImageElement | null, grey: HTMLImageElement | null, revision: number} | null} */
+/** @type {{id: string, color: HTMLImageElement | null, grey: HTMLImageElement | null, revision: number, drawn: number} | null} */
 let shown = null;
 /** @type {Map<string, HTMLImageElement>} */
 const tiles = new Map();
@@ -25,6 +25,7 @@ let doubts = null;
 let split = 0.5; // where grey ends and colour begins, as a share of the stage's width
 let isHeld = false; // whether the original is shown for as long as a key is down
 let isQueued = false;
+let missing = 0; // tiles that are on their way
 /** Called after each drawing, to move what lies over the picture. @type {(() => void)[]} */
 const followers = [];
 
@@ -144,6 +145,7 @@ function paint() {
   context.clearRect(0, 0, width, height);
   context.imageSmoothingEnabled = view.scale * ratio < 3;
   const comparing = store.view === "compare" && !isHeld;
+  missing = 0;
   if (!isHeld) layer(shown?.color || null, false);
   if (isHeld || comparing) {
     context.save();
@@ -156,6 +158,7 @@ function paint() {
   if (store.view === "unsure" && doubts && !isHeld) hatch(doubts.map, width, height);
   divider.hidden = !comparing;
   divider.style.left = `${box.offsetLeft + split * width}px`;
+  box.setAttribute("aria-busy", String(missing > 0 || shown?.drawn !== shown?.revision));
   for (const follow of followers) follow();
 }
 
@@ -182,7 +185,10 @@ function sharpen(grey) {
   for (let row = top; row <= bottom; row++) {
     for (let column = left; column <= right; column++) {
       const tile = tileOf(address(item, `tile/${column}/${row}`) + (grey ? "&grey" : ""));
-      if (!tile.complete || !tile.naturalWidth) continue;
+      if (!tile.complete || !tile.naturalWidth) {
+        missing += tile.complete ? 0 : 1;
+        continue;
+      }
       const [x, y] = [view.x + column * size, view.y + row * size];
       context.drawImage(tile, x, y, tile.naturalWidth * view.scale, tile.naturalHeight * view.scale);
     }
@@ -231,7 +237,7 @@ function load() {
   if (!item) return;
   const isOther = shown?.id !== item.id;
   if (isOther) {
-    shown = { id: item.id, color: null, grey: null, revision: -1 };
+    shown = { id: item.id, color: null, grey: null, revision: -1, drawn: -1 };
     tiles.clear();
     doubts = null;
   }
@@ -243,6 +249,7 @@ function load() {
   color.onload = () => {
     if (shown !== now || now.revision !== item.revision) return;
     now.color = color;
+    now.drawn = item.revision;
     box.dataset.revision = `${item.id} ${item.revision}`; // for whoever waits until it is shown
     draw();
   };

@@ -20,6 +20,8 @@ class Store extends EventTarget {
   brush = 0.03;
   /** Whether the hints of a chosen guess, and borrowed ones, are shown on the picture. */
   others = true;
+  /** Whether dials are turned for the shot that is shown, in a film. */
+  single = false;
   /** @type {string[]} */
   recent = JSON.parse(localStorage.getItem("recent") || "[]");
   /** @type {Map<string, object>} dials that turn while an answer is awaited: only the latest position counts */

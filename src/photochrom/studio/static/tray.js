@@ -47,6 +47,7 @@ function show(entry, item) {
   if (item.kind === "photo" || !image.src) setSource(image, picture(item, "small"));
   const state = /** @type {HTMLElement} */ (entry.querySelector(".state"));
   state.textContent = item.kind === "film" ? stateOf(item.job) : item.marks.length ? String(item.marks.length) : "";
+  open.setAttribute("aria-label", state.textContent ? `${item.name} (${state.textContent})` : item.name);
   if (isShown && entry.dataset.seen !== "yes") requestAnimationFrame(() => entry.scrollIntoView({ block: "nearest", inline: "nearest" }));
   entry.dataset.seen = isShown ? "yes" : "";
 }
