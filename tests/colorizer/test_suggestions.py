@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from skimage.color import rgb2lab
 
 from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, alternatives, likely_colors
 from photochrom.color.gamut import rgb_of_luma
+from photochrom.colorizer.colorizer import Prediction
 from photochrom.colorizer.hints import hints_json, read_hints
-from photochrom.colorizer.suggestions import MOST
+from photochrom.colorizer.suggestions import MOST, describe_alternative
 from photochrom.models.engines import FakeEngine
 from tests.helpers.suggesting import BINS, hinting_engine
 
@@ -259,3 +261,14 @@ def test_the_embedded_model_has_alternatives_or_says_why_not() -> None:
     else:
         with pytest.raises(OptionError, match="knows no alternatives"):
             alternatives(colorizer, data.camera())
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [((30, 40), "orange"), ((-40, 32), "green"), ((5, -50), "blue"), ((40, 0), "pink"), ((40, -40), "violet")],
+)
+def test_an_alternative_is_named_by_what_it_has_more_of_and_where(change: tuple[int, int], name: str) -> None:
+    first = Prediction(np.zeros((64, 64), np.uint8), np.zeros((2, 8, 10), np.float32))
+    ab = np.zeros((2, 8, 10), np.float32)
+    ab[:, 1:4, 6:9] = np.array(change)[:, None, None]
+    assert describe_alternative(first, replace(first, ab=ab)) == f"more {name}, most at 75%,31%"

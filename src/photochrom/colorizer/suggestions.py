@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST = 5
 """Maximum number of alternatives for one picture."""
+_NAMES = {"red": 35, "orange": 65, "yellow": 100, "green": 140, "turquoise": 195, "blue": 275, "violet": 315, "pink": 0}
+"""Hues in the plane of a* and b*, in degrees, that sRGB's colours of these names have, rounded."""
 _HUES = 12  # hues that are tried, evenly spaced
 _LEAN = 0.1  # change of the logarithm of a colour's probability, per unit of a*b* toward the hue
 _GRID = 8  # hints along the picture's short side
@@ -74,6 +76,23 @@ def alternatives(
     grid = _grid(*prediction.ab.shape[1:])
     kept = tuple(hint for hint in options.hints if not (hint.suggested and (hint.x, hint.y) in grid))
     return [replace(options, hints=(*kept, *_grid_hints(prediction, ab, grid, kept))) for ab in leaned]
+
+
+def describe_alternative(first: Prediction, other: Prediction) -> str:
+    """Say how an alternative differs from the first picture, as in ``more blue, most at 42%,31%``.
+
+    Args:
+        first: Prediction of the first picture.
+        other: Prediction of the alternative, of the same size.
+    """
+    change = other.ab.astype(np.float64) - first.ab  # [2, h, w]
+    strength = cv2.blur(np.hypot(*change), (3, 3), borderType=cv2.BORDER_REPLICATE)
+    row, column = np.unravel_index(int(strength.argmax()), strength.shape)
+    a, b = (cv2.blur(plane, (3, 3), borderType=cv2.BORDER_REPLICATE)[row, column] for plane in change)
+    hue = float(np.degrees(np.arctan2(b, a))) % 360
+    name = min(_NAMES, key=lambda name: abs((_NAMES[name] - hue + 180) % 360 - 180))
+    height, width = strength.shape
+    return f"more {name}, most at {100 * (column + 0.5) / width:.0f}%,{100 * (row + 0.5) / height:.0f}%"
 
 
 def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:

@@ -257,6 +257,8 @@ class _Work:
         )
         if report.luma_coding:
             self.console.detail(f"  {report.luma_coding}")
+        for number, name in enumerate(report.alternatives, 1):
+            self.console.result(f"  alternative {number}: {name}")
         for x, y, confidence in report.least_sure:
             self.console.result(f"  least sure at {100 * x:.0f}%,{100 * y:.0f}% (confidence {confidence:.2f})")
         for warning in report.warnings:

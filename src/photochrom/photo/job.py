@@ -304,6 +304,11 @@ class _Job:
         if confidence is not None:
             write_beside(confidence, confidence_path(path), overwrite=self.output.overwrite)
             report = replace(report, least_sure=tuple(least_sure_places(cast(np.ndarray, prediction.confidence))))
+        if predictions:
+            from ..colorizer.suggestions import describe_alternative
+
+            named = tuple(describe_alternative(prediction, other) for other in predictions)
+            report = replace(report, alternatives=named)
         return replace(report, outputs=(path, *companion_paths(path, self.output)))
 
     def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction) -> PhotoReport:

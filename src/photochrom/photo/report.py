@@ -37,6 +37,8 @@ class PhotoReport:
     """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
     least_sure: tuple[tuple[float, float, float], ...] = ()
     """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
+    alternatives: tuple[str, ...] = ()
+    """What each alternative has more of than the picture, and where, in the order of their numbers."""
     pages: int = 1
     """Pages coloured; more than 1 for a multi-page TIFF, whose size is that of the first page."""
     warnings: tuple[str, ...] = ()
