@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("clip", nargs="?")
     parser.add_argument("--frames", type=int, default=24)
     args = parser.parse_args()
-    rows = []
+    print_table(["codec", "profile", "PSNR of Y", "at 24 frames/s"], [])
     colorizer = Colorizer()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source.mkv"
@@ -102,9 +102,8 @@ def main() -> None:
             error = float(np.mean((lumas(output) - truth) ** 2))
             psnr = "bit for bit" if error == 0 else f"{10 * np.log10(1023**2 / error):.1f} dB"
             megabits = output.stat().st_size * 8e-6 / (len(truth) / _RATE)
-            rows.append((codec, profile or "", psnr, f"{megabits:.0f} Mbit/s"))
+            print(f"| {codec} | {profile or ''} | {psnr} | {megabits:.0f} Mbit/s |", flush=True)
             output.unlink()
-    print_table(["codec", "profile", "PSNR of Y", "at 24 frames/s"], rows)
 
 
 if __name__ == "__main__":

@@ -312,6 +312,18 @@ def test_frames_that_exist_stay(reel, tmp_path, red):
     assert not list(tmp_path.glob("*.photochrom"))
 
 
+@pytest.mark.parametrize("arguments", [["--dry-run"], ["--list-shots"], ["--preview"]])
+def test_the_command_looks_at_sequences(arguments, reel, tmp_path, capsys):
+    from photochrom.commands.main import main
+
+    assert main(["film", str(reel), *arguments]) == 0
+    told = capsys.readouterr().out
+    assert {"--dry-run": "reel.%07d.dpx: dpx, dpx, yuv444p10le", "--list-shots": "6 frames"}.get(
+        arguments[0], "reel.preview.png"
+    ) in told
+    assert not (tmp_path / "reel.color").exists()
+
+
 @pytest.mark.parametrize("rate", ["much", 0, -1, 2000, "1/0"])
 def test_rates_that_are_none(rate):
     with pytest.raises(OptionError, match="give frames per second, such as 18 or 24000/1001"):

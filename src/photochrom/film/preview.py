@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from .options import time_text
 from .plan import Plan
 from .reader import address
 from .segments import SegmentEncoder, number_of
+from .sequences.writer import SequenceWriter
 
 PER_SHOT = 3
 """Number of frames of each shot on a sheet."""
@@ -150,14 +151,19 @@ def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
     """Measure how many frames per second this machine colours, from the film's first seconds."""
     frames = islice(frame_colorizer.reader.frames(plan.first), _TRIAL)
     with tempfile.TemporaryDirectory() as folder:
-        segment = SegmentEncoder(
-            Path(folder) / "trial.nut", frame_colorizer.reader, plan.planes, frame_colorizer.options
-        )
+        segment = _trial_encoder(Path(folder), frame_colorizer, plan)
         started = time.perf_counter()
         for prepared, colors, _ in frame_colorizer.colors(frames, plan.first, None):
             segment.write(frame_colorizer.render(prepared, colors.ab), prepared.pts)
         segment.finish()
         return len(segment.pts) / (time.perf_counter() - started)
+
+
+def _trial_encoder(folder: Path, frame_colorizer: FrameColorizer, plan: Plan) -> SegmentEncoder | SequenceWriter:
+    reader, options = frame_colorizer.reader, frame_colorizer.options
+    if plan.frames is not None:
+        return SequenceWriter(replace(plan.frames, folder=folder), plan.first_number, reader, plan.planes, "")
+    return SegmentEncoder(folder / "trial.nut", reader, plan.planes, options)
 
 
 def _shots(
