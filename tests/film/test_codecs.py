@@ -250,6 +250,30 @@ def test_rates_of_old_films_in_mxf(rate, tmp_path, red):
     assert seconds(output) == seconds(source)
 
 
+def test_of_several_essences_the_first_picture_is_coloured_and_the_report_says_so(tmp_path, red):
+    source = tmp_path / "a.mov"
+    with av.open(str(source), "w") as out:
+        streams = [out.add_stream("dnxhd", rate=25, options={"profile": "dnxhr_hq"}) for _ in range(2)]
+        packets = []
+        for stream, lumas in zip(streams, (pan(4, 256, 128), pan(4, 256, 128, top=150)), strict=True):
+            stream.width, stream.height, stream.pix_fmt = 256, 128, "yuv422p"
+            for number, luma in enumerate(lumas):
+                frame = still_frame(luma, "yuv422p")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                packets += stream.encode(frame)
+            packets += stream.encode(None)
+        for packet in sorted(packets, key=lambda packet: packet.pts):
+            out.mux(packet)
+    options = FilmOptions(codec="dnxhr", profile="hq")
+    report = colorize_film(source, tmp_path / "b.mov", options, colorizer=red)
+    assert "track 1 is another picture, which is copied as it is: only the first is coloured" in report.notes
+    with av.open(str(report.output)) as film:
+        assert len(film.streams.video) == 2
+        assert len(list(film.decode(video=1))) == 4
+    with pytest.raises(FilmError, match=r"mxf cannot hold its video track 1 .*: write to a \.mov file"):
+        colorize_film(source, tmp_path / "b.mxf", options, colorizer=red)
+
+
 def test_sound_that_mxf_cannot_hold_is_pcm_there(tmp_path, red):
     source = write_film(tmp_path / "a.mkv", pan(12, 256, 128), rate=24, sound="flac")
     report = colorize_film(source, tmp_path / "b.mxf", FilmOptions(codec="dnxhr"), colorizer=red)
@@ -265,7 +289,7 @@ def test_sound_that_mxf_cannot_hold_is_pcm_there(tmp_path, red):
     [
         (
             {"titles": "subrip"},
-            "mxf cannot hold its subtitle track 1 (it holds picture and sound only): write to a .mov",
+            "mxf cannot hold its subtitle track 1 (it holds one picture, and sound): write to a .mov",
         ),
         (
             {"sound": "pcm_s16le", "hertz": 44100},

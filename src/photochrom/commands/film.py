@@ -306,7 +306,7 @@ def _look(
         if args.list_shots:
             print_shots(args, frame_colorizer, plan)
             return 0
-        path = output or reader.path.parent
+        path = output or (reader.path.absolute().parent.parent if reader.is_sequence else reader.path.parent)
         path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
         _check_preview(path, overwrite=args.overwrite)
         frame_colorizer = keeping_titles(frame_colorizer, plan)

@@ -188,7 +188,7 @@ def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) ->
     if out.format.name != "mxf":
         return
     if not isinstance(stream, av.AudioStream):
-        raise ValueError("it holds picture and sound only")
+        raise ValueError("it holds one picture, and sound")
     context = stream.codec_context
     if context is None or context.name not in MXF_SOUND or context.sample_rate != MXF_HERTZ:
         raise ValueError(f"it holds PCM of {MXF_HERTZ} Hz only")

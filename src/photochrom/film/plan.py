@@ -120,8 +120,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     stated = reader.stated_frames
     total = max(0, round((until - start) * reader.rate)) if shift or not stated else stated
     notes = reader.notes() + [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
-    if frames is not None:
-        notes += _not_in_frames(reader)
+    notes += _not_in_frames(reader) if frames is not None else _other_pictures(reader)
     if options.codec == "ffv1" and reader.aspect != 1 and container in _LACK_ASPECT:
         notes.append(
             f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
@@ -148,6 +147,16 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
         return Pattern(folder, names.prefix, names.suffix if same else suffix, names.width)
     folder = output or reader.path.with_name(f"{reader.stem}.color")
     return Pattern(folder, f"{reader.stem}.", suffix, 7)
+
+
+def _other_pictures(reader: FilmReader) -> list[str]:
+    """Name the tracks of moving pictures besides the first, as files with several essences have, a line each."""
+    copied = tracks.kept(reader.container, reader.video.index)[0]
+    still = av.stream.Disposition.attached_pic
+    moving = [s.index for s in copied if s.type == "video" and not s.disposition & still]
+    return [
+        f"track {index} is another picture, which is copied as it is: only the first is coloured" for index in moving
+    ]
 
 
 def _not_in_frames(reader: FilmReader) -> list[str]:
