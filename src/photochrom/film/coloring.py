@@ -91,11 +91,12 @@ def _color_on(
     frames = plan.span.of(reader.frames(warm_up, damage=damage), reader.time_base)
     before = folder.propagated(len(segments) - 1) if segments else None
     writer = _SegmentWriter(frame_colorizer, folder, plan, damage, segments, label)
+    waiting = _WAITING if plan.frames is None else 1  # the writer of frames has a queue of its own
     try:
         # Prediction, rendering and encoding take about the same time, so each has a thread.
         with (
             prefetched(frame_colorizer.colors(frames, following, before), _BURST) as predicted,
-            prefetched(_rendered(frame_colorizer, predicted, writer.has), _WAITING) as rendered,
+            prefetched(_rendered(frame_colorizer, predicted, writer.has), waiting) as rendered,
         ):
             for prepared, frame, colors, start in rendered:
                 if not writer.write(prepared, frame, colors, start):

@@ -30,7 +30,7 @@ _DEPTHS = (8, 10, 12, 14, 16)
 _DIGITS = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}
 _EXPANDED = 8  # bits that each channel of RGB is brought to first
 _PLANAR = range(8, 17)  # bits of grey formats whose samples are read here, one by one
-_given_back: deque[av.VideoFrame] = deque(maxlen=4)
+_given_back: deque[av.VideoFrame] = deque(maxlen=2)
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ class SequenceReader(FilmReader):
         with ThreadPoolExecutor(threads) as pool:
             try:
                 while waiting or self._at < self.count:
-                    while self._at < self.count and len(waiting) <= threads:
+                    while self._at < self.count and len(waiting) < threads:
                         waiting.append((self._at, pool.submit(self._read, self.file(self._at))))
                         self._at += 1
                     pts, future = waiting.popleft()
