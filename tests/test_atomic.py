@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from photochrom import atomic
-from photochrom.atomic import new_file, new_path
+from photochrom.atomic import new_file, new_path, temporary_folder
 
 
 def write(path: Path, text: str, *, overwrite: bool = False) -> None:
@@ -98,3 +98,24 @@ def test_a_process_that_waits_for_its_parent_to_notice_its_end_has_ended():
         process.stdout.read()  # its end of the pipe is closed: it is over, or about to be
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert not atomic._is_alive(process.pid)
+
+
+def test_a_temporary_folder_goes_with_its_process_or_with_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    code = f"""
+import os, signal, tempfile
+tempfile.tempdir = {str(tmp_path)!r}
+from photochrom.atomic import temporary_folder
+with temporary_folder("studio") as folder:
+    (folder / "upload").write_text("private")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    (left,) = tmp_path.iterdir()
+    other = tmp_path / "studio-of-somebody-else"
+    other.mkdir()
+    with temporary_folder("studio") as first, temporary_folder("studio") as second:
+        assert not left.exists()
+        assert first != second
+        assert (first.is_dir(), second.is_dir()) == (True, True)  # both belong to a process that lives
+    assert names(tmp_path) == [other.name]

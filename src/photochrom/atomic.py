@@ -9,6 +9,7 @@ import platform
 import secrets
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -75,7 +76,7 @@ def remove_folder(folder: Path) -> None:
 
 def _temporary(folder: Path, suffix: str) -> Path:
     # In the same folder, so that renaming it never copies; hidden, so that nobody takes it for a result.
-    return folder / f"{_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part{suffix}"
+    return folder / f"{_PREFIX}{_ours()}.part{suffix}"
 
 
 @functools.cache
@@ -90,15 +91,50 @@ def sweep(folder: Path) -> None:
                     Path(entry.path).unlink(missing_ok=True)
 
 
+@contextmanager
+def temporary_folder(name: str) -> Iterator[Path]:
+    """Create a folder in the system's temporary folder, and remove it when the block ends.
+
+    Folders of the same name that killed processes have left behind are removed first.
+
+    Args:
+        name: Beginning of the folder's name.
+
+    Raises:
+        OSError: The folder cannot be created.
+    """
+    parent = Path(tempfile.gettempdir())
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(f"{name}-") and _has_ended(entry.name.removeprefix(f"{name}-")):
+                shutil.rmtree(entry.path, ignore_errors=True)
+    folder = parent / f"{name}-{_ours()}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     """Return whether a temporary file is abandoned: its process has ended, or it is days old."""
     if time.time() - entry.stat().st_mtime > _ABANDONED_S:
         return True
-    host, _, rest = entry.name.removeprefix(_PREFIX).partition("-")
+    return _has_ended(entry.name.removeprefix(_PREFIX))
+
+
+def _has_ended(name: str) -> bool:
+    """Return whether the process that a name of ``_ours`` belongs to has certainly ended."""
+    host, _, rest = name.partition("-")
     number = rest.partition("-")[0]
     if host != _host() or not number.isdigit():
         return False  # of another machine that shares the disk: only time can tell
     return not _is_alive(int(number))
+
+
+def _ours() -> str:
+    """Return an unused part of a name that identifies this machine and process."""
+    return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _is_alive(process: int) -> bool:

@@ -6,17 +6,16 @@ import logging
 import re
 import socket
 import sys
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from ..atomic import temporary_folder
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference import References
 from ..errors import OptionError, StudioError
@@ -120,11 +119,11 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
         colorizer: Shared by all visitors.
         settings: Address and limits.
     """
-    with tempfile.TemporaryDirectory(prefix="photochrom-studio-") as folder:
+    with temporary_folder("photochrom-studio") as folder:
         pictures, full_sizes = Recent[str, Picture](_PICTURES), Recent[tuple[str, int], FullSize](_FULL_SIZES)
         jobs, searches, visitors = Jobs(), Jobs(), Visitors()
         state = AppState(
-            colorizer, References(colorizer), Path(folder), Disk(Path(folder), int(settings.max_disk_mb * 1e6)),
+            colorizer, References(colorizer), folder, Disk(folder, int(settings.max_disk_mb * 1e6)),
             int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6), pictures, full_sizes,
             jobs, searches, OutputOptions(c2pa=settings.identity),
         )  # fmt: skip

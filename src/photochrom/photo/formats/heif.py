@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-# benchmarks/heif.py: 12 megapixels in at most 3 s on 2 cores, files within 10 % of the encoders' defaults.
+# benchmarks/heif.py: 12 megapixels take 3.5 (HEIC) and 2.4 (AVIF) CPU seconds instead of 26.9 and 8.1 by the encoders'
+# defaults; the files are 3 % and 1 % larger.
 _HEIF_EFFORT: Final = {"preset": "ultrafast"}
 _AVIF_SPEED: Final = 8
 _BOXES: Final = 1 << 20  # the boxes that describe the picture are within the first MiB, before its data
