@@ -44,6 +44,7 @@ def test_an_error_of_a_file_of_hints_carries_its_path(tmp_path):
         ('use device="cpu"', "use --device cpu"),
         ("free some, or give cache_gb=0", "free some, or give --cache-gb 0"),
         ("go on with resume=True", "go on with --resume"),
+        ("negative=True, or negative=False", "--negative, or --no-negative"),
         ('choose initial="scratch"', "choose --from scratch"),
         ("choose another name", "choose another name"),
         ("write X,Y,COLOR as in 0.42,0.31,#7a2b22", "write X,Y,COLOR as in 0.42,0.31,#7a2b22"),

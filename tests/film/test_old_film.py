@@ -10,6 +10,7 @@ from photochrom import Hint
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film, titles
 from photochrom.film.hints import FilmHint
+from photochrom.film.negatives import is_surely_negative, score
 from photochrom.film.picture_area import parse_area, picture_area
 from photochrom.film.pulldown import has_pulldown
 from tests.helpers.films import (
@@ -142,6 +143,37 @@ def test_a_negative_inverted_is_the_coloured_positive(name, tmp_path, by_lightne
             sums = (plane(a, index).astype(int) + plane(b, index)) / scale
             assert abs(sums - 256).max() <= 3
             assert np.ptp(plane(a, index)) > 20 * scale
+
+
+def scan_of_negative(count=24):
+    """A positive of a lamp-lit, mostly dark scene, inverted, with clear film around it."""
+    rows, columns = np.mgrid[0:96, 0:128]
+    texture = np.random.default_rng(4).normal(0, 1, (96, 128))
+    scene = 150 * np.exp(-(((rows - 25) / 30) ** 2) - ((columns - 64) / 40) ** 2) + 25
+    scene += texture * np.interp(scene, (25, 150), (12, 2))
+    positive = np.clip(np.pad(scene, ((16, 16), (20, 20)), constant_values=16), 16, 235)
+    return [255 - positive.astype(np.uint8) for _ in range(count)]
+
+
+def test_a_film_that_is_surely_a_negative_is_refused(tmp_path, orange):
+    film = write_film(tmp_path / "n.mkv", scan_of_negative(), codec="ffv1", full=True, options={"g": "1"})
+    with pytest.raises(FilmError, match=r"is a negative: the film around its pictures is clear.*negative=True"):
+        made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS), orange)
+    for negative in (True, False):
+        made(film, tmp_path / f"{negative}.mkv", FilmOptions(**LOSSLESS, negative=negative), orange)
+    positive = [255 - luma for luma in scan_of_negative()]
+    film = write_film(tmp_path / "p.mkv", positive, codec="ffv1", full=True, options={"g": "1"})
+    made(film, tmp_path / "p.color.mkv", FilmOptions(**LOSSLESS), orange)
+
+
+def test_one_sign_of_a_negative_is_not_enough():
+    negative = scan_of_negative(1)[0]
+    assert is_surely_negative([negative] * 4)
+    assert not is_surely_negative([negative] * 3)
+    assert not is_surely_negative([negative[20:-20, 24:-24]] * 8)  # no clear film is seen
+    positive_on_white = np.pad(255 - negative[20:-20, 24:-24], 16, constant_values=240)
+    assert not is_surely_negative([positive_on_white] * 8)
+    assert score(negative) == pytest.approx(-score(255 - negative), abs=0.05)
 
 
 # Intertitles

@@ -16,6 +16,6 @@ def add_old_film(film: argparse.ArgumentParser) -> None:
         "--negative",
         action=argparse.BooleanOptionalAction,
         help="the film is a negative: predict from the positive, and write complementary colours; the luma is not "
-        "changed",
+        "changed (default: refuse what is surely a negative)",
     )
     film.add_argument("--keep-titles", action="store_true", help="leave intertitles, still text on black, as they are")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|"([^"]*)"|(\d[\d.]*))""")
+_ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|(False)\b|"([^"]*)"|(\d[\d.]*))""")
 
 _SPELLED: Final = {"initial": "from"}  # arguments whose flags have other names
 
@@ -13,7 +13,8 @@ _SPELLED: Final = {"initial": "from"}  # arguments whose flags have other names
 def error_text(error: Exception) -> str:
     """Return the message of an error, with ``overwrite=True`` in its remedy spelled ``--overwrite``.
 
-    Likewise ``device="cpu"`` becomes ``--device cpu``, and ``cache_gb=0`` becomes ``--cache-gb 0``. Nothing else of the
+    Likewise ``negative=False`` becomes ``--no-negative``, ``device="cpu"`` becomes ``--device cpu``, and ``cache_gb=0``
+    becomes ``--cache-gb 0``. Nothing else of the
     message is changed, since a file may well be called ``a=1.jpg``.
     """
     text = str(error)
@@ -23,6 +24,8 @@ def error_text(error: Exception) -> str:
 
 
 def _flag(found: re.Match[str]) -> str:
-    name, text, number = found.groups()
+    name, no, text, number = found.groups()
     value = text if text is not None else number
-    return f"--{_SPELLED.get(name, name).replace('_', '-')}" + ("" if value is None else f" {value}")
+    return f"--{'no-' if no else ''}{_SPELLED.get(name, name).replace('_', '-')}" + (
+        "" if value is None else f" {value}"
+    )

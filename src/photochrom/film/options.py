@@ -79,7 +79,7 @@ class FilmOptions:
     sprocket holes and frame lines, is not looked at and stays neutral. None for all of the frame."""
     negative: bool | None = None
     """Whether the film is a negative: the network then sees its positive, the luma stays negative, and the colours are
-    complementary. None stands for False."""
+    complementary. None refuses a film that is surely a negative."""
     keep_titles: bool = False
     """Whether intertitles, still text on black, keep the chroma that they have: that of their tint, or none."""
 

@@ -17,8 +17,9 @@ from ..machine import lacks_memory
 from . import pulldown, tracks
 from .codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
 from .mux import mux, way_out
+from .negatives import at_small_size, is_surely_negative
 from .options import FilmOptions, time_text
-from .planes import PlaneFormat, plane_format
+from .planes import PlaneFormat, in_format, luma_plane, plane_format
 from .reader import FilmReader
 from .resume import is_publishing, work_folder
 from .segments import EncodedSegment, SegmentEncoder
@@ -203,7 +204,8 @@ def check(
         on_frame: Called before each frame that is examined; an exception that it raises ends the check.
 
     Raises:
-        FilmError: The film has colours already, the output exists or has no folder, or the container cannot hold it.
+        FilmError: The film has colours already, or is surely a negative; the output exists or has no folder, or the
+            container cannot hold it.
     """
     if plan.frames is not None:
         _check_frames(reader, plan, options, overwrite=overwrite)
@@ -221,6 +223,8 @@ def check(
         folder = folder.absolute().parent  # the folder of the frames is created
     if not folder.is_dir():
         raise FilmError(f"{plan.output} cannot be written: there is no folder {folder}")
+    if options.negative is None:
+        _refuse_negatives(reader, plan, on_frame)
     if options.recolor:
         return
     part = reader.colored_part(on_frame)
@@ -232,6 +236,17 @@ def check(
     if part == "all":
         raise FilmError(
             f"{reader.path} has colours already", remedy='recolor="all" colours the film anew from its luma'
+        )
+
+
+def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:
+    if reader.is_log:
+        return  # densities of a negative, which rise with light as a positive does
+    frames = (in_format(frame, plan.planes, chroma=False) for frame in reader.samples(on_frame))
+    if is_surely_negative([at_small_size(luma_plane(frame), plan.planes.coding) for frame in frames]):
+        raise FilmError(
+            f"{reader.path} is a negative: the film around its pictures is clear",
+            remedy="negative=True colours it as such, negative=False as a positive",
         )
 
 

@@ -336,6 +336,15 @@ class FilmReader:
         found = [has_colors(frames) for frames in self._spread(on_frame) if not shows_nothing(frames[0])]
         return "none" if not any(found) else "all" if all(found) else "some"
 
+    def samples(self, on_frame: Callable[[], None] = _ignore) -> Iterator[av.VideoFrame]:
+        """Decode some frames from all over the film.
+
+        Args:
+            on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+        """
+        for frames in self._spread(on_frame):
+            yield frames[0]
+
     def _spread(self, on_frame: Callable[[], None]) -> Iterator[list[av.VideoFrame]]:
         """Decode some frames from all over the film, each with a later one; read all of it if it is not seekable."""
         span = self.video.duration or round(self.duration / self.time_base)
