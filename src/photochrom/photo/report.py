@@ -38,7 +38,7 @@ class PhotoReport:
     least_sure: tuple[tuple[float, float, float], ...] = ()
     """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
     alternatives: tuple[str, ...] = ()
-    """What each alternative has more of than the picture, and where, in the order of their numbers."""
+    """Names of the alternatives by what they have more of than the picture, and where, in their order."""
     pages: int = 1
     """Pages coloured; more than 1 for a multi-page TIFF, whose size is that of the first page."""
     warnings: tuple[str, ...] = ()
