@@ -16,6 +16,8 @@ const divider = find("#divider");
 
 /** Pixels of the screen per pixel of the picture, and where its upper left corner is. */
 const view = { scale: 1, x: 0, y: 0, fitted: true };
+/** The corner before it was put on a whole pixel, so that small movements add up. */
+const exact = { x: 0, y: 0 };
 /** @type {{id: string, color: HTMLImageElement | null, grey: HTMLImageElement | null, revision: number, drawn: number} | null} */
 let shown = null;
 /** @type {Map<string, HTMLImageElement>} */
@@ -80,6 +82,7 @@ export function fit() {
   view.x = (clientWidth - item.width * view.scale) / 2;
   view.y = (clientHeight - item.height * view.scale) / 2;
   view.fitted = true;
+  [exact.x, exact.y] = [view.x, view.y];
   draw();
 }
 
@@ -104,8 +107,8 @@ export function zoomFull(x, y) {
 
 /** @param {number} dx @param {number} dy */
 export function pan(dx, dy) {
-  view.x += dx;
-  view.y += dy;
+  view.x = exact.x + dx;
+  view.y = exact.y + dy;
   stay();
 }
 
@@ -115,6 +118,7 @@ function stay() {
   for (const [axis, side, room] of [["x", item.width, box.clientWidth], ["y", item.height, box.clientHeight]]) {
     const length = side * view.scale;
     const corner = length <= room ? (room - length) / 2 : clamp(view[axis], room - length, 0);
+    exact[axis] = corner;
     view[axis] = Math.round(corner * devicePixelRatio) / devicePixelRatio; // between pixels, 100 % would be blurred
   }
   draw();

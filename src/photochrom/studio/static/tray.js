@@ -46,8 +46,9 @@ function show(entry, item) {
   const image = /** @type {HTMLImageElement} */ (entry.querySelector("img"));
   if (item.kind === "photo" || !image.src) setSource(image, picture(item, "small"));
   const state = /** @type {HTMLElement} */ (entry.querySelector(".state"));
-  state.textContent = item.kind === "film" ? stateOf(item.job) : item.marks.length ? String(item.marks.length) : "";
-  open.setAttribute("aria-label", state.textContent ? `${item.name} (${state.textContent})` : item.name);
+  const text = item.kind === "film" ? stateOf(item.job) : item.marks.length ? String(item.marks.length) : "";
+  state.dataset.text = text;
+  open.setAttribute("aria-label", text ? `${item.name} (${text})` : item.name);
   if (isShown && entry.dataset.seen !== "yes") requestAnimationFrame(() => entry.scrollIntoView({ block: "nearest", inline: "nearest" }));
   entry.dataset.seen = isShown ? "yes" : "";
 }
