@@ -23,7 +23,7 @@ from skimage import data
 
 from photochrom import Colorizer, OptionError, TrainingError, machine
 from photochrom.commands.main import main
-from photochrom.training import checkpoint, estimate, export, job, published, run_folder
+from photochrom.training import checkpoint, estimate, export, job, published, recipes, run_folder
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
@@ -54,12 +54,20 @@ def photographs(toy, tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def few_views(monkeypatch):
+    """Each photograph has two views, where so few would have eight."""
+    monkeypatch.setattr(recipes, "MIN_VIEWS", 72)
+
+
 @pytest.fixture(scope="module")
 def finished(photographs, tmp_path_factory):
     """A run of the command, small."""
     run = tmp_path_factory.mktemp("runs") / "mine"
     options = ["--epochs", "2", "--size", "64", "--batch", "16", "--precision", "fp32"]
-    assert main(["train", str(photographs), "-o", str(run), *options]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "MIN_VIEWS", 72)
+        assert main(["train", str(photographs), "-o", str(run), *options]) == 0
     return run, [str(photographs), "-o", str(run), *options]
 
 
@@ -70,6 +78,7 @@ def unfinished(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_views")
 class TestRun:
     def test_what_it_leaves(self, finished):
         run, _ = finished
