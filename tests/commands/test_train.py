@@ -214,7 +214,7 @@ class TestExport:
     def test_a_model_that_exists_is_kept(self, best, tmp_path, capsys):
         (tmp_path / "mine.onnx").write_bytes(b"mine")
         assert export.main([str(best), str(tmp_path / "mine.onnx")]) == 2
-        assert "mine.onnx exists: give another name, or --overwrite" in capsys.readouterr().err
+        assert "mine.onnx: exists: give another name, or allow it to be overwritten" in capsys.readouterr().err
 
     @pytest.mark.parametrize("vividness", ["-0.1", "1.5", "nan"])
     def test_vividness_is_from_0_to_1(self, vividness, best, tmp_path, capsys):
