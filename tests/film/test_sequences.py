@@ -16,7 +16,7 @@ from PIL import Image
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.sequences.names import find_sequence, in_words, pattern_of
+from photochrom.film.sequences.names import find_sequence, in_words, missing, pattern_of
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
 from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
 
@@ -212,6 +212,19 @@ def test_a_missing_frame_is_named_and_filled_where_that_is_asked(reel, tmp_path,
     assert not np.array_equal(luma_of(found[3]), luma_of(found[4]))
 
 
+def test_numbers_that_are_dates_are_no_gap_of_millions_in_memory(tmp_path, red):
+    for number in (20240131000001, 30240131000001):
+        cv2.imwrite(str(tmp_path / f"scan_{number}.png"), pan(1)[0])
+    with pytest.raises(FilmError, match="has no frame 20240131000002 to 30240131000000: add what is missing"):
+        colorize_film(tmp_path / "scan_%d.png", None, colorizer=red)
+
+
+def test_a_number_of_a_billion_digits_is_refused(tmp_path, red):
+    (tmp_path / "1.png").touch()
+    with pytest.raises(FilmError, match="is not a pattern of frames: write one like"):
+        colorize_film(tmp_path / "%09999999999999999999d.png", None, colorizer=red)
+
+
 def rewritten(path, place, value):
     data = bytearray(path.read_bytes())
     data[place : place + len(value)] = value
@@ -292,7 +305,7 @@ def test_names_of_sequences(tmp_path, reel):
     assert find_sequence(reel / "reel.0000003.dpx").path.name == "reel.%07d.dpx"
     assert find_sequence(tmp_path / "a.mov") is None
     assert pattern_of(Path("a/x_####.tif")).file(7) == Path("a/x_0007.tif")
-    assert in_words([1, 2, 3, 7, 9, 11, 13, 15]) == "1 to 3, 7, 9, 11, 13, ..."
+    assert in_words(missing([0, 4, 6, 8, 10, 12, 14])) == "1 to 3, 5, 7, 9, 11, ..."
     for number in (8, 9, 10, 11):
         (tmp_path / f"shot{number}.png").touch()
     assert find_sequence(tmp_path / "shot%d.png").numbers() == [8, 9, 10, 11]

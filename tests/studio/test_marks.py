@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 
@@ -73,6 +74,22 @@ def test_a_u_shaped_area_leaves_its_gap():
     assert not any(0.3 < hint.x < 0.7 and hint.y < 0.7 for hint in hints)
 
 
+@pytest.mark.parametrize(
+    "corners",
+    [
+        ((0.1, 0.1), (0.9, 0.9), (0.1, 0.9), (0.9, 0.1)),  # crosses itself: its halves cancel out
+        ((0.1, 0.1), (0.9, 0.9), (0.5, 0.5)),  # hardly more than a line
+    ],
+)
+def test_an_area_next_to_no_size_by_its_corners_is_a_few_hints(corners, monkeypatch):
+    looked = []
+    test = cv2.pointPolygonTest
+    monkeypatch.setattr(cv2, "pointPolygonTest", lambda *args, **kwargs: looked.append(1) or test(*args, **kwargs))
+    hints = Mark("area", RED, corners).hints((600, 800))
+    assert 1 <= len(hints) <= 200
+    assert len(looked) < 10_000  # and not each pixel of the box around it
+
+
 def test_too_many_colours_are_refused():
     strokes = [Mark("stroke", RED, ((0, y / 30), (1, y / 30)), 0.005) for y in range(30)]
     with pytest.raises(OptionError, match="too many colours"):
@@ -94,7 +111,7 @@ def test_hints_of_a_file_become_points():
         [POINT | {"places": [[0.5]]}], [POINT | {"places": [[0.5, 1.01]]}], [POINT | {"places": [[0.5, float("nan")]]}],
         [POINT | {"places": [[True, 0.5]]}], [POINT | {"places": [[0.5, 0.5]] * 501}], [POINT | {"color": 7}],
         [POINT | {"color": "red; }"}], [POINT | {"radius": 0}], [POINT | {"radius": 0.3}], [POINT | {"radius": "1"}],
-        [POINT] * 1001,
+        [POINT] * 1001, [POINT | {"places": [[10**400, 0.5]]}], [POINT | {"radius": 10**400}],
     ],
 )  # fmt: skip
 def test_marks_that_are_none_are_refused(wrong):

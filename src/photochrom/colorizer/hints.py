@@ -164,34 +164,31 @@ def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
     return read_file(path, _from_file)
 
 
-def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Found]) -> Found:
+def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Found], *, what: str = "file of hints") -> Found:
     """Read a JSON file of hints of any kind.
 
     Args:
         path: The file.
         parse: Turns the JSON value into the result, or raises OptionError.
+        what: What the file is, for messages.
 
     Raises:
         OptionError: The file cannot be read, is not JSON, or ``parse`` refuses it; the message names the file.
     """
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
-            raise OptionError(
-                f"larger than a file of hints can be ({_MOST_BYTES / 1e6:g} MB)", remedy="check that it is one"
-            )
+            raise OptionError(f"larger than a {what} can be ({_MOST_BYTES / 1e6:g} MB)", remedy="check that it is one")
         # utf-8-sig: editors on Windows put a byte order mark first. parse_int: Python refuses to read integers of
         # thousands of digits; as a float such a number is infinite, and then out of range like any other.
         return parse(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
     except OptionError as exc:
         raise OptionError(exc.problem, path=path, remedy=exc.remedy) from exc
     except OSError as exc:
-        raise OptionError(
-            f"the file of hints cannot be read ({exc.strerror})", path=path, remedy="check the path"
-        ) from exc
+        raise OptionError(f"the {what} cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
     except RecursionError as exc:
-        raise OptionError("is not a file of hints (nested too deeply)", path=path, remedy=_OUR_FILE) from exc
+        raise OptionError(f"is not a {what} (nested too deeply)", path=path, remedy=_OUR_FILE) from exc
     except ValueError as exc:  # not JSON, not UTF-8, or a path with a NUL character
-        raise OptionError(f"is not a file of hints ({exc})", path=path, remedy=_OUR_FILE) from exc
+        raise OptionError(f"is not a {what} ({exc})", path=path, remedy=_OUR_FILE) from exc
 
 
 def _from_file(facts: Any) -> tuple[Hint, ...]:

@@ -151,7 +151,7 @@ def parse_time(text: str) -> Fraction:
     Raises:
         OptionError: The text is not a time.
     """
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text, re.ASCII):
+    if not re.fullmatch(r"(\d{1,9}:){0,2}\d{1,9}(\.\d{1,99})?", text, re.ASCII):
         raise OptionError(f"{text!r:.60} is not a time: write seconds (90.5) or hours:minutes:seconds (0:01:30.5)")
     seconds = Fraction(0)
     for part in text.split(":"):

@@ -74,7 +74,7 @@ def read_shots(path: str | os.PathLike[str]) -> tuple[ShotOptions, ...]:
         OptionError: The file cannot be read, or does not hold a film's shots; the message says where.
     """
     if Path(path).suffix.lower() != ".csv":
-        return read_file(path, _of_json)
+        return read_file(path, _of_json, what="list of shots")
     try:
         return _checked(_of_csv(Path(path).read_text(encoding="utf-8-sig")))
     except OSError as exc:
@@ -147,16 +147,20 @@ def _of_csv(text: str) -> Iterator[ShotOptions]:
             dials = {name: float(row[name].replace(",", ".")) for name in _DIALS if row.get(name)}
         except ValueError as exc:
             raise OptionError(f"shot {number}: {exc}", remedy="give numbers, or leave the cells empty") from None
-        hints = tuple(_hint(number, part) for part in (row.get("hints") or "").split())
-        yield _shot(number, {"start": parse_time(row["start"]), "hints": hints, **dials})
+        try:
+            start = parse_time(row["start"] or "")  # None if the row ends before it
+            hints = tuple(_hint(part) for part in (row.get("hints") or "").split())
+        except OptionError as exc:
+            raise OptionError(f"shot {number}: {exc.problem}", remedy=exc.remedy) from exc
+        yield _shot(number, {"start": start, "hints": hints, **dials})
 
 
-def _hint(number: int, text: str) -> FilmHint:
+def _hint(text: str) -> FilmHint:
     from .options import parse_time
 
     time, at, place = text.partition("@")
     if not at:
-        raise OptionError(f"shot {number}: {text!r:.60} is not a hint", remedy="write TIME@X,Y,COLOR")
+        raise OptionError(f"{text!r:.60} is not a hint", remedy="write TIME@X,Y,COLOR")
     return FilmHint(parse_time(time), Hint.parse(place))
 
 

@@ -28,7 +28,7 @@ from ..film.shot_options import ShotOptions
 from .history import History
 from .items import PREVIEW, Item, Picture, naming
 from .jobs import Job
-from .marks import Mark, points_of
+from .marks import Mark, hints_of, points_of
 from .render import jpeg
 from .state import AppState
 
@@ -143,6 +143,7 @@ class Film(Item[FilmChoices]):
     def _with_marks(self, marks: tuple[Mark, ...]) -> History[FilmChoices]:
         others = tuple(mark for mark in self._history.now.marks if not self._is_here(mark))
         here = tuple(Mark(m.kind, m.color, m.places, m.radius, m.suggested, self._time) for m in marks)
+        hints_of(here, self._shape)  # too many hints are refused here
         return self._history.choose(marks=(*others, *here))
 
     def _go(self, time: Any) -> None:

@@ -25,6 +25,7 @@ _MOST_PLACES = 500  # of one mark, as the page sends it
 _MOST_HINTS = 1000  # of all marks together, as in a file of hints
 _STROKE_HINTS = 48  # most hints of one stroke
 _AREA_HINTS = 64  # most hints of one area, about
+_AREA_PLACES = 64 * _AREA_HINTS  # most places of the box around an area that are looked at
 _POINT_RADIUS = 0.01
 
 
@@ -68,10 +69,12 @@ def hints_of(marks: Iterable[Mark], shape: tuple[int, ...]) -> tuple[Hint, ...]:
     Raises:
         OptionError: There are too many.
     """
-    hints = tuple(hint for mark in marks for hint in mark.hints(shape))
-    if len(hints) > _MOST_HINTS:
-        raise OptionError("there are too many colours on this picture", remedy="remove some, or make areas smaller")
-    return hints
+    hints: list[Hint] = []
+    for mark in marks:
+        hints += mark.hints(shape)
+        if len(hints) > _MOST_HINTS:
+            raise OptionError("there are too many colours on this picture", remedy="remove some, or make areas smaller")
+    return tuple(hints)
 
 
 def parse_marks(facts: Any, time: Fraction | None = None) -> tuple[Mark, ...]:
@@ -110,7 +113,8 @@ def _parse_place(facts: Any) -> Place:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # math.isfinite fails at an integer that is too large for a float, and JSON may hold one.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def points_of(hints: Iterable[Hint], time: Fraction | None = None) -> tuple[Mark, ...]:
@@ -135,16 +139,26 @@ def _inside(corners: Sequence[Place], shape: tuple[int, ...]) -> list[tuple[Plac
     height, width = shape[:2]
     polygon = (np.array(corners) * (width, height)).astype(np.float32)  # [N, 2], in pixels
     area = abs(float(cv2.contourArea(polygon)))
-    step = max(1.0, math.sqrt(area / _AREA_HINTS))
+    (left, top), (right, bottom) = polygon.min(0), polygon.max(0)
+    # A lasso that is hardly more than a line has next to no area, and the halves of one that crosses itself cancel out.
+    box = float(right - left) * float(bottom - top)
+    step = max(1.0, math.sqrt(area / _AREA_HINTS), math.sqrt(box / _AREA_PLACES))
+    found = _grid(polygon, step, min(height, width))
+    if len(found) > 2 * _AREA_HINTS:
+        found = _grid(polygon, step * math.sqrt(len(found) / _AREA_HINTS), min(height, width))
+    if not found:  # narrower than the step
+        x, y = polygon.mean(0)
+        return [((float(x) / width, float(y) / height), _POINT_RADIUS)]
+    return [((x / width, y / height), radius) for (x, y), radius in found]
+
+
+def _grid(polygon: np.ndarray, step: float, short: int) -> list[tuple[Place, float]]:
+    """Return the places of a grid that lie in a polygon, in pixels, and radii as shares of the picture's short side."""
     (left, top), (right, bottom) = polygon.min(0), polygon.max(0)
     found = []
     for y in np.arange(top + step / 2, bottom, step):
         for x in np.arange(left + step / 2, right, step):
             depth = cv2.pointPolygonTest(polygon[:, None], (float(x), float(y)), measureDist=True)
             if depth >= 0:
-                radius = min(step / 2, max(depth, 1.0)) / min(height, width)
-                found.append(((float(x) / width, float(y) / height), radius))
-    if not found:  # narrower than the step
-        x, y = polygon.mean(0)
-        found.append(((float(x) / width, float(y) / height), _POINT_RADIUS))
+                found.append(((float(x), float(y)), min(step / 2, max(depth, 1.0)) / short))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ SUFFIXES = {".dpx": "dpx", ".tif": "tiff", ".tiff": "tiff", ".png": "png", ".jp2
 """Names of the formats of frames, by file suffix."""
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.[A-Za-z0-9]+)", re.DOTALL)
 _PLACE = re.compile(r"%(0\d+)?d|#+")
+_WIDEST = 200  # digits; with a prefix and a suffix, no name of a file has more
 _NAMED = 5  # missing frames, or runs of them, that a message names
 
 
@@ -69,6 +71,8 @@ def pattern_of(path: Path) -> Pattern:
         raise FilmError("is not a pattern of frames", path=path, remedy="write one like reel.%07d.dpx")
     place = places[0]
     width = int(place[1] or 1) if place[0].startswith("%") else len(place[0])
+    if width > _WIDEST:
+        raise FilmError("is not a pattern of frames", path=path, remedy="write one like reel.%07d.dpx")
     rest = path.name[place.end() :]
     if rest != path.suffix:
         raise FilmError("has text behind the number", path=path, remedy="write a pattern like reel.%07d.dpx")
@@ -118,18 +122,15 @@ def _numbered(path: Path, digits: list[str]) -> Pattern:
     return Pattern(path.parent, parts[1], parts[3], least if padded else 1)
 
 
-def missing(numbers: list[int]) -> list[int]:
-    """Return the numbers that are missing between the first and the last."""
-    return sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+def missing(numbers: list[int]) -> list[range]:
+    """Return the runs of numbers that are missing between the first and the last.
+
+    Runs, since the numbers may be dates or times, with millions between two frames.
+    """
+    return [range(a + 1, b) for a, b in itertools.pairwise(numbers) if b > a + 1]
 
 
-def in_words(numbers: list[int]) -> str:
-    """Write numbers as ``12, 15 to 17``; of very many, the first."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    words = [str(a) if a == b else f"{a} to {b}" for a, b in runs[:_NAMED]]
+def in_words(runs: list[range]) -> str:
+    """Write runs of numbers as ``12, 15 to 17``; of very many, the first."""
+    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs[:_NAMED]]
     return ", ".join(words) + (", ..." if len(runs) > _NAMED else "")

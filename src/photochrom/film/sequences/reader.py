@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import threading
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -75,7 +76,7 @@ class SequenceReader(FilmReader):
         self.numbers = _numbers(pattern)
         """Numbers of the files that exist, in order."""
         self.gaps = missing(self.numbers)
-        """Numbers of the frames that are missing."""
+        """Runs of the numbers of frames that are missing."""
         if self.gaps and not fill_gaps:
             raise FilmError(
                 f"has no frame {in_words(self.gaps)}",
@@ -83,7 +84,6 @@ class SequenceReader(FilmReader):
                 remedy="add what is missing, or fill_gaps=True repeats the frame before",
             )
         header = self._headers()
-        self._missing = frozenset(self.gaps)
         self._of_thread = threading.local()
         self._at = 0  # position of the next frame to decode
         super().__init__(pattern.file(self.numbers[0]), max_pixels)
@@ -125,10 +125,12 @@ class SequenceReader(FilmReader):
 
     def file(self, pts: int) -> Path:
         """Return the file of a frame, or of the frame before it that is shown in its place."""
+        return self.pattern.file(self.numbers[bisect_right(self.numbers, self.number(pts)) - 1])
+
+    def is_filled(self, pts: int) -> bool:
+        """Tell whether a frame is missing, and the one before it is shown in its place."""
         number = self.number(pts)
-        while number in self._missing:
-            number -= 1
-        return self.pattern.file(number)
+        return self.numbers[bisect_right(self.numbers, number) - 1] != number
 
     @property
     def stated_frames(self) -> int:

@@ -113,7 +113,7 @@ class SequenceWriter:
         reader = self._reader
         if isinstance(reader, SequenceReader) and reader.pattern.format == "dpx":
             header = read_header(reader.file(pts))
-            filled = reader.number(pts) in reader.gaps
+            filled = reader.is_filled(pts)
             return header, code if filled else ""
         return new_header(">", reader.aspect, Fraction(reader.rate)), code
 
