@@ -434,6 +434,13 @@ def test_which_addresses_others_cannot_reach(host, local):
 # For programs ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("method", "route", "status"), [("GET", "/api/nothing", 404), ("GET", "/api/colorize", 405)])
+def test_requests_that_do_not_exist_are_refused_in_json(client, method, route, status):
+    answer = client().request(method, route)
+    assert answer.status_code == status
+    assert f"{method} {route}" in answer.json()["error"]
+
+
 def test_programs_colour_a_photograph_and_nothing_stays(client, files):
     program = client()
     query = {"name": "old.png", "vividness": "0.9", "strength": "0.8", "hint": ["0.5,0.5,#c81e28", "0.1,0.1,navy"]}

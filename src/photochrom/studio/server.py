@@ -15,6 +15,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -51,7 +52,12 @@ def build(state: AppState, visitors: Visitors) -> Starlette:
     files = StaticFiles(directory=HERE / "static")
     return Starlette(
         routes=[Route("/", _page), *Api(state, visitors).routes(), Mount("/static", files)],
-        exception_handlers={PhotochromError: _refused, OSError: _failed, ClientDisconnect: _left},
+        exception_handlers={
+            PhotochromError: _refused,
+            OSError: _failed,
+            ClientDisconnect: _left,
+            HTTPException: _unknown,
+        },
         lifespan=_few_threads,
     )
 
@@ -70,6 +76,12 @@ async def _page(request: Request) -> Response:
 async def _refused(request: Request, exc: Exception) -> Response:
     status = 404 if isinstance(exc, LostError) else 507 if isinstance(exc, StudioError) else 400
     return JSONResponse({"error": str(exc)}, status)
+
+
+async def _unknown(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    message = f"the studio does not answer {request.method} {request.url.path}: see 'For programs' in its documentation"
+    return JSONResponse({"error": message}, exc.status_code, headers=exc.headers)
 
 
 async def _left(request: Request, exc: Exception) -> Response:
