@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from photochrom import ColorOptions, OptionError
-from photochrom.batch import Item, color_batch
+from photochrom.batch import BatchSummary, Item, color_batch
 from photochrom.batch.listing import list_items
 from photochrom.batch.report import read_rows
 from photochrom.commands.main import main
@@ -372,3 +372,9 @@ def test_a_file_that_a_list_names_twice_is_said(tree, tmp_path, options):
     (tree / "list.csv").write_text("path\na.jpg\nb.png\na.jpg\n")
     with pytest.raises(OptionError, match=r"a\.jpg and a\.jpg -> a\.color\.jpg"):
         color_batch(tree / "list.csv", tmp_path / "out", options)
+
+
+def test_the_last_line_has_a_speed_only_if_something_was_coloured():
+    assert str(BatchSummary(listed=3, done_before=3, seconds=1)) == "0 coloured, 3 done before, in 0:01"
+    said = str(BatchSummary(listed=3, colored=3, megapixels=6, seconds=2))
+    assert said == "3 coloured, in 0:02 (1.50 a second, 3.0 megapixels a second)"

@@ -147,7 +147,8 @@ def test_settings_come_from_the_file_the_environment_and_the_command_line(shoebo
     assert main([*call, "--strength", "0"]) == 0
     assert is_grey()
     for text, message in (("[photo]\nstrenght = 1", "did you mean strength?"), ("photo = 3", "is not a table"),
-                          ("quality = 'high'", "quality is 'high'"), ("x =", "is not TOML")):  # fmt: skip
+                          ("overwrite = true", "the settings are codec, "), ("quality = 'high'", "quality is 'high'"),
+                          ("x =", "is not TOML")):  # fmt: skip
         config.write_text(text)
         capsys.readouterr()
         assert main(call) == 2, json.dumps(text)

@@ -192,7 +192,8 @@ def test_full_range_becomes_the_range_of_the_codec(name, codec, tmp_path, red):
     source = write_frames(tmp_path / "a.mkv", frames, name=name, codec="ffv1", full=True)
     report = colorize_film(source, tmp_path / "b.mov", FilmOptions(codec=codec), colorizer=red)
     bits = frames[0].format.components[0].bits
-    assert any("scaled from full range to limited range" in note for note in report.notes)
+    said = "luma is" if bits == 10 else "luma of 8 bits becomes luma of 10 bits,"
+    assert f"{said} scaled from full range to limited range, which is what the codec stores" in report.notes
     before, after = (np.stack([plane(f) for f in decoded(path)]).astype(float) for path in (source, report.output))
     wanted = 64 + before * 876 / (2**bits - 1)
     if codec == "v210":

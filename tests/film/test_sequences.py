@@ -21,7 +21,7 @@ from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seco
 from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
 
 ROOT = Path(__file__).parents[2]
-NO_RATE = "the frames do not state their rate: 24 frames a second are assumed (rate sets it)"
+NO_RATE = "the frames do not state their rate: 24 frames a second are assumed ('rate' sets it)"
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def test_csv_of_a_spreadsheet_that_writes_commas_in_numbers(tmp_path):
         ("a.csv", "", "no column named start"),
         ("a.csv", "start\n", "holds no shot"),
         ("none.csv", None, "cannot be read"),
+        ("none.json", None, "the list of shots cannot be read"),
     ],
 )
 def test_what_is_wrong_is_named(name, text, said, tmp_path):

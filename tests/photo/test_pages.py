@@ -70,7 +70,7 @@ def test_one_page_is_coloured_into_any_format(tmp_path, fake_colorizer):
 @pytest.mark.parametrize(
     ("name", "hints", "output", "message"),
     [
-        ("out.jpg", (), {}, "holds 3 pages, which only a TIFF can hold: write a .tif, or choose one page=1"),
+        ("out.jpg", (), {}, "holds 3 pages, which only a TIFF can hold: write a .tif, or choose one with page=1"),
         ("out.tif", (Hint(0, 0, (0, 0, 0)),), {}, "a hint is for no page: name a page"),
         ("out.tif", (Hint(0, 0, (0, 0, 0), page=4),), {}, "a hint is for page 4"),
         ("out.tif", (), {"confidence": True}, "alternatives and confidence are of one"),
@@ -121,7 +121,7 @@ def test_the_command_counts_the_pages(tmp_path, capsys):
     assert main(["photo", str(source), "--hint", "2:42%,31%,maroon"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("album.color.tif (3 pages)")
     assert main(["photo", str(source), "-o", str(tmp_path / "x.png")]) == 1
-    assert "choose one --page 1" in capsys.readouterr().err
+    assert "choose one with --page 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "zstd"])

@@ -123,9 +123,11 @@ class BatchSummary:
             parts.append(f"{failed:,} failed{f' ({kinds})' if kinds else ''}")
         if self.ended_early:
             parts.append(self.ended_early)
-        rate = self.colored / self.seconds if self.seconds else 0.0
-        speed = self.megapixels / self.seconds if self.seconds else 0.0
-        return f"{', '.join(parts)}, in {clock(self.seconds)} ({rate:.2f} a second, {speed:.1f} megapixels a second)"
+        text = f"{', '.join(parts)}, in {clock(self.seconds)}"
+        if not self.colored or not self.seconds:
+            return text
+        rate, speed = self.colored / self.seconds, self.megapixels / self.seconds
+        return f"{text} ({rate:.2f} a second, {speed:.1f} megapixels a second)"
 
 
 def clock(seconds: float) -> str:

@@ -64,9 +64,9 @@ def _of_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
     for name in (*common, *table):
         if name not in SETTINGS:
             raise OptionError(
-                f"unknown setting {name!r}{meant(name, SETTINGS)}",
+                f"unknown setting {name!r}",
                 path=path,
-                remedy=f"the settings are {', '.join(sorted(SETTINGS))}",
+                remedy=meant(name, SETTINGS).removeprefix(": ") or f"the settings are {', '.join(sorted(SETTINGS))}",
             )
     return {name: (f"{path}: {name}", value) for name, value in (common | dict(table)).items()}
 
@@ -110,4 +110,6 @@ def _converted(value: Any, action: argparse.Action, source: str) -> Any:
     try:
         return convert(str(value))
     except ValueError:
-        raise OptionError(f"{source} is {value!r}", remedy=f"write a value as for --{action.dest}") from None
+        raise OptionError(
+            f"{source} is {value!r}", remedy=f"write a value as for --{action.dest.replace('_', '-')}"
+        ) from None

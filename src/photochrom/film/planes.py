@@ -61,14 +61,14 @@ class PlaneFormat:
         old, new = self.source, self.coding
         if old is None:
             return ""
-        bits = f"luma of {old.bits} bits becomes luma of {new.bits} bits" if old.bits != new.bits else "luma"
+        luma = f"luma of {old.bits} bits becomes luma of {new.bits} bits," if old.bits != new.bits else "luma is"
         if old.full_range and not new.full_range:
-            return f"{bits}, scaled from full range to limited range, which is what the codec stores"
+            return f"{luma} scaled from full range to limited range, which is what the codec stores"
         if new.full_range and not old.full_range:
-            return f"{bits}, scaled from limited range to full range, where nothing is blacker than black"
+            return f"{luma} scaled from limited range to full range, where nothing is blacker than black"
         if new.bits < old.bits:
             return f"not kept: the last {old.bits - new.bits} of {old.bits} bits of luma"
-        return f"{bits}, exactly scaled"
+        return f"{luma} exactly scaled"
 
 
 def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, bits: int | None = None) -> PlaneFormat:

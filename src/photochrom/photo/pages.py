@@ -102,11 +102,15 @@ def colorize_pages(
 def _check(path: Path | None, options: ColorOptions, output: OutputOptions, count: int, name: str) -> None:
     if path is not None and format_of(path) != "TIFF":
         raise PhotoError(
-            f"holds {count} pages, which only a TIFF can hold", path=name, remedy="write a .tif, or choose one page=1"
+            f"holds {count} pages, which only a TIFF can hold",
+            path=name,
+            remedy="write a .tif, or choose one with page=1",
         )
     if output.alternatives or output.confidence:
         raise OptionError(
-            f"holds {count} pages, and alternatives and confidence are of one", path=name, remedy="choose one page=1"
+            f"holds {count} pages, and alternatives and confidence are of one",
+            path=name,
+            remedy="choose one with page=1",
         )
     for hint in options.hints:
         if hint.page is None or hint.page > count:
