@@ -7,10 +7,12 @@ import io
 import json
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,12 +22,14 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.responses import FileResponse
 
 from photochrom import OptionError, StudioError
 from photochrom.commands.main import main
 from photochrom.studio import app as server
 from photochrom.studio.app import Settings, listening, url
 from photochrom.studio.guard import Guard, is_local
+from photochrom.studio.photographs import Photograph
 from photochrom.studio.uploads import file_name
 from tests.helpers.films import write_film
 from tests.helpers.studio_server import PATIENCE, RefusedError, Visitor, running_studio
@@ -103,6 +107,56 @@ def test_what_is_removed_is_gone(visitor, files):
     assert files() == []
     with pytest.raises(RefusedError, match="no longer here"):
         visitor.item(item)
+
+
+def test_downloads_during_changes_are_whole(visitor):
+    item = visitor.add("old.png", png(picture(1)))
+
+    def change():
+        for step in range(40):
+            visitor.edit(item, "dial", dial="strength", value=step % 20 / 10)
+
+    def download(_):
+        answer = visitor.client.get(f"/api/items/{item}/download")
+        return answer.status_code, len(answer.content) == int(answer.headers["content-length"])
+
+    with ThreadPoolExecutor(5) as pool:
+        changed = pool.submit(change)
+        found = list(pool.map(download, range(40)))
+        changed.result()
+    assert set(found) == {(200, True)}
+
+
+def test_a_file_that_is_removed_before_it_is_sent_is_sent(visitor, monkeypatch, files):
+    item = visitor.add("old.png", png(picture(1)))
+    send = FileResponse.__call__
+
+    async def removed_first(self, *args):
+        for folder in folders:
+            shutil.rmtree(folder)
+        await send(self, *args)
+
+    visitor.download(item)
+    folders = {path.parent for path in Path(tempfile.gettempdir()).rglob("old.color.png")}
+    assert len(folders) == 1  # nothing stays of what was sent
+    monkeypatch.setattr(FileResponse, "__call__", removed_first)
+    _, file = visitor.download(item)
+    assert np.abs(luma(file) - picture(1)).max() <= 1
+
+
+@pytest.mark.parametrize("route", ["download", "picture.jpg", "small.jpg", "tile/0/0.jpg"])
+def test_what_is_removed_meanwhile_is_said_to_be_gone(visitor, route, monkeypatch):
+    item = visitor.add("old.png", png(picture(1)))
+
+    def removed_first(photograph):
+        monkeypatch.undo()
+        visitor.remove(item)
+        raise FileNotFoundError(2, "No such file or directory", str(photograph.folder))
+
+    monkeypatch.setattr(Photograph, "options", removed_first)
+    answer = visitor.client.get(f"/api/items/{item}/{route}")
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "it is no longer here: drop it again"}
 
 
 # What is refused ---------------------------------------------------------------------------------------------------

@@ -75,9 +75,11 @@ def make_shot_plan(
         The plan; None if shots are found while the film is coloured, and all are coloured alike.
 
     Raises:
-        FilmError: The film has fewer shots than the options name.
+        FilmError: The film has fewer shots than the options name, or ends before one of them begins.
     """
     options, reader = frame_colorizer.options, frame_colorizer.reader
+    if options.shots and not known:
+        _check_end(options.shots, reader)
     starts = known or _starts_asked_for(options, reader)
     if not starts and options.only_shots:
         frames = plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
@@ -89,6 +91,13 @@ def make_shot_plan(
         raise FilmError(f"{reader.path} has {len(starts)} shots, and not {max(numbers) + 1}: list them first")
     left_out = frozenset(range(len(starts))) - numbers if numbers else frozenset()
     return ShotPlan(tuple(starts), colors_of(starts, options, reader), left_out)
+
+
+def _check_end(shots: Sequence[ShotOptions], reader: FilmReader) -> None:
+    try:
+        reader.pts_at(shots[-1].start)
+    except FilmError as exc:
+        raise FilmError(f"shot {len(shots)} of the list: {exc}") from exc
 
 
 def _starts_asked_for(options: FilmOptions, reader: FilmReader) -> list[int]:

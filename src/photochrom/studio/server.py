@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from ..colorizer.suggestions import likely_colors
 from ..errors import OptionError, PhotochromError, StudioError
@@ -95,6 +95,16 @@ async def _failed(request: Request, exc: Exception) -> Response:
     return JSONResponse({"error": message}, 500)
 
 
+class _OwnFile(FileResponse):
+    """A file in a folder of its own, which is removed when the file is sent or the visitor has left."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            shutil.rmtree(Path(self.path).parent, ignore_errors=True)
+
+
 class Api:
     """The JSON interface.
 
@@ -111,11 +121,7 @@ class Api:
         """Return all routes under ``/api``."""
         item = "/api/items/{id}"
         pictures = {"picture": self._picture, "original": self._original, "small": self._small}
-        return [
-            Route("/api/studio", self._studio),
-            Route("/api/strings/{language}", self._strings),
-            Route("/api/items", self._add, methods=["POST"]),
-            Route("/api/items/archive", self._archive),
+        of_item = [
             Route(item, self._item),
             Route(item, self._remove, methods=["DELETE"]),
             Route(f"{item}/edit", self._edit, methods=["POST"]),
@@ -132,6 +138,13 @@ class Api:
             Route(f"{item}/start", self._start, methods=["POST"]),
             Route(f"{item}/stop", self._stop, methods=["POST"]),
             Route(f"{item}/shots/{{number:int}}.jpg", self._shot),
+        ]
+        return [
+            Route("/api/studio", self._studio),
+            Route("/api/strings/{language}", self._strings),
+            Route("/api/items", self._add, methods=["POST"]),
+            Route("/api/items/archive", self._archive),
+            *(Route(route.path, self._saying_what_is_lost(route.endpoint), methods=route.methods) for route in of_item),
             *Programs(self._state, self._uploads).routes(),
         ]
 
@@ -141,6 +154,16 @@ class Api:
         if (visitor := self._visitors.find(request.cookies.get(_cookie(request)))) is None:
             raise LostError("the studio does not know this page any more", remedy="load it again")
         return visitor
+
+    def _saying_what_is_lost(self, endpoint: Endpoint) -> Endpoint:
+        async def outer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except (PhotochromError, OSError):
+                self._its_item(request)  # the item was removed meanwhile, and its files with it: that is what to say
+                raise
+
+        return outer
 
     def _its_item(self, request: Request) -> AnyItem:
         return self._visitor(request).item(request.path_params["id"])
@@ -275,9 +298,24 @@ class Api:
     async def _download(self, request: Request) -> Response:
         item = self._its_item(request)
         assert isinstance(item, Photograph | Film)
-        path = await run_in_threadpool(item.download)
+        path = await run_in_threadpool(self._linked, item)
         inline = "play" in request.query_params
-        return FileResponse(path, filename=None if inline else path.name)
+        return _OwnFile(path, filename=None if inline else path.name)
+
+    def _linked(self, item: Photograph | Film) -> Path:
+        """Give the file for download a second name, since a change or the removal of the item removes the first."""
+        folder = self._state.new_folder()
+        try:
+            with item.lock:
+                path = item.download()
+                try:
+                    os.link(path, folder / path.name)
+                except OSError:  # a disk without links
+                    shutil.copy2(path, folder / path.name)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder / path.name
 
     async def _archive(self, request: Request) -> Response:
         """All coloured photographs as one ZIP file, with a list of what became of each."""
@@ -285,13 +323,12 @@ class Api:
         photographs = [item for item in visitor if isinstance(item, Photograph)]
         await run_in_threadpool(self._state.disk.check, sum(each.source.stat().st_size for each in photographs))
         archive = Archive(self._state.new_folder())
-        remove = BackgroundTask(shutil.rmtree, archive.folder, ignore_errors=True)
         try:
             path = await run_in_threadpool(archive.write, photographs)
         except BaseException:
             shutil.rmtree(archive.folder, ignore_errors=True)
             raise
-        return FileResponse(path, filename=path.name, background=remove)
+        return _OwnFile(path, filename=path.name)
 
     # Films -----------------------------------------------------------------------------------------------------
 
