@@ -1,5 +1,6 @@
 """Verbs, misspellings, help, completion and the doctor."""
 
+import av
 import pytest
 from PIL import Image
 from skimage import data
@@ -33,7 +34,20 @@ def test_misspelt_verbs_options_and_values(grey, capsys):
     assert "'phto' is neither a verb nor a file: did you mean photo?" in capsys.readouterr().err
     said = refused(["photo", str(grey), "--vividnss", "1"], capsys)
     assert "photochrom photo: unknown option --vividnss: did you mean --vividness?" in said
+    assert main(["xyzzy"]) == 2
+    assert "'xyzzy' is neither a verb nor a file: the verbs are photo, batch, film, " in capsys.readouterr().err
     assert "did you mean get?" in refused(["models", "gte"], capsys)
+
+
+@pytest.mark.parametrize("name", ["reel.mxf", "reel.0000001.dpx"])
+def test_films_of_cinema_and_television_are_known(name, tmp_path):
+    with av.open(tmp_path / name, "w", format="mxf" if name.endswith("mxf") else "image2") as output:
+        stream = output.add_stream("mpeg2video" if name.endswith("mxf") else "dpx", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p" if name.endswith("mxf") else "rgb24"
+        output.mux(stream.encode(av.VideoFrame(64, 48, stream.pix_fmt)))
+        output.mux(stream.encode())
+    path = next(tmp_path.glob("reel*"))
+    assert kind_of(path) == "film"
 
 
 def test_the_wrong_verb_names_the_right_one(grey, film, capsys):

@@ -8,7 +8,11 @@ from typing import Literal
 Kind = Literal["photo", "film"]
 
 _PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
-_FILMS = (b"\x1aE\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"0&\xb2u\x8ef\xcf\x11", b"nut/")
+_FILMS = (
+    b"\x1aE\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"0&\xb2u\x8ef\xcf\x11", b"nut/",
+    b"\x06\x0e+4\x02\x05\x01\x01",  # MXF
+    b"SDPX", b"XPDS",  # frames of a sequence
+)  # fmt: skip
 _PHOTO_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
 
 

@@ -96,8 +96,8 @@ def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
     files, options = arguments[:count], arguments[count:]
     if not (Path(files[0]).exists() or Path(files[0]).suffix or os.sep in files[0] or files[0] == "-"):
         raise OptionError(
-            f"{files[0]!r} is neither a verb nor a file{meant(files[0], verbs)}",
-            remedy=f"the verbs are {', '.join(verbs)}",
+            f"{files[0]!r} is neither a verb nor a file",
+            remedy=meant(files[0], verbs).removeprefix(": ") or f"the verbs are {', '.join(verbs)}",
         )
     films = [file for file in files if kind_of(Path(file)) == "film"]
     photos = [file for file in files if file not in films]
