@@ -225,6 +225,22 @@ def test_a_number_of_a_billion_digits_is_refused(tmp_path, red):
         colorize_film(tmp_path / "%09999999999999999999d.png", None, colorizer=red)
 
 
+def test_frames_of_several_pages_are_refused(tmp_path, red):
+    first, second = (Image.fromarray(luma) for luma in pan(2))
+    (tmp_path / "frames").mkdir()
+    first.save(tmp_path / "frames" / "1.tif", save_all=True, append_images=[second])
+    with pytest.raises(FilmError, match=r"1.tif: holds 2 pages, and a frame is one picture: save each page as a file"):
+        colorize_film(tmp_path / "frames", None, colorizer=red)
+
+
+def test_frames_are_not_written_into_a_file(reel, tmp_path, red):
+    frame = reel / "reel.0000001.dpx"
+    before = frame.read_bytes()
+    with pytest.raises(FilmError, match=r"reel.0000001.dpx: is a file: give a folder, or a pattern"):
+        colorize_film(reel, frame, FilmOptions(codec="dpx"), overwrite=True, colorizer=red)
+    assert frame.read_bytes() == before
+
+
 def rewritten(path, place, value):
     data = bytearray(path.read_bytes())
     data[place : place + len(value)] = value

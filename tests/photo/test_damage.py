@@ -66,6 +66,16 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_a_jpeg_of_12_bits_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "old.jpg"
+    Image.new("L", (16, 16)).save(path)
+    data = bytearray(path.read_bytes())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 1], data[frame + 4] = 0xC1, 12  # extended sequential, 12 bits
+    path.write_bytes(data)
+    assert outcome(path) == f"{path}: is a JPEG of 12 bits: convert it to TIFF or PNG of 16 bits"
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_cut_short(name: str, tmp_path: Path) -> None:
     """At every length: an error, or (when only the trailer is gone) the whole picture."""

@@ -256,6 +256,8 @@ def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overw
     if options.c2pa is not None:
         raise OptionError("content credentials bind one file, and frames are many", remedy="leave them out")
     target = plan.frames
+    if target.folder.exists() and not target.folder.is_dir():
+        raise FilmError("is a file", path=target.folder, remedy="give a folder, or a pattern like reel.%07d.dpx")
     if isinstance(reader, SequenceReader) and target.folder.is_dir():
         same = target.folder.samefile(reader.pattern.folder)
         if same and (target.prefix, target.suffix) == (reader.pattern.prefix, reader.pattern.suffix):

@@ -16,10 +16,11 @@ import av
 
 from ...atomic import new_file
 from ...color.bands import thread_limit
+from ...errors import FilmError, PhotoError
 from ...photo.formats import png, tiff_writer
 from ...photo.formats.image import Metadata, Planes
 from ...photo.metadata import metadata_for
-from ...photo.read import read_photo
+from ...photo.read import Photo, count_pages, read_photo
 from ...photo.write import encode_photo
 from ...provenance import short_statement
 from ..planes import PlaneFormat, give_back, view
@@ -137,7 +138,7 @@ class SequenceWriter:
         y, cb, cr = (view(frame, index) for index in range(3))
         reader = self._reader
         if isinstance(reader, SequenceReader) and reader.pattern.format == self._pattern.format:
-            photo = read_photo(reader.file(pts))
+            photo = _photo(reader.file(pts))
             if photo.luma.shape == y.shape and photo.luma.dtype == y.dtype:
                 return encode_photo(replace(photo, luma=y), cb, cr, format=format, credit=self._label)
         stream = BytesIO()
@@ -178,3 +179,19 @@ def taken(target: Pattern, numbers: list[int]) -> Path | None:
     """Return the first file that exists already of those to be written; None if none does."""
     existing = set(target.numbers()) if target.folder.is_dir() else set()
     return next((target.file(number) for number in numbers if number in existing), None)
+
+
+def _photo(path: Path) -> Photo:
+    """Read the file of a frame.
+
+    Raises:
+        PhotoError: It cannot be read.
+        FilmError: It holds several pages.
+    """
+    try:
+        return read_photo(path)
+    except PhotoError as exc:
+        if (count := count_pages(path.read_bytes())) > 1:
+            problem = f"holds {count} pages, and a frame is one picture"
+            raise FilmError(problem, path=path, remedy="save each page as a file") from exc
+        raise
