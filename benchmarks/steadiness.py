@@ -23,6 +23,7 @@ from photochrom import Colorizer, ColorOptions
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb, rgb_to_lab
 from photochrom.film import FilmOptions, optical_flow, shots
+from photochrom.film.codecs import CODECS
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.planes import plane_format, view
 from photochrom.film.reader import FilmReader
@@ -52,7 +53,7 @@ def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) 
         path = Path(folder, "grey.mkv")
         write_grey(path, lumas)
         with FilmReader(path) as reel:
-            painter = FrameColorizer(colorizer, reel, plane_format(reel.video, even_only=False), FilmOptions(options))
+            painter = FrameColorizer(colorizer, reel, plane_format(reel, CODECS["ffv1"]), FilmOptions(options))
             colored: dict[str, list[np.ndarray]] = {"one by one": [], "film": []}
             for seen, colors, _ in painter.colors(reel.frames(), reel.first_pts, None):
                 for name, ab in (("one by one", painter.predict(seen)[0]), ("film", colors.ab)):

@@ -24,6 +24,14 @@ if find_spec("onnx") is None or find_spec("h5py") is None:
     collect_ignore += ["models/test_engines.py", "models/test_registry.py"]
 
 
+def pytest_collection_modifyitems(items):
+    """Skip the cases of a format whose extra is not installed."""
+    if find_spec("pillow_heif") is None:
+        for item in items:
+            if hasattr(item, "callspec") and "HEIF" in item.callspec.params.values():
+                item.add_marker(pytest.mark.skip(reason="needs pillow-heif"))
+
+
 @pytest.fixture(autouse=True)
 def no_settings(tmp_path_factory, monkeypatch):
     """Keep the settings of whoever runs the tests out of them."""

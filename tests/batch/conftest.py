@@ -20,6 +20,10 @@ from PIL import Image
 from photochrom.batch import BatchOptions, Item
 from photochrom.batch.shard import BatchJob, Colored, color_shard
 
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:rights><rdf:Alt><rdf:li xml:lang="x-default">City
+Archive</rdf:li></rdf:Alt></dc:rights></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
 
 def scan(path: Path, seed: int = 0, size: tuple[int, int] = (48, 36)) -> Path:
     """Write a small grey picture of noise."""

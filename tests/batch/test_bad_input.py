@@ -17,8 +17,7 @@ from photochrom.batch.report import read_rows
 from photochrom.colorizer.hints import Hint, hints_json
 from photochrom.errors import OptionError, PhotochromError
 from photochrom.provenance import is_labelled
-from tests.batch.conftest import scan
-from tests.batch.test_remote import XMP
+from tests.batch.conftest import XMP, scan
 
 ROOT = Path(__file__).parents[2]
 is_root = hasattr(os, "geteuid") and os.geteuid() == 0

@@ -7,8 +7,6 @@ import urllib.request
 from dataclasses import replace
 from io import BytesIO
 
-import boto3
-import fsspec
 import pytest
 from PIL import Image
 
@@ -18,14 +16,12 @@ from photochrom.batch.report import read_rows
 from photochrom.batch.shard import BatchJob, prepare
 from photochrom.errors import OptionError, PhotochromError
 from photochrom.provenance import is_labelled
-from tests.batch.conftest import scan
+from tests.batch.conftest import XMP, scan
 
+boto3 = pytest.importorskip("boto3")
+fsspec = pytest.importorskip("fsspec")
 pytest.importorskip("s3fs")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of botocore and aiohttp, about their own future
-
-XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:rights><rdf:Alt><rdf:li xml:lang="x-default">City
-Archive</rdf:li></rdf:Alt></dc:rights></rdf:Description></rdf:RDF></x:xmpmeta>"""
 
 
 def upload(client, tree):

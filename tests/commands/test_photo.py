@@ -89,6 +89,7 @@ def test_a_closed_standard_output_is_one_line(folder, capsys, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("onnx")
     (tmp_path / "file").touch()
     monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.setattr("photochrom.models.vgg16.read_vgg16", lambda _: {})
