@@ -145,6 +145,13 @@ def test_an_unknown_compression_is_refused():
         photo.OutputOptions(compression="jpeg")
 
 
+def test_slices_of_a_volume_are_not_lost_in_silence(tmp_path):
+    path = tmp_path / "volume.tif"
+    tifffile.imwrite(path, np.zeros((16, 64, 64), np.uint8), volumetric=True, tile=(16, 16, 16))
+    with pytest.raises(PhotoError, match=r"volume.tif: holds a volume of 16 slices: save each as a page"):
+        photo.read_photo(path)
+
+
 def test_a_header_alone_is_not_a_camera_raw():
     with pytest.raises(PhotoError, match="cut short"):
         photo.read_photo(BytesIO(b"II*\0\0\0\0\0"))

@@ -222,7 +222,7 @@ class Film(Item[FilmChoices]):
             )  # fmt: skip
         self.result = report.output
         notes = "".join(f"\n{note}" for note in report.notes)
-        return f"{report.frames} frames, {len(report.shots)} shots{notes}"
+        return f"{report.frames} frames, {len(report.shots)} shot{'s' * (len(report.shots) != 1)}{notes}"
 
     def load_hints(self, path: Path) -> None:
         """Replace all colours by those of a file of hints.

@@ -187,6 +187,8 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     bits = depths.pop() if len(depths) == 1 else 0
     if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
+    if (slices := number(32997, 1)) > 1:  # Pillow reads the first and says nothing of the others
+        raise PhotoError(f"holds a volume of {slices} slices: save each as a page")
     if photometric == _LINEAR_RAW and (samples, bits) != (1, 16):
         raise PhotoError("holds the linear pixels of a camera's raw file: develop it to a plain TIFF first")
     if bits == 16 and photometric not in (*_GREY_OR_RGB, _LINEAR_RAW):
