@@ -10,8 +10,9 @@ from photochrom import Hint, ShotOptions
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.hints import FilmHint
-from tests.film.test_resume import PUT_TOGETHER, Stop, lively, stop_at, write_reel
+from tests.film.test_resume import PUT_TOGETHER, write_reel
 from tests.helpers.films import all_packets, decoded, other_shot, pan, plane, still_frame, write_frames
+from tests.helpers.interruptions import Stop, lively, stop_at
 from tests.helpers.sequences import write_dpx
 
 STARTS = (Fraction(0), Fraction(31, 24), Fraction(51, 24))
@@ -25,12 +26,6 @@ def options(**changes):
 def shots(*changed, **settings):
     """The film's three shots, some of which have settings of their own."""
     return tuple(ShotOptions(start, **(settings if i in changed else {})) for i, start in enumerate(STARTS))
-
-
-@pytest.fixture
-def short_segments(monkeypatch):
-    monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
-    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import textwrap
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -16,7 +15,8 @@ from photochrom import ColorOptions, Hint
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, Progress, colorize_film
 from photochrom.film.hints import FilmHint
-from tests.helpers.films import all_packets, colorizer, decoded, other_shot, pan, write_film
+from tests.helpers.films import all_packets, decoded, other_shot, pan, write_film
+from tests.helpers.interruptions import Stop, lively, stop_at
 
 FAST = FilmOptions(preset="superfast")
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ DRIVER = textwrap.dedent(
     import os, resource, signal, sys
     sys.path.insert(0, {tests!r})
     from pathlib import Path
-    from tests.film.test_resume import lively
+    from tests.helpers.interruptions import lively
     from photochrom.errors import FilmError
     from photochrom.film import FilmOptions, colorize_film
     import photochrom.film.coloring as module
@@ -50,23 +50,6 @@ DRIVER = textwrap.dedent(
         sys.exit(str(exc))
     """
 )
-
-
-def lively(folder):
-    """Colours that depend on the place, on the luma, and on each frame anew."""
-
-    def ab(lightness):
-        flicker = 12 * np.sin(5000 * float(lightness.mean()))
-        return 60 * (lightness - 0.4) + flicker, 30 * np.sin(9 * lightness) - flicker
-
-    return colorizer(folder, ab)
-
-
-@pytest.fixture
-def short_segments(monkeypatch):
-    """Segments of half a second to one, in place of 8 to 30."""
-    monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
-    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
 
 
 @pytest.fixture
@@ -97,18 +80,6 @@ def run_in_a_process(film, output, *, kill_at=-1, file_size=0, codec="libx264"):
     arguments = [str(a) for a in (film, output, kill_at, file_size, codec)]
     code = DRIVER.format(tests=str(ROOT))
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=100)
-
-
-class Stop(BaseException):
-    """Not an error: what Ctrl-C is like."""
-
-
-def stop_at(count):
-    def progress(state):
-        if state.done == count:
-            raise Stop
-
-    return progress
 
 
 @pytest.mark.parametrize("kill_at", [10, 45, 95])

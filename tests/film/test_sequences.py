@@ -18,6 +18,7 @@ from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.sequences.names import find_sequence, in_words, missing, pattern_of
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
+from tests.helpers.interruptions import Stop, lively, stop_at
 from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
 
 ROOT = Path(__file__).parents[2]
@@ -359,34 +360,6 @@ def test_rates_that_are_none(rate):
         FilmOptions(rate=rate)
 
 
-class Stop(BaseException):
-    """Not an error: what Ctrl-C is like."""
-
-
-def stop_at(count):
-    def progress(state):
-        if state.done == count:
-            raise Stop
-
-    return progress
-
-
-def lively(folder):
-    """Colours that depend on the place, on the luma, and on each frame anew."""
-
-    def ab(lightness):
-        flicker = 12 * np.sin(5000 * float(lightness.mean()))
-        return 60 * (lightness - 0.4) + flicker, 30 * np.sin(9 * lightness) - flicker
-
-    return colorizer(folder, ab)
-
-
-@pytest.fixture
-def short_segments(monkeypatch):
-    monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
-    monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
-
-
 def test_only_missing_frames_are_made_again(tmp_path, short_segments, monkeypatch):
     from photochrom.film.sequences.writer import SequenceWriter
 
@@ -411,7 +384,7 @@ DRIVER = textwrap.dedent(
     import os, signal, sys
     sys.path.insert(0, {tests!r})
     from pathlib import Path
-    from tests.film.test_sequences import lively
+    from tests.helpers.interruptions import lively
     from photochrom.film import FilmOptions, colorize_film
     import photochrom.film.coloring as module
 

@@ -16,8 +16,8 @@ from photochrom.film.options import FilmOptions
 from photochrom.film.reader import FilmReader
 from photochrom.studio.films import Film
 from photochrom.studio.jobs import Job, Jobs, StoppedError
-from tests.film.test_resume import lively
 from tests.helpers.films import all_packets, other_shot, pan, write_film
+from tests.helpers.interruptions import lively
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import rgb
 
