@@ -35,7 +35,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def no_settings(tmp_path_factory, monkeypatch):
     """Keep the settings of whoever runs the tests out of them."""
-    monkeypatch.setenv("PHOTOCHROM_CONFIG", str(tmp_path_factory.getbasetemp() / "no-config.toml"))
+    config = tmp_path_factory.getbasetemp() / "no-config.toml"
+    config.touch()
+    monkeypatch.setenv("PHOTOCHROM_CONFIG", str(config))
 
 
 @pytest.fixture

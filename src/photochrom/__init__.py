@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .batch.report import Row
     from .color.coding import Coding
     from .color.spaces import Matrix
+    from .colorizer.alternative_names import name_alternatives
     from .colorizer.colorizer import Colorizer, Prediction
     from .colorizer.hints import Hint, read_hints
     from .colorizer.margins import Box
@@ -79,6 +80,7 @@ __all__ = [
     "colorize_file",
     "colorize_film",
     "likely_colors",
+    "name_alternatives",
     "parse_time",
     "read_film_hints",
     "read_hints",
@@ -93,6 +95,7 @@ _MODULES = {
     "content_credentials": ("Identity",),
     "color.coding": ("Coding",),
     "color.spaces": ("Matrix",),
+    "colorizer.alternative_names": ("name_alternatives",),
     "colorizer.colorizer": ("Colorizer", "Prediction"),
     "colorizer.hints": ("Hint", "read_hints"),
     "colorizer.margins": ("Box",),

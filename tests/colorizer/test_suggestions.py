@@ -17,9 +17,10 @@ from skimage.color import rgb2lab
 
 from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, alternatives, likely_colors
 from photochrom.color.gamut import rgb_of_luma
+from photochrom.colorizer.alternative_names import color_name, name_alternatives
 from photochrom.colorizer.colorizer import Prediction
 from photochrom.colorizer.hints import hints_json, read_hints
-from photochrom.colorizer.suggestions import MOST, describe_alternative
+from photochrom.colorizer.suggestions import MOST
 from photochrom.models.engines import FakeEngine
 from tests.helpers.suggesting import BINS, hinting_engine
 
@@ -263,12 +264,80 @@ def test_the_embedded_model_has_alternatives_or_says_why_not() -> None:
             alternatives(colorizer, data.camera())
 
 
+def prediction(ab: tuple[float, float] = (0, 0), luma: int = 119) -> Prediction:
+    """One colour all over, 8 by 10 cells."""
+    plane = np.full((64, 80), luma, np.uint8)
+    return Prediction(plane, np.tile(np.float32(ab)[:, None, None], (1, 8, 10)))
+
+
+def with_patch(first: Prediction, color: tuple[float, float], rows: slice, columns: slice) -> Prediction:
+    ab = first.ab.copy()
+    ab[:, rows, columns] = np.array(color)[:, None, None]
+    return replace(first, ab=ab)
+
+
 @pytest.mark.parametrize(
-    ("change", "name"),
-    [((30, 40), "orange"), ((-40, 32), "green"), ((5, -50), "blue"), ((40, 0), "pink"), ((40, -40), "violet")],
+    ("ab", "name"), [((18, 32), "warmer"), ((2, 0), "cooler"), ((-8, 20), "greener"), ((25, 10), "pinker")]
 )
-def test_an_alternative_is_named_by_what_it_has_more_of_and_where(change: tuple[int, int], name: str) -> None:
-    first = Prediction(np.zeros((64, 64), np.uint8), np.zeros((2, 8, 10), np.float32))
-    ab = np.zeros((2, 8, 10), np.float32)
-    ab[:, 1:4, 6:9] = np.array(change)[:, None, None]
-    assert describe_alternative(first, replace(first, ab=ab)) == f"more {name}, most at 75%,31%"
+def test_a_picture_that_changes_all_over_is_named_by_the_direction(ab: tuple[int, int], name: str) -> None:
+    assert name_alternatives(prediction((8, 12)), [prediction(ab)]) == [name]
+
+
+@pytest.mark.parametrize(
+    ("color", "place", "name"),
+    [
+        ((0, -45), (slice(4, 8), slice(0, 4)), "blue, lower left"),
+        ((30, 45), (slice(0, 4), slice(6, 10)), "orange, upper right"),
+        ((-40, 32), (slice(0, 3), slice(0, 10)), "green, top"),
+        ((40, -40), (slice(3, 6), slice(3, 7)), "violet, centre"),
+        ((50, 30), (slice(0, 8), slice(7, 10)), "red, right"),
+    ],
+)
+def test_otherwise_the_largest_change_is_named_by_its_color_and_place(
+    color: tuple[int, int], place: tuple[slice, slice], name: str
+) -> None:
+    first = prediction((2, 4))
+    small = with_patch(first, (-40, 30), slice(0, 1), slice(4, 5))  # a fleck elsewhere counts less
+    assert name_alternatives(first, [with_patch(small, color, *place)]) == [name]
+
+
+def test_no_two_alternatives_have_one_name() -> None:
+    first = prediction((8, 12))
+    places = [(slice(4, 8), slice(0, 4)), (slice(4, 8), slice(0, 5))]
+    patched = [with_patch(first, (0, -45), *place) for place in places]
+    names = name_alternatives(first, [prediction((18, 32)), prediction((16, 30)), *patched, first, first])
+    assert len(set(names)) == 6
+    assert names[0] == "warmer"
+    assert names[2] == "blue, lower left"
+    assert names[4] == "nearly the same"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 40)])
+def test_the_smallest_pictures_have_names_too(shape: tuple[int, int]) -> None:
+    first = Prediction(np.zeros((8 * shape[0], 8 * shape[1]), np.uint8), np.zeros((2, *shape), np.float32))
+    assert name_alternatives(first, [replace(first, ab=first.ab + 30)]) == ["warmer"]
+
+
+@pytest.mark.parametrize(
+    ("rgb", "name"),
+    [((128, 128, 128), "grey"), ((205, 40, 40), "red"), ((100, 65, 45), "brown"), ((225, 205, 170), "beige"),
+     ((240, 140, 30), "orange"), ((240, 220, 60), "yellow"), ((95, 95, 45), "olive"), ((60, 130, 60), "green"),
+     ((60, 170, 170), "turquoise"), ((70, 110, 180), "blue"), ((130, 70, 160), "violet"), ((240, 160, 180), "pink")],
+)  # fmt: skip
+def test_colors_have_their_everyday_names(rgb: tuple[int, int, int], name: str) -> None:
+    lightness, a, b = rgb2lab(np.array([[rgb]], np.uint8))[0, 0]
+    assert color_name(lightness, a, b) == name
+
+
+def test_alternatives_keep_the_first_picture_where_a_hint_has_influence(tmp_path: Path) -> None:
+    """A hint decides for the whole of a thing, not only for its own place."""
+    torn = flat(tmp_path, {(20, 20): 0.4, (0, -40): 0.3, (-40, 20): 0.3})
+    blue = Hint(0.5, 0.5, (70, 110, 180))
+    known = ColorOptions(hints=(blue,))
+    picture = torn.ab(torn.predict(GREY, known), known.hints)
+    for options in alternatives(torn, GREY, MOST, known):
+        near = [hint for hint in options.hints[1:] if np.hypot(hint.x - 0.5, hint.y - 0.5) < 0.2]
+        assert len(near) >= 4
+        for hint in near:
+            row, column = hint.pixel(picture.shape[1:])
+            assert np.hypot(*(ab_of(hint.color) - picture[:, row, column])) < 8

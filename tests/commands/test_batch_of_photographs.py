@@ -128,6 +128,16 @@ def test_the_confidence_names_the_least_sure_places(shoebox, capsys):
         assert image.mode == "RGB"
 
 
+def test_a_settings_file_that_is_named_and_missing_is_an_error(shoebox, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PHOTOCHROM_CONFIG", str(tmp_path / "cnofig.toml"))
+    assert main(["photo", str(shoebox / "a.jpg")]) == 2
+    assert "cnofig.toml: does not exist, and PHOTOCHROM_CONFIG names it: create it" in capsys.readouterr().err
+    assert not (shoebox / "a.color.jpg").exists()
+    monkeypatch.delenv("PHOTOCHROM_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    assert main(["photo", str(shoebox / "gone.jpg")]) == 1  # without the variable there need be no file
+
+
 @pytest.mark.slow
 def test_settings_come_from_the_file_the_environment_and_the_command_line(shoebox, tmp_path, monkeypatch, capsys):
     config = tmp_path / "config.toml"

@@ -106,6 +106,51 @@ def test_alternatives_stand_beside_the_picture_with_their_hints(folder, hinting,
         assert (folder / "again.jpg").read_bytes() == (folder / f"a.color.{number}.jpg").read_bytes()
 
 
+def test_a_sheet_shows_the_first_picture_and_the_alternatives_by_name(folder, hinting, capsys):
+    sheet = folder / "sheet.png"
+    assert main(["photo", str(folder / "a.jpg"), "--alternatives", "3", "--sheet", str(sheet), *hinting[0]]) == 0
+    printed = capsys.readouterr().out
+    assert printed.endswith(f"contact sheet -> {sheet}\n")
+    assert [line.split(":")[0].strip() for line in printed.splitlines()[1:4]] == [f"alternative {n}" for n in (1, 2, 3)]
+    assert "with " not in label(sheet)
+    with Image.open(sheet) as image:
+        shown = np.asarray(image.convert("RGB")).astype(int)
+    width = 300 + 12
+    assert shown.shape == (12 + 300 + 24 + 12, 5 * width + 12, 3)
+    cells = [shown[12:312, 12 + n * width : 12 + n * width + 300] for n in range(5)]
+    chroma = [np.ptp(cell, axis=2).mean() for cell in cells]
+    assert chroma[0] == 0
+    assert min(chroma[1:]) > 5
+    for one, other in itertools.combinations(cells, 2):
+        assert np.abs(one - other).max() > 10
+    captions = [shown[316:336, 12 + n * width : 12 + n * width + 300] for n in range(5)]
+    assert all((name < 100).any() for name in captions)
+    assert main(["photo", str(folder), "-o", str(folder / "again"), *hinting[0]]) == 0  # the sheet is no photograph
+    assert names(folder / "again") == ["a.color.jpg", "b.color.png"]
+
+
+def test_a_sheet_shows_several_photographs_and_leaves_out_what_failed(folder, hinting):
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    sheet = folder / "sheet.webp"
+    assert main(["photo", str(folder), "--sheet", str(sheet), *hinting[0]]) == 1
+    with Image.open(sheet) as image:
+        assert (image.format, image.height) == ("WEBP", 2 * (24 + 12 + 300 + 24 + 12))
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [("sheet.gif", 2, "name it so, as in sheet.png"), ("a.color.jpg", 2, "read or written already"),
+     ("a.jpg", 2, "read or written already"), ("old.png", 1, "exists already"), ("gone/s.png", 1, "no folder")],
+)  # fmt: skip
+def test_a_sheet_that_cannot_be_is_refused_before_the_work(folder, hinting, capsys, name, status, message):
+    (folder / "old.png").write_bytes(b"mine")
+    before = everything(folder)
+    assert main(["photo", str(folder / "a.jpg"), "--sheet", str(folder / name), *hinting[0]]) == status
+    assert message in capsys.readouterr().err
+    assert everything(folder) == before
+    assert not hinting[1]
+
+
 def test_one_can_go_on_from_an_alternative(folder, hinting):
     source, target = str(folder / "b.png"), folder / "next.png"
     assert main(["photo", source, "--alternatives", "1", *hinting[0]]) == 0

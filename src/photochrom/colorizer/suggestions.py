@@ -18,6 +18,7 @@ import numpy as np
 from ..color.spaces import lab_to_rgb, lightness_of_luma, rgb_to_lab
 from ..errors import ModelError, OptionError
 from .coherence import chroma_gain, coherent, mean_color
+from .hint_propagation import hint_influence, propagate_hints
 from .hints import Hint, pixel_at
 from .options import ColorOptions
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 MOST = 5
 """Maximum number of alternatives for one picture."""
-_NAMES = {"red": 35, "orange": 65, "yellow": 100, "green": 140, "turquoise": 195, "blue": 275, "violet": 315, "pink": 0}
-"""Hues in the plane of a* and b*, in degrees, that sRGB's colours of these names have, rounded."""
 _HUES = 12  # hues that are tried, evenly spaced
 _LEAN = 0.1  # change of the logarithm of a colour's probability, per unit of a*b* toward the hue
 _GRID = 8  # hints along the picture's short side
@@ -48,7 +47,8 @@ def alternatives(
 ) -> list[ColorOptions]:
     """Find options that colour a picture plausibly, but differently from the automatic way and from one another.
 
-    Each result is ``options`` with hints added. The network runs once.
+    Each result is ``options`` with hints added. Where hints of ``options`` have influence, all alternatives keep the
+    first picture's colours. The network runs once.
 
     Args:
         colorizer: Its model predicts a distribution.
@@ -72,27 +72,11 @@ def alternatives(
         raise OptionError(f"the model {colorizer.card.name!r} knows no alternatives", remedy="choose another model")
     options = options or ColorOptions()
     prediction = prediction or colorizer.predict(luma, options)
-    leaned = _most_distinct(_leanings(colorizer, prediction), prediction.ab, count)
     grid = _grid(*prediction.ab.shape[1:])
     kept = tuple(hint for hint in options.hints if not (hint.suggested and (hint.x, hint.y) in grid))
+    candidates = _obeying(kept, prediction, _leanings(colorizer, prediction))
+    leaned = _most_distinct(candidates, prediction.ab, count)
     return [replace(options, hints=(*kept, *_grid_hints(prediction, ab, grid, kept))) for ab in leaned]
-
-
-def describe_alternative(first: Prediction, other: Prediction) -> str:
-    """Say how an alternative differs from the first picture, as in ``more blue, most at 42%,31%``.
-
-    Args:
-        first: Prediction of the first picture.
-        other: Prediction of the alternative, of the same size.
-    """
-    change = other.ab.astype(np.float64) - first.ab  # [2, h, w]
-    strength = cv2.blur(np.hypot(*change), (3, 3), borderType=cv2.BORDER_REPLICATE)
-    row, column = np.unravel_index(int(strength.argmax()), strength.shape)
-    a, b = (cv2.blur(plane, (3, 3), borderType=cv2.BORDER_REPLICATE)[row, column] for plane in change)
-    hue = float(np.degrees(np.arctan2(b, a))) % 360
-    name = min(_NAMES, key=lambda name: abs((_NAMES[name] - hue + 180) % 360 - 180))
-    height, width = strength.shape
-    return f"more {name}, most at {100 * (column + 0.5) / width:.0f}%,{100 * (row + 0.5) / height:.0f}%"
 
 
 def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:
@@ -106,6 +90,17 @@ def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:
         leaned = probability * weights[:, None, None]
         found.append(raised * mean_color(leaned / leaned.sum(0), bins))
     return found
+
+
+def _obeying(hints: Sequence[Hint], prediction: Prediction, candidates: list[np.ndarray]) -> list[np.ndarray]:
+    """Give candidates ``[2, h, w]`` the first picture's colours where hints have influence, the more the nearer."""
+    if not hints:
+        return candidates
+    size = prediction.ab.shape[:0:-1]
+    lightness = cv2.resize(lightness_of_luma(prediction.luma), size, interpolation=cv2.INTER_AREA)
+    known = propagate_hints(prediction.ab.astype(np.float32), lightness, hints)
+    near = hint_influence(lightness, hints)
+    return [ab + near * (known - ab) for ab in candidates]
 
 
 def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -> list[np.ndarray]:

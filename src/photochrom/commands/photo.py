@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..colorizer.hints import Hint, page_of, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
+from ..photo.names import STREAM
+from ..provenance import credit
 from . import c2pa
 from .arguments import add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
@@ -22,6 +24,7 @@ from .parser import Verbs
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
     from ..photo.options import OutputOptions
+    from ..photo.report import PhotoReport
     from .photo_jobs import PhotoJob
 
 
@@ -103,6 +106,12 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
         "NAME.color.1.json",
     )
     photo.add_argument(
+        "--sheet",
+        metavar="FILE",
+        help="also write one contact sheet (PNG, JPEG, WebP): each photograph before and after, and its alternatives "
+        "with their names",
+    )
+    photo.add_argument(
         "--confidence",
         action="store_true",
         help="also write NAME.confidence.png, a map of how sure the model is, and name the least sure places",
@@ -140,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
         compression=args.compression,
         c2pa=c2pa.identity_of(args),
         jpeg_layout=args.jpeg_layout,
+        preview=args.sheet is not None,
     )
     console = Console(quiet=args.quiet, verbose=args.verbose, to_stderr=args.output == "-" or "-" in args.inputs)
     jobs, own, clashes = find_jobs(
@@ -149,6 +159,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("hints belong to one picture", remedy="name one photograph, or leave them out")
     typed = [Hint.parse(text, size=_size(jobs, text, args.page)) for text in args.hint]
     options = options.with_hints((*files, *typed))
+    sheet = None if args.sheet is None else _checked_sheet(Path(args.sheet), [*jobs, *own], output, args.hints)
     if clashes and not jobs:  # nothing is left to do
         raise clashes[0]
     for clash in clashes:
@@ -156,10 +167,34 @@ def run(args: argparse.Namespace) -> int:
     from ..colorizer.colorizer import Colorizer
 
     colorizer = Colorizer(args.model, args.device)
-    work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page)
+    work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page, sheet)
     for job in own:
         work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anew")
     return work.color_all(jobs, failed=len(clashes))
+
+
+def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]) -> Path:
+    """Refuse a contact sheet that cannot be written, before the work.
+
+    Raises:
+        OptionError: Its name is not that of a sheet, or is needed for another file; or there are too many photographs.
+        PhotoError: It exists, or its folder does not.
+    """
+    from ..photo.names import check_destination, companion_paths, is_same_file
+    from ..photo.sheet import MOST, format_of_sheet
+
+    format_of_sheet(path)
+    if len(jobs) > MOST:
+        raise OptionError(
+            f"a sheet of {len(jobs)} photographs", remedy=f"give at most {MOST}, or use 'photochrom batch'"
+        )
+    files: list[str | Path] = [*hints, *(job.source for job in jobs if not job.is_stream)]
+    for destination in (Path(job.destination) for job in jobs if job.destination != STREAM):
+        files += [destination, *companion_paths(destination, output)]
+    if any(is_same_file(path, file) for file in files):
+        raise OptionError(f"{path} is read or written already", remedy="choose another name for the sheet")
+    check_destination(path, overwrite=output.overwrite)
+    return path
 
 
 def _size(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, int] | None:
@@ -182,6 +217,8 @@ class _Work:
     recolor: bool
     negative: bool
     page: int | None
+    sheet: Path | None = None
+    shown: list[tuple[str, PhotoReport]] = field(default_factory=list)
     colored: int = 0
     failed: int = 0
     skipped: int = 0
@@ -195,6 +232,7 @@ class _Work:
                 self._color(job)
                 if several:
                     bar.show(number, len(jobs))
+        self._write_sheet()
         if several:
             self.console.result(self._summary(time.monotonic() - begun))
         elif not jobs and not self.skipped:
@@ -249,8 +287,11 @@ class _Work:
             page=self.page,
         )
         self.colored += 1
+        if self.sheet is not None:
+            self.shown.append((job.source, report))
         pages = f" ({report.pages} pages)" if report.pages > 1 else ""
-        self.console.result(f"{job.source} -> {job.destination}{pages}")
+        if job.destination != STREAM:  # where it goes is known
+            self.console.result(f"{job.source} -> {job.destination}{pages}")
         self.console.detail(
             f"  {report.width} x {report.height} pixels, colourfulness {report.colorfulness:.0f}, "
             f"{time.monotonic() - begun:.2f} s"
@@ -263,6 +304,21 @@ class _Work:
             self.console.result(f"  least sure at {100 * x:.0f}%,{100 * y:.0f}% (confidence {confidence:.2f})")
         for warning in report.warnings:
             self.console.note(f"{job.source}: {warning}")
+
+    def _write_sheet(self) -> None:
+        """Write the contact sheet of all photographs that were coloured, if there is to be one."""
+        from ..photo.sheet import contact_sheet, write_sheet
+
+        if self.sheet is None or not self.shown:
+            return
+        label = credit(self.colorizer.label, self.options.hints)
+        try:
+            write_sheet(contact_sheet(self.shown), self.sheet, credit=label, overwrite=self.output.overwrite)
+        except PhotochromError as exc:
+            self.failed += 1
+            self.console.error(error_text(exc))
+        else:
+            self.console.result(f"contact sheet -> {self.sheet}")
 
     def _summary(self, seconds: float) -> str:
         return f"{self.colored} coloured, {self.skipped} skipped, {self.failed} failed, in {duration(seconds)}"

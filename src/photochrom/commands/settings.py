@@ -72,16 +72,20 @@ def _of_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read the configuration file; a missing file is empty.
+    """Read the configuration file; a missing file is empty, unless ``PHOTOCHROM_CONFIG`` names it.
 
     Raises:
-        OptionError: The file cannot be read or is not TOML.
+        OptionError: The file cannot be read, is not TOML, or was named and is missing.
     """
     import tomllib
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if os.environ.get("PHOTOCHROM_CONFIG"):
+            raise OptionError(
+                "does not exist, and PHOTOCHROM_CONFIG names it", path=path, remedy="create it, or unset the variable"
+            ) from None
         return {}
     except OSError as exc:
         raise OptionError(f"cannot be read ({exc.strerror})", path=path, remedy="check the file") from exc

@@ -6,6 +6,7 @@ import functools
 import mmap
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypedDict, cast
@@ -304,11 +305,8 @@ class _Job:
         if confidence is not None:
             write_beside(confidence, confidence_path(path), overwrite=self.output.overwrite)
             report = replace(report, least_sure=tuple(least_sure_places(cast(np.ndarray, prediction.confidence))))
-        if predictions:
-            from ..colorizer.suggestions import describe_alternative
-
-            named = tuple(describe_alternative(prediction, other) for other in predictions)
-            report = replace(report, alternatives=named)
+        if others:
+            report = self._report_alternatives(report, prediction, list(zip(others, predictions, strict=True)))
         return replace(report, outputs=(path, *companion_paths(path, self.output)))
 
     def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction) -> PhotoReport:
@@ -320,6 +318,17 @@ class _Job:
         picture, hints = alternative_paths(path, number)
         self._write_colored(picture, options, prediction)
         write_beside(hints_json(options.hints).encode(), hints, overwrite=self.output.overwrite)
+
+    def _report_alternatives(
+        self, report: PhotoReport, first: Prediction, others: Sequence[tuple[ColorOptions, Prediction]]
+    ) -> PhotoReport:
+        from ..colorizer.alternative_names import name_alternatives
+
+        names = name_alternatives(first, [prediction for _, prediction in others])
+        if not self.output.preview:
+            return replace(report, alternatives=tuple(names))
+        pictures = [preview(self.colorizer, prediction, options)[1] for options, prediction in others]
+        return replace(report, alternatives=tuple(names), alternative_previews=tuple(pictures))
 
     def _alternatives(self, options: ColorOptions, prediction: Prediction) -> list[ColorOptions]:
         from ..colorizer.suggestions import alternatives

@@ -161,6 +161,11 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
     return found
 
 
+def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Return whether two paths lead to one file, which need not exist."""
+    return _same_file(one) == _same_file(other)
+
+
 def _same_file(path: str | os.PathLike[str]) -> object:
     """Return a key that two paths share if they lead to one file: many disks take old.jpg and OLD.JPG for one."""
     real = os.path.realpath(path)

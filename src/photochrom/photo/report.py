@@ -38,7 +38,7 @@ class PhotoReport:
     least_sure: tuple[tuple[float, float, float], ...] = ()
     """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
     alternatives: tuple[str, ...] = ()
-    """Names of the alternatives by what they have more of than the picture, and where, in their order."""
+    """Names of the alternatives in their order, such as ``warmer`` or ``blue, lower left``."""
     pages: int = 1
     """Pages coloured; more than 1 for a multi-page TIFF, whose size is that of the first page."""
     warnings: tuple[str, ...] = ()
@@ -47,6 +47,8 @@ class PhotoReport:
     """Whether a JPEG output keeps the coded luma of its source, and why not; empty for other formats."""
     preview: tuple[np.ndarray, np.ndarray] | None = None
     """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
+    alternative_previews: tuple[np.ndarray, ...] = ()
+    """The alternatives as R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
 
 
 def preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> tuple[np.ndarray, np.ndarray]:

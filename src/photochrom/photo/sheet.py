@@ -1,0 +1,136 @@
+"""A contact sheet: each photograph before and after, and its alternatives, with their names below the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..atomic import new_file
+from ..errors import OptionError
+from ..provenance import label, statement
+from .formats.xmp import Packet
+from .library_errors import encoding, naming
+from .report import PhotoReport
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw
+
+MOST: Final = 50
+"""Greatest number of photographs on one sheet."""
+_FORMATS: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_WIDTH: Final = 1700  # of a sheet, in pixels, unless three pictures side by side are wider
+_HEIGHT: Final = 300  # of a picture, in pixels
+_LINE: Final = 24  # height of a line of text
+_GAP: Final = 12
+_LONG: Final = 16_383  # WebP's greatest side, the least of all formats
+
+
+def format_of_sheet(path: Path) -> str:
+    """Return the format that a sheet's extension stands for.
+
+    Raises:
+        OptionError: It is not one of PNG, JPEG and WebP.
+    """
+    if (found := _FORMATS.get(path.suffix.lower())) is None:
+        raise OptionError("a sheet is a PNG, JPEG or WebP file", path=path, remedy="name it so, as in sheet.png")
+    return found
+
+
+def contact_sheet(photographs: Sequence[tuple[str, PhotoReport]]) -> Image.Image:
+    """Draw a contact sheet.
+
+    Args:
+        photographs: Name and report of each photograph, at most ``MOST``; the reports hold previews
+            (``OutputOptions.preview``). The names are left out if there is only one.
+
+    Raises:
+        OptionError: There are no photographs, or too many.
+    """
+    if not 1 <= len(photographs) <= MOST:
+        raise OptionError(f"a sheet of {len(photographs)} photographs", remedy=f"give 1 to {MOST}")
+    blocks = [_block(name if len(photographs) > 1 else "", report) for name, report in photographs]
+    sheet = _paper(max(block.width for block in blocks), sum(block.height for block in blocks))
+    top = 0
+    for block in blocks:
+        sheet.paste(block, (0, top))
+        top += block.height
+    return sheet
+
+
+def write_sheet(sheet: Image.Image, path: Path, *, credit: str, overwrite: bool) -> None:
+    """Write a contact sheet with the label that its colours are a guess.
+
+    Args:
+        sheet: The sheet.
+        path: A PNG, JPEG or WebP file.
+        credit: Whose colours these are; see ``provenance.credit``.
+        overwrite: Whether an existing file is replaced.
+
+    Raises:
+        OptionError: The extension stands for no such format.
+        PhotoError: The file cannot be written, or exists.
+    """
+    format, packet = format_of_sheet(path), Packet()
+    label(packet, credit)
+    how: dict[str, Any] = {"xmp": packet.to_bytes(), "quality": 92}
+    if format == "PNG":
+        from PIL.PngImagePlugin import PngInfo
+
+        how = {"pnginfo": PngInfo()}
+        how["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.to_bytes().decode())
+        how["pnginfo"].add_itxt("Description", statement(credit))
+    if format == "WEBP" and max(sheet.size) > _LONG:
+        raise OptionError("the sheet is too long for WebP", path=path, remedy="name a .png or a .jpg")
+    with naming(str(path)), encoding(), new_file(path, overwrite=overwrite) as stream:
+        sheet.save(stream, format, **how)
+
+
+def _block(title: str, report: PhotoReport) -> Image.Image:
+    """Draw one photograph with its alternatives, in rows."""
+    assert report.preview is not None  # the caller asked for it
+    luma, first = report.preview
+    pictures = [np.dstack([luma] * 3), first, *report.alternative_previews]
+    names = ["before", "first picture", *(f"{n}  {name}" for n, name in enumerate(report.alternatives, 1))]
+    cells = [_cell(picture, name) for picture, name in zip(pictures, names, strict=True)]
+    width, height = cells[0].width + _GAP, cells[0].height + _GAP
+    columns = min(len(cells), max(3, _WIDTH // width))
+    rows, head = -(-len(cells) // columns), _LINE if title else 0
+    block = _paper(width * columns + _GAP, height * rows + _GAP + head)
+    if title:
+        _write(block, (_GAP, _GAP // 2), title)
+    for number, cell in enumerate(cells):
+        row, column = divmod(number, columns)
+        block.paste(cell, (_GAP + column * width, head + _GAP + row * height))
+    return block
+
+
+def _cell(picture: np.ndarray, name: str) -> Image.Image:
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    size = max(1, min(4 * _HEIGHT, round(_HEIGHT * width / height))), _HEIGHT
+    cell = _paper(size[0], _HEIGHT + _LINE)
+    cell.paste(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS), (0, 0))
+    _write(cell, (0, _HEIGHT + 4), name)
+    return cell
+
+
+def _paper(width: int, height: int) -> Image.Image:
+    from PIL import Image
+
+    return Image.new("RGB", (width, height), "white")
+
+
+def _write(image: Image.Image, at: tuple[int, int], text: str) -> None:
+    """Write a line of text, shortened to the width of the picture."""
+    from PIL import ImageDraw, ImageFont
+
+    draw: ImageDraw.ImageDraw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(15)
+    text = text.encode("utf-8", "replace").decode()
+    while text and draw.textlength(text, font) > image.width - at[0]:
+        text = f"{text.removesuffix('…')[:-1]}…" if len(text) > 1 else ""
+    draw.text(at, text, fill="black", font=font)
