@@ -84,6 +84,18 @@ def test_greys_render_as_before(name: str, intent: ImageCms.Intent) -> None:
         assert np.abs(after - before).max() <= 1
 
 
+def assert_header(profile: bytes) -> None:
+    """Check the fields by their places (ICC.1:2022, table 17): little CMS reads past a shifted header."""
+    assert profile[36:40] == b"acsp"
+    assert int.from_bytes(profile[64:68], "big") in range(4)  # rendering intent
+    assert struct.unpack(">3i", profile[68:80]) == D50
+    assert not any(profile[80:128])
+
+
+def test_the_linear_profile_is_in_order() -> None:
+    assert_header(icc.linear_rgb())
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_made_profiles_are_in_order(name: str) -> None:
     made = icc.for_rgb(PROFILES[name])
@@ -94,6 +106,7 @@ def test_made_profiles_are_in_order(name: str) -> None:
     assert opened_profile.is_matrix_shaper
     assert made[8] == (4 if name == "version 4" else 2)
     assert int.from_bytes(made[:4], "big") == len(made)
+    assert_header(made)
     srgb = ImageCms.ImageCmsProfile(SRGB).profile
     for colour in ("red", "green", "blue"):
         ours, theirs = (getattr(profile, f"{colour}_primary")[1] for profile in (opened_profile, srgb))

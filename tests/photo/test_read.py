@@ -14,9 +14,12 @@ import skimage
 import tifffile
 from PIL import Image, ImageChops, ImageOps
 
-from photochrom import photo
+from photochrom import Colorizer, photo
 from photochrom.errors import PhotoError
-from tests.helpers.photographs import bt601, colours, saved, smooth
+from photochrom.photo.formats import exif
+from photochrom.photo.formats.tiff_pages import LOOP_LOST
+from photochrom.photo.inspect import upright_size
+from tests.helpers.photographs import bt601, coloured, colours, saved, smooth
 
 SAMPLES = Path(skimage.__file__).parent / "data"
 
@@ -357,10 +360,55 @@ def test_reduced_copies_are_no_pages() -> None:
     assert np.array_equal(photo.read_photo(stream.getvalue()).luma, grey)
 
 
-def test_raw_files_of_cameras_are_refused() -> None:
+def behind_a_preview(grey: np.ndarray, *, below: bool, **how: object) -> bytes:
+    """A TIFF whose first page is a preview that tells what is shown; the picture follows, or lies in a subdirectory."""
     stream = BytesIO()
     with tifffile.TiffWriter(stream) as writer:
-        writer.write(smooth(8, 8), subfiletype=1, metadata=None)
-        writer.write(smooth(32, 32), metadata=None)
-    with pytest.raises(PhotoError, match="raw file"):
+        describing = {"description": "Quay, 1911", "extratags": [(274, "H", 1, 6), (315, "s", 0, "A. Smith")]}
+        preview = grey[::4, ::4] if grey.ndim == 2 else grey[::4, ::4, 0]
+        writer.write(preview, subfiletype=1, metadata=None, subifds=int(below), **describing)
+        writer.write(grey, metadata=None, resolution=(600, 600), **how)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("below", [True, False])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_scan_behind_its_preview_is_read(bits: int, below: bool, tmp_path: Path) -> None:
+    grey = smooth(32, 48) if bits == 8 else smooth(32, 48).astype(np.uint16) * 257
+    data = behind_a_preview(grey, below=below, compression="deflate")
+    picture = photo.read_photo(data)
+    assert np.array_equal(picture.luma, np.rot90(grey, -1))  # as the preview's orientation says
+    path = tmp_path / "scan.tif"
+    path.write_bytes(data)
+    assert upright_size(path) == (32, 48)
+    kept = tifffile.TiffFile(BytesIO(coloured(picture, "TIFF"))).pages[0].tags
+    assert (kept[270].value, kept[315].value, kept[282].value) == ("Quay, 1911", "A. Smith", (600, 1))
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_raw_files_of_cameras_are_refused(below: bool) -> None:
+    with pytest.raises(PhotoError, match="pixels of a camera's raw file: develop it"):
+        photo.read_photo(behind_a_preview(smooth(32, 32), below=below, photometric="cfa"))
+
+
+def test_previews_alone_are_refused() -> None:
+    stream = BytesIO()
+    tifffile.imwrite(stream, smooth(8, 8), subfiletype=1, metadata=None)
+    with pytest.raises(PhotoError, match="holds previews only, as does a camera's raw file"):
         photo.read_photo(stream.getvalue())
+
+
+@pytest.mark.parametrize(("back_to", "pages"), [("first", 1), ("first", 2), ("last", 2)])
+def test_pages_in_a_circle_are_told(back_to: str, pages: int, tmp_path: Path, fake_colorizer: Colorizer) -> None:
+    source, output = tmp_path / "a.tif", tmp_path / "b.tif"
+    with tifffile.TiffWriter(source) as writer:
+        for number in range(pages):
+            writer.write(smooth(32, 48) + np.uint8(number), metadata=None)
+    data = bytearray(source.read_bytes())
+    tiff = exif.open_tiff(bytes(data))
+    starts = [start := tiff.first] + [start := tiff.directory(start)[1] for _ in range(pages - 1)]
+    place = starts[-1] + 2 + 12 * len(tiff.directory(starts[-1])[0])
+    struct.pack_into("<I", data, place, starts[0] if back_to == "first" else starts[-1])
+    source.write_bytes(data)
+    report = photo.colorize_photo(source, output, colorizer=fake_colorizer)
+    assert (report.pages, report.warnings[-1:]) == (pages, (LOOP_LOST,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+import struct
 from pathlib import Path
 from typing import Final
 
@@ -45,12 +45,18 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
     """
     from PIL import Image
 
-    from .formats.tiff import single_page
+    from .formats import tiff_pages
 
     try:
-        file = path if page is None else BytesIO(single_page(path.read_bytes(), page))
-        with quiet_libraries(), Image.open(file) as image:
+        if page is not None or _is_tiff(path):
+            return tiff_pages.upright_size(path.read_bytes(), page or 1)
+        with quiet_libraries(), Image.open(path) as image:
             width, height = image.size
             return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
+    except (OSError, ValueError, IndexError, SyntaxError, struct.error, Image.DecompressionBombError) as exc:
         raise PhotoError("its size cannot be read", path=path, remedy="give the place of the hint in percent") from exc
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in (b"II", b"MM")

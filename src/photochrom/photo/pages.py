@@ -15,6 +15,7 @@ from ..errors import OptionError, PhotoError
 from ..provenance import credit
 from .credentials import signed
 from .formats.image import Planes
+from .formats.tiff_pages import LOOP_LOST, has_loop
 from .formats.tiff_writer import TiffWriter
 from .library_errors import THE_PICTURE, encoding, enough_memory, naming
 from .metadata import metadata_for
@@ -149,9 +150,12 @@ class _Pages:
             reports[0],
             confidence=sum(sure) / len(sure) if sure else None,
             colorfulness=sum(report.colorfulness for report in reports) / len(reports),
-            warnings=_by_page([report.warnings for report in reports]),
+            warnings=_by_page([report.warnings for report in reports]) + self._lost(),
             pages=len(reports),
         )
+
+    def _lost(self) -> tuple[str, ...]:
+        return (LOOP_LOST,) if has_loop(self._data) else ()
 
     def _write_page(self, writer: TiffWriter, number: int) -> PhotoReport:
         with _naming_page(self._name, number), enough_memory(self._name):

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..color.bands import upright
 from ..errors import PhotoError
-from .formats import exif, heif, jpeg, png, tiff, webp
+from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
 from .formats.coefficients import CodedLuma, turned
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
 from .formats.splice import CannotSplice
@@ -120,7 +120,7 @@ def _only(data: bytes, format: str, page: int | None) -> bytes:
     if page is None:
         return data
     if format == "TIFF":
-        return tiff.single_page(data, page)
+        return tiff_pages.single_page(data, page)
     if page != 1:
         raise PhotoError(f"has one page, and none with the number {page}: leave the page out")
     return data
@@ -131,7 +131,7 @@ def count_pages(data: bytes | mmap) -> int:
     if data[:4] not in _TIFF:
         return 1
     try:
-        return tiff.page_count(data)
+        return tiff_pages.page_count(data)
     except (PhotoError, ValueError, struct.error):
         return 1
 

@@ -31,17 +31,18 @@ _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 Order = Literal["<", ">"]  # byte order, as struct and NumPy write it
 
-# Tags that describe how the old file coded its pixels, which the new file does differently, and blocks that are
-# carried separately.
-_CODING: Final = frozenset(
+CARRIED: Final = frozenset([XMP, IPTC, PHOTOSHOP, ICC])
+"""Tags of blocks that are carried separately from the other tags."""
+CODING: Final = CARRIED.union(
     [
         *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291),
         *(292, 293, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338, 339, 340, 341, 342),
-        *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, XMP, IPTC, PHOTOSHOP, ICC),
+        *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532),
         *range(50706, 50780),  # DNG tags: the output is a plain TIFF
         37724,  # Photoshop layers are still grey, and Photoshop would show them instead of the picture
     ]
 )
+"""Tags that describe how the old file coded its pixels, which the new file does differently, and ``CARRIED``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ def update_for_output(block: bytes, width: int, height: int, *, turned: bool, mo
         _swap(out, entries, X_RESOLUTION, Y_RESOLUTION)
     details = _sub_directory(tiff, entries, EXIF_POINTER)
     _set_numbers(out, tiff, details, {PIXEL_WIDTH: width, PIXEL_HEIGHT: height} | ({COLOR_SPACE: 1} if srgb else {}))
-    gone = _CODING.union(_PLACES if moved else ())
+    gone = CODING.union(_PLACES if moved else ())
     _keep(out, tiff, tiff.first, [entry for entry in entries if entry.tag not in gone])
     kept = [entry for entry in details if entry.tag not in gone]
     if len(kept) < len(details):
@@ -202,7 +203,7 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
 
     Values move here, so a maker note with offsets from the start of its file is copied but may become unreadable.
     """
-    kept = [entry for entry in entries if entry.tag not in _CODING and not _is_shape(entry)]
+    kept = [entry for entry in entries if entry.tag not in CODING and not _is_shape(entry)]
     if not kept:
         return None
     header = (b"II*\0" if tiff.order == "<" else b"MM\0*") + struct.pack(tiff.order + "I", 8)

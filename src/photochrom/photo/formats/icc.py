@@ -161,7 +161,7 @@ def _profile(grey: bytes, version: int, content: dict[bytes, bytes]) -> bytes:
             data += value + b"\0" * (-len(value) % 4)
     table = b"".join(struct.pack(">4sII", name, places[value], len(value)) for name, value in content.items())
     header = struct.pack(
-        ">I4sI4s4s4s12s4s4x4x4x8s4s3i",
+        ">I4sI4s4s4s12s4s16x8s4s3i",  # platform, flags, manufacturer and model are left out
         *(start + len(data), b"lcms", version << 24 | (0x400000 if version == 2 else 0x300000)),
         *(b"mntr", b"RGB ", b"XYZ ", grey[24:36], b"acsp", bytes(8), grey[64:68], *_D50),
     )

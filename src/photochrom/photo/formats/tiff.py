@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
-from mmap import mmap
 from typing import Final
 
 import numpy as np
@@ -17,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError
-from . import exif, jpeg, photoshop, tiff_repair
+from . import exif, jpeg, photoshop, tiff_pages, tiff_repair
 from .deflate import inflated_size
 from .exif import Entry, Tiff
 from .icc import cmyk_to_srgb, linear_rgb
@@ -32,12 +31,13 @@ from .image import (
     unpremultiplied,
 )
 
-_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LINEAR_RAW = 0, 1, 2, 3, 5, 6, 34892
+_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = 0, 1, 2, 3, 5, 6, 32803, 34892
 _CHANNELS: Final = {
     _MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LINEAR_RAW: 1
 }  # fmt: skip
 _GREY_OR_RGB: Final = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
 _LAYERS, _C2PA = 37724, 52545
+_LINEARIZATION, _BLACK_LEVEL, _WHITE_LEVEL = 50712, 50714, 50717  # DNG 1.7, chapter 4
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATED: Final = (8, 32946)
 _PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
@@ -77,14 +77,18 @@ class _AsStored(TiffImageFile):
 
 
 def read(data: bytes) -> Decoded:
-    """Decode a TIFF file of one page, classic or BigTIFF. Reduced copies of the page are ignored.
+    """Decode a TIFF file of one page, classic or BigTIFF. Reduced copies of the page are ignored, even a first one.
 
     Raises:
         PhotoError, OSError, ValueError, struct.error: The file is damaged, has several pages, or stores its pixels in
             an unsupported way.
     """
     tiff = exif.open_tiff(data)
-    entries = _only_page(tiff)
+    start = tiff_pages.only_page(tiff)
+    entries = tiff.directory(start)[0]
+    looped = [tiff_pages.LOOP_LOST] if tiff_pages.has_loop(data) else []
+    if start != tiff.first:
+        data, entries = tiff_pages.alone(data, tiff, start), [*entries, *tiff_pages.described_before(tiff, entries)]
     page = _page(tiff, entries)
     check_size(page.width, page.height)
     icc = exif.find(entries, exif.ICC)
@@ -96,7 +100,7 @@ def read(data: bytes) -> Decoded:
         page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1
     ):  # no writer is known to use 2, reversed bits
         _check_deflated(tiff, parts)
-    metadata, lost = _metadata(tiff, entries, icc), tuple(_losses(entries, page))
+    metadata, lost = _metadata(tiff, entries, icc), (*_losses(entries, page), *looped)
     if page.photometric == _YCBCR and page.compression == 1:
         luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
         return Decoded(luma, None, metadata, losses=lost)
@@ -111,73 +115,6 @@ def read(data: bytes) -> Decoded:
     return Decoded(luma, alpha, metadata, linear=linear, srgb=page.photometric == _CMYK, losses=lost)
 
 
-def _only_page(tiff: Tiff) -> list[Entry]:
-    """Return the directory of the only page.
-
-    Raises:
-        PhotoError: There are several, or the first is only a preview, as in a camera's raw file.
-    """
-    starts = _starts(tiff)
-    if len(starts) > 1:
-        raise PhotoError(f"holds {len(starts)} pages: name the page, or write all of them to a TIFF")
-    return tiff.directory(starts[0])[0]
-
-
-def _starts(tiff: Tiff) -> list[int]:
-    """Return the offsets of the directories of full size.
-
-    Raises:
-        PhotoError: The first is only a preview, or there is none.
-    """
-    starts, start, seen, preview = [], tiff.first, set[int](), False
-    while start and start not in seen:
-        seen.add(start)
-        entries, following = tiff.directory(start)
-        if tiff.number(entries, 254, 0) & 1 or tiff.number(entries, 255, 1) == 2:
-            preview = preview or len(seen) == 1
-        else:
-            starts.append(start)
-        start = following
-    if not seen:
-        raise PhotoError("is cut short (it has no page): get a whole copy of the file")
-    if preview or not starts:
-        raise PhotoError("begins with a preview, as a camera's raw file does: develop it to a plain TIFF first")
-    return starts
-
-
-def page_count(data: bytes | mmap) -> int:
-    """Return the number of pages of a TIFF file; reduced copies of a page do not count.
-
-    Raises:
-        PhotoError, ValueError, struct.error: The file is damaged, or begins with a preview.
-    """
-    return len(_starts(exif.open_tiff(data)))
-
-
-def single_page(data: bytes, number: int) -> bytes:
-    """Return a file that holds only one page of another, its place in the file unchanged.
-
-    Args:
-        data: A TIFF file.
-        number: The page, from 1.
-
-    Raises:
-        PhotoError: There is no such page; or as for ``page_count``.
-    """
-    tiff = exif.open_tiff(data)
-    starts = _starts(tiff)
-    if not 1 <= number <= len(starts):
-        raise PhotoError(f"has {len(starts)} page{'s' * (len(starts) > 1)}, and none with the number {number}")
-    if len(starts) == 1:
-        return data
-    start, out = starts[number - 1], bytearray(data)
-    entries, _ = tiff.directory(start)
-    count, row, letter = (8, 20, "Q") if tiff.big else (2, 12, "I")
-    struct.pack_into(tiff.order + letter, out, 8 if tiff.big else 4, start)
-    struct.pack_into(tiff.order + letter, out, start + count + row * len(entries), 0)
-    return bytes(out)
-
-
 def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     def number(tag: int, default: int) -> int:
         return tiff.number(entries, tag, default)
@@ -185,12 +122,14 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     depths = set(tiff.all_integers(entries, 258)) or {1}
     photometric, samples = number(262, -1), number(277, 1)
     bits = depths.pop() if len(depths) == 1 else 0
+    if photometric == _CFA:
+        raise PhotoError(f"holds the pixels of {tiff_pages.RAW}")
     if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
     if (slices := number(32997, 1)) > 1:  # Pillow reads the first and says nothing of the others
         raise PhotoError(f"holds a volume of {slices} slices: save each as a page")
-    if photometric == _LINEAR_RAW and (samples, bits) != (1, 16):
-        raise PhotoError("holds the linear pixels of a camera's raw file: develop it to a plain TIFF first")
+    if photometric == _LINEAR_RAW and ((samples, bits) != (1, 16) or not _has_whole_scale(tiff, entries)):
+        raise PhotoError(f"holds the linear pixels of {tiff_pages.RAW}")
     if bits == 16 and photometric not in (*_GREY_OR_RGB, _LINEAR_RAW):
         raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
     extra = _NO_ALPHA if samples == _CHANNELS[photometric] else number(338, _UNSTATED)
@@ -204,6 +143,16 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow reports them as damaged
         raise PhotoError("holds transparency in an unusual way: save it anew as a PNG")
     return _Page(number(256, 0), number(257, 0), bits, samples, photometric, planar, number(259, 1), extra)
+
+
+def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
+    """Return whether 0 is black and 65535 is white in a linear DNG, as in a scanner's, and not in a camera's."""
+    black = next((entry for entry in entries if entry.tag == _BLACK_LEVEL), None)
+    if black is not None and any(black.value[:4]):  # an integer, or the numerator of a fraction
+        return False
+    if any(entry.tag == _LINEARIZATION for entry in entries):
+        return False
+    return tiff.number(entries, _WHITE_LEVEL, 65535) == 65535
 
 
 @dataclass(frozen=True)
