@@ -106,6 +106,39 @@ def test_an_output_that_takes_nothing(verb, work, tmp_path):
     assert done.stderr.endswith("cannot write (No space left on device)\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_help_that_nobody_gets_has_failed(option, unbuffered):
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "photochrom", option]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (1, "photochrom: cannot write (No space left on device)\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["photo", "nowhere.jpg"], 1), (["photo", "--bad"], 2), (["batch", "nowhere"], 2)]
+)
+def test_a_standard_error_that_takes_nothing_changes_no_status(arguments, status):
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run([sys.executable, "-m", "photochrom", *arguments], stderr=full).returncode == status
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.slow
+def test_a_batch_goes_on_where_nobody_hears_of_it(work, tmp_path):
+    (tmp_path / "box").mkdir()
+    (tmp_path / "box" / "bad.jpg").write_bytes(b"no photograph")
+    shutil.copy(work / "box" / "0.jpg", tmp_path / "box" / "good.jpg")
+    command = [sys.executable, "-m", "photochrom", "batch", tmp_path / "box", "-o", tmp_path / "out"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*command, "--model", work / "tiny.onnx", "--workers", "1"], stderr=full, timeout=120)
+    assert done.returncode == 1
+    assert (tmp_path / "out" / "good.color.jpg").is_file()
+
+
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.slow
 def test_a_closed_output(verb, work, tmp_path):

@@ -242,6 +242,13 @@ def test_frames_are_not_written_into_a_file(reel, tmp_path, red):
     assert frame.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["f.%04d.exr", "f.####.jpg", "%d.xyz"])
+def test_patterns_of_unknown_frames_are_no_folders(name, reel, tmp_path, red):
+    with pytest.raises(FilmError, match=f"there are no frames of .{name[-3:]}: use .dpx, "):
+        colorize_film(reel, tmp_path / name, colorizer=red)
+    assert not (tmp_path / name).exists()
+
+
 def rewritten(path, place, value):
     data = bytearray(path.read_bytes())
     data[place : place + len(value)] = value
@@ -299,7 +306,7 @@ def test_pictures_of_mixed_sizes_or_depths(tmp_path, red):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda d: d, "it is a folder without numbered frames: name a film in it"),
+        (lambda d: d, r"it is a folder without numbered frames \(.dpx, .*\): name a film in it"),
         (
             lambda d: [(d / n).touch() for n in ("a.1.dpx", "b.1.dpx")] and d,
             r"several sequences \(a.%d.dpx, b.%d.dpx\)",

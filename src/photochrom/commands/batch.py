@@ -16,6 +16,7 @@ from ..errors import OptionError
 from ..signals import heard
 from . import INTERRUPTED, c2pa
 from .arguments import add_jpeg_layout, add_verb
+from .console import say
 from .messages import error_text
 from .parser import Verbs
 
@@ -198,7 +199,7 @@ def _interruptible() -> Iterator[Any]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        print("photochrom: finishing what is in flight; press Ctrl-C again to stop at once", file=sys.stderr)
+        say("photochrom: finishing what is in flight; press Ctrl-C again to stop at once")
 
     before = [(number, signal.signal(number, note)) for number in heard("SIGINT")]
     try:
@@ -214,7 +215,7 @@ class _Progress:
     def __init__(self, *, quiet: bool) -> None:
         from tqdm import tqdm
 
-        self._tqdm, self._quiet = tqdm, quiet
+        self._quiet = quiet
         hidden = quiet or sys.stderr is None or not sys.stderr.isatty()
         self._bar = tqdm(unit="item", disable=hidden, total=0)
 
@@ -227,14 +228,14 @@ class _Progress:
     def __call__(self, summary: BatchSummary, row: Row | None) -> None:
         if row is None:
             if not self._quiet:
-                print(f"{summary.listed:,} items, {summary.to_do:,} to do", file=sys.stderr)
+                say(f"{summary.listed:,} items, {summary.to_do:,} to do")
             self._bar.reset(total=summary.to_do)
             return
         self._bar.update()
         speed = summary.megapixels / summary.seconds if summary.seconds else 0.0
         self._bar.set_postfix_str(f"{speed:.1f} MP/s, {summary.failed} failed", refresh=False)
         if row.status == "error":
-            self._tqdm.write(f"photochrom: {row.error}", file=sys.stderr)
+            say(f"photochrom: {row.error}")
 
 
 def _dry_run(args: argparse.Namespace, options: BatchOptions) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -25,8 +26,12 @@ class Console:
 
     def result(self, text: str) -> None:
         """Print a result."""
-        if not self.quiet:
-            _write(text, sys.stderr if self._to_stderr else sys.stdout)
+        if self.quiet:
+            return
+        if self._to_stderr:
+            say(text)
+        else:
+            _write(text, sys.stdout)
 
     def detail(self, text: str) -> None:
         """Print a detail, with ``--verbose`` only."""
@@ -40,11 +45,32 @@ class Console:
 
     def error(self, text: str) -> None:
         """Print an error."""
-        _write(f"photochrom: {text}", sys.stderr)
+        say(f"photochrom: {text}")
 
     def progress(self, unit: str, total: int | None = None) -> Progress:
         """Return a progress bar, to be used in a ``with`` block."""
         return Progress(unit, total, quiet=self.quiet)
+
+
+def say(text: str) -> None:
+    """Print a line to the standard error. Where that is closed or takes nothing, the work goes on without it."""
+    try:
+        _write(text, sys.stderr)
+    except OSError:
+        drop_unsaid()
+
+
+def drop_unsaid() -> None:
+    """Let a standard error that takes nothing take everything from now on, and what is still in its buffer.
+
+    Python flushes that buffer when a process is started, which would fail, and at its end, for whose failure it has an
+    exit status of its own.
+    """
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _write(text: str, stream: Any) -> None:
@@ -100,7 +126,7 @@ class Progress:
         if self._total:
             left = (now - self._begun) * (self._total - done) / max(1, done - (self._first or 0))
             text = f"{done:,} of {self._total:,} {self._unit}s, about {duration(left)} left"
-        print(f"photochrom: {text}", file=sys.stderr, flush=True)
+        say(f"photochrom: {text}")
 
 
 def duration(seconds: float) -> str:

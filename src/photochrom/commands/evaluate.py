@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, TrainingError
 from .arguments import add_overwrite, add_verb
+from .console import say
 from .parser import Verbs
 
 
@@ -49,7 +49,6 @@ def run(args: argparse.Namespace) -> int:
     """Measure the models and return the exit status."""
     options = ColorOptions(vividness=args.vividness)
     _check(args)  # before the work, not after it
-    from tqdm import tqdm
 
     from ..colorizer.colorizer import Colorizer
 
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
     def skip(exc: TrainingError) -> None:
         skipped.append(exc)
-        tqdm.write(f"photochrom: {exc}", file=sys.stderr)
+        say(f"photochrom: {exc}")
 
     colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
     photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit, skip=skip)

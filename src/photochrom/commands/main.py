@@ -17,6 +17,7 @@ from ..machine import lacks_memory
 from ..signals import heard
 from . import INTERRUPTED, batch, c2pa, doctor, evaluate, film, models, photo, studio, train
 from .arguments import DOCUMENTATION
+from .console import drop_unsaid, say
 from .kinds import kind_of
 from .messages import error_text
 from .parser import Parser, meant
@@ -109,7 +110,7 @@ def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
 
 
 def _complain(message: str) -> None:
-    print(f"photochrom: {message}", file=sys.stderr)
+    say(f"photochrom: {message}")
 
 
 def _write_any_name() -> None:
@@ -138,6 +139,7 @@ def run() -> None:
         _complain(f"{exc.filename}: {exc.strerror}" if exc.filename else f"cannot write ({exc.strerror})")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
+    drop_unsaid()
     sys.exit(status)
 
 

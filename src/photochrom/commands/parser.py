@@ -7,7 +7,9 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
+
+from .console import say
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,8 +24,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message with a suggestion, and exit with status 2."""
-        print(f"{self.prog}: {self._improved(message)}", file=sys.stderr)
+        say(f"{self.prog}: {self._improved(message)}")
         self.exit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or the version. Argparse itself passes over errors of writing, such as a full disk."""
+        stream = file or sys.stderr
+        if message and stream is not None:
+            stream.write(message)
 
     def _improved(self, message: str) -> str:
         see = f"see '{self.prog} --help'"

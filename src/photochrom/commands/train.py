@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ..errors import TrainingError
 from ..signals import ending_at_once
 from .arguments import add_verb
+from .console import say
 from .messages import error_text
 from .parser import Verbs
 
@@ -107,6 +107,6 @@ def run(args: argparse.Namespace) -> int:
         if (model := train(TrainingConfig(**chosen))) is not None:
             print(f"photochrom photo OLD.jpg --model {model}")
     except Stopped as exc:
-        print(f"photochrom: {error_text(exc)}", file=sys.stderr)
+        say(f"photochrom: {error_text(exc)}")
         return exc.status
     return 0

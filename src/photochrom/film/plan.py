@@ -23,7 +23,7 @@ from .planes import PlaneFormat, in_format, luma_plane, plane_format
 from .reader import FilmReader
 from .resume import is_publishing, work_folder
 from .segments import EncodedSegment, SegmentEncoder
-from .sequences.names import SUFFIXES, Pattern, is_pattern, pattern_of
+from .sequences.names import SUFFIXES, Pattern, check_suffix, is_pattern, pattern_of
 from .sequences.reader import SequenceReader
 from .sequences.writer import number_of, taken
 from .span import Span
@@ -90,6 +90,8 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         FilmError: The output's suffix names no container, or one that cannot hold the codec or the film's range or
             rate; the codec does not take such pictures; the film is HDR; or it has no frame between the times.
     """
+    if output is not None and output.suffix.lower() not in FORMATS:
+        check_suffix(output)
     options = resolved(options, reader, output)
     frames = _frames(reader, output, options) if options.codec in SEQUENCES else None
     if frames is not None:

@@ -14,6 +14,7 @@ SUFFIXES = {".dpx": "dpx", ".tif": "tiff", ".tiff": "tiff", ".png": "png", ".jp2
 """Names of the formats of frames, by file suffix."""
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.[A-Za-z0-9]+)", re.DOTALL)
 _PLACE = re.compile(r"%(0\d+)?d|#+")
+_SURELY = re.compile(r"%(0\d+)?d|##+")  # a single # also occurs in names of films and folders
 _WIDEST = 200  # digits; with a prefix and a suffix, no name of a file has more
 _NAMED = 5  # missing frames, or runs of them, that a message names
 
@@ -79,6 +80,20 @@ def pattern_of(path: Path) -> Pattern:
     return Pattern(path.parent, path.name[: place.start()], path.suffix, width)
 
 
+def check_suffix(path: Path) -> None:
+    """Refuse a pattern of frames whose format is not written, which would otherwise be taken for a folder's name.
+
+    Raises:
+        FilmError: It is one.
+    """
+    if _SURELY.search(path.name) and path.suffix and path.suffix.lower() not in SUFFIXES and not path.is_dir():
+        raise FilmError(
+            f"cannot be written: there are no frames of {path.suffix}",
+            path=path,
+            remedy=f"use {', '.join(SUFFIXES)}",
+        )
+
+
 def find_sequence(path: Path) -> Pattern | None:
     """Return the pattern of the frames that a path stands for; None if the path is an ordinary film.
 
@@ -104,7 +119,9 @@ def _in_folder(folder: Path) -> Pattern:
             groups[parts[1], parts[3]].append(parts[2])
     if not groups:
         raise FilmError(
-            "cannot be read: it is a folder without numbered frames", path=folder, remedy="name a film in it"
+            f"cannot be read: it is a folder without numbered frames ({', '.join(SUFFIXES)})",
+            path=folder,
+            remedy="name a film in it",
         )
     if len(groups) > 1:
         names = sorted(str(_numbered(folder / f"{a}{d[0]}{b}", d).path.name) for (a, b), d in groups.items())
