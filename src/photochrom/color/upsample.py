@@ -8,7 +8,6 @@ smooths, was worse than plain interpolation (``benchmarks/upsampling.py``).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from .gamut import in_gamut
 
 _EDGE_L = 8.0  # contrast in L* from which chroma follows an edge; less is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
+_MANY = 1 / 8  # share of samples out of gamut from which it is faster to treat all alike
 _AROUND = np.ones((3, 3), np.uint8)
 _WIDER = 0.5  # fewer pixels are then clipped than with the whole luma (benchmarks/clipping.py)
 
@@ -107,11 +107,8 @@ def apply_to_luma(
     """
     coding = coding or Coding.of_photograph(luma.dtype)
     height, width = (-(-side // step) for side, step in zip(luma.shape, subsampling, strict=True))
-    planes = out or (np.empty((height, width), luma.dtype), np.empty((height, width), luma.dtype))
-    wide = [
-        cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR)
-        for c in _between_integers(np.float32(strength) * coefficients, coding)
-    ]
+    planes = out or tuple(np.empty((2, height, width), luma.dtype))  # one array, which may get huge pages
+    small = _between_integers(np.float32(strength) * coefficients, coding)
     lines = coefficients.shape[1]
     # Position of each row of chroma among the lines of the coefficients.
     position = np.clip((np.arange(height) + 0.5) * (lines / height) - 0.5, 0, lines - 1)
@@ -124,39 +121,40 @@ def apply_to_luma(
             mean, darkest, brightest = shared
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
             weights = _weights(position[start:stop] - first, last - first)
-            parts = [c[first:last] for c in wide]
-            cb, cr = _chroma(weights, parts, mean, buffer)
-            for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding), strict=True):
+            wide = [cv2.resize(c[first:last], (width, last - first), interpolation=cv2.INTER_LINEAR) for c in small]
+            cb, cr, spare = _chroma(weights, wide, mean, buffer)
+            for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding, spare), strict=True):
                 plane[start:stop] = values
 
     share = -(-height // threads)
     list(in_parallel(color, [range(start, min(start + share, height)) for start in range(0, height, share)]))
-    return planes
+    return planes[0], planes[1]
 
 
 def _chroma(
     weights: np.ndarray, coefficients: Sequence[np.ndarray], luma: np.ndarray, buffer: list[np.ndarray]
-) -> list[np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute the chroma of a strip, neither rounded nor in gamut.
 
     Args:
         weights: Share of each line of the coefficients in each row, float32 ``[rows, lines]``.
         coefficients: Gains of Cb and Cr, then their offsets, in integers: float32 ``[lines, w]`` each.
         luma: Integers ``[rows, w]``.
-        buffer: Arrays to use again from strip to strip; empty for the first.
+        buffer: Arrays to use again from strip to strip, which stay in the processor's cache; empty for the first.
 
     Returns:
-        Cb and Cr, float32 ``[rows, w]``, in steps of the integers, around 0. They belong to the buffer.
+        Cb and Cr, float32 ``[rows, w]``, in steps of the integers, around 0, and a spare array like them. They belong
+        to the buffer.
     """
     if not buffer or buffer[0].shape != luma.shape:
         buffer[:] = [np.empty(luma.shape, np.float32) for _ in range(4)]
-    y, offset, *chroma = buffer
+    y, offset, cb, cr = buffer
     np.copyto(y, luma)
-    for plane, gains, offsets in zip(chroma, coefficients[:2], coefficients[2:], strict=True):
+    for plane, gains, offsets in zip((cb, cr), coefficients[:2], coefficients[2:], strict=True):
         np.matmul(weights, gains, out=plane)
         plane *= y
         plane += np.matmul(weights, offsets, out=offset)
-    return chroma
+    return cb, cr, offset
 
 
 def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
@@ -167,7 +165,12 @@ def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
 
 
 def _quantised(
-    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding
+    cb: np.ndarray,
+    cr: np.ndarray,
+    darkest: np.ndarray,
+    brightest: np.ndarray,
+    coding: Coding,
+    spare: np.ndarray,
 ) -> list[np.ndarray]:
     """Round chroma to integers that are in gamut at every luma from ``darkest`` to ``brightest``.
 
@@ -175,27 +178,26 @@ def _quantised(
     with every matrix, no channel is farther from the luma than twice the chroma.
 
     Args:
-        cb: float32 ``[h, w]``, in steps of the integers, around 0.
+        cb: float32 ``[h, w]``, in steps of the integers, around 0. It may be overwritten.
         cr: The same.
         darkest: Lowest luma that shares the chroma, integers ``[h, w]``.
         brightest: Highest luma that shares it.
         coding: Meaning of the integers.
+        spare: float32 ``[h, w]``, to be overwritten.
 
     Returns:
         Cb and Cr, uint8 or uint16 ``[h, w]``.
     """
-    add: Any = cv2.add  # its stubs know no sum with a number
-    depth = cv2.CV_8U if coding.bits == 8 else cv2.CV_16U
-    rounded = [add(plane, coding.neutral, dtype=depth) for plane in (cb, cr)]
-    reach = _room(darkest, brightest, coding) >> 1
-    far = np.maximum(*rounded) > coding.neutral + reach
-    far |= np.minimum(*rounded) < coding.neutral - reach
-    places = np.flatnonzero(far)
-    if places.size:
+    rounded = [_rounded(plane, coding, spare) for plane in (cb, cr)]
+    far = np.greater(_distance(*rounded, coding), _room(darkest, brightest, coding) >> 1)
+    count = np.count_nonzero(far)
+    if count > _MANY * far.size:
+        factor = _factor(cb, cr, darkest, brightest, coding)
+        return [_rounded(np.multiply(plane, factor, out=plane), coding, spare) for plane in (cb, cr)]
+    if count:
+        places = np.flatnonzero(far)
         exact = [plane.take(places) for plane in (cb, cr)]
-        steps = _steps_of_chroma(coding)
-        low, high = (steps.take(plane.take(places)) for plane in (darkest, brightest))
-        factor = in_gamut(exact[0], exact[1], low, high, coding.matrix, white=coding.chroma_span)
+        factor = _factor(*exact, darkest.take(places), brightest.take(places), coding)
         for plane, values in zip(rounded, exact, strict=True):
             values *= factor
             values += coding.neutral + 0.5
@@ -203,10 +205,36 @@ def _quantised(
     return rounded
 
 
+def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
+    """Compute what ``in_gamut`` does, for integers of luma, and chroma in steps of the integers around 0."""
+    low, high = (_steps_of_chroma(plane, coding) for plane in (darkest, brightest))
+    return in_gamut(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
+
+
+def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray:
+    """Round chroma, float32 ``[h, w]`` around 0, to integers; ``spare`` is overwritten."""
+    if coding.bits > 8:
+        add: Any = cv2.add  # its stubs know no sum with a number
+        wide: np.ndarray = add(plane, coding.neutral, dtype=cv2.CV_16U)
+        return wide
+    if plane.min() < -coding.neutral:  # below 0, of which OpenCV would take the absolute value
+        plane = np.clip(plane, -coding.neutral, coding.neutral, out=spare)
+    return cv2.convertScaleAbs(plane, alpha=1, beta=coding.neutral).reshape(plane.shape)
+
+
+def _distance(cb: np.ndarray, cr: np.ndarray, coding: Coding) -> np.ndarray:
+    """Compute how far the farther of two chromas is from neutral, in integers; one more where it is above neutral."""
+    mirrored = np.bitwise_xor(np.minimum(cb, cr), 2 * coding.neutral - 1)
+    farther = np.maximum(np.maximum(cb, cr), mirrored, out=mirrored)
+    return np.subtract(farther, coding.neutral - 1, out=farther)
+
+
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
     """Compute the distance of the luma from black or from white, whichever is nearer, in integers; 0 beyond them."""
     black, white = coding.black, coding.black + coding.luma_span
-    room: np.ndarray = np.minimum(np.maximum(darkest, black) - black, white - np.minimum(brightest, white))
+    if not coding.full_range:
+        darkest, brightest = (np.clip(plane, black, white) for plane in (darkest, brightest))
+    room: np.ndarray = np.minimum(darkest - black, white - brightest)
     return room
 
 
@@ -263,11 +291,12 @@ def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs & ((1 << bits) - 1), pairs >> bits
 
 
-@functools.lru_cache(maxsize=8)
-def _steps_of_chroma(coding: Coding) -> np.ndarray:
-    """Return each integer of luma on the scale of chroma, float32; those beyond black and white are clipped."""
-    luma = np.arange(1 << (8 if coding.bits == 8 else 16), dtype=np.float32)
-    y = np.clip(luma, coding.black, coding.black + coding.luma_span) - np.float32(coding.black)
+def _steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
+    """Return integers of luma on the scale of chroma, float32; those beyond black and white are clipped."""
+    y = luma.astype(np.float32)
+    if coding.full_range:
+        return y
+    y = np.clip(y, coding.black, coding.black + coding.luma_span, out=y) - np.float32(coding.black)
     return y * np.float32(coding.chroma_span / coding.luma_span)
 
 
