@@ -15,6 +15,9 @@ import numpy as np
 
 _FARTHEST: Final = 110  # largest |a*| and |b*| in the table of chroma; sRGB colours lie within -108 .. 99
 _STEP: Final = 5  # distance between its entries
+_PIXELS: Final = 1 << 13  # converted at once, so that intermediate arrays stay in the processor's cache
+_LIGHT_RANGE: Final = (-1.5, 4.5, 1 << 14)  # ends of the table of the sRGB curve, and its entries for each unit
+_LUMA_RANGE: Final = (-1.0, 2.0, 1 << 12)  # the same for that of lightness
 
 
 @dataclass(frozen=True)
@@ -157,14 +160,55 @@ def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.n
         Cb and Cr float32 ``[2, h, w]``, -0.5..0.5, possibly out of gamut.
     """
     weights = matrix.luma
-    target = _lightness(luma)
-    lightness = target
-    rgb = lab_to_rgb(np.stack([lightness, *ab], axis=-1))
-    for _ in range(2):
-        lightness = lightness + target - _lightness(rgb @ weights)
-        rgb = lab_to_rgb(np.stack([lightness, *ab], axis=-1))
-    own = rgb @ weights
-    return np.stack([(rgb[..., 2] - own) / matrix.cb_to_b, (rgb[..., 0] - own) / matrix.cr_to_r])
+    cbcr = np.empty(ab.shape, np.float32)
+    flat = luma.reshape(-1), ab.reshape(2, -1), cbcr.reshape(2, -1)
+    for start in range(0, luma.size, _PIXELS):
+        y, (a, b), found = (plane[..., start : start + _PIXELS] for plane in flat)
+        target = lightness = _lightness(y)
+        rgb = _rgb_of_lab(lightness, a, b)  # [3, pixels]
+        for _ in range(2):
+            lightness = lightness + target - _lightness(weights @ rgb)
+            rgb = _rgb_of_lab(lightness, a, b)
+        own = weights @ rgb
+        found[0], found[1] = (rgb[2] - own) / matrix.cb_to_b, (rgb[0] - own) / matrix.cr_to_r
+    return cbcr
+
+
+def _rgb_of_lab(lightness: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Compute R'G'B' float32 ``[3, N]`` of L*, a* and b*, ``[N]`` each, as ``lab_to_rgb`` does, within 0.0004."""
+    y = (lightness + 16) * np.float32(1 / 116)
+    f = np.stack([y + a * np.float32(1 / 500), y, y - b * np.float32(1 / 200)])
+    cube = f * f * f
+    xyz = np.where(cube > np.float32(_EPSILON), cube, f * np.float32(116 / _KAPPA) - np.float32(16 / _KAPPA))
+    return _looked_up(_srgb_table(), (XYZ_TO_RGB * WHITE).astype(np.float32) @ xyz, _LIGHT_RANGE)
+
+
+def _lightness(luma: np.ndarray) -> np.ndarray:
+    """Compute L* of grey pixels of any luma, float32 ``[N]``, within 0.02."""
+    return _looked_up(_fine_lightness_table(), luma, _LUMA_RANGE)
+
+
+def _looked_up(table: np.ndarray, values: np.ndarray, span: tuple[float, float, int]) -> np.ndarray:
+    """Look values up in a table, float32 of any shape; those beyond its ends get what is there."""
+    low, high, steps = span
+    places = np.clip(values, low, high)
+    places -= np.float32(low - 0.5 / steps)  # to the nearest entry
+    places *= np.float32(steps)
+    found: np.ndarray = table.take(places.astype(np.int32), mode="clip")
+    return found
+
+
+@functools.cache
+def _srgb_table() -> np.ndarray:
+    low, high, steps = _LIGHT_RANGE
+    return linear_to_srgb(np.arange(low * steps, high * steps + 1, dtype=np.float32) / steps)
+
+
+@functools.cache
+def _fine_lightness_table() -> np.ndarray:
+    low, high, steps = _LUMA_RANGE
+    y = srgb_to_linear(np.arange(low * steps, high * steps + 1, dtype=np.float32) / steps)
+    return np.where(y > _EPSILON, 116 * np.cbrt(y) - 16, _KAPPA * y).astype(np.float32)
 
 
 def quick_ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.ndarray:
@@ -194,8 +238,3 @@ def _chroma_table(matrix: Matrix) -> tuple[np.ndarray, int]:
     levels = np.linspace(0, 1, 256, dtype=np.float32)
     luma, b, a = (part.reshape(-1, len(axis)) for part in np.meshgrid(levels, axis, axis, indexing="ij"))
     return np.ascontiguousarray(ab_to_cbcr(luma, np.stack([a, b]), matrix).transpose(1, 2, 0)), len(axis)
-
-
-def _lightness(luma: np.ndarray) -> np.ndarray:
-    y = srgb_to_linear(luma)
-    return np.where(y > _EPSILON, 116 * np.cbrt(y) - 16, _KAPPA * y)

@@ -1,4 +1,4 @@
-"""The one function that makes a luma plane small."""
+"""The one function that makes a luma plane small, and the halving that it begins with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.n
         uint8 ``[height, width]``, 0 (black) to 255 (white).
     """
     while luma.shape[0] >= 4 * height and luma.shape[1] >= 4 * width:
-        luma = _halved(luma)
+        luma = halved(luma)
     shrinks = height <= luma.shape[0] and width <= luma.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     small = cv2.resize(luma, (width, height), interpolation=interpolation)
@@ -36,8 +36,8 @@ def _at_8_bits(luma: np.ndarray, coding: Coding) -> np.ndarray:
     return np.clip(shifted + 0.5, 0, 255).astype(np.uint8)
 
 
-def _halved(luma: np.ndarray) -> np.ndarray:
-    """Average blocks of 2 by 2 pixels; an odd last row or column is left out.
+def halved(luma: np.ndarray) -> np.ndarray:
+    """Average blocks of 2 by 2 pixels of a plane ``[H, W]``; an odd last row or column is left out.
 
     This is several times as fast as averaging over areas that are not whole pixels.
     """

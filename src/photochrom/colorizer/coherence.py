@@ -31,6 +31,7 @@ _LEAN: Final = (
 _ROUNDS: Final = 2  # more change little
 _RANK: Final = 16  # numbers that stand for a distribution when it is compared with others
 _STEP: Final = 2  # cells along each side of a block whose mean stands for its cells
+_FARTHEST: Final = -60.0  # exponent, of no account; arithmetic on smaller numbers than its power becomes slow
 _LEAST: Final = np.float32(1e-9)  # probability: so little that no agreement of others overrules a certain cell
 
 
@@ -49,12 +50,13 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins) -> np.ndarra
     given = np.asarray(probability, np.float32).reshape(count, -1)  # [bins, cells]
     weights = _weights(luma, height, width)  # [blocks, cells]
     features = _features(bins)  # [bins, features]
-    own, agreed = cv2.log(np.maximum(given, _LEAST)), given
+    own, agreed = cv2.log(np.clip(given, _LEAST, 1)), given
     for _ in range(_ROUNDS):
         expected = (features.T @ agreed).reshape(-1, height, width)
-        agreed = own + features @ (_blocks(expected).reshape(len(expected), -1) @ weights)
+        agreed = features @ (_blocks(expected).reshape(len(expected), -1) @ weights)
+        agreed += own
         agreed -= agreed.max(0)
-        agreed = cv2.exp(agreed)
+        cv2.exp(agreed, dst=agreed)
         agreed /= agreed.sum(0)
     return agreed.reshape(probability.shape)
 
@@ -77,10 +79,12 @@ def _weights(luma: np.ndarray, height: int, width: int) -> np.ndarray:
     y, x = np.mgrid[:height, :width].astype(np.float32)
     place = np.stack([y / _NEAR, x / _NEAR, lightness / _ALIKE]).astype(np.float32)  # [3, h, w]
     cells, blocks = place.reshape(3, -1), _blocks(place).reshape(3, -1)
-    weights = blocks.T @ cells
-    weights -= np.float32(0.5) * np.square(blocks).sum(0)[:, None]
-    weights -= np.float32(0.5) * np.square(cells).sum(0)
-    weights = np.asarray(cv2.exp(np.minimum(weights, 0)), np.float32)
+    # Half the squared distance, negative: the halves of the squares are two more terms of one product.
+    halves = [np.float32(-0.5) * np.square(part).sum(0, keepdims=True) for part in (blocks, cells)]
+    weights = np.vstack([blocks, halves[0], np.ones_like(halves[0])]).T @ np.vstack(
+        [cells, np.ones_like(halves[1]), halves[1]]
+    )
+    cv2.exp(np.clip(weights, _FARTHEST, 0, out=weights), dst=weights)
     weights /= np.maximum(weights.sum(0), _LEAST)
     return weights
 
