@@ -189,7 +189,7 @@ def _quantised(
         Cb and Cr, uint8 or uint16 ``[h, w]``.
     """
     rounded = [_rounded(plane, coding, spare) for plane in (cb, cr)]
-    far = np.greater(_distance(*rounded, coding), _room(darkest, brightest, coding) >> 1)
+    far = np.greater(_distance(rounded[0], rounded[1], coding), _room(darkest, brightest, coding) >> 1)
     count = np.count_nonzero(far)
     if count > _MANY * far.size:
         factor = _factor(cb, cr, darkest, brightest, coding)
@@ -197,7 +197,7 @@ def _quantised(
     if count:
         places = np.flatnonzero(far)
         exact = [plane.take(places) for plane in (cb, cr)]
-        factor = _factor(*exact, darkest.take(places), brightest.take(places), coding)
+        factor = _factor(exact[0], exact[1], darkest.take(places), brightest.take(places), coding)
         for plane, values in zip(rounded, exact, strict=True):
             values *= factor
             values += coding.neutral + 0.5
