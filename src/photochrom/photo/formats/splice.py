@@ -23,6 +23,7 @@ from ...color.bands import threads
 
 _SOF0, _SOF1, _SOF2, _DHT, _DNL, _DRI, _SOS, _DQT, _EOI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDC, 0xDD, 0xDA, 0xDB, 0xD9
 _APP0, _APP15, _COMMENT = 0xE0, 0xEF, 0xFE
+_END: Final = bytes([0xFF, _EOI])
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a stuffed byte, nor a restart, nor fill
 _FRAMES: Final = {_SOF0: "baseline", _SOF1: "extended", _SOF2: "progressive"}
 _NOT_FRAMES: Final = (_DHT, 0xC8, 0xCC)  # tables and extensions among the numbers of frames
@@ -32,6 +33,8 @@ _LUMA, _CB, _CR = 1, 2, 3  # component numbers, as JFIF wants them
 _CHROMINANCE: Final = np.full((8, 8), 99)
 _CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]  # T.81, table K.2
 _ZIGZAG: Final = sorted(range(64), key=lambda i: (i // 8 + i % 8, (i % 8 if (i // 8 + i % 8) % 2 == 0 else i // 8)))
+
+Coded = bytes | memoryview
 
 
 class CannotSplice(Exception):  # noqa: N818
@@ -48,7 +51,7 @@ class LumaScans:
     width: int
     quantization: bytes
     """The luma's table as a DQT segment holds it, numbered 0."""
-    parts: tuple[tuple[int, bytes, bytes], ...]
+    parts: tuple[tuple[int, bytes, memoryview], ...]
     """Marker, payload and entropy-coded data (of scans only) of the segments behind the frame's header, in order."""
 
     @property
@@ -83,10 +86,10 @@ class LumaScans:
     def as_grey_file(self) -> bytes:
         """Return a grey JPEG file of these scans, without metadata."""
         header = struct.pack(">BHHB", 8, self.height, self.width, 1) + bytes((_LUMA, 0x11, 0))
-        out = [b"\xff\xd8", _segment(_DQT, self.quantization), _segment(self.frame, header)]
+        out: list[Coded] = [b"\xff\xd8", _segment(_DQT, self.quantization), _segment(self.frame, header)]
         for marker, payload, coded in self.parts:
             out += [_segment(marker, payload), coded]
-        return b"".join(out) + bytes([0xFF, _EOI])
+        return b"".join([*out, _END])
 
 
 def luma_scans(data: bytes) -> LumaScans:
@@ -100,7 +103,7 @@ def luma_scans(data: bytes) -> LumaScans:
     """
     frame: tuple[int, bytes] | None = None
     tables: dict[int, bytes] = {}
-    parts: list[tuple[int, bytes, bytes]] = []
+    parts: list[tuple[int, bytes, memoryview]] = []
     for marker, payload, coded in _segments(data):
         if marker == _DQT and not _has_scan(parts):  # a table counts from the first scan on that uses it
             tables |= _quantization_tables(payload)
@@ -135,7 +138,8 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> byt
         The file from its quantisation tables to its end: a start-of-image marker and the metadata go before it.
     """
     table = _scaled(_CHROMINANCE, quality)
-    out = [_segment(_DQT, luma.quantization), _segment(_DQT, bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG]))]
+    chroma_table = bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG])
+    out: list[Coded] = [_segment(_DQT, luma.quantization), _segment(_DQT, chroma_table)]
     ratio = 0x11 if cb.shape == (luma.height, luma.width) else 0x22
     sampling = ((_LUMA, ratio, 0), (_CB, 0x11, _TABLE), (_CR, 0x11, _TABLE))
     header = struct.pack(">BHHB", 8, luma.height, luma.width, len(sampling))
@@ -150,27 +154,26 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> byt
 
     with ThreadPoolExecutor(min(2, threads())) as pool:
         out += pool.map(coded, (_CB, _CR), (cb, cr))
-    return b"".join(out) + bytes([0xFF, _EOI])
+    return b"".join([*out, _END])
 
 
 def without_application_segments(data: bytes) -> bytes:
     """Return a JPEG file from behind its start-of-image marker, without application segments and comments."""
-    kept = (
-        _segment(marker, payload) + coded
-        for marker, payload, coded in _segments(data)
-        if not (_APP0 <= marker <= _APP15 or marker == _COMMENT)
-    )
-    return b"".join(kept) + bytes([0xFF, _EOI])
+    kept: list[Coded] = []
+    for marker, payload, coded in _segments(data):
+        if not (_APP0 <= marker <= _APP15 or marker == _COMMENT):
+            kept += [_segment(marker, payload), coded]
+    return b"".join([*kept, _END])
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
     """Marker, payload and the entropy-coded data behind it (empty but for scans), up to the end of the image."""
-    position = 2
+    position, whole = 2, memoryview(data)
     while True:
         while data[position : position + 2] == b"\xff\xff":  # fill bytes
             position += 1
         if position + 4 > len(data) or data[position] != 0xFF:
-            if data[position : position + 2] == bytes([0xFF, _EOI]):
+            if data[position : position + 2] == _END:
                 return
             raise CannotSplice("its structure is damaged")
         marker = data[position + 1]
@@ -182,7 +185,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         payload, position = data[position + 4 : end], end
         if marker == _SOS:
             position = _end_of_scan(data, end)
-        yield marker, payload, data[end:position]
+        yield marker, payload, whole[end:position]
 
 
 def _end_of_scan(data: bytes, start: int) -> int:
@@ -192,7 +195,7 @@ def _end_of_scan(data: bytes, start: int) -> int:
     return found.start()
 
 
-def _has_scan(parts: list[tuple[int, bytes, bytes]]) -> bool:
+def _has_scan(parts: list[tuple[int, bytes, memoryview]]) -> bool:
     return any(marker == _SOS for marker, _, _ in parts)
 
 
@@ -238,7 +241,7 @@ def _scaled(table: np.ndarray, quality: int) -> np.ndarray:
 
 def _coded_chroma(plane: np.ndarray, number: int, table: np.ndarray, *, progressive: bool) -> bytes:
     """Return the Huffman tables and scans of one chroma component, coded by libjpeg as a grey picture."""
-    out = []
+    out: list[Coded] = []
     stream = BytesIO()
     image = Image.fromarray(np.ascontiguousarray(plane))
     image.save(stream, "JPEG", qtables=[table.ravel().tolist()], progressive=progressive)
