@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 
 from .bands import strips
@@ -58,15 +61,42 @@ def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
         R'G'B' ``[H, W, 3]`` of that dtype.
     """
     height, width = luma.shape
+    rgb = np.empty((height, width, 3), luma.dtype)
+    convert = _rgb_of_8_bits if luma.dtype == np.uint8 else _rgb_of_16_bits
+    for start, stop in strips(height, 3 * width):
+        convert(luma[start:stop], cb[start:stop], cr[start:stop], rgb[start:stop])
+    return rgb
+
+
+def _rgb_of_8_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
+    """Do what ``_rgb_of_16_bits`` does in fewer passes; a green half-way between two integers may become the other."""
+    import cv2
+
+    add: Any = cv2.add  # its stubs know no sum of different types
+    red_share, green_share, blue_share = LUMA_WEIGHTS
+    red_table, blue_table = _chroma_tables()
+    red = add(luma, cv2.LUT(cr, red_table), dtype=cv2.CV_8U)
+    blue = add(luma, cv2.LUT(cb, blue_table), dtype=cv2.CV_8U)
+    rest = cv2.addWeighted(red, -red_share / green_share, blue, -blue_share / green_share, 0, dtype=cv2.CV_32F)
+    green = add(luma * np.float32(65536 / green_share), rest, dtype=cv2.CV_8U)
+    cv2.merge([red, green, blue], dst=rgb)
+
+
+@functools.cache
+def _chroma_tables() -> tuple[np.ndarray, np.ndarray]:
+    """R' - Y' of each integer of Cr, and B' - Y' of each of Cb, rounded, int16 ``[256]``."""
+    chroma = np.arange(256) - 128
+    red, blue = (np.rint(scale * chroma).astype(np.int16) for scale in (BT601.cr_to_r, BT601.cb_to_b))
+    return red, blue
+
+
+def _rgb_of_16_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
+    """Convert a strip of any type into ``rgb``."""
     middle = centre(luma.dtype)
     top = 2 * middle - 1
     red_share, green_share, blue_share = (weight / 65536 for weight in LUMA_WEIGHTS)
-    rgb = np.empty((height, width, 3), luma.dtype)
-    for start, stop in strips(height, width):
-        part = slice(start, stop)
-        y = luma[part].astype(np.float32)
-        red = np.clip(np.rint(y + BT601.cr_to_r * (cr[part].astype(np.float32) - middle)), 0, top)
-        blue = np.clip(np.rint(y + BT601.cb_to_b * (cb[part].astype(np.float32) - middle)), 0, top)
-        green = np.clip(np.rint((y - red_share * red - blue_share * blue) / green_share), 0, top)
-        rgb[part, :, 0], rgb[part, :, 1], rgb[part, :, 2] = red, green, blue
-    return rgb
+    y = luma.astype(np.float32)
+    red = np.clip(np.rint(y + BT601.cr_to_r * (cr.astype(np.float32) - middle)), 0, top)
+    blue = np.clip(np.rint(y + BT601.cb_to_b * (cb.astype(np.float32) - middle)), 0, top)
+    green = np.clip(np.rint((y - red_share * red - blue_share * blue) / green_share), 0, top)
+    rgb[..., 0], rgb[..., 1], rgb[..., 2] = red, green, blue
