@@ -69,7 +69,7 @@ def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
 
 
 def _rgb_of_8_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
-    """Do what ``_rgb_of_16_bits`` does in fewer passes; a green half-way between two integers may become the other."""
+    """Do what ``_rgb_of_16_bits`` does in fewer passes; what is half-way between integers may become the other one."""
     import cv2
 
     add: Any = cv2.add  # its stubs know no sum of different types
