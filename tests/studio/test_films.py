@@ -11,6 +11,7 @@ import pytest
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import colorize_film
+from photochrom.film.frames import FrameColorizer
 from photochrom.film.hints import read_film_hints
 from photochrom.film.options import FilmOptions
 from photochrom.film.reader import FilmReader
@@ -93,7 +94,7 @@ def test_a_film_is_hinted_frame_by_frame_and_coloured(visitor, film, tmp_path):
     name, content = visitor.download(item)
     assert name == state["result"] == "old.color.mp4"
     (tmp_path / "studio.mp4").write_bytes(content)
-    options = FilmOptions()
+    options = FilmOptions(keep_parts=True)
     expected = colorize_film(
         film, tmp_path / "library.mp4", options, hints=hints, colorizer=studio_colorizer(tmp_path)
     ).output
@@ -206,7 +207,7 @@ class Stops:
 
 def test_a_film_that_is_stopped_goes_on(open_studio, film, short_segments, tmp_path, monkeypatch):
     colorizer = lively(tmp_path)
-    whole = colorize_film(film, tmp_path / "whole.mp4", FilmOptions(), colorizer=colorizer).output
+    whole = colorize_film(film, tmp_path / "whole.mp4", FilmOptions(keep_parts=True), colorizer=colorizer).output
     visitor = Visitor(open_studio(colorizer)())
     item = dropped(visitor, film)
     with monkeypatch.context() as patch:
@@ -235,6 +236,35 @@ def test_stopped_and_changed_it_begins_anew(open_studio, film, short_segments, t
     stops = Stops(monkeypatch, FRAMES + 1)
     assert colored(visitor, item)["job"]["message"] == "106 frames, 3 shots"
     assert next(done for done in stops.seen if done) == 1
+
+
+def test_of_a_finished_film_only_the_shots_that_changed_are_coloured_anew(visitor, film, tmp_path, monkeypatch):
+    rendered = []
+    render = FrameColorizer.render
+    monkeypatch.setattr(FrameColorizer, "render", lambda *args: (rendered.append(args[1].pts), render(*args))[1])
+    item = dropped(visitor, film)
+    assert not visitor.item(item)["isCurrent"]
+    assert colored(visitor, item)["isCurrent"]
+    assert len(rendered) == FRAMES
+    rendered.clear()
+    visitor.edit(item, "go", time=1.5)
+    visitor.edit(item, "dial", dial="strength", value=0, shot=True)
+    assert not visitor.item(item)["isCurrent"]
+    assert colored(visitor, item)["job"]["message"] == "106 frames, 3 shots"
+    assert 20 <= len(rendered) < 40  # some frames ahead are on their way when the shot ends
+    rendered.clear()
+    visitor.edit(item, "go", time=0.5)
+    visitor.put(item, 0.5, 0.5)
+    colored(visitor, item)
+    assert 31 <= len(rendered) < 51
+    rendered.clear()
+    (tmp_path / "new.mp4").write_bytes(visitor.download(item)[1])
+    with av.open(str(tmp_path / "new.mp4")) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert [np.ptp(frame, axis=2).mean() > 4 for frame in frames] == [True] * 31 + [False] * 20 + [True] * 55
+    visitor.edit(item, "dial", dial="strength", value=0.5)  # of the film: the second shot has its own
+    assert colored(visitor, item)["isCurrent"]
+    assert 86 <= len(rendered) < FRAMES
 
 
 def test_a_film_that_is_removed_while_it_is_coloured_leaves_nothing(visitor, film, monkeypatch, files):
@@ -344,7 +374,7 @@ def test_a_job_that_fails_says_why_and_can_be_asked_for_again(jobs, caplog):
             OSError(28, "No space left on device", "/secret/place"),
             "the studio cannot read or write its files (No space",
         ),
-        (ZeroDivisionError("/secret"), "the studio failed at this film"),
+        (ZeroDivisionError("/secret"), "the studio failed at this"),
     ]:
         jobs.add(job, raises(error))
         until(lambda: job.status == "failed")

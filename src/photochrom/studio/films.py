@@ -55,13 +55,15 @@ class Film(Item[FilmChoices]):
 
     kind = "film"
 
-    def __init__(self, state: AppState, source: Path) -> None:
-        super().__init__(state, source, FilmChoices(state.colorizer.card.vividness))
+    def __init__(self, state: AppState, source: Path, place: str = "") -> None:
+        super().__init__(state, source, FilmChoices(state.colorizer.card.vividness), place)
         self.job, self.search = Job(), Job()
         self.result: Path | None = None
         self.shots: list[Shot] = []
         self._recolor = self._is_closed = False
-        self._settings: object = None  # of the last start, which a new start continues if they are the same
+        self._begun: tuple[FilmOptions, tuple[FilmHint, ...]] | None = None  # what the parts that are kept were made of
+        self._is_whole = False  # whether they once made a whole film: then single shots of it can change
+        self._finished: tuple[FilmChoices, bool] | None = None  # what the result was made of
         self._time, self._shape, self._duration = Fraction(0), (1, 1), 0.0
         with open_film(self._colorizer, source, FilmOptions(), state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
@@ -79,8 +81,14 @@ class Film(Item[FilmChoices]):
     def film_options(self) -> FilmOptions:
         """Return the options for colouring the film."""
         now = self._history.now
-        shots = tuple(replace(ShotOptions(shot.start), **self._own_dials(shot)) for shot in self.shots if now.shots)
-        return FilmOptions(ColorOptions(now.vividness, now.strength), recolor=self._recolor, shots=shots)
+        color = ColorOptions(now.vividness, now.strength)
+        if self.search.status != "done":
+            return FilmOptions(color, recolor=self._recolor, keep_parts=True)
+        # Each shot names its own dials, so that the parts of a film stay valid for as long as these do.
+        dials = {"vividness": now.vividness, "strength": now.strength}
+        shots = tuple(ShotOptions(shot.start, **dials | self._own_dials(shot)) for shot in self.shots)
+        base = self._begun[0].color if self._begun else color
+        return FilmOptions(base, recolor=self._recolor, shots=shots, keep_parts=True)
 
     def _shot(self) -> Shot | None:
         """Return the shot of the frame that is shown, if it is found already."""
@@ -117,6 +125,7 @@ class Film(Item[FilmChoices]):
             "own": sorted({float(start) for start, _, _ in self._history.now.shots}),
             "job": self.job.describe(), "search": self.search.describe(),
             "result": None if self.result is None else self.result.name,
+            "isCurrent": self.result is not None and self._finished == (self._history.now, self._recolor),
         }  # fmt: skip
 
     def _changed(self, change: dict[str, Any]) -> History[FilmChoices]:
@@ -202,27 +211,43 @@ class Film(Item[FilmChoices]):
             raise OptionError("this film is in colour already", remedy="tick the box to colour it anew")
         with self.lock:
             self._recolor = recolor
-            options, hints = self.film_options(), self.hints()
-            self._state.jobs.add(self.job, lambda: self._unless_closed(lambda: self._color(options, hints)))
+            options, hints, choices = self.film_options(), self.hints(), (self._history.now, recolor)
+
+            def color() -> str:
+                message = self._color(options, hints)
+                self._finished = choices
+                return message
+
+            self._state.jobs.add(self.job, lambda: self._unless_closed(color))
 
     def _color(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> str:
-        settings = (options, hints)
+        goes_on = self._can_go_on(options, hints)
 
         def told_of(progress: Progress) -> None:
             self.job.progress(progress.done, progress.total)
             self._state.disk.check(fresh=False)
             if progress.done:
-                self._settings = settings
+                self._begun = (options, hints)
+                self._is_whole &= goes_on
 
         self._state.disk.check()
         with naming(self.source):
             report = colorize_film(
                 self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
-                restart=self._settings != settings, progress=told_of,
+                restart=not goes_on, progress=told_of,
             )  # fmt: skip
-        self.result = report.output
-        notes = "".join(f"\n{note}" for note in report.notes)
-        return f"{report.frames} frames, {len(report.shots)} shot{'s' * (len(report.shots) != 1)}{notes}"
+        self.result, self._is_whole = report.output, True
+        frames, shots = report.frames, len(report.shots)
+        sums = f"{frames} frames, 1 shot" if shots == 1 else f"{frames} frames, {shots} shots"  # translated as wholes
+        return "\n".join([sums, *report.notes])
+
+    def _can_go_on(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> bool:
+        """Tell whether the parts of an earlier start can be used: those of a whole film shot by shot, others as one."""
+        if self._begun is None:
+            return False
+        former = self._begun[0]
+        is_like_it = (former.color, former.recolor) == (options.color, options.recolor)
+        return is_like_it and (self._is_whole or self._begun == (options, hints))
 
     def load_hints(self, path: Path) -> None:
         """Replace all colours by those of a file of hints.

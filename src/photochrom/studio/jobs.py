@@ -33,6 +33,8 @@ class Job:
     """Clock at the first progress, for the time left."""
     before: int = 0
     """Number that was done already at that moment, by an earlier start."""
+    number: int = 0
+    """How often the job was queued."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _work: Callable[[], str] | None = None
 
@@ -46,6 +48,11 @@ class Job:
         self._stop.set()
         if self.status == "waiting":
             self.status = "stopped"
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the job was asked to stop."""
+        return self._stop.is_set()
 
     def progress(self, done: int, total: int) -> None:
         """Note how far the job is.
@@ -61,7 +68,7 @@ class Job:
 
     def describe(self) -> dict[str, Any]:
         """Return what the page knows of the job."""
-        facts: dict[str, Any] = {"status": self.status, "done": self.done, "total": self.total}
+        facts: dict[str, Any] = {"status": self.status, "done": self.done, "total": self.total, "number": self.number}
         new = self.done - self.before
         if self.status == "running" and new > 0 and self.total:
             facts["secondsLeft"] = round((self.total - self.done) * (time.monotonic() - self.began) / new)
@@ -89,8 +96,9 @@ class Jobs:
             OptionError: The job waits or runs already.
         """
         if job.busy:
-            raise OptionError("the film is being worked on already", remedy="wait, or stop it")
+            raise OptionError("this is being worked on already", remedy="wait, or stop it")
         job.status, job.message, job.began, job.done = "waiting", "", 0.0, 0
+        job.number += 1
         job._stop.clear()
         job._work = work  # one that was stopped while it waited is in the queue still, and must not do its former work
         self._waiting.put(job)
@@ -122,4 +130,4 @@ class Jobs:
             job.message, job.status = f"the studio cannot read or write its files ({exc.strerror})", "failed"
         except Exception:
             _LOG.exception("a job failed")
-            job.message, job.status = "the studio failed at this film: tell whoever runs it", "failed"
+            job.message, job.status = "the studio failed at this: tell whoever runs it", "failed"
