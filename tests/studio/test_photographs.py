@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import zipfile
 from pathlib import Path
 
 import cv2
@@ -18,7 +16,7 @@ from photochrom.color.gamut import rgb_of_luma
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
 from photochrom.studio.items import PREVIEW
-from photochrom.studio.photographs import free_name, read, read_in_color, small
+from photochrom.studio.photographs import read, read_in_color, small
 from photochrom.studio.render import doubts
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.helpers.suggesting import hinting_engine
@@ -248,37 +246,6 @@ def test_colours_are_borrowed_and_given_back(open_studio, tmp_path):
     assert np.abs(borrowed - truth).mean() < np.abs(before - truth).mean()
     assert visitor.edit(item, "give back")["borrowed"] == 0
     np.testing.assert_array_equal(rgb(visitor.fetch(f"/api/items/{item}/picture.jpg")), before)
-
-
-def test_all_photographs_of_a_tray_become_one_zip_with_a_report(visitor, files):
-    first, *_ = [visitor.add(*each) for each in [("a.png", png(picture(1))), ("a.png", png(picture(2)))]]
-    visitor.add("A.png", png(picture(3)))
-    visitor.put(first, 0.5, 0.5)
-    with zipfile.ZipFile(io.BytesIO(visitor.fetch("/api/items/archive"))) as archive:
-        assert archive.namelist() == ["a.color.png", "a.color-2.png", "A.color-3.png", "report.csv"]
-        for number, name in enumerate(archive.namelist()[:3], 1):
-            assert np.abs(luma(archive.read(name)) - picture(number)).max() <= 1
-        assert archive.read("a.color.png") == visitor.download(first)[1]
-        rows = list(csv.DictReader(io.StringIO(archive.read("report.csv").decode())))
-    assert [(row["source"], row["output"], row["colours by hand"], row["error"]) for row in rows] == [
-        ("a.png", "a.color.png", "1", ""), ("a.png", "a.color-2.png", "0", ""), ("A.png", "A.color-3.png", "0", ""),
-    ]  # fmt: skip
-    assert "photochrom.zip" not in files()
-
-
-def test_a_photograph_that_fails_is_in_the_report_and_the_others_are_in_the_archive(visitor, tmp_path):
-    for name in ("a.png", "b.png"):
-        visitor.add(name, png(picture(1)))
-    next((tmp_path / "studio").rglob("a.png")).write_bytes(b"overwritten")
-    with zipfile.ZipFile(io.BytesIO(visitor.fetch("/api/items/archive"))) as archive:
-        assert archive.namelist() == ["b.color.png", "report.csv"]
-        assert "a.png: is not a" in archive.read("report.csv").decode()
-        assert str(tmp_path) not in archive.read("report.csv").decode()
-
-
-def test_names_that_are_taken_get_numbers():
-    assert free_name("old.jpg", set()) == "old.jpg"
-    assert free_name("Old.jpg", {"old.jpg", "old-2.jpg"}) == "Old-3.jpg"
 
 
 def test_unsure_places_are_numbered_from_the_most_useful(visitor):

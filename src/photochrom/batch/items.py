@@ -23,7 +23,9 @@ class Item:
     hints: str = ""
     """Local path or address of a file of hints that a manifest names."""
     vividness: float | None = None
-    """Vividness that a manifest asks for."""
+    """Vividness that a manifest asks for; None for the batch's."""
+    strength: float | None = None
+    """Strength of this item alone; None for the batch's."""
     sidecar: str | None = None
     """Address of the XMP file beside a remote source; empty if there is none, None if the listing does not tell."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotochromError
@@ -25,8 +26,11 @@ from .naming import DEFAULT_NAME, Outputs, check_template, possible_name
 from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, done_and_failed, mark, report_paths
 from .report_folder import locked, report_folder, report_path
-from .shard import BatchJob, Colored
+from .shard import BatchJob, Colored, coloring
 from .thumbnails import ThumbnailWriter
+
+if TYPE_CHECKING:
+    from ..colorizer.colorizer import Colorizer
 
 _ENOUGH: Final = 20  # items before which a share of errors means nothing
 
@@ -142,6 +146,7 @@ def color_batch(
     target: str | os.PathLike[str],
     options: BatchOptions | None = None,
     *,
+    colorizer: Colorizer | None = None,
     progress: Callable[[BatchSummary, Row | None], None] = lambda *_: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> BatchSummary:
@@ -151,6 +156,8 @@ def color_batch(
         source: Folder, manifest or address, see ``listing.list_items``; or items.
         target: Folder, or address of one. The outputs keep the source's tree.
         options: How; None for the defaults.
+        colorizer: A loaded model, whose file ``options.model`` names. It colours in this process, one item after the
+            other; None starts processes.
         progress: Called once everything is listed, and with the row of each item that ends.
         stop: Asked before each item; once it is true, what is in flight is finished and nothing more begun.
 
@@ -176,7 +183,7 @@ def color_batch(
         _check_outputs(pending, job)
         progress(summary, None)
         with _reports(folder, options) as write:
-            for colored in _colored(pending, job, options, stop):
+            for colored in _colored(pending, job, options, stop, colorizer):
                 if colored.ends:
                     summary.ended_early = f"ended because {colored.ends}"
                     break
@@ -312,9 +319,13 @@ def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored]
         ) from exc
 
 
-def _colored(items: list[Item], job: BatchJob, options: BatchOptions, stop: Callable[[], bool]) -> Iterator[Colored]:
+def _colored(
+    items: list[Item], job: BatchJob, options: BatchOptions, stop: Callable[[], bool], colorizer: Colorizer | None
+) -> Iterator[Colored]:
     if not items:
         return iter(())
+    if colorizer is not None:
+        return map(coloring(job, colorizer), itertools.takewhile(lambda _: not stop(), items))
     if options.ray:
         return by_ray(items, job, options.ray_address, options.workers, stop)
     return by_processes(items, job, min(worker_count(options.workers), max(1, len(items))), stop)

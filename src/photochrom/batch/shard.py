@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from fsspec import AbstractFileSystem
 
+    from ..colorizer.colorizer import Colorizer
+
 _THUMBNAIL: Final = 192  # pixels of its long side
 _PIECE: Final = 1 << 20  # bytes read at a time where a file is hashed
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -90,7 +92,11 @@ def prepare(job: BatchJob) -> Callable[[Item], Colored]:
 
     if job.threads:
         limit_threads(job.threads)
-    colorizer = Colorizer(job.model, job.device)
+    return coloring(job, Colorizer(job.model, job.device))
+
+
+def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
+    """Return a function that colours one item with a loaded model."""
 
     def color(item: Item) -> Colored:
         started = time.perf_counter()
@@ -113,9 +119,10 @@ def prepare(job: BatchJob) -> Callable[[Item], Colored]:
     return color
 
 
-def _color(item: Item, job: BatchJob, colorizer: Any, known: Row) -> Colored:
+def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Colored:
     name = output_name(item, job.template)
-    options = job.color if item.vividness is None else replace(job.color, vividness=item.vividness)
+    own: dict[str, Any] = {"vividness": item.vividness, "strength": item.strength}
+    options = replace(job.color, **{dial: value for dial, value in own.items() if value is not None})
     with _source(item) as source, _target(job.target, name) as (path, publish):
         if item.hints:
             options = options.with_hints((*options.hints, *_hints(item.hints)))

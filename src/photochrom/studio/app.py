@@ -58,13 +58,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise OptionError(f"port is {self.port}: give a number from 0 (any that is free) to 65535")
+            raise OptionError(f"port is {self.port}", remedy="give a number from 0 (any that is free) to 65535")
         for name in ("max_megapixels", "max_upload_mb", "max_disk_mb"):
             if not 0 < (value := getattr(self, name)) < 1e6:
-                raise OptionError(f"{name.replace('_', '-')} is {value:g}: give a number above 0")
+                raise OptionError(f"{name.replace('_', '-')} is {value:g}", remedy="give a number above 0")
         for name in self.names:
             if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name):
-                raise OptionError(f"name is {name!r:.60}: give a host name alone, like photos.example.org")
+                raise OptionError(f"name is {name!r:.60}", remedy="give a host name alone, like photos.example.org")
 
 
 def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> None:
@@ -121,17 +121,18 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
     """
     with temporary_folder("photochrom-studio") as folder:
         pictures, full_sizes = Recent[str, Picture](_PICTURES), Recent[tuple[str, int], FullSize](_FULL_SIZES)
-        jobs, searches, visitors = Jobs(), Jobs(), Visitors()
+        jobs, searches, exports = Jobs(), Jobs(), Jobs()
+        visitors = Visitors()
         state = AppState(
             colorizer, References(colorizer), folder, Disk(folder, int(settings.max_disk_mb * 1e6)),
             int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6), pictures, full_sizes,
-            jobs, searches, OutputOptions(c2pa=settings.identity),
+            jobs, searches, exports, OutputOptions(c2pa=settings.identity),
         )  # fmt: skip
         with _sweeping(visitors):
             try:
                 yield Guard(build(state, visitors), settings.host, settings.names)
             finally:
-                for each in (jobs, searches):
+                for each in (jobs, searches, exports):
                     each.end()
                 visitors.close()
 

@@ -1,48 +1,243 @@
-"""All photographs of a tray in one ZIP file."""
+"""All photographs of a tray as files: coloured by the engine of ``photochrom batch``, reported on, packed into a ZIP.
+
+The files keep the folders that were dropped. A photograph that was corrected is coloured anew, the others stay as they
+are; so do those that were done before the work was stopped.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import shutil
+import threading
 import zipfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from ..errors import PhotochromError
+from ..batch import BatchOptions, BatchSummary, Item, color_batch
+from ..batch.report import Row
+from ..batch.sheet import write_sheet
+from ..colorizer.hints import hints_json
+from ..errors import PhotochromError, StudioError
 from ..photo import colored_path
-from .photographs import Photograph, free_name
+from .jobs import Job, StoppedError
+from .photographs import Photograph
+from .state import AppState
+
+_MOST_REFUSED = 500  # files that could not be read, of which the report tells
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that could not be read when it was dropped."""
+
+    folder: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A photograph and how the engine knows it."""
+
+    photograph: Photograph
+    item: Item
+    marks: int
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """Outcome of one photograph."""
+
+    row: Row
+    version: str = ""
+    """As its item had it."""
+    marks: int = 0
+    """Number of colours given by hand."""
 
 
 class Archive:
-    """Writes a ZIP file of coloured photographs, with ``report.csv``, which says what became of each.
+    """The files of one visitor's photographs.
 
     Args:
-        folder: Folder of its own for the files.
+        state: State that all visitors share.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._names: set[str] = set()
-        self._report = io.StringIO()
+    def __init__(self, state: AppState) -> None:
+        self.job = Job()
+        self.refused: list[Refused] = []
+        self._state, self._lock = state, threading.Lock()
+        self._folder: Path | None = None
+        self._rows: dict[str, _Outcome] = {}  # by the id of the photograph
 
-    def write(self, photographs: Sequence[Photograph]) -> Path:
-        """Write the file and return its path."""
-        path = self.folder / "photochrom.zip"
-        report = csv.writer(self._report)
-        report.writerow(["source", "output", "colours by hand", "error"])
-        with zipfile.ZipFile(path, "w") as archive:  # stored, since photographs are compressed already
-            for photograph in photographs:
-                report.writerow(self._add(photograph, archive))
-            archive.writestr("report.csv", self._report.getvalue())
+    def refuse(self, folder: str, name: str, message: str) -> None:
+        """Note a file that could not be read."""
+        self.accept(folder, name)
+        self.refused = [*self.refused, Refused(folder, name, message)][-_MOST_REFUSED:]
+
+    def accept(self, folder: str, name: str) -> None:
+        """Forget that a file could not be read, since it can be now."""
+        self.refused = [each for each in self.refused if (each.folder, each.name) != (folder, name)]
+
+    def describe(self, photographs: Iterable[Photograph]) -> dict[str, Any]:
+        """Return what became of the photographs, by id."""
+        rows = {each.id: _facts(each, self._rows[each.id]) for each in photographs if each.id in self._rows}
+        refused = [{"folder": each.folder, "name": each.name, "message": each.message} for each in self.refused]
+        return {"job": self.job.describe(), "items": rows, "refused": refused}
+
+    def start(self, photographs: Sequence[Photograph]) -> None:
+        """Queue the colouring of all photographs that are not coloured yet as they are now.
+
+        Raises:
+            OptionError: It is queued already.
+        """
+        self._state.exports.add(self.job, lambda: self._color(photographs, self.job))
+
+    def _color(self, photographs: Sequence[Photograph], job: Job | None = None) -> str:
+        with self._lock:
+            self._state.disk.check(sum(each.source.stat().st_size for each in photographs))
+            entries = {entry.item.key: entry for entry in self._entries(photographs)}
+            self._remove_others(entries.values())
+
+            def told_of(summary: BatchSummary, row: Row | None) -> None:
+                if row is not None:
+                    self._note(entries[row.key], row)
+                self._state.disk.check(fresh=False)
+                if job is not None:
+                    job.progress(summary.finished, summary.to_do)
+
+            summary = color_batch(
+                [entry.item for entry in entries.values()], self._files, self._options(),
+                colorizer=self._state.colorizer, progress=told_of, stop=lambda: job is not None and job.is_stopping,
+            )  # fmt: skip
+            if job is not None and job.is_stopping:
+                raise StoppedError
+            if summary.ended_early:
+                raise StudioError(summary.ended_early)
+        return ""
+
+    def _options(self) -> BatchOptions:
+        model = self._state.colorizer.path
+        return BatchOptions(
+            output=self._state.output, model="default" if model is None else str(model), retry_errors=True
+        )
+
+    @property
+    def _files(self) -> Path:
+        """The folder of coloured files, which holds the engine's report, too."""
+        if self._folder is None:
+            self._folder = self._state.new_folder()
+        return self._folder / "coloured"
+
+    def _entries(self, photographs: Iterable[Photograph]) -> Iterator[_Entry]:
+        """Give each photograph a place of its own below the folder, and write its hints to a file."""
+        hints = self._files.parent / "hints"
+        hints.mkdir(exist_ok=True)
+        sources, outputs = set[str](), set[str]()
+        for each in photographs:
+            key = _free(PurePosixPath(each.place, each.source.name), sources)
+            output = _free(PurePosixPath(each.place, colored_path(each.source).name), outputs)
+            options = each.options()
+            path = hints / f"{each.id}.json"
+            path.write_text(hints_json(options.hints), encoding="utf-8")
+            item = Item(
+                key, str(each.source), each.source.stat().st_size, _version(each), output,
+                str(path) if options.hints else "", options.vividness, options.strength,
+            )  # fmt: skip
+            yield _Entry(each, item, len(each.marks()))
+
+    def _remove_others(self, entries: Iterable[_Entry]) -> None:
+        """Remove the files of photographs that are no longer on the tray, or that have another name now."""
+        names = {entry.photograph.id: entry.item.name for entry in entries}
+        for identity, outcome in list(self._rows.items()):
+            output = outcome.row.output
+            if names.get(identity) != output:
+                del self._rows[identity]
+                if output and output not in names.values():
+                    (self._files / output).unlink(missing_ok=True)
+
+    def _note(self, entry: _Entry, row: Row) -> None:
+        folder = f"{entry.photograph.folder}/"
+        source = PurePosixPath(entry.photograph.place, entry.photograph.source.name)
+        clean = replace(row, source=str(source), error=row.error.replace(folder, ""))
+        self._rows[entry.photograph.id] = _Outcome(clean, entry.item.version, entry.marks)
+
+    # The ZIP file ----------------------------------------------------------------------------------------------
+
+    def pack(self, photographs: Sequence[Photograph], folder: Path) -> Path:
+        """Colour what is missing, and write the ZIP file.
+
+        Args:
+            photographs: What it holds.
+            folder: Folder of its own for the file.
+
+        Raises:
+            PhotochromError: A file cannot be written.
+        """
+        self._color(photographs)
+        path = folder / "photochrom.zip"
+        with self._lock, zipfile.ZipFile(path, "w") as archive:  # stored, since photographs are compressed already
+            found = [self._rows[each.id] for each in photographs if each.id in self._rows]
+            for row in (outcome.row for outcome in found):
+                if row.status == "ok":
+                    archive.write(self._files / row.output, row.output)
+            found += [_Outcome(_row(each)) for each in self.refused]
+            rows = [outcome.row for outcome in found]
+            archive.writestr("report.csv", _csv(found))
+            archive.writestr("report.jsonl", "".join(f"{row.to_json()}\n" for row in rows))
+            self._add_sheet(archive, rows)
         return path
 
-    def _add(self, photograph: Photograph, archive: zipfile.ZipFile) -> list[object]:
-        name = free_name(colored_path(photograph.source).name, self._names)
-        self._names.add(name.casefold())
-        try:
-            written = photograph.write(self.folder)
-        except PhotochromError as exc:
-            return [photograph.source.name, "", len(photograph.marks()), str(exc)]
-        archive.write(written, name)
-        written.unlink()
-        return [photograph.source.name, name, len(photograph.marks()), ""]
+    def _add_sheet(self, archive: zipfile.ZipFile, rows: Sequence[Row]) -> None:
+        with suppress(PhotochromError):  # without Jinja there is none
+            for page in write_sheet(self._files, rows):
+                archive.write(page, page.name)
+
+    def close(self) -> None:
+        """Stop the work and remove the files."""
+        self.job.stop()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _version(photograph: Photograph) -> str:
+    """Return a text that changes with the photograph and with everything that its colours depend on."""
+    facts = f"{photograph.id} {photograph.options()!r}"
+    return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
+
+
+def _free(path: PurePosixPath, taken: set[str]) -> str:
+    """Return an unused path: two files called old.jpg may be dropped, and some disks ignore upper and lower case."""
+    found, number = path, 1
+    while str(found).casefold() in taken:
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    taken.add(str(found).casefold())
+    return str(found)
+
+
+def _facts(photograph: Photograph, outcome: _Outcome) -> dict[str, Any]:
+    """Return what the page shows of a photograph's file."""
+    row = outcome.row
+    is_current = row.status == "ok" and outcome.version == _version(photograph)
+    return {"isCurrent": is_current, "output": row.output, "error": row.error, "warnings": row.warnings}
+
+
+def _row(refused: Refused) -> Row:
+    key = str(PurePosixPath(refused.folder, refused.name))
+    return Row(key, "error", key, error=refused.message)
+
+
+def _csv(outcomes: Iterable[_Outcome]) -> str:
+    """Write the report as a table for people; ``report.jsonl`` has all facts."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(["source", "output", "colours by hand", "confidence", "warnings", "error"])
+    for outcome in outcomes:
+        row = outcome.row
+        writer.writerow([row.source, row.output, outcome.marks, row.confidence, " ".join(row.warnings), row.error])
+    return stream.getvalue()

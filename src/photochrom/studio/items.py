@@ -111,16 +111,19 @@ class Item(ABC, Generic[Choices]):
         state: State that all visitors share.
         source: The uploaded file, alone in a folder, which belongs to the item from now on.
         choices: The first choices.
+        place: Folder that the file was dropped in, with ``/`` between folders; empty for a single file.
     """
 
     kind: str
 
-    def __init__(self, state: AppState, source: Path, choices: Choices) -> None:
+    def __init__(self, state: AppState, source: Path, choices: Choices, place: str) -> None:
         self.id = secrets.token_urlsafe(12)
-        self.source, self.folder = source, source.parent
+        self.source, self.folder, self.place = source, source.parent, place
         self.lock = threading.RLock()
         self._state, self._colorizer = state, state.colorizer
         self._history: History[Choices] = History(choices)
+        self.order = 0
+        """Place on the tray: files are put in the order in which their uploads began, whichever ends first."""
         self._revision = 0
 
     # What subclasses say ---------------------------------------------------------------------------------------
@@ -152,8 +155,8 @@ class Item(ABC, Generic[Choices]):
         """Return what the page knows of the item."""
         history, options = self._history, self.options()
         return {
-            "id": self.id, "kind": self.kind, "name": self.source.name, "revision": self._revision,
-            "vividness": options.vividness, "strength": options.strength,
+            "id": self.id, "kind": self.kind, "name": self.source.name, "order": self.order, "folder": self.place,
+            "revision": self._revision, "vividness": options.vividness, "strength": options.strength,
             "marks": [mark.to_json() for mark in self.marks()],
             "canUndo": bool(history.past), "canRedo": bool(history.future),
         }  # fmt: skip
@@ -235,4 +238,6 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except PhotochromError as exc:
-        raise type(exc)(str(exc).replace(f"{path.parent}{os.sep}", "")) from exc
+        folder = f"{path.parent}{os.sep}"
+        place = None if exc.path is None else str(exc.path).removeprefix(folder)
+        raise type(exc)(exc.problem.replace(folder, ""), path=place, remedy=exc.remedy.replace(folder, "")) from exc

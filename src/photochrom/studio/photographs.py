@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..color.bands import at_8_bits
+from ..colorizer.colorizer import Prediction
 from ..colorizer.hints import Hint, hints_json, read_hints
 from ..colorizer.options import ColorOptions
-from ..colorizer.suggestions import alternatives
+from ..colorizer.suggestions import alternatives, greatest_change
 from ..errors import OptionError, PhotoError
 from ..photo import Photo, colored_path, read_photo, write_colored
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size
@@ -53,8 +53,8 @@ class Photograph(Item[Choices]):
 
     kind = "photo"
 
-    def __init__(self, state: AppState, source: Path) -> None:
-        super().__init__(state, source, Choices(state.colorizer.card.vividness))
+    def __init__(self, state: AppState, source: Path, place: str = "") -> None:
+        super().__init__(state, source, Choices(state.colorizer.card.vividness), place)
         self._guesses: tuple[tuple[Hint, ...], ...] | None = None
         self._size = (1, 1)  # height and width at full size, until the file is read
         state.pictures.put(self.id, self._load())
@@ -100,8 +100,12 @@ class Photograph(Item[Choices]):
         self._size = (luma.shape[0], luma.shape[1])
         return Picture(small(luma), self._colorizer.thumbnail(luma))
 
-    def guesses(self) -> list[np.ndarray]:
-        """Return the model's alternatives as small RGB pictures ``[h, w, 3]``, given the colours put so far."""
+    def guesses(self) -> list[tuple[str, np.ndarray]]:
+        """Return the model's alternatives, given the colours put so far.
+
+        Returns:
+            The name of the hue that each has more of, and a small RGB picture ``[h, w, 3]``.
+        """
         if not self._colorizer.card.bins:
             return []
         picture = self._loaded()
@@ -111,11 +115,13 @@ class Photograph(Item[Choices]):
         others = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=found.prediction)
         self._guesses = tuple(tuple(hint for hint in o.hints if hint not in options.hints) for o in others)
         luma = small(picture.luma, _GUESS_SIDE)
-        return [np.asarray(self._guessed(luma, picture, each)) for each in others]
+        return [self._guessed(luma, picture, each, found.prediction) for each in others]
 
-    def _guessed(self, luma: np.ndarray, picture: Picture, options: ColorOptions) -> np.ndarray:
-        answer = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached)
-        return colored(self._colorizer, luma, options, answer.prediction)
+    def _guessed(
+        self, luma: np.ndarray, picture: Picture, options: ColorOptions, first: Prediction
+    ) -> tuple[str, np.ndarray]:
+        answer = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached).prediction
+        return greatest_change(first, answer)[0], colored(self._colorizer, luma, options, answer)
 
     def borrow(self, reference: Path) -> int:
         """Take colours from another photograph where it matches, and return the number of places.
@@ -208,9 +214,11 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
             image.thumbnail((PREVIEW, PREVIEW))
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except PhotoError as exc:
-        raise PhotoError(f"{upload.name}: {exc}") from exc
+        raise PhotoError(exc.problem, path=upload.name, remedy=exc.remedy) from exc
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
-        raise PhotoError(f"{upload.name}: cannot be read in colour: give a JPEG or PNG of moderate size") from exc
+        raise PhotoError(
+            "cannot be read in colour", path=upload.name, remedy="give a JPEG or PNG of moderate size"
+        ) from exc
 
 
 def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
@@ -220,12 +228,3 @@ def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
         height, width = (max(1, round(side * scale)) for side in luma.shape)
         luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
     return at_8_bits(luma)
-
-
-def free_name(name: str, taken: Sequence[str] | set[str]) -> str:
-    """Return an unused name: two folders may each hold an old.jpg, and some disks ignore upper and lower case."""
-    first, number = Path(name), 1
-    while name.casefold() in taken:
-        number += 1
-        name = f"{first.stem}-{number}{first.suffix}"
-    return name

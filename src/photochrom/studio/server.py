@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from anyio import to_thread
 from starlette.applications import Starlette
@@ -19,21 +18,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
 
 from ..colorizer.suggestions import likely_colors
 from ..errors import OptionError, PhotochromError, StudioError
 from ..photo import EXTENSIONS, colored_path
 from ..version import __version__
-from .archive import Archive
+from .archive_routes import ArchiveRoutes
 from .films import Film
 from .items import naming
 from .photographs import Photograph, small
 from .programs import Programs, place
 from .render import colored, doubts, grey, jpeg
+from .responses import OwnFile, attachment
 from .state import AppState
 from .strings import Catalogues
-from .uploads import Uploads
+from .uploads import Uploads, file_name, folder_name
 from .visitors import AnyItem, LostError, Visitor, Visitors
 
 HERE = Path(__file__).parent
@@ -95,16 +94,6 @@ async def _failed(request: Request, exc: Exception) -> Response:
     return JSONResponse({"error": message}, 500)
 
 
-class _OwnFile(FileResponse):
-    """A file in a folder of its own, which is removed when the file is sent or the visitor has left."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            shutil.rmtree(Path(self.path).parent, ignore_errors=True)
-
-
 class Api:
     """The JSON interface.
 
@@ -116,6 +105,7 @@ class Api:
     def __init__(self, state: AppState, visitors: Visitors) -> None:
         self._state, self._visitors = state, visitors
         self._uploads, self._catalogues = Uploads(state), Catalogues(HERE / "locale")
+        self._archives = ArchiveRoutes(state, self._visitor)
 
     def routes(self) -> list[Route]:
         """Return all routes under ``/api``."""
@@ -143,7 +133,7 @@ class Api:
             Route("/api/studio", self._studio),
             Route("/api/strings/{language}", self._strings),
             Route("/api/items", self._add, methods=["POST"]),
-            Route("/api/items/archive", self._archive),
+            *self._archives.routes(),
             *(Route(route.path, self._saying_what_is_lost(route.endpoint), methods=route.methods) for route in of_item),
             *Programs(self._state, self._uploads).routes(),
         ]
@@ -193,11 +183,19 @@ class Api:
     async def _add(self, request: Request) -> Response:
         visitor = self._visitor(request)
         visitor.check_room()
-        async with self._uploads.received(request) as path:
-            kind = Film if path.suffix.lower() in FILMS else Photograph
-            with naming(path):
-                item: AnyItem = await run_in_threadpool(kind, self._state, path)
-        visitor.add(item)
+        order = visitor.next_order()
+        place, name = (request.query_params.get(key, "") for key in ("folder", "name"))
+        archive, facts = self._archives.archive_of(visitor), (folder_name(place), file_name(name))
+        try:
+            async with self._uploads.received(request) as path:
+                kind = Film if path.suffix.lower() in FILMS else Photograph
+                with naming(path):
+                    item: AnyItem = await run_in_threadpool(kind, self._state, path, facts[0])
+        except PhotochromError as exc:
+            archive.refuse(*facts, str(exc))
+            raise
+        archive.accept(*facts)
+        visitor.add(item, order)
         return JSONResponse(item.describe(), 201)
 
     async def _item(self, request: Request) -> Response:
@@ -240,12 +238,12 @@ class Api:
     async def _guesses(self, request: Request) -> Response:
         """Make the alternatives; their pictures are fetched one by one."""
         item = _photograph(self._its_item(request))
-        pictures = await run_in_threadpool(item.guesses)
+        found = await run_in_threadpool(item.guesses)
         folder = item.folder / "guesses"
         folder.mkdir(exist_ok=True)
-        for number, rgb in enumerate(pictures):
+        for number, (_, rgb) in enumerate(found):
             (folder / f"{number}.jpg").write_bytes(jpeg(rgb))
-        return JSONResponse({"guesses": len(pictures), "revision": item.revision})
+        return JSONResponse({"guesses": len(found), "hues": [hue for hue, _ in found], "revision": item.revision})
 
     async def _guess(self, request: Request) -> Response:
         path = self._its_item(request).folder / "guesses" / f"{request.path_params['number']}.jpg"
@@ -285,7 +283,7 @@ class Api:
         item = self._its_item(request)
         assert isinstance(item, Photograph | Film)
         name = f"{colored_path(item.source).stem}.json"
-        return Response(item.hints_text(), media_type="application/json", headers=_attachment(name))
+        return Response(item.hints_text(), media_type="application/json", headers=attachment(name))
 
     async def _load_hints(self, request: Request) -> Response:
         item = self._its_item(request)
@@ -300,7 +298,7 @@ class Api:
         assert isinstance(item, Photograph | Film)
         path = await run_in_threadpool(self._linked, item)
         inline = "play" in request.query_params
-        return _OwnFile(path, filename=None if inline else path.name)
+        return OwnFile(path, filename=None if inline else path.name)
 
     def _linked(self, item: Photograph | Film) -> Path:
         """Give the file for download a second name, since a change or the removal of the item removes the first."""
@@ -316,19 +314,6 @@ class Api:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return folder / path.name
-
-    async def _archive(self, request: Request) -> Response:
-        """All coloured photographs as one ZIP file, with a list of what became of each."""
-        visitor = self._visitor(request)
-        photographs = [item for item in visitor if isinstance(item, Photograph)]
-        await run_in_threadpool(self._state.disk.check, sum(each.source.stat().st_size for each in photographs))
-        archive = Archive(self._state.new_folder())
-        try:
-            path = await run_in_threadpool(archive.write, photographs)
-        except BaseException:
-            shutil.rmtree(archive.folder, ignore_errors=True)
-            raise
-        return _OwnFile(path, filename=path.name)
 
     # Films -----------------------------------------------------------------------------------------------------
 
@@ -383,7 +368,3 @@ async def _json(request: Request) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise OptionError("the request is not a JSON object")
     return facts
-
-
-def _attachment(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}

@@ -43,6 +43,8 @@ class AppState:
     """Films that are coloured, one after the other."""
     searches: Jobs
     """Films whose shots are looked for."""
+    exports: Jobs
+    """Trays whose photographs are coloured as files."""
     output: OutputOptions = field(default_factory=OutputOptions)
     """How photographs are written, and who signs them."""
 

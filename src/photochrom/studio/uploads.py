@@ -15,6 +15,7 @@ from starlette.requests import Request
 from ..errors import OptionError, StudioError
 from .state import AppState
 
+_LONGEST_FOLDER = 1000  # characters of all folders above a file
 _LONGEST_NAME = 180  # bytes, which leaves room for the suffixes of results
 
 
@@ -84,6 +85,18 @@ async def _drain(request: Request) -> None:
     """Read the rest of a request: a browser reads no response before it has sent it."""
     async for _ in request.stream():
         pass
+
+
+def folder_name(path: str) -> str:
+    """Return the folders of a dropped file, with ``/`` between them, without steps up and other special names.
+
+    Raises:
+        OptionError: There are too many.
+    """
+    if len(path) > _LONGEST_FOLDER:
+        raise OptionError("the folders are nested too deeply", remedy="drop an inner one")
+    parts = (part for part in re.split(r"[/\\]", path) if part.strip(". "))
+    return "/".join(file_name(part) for part in parts)
 
 
 def file_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import OptionError, StudioError
+from .archive import Archive
 from .films import Film
 from .items import Item
 
@@ -27,12 +29,15 @@ class Visitor:
 
     def __init__(self, token: str, now: float) -> None:
         self.token, self.seen = token, now
+        self.archive: Archive | None = None
+        """The files of all photographs, once they are asked for."""
+        self._orders = itertools.count(1)
         self._items: dict[str, AnyItem] = {}
         self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[AnyItem]:
         with self._lock:
-            return iter(list(self._items.values()))
+            return iter(sorted(self._items.values(), key=lambda item: item.order))
 
     def __len__(self) -> int:
         return len(self._items)
@@ -46,8 +51,13 @@ class Visitor:
         if len(self._items) >= MOST_ITEMS:
             raise OptionError(f"the tray holds {MOST_ITEMS} files", remedy="remove some, or use 'photochrom batch'")
 
-    def add(self, item: AnyItem) -> None:
-        """Put an item on the tray."""
+    def next_order(self) -> int:
+        """Return the place of the file whose upload begins now."""
+        return next(self._orders)
+
+    def add(self, item: AnyItem, order: int = 0) -> None:
+        """Put an item on the tray, at a place that ``next_order`` gave."""
+        item.order = order
         with self._lock:
             self._items[item.id] = item
 
@@ -73,6 +83,8 @@ class Visitor:
         """Remove everything."""
         for item in self:
             self.remove(item.id)
+        if self.archive is not None:
+            self.archive.close()
 
     @property
     def patience(self) -> float:

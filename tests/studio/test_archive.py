@@ -1,0 +1,180 @@
+"""All photographs of a tray as files: folders, report, what is done again after a correction, what was not read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from photochrom.batch import job as engine
+from photochrom.batch.shard import coloring
+from photochrom.errors import OptionError
+from photochrom.studio.uploads import folder_name
+from tests.helpers.studio_server import RefusedError
+from tests.studio.conftest import luma, picture, png
+
+
+def drop(visitor, folder, name, content):
+    """Drop a file of a folder; the id of its item."""
+    params = {"name": name, "folder": folder}
+    return visitor._checked(visitor.client.post("/api/items", params=params, content=content)).json()["id"]
+
+
+def packed(visitor) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(visitor.fetch("/api/items/archive")))
+
+
+def table(archive):
+    return list(csv.DictReader(io.StringIO(archive.read("report.csv").decode())))
+
+
+@pytest.fixture
+def done(monkeypatch) -> list[str]:
+    """Keys of the photographs that the engine colours, as it does."""
+    keys: list[str] = []
+
+    def noting(*arguments) -> Callable:
+        color = coloring(*arguments)
+        return lambda item: (keys.append(item.key), color(item))[1]
+
+    monkeypatch.setattr(engine, "coloring", noting)
+    return keys
+
+
+def finished(visitor):
+    """Colour all, and what became of them."""
+    visitor.post("/api/archive/start")
+    while (facts := visitor.get("/api/archive"))["job"]["status"] in ("waiting", "running"):
+        pass
+    return facts
+
+
+def test_all_photographs_of_a_tray_become_one_zip_with_a_report(visitor, files):
+    first, *_ = [visitor.add(*each) for each in [("a.png", png(picture(1))), ("a.png", png(picture(2)))]]
+    visitor.add("A.png", png(picture(3)))
+    visitor.put(first, 0.5, 0.5)
+    visitor.edit(first, "dial", dial="strength", value=0.7)
+    with packed(visitor) as archive:
+        assert archive.namelist()[:5] == ["a.color.png", "a.color-2.png", "A.color-3.png", "report.csv", "report.jsonl"]
+        for number, name in enumerate(archive.namelist()[:3], 1):
+            assert np.abs(luma(archive.read(name)) - picture(number)).max() <= 1
+        assert archive.read("a.color.png") == visitor.download(first)[1]
+        rows = table(archive)
+    assert [(row["source"], row["output"], row["colours by hand"], row["error"]) for row in rows] == [
+        ("a.png", "a.color.png", "1", ""), ("a.png", "a.color-2.png", "0", ""), ("A.png", "A.color-3.png", "0", ""),
+    ]  # fmt: skip
+    assert "photochrom.zip" not in files()
+
+
+def test_a_photograph_that_fails_is_in_the_report_and_the_others_are_in_the_archive(visitor, tmp_path):
+    lost, kept = [visitor.add(name, png(picture(1))) for name in ("a.png", "b.png")]
+    next((tmp_path / "studio").rglob("a.png")).write_bytes(b"overwritten")
+    with packed(visitor) as archive:
+        assert "a.color.png" not in archive.namelist()
+        assert "b.color.png" in archive.namelist()
+        for name in ("report.csv", "report.jsonl"):
+            assert "a.png: is not a" in archive.read(name).decode()
+            assert str(tmp_path) not in archive.read(name).decode()
+    items = visitor.get("/api/archive")["items"]
+    assert items[lost]["error"].startswith("a.png: is not a")
+    assert items[kept]["isCurrent"]
+
+
+def test_a_dropped_folder_keeps_its_tree(visitor):
+    for folder, name in (("shoebox/1931", "a.png"), ("shoebox/1932", "a.png"), ("", "a.png")):
+        drop(visitor, folder, name, png(picture(1)))
+    assert [item["folder"] for item in visitor.get("/api/studio")["items"]] == ["shoebox/1931", "shoebox/1932", ""]
+    with packed(visitor) as archive:
+        pictures = [name for name in archive.namelist() if name.endswith(".png")]
+        assert pictures == ["shoebox/1931/a.color.png", "shoebox/1932/a.color.png", "a.color.png"]
+        rows = [json.loads(line) for line in archive.read("report.jsonl").splitlines()]
+    assert [row["key"] for row in rows] == ["shoebox/1931/a.png", "shoebox/1932/a.png", "a.png"]
+    assert {row["status"] for row in rows} == {"ok"}
+    assert all(row["output_sha256"] and row["width"] == picture(1).shape[1] for row in rows)
+
+
+def test_only_what_was_corrected_is_coloured_again(visitor, done):
+    items = [drop(visitor, "box", f"{number}.png", png(picture(number))) for number in range(3)]
+    facts = finished(visitor)
+    assert done == ["box/0.png", "box/1.png", "box/2.png"]
+    assert all(facts["items"][item]["isCurrent"] for item in items)
+    visitor.put(items[1], 0.5, 0.5)
+    assert [visitor.get("/api/archive")["items"][item]["isCurrent"] for item in items] == [True, False, True]
+    with packed(visitor) as archive:
+        assert b"with 1 colour given by hand)" in archive.read("box/1.color.png")
+        assert archive.read("box/1.color.png") == visitor.download(items[1])[1]
+    assert done[3:] == ["box/1.png"]
+    packed(visitor).close()
+    assert len(done) == 4
+
+
+def test_what_leaves_the_tray_leaves_the_folder(visitor, files, done):
+    one, _ = [drop(visitor, "box", name, png(picture(1))) for name in ("a.png", "b.png")]
+    packed(visitor).close()
+    visitor.remove(one)
+    with packed(visitor) as archive:
+        assert [name for name in archive.namelist() if name.endswith(".png")] == ["box/b.color.png"]
+    assert "a.color.png" not in files()
+    assert done == ["box/a.png", "box/b.png"]
+
+
+def test_work_that_is_stopped_goes_on(visitor, monkeypatch, done):
+    for number in range(3):
+        visitor.add(f"{number}.png", png(picture(number)))
+    seen = list(done)
+    noting = engine.coloring
+
+    def stopping(*arguments):
+        color = noting(*arguments)
+        return lambda item: (color(item), visitor.post("/api/archive/stop"))[0]
+
+    monkeypatch.setattr(engine, "coloring", stopping)
+    assert finished(visitor)["job"]["status"] == "stopped"
+    monkeypatch.setattr(engine, "coloring", noting)
+    assert finished(visitor)["job"]["status"] == "done"
+    assert sorted(done[len(seen) :]) == ["0.png", "1.png", "2.png"]
+
+
+def test_what_could_not_be_read_is_in_the_report_until_it_can(visitor):
+    with pytest.raises(RefusedError):
+        drop(visitor, "box", "broken.png", png(picture(0))[:5000])
+    drop(visitor, "box", "whole.png", png(picture(0)))
+    (refused,) = visitor.get("/api/archive")["refused"]
+    assert (refused["folder"], refused["name"]) == ("box", "broken.png")
+    with packed(visitor) as archive:
+        assert [(row["source"], row["error"]) for row in table(archive)] == [
+            ("box/whole.png", ""),
+            ("box/broken.png", refused["message"]),
+        ]
+    drop(visitor, "box", "broken.png", png(picture(0)))
+    assert visitor.get("/api/archive")["refused"] == []
+    with pytest.raises(RefusedError):
+        drop(visitor, "box", "other.png", b"\x89PNG")
+    assert visitor.post("/api/archive/forget")["refused"] == []
+
+
+def test_the_files_of_a_tray_are_those_of_its_visitor(client, visitor):
+    visitor.add("mine.png", png(picture(1)))
+    for method, route in (("GET", ""), ("POST", "/start"), ("POST", "/stop"), ("POST", "/forget")):
+        assert client().request(method, f"/api/archive{route}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("", ""), ("shoebox/1931", "shoebox/1931"), ("../../etc", "etc"), ("/a//b/", "a/b"), (r"C:\x\..\y", "C_/x/y"),
+        ("./.", ""), ("a/.git/b", "a/git/b"), ("a\x00b", "a_b"),
+    ],
+)  # fmt: skip
+def test_a_folder_has_no_say_in_where_it_lies(path, kept):
+    assert folder_name(path) == kept
+
+
+def test_folders_are_not_nested_without_end():
+    with pytest.raises(OptionError, match="nested too deeply: drop an inner one"):
+        folder_name("a/" * 1000)
