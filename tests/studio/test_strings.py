@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,13 @@ import photochrom.studio
 from photochrom.studio.strings import Catalogues, parse_po
 
 STUDIO = Path(photochrom.studio.__file__).parent
+SOURCES = STUDIO.parent
+OF_LIBRARY = (
+    "photo/read.py", "photo/library_errors.py", "photo/formats/image.py", "photo/formats/jpeg.py",
+    "photo/formats/png.py", "photo/formats/tiff.py", "photo/formats/webp.py", "film/reader.py",
+    "colorizer/hints.py", "film/hints.py",
+)  # fmt: skip
+AT_START = ("app.py",)  # errors that end the command are not for the page
 LANGUAGES = ["de", "es", "fr", "ja"]
 # Words in JavaScript are arguments of t() and n(), and values of data-t and its kin.
 _IN_SCRIPTS = (r'\b[tn]\(\s*"((?:[^"\\]|\\.)*)"', r'\b(?:t|label): "((?:[^"\\]|\\.)*)"')
@@ -23,6 +33,40 @@ def words() -> set[str]:
         found |= {match for pattern in _IN_SCRIPTS for match in re.findall(pattern, path.read_text())}
     page = (STUDIO / "static" / "index.html").read_text()
     return found | set(re.findall(r'data-(?:t|label)="([^"]*)"', page))
+
+
+def messages() -> dict[str, bool]:
+    """Parts of what the studio, and the library beneath it, say of what they refuse; whether all must be translated."""
+    found = {}
+    for path in (*(SOURCES / name for name in OF_LIBRARY), *STUDIO.glob("*.py")):
+        for problem, remedy in texts(ast.parse(path.read_text())):
+            # Whoever is advised is a person; what programs alone can do wrong is said without a remedy.
+            is_needed = path.parent == STUDIO and bool(remedy) and path.name not in AT_START
+            parts = [*problem.split(": "), remedy]
+            found |= {numbered(part): found.get(numbered(part), False) or is_needed for part in parts}
+    return found
+
+
+def texts(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Problem and remedy of each error in a source, and other texts in it, with {} for values."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            texts = [text for each in node.args[:1] if (text := template(each))]
+            remedies = [template(each.value) for each in node.keywords if each.arg == "remedy"]
+            yield from ((text, remedies[0] if remedies else "") for text in texts)
+        if text := template(node):
+            yield text, ""
+
+
+def template(node: ast.AST) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def numbered(text: str) -> str:
+    numbers = itertools.count(1)
+    return re.sub(r"\{\}", lambda _: f"{{{next(numbers)}}}", text)
 
 
 def placeholders(text: str) -> list[str]:
@@ -38,7 +82,8 @@ def test_the_words_are_found():
 def test_a_catalogue_holds_all_words_and_no_others(language):
     strings = Catalogues(STUDIO / "locale").strings(language)
     assert words() - set(strings) == set()
-    assert set(strings) - words() == set()
+    assert {part for part, is_needed in messages().items() if is_needed} - set(strings) == set()
+    assert set(strings) - words() - set(messages()) == set()
     assert {text: said for text, said in strings.items() if placeholders(text) != placeholders(said)} == {}
 
 
