@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..color.bands import at_8_bits
-from ..colorizer.colorizer import Prediction
+from ..colorizer.alternative_names import name_alternatives
 from ..colorizer.hints import Hint, hints_json, read_hints
 from ..colorizer.options import ColorOptions
-from ..colorizer.suggestions import alternatives, greatest_change
+from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
 from ..photo import Photo, colored_path, read_photo, write_colored
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size
@@ -104,7 +104,7 @@ class Photograph(Item[Choices]):
         """Return the model's alternatives, given the colours put so far.
 
         Returns:
-            The name of the hue that each has more of, and a small RGB picture ``[h, w, 3]``.
+            The name of each, and a small RGB picture ``[h, w, 3]``.
         """
         if not self._colorizer.card.bins:
             return []
@@ -115,13 +115,11 @@ class Photograph(Item[Choices]):
         others = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=found.prediction)
         self._guesses = tuple(tuple(hint for hint in o.hints if hint not in options.hints) for o in others)
         luma = small(picture.luma, _GUESS_SIDE)
-        return [self._guessed(luma, picture, each, found.prediction) for each in others]
-
-    def _guessed(
-        self, luma: np.ndarray, picture: Picture, options: ColorOptions, first: Prediction
-    ) -> tuple[str, np.ndarray]:
-        answer = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached).prediction
-        return greatest_change(first, answer)[0], colored(self._colorizer, luma, options, answer)
+        answers = [
+            cached_prediction(self._colorizer, picture.thumbnail, each, picture.cached).prediction for each in others
+        ]
+        pictures = [colored(self._colorizer, luma, *each) for each in zip(others, answers, strict=True)]
+        return list(zip(name_alternatives(found.prediction, answers), pictures, strict=True))
 
     def borrow(self, reference: Path) -> int:
         """Take colours from another photograph where it matches, and return the number of places.

@@ -16,6 +16,7 @@ from ..errors import OptionError
 QUALITY = 90  # JPEG quality on the page; downloads are encoded separately
 _PLACES = 5  # unsure places that are numbered
 _APART = 0.15  # least distance between two of them, as a share of the longest side
+_WORTH = 0.25  # mean doubt around a place from which a colour there is worth asking for
 _SURE, _LOST = 0.6, 0.2  # confidence at which doubt is 0 and 1; most pictures lie between
 
 
@@ -49,12 +50,17 @@ def doubts(prediction: Prediction) -> dict[str, Any]:
 def _most(doubt: np.ndarray) -> list[tuple[float, float]]:
     """Return the centres of the largest doubtful parts: one colour there settles most."""
     height, width = doubt.shape
-    spread = cv2.GaussianBlur(doubt.astype(np.float32), (0, 0), max(1.0, max(doubt.shape) / 16))
+    sigma = max(1.0, max(doubt.shape) / 16)
+    near, spread = (
+        cv2.GaussianBlur(doubt.astype(np.float32), (0, 0), sigma, borderType=border)
+        for border in (cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT)
+    )
+    # Nothing is to be settled beyond the edges: mirrored there, doubt would be greatest on the edges themselves.
+    spread[near <= _WORTH] = 0
     rows, columns = np.mgrid[:height, :width]
     found: list[tuple[float, float]] = []
-    while len(found) < _PLACES and spread.max() > 0.25:
+    while len(found) < _PLACES and spread.max() > 0:
         row, column = np.unravel_index(int(spread.argmax()), spread.shape)
         found.append(((float(column) + 0.5) / width, (float(row) + 0.5) / height))
-        near = np.hypot(rows - row, columns - column) < _APART * max(doubt.shape)
-        spread[near] = 0
+        spread[np.hypot(rows - row, columns - column) < _APART * max(doubt.shape)] = 0
     return found

@@ -243,7 +243,7 @@ class Api:
         folder.mkdir(exist_ok=True)
         for number, (_, rgb) in enumerate(found):
             (folder / f"{number}.jpg").write_bytes(jpeg(rgb))
-        return JSONResponse({"guesses": len(found), "hues": [hue for hue, _ in found], "revision": item.revision})
+        return JSONResponse({"guesses": len(found), "names": [name for name, _ in found], "revision": item.revision})
 
     async def _guess(self, request: Request) -> Response:
         path = self._its_item(request).folder / "guesses" / f"{request.path_params['number']}.jpg"

@@ -1,6 +1,6 @@
 /** Requests to the studio. Each returns what the studio answers, or throws an Error with its message. */
 
-import { t } from "./words.js";
+import { said, t } from "./words.js";
 
 /** @param {string} path @param {RequestInit} [init] */
 async function ask(path, init) {
@@ -12,19 +12,26 @@ async function ask(path, init) {
   }
   const isJson = (response.headers.get("content-type") || "").includes("json");
   const answer = isJson ? await response.json() : null;
-  if (!response.ok) throw new Error(answer?.error || `${response.status} ${response.statusText}`);
+  if (!response.ok) throw new Error(answer?.error ? said(answer.error) : `${response.status} ${response.statusText}`);
   return answer;
 }
 
 /** @param {string} path @param {unknown} facts */
 const post = (path, facts) => ask(path, { method: "POST", body: JSON.stringify(facts) });
 
-/** @param {string} path @param {File} file */
-const send = (path, file) => ask(`${path}?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+/** @param {string} path @param {File} file @param {string} [folder] */
+const send = (path, file, folder = "") =>
+  ask(`${path}?${new URLSearchParams({ name: file.name, folder })}`, { method: "POST", body: file });
 
 export const studio = () => ask("/api/studio");
-/** @param {File} file */
-export const add = (file) => send("/api/items", file);
+/** @param {File} file @param {string} folder */
+export const add = (file, folder) => send("/api/items", file, folder);
+/** What became of the photographs' files. */
+export const archive = () => ask("/api/archive");
+export const colorAll = () => post("/api/archive/start", {});
+export const stopAll = () => post("/api/archive/stop", {});
+/** Forget the files that could not be read. */
+export const forget = () => post("/api/archive/forget", {});
 /** @param {string} id */
 export const item = (id) => ask(`/api/items/${id}`);
 /** @param {string} id */

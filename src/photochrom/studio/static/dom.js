@@ -1,6 +1,9 @@
 /** Small helpers for the page's elements. */
 import { t } from "./words.js";
 
+/** How long messages stay. */
+export const SECONDS = 6;
+
 /**
  * Create an element.
  * @param {string} tag
@@ -30,13 +33,19 @@ export function clamp(x, low, high) {
   return Math.min(Math.max(x, low), high);
 }
 
-/** Show a message for some seconds; an error stays until it is closed. @param {string} text @param {boolean} [isError] */
-export function tell(text, isError = false) {
+/**
+ * Show a message for some seconds; an error stays until it is closed.
+ * @param {string} text
+ * @param {boolean} [isError]
+ * @param {HTMLElement[]} actions buttons, which close the message, too
+ */
+export function tell(text, isError = false, ...actions) {
   const message = make("p", { class: isError ? "error" : "" }, make("span", {}, text));
   const close = make("button", { type: "button", "aria-label": t("Close"), onclick: () => message.remove() }, "×");
-  message.append(close);
+  for (const action of actions) action.addEventListener("click", () => message.remove());
+  message.append(...actions, close);
   find("#messages").append(message);
-  if (!isError) setTimeout(() => message.remove(), 6000);
+  if (!isError) setTimeout(() => message.remove(), SECONDS * 1000);
 }
 
 /** Give a file to the user. @param {string} url @param {string} [name] */

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { find, make } from "./dom.js";
 import { store } from "./store.js";
-import { t } from "./words.js";
+import { said, t } from "./words.js";
 
 const section = find("#film");
 const EVERY = 1000; // milliseconds between two looks at a job
@@ -41,8 +41,8 @@ function build(film) {
       make("button", { type: "button", class: "primary", id: "start", onclick: start }, t("Colour the film")),
       make("button", { type: "button", id: "stop", onclick: () => store.try(async () => store.update(await api.stop(film.id))) }, t("Stop")),
       make("progress", { id: "progress", "aria-label": t("Progress") }),
+      make("button", { type: "button", id: "play", onclick: () => store.look("play") }, t("Play")),
       make("output", { id: "job-text" }))),
-    make("div", { id: "result" }),
   );
 }
 
@@ -83,6 +83,9 @@ function job(film) {
   const isBusy = ["waiting", "running"].includes(status);
   find("#recolor-label").hidden = !film.hasColors || isBusy;
   find("#start").hidden = isBusy;
+  const start = /** @type {HTMLButtonElement} */ (find("#start"));
+  start.textContent = film.result ? t("Colour what has changed") : t("Colour the film");
+  start.disabled = film.isCurrent;
   find("#stop").hidden = !isBusy;
   const bar = /** @type {HTMLProgressElement} */ (find("#progress"));
   bar.hidden = status !== "running";
@@ -91,15 +94,9 @@ function job(film) {
   const left = secondsLeft === undefined ? "" : t("{time} left", { time: clock(secondsLeft) });
   find("#job-text").textContent = {
     none: "", waiting: t("Waiting for another film to finish"), running: `${done} / ${total || "?"}  ${left}`,
-    stopped: t("Stopped. Colour the film again to continue where it left off."), failed: message, done: message,
+    stopped: t("Stopped. Colour the film again to continue where it left off."), failed: said(message), done: message.split("\n").map(said).join("\n"),
   }[status];
-  const result = find("#result");
-  const key = status === "done" ? film.result : "";
-  if (result.dataset.key === key) return;
-  result.dataset.key = key;
-  result.replaceChildren(...(key ? [
-    make("video", { controls: true, preload: "metadata", src: `/api/items/${film.id}/download?play&${Date.now()}` }),
-  ] : []));
+  find("#play").hidden = isBusy || !film.result;
 }
 
 /** @param {number} seconds */

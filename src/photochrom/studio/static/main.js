@@ -7,26 +7,28 @@ import { build, KEYS } from "./panel.js";
 import { close } from "./popover.js";
 import { hold } from "./stage.js";
 import { store } from "./store.js";
-import { announce } from "./tray.js";
+import { build as buildOverview } from "./overview.js";
+import { announce, build as buildTray } from "./tray.js";
 import { preferred, speak, t } from "./words.js";
 
 const AT_ONCE = 2; // uploads
 
-/** Put files on the tray, two at a time. @param {File[]} files */
+/** Put files on the tray, two at a time. @param {{file: File, folder: string}[]} files */
 async function take(files) {
   const known = [...store.studio.photographs, ...store.studio.films];
-  const isKnown = (file) => known.some((ending) => file.name.toLowerCase().endsWith(ending));
-  const wanted = files.filter((file) => isKnown(file) || files.length === 1);
-  if (wanted.length < files.length) tell(t("{count} other files were skipped", { count: files.length - wanted.length }));
-  wanted.forEach((file) => announce(file.name, true));
+  const isKnown = ({ file }) => known.some((ending) => file.name.toLowerCase().endsWith(ending));
+  const wanted = files.filter((each) => isKnown(each) || files.length === 1);
+  if (wanted.length < files.length) tell(t("Neither photographs nor films, so left out: {count}", { count: files.length - wanted.length }));
+  const announced = ({ file, folder }, isComing) => announce(folder ? `${folder}/${file.name}` : file.name, isComing);
+  wanted.forEach((each) => announced(each, true));
   const queue = [...wanted];
   /** @type {string[]} */
   const failures = [];
   let isFirst = true;
   const work = async () => {
-    for (let file = queue.shift(); file; file = queue.shift()) {
-      const item = await api.add(file).catch((error) => void failures.push(error.message));
-      announce(file.name, false);
+    for (let each = queue.shift(); each; each = queue.shift()) {
+      const item = await api.add(each.file, each.folder).catch((error) => void failures.push(error.message));
+      announced(each, false);
       if (!item) continue;
       store.update(item);
       if (isFirst) store.show(item.id);
@@ -41,22 +43,29 @@ async function take(files) {
 /** All files of a drop, also those in folders. @param {DataTransfer} transfer */
 async function filesOf(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
-  return (await Promise.all(entries.map(walk))).flat();
+  if (!entries.some((entry) => entry.isDirectory)) return single([...transfer.files]);
+  return (await Promise.all(entries.map((entry) => walk(entry, "")))).flat();
 }
 
-/** @param {any} entry @returns {Promise<File[]>} */
-async function walk(entry) {
+/** @param {Iterable<File>} files */
+const single = (files) => [...files].map((file) => ({ file, folder: "" }));
+
+/** @param {any} entry @param {string} folder @returns {Promise<{file: File, folder: string}[]>} */
+async function walk(entry, folder) {
   if (entry.name.startsWith(".")) return [];
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  if (entry.isFile) return [{ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), folder }];
   const reader = entry.createReader();
+  const inner = folder ? `${folder}/${entry.name}` : entry.name;
   const found = [];
   for (;;) { // a browser lists a hundred entries at a time
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return found;
-    for (const child of some) found.push(...(await walk(child)));
+    if (!some.length) return found.sort((one, other) => one.file.name.localeCompare(other.file.name, undefined, { numeric: true }));
+    for (const child of some) found.push(...(await walk(child, inner)));
   }
 }
+
+/** Files of a folder that was chosen. @param {Iterable<File>} files */
+const ofFolder = (files) => [...files].map((file) => ({ file, folder: file.webkitRelativePath.split("/").slice(0, -1).join("/") }));
 
 function listenToDrops() {
   const curtain = find("#dropping");
@@ -76,7 +85,7 @@ function listenToDrops() {
   });
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files || [])];
-    if (files.length) take(files.map((file) => (file.name === "image.png" ? new File([file], `${t("pasted")}.png`) : file)));
+    if (files.length) take(single(files.map((file) => (file.name === "image.png" ? new File([file], `${t("pasted")}.png`) : file))));
   });
 }
 
@@ -84,7 +93,7 @@ function listenToChoosers() {
   for (const id of ["files", "folder"]) {
     const input = /** @type {HTMLInputElement} */ (find(`#${id}`));
     input.addEventListener("change", () => {
-      take([...(input.files || [])]);
+      take(ofFolder(input.files || []));
       input.value = "";
     });
   }
@@ -99,10 +108,12 @@ function listenToKeys() {
     if ((event.ctrlKey || event.metaKey) && key === "z") store.edit({ do: event.shiftKey ? "redo" : "undo" });
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (key === " " && !(event.target instanceof HTMLButtonElement)) hold(true);
+    else if (key === "m") store.reveal(!store.marked);
+    else if (key === "g") store.look(store.view === "overview" ? "color" : "overview");
     else if (key === "arrowleft" || key === "arrowright") {
       if (event.target instanceof HTMLInputElement) return;
       store.step(key === "arrowleft" ? -1 : 1);
-    } else if (key === "escape") close();
+    } else if (key === "escape") store.view === "overview" ? store.look("color") : close();
     else if (KEYS[key]) store.take(KEYS[key]);
     else return;
     event.preventDefault();
@@ -122,26 +133,39 @@ function listenToBar() {
   language.addEventListener("change", async () => {
     localStorage.setItem("language", language.value);
     await speak(language.value);
-    build();
+    rebuild();
     store.changed("items");
     store.changed("item");
+    store.changed("view");
   });
+}
+
+/** Draw anew what is written in the language of the page. */
+function rebuild() {
+  build();
+  buildTray();
+  buildOverview();
 }
 
 function show() {
   const item = store.item;
   document.body.classList.toggle("empty", !item);
   find("#welcome").hidden = Boolean(item);
-  for (const id of ["stage", "panel", "views", "history"]) find(`#${id}`).hidden = !item;
+  for (const id of ["name", "stage", "panel", "views", "history"]) find(`#${id}`).hidden = !item;
   find("#download").hidden = !item || (item.kind === "film" && !item.result);
+  find('[data-view="play"]').hidden = !item?.result;
+  if (store.view === "play" && !item?.result) store.look("color");
   if (!item) return;
   document.title = `${item.name} – Photochrom`;
+  find("#name").textContent = find("#name").title = item.name;
   /** @type {HTMLButtonElement} */ (find("#undo")).disabled = !item.canUndo;
   /** @type {HTMLButtonElement} */ (find("#redo")).disabled = !item.canRedo;
   find("#canvas").setAttribute("aria-label", t("{name} in colour. Arrow keys move the cross, Enter chooses a colour there.", { name: item.name }));
 }
 
 function look() {
+  const isOverview = store.view === "overview";
+  for (const id of ["name", "history", "download"]) find(`#${id}`).classList.toggle("gone", isOverview);
   for (const button of document.querySelectorAll("[data-view]")) {
     button.setAttribute("aria-checked", String(button.dataset.view === store.view));
   }
@@ -163,7 +187,7 @@ async function begin() {
   listenToChoosers();
   listenToKeys();
   listenToBar();
-  build();
+  rebuild();
   store.items = store.studio.items;
   const last = sessionStorage.getItem("shown");
   store.show((store.items.find((item) => item.id === last) || store.items[0] || { id: null }).id);

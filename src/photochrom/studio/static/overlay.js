@@ -11,6 +11,8 @@ const SVG = "http://www.w3.org/2000/svg";
 let cross = null;
 /** Path of a stroke or lasso that is being drawn. @type {{places: number[][], closed: boolean} | null} */
 let path = null;
+/** Number of the mark that the pointer or the focus is at. */
+let looked = -1;
 
 /** @param {{x: number, y: number} | null} place */
 export function setCross(place) {
@@ -50,6 +52,9 @@ function rebuild() {
     button.style.background = mark.color;
     button.addEventListener("pointerdown", (event) => drag(event, button, number));
     button.addEventListener("keydown", (event) => keys(event, number));
+    for (const [name, at] of [["pointerenter", number], ["pointerleave", -1], ["focus", number], ["blur", -1]]) {
+      button.addEventListener(name, () => look(at));
+    }
     overlay.append(button);
   });
   unsurePlaces().forEach(([x, y], number) => {
@@ -83,19 +88,30 @@ function follow() {
   outline(item);
 }
 
+/** Show the width of a stroke while it is looked at. @param {number} number */
+function look(number) {
+  looked = number;
+  if (store.item) outline(store.item);
+}
+
 /** Outline strokes and areas. @param {any} item */
 function outline(item) {
   const svg = /** @type {SVGElement} */ (overlay.querySelector("svg"));
-  const shapes = item.marks.filter((mark) => mark.kind !== "point");
-  const dots = (store.others && item.others ? item.others : []).map(dot);
-  if (path) shapes.push({ kind: path.closed ? "area" : "stroke", places: path.places, radius: store.brush, color: store.color });
+  overlay.classList.toggle("bare", !store.marked);
+  const shapes = store.marked ? item.marks.filter((mark) => mark.kind !== "point") : [];
+  const dots = (store.marked && item.others ? item.others : []).map(dot);
+  const own = path && { kind: path.closed ? "area" : "stroke", places: path.places, radius: store.brush, color: store.color };
+  if (own) shapes.push(own);
   svg.replaceChildren(...dots, ...shapes.flatMap((mark) => {
     const points = mark.places.map(([x, y]) => Object.values(toStage(x, y)).join(",")).join(" ");
     return ["casing", "line"].map((part) => {
       const line = document.createElementNS(SVG, mark.kind === "area" ? "polygon" : "polyline");
       line.setAttribute("points", points);
       line.setAttribute("class", `${part} ${mark.kind}`);
-      if (mark.kind === "stroke" && part === "casing") line.style.strokeWidth = `${Math.max(4, 2 * lengthOf(mark.radius))}px`;
+      if (mark.kind === "stroke" && part === "casing" && (mark === own || mark === item.marks[looked])) {
+        line.classList.add("band"); // its whole width would dim the colours that the stroke is to be judged by
+        line.style.strokeWidth = `${Math.max(4, 2 * lengthOf(mark.radius))}px`;
+      }
       if (part === "line") line.style.stroke = mark.color;
       return line;
     });

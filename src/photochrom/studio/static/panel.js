@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { find, make, save, tell } from "./dom.js";
 import { store } from "./store.js";
+import { nameOf } from "./guess_names.js";
 import { n, t, translate } from "./words.js";
 
 const panel = find("#panel");
@@ -20,6 +21,7 @@ let guessed = "";
 let lookedAt = "";
 
 export function build() {
+  guessed = ""; // their names are in the former language
   panel.replaceChildren(
     make("section", {}, dial("vividness", n("Vividness"), 1), dial("strength", n("Strength of colour"), 2),
       make("label", { class: "check", id: "single-label" }, make("input", { type: "checkbox", id: "single", onchange: single }),
@@ -34,15 +36,12 @@ export function build() {
         make("div", { class: "swatches", id: "recent", role: "group", data: { label: "Recent colours" } })),
       make("label", { id: "brush-label" }, make("span", { data: { t: "Brush width" } }),
         make("input", { type: "range", min: 0.005, max: 0.12, step: 0.005, id: "brush",
-          oninput: (event) => (store.brush = Number(event.target.value)) }))),
+          oninput: (event) => (store.brush = Number(event.target.value)) })),
+      make("label", { class: "check" }, make("input", { type: "checkbox", id: "marked", onchange: (event) => store.reveal(event.target.checked) }),
+        make("span", { data: { t: "Show colours on the picture" } }))),
     make("section", { id: "guesses-section" },
       make("h2", { data: { t: "Other guesses" } }),
       make("div", { class: "guesses", id: "guesses", role: "radiogroup", data: { label: "Other guesses" } })),
-    make("section", { id: "others-section" },
-      make("label", { class: "check" }, make("input", { type: "checkbox", checked: store.others, id: "others", onchange: (event) => {
-        store.others = event.target.checked;
-        store.changed("marks");
-      } }), make("span", { data: { t: "Show guessed and borrowed colours on the picture" } }))),
     make("section", { id: "borrow-section" },
       make("h2", { data: { t: "From another photograph" } }),
       make("div", { class: "row" },
@@ -57,7 +56,7 @@ export function build() {
       make("summary", { data: { t: "Keys" } }),
       make("dl", {}, ...[
         ["Space", n("hold it to see the original")], ["Ctrl Z", n("undo")], ["Ctrl Shift Z", n("redo")],
-        ["← →", n("previous or next photograph")], ["+ − 0 1", n("zoom in, out, fit, 100 %")],
+        ["M", n("show or hide colours on the picture")], ["G", n("overview of all")], ["← →", n("previous or next photograph")], ["+ − 0 1", n("zoom in, out, fit, 100 %")],
         ["Tab, arrows, Enter", n("on the picture: move the cross, choose a colour")], ["Delete", n("remove the focused colour")],
       ].flatMap(([key, text]) => [make("dt", {}, key), make("dd", { data: { t: text } })])))),
   );
@@ -132,7 +131,6 @@ function refresh() {
   find("#guesses-section").hidden = !isPhoto || !store.studio.guesses;
   find("#borrow-section").hidden = !isPhoto;
   find("#give-back").hidden = !item.borrowed;
-  find("#others-section").hidden = !item.others?.length;
   guess(item);
   choose(item);
 }
@@ -145,22 +143,22 @@ async function guess(item) {
   const isOther = guessed.split(" ")[0] !== item.id;
   guessed = key;
   const grid = find("#guesses");
-  if (isOther) grid.replaceChildren();
+  if (isOther) grid.replaceChildren(...Array.from({ length: 5 }, () => make("span", {}))); // as large as what will come
   grid.setAttribute("aria-busy", "true");
-  const answer = await store.try(() => api.guesses(item.id));
-  if (guessed !== key) return;
+  const answer = await api.guesses(item.id).catch((error) => guessed === key && void tell(error.message, true));
+  if (guessed !== key) return; // another item is shown by now, or this one has changed
   grid.setAttribute("aria-busy", "false");
   if (!answer) return;
   const stamp = Date.now();
-  grid.replaceChildren(...[null, ...Array(answer.guesses).keys()].map((number) => {
-    const src = number === null ? `/api/items/${item.id}/small.jpg?first=${item.revision}` : `/api/items/${item.id}/guesses/${number}.jpg?${stamp}`;
-    const label = number === null ? t("First picture") : t("Guess {number}", { number: number + 1 });
-    const content = number === null ? make("span", {}, t("First")) : make("img", { src, alt: "" });
-    return make("button", {
-      type: "button", role: "radio", "aria-label": label, title: label, data: { guess: number ?? "" },
-      onclick: () => store.edit({ do: "guess", guess: number }),
-    }, content);
-  }));
+  const first = make("span", { data: { t: "First picture" } });
+  const others = answer.names.map((name, number) => [
+    make("img", { src: `/api/items/${item.id}/guesses/${number}.jpg?${stamp}`, alt: "" }), make("span", {}, nameOf(name)),
+  ]);
+  grid.replaceChildren(...[[first], ...others].map((content, i) => make("button", {
+    type: "button", role: "radio", data: { guess: i ? i - 1 : "" },
+    onclick: () => store.edit({ do: "guess", guess: i ? i - 1 : null }),
+  }, ...content)));
+  translate(grid);
   choose(store.item || item);
 }
 
@@ -181,7 +179,8 @@ function tools() {
   find("#tool-help").textContent = t(help);
   find("#canvas").dataset.tool = store.tool;
   find("#color").value = store.color;
-  find("#brush-label").hidden = store.tool !== "stroke";
+  find("#brush").disabled = store.tool !== "stroke";
+  find("#marked").checked = store.marked;
   find("#recent").replaceChildren(...store.recent.map((color) => {
     const button = make("button", { type: "button", class: "swatch", title: color, "aria-label": color, onclick: () => store.use(color) });
     button.style.background = color;

@@ -13,6 +13,7 @@ const box = find("#canvas");
 const canvas = /** @type {HTMLCanvasElement} */ (box.querySelector("canvas"));
 const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 const divider = find("#divider");
+const video = /** @type {HTMLVideoElement} */ (find("#result"));
 
 /** Pixels of the screen per pixel of the picture, and where its upper left corner is. */
 const view = { scale: 1, x: 0, y: 0, fitted: true };
@@ -126,7 +127,10 @@ function stay() {
 
 /** Show the original for as long as a key is held. @param {boolean} held */
 export function hold(held) {
-  if (isHeld !== held) draw((isHeld = held));
+  if (isHeld === held) return;
+  isHeld = held;
+  box.classList.toggle("held", held);
+  draw();
 }
 
 export function draw() {
@@ -134,7 +138,7 @@ export function draw() {
   isQueued = true;
   requestAnimationFrame(() => {
     isQueued = false;
-    if (store.item) paint();
+    if (store.item && box.clientWidth) paint();
   });
 }
 
@@ -162,6 +166,7 @@ function paint() {
   if (store.view === "unsure" && doubts && !isHeld) hatch(doubts.map, width, height);
   divider.hidden = !comparing;
   divider.style.left = `${box.offsetLeft + split * width}px`;
+  find("#level").textContent = `${Math.round(100 * view.scale * ratio)} %`;
   box.setAttribute("aria-busy", String(missing > 0 || shown?.drawn !== shown?.revision));
   for (const follow of followers) follow();
 }
@@ -273,15 +278,31 @@ function image(url) {
 async function doubt() {
   const legend = find("#legend");
   legend.hidden = store.view !== "unsure";
-  legend.textContent = t("Hatched: the model is unsure. A colour at 1 helps most, then at 2, and so on.");
   const item = store.item;
+  play();
   if (store.view !== "unsure" || !item) return draw();
   const key = `${item.id} ${item.revision}`;
   if (doubts?.key !== key) {
     const found = await store.try(() => api.unsure(item.id));
     if (found) doubts = { ...found, key };
   }
+  legend.textContent = doubts?.places.length
+    ? t("Hatched: the model is unsure. A colour at 1 helps most, then at 2, and so on.")
+    : t("The model is sure enough of this picture. No place needs a colour.");
   draw();
+}
+
+/** Show the coloured film, if it is to be played. */
+function play() {
+  const isPlayed = store.view === "play" && Boolean(store.item?.result);
+  video.hidden = !isPlayed;
+  find("#zoom").hidden = isPlayed;
+  const source = isPlayed ? `/api/items/${store.item.id}/download?play=${store.item.job.number}` : "";
+  if (!isPlayed) video.pause();
+  if (!source || video.getAttribute("src") === source) return;
+  video.src = source;
+  const { time } = store.item;
+  video.onloadedmetadata = () => (video.currentTime = time); // from the frame that was looked at
 }
 
 /** @param {number} share */
@@ -309,7 +330,7 @@ for (const button of document.querySelectorAll("#zoom button")) {
   const act = { out: () => zoom(1 / 1.5), in: () => zoom(1.5), fit, full: () => zoomFull() };
   button.addEventListener("click", () => act[button.dataset.zoom]());
 }
-new ResizeObserver(() => (view.fitted ? fit() : stay())).observe(box);
+new ResizeObserver(() => box.clientWidth && (view.fitted ? fit() : stay())).observe(box); // 0: the overview is shown
 store.addEventListener("item", load);
 store.addEventListener("view", doubt);
 divide(0.5);

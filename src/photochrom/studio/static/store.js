@@ -1,9 +1,10 @@
 /**
  * What the page knows: the items on the tray, the one that is shown, the tool in hand.
- * Listeners are told of every change by its name: "items", "item" (another one, or changed), "tool", "view".
+ * Listeners are told of every change by its name: "items", "item" (another one, or changed), "marks", "tool", "view".
  */
 import * as api from "./api.js";
-import { tell } from "./dom.js";
+import { make, SECONDS, tell } from "./dom.js";
+import { t } from "./words.js";
 
 const RECENT = 10;
 
@@ -18,8 +19,8 @@ class Store extends EventTarget {
   view = "color";
   color = "#8a6a4a";
   brush = 0.03;
-  /** Whether the hints of a chosen guess, and borrowed ones, are shown on the picture. */
-  others = true;
+  /** Whether marks, and the hints of a chosen guess or of another photograph, are shown on the picture. */
+  marked = true;
   /** Whether dials are turned for the shot that is shown, in a film. */
   single = false;
   /** @type {string[]} */
@@ -30,6 +31,9 @@ class Store extends EventTarget {
   #last = Promise.resolve();
   /** Changes of marks that are not answered yet, by item: until then the page knows better. @type {Map<string, number>} */
   #unanswered = new Map();
+
+  /** Items off the tray that can still be put back, and their timers. @type {Map<string, number>} */
+  #leaving = new Map();
 
   get item() {
     return this.items.find((item) => item.id === this.shown) || null;
@@ -55,25 +59,47 @@ class Store extends EventTarget {
     if (next) this.show(next.id);
   }
 
+  /** Show an item, and leave the overview or the player. @param {string} id */
+  open(id) {
+    if (this.view === "overview" || this.view === "play") this.look("color");
+    this.show(id);
+  }
+
   /** Take over what the studio says of an item. @param {any} item */
   update(item) {
     const at = this.items.findIndex((other) => other.id === item.id);
     if (at >= 0 && this.#unanswered.get(item.id)) item.marks = this.items[at].marks;
     if (at >= 0) this.items[at] = item;
-    else this.items.push(item);
+    else this.items = [...this.items, item].sort((one, other) => one.order - other.order);
     this.changed("items");
     if (item.id === this.shown) this.changed("item");
   }
 
+  /** Take an item off the tray. Its files go when it cannot be put back any more. @param {string} id */
+  remove(id) {
+    const at = this.items.findIndex((item) => item.id === id);
+    const [item] = this.items.splice(at, 1);
+    if (this.shown === id) this.show((this.items[at] || this.items[at - 1] || { id: null }).id);
+    else this.changed("items");
+    this.#leaving.set(id, setTimeout(() => this.#leave(id), SECONDS * 1000));
+    const back = () => {
+      clearTimeout(this.#leaving.get(id));
+      this.#leaving.delete(id);
+      this.items.splice(at, 0, item);
+      this.show(id);
+    };
+    tell(t("{name} is removed", { name: item.name }), false, make("button", { type: "button", onclick: back }, t("Undo")));
+  }
+
   /** @param {string} id */
-  async remove(id) {
-    await this.try(async () => {
-      await api.remove(id);
-      const at = this.items.findIndex((item) => item.id === id);
-      this.items = this.items.filter((item) => item.id !== id);
-      if (this.shown === id) this.show((this.items[at] || this.items[at - 1] || { id: null }).id);
-      else this.changed("items");
-    });
+  async #leave(id) {
+    clearTimeout(this.#leaving.get(id));
+    if (this.#leaving.delete(id)) await this.try(() => api.remove(id));
+  }
+
+  /** Remove now what can still be put back. */
+  async flush() {
+    await Promise.all([...this.#leaving.keys()].map((id) => this.#leave(id)));
   }
 
   /**
@@ -114,6 +140,8 @@ class Store extends EventTarget {
     if (!item) return;
     const { id } = item;
     item.marks = marks;
+    this.marked = true; // whoever puts a colour wants to see it
+    this.changed("tool");
     this.#unanswered.set(id, (this.#unanswered.get(id) || 0) + 1);
     this.changed("marks");
     await this.edit({ do: "marks", marks }, () => this.#unanswered.set(id, (this.#unanswered.get(id) || 1) - 1));
@@ -130,6 +158,13 @@ class Store extends EventTarget {
   /** @param {string} tool */
   take(tool) {
     this.tool = tool;
+    this.changed("tool");
+  }
+
+  /** Show the marks, or hide them. @param {boolean} marked */
+  reveal(marked) {
+    this.marked = marked;
+    this.changed("marks");
     this.changed("tool");
   }
 

@@ -5,6 +5,8 @@ import { store } from "./store.js";
 import { t } from "./words.js";
 
 const tray = find("#tray");
+const strip = find("#strip");
+const HEIGHT = 64; // of a picture, in pixels of the screen
 /** Files that are still being sent. @type {Set<string>} */
 const coming = new Set();
 
@@ -15,24 +17,34 @@ export function announce(name, isComing) {
   draw();
 }
 
+/** The buttons at the end of the tray, in the language of the page. */
+export function build() {
+  const button = (id, text, label, act) => make("button", { type: "button", id, title: label, "aria-label": label, onclick: act }, text);
+  find("#tray-buttons").replaceChildren(
+    button("more", "+", t("Add more"), () => find("#files").click()),
+    button("overview-button", "▦", `${t("Overview")} (G)`, () => store.look(store.view === "overview" ? "color" : "overview")),
+  );
+  draw();
+}
+
 function draw() {
   tray.hidden = store.items.length + coming.size === 0;
   const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.item;
-  const there = new Map([...tray.querySelectorAll("[data-key]")].map((entry) => [entry.dataset.key, entry]));
+  const there = new Map([...strip.querySelectorAll("[data-key]")].map((entry) => [entry.dataset.key, entry]));
   const entries = store.items.map((item) => there.get(item.id) || entryOf(item));
   entries.forEach((entry, i) => show(entry, store.items[i]));
   const waiting = [...coming].map((name) => make("span", { class: "coming", title: name }, name));
-  const more = make("button", { type: "button", class: "more", "aria-label": t("Add more"), title: t("Add more"), onclick: () => find("#files").click() }, "+");
-  const photographs = store.items.filter((item) => item.kind === "photo").length;
-  const all = make("a", { class: "all", href: "/api/items/archive", download: "photochrom.zip" }, t("Download all {count}", { count: photographs }));
-  tray.replaceChildren(...entries, ...waiting, more, ...(photographs > 1 ? [all] : []));
-  if (focused) /** @type {HTMLElement | null} */ (tray.querySelector(`[data-item="${focused}"]`))?.focus();
+  const { scrollLeft } = strip;
+  strip.replaceChildren(...entries, ...waiting);
+  strip.scrollLeft = scrollLeft;
+  if (focused) /** @type {HTMLElement | null} */ (strip.querySelector(`[data-item="${focused}"]`))?.focus();
 }
 
 /** @param {any} item */
 function entryOf(item) {
+  const width = Math.round(Math.min(130, Math.max(44, (HEIGHT * item.width) / item.height)));
   const open = make("button", { type: "button", class: "open", title: item.name, "aria-label": item.name, data: { item: item.id },
-    onclick: () => store.show(item.id) }, make("img", { alt: "", loading: "lazy" }), make("span", { class: "state" }));
+    onclick: () => store.open(item.id) }, make("img", { alt: "", loading: "lazy", width, height: HEIGHT }), make("span", { class: "state" }));
   const remove = make("button", { type: "button", class: "remove", "aria-label": t("Remove {name}", { name: item.name }),
     onclick: () => store.remove(item.id) }, "×");
   return make("div", { class: `entry ${item.kind}`, data: { key: item.id } }, open, remove);
@@ -46,7 +58,7 @@ function show(entry, item) {
   const image = /** @type {HTMLImageElement} */ (entry.querySelector("img"));
   if (item.kind === "photo" || !image.src) setSource(image, picture(item, "small"));
   const state = /** @type {HTMLElement} */ (entry.querySelector(".state"));
-  const text = item.kind === "film" ? stateOf(item.job) : item.marks.length ? String(item.marks.length) : "";
+  const text = stateOf(item);
   state.dataset.text = text;
   open.setAttribute("aria-label", text ? `${item.name} (${text})` : item.name);
   if (isShown && entry.dataset.seen !== "yes") requestAnimationFrame(() => entry.scrollIntoView({ block: "nearest", inline: "nearest" }));
@@ -54,17 +66,19 @@ function show(entry, item) {
 }
 
 /** The old picture stays until the new one is there. @param {HTMLImageElement} image @param {string} source */
-function setSource(image, source) {
+export function setSource(image, source) {
   if (image.getAttribute("src") !== source) image.src = source;
 }
 
-/** @param {any} job */
-function stateOf(job) {
+/** What is said of an item on its picture. @param {any} item */
+export function stateOf(item) {
+  if (item.kind === "photo") return item.marks.length ? String(item.marks.length) : "";
+  const { job } = item;
   const share = job.total ? `${Math.floor((100 * job.done) / job.total)} %` : "…";
   return { waiting: t("waiting"), running: share, done: "✓", failed: "!", stopped: "◼", none: "▶" }[job.status];
 }
 
-tray.addEventListener("keydown", (event) => {
+strip.addEventListener("keydown", (event) => {
   const { item } = /** @type {HTMLElement} */ (event.target).dataset;
   if (item && event.key === "Delete") store.remove(item);
 });

@@ -12,6 +12,40 @@ export function t(text, values = {}) {
   return (strings[text] || text).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
+/**
+ * Translate what the studio says: texts with values in them, such as "old.jpg: is cut short: get a whole copy of the file".
+ * Catalogues hold the parts between colons, with {1}, {2} and so on for values. What is not known stays English, whole.
+ * @param {string} message
+ */
+export function said(message) {
+  const whole = filled(message);
+  if (whole) return whole;
+  const parts = message.split(": ");
+  const known = parts.map(filled);
+  if (parts.length > 1 && !known[0]) known[0] = parts[0]; // the name of a file
+  return known.every(Boolean) ? known.join(t(": ")) : message;
+}
+
+/** @param {string} text @returns {string | undefined} its translation with the values filled in */
+function filled(text) {
+  if (strings[text]) return strings[text];
+  for (const [pattern, translation] of patterns) {
+    const match = pattern.exec(text);
+    if (match) return translation.replace(/\{(\d+)\}/g, (_, number) => match[Number(number)]);
+  }
+  return undefined;
+}
+
+/** Translations of texts with numbered values. @type {[RegExp, string][]} */
+let patterns = [];
+
+function patternsOf() {
+  return Object.entries(strings).filter(([text]) => text.includes("{1}")).map(([text, translation]) => {
+    const escaped = text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d+\}/g, "(.*?)");
+    return /** @type {[RegExp, string]} */ ([new RegExp(`^${escaped}$`, "s"), translation]);
+  });
+}
+
 /** Mark a text for translation; `t` or `translate` translates it later. @param {string} text */
 export const n = (text) => text;
 
@@ -25,6 +59,7 @@ export function preferred(languages) {
 export async function speak(language) {
   const response = await fetch(`/api/strings/${language}`);
   strings = response.ok ? await response.json() : {};
+  patterns = patternsOf();
   document.documentElement.lang = language;
   translate(document.body);
 }
@@ -35,5 +70,7 @@ export function translate(root) {
   for (const element of root.querySelectorAll("[data-label]")) {
     element.setAttribute("aria-label", t(element.dataset.label));
   }
-  for (const element of root.querySelectorAll("[data-title]")) element.title = element.dataset.title;
+  for (const element of root.querySelectorAll("[data-title]")) {
+    element.title = `${t(element.dataset.label)} (${element.dataset.title})`;
+  }
 }

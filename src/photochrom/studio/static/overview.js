@@ -1,0 +1,122 @@
+/** The overview: all photographs and films by folder, what became of each, and all photographs as one ZIP file. */
+import * as api from "./api.js";
+import { find, make, save } from "./dom.js";
+import { store } from "./store.js";
+import { setSource, stateOf } from "./tray.js";
+import { said, t } from "./words.js";
+
+const section = find("#overview");
+const EVERY = 700; // milliseconds between two looks at the work
+/** What the studio says of the photographs' files. @type {any} */
+let archive = { job: { status: "none" }, items: {}, refused: [] };
+/** @type {number | undefined} */
+let timer;
+
+const busy = () => ["waiting", "running"].includes(archive.job.status);
+
+/** Draw the head, in the language of the page. */
+export function build() {
+  section.replaceChildren(
+    make("div", { class: "row" },
+      make("h2", {}, t("Overview")),
+      make("button", { type: "button", class: "primary", id: "all", onclick: start }),
+      make("button", { type: "button", id: "all-stop", onclick: stop }, t("Stop")),
+      make("progress", { id: "all-progress", "aria-label": t("Progress") }),
+      make("output", { id: "all-text" })),
+    make("div", { id: "folders" }));
+  draw();
+}
+
+function draw() {
+  if (section.hidden || !section.firstChild) return;
+  const photographs = store.items.filter((item) => item.kind === "photo").length;
+  const { status, done, total, message } = archive.job;
+  find("#all").textContent = t("Download all {count}", { count: photographs });
+  find("#all").hidden = busy() || !photographs;
+  find("#all-stop").hidden = !busy();
+  const bar = /** @type {HTMLProgressElement} */ (find("#all-progress"));
+  bar.hidden = !busy();
+  if (total) [bar.max, bar.value] = [total, done];
+  find("#all-text").textContent = busy() ? (total ? `${done} / ${total}` : "") : status === "failed" ? said(message) : "";
+  const folders = new Map();
+  for (const item of store.items) folders.set(item.folder, [...(folders.get(item.folder) || []), item]);
+  const there = new Map([...section.querySelectorAll("[data-key]")].map((tile) => [tile.dataset.key, tile]));
+  const { scrollTop } = section;
+  const focused = /** @type {HTMLElement | null} */ (section.querySelector(":focus"));
+  find("#folders").replaceChildren(...[...folders].map(([name, items]) => make("section", {},
+    ...(name || folders.size > 1 ? [make("h3", {}, name || t("Single files"))] : []),
+    make("div", { class: "tiles" }, ...items.map((item) => show(there.get(item.id) || tileOf(item), item))))), ...refused());
+  section.scrollTop = scrollTop;
+  if (focused && document.activeElement !== focused) focused.focus({ preventScroll: true });
+}
+
+/** @param {any} item */
+function tileOf(item) {
+  return make("button", { type: "button", class: "tile", data: { key: item.id }, onclick: () => store.open(item.id) },
+    make("span", { class: "frame" }, make("img", { alt: "", loading: "lazy" }), make("span", { class: "state" })),
+    make("span", { class: "caption" }, item.name), make("span", { class: "note" }));
+}
+
+/** @param {HTMLElement} tile @param {any} item */
+function show(tile, item) {
+  const file = archive.items[item.id] || {};
+  setSource(/** @type {HTMLImageElement} */ (tile.querySelector("img")), api.picture(item, "small"));
+  /** @type {HTMLElement} */ (tile.querySelector(".state")).dataset.text = `${stateOf(item)} ${file.isCurrent ? "✓" : ""}`.trim();
+  const note = file.error ? said(file.error) : (file.warnings || []).map(said).join("\n");
+  /** @type {HTMLElement} */ (tile.querySelector(".note")).textContent = note;
+  tile.classList.toggle("failed", Boolean(file.error));
+  tile.title = note ? `${item.name}\n${note}` : item.name;
+  return tile;
+}
+
+/** Files that could not be read. */
+function refused() {
+  if (!archive.refused.length) return [];
+  const rows = archive.refused.map(({ folder, message }) => make("li", {}, (folder ? `${folder}/` : "") + said(message)));
+  return [make("section", { class: "refused" }, make("h3", {}, t("Not read")), make("ul", {}, ...rows),
+    make("button", { type: "button", onclick: () => store.try(async () => take(await api.forget())) }, t("Clear this list")))];
+}
+
+/** @param {any} facts */
+function take(facts) {
+  archive = facts;
+  draw();
+}
+
+/** Colour what is not coloured yet as it is now, then give it as one file. */
+async function start() {
+  await store.flush();
+  await store.try(async () => {
+    take(await api.colorAll());
+    watch();
+  });
+}
+
+function stop() {
+  store.try(async () => take(await api.stopAll()));
+}
+
+/** Look at the work until it is done. */
+function watch() {
+  clearTimeout(timer);
+  timer = setTimeout(async () => {
+    const wasBusy = busy();
+    const facts = await api.archive().catch(() => null);
+    if (facts) take(facts);
+    if (busy()) watch();
+    else if (wasBusy && archive.job.status === "done") save("/api/items/archive", "photochrom.zip");
+  }, EVERY);
+}
+
+async function look() {
+  const isShown = store.view === "overview" && store.items.length > 0;
+  section.hidden = !isShown;
+  find("main").hidden = isShown;
+  if (!isShown) return;
+  draw();
+  take((await store.try(api.archive)) || archive);
+  if (busy()) watch();
+}
+
+store.addEventListener("view", look);
+store.addEventListener("items", () => (section.hidden ? undefined : look()));
