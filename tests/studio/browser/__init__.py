@@ -1,0 +1,1 @@
+"""The studio as its visitors meet it, in a real browser."""

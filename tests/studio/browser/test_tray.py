@@ -1,0 +1,178 @@
+"""Many files on the page: dropped, chosen, pasted, removed, seen in the overview, taken as one ZIP file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+from tests.studio.browser.page import (
+    EXAMPLE,
+    SIZES,
+    download,
+    drop,
+    looked_at,
+    put,
+    tray,
+)
+
+
+@SIZES
+def test_a_tray_of_many_survives_a_reload(visit, photograph, tmp_path, size):
+    page = visit(size)
+    paths = [photograph]
+    for number in range(3):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(np.roll(data.camera(), 100 * number, 1)).save(paths[-1])
+    drop(page, *paths[:3])
+    put(page, 0.5, 0.5)
+    drop(page, paths[3])  # a second drop
+    names = [path.name for path in paths]
+    assert sorted(page.locator(".entry .open").evaluate_all("all => all.map(each => each.title)")) == sorted(names)
+    first = page.locator(".entry .open").first
+    first.click()
+    seen = [first.get_attribute("title")]
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+        seen.append(page.locator("[aria-current=true]").get_attribute("title"))
+    assert sorted(seen) == sorted(names)
+    page.keyboard.press("ArrowLeft")
+    before = [item["name"] for item in tray(page)], page.locator("[aria-current=true]").get_attribute("title")
+    page.reload()
+    page.locator("#canvas[data-revision]").wait_for()
+    assert ([item["name"] for item in tray(page)], page.locator("[aria-current=true]").get_attribute("title")) == before
+    assert sum(len(item["marks"]) for item in tray(page)) == 1
+    page.screenshot(path=tmp_path / "tray.png")
+    page.locator(".entry .open").first.click()
+    page.locator(".entry").first.hover()
+    page.locator(".entry .remove").first.click()
+    page.locator(".entry").nth(3).wait_for(state="detached")
+    page.locator("#messages").get_by_role("button", name="Undo").click()
+    page.locator(".entry").nth(3).wait_for()
+    assert [item["name"] for item in tray(page)] == before[0]
+    page.locator(".entry .open").first.click()
+    page.locator(".entry .remove").first.click()
+    page.locator("#guesses[aria-busy=false]").wait_for()
+    page.locator("#overview-button").click()
+    path = download(page, page.get_by_role("button", name="Download all 3").click, tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        assert len([name for name in archive.namelist() if name.endswith(".color.png")]) == 3
+        assert "report.csv" in archive.namelist()
+    page.screenshot(path=tmp_path / "overview.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def drop_folder(page, folder):
+    """Drop a folder from the disk, as the browser gives it to the page: as an entry that is read in parts."""
+    files = [
+        (str(path.relative_to(folder.parent)), list(path.read_bytes()))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+    page.evaluate(
+        """files => {
+            const entryOf = (name, inner) => inner instanceof Uint8Array
+                ? {name, isFile: true, file: take => take(new File([inner], name))}
+                : {name, isDirectory: true, createReader: () => {
+                    const left = Object.entries(inner).map(([name, inner]) => entryOf(name, inner));
+                    return {readEntries: take => take(left.splice(0, 2))};
+                }};
+            const tree = {};
+            for (const [path, content] of files) {
+                const parts = path.split("/");
+                const folder = parts.slice(0, -1).reduce((at, part) => (at[part] ||= {}), tree);
+                folder[parts.at(-1)] = new Uint8Array(content);
+            }
+            const items = Object.entries(tree).map(([name, inner]) => ({webkitGetAsEntry: () => entryOf(name, inner)}));
+            const event = new Event("drop", {bubbles: true, cancelable: true});
+            event.dataTransfer = {types: ["Files"], items, files: []};
+            document.body.dispatchEvent(event);
+        }""",
+        files,
+    )
+
+
+def test_a_dropped_folder_is_corrected_and_put_back(visit, tmp_path):
+    folder = tmp_path / "shoebox"
+    for number, name in enumerate(("1931/a.png", "1931/b.png", "1932/deep/c.png", "1932/.hidden/d.png")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.roll(data.camera()[::2, ::2], 40 * number, 1)).save(folder / name)
+    (folder / "1931" / "broken.png").write_bytes(b"\x89PNG")
+    page = visit()
+    drop_folder(page, folder)
+    page.get_by_text("3 of 4 added").wait_for()
+    page.keyboard.press("g")
+    assert page.locator("#folders h3").all_inner_texts() == ["shoebox/1931", "shoebox/1932/deep", "Not read"]
+    assert page.locator(".refused li").inner_text().startswith("shoebox/1931/broken.png: ")
+    path = download(page, page.get_by_role("button", name="Download all 3").click, tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        first = {name: archive.read(name) for name in archive.namelist() if name.endswith(".png")}
+        assert "shoebox/1931/broken.png" in archive.read("report.csv").decode()
+    assert sorted(first) == [
+        "shoebox/1931/a.color.png", "shoebox/1931/b.color.png", "shoebox/1932/deep/c.color.png",
+    ]  # fmt: skip
+    page.locator(".tile").filter(has_text="b.png").click()
+    page.locator("#canvas[data-revision]").wait_for()
+    assert page.locator("#name").inner_text() == "b.png"
+    put(page, 0.5, 0.5)
+    page.keyboard.press("g")
+    states = page.locator(".tile .state").evaluate_all("all => all.map(each => each.dataset.text)")
+    assert states == ["✓", "1", "✓"]
+    path = download(page, page.get_by_role("button", name="Download all 3").click, tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        changes = [name for name in first if archive.read(name) != first[name]]
+    assert changes == ["shoebox/1931/b.color.png"]
+    page.screenshot(path=tmp_path / "folder.png")
+    page.keyboard.press("Escape")
+    assert page.locator("#canvas").is_visible()
+
+
+def test_a_folder_is_chosen_and_what_is_no_photograph_is_left_out(visit, photograph, tmp_path):
+    folder = tmp_path / "shoebox" / "1931"
+    folder.mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        shutil.copy(photograph, folder / name)
+    (folder / "notes.txt").write_text("1931")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    page = visit()
+    page.set_input_files("#folder", tmp_path / "shoebox")
+    page.get_by_text("broken.jpg: ").wait_for()
+    page.get_by_text("Neither photographs nor films, so left out: 1").wait_for()
+    page.get_by_text("2 of 3 added").wait_for()
+    assert page.locator(".entry").count() == 2
+
+
+def test_a_pasted_photograph_is_taken(visit):
+    page = visit()
+    page.evaluate(
+        """bytes => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], "pasted.jpg", {type: "image/jpeg"}));
+            document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true}));
+        }""",
+        list(EXAMPLE.read_bytes()),
+    )
+    page.locator("#canvas[data-revision]").wait_for()
+    assert np.ptp(looked_at(page), axis=2).mean() > 2
+
+
+def test_two_visitors_do_not_meet(visit, photograph):
+    one, other = visit(), visit()
+    drop(one, photograph)
+    assert other.locator(".entry").count() == 0
+    assert tray(other) == []
+
+
+def test_what_cannot_be_coloured_is_said(visit, tmp_path):
+    Image.fromarray(np.zeros((5000, 5000), np.uint8)).save(tmp_path / "large.png")
+    page = visit()
+    page.set_input_files("#files", tmp_path / "large.png")
+    page.get_by_text("large.png: is 5000 x 5000 pixels, more than 20 million: scale it down").wait_for()
+    assert not page.locator("#stage").is_visible()
+    page = visit(locale="de-AT")
+    page.set_input_files("#files", tmp_path / "large.png")
+    page.get_by_text(re.compile(r"large\.png: hat 5000 . 5000 Pixel, mehr als 20 Millionen: bitte verkl")).wait_for()
