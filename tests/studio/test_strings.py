@@ -8,16 +8,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import photochrom.studio
+from photochrom.colorizer import alternative_names
+from photochrom.colorizer.alternative_names import color_name
 from photochrom.studio.strings import Catalogues, parse_po
 
 STUDIO = Path(photochrom.studio.__file__).parent
 SOURCES = STUDIO.parent
 OF_LIBRARY = (
     "photo/read.py", "photo/library_errors.py", "photo/formats/image.py", "photo/formats/jpeg.py",
-    "photo/formats/png.py", "photo/formats/tiff.py", "photo/formats/webp.py", "film/reader.py",
+    "photo/formats/png.py", "photo/formats/tiff.py", "photo/formats/tiff_pages.py", "photo/formats/webp.py", "film/reader.py",
     "colorizer/hints.py", "film/hints.py",
 )  # fmt: skip
 AT_START = ("app.py",)  # errors that end the command are not for the page
@@ -85,6 +88,15 @@ def test_a_catalogue_holds_all_words_and_no_others(language):
     assert {part for part, is_needed in messages().items() if is_needed} - set(strings) == set()
     assert set(strings) - words() - set(messages()) == set()
     assert {text: said for text, said in strings.items() if placeholders(text) != placeholders(said)} == {}
+
+
+def test_names_of_guesses_are_made_of_words_that_are_translated():
+    colors = {color_name(*lab) for lab in itertools.product((30, 70), range(-60, 61, 5), range(-60, 61, 5))}
+    places = {alternative_names._place(one) for one in np.eye(81, dtype=bool).reshape(81, 9, 9)}
+    directions = {name for _, name in alternative_names._DIRECTIONS} | {"paler", "nearly the same"}
+    assert len(colors) == 12
+    assert len(places) == 9
+    assert colors | places | directions <= words()
 
 
 def test_languages_are_those_that_have_a_file(visitor):

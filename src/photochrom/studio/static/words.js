@@ -31,7 +31,7 @@ function filled(text) {
   if (strings[text]) return strings[text];
   for (const [pattern, translation] of patterns) {
     const match = pattern.exec(text);
-    if (match) return translation.replace(/\{(\d+)\}/g, (_, number) => match[Number(number)]);
+    if (match) return translation.replace(/\{(\d+)\}/g, (_, number) => strings[match[number]] || match[number]);
   }
   return undefined;
 }
