@@ -20,8 +20,8 @@ STUDIO = Path(photochrom.studio.__file__).parent
 SOURCES = STUDIO.parent
 OF_LIBRARY = (
     "photo/read.py", "photo/library_errors.py", "photo/formats/image.py", "photo/formats/jpeg.py",
-    "photo/formats/png.py", "photo/formats/tiff.py", "photo/formats/tiff_pages.py", "photo/formats/webp.py", "film/reader.py",
-    "colorizer/hints.py", "film/hints.py",
+    "photo/formats/png.py", "photo/formats/tiff.py", "photo/formats/tiff_pages.py", "photo/formats/webp.py",
+    "film/reader.py", "colorizer/hints.py", "film/hints.py",
 )  # fmt: skip
 AT_START = ("app.py",)  # errors that end the command are not for the page
 LANGUAGES = ["de", "es", "fr", "ja"]
