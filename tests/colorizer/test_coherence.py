@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photochrom import Colorizer
+from photochrom import Colorizer, ColorOptions
 from photochrom.colorizer.coherence import coherent, mean_color
 from tests.helpers.suggesting import BINS, hinting_engine
 
@@ -54,9 +54,11 @@ def test_a_grid_of_one_cell_is_possible():
     assert np.isfinite(one).all()
 
 
+@pytest.mark.parametrize("vividness", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("level", [40, 120])
-def test_the_colorizer_decodes_the_cells_together(level):
-    colorizer = Colorizer(engine=hinting_engine())
-    prediction = colorizer.predict(np.tile(np.arange(64, dtype=np.uint8) + level, (64, 1)))
+def test_the_colorizer_decodes_the_cells_together_and_raises_their_chroma(level, vividness):
+    colorizer, options = Colorizer(engine=hinting_engine()), ColorOptions(vividness=vividness)
+    prediction = colorizer.predict(np.tile(np.arange(64, dtype=np.uint8) + level, (64, 1)), options)
     agreed = mean_color(coherent(prediction.probability, prediction.luma, colorizer.card.bins), colorizer.card.bins)
-    assert np.allclose(prediction.ab, agreed, atol=1e-3)  # the fake network does not raise its chroma
+    assert np.allclose(prediction.ab, agreed * 2**vividness, atol=1e-3)
+    assert colorizer.inputs(prediction.luma, options)["vividness"] == pytest.approx(vividness / 2)

@@ -333,11 +333,11 @@ def test_alternatives_keep_the_first_picture_where_a_hint_has_influence(tmp_path
     """A hint decides for the whole of a thing, not only for its own place."""
     torn = flat(tmp_path, {(20, 20): 0.4, (0, -40): 0.3, (-40, 20): 0.3})
     blue = Hint(0.5, 0.5, (70, 110, 180))
-    known = ColorOptions(hints=(blue,))
+    known = ColorOptions(hints=(blue,), vividness=0.0)
     picture = torn.ab(torn.predict(GREY, known), known.hints)
     for options in alternatives(torn, GREY, MOST, known):
         near = [hint for hint in options.hints[1:] if np.hypot(hint.x - 0.5, hint.y - 0.5) < 0.2]
         assert len(near) >= 4
         for hint in near:
             row, column = hint.pixel(picture.shape[1:])
-            assert np.hypot(*(ab_of(hint.color) - picture[:, row, column])) < 8
+            assert np.hypot(*(ab_of(hint.color) - picture[:, row, column])) < 20  # without the hint, 45

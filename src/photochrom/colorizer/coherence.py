@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 
 from ..color.spaces import lightness_of_luma
+from ..errors import ModelError
+from ..models.registry import ModelCard
 
 Bins = tuple[tuple[float, float], ...]
 
@@ -61,6 +63,20 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins) -> np.ndarra
     return agreed.reshape(probability.shape)
 
 
+def declared(probability: np.ndarray | None, card: ModelCard) -> np.ndarray:
+    """Return the probabilities ``[bins, h, w]`` that a network gave, one for each bin of the model's card.
+
+    Raises:
+        ModelError: The network's output contradicts the card.
+    """
+    if probability is None or len(probability) != len(card.bins):
+        raise ModelError(
+            f"the model {card.name!r} does not give the {len(card.bins)} probabilities that its card declares",
+            remedy="choose another model",
+        )
+    return probability
+
+
 def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
     """Return the mean a*b* of distributions ``[bins, h, w]``, float32 ``[2, h, w]``."""
     count, height, width = probability.shape
@@ -68,9 +84,18 @@ def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
     return (centres.T @ probability.astype(np.float32, copy=False).reshape(count, -1)).reshape(2, height, width)
 
 
-def chroma_gain(ab: np.ndarray, mean: np.ndarray) -> np.float32:
-    """Return the factor by which the network raised the chroma of its mean colours for vividness."""
-    return np.float32((ab * mean).sum() / max(1e-6, float(np.square(mean).sum())))
+def network_vividness(vividness: float) -> float:
+    """Return the vividness that the network is asked for: half of the user's.
+
+    Cells that agree need less of the network's own sharpening, which overrules the less likely colours before they can
+    be heard; ``chroma_gain`` makes up for it.
+    """
+    return vividness / 2
+
+
+def chroma_gain(vividness: float) -> float:
+    """Return the factor for the chroma of mean colours, which lie nearer to grey than the colours they are means of."""
+    return 2.0**vividness
 
 
 def _weights(luma: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
 from ..photo.formats.image import from_pillow
-from .coherence import chroma_gain, coherent, mean_color
+from .coherence import chroma_gain, coherent, declared, mean_color, network_vividness
 from .hint_propagation import hint_influence, hint_planes, propagate_hints
 from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
@@ -239,15 +239,18 @@ class Colorizer:
         outputs = self.engine.run(self.inputs(thumbnail, options))
         confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
         probability = outputs["probability"][0] if "probability" in outputs else None
-        return self._coherent(Prediction(thumbnail, outputs["ab"][0], confidence, probability))
+        return self._coherent(Prediction(thumbnail, outputs["ab"][0], confidence, probability), options)
 
-    def _coherent(self, answer: Prediction) -> Prediction:
-        """Decode the distributions of a picture together; see ``coherence``."""
-        bins, probability = self.card.bins, answer.probability
-        if probability is None or not bins or len(bins) != len(probability):
+    def _coherent(self, answer: Prediction, options: ColorOptions) -> Prediction:
+        """Decode the distributions of a picture together; see ``coherence``.
+
+        Raises:
+            ModelError: The network's output contradicts the model's card.
+        """
+        if not (bins := self.card.bins):
             return answer
-        gain = chroma_gain(answer.ab, mean_color(probability, bins))
-        return replace(answer, ab=gain * mean_color(coherent(probability, answer.luma, bins), bins))
+        mean = mean_color(coherent(declared(answer.probability, self.card), answer.luma, bins), bins)
+        return replace(answer, ab=mean * np.float32(chroma_gain(self.vividness_of(options) or 0)))
 
     def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
         """Build the network's inputs from a result of ``thumbnail``.
@@ -260,13 +263,19 @@ class Colorizer:
             OptionError: The options ask for something that the model cannot do.
         """
         inputs = {"lightness": lightness_of_luma(thumbnail)[None, None] / np.float32(100)}
-        if (vividness := self._vividness(options)) is not None:
+        if (vividness := self.vividness_of(options)) is not None:
+            vividness = network_vividness(vividness) if self.card.bins else vividness
             inputs["vividness"] = np.array([vividness], np.float32)
         if self.card.hints:
             inputs["hints"] = hint_planes(options.hints, *thumbnail.shape)[None]
         return inputs
 
-    def _vividness(self, options: ColorOptions) -> float | None:
+    def vividness_of(self, options: ColorOptions) -> float | None:
+        """Return the vividness asked for, or the model's default; None if the model has no dial.
+
+        Raises:
+            OptionError: The options ask for a vividness, and the model has no dial.
+        """
         if options.vividness is not None and self.card.vividness is None:
             raise OptionError(
                 f"the model {self.card.name!r} has no vividness", remedy="leave it out, or choose another model"

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from ..color.spaces import lab_to_rgb, lightness_of_luma, rgb_to_lab
-from ..errors import ModelError, OptionError
-from .coherence import chroma_gain, coherent, mean_color
+from ..errors import OptionError
+from .coherence import chroma_gain, declared, mean_color
 from .hint_propagation import hint_influence, propagate_hints
 from .hints import Hint, pixel_at
 from .options import ColorOptions
@@ -74,21 +74,21 @@ def alternatives(
     prediction = prediction or colorizer.predict(luma, options)
     grid = _grid(*prediction.ab.shape[1:])
     kept = tuple(hint for hint in options.hints if not (hint.suggested and (hint.x, hint.y) in grid))
-    candidates = _obeying(kept, prediction, _leanings(colorizer, prediction))
+    candidates = _obeying(kept, prediction, _leanings(colorizer, prediction, options))
     leaned = _most_distinct(candidates, prediction.ab, count)
     return [replace(options, hints=(*kept, *_grid_hints(prediction, ab, grid, kept))) for ab in leaned]
 
 
-def _leanings(colorizer: Colorizer, prediction: Prediction) -> list[np.ndarray]:
+def _leanings(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> list[np.ndarray]:
     """Lean the picture toward each of ``_HUES`` hues; each result is a*b*, float32 ``[2, h, w]``."""
-    probability, bins = _distribution(colorizer, prediction)
-    # The network raises the chroma of its mean for vividness; the leaned means are raised by the same factor.
-    raised = chroma_gain(prediction.ab, mean_color(coherent(probability, prediction.luma, colorizer.card.bins), bins))
+    probability = declared(prediction.probability, colorizer.card).astype(np.float64)
+    bins = np.array(colorizer.card.bins, np.float64)
+    gain = chroma_gain(colorizer.vividness_of(options) or 0)
     found = []
     for angle in np.arange(_HUES) * (2 * np.pi / _HUES):
         weights = np.exp(_LEAN * bins @ (np.cos(angle), np.sin(angle)))
         leaned = probability * weights[:, None, None]
-        found.append(raised * mean_color(leaned / leaned.sum(0), bins))
+        found.append(gain * mean_color(leaned / leaned.sum(0), bins))
     return found
 
 
@@ -195,7 +195,8 @@ def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) ->
 
     A chosen colour takes the bins around it out of the search, or the flanks of one peak would pass for other colours.
     """
-    probability, bins = _distribution(colorizer, prediction)
+    probability = declared(prediction.probability, colorizer.card).astype(np.float64)
+    bins = np.array(colorizer.card.bins, np.float64)
     row, column = pixel_at(x, y, probability.shape[1:])
     near = probability[:, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2].mean((1, 2))
     lightness = lightness_of_luma(prediction.luma[pixel_at(x, y, prediction.luma.shape)])
@@ -229,19 +230,3 @@ def _within_srgb(ab: np.ndarray, lightness: float) -> np.ndarray:
 def _triple(color: np.ndarray) -> tuple[int, int, int]:
     red, green, blue = (int(value) for value in color)
     return red, green, blue
-
-
-def _distribution(colorizer: Colorizer, prediction: Prediction) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probabilities ``[bins, h, w]`` and their a*b* ``[bins, 2]`` as float64.
-
-    Raises:
-        ModelError: The network's output contradicts the model's card.
-    """
-    bins = np.array(colorizer.card.bins, np.float64)
-    if prediction.probability is None or len(prediction.probability) != len(bins):
-        name = colorizer.card.name
-        raise ModelError(
-            f"the model {name!r} does not give the {len(bins)} probabilities that its card declares",
-            remedy="choose another model",
-        )
-    return prediction.probability.astype(np.float64), bins
