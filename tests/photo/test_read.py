@@ -391,6 +391,12 @@ def test_raw_files_of_cameras_are_refused(below: bool) -> None:
         photo.read_photo(behind_a_preview(smooth(32, 32), below=below, photometric="cfa"))
 
 
+def test_a_directory_behind_everything_is_told() -> None:
+    """Offsets of 64 bits may exceed what struct takes."""
+    with pytest.raises(PhotoError, match="is damaged"):
+        photo.read_photo(b"II+\0\x08\0\0\0" + b"\xff" * 8)
+
+
 def test_previews_alone_are_refused() -> None:
     stream = BytesIO()
     tifffile.imwrite(stream, smooth(8, 8), subfiletype=1, metadata=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from skimage import data
 from photochrom import Colorizer, photo
 from photochrom.commands.main import main
 from photochrom.errors import PhotoError
+from photochrom.models.engines import FakeEngine
+from photochrom.photo.negatives import LOOKS_NEGATIVE
 from photochrom.photo.view import is_halftone, seen
+from tests.helpers.fakes import card_metadata
 from tests.helpers.photographs import bt601, opened, saved, smooth
 
 PICTURE = np.asarray(Image.fromarray(data.astronaut()).convert("L").resize((240, 240)))
@@ -126,3 +130,22 @@ def test_the_label_in_a_sidecar(colorizer: Colorizer, tmp_path: Path, capsys: py
     output = photo.OutputOptions(sidecar=True)
     with pytest.raises(PhotoError, match="exists already"):
         photo.colorize_photo(source, tmp_path / "market.color.jpg", colorizer=colorizer, output=output)
+
+
+@pytest.mark.parametrize(
+    ("level", "surest", "negative", "noticed"),
+    [(190, 0.0, False, True), (190, 0.0, True, False), (60, 0.0, False, False), (190, 1.0, False, False)],
+)
+def test_what_looks_like_a_negative_is_said(
+    level: int, surest: float, negative: bool, noticed: bool, tmp_path: Path
+) -> None:
+    """The picture is bright or dark, and the network is surest of dark or of bright ones."""
+
+    def answer(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        small = inputs["lightness"][:, :, ::8, ::8]
+        return {"ab": np.repeat(small, 2, 1), "confidence": 1 - np.abs(small.mean() - surest) + 0 * small}
+
+    colorizer = Colorizer(engine=FakeEngine(answer, card_metadata()))
+    source = saved((level + PICTURE // 8).astype(np.uint8), "PNG")
+    report = photo.colorize_photo(source, tmp_path / "out.png", colorizer=colorizer, negative=negative)
+    assert report.warnings == ((LOOKS_NEGATIVE,) if noticed else ())

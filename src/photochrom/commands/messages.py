@@ -23,6 +23,12 @@ def error_text(error: Exception) -> str:
     return text.removesuffix(remedy) + _ARGUMENT.sub(_flag, remedy)
 
 
+def note_text(note: str) -> str:
+    """Return a note on a photograph or a film, with ``negative=True`` in its remedy spelled ``--negative``."""
+    fact, colon, remedy = note.rpartition(": ")
+    return fact + colon + _ARGUMENT.sub(_flag, remedy)
+
+
 def _flag(found: re.Match[str]) -> str:
     name, no, text, number = found.groups()
     value = text if text is not None else number

@@ -18,7 +18,7 @@ from . import c2pa
 from .arguments import add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
 from .kinds import kind_of
-from .messages import error_text
+from .messages import error_text, note_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
@@ -303,7 +303,7 @@ class _Work:
         for x, y, confidence in report.least_sure:
             self.console.result(f"  least sure at {100 * x:.0f}%,{100 * y:.0f}% (confidence {confidence:.2f})")
         for warning in report.warnings:
-            self.console.note(f"{job.source}: {warning}")
+            self.console.note(f"{job.source}: {note_text(warning)}")
 
     def _write_sheet(self) -> None:
         """Write the contact sheet of all photographs that were coloured, if there is to be one."""

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import av
 
+from ..color.polarity import at_small_size
 from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
 from . import pulldown, tracks
 from .codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
 from .mux import mux, way_out
-from .negatives import at_small_size, is_surely_negative
+from .negatives import is_surely_negative
 from .options import FilmOptions, time_text
 from .planes import PlaneFormat, in_format, luma_plane, plane_format
 from .reader import FilmReader

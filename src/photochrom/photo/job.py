@@ -31,6 +31,7 @@ from .names import (
     plan,
     sidecar_path,
 )
+from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import JpegLayout, OutputOptions
 from .pages import colorize_pages, options_of_page
 from .read import Photo, check_source, count_pages, read_photo
@@ -299,7 +300,9 @@ class _Job:
         confidence = self._confidence(prediction) if self.output.confidence else None
         others = self._alternatives(options, prediction)
         predictions = [self.colorizer.predict(self.seen, other) for other in others]
+        noticed = self._noticed(options, prediction)
         report = self._write_colored(path, options, prediction)
+        report = replace(report, warnings=(*report.warnings, *noticed))
         for number, (other, prediction_of_other) in enumerate(zip(others, predictions, strict=True), 1):
             self._write_alternative(path, number, other, prediction_of_other)
         if confidence is not None:
@@ -308,6 +311,11 @@ class _Job:
         if others:
             report = self._report_alternatives(report, prediction, list(zip(others, predictions, strict=True)))
         return replace(report, outputs=(path, *companion_paths(path, self.output)))
+
+    def _noticed(self, options: ColorOptions, prediction: Prediction) -> tuple[str, ...]:
+        if self.photo.view != "plain" or options.hints or not looks_negative(self.colorizer, prediction):
+            return ()
+        return (LOOKS_NEGATIVE,)
 
     def _write_colored(self, path: Path, options: ColorOptions, prediction: Prediction) -> PhotoReport:
         return write_colored(self.colorizer, self.photo, path, options, prediction, self.output)

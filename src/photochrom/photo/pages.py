@@ -15,13 +15,13 @@ from ..errors import OptionError, PhotoError
 from ..provenance import credit
 from .credentials import signed
 from .formats.image import Planes
-from .formats.tiff_pages import LOOP_LOST, has_loop
+from .formats.tiff_pages import LOOP_LOST, alone, has_loop, page_starts
 from .formats.tiff_writer import TiffWriter
 from .library_errors import THE_PICTURE, encoding, enough_memory, naming
 from .metadata import metadata_for
 from .names import format_of, sidecar_path
 from .options import OutputOptions
-from .read import Photo, count_pages, read_photo
+from .read import Photo, read_photo
 from .report import PhotoReport, preview, report_on
 from .view import chroma, seen
 from .write import write_beside
@@ -76,9 +76,8 @@ def colorize_pages(
         PhotoError: A page cannot be read, or the output cannot be written or is not a TIFF. The message names the page.
         OptionError: A hint names no page or one that does not exist, or files of single pages are asked for.
     """
-    count = count_pages(data)
-    _check(path, options, output, count, name)
-    pages = _Pages(colorizer, data, options, output, name, negative, count)
+    pages = _Pages(colorizer, data, options, output, name, negative)
+    _check(path, options, output, pages.count, name)
     if path is not None and output.c2pa is None:
         with _naming_output(path), new_file(path, overwrite=output.overwrite) as file:
             report = pages.write(file)
@@ -134,17 +133,18 @@ class _Pages:
         output: OutputOptions,
         name: str,
         negative: bool,
-        count: int,
     ) -> None:
         self._colorizer, self._data, self._options, self._output = colorizer, data, options, output
-        self._name, self._negative, self._count = name, negative, count
+        self._name, self._negative = name, negative
+        self._starts = page_starts(data)  # once, since a file may have thousands of pages
+        self.count = len(self._starts)
         self.credit = credit(colorizer.label, options.hints)
         self.first: Photo
         self.sidecar = b""
 
     def write(self, stream: BinaryIO) -> PhotoReport:
         writer = TiffWriter(stream, self._output.compression, "<" if self._data[:2] == b"II" else ">")
-        reports = [self._write_page(writer, number) for number in range(1, self._count + 1)]
+        reports = [self._write_page(writer, number) for number in range(1, self.count + 1)]
         sure = [report.confidence for report in reports if report.confidence is not None]
         return replace(
             reports[0],
@@ -179,7 +179,7 @@ class _Pages:
         return replace(report, preview=shown)
 
     def _read(self, number: int) -> Photo:
-        photo = read_photo(self._data, negative=self._negative, page=number)
+        photo = read_photo(alone(self._data, self._starts[number - 1]), negative=self._negative)
         there = Path(self._name)
         return replace(photo, name=self._name, origin=there if there.is_file() else self._data)
 

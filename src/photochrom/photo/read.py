@@ -131,7 +131,7 @@ def count_pages(data: bytes | mmap) -> int:
     if data[:4] not in _TIFF:
         return 1
     try:
-        return tiff_pages.page_count(data)
+        return len(tiff_pages.page_starts(data))
     except (PhotoError, ValueError, struct.error):
         return 1
 

@@ -88,7 +88,7 @@ def read(data: bytes) -> Decoded:
     entries = tiff.directory(start)[0]
     looped = [tiff_pages.LOOP_LOST] if tiff_pages.has_loop(data) else []
     if start != tiff.first:
-        data, entries = tiff_pages.alone(data, tiff, start), [*entries, *tiff_pages.described_before(tiff, entries)]
+        data, entries = tiff_pages.alone(data, start), [*entries, *tiff_pages.described_before(tiff, entries)]
     page = _page(tiff, entries)
     check_size(page.width, page.height)
     icc = exif.find(entries, exif.ICC)

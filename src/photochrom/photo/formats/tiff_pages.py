@@ -80,13 +80,13 @@ def described_before(tiff: Tiff, entries: list[Entry]) -> list[Entry]:
     return [entry for entry in tiff.directory(tiff.first)[0] if entry.tag not in known]
 
 
-def page_count(data: bytes | mmap) -> int:
-    """Return the number of pages of a TIFF file; reduced copies of a page do not count.
+def page_starts(data: bytes | mmap) -> list[int]:
+    """Return the offsets of the directories of all pages of a TIFF file; reduced copies of a page do not count.
 
     Raises:
         PhotoError, ValueError, struct.error: The file is damaged, or holds previews only.
     """
-    return len(_starts(exif.open_tiff(data)))
+    return _starts(exif.open_tiff(data))
 
 
 def upright_size(data: bytes, number: int) -> tuple[int, int]:
@@ -116,20 +116,20 @@ def single_page(data: bytes, number: int) -> bytes:
         number: The page, from 1.
 
     Raises:
-        PhotoError: There is no such page; or as for ``page_count``.
+        PhotoError: There is no such page; or as for ``page_starts``.
     """
-    tiff = exif.open_tiff(data)
-    starts = _starts(tiff)
+    starts = page_starts(data)
     if not 1 <= number <= len(starts):
         raise PhotoError(f"has {len(starts)} page{'s' * (len(starts) > 1)}, and none with the number {number}")
     if len(starts) == 1:  # ``read`` finds it, with what a preview before it tells
         return data
-    return alone(data, tiff, starts[number - 1])
+    return alone(data, starts[number - 1])
 
 
-def alone(data: bytes, tiff: Tiff, start: int) -> bytes:
-    """Return a file whose only directory is the one at ``start``."""
-    out, entries = bytearray(data), tiff.directory(start)[0]
+def alone(data: bytes, start: int) -> bytes:
+    """Return a file whose only directory is the one at ``start``, its place in the file unchanged."""
+    tiff, out = exif.open_tiff(data), bytearray(data)
+    entries, _ = tiff.directory(start)
     count, row, letter = (8, 20, "Q") if tiff.big else (2, 12, "I")
     struct.pack_into(tiff.order + letter, out, 8 if tiff.big else 4, start)
     struct.pack_into(tiff.order + letter, out, start + count + row * len(entries), 0)

@@ -1,0 +1,48 @@
+"""Statistics of luma that tell positives from negatives: they change their sign if the luma is inverted."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .coding import Coding
+from .thumbnail import thumbnail
+
+_SEEN = 256  # pixels of the short side at which pictures are looked at
+_SIZE = 128  # pixels of the short side on which statistics are computed
+_FINE, _COARSE = 1.5, 12.0  # pixels of Gaussian blurs
+
+
+def at_small_size(luma: np.ndarray, coding: Coding) -> np.ndarray:
+    """Return a luma plane as it is looked at: uint8 ``[h, w]``, full range."""
+    scale = min(1.0, _SEEN / min(luma.shape))
+    height, width = (max(1, round(side * scale)) for side in luma.shape)
+    return thumbnail(luma, coding, height, width)
+
+
+def statistics(luma: np.ndarray) -> np.ndarray:
+    """Compute statistics that change their sign if luma is inverted.
+
+    Args:
+        luma: uint8 ``[h, w]``, full range.
+
+    Returns:
+        float64 ``[4]``: brightness; share of clipped lights less that of clipped shadows; light from above;
+        correlation of fine detail with brightness.
+    """
+    scale = _SIZE / min(luma.shape)
+    size = tuple(max(16, round(side * scale)) for side in luma.shape[::-1])
+    small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float64) / 255
+    around = cv2.GaussianBlur(small, (0, 0), _FINE)
+    detail = small - around
+    down = np.diff(cv2.GaussianBlur(small, (0, 0), _COARSE), axis=0)
+    spread = np.abs(detail) - np.abs(detail).mean()
+    level = around - around.mean()
+    return np.array(
+        [
+            small.mean() - 0.5,
+            (small > 0.97).mean() - (small < 0.03).mean(),
+            -np.tanh(3 * down.mean() / (down.std() + 1e-6)),
+            (spread * level).mean() / (spread.std() * level.std() + 1e-9),
+        ]
+    )

@@ -1,0 +1,35 @@
+"""Tells photographs that look like negatives, which would be coloured as if their shadows were lights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ..color.polarity import statistics
+from ..colorizer.options import ColorOptions
+
+if TYPE_CHECKING:
+    from ..colorizer.colorizer import Colorizer, Prediction
+
+LOOKS_NEGATIVE: Final = "looks like a negative, and was coloured as a positive: if it is one, use negative=True"
+# Fitted by benchmarks/negatives.py, for: confidence less that of the inverted picture; brightness; share of clipped
+# lights less that of clipped shadows; light from above.
+_WEIGHTS: Final = (25.6, -12.7, 3.4, 0.3)
+_NEGATIVE: Final = -2.0  # below it are 43 % of negatives, and 2.1 % of positives
+_WORTH_ASKING: Final = 0.5  # score by the statistics alone, above which the network is not asked once more
+
+
+def looks_negative(colorizer: Colorizer, prediction: Prediction) -> bool:
+    """Tell whether a photograph looks like a negative: the network is surer of its inversion.
+
+    Args:
+        colorizer: The model.
+        prediction: Its prediction for the photograph, without hints.
+    """
+    facts = statistics(prediction.luma)[:3]
+    if prediction.confidence is None or np.dot(_WEIGHTS[1:], facts) > _WORTH_ASKING:
+        return False
+    inverted = colorizer.predict(255 - prediction.luma, ColorOptions()).confidence
+    surer = 0.0 if inverted is None else float(prediction.confidence.mean() - inverted.mean())
+    return surer < 0 and float(np.dot(_WEIGHTS, (surer, *facts))) < _NEGATIVE
