@@ -4,7 +4,8 @@
 
 Cuts the photographs into crops, trains the default model on them, and compares the last validation loss with what it
 was when this script was written. Crops of a photograph are held out, not whole photographs: it shows that everything
-works, not what a model is worth. About four minutes on two cores; ``small`` takes half a minute.
+works, not what a model is worth. About four minutes on two cores; ``small`` takes half a minute. If it is stopped, the
+same command goes on from the last checkpoint, and ends at the same loss.
 """
 
 import csv
@@ -16,7 +17,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from photochrom.training.config import TrainingConfig
+from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.job import train as train_model
 
 
@@ -52,7 +53,9 @@ def train(folder: Path, name: str) -> float:
     photographs, run = folder / "photographs", folder / "run"
     photographs.mkdir(parents=True, exist_ok=True)
     write_crops(photographs, size.crops, size.side)
-    train_model(TrainingConfig(str(photographs), run, epochs=size.epochs, size=size.side, precision="fp32"))
+    resume = (run / CHECKPOINT).exists()  # as with photochrom train --resume
+    how = TrainingConfig(str(photographs), run, epochs=size.epochs, size=size.side, precision="fp32", resume=resume)
+    train_model(how)
     with (run / "losses.csv").open(newline="") as file:
         return float(list(csv.DictReader(file))[-1]["validation"])
 

@@ -44,6 +44,20 @@ def test_toned_and_foxed_prints_are_not_in_colour(name, tone):
     assert not has_colors(foxed(print_))
 
 
+def faded(rgb, lost, stain):
+    """A colour print whose dyes have lost a share of their density, and whose paper has yellowed."""
+    density = -np.log10((rgb.astype(float) + 1) / 256) * (1 - np.array(lost)) + np.array([0, 0, stain])
+    return np.clip(np.rint(255 * 10**-density), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
+def test_strongly_faded_colour_prints_are_not_in_colour(name):
+    """Most of the cyan dye is lost: what is left is red and yellow. A slight cast is no reason."""
+    rgb = getattr(data, name)()
+    assert not has_colors(faded(rgb, (0.85, 0.6, 0.65), 0.15))
+    assert has_colors(faded(rgb, (0.2, 0.05, 0.1), 0.03))
+
+
 def test_grey_is_not_in_colour():
     assert not has_colors(np.repeat(data.camera()[..., None], 3, 2))
     assert not has_colors(np.full((1, 1, 3), 200, np.uint8))

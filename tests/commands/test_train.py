@@ -25,6 +25,7 @@ from photochrom import Colorizer, OptionError, TrainingError, machine
 from photochrom.commands.main import main
 from photochrom.training import checkpoint, estimate, export, job, published, recipes, run_folder
 from photochrom.training.config import CHECKPOINT, TrainingConfig
+from photochrom.training.forecast import Costs
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
 from photochrom.training.processes import launch
@@ -226,6 +227,21 @@ class TestExport:
         assert re.fullmatch(r"photochrom: .*x.safetensors is not a checkpoint.*\n", capsys.readouterr().err)
 
 
+def test_the_example_goes_on_where_it_stopped(toy, tmp_path, monkeypatch):
+    monkeypatch.setitem(toy.SIZES, "tiny", toy.Size(2, 64, 1, 0.0))
+    resumed = []
+
+    def train_model(config):
+        resumed.append(config.resume)
+        config.run_folder.mkdir(exist_ok=True)
+        (config.run_folder / CHECKPOINT).touch()
+        (config.run_folder / "losses.csv").write_text("validation\n1.5\n")
+
+    monkeypatch.setattr(toy, "train_model", train_model)
+    assert [toy.train(tmp_path, "tiny") for _ in range(2)] == [1.5, 1.5]
+    assert resumed == [False, True]
+
+
 @pytest.mark.slow
 class TestDryRun:
     @pytest.fixture
@@ -236,7 +252,7 @@ class TestDryRun:
         assert main(arguments) == 0
         said = capsys.readouterr().out
         assert "40 photographs, 40 of use" in said
-        assert re.search(r"takes about \d+ s for features and [\d.]+ \w+ for training, [\d.]+ GB of disk", said)
+        assert re.search(r"takes about \d+ s for features and [\d.]+ \w+ for training and \d+ s for the report", said)
         assert [path.name for path in (tmp_path / "run").iterdir()] == ["photographs.csv"]
 
     def test_too_little_memory(self, arguments, monkeypatch, capsys):
@@ -312,7 +328,7 @@ class TestEstimate:
     def test_large_batches_see_whole_pictures_too_and_each_process_has_its_memory(self, prepared, monkeypatch):
         tried = []
         monkeypatch.setattr(estimate, "process_counts", lambda config: (3, 1))
-        monkeypatch.setattr(estimate, "measure", lambda trial, few: tried.append(trial) or (0.1, 1000))
+        monkeypatch.setattr(estimate, "measure", lambda trial, *_: tried.append(trial) or (Costs(0.1, 0.1, 1), 1000))
         assert estimate.estimate(prepared).memory == 3000
         (trial,) = tried
         trial.step = trial.steps - 1

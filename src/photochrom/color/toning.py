@@ -1,4 +1,4 @@
-"""Tells photographs in colour from toned black-and-white prints."""
+"""Tells photographs in colour from toned black-and-white prints, and from colour prints that have faded."""
 
 from __future__ import annotations
 
@@ -9,25 +9,40 @@ import numpy as np
 
 _SIDE: Final = 96  # pixels; averaging removes sensor noise and the chroma noise of JPEG
 _GROUPS: Final = 16  # of equal lightness
-# Measured on 707 colour photographs and toned prints made from them: sepia, cyanotype, split toning, uneven yellowing,
-# foxing. 89 % of the photographs are found, and at most 0.4 % of the prints of any kind are taken for them.
+# benchmarks/toning.py has the rates for photographs in colour, toned prints and faded ones (docs/photographs.md).
 _SPREAD: Final = 2.0
 _FAR: Final = 13.0
+_CAST: Final = 45.0  # difference between the channels of the darkest tones, of 255
+_CONTRAST: Final = 1.0  # logarithm of the ratio of the lightest to the darkest values of the weakest channel
+_ENDS: Final = (0.01, 0.99)  # quantiles that stand for the darkest and the lightest values
+_DARK: Final = 8.0  # added to values, since ratios of the darkest are mostly noise
 
 
 def has_colors(rgb: np.ndarray) -> bool:
-    """Return whether a picture has colours of its own, rather than the tone of a black-and-white print.
+    """Return whether a picture has colours of its own, rather than the tone of a print or what has faded.
 
     The colour of a toned print depends on the lightness alone, and stains and yellowing vary along one hue. Colours of
-    equal lightness are therefore compared: in a photograph in colour they differ in two directions, or by much.
+    equal lightness are therefore compared: in a photograph in colour they differ in two directions, or by much. In a
+    colour print that has faded, a dye has lost most of its density: the darkest tones have a cast, and one channel
+    has little contrast.
 
     Args:
         rgb: sRGB, uint8 ``[H, W, 3]``. A small picture will do.
     """
-    small = cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).reshape(-1, 3)
+    small = cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return _has_different_colors(small) and not _is_faded(small)
+
+
+def _has_different_colors(small: np.ndarray) -> bool:
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
     ab = lab[np.argsort(lab[:, 0], kind="stable"), 1:]
     residual = np.concatenate([group - np.median(group, axis=0) for group in np.array_split(ab, _GROUPS)])
     smaller_variance = max(0.0, float(np.linalg.eigvalsh(np.cov(residual.T))[0]))
     distance = float(np.quantile(np.hypot(residual[:, 0], residual[:, 1]), 0.95))
     return smaller_variance**0.5 > _SPREAD or distance > _FAR
+
+
+def _is_faded(small: np.ndarray) -> bool:
+    dark, light = np.quantile(small.reshape(-1, 3), _ENDS, axis=0)
+    contrast = np.log((light + _DARK) / (dark + _DARK))
+    return bool(np.ptp(dark) > _CAST and contrast.min() < _CONTRAST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import statistics
 import time
 from dataclasses import dataclass, replace
 
@@ -15,12 +16,17 @@ from ..errors import TrainingError
 from ..machine import free_memory
 from .data.batches import Batches, Pictures, Sides
 from .data.feature_cache import few_features
+from .forecast import Costs, duration
 from .memory import explain_memory_errors
 from .processes import process_counts
-from .run import TrainingRun, gigabytes
-from .train import WHOLE_PICTURES, Trainer
+from .run import REPORTED, TrainingRun, gigabytes
+from .schedule import Schedule
+from .train import Trainer
 
 _TRIED = 32  # views that the estimate is made with, at least
+_TIMED = 3  # steps of each kind that are timed
+_ROUND_SECONDS = 2.0  # for what else ends a round: samples, curves and a checkpoint
+_EXPORT_SECONDS, _REPORT_SECONDS = 15.0, 0.3  # for the model, and for each held-out photograph of the report
 _SLACK = 1.5  # factor on the memory of tensors: what allocators and libraries take beside them
 _LIBRARIES = 1_000_000_000  # bytes: PyTorch, OpenVINO, and decoded photographs
 
@@ -32,25 +38,22 @@ class Estimate:
     features: float
     """Seconds for the features; 0 where they are not cached, or already computed."""
     training: float
-    """Seconds for the training steps."""
+    """Seconds for the training: its steps, and what ends each round."""
+    ending: float
+    """Seconds for the export of the model and the report."""
     disk: int
     """Bytes that are still to be written: features and checkpoints."""
     memory: int
     """Bytes of memory for all processes on this machine."""
+    costs: Costs
+    """Seconds of each part of the training."""
 
     def __str__(self) -> str:
-        times = f"{_duration(self.features)} for features and " if self.features else ""
+        times = f"{duration(self.features)} for features and " if self.features else ""
         return (
-            f"about {times}{_duration(self.training)} for training, {self.disk / 1e9:.1f} GB of disk, "
-            f"{self.memory / 1e9:.1f} GB of memory"
+            f"about {times}{duration(self.training)} for training and {duration(self.ending)} for the report, "
+            f"{self.disk / 1e9:.1f} GB of disk, {self.memory / 1e9:.1f} GB of memory"
         )
-
-
-def _duration(seconds: float) -> str:
-    """Format a duration for reading: 50 s, 12 min, 3.4 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def estimate(run: TrainingRun) -> Estimate:
@@ -63,12 +66,13 @@ def estimate(run: TrainingRun) -> Estimate:
         few, seconds = _few_batches(run)
         cycle = replace(run.recipe, epochs=10, cycles=1)  # long enough for crops and whole pictures
         trial = replace(run, recipe=cycle).trainer(few)
-        step, memory = measure(trial, few)
+        costs, memory = measure(trial, few, len(run.validation))
     checkpoints = 5 * sum(value.nbytes for value in trial.head.state_dict().values())
-    steps = round(run.recipe.epochs * (len(run.training) // trial.batch))
     missing = run.missing_views()
     memory *= process_counts(run.config)[0]
-    found = Estimate(missing * seconds, steps * step, checkpoints + missing * run.row_bytes, memory)
+    steps = Schedule(run.recipe, len(run.training), run.fabric.world_size).left(0)
+    ending = _EXPORT_SECONDS + _REPORT_SECONDS * min(REPORTED, len(run.validation))
+    found = Estimate(missing * seconds, costs.of(steps), ending, checkpoints + missing * run.row_bytes, memory, costs)
     _check_room(found, run)
     return found
 
@@ -102,26 +106,30 @@ def _check_room(estimate: Estimate, run: TrainingRun) -> None:
         )
 
 
-def measure(trainer: Trainer, source: Batches) -> tuple[float, int]:
-    """Measure the mean seconds of a step and the bytes of memory it takes, on a trainer that is thrown away."""
+def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, int]:
+    """Measure what the parts of a run cost, and the bytes of memory a step takes, on a trainer that is thrown away."""
     batch = source.batch(np.arange(trainer.recipe.batch) % len(source))
 
     def seconds(step: int) -> float:
-        """Return the shorter of two measurements, since other programs can only lengthen one."""
+        """Return the median of some steps: the first may be slow, and other programs may disturb any."""
         times = []
-        for _ in range(2):
+        for _ in range(_TIMED):
             trainer.step, start = step, time.perf_counter()
             trainer.update(source, batch)
             times.append(time.perf_counter() - start)
-        return min(times)
+        return statistics.median(times)
 
     last = trainer.steps - 1  # sees whole pictures; the first steps see crops
     with _SavedTensors() as saved:
         trainer.step = last
         trainer.update(source, batch)
-    mean = (1 - WHOLE_PICTURES) * seconds(0) + WHOLE_PICTURES * seconds(last)
+    crop, whole = seconds(0), seconds(last)
+    start = time.perf_counter()
+    trainer.validate(source)
+    seen = (time.perf_counter() - start) / len(source)  # seconds for a held-out view
     weights = 5 * sum(p.numel() * p.element_size() for p in trainer.head.parameters())  # + gradient, EMA, Adam's two
-    return mean, round(_SLACK * (weights + saved.bytes)) + _LIBRARIES
+    costs = Costs(crop, whole, _ROUND_SECONDS + held_out * seen)
+    return costs, round(_SLACK * (weights + saved.bytes)) + _LIBRARIES
 
 
 class _SavedTensors:

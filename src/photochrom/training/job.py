@@ -48,13 +48,15 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     run = prepare_run(config, fabric, initial, found)
     say(str(run))
 
-    latest = config.run_folder / CHECKPOINT
+    latest, costs = config.run_folder / CHECKPOINT, None
     if config.resume and latest.exists():
         checkpoint.check_conditions(latest, checkpoint.load_facts(latest), run.conditions)  # before hours of features
     else:
         if config.resume:
             say(f"there is nothing to resume in {config.run_folder}: a new run begins")
-        say(f"takes {estimate(run)}")
+        estimated = estimate(run)
+        say(f"takes {estimated}")
+        costs = estimated.costs
     if config.dry_run:
         return None
 
@@ -66,7 +68,7 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
         trainer.resume(latest)
     say(f"{count_parameters(trainer.head):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
     log = RunLog(run, trainer) if fabric.is_global_zero else None
-    fit(trainer, training, validation, log, config.minutes, config.rounds_of_patience())
+    fit(trainer, training, validation, log, config.minutes, config.rounds_of_patience(), costs)
     if trainer.step < trainer.steps:
         say(_early_stop(trainer))
     return finish(run, trainer.best["epoch"]) if fabric.is_global_zero else None

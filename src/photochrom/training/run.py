@@ -44,6 +44,7 @@ from .recipes import Recipe
 from .train import Trainer
 
 VALIDATION = 500  # maximum number of photographs in each round's validation
+REPORTED = 200  # maximum number of held-out photographs that the report at the end measures
 _COLOR_VIEWS = 2_000  # number of views that the bins are found from where each one has to be decoded
 _FREE_SHARE = 0.8  # share of the free disk space that features may take unless the user sets a limit
 

@@ -21,11 +21,11 @@ from .evaluation import html_report, report
 from .evaluation.evaluate import evaluate, load, small_pictures, versions
 from .export import capabilities, export, load_trained
 from .files import write, writing
+from .forecast import duration
 from .networks.colorization import Network, build_network
-from .run import TrainingRun
+from .run import REPORTED, TrainingRun
 from .train import Trainer
 
-REPORTED = 200  # held-out photographs that the report measures
 SAMPLES = 12  # photographs that are coloured after each round
 TRAINED = "trained"
 _COLUMNS = 2  # photographs in one row of the sheet of samples
@@ -41,8 +41,12 @@ class RunLog:
         with writing(self.folder / "tensorboard"):
             self.board = SummaryWriter(self.folder / "tensorboard", purge_step=trainer.step)
 
-    def note(self, row: dict[str, float]) -> None:
+    def note(self, row: dict[str, float], left: float) -> None:
         """Write the losses of a round, the curves, the samples, a checkpoint, and the best weights so far.
+
+        Args:
+            row: the round's row of the history.
+            left: seconds that training still takes.
 
         Raises:
             TrainingError: the disk is full.
@@ -56,6 +60,7 @@ class RunLog:
         tqdm.write(
             f"epoch {row['epoch']:g}: loss {row['training']:.4f}, held out {row['validation']:.4f}, "
             f"{row['seconds']:.0f} s, of which {row['waited']:.1f} waiting for data"
+            + (f"; about {duration(left)} left" if left > 0 else "")
         )
         self._color_samples(row["epoch"])
         if row is trainer.best:

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,33 +29,38 @@ from ..errors import TrainingError
 from . import checkpoint
 from .data.batches import Batch, Batches
 from .data.simulated_hints import simulate_hints
+from .forecast import Clock, Costs, Forecast, Kind, duration
 from .memory import explain_memory_errors
 from .networks.colorization import ColorizationHead
 from .networks.losses import ColorBins, Objective, build_objective
 from .recipes import Recipe
+from .schedule import Schedule
 from .stopping import Stopped, stopping
 
 WARM_UP = 200  # steps; a tenth of a cycle if that is less
-WHOLE_PICTURES = 0.2  # share of the steps, at the end of a cycle, that see whole pictures and not crops
 STRETCH = 200  # steps in a stretch of views; a stretch is repeated before the next one begins
 _COARSEST = 4  # cells at stride 8 along one side of a cell at stride 32
-ROUND = 10_000  # views between two validations; an epoch if that is less, or more in a long run
-ROUNDS = 50  # most validations in a run
-Item = TypeVar("Item")
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}, {postfix}]"
 
 
 class Log(Protocol):
     """Receiver of a run's progress; see ``run_folder.RunLog``."""
 
-    def note(self, row: dict[str, float]) -> None:
-        """Record the losses of a round, and write a checkpoint."""
+    def note(self, row: dict[str, float], left: float) -> None:
+        """Record the losses of a round and the seconds that are left, and write a checkpoint."""
 
     def save(self) -> None:
         """Write a checkpoint."""
 
 
 def fit(
-    trainer: Trainer, training: Batches, validation: Batches, log: Log | None, minutes: float, patience: int
+    trainer: Trainer,
+    training: Batches,
+    validation: Batches,
+    log: Log | None,
+    minutes: float,
+    patience: int,
+    costs: Costs | None = None,
 ) -> None:
     """Train to the last step, or until the held-out loss no longer improves.
 
@@ -67,15 +71,17 @@ def fit(
         log: told of each round; None in all processes but the first.
         minutes: maximum time between two checkpoints.
         patience: number of rounds without a better held-out loss that end the run; 0 for no early stopping.
+        costs: what the estimate measured, for the forecast of the time that is left; None for a rough guess.
 
     Raises:
         TrainingError: the loss is not a number, the disk is full, or the memory is too small; the last checkpoint is
             kept.
         Stopped: a signal arrived; a checkpoint is written.
     """
-    per_round = max(1, min(trainer.steps_per_epoch, ROUND // trainer.batch), trainer.steps // ROUNDS)
+    per_round = trainer.schedule.steps_per_round
     hidden = None if log else True  # None: hidden where the output is not a terminal
-    bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden)
+    bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden, bar_format=_BAR)
+    forecast = Forecast(trainer.schedule.guessed_costs(len(validation)) if costs is None else costs)
     clock, batches = Clock(), training.stream(trainer.rows())
     with explain_memory_errors(), stopping() as signal_number, bar, closing(batches):
         for batch in clock.timed(batches):
@@ -84,9 +90,12 @@ def fit(
                 break
 
             # One step: crop, hints, loss, gradient, learning rate, AdamW, EMA.
+            kind: Kind = "whole" if trainer.schedule.sees_whole_pictures(trainer.step) else "crop"
             loss = trainer.update(training, batch)
+            forecast.measured(kind, clock.since_last())
+            left = duration(forecast.left(trainer.schedule.left(trainer.step)))
+            bar.set_postfix_str(f"about {left} left, loss {loss:.3f}", refresh=False)
             bar.update()
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             stop = trainer.max_over_processes(signal_number())
 
             # Validation of the EMA weights, once a round; the log writes a checkpoint with it.
@@ -96,8 +105,9 @@ def fit(
                 trainer.history.append(row)
                 trainer.losses.clear()
                 if log:
-                    log.note(row)
+                    log.note(row, forecast.left(trainer.schedule.left(trainer.step)))
                     clock.saved()
+                forecast.measured("round", clock.since_last())
 
             # Checkpoints in between.
             elif log and (stop or clock.since_saved() > 60 * minutes):
@@ -133,10 +143,12 @@ class Trainer:
     ) -> None:
         self.fabric, self.recipe, self.bins, self.count = fabric, recipe, bins, count
         self.conditions = asdict(recipe) | dict(conditions or {})
-        self.batch = recipe.batch * fabric.world_size
-        self.steps_per_epoch = count // self.batch
-        self.steps = max(1, round(recipe.epochs * self.steps_per_epoch))
-        self.steps_per_cycle = math.ceil(self.steps / recipe.cycles)
+        self.schedule = Schedule(recipe, count, fabric.world_size)
+        self.batch, self.steps, self.steps_per_epoch = (
+            self.schedule.batch,
+            self.schedule.steps,
+            self.schedule.steps_per_epoch,
+        )
         if recipe.stages_rate == 0 and isinstance(head, ColorizationHead):
             head.stages.requires_grad_(False)
         self.head = fabric.to_device(head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -236,7 +248,7 @@ class Trainer:
     def draw_crop(self) -> Callable[[Tensor], Tensor]:
         """Return the crop of this step, for maps ``[..., s grid, s grid]`` of any scale s; whole at a cycle's end."""
         side, grid = self.recipe.crop, self.recipe.grid
-        if side is None or self.step % self.steps_per_cycle >= (1 - WHOLE_PICTURES) * self.steps_per_cycle:
+        if side is None or self.schedule.sees_whole_pictures(self.step):
             return lambda x: x
         # The step alone decides, so that a resumed run draws the same crop.
         rng = np.random.default_rng([self.recipe.seed, 1, self.step])
@@ -261,12 +273,12 @@ class Trainer:
 
     def learning_rate(self) -> float:
         """Return the learning rate of this step: in each cycle a linear warm-up, then a cosine to zero."""
-        cycle, step = divmod(self.step, self.steps_per_cycle)
-        warm_up = min(WARM_UP, math.ceil(self.steps_per_cycle / 10))
+        cycle, step = divmod(self.step, self.schedule.steps_per_cycle)
+        warm_up = min(WARM_UP, math.ceil(self.schedule.steps_per_cycle / 10))
         highest = self.recipe.learning_rate / 2**cycle
         if step < warm_up:
             return highest * (step + 1) / warm_up
-        done = (step - warm_up) / max(1, self.steps_per_cycle - warm_up)
+        done = (step - warm_up) / max(1, self.schedule.steps_per_cycle - warm_up)
         return highest * (1 + math.cos(math.pi * done)) / 2
 
     def update_ema(self) -> None:
@@ -353,37 +365,3 @@ class Trainer:
         except (RuntimeError, KeyError, ValueError) as exc:
             raise TrainingError(f"{path} holds another architecture", remedy="train in another folder") from exc
         self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
-
-
-class Clock:
-    """Measures where the time of a round goes."""
-
-    def __init__(self) -> None:
-        self._lap = self._saved = time.monotonic()
-        self._waited = 0.0
-
-    def timed(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Yield the items, and note the time spent waiting for each."""
-        while True:
-            start = time.monotonic()
-            try:
-                item = next(items)
-            except StopIteration:
-                return
-            self._waited += time.monotonic() - start
-            yield item
-
-    def lap(self) -> dict[str, float]:
-        """Return the seconds of the round, and the seconds in which training waited for its data; then start anew."""
-        now = time.monotonic()
-        found = {"seconds": now - self._lap, "waited": self._waited}
-        self._lap, self._waited = now, 0.0
-        return found
-
-    def saved(self) -> None:
-        """Note that a checkpoint was written."""
-        self._saved = time.monotonic()
-
-    def since_saved(self) -> float:
-        """Return the seconds since the last checkpoint."""
-        return time.monotonic() - self._saved

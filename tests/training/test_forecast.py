@@ -1,0 +1,62 @@
+"""The forecast of the time that is left, and the schedule that it counts in."""
+
+from dataclasses import replace
+
+import pytest
+
+from photochrom.training.forecast import Costs, Forecast, duration
+from photochrom.training.recipes import OWN, REFERENCE
+from photochrom.training.schedule import Schedule
+
+
+@pytest.mark.parametrize("cycles", [1, 3])
+@pytest.mark.parametrize("recipe", [OWN, REFERENCE])
+@pytest.mark.parametrize("count", [100, 3_333])
+def test_the_parts_that_are_left_are_those_that_come(recipe, count, cycles):
+    schedule = Schedule(replace(recipe, cycles=cycles, epochs=7), count)
+    for step in (0, 1, schedule.steps // 2, schedule.steps - 1, schedule.steps):
+        coming = range(step, schedule.steps)
+        whole = sum(map(schedule.sees_whole_pictures, coming))
+        ends = sum((s + 1) % schedule.steps_per_round == 0 or s + 1 == schedule.steps for s in coming)
+        assert schedule.left(step) == (len(coming) - whole, whole, ends)
+
+
+def test_a_forecast_begins_with_the_guess():
+    assert Forecast(Costs(1, 2, 10)).left((30, 5, 2)) == 60
+
+
+def test_what_was_measured_counts_as_measured():
+    forecast = Forecast(Costs(1, 2, 10))
+    for _ in range(20):
+        forecast.measured("crop", 3)
+    assert forecast.left((10, 0, 0)) == pytest.approx(30, rel=0.1)
+
+
+def test_a_slow_machine_is_expected_to_be_slow_at_everything():
+    """Whole pictures come last: a bar that only averages the steps so far would promise too much all along."""
+    forecast = Forecast(Costs(1, 2, 10))
+    for _ in range(60):
+        forecast.measured("crop", 4)
+    assert forecast.left((0, 10, 1)) == pytest.approx(4 * 30, rel=0.05)
+
+
+def test_only_ratios_of_the_guess_matter_once_something_was_measured():
+    forecasts = [Forecast(Costs(scale, 2 * scale, 10 * scale)) for scale in (1e-3, 1, 50)]
+    for forecast in forecasts:
+        for _ in range(200):
+            forecast.measured("crop", 4)
+    assert [forecast.left((10, 10, 1)) for forecast in forecasts] == pytest.approx([160, 160, 160], rel=0.1)
+
+
+def test_a_forecast_follows_a_machine_that_gets_busy():
+    forecast = Forecast(Costs(1, 1, 1))
+    for seconds in (1,) * 100 + (3,) * 100:
+        forecast.measured("whole", seconds)
+    assert forecast.left((0, 100, 0)) == pytest.approx(300, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (5_000, "83 min"), (12_240, "3.4 h")]
+)
+def test_durations_are_read_easily(seconds, text):
+    assert duration(seconds) == text
