@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import zlib
 from collections.abc import Mapping
@@ -45,8 +46,18 @@ class Loaded(NamedTuple):
     """OpenVINO's compiled model."""
     metadata: dict[str, str]
     """Metadata of the model file."""
-    memory: np.ndarray
+    memory: mmap.mmap
     """The mapped file, which must live as long as the compiled model."""
+
+
+def release(memory: mmap.mmap) -> None:
+    """Give the memory of a mapped file back to the system, which reads it again where it is wanted.
+
+    The file is read as a whole when it is checked, and again when the network runs first and arranges its weights anew.
+    After that they would take the memory twice.
+    """
+    if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        memory.madvise(mmap.MADV_DONTNEED)
 
 
 class CompiledModel:
@@ -71,12 +82,14 @@ class CompiledModel:
         try:
             with self.path.open("rb") as file:
                 header = json.loads(file.read(_HEADER))
-            blob = np.memmap(self.path, np.uint8, "c", offset=_HEADER)  # OpenVINO takes writable memory only
+                memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # OpenVINO takes writable memory only
+            blob = np.frombuffer(memory, np.uint8, offset=_HEADER)
             if header["key"] != self._key or header["crc32"] != zlib.crc32(blob.data):
                 return None
             compiled = core.import_model(openvino.Tensor(blob, shared_memory=True), "CPU", dict(settings))
+            release(memory)
             self.path.touch()  # the oldest ones are removed
-            return Loaded(compiled, dict(header["metadata"]), blob)
+            return Loaded(compiled, dict(header["metadata"]), memory)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError):
             return None
 

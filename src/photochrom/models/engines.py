@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import mmap
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from ..color.bands import thread_limit
 from ..errors import EngineError, ModelError
 from ..machine import lacks_memory
-from .compiled import CompiledModel, is_enabled
+from .compiled import CompiledModel, is_enabled, release
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -113,6 +114,8 @@ class OpenVinoEngine:
     def __init__(
         self, path: Path, device: str = "cpu", *, exact: bool = False, adapt: Callable[[Any], Any] | None = None
     ) -> None:
+        self._memory: mmap.mmap | None = None
+        self._is_fresh = False
         try:
             openvino = import_openvino()
         except ImportError as exc:
@@ -126,6 +129,7 @@ class OpenVinoEngine:
             cache = _cache(path, settings) if device == "cpu" and adapt is None else None
             if cache and (found := cache.load(core, openvino, settings)):
                 self._compiled, self.metadata, self._memory = found
+                self._is_fresh = True
                 return
             model = core.read_model(path)
             self._compiled = core.compile_model(adapt(model) if adapt else model, device.upper(), settings)
@@ -144,6 +148,9 @@ class OpenVinoEngine:
         except RuntimeError as exc:
             _check_memory(exc)
             raise EngineError(f"OpenVINO failed ({_reason(exc)})", remedy="report it") from exc
+        if self._is_fresh and self._memory is not None:
+            self._is_fresh = False
+            release(self._memory)
         return {port.any_name: np.asarray(value, np.float32) for port, value in found.items()}
 
 
