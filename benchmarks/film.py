@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -40,12 +41,20 @@ with av.open(sys.argv[1]) as source, av.open(sys.argv[2], "w") as out:
         out.mux(stream.encode(frame))
     out.mux(stream.encode(None))
 """
+_PEAK = """
+def peak():  # not ru_maxrss, which a new process inherits from the one that starts it
+    (line,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    return line.split()[1]
+"""
 _FILM = """
-import resource, sys
+import os, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line does
 from photochrom import colorize_film
+from photochrom.machine import share_freed_memory
 def note(progress):
     if progress.done == max(1, progress.total // 10):
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        print(peak())
+share_freed_memory()
 colorize_film(sys.argv[1], sys.argv[2], progress=note)
 """
 _STAGES = {
@@ -65,7 +74,7 @@ _STAGES = {
     "rounding and gamut": "color.upsample:_quantised",
     "encode": "film.segments:SegmentEncoder.write",
 }
-_MEMORY = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+_END = "\nimport time; print(peak(), time.process_time())"
 
 
 def grey_film(clips: list[str], path: Path, minutes: float) -> int:
@@ -120,35 +129,54 @@ def tracks(path: Path) -> tuple[list[Fraction], list[tuple[Fraction, bytes]]]:
         return frames, [(p.pts * p.time_base, bytes(p)) for p in packets if p.stream.type == "audio"]
 
 
-def timed(code: str, *arguments: Path) -> tuple[float, list[float]]:
-    """Seconds of a process, and its peak memory in MB at the times that it tells of, the last one at its end."""
+class Run(NamedTuple):
+    """What a process took."""
+
+    seconds: float
+    processor: float
+    """Seconds of processor time."""
+    peaks: list[float]
+    """Peak memory in MB at the times that it tells of, the last one at its end."""
+
+
+def timed(code: str, *arguments: Path) -> Run:
+    """Run Python code in a process of its own."""
     started = time.perf_counter()
-    command = [sys.executable, "-c", code + _MEMORY, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return time.perf_counter() - started, [int(line) / 1024 for line in done.stdout.split()]
+    command = [sys.executable, "-c", _PEAK + code + _END, *map(str, arguments)]
+    *told, processor = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return Run(time.perf_counter() - started, float(processor), [int(kilobytes) / 1024 for kilobytes in told])
 
 
 def compare(source: Path, frames: int) -> None:
     """Colour the film, transcode it and the coloured one, check that one, and print what it took."""
     plain, colored = (source.with_name(f"{name}.mp4") for name in ("plain", "color"))
-    slow, (early, most) = timed(_FILM, source, colored)
-    fast, (least,) = timed(_TRANSCODE, colored, plain)
-    fastest, (smallest,) = timed(_TRANSCODE, source, plain)
+    slow = timed(_FILM, source, colored)
+    runs = {
+        "transcode of the coloured film": timed(_TRANSCODE, colored, plain),
+        "transcode of the grey film": timed(_TRANSCODE, source, plain),
+        "photochrom film": slow,
+    }
     rows = [
-        [name, f"{frames / seconds:.1f}", f"{seconds:.1f} s", f"{slow / seconds:.2f}", f"{memory:.0f} MB"]
-        for name, seconds, memory in (
-            ("transcode of the coloured film", fast, least),
-            ("transcode of the grey film", fastest, smallest),
-            ("photochrom film", slow, most),
-        )
+        [
+            name,
+            f"{frames / run.seconds:.1f}",
+            f"{run.seconds:.1f} s",
+            f"{slow.seconds / run.seconds:.2f}",
+            f"{run.processor:.1f} s",
+            f"{slow.processor / run.processor:.2f}",
+            f"{run.peaks[-1]:.0f} MB",
+        ]
+        for name, run in runs.items()
     ]
     print(f"{frames} frames of {_SIZE[0]}x{_SIZE[1]}, {frames / _RATE / 60:.1f} minutes\n")
-    print_table(["", "frames/s", "time", "photochrom takes", "peak memory"], rows)
+    takes = "photochrom takes"
+    print_table(["", "frames/s", "time", takes, "processor time", takes, "peak memory"], rows)
     times, sound = tracks(colored)
-    print(f"\npeak memory after a tenth of the film: {early:.0f} MB")
+    print(f"\npeak memory after a tenth of the film: {slow.peaks[0]:.0f} MB")
     print(f"frames: {len(times)}; time stamps and {len(sound)} packets of sound as in the source:", end=" ")
     print((times, sound) == tracks(source) and len(times) == frames)
-    print(f"a film of two hours ({7200 * _RATE} frames) at this speed: {7200 * _RATE / frames * slow / 3600:.1f} h")
+    hours = 7200 * _RATE / frames * slow.seconds / 3600
+    print(f"a film of two hours ({7200 * _RATE} frames) at this speed: {hours:.1f} h")
 
 
 def stages(source: Path, frames: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .bands import in_parallel, strips
+from .bands import in_parallel, product, strips
 from .coding import Coding
 from .gamut import in_gamut
 
@@ -151,9 +151,9 @@ def _chroma(
     y, offset, cb, cr = buffer
     np.copyto(y, luma)
     for plane, gains, offsets in zip((cb, cr), coefficients[:2], coefficients[2:], strict=True):
-        np.matmul(weights, gains, out=plane)
+        product(weights, gains, out=plane)
         plane *= y
-        plane += np.matmul(weights, offsets, out=offset)
+        plane += product(weights, offsets, out=offset)
     return cb, cr, offset
 
 

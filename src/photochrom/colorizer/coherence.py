@@ -16,6 +16,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from ..color.bands import product
 from ..color.spaces import lightness_of_luma
 from ..errors import ModelError
 from ..models.registry import ModelCard
@@ -54,8 +55,8 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins) -> np.ndarra
     features = _features(bins)  # [bins, features]
     own, agreed = cv2.log(np.clip(given, _LEAST, 1)), given
     for _ in range(_ROUNDS):
-        expected = (features.T @ agreed).reshape(-1, height, width)
-        agreed = features @ (_blocks(expected).reshape(len(expected), -1) @ weights)
+        expected = product(features.T, agreed).reshape(-1, height, width)
+        agreed = product(features, product(_blocks(expected).reshape(len(expected), -1), weights))
         agreed += own
         agreed -= agreed.max(0)
         cv2.exp(agreed, dst=agreed)
@@ -81,7 +82,8 @@ def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
     """Return the mean a*b* of distributions ``[bins, h, w]``, float32 ``[2, h, w]``."""
     count, height, width = probability.shape
     centres = np.array(bins, np.float32)
-    return (centres.T @ probability.astype(np.float32, copy=False).reshape(count, -1)).reshape(2, height, width)
+    mean = product(centres.T, probability.astype(np.float32, copy=False).reshape(count, -1))
+    return mean.reshape(2, height, width)
 
 
 def network_vividness(vividness: float) -> float:
@@ -106,9 +108,9 @@ def _weights(luma: np.ndarray, height: int, width: int) -> np.ndarray:
     cells, blocks = place.reshape(3, -1), _blocks(place).reshape(3, -1)
     # Half the squared distance, negative: the halves of the squares are two more terms of one product.
     halves = [np.float32(-0.5) * np.square(part).sum(0, keepdims=True) for part in (blocks, cells)]
-    weights = np.vstack([blocks, halves[0], np.ones_like(halves[0])]).T @ np.vstack(
-        [cells, np.ones_like(halves[1]), halves[1]]
-    )
+    left = np.vstack([blocks, halves[0], np.ones_like(halves[0])])
+    right = np.vstack([cells, np.ones_like(halves[1]), halves[1]])
+    weights = product(left.T, right)
     cv2.exp(np.clip(weights, _FARTHEST, 0, out=weights), dst=weights)
     weights /= np.maximum(weights.sum(0), _LEAST)
     return weights

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
+from ..machine import share_freed_memory
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
@@ -130,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # before numpy is loaded: its threads would only wait for one another
+    share_freed_memory()
     from ..film.options import FilmOptions, parse_time
     from ..film.picture_area import parse_area
 
