@@ -18,8 +18,8 @@ from .parser import Verbs
 from .settings import config_path, read_config
 
 _PACKAGES = (
-    "numpy", "opencv-python-headless", "pillow", "simplejpeg", "jpeglib", "tifffile", "zstandard", "av", "openvino",
-    "onnxruntime", "pillow-heif", "starlette", "torch", "c2pa-python",
+    "numpy", "opencv-python-headless", "pillow", "simplejpeg", "jpeglib", "tifffile", "zstandard", "OpenEXR", "av",
+    "openvino", "onnxruntime", "pillow-heif", "starlette", "torch", "c2pa-python",
 )  # fmt: skip
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "bf16")
 

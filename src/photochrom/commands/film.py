@@ -99,7 +99,7 @@ def add(verbs: Verbs) -> None:
     film.add_argument(
         "--codec",
         default="auto",
-        help="libx264, libx265, ffv1 (lossless), prores, dnxhr, v210, or frames: dpx, tiff, png, jp2 "
+        help="libx264, libx265, ffv1 (lossless), prores, dnxhr, v210, or frames: dpx, tiff, png, jp2, exr "
         "(default: libx264; for frames their own format)",
     )
     film.add_argument(

@@ -23,7 +23,7 @@ FORMATS = {
     ".nut": "nut",
 }
 """Container formats of coloured films, by file suffix."""
-SEQUENCES = ("dpx", "tiff", "png", "jp2")
+SEQUENCES = ("dpx", "tiff", "png", "jp2", "exr")
 """Formats of numbered frames, which are codec and container in one."""
 CONSTANT_RATE = ("mxf", "avi", *SEQUENCES)
 """Containers that number their frames and store no time stamps."""
@@ -130,6 +130,7 @@ CODECS: Mapping[str, Codec] = {
             ("tiff", "tiff", ".tif", _444(8, 16)),
             ("png", "png", ".png", _444(8, 16)),
             ("jp2", "jpeg2000", ".jp2", _444(8, 16)),
+            ("exr", "exr", ".exr", _444(16)),
         )
     },
 }

@@ -38,8 +38,8 @@ class FilmOptions:
     """Vividness and strength. Hints belong to single frames: see ``FilmHint``."""
     codec: str = "auto"
     """Codec of the coloured film: ``libx264``, ``libx265``, ``ffv1``, ``prores``, ``dnxhr`` or ``v210``; or the format
-    of numbered frames: ``dpx``, ``tiff``, ``png`` or ``jp2``. All but the first two, ``prores`` and ``dnxhr`` are
-    lossless. ``auto`` is ``libx264`` for a film, and a sequence's own format for a sequence."""
+    of numbered frames: ``dpx``, ``tiff``, ``png``, ``jp2`` or ``exr``. All but the first two, ``prores`` and
+    ``dnxhr`` are lossless. ``auto`` is ``libx264`` for a film, and a sequence's own format for a sequence."""
     crf: int = 18
     """Quality of a lossy codec, 0 to 51; lower is better and larger."""
     preset: str = "veryfast"

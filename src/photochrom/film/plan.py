@@ -144,6 +144,10 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
     if output is not None and output.suffix.lower() in FORMATS:
         raise FilmError(f"{output}: {options.codec} writes numbered frames: name a folder, or reel.%07d.dpx")
     suffix = CODECS[options.codec].suffix
+    if options.codec == "exr" and not (isinstance(reader, SequenceReader) and reader.is_linear):
+        raise FilmError(
+            "is not scene-linear, which OpenEXR stores", path=reader.path, remedy='choose codec="tiff" or codec="dpx"'
+        )
     if isinstance(reader, SequenceReader):
         same = reader.pattern.format == options.codec
         folder = output or reader.pattern.folder.absolute().parent / f"{reader.pattern.folder.absolute().name}.color"

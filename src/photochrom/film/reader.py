@@ -96,7 +96,7 @@ class FilmReader:
         self.container.close()
 
     def _open(self) -> None:
-        self.container = _opened(self.path, self._demuxer_options)
+        self.container = self._container()
         try:
             self.video = _main_stream(self.container, self.path)
             self._check_size()
@@ -105,8 +105,13 @@ class FilmReader:
             raise
         self.video.thread_type = "AUTO"
 
+    def _container(self) -> av.container.InputContainer:
+        return _opened(self.path, self._demuxer_options)
+
     def _check_size(self) -> None:
-        width, height = self.video.codec_context.width, self.video.codec_context.height
+        self._check_pixels(self.video.codec_context.width, self.video.codec_context.height)
+
+    def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self._max_pixels:
             most = f"{self._max_pixels / 1e6:g} million"
             raise FilmError(f"{self.path}: its picture is {width} x {height} pixels, more than {most}")

@@ -96,7 +96,17 @@ class DpxHeader:
         return "" if field == 0xFFFFFFFF or len(self.data) < _TIME_CODE + 4 else from_bcd(field)
 
     @property
-    def slate(self) -> str:
+    def is_log(self) -> bool:
+        """Whether the samples are logarithms of light."""
+        return self.transfer in LOGARITHMIC
+
+    @property
+    def kind(self) -> str:
+        """How the pixels are stored, in words."""
+        return f"{self.samples} samples of {self.bits} bits a pixel"
+
+    @property
+    def reel_name(self) -> str:
         """Text of the slate, which is the nearest that DPX has to the name of a reel."""
         return self._text(_SLATE, 100)
 

@@ -10,11 +10,20 @@ from pathlib import Path
 
 from ...errors import FilmError
 
-SUFFIXES = {".dpx": "dpx", ".tif": "tiff", ".tiff": "tiff", ".png": "png", ".jp2": "jp2", ".j2k": "jp2"}
+SUFFIXES = {
+    ".dpx": "dpx",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".png": "png",
+    ".jp2": "jp2",
+    ".j2k": "jp2",
+    ".exr": "exr",
+}
 """Names of the formats of frames, by file suffix."""
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.[A-Za-z0-9]+)", re.DOTALL)
 _PLACE = re.compile(r"%(0\d+)?d|#+")
 _SURELY = re.compile(r"%(0\d+)?d|##+")  # a single # also occurs in names of films and folders
+_ONE_STANDS_FOR_ALL = (".dpx", ".exr")  # files of these formats are frames; others may be photographs
 _WIDEST = 200  # digits; with a prefix and a suffix, no name of a file has more
 _NAMED = 5  # missing frames, or runs of them, that a message names
 
@@ -98,7 +107,7 @@ def find_sequence(path: Path) -> Pattern | None:
     """Return the pattern of the frames that a path stands for; None if the path is an ordinary film.
 
     Args:
-        path: A pattern, a folder, or one frame of a DPX sequence.
+        path: A pattern, a folder, or one frame of a DPX or OpenEXR sequence.
 
     Raises:
         FilmError: A folder holds no numbered frames, or those of several sequences.
@@ -107,7 +116,7 @@ def find_sequence(path: Path) -> Pattern | None:
         return _in_folder(path)
     if path.is_file():
         parts = _NUMBERED.fullmatch(path.name)
-        return _numbered(path, [parts[2]]) if parts and path.suffix.lower() == ".dpx" else None
+        return _numbered(path, [parts[2]]) if parts and path.suffix.lower() in _ONE_STANDS_FOR_ALL else None
     return pattern_of(path) if is_pattern(path) else None
 
 

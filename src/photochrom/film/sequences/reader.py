@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -22,12 +23,16 @@ from ..damage import Damage
 from ..options import ROUNDED, FilmOptions, time_text
 from ..reader import FilmReader
 from ..source_colors import GAP
-from .dpx import LOGARITHMIC, DpxHeader, read_header
+from . import dpx, exr
 from .names import Pattern, find_sequence, in_words, missing
+from .pixels import encoded
 
 _USUAL_RATE = Fraction(24)
+Header = dpx.DpxHeader | exr.ExrHeader
+_HEADERS: dict[str, Callable[[Path], Header]] = {"dpx": dpx.read_header, "exr": exr.read_header}
 _DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
 _BT709 = (1, 1)  # primaries and transfer characteristics of scans, which seldom say
+_SRGB = (1, 13)  # as scene-linear frames are shown
 _UNSPECIFIED = (2, 2)
 _FLOATS = ("f16", "f32")
 
@@ -83,6 +88,8 @@ class SequenceReader(FilmReader):
                 path=pattern.path,
                 remedy="add what is missing, or fill_gaps=True repeats the frame before",
             )
+        self.path, self._max_pixels = pattern.path, max_pixels
+        self._dropped: tuple[str, ...] = ()
         header = self._headers()
         self._of_thread = threading.local()
         self._at = 0  # position of the next frame to decode
@@ -93,26 +100,34 @@ class SequenceReader(FilmReader):
         self.states_rate = rate is not None or (header is not None and header.rate is not None)
         self.rate = rate or (header and header.rate) or _USUAL_RATE
         self.time_base, self.first_pts = 1 / self.rate, 0
-        self.is_log = header is not None and header.transfer in LOGARITHMIC
-        self.tags = _UNSPECIFIED if self.is_log else _BT709
+        self.is_log = header is not None and header.is_log
+        self.tags = _SRGB if self.is_linear else _UNSPECIFIED if self.is_log else _BT709
         self.time_code = header.time_code if header else ""
-        self.reel_name = header.slate if header else ""
+        self.reel_name = header.reel_name if header else ""
         if any(part in self._format for part in _FLOATS) or self._format.startswith("xyz"):
             raise FilmError(
                 f"has samples of an unusual kind ({self._format})", path=self.path, remedy="convert it to DPX or TIFF"
             )
 
-    def _headers(self) -> DpxHeader | None:
-        """Read the headers of all DPX files, so that one that does not fit is found before hours of work."""
-        if self.pattern.format != "dpx":
+    def _headers(self) -> Header | None:
+        """Read all headers that state a frame's kind, so that one that does not fit is found before hours of work."""
+        if (read := _HEADERS.get(self.pattern.format)) is None:
             return None
-        first: DpxHeader | None = None
+        first: Header | None = None
         for number in self.numbers:
-            header = read_header(self.pattern.file(number))
+            header = read(self.pattern.file(number))
             first = first or header
             if problem := _difference(header, first):
                 raise FilmError(problem, path=self.pattern.file(number), remedy="colour such frames one by one")
+        if isinstance(first, exr.ExrHeader):
+            self._check_pixels(first.width, first.height)  # before the first frame is decoded
+            self._dropped = first.dropped
         return first
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the files hold scene-linear light, which is read as a display shows it."""
+        return self.pattern.format == "exr"
 
     @property
     def count(self) -> int:
@@ -159,9 +174,19 @@ class SequenceReader(FilmReader):
             )
         if self.is_log:
             found.append("the frames are logarithmic (Cineon), by their header: they stay so, and so do their colours")
+        if self.is_linear:
+            found.append("the frames are scene-linear: the network is shown them through the curve of sRGB")
+        found += [f"not kept: the channel {name}, which the new colours replace" for name in self._dropped]
         return found
 
     # What follows takes the place of reading one file.
+
+    def _container(self) -> av.container.InputContainer:
+        if not self.is_linear:
+            return super()._container()
+        # FFmpeg does not read all of OpenEXR, and would tell of floats: the first frame as shown stands for the film.
+        picture = encoded(exr.shown(self.path), "png", {"compression_level": "1"})
+        return av.open(BytesIO(picture))
 
     def _rewind(self) -> None:
         self._at = 0
@@ -208,6 +233,8 @@ class SequenceReader(FilmReader):
                     future.cancel()
 
     def _read(self, path: Path) -> av.VideoFrame:
+        if self.is_linear:
+            return exr.shown(path)
         try:
             with path.open("rb") as stream:
                 packet = av.Packet(os.fstat(stream.fileno()).st_size)
@@ -258,11 +285,10 @@ def _numbers(pattern: Pattern) -> list[int]:
     return numbers
 
 
-def _difference(header: DpxHeader, first: DpxHeader) -> str:
+def _difference(header: Header, first: Header) -> str:
     """Say how a frame differs from the first; empty if it can follow it."""
     if (header.width, header.height) != (first.width, first.height):
         return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
-    if (header.bits, header.samples) != (first.bits, first.samples):
-        ours, theirs = (f"{h.samples} samples of {h.bits} bits a pixel" for h in (header, first))
-        return f"has {ours}, and the first frame has {theirs}"
+    if header.kind != first.kind:
+        return f"has {header.kind}, and the first frame has {first.kind}"
     return ""

@@ -26,6 +26,7 @@ from ...provenance import short_statement
 from ..planes import PlaneFormat, give_back, view
 from ..reader import FilmReader
 from ..time_code import later
+from . import exr
 from .dpx import DpxHeader, file_of, new_header, read_header
 from .names import Pattern
 from .pixels import encoded, rgb_of_frame, rgb_of_planes
@@ -92,6 +93,8 @@ class SequenceWriter:
             parts = self._dpx(frame, pts, path.name)
         elif self._pattern.format == "jp2":
             parts = self._jp2(frame)
+        elif self._pattern.format == "exr":
+            parts = (self._exr(frame, pts),)
         else:
             parts = (self._photo(frame, pts),)
         with new_file(path, overwrite=True) as stream:
@@ -131,6 +134,13 @@ class SequenceWriter:
         data = encoded(self._rgb(frame, "rgb48le" if deep else "rgb24"), "jpeg2000", _LOSSLESS_JP2)
         packet = _labelled("PNG", self._label).xmp or b""
         return data, struct.pack(">I4s", 24 + len(packet), b"uuid"), _XMP_BOX, packet
+
+    def _exr(self, frame: av.VideoFrame, pts: int) -> bytes:
+        reader = self._reader
+        assert isinstance(reader, SequenceReader)  # as the plan has checked
+        code = later(reader.time_code, pts, reader.rate) if reader.is_filled(pts) else None
+        planes = (view(frame, 0), view(frame, 1), view(frame, 2))
+        return exr.colored(reader.file(pts), planes, self._planes.coding, self._label, code or "")
 
     def _photo(self, frame: av.VideoFrame, pts: int) -> bytes:
         """Code a frame as a photograph, with the metadata of its source if that is of the same format."""

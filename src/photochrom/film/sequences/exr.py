@@ -1,0 +1,252 @@
+"""Frames in OpenEXR: scene-linear light is shown to the network as a display would, and keeps its luminance exactly.
+
+Coloured channels have the type of the source's, half or float. Their luminance, by the file's chromaticities, rounds to
+the source's own number at every pixel. Other channels, other parts, and the header are kept.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+from ...color.bands import strips
+from ...color.coding import Coding
+from ...color.spaces import BT709, Matrix, linear_to_srgb, srgb_to_linear
+from ...errors import FilmError
+from ...provenance import stated_behind
+from .pixels import rgb_of_planes
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_HIGHEST = 65535
+_REMEDY = "convert it to DPX or TIFF"
+_LUMINANCE_AND_CHROMA = ("Y", "RY", "BY")
+_SHARES = (1, 0.5, 0.25)  # of its chroma that a pixel gets, until its luminance comes out exactly; else none
+_TIME_CODE = re.compile(r"(\d+):(\d+):(\d+)([:;])(\d+)")
+
+
+@dataclass(frozen=True)
+class ExrHeader:
+    """A frame's header, as far as it matters for films."""
+
+    width: int
+    height: int
+    kind: str
+    """Names and sampling of the channels of the first part, in words."""
+    rate: Fraction | None
+    """Frames per second, if stated."""
+    time_code: str
+    """Time code of the frame; empty if there is none."""
+    reel_name: str
+    """Name of the reel; empty if there is none."""
+    dropped: tuple[str, ...]
+    """Channels that coloured frames do not have: old chroma, which is replaced."""
+    is_log: bool = False
+    """Whether the samples are logarithms of light."""
+
+
+def _openexr(path: Path) -> ModuleType:
+    try:
+        import OpenEXR
+    except ImportError as exc:
+        raise FilmError("needs OpenEXR", path=path, remedy="pip install 'photochrom[exr]'") from exc
+    module: ModuleType = OpenEXR
+    return module
+
+
+def _opened(path: Path, *, header_only: bool = False) -> Any:
+    """Open a file.
+
+    Raises:
+        FilmError: It is missing, damaged or deep, or has neither R, G and B nor Y in its first part.
+    """
+    exr = _openexr(path)
+    try:
+        with path.open("rb") as stream:
+            file = exr.File(stream, separate_channels=True, header_only=header_only)
+            header = file.header()
+    except OSError as exc:
+        raise FilmError(f"cannot be read ({exc.strerror})", path=path, remedy="finished work is kept") from exc
+    except Exception as exc:  # the library raises RuntimeError, ValueError and others
+        reason = " ".join(str(exc).split())
+        raise FilmError(f"cannot be decoded ({reason})", path=path, remedy="replace the file") from exc
+    if "deep" in str(header["type"]):
+        raise FilmError("has deep pixels, several to a place", path=path, remedy="flatten it first")
+    sampling = {c.name: (c.xSampling, c.ySampling) for c in header["channels"]}
+    if any(sampling.get(name) != (1, 1) for name in _picture(sampling)):
+        raise FilmError("has no channels R, G and B, nor Y, in its first part", path=path, remedy=_REMEDY)
+    return file
+
+
+def _picture(names: Any) -> tuple[str, ...]:
+    return ("Y",) if "Y" in names and "G" not in names else ("R", "G", "B")
+
+
+def read_header(path: Path) -> ExrHeader:
+    """Read what a frame's header says.
+
+    Raises:
+        FilmError: The file cannot be read, or its pixels are of a kind that is not coloured.
+    """
+    header = _opened(path, header_only=True).header()
+    (left, top), (right, bottom) = header["dataWindow"]
+    channels = {channel.name: (channel.xSampling, channel.ySampling) for channel in header["channels"]}
+    code, rate = header.get("timeCode"), header.get("framesPerSecond")
+    dropped = [name for name in _LUMINANCE_AND_CHROMA if name in channels and "G" not in channels]
+    return ExrHeader(
+        int(right - left + 1),
+        int(bottom - top + 1),
+        "the channels " + ", ".join(_in_words(name, *sampling) for name, sampling in sorted(channels.items())),
+        Fraction(rate) if rate else None,
+        _text(code) if code else "",
+        str(header.get("reelName", "")),
+        tuple(dropped[1:]),
+    )
+
+
+def _in_words(name: str, columns: int, rows: int) -> str:
+    return name if columns == rows == 1 else f"{name} (one in {columns} x {rows} pixels)"
+
+
+def _text(code: Any) -> str:
+    return f"{code.hours:02}:{code.minutes:02}:{code.seconds:02}{';' if code.dropFrame else ':'}{code.frame:02}"
+
+
+def _matrix(header: dict[str, Any]) -> Matrix:
+    """Return the weights of a luminance by a file's chromaticities; Rec. 709 if it states none, as OpenEXR assumes."""
+    if (stated := header.get("chromaticities")) is None:
+        return BT709
+    red, green, blue, white = np.asarray(stated, np.float64).reshape(4, 2)
+    xyz = np.array([(x / y, 1, (1 - x - y) / y) for x, y in (red, green, blue)]).T  # each of luminance 1
+    x, y = white
+    weights = np.linalg.solve(xyz, np.array([x / y, 1, (1 - x - y) / y]))
+    return Matrix(float(weights[0]), float(weights[2]))
+
+
+def _luminance(planes: list[np.ndarray], matrix: Matrix) -> np.ndarray:
+    """Return the luminance of linear planes, float64; of grey pixels exactly their value."""
+    if len(planes) == 1:
+        return planes[0].astype(np.float64)
+    red, green, blue = (plane.astype(np.float64) for plane in planes)
+    with np.errstate(invalid="ignore"):  # infinities are grey
+        found = matrix.red * (red - green) + matrix.blue * (blue - green) + green
+    grey = (red == green) & (blue == green)
+    return np.where(grey, green, found)
+
+
+def shown(path: Path) -> av.VideoFrame:
+    """Decode a frame as a display shows it: linear light from 0 to 1 through the curve of sRGB.
+
+    Returns:
+        RGB of 16 bits, or grey of 16 bits if the file has luminance only.
+
+    Raises:
+        FilmError: The file cannot be read.
+    """
+    channels = _opened(path).channels()
+    names = _picture(channels)
+    planes = [channels[name].pixels for name in names]
+    height, width = planes[0].shape
+    frame = av.VideoFrame(width, height, "gray16be" if len(names) == 1 else "rgb48be")
+    rows = np.frombuffer(frame.planes[0], ">u2").reshape(height, -1)[:, : width * len(names)]
+    pixels = rows.reshape(height, width, len(names))
+    for start, stop in strips(height, width):
+        for index, plane in enumerate(planes):
+            part = np.nan_to_num(plane[start:stop].astype(np.float32), nan=0)
+            pixels[start:stop, :, index] = np.rint(_HIGHEST * linear_to_srgb(np.clip(part, 0, 1)))
+    return frame
+
+
+@functools.cache
+def _linear() -> np.ndarray:
+    """Return the linear light of each displayed integer of 16 bits, float32."""
+    found: np.ndarray = srgb_to_linear(np.arange(_HIGHEST + 1, dtype=np.float32) / _HIGHEST).astype(np.float32)
+    return found
+
+
+def colored(
+    path: Path, planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding, label: str, time_code: str = ""
+) -> bytes:
+    """Code a frame with new colours, and everything else as it was.
+
+    Args:
+        path: The black-and-white frame.
+        planes: Y', Cb and Cr of the frame as displayed, uint16 ``[H, W]`` each.
+        coding: Meaning of these integers.
+        label: Credit of the colours, which is added to the comments.
+        time_code: Time code to state instead of the frame's own; empty to keep that.
+
+    Raises:
+        FilmError: The file cannot be read.
+    """
+    exr, file = _openexr(path), _opened(path)
+    header, channels = dict(file.header()), dict(file.channels())
+    source = [channels[name].pixels for name in _picture(channels)]
+    new = _with_colors(source, planes, coding, _matrix(header))
+    kept = {name: c for name, c in channels.items() if "G" in channels or name not in _LUMINANCE_AND_CHROMA}
+    kept |= {name: exr.Channel(name, plane) for name, plane in zip("RGB", new, strict=True)}
+    header["comments"] = stated_behind(str(header.get("comments", "")), label)
+    if time_code and "timeCode" in header:
+        _set_time(header["timeCode"], time_code)
+    first = exr.Part(header, kept, *([header["name"]] if "name" in header else []))
+    stream = BytesIO()
+    exr.File([first, *file.parts[1:]]).write(stream)
+    return stream.getvalue()
+
+
+def _set_time(code: Any, text: str) -> None:
+    if parts := _TIME_CODE.fullmatch(text):
+        code.hours, code.minutes, code.seconds, code.frame = (int(parts[index]) for index in (1, 2, 3, 5))
+
+
+def _with_colors(
+    source: list[np.ndarray], planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding, matrix: Matrix
+) -> list[np.ndarray]:
+    """Return linear red, green and blue of the source's type and luminance, with the colours of displayed planes."""
+    dtype = source[0].dtype
+    found = [np.empty(source[0].shape, dtype) for _ in range(3)]
+    for start, stop in strips(*source[0].shape):
+        luminance = _luminance([plane[start:stop] for plane in source], matrix)
+        displayed = [np.empty(luminance.shape, np.uint16) for _ in range(3)]
+        y, cb, cr = (plane[start:stop] for plane in planes)
+        rgb_of_planes(y, cb, cr, coding, displayed)
+        rgb = np.stack([_linear()[plane] for plane in displayed]).astype(np.float64)
+        for plane, values in zip(found, _scaled(rgb, luminance, matrix, dtype), strict=True):
+            plane[start:stop] = values
+    return found
+
+
+def _scaled(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dtype[Any]) -> np.ndarray:
+    """Scale linear colours ``[3, H, W]`` to a luminance; pixels whose luminance does not come out become greyer."""
+    wanted = luminance.astype(dtype).ravel()
+    rgb, old = rgb.reshape(3, -1), _luminance(list(rgb), matrix).ravel()
+    new = np.repeat(wanted[None], 3, axis=0)
+    left = np.flatnonzero(np.isfinite(wanted) & (wanted > 0) & (old > 0))
+    for share in _SHARES:
+        y = wanted[left].astype(np.float64)
+        tried = _rounded((rgb[:, left] / old[left] - 1) * y * share + y, y, matrix, dtype)
+        exact = _luminance(list(tried), matrix).astype(dtype) == wanted[left]
+        new[:, left[exact]] = tried[:, exact]
+        left = left[~exact]
+        if not left.size:
+            break
+    return new.reshape(3, *luminance.shape)
+
+
+def _rounded(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dtype[Any]) -> np.ndarray:
+    """Round colours ``[3, N]``: red makes up for the rounding of green, and blue, which weighs least, for the rest."""
+    with np.errstate(over="ignore"):
+        green = np.maximum(rgb[1], 0).astype(dtype)
+        rest = luminance - matrix.green * green.astype(np.float64)
+        red = np.maximum((rest - matrix.blue * rgb[2]) / matrix.red, 0).astype(dtype)
+        blue = np.maximum((rest - matrix.red * red.astype(np.float64)) / matrix.blue, 0).astype(dtype)
+    return np.stack([red, green, blue])

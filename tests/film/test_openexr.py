@@ -1,0 +1,208 @@
+"""Frames in OpenEXR: luminance exact in half and float, other channels and headers kept, wrong files named."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from photochrom.color.coding import Coding
+from photochrom.color.spaces import BT601, srgb_to_linear
+from photochrom.errors import FilmError
+from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.sequences import exr
+from tests.helpers.films import colorizer, pan
+
+OpenEXR = pytest.importorskip("OpenEXR", reason="needs OpenEXR: pip install 'photochrom[exr]'")
+
+REC709 = (0.2126, 0.7152, 0.0722)
+AP1 = (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767)  # ACEScg
+OF_AP1 = (0.2722287168, 0.6740817658, 0.0536895174)  # as the ACES standard states its luminance
+NOTE = "the frames are scene-linear: the network is shown them through the curve of sRGB"
+
+
+@pytest.fixture
+def red(tmp_path):
+    return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
+
+
+def light(number=0, dtype=np.float16):
+    """Linear light of a frame; up to eight times a display's white."""
+    found = srgb_to_linear(pan(number + 1, 96, 64)[number].astype(np.float32) / 255)
+    found[:8] *= 8
+    return found.astype(dtype)
+
+
+def write(folder, channels, header=None, number=1):
+    folder.mkdir(exist_ok=True)
+    head = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage} | (header or {})
+    OpenEXR.File(head, channels).write(str(folder / f"reel.{number:07}.exr"))
+    return folder
+
+
+def read(report, number=1):
+    path = report.output.parent / f"reel.{number:07}.exr"
+    return OpenEXR.File(str(path), separate_channels=True)
+
+
+def planes(file):
+    return {name: channel.pixels for name, channel in file.channels().items()}
+
+
+def luminance(found, weights=REC709):
+    return sum(weight * found[name].astype(np.float64) for weight, name in zip(weights, "RGB", strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("names", ["RGB", "Y"])
+def test_the_luminance_is_the_sources_own(names, dtype, tmp_path, red):
+    folder = tmp_path / "reel"
+    for number in range(2):
+        write(folder, {name: light(number, dtype) for name in names}, number=number + 1)
+    report = colorize_film(folder, None, FilmOptions(rate=18), colorizer=red)
+    for number in range(2):
+        found = planes(read(report, number + 1))
+        assert set(found) == set("RGB")
+        assert found["R"].dtype == dtype
+        assert np.array_equal(luminance(found).astype(dtype), light(number, dtype))
+    middle = {name: plane[20:50].mean(dtype=float) for name, plane in found.items()}
+    assert middle["R"] > 1.3 * middle["B"]
+    assert report.notes == [NOTE]
+
+
+def test_luminance_is_that_of_the_files_own_primaries(tmp_path, red):
+    folder = write(tmp_path / "reel", dict.fromkeys("RGB", light()), {"chromaticities": AP1})
+    found = read(colorize_film(folder, None, colorizer=red))
+    assert found.header()["chromaticities"] == pytest.approx(AP1)
+    assert np.abs(luminance(planes(found), OF_AP1) / np.maximum(light(), 1e-6) - 1).max() < 1e-3
+
+
+def test_random_colours_keep_random_luminance(tmp_path):
+    rng = np.random.default_rng(1)
+    source = np.exp(rng.normal(-2, 3, (64, 64))).astype(np.float16)
+    folder = write(tmp_path / "reel", {"Y": source})
+    y = rng.integers(0, 65536, (3, 64, 64)).astype(np.uint16)
+    data = exr.colored(folder / "reel.0000001.exr", tuple(y), Coding(16, True, BT601), "label")
+    (tmp_path / "new.exr").write_bytes(data)
+    found = planes(OpenEXR.File(str(tmp_path / "new.exr"), separate_channels=True))
+    assert np.array_equal(luminance(found).astype(np.float16), source)
+    assert min(plane.min() for plane in found.values()) >= 0
+    grey = (found["R"] == found["G"]) & (found["G"] == found["B"])
+    assert grey.mean() < 0.2  # few of even these colours, most of which no display has, have to be given up
+
+
+def test_numbers_that_are_no_light_stay(tmp_path, red):
+    odd = light()
+    odd[30, 10:15] = (np.nan, np.inf, -np.inf, -0.25, 0)
+    folder = write(tmp_path / "reel", dict.fromkeys("RGB", odd))
+    found = planes(read(colorize_film(folder, None, colorizer=red)))
+    for plane in found.values():
+        assert np.array_equal(plane[30, 10:15], odd[30, 10:15], equal_nan=True)
+    assert np.array_equal(luminance(found).astype(np.float16)[31:], odd[31:])
+
+
+def test_other_channels_and_the_header_are_kept(tmp_path, red):
+    matte, depth = light() > 0.5, light(dtype=np.float32)
+    channels = dict.fromkeys("RGB", light()) | {
+        "A": matte.astype(np.float16),
+        "Z": depth,
+        "id": matte.astype(np.uint32),
+    }
+    header = {
+        "dataWindow": (np.array([10, 20], np.int32), np.array([105, 83], np.int32)),
+        "displayWindow": (np.array([0, 0], np.int32), np.array([127, 99], np.int32)),
+        "framesPerSecond": Fraction(18), "reelName": "reel 3", "owner": "archive", "comments": "scanned",
+        "timeCode": OpenEXR.TimeCode(1, 2, 3, 4, *[0] * 14), "exposure": 2.5, "compression": OpenEXR.PIZ_COMPRESSION,
+    }  # fmt: skip
+    report = colorize_film(write(tmp_path / "reel", channels, header), None, colorizer=red)
+    new = read(report)
+    for name, plane in (("A", matte), ("Z", depth), ("id", matte)):
+        assert np.array_equal(planes(new)[name], plane)
+    ours, theirs = new.header(), read_source(tmp_path).header()
+    assert ours.pop("comments").startswith("scanned Colours added by software (photochrom")
+    theirs.pop("comments")
+    assert str(ours) == str(theirs)
+    assert report.notes == [NOTE]
+
+
+def read_source(tmp_path):
+    return OpenEXR.File(str(tmp_path / "reel" / "reel.0000001.exr"), separate_channels=True)
+
+
+def test_chroma_that_is_replaced_is_named(tmp_path, red):
+    report = colorize_film(
+        write(tmp_path / "reel", {"Y": light(), "RY": 0 * light(), "BY": 0 * light()}), colorizer=red
+    )
+    assert report.notes[2:] == [f"not kept: the channel {name}, which the new colours replace" for name in ("RY", "BY")]
+    assert set(planes(read(report))) == set("RGB")
+
+
+def test_the_second_part_of_a_file_is_kept(tmp_path, red):
+    folder = tmp_path / "reel"
+    folder.mkdir()
+    parts = [
+        OpenEXR.Part({}, dict.fromkeys("RGB", light()), "beauty"),
+        OpenEXR.Part({}, {"Z": light(dtype=np.float32)}, "depth"),
+    ]
+    OpenEXR.File(parts).write(str(folder / "reel.0000001.exr"))
+    found = read(colorize_film(folder, None, colorizer=red))
+    assert [part.name() if callable(part.name) else part.name for part in found.parts] == ["beauty", "depth"]
+    assert np.array_equal(found.channels(1)["Z"].pixels, light(dtype=np.float32))
+
+
+def test_time_code_and_rate_reach_a_film_of_the_picture_as_shown(tmp_path, red):
+    folder = tmp_path / "reel"
+    for number in (1, 2, 4):
+        code = OpenEXR.TimeCode(1, 0, 0, number, *[0] * 14)
+        write(folder, {"Y": light()}, {"framesPerSecond": Fraction(24), "timeCode": code}, number)
+    options = FilmOptions(codec="prores", bits=10, fill_gaps=True)
+    report = colorize_film(folder, tmp_path / "a.mov", options, colorizer=red)
+    with av.open(str(report.output)) as film:
+        assert film.streams.video[0].metadata["timecode"] == "01:00:00:01"
+        assert film.streams.video[0].average_rate == 24
+        shown = next(film.decode(video=0)).to_ndarray(format="gray")
+    wanted = pan(1, 96, 64)[0]
+    assert np.abs(shown[20:40, :90].astype(float) - wanted[20:40, :90]).mean() < 3
+    frames = colorize_film(folder, None, FilmOptions(fill_gaps=True), colorizer=red)
+    code = read(frames, 3).header()["timeCode"]
+    assert (code.hours, code.minutes, code.seconds, code.frame) == (1, 0, 0, 3)  # of the frame that was filled in
+
+
+def test_films_that_are_not_linear_do_not_become_openexr(tmp_path, red):
+    from tests.helpers.sequences import write_dpx
+
+    folder = write_dpx(tmp_path / "scan", pan(1), 10)
+    with pytest.raises(FilmError, match=r"is not scene-linear, which OpenEXR stores: choose codec=\"tiff\""):
+        colorize_film(folder, None, FilmOptions(codec="exr"), colorizer=red)
+
+
+@pytest.mark.parametrize(
+    ("channels", "said"),
+    [
+        ({"Z": light()}, "has no channels R, G and B, nor Y, in its first part: convert it to DPX or TIFF"),
+        ({"Y": light()[:, :90]}, "has 90 x 64 pixels, and the first frame has 96 x 64: colour such frames one by one"),
+        ({"Y": light(), "A": light()}, "has the channels A, Y, and the first frame has the channels Y"),
+    ],
+)
+def test_frames_that_do_not_fit_are_named_before_any_work(channels, said, tmp_path, red):
+    folder = write(tmp_path / "reel", {"Y": light()})
+    write(folder, channels, number=2)
+    with pytest.raises(FilmError, match=rf"reel.0000002.exr: {said}"):
+        colorize_film(folder, None, colorizer=red)
+    assert not (tmp_path / "reel.color").exists()
+
+
+def test_damaged_files_are_named(tmp_path, red):
+    folder = write(tmp_path / "reel", {"Y": light()})
+    whole = (folder / "reel.0000001.exr").read_bytes()
+    (folder / "reel.0000002.exr").write_bytes(whole[: len(whole) // 2])
+    (folder / "reel.0000003.exr").write_bytes(whole)
+    with pytest.raises(FilmError, match=r"reel.0000002.exr: cannot be decoded \(.*\): replace the file"):
+        colorize_film(folder, None, colorizer=red)
+
+
+def test_without_the_library_its_name_is_said(tmp_path, red, monkeypatch):
+    folder = write(tmp_path / "reel", {"Y": light()})
+    monkeypatch.setitem(__import__("sys").modules, "OpenEXR", None)
+    with pytest.raises(FilmError, match=r"needs OpenEXR: pip install 'photochrom\[exr\]'"):
+        colorize_film(folder, None, colorizer=red)
