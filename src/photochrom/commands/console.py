@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import Any, Self
 
+_BEAT = 1.0  # seconds between two looks at the clock
 _EVERY = 30.0  # seconds between two progress lines where there is no terminal
 
 
@@ -83,25 +85,42 @@ def _write(text: str, stream: Any) -> None:
 
 
 class Progress:
-    """A progress bar on a terminal, and a line now and then elsewhere, as in logs."""
+    """A progress bar on a terminal, and a line now and then elsewhere, as in logs.
+
+    The bar's clock goes on while a single unit takes long, such as a large photograph that is encoded as HEIC. A bar of
+    one unit appears only if that takes over a second.
+    """
 
     def __init__(self, unit: str, total: int | None, *, quiet: bool) -> None:
         from tqdm import tqdm
 
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._bar = tqdm(unit=unit, total=total, disable=quiet or not is_terminal)
+        hidden, self._late = quiet or not is_terminal, total == 1
+        self._bar = tqdm(unit=unit, total=total, disable=hidden, delay=_BEAT if self._late else 0, leave=not self._late)
+        self._ended = threading.Event()
+        self._clock = None if hidden else threading.Thread(target=self._beat, name="photochrom-bar", daemon=True)
         self._logs = not quiet and not is_terminal and sys.stderr is not None
         self._unit, self._total = unit, total
         self._begun = self._printed = time.monotonic()
         self._first: int | None = None
 
     def __enter__(self) -> Self:
+        if self._clock is not None:
+            self._clock.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
+        if self._clock is not None:
+            self._clock.join()
         self._bar.close()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_BEAT):
+            self._bar.delay = 0  # from now on it has been seen, and has to be cleared
+            self._bar.refresh()
 
     def show(self, done: int, total: int | None) -> None:
         """Show how many units are done. The first call may be far on, when an earlier job is resumed."""

@@ -1,0 +1,53 @@
+"""The progress bar: its clock goes on while one unit takes long."""
+
+import io
+import sys
+import threading
+
+import pytest
+
+from photochrom.commands import console
+
+
+class Terminal(io.StringIO):
+    """A terminal that tells when a bar has been drawn several times."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.drawn, self._left = threading.Event(), times
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self._left -= "0/" in text
+        if self._left <= 0:
+            self.drawn.set()
+        return super().write(text)
+
+
+@pytest.mark.parametrize("total", [1, 3])
+def test_the_bar_moves_during_a_long_unit(total, monkeypatch):
+    terminal = Terminal(times=3)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(console, "_BEAT", 0.01)
+    with console.Progress("photo", total, quiet=False):
+        assert terminal.drawn.wait(30)
+    lines = terminal.getvalue().split("\r")
+    assert any(f"0/{total}" in line for line in lines)
+    assert total == 3 or not lines[-1].strip()  # the bar of a single one is cleared
+
+
+def test_a_short_unit_alone_shows_no_bar(monkeypatch):
+    terminal = Terminal(times=1)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with console.Progress("photo", 1, quiet=False):
+        pass
+    assert terminal.getvalue().strip() == ""
+
+
+def test_where_there_is_no_terminal_nothing_is_drawn(capsys):
+    before = threading.active_count()
+    with console.Progress("photo", 1, quiet=False):
+        assert threading.active_count() == before
+    assert capsys.readouterr().err == ""
