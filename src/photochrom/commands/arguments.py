@@ -61,6 +61,16 @@ def add_jpeg_layout(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_compression(parser: argparse._ActionsContainer) -> None:
+    """Declare ``--compression``."""
+    parser.add_argument(
+        "--compression",
+        choices=("none", "lzw", "deflate", "zstd"),
+        default="deflate",
+        help="how TIFF is compressed, always without loss (default: %(default)s)",
+    )
+
+
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """Declare ``--overwrite``."""
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")

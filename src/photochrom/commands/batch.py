@@ -15,7 +15,7 @@ from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError
 from ..signals import heard
 from . import INTERRUPTED, c2pa
-from .arguments import add_jpeg_layout, add_verb
+from .arguments import add_compression, add_jpeg_layout, add_verb
 from .console import say
 from .messages import error_text
 from .parser import Verbs
@@ -69,6 +69,7 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     group.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
     group.add_argument("--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs")
     add_jpeg_layout(group)
+    add_compression(group)
     group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
     group.add_argument("--negative", action="store_true", help="the photographs are negatives, and stay negatives")
     group.add_argument("--sidecar", action="store_true", help="write the label beside each output, not into it")
@@ -142,6 +143,7 @@ def _options(args: argparse.Namespace) -> BatchOptions:
             sidecar=args.sidecar,
             c2pa=c2pa.identity_of(args),
             jpeg_layout=args.jpeg_layout,
+            compression=args.compression,
         ),
         negative=args.negative,
         model=args.model,

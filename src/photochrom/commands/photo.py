@@ -15,7 +15,7 @@ from ..errors import OptionError, PhotochromError, PhotoError
 from ..photo.names import STREAM
 from ..provenance import credit
 from . import c2pa
-from .arguments import add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
+from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
 from .kinds import kind_of
 from .messages import error_text, note_text
@@ -69,12 +69,7 @@ def add(verbs: Verbs) -> None:
         help="quality of lossy outputs; of the chroma alone where a JPEG keeps its luma (default: %(default)s)",
     )
     add_jpeg_layout(photo)
-    photo.add_argument(
-        "--compression",
-        choices=("none", "lzw", "deflate", "zstd"),
-        default="deflate",
-        help="how TIFF is compressed, always without loss (default: %(default)s)",
-    )
+    add_compression(photo)
     photo.add_argument(
         "--page", type=int, metavar="N", help="colour one page of a multi-page TIFF (default: all, into one TIFF)"
     )
