@@ -24,6 +24,7 @@ from photochrom.studio.app import Settings, application
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dust-bowl-home.jpg"
 SIZE = (4000, 3000)
 VISITORS = 10
+PICTURE = "picture.jpg?side=1200"  # as large as it is on the page in a window of 1400 by 900 pixels
 
 
 class Page:
@@ -37,7 +38,7 @@ class Page:
 
     def drop(self) -> str:
         item = self._client.post("/api/items?name=old.jpg", content=self._upload).json()["id"]
-        self._client.get(f"/api/items/{item}/picture.jpg").raise_for_status()
+        self._client.get(f"/api/items/{item}/{PICTURE}").raise_for_status()
         return f"/api/items/{item}"
 
     def get(self, path: str) -> None:
@@ -46,7 +47,7 @@ class Page:
     def edit(self, **change: object) -> None:
         """Change something and fetch the new picture."""
         self._client.post(f"{self.item}/edit", json=change).raise_for_status()
-        self.get("picture.jpg")
+        self.get(PICTURE)
 
     def click(self, kind: str = "point") -> None:
         x = next(self._places) % 0.4 + 0.3

@@ -327,3 +327,18 @@ def test_pictures_that_fell_out_of_memory_are_read_again(visitor):
     visitor.put(items[0], 0.5, 0.5)
     assert rgb(visitor.fetch(f"/api/items/{items[0]}/picture.jpg")).shape[:2] == (64, 64)
     assert Path(visitor.download(items[0])[0]).name == "0.color.png"
+
+
+@pytest.mark.parametrize(("side", "width"), [("600", 600), ("9999", 1600), ("1", 240), ("much", 1600), ("-5", 1600)])
+def test_a_picture_is_as_large_as_it_is_shown(visitor, side, width):
+    item = visitor.add("wide.png", png(cv2.resize(data.camera(), (1700, 400))))
+    for name in ("picture", "original"):
+        assert rgb(visitor.fetch(f"/api/items/{item}/{name}.jpg?side={side}")).shape[1] == width
+
+
+def test_unsure_places_lie_inside_the_picture():
+    confidence = np.full((24, 32), 0.9, np.float32)
+    confidence[:, 0] = confidence[0] = 0.1  # the edges alone
+    found = doubts(Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence))["places"]
+    assert found
+    assert all(0.04 <= share <= 0.96 for place in found for share in place)

@@ -6,6 +6,7 @@ moved, recoloured, removed and undone as one.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -49,9 +50,10 @@ class Mark:
         """Return the hints that stand for the mark in a picture whose shape begins with height and width."""
         if self.kind == "point":
             return (self._hint(self.places[0], self.radius),)
+        size = (shape[0], shape[1])
         if self.kind == "stroke":
-            return tuple(self._hint(place, self.radius) for place in _along(self.places, shape, self.radius))
-        return tuple(self._hint(place, radius) for place, radius in _inside(self.places, shape))
+            return tuple(self._hint(place, self.radius) for place in _along(self.places, size, self.radius))
+        return tuple(self._hint(place, radius) for place, radius in _inside(self.places, size))
 
     def _hint(self, place: Place, radius: float) -> Hint:
         return Hint(*place, self.color, min(radius, 0.25), self.suggested)
@@ -122,9 +124,10 @@ def points_of(hints: Iterable[Hint], time: Fraction | None = None) -> tuple[Mark
     return tuple(Mark("point", hint.color, ((hint.x, hint.y),), hint.radius, hint.suggested, time) for hint in hints)
 
 
-def _along(path: Sequence[Place], shape: tuple[int, ...], radius: float) -> list[Place]:
+@functools.lru_cache(_MOST_HINTS)  # a click asks several times, for all marks
+def _along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list[Place]:
     """Return places along a path, about a radius apart, the ends included."""
-    height, width = shape[:2]
+    height, width = shape
     points = np.array(path) * (width, height)  # [N, 2], in pixels
     lengths = np.hypot(*np.diff(points, axis=0).T) if len(points) > 1 else np.zeros(0)
     at = np.concatenate([[0.0], np.cumsum(lengths)])  # [N]
@@ -134,9 +137,10 @@ def _along(path: Sequence[Place], shape: tuple[int, ...], radius: float) -> list
     return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
-def _inside(corners: Sequence[Place], shape: tuple[int, ...]) -> list[tuple[Place, float]]:
+@functools.lru_cache(_MOST_HINTS)
+def _inside(corners: Sequence[Place], shape: tuple[int, int]) -> list[tuple[Place, float]]:
     """Return places that fill an area evenly, each with the radius at which its disc stays inside."""
-    height, width = shape[:2]
+    height, width = shape
     polygon = (np.array(corners) * (width, height)).astype(np.float32)  # [N, 2], in pixels
     area = abs(float(cv2.contourArea(polygon)))
     (left, top), (right, bottom) = polygon.min(0), polygon.max(0)

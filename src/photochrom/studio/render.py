@@ -16,6 +16,7 @@ from ..errors import OptionError
 QUALITY = 90  # JPEG quality on the page; downloads are encoded separately
 _PLACES = 5  # unsure places that are numbered
 _APART = 0.15  # least distance between two of them, as a share of the longest side
+_MARGIN = 0.04  # least distance from the edges, where a number would be cut off
 _WORTH = 0.25  # mean doubt around a place from which a colour there is worth asking for
 _SURE, _LOST = 0.6, 0.2  # confidence at which doubt is 0 and 1; most pictures lie between
 
@@ -61,6 +62,7 @@ def _most(doubt: np.ndarray) -> list[tuple[float, float]]:
     found: list[tuple[float, float]] = []
     while len(found) < _PLACES and spread.max() > 0:
         row, column = np.unravel_index(int(spread.argmax()), spread.shape)
-        found.append(((float(column) + 0.5) / width, (float(row) + 0.5) / height))
+        place = (float(column) + 0.5) / width, (float(row) + 0.5) / height
+        found.append((min(max(place[0], _MARGIN), 1 - _MARGIN), min(max(place[1], _MARGIN), 1 - _MARGIN)))
         spread[np.hypot(rows - row, columns - column) < _APART * max(doubt.shape)] = 0
     return found

@@ -25,7 +25,7 @@ from ..photo import EXTENSIONS, colored_path
 from ..version import __version__
 from .archive_routes import ArchiveRoutes
 from .films import Film
-from .items import naming
+from .items import PREVIEW, naming
 from .photographs import Photograph, small
 from .programs import Programs, place
 from .render import colored, doubts, grey, jpeg
@@ -224,10 +224,11 @@ class Api:
     def _picture(self, item: AnyItem, request: Request) -> bytes:
         picture, options = item.picture(), item.options()
         assert picture.cached is not None
-        return jpeg(colored(self._state.colorizer, picture.luma, options, picture.cached.prediction))
+        luma = small(picture.luma, _side(request))
+        return jpeg(colored(self._state.colorizer, luma, options, picture.cached.prediction))
 
     def _original(self, item: AnyItem, request: Request) -> bytes:
-        return jpeg(grey(item.luma()))
+        return jpeg(grey(small(item.luma(), _side(request))))
 
     def _small(self, item: AnyItem, request: Request) -> bytes:
         luma, options = small(item.luma(), _SMALL), item.options()
@@ -335,6 +336,12 @@ class Api:
 def _cookie(request: Request) -> str:
     """Return the name of the cookie. Browsers send it to every port of a machine: each studio needs its own."""
     return f"photochrom-{request.scope['server'][1]}"
+
+
+def _side(request: Request) -> int:
+    """Return how many pixels the longest side of a picture has at most: no more than a small window shows."""
+    side = request.query_params.get("side", "")
+    return min(PREVIEW, max(_SMALL, int(side))) if side.isdecimal() and len(side) < 6 else PREVIEW
 
 
 def _tile(item: AnyItem, request: Request) -> bytes:

@@ -53,5 +53,8 @@ export const start = (id, recolor) => post(`/api/items/${id}/start`, { recolor }
 /** @param {string} id */
 export const stop = (id) => post(`/api/items/${id}/stop`, {});
 
-/** Address of a picture of an item as it is now. @param {{id: string, revision: number}} item @param {string} name */
-export const picture = (item, name) => `/api/items/${item.id}/${name}.jpg?revision=${item.revision}`;
+/**
+ * Address of a picture of an item as it is now.
+ * @param {{id: string, revision: number}} item @param {string} name @param {number} [side] pixels of its longest side, at most
+ */
+export const picture = (item, name, side) => `/api/items/${item.id}/${name}.jpg?revision=${item.revision}${side ? `&side=${side}` : ""}`;

@@ -240,6 +240,13 @@ function hatch(map, width, height) {
   context.drawImage(sheet, 0, 0);
 }
 
+/** How many pixels the longest side needs here; what is larger comes in tiles. A film has none. @param {any} item */
+function sideOf(item) {
+  if (item.kind === "film" || !box.clientWidth) return undefined;
+  const fitted = Math.min(box.clientWidth / item.width, box.clientHeight / item.height) * Math.max(item.width, item.height);
+  return 200 * Math.ceil((fitted * devicePixelRatio) / 200);
+}
+
 /** Load the pictures of the item as it is now; the old ones stay until they are there. */
 function load() {
   const item = store.item;
@@ -253,8 +260,9 @@ function load() {
   if (shown.revision === item.revision) return;
   const now = shown;
   now.revision = item.revision;
-  now.grey = item.kind === "film" || !now.grey ? image(address(item, "original")) : now.grey;
-  const color = image(address(item, "picture"));
+  const side = sideOf(item);
+  now.grey = item.kind === "film" || !now.grey ? image(address(item, "original", side)) : now.grey;
+  const color = image(address(item, "picture", side));
   color.onload = () => {
     if (shown !== now || now.revision !== item.revision) return;
     now.color = color;
