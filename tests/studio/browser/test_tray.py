@@ -106,6 +106,7 @@ def test_a_dropped_folder_is_corrected_and_put_back(visit, tmp_path):
     drop_folder(page, folder)
     page.get_by_text("3 of 4 added").wait_for()
     page.keyboard.press("g")
+    page.locator(".refused li").wait_for()
     assert page.locator("#folders h3").all_inner_texts() == ["shoebox/1931", "shoebox/1932/deep", "Not read"]
     assert page.locator(".refused li").inner_text().startswith("shoebox/1931/broken.png: ")
     path = download(page, page.get_by_role("button", name="Download all 3").click, tmp_path)
