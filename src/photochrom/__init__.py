@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
     from .film.hints import FilmHint, read_film_hints
     from .film.shot_options import ShotOptions, read_shots
+    from .film.stills import Still, read_still
     from .models.engines import Engine
     from .models.registry import ModelCard
     from .photo.job import colorize_file
@@ -72,6 +73,7 @@ __all__ = [
     "Progress",
     "Row",
     "ShotOptions",
+    "Still",
     "StudioError",
     "TrainingError",
     "__version__",
@@ -85,6 +87,7 @@ __all__ = [
     "read_film_hints",
     "read_hints",
     "read_shots",
+    "read_still",
 ]
 
 # Loaded on first use, so that `import photochrom` is instant and the command line answers at once.
@@ -104,6 +107,7 @@ _MODULES = {
     "film": ("FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"),
     "film.hints": ("FilmHint", "read_film_hints"),
     "film.shot_options": ("ShotOptions", "read_shots"),
+    "film.stills": ("Still", "read_still"),
     "models.engines": ("Engine",),
     "models.registry": ("ModelCard",),
     "photo.job": ("colorize_file",),

@@ -11,17 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from skimage.color import rgb2lab
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from photochrom import Hint, OptionError
+from photochrom.color.spaces import luma_of_rgb
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.hint_tracking import follow
-from photochrom.film.hints import FilmHint, film_hints_json, hints_of_still, luma_at, read_film_hints
+from photochrom.film.hints import FilmHint, film_hints_json, read_film_hints
 from photochrom.film.options import parse_time, time_text
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
+from photochrom.film.stills import frame_at, hints_of_still, read_still
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
 
 LOSSLESS = FilmOptions(codec="ffv1")
@@ -122,14 +124,50 @@ def test_a_coloured_still_colours_its_shot(tmp_path, grey_colorizer):
     assert np.all(plane(frames[40], 2) == 128)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_frame_has_just_the_colours_of_its_still(turned, tmp_path, grey_colorizer):
+    """In a small film, too; a red bow tie of six pixels stays red. The frames around it follow, and no other shot."""
+    lumas = pan(18, 176, 144)
+    still = np.dstack([lumas[10] // 2 + 60] * 3).astype(int)
+    lumas = [luma // 2 + 60 for luma in lumas]
+    still[:, :90] += (18, 0, -40)
+    still[:, 90:] += (-30, 8, 30)
+    still[70:76, 101:107] += (90, -40, -30)
+    still = np.clip(still, 0, 255).astype(np.uint8)
+    lumas[10] = luma_of_rgb(still)
+    Image.fromarray(np.rot90(still) if turned else still).save(tmp_path / "still.png")
+    how = {"codec": "ffv1", "tags": (6, 6, 6), "full": True, "rotation": 90 if turned else 0}
+    source = write_film(tmp_path / "a.mkv", lumas + other_shot(8, 176, 144), **how)
+    known = read_still(source, Fraction(10, 24), tmp_path / "still.png")
+    report = colorize_film(source, None, LOSSLESS, stills=[known], colorizer=grey_colorizer)
+    frames = decoded(report.output)
+    wanted = rgb2lab(still)
+    away = [deltaE_ciede2000(wanted, rgb2lab(frame.to_ndarray(format="rgb24"))) for frame in frames[9:12]]
+    assert away[1].mean() < 1
+    assert away[1][71:75, 102:106].mean() < 5
+    assert plane(frames[10], 2)[36:37, 51:53].min() > 165
+    assert np.abs(plane(frames[2], 1).astype(int) - 128).mean() > 4
+    assert np.all(plane(frames[22], 2) == 128)
+
+
+def test_a_still_is_not_mixed_with_what_the_network_says(tmp_path):
+    lumas = [luma // 2 + 60 for luma in pan(12, WIDTH, HEIGHT)]
+    source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1", tags=(6, 6, 6))
+    Image.fromarray(np.dstack([lumas[4]] * 3)).save(tmp_path / "still.png")  # grey
+    known = read_still(source, Fraction(4, 24), tmp_path / "still.png")
+    orange = colorizer(tmp_path, lambda _: (30, 40))
+    frames = decoded(colorize_film(source, None, LOSSLESS, stills=[known], colorizer=orange).output)
+    assert np.abs(plane(frames[4], 2).astype(int) - 128).max() <= 1
+
+
 def test_a_still_of_another_frame_is_refused(tmp_path):
     lumas = pan(12, WIDTH, HEIGHT) + other_shot(12, WIDTH, HEIGHT)
     source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1")
     still = tmp_path / "still.png"
     Image.fromarray(np.dstack([np.clip(lumas[18] * 0.8 + 30, 0, 255).astype(np.uint8)] * 3)).save(still)  # brightened
-    assert hints_of_still(Fraction(18, 24), still, luma_at(source, Fraction(18, 24)))
+    assert hints_of_still(Fraction(18, 24), still, frame_at(source, Fraction(18, 24))[1])
     with pytest.raises(OptionError, match=r"still\.png: is not a picture of the frame at 0\.25 s: check the time"):
-        hints_of_still(Fraction(6, 24), still, luma_at(source, Fraction(6, 24)))
+        hints_of_still(Fraction(6, 24), still, frame_at(source, Fraction(6, 24))[1])
 
 
 def test_small_things_of_a_still_get_hints_of_their_own(tmp_path):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..film.options import FilmOptions
     from ..film.plan import Plan
     from ..film.reader import FilmReader
+    from ..film.stills import Still
 
 
 RECOLOR: Final = ("all", "grey-shots")
@@ -165,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
     films = list(dict.fromkeys(args.inputs))
     if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
-    hints = _hints(args, films[0])
+    hints, stills = _hints(args), _stills(args, films[0])
     output = _output(args.output, several=len(films) > 1)
     console = Console(quiet=args.quiet, verbose=args.verbose)
     colorizer = None
@@ -178,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
 
                 colorizer = Colorizer(args.model, args.device)
             work = _look if args.list_shots or args.preview or args.dry_run else _color
-            status = max(status, work(film, output, args, options, hints, colorizer, console))
+            status = max(status, work(film, output, args, options, hints, stills, colorizer, console))
         except (FilmError, ModelError) as exc:
             if len(films) == 1:
                 raise
@@ -218,19 +219,25 @@ def _output(output: Path | None, *, several: bool) -> Path | None:
     return output
 
 
-def _hints(args: argparse.Namespace, film: str) -> list[FilmHint]:
-    from ..film.hints import hints_of_still, luma_at, read_film_hints
-    from ..film.options import parse_time
+def _hints(args: argparse.Namespace) -> list[FilmHint]:
+    from ..film.hints import read_film_hints
 
-    hints = [hint for path in args.hints for hint in read_film_hints(path)]
+    return [hint for path in args.hints for hint in read_film_hints(path)]
+
+
+def _stills(args: argparse.Namespace, film: str) -> list[Still]:
+    from ..film.options import parse_time
+    from ..film.stills import read_still
+
+    found = []
     for text in args.still:
         at, equals, path = text.partition("=")
         if not equals:
             raise OptionError(f"{text!r:.60} is not a still: write TIME=FILE, as in 12.5=coat.png")
         time = parse_time(at)
         check_kind(film)
-        hints += hints_of_still(time, path, luma_at(film, time))
-    return hints
+        found.append(read_still(film, time, path))
+    return found
 
 
 def _color(
@@ -239,6 +246,7 @@ def _color(
     args: argparse.Namespace,
     options: FilmOptions,
     hints: list[FilmHint],
+    stills: list[Still],
     colorizer: Colorizer,
     console: Console,
 ) -> int:
@@ -262,6 +270,7 @@ def _color(
                 output,
                 options,
                 hints=hints,
+                stills=stills,
                 colorizer=colorizer,
                 overwrite=args.overwrite,
                 restart=args.restart,
@@ -285,6 +294,7 @@ def _look(
     args: argparse.Namespace,
     options: FilmOptions,
     hints: list[FilmHint],
+    stills: list[Still],
     colorizer: Colorizer,
     _: Console,
 ) -> int:
@@ -313,6 +323,7 @@ def _look(
         _check_preview(path, overwrite=args.overwrite)
         frame_colorizer = keeping_titles(frame_colorizer, plan)
         hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
+        hints += [hint for still in stills for hint in still.hints]
         if path.suffix.lower() == ".png":
             _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
         else:

@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 
+from ..color.thumbnail import thumbnail
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .shot_plan import ShotPlan
 
 _BUFFERED = 256e6  # greatest number of bytes of frames that wait while later keys are predicted
+_KNOWN = 8.0  # weight of the colours of a still, as that of so many frames of which the network is certain
 _UNSURE = 0.05  # weight of a colour in which the network has no confidence
 
 
@@ -84,6 +86,7 @@ class FrameColorizer:
         hints: Known colours of single frames, by the frame's pts.
         is_kept: Tells of a frame's pts whether the frame keeps its own chroma.
         shots: Shots that are known beforehand; None to find them, and to colour them alike.
+        stills: a*b* of the upright frames that are known, float32 ``[2, h, w]`` at any size, by the frame's pts.
     """
 
     def __init__(
@@ -95,9 +98,10 @@ class FrameColorizer:
         hints: Mapping[int, Sequence[Hint]] | None = None,
         is_kept: Callable[[int], bool] = lambda _: False,
         shots: ShotPlan | None = None,
+        stills: Mapping[int, np.ndarray] | None = None,
     ) -> None:
         self.colorizer, self.reader, self.planes, self.options = colorizer, reader, planes, options
-        self.hints, self._is_kept, self.shots = hints or {}, is_kept, shots
+        self.hints, self._is_kept, self.shots, self.stills = hints or {}, is_kept, shots, stills or {}
 
     @functools.cached_property
     def area(self) -> PictureArea:
@@ -115,7 +119,14 @@ class FrameColorizer:
 
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
         """Return a frame colorizer of the same film that follows hints, given by the frames' pts."""
-        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, hints, self._is_kept, self.shots)
+        return self._changed(hints, self._is_kept, self.shots, self.stills)
+
+    def with_stills(self, stills: Mapping[int, np.ndarray]) -> FrameColorizer:
+        """Return a frame colorizer of the same film that knows the colours of some frames, given by their pts.
+
+        Stills show whole frames: where only a part of each is coloured (``FilmOptions.frame``), they are not used.
+        """
+        return self._changed(self.hints, self._is_kept, self.shots, {} if self.area.box else stills)
 
     def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
         """Return a frame colorizer of the same film that leaves some frames, told by their pts, as they are."""
@@ -123,12 +134,22 @@ class FrameColorizer:
         def both(pts: int) -> bool:
             return self._is_kept(pts) or is_kept(pts)
 
-        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, self.hints, both, self.shots)
+        return self._changed(self.hints, both, self.shots, self.stills)
 
     def with_shots(self, shots: ShotPlan | None) -> FrameColorizer:
         """Return a frame colorizer of the same film that takes its shots, and what each looks like, from a plan."""
         is_kept = self._is_kept if shots is None else shots.is_left_out
-        return FrameColorizer(self.colorizer, self.reader, self.planes, self.options, self.hints, is_kept, shots)
+        return self._changed(self.hints, is_kept, shots, self.stills)
+
+    def _changed(
+        self,
+        hints: Mapping[int, Sequence[Hint]],
+        is_kept: Callable[[int], bool],
+        shots: ShotPlan | None,
+        stills: Mapping[int, np.ndarray],
+    ) -> FrameColorizer:
+        same = self.colorizer, self.reader, self.planes, self.options
+        return FrameColorizer(*same, hints, is_kept, shots, stills)
 
     def color_options(self, pts: int) -> ColorOptions:
         """Return how a frame is to be coloured: the film's options with the frame's hints."""
@@ -147,13 +168,16 @@ class FrameColorizer:
         thumbnail = self.colorizer.thumbnail(
             luma, self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )
-        if self.options.negative:
-            thumbnail = negative_view.shown(thumbnail)
-        elif self.reader.is_log:
-            thumbnail = log_view.shown(thumbnail)
+        thumbnail = self._shown(thumbnail)
         half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
         small = cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA)
         return PreparedFrame(frame, thumbnail, small, interlaced, shots.visibility(small))
+
+    def _shown(self, thumbnail: np.ndarray) -> np.ndarray:
+        """Return what the network is shown of a thumbnail."""
+        if self.options.negative:
+            return negative_view.shown(thumbnail)
+        return log_view.shown(thumbnail) if self.reader.is_log else thumbnail
 
     def _may_keep(self, frame: av.VideoFrame) -> bool:
         """Tell whether a frame's own chroma, if it has any, may be wanted."""
@@ -193,6 +217,10 @@ class FrameColorizer:
             as ``propagation.Frame`` has them.
         """
         color = self.color_options(prepared.pts)
+        if (known := self.stills.get(prepared.pts)) is not None and not self._is_kept(prepared.pts):
+            size = prepared.small.shape[::-1]
+            ab = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in known])
+            return ab, np.full(prepared.small.shape, _KNOWN, np.float32)
         if self._is_kept(prepared.pts) or (prepared.visibility == 0 and not color.hints):
             neutral = np.zeros((2, *prepared.small.shape), np.float32)
             return neutral, np.full(prepared.small.shape, _UNSURE, np.float32)
@@ -209,6 +237,7 @@ class FrameColorizer:
             return self._as_it_is(prepared.frame)
         new = self._uncolored(prepared.frame)
         luma = luma_plane(prepared.frame)[self.area.luma]
+        small, ab = self._finest(prepared, ab, luma)
         visibility = 1.0 if self.hints.get(prepared.pts) else prepared.visibility
         cb, cr = (self._chroma_of_picture(view(new, index)) for index in (1, 2))
         turns = self.reader.turns
@@ -216,7 +245,7 @@ class FrameColorizer:
             rows = cb[field].shape[0] * self.planes.subsampling[0]  # a field's last row of luma may have no chroma
             self._render(
                 luma[field][:rows],
-                np.rot90(prepared.small, -turns),
+                np.rot90(small, -turns),
                 np.rot90(ab, -turns, axes=(1, 2)),
                 strength=self.color_options(prepared.pts).strength * visibility,
                 subsampling=self.planes.subsampling,
@@ -224,6 +253,14 @@ class FrameColorizer:
                 out=(cb[field], cr[field]),
             )
         return new
+
+    def _finest(self, prepared: PreparedFrame, ab: np.ndarray, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the luma and the a*b* to render a frame from: those of a still at its own size, if there is one."""
+        if (known := self.stills.get(prepared.pts)) is None:
+            return prepared.small, ab
+        turns = self.reader.turns
+        height, width = known.shape[1:][:: -1 if turns % 2 else 1]  # as stored
+        return self._shown(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
 
     @functools.cached_property
     def _render(self) -> Callable[..., object]:
@@ -277,7 +314,9 @@ class FrameColorizer:
             for prepared, start in self.prepared(frames):
                 if prepared.pts >= first:
                     coming.append((prepared, start))
-                    yield propagation.Frame(prepared.small, start, functools.partial(self.predict, prepared))
+                    is_known = prepared.pts in self.stills and not self._is_kept(prepared.pts)
+                    predict = functools.partial(self.predict, prepared)
+                    yield propagation.Frame(prepared.small, start, predict, is_known)
 
         for colors in propagation.steady_colors(to_steady(), before, ahead=self._ahead()):
             prepared, start = coming.popleft()

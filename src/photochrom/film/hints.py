@@ -4,8 +4,6 @@ A file looks like that of a photograph, with the time of each hint in seconds::
 
     {"photochrom": "film hints", "version": 1,
      "hints": [{"time": 12.5, "x": 0.42, "y": 0.31, "color": "#7a2b22"}]}
-
-A coloured still of a frame is turned into hints, more of them where its colours change.
 """
 
 from __future__ import annotations
@@ -18,23 +16,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import cv2
-import numpy as np
-
-from ..color.spaces import luma_of_rgb, rgb_to_lab
-from ..colorizer.hint_propagation import propagate_hints
 from ..colorizer.hints import Hint, entry_of, hints_of_entries, read_file
 from ..errors import OptionError
 
 _VERSION = 1  # version of the file format
-_SIDE = 128  # pixels of a still's short side that its hints are made of
-_SQUARES = 8  # first hints made of a still, along its short side
-_ROUNDS = 3  # in which hints are added
-_MOST = 400  # hints made of a still
-_APART = 2  # pixels between two hints that are added
-_CLOSE = 3.0  # distance in a*b* that is good enough
-_LIKE = 0.6  # least correlation of luma between a still and its frame
-_FLAT = 3.0  # standard deviation of luma below which a frame shows nothing to compare
 
 
 @dataclass(frozen=True)
@@ -94,102 +79,3 @@ def _time(entry: dict[str, object], number: int) -> Fraction:
     if isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time):
         raise OptionError(f"hint {number}: the time is {time!r:.60}: give seconds, as a number")
     return Fraction(time).limit_denominator(1_000_000)
-
-
-def hints_of_still(
-    time: Fraction, path: str | os.PathLike[str], frame: np.ndarray | None = None
-) -> tuple[FilmHint, ...]:
-    """Turn a coloured still of a frame into hints: on a coarse grid, and where the hints found so far say least.
-
-    Args:
-        time: Time of the frame, in seconds from the film's beginning.
-        path: The still, in any format that Pillow reads.
-        frame: Luma of the frame, uint8 ``[h, w]`` at any size, upright; None to take the still on trust.
-
-    Raises:
-        OptionError: The file cannot be read as a picture, or is not a picture of the frame.
-    """
-    rgb = _read_still(path)
-    if frame is not None:
-        _check_still(rgb, frame, path, time)
-    height, width = rgb.shape[:2]
-    lab = rgb_to_lab(rgb.astype(np.float32) / 255)
-    lightness, wanted = (np.ascontiguousarray(planes) for planes in (lab[..., 0], np.moveaxis(lab[..., 1:], -1, 0)))
-    step = min(height, width) / _SQUARES
-    rows, columns = max(1, round(height / step)), max(1, round(width / step))
-    small = cv2.resize(rgb, (columns, rows), interpolation=cv2.INTER_AREA)
-    hints = [_hint_of(small, place) for place in np.ndindex(rows, columns)]
-    expected = np.stack([cv2.GaussianBlur(plane, (0, 0), step / 2) for plane in wanted])  # without further hints
-    for _ in range(_ROUNDS):
-        missed = np.hypot(*(propagate_hints(expected, lightness, hints) - wanted))
-        hints += [_hint_of(rgb, place) for place in _worst(missed, (_MOST - len(hints)) // 2)]
-    return tuple(FilmHint(time, hint) for hint in hints)
-
-
-def luma_at(film: str | os.PathLike[str], time: Fraction) -> np.ndarray:
-    """Return the luma of the frame shown at a time, small and upright, uint8 ``[h, w]``.
-
-    Raises:
-        FilmError: The film cannot be read, or has ended by then.
-    """
-    from .options import ROUNDED
-    from .reader import FilmReader
-
-    with FilmReader(film) as reader:
-        here = next(reader.frames(reader.pts_at(max(Fraction(0), time - 1 / reader.rate))))
-        for frame in reader.frames(here.pts):
-            if frame.pts is None or reader.seconds(frame.pts) > time + ROUNDED:
-                break
-            here = frame
-        scale = min(1, _SIDE / min(here.width, here.height))
-        small = here.reformat(max(1, round(here.width * scale)), max(1, round(here.height * scale)), format="gray")
-        return np.rot90(small.to_ndarray(), reader.turns)
-
-
-def _read_still(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a still, upright and small: RGB uint8 ``[h, w, 3]``."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as stored:
-            image = ImageOps.exif_transpose(stored).convert("RGB")
-            scale = min(1, _SIDE / min(image.size))
-            width, height = (max(1, round(side * scale)) for side in image.size)
-            return np.asarray(image.resize((width, height), Image.Resampling.BOX))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:  # by Pillow
-        reason = getattr(exc, "strerror", None) or exc
-        raise OptionError(f"{os.fspath(path)}: the still cannot be read ({reason}): check the path") from exc
-
-
-def _check_still(rgb: np.ndarray, frame: np.ndarray, path: str | os.PathLike[str], time: Fraction) -> None:
-    """Refuse a still whose luma is not that of the frame; a flat frame cannot tell.
-
-    A still may have been brightened, sharpened or scaled, which a correlation does not mind. Frames of one shot, some
-    seconds apart, still correlate: then the still is not the best one, but neither is it wrong.
-    """
-    still = cv2.resize(luma_of_rgb(rgb), frame.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
-    still, there = still - still.mean(), frame - frame.mean(dtype=np.float64)
-    spread = float(np.sqrt((still**2).mean() * (there**2).mean()))
-    if there.std() > _FLAT and float((still * there).mean()) < _LIKE * spread:
-        raise OptionError(
-            f"is not a picture of the frame at {float(time):g} s",
-            path=path,
-            remedy="check the time, or colour that frame",
-        )
-
-
-def _hint_of(rgb: np.ndarray, place: tuple[int, int]) -> Hint:
-    row, column = place
-    height, width = rgb.shape[:2]
-    red, green, blue = (int(value) for value in rgb[row, column])
-    return Hint((column + 0.5) / width, (row + 0.5) / height, (red, green, blue))
-
-
-def _worst(missed: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """Return the places where most is missed, none beside another."""
-    near = 2 * _APART + 1
-    smooth = cv2.GaussianBlur(missed, (0, 0), 1)
-    peaks = (smooth == cv2.dilate(smooth, np.ones((near, near), np.uint8))) & (smooth > _CLOSE)
-    rows, columns = np.nonzero(peaks)
-    order = np.argsort(-smooth[rows, columns])[:count]
-    return [(int(rows[i]), int(columns[i])) for i in order]

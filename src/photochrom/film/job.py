@@ -35,6 +35,7 @@ from .segments import EncodedSegment
 from .sequences.reader import open_film
 from .sequences.writer import publish_frames, taken
 from .shot_plan import make_shot_plan
+from .stills import Still
 from .titles import keeping_titles
 
 
@@ -57,6 +58,7 @@ def colorize_film(
     options: FilmOptions | None = None,
     *,
     hints: Sequence[FilmHint] = (),
+    stills: Sequence[Still] = (),
     colorizer: Colorizer | None = None,
     overwrite: bool = False,
     restart: bool = False,
@@ -72,6 +74,7 @@ def colorize_film(
         output: A file, a folder, or a pattern of frames; None for ``NAME.color.EXT`` beside the source.
         options: How to colour and write; None for the defaults.
         hints: Known colours at places of single frames; each is followed through its shot.
+        stills: Coloured pictures of single frames. These frames have just their colours, which the shots take on.
         colorizer: A model that is loaded already; None for the default.
         overwrite: Whether an existing output may be replaced.
         restart: Whether to throw away unfinished work on this output.
@@ -96,9 +99,11 @@ def colorize_film(
         if options.c2pa is not None:
             check_signing(reader.path, plan.output, overwrite=overwrite)
         frame_colorizer = FrameColorizer(colorizer or Colorizer(), reader, plan.planes, options)
+        frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
         hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
+        hints += [hint for still in stills for hint in still.hints]
         label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in hints])
-        key = _key(reader, plan, options, hints, label, frame_colorizer.colorizer.label)
+        key = _key(reader, plan, options, hints, stills, label, frame_colorizer.colorizer.label)
         damage = Damage()
         with _disk_errors(plan.output), ResumeFolder(plan.output, key, restart=restart) as folder:
             kept = KeptParts(folder, reader, plan, options, hints) if options.keep_parts else None
@@ -125,13 +130,20 @@ def colorize_film(
 
 
 def _key(
-    reader: FilmReader, plan: Plan, options: FilmOptions, hints: Sequence[FilmHint], label: str, model: str
+    reader: FilmReader,
+    plan: Plan,
+    options: FilmOptions,
+    hints: Sequence[FilmHint],
+    stills: Sequence[Still],
+    label: str,
+    model: str,
 ) -> dict[str, str]:
     """Return everything that the frames depend on, under the names that users know.
 
     What depends on single shots is left out if parts are kept: it is compared shot by shot.
     """
-    digest = hashlib.sha256(repr(tuple(hints)).encode()).hexdigest() if hints else "none"
+    known = repr(tuple(hints)).encode() + b"".join(still.ab.tobytes() for still in stills)
+    digest = hashlib.sha256(known).hexdigest() if hints else "none"
     if options.keep_parts:
         options, digest, label = replace(options, shots=(), only_shots=()), "by shot", model
     return {

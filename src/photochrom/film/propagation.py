@@ -38,6 +38,8 @@ class Frame:
     starts_shot: bool
     predict: Callable[[], tuple[np.ndarray, np.ndarray]]
     """Runs the network. Returns a*b* float32 ``[2, h, w]`` and their weight float32 ``[h, w]``, above 0, at most 1."""
+    is_known: bool = False
+    """Whether ``predict`` returns the true colours, which are not mixed with others; their weight may be above 1."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class _Key:
     """Colours from earlier in the shot, merged with the prediction."""
     between: list[tuple[np.ndarray, Flow]]
     """Luma of each frame before the next key, and the flow to it."""
+    is_known: bool = False
     back: Flow | None = None
     """Flow from this key to the key before; None for the first key of a shot."""
     final: np.ndarray | None = None
@@ -146,7 +149,7 @@ def steady_colors(
             yield from _rest(keys)
             keys, before = [], None
         flow = Flow(keys[-1].luma, frame.luma) if keys else None
-        if flow is not None and not _is_key(flow, len(keys[-1].between) + 1):
+        if flow is not None and not frame.is_known and not _is_key(flow, len(keys[-1].between) + 1):
             keys[-1].between.append((frame.luma, flow))
             continue
         keys.append(_key(frame, flow, keys[-1].propagated if keys else before))
@@ -180,16 +183,22 @@ def _is_key(flow: Flow, distance: int) -> bool:
 def _key(frame: Frame, flow: Flow | None, before: PropagatedColors | None) -> _Key:
     ab, weight = frame.predict()
     predicted = np.dstack([*ab, np.hypot(*ab), weight])  # [h, w, 4]
+    propagated = PropagatedColors(frame.luma, predicted)
     if before is None:
-        return _Key(frame.luma, predicted, None, PropagatedColors(frame.luma, predicted), [])
-    flow = flow or Flow(before.luma, frame.luma)
-    propagated = PropagatedColors(frame.luma, _merged(predicted, flow.propagate(before.colors)))
-    return _Key(frame.luma, predicted, before, propagated, [], back=Flow(frame.luma, before.luma))
+        return _Key(frame.luma, predicted, None, propagated, [], frame.is_known)
+    if not frame.is_known:
+        flow = flow or Flow(before.luma, frame.luma)
+        propagated = PropagatedColors(frame.luma, _merged(predicted, flow.propagate(before.colors)))
+    back = Flow(frame.luma, before.luma)
+    return _Key(frame.luma, predicted, before, propagated, [], frame.is_known, back)
 
 
 def _finish(keys: Sequence[_Key], number: int) -> None:
     """Compute a key's final colours from those propagated to it and those that come back from later keys."""
     key, behind = keys[number], keys[number + 1 :]
+    if key.is_known:
+        key.final = np.ascontiguousarray(key.predicted[..., :2])
+        return
     colors = key.propagated.colors
     if behind:
         back = behind[-1].predicted
