@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 import zipfile
 from collections.abc import Callable
 
@@ -96,6 +97,14 @@ def test_a_dropped_folder_keeps_its_tree(visitor):
     assert [row["key"] for row in rows] == ["shoebox/1931/a.png", "shoebox/1932/a.png", "a.png"]
     assert {row["status"] for row in rows} == {"ok"}
     assert all(row["output_sha256"] and row["width"] == picture(1).shape[1] for row in rows)
+
+
+def test_names_that_differ_in_the_form_of_their_accents_are_numbered(visitor):
+    for form in ("NFC", "NFD"):
+        visitor.add(unicodedata.normalize(form, "\u00e9t\u00e9.png"), png(picture(1)))
+    with packed(visitor) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".png")]
+    assert [name.endswith("-2.png") for name in names] == [False, True]
 
 
 def test_only_what_was_corrected_is_coloured_again(visitor, done):

@@ -11,6 +11,7 @@ import hashlib
 import io
 import shutil
 import threading
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -200,8 +201,9 @@ class Archive:
     def close(self) -> None:
         """Stop the work and remove the files."""
         self.job.stop()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        with self._lock:  # the engine ends the photograph that it is at
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _version(photograph: Photograph) -> str:
@@ -211,12 +213,16 @@ def _version(photograph: Photograph) -> str:
 
 
 def _free(path: PurePosixPath, taken: set[str]) -> str:
-    """Return an unused path: two files called old.jpg may be dropped, and some disks ignore upper and lower case."""
+    """Return an unused path: two files may have one name, and some disks ignore case and the form of accents."""
+
+    def folded(path: PurePosixPath) -> str:
+        return unicodedata.normalize("NFC", str(path)).casefold()
+
     found, number = path, 1
-    while str(found).casefold() in taken:
+    while folded(found) in taken:
         number += 1
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    taken.add(str(found).casefold())
+    taken.add(folded(found))
     return str(found)
 
 
@@ -224,7 +230,14 @@ def _facts(photograph: Photograph, outcome: _Outcome) -> dict[str, Any]:
     """Return what the page shows of a photograph's file."""
     row = outcome.row
     is_current = row.status == "ok" and outcome.version == _version(photograph)
-    return {"isCurrent": is_current, "output": row.output, "error": row.error, "warnings": row.warnings}
+    # The page may know of later changes; then the file is not current, whatever it was here.
+    return {
+        "isCurrent": is_current,
+        "revision": photograph.revision,
+        "output": row.output,
+        "error": row.error,
+        "warnings": row.warnings,
+    }
 
 
 def _row(refused: Refused) -> Row:

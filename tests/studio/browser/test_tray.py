@@ -67,33 +67,11 @@ def test_a_tray_of_many_survives_a_reload(visit, photograph, tmp_path, size):
 
 
 def drop_folder(page, folder):
-    """Drop a folder from the disk, as the browser gives it to the page: as an entry that is read in parts."""
-    files = [
-        (str(path.relative_to(folder.parent)), list(path.read_bytes()))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
-    page.evaluate(
-        """files => {
-            const entryOf = (name, inner) => inner instanceof Uint8Array
-                ? {name, isFile: true, file: take => take(new File([inner], name))}
-                : {name, isDirectory: true, createReader: () => {
-                    const left = Object.entries(inner).map(([name, inner]) => entryOf(name, inner));
-                    return {readEntries: take => take(left.splice(0, 2))};
-                }};
-            const tree = {};
-            for (const [path, content] of files) {
-                const parts = path.split("/");
-                const folder = parts.slice(0, -1).reduce((at, part) => (at[part] ||= {}), tree);
-                folder[parts.at(-1)] = new Uint8Array(content);
-            }
-            const items = Object.entries(tree).map(([name, inner]) => ({webkitGetAsEntry: () => entryOf(name, inner)}));
-            const event = new Event("drop", {bubbles: true, cancelable: true});
-            event.dataTransfer = {types: ["Files"], items, files: []};
-            document.body.dispatchEvent(event);
-        }""",
-        files,
-    )
+    """Drag a folder from the disk to the page and drop it, as the browser's own protocol does."""
+    session = page.context.new_cdp_session(page)
+    dragged = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": dragged})
 
 
 def test_a_dropped_folder_is_corrected_and_put_back(visit, tmp_path):

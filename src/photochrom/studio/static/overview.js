@@ -60,10 +60,12 @@ function tileOf(item) {
 /** @param {HTMLElement} tile @param {any} item */
 function show(tile, item) {
   const file = archive.items[item.id] || {};
+  const isCurrent = file.isCurrent && file.revision === item.revision;
   setSource(/** @type {HTMLImageElement} */ (tile.querySelector("img")), api.picture(item, "small"));
-  /** @type {HTMLElement} */ (tile.querySelector(".state")).dataset.text = `${stateOf(item)} ${file.isCurrent ? "✓" : ""}`.trim();
+  /** @type {HTMLElement} */ (tile.querySelector(".state")).dataset.text = `${stateOf(item)} ${isCurrent ? "✓" : ""}`.trim();
   const note = file.error ? said(file.error) : (file.warnings || []).map(said).join("\n");
   /** @type {HTMLElement} */ (tile.querySelector(".note")).textContent = note;
+  tile.setAttribute("aria-current", String(item.id === store.shown));
   tile.classList.toggle("failed", Boolean(file.error));
   tile.title = note ? `${item.name}\n${note}` : item.name;
   return tile;
