@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import shutil
 import threading
 import unicodedata
@@ -86,9 +87,16 @@ class Archive:
 
     def describe(self, photographs: Iterable[Photograph]) -> dict[str, Any]:
         """Return what became of the photographs, by id."""
-        rows = {each.id: _facts(each, self._rows[each.id]) for each in photographs if each.id in self._rows}
+        items = {each.id: self._facts(each, self._rows[each.id].row) for each in photographs if each.id in self._rows}
         refused = [{"folder": each.folder, "name": each.name, "message": each.message} for each in self.refused]
-        return {"job": self.job.describe(), "items": rows, "refused": refused}
+        return {"job": self.job.describe(), "items": items, "refused": refused}
+
+    def _facts(self, photograph: Photograph, row: Row) -> dict[str, Any]:
+        # The page may know of later changes: its revision tells.
+        return {
+            "isCurrent": self._is_current(photograph), "revision": photograph.revision,
+            "output": row.output, "error": row.error, "warnings": row.warnings,
+        }  # fmt: skip
 
     def start(self, photographs: Sequence[Photograph]) -> None:
         """Queue the colouring of all photographs that are not coloured yet as they are now.
@@ -100,7 +108,8 @@ class Archive:
 
     def _color(self, photographs: Sequence[Photograph], job: Job | None = None) -> str:
         with self._lock:
-            self._state.disk.check(sum(each.source.stat().st_size for each in photographs))
+            coming = (each.source.stat().st_size for each in photographs if not self._is_current(each))
+            self._state.disk.check(sum(coming))
             entries = {entry.item.key: entry for entry in self._entries(photographs)}
             self._remove_others(entries.values())
 
@@ -120,6 +129,11 @@ class Archive:
             if summary.ended_early:
                 raise StudioError(summary.ended_early)
         return ""
+
+    def _is_current(self, photograph: Photograph) -> bool:
+        """Tell whether the photograph's file is as its picture is now."""
+        outcome = self._rows.get(photograph.id)
+        return outcome is not None and outcome.row.status == "ok" and outcome.version == _version(photograph)
 
     def _options(self) -> BatchOptions:
         model = self._state.colorizer.path
@@ -162,7 +176,7 @@ class Archive:
                     (self._files / output).unlink(missing_ok=True)
 
     def _note(self, entry: _Entry, row: Row) -> None:
-        folder = f"{entry.photograph.folder}/"
+        folder = f"{entry.photograph.folder}{os.sep}"
         source = PurePosixPath(entry.photograph.place, entry.photograph.source.name)
         clean = replace(row, source=str(source), error=row.error.replace(folder, ""))
         self._rows[entry.photograph.id] = _Outcome(clean, entry.item.version, entry.marks)
@@ -183,9 +197,10 @@ class Archive:
         path = folder / "photochrom.zip"
         with self._lock, zipfile.ZipFile(path, "w") as archive:  # stored, since photographs are compressed already
             found = [self._rows[each.id] for each in photographs if each.id in self._rows]
-            for row in (outcome.row for outcome in found):
-                if row.status == "ok":
-                    archive.write(self._files / row.output, row.output)
+            outputs = [outcome.row.output for outcome in found if outcome.row.status == "ok"]
+            self._state.disk.check(sum((self._files / output).stat().st_size for output in outputs))
+            for output in outputs:
+                archive.write(self._files / output, output)
             found += [_Outcome(_row(each)) for each in self.refused]
             rows = [outcome.row for outcome in found]
             archive.writestr("report.csv", _csv(found))
@@ -224,20 +239,6 @@ def _free(path: PurePosixPath, taken: set[str]) -> str:
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
     taken.add(folded(found))
     return str(found)
-
-
-def _facts(photograph: Photograph, outcome: _Outcome) -> dict[str, Any]:
-    """Return what the page shows of a photograph's file."""
-    row = outcome.row
-    is_current = row.status == "ok" and outcome.version == _version(photograph)
-    # The page may know of later changes; then the file is not current, whatever it was here.
-    return {
-        "isCurrent": is_current,
-        "revision": photograph.revision,
-        "output": row.output,
-        "error": row.error,
-        "warnings": row.warnings,
-    }
 
 
 def _row(refused: Refused) -> Row:
