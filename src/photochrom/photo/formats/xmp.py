@@ -9,10 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeGuard
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
-from xml.sax.saxutils import escape, quoteattr
 
 from defusedxml import DefusedXmlException
-from defusedxml.minidom import parseString
 
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NAMESPACES: Final = {
@@ -57,6 +55,8 @@ _MADE: Final = ("Iptc4xmpExt:DigitalSourceType", "photochrom:OriginalDigitalSour
                 "Iptc4xmpExt:AISystemVersionUsed", "photochrom:Statement", "photoshop:Instructions")  # fmt: skip
 _SHORT: Final = 2_000  # largest length of such a property, in characters: together they fit into a segment
 _EMPTY: Final = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'.encode()
+_TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_VALUE: Final = _TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
 _HEAD: Final = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _TAIL: Final = '\n<?xpacket end="w"?>'
 _MAX_BYTES: Final = 32 << 20  # the parsed tree takes about twenty times the memory of its text
@@ -264,7 +264,7 @@ def _parsed(data: bytes) -> tuple[minidom.Document, minidom.Element]:
         raise ValueError("the packet is too long")
     if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = data.strip(b"\0 \t\r\n")  # TIFF writers append a zero byte, others pad the packet
-    document = parseString(data, forbid_dtd=True)
+    document = minidom.parseString(data) if data == _EMPTY else _defused(data)
     found = document.getElementsByTagNameNS(RDF, "RDF")
     if not found:
         raise ValueError("no RDF in the packet")
@@ -272,6 +272,14 @@ def _parsed(data: bytes) -> tuple[minidom.Document, minidom.Element]:
     assert root is not None  # a document with RDF has a root
     _markup(root)  # raises RecursionError here if the nesting is too deep to be written
     return document, found[0]
+
+
+def _defused(data: bytes) -> minidom.Document:
+    """Parse a packet that may be hostile."""
+    from defusedxml.minidom import parseString  # which loads an HTTP client, not needed for files without a packet
+
+    document: minidom.Document = parseString(data, forbid_dtd=True)
+    return document
 
 
 def _is(node: minidom.Node, namespace: str, local: str) -> TypeGuard[minidom.Element]:
@@ -291,13 +299,13 @@ def _inherited_prefixes(node: minidom.Element) -> dict[str, str]:
 def _markup(node: minidom.Node) -> str:
     """Serialise a node. Before Python 3.13, minidom itself turns line breaks in attributes into spaces."""
     if isinstance(node, minidom.Text):  # CDATA sections too
-        return escape(node.data, {"\r": "&#13;"})
+        return node.data.translate(_TEXT)
     if isinstance(node, minidom.Comment):
         return f"<!--{node.data}-->"
     if isinstance(node, minidom.ProcessingInstruction):
         return f"<?{node.target} {node.data}?>"
     assert isinstance(node, minidom.Element)  # document types are refused, and no other kind of node remains
-    attributes = "".join(f" {name}={quoteattr(value)}" for name, value in node.attributes.items())
+    attributes = "".join(f' {name}="{value.translate(_VALUE)}"' for name, value in node.attributes.items())
     inside = "".join(_markup(child) for child in node.childNodes)
     return f"<{node.tagName}{attributes}>{inside}</{node.tagName}>" if inside else f"<{node.tagName}{attributes}/>"
 
