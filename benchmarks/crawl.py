@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import io
 import json
 import shutil
@@ -36,15 +37,18 @@ def prepare(seconds: int, megabytes: int, model: str) -> Callable[[str], dict[st
     """Prepare a worker: what it returns colours one file, and reports."""
     from photochrom import Colorizer, PhotochromError
     from photochrom.photo import colorize_photo
+    from photochrom.photo.names import EXTENSIONS
 
+    written = {extension for extensions in EXTENSIONS.values() for extension in extensions}
     colorizer, folder = Colorizer(model, "cpu"), Path(tempfile.mkdtemp())
 
     def color(path: str) -> dict[str, Any]:
         output = folder / f"out{Path(path).suffix.lower()}"
-        if output.suffix in (".bmp", ".gif", ".pgm", ".pnm", ".ppm", ".jp2", ".j2k"):
-            output = output.with_suffix(".png")  # the content may be of a kind that is read
+        if output.suffix not in written:
+            output = output.with_suffix(".tif")  # the content may be of a kind that is read
         output.unlink(missing_ok=True)
         signal.alarm(seconds)  # ends the process: its death is the file's result
+        forget_peak()
         begun = time.perf_counter()
         try:
             report = colorize_photo(path, output, colorizer=colorizer)
@@ -61,6 +65,12 @@ def prepare(seconds: int, megabytes: int, model: str) -> Callable[[str], dict[st
         return {"kind": kind, "text": "; ".join(report.warnings), "difference": difference, "pair": pair, **facts}
 
     return color
+
+
+def forget_peak() -> None:
+    """Let the peak of this process's memory begin anew, on Linux: the files before are not this file's fault."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_megabytes() -> float:

@@ -2,8 +2,9 @@
 
     python benchmarks/steady_memory.py [--pictures 500] [--model default]
 
-The first three fifths fill caches: OpenVINO keeps what it compiled for each shape of the thumbnail. What grows
-afterwards is a leak. Fails where memory has grown by more than 50 MB, or threads or open files by any.
+Pictures of all aspect ratios alternate. The first three fifths fill caches: OpenVINO keeps the latest kernels that it
+compiled for the shapes of thumbnails. What grows afterwards is a leak. Fails where memory has grown by more than 50 MB,
+or threads or open files by any.
 """
 
 from __future__ import annotations

@@ -72,3 +72,18 @@ def test_tasks_are_taken_as_they_are_needed():
 def test_what_cannot_be_prepared_is_said():
     with WorkerPool(failing, (), 2) as pool, pytest.raises(RuntimeError, match="no model"):
         list(pool.map([1, 2]))
+
+
+def blas_threads():
+    return lambda _: os.environ.get("OPENBLAS_NUM_THREADS")
+
+
+@pytest.mark.parametrize("chosen", [None, "4"])
+def test_products_of_matrices_take_one_thread_of_a_worker(chosen, monkeypatch):
+    if chosen is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", chosen)
+    with WorkerPool(blas_threads, (), 1) as pool:
+        assert list(pool.map([0])) == [(0, chosen or "1")]
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == chosen

@@ -12,6 +12,7 @@ from skimage import data
 
 from photochrom import EngineError, ModelError
 from photochrom.color.spaces import lightness_of_luma
+from photochrom.models import engines
 from photochrom.models.engines import OnnxRuntimeEngine, OpenVinoEngine, open_engine
 from photochrom.models.registry import ModelCard, find_model
 
@@ -93,6 +94,24 @@ def test_devices_that_are_not_there_are_named(compiled_in, monkeypatch):
         open_engine(find_model("default"), "tpu")
     with pytest.raises(EngineError, match=r'use device="cpu"$'):
         open_engine(find_model("default"), "cuda")
+
+
+def test_kernels_of_few_shapes_are_kept(monkeypatch):
+    """OpenVINO would keep those of all shapes; whether it heeds the setting, ``benchmarks/steady_memory.py`` shows."""
+    core, given = engines.openvino_core(), []
+
+    class Core:
+        def read_model(self, path):
+            return core.read_model(path)
+
+        def compile_model(self, model, device, settings):
+            given.append(settings)
+            return core.compile_model(model, device, settings)
+
+    monkeypatch.setattr(engines, "openvino_core", Core)
+    monkeypatch.setenv("PHOTOCHROM_MODEL_CACHE", "0")
+    OpenVinoEngine(find_model("default"))
+    assert [int(settings["CPU_RUNTIME_CACHE_CAPACITY"]) for settings in given] == [500]
 
 
 RACE = """

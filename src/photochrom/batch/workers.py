@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -97,7 +98,8 @@ class WorkerPool(Generic[Task, Result]):
         process = self._context.Process(
             target=_serve, args=(theirs, self._prepare, self._arguments), daemon=True, name="photochrom-worker"
         )
-        process.start()
+        with _one_blas_thread():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
@@ -122,6 +124,23 @@ class WorkerPool(Generic[Task, Result]):
         if kind == "cannot prepare":
             raise RuntimeError(value)
         return task, value
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Let processes that are started in the block multiply matrices without threads, unless the user decided.
+
+    OpenBLAS reads the variable as NumPy is loaded, before anything of ours runs, and its threads would wait in busy
+    loops on the cores of the other workers.
+    """
+    if "OPENBLAS_NUM_THREADS" in os.environ:
+        yield
+        return
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["OPENBLAS_NUM_THREADS"]
 
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
