@@ -109,6 +109,7 @@ function listenToKeys() {
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (key === " " && !(event.target instanceof HTMLButtonElement)) hold(true);
     else if (key === "m") store.reveal(!store.marked);
+    else if (key === "enter" && store.view === "overview" && event.target === document.body) store.open(store.item.id);
     else if (key === "g") store.look(store.view === "overview" ? "color" : "overview");
     else if (key === "arrowleft" || key === "arrowright") {
       if (event.target instanceof HTMLInputElement) return;

@@ -121,4 +121,8 @@ async function look() {
 }
 
 store.addEventListener("view", look);
-store.addEventListener("items", () => (section.hidden ? undefined : look()));
+store.addEventListener("items", () => {
+  if (section.hidden) return;
+  if (store.items.length) look();
+  else store.look("color"); // the page is empty again
+});

@@ -6,6 +6,7 @@ import { store } from "./store.js";
 import { t } from "./words.js";
 
 const TILE = 512;
+const MOST_SIDE = 1600; // pixels of a picture that is no tile
 const MOST_TILES = 96;
 const MOST_ZOOM = 8;
 
@@ -19,7 +20,7 @@ const video = /** @type {HTMLVideoElement} */ (find("#result"));
 const view = { scale: 1, x: 0, y: 0, fitted: true };
 /** The corner before it was put on a whole pixel, so that small movements add up. */
 const exact = { x: 0, y: 0 };
-/** @type {{id: string, color: HTMLImageElement | null, grey: HTMLImageElement | null, revision: number, drawn: number} | null} */
+/** @type {{id: string, color: HTMLImageElement | null, grey: HTMLImageElement | null, revision: number, drawn: number, side: number} | null} */
 let shown = null;
 /** @type {Map<string, HTMLImageElement>} */
 const tiles = new Map();
@@ -242,9 +243,9 @@ function hatch(map, width, height) {
 
 /** How many pixels the longest side needs here; what is larger comes in tiles. A film has none. @param {any} item */
 function sideOf(item) {
-  if (item.kind === "film" || !box.clientWidth) return undefined;
+  if (item.kind === "film" || !box.clientWidth) return MOST_SIDE;
   const fitted = Math.min(box.clientWidth / item.width, box.clientHeight / item.height) * Math.max(item.width, item.height);
-  return 200 * Math.ceil((fitted * devicePixelRatio) / 200);
+  return Math.min(MOST_SIDE, 200 * Math.ceil((fitted * devicePixelRatio) / 200));
 }
 
 /** Load the pictures of the item as it is now; the old ones stay until they are there. */
@@ -253,15 +254,17 @@ function load() {
   if (!item) return;
   const isOther = shown?.id !== item.id;
   if (isOther) {
-    shown = { id: item.id, color: null, grey: null, revision: -1, drawn: -1 };
+    shown = { id: item.id, color: null, grey: null, revision: -1, drawn: -1, side: 0 };
+    find("#stage").hidden = false; // it has no size before
     tiles.clear();
     doubts = null;
   }
   if (shown.revision === item.revision) return;
   const now = shown;
   now.revision = item.revision;
-  const side = sideOf(item);
-  now.grey = item.kind === "film" || !now.grey ? image(address(item, "original", side)) : now.grey;
+  const side = Math.max(now.side, sideOf(item)); // it never shrinks: one photograph always looks the same
+  now.grey = item.kind === "film" || side !== now.side ? image(address(item, "original", side)) : now.grey;
+  now.side = side;
   const color = image(address(item, "picture", side));
   color.onload = () => {
     if (shown !== now || now.revision !== item.revision) return;
