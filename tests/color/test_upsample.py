@@ -148,3 +148,36 @@ def test_single_samples_out_of_gamut_are_shrunk(shape, reduced):
     luma[0, 0] = 128
     cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
     assert cb[0, 0] > 190
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("row", [0.25, 0.5, 0.75])
+def test_chroma_of_films_is_that_of_the_luma_at_its_place(row, dtype):
+    """Chroma that is the luma itself: on the left of two columns it is 1 2 1 of the luma around, amid two 1 1."""
+    rng = np.random.default_rng(1)
+    luma = rng.integers(100, 156, (36, 50)).astype(np.uint8).astype(dtype)
+    luma *= np.iinfo(dtype).max // 255
+    y = luma.astype(float)
+    coefficients = np.zeros((4, 8, 8), np.float32)
+    coefficients[0], coefficients[1] = 0.5, -0.25
+    for siting, columns in (((row, 0.0), (1, 2, 1)), ((row, 0.5), (0, 2, 2))):
+        padded = np.pad(y, ((0, 0), (1, 0)), mode="reflect" if columns[0] else "edge")
+        across = sum(weight * padded[:, i : i + 49 : 2] for i, weight in enumerate(columns)) / 4
+        if columns[0]:
+            across[:, 0] = (y[:, 0] + y[:, 1]) / 2  # there is none on the left
+        wanted = (1 - row) * across[0::2] + row * across[1::2]
+        cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2), siting=siting)
+        found = (cb - float(coding.centre(dtype))) / 0.5 + np.iinfo(dtype).max / 2
+        assert np.abs(found - wanted).max() < 3.1 * max(1, np.iinfo(dtype).max / 65535 / 8)
+
+
+def test_coefficients_are_read_at_the_place_of_the_sample():
+    ramp = np.tile(np.linspace(-0.2, 0.2, 64, dtype=np.float32), (8, 1))
+    coefficients = np.stack([0 * ramp, ramp, 0 * ramp, 0 * ramp])
+    luma = np.full((16, 128), 32768, np.uint16)
+    amid, left = (
+        upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2), siting=siting)[0].astype(float)
+        for siting in (upsample.CENTER, upsample.LEFT)
+    )
+    step = 0.4 * 65535 / 63
+    assert np.allclose((amid - left)[:, 2:], step / 4, atol=2)  # half a pixel of luma, of which two share a sample

@@ -13,8 +13,10 @@ from skimage.color import rgb2lab
 
 from photochrom import ColorOptions
 from photochrom.color import spaces
+from photochrom.color.upsample import apply_to_luma
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.fields import render_fields
 from photochrom.film.planes import view
 from tests.helpers.films import (
     RATE,
@@ -356,3 +358,28 @@ def test_grey_that_nobody_tagged_is_shown_as_before(name, tmp_path):
         assert report.notes == []
     as_before, as_now = (f.reformat(format="gray").to_ndarray().astype(int) for f in (read, found))
     assert np.abs(as_before - as_now).max() <= 1
+
+
+@pytest.mark.parametrize("order", ["", "tff"])
+def test_chroma_lies_where_players_take_it_to_be(order):
+    """Left of two columns; amid two rows, or in fields at a quarter and at three quarters of the way between two."""
+    rng = np.random.default_rng(1)
+    luma = rng.integers(60, 190, (64, 96)).astype(np.uint8)
+    y = luma.astype(np.float32)
+    across = y.copy()
+    across[:, 1:-1] = (y[:, :-2] + 2 * y[:, 1:-1] + y[:, 2:]) / 4
+    across = across[:, 0::2]
+    wanted = (across[0::2] + across[1::2]) / 2
+    if order:
+        wanted[0::2] = 0.75 * across[0::4] + 0.25 * across[2::4]
+        wanted[1::2] = 0.25 * across[1::4] + 0.75 * across[3::4]
+    out = np.empty((2, 32, 48), np.uint8)
+
+    def render(part, *, subsampling, siting, out):
+        coefficients = np.zeros((4, 8, 8), np.float32)
+        coefficients[0], coefficients[1] = 0.5, -0.25
+        apply_to_luma(coefficients, part, strength=1, subsampling=subsampling, siting=siting, out=out)
+
+    render_fields(render, luma, (out[0], out[1]), interlaced=bool(order), subsampling=(2, 2))
+    found = 2 * (out[0].astype(float) - 128) + 127.5
+    assert np.abs(found - wanted)[:, 1:].max() < 3.1

@@ -22,6 +22,10 @@ _EDGE_L = 8.0  # contrast in L* from which chroma follows an edge; less is textu
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
 _MANY = 1 / 8  # share of samples out of gamut from which it is faster to treat all alike
 _AROUND = np.ones((3, 3), np.uint8)
+CENTER = (0.5, 0.5)
+"""Siting of chroma in JPEG: amid the pixels that share a sample. See ``apply_to_luma``."""
+LEFT = (0.5, 0.0)
+"""Siting of chroma in films (MPEG-2, H.264, H.265): amid the rows, on the left column."""
 _WIDER = 0.5  # fewer pixels are then clipped than with the whole luma (benchmarks/clipping.py)
 
 
@@ -86,6 +90,7 @@ def apply_to_luma(
     coding: Coding | None = None,
     out: tuple[np.ndarray, np.ndarray] | None = None,
     reduced: bool = False,
+    siting: tuple[float, float] = CENTER,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Apply a thumbnail's coefficients to the full-size luma, and bring the resulting chroma into gamut.
@@ -99,6 +104,8 @@ def apply_to_luma(
         out: Planes to write into, with any strides; None for new ones.
         reduced: Whether ``luma`` is a copy at half the picture's height and width. Each sample is then in gamut at a
             range of luma that is taken from the samples around it, and subsampling is 1.
+        siting: Row, 0 to 1, and column, 0 or 0.5, at which a sample lies, in pixels from the first of those that share
+            it. Only what is subsampled counts.
         threads: Number of threads that share the rows.
 
     Returns:
@@ -110,15 +117,18 @@ def apply_to_luma(
     planes = out or tuple(np.empty((2, height, width), luma.dtype))  # one array, which may get huge pages
     small = _between_integers(np.float32(strength) * coefficients, coding)
     lines = coefficients.shape[1]
+    row, column = ((place + 0.5) / step if step > 1 else 0.5 for place, step in zip(siting, subsampling, strict=True))
+    small = _moved_left(small, (0.5 - column) * small.shape[2] / width)
     # Position of each row of chroma among the lines of the coefficients.
-    position = np.clip((np.arange(height) + 0.5) * (lines / height) - 0.5, 0, lines - 1)
+    position = np.clip((np.arange(height) + row) * (lines / height) - 0.5, 0, lines - 1)
 
     def color(rows: range) -> None:
         buffer: list[np.ndarray] = []
         for start, stop in strips(len(rows), width):
             start, stop = rows.start + start, rows.start + stop
-            shared = _reduced_range(luma, start, stop) if reduced else _luma_range(luma, start, stop, subsampling)
-            mean, darkest, brightest = shared
+            mean, darkest, brightest = (
+                _reduced_range(luma, start, stop) if reduced else _luma_range(luma, start, stop, subsampling, siting)
+            )
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
             weights = _weights(position[start:stop] - first, last - first)
             wide = [cv2.resize(c[first:last], (width, last - first), interpolation=cv2.INTER_LINEAR) for c in small]
@@ -155,6 +165,15 @@ def _chroma(
         plane *= y
         plane += product(weights, offsets, out=offset)
     return cb, cr, offset
+
+
+def _moved_left(planes: np.ndarray, share: float) -> np.ndarray:
+    """Take planes ``[n, h, w]`` a share of a sample farther left, by linear interpolation."""
+    if share == 0:
+        return planes
+    before = np.concatenate([planes[..., :1], planes[..., :-1]], axis=2)
+    moved: np.ndarray = planes + np.float32(min(share, 1)) * (before - planes)
+    return moved
 
 
 def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
@@ -239,18 +258,19 @@ def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndar
 
 
 def _luma_range(
-    luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int]
+    luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int], siting: tuple[float, float] = CENTER
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute the mean, lowest and highest luma of the pixels that share each sample in some rows of chroma.
+    """Compute the luma at each sample, and the range of the pixels that share it, in some rows of chroma.
 
     Args:
         luma: The whole plane, ``[H, W]``.
         start: First row of chroma.
         stop: End of the rows.
         subsampling: Rows and columns that share a sample.
+        siting: Where it lies among them, as for ``apply_to_luma``.
 
     Returns:
-        Three planes of the luma's dtype.
+        The luma there, the lowest and the highest, of the luma's dtype.
     """
     rows, columns = subsampling
     luma = luma[start * rows : stop * rows]
@@ -265,8 +285,25 @@ def _luma_range(
     if columns == 2:
         least = np.minimum(*_halves(least)).astype(luma.dtype)
         greatest = np.maximum(*_halves(greatest)).astype(luma.dtype)
-    mean = cv2.resize(even, (even.shape[1] // columns, even.shape[0] // rows), interpolation=cv2.INTER_AREA)
-    return mean, least, greatest
+    return _sampled(even, subsampling, siting), least, greatest
+
+
+def _sampled(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float, float]) -> np.ndarray:
+    """Compute the luma at the place of each chroma sample, of the luma's dtype; sides are even."""
+    (rows, columns), (row, column) = subsampling, siting
+    half = luma.shape[1] // columns, luma.shape[0] // rows
+    if (row == 0.5 or rows == 1) and (column == 0.5 or columns == 1):
+        return cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
+    if rows == 2 and row != 0.5:
+        luma = cv2.addWeighted(luma[0::2], 1 - row, luma[1::2], row, 0)
+    if columns == 1 or column == 0.5:
+        return cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
+    # On the left of two pixels, the filter 1 2 1 is the mean of the two pairs that hold it.
+    right = cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
+    left = right.copy()
+    if half[0] > 1:
+        left[:, 1:] = cv2.resize(luma[:, 1:-1], (half[0] - 1, half[1]), interpolation=cv2.INTER_AREA)
+    return cv2.addWeighted(left, 0.5, right, 0.5, 0)
 
 
 def _reduced_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

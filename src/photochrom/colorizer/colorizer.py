@@ -17,7 +17,7 @@ from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail
-from ..color.upsample import apply_to_luma, linear_coefficients, to_thumbnail
+from ..color.upsample import CENTER, apply_to_luma, linear_coefficients, to_thumbnail
 from ..errors import OptionError, PhotoError
 from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
@@ -312,6 +312,7 @@ class Colorizer:
         exact: bool = True,
         out: tuple[np.ndarray, np.ndarray] | None = None,
         reduced: bool = False,
+        siting: tuple[float, float] = CENTER,
         threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Upsample a*b* along the luma of the full-size picture, and bring the chroma into gamut.
@@ -327,6 +328,7 @@ class Colorizer:
                 films do that.
             out: Planes to write into, with any strides; None for new ones.
             reduced: As for ``apply_to_luma``.
+            siting: As for ``apply_to_luma``.
             threads: Number of threads that share the rows.
 
         Returns:
@@ -341,7 +343,7 @@ class Colorizer:
             cbcr = quick_ab_to_cbcr(thumbnail, ab, coding.matrix)
         coefficients = linear_coefficients(y, cbcr)  # [4, h, w]
         how: dict[str, Any] = {"strength": strength, "subsampling": subsampling, "coding": coding, "reduced": reduced}
-        return apply_to_luma(coefficients, luma, out=out, threads=threads, **how)
+        return apply_to_luma(coefficients, luma, out=out, siting=siting, threads=threads, **how)
 
 
 def _shares(height: int, count: int) -> list[slice]:

@@ -6,17 +6,19 @@ import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import cv2
 import numpy as np
 
 from ..color.thumbnail import thumbnail
+from ..color.upsample import apply_to_luma
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from . import log_view, negative_view, propagation, shots
+from .fields import render_fields
 from .options import FilmOptions
 from .picture_area import PictureArea, picture_area
 from .planes import PlaneFormat, in_format, luma_only, luma_plane, new_frame, view
@@ -240,18 +242,11 @@ class FrameColorizer:
         small, ab = self._finest(prepared, ab, luma)
         visibility = 1.0 if self.hints.get(prepared.pts) else prepared.visibility
         cb, cr = (self._chroma_of_picture(view(new, index)) for index in (1, 2))
-        turns = self.reader.turns
-        for field in (slice(0, None, 2), slice(1, None, 2)) if prepared.interlaced else (slice(None),):
-            rows = cb[field].shape[0] * self.planes.subsampling[0]  # a field's last row of luma may have no chroma
-            self._render(
-                luma[field][:rows],
-                np.rot90(small, -turns),
-                np.rot90(ab, -turns, axes=(1, 2)),
-                strength=self.color_options(prepared.pts).strength * visibility,
-                subsampling=self.planes.subsampling,
-                coding=self.planes.coding,
-                out=(cb[field], cr[field]),
-            )
+        turns, subsampling = self.reader.turns, self.planes.subsampling
+        small, ab = np.rot90(small, -turns), np.rot90(ab, -turns, axes=(1, 2))
+        strength = self.color_options(prepared.pts).strength * visibility
+        render = functools.partial(self._render, small=small, ab=ab, strength=strength)
+        render_fields(render, luma, (cb, cr), interlaced=prepared.interlaced, subsampling=subsampling)
         return new
 
     def _finest(self, prepared: PreparedFrame, ab: np.ndarray, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -262,12 +257,14 @@ class FrameColorizer:
         height, width = known.shape[1:][:: -1 if turns % 2 else 1]  # as stored
         return self._shown(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
 
-    @functools.cached_property
-    def _render(self) -> Callable[..., object]:
-        """The function that computes chroma for luma as it is stored."""
-        if self.options.negative:
-            return negative_view.render
-        return log_view.render if self.reader.is_log else functools.partial(self.colorizer.render, exact=False)
+    def _render(self, luma: np.ndarray, *, small: np.ndarray, ab: np.ndarray, **how: Any) -> None:
+        """Compute chroma for luma as it is stored."""
+        coding = self.planes.coding
+        if self.options.negative or self.reader.is_log:
+            view = negative_view if self.options.negative else log_view
+            apply_to_luma(view.coefficients(small, ab, coding.matrix), luma, coding=coding, **how)
+        else:
+            self.colorizer.render(luma, small, ab, coding=coding, exact=False, **how)
 
     def _as_it_is(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return a frame with its own chroma, or neutral if it has none."""

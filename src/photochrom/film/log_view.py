@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..color.coding import Coding
-from ..color.spaces import linear_to_srgb, quick_ab_to_cbcr
-from ..color.upsample import apply_to_luma, linear_coefficients
+from ..color.spaces import Matrix, linear_to_srgb, quick_ab_to_cbcr
+from ..color.upsample import linear_coefficients
 
 _WHITE, _BLACK, _TOP = 685, 95, 1023
 _DENSITY, _GAMMA = 0.002, 0.6  # density of a step, and contrast of negative film
@@ -37,29 +36,17 @@ def shown(thumbnail: np.ndarray) -> np.ndarray:
     return _SHOWN[thumbnail]
 
 
-def render(
-    luma: np.ndarray,
-    small: np.ndarray,
-    ab: np.ndarray,
-    *,
-    strength: float,
-    subsampling: tuple[int, int],
-    coding: Coding,
-    out: tuple[np.ndarray, np.ndarray],
-) -> None:
-    """Write Cb and Cr for logarithmic luma; as ``Colorizer.render``.
+def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarray:
+    """Fit chroma as a linear function of logarithmic luma.
 
     To first order, a difference of displayed values is a difference of logarithms times the slope of the curve.
 
     Args:
-        luma: Logarithmic, uint8 or uint16 ``[H, W]``.
         small: Result of ``shown``, uint8 ``[h, w]``.
         ab: a*b* float32 ``[2, h, w]``.
-        strength: Factor applied to the chroma.
-        subsampling: Rows and columns of luma that share one chroma sample.
-        coding: Meaning of the integers.
-        out: Planes to write into.
+        matrix: Weights of the film's luma.
+
+    Returns:
+        As ``linear_coefficients``, float32 ``[4, h, w]``.
     """
-    cbcr = quick_ab_to_cbcr(small, ab, coding.matrix) * _SLOPES[small]
-    coefficients = linear_coefficients(_LOGARITHMS[small], cbcr)
-    apply_to_luma(coefficients, luma, strength=strength, subsampling=subsampling, coding=coding, out=out)
+    return linear_coefficients(_LOGARITHMS[small], quick_ab_to_cbcr(small, ab, matrix) * _SLOPES[small])

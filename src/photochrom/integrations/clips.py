@@ -21,6 +21,7 @@ from ..color.coding import Coding
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
 from ..film import propagation, shots
+from ..film.fields import render_fields
 from ..film.frames import predict_small
 
 WINDOW = 192
@@ -98,18 +99,15 @@ class ClipColorizer:
         colors = self._colors(number)
         shape = tuple(-(-side // shared) for side, shared in zip(luma.shape, subsampling, strict=True))
         cb, cr = np.empty(shape, luma.dtype), np.empty(shape, luma.dtype)
-        for part in (slice(0, None, 2), slice(1, None, 2)) if interlaced else (slice(None),):
-            rows = cb[part].shape[0] * subsampling[0]  # a field's last row of luma may have no chroma
-            self._colorizer.render(
-                luma[part][:rows],
-                colors.small,
-                colors.ab.astype(np.float32),
-                strength=self._options.strength * colors.visibility,
-                subsampling=subsampling,
-                coding=self._coding,
-                exact=False,
-                out=(cb[part], cr[part]),
-            )
+        render = functools.partial(
+            self._colorizer.render,
+            thumbnail=colors.small,
+            ab=colors.ab.astype(np.float32),
+            strength=self._options.strength * colors.visibility,
+            coding=self._coding,
+            exact=False,
+        )
+        render_fields(render, luma, (cb, cr), interlaced=interlaced, subsampling=subsampling)
         return cb, cr
 
     def _colors(self, number: int) -> _Colors:

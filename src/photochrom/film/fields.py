@@ -1,0 +1,36 @@
+"""Chroma of whole frames, and of the two fields of interlaced ones, each at its place among the samples of luma."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..color.upsample import LEFT
+
+_FIELDS = ((slice(0, None, 2), (0.25, 0.0)), (slice(1, None, 2), (0.75, 0.0)))
+"""Rows of each field, and where its chroma lies if two of its rows share a sample (ISO/IEC 13818-2, 6.1.1.8)."""
+
+
+def render_fields(
+    render: Callable[..., Any],
+    luma: np.ndarray,
+    out: tuple[np.ndarray, np.ndarray],
+    *,
+    interlaced: bool,
+    subsampling: tuple[int, int],
+) -> None:
+    """Compute the chroma of a frame.
+
+    Args:
+        render: Called with luma and, by name, ``subsampling``, ``siting`` and ``out``, as ``apply_to_luma`` takes them.
+        luma: uint8 or uint16 ``[H, W]``.
+        out: Cb and Cr to write into.
+        interlaced: Whether the frame consists of two fields, each of which gets its own chroma.
+        subsampling: Rows and columns of luma that share one chroma sample.
+    """
+    cb, cr = out
+    for part, siting in _FIELDS if interlaced else ((slice(None), LEFT),):
+        rows = cb[part].shape[0] * subsampling[0]  # a field's last row of luma may have no chroma
+        render(luma[part][:rows], subsampling=subsampling, siting=siting, out=(cb[part], cr[part]))
