@@ -352,6 +352,21 @@ def test_what_has_no_one_right_luma_is_refused(data: bytes, message: str) -> Non
         photo.read_photo(data)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colours_multiplied_by_alpha_beside_another_channel(dtype: type) -> None:
+    """The colours are divided by the alpha at either depth; the other channel is left out, with a word."""
+    top = np.iinfo(dtype).max
+    grey = smooth(32, 48).astype(float) / 255
+    alpha = np.full(grey.shape, 0.5) + 0.5 * (np.arange(48) > 20)
+    planes = [np.rint(top * plane).astype(dtype) for plane in (*[grey * alpha] * 3, alpha, np.ones_like(grey))]
+    stream = BytesIO()
+    tifffile.imwrite(stream, np.dstack(planes), photometric="rgb", extrasamples=["assocalpha", "unspecified"])
+    picture = photo.read_photo(stream.getvalue())
+    assert np.abs(picture.luma / top - grey).max() <= 2 / 255
+    assert np.array_equal(picture.alpha, planes[3])
+    assert len(picture.losses) == 1
+
+
 def test_reduced_copies_are_no_pages() -> None:
     stream, grey = BytesIO(), smooth(32, 32)
     with tifffile.TiffWriter(stream) as writer:

@@ -133,13 +133,13 @@ def luma_of(rgb: np.ndarray) -> np.ndarray:
 
 
 def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Divide a uint16 plane by its uint16 alpha, both ``[H, W]``. Fully transparent pixels stay as they are stored."""
-    result = plane.copy()
+    """Divide a plane by its alpha, both uint8 or uint16 ``[H, W]``. Fully transparent pixels stay as they are stored."""
+    result, top = plane.copy(), int(np.iinfo(plane.dtype).max)
     for rows in bands(*_height_and_row_bytes(plane)):
         part, opacity = (whole[rows.start : rows.stop].astype(np.uint32) for whole in (plane, alpha))
         divisor = np.maximum(opacity, 1)
         # 65535 * 65535 + 32767 still fits 32 bits.
-        divided = np.minimum((part * 65535 + divisor // 2) // divisor, 65535)
+        divided = np.minimum((part * top + divisor // 2) // divisor, top)
         result[rows.start : rows.stop] = np.where(opacity == 0, part, divided)
     return result
 
