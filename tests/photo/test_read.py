@@ -362,7 +362,7 @@ def test_colours_multiplied_by_alpha_beside_another_channel(dtype: type) -> None
     stream = BytesIO()
     tifffile.imwrite(stream, np.dstack(planes), photometric="rgb", extrasamples=["assocalpha", "unspecified"])
     picture = photo.read_photo(stream.getvalue())
-    assert np.abs(picture.luma / top - grey).max() <= 2 / 255
+    assert np.abs(picture.luma / top - grey).max() < 2.5 / 255
     assert np.array_equal(picture.alpha, planes[3])
     assert len(picture.losses) == 1
 

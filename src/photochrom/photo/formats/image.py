@@ -133,7 +133,7 @@ def luma_of(rgb: np.ndarray) -> np.ndarray:
 
 
 def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Divide a plane by its alpha, both uint8 or uint16 ``[H, W]``. Fully transparent pixels stay as they are stored."""
+    """Divide a plane by its alpha, both uint8 or uint16 ``[H, W]``. Fully transparent pixels stay as they are."""
     result, top = plane.copy(), int(np.iinfo(plane.dtype).max)
     for rows in bands(*_height_and_row_bytes(plane)):
         part, opacity = (whole[rows.start : rows.stop].astype(np.uint32) for whole in (plane, alpha))
