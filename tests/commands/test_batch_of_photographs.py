@@ -88,6 +88,7 @@ def test_a_photograph_in_colour_is_coloured_anew_only_when_asked(tmp_path, capsy
     assert main(["photo", str(source)]) == 1
     assert "is in colour already: --recolor colours it anew" in capsys.readouterr().err
     assert main(["photo", str(tmp_path)]) == 0
+    assert "in colour already: 1; -v names them, --recolor colours them anew" in capsys.readouterr().err
     assert files(tmp_path) == ["new.jpg"]
     assert main(["photo", str(source), "--recolor"]) == 0
     assert files(tmp_path) == ["new.color.jpg", "new.jpg"]

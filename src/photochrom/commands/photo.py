@@ -214,6 +214,7 @@ class _Work:
     page: int | None
     sheet: Path | None = None
     shown: list[tuple[str, PhotoReport]] = field(default_factory=list)
+    in_color: int = 0
     colored: int = 0
     failed: int = 0
     skipped: int = 0
@@ -232,6 +233,8 @@ class _Work:
             self.console.result(self._summary(time.monotonic() - begun))
         elif not jobs and not self.skipped:
             self.console.note("no photographs found")
+        if self.in_color:  # which those who named a folder were not told one by one
+            self.console.note(f"in colour already: {self.in_color}; -v names them, --recolor colours them anew")
         return 1 if self.failed else 0
 
     def skip(self, job: PhotoJob, reason: str) -> None:
@@ -264,6 +267,7 @@ class _Work:
         if is_in_color(Path(job.source)):
             if job.is_named:
                 raise PhotoError("is in colour already", path=job.source, remedy="--recolor colours it anew")
+            self.in_color += 1
             return "is in colour already: skipped; --recolor colours it anew"
         return ""
 
