@@ -121,9 +121,9 @@ def spoil(path, numbers):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("codec", ["libx264", "ffv1", "mpeg4"])
+@pytest.mark.parametrize("codec", ["libx264", "ffv1", "mpeg4", "mjpeg"])
 def test_damage_in_the_middle_is_told_with_its_time(codec, tmp_path, fake_colorizer):
-    path = write_film(tmp_path / "a.mkv", pan(72), codec=codec, options={"g": "12"})
+    path = write_film(tmp_path / "a.mkv", pan(72), codec=codec, options={"g": "12", "strict": "unofficial"})
     spoil(path, [30])
     readable = len(decoded_loosely(path))
     options = FilmOptions(codec="ffv1", recolor=True)

@@ -1,4 +1,4 @@
-"""Checksums of FFV1 pictures: FFmpeg's decoder fills damaged slices from the picture before, and does not tell.
+"""Damage in pictures that FFmpeg's decoders repair without telling: FFV1 by its checksums, Motion JPEG by its codes.
 
 A packet of FFV1 version 3 (RFC 9043) is a row of slices. Each ends with its length (3 bytes), an error status (1 byte)
 and a CRC-32 over all of the slice (4 bytes), with which the checksum of the whole comes to 0.
@@ -10,23 +10,43 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
+import av
+
 _FOOTER = 8  # bytes of length, status and checksum
 # zlib takes the bits of a byte from the other end, and inverts its register before and after.
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 _INVERTED = 0xFFFFFFFF
 
 
-class SliceChecksums:
-    """Checks the packets of one stream. Streams whose encoder wrote no checksums are never called damaged."""
+class PacketCheck:
+    """Checks the packets of one stream. It calls none damaged before one was whole: its encoder may know no checksums.
 
-    def __init__(self) -> None:
-        self._has_checksums = False
+    Args:
+        codec: FFmpeg's name of the decoder; packets of others than ``ffv1`` and ``mjpeg`` are not checked.
+    """
 
-    def is_damaged(self, packet: bytes) -> bool:
+    def __init__(self, codec: str) -> None:
+        self._is_whole = {"ffv1": is_whole, "mjpeg": is_whole_jpeg}.get(codec)
+        self._was_whole = False
+
+    def is_damaged(self, packet: av.Packet) -> bool:
         """Return whether a packet, in the order of the stream, is damaged for certain."""
-        whole = is_whole(packet)
-        self._has_checksums |= whole
-        return self._has_checksums and not whole
+        if self._is_whole is None or not packet.size:
+            return False
+        whole = self._is_whole(bytes(packet))
+        self._was_whole |= whole
+        return self._was_whole and not whole
+
+
+def is_whole_jpeg(packet: bytes) -> bool:
+    """Return whether the first field or frame of a packet of Motion JPEG can be decoded without a warning."""
+    import simplejpeg
+
+    try:
+        simplejpeg.decode_jpeg(packet, "gray", fastdct=True, min_height=1, min_width=1, min_factor=8)
+    except ValueError:
+        return False
+    return True
 
 
 def is_whole(packet: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import Literal
 import av
 
 from ..errors import FilmError, OptionError
-from .checksums import SliceChecksums
+from .checksums import PacketCheck
 from .damage import Damage
 from .frame_facts import display_matrix, fields
 from .options import ROUNDED, parse_time, time_text
@@ -235,7 +235,7 @@ class FilmReader:
     def _decoded(self, damage: Damage) -> Iterator[av.VideoFrame]:
         packets = self.container.demux(self.video)
         time = Fraction(0)
-        checksums = SliceChecksums() if self.video.codec_context.name == "ffv1" else None
+        check = PacketCheck(self.video.codec_context.name)
         while True:
             try:
                 packet = next(packets)
@@ -253,9 +253,7 @@ class FilmReader:
             except av.error.FFmpegError:
                 damage.note(time)
                 continue
-            if checksums is not None and packet.size and checksums.is_damaged(bytes(packet)):
-                damage.note(time)
-            if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
+            if packet.is_corrupt or check.is_damaged(packet) or any(frame.is_corrupt for frame in frames):
                 damage.note(time)
             yield from frames
 
