@@ -59,7 +59,7 @@ def visit(studio, browser) -> Iterator[Callable]:
         page.set_default_timeout(30_000)
         page.on("request", lambda r: r.url.startswith((studio.url, "blob:")) or strangers.append(r.url))
         page.on("pageerror", lambda error: errors.append(error))
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: errors.append(told(message)) if message.type == "error" else None)
         page.goto(studio.url)
         page.locator("body[data-ready]").wait_for()
         return page
@@ -69,6 +69,11 @@ def visit(studio, browser) -> Iterator[Callable]:
         context.close()
     assert strangers == []
     assert [error for error in errors if "400 (Bad Request)" not in str(error)] == []
+
+
+def told(message) -> str:
+    """A message of the browser's console, and what it is about."""
+    return f"{message.text} {message.location['url']}"
 
 
 @pytest.fixture

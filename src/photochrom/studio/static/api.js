@@ -38,8 +38,8 @@ export const item = (id) => ask(`/api/items/${id}`);
 export const remove = (id) => ask(`/api/items/${id}`, { method: "DELETE" });
 /** @param {string} id @param {object} change */
 export const edit = (id, change) => post(`/api/items/${id}/edit`, change);
-/** @param {string} id */
-export const guesses = (id) => ask(`/api/items/${id}/guesses`);
+/** @param {string} id @param {AbortSignal} signal */
+export const guesses = (id, signal) => ask(`/api/items/${id}/guesses`, { signal });
 /** @param {string} id @param {number} x @param {number} y */
 export const likely = async (id, x, y) => (await ask(`/api/items/${id}/likely?x=${x}&y=${y}`)).colors;
 /** @param {string} id */

@@ -17,6 +17,8 @@ const TOOLS = [
 export const KEYS = Object.fromEntries(TOOLS.map(([tool, , key]) => [key.toLowerCase(), tool]));
 /** Item and revision that the guesses belong to. */
 let guessed = "";
+/** The request for guesses that is under way. */
+let asking = new AbortController();
 /** Film and time that the dials belong to. */
 let lookedAt = "";
 
@@ -145,7 +147,9 @@ async function guess(item) {
   const grid = find("#guesses");
   if (isOther) grid.replaceChildren(...Array.from({ length: 5 }, () => make("span", {}))); // as large as what will come
   grid.setAttribute("aria-busy", "true");
-  const answer = await api.guesses(item.id).catch((error) => guessed === key && void tell(error.message, true));
+  asking.abort(); // who leafs through the tray wants those of the last photograph
+  asking = new AbortController();
+  const answer = await api.guesses(item.id, asking.signal).catch((error) => guessed === key && void tell(error.message, true));
   if (guessed !== key) return; // another item is shown by now, or this one has changed
   grid.setAttribute("aria-busy", "false");
   if (!answer) return;
