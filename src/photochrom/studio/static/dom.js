@@ -1,8 +1,9 @@
 /** Small helpers for the page's elements. */
 import { t } from "./words.js";
 
-/** How long messages stay. */
-export const SECONDS = 6;
+const SECONDS = 6; // for which messages stay
+/** How long those stay that something can be done about. */
+export const SECONDS_TO_ACT = 20;
 
 /**
  * Create an element.
@@ -45,7 +46,7 @@ export function tell(text, isError = false, ...actions) {
   for (const action of actions) action.addEventListener("click", () => message.remove());
   message.append(...actions, close);
   find("#messages").append(message);
-  if (!isError) setTimeout(() => message.remove(), SECONDS * 1000);
+  if (!isError) setTimeout(() => message.remove(), (actions.length ? SECONDS_TO_ACT : SECONDS) * 1000);
 }
 
 /** Give a file to the user. @param {string} url @param {string} [name] */

@@ -3,7 +3,7 @@
  * Listeners are told of every change by its name: "items", "item" (another one, or changed), "marks", "tool", "view".
  */
 import * as api from "./api.js";
-import { make, SECONDS, tell } from "./dom.js";
+import { make, SECONDS_TO_ACT, tell } from "./dom.js";
 import { t } from "./words.js";
 
 const RECENT = 10;
@@ -81,7 +81,7 @@ class Store extends EventTarget {
     const [item] = this.items.splice(at, 1);
     if (this.shown === id) this.show((this.items[at] || this.items[at - 1] || { id: null }).id);
     else this.changed("items");
-    this.#leaving.set(id, setTimeout(() => this.#leave(id), SECONDS * 1000));
+    this.#leaving.set(id, setTimeout(() => this.#leave(id), SECONDS_TO_ACT * 1000));
     const back = () => {
       clearTimeout(this.#leaving.get(id));
       this.#leaving.delete(id);
