@@ -1,11 +1,12 @@
 """Films whose colouring is killed at many moments, and continued: the result must be that of an uninterrupted run.
 
-    python benchmarks/kills.py [--moments N] [--codecs prores,dnxhr,ffv1,dpx]
+    python benchmarks/kills.py [--moments N] [--codecs prores,dnxhr,ffv1,dpx] [--keep-parts]
 
 A small film of three shots is coloured without a network, by colours that change with every frame. For each codec it is
 coloured once undisturbed; then, for each moment, a process that colours it is killed (SIGKILL) after a part of the time
-that this took, and another one continues. All frames must be the same, bit for bit. Systems without ``fork`` cannot run
-this.
+that this took, and another one continues. All frames must be the same, bit for bit. With ``--keep-parts``, what
+is killed is the colouring anew of two changed shots of a finished film, and the result must be the film made in one go.
+Systems without ``fork`` cannot run this.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from _tools import print_table
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import photochrom.film.coloring as coloring
+from photochrom import ShotOptions
 from photochrom.film import FilmOptions, colorize_film
 from tests.helpers.films import colorizer, other_shot, pan, write_film
 
@@ -70,11 +72,19 @@ def digests(output: Path) -> list[str]:
         return [f"{f.pts} {hashlib.sha256(b''.join(bytes(p) for p in f.planes)).hexdigest()}" for f in frames]
 
 
+def is_whole(output: Path, whole: list[str]) -> bool:
+    """Whether the film is the one that is to be made."""
+    return output.exists() and digests(output) == whole
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("--codecs", default="prores,dnxhr,ffv1,dpx")
+    parser.add_argument("--keep-parts", action="store_true")
     args = parser.parse_args()
+    starts = (Fraction(0), Fraction(31, 24), Fraction(51, 24))
+    changed = tuple(ShotOptions(start, strength=0.4 if i != 1 else None) for i, start in enumerate(starts))
     coloring._SHORTEST, coloring._LONGEST = 0.5, 1  # seconds: several segments of a short film
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -83,19 +93,26 @@ def main() -> None:
         source = write_film(folder / "reel.mkv", lumas, codec="ffv1", rate=Fraction(24), sound="pcm_s16le")
         for codec in args.codecs.split(","):
 
-            def color(output: Path, codec: str = codec) -> None:
-                colorize_film(source, output, FilmOptions(codec=codec), colorizer=lively(folder))
+            def color(output: Path, codec: str = codec, *, first: bool = False) -> None:
+                shots = () if first or not args.keep_parts else changed
+                options = FilmOptions(codec=codec, keep_parts=args.keep_parts, shots=shots)
+                colorize_film(source, output, options, colorizer=lively(folder), overwrite=True)
 
             def target(name: str, codec: str = codec) -> Path:
                 return folder / f"{codec}-{name}{_SUFFIXES.get(codec, '')}"
 
             seconds = in_a_process(lambda: color(target("whole")))
             whole, same, began = digests(target("whole")), 0, 0
+            if args.keep_parts:
+                in_a_process(lambda: color(target("again"), first=True))
+                seconds = in_a_process(lambda: color(target("again")))
             for moment in range(args.moments):
                 output = target(str(moment))
+                if args.keep_parts:
+                    in_a_process(lambda: color(output, first=True))  # noqa: B023
                 in_a_process(lambda: color(output), seconds * (moment + 0.5) / args.moments)  # noqa: B023
-                began += any(folder.glob(f"{output.name}.photochrom/*.json")) and not output.exists()
-                if not output.exists():
+                began += any(folder.glob(f"{output.name}.photochrom/*.json")) and not is_whole(output, whole)
+                if args.keep_parts or not output.exists():
                     in_a_process(lambda: color(output))  # noqa: B023
                 same += digests(output) == whole
             rows.append((codec, str(len(whole)), f"{seconds:.1f} s", str(args.moments), str(began), str(same)))

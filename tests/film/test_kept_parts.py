@@ -1,7 +1,11 @@
 """Kept parts: a changed shot is coloured anew, the others are not, and the film is the one made in one go."""
 
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,6 +192,49 @@ def test_frames_of_a_sequence_are_their_own_parts(sequence, tmp_path):
     assert 0 < count <= 30
     assert again == made
     assert sequence(changed) == (made, 0)
+
+
+KILLED = textwrap.dedent(
+    """
+    import os, signal, sys
+    sys.path.insert(0, {root!r})
+    from pathlib import Path
+    import photochrom.film.coloring as module
+    from photochrom.film import colorize_film
+    from tests.film.test_kept_parts import options, shots
+    from tests.helpers.interruptions import lively
+
+    module._SHORTEST, module._LONGEST = 0.5, 1
+    told = 0
+
+    def progress(state):
+        global told
+        told += 1
+        if told == {kill_at}:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    source, output = map(Path, sys.argv[1:])
+    changed = options(shots=shots(0, 2, strength=0.3))
+    model = lively(source.parent)
+    colorize_film(source, output, changed, colorizer=model, progress=progress, overwrite=True)
+    """
+)
+
+
+@pytest.mark.parametrize("kill_at", [1, 20, 50, 90, 150])
+@pytest.mark.slow
+def test_killed_while_shots_are_coloured_anew(kill_at, color, tmp_path):
+    """Killed in the first changed shot, in the second, and while the film is put together anew."""
+    before, _ = color(options())
+    packets = all_packets(before)
+    command = [sys.executable, "-c", KILLED.format(root=str(Path(__file__).parents[2]), kill_at=kill_at)]
+    done = subprocess.run([*command, tmp_path / "a.mp4", before], capture_output=True, text=True, timeout=100)
+    assert done.returncode == -9, done.stderr
+    assert all_packets(before) == packets  # the finished film stays until the new one is whole
+    changed = options(shots=shots(0, 2, strength=0.3))
+    made, count = color(changed)
+    assert count < 87
+    assert same_as_in_one_go(color, made, changed)
 
 
 @pytest.mark.parametrize("name", ["gray", "gray10le", "yuv420p", "rgb24", "nv12"])

@@ -242,7 +242,7 @@ def test_frames_are_not_written_into_a_file(reel, tmp_path, red):
     assert frame.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["f.%04d.exr", "f.####.jpg", "%d.xyz"])
+@pytest.mark.parametrize("name", ["f.%04d.tga", "f.####.jpg", "%d.xyz"])
 def test_patterns_of_unknown_frames_are_no_folders(name, reel, tmp_path, red):
     with pytest.raises(FilmError, match=f"there are no frames of .{name[-3:]}: use .dpx, "):
         colorize_film(reel, tmp_path / name, colorizer=red)
@@ -349,13 +349,31 @@ def test_frames_that_exist_stay(reel, tmp_path, red):
     assert not list(tmp_path.glob("*.photochrom"))
 
 
+def test_all_frames_by_name_are_one_film_and_paths_stay_relative(reel, tmp_path, monkeypatch, capsys):
+    from photochrom.commands.main import main
+
+    monkeypatch.chdir(tmp_path)
+    names = [str(path.relative_to(tmp_path)) for path in sorted(reel.iterdir())]
+    assert main([*names, "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("6 frames" in line for line in lines) == 1
+    assert lines[1].startswith(f"{reel.name}.color/reel.%07d.dpx: ")
+
+
+def test_a_folder_of_frames_is_no_folder_of_photographs(reel, capsys):
+    from photochrom.commands.main import main
+
+    assert main(["photo", str(reel)]) == 1
+    assert f"{reel}: holds frames of a film: colour it with 'photochrom film'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [["--dry-run"], ["--list-shots"], ["--preview"]])
 def test_the_command_looks_at_sequences(arguments, reel, tmp_path, capsys):
     from photochrom.commands.main import main
 
     assert main(["film", str(reel), *arguments]) == 0
     told = capsys.readouterr().out
-    assert {"--dry-run": "reel.%07d.dpx: dpx, dpx, yuv444p10le", "--list-shots": "6 frames"}.get(
+    assert {"--dry-run": "reel.%07d.dpx: dpx, yuv444p10le", "--list-shots": "6 frames"}.get(
         arguments[0], "reel.preview.png"
     ) in told
     assert not (tmp_path / "reel.color").exists()

@@ -143,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
         args.recolor = "all"
     if not args.inputs:
         raise OptionError("no film is named", remedy="name one, as in 'photochrom film reel.mp4'")
+    films = args.inputs = _distinct(args.inputs)
     options = FilmOptions(
         ColorOptions(vividness=args.vividness, strength=args.strength),
         codec=args.codec,
@@ -163,7 +164,6 @@ def run(args: argparse.Namespace) -> int:
         negative=args.negative,
         keep_titles=args.keep_titles,
     )
-    films = list(dict.fromkeys(args.inputs))
     if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
     hints, stills = _hints(args), _stills(args, films[0])
@@ -188,6 +188,17 @@ def run(args: argparse.Namespace) -> int:
         if status == INTERRUPTED:
             break
     return status
+
+
+def _distinct(inputs: list[str]) -> list[str]:
+    """Return the films that were named, each once; frames of one sequence, such as ``*.dpx`` names, are one film."""
+    from ..film.sequences.names import find_sequence
+
+    found: dict[object, str] = {}
+    for text in inputs:
+        sequence = find_sequence(Path(text)) if Path(text).is_file() else None
+        found.setdefault(sequence or text, text)
+    return list(found.values())
 
 
 def check_kind(film: str) -> None:
@@ -373,7 +384,8 @@ def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer)
     speed = frames_per_second(frame_colorizer, plan)
     size = f"{reader.width}x{reader.height}"
     print(f"{reader.path}: {plan.total} frames, {size}, {float(reader.rate):.3f} frames/s")
-    print(f"{plan.output}: {plan.container}, {frame_colorizer.options.codec}, {plan.planes.name}")
+    stored = dict.fromkeys((plan.container, frame_colorizer.options.codec, plan.planes.name))
+    print(f"{plan.output}: {', '.join(stored)}")
     for note in plan.notes:
         print(note)
     print(f"about {speed:.1f} frames/s here: {time_text(plan.total / speed)[:-4]} in all")

@@ -11,7 +11,7 @@ _PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", 
 _FILMS = (
     b"\x1aE\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"0&\xb2u\x8ef\xcf\x11", b"nut/",
     b"\x06\x0e+4\x02\x05\x01\x01",  # MXF
-    b"SDPX", b"XPDS",  # frames of a sequence
+    b"SDPX", b"XPDS", b"v/1\x01",  # DPX and OpenEXR, frames of a sequence
 )  # fmt: skip
 _PHOTO_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
 

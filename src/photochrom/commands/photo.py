@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..photo.report import PhotoReport
     from .photo_jobs import PhotoJob
 
+_FRAMES = (".dpx", ".exr")  # suffixes of files that are frames of films only
+
 
 def add(verbs: Verbs) -> None:
     """Declare the verb."""
@@ -150,6 +152,8 @@ def run(args: argparse.Namespace) -> int:
     jobs, own, clashes = find_jobs(
         args.inputs, args.output, output, recursive=args.recursive, recolor=args.recolor, kept=args.hints
     )
+    if not (jobs or own or clashes):
+        _refuse_frames(args.inputs)
     if (args.hints or args.hint) and len(jobs) > 1:
         raise OptionError("hints belong to one picture", remedy="name one photograph, or leave them out")
     typed = [Hint.parse(text, size=_size(jobs, text, args.page)) for text in args.hint]
@@ -199,6 +203,18 @@ def _size(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, i
     from ..photo.inspect import upright_size
 
     return upright_size(Path(jobs[0].source), page_of(hint) or page)
+
+
+def _refuse_frames(inputs: Sequence[str]) -> None:
+    """Refuse folders that hold frames of a film and no photograph.
+
+    Raises:
+        PhotoError: One does.
+    """
+    for name in inputs:
+        folder = Path(name)
+        if folder.is_dir() and any(path.suffix.lower() in _FRAMES for path in folder.iterdir()):
+            raise PhotoError("holds frames of a film", path=folder, remedy="colour it with 'photochrom film'")
 
 
 @dataclass

@@ -145,7 +145,7 @@ def codec_named(name: str) -> str:
     """
     found = ALIASES.get(name, name)
     if found not in (*CODECS, AUTO):
-        raise OptionError(f"codec is {name!r}: choose one of {', '.join(CODECS)}")
+        raise OptionError(f"codec is {name!r}", remedy=f"choose one of {', '.join(CODECS)}")
     return found
 
 

@@ -202,7 +202,7 @@ class _SegmentWriter:
             propagated: Colours that the next segment begins with; None if it begins with a shot.
         """
         if self._encoder is None:
-            raise FilmError(f"{self._reader.path}: none of its frames can be decoded: check the file")
+            raise FilmError(f"{self._reader.path}: none of its frames can be decoded", remedy="check the file")
         self._encoder.finish()
         if following is None and self._plan.span.end is None:
             self._reader.check_end(self._end, self._damage)

@@ -89,7 +89,9 @@ def follow(
         if not left and not (part.continues and found[last]):
             break
     if left:
-        raise FilmError(f"{reader.path} has no frame at {time_text(left[0].time)}, where a hint is: change its time")
+        raise FilmError(
+            f"{reader.path} has no frame at {time_text(left[0].time)}, where a hint is", remedy="change its time"
+        )
     _follow_back(frame_colorizer, starts, arrived, found, on_frame)
     return {pts: places for pts, places in found.items() if places}
 

@@ -36,7 +36,7 @@ class FilmHint:
 
     def __post_init__(self) -> None:
         if self.time < 0:
-            raise OptionError(f"a hint's time is {float(self.time):g}: give seconds from the film's beginning")
+            raise OptionError(f"a hint's time is {float(self.time):g}", remedy="give seconds from the film's beginning")
 
 
 def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
@@ -77,5 +77,5 @@ def film_hints_json(hints: Iterable[FilmHint]) -> str:
 def _time(entry: dict[str, object], number: int) -> Fraction:
     time = entry.get("time")
     if isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time):
-        raise OptionError(f"hint {number}: the time is {time!r:.60}: give seconds, as a number")
+        raise OptionError(f"hint {number}: the time is {time!r:.60}", remedy="give seconds, as a number")
     return Fraction(time).limit_denominator(1_000_000)

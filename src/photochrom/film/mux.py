@@ -15,9 +15,10 @@ from . import tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, codec_tag
 from .damage import Damage
 from .matroska_aspect import write_aspect
+from .opening import address
 from .options import FilmOptions
 from .planes import PlaneFormat
-from .reader import FilmReader, address
+from .reader import FilmReader
 from .segments import EncodedSegment, decoding_times, describe, number_of
 from .sound import SoundTranscoder, lossless_codec
 from .span import Span

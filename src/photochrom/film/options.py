@@ -87,22 +87,22 @@ class FilmOptions:
         object.__setattr__(self, "codec", codec_named(self.codec))  # the class is frozen
         check_profile(self.codec, self.profile)
         if self.bits not in (None, 8, 10, 12, 14, 16):
-            raise OptionError(f"bits is {self.bits!r}: give 8, 10, 12, 14 or 16")
+            raise OptionError(f"bits is {self.bits!r}", remedy="give 8, 10, 12, 14 or 16")
         object.__setattr__(self, "rate", _rate(self.rate))
         if self.preset not in PRESETS:
-            raise OptionError(f"preset is {self.preset!r}: choose one of {', '.join(PRESETS)}")
+            raise OptionError(f"preset is {self.preset!r}", remedy=f"choose one of {', '.join(PRESETS)}")
         if not isinstance(self.crf, int) or not 0 <= self.crf <= 51:
-            raise OptionError(f"crf is {self.crf!r}: give a whole number from 0 to 51")
+            raise OptionError(f"crf is {self.crf!r}", remedy="give a whole number from 0 to 51")
         if self.recolor not in (False, True, *RECOLOR):
-            raise OptionError(f"recolor is {self.recolor!r}: choose one of {', '.join(RECOLOR)}, or False")
+            raise OptionError(f"recolor is {self.recolor!r}", remedy=f"choose one of {', '.join(RECOLOR)}, or False")
         object.__setattr__(self, "recolor", "all" if self.recolor is True else self.recolor)
         for name in ("start", "end"):
             object.__setattr__(self, name, _seconds(name, getattr(self, name)))
         if self.color.hints:
-            raise OptionError("hints of a film belong to a frame: give them with their time")
+            raise OptionError("hints of a film belong to a frame", remedy="give them with their time")
         check_order(self.shots)
         if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in self.only_shots):
-            raise OptionError(f"only_shots is {self.only_shots!r:.60}: give whole numbers from 1 up")
+            raise OptionError(f"only_shots is {self.only_shots!r:.60}", remedy="give whole numbers from 1 up")
         _check_area(self.frame)
         start, end = self.times
         if end is not None and (start or 0) >= end:
@@ -119,7 +119,9 @@ def _check_area(area: tuple[int, int, int, int] | None) -> None:
         return
     is_whole = isinstance(area, tuple) and len(area) == 4 and all(type(part) is int and part >= 0 for part in area)
     if not is_whole or not (area[2] and area[3]):
-        raise OptionError(f"frame is {area!r:.60}: give left, top, width and height in pixels, as four whole numbers")
+        raise OptionError(
+            f"frame is {area!r:.60}", remedy="give left, top, width and height in pixels, as four whole numbers"
+        )
 
 
 def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:
@@ -129,7 +131,7 @@ def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:
         return Fraction(time).limit_denominator(1_000_000)
     if time is None or (isinstance(time, Rational) and not isinstance(time, bool) and time >= 0):
         return None if time is None else Fraction(time)
-    raise OptionError(f"{name} is {time!r}: give seconds (90.5), or text (0:01:30.5)")
+    raise OptionError(f"{name} is {time!r}", remedy="give seconds (90.5), or text (0:01:30.5)")
 
 
 def _rate(rate: Fraction | float | str | None) -> Fraction | None:
@@ -141,7 +143,7 @@ def _rate(rate: Fraction | float | str | None) -> Fraction | None:
         found = Fraction(0)
     found = found.limit_denominator(1001)
     if not 0 < found <= 1000:
-        raise OptionError(f"rate is {rate!r}: give frames per second, such as 18 or 24000/1001")
+        raise OptionError(f"rate is {rate!r}", remedy="give frames per second, such as 18 or 24000/1001")
     return found
 
 
@@ -152,7 +154,9 @@ def parse_time(text: str) -> Fraction:
         OptionError: The text is not a time.
     """
     if not re.fullmatch(r"(\d{1,9}:){0,2}\d{1,9}(\.\d{1,99})?", text, re.ASCII):
-        raise OptionError(f"{text!r:.60} is not a time: write seconds (90.5) or hours:minutes:seconds (0:01:30.5)")
+        raise OptionError(
+            f"{text!r:.60} is not a time", remedy="write seconds (90.5) or hours:minutes:seconds (0:01:30.5)"
+        )
     seconds = Fraction(0)
     for part in text.split(":"):
         seconds = 60 * seconds + Fraction(part)

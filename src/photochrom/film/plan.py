@@ -104,7 +104,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     container = options.codec if frames else _container(output, options)
     planes = plane_format(reader, CODECS[options.codec], options.profile, options.bits)
     if options.codec == "ffv1" and planes.coding.full_range and container not in _STATE_RANGE:
-        raise FilmError(f"{output}: FFV1 in such a file cannot state full range: write to a .mkv file")
+        raise FilmError(f"{output}: FFV1 in such a file cannot state full range", remedy="write to a .mkv file")
     if container in CONSTANT_RATE and (at := reader.irregular_at()) is not None:
         raise FilmError(
             f"{output}: {container} stores no time stamps, and frames of {reader.path} do not follow one another "
@@ -119,7 +119,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     span = Span(begins, end, shift)
     if not span.goes_on(begins):
         times = f"{time_text(start)} and {time_text(until or 0)}"
-        raise FilmError(f"{reader.path} has no frame between {times}: give a later end")
+        raise FilmError(f"{reader.path} has no frame between {times}", remedy="give a later end")
     until = reader.duration if until is None else min(until, reader.duration or until)
     stated = reader.stated_frames
     total = max(0, round((until - start) * reader.rate)) if shift or not stated else stated
@@ -142,7 +142,7 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
     if output is not None and is_pattern(output):
         return pattern_of(output)
     if output is not None and output.suffix.lower() in FORMATS:
-        raise FilmError(f"{output}: {options.codec} writes numbered frames: name a folder, or reel.%07d.dpx")
+        raise FilmError(f"{output}: {options.codec} writes numbered frames", remedy="name a folder, or reel.%07d.dpx")
     suffix = CODECS[options.codec].suffix
     if options.codec == "exr" and not (isinstance(reader, SequenceReader) and reader.is_linear):
         raise FilmError(
@@ -150,7 +150,7 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
         )
     if isinstance(reader, SequenceReader):
         same = reader.pattern.format == options.codec
-        folder = output or reader.pattern.folder.absolute().parent / f"{reader.pattern.folder.absolute().name}.color"
+        folder = output or _named_beside(reader.pattern.folder, ".color")
         names = reader.pattern
         return Pattern(folder, names.prefix, names.suffix if same else suffix, names.width)
     folder = output or reader.path.with_name(f"{reader.stem}.color")
@@ -177,16 +177,24 @@ def _container(output: Path, options: FilmOptions) -> str:
     """Return the container format that the output's name stands for."""
     codec = CODECS[options.codec]
     if (container := FORMATS.get(output.suffix.lower())) is None:
-        raise FilmError(f"{output} has no suffix of a container that can be written: use {suffixes(codec)}")
+        raise FilmError(f"{output} has no suffix of a container that can be written", remedy=f"use {suffixes(codec)}")
     if container not in codec.containers:
-        raise FilmError(f"{output}: a {container} file cannot hold {options.codec}: write to a {suffixes(codec)} file")
+        raise FilmError(
+            f"{output}: a {container} file cannot hold {options.codec}", remedy=f"write to a {suffixes(codec)} file"
+        )
     return container
+
+
+def _named_beside(folder: Path, suffix: str, stem: str = "") -> Path:
+    """Return a path beside a folder, relative if the folder's own path is, and has a name."""
+    folder = folder if folder.name not in ("", "..") else folder.absolute()
+    return folder.with_name((stem or folder.name) + suffix)
 
 
 def _beside(reader: FilmReader, options: FilmOptions) -> Path:
     codec = CODECS[options.codec]
     if isinstance(reader, SequenceReader):
-        return reader.pattern.folder.absolute().with_name(f"{reader.stem}.color{codec.suffix}")
+        return _named_beside(reader.pattern.folder, f".color{codec.suffix}", reader.stem)
     suffix = reader.path.suffix
     # Few players read FFV1 in other containers than Matroska, which also lose facts about it.
     fits = FORMATS.get(suffix.lower()) in codec.containers and options.codec != "ffv1"
@@ -222,7 +230,7 @@ def check(
         plan.notes.append(found)
     if plan.frames is None and plan.output.exists():
         if plan.output.samefile(reader.path):
-            raise FilmError(f"{plan.output} is the film itself: choose another output")
+            raise FilmError(f"{plan.output} is the film itself", remedy="choose another output")
         if not overwrite:
             raise FilmError(f"{plan.output} exists", remedy="choose another output, or overwrite=True")
     folder = plan.output.parent
@@ -268,7 +276,7 @@ def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overw
     if isinstance(reader, SequenceReader) and target.folder.is_dir():
         same = target.folder.samefile(reader.pattern.folder)
         if same and (target.prefix, target.suffix) == (reader.pattern.prefix, reader.pattern.suffix):
-            raise FilmError(f"{plan.output} is the film itself: choose another output")
+            raise FilmError(f"{plan.output} is the film itself", remedy="choose another output")
     last = plan.number(reader, plan.first) + max(plan.total, 1)
     found = taken(target, list(range(plan.number(reader, plan.first), last)))
     if found is not None and not overwrite and not is_publishing(work_folder(plan.output)):

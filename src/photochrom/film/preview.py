@@ -20,9 +20,9 @@ from .codecs import FORMATS
 from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import follow
 from .hints import FilmHint
+from .opening import address
 from .options import time_text
 from .plan import Plan
-from .reader import address
 from .segments import SegmentEncoder, number_of
 from .sequences.writer import SequenceWriter
 

@@ -17,6 +17,7 @@ from ..errors import FilmError, OptionError
 from .checksums import PacketCheck
 from .damage import Damage
 from .frame_facts import display_matrix, fields
+from .opening import address, main_stream, opened
 from .options import ROUNDED, parse_time, time_text
 from .side_data import kinds
 from .source_colors import GAP, has_colors, shows_nothing
@@ -30,11 +31,6 @@ _MISSING = 1  # seconds at a film's end that may lack a picture
 _STATE_THEIR_LENGTH = ("matroska", "mov")  # containers whose header states the length; others make FFmpeg guess it
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
 """Formats without a container, whose rate FFmpeg takes for 25 frames per second whatever the stream says."""
-
-_FILES_ALONE = {"protocol_whitelist": "file"}
-"""FFmpeg's setting that keeps a playlist from opening addresses on the network."""
-_LISTS = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest")
-"""Formats that only name other files, which somebody's upload may choose."""
 
 
 def _ignore() -> None:
@@ -98,7 +94,7 @@ class FilmReader:
     def _open(self) -> None:
         self.container = self._container()
         try:
-            self.video = _main_stream(self.container, self.path)
+            self.video = main_stream(self.container, self.path)
             self._check_size()
         except BaseException:
             self.container.close()
@@ -106,7 +102,7 @@ class FilmReader:
         self.video.thread_type = "AUTO"
 
     def _container(self) -> av.container.InputContainer:
-        return _opened(self.path, self._demuxer_options)
+        return opened(self.path, self._demuxer_options)
 
     def _check_size(self) -> None:
         self._check_pixels(self.video.codec_context.width, self.video.codec_context.height)
@@ -166,7 +162,7 @@ class FilmReader:
                 with contextlib.suppress(av.error.InvalidDataError):
                     for frame in packet.decode():
                         return frame
-        raise FilmError(f"{self.path}: none of its frames can be decoded: check the file")
+        raise FilmError(f"{self.path}: none of its frames can be decoded", remedy="check the file")
 
     def frames(
         self, start: int | None = None, *, damage: Damage | None = None, on_frame: Callable[[], None] = _ignore
@@ -280,10 +276,14 @@ class FilmReader:
         if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
             at = time_text(self.seconds(frame.pts or 0))
             what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"
-            raise FilmError(f"{self.path}: the {what} of the picture changes at {at}: colour the parts one by one")
+            raise FilmError(
+                f"{self.path}: the {what} of the picture changes at {at}", remedy="colour the parts one by one"
+            )
         if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _BACK:
             at = time_text(self.seconds(last))
-            raise FilmError(f"{self.path}: the clock starts anew at {at}: colour the parts that were joined one by one")
+            raise FilmError(
+                f"{self.path}: the clock starts anew at {at}", remedy="colour the parts that were joined one by one"
+            )
 
     def seconds(self, pts: int) -> Fraction:
         """Convert a time stamp to seconds from the film's beginning."""
@@ -387,31 +387,3 @@ class FilmReader:
                 break
         later = next(itertools.islice(frames, GAP - 1, None), None)
         return [frame for frame in (found, later) if frame is not None]
-
-
-def address(path: Path) -> str:
-    """Return what FFmpeg is given as a file's name: it takes text before a colon in a relative name for a protocol."""
-    return str(path.absolute())
-
-
-def _opened(path: Path, options: dict[str, str]) -> av.container.InputContainer:
-    try:
-        container = av.open(address(path), metadata_errors="replace", options=options | _FILES_ALONE)
-    except FileNotFoundError as exc:
-        raise FilmError(f"{path} does not exist: check the path") from exc
-    except (IsADirectoryError, PermissionError) as exc:
-        raise FilmError(f"{path} cannot be read ({exc.strerror})") from exc
-    except (av.error.FFmpegError, OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc  # FFmpeg's "invalid data" is not an OSError
-        raise FilmError(f"{path} cannot be read as a film ({reason}): check that the file is whole") from exc
-    if container.format.name in _LISTS:
-        container.close()
-        raise FilmError(f"{path} is not a film but lists other files: name the film itself")
-    return container
-
-
-def _main_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
-            return stream
-    raise FilmError(f"{path} has no picture: it is not a film")

@@ -87,7 +87,7 @@ class ResumeFolder:
         try:
             self._lock.acquire(blocking=False)
         except Timeout as exc:
-            raise FilmError(f"another process is at work in {self.folder}: wait for it, or stop it") from exc
+            raise FilmError(f"another process is at work in {self.folder}", remedy="wait for it, or stop it") from exc
         try:
             self._check_key()
         except BaseException:

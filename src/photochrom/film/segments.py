@@ -17,9 +17,10 @@ import av.filter
 
 from ..errors import FilmError
 from .codecs import CODECS
+from .opening import address
 from .options import FilmOptions
 from .planes import PlaneFormat
-from .reader import FilmReader, address
+from .reader import FilmReader
 
 TICK = Fraction(1, 1000)
 """Time base of a segment, in which a frame is one tick."""

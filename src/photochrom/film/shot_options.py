@@ -56,9 +56,9 @@ class ShotOptions:
 
     def __post_init__(self) -> None:
         if isinstance(self.start, bool) or not isinstance(self.start, int | float | Fraction) or not self.start >= 0:
-            raise OptionError(f"a shot's start is {self.start!r:.60}: give seconds from the film's beginning")
+            raise OptionError(f"a shot's start is {self.start!r:.60}", remedy="give seconds from the film's beginning")
         if not math.isfinite(self.start):
-            raise OptionError("a shot's start is infinite: give seconds from the film's beginning")
+            raise OptionError("a shot's start is infinite", remedy="give seconds from the film's beginning")
         object.__setattr__(self, "start", Fraction(self.start).limit_denominator(1_000_000))  # the class is frozen
         self.color(ColorOptions())  # checks the ranges
 

@@ -119,7 +119,7 @@ def _read_still(path: str | os.PathLike[str], side: int = _SIDE) -> np.ndarray:
             return np.asarray(image.resize((width, height), Image.Resampling.BOX))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:  # by Pillow
         reason = getattr(exc, "strerror", None) or exc
-        raise OptionError(f"{os.fspath(path)}: the still cannot be read ({reason}): check the path") from exc
+        raise OptionError(f"{os.fspath(path)}: the still cannot be read ({reason})", remedy="check the path") from exc
 
 
 def _check_still(rgb: np.ndarray, frame: np.ndarray, path: str | os.PathLike[str], time: Fraction) -> None:

@@ -1,0 +1,56 @@
+"""Opens the files of films through FFmpeg, but no playlists, and nothing on the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+
+from ..errors import FilmError
+
+_FILES_ALONE = {"protocol_whitelist": "file"}
+"""FFmpeg's setting that keeps a playlist from opening addresses on the network."""
+_LISTS = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest")
+"""Formats that only name other files, which somebody's upload may choose."""
+
+
+def address(path: Path) -> str:
+    """Return what FFmpeg is given as a file's name: it takes text before a colon in a relative name for a protocol."""
+    return str(path.absolute())
+
+
+def opened(path: Path, options: dict[str, str]) -> av.container.InputContainer:
+    """Open a film.
+
+    Args:
+        path: The film.
+        options: Settings of FFmpeg's demuxer.
+
+    Raises:
+        FilmError: It is missing, cannot be read as a film, or only names other files.
+    """
+    try:
+        container = av.open(address(path), metadata_errors="replace", options=options | _FILES_ALONE)
+    except FileNotFoundError as exc:
+        raise FilmError(f"{path} does not exist", remedy="check the path") from exc
+    except (IsADirectoryError, PermissionError) as exc:
+        raise FilmError(f"{path} cannot be read ({exc.strerror})") from exc
+    except (av.error.FFmpegError, OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc  # FFmpeg's "invalid data" is not an OSError
+        raise FilmError(f"{path} cannot be read as a film ({reason})", remedy="check that the file is whole") from exc
+    if container.format.name in _LISTS:
+        container.close()
+        raise FilmError(f"{path} is not a film but lists other files", remedy="name the film itself")
+    return container
+
+
+def main_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """Return the first track of moving pictures.
+
+    Raises:
+        FilmError: There is none.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    raise FilmError(f"{path} has no picture: it is not a film")
