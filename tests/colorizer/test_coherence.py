@@ -60,5 +60,5 @@ def test_the_colorizer_decodes_the_cells_together_and_raises_their_chroma(level,
     colorizer, options = Colorizer(engine=hinting_engine()), ColorOptions(vividness=vividness)
     prediction = colorizer.predict(np.tile(np.arange(64, dtype=np.uint8) + level, (64, 1)), options)
     agreed = mean_color(coherent(prediction.probability, prediction.luma, colorizer.card.bins), colorizer.card.bins)
-    assert np.allclose(prediction.ab, agreed * 2**vividness, atol=1e-3)
-    assert colorizer.inputs(prediction.luma, options)["vividness"] == pytest.approx(vividness / 2)
+    assert np.allclose(prediction.ab, agreed * 1.77**vividness, atol=1e-3)
+    assert colorizer.inputs(prediction.luma, options)["vividness"] == pytest.approx(0.7 * vividness)

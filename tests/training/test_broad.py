@@ -53,7 +53,11 @@ def lite():
 
 
 def trainer_of(folder, encoder, bins, count=40, **numbers):
-    recipe = replace(BROAD, **{"batch": 4, "epochs": 1, "grid": 16, "crop": 8} | numbers)
+    recipe = replace(
+        BROAD,
+        **{"batch": 4, "epochs": 1, "grid": 16, "crop": 8, "perceptual_weight": 0.0, "perceptual_networks": 0}
+        | numbers,
+    )
     fabric = launch(TrainingConfig(str(folder), folder, resume=True, precision="fp32"))
     return Trainer(fabric, recipe, new_head(encoder, bins, recipe.color_queries), bins, count)
 

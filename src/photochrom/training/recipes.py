@@ -147,10 +147,10 @@ BROAD = replace(
     stages_rate=0.0,
     hintless=0.7,
     rebalance_lambda=1.0,
-    decoded_weight=0.0,
-    perceptual_weight=0.0,
-    perceptual_networks=0,
-    cell=0,
+    decoded_weight=0.24,
+    perceptual_weight=0.08,
+    perceptual_networks=1,
+    cell=5,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN, BROAD)}

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...colorizer.coherence import chroma_gain, network_vividness
 from ..recipes import Recipe
-from .annealed_mean import DIAL_LAMBDA, anneal, chroma_gain
+from .annealed_mean import DIAL_LAMBDA, anneal
 from .decoder import AB_SCALE
 from .perceptual_loss import PerceptualLoss
 
@@ -193,7 +194,7 @@ class RebalancedCrossEntropy:
 
     def _decode(self, logits: Tensor, truth: Tensor) -> Tensor:
         unbiased_logits = logits - self.log_class_weights
-        probability = anneal(unbiased_logits, self.dial, _VIVIDNESS)  # [pixels, bins]
+        probability = anneal(unbiased_logits, self.dial, network_vividness(_VIVIDNESS))  # [pixels, bins]
         mean = probability @ self.centres * chroma_gain(_VIVIDNESS)  # [pixels, 2]
         return mean.view(len(truth), *truth.shape[2:], 2).movedim(-1, 1)
 
