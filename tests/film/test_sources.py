@@ -74,6 +74,16 @@ def test_noise_and_a_cast_are_no_colours(blur, spread, tmp_path, red):
     assert all(plane(frame, 2).mean() > 140 for frame in decoded(report.output))
 
 
+def test_a_strong_tint_that_grows_with_the_luma_is_no_colour():
+    """Dyed film: each channel is the same share of the luma everywhere."""
+    frames = []
+    for luma in pan(5, 320, 240, top=0):
+        dyed = np.rint(luma[..., None] * np.array([1.0, 0.82, 0.45])).astype(np.uint8)
+        frames.append(av.VideoFrame.from_ndarray(dyed, format="rgb24").reformat(format="yuv444p"))
+    assert not has_colors(frames[::4])
+    assert not has_colors(frames[:1])
+
+
 def test_pale_colours_are_colours(tmp_path, red):
     path = write_frames(tmp_path / "pale.mkv", with_chroma(pan(30), halves), codec="ffv1")
     with pytest.raises(FilmError, match="has colours already"):

@@ -64,14 +64,27 @@ def shows_nothing(frame: av.VideoFrame) -> bool:
 
 
 def unexplained_chroma(frame: av.VideoFrame) -> np.ndarray:
-    """Return Cb and Cr of each cell less the mean of its level of luma, float32 ``[2, cells]``, in steps of 8 bits."""
+    """Return Cb and Cr less what the luma tells in each of its levels, float32 ``[2, cells]``, in steps of 8 bits."""
     planes = _samples(frame)
     scale = _CELLS / min(planes[0].shape)
     size = tuple(max(1, round(side * scale)) for side in planes[0].shape[::-1])
     luma, *chroma = (cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA) for plane in planes)
     level = np.clip(luma // (256 // _TINTS), 0, _TINTS - 1).ravel().astype(int)
+    within = _less_means(luma.ravel(), level)
+    variance = np.maximum(np.bincount(level, within * within, _TINTS), 1)
+    found = []
+    for plane in chroma:
+        rest = _less_means(plane.ravel(), level)
+        slope = np.bincount(level, rest * within, _TINTS) / variance  # a strong tint grows with the luma inside a level
+        found.append(rest - slope[level] * within)
+    return np.stack(found)
+
+
+def _less_means(values: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return values, ``[cells]``, less the mean of their level."""
     count = np.maximum(np.bincount(level, minlength=_TINTS), 1)
-    return np.stack([p.ravel() - (np.bincount(level, p.ravel(), _TINTS) / count)[level] for p in chroma])
+    less: np.ndarray = values - (np.bincount(level, values, _TINTS) / count)[level]
+    return less
 
 
 def _samples(frame: av.VideoFrame) -> list[np.ndarray]:
