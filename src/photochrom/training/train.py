@@ -40,7 +40,7 @@ from .stopping import Stopped, stopping
 WARM_UP = 200  # steps; a tenth of a cycle if that is less
 STRETCH = 200  # steps in a stretch of views; a stretch is repeated before the next one begins
 _COARSEST = 4  # cells at stride 8 along one side of a cell at stride 32
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}, {postfix}]"
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}{postfix}]"
 
 
 class Log(Protocol):
