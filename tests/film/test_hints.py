@@ -23,6 +23,7 @@ from photochrom.film.hints import FilmHint, film_hints_json, read_film_hints
 from photochrom.film.options import parse_time, time_text
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
+from photochrom.film.sequences.reader import open_film
 from photochrom.film.stills import frame_at, hints_of_still, read_still
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
 
@@ -158,6 +159,17 @@ def test_a_still_is_not_mixed_with_what_the_network_says(tmp_path):
     orange = colorizer(tmp_path, lambda _: (30, 40))
     frames = decoded(colorize_film(source, None, LOSSLESS, stills=[known], colorizer=orange).output)
     assert np.abs(plane(frames[4], 2).astype(int) - 128).max() <= 1
+
+
+def test_a_still_may_be_of_a_numbered_frame(tmp_path):
+    (tmp_path / "reel").mkdir()
+    lumas = pan(6, WIDTH, HEIGHT)
+    for number, luma in enumerate(lumas, 86_400):
+        Image.fromarray(luma).save(tmp_path / "reel" / f"r.{number}.png")
+    Image.fromarray(np.dstack([lumas[2]] * 3)).save(tmp_path / "still.png")
+    known = read_still(tmp_path / "reel", Fraction(2, 12), tmp_path / "still.png", FilmOptions(rate="12"))
+    with open_film(tmp_path / "reel", FilmOptions(rate="12")) as reader:
+        assert known.pts == [frame.pts for frame in reader.frames()][2]
 
 
 def test_a_still_of_another_frame_is_refused(tmp_path):

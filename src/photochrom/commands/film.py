@@ -166,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
-    hints, stills = _hints(args), _stills(args, films[0])
+    hints, stills = _hints(args), _stills(args, films[0], options)
     output = _output(args.output, several=len(films) > 1)
     console = Console(quiet=args.quiet, verbose=args.verbose)
     colorizer = None
@@ -236,7 +236,7 @@ def _hints(args: argparse.Namespace) -> list[FilmHint]:
     return [hint for path in args.hints for hint in read_film_hints(path)]
 
 
-def _stills(args: argparse.Namespace, film: str) -> list[Still]:
+def _stills(args: argparse.Namespace, film: str, options: FilmOptions) -> list[Still]:
     from ..film.options import parse_time
     from ..film.stills import read_still
 
@@ -247,7 +247,7 @@ def _stills(args: argparse.Namespace, film: str) -> list[Still]:
             raise OptionError(f"{text!r:.60} is not a still: write TIME=FILE, as in 12.5=coat.png")
         time = parse_time(at)
         check_kind(film)
-        found.append(read_still(film, time, path))
+        found.append(read_still(film, time, path, options))
     return found
 
 

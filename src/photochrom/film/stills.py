@@ -14,6 +14,8 @@ from ..colorizer.hint_propagation import propagate_hints
 from ..colorizer.hints import Hint
 from ..errors import OptionError
 from .hints import FilmHint
+from .options import ROUNDED, FilmOptions
+from .sequences.reader import open_film
 
 _SIDE = 128  # pixels of a still's short side that its hints are made of
 _FINE = 720  # most pixels of its short side that its own frame is coloured from
@@ -38,19 +40,25 @@ class Still:
     """Colours that the rest of the shot takes on."""
 
 
-def read_still(film: str | os.PathLike[str], time: Fraction, path: str | os.PathLike[str]) -> Still:
+def read_still(
+    film: str | os.PathLike[str],
+    time: Fraction,
+    path: str | os.PathLike[str],
+    options: FilmOptions | None = None,
+) -> Still:
     """Read a coloured picture of the frame that a film shows at a time.
 
     Args:
-        film: The film.
+        film: The film: a file, a folder of numbered frames, or a pattern of their names.
         time: Time of the frame, in seconds from the film's beginning.
         path: The still, in any format that Pillow reads.
+        options: How the film is to be coloured; of importance for numbered frames only.
 
     Raises:
         FilmError: The film cannot be read, or has ended by then.
         OptionError: The still cannot be read as a picture, or is not a picture of the frame.
     """
-    pts, luma = frame_at(film, time)
+    pts, luma = frame_at(film, time, options)
     hints = hints_of_still(time, path, luma)
     lab = rgb_to_lab(_read_still(path, _FINE).astype(np.float32) / 255)
     return Still(pts, np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0)), hints)
@@ -86,16 +94,15 @@ def hints_of_still(
     return tuple(FilmHint(time, hint) for hint in hints)
 
 
-def frame_at(film: str | os.PathLike[str], time: Fraction) -> tuple[int, np.ndarray]:
+def frame_at(
+    film: str | os.PathLike[str], time: Fraction, options: FilmOptions | None = None
+) -> tuple[int, np.ndarray]:
     """Return the pts of the frame shown at a time, and its luma, small and upright, uint8 ``[h, w]``.
 
     Raises:
         FilmError: The film cannot be read, or has ended by then.
     """
-    from .options import ROUNDED
-    from .reader import FilmReader
-
-    with FilmReader(film) as reader:
+    with open_film(film, options or FilmOptions()) as reader:
         here = next(reader.frames(reader.pts_at(max(Fraction(0), time - 1 / reader.rate))))
         for frame in reader.frames(here.pts):
             if frame.pts is None or reader.seconds(frame.pts) > time + ROUNDED:
