@@ -87,7 +87,7 @@ def main() -> None:
             began = time.perf_counter(), time.process_time()
             options = FilmOptions(shots=shots, keep_parts=True)
             colorize_film(source, output, options, colorizer=colorizer, overwrite=output.exists(), progress=told.append)
-            done = sum(state != told[-1] for state in told) + 1 if told[0] != told[-1] else 0
+            done = len({state.done for state in told if state.done > 0 and state != told[-1]})
             return time.perf_counter() - began[0], time.process_time() - began[1], done
 
         def hint(start: int) -> tuple:
@@ -105,7 +105,7 @@ def main() -> None:
             shares = [f"{frames / total:.2%}", f"{seconds / whole[0]:.2%}"]
             rows.append((label, str(frames), f"{seconds:.1f}", f"{core:.1f}", *shares))
 
-        add("the whole film", *whole)
+        add("the whole film", *whole[:2], total)
         add("nothing", *color())
         for place in (0, len(order) // 2, -1):
             number = order[place]
