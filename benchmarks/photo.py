@@ -55,7 +55,9 @@ _STAGES = {
     "decode": "photo.formats.jpeg:decode_jpeg",
     "read: the rest": "photo.job:read_photo",
     "margins and thumbnail": "colorizer.colorizer:Colorizer.predict",
-    "network": "colorizer.colorizer:Colorizer._run",
+    "network": "models.engines:OpenVinoEngine.run",
+    "cells that decide together": "colorizer.colorizer:coherent",
+    "is it a negative": "photo.job:looks_negative",
     "upsample to the thumbnail": "colorizer.colorizer:to_thumbnail",
     "a*b* to Cb and Cr": "colorizer.colorizer:ab_to_cbcr",
     "luma around each sample": "color.upsample:_reduced_range",
@@ -66,7 +68,7 @@ _STAGES = {
     "metadata": "photo.write:metadata_for",
     "write": "photo.job:write_photo",
     "fsync": "atomic:os.fsync",
-    "report": "photo.job:_report",
+    "report": "photo.job:report_on",
 }
 _COLUMNS = ("Photochrom", "plain codec", "ratio", "processor time", "plain codec", "ratio")
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
