@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -18,11 +19,7 @@ from photochrom.studio.strings import Catalogues, parse_po
 
 STUDIO = Path(photochrom.studio.__file__).parent
 SOURCES = STUDIO.parent
-OF_LIBRARY = (
-    "photo/read.py", "photo/library_errors.py", "photo/formats/image.py", "photo/formats/jpeg.py",
-    "photo/formats/png.py", "photo/formats/tiff.py", "photo/formats/tiff_pages.py", "photo/formats/webp.py",
-    "film/reader.py", "colorizer/hints.py", "film/hints.py",
-)  # fmt: skip
+ROOMS = ("photo", "film", "colorizer")  # whose messages may reach the page
 AT_START = ("app.py",)  # errors that end the command are not for the page
 LANGUAGES = ["de", "es", "fr", "ja"]
 # Words in JavaScript are arguments of t() and n(), and values of data-t and its kin.
@@ -38,10 +35,11 @@ def words() -> set[str]:
     return found | set(re.findall(r'data-(?:t|label)="([^"]*)"', page))
 
 
+@functools.cache
 def messages() -> dict[str, bool]:
     """Parts of what the studio, and the library beneath it, say of what they refuse; whether all must be translated."""
     found = {}
-    for path in (*(SOURCES / name for name in OF_LIBRARY), *STUDIO.glob("*.py")):
+    for path in (*STUDIO.glob("*.py"), *(path for room in ROOMS for path in (SOURCES / room).rglob("*.py"))):
         for problem, remedy in texts(ast.parse(path.read_text())):
             # Whoever is advised is a person; what programs alone can do wrong is said without a remedy.
             is_needed = path.parent == STUDIO and bool(remedy) and path.name not in AT_START
