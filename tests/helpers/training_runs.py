@@ -61,7 +61,8 @@ class MemoryLog:
     def __init__(self, trainer, folder):
         self.trainer, self.folder, self.rows, self.saves = trainer, folder, [], []
 
-    def note(self, row):
+    def note(self, row, left):
+        assert left >= 0
         self.rows.append(row)
         self.save()
 

@@ -288,6 +288,7 @@ def test_a_film_in_colour_is_coloured_anew_only_if_wanted(visitor, tmp_path):
         for number in range(10):
             frame = np.zeros((64, 96, 3), np.uint8)
             frame[:, : 9 * number + 10] = (200, 30, 40)
+            frame[40:] = (30, 90, 200)  # of one hue alone it would be a dyed film
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame).reformat(format="yuv420p")):
                 container.mux(packet)
         for packet in stream.encode():

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from photochrom import OptionError, TrainingError
-from photochrom.training import checkpoint, train
+from photochrom.training import checkpoint, schedule, train
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.data.batches import ahead
 from photochrom.training.run_folder import draw_curves
@@ -49,7 +49,7 @@ class Eventful:
 
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
-    monkeypatch.setattr(train, "ROUND", 12)
+    monkeypatch.setattr(schedule, "ROUND", 12)
 
 
 def test_a_seed_decides_the_order_of_views_and_nothing_repeats_within_an_epoch(tmp_path):

@@ -30,9 +30,12 @@ def studio(tmp_path_factory) -> Iterator[RunningStudio]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Debian's chromium, or the one that Playwright has installed."""
+    """Debian's chromium, or the one that Playwright has installed.
+
+    Playwright keeps an event loop running in this thread, so it must end before other tests run one of their own.
+    """
     playwright_api = pytest.importorskip(
         "playwright.sync_api", reason="the browser tests need playwright: pip install playwright"
     )
