@@ -18,6 +18,7 @@ from _tools import print_table
 from photochrom import Colorizer
 from photochrom.color.coding import Coding
 from photochrom.color.polarity import at_small_size, statistics
+from photochrom.photo.negatives import is_negative, worth_asking
 
 
 def table(folder: Path, limit: int) -> np.ndarray:
@@ -62,6 +63,8 @@ def main() -> None:
     scores = [part[:, columns] @ weights for part in (rows, others)]
     called = [f"{(score > 2).mean():.3f}, {(score < -2).mean():.3f}" for score in scores]
     print_table(["photo: weights", "called negatives", "of others"], [[str(np.round(weights, 1).tolist()), *called]])
+    called = [np.mean([worth_asking(r[:3]) and is_negative(r[:3], r[4]) for r in part]) for part in (-others, others)]
+    print_table(["photo, as it is", "negatives", "positives"], [["called negatives", *(f"{c:.3f}" for c in called)]])
 
 
 if __name__ == "__main__":
