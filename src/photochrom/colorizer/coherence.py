@@ -28,9 +28,7 @@ _NEAR: Final = 3.0  # cells over which the influence of another cell falls off
 _ALIKE: Final = 6.0  # contrast in L* over which it falls off
 _SIMILAR: Final = 20.0  # distance in a*b* over which two colours support each other
 _SUPPORT: Final = 10.0  # change of the logarithm of a probability if all others expect just this colour
-_LEAN: Final = (
-    0.002  # the same for each unit of a*b* that the others expect, and each unit that the colour has along it
-)
+_LEAN: Final = 0.002  # the same for each unit of a*b* that they expect, and each that the colour has along it
 _ROUNDS: Final = 2  # more change little
 _RANK: Final = 16  # numbers that stand for a distribution when it is compared with others
 _STEP: Final = 2  # cells along each side of a block whose mean stands for its cells

@@ -160,10 +160,7 @@ class Colorizer:
         how: dict[str, Any] = {"strength": options.strength, "subsampling": shared, "reduced": reduced}
         cb, cr = self.render(luma, prediction.luma, ab, threads=threads(), **how)
         if prediction.picture is not None and not prediction.picture.misses(options.hints):
-            for plane in (
-                cb,
-                cr,
-            ):  # at full size, since a pixel of the thumbnail may lie across the edge of the picture
+            for plane in (cb, cr):  # at full size: a pixel of the thumbnail may lie across the edge of the picture
                 prediction.picture.clear_outside(plane, Coding.of_photograph(luma.dtype).neutral)
         return cb, cr
 

@@ -49,9 +49,7 @@ _COLOR_CHUNKS: Final = (
 )  # they describe the new picture as well as the old one
 _OWN_PLACE: Final = (b"eXIf", b"iCCP", b"pHYs")  # read into Metadata, and written from it
 _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
-_UP: Final = (
-    2  # filter: subtract the byte above. On photographs within a few per cent of choosing a filter for each row
-)
+_UP: Final = 2  # filter: subtract the byte above; within a few per cent of choosing a filter for each row
 _MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
 _ADLER: Final = 65521
 
