@@ -15,6 +15,7 @@ def check(code: str) -> None:
     assert done.returncode == 0, f"{done.stdout[-300:]}\n{done.stderr[-2000:]}"
 
 
+@pytest.mark.slow
 def test_the_guard_bites():
     done = survives(
         """
@@ -57,6 +58,7 @@ def test_jpeg_planes_of_all_sizes_and_samplings():
     )
 
 
+@pytest.mark.slow
 def test_pictures_through_the_colorizer():
     check(
         """
@@ -81,6 +83,7 @@ def test_pictures_through_the_colorizer():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("onnxruntime") is None, reason="needs ONNX Runtime")
 def test_engines_that_share_inputs():
     check(
@@ -103,6 +106,7 @@ def test_engines_that_share_inputs():
     )
 
 
+@pytest.mark.slow
 def test_optical_flow():
     check(
         """
@@ -121,6 +125,7 @@ def test_optical_flow():
     )
 
 
+@pytest.mark.slow
 def test_film_planes_of_odd_sizes():
     check(
         """

@@ -40,6 +40,7 @@ def photograph(tmp_path):
     return tmp_path / "old.png"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_nobody_is_called(tmp_path, photograph, name):
     arguments = ["photo", str(photograph)] if name == "photo" else []
@@ -64,6 +65,7 @@ def test_the_studio_calls_nobody(tmp_path, photograph, monkeypatch):
     assert not (tmp_path / "heard").exists(), (tmp_path / "heard").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_the_system_sees_no_connection_either(tmp_path, photograph):
     """C libraries are heard, too."""

@@ -81,6 +81,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert loaded.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_only_training_imports_torch():
     """Modules of an optional extra that is not installed are passed over."""
     code = """

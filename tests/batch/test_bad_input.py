@@ -84,6 +84,7 @@ def test_a_target_without_the_right_to_write(tmp_path, tree, model):
     assert "cannot be written (Permission denied): name another target" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_report_of_another_version(tree, tmp_path, options):
     color_batch(tree, tmp_path / "out", options)
     report = tmp_path / "out" / "report.jsonl"
@@ -104,6 +105,7 @@ def test_a_bag_is_never_coloured_into(tree, tmp_path, options):
         color_batch(tree, tmp_path / "out", options)
 
 
+@pytest.mark.slow
 def test_sidecars_are_read_and_written(tree, tmp_path, options):
     (tree / "a.jpg.xmp").write_bytes(XMP)
     (tree / "1934" / "deep" / "c.xmp").write_bytes(XMP)
@@ -117,6 +119,7 @@ def test_sidecars_are_read_and_written(tree, tmp_path, options):
     assert color_batch(tree, target, beside).done_before == 4
 
 
+@pytest.mark.slow
 def test_hints_and_vividness_of_a_manifest(tree, tmp_path, options):
     from PIL import Image
 
@@ -167,6 +170,7 @@ def test_ctrl_c_finishes_what_is_in_flight(tmp_path, model):
     assert not list(target.glob(".photochrom-*.part"))
 
 
+@pytest.mark.slow
 def test_two_shards_and_a_batch(tree, tmp_path, options):
     """Rows of earlier shards do not hide what a later whole batch has done."""
     for shard in ((1, 2), (2, 2)):

@@ -48,6 +48,7 @@ def test_a_tree_is_mirrored_and_reported(tree, tmp_path, process_options):
     assert not list(target.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_the_command_hands_on_how_outputs_are_written(tmp_path, options, model):
     scan(tmp_path / "box" / "a.tif")
     command = ["batch", str(tmp_path / "box"), "-o", str(tmp_path / "out"), "--model", str(model), "--device", "cpu"]
@@ -57,6 +58,7 @@ def test_the_command_hands_on_how_outputs_are_written(tmp_path, options, model):
             assert image.tag_v2[259] == number
 
 
+@pytest.mark.slow
 def test_started_again_it_does_only_what_is_missing(tree, tmp_path, options):
     target = tmp_path / "out"
     color_batch(tree, target, options)
@@ -73,6 +75,7 @@ def test_started_again_it_does_only_what_is_missing(tree, tmp_path, options):
     assert len((target / "report.jsonl").read_text().splitlines()) == 5  # one row an item
 
 
+@pytest.mark.slow
 def test_other_options_or_another_model_colour_anew(tree, tmp_path, options):
     from dataclasses import replace
 
@@ -82,6 +85,7 @@ def test_other_options_or_another_model_colour_anew(tree, tmp_path, options):
     assert (paler.colored, paler.done_before) == (4, 0)
 
 
+@pytest.mark.slow
 def test_errors_are_rows(tree, tmp_path, options, capsys):
     (tree / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not much")
     (tree / "empty.png").write_bytes(b"")
@@ -99,6 +103,7 @@ def test_errors_are_rows(tree, tmp_path, options, capsys):
     assert color_batch(tree, target, replace(options, retry_errors=True)).failed == 1
 
 
+@pytest.mark.slow
 def test_negatives_stay_negatives_and_are_coloured_anew(tree, tmp_path, options):
     from dataclasses import replace
 
@@ -244,6 +249,7 @@ def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options
     assert color_batch(tree, target, options).status == 0
 
 
+@pytest.mark.slow
 def test_shards_are_the_whole_once(tree, tmp_path, options):
     from dataclasses import replace
 
@@ -309,6 +315,7 @@ def count_of(target):
     return report.read_bytes().count(b"\n") if report.exists() else 0
 
 
+@pytest.mark.slow
 def test_the_command_sums_up_and_makes_a_contact_sheet(tree, tmp_path, model, capsys):
     (tree / "broken.jpg").write_bytes(b"no")
     target = tmp_path / "out"
@@ -333,6 +340,7 @@ def test_the_command_sums_up_and_makes_a_contact_sheet(tree, tmp_path, model, ca
     defusedxml.ElementTree.parse(target / "premis.xml")
 
 
+@pytest.mark.slow
 def test_a_finished_target_becomes_a_valid_bag(tree, tmp_path, model):
     bagit = pytest.importorskip("bagit")
     target = tmp_path / "out"

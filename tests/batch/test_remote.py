@@ -45,6 +45,7 @@ def remote(s3, tree, options, tmp_path):
     return replace(options, report=tmp_path / "report")
 
 
+@pytest.mark.slow
 def test_a_bucket_is_coloured_into_a_bucket_and_goes_on(s3, remote, tmp_path):
     s3.put_object(Bucket="archive", Key="scans/b.png.xmp", Body=XMP)
     summary = color_batch("s3://archive/scans", "s3://archive/colored", remote)
@@ -75,6 +76,7 @@ def test_the_report_lies_in_the_bucket_too_and_another_machine_goes_on_from_it(s
     assert (again.colored, again.done_before) == (0, 4)
 
 
+@pytest.mark.slow
 def test_sidecars_and_labels_beside_outputs_go_to_the_bucket(s3, remote):
     color_batch(
         "s3://archive/scans", "s3://archive/colored", replace(remote, output=replace(remote.output, sidecar=True))
@@ -82,6 +84,7 @@ def test_sidecars_and_labels_beside_outputs_go_to_the_bucket(s3, remote):
     assert {"a.color.jpg", "a.color.jpg.xmp"} <= objects(s3, "colored/")
 
 
+@pytest.mark.slow
 def test_a_manifest_in_a_bucket(s3, remote, tmp_path):
     manifest = "path,output,vividness\na.jpg,first.jpg,0.9\n1934/deep/c.tif,,\n"
     s3.put_object(Bucket="archive", Key="scans/list.csv", Body=manifest.encode())
@@ -92,6 +95,7 @@ def test_a_manifest_in_a_bucket(s3, remote, tmp_path):
     assert is_labelled(local / "1934" / "deep" / "c.color.tif")
 
 
+@pytest.mark.slow
 def test_a_local_folder_goes_to_a_bucket(s3, remote, tree):
     assert color_batch(tree, "s3://archive/up", remote).colored == 4
     assert "1934/a.color.jpg" in objects(s3, "up/")
@@ -102,6 +106,7 @@ def test_a_bucket_that_does_not_exist(s3, remote):
         color_batch("s3://nowhere/scans", "s3://archive/colored", remote)
 
 
+@pytest.mark.slow
 def test_a_target_that_vanishes_ends_the_batch_and_fails_no_item(s3, s3_server, remote, tmp_path, tree):
     s3.create_bucket(Bucket="fleeting")
     seen = []
@@ -119,6 +124,7 @@ def test_a_target_that_vanishes_ends_the_batch_and_fails_no_item(s3, s3_server, 
     assert color_batch(tree, "s3://fleeting/out", remote).colored == 4
 
 
+@pytest.mark.slow
 def test_a_source_that_vanishes_gives_rows(s3, remote, tmp_path):
     def vanish(_, row):
         if row is None:
@@ -144,6 +150,7 @@ def test_no_credentials(s3, remote, monkeypatch):
 READ_ONLY = {"Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [None, READ_ONLY], ids=["no rights", "no right to write"])
 def test_no_permission(s3, s3_server, remote, policy, monkeypatch, tmp_path):
     import s3fs
@@ -176,6 +183,7 @@ def _post(server, action, data=""):
     urllib.request.urlopen(request, timeout=30).close()
 
 
+@pytest.mark.slow
 def test_the_report_of_a_remote_target_lies_in_the_cache_unless_a_folder_is_named(s3, remote, tmp_path, monkeypatch):
     monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path / "cache"))
     options = replace(remote, report=None)
@@ -186,6 +194,7 @@ def test_the_report_of_a_remote_target_lies_in_the_cache_unless_a_folder_is_name
     assert color_batch("s3://archive/scans", "s3://archive/colored/", options).done_before == 4  # the same target
 
 
+@pytest.mark.slow
 def test_two_machines_in_turns_lose_no_rows(s3, remote, tmp_path):
     """The second machine's rows are newer than what the first one still has."""
     one, two = (replace(remote, report=tmp_path / name) for name in ("one", "two"))

@@ -63,6 +63,7 @@ def test_a_manifest_of_the_source_is_carried_on(tmp_path, model, identity):
         assert reader.json().count('"claim_generator_info"') == 2
 
 
+@pytest.mark.slow
 def test_a_batch_is_signed_and_another_signer_colours_anew(tree, tmp_path, options, identity):
     target = tmp_path / "out"
     signed = replace(options, output=OutputOptions(c2pa=identity))
@@ -75,6 +76,7 @@ def test_a_batch_is_signed_and_another_signer_colours_anew(tree, tmp_path, optio
     assert color_batch(tree, target, replace(options, output=OutputOptions(c2pa=other))).colored == 4
 
 
+@pytest.mark.slow
 def test_the_flags(tree, tmp_path, model, certificates, capsys):
     names = [str(path) for path in certificates]
     base = ["--model", str(model), "--device", "cpu", "--c2pa", *names]

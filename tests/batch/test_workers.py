@@ -26,6 +26,7 @@ def failing():
     raise ValueError("no model")
 
 
+@pytest.mark.slow
 def test_every_task_is_answered_once():
     with WorkerPool(prepare, (100,), 2) as pool:
         assert dict(pool.map(range(20))) == {task: 100 + task for task in range(20)}
@@ -44,6 +45,7 @@ def test_a_death_is_the_result_of_its_task(count):
     assert len(found) == 6 + (sys.platform == "win32")
 
 
+@pytest.mark.slow
 def test_a_stop_finishes_what_is_in_flight():
     done = []
     with WorkerPool(prepare, (0,), 2) as pool:
@@ -53,6 +55,7 @@ def test_a_stop_finishes_what_is_in_flight():
     assert sorted(done) == list(range(len(done)))
 
 
+@pytest.mark.slow
 def test_tasks_are_taken_as_they_are_needed():
     """A listing of millions is never held in memory."""
     taken = []
@@ -69,6 +72,7 @@ def test_tasks_are_taken_as_they_are_needed():
                 break
 
 
+@pytest.mark.slow
 def test_what_cannot_be_prepared_is_said():
     with WorkerPool(failing, (), 2) as pool, pytest.raises(RuntimeError, match="no model"):
         list(pool.map([1, 2]))
@@ -78,6 +82,7 @@ def blas_threads():
     return lambda _: os.environ.get("OPENBLAS_NUM_THREADS")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [None, "4"])
 def test_products_of_matrices_take_one_thread_of_a_worker(chosen, monkeypatch):
     if chosen is None:

@@ -99,6 +99,7 @@ def brought_into_gamut(luma, cb, cr):
     return [np.rint(p * factor * top + middle).clip(0, top).astype(luma.dtype) for p in (b, r)]
 
 
+@pytest.mark.slow
 @given(planes)
 def test_rgb_has_the_luma_it_was_made_from(ycc):
     luma, cb, cr = ycc

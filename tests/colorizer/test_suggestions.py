@@ -58,6 +58,7 @@ def coloured(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions | Non
     return rgb_of_luma(luma, *colorizer.chroma(luma, options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [None, ColorOptions(vividness=0.7, strength=0.9, hints=(MINE,))])
 @pytest.mark.parametrize("count", [1, 4, MOST])
 def test_alternatives_differ_from_the_picture_and_from_one_another(
@@ -248,6 +249,7 @@ def test_places_that_are_none_are_refused(
         likely_colors(colorizer, luma, x, y, count)
 
 
+@pytest.mark.slow
 def test_the_package_has_the_function_whatever_was_imported_before() -> None:
     code = "import photochrom.colorizer.suggestions, photochrom; photochrom.alternatives; import photochrom.photo.job; "
     code += "print(callable(photochrom.alternatives), callable(photochrom.likely_colors))"

@@ -37,6 +37,7 @@ def test_a_folder_is_mirrored_and_the_output_created(shoebox, tmp_path, capsys):
     assert said[-1].startswith("2 coloured, 0 skipped, 0 failed, in 0:")
 
 
+@pytest.mark.slow
 def test_subfolders_may_be_left_out(shoebox, tmp_path):
     assert main(["photo", str(shoebox), "-o", str(tmp_path / "out"), "--no-recursive"]) == 0
     assert files(tmp_path / "out") == ["a.color.jpg"]
@@ -59,6 +60,7 @@ def test_an_output_inside_the_input_is_not_searched(shoebox):
     assert files(shoebox / "out") == ["1920/b.color.png", "a.color.jpg"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.webp", "x.tif"])
 def test_the_label_is_found_in_every_format(tmp_path, name):
     source = tmp_path / name
@@ -68,6 +70,7 @@ def test_the_label_is_found_in_every_format(tmp_path, name):
     assert is_labelled(tmp_path / f"out-{name}")
 
 
+@pytest.mark.slow
 def test_clashes_are_all_named_and_the_others_coloured(shoebox, tmp_path, capsys):
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
@@ -122,6 +125,7 @@ def test_hints_take_names_percentages_and_pixels(tmp_path, capsys):
     assert "a hint's x is" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_confidence_names_the_least_sure_places(shoebox, capsys):
     assert main(["photo", str(shoebox / "a.jpg"), "--confidence"]) == 0
     assert capsys.readouterr().out.count("least sure at") == 3
@@ -129,6 +133,7 @@ def test_the_confidence_names_the_least_sure_places(shoebox, capsys):
         assert image.mode == "RGB"
 
 
+@pytest.mark.slow
 def test_a_settings_file_that_is_named_and_missing_is_an_error(shoebox, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PHOTOCHROM_CONFIG", str(tmp_path / "cnofig.toml"))
     assert main(["photo", str(shoebox / "a.jpg")]) == 2

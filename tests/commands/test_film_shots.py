@@ -42,6 +42,7 @@ def test_a_list_that_was_printed_is_read_back(form, film, tmp_path, capsys):
     assert ("01:00:01:00" in text) == (form == "edl")
 
 
+@pytest.mark.slow
 def test_a_changed_list_changes_its_shot(film, tmp_path, capsys):
     assert main(["film", str(film), "--list-shots", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -55,6 +56,7 @@ def test_a_changed_list_changes_its_shot(film, tmp_path, capsys):
     assert all(is_neutral(tmp_path / "reel.color.mkv"))
 
 
+@pytest.mark.slow
 def test_a_preview_may_be_a_film(film, tmp_path, capsys):
     assert main(["film", str(film), "--preview", "-o", str(tmp_path / "p.mp4")]) == 0
     assert len(decoded(tmp_path / "p.mp4")) == 54  # both shots are shorter than what is shown of a long one

@@ -117,6 +117,7 @@ def test_help_that_nobody_gets_has_failed(option, unbuffered):
     assert (done.returncode, done.stderr) == (1, "photochrom: cannot write (No space left on device)\n")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize(
     ("arguments", "status"), [(["photo", "nowhere.jpg"], 1), (["photo", "--bad"], 2), (["batch", "nowhere"], 2)]

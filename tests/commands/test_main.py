@@ -37,6 +37,7 @@ def test_version():
     assert run("--version").stdout.decode().strip() == f"photochrom {__version__}"
 
 
+@pytest.mark.slow
 def test_models_are_listed(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path))
     assert main(["models", "list"]) == 0

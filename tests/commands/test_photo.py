@@ -82,6 +82,7 @@ def test_a_picture_that_is_too_large_does_not_stop_the_others(folder, capsys, mo
     assert is_colored(folder / "b.color.png")
 
 
+@pytest.mark.slow
 def test_a_closed_standard_output_is_one_line(folder, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["photo", str(folder / "a.jpg"), "-o", "-"]) == 1
@@ -99,6 +100,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch)
     assert "cannot be written" in said
 
 
+@pytest.mark.slow
 def test_an_output_that_is_another_input_is_refused(folder, capsys):
     (folder / "a.color.jpg").write_bytes((folder / "a.jpg").read_bytes())
     before = (folder / "a.color.jpg").read_bytes()

@@ -21,6 +21,7 @@ def color(path, **environment):
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LOUD)
 def test_what_c_libraries_print_stays_away(tmp_path, kind):
     entries = [entry for entry in damaged() if LOUD[kind](entry)][:12]

@@ -50,6 +50,7 @@ def test_films_of_cinema_and_television_are_known(name, tmp_path):
     assert kind_of(path) == "film"
 
 
+@pytest.mark.slow
 def test_the_wrong_verb_names_the_right_one(grey, film, capsys):
     assert main(["film", str(grey)]) == 1
     assert "is a photograph: colour it with 'photochrom photo'" in capsys.readouterr().err
@@ -59,6 +60,7 @@ def test_the_wrong_verb_names_the_right_one(grey, film, capsys):
     assert "is a folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_files_without_a_verb_are_coloured_by_their_kind(grey, film, capsys):
     assert (kind_of(grey), kind_of(film), kind_of(grey.parent)) == ("photo", "film", None)
     assert main([str(grey), str(film)]) == 0
@@ -72,6 +74,7 @@ def test_files_without_a_verb_are_coloured_by_their_kind(grey, film, capsys):
     assert main(["nothing.jpg"]) == 1
 
 
+@pytest.mark.slow
 def test_several_films_go_to_a_folder(film, tmp_path, capsys):
     other = write_film(tmp_path / "other.mkv", pan(6), codec="ffv1", rate=24)
     (tmp_path / "bad.mkv").write_bytes(b"bad")
@@ -82,6 +85,7 @@ def test_several_films_go_to_a_folder(film, tmp_path, capsys):
     assert main(["film", *films, "-o", str(tmp_path / "x.mkv")]) == 2
 
 
+@pytest.mark.slow
 def test_models_alone_lists(capsys):
     assert main(["models"]) == 0
     assert "default" in capsys.readouterr().out
@@ -108,6 +112,7 @@ def test_completion(capsys):
     assert "unknown shell 'fsh'" in refused(["--print-completion", "fsh"], capsys)
 
 
+@pytest.mark.slow
 def test_the_doctor_reports(capsys, monkeypatch):
     monkeypatch.setenv("PHOTOCHROM_DEVICE", "cpu")
     assert main(["doctor"]) == 0

@@ -124,6 +124,7 @@ def test_damaged_files_that_are_coloured_are_pictures(results):
     assert coloured < len(results) / 2
 
 
+@pytest.mark.slow
 def test_the_corpus_is_the_same_every_time():
     first, second = ([(entry.name, hash(entry.data)) for entry in corpus()] for _ in range(2))
     assert first == second

@@ -84,6 +84,7 @@ def psnr(one, other, bits):
     return np.inf if error == 0 else 10 * np.log10((2**bits - 1) ** 2 / error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codec", "profile", "end"), MAIN)
 def test_a_film_of_each_codec_in_each_container(codec, profile, end, reel, tmp_path, red):
     output = tmp_path / f"b{end}"
@@ -125,6 +126,7 @@ def test_each_profile_is_what_other_programs_are_told(codec, profile, reel, tmp_
         assert found.profile.lower().endswith(names.get(profile, profile).lower())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs ffprobe")
 @pytest.mark.skipif(shutil.which("mediainfo") is None, reason="needs mediainfo")
 @pytest.mark.parametrize(
@@ -184,6 +186,7 @@ def test_an_output_without_a_name_gets_a_container_for_its_codec(codec, end, suf
     assert colorize_film(source, None, FilmOptions(codec=codec), colorizer=red).output.suffix == suffix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["prores", "dnxhr", "v210"])
 @pytest.mark.parametrize("name", ["yuv420p", "gray", "yuv422p10le"])
 def test_full_range_becomes_the_range_of_the_codec(name, codec, tmp_path, red):
@@ -204,6 +207,7 @@ def test_full_range_becomes_the_range_of_the_codec(name, codec, tmp_path, red):
         assert psnr(after, wanted, 10) > 40
 
 
+@pytest.mark.slow
 def test_bits_are_not_lost_unasked(tmp_path, red):
     source = write_film(tmp_path / "a.mkv", pan(2, 256, 128), name="yuv422p10le", codec="ffv1")
     with pytest.raises(FilmError, match=r"has 10 bits, and dnxhd takes 8 .*choose codec=.ffv1., .* or bits=8"):
@@ -226,6 +230,7 @@ def test_pictures_that_a_codec_does_not_take(tmp_path, red):
     assert (decoded(output)[0].width, decoded(output)[0].height) == (97, 65)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["tff", "bff"])
 def test_prores_and_v210_mark_fields(order, tmp_path, red):
     frames = in_fields([still_frame(luma) for luma in pan(3, 256, 128)], order)
@@ -244,6 +249,7 @@ def test_uneven_times_are_refused_where_no_times_are_stored(end, tmp_path, red):
         colorize_film(source, tmp_path / f"b{end}", FilmOptions(codec="ffv1"), colorizer=red)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [16, 18, 20, Fraction(24000, 1001), Fraction(30000, 1001)])
 def test_rates_of_old_films_in_mxf(rate, tmp_path, red):
     source = write_film(tmp_path / "a.mov", pan(5, 256, 128), rate=rate, options={"bf": "0"})
@@ -275,6 +281,7 @@ def test_of_several_essences_the_first_picture_is_coloured_and_the_report_says_s
         colorize_film(source, tmp_path / "b.mxf", options, colorizer=red)
 
 
+@pytest.mark.slow
 def test_sound_that_mxf_cannot_hold_is_pcm_there(tmp_path, red):
     source = write_film(tmp_path / "a.mkv", pan(12, 256, 128), rate=24, sound="flac")
     report = colorize_film(source, tmp_path / "b.mxf", FilmOptions(codec="dnxhr"), colorizer=red)

@@ -33,6 +33,7 @@ def orange(tmp_path):
     return colorizer(tmp_path, lambda lightness: (30, 40))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", [".mp4", ".mov", ".mkv"])
 def test_a_signed_film_is_whole_and_unchanged(tmp_path, orange, identity, certificates, extension):
     source = write_film(tmp_path / f"reel{extension}", pan(8))

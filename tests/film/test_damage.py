@@ -81,6 +81,7 @@ def test_no_frames(tmp_path, fake_colorizer):
     refused(path, fake_colorizer, "has no picture|none of its frames|cannot be read as a film")
 
 
+@pytest.mark.slow
 def test_half_a_film_is_coloured_and_told(tmp_path, fake_colorizer):
     """The end is missing, the index stands in front."""
     path = write_film(tmp_path / "a.mp4", pan(96), container_options={"movflags": "+faststart"})
@@ -92,6 +93,7 @@ def test_half_a_film_is_coloured_and_told(tmp_path, fake_colorizer):
     assert any("ends early" in note or "damaged" in note for note in report.notes)
 
 
+@pytest.mark.slow
 def test_half_a_matroska_film_is_coloured(tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mkv", pan(96))
     content = path.read_bytes()
@@ -121,6 +123,7 @@ def spoil(path, numbers):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx264", "ffv1", "mpeg4", "mjpeg"])
 def test_damage_in_the_middle_is_told_with_its_time(codec, tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mkv", pan(72), codec=codec, options={"g": "12", "strict": "unofficial"})
@@ -166,6 +169,7 @@ def color_frames(count=6, width=128, height=96):
         yield av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begins", [True, False])
 def test_a_film_of_which_only_some_frames_are_interlaced(begins, tmp_path, fake_colorizer):
     """A stream says that it is or is not, as the first frame has it."""
@@ -177,6 +181,7 @@ def test_a_film_of_which_only_some_frames_are_interlaced(begins, tmp_path, fake_
     assert [frame.interlaced_frame for frame in decoded(report.output)] == [begins] * 24
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
     """As where two recordings were joined that overlap a little: nothing is lost, and it is told."""
@@ -194,6 +199,7 @@ def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
         assert all(np.array_equal(a, b) for a, b in zip(heard, kept, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_a_film_in_colour_is_refused_unless_told(end, tmp_path, fake_colorizer):
     path = write_frames(tmp_path / f"a.{end}", list(color_frames()))
@@ -202,6 +208,7 @@ def test_a_film_in_colour_is_refused_unless_told(end, tmp_path, fake_colorizer):
     assert same_lumas(path, report.output)
 
 
+@pytest.mark.slow
 def test_a_film_that_turns_to_colour_later_is_refused(tmp_path, fake_colorizer):
     frames = [still_frame(luma) for luma in pan(48, 128, 96)] + list(color_frames(48))
     path = write_frames(tmp_path / "a.mp4", frames, options={"g": "6"})
@@ -214,6 +221,7 @@ def test_one_tint_all_over_is_no_colour(tmp_path, fake_colorizer):
     assert same_lumas(path, report.output)
 
 
+@pytest.mark.slow
 def test_a_sepia_tone_that_follows_the_luma_is_no_colour(tmp_path, fake_colorizer):
     """As of a film that was toned: black and white stay, what lies between is brown."""
     sepia = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
@@ -272,6 +280,7 @@ def test_names_that_look_like_a_protocol(tmp_path, fake_colorizer, monkeypatch):
     assert same_lumas(path, report.output.absolute())
 
 
+@pytest.mark.slow
 def test_one_frame(tmp_path, fake_colorizer):
     for end, options in (("mkv", LOSSLESS), ("mp4", FilmOptions())):
         path = write_film(tmp_path / f"a.{end}", pan(1))
@@ -289,6 +298,7 @@ def test_a_film_with_a_palette_may_be_in_colour(tmp_path, fake_colorizer):
     refused(path, fake_colorizer, 'has colours already: recolor="all"', options=FilmOptions())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "ffv1"])
 @pytest.mark.parametrize("count", [2, 3, 4, 7])
 def test_a_few_frames(count, codec, tmp_path, fake_colorizer):
@@ -329,6 +339,7 @@ def test_films_that_were_joined_are_refused(tmp_path, fake_colorizer):
     assert "colour the parts" in message
 
 
+@pytest.mark.slow
 def test_sound_that_outlasts_the_picture_is_no_damage(tmp_path, fake_colorizer):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as out:
@@ -348,6 +359,7 @@ def test_sound_that_outlasts_the_picture_is_no_damage(tmp_path, fake_colorizer):
     assert colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer).notes == []
 
 
+@pytest.mark.slow
 def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_colorizer, monkeypatch):
     """The file may be whole, and the disk or the network at fault."""
     path = write_film(tmp_path / "a.mkv", pan(24), sound="aac")
@@ -368,6 +380,7 @@ def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_col
     assert packets(path, 1) == packets(report.output, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "ts", "mkv"])
 def test_colour_behind_the_only_key_frame(end, tmp_path, fake_colorizer):
     """Where a film is sought in, one comes to a key frame, and a short film may have but one."""
@@ -377,6 +390,7 @@ def test_colour_behind_the_only_key_frame(end, tmp_path, fake_colorizer):
     refused(path, fake_colorizer, "is partly in colour")
 
 
+@pytest.mark.slow
 def test_colour_far_into_a_film_that_cannot_be_sought_in(tmp_path, fake_colorizer):
     grey = write_film(tmp_path / "1.h264", pan(120), format="h264")
     color = write_frames(tmp_path / "2.h264", list(color_frames(120, 96, 64)), format="h264")
@@ -417,6 +431,7 @@ def test_a_very_wide_picture(tmp_path, fake_colorizer):
     assert same_lumas(path, colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer).output)
 
 
+@pytest.mark.slow
 def test_shots_do_not_lend_each_other_colours(tmp_path):
     """From file to file: the dark shot is blue, the bright one orange, from one frame to the next."""
 

@@ -63,6 +63,7 @@ def redness(frame, left):
     return cr[20:27, (left + 8) // 2 : (left + SIDE - 8) // 2].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 20, 39])
 def test_a_hint_follows_what_it_was_given_to(at, tmp_path, grey_colorizer):
     """Forward and backward, and not into the next shot."""
@@ -81,6 +82,7 @@ def test_a_hint_follows_what_it_was_given_to(at, tmp_path, grey_colorizer):
         assert np.all(plane(frame, 2) == 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [26, 27, 28])
 def test_a_time_that_is_copied_from_a_list_of_shots_is_in_that_shot(length, tmp_path, grey_colorizer):
     """Times are told to the millisecond, and these frames begin between two."""
@@ -108,6 +110,7 @@ def test_the_colour_is_the_one_that_was_asked_for(tmp_path, grey_colorizer):
     assert np.abs(found[1:] - wanted[1:]).max() < 4
 
 
+@pytest.mark.slow
 def test_a_coloured_still_colours_its_shot(tmp_path, grey_colorizer):
     lumas = pan(30, WIDTH, HEIGHT)
     source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
@@ -125,6 +128,7 @@ def test_a_coloured_still_colours_its_shot(tmp_path, grey_colorizer):
     assert np.all(plane(frames[40], 2) == 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_frame_has_just_the_colours_of_its_still(turned, tmp_path, grey_colorizer):
     """In a small film, too; a red bow tie of six pixels stays red. The frames around it follow, and no other shot."""
@@ -217,6 +221,7 @@ def test_a_still_that_is_damaged_is_named(damage, tmp_path):
         hints_of_still(Fraction(0), tmp_path / "still.png")
 
 
+@pytest.mark.slow
 def test_hints_go_on_in_a_shot_too_long_to_be_remembered(tmp_path, monkeypatch, grey_colorizer):
     """Forward they are followed to its end, backward to its beginning, and never into the next shot."""
     monkeypatch.setattr("photochrom.film.hint_tracking._PART", 9)
@@ -234,6 +239,7 @@ def test_hints_go_on_in_a_shot_too_long_to_be_remembered(tmp_path, monkeypatch, 
     assert sum(bool(hints) for hints in known[12].values()) == 40
 
 
+@pytest.mark.slow
 def test_what_was_asked_while_no_frame_came_belongs_to_the_one_still_shown(tmp_path, grey_colorizer):
     """The last frame of the first shot is shown for two seconds: a hint then is for that shot."""
     lumas = pan(20, WIDTH, HEIGHT) + other_shot(20, WIDTH, HEIGHT)
@@ -259,6 +265,7 @@ def test_hints_reach_a_part_of_the_film_too(tmp_path, grey_colorizer):
     assert redness(frames[5], places[29]) > 12
 
 
+@pytest.mark.slow
 def test_a_hint_behind_the_end_is_an_error(tmp_path, grey_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(24, WIDTH, HEIGHT), codec="ffv1")
     with pytest.raises(FilmError, match=r"no frame at 0:00:05.000, where a hint is"):
@@ -304,6 +311,7 @@ def test_times_of_a_file_are_what_they_say(tmp_path):
     assert second == Fraction(1, 10)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.builds(

@@ -60,6 +60,7 @@ def test_a_list_of_a_longer_film_is_refused(color, tmp_path):
     assert not (tmp_path / "a.mkv").exists()
 
 
+@pytest.mark.slow
 def test_nothing_changed_colours_nothing(color):
     first, count = color(options())
     packets = all_packets(first)
@@ -89,6 +90,7 @@ def test_a_new_hint_colours_its_shot(color):
     assert same_as_in_one_go(color, back, options())
 
 
+@pytest.mark.slow
 def test_a_hint_in_the_list_of_shots_is_the_same_as_one_beside_it(color):
     color(options(), hints=[RED])
     _, count = color(options(shots=shots(1, hints=(RED,))))
@@ -115,6 +117,7 @@ def test_stopped_while_shots_are_coloured_anew(color):
     assert same_as_in_one_go(color, made, changed)
 
 
+@pytest.mark.slow
 def test_stopped_before_the_film_is_whole_it_goes_on_with_the_same_shots_only(color):
     with pytest.raises(Stop):
         color(options(), progress=stop_at(60))
@@ -151,6 +154,7 @@ def test_shots_that_the_film_does_not_have_are_told(color):
         color(options(only_shots=(2, 9)))
 
 
+@pytest.mark.slow
 def test_shots_begin_where_the_list_says(tmp_path):
     one = FilmOptions(codec="ffv1", shots=(ShotOptions(Fraction(0)),))
     assert colorize_film(write_reel(tmp_path), tmp_path / "a.mkv", one, colorizer=lively(tmp_path)).shots == [0]

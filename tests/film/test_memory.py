@@ -36,6 +36,7 @@ def test_the_larger_the_frames_the_fewer_wait(width, height, bits, subsampling, 
     assert painter._ahead() == ahead
 
 
+@pytest.mark.slow
 def test_frames_are_let_go_when_they_are_written(tmp_path, fake_colorizer, monkeypatch):
     """Of a long shot, too."""
     alive, most = set(), 0
@@ -57,6 +58,7 @@ def test_frames_are_let_go_when_they_are_written(tmp_path, fake_colorizer, monke
     assert len(alive) <= 1
 
 
+@pytest.mark.slow
 def test_packets_of_a_segment_are_written_as_they_come(tmp_path, fake_colorizer):
     """Lossless ones of half a minute would fill the memory."""
     noise = np.random.default_rng(0).integers(0, 255, (60, 120, 160), np.uint8)

@@ -155,6 +155,7 @@ def scan_of_negative(count=24):
     return [255 - positive.astype(np.uint8) for _ in range(count)]
 
 
+@pytest.mark.slow
 def test_a_film_that_is_surely_a_negative_is_refused(tmp_path, orange):
     film = write_film(tmp_path / "n.mkv", scan_of_negative(), codec="ffv1", full=True, options={"g": "1"})
     with pytest.raises(FilmError, match=r"is a negative: the film around its pictures is clear.*negative=True"):
@@ -207,6 +208,7 @@ def test_titles_of_a_film_without_chroma_stay_neutral(tmp_path, orange):
     assert all((plane(frame, i) == 128).all() for frame in frames for i in (1, 2))
 
 
+@pytest.mark.slow
 def test_shots_left_out_of_a_film_without_chroma_stay_neutral(tmp_path, orange):
     film = write_film(tmp_path / "a.mkv", pan(20) + other_shot(20), name="gray", codec="ffv1")
     frames = decoded(made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS, only_shots=(2,)), orange).output)
@@ -237,6 +239,7 @@ def telecined(lumas, order=0):
     return frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["tff", "bff"])
 def test_pulldown_is_found_and_said(order, tmp_path, orange):
     lumas = telecined(pan(32, step=2), order == "bff")

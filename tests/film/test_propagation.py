@@ -140,6 +140,7 @@ def test_sure_looks_count_more():
     assert np.mean([c.ab[0].mean() for c in found]) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [1, 3, 8])
 def test_going_on_gives_the_same_as_going_through(ahead):
     """At every key of a long shot, with the state that belongs to it: what a job that goes on relies on."""
@@ -156,6 +157,7 @@ def test_going_on_gives_the_same_as_going_through(ahead):
         assert all(np.array_equal(a.ab, b.ab) for a, b in zip(again, whole[key:], strict=True)), key
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.sampled_from([1, 2, 8]))
 @settings(max_examples=15, deadline=None)
 def test_shots_are_as_if_they_were_alone(lengths, ahead):

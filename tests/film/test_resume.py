@@ -117,6 +117,7 @@ def test_every_place_to_stop_at_gives_the_same_film(rate, tmp_path, short_segmen
         assert all_packets(output) == all_packets(whole), (first, second)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_what_is_done(film, tmp_path, short_segments):
     def interrupt(state):
         if state.done == 60:
@@ -145,6 +146,7 @@ def test_a_job_killed_before_anything_is_done_asks_for_nothing(film, tmp_path):
     assert colorize_film(film, None, other, colorizer=lively(tmp_path)).frames == 106
 
 
+@pytest.mark.slow
 def test_stopped_while_the_film_is_put_together(film, whole, tmp_path, short_segments):
     def stop(progress):
         told.append(progress)
@@ -163,6 +165,7 @@ def test_stopped_while_the_film_is_put_together(film, whole, tmp_path, short_seg
     assert all_packets(output) == all_packets(whole.output)
 
 
+@pytest.mark.slow
 def test_other_settings_do_not_go_on_with_it(film, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
@@ -179,6 +182,7 @@ def test_other_settings_do_not_go_on_with_it(film, tmp_path, short_segments):
     assert (reported[0].done, report.frames) == (1, 106)
 
 
+@pytest.mark.slow
 def test_a_film_that_was_changed_meanwhile_does_not_go_on(film, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
@@ -187,6 +191,7 @@ def test_a_film_that_was_changed_meanwhile_does_not_go_on(film, tmp_path, short_
         colorize_film(film, None, FAST, colorizer=lively(tmp_path))
 
 
+@pytest.mark.slow
 def test_two_at_once_are_told_apart(film, tmp_path):
     unfinished(film).mkdir()
     with FileLock(unfinished(film) / "lock"), pytest.raises(FilmError, match="another process is at work"):
@@ -195,6 +200,7 @@ def test_two_at_once_are_told_apart(film, tmp_path):
     assert colorize_film(film, None, FAST, colorizer=lively(tmp_path)).frames == 106
 
 
+@pytest.mark.slow
 def test_the_output_is_not_there_before_it_is_whole(film, tmp_path, short_segments):
     output = tmp_path / "a.color.mp4"
     seen = set()
@@ -203,6 +209,7 @@ def test_the_output_is_not_there_before_it_is_whole(film, tmp_path, short_segmen
     assert len(decoded(output)) == 106
 
 
+@pytest.mark.slow
 def test_a_film_that_appears_meanwhile_stays(film, tmp_path):
     output = tmp_path / "a.color.mp4"
 
@@ -239,6 +246,7 @@ def test_a_full_disk_is_one_line_and_the_job_goes_on(codec, film, tmp_path, shor
     assert (tiny.returncode, len(tiny.stderr.strip().splitlines())) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments, monkeypatch):
     from photochrom.film.segments import SegmentEncoder
 
@@ -260,6 +268,7 @@ def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments
     assert reported[0].done > 20
 
 
+@pytest.mark.slow
 def test_damage_is_told_also_by_the_job_that_goes_on(tmp_path, short_segments):
     film = write_film(tmp_path / "a.mkv", pan(96), rate=Fraction(24000, 1001), options={"g": "12"})
     spoil(film, 20)
@@ -287,6 +296,7 @@ def spoil(path, number):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_unfinished_work_is_described_in_its_folder(film, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))

@@ -349,6 +349,7 @@ def test_frames_that_exist_stay(reel, tmp_path, red):
     assert not list(tmp_path.glob("*.photochrom"))
 
 
+@pytest.mark.slow
 def test_all_frames_by_name_are_one_film_and_paths_stay_relative(reel, tmp_path, monkeypatch, capsys):
     from photochrom.commands.main import main
 
@@ -367,6 +368,7 @@ def test_a_folder_of_frames_is_no_folder_of_photographs(reel, capsys):
     assert f"{reel}: holds frames of a film: colour it with 'photochrom film'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--dry-run"], ["--list-shots"], ["--preview"]])
 def test_the_command_looks_at_sequences(arguments, reel, tmp_path, capsys):
     from photochrom.commands.main import main
@@ -385,6 +387,7 @@ def test_rates_that_are_none(rate):
         FilmOptions(rate=rate)
 
 
+@pytest.mark.slow
 def test_only_missing_frames_are_made_again(tmp_path, short_segments, monkeypatch):
     from photochrom.film.sequences.writer import SequenceWriter
 
@@ -483,6 +486,7 @@ def test_other_settings_do_not_go_on_with_finished_frames(reel, tmp_path, red):
     assert pixels(files(report)[0])[1] == 12
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("mediainfo") is None, reason="needs mediainfo")
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
 def test_other_readers_agree(reel, tmp_path, red):

@@ -64,6 +64,7 @@ def halves(number, index, shape, *, step=6):
     return plane
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blur", [0, 1.5])
 @pytest.mark.parametrize("spread", [3, 6])
 def test_noise_and_a_cast_are_no_colours(blur, spread, tmp_path, red):
@@ -95,6 +96,7 @@ def test_one_frame_is_judged_alone():
     assert not has_colors(with_chroma(pan(1, 320, 240, top=0), lambda *place: noise(*place, spread=3)))
 
 
+@pytest.mark.slow
 def test_frames_that_show_nothing_stay_neutral(tmp_path, red):
     """A grey leader with grain, and black: the picture between them has its colours."""
     rng = np.random.default_rng(0)
@@ -120,6 +122,7 @@ def test_a_film_partly_in_colour_is_offered_both_ways(tmp_path, red):
         colorize_film(documentary(tmp_path), None, LOSSLESS, colorizer=red)
 
 
+@pytest.mark.slow
 def test_the_grey_shots_alone_are_coloured(tmp_path, red):
     path = documentary(tmp_path)
     options = FilmOptions(codec="ffv1", recolor="grey-shots")
@@ -133,6 +136,7 @@ def test_the_grey_shots_alone_are_coloured(tmp_path, red):
             assert plane(after, 2).mean() > 140
 
 
+@pytest.mark.slow
 def test_a_part_that_begins_in_a_coloured_shot_keeps_it(tmp_path, red):
     path = documentary(tmp_path)
     options = FilmOptions(codec="ffv1", recolor="grey-shots", start=30 / RATE)
@@ -153,6 +157,7 @@ def sound_of(path):
     return np.concatenate(frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "flac"), (".mp4", "flac"), (".mov", "pcm_s24le")])
 def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, codec, tmp_path, red):
     path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="adpcm_ms")
@@ -217,6 +222,7 @@ def report_container(suffix):
     return {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov"}[suffix]
 
 
+@pytest.mark.slow
 def test_sound_that_the_container_holds_is_copied(tmp_path, red):
     path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="mp3")
     report = colorize_film(path, None, colorizer=red)
@@ -224,6 +230,7 @@ def test_sound_that_the_container_holds_is_copied(tmp_path, red):
     assert packets(report.output, 1) == packets(path, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 @pytest.mark.parametrize("codec", ["ffv1", "libx264"])
 @pytest.mark.parametrize("aspect", [Fraction(16, 11), Fraction(8, 9)])

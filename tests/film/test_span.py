@@ -48,6 +48,7 @@ def test_time_code_with_numbers_left_out_keeps_to_the_clock(frames):
     assert abs(shown - float(frames / NTSC)) < 0.2  # it is off most at the end of a tenth minute, and late in the day
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "mov", "mkv"])
 def test_a_part_has_its_own_time_code(end, tmp_path, fake_colorizer):
     source = write_film(tmp_path / f"a.{end}", pan(60), video_metadata={"timecode": "01:00:00:00"})

@@ -193,6 +193,7 @@ def test_a_container_that_cannot_be_written_is_told_before_any_work(name, codec,
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "fake.onnx"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_a_part_is_cut_with_all_that_belongs_to_it(end, tmp_path, fake_colorizer):
     source = write_film(

@@ -49,6 +49,7 @@ def chroma(clip, frames, number):
     return np.stack(clip.chroma(number, frames[number], (2, 2)))
 
 
+@pytest.mark.slow
 def test_a_frame_is_the_same_whenever_it_is_asked_for(make, frames):
     (one, _), (other, _) = make(), make()
     wanted = [0, 15, 16, 31, 47, 59]
@@ -57,6 +58,7 @@ def test_a_frame_is_the_same_whenever_it_is_asked_for(make, frames):
         np.testing.assert_array_equal(chroma(other, frames, number), expected[number])
 
 
+@pytest.mark.slow
 def test_every_frame_has_colours_of_its_own_shape(make, frames):
     clip, _ = make()
     for number in range(0, COUNT, 7):
@@ -65,6 +67,7 @@ def test_every_frame_has_colours_of_its_own_shape(make, frames):
         assert np.abs(planes.astype(int) - 128).max() > 5
 
 
+@pytest.mark.slow
 def test_colours_hold_still_across_windows_and_change_at_a_cut(make, frames):
     clip, _ = make()
     planes = np.stack([chroma(clip, frames, number) for number in range(COUNT)]).astype(float)
@@ -74,6 +77,7 @@ def test_colours_hold_still_across_windows_and_change_at_a_cut(make, frames):
     assert steps[15] < 3 * np.median(within)
 
 
+@pytest.mark.slow
 def test_each_frame_is_read_once_for_a_window(make, frames):
     clip, read = make()
     chroma(clip, frames, 0)

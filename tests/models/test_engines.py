@@ -48,6 +48,7 @@ def test_bfloat16_moves_colours_less_than_eyes_see(inputs):
     assert np.abs(fast["confidence"] - exact["confidence"]).max() < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_card_is_in_the_file(engine):
     path = find_model("default")
@@ -67,6 +68,7 @@ def test_what_is_no_network_is_refused(engine, content, tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_network_that_fails_is_an_engine_error(engine):
     with pytest.raises(EngineError, match="failed"):
@@ -96,6 +98,7 @@ def test_devices_that_are_not_there_are_named(compiled_in, monkeypatch):
         open_engine(find_model("default"), "cuda")
 
 
+@pytest.mark.slow
 def test_kernels_of_few_shapes_are_kept(monkeypatch):
     """OpenVINO would keep those of all shapes; whether it heeds the setting, ``benchmarks/steady_memory.py`` shows."""
     core, given = engines.openvino_core(), []

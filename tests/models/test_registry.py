@@ -103,6 +103,7 @@ def test_the_reference_runs_the_weights_it_was_given(vgg16_file, home):
     assert np.abs(found[0] - found[1]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_the_encoder_in_the_model_file_is_the_encoder_trained_with(vgg16_file, home):
     import onnx
     import torch

@@ -178,6 +178,7 @@ def test_deflated_tiff_with_a_changed_byte(options: dict[str, object], dtype: ty
                 photo.read_photo(bytes(changed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 1, 70_000, 1 << 20, (1 << 20) + 1, 5 << 20])
 def test_counting_what_a_stream_holds(size: int) -> None:
     for content in (bytes(size), np.random.default_rng(size).bytes(size)):
@@ -206,6 +207,7 @@ def test_opencv_keeps_quiet() -> None:
         assert not run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
@@ -219,6 +221,7 @@ def test_flipped_bytes_never_crash(name: str, data: st.DataObject) -> None:
     assert "\n" not in result if isinstance(result, str) else result.ndim == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
@@ -288,6 +291,7 @@ def test_tiff_with_parts_missing(name: str) -> None:
         photo.read_photo(bytes(data))
 
 
+@pytest.mark.slow
 def test_text_bomb() -> None:
     text = b"zTXt" + b"Comment\0\0" + zlib.compress(bytes(80 << 20))
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))

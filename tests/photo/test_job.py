@@ -23,6 +23,7 @@ def colorizer() -> Colorizer:
     return Colorizer()
 
 
+@pytest.mark.slow
 def test_the_report_says_what_was_written(colorizer: Colorizer, tmp_path: Path) -> None:
     target = tmp_path / "old.color.jpg"
     output = photo.OutputOptions(alternatives=1, confidence=True)
@@ -39,6 +40,7 @@ def test_the_report_says_what_was_written(colorizer: Colorizer, tmp_path: Path) 
         photo.colorize_photo(io.BytesIO(data), target, colorizer=colorizer)
 
 
+@pytest.mark.slow
 def test_output_options_and_the_old_arguments_are_the_same(colorizer: Colorizer, tmp_path: Path) -> None:
     source = tmp_path / "old.png"
     source.write_bytes(saved(smooth(60, 80), "PNG"))

@@ -52,6 +52,7 @@ def linear_dng(samples: int = 1) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_a_negative_gets_complementary_colours(colorizer: Colorizer, tmp_path: Path) -> None:
     """Inverted, the output is the coloured positive; its luma is the negative's."""
     path, plain = tmp_path / "negative.png", tmp_path / "positive.png"
@@ -63,6 +64,7 @@ def test_a_negative_gets_complementary_colours(colorizer: Colorizer, tmp_path: P
     assert np.ptp(positive, axis=-1).mean() > 5
 
 
+@pytest.mark.slow
 def test_a_linear_dng_becomes_a_tiff_of_16_bits(colorizer: Colorizer, tmp_path: Path) -> None:
     source = tmp_path / "plustek.dng"
     source.write_bytes(linear_dng())
@@ -104,6 +106,7 @@ def test_the_network_sees_the_tones_behind_a_halftone(colorizer: Colorizer, tmp_
     assert np.corrcoef(seen(luma, "halftone").ravel(), PICTURE.ravel())[0, 1] > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["market.jpg.xmp", "market.xmp"])
 def test_a_sidecars_captions_are_carried_over(colorizer: Colorizer, tmp_path: Path, name: str) -> None:
     """Its settings for the old pixels are not."""
@@ -118,6 +121,7 @@ def test_a_sidecars_captions_are_carried_over(colorizer: Colorizer, tmp_path: Pa
     assert report.warnings == ()
 
 
+@pytest.mark.slow
 def test_the_label_in_a_sidecar(colorizer: Colorizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "market.jpg"
     source.write_bytes(saved(smooth(60, 80), "JPEG"))

@@ -51,6 +51,7 @@ def pixels(path: Path) -> np.ndarray:
     return stored[..., [2, 1, 0, 3][: stored.shape[2]]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["png", "tif"])
 @given(height=sides, width=sides, dtype=depths, seed=st.integers(0, 2**32 - 1), transparent=st.booleans())
 @settings(max_examples=40, deadline=None)
@@ -90,6 +91,7 @@ def test_pictures_of_many_bands(format: str) -> None:
     assert len(data) < 1.1 * len(saved(rgb, "PNG", compress_level=3))  # the level that is used here
 
 
+@pytest.mark.slow
 @given(height=sides, width=sides, quality=st.integers(DEFAULT_QUALITY, 100), seed=st.integers(0, 99))
 @settings(max_examples=60, deadline=None)
 def test_jpeg_luma_is_the_grey_pictures(height: int, width: int, quality: int, seed: int) -> None:
@@ -210,6 +212,7 @@ def test_formats_by_extension() -> None:
     assert [photo.chroma_subsampling(format) for format in COLOR_FORMATS] == [2, 1, 1, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_importing_is_light() -> None:
     program = "import sys, photochrom.photo.write; "
     program += "print([m for m in ('cv2', 'tifffile', 'pillow_heif') if m in sys.modules])"
@@ -217,6 +220,7 @@ def test_importing_is_light() -> None:
     assert shown.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="measures memory through wait4")
 def test_memory_of_a_twelve_megapixel_jpeg(tmp_path: Path) -> None:
     """At most 250 MB beyond what an interpreter with the libraries takes."""

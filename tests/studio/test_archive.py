@@ -55,6 +55,7 @@ def finished(visitor):
     return facts
 
 
+@pytest.mark.slow
 def test_all_photographs_of_a_tray_become_one_zip_with_a_report(visitor, files):
     first, *_ = [visitor.add(*each) for each in [("a.png", png(picture(1))), ("a.png", png(picture(2)))]]
     visitor.add("A.png", png(picture(3)))
@@ -107,6 +108,7 @@ def test_names_that_differ_in_the_form_of_their_accents_are_numbered(visitor):
     assert [name.endswith("-2.png") for name in names] == [False, True]
 
 
+@pytest.mark.slow
 def test_only_what_was_corrected_is_coloured_again(visitor, done):
     items = [drop(visitor, "box", f"{number}.png", png(picture(number))) for number in range(3)]
     facts = finished(visitor)

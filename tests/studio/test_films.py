@@ -72,6 +72,7 @@ def test_shots_are_found_and_shown(visitor, film):
         visitor.fetch(f"/api/items/{item}/shots/3.jpg")
 
 
+@pytest.mark.slow
 def test_a_film_is_hinted_frame_by_frame_and_coloured(visitor, film, tmp_path):
     item = dropped(visitor, film)
     state = visitor.edit(item, "go", time=1.3)
@@ -112,6 +113,7 @@ def studio_colorizer(folder):
     return Colorizer(folder / "same.onnx", engine=hinting_engine())
 
 
+@pytest.mark.slow
 def test_a_shot_has_dials_of_its_own(visitor, film, tmp_path):
     item = dropped(visitor, film)
     visitor.edit(item, "go", time=1.5)
@@ -133,6 +135,7 @@ def test_a_shot_has_dials_of_its_own(visitor, film, tmp_path):
     assert visitor.edit(item, "like the film")["strength"] == 1
 
 
+@pytest.mark.slow
 def test_the_result_is_played_in_parts(visitor, film):
     item = dropped(visitor, film)
     with pytest.raises(RefusedError, match="this film is not coloured yet: colour it first"):
@@ -160,6 +163,7 @@ def gated(monkeypatch):
     return gate, begun
 
 
+@pytest.mark.slow
 def test_one_film_at_a_time_and_the_next_one_waits(visitor, film, monkeypatch):
     gate, begun = gated(monkeypatch)
     first, second = (dropped(visitor, film) for _ in range(2))
@@ -176,6 +180,7 @@ def test_one_film_at_a_time_and_the_next_one_waits(visitor, film, monkeypatch):
     assert [wait_for(visitor, item)["job"]["status"] for item in (first, second)] == ["done", "done"]
 
 
+@pytest.mark.slow
 def test_a_job_survives_a_reload(visitor, film, monkeypatch):
     gate, begun = gated(monkeypatch)
     item = dropped(visitor, film)
@@ -205,6 +210,7 @@ class Stops:
         monkeypatch.setattr(Job, "progress", told)
 
 
+@pytest.mark.slow
 def test_a_film_that_is_stopped_goes_on(open_studio, film, short_segments, tmp_path, monkeypatch):
     colorizer = lively(tmp_path)
     whole = colorize_film(film, tmp_path / "whole.mp4", FilmOptions(keep_parts=True), colorizer=colorizer).output
@@ -222,6 +228,7 @@ def test_a_film_that_is_stopped_goes_on(open_studio, film, short_segments, tmp_p
     assert all_packets(tmp_path / "new.mp4") == all_packets(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["strength", "mark"])
 def test_stopped_and_changed_it_begins_anew(open_studio, film, short_segments, tmp_path, monkeypatch, change):
     visitor = Visitor(open_studio(lively(tmp_path))())
@@ -238,6 +245,7 @@ def test_stopped_and_changed_it_begins_anew(open_studio, film, short_segments, t
     assert next(done for done in stops.seen if done) == 1
 
 
+@pytest.mark.slow
 def test_of_a_finished_film_only_the_shots_that_changed_are_coloured_anew(visitor, film, tmp_path, monkeypatch):
     rendered = []
     render = FrameColorizer.render
@@ -267,6 +275,7 @@ def test_of_a_finished_film_only_the_shots_that_changed_are_coloured_anew(visito
     assert 86 <= len(rendered) < FRAMES
 
 
+@pytest.mark.slow
 def test_a_film_that_is_removed_while_it_is_coloured_leaves_nothing(visitor, film, monkeypatch, files):
     gate, begun = gated(monkeypatch)
     item = dropped(visitor, film)

@@ -41,6 +41,7 @@ def test_a_photograph_is_shown_in_colour_and_as_it_was(visitor):
     assert max(rgb(visitor.fetch(f"/api/items/{item}/small.jpg")).shape) <= 240
 
 
+@pytest.mark.slow
 def test_the_small_picture_has_the_colours_of_the_full_size(open_studio, colorizer, large, tmp_path):
     visitor = Visitor(open_studio(max_megapixels=5)())
     item = visitor.add("old.png", png(large, dpi=(300, 300)))
@@ -68,6 +69,7 @@ def photochrom_options(visitor, item, folder):
     return ColorOptions(state["vividness"], state["strength"], read_hints(folder / "hints.json"))
 
 
+@pytest.mark.slow
 def test_tiles_make_the_full_size(open_studio, large):
     visitor = Visitor(open_studio(max_megapixels=5)())
     item = visitor.add("old.png", png(large))
@@ -231,6 +233,7 @@ def test_a_download_is_made_once_and_again_if_the_choices_changed(visitor, files
     assert files() == ["old.color.png", "old.png"]
 
 
+@pytest.mark.slow
 def test_colours_are_borrowed_and_given_back(open_studio, tmp_path):
     left, right, _ = data.stereo_motorcycle()
     studio = open_studio(Colorizer())

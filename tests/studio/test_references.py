@@ -40,6 +40,7 @@ def test_the_same_scene_lends_its_true_colours(colorizer, references):
     assert error(ColorOptions(hints=hints)) < 0.9 * error(ColorOptions())
 
 
+@pytest.mark.slow
 def test_a_picture_lends_itself_its_own_colours(references):
     rgb = data.coffee()
     hints = references.borrow(luma_of_rgb(rgb), rgb)

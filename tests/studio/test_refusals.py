@@ -255,6 +255,7 @@ def test_uploads_under_way_count(open_studio):
         assert asyncio.run(all_of_them(state)) == ["full", "taken", "taken"]
 
 
+@pytest.mark.slow
 def test_a_decompression_bomb_is_refused(visitor, files):
     bomb = png(np.zeros((20000, 20000), np.uint8))
     assert len(bomb) < 10**6

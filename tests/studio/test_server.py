@@ -85,6 +85,7 @@ def test_what_is_removed_is_gone(visitor, files):
         visitor.item(item)
 
 
+@pytest.mark.slow
 def test_downloads_during_changes_are_whole(visitor):
     item = visitor.add("old.png", png(picture(1)))
 

@@ -79,6 +79,7 @@ def test_the_words_are_found():
     assert known | {"Borrow colours", "Stroke", "Choose a folder", "Undo", "{time} left"} <= words()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_catalogue_holds_all_words_and_no_others(language):
     strings = Catalogues(STUDIO / "locale").strings(language)

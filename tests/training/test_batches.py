@@ -29,6 +29,7 @@ def rows():
     return [np.array(part) for part in ([3, 0, 17], [5, 9, 1], [16, 2, 8], [4, 11, 7], [10, 6, 14])]
 
 
+@pytest.mark.slow
 def test_they_come_as_asked_for_and_in_order(pictures):
     found = list(pictures.stream(iter(rows())))
     assert len(found) == 5

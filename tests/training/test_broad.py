@@ -127,6 +127,7 @@ class TestRepeats:
 
         return rows
 
+    @pytest.mark.slow
     def test_a_stretch_is_gone_through_twice_in_other_batches(self, rows):
         found = rows()
         assert len(found) == 20
@@ -136,11 +137,13 @@ class TestRepeats:
         assert first != second
         assert not set.union(*first) & set.union(*next_one)
 
+    @pytest.mark.slow
     def test_a_resumed_run_sees_what_it_would_have_seen(self, rows):
         assert rows(7) == rows()[7:]
 
 
 class TestFrozenStages:
+    @pytest.mark.slow
     def test_maps_of_all_strides_are_cropped_alike(self, tmp_path, lite, bins):
         trainer = trainer_of(tmp_path, lite, bins)
         maps = [torch.arange(s).repeat_interleave(16 // s)[:: 16 // s].repeat(s, 1)[None] for s in (16, 8, 4)]
@@ -149,6 +152,7 @@ class TestFrozenStages:
         assert (len(fine), len(middle), len(coarse)) == (8, 4, 2)
         assert fine[0] == 2 * middle[0] == 4 * coarse[0]
 
+    @pytest.mark.slow
     def test_features_computed_before_give_the_same_logits(self, lite, bins):
         head = new_head(lite, bins).eval()
         lightness, hints = torch.rand(2, 1, 64, 64), torch.zeros(2, 3, 8, 8)
@@ -156,6 +160,7 @@ class TestFrozenStages:
         with torch.no_grad():
             torch.testing.assert_close(head(whole(lightness), hints), head(lite.backbone(lightness), hints))
 
+    @pytest.mark.slow
     def test_only_the_decoder_learns(self, tmp_path, lite, bins):
         trainer = trainer_of(tmp_path, lite, bins, count=12)
         before = {k: v.clone() for k, v in trainer.head.state_dict().items()}
@@ -170,6 +175,7 @@ class TestFrozenStages:
 
 
 class TestClassWeights:
+    @pytest.mark.slow
     def test_a_head_trained_plainly_is_read_as_one_with_the_dial_s_weights(self, lite, bins):
         plain = new_head(lite, bins)
         network = build_network(lite.backbone, plain, bins, 1.0)
@@ -183,6 +189,7 @@ class TestClassWeights:
         with torch.no_grad():
             torch.testing.assert_close(same(*inputs)[1], confidence, atol=1e-4, rtol=1e-4)
 
+    @pytest.mark.slow
     def test_an_earlier_run_goes_on_with_the_dial_s_weights(self, tmp_path, lite, bins):
         trainer = trainer_of(tmp_path, lite, bins)
         trainer.save_result(tmp_path / "best.safetensors")
@@ -190,6 +197,7 @@ class TestClassWeights:
         expected = trainer.ema["decoder.classify.bias"] + bins.class_weights(DIAL_LAMBDA).log()
         torch.testing.assert_close(found.head.decoder.classify.bias.data, expected, atol=1e-5, rtol=1e-5)
 
+    @pytest.mark.slow
     def test_decoded_colors_are_those_of_the_dial_whatever_the_weights(self, bins):
         logits = torch.randn(1, len(bins.centres), 4, 4)
         rows = logits.movedim(1, -1).flatten(0, 2)
@@ -207,6 +215,7 @@ class TestGradientLoss:
         assert gradient_loss(truth.roll(1, 3), truth) > gradient_loss(truth * 0.8, truth) > 0
         assert gradient_loss(torch.zeros_like(truth), truth) == pytest.approx(20 / 7 / 2)
 
+    @pytest.mark.slow
     def test_its_weight_adds_it_to_the_losses(self, bins):
         output, chroma = torch.randn(2, len(bins.centres), 4, 4), torch.randn(2, 2, 4, 4) * 20
         lightness = torch.empty(2, 1, 0, 0)
@@ -217,6 +226,7 @@ class TestGradientLoss:
 
 
 class TestColorQueries:
+    @pytest.mark.slow
     def test_they_change_nothing_at_first_and_see_the_whole_picture(self, bins):
         torch.manual_seed(0)
         decoder = ColorDecoder((48, 120, 352), len(bins.centres)).eval()
@@ -232,6 +242,7 @@ class TestColorQueries:
         assert (after - before).abs().min(1).values.max() > 0
         assert count_parameters(decoder.queries) < 1_000_000
 
+    @pytest.mark.slow
     def test_a_model_file_with_queries_is_read_again(self, tmp_path, lite, bins):
         trainer = trainer_of(tmp_path, lite, bins, color_queries=8)
         torch.nn.init.normal_(trainer.ema["decoder.queries.add.weight"], std=0.1)

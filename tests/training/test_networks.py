@@ -315,6 +315,7 @@ class TestColorDecoder:
     def test_any_size_is_taken(self, decoder, size):
         assert decoder(self.maps(*size), torch.zeros(1, 3, *size)).shape == (1, 7, *size)
 
+    @pytest.mark.slow
     def test_a_hint_is_seen_far_away(self, decoder):
         """That is what attention is for: no convolution here reaches from one corner to the other."""
         maps, hints = self.maps(64, 64), torch.zeros(1, 3, 64, 64)
@@ -355,6 +356,7 @@ def test_lite_still_classifies_with_its_own_head(variant):
         assert verdict in classes
 
 
+@pytest.mark.slow
 def test_features_are_computed_once_and_resume(photographs, tmp_path):
     training = dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
     first = cache_features(Tiny().eval(), "tiny", training, tmp_path, SIDES)
@@ -374,6 +376,7 @@ class TestDamagedCache:
     def views(self, photographs):
         return dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["cache.json", "features.npy", "chroma.npy"])
     @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff"), lambda path: path.unlink()])
     def test_it_is_made_anew(self, name, damage, views, tmp_path):
@@ -382,6 +385,7 @@ class TestDamagedCache:
         again = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
         np.testing.assert_array_equal(again.features, expected)
 
+    @pytest.mark.slow
     def test_rows_reach_the_disk_before_they_count(self, views, tmp_path, monkeypatch):
         done, note = [], features._note
         monkeypatch.setattr(np.memmap, "flush", lambda rows: done.append("flushed"))
@@ -415,6 +419,7 @@ def test_cached_features_are_the_encoders(photographs, tmp_path):
         np.testing.assert_allclose(small[0], means, atol=0.51 / 255)
 
 
+@pytest.mark.slow
 def test_views_are_part_of_what_a_cache_is_made_of(photographs, tmp_path):
     training = dataset.split(dataset.find_photographs(photographs))[0][:2]
     plain = np.array(cache_features(Tiny().eval(), "tiny", dataset.views(training, 1), tmp_path, SIDES).features)

@@ -62,6 +62,7 @@ def test_a_seed_decides_the_order_of_views_and_nothing_repeats_within_an_epoch(t
     assert first[:12].tolist() != first[12:].tolist()
 
 
+@pytest.mark.slow
 def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
     """Else the edges of a part would look to it like the ends of a picture, which have other colours."""
     cache, trainer, seen = features("default"), new_trainer("default", tmp_path), []
@@ -152,6 +153,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkey
     assert resumed.step == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["$", "a $b$ c", "100 %", "_^$"])
 def test_the_name_of_a_run_is_not_taken_for_a_formula(name, tmp_path):
     draw_curves([{"epoch": 1.0, "training": 2.0, "validation": 3.0}], name, tmp_path / "curves.png")
@@ -250,6 +252,7 @@ class TestCheckpointsOfOtherRuns:
         with pytest.raises(TrainingError, match=rf"other options: {name} \(these then, those now\); give the same"):
             new_trainer("reference", tmp_path, conditions={name: "those"}).resume(path)
 
+    @pytest.mark.slow
     def test_a_checkpoint_with_the_older_names_goes_on(self, tmp_path):
         trainer, path = new_trainer("default", tmp_path), tmp_path / CHECKPOINT
         trainer.save(path)

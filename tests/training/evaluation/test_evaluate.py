@@ -71,6 +71,7 @@ class TestEvaluate:
         with pytest.raises(TrainingError, match="nothing was measured"):
             evaluate.evaluate(painters, [gone], skip=told.append)
 
+    @pytest.mark.slow
     def test_a_limit_of_none_is_refused(self, folder, capsys):
         assert main(["evaluate", str(folder), "--limit", "0"]) == 2
         assert "the limit is 0" in capsys.readouterr().err
@@ -124,6 +125,7 @@ class TestCommand:
         lines = [line for line in said.err.splitlines() if line.startswith("photochrom: ")]
         assert [line.split("/")[-1].split()[0] for line in lines] == ["bad.jpg", "worse.jpg"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("name", "kind"), [("f.json", "json"), ("s.png", "sheet"), ("p.html", "html")])
     def test_what_is_there_is_replaced_only_if_asked(self, name, kind, photographs, folder, tmp_path, capsys):
         (tmp_path / name).write_text("mine")
@@ -138,6 +140,7 @@ class TestCommand:
         assert main(["evaluate", str(folder), "--sheet", str(tmp_path / "sheet.jpg")]) == 2
         assert "sheet.jpg: it is written as PNG" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_no_such_folder_and_no_such_model(self, tmp_path, capsys):
         assert main(["evaluate", str(tmp_path / "nothing")]) == 1
         assert "there is no" in capsys.readouterr().err
