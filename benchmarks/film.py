@@ -50,11 +50,11 @@ _FILM = """
 import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line does
 from photochrom import colorize_film
-from photochrom.machine import share_freed_memory
+from photochrom.machine import reuse_freed_memory
 def note(progress):
     if progress.done == max(1, progress.total // 10):
         print(peak())
-share_freed_memory()
+reuse_freed_memory()
 colorize_film(sys.argv[1], sys.argv[2], progress=note)
 """
 _STAGES = {

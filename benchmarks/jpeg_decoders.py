@@ -69,7 +69,7 @@ def files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
         luma = luma_scans(stream.getvalue())
         size = tuple(-(-side // luma.subsampling) for side in picture.size)
         planes = [cv2.resize(plane, size) for plane in (cb, 255 - cr)]
-        scans = JFIF + splice(luma, *planes, 90)
+        scans = JFIF + b"".join(splice(luma, *planes, 90))
         command = ["jpegtran", "-copy", "none", *(["-progressive"] if "progressive" in options else [])]
         made[kind] = scans, subprocess.run(command, input=scans, capture_output=True, check=True).stdout
     return made

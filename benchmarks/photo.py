@@ -26,6 +26,7 @@ from skimage import data
 from photochrom import Colorizer, colorize_file
 from photochrom.color.bands import limit_threads
 from photochrom.colorizer.options import DEFAULT_QUALITY
+from photochrom.machine import reuse_freed_memory
 
 _MEASURED = """
 import sys
@@ -199,6 +200,7 @@ def main() -> None:
     parser.add_argument("--no-other", action="store_true", help="leave out PNG, TIFF and WebP")
     args = parser.parse_args()
     print_processor()
+    reuse_freed_memory()  # as the commands do
     if args.threads:
         limit_threads(args.threads)
     with tempfile.TemporaryDirectory() as name:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..color.bands import limit_threads
 from ..colorizer.options import ColorOptions
 from ..errors import PhotochromError, PhotoError
+from ..machine import reuse_freed_memory
 from ..photo.options import OutputOptions
 from ..version import __version__
 from .items import Item
@@ -92,6 +93,7 @@ def prepare(job: BatchJob) -> Callable[[Item], Colored]:
 
     if job.threads:
         limit_threads(job.threads)
+        reuse_freed_memory()
     return coloring(job, Colorizer(job.model, job.device))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 _FARTHEST: Final = 110  # largest |a*| and |b*| in the table of chroma; sRGB colours lie within -108 .. 99
 _STEP: Final = 5  # distance between its entries
-_PIXELS: Final = 1 << 13  # converted at once, so that intermediate arrays stay in the processor's cache
+_PIXELS: Final = 1 << 14  # converted at once, so that intermediate arrays stay in the processor's cache
 _LIGHT_RANGE: Final = (-1.5, 4.5, 1 << 14)  # ends of the table of the sRGB curve, and its entries for each unit
 _LUMA_RANGE: Final = (-1.0, 2.0, 1 << 12)  # the same for that of lightness
 
@@ -70,6 +70,8 @@ RGB_TO_XYZ = np.array(
 XYZ_TO_RGB = np.linalg.inv(RGB_TO_XYZ)
 WHITE = RGB_TO_XYZ.sum(axis=1)
 _EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # the exact ratios that CIE rounds to 0.008856 and 903.3
+_KNEE: Final = 6 / 29  # the cube root of the first
+_ABOVE_ALL: Final = 10.0  # more than any f of Lab
 
 
 LUMA_WEIGHTS: Final = (19595, 38470, 7471)
@@ -164,23 +166,31 @@ def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.n
     flat = luma.reshape(-1), ab.reshape(2, -1), cbcr.reshape(2, -1)
     for start in range(0, luma.size, _PIXELS):
         y, (a, b), found = (plane[..., start : start + _PIXELS] for plane in flat)
+        tilt = np.stack([a * np.float32(1 / 500), np.zeros_like(a), b * np.float32(-1 / 200)])
         target = lightness = _lightness(y)
-        rgb = _rgb_of_lab(lightness, a, b)  # [3, pixels]
+        rgb = _rgb_of_lab(lightness, tilt)  # [3, pixels]
         for _ in range(2):
             lightness = lightness + target - _lightness(weights @ rgb)
-            rgb = _rgb_of_lab(lightness, a, b)
+            rgb = _rgb_of_lab(lightness, tilt)
         own = weights @ rgb
         found[0], found[1] = (rgb[2] - own) / matrix.cb_to_b, (rgb[0] - own) / matrix.cr_to_r
     return cbcr
 
 
-def _rgb_of_lab(lightness: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Compute R'G'B' float32 ``[3, N]`` of L*, a* and b*, ``[N]`` each, as ``lab_to_rgb`` does, within 0.0004."""
-    y = (lightness + 16) * np.float32(1 / 116)
-    f = np.stack([y + a * np.float32(1 / 500), y, y - b * np.float32(1 / 200)])
-    cube = f * f * f
-    xyz = np.where(cube > np.float32(_EPSILON), cube, f * np.float32(116 / _KAPPA) - np.float32(16 / _KAPPA))
-    return _looked_up(_srgb_table(), (XYZ_TO_RGB * WHITE).astype(np.float32) @ xyz, _LIGHT_RANGE)
+def _rgb_of_lab(lightness: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+    """Compute R'G'B' float32 ``[3, N]`` as ``lab_to_rgb`` does, within 0.0004.
+
+    Args:
+        lightness: L*, float32 ``[N]``.
+        tilt: a*/500, 0 and -b*/200, float32 ``[3, N]``.
+    """
+    f = tilt + (lightness + 16) * np.float32(1 / 116)
+    # The cube above a knee, and below it the tangent there: a selection by a mask would take most of the time.
+    above = np.clip(f, np.float32(_KNEE), np.float32(_ABOVE_ALL))
+    f -= above
+    f *= np.float32(116 / _KAPPA)
+    f += above * above * above
+    return _looked_up(_srgb_table(), (XYZ_TO_RGB * WHITE).astype(np.float32) @ f, _LIGHT_RANGE)
 
 
 def _lightness(luma: np.ndarray) -> np.ndarray:
@@ -190,10 +200,9 @@ def _lightness(luma: np.ndarray) -> np.ndarray:
 
 def _looked_up(table: np.ndarray, values: np.ndarray, span: tuple[float, float, int]) -> np.ndarray:
     """Look values up in a table, float32 of any shape; those beyond its ends get what is there."""
-    low, high, steps = span
-    places = np.clip(values, low, high)
-    places -= np.float32(low - 0.5 / steps)  # to the nearest entry
-    places *= np.float32(steps)
+    low, _, steps = span
+    places = values * np.float32(steps)
+    places -= np.float32(low * steps - 0.5)  # to the nearest entry
     found: np.ndarray = table.take(places.astype(np.int32), mode="clip")
     return found
 

@@ -8,7 +8,6 @@ smooths, was worse than plain interpolation (``benchmarks/upsampling.py``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -119,6 +118,7 @@ def apply_to_luma(
     lines = coefficients.shape[1]
     row, column = ((place + 0.5) / step if step > 1 else 0.5 for place, step in zip(siting, subsampling, strict=True))
     small = _moved_left(small, (0.5 - column) * small.shape[2] / width)
+    small = np.ascontiguousarray(small.transpose(1, 0, 2))  # [h, 4, w]
     # Position of each row of chroma among the lines of the coefficients.
     position = np.clip((np.arange(height) + row) * (lines / height) - 0.5, 0, lines - 1)
 
@@ -131,8 +131,8 @@ def apply_to_luma(
             )
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
             weights = _weights(position[start:stop] - first, last - first)
-            wide = [cv2.resize(c[first:last], (width, last - first), interpolation=cv2.INTER_LINEAR) for c in small]
-            cb, cr, spare = _chroma(weights, wide, mean, buffer)
+            wide = cv2.resize(small[first:last].reshape(-1, small.shape[2]), (width, 4 * (last - first)))  # linear
+            cb, cr, spare = _chroma(weights, wide.reshape(-1, 4, width), mean, buffer)
             for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding, spare), strict=True):
                 plane[start:stop] = values
 
@@ -142,13 +142,13 @@ def apply_to_luma(
 
 
 def _chroma(
-    weights: np.ndarray, coefficients: Sequence[np.ndarray], luma: np.ndarray, buffer: list[np.ndarray]
+    weights: np.ndarray, coefficients: np.ndarray, luma: np.ndarray, buffer: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute the chroma of a strip, neither rounded nor in gamut.
 
     Args:
         weights: Share of each line of the coefficients in each row, float32 ``[rows, lines]``.
-        coefficients: Gains of Cb and Cr, then their offsets, in integers: float32 ``[lines, w]`` each.
+        coefficients: Gains of Cb and Cr, then their offsets, in integers: float32 ``[lines, 4, w]``.
         luma: Integers ``[rows, w]``.
         buffer: Arrays to use again from strip to strip, which stay in the processor's cache; empty for the first.
 
@@ -158,13 +158,13 @@ def _chroma(
     """
     if not buffer or buffer[0].shape != luma.shape:
         buffer[:] = [np.empty(luma.shape, np.float32) for _ in range(4)]
-    y, offset, cb, cr = buffer
+    y, offset, *planes = buffer
     np.copyto(y, luma)
-    for plane, gains, offsets in zip((cb, cr), coefficients[:2], coefficients[2:], strict=True):
-        product(weights, gains, out=plane)
+    for index, plane in enumerate(planes):
+        product(weights, coefficients[:, index], out=plane)
         plane *= y
-        plane += product(weights, offsets, out=offset)
-    return cb, cr, offset
+        plane += product(weights, coefficients[:, 2 + index], out=offset)
+    return planes[0], planes[1], offset
 
 
 def _moved_left(planes: np.ndarray, share: float) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
-from ..machine import share_freed_memory
+from ..machine import reuse_freed_memory
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, duration
@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # before numpy is loaded: its threads would only wait for one another
-    share_freed_memory()
+    reuse_freed_memory()
     from ..film.options import FilmOptions, parse_time
     from ..film.picture_area import parse_area
 

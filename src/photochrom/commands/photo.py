@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..colorizer.hints import Hint, page_of, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
+from ..machine import reuse_freed_memory
 from ..photo.names import STREAM
 from ..provenance import credit
 from . import c2pa
@@ -165,6 +166,7 @@ def run(args: argparse.Namespace) -> int:
         console.error(error_text(clash))
     from ..colorizer.colorizer import Colorizer
 
+    reuse_freed_memory()
     colorizer = Colorizer(args.model, args.device)
     work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page, sheet)
     for job in own:

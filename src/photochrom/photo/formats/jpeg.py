@@ -69,7 +69,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     segments, scan = _segments(data)
     # The decoder gets pixels only: what it thinks of damaged EXIF is no reason to refuse a picture.
     needed = (_segment(marker, payload) for marker, payload in segments if _is_needed(marker, payload))
-    bare = b"\xff\xd8" + b"".join(needed) + data[scan:]
+    bare = b"".join((b"\xff\xd8", *needed, memoryview(data)[scan:]))
     image = JpegImageFile(BytesIO(bare))
     check_size(*image.size)
     metadata, lost = _metadata(segments), tuple(_losses(segments, _behind_the_end(data, scan)))
@@ -189,7 +189,7 @@ def write(
     if coded is None:
         stream.write(_coded_anew(planes, quality))
     elif layout == "scan" and isinstance(coded, LumaScans):
-        stream.write(splice(coded, planes.cb, planes.cr, quality))
+        stream.writelines(splice(coded, planes.cb, planes.cr, quality))
     else:
         stream.write(with_chroma(as_coefficients(coded), planes.cb, planes.cr, quality))
 

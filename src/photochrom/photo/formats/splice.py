@@ -125,7 +125,7 @@ def luma_scans(data: bytes) -> LumaScans:
     return LumaScans(frame[0], height, width, quantization, kept)
 
 
-def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> bytes:
+def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> list[Coded]:
     """Code the chroma, and put it behind the luma.
 
     Args:
@@ -135,7 +135,8 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> byt
         quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
 
     Returns:
-        The file from its quantisation tables to its end: a start-of-image marker and the metadata go before it.
+        The parts of the file, in order, from its quantisation tables to its end: a start-of-image marker and the
+        metadata go before them.
     """
     table = _scaled(_CHROMINANCE, quality)
     chroma_table = bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG])
@@ -154,7 +155,7 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> byt
 
     with ThreadPoolExecutor(min(2, threads())) as pool:
         out += pool.map(coded, (_CB, _CR), (cb, cr))
-    return b"".join([*out, _END])
+    return [*out, _END]
 
 
 def without_application_segments(data: bytes) -> bytes:
