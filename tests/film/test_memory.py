@@ -1,18 +1,26 @@
 """Memory does not grow with a film's length, and large frames wait in small numbers."""
 
+import os
 import weakref
 from fractions import Fraction
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 
 from photochrom.color.coding import Coding
-from photochrom.film import FilmOptions, colorize_film, propagation, shots
+from photochrom.film import FilmOptions, coloring, colorize_film, frame_memory, frames, planes, propagation, shots
 from photochrom.film.coloring import _BURST, _WAITING
+from photochrom.film.damage import Damage
+from photochrom.film.frame_memory import FramePool, frame_bytes, frames_within
 from photochrom.film.frames import FrameColorizer
+from photochrom.film.plan import make_plan
 from photochrom.film.planes import PlaneFormat
+from photochrom.film.sequences import reader as sequence_reader
+from photochrom.film.sequences import writer as sequence_writer
 from tests.helpers.films import pan, write_film
+from tests.helpers.sequences import write_dpx
 
 
 def painter_of(width, height, bits, subsampling, colorizer):
@@ -71,3 +79,73 @@ def test_packets_of_a_segment_are_written_as_they_come(tmp_path, fake_colorizer)
 
     colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer, progress=progress)
     assert 0 < sizes[30] < sizes[59] / 1.5
+
+
+def test_at_least_one_frame_is_in_work():
+    assert frames_within(100, 30, 8) == 3
+    assert frames_within(100, 10, 8) == 8
+    assert frames_within(100, 1000, 8) == 1
+
+
+@pytest.mark.parametrize(("memory", "reading", "writing"), [(1e9, 64, 64), (3.5e6, 5, 3), (1e3, 1, 1)])
+def test_scans_are_in_work_by_their_bytes(memory, reading, writing, tmp_path, monkeypatch):
+    """As many as there are cores would be gigabytes of scans on a large machine."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(sequence_reader, "_IN_WORK", memory)
+    monkeypatch.setattr(sequence_writer, "_IN_WORK", memory)
+    write_dpx(tmp_path / "scans", pan(6, 320, 200))  # 0.6 MB each to read, 1.2 MB to write
+    options = FilmOptions(codec="dpx")
+    with sequence_reader.open_film(tmp_path / "scans", options) as reader:
+        asked = []
+        read = reader._read
+        monkeypatch.setattr(reader, "_read", lambda path: asked.append(path) or read(path))
+        frames = reader.frames(0, damage=Damage())
+        next(frames)
+        assert len(asked) <= min(6, reading)
+        assert reader.at_once == reading
+        plan = make_plan(reader, None, options)
+        writer = sequence_writer.SequenceWriter(plan.frames, 0, reader, plan.planes, "")
+        assert writer.at_once == writing
+        writer.abandon()
+
+
+def test_large_frames_wait_in_small_numbers_between_threads(tmp_path, fake_colorizer, monkeypatch):
+    counts = []
+    prefetched = coloring.prefetched
+    monkeypatch.setattr(coloring, "prefetched", lambda items, count: counts.append(count) or prefetched(items, count))
+    monkeypatch.setattr(coloring, "_BETWEEN", 64_000)
+    source = write_film(tmp_path / "a.mkv", pan(9, 160, 120), codec="ffv1")  # 19,200 bytes of luma each
+    colorize_film(source, None, FilmOptions(preset="ultrafast"), colorizer=fake_colorizer)
+    assert counts == [3, 1]
+
+
+def test_frames_are_used_again_within_limits():
+    pool = FramePool(memory=2.5 * frame_bytes(av.VideoFrame(64, 32, "gray")))
+    frames = [pool.take(64, 32, "gray") for _ in range(4)]
+    assert len({frame.planes[0].buffer_ptr for frame in frames}) == 4
+    frames[3].pts, frames[3].duration = 7, 2
+    for frame in frames:
+        pool.give_back(frame)
+    again = [pool.take(64, 32, "gray") for _ in range(3)]
+    assert again[0] is frames[3]
+    assert again[1] is frames[2]
+    assert again[2] not in frames
+    assert (again[0].pts, again[0].duration) == (None, 0)
+    pool.give_back(again[0])
+    assert pool.take(32, 64, "gray") is not again[0]
+    assert pool.take(64, 32, "gray") is again[0]
+
+
+def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monkeypatch):
+    """Frames of scans that are freed and given out anew, by several threads, would leave gaps in the memory."""
+    made = []
+    pool = FramePool()
+    new = av.VideoFrame
+    monkeypatch.setattr(frame_memory, "av", SimpleNamespace(VideoFrame=lambda *a: made.append(a[2]) or new(*a)))
+    for module in (frames, planes, sequence_writer):
+        monkeypatch.setattr(module, "pool", pool)
+    source = write_dpx(tmp_path / "scans", pan(120, 96, 64))
+    colorize_film(source, None, FilmOptions(), colorizer=fake_colorizer)
+    waiting = propagation.reach(propagation.AHEAD) + shots.REACH + _BURST + _WAITING + 8
+    assert made.count("gray10le") <= waiting
+    assert made.count("yuv444p10le") <= 2 * (os.cpu_count() or 1) + 4

@@ -11,6 +11,7 @@ import av
 from ..errors import FilmError
 from . import propagation, shots
 from .damage import Damage
+from .frame_memory import frames_within
 from .frames import FrameColorizer, PreparedFrame
 from .plan import Plan
 from .prefetch import prefetched
@@ -21,6 +22,7 @@ from .sequences.writer import SequenceWriter
 
 _WAITING = 4  # frames between two threads
 _BURST = 8  # frames between two threads where they come from key to key
+_BETWEEN = 32e6  # greatest number of bytes of either, for frames larger than those of television
 _SHORTEST, _LONGEST = 5, 10  # seconds of a segment: it ends with a shot after the first, or at a key after the second
 
 
@@ -91,15 +93,17 @@ def _color_on(
     frames = plan.span.of(reader.frames(warm_up, damage=damage), reader.time_base)
     before = folder.propagated(len(segments) - 1) if segments else None
     writer = _SegmentWriter(frame_colorizer, folder, plan, damage, segments, label)
-    waiting = _WAITING if plan.frames is None else 1  # the writer of frames has a queue of its own
+    luma = frame_colorizer.luma_bytes
+    most = _WAITING if plan.frames is None else 1  # the writer of frames has a queue of its own
+    burst, waiting = frames_within(_BETWEEN, luma, _BURST), frames_within(_BETWEEN, 2 * luma, most)
     try:
         # Prediction, rendering and encoding take about the same time, so each has a thread.
         with (
-            prefetched(frame_colorizer.colors(frames, following, before), _BURST) as predicted,
+            prefetched(frame_colorizer.colors(frames, following, before), burst) as predicted,
             prefetched(_rendered(frame_colorizer, predicted, writer.has), waiting) as rendered,
         ):
-            for prepared, frame, colors, start in rendered:
-                if not writer.write(prepared, frame, colors, start):
+            for item in rendered:
+                if not writer.write(item):
                     return folder.finished()
                 count += 1
                 progress(Progress(count, max(plan.total, count)))
@@ -110,14 +114,29 @@ def _color_on(
     return writer.segments
 
 
+@dataclass(frozen=True)
+class _Rendered:
+    """A coloured frame."""
+
+    pts: int
+    duration: int
+    """In the film's time base; 0 where it is not stated."""
+    frame: av.VideoFrame | None
+    """None for a frame that is written already."""
+    colors: propagation.Colors
+    starts_shot: bool
+
+
 def _rendered(
     frame_colorizer: FrameColorizer,
     predicted: Iterator[tuple[PreparedFrame, propagation.Colors, bool]],
     is_written: Callable[[int], bool],
-) -> Iterator[tuple[PreparedFrame, av.VideoFrame | None, propagation.Colors, bool]]:
+) -> Iterator[_Rendered]:
     for prepared, colors, start in predicted:
         frame = None if is_written(prepared.pts) else frame_colorizer.render(prepared, colors.ab)
-        yield prepared, frame, colors, start
+        rendered = _Rendered(prepared.pts, prepared.frame.duration or 0, frame, colors, start)
+        frame_colorizer.let_go(prepared)
+        yield rendered
 
 
 class _SegmentWriter:
@@ -156,23 +175,21 @@ class _SegmentWriter:
             return False
         return self._work.file(self._plan.number(self._reader, pts)).is_file()
 
-    def write(
-        self, prepared: PreparedFrame, frame: av.VideoFrame | None, colors: propagation.Colors, start: bool
-    ) -> bool:
-        """Encode a frame, in a new segment if one can begin here; None stands for a frame that is written already.
+    def write(self, rendered: _Rendered) -> bool:
+        """Encode a frame, in a new segment if one can begin here.
 
         Returns:
             Whether the frame was encoded: it is not if a segment that begins with it is finished already.
         """
-        pts = prepared.pts
-        if self._encoder and self._may_end(self._encoder, colors, start):
-            self.finish(pts, colors.before)
+        pts, frame = rendered.pts, rendered.frame
+        if self._encoder and self._may_end(self._encoder, rendered):
+            self.finish(pts, rendered.colors.before)
             following = self._folder.segment(len(self.segments))
             if following is not None and following.pts[0] == pts:
                 return False
         if self._encoder is None:
             self._encoder = self._new_encoder()
-        if start:
+        if rendered.starts_shot:
             self._shots.append(pts)
         if isinstance(self._encoder, SequenceWriter):
             self._encoder.write(frame, pts)
@@ -180,7 +197,7 @@ class _SegmentWriter:
             assert frame is not None  # only frames as files are skipped
             self._encoder.write(frame, pts)
         self._lately.append(pts)
-        self._end = pts + (prepared.frame.duration or self._usual_duration)
+        self._end = pts + (rendered.duration or self._usual_duration)
         return True
 
     def _new_encoder(self) -> SegmentEncoder | SequenceWriter:
@@ -190,9 +207,10 @@ class _SegmentWriter:
         path = self._folder.segment_path(len(self.segments))
         return SegmentEncoder(path, self._reader, self._plan.planes, self._options)
 
-    def _may_end(self, encoder: SegmentEncoder | SequenceWriter, colors: propagation.Colors, start: bool) -> bool:
+    def _may_end(self, encoder: SegmentEncoder | SequenceWriter, rendered: _Rendered) -> bool:
         count = len(encoder.pts)
-        return (start and count >= self._shortest) or (colors.is_key and count >= self._longest)
+        ends_shot = rendered.starts_shot and count >= self._shortest
+        return ends_shot or (rendered.colors.is_key and count >= self._longest)
 
     def finish(self, following: int | None, propagated: propagation.PropagatedColors | None) -> None:
         """End the segment.

@@ -19,9 +19,10 @@ from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from . import log_view, negative_view, propagation, shots
 from .fields import render_fields
+from .frame_memory import pool
 from .options import FilmOptions
 from .picture_area import PictureArea, picture_area
-from .planes import PlaneFormat, in_format, luma_only, luma_plane, new_frame, view
+from .planes import PlaneFormat, in_format, luma_only, luma_plane, view
 from .reader import FilmReader
 from .side_data import has_captions
 
@@ -47,6 +48,8 @@ class PreparedFrame:
     """Whether the frame consists of two fields, whose chroma is computed separately."""
     visibility: float
     """Amount of content: 0 if the frame is black, white or grey all over, 1 if it is a picture."""
+    is_copy: bool
+    """Whether ``frame`` is a copy of the luma, which nobody else uses."""
 
     @property
     def pts(self) -> int:
@@ -105,6 +108,11 @@ class FrameColorizer:
         self.colorizer, self.reader, self.planes, self.options = colorizer, reader, planes, options
         self.hints, self._is_kept, self.shots, self.stills = hints or {}, is_kept, shots, stills or {}
 
+    @property
+    def luma_bytes(self) -> int:
+        """Number of bytes of the luma of a frame."""
+        return self.reader.width * self.reader.height * np.dtype(self.planes.dtype).itemsize
+
     @functools.cached_property
     def area(self) -> PictureArea:
         """The part of each frame that is coloured.
@@ -162,7 +170,7 @@ class FrameColorizer:
     def prepare(self, frame: av.VideoFrame) -> PreparedFrame:
         """Bring a decoded frame into the coloured film's format, and make its thumbnails."""
         interlaced = bool(self.reader.fields or frame.interlaced_frame)
-        chroma = self._may_keep(frame)
+        chroma, decoded = self._may_keep(frame), frame
         frame = in_format(frame, self.planes, chroma=chroma)
         if frame.format.name == self.planes.name and not (chroma or has_captions(frame)):
             frame = luma_only(frame, self.planes)  # dozens of frames wait for the colours of later keys
@@ -173,7 +181,8 @@ class FrameColorizer:
         thumbnail = self._shown(thumbnail)
         half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
         small = cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA)
-        return PreparedFrame(frame, thumbnail, small, interlaced, shots.visibility(small))
+        is_copy = frame is not decoded and len(frame.planes) == 1
+        return PreparedFrame(frame, thumbnail, small, interlaced, shots.visibility(small), is_copy)
 
     def _shown(self, thumbnail: np.ndarray) -> np.ndarray:
         """Return what the network is shown of a thumbnail."""
@@ -249,6 +258,11 @@ class FrameColorizer:
         render_fields(render, luma, (cb, cr), interlaced=prepared.interlaced, subsampling=subsampling)
         return new
 
+    def let_go(self, prepared: PreparedFrame) -> None:
+        """Let the memory of a frame, which nobody may use any more, be used again."""
+        if prepared.is_copy:
+            pool.give_back(prepared.frame)
+
     def _finest(self, prepared: PreparedFrame, ab: np.ndarray, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the luma and the a*b* to render a frame from: those of a still at its own size, if there is one."""
         if (known := self.stills.get(prepared.pts)) is None:
@@ -288,7 +302,7 @@ class FrameColorizer:
             frame.make_writable()  # PyAV cannot add side data to a new frame
             frame.pict_type = 0
             return frame
-        new = new_frame(frame.width, frame.height, self.planes.name)
+        new = pool.take(frame.width, frame.height, self.planes.name)
         view(new, 0)[...] = luma_plane(frame)
         return new
 
@@ -322,6 +336,5 @@ class FrameColorizer:
     def _ahead(self) -> int:
         """Return how many keys ahead may be predicted, so that the waiting frames do not fill the memory."""
         rows, columns = self.planes.subsampling
-        samples = self.reader.width * self.reader.height * (1 + 2 / (rows * columns))
-        frames = _BUFFERED / (samples * np.dtype(self.planes.dtype).itemsize) - shots.REACH
+        frames = _BUFFERED / (self.luma_bytes * (1 + 2 / (rows * columns))) - shots.REACH
         return max(1, min(propagation.AHEAD, int(frames / propagation.reach(0)) - 1))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from ..color.coding import Coding
 from ..color.spaces import BT601, BT709, BT2020, Matrix
 from ..errors import FilmError
 from .codecs import SEQUENCES, Codec
+from .frame_memory import pool
 from .sequences.pixels import luma_and_chroma
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ _DEPTHS = (8, 10, 12, 14, 16)
 _DIGITS = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}
 _EXPANDED = 8  # bits that each channel of RGB is brought to first
 _PLANAR = range(8, 17)  # bits of grey formats whose samples are read here, one by one
-_given_back: deque[av.VideoFrame] = deque(maxlen=2)
 
 
 @dataclass(frozen=True)
@@ -179,25 +177,6 @@ def _matrix(context: av.VideoCodecContext) -> Matrix:
     return _MATRICES.get(context.colorspace, BT601 if small else BT709)
 
 
-def new_frame(width: int, height: int, name: str) -> av.VideoFrame:
-    """Return a frame whose pixels hold anything: one that was given back, or a new one.
-
-    Memory that the system has just given out costs as much to touch as the colouring of a scan.
-    """
-    for _ in range(len(_given_back)):
-        with contextlib.suppress(IndexError):  # another thread was faster
-            frame = _given_back.popleft()
-            if (frame.width, frame.height, frame.format.name) == (width, height, name):
-                frame.make_writable()  # a decoder may hold its pixels as well
-                return frame
-    return av.VideoFrame(width, height, name)
-
-
-def give_back(frame: av.VideoFrame) -> None:
-    """Offer a frame, which nobody may use any more, to ``new_frame``."""
-    _given_back.append(frame)
-
-
 def luma_plane(frame: av.VideoFrame) -> np.ndarray:
     """Return the luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
     return view(frame, 0)
@@ -214,7 +193,7 @@ def view(frame: av.VideoFrame, index: int) -> np.ndarray:
 
 def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
     """Copy the luma of a frame of the coloured film's format, with its times, into a grey frame of the same bits."""
-    new = av.VideoFrame(frame.width, frame.height, _grey(planes.coding.bits))
+    new = pool.take(frame.width, frame.height, _grey(planes.coding.bits))
     view(new, 0)[...] = luma_plane(frame)
     new.pts, new.time_base, new.duration = frame.pts, frame.time_base, frame.duration
     return new
@@ -248,7 +227,7 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
             ours["dst_colorspace"] = planes.colorspace
         new = frame.reformat(**ours)
     else:
-        new = av.VideoFrame(frame.width, frame.height, planes.name if chroma else _grey(planes.coding.bits))
+        new = pool.take(frame.width, frame.height, planes.name if chroma else _grey(planes.coding.bits))
     _copy_luma(frame, new, planes)
     new.pts, new.time_base = frame.pts, frame.time_base
     return new
@@ -259,7 +238,7 @@ def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.Vi
     if frame.format.has_palette or min(part.bits for part in frame.format.components) < _EXPANDED:
         frame = frame.reformat(format="rgb24")
     old = planes.source or planes.coding
-    new = av.VideoFrame(frame.width, frame.height, planes.name if chroma else _grey(planes.coding.bits))
+    new = pool.take(frame.width, frame.height, planes.name if chroma else _grey(planes.coding.bits))
     found = luma_and_chroma(frame, old, chroma=chroma)
     view(new, 0)[...] = found[0] if old == planes.coding else _code_table(old, planes.coding)[found[0]]
     for index, plane in enumerate(found[1:], 1):

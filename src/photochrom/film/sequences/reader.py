@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import math
@@ -20,6 +21,7 @@ import av
 from ...color.bands import thread_limit
 from ...errors import FilmError
 from ..damage import Damage
+from ..frame_memory import frames_within
 from ..options import ROUNDED, FilmOptions, time_text
 from ..reader import FilmReader
 from ..source_colors import GAP
@@ -34,6 +36,7 @@ _DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
 _BT709 = (1, 1)  # primaries and transfer characteristics of scans, which seldom say
 _SRGB = (1, 13)  # as scene-linear frames are shown
 _UNSPECIFIED = (2, 2)
+_IN_WORK = 128e6  # greatest number of bytes of the frames that are read at once
 _FLOATS = ("f16", "f32")
 
 
@@ -142,6 +145,12 @@ class SequenceReader(FilmReader):
         """Return the file of a frame, or of the frame before it that is shown in its place."""
         return self.pattern.file(self.numbers[bisect_right(self.numbers, self.number(pts)) - 1])
 
+    @functools.cached_property
+    def at_once(self) -> int:
+        """Number of frames that are read at once."""
+        pixels = self.width * self.height * self.video.codec_context.format.padded_bits_per_pixel // 8
+        return frames_within(_IN_WORK, pixels + self.file(0).stat().st_size, thread_limit() or os.cpu_count() or 1)
+
     def is_filled(self, pts: int) -> bool:
         """Tell whether a frame is missing, and the one before it is shown in its place."""
         number = self.number(pts)
@@ -216,12 +225,11 @@ class SequenceReader(FilmReader):
         return None
 
     def _decoded(self, damage: Damage) -> Iterator[av.VideoFrame]:
-        threads = thread_limit() or os.cpu_count() or 1
         waiting: deque[tuple[int, Future[av.VideoFrame]]] = deque()
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(self.at_once) as pool:
             try:
                 while waiting or self._at < self.count:
-                    while self._at < self.count and len(waiting) < threads:
+                    while self._at < self.count and len(waiting) < self.at_once:
                         waiting.append((self._at, pool.submit(self._read, self.file(self._at))))
                         self._at += 1
                     pts, future = waiting.popleft()
@@ -237,7 +245,7 @@ class SequenceReader(FilmReader):
             return exr.shown(path)
         try:
             with path.open("rb") as stream:
-                packet = av.Packet(os.fstat(stream.fileno()).st_size)
+                packet = self._packet(os.fstat(stream.fileno()).st_size)
                 stream.readinto(memoryview(packet))
             frames = self._decoder().decode(packet)
         except OSError as exc:
@@ -247,6 +255,13 @@ class SequenceReader(FilmReader):
         if len(frames) != 1 or not isinstance(frames[0], av.VideoFrame):
             raise FilmError("cannot be decoded", path=path, remedy="replace the file")
         return frames[0]
+
+    def _packet(self, size: int) -> av.Packet:
+        """Return a packet to read a file into: that of this thread, if it has the size, as all DPX files have."""
+        packet: av.Packet | None = getattr(self._of_thread, "packet", None)
+        if packet is None or packet.size != size:
+            packet = self._of_thread.packet = av.Packet(size)
+        return packet
 
     def _decoder(self) -> av.CodecContext:
         """Return a decoder: for DPX that of this thread, which uses memory again, since others remember frames."""

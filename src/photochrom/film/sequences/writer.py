@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 import av
+import numpy as np
 
 from ...atomic import new_file
 from ...color.bands import thread_limit
@@ -23,7 +24,8 @@ from ...photo.metadata import metadata_for
 from ...photo.read import Photo, count_pages, read_photo
 from ...photo.write import encode_photo
 from ...provenance import short_statement
-from ..planes import PlaneFormat, give_back, view
+from ..frame_memory import frames_within, pool
+from ..planes import PlaneFormat, view
 from ..reader import FilmReader
 from ..time_code import later
 from . import exr
@@ -34,6 +36,7 @@ from .reader import SequenceReader
 
 _XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 _LOSSLESS_JP2 = {"pred": "dwt53", "format": "jp2"}
+_IN_WORK = 192e6  # greatest number of bytes of the frames that are written at once
 _PHOTOS = {"png": "PNG", "tiff": "TIFF"}
 
 
@@ -54,9 +57,11 @@ class SequenceWriter:
         """Frames are held back by no codec."""
         self._pattern, self._first, self._reader, self._planes = pattern, first, reader, planes
         self._label, self._of_thread = label, threading.local()
-        threads = thread_limit() or os.cpu_count() or 1
-        self._most_waiting = threads
-        self._pool = ThreadPoolExecutor(threads)
+        pixels = reader.width * reader.height * np.dtype(planes.dtype).itemsize
+        # The planes of a frame, its RGB, and its file.
+        self.at_once = frames_within(_IN_WORK, 9 * pixels, thread_limit() or os.cpu_count() or 1)
+        """Number of frames that are written at once."""
+        self._pool = ThreadPoolExecutor(self.at_once)
         self._waiting: deque[Future[None]] = deque()
 
     def number(self, pts: int) -> int:
@@ -72,7 +77,7 @@ class SequenceWriter:
         self.pts.append(pts)
         if frame is None:
             return
-        while len(self._waiting) >= self._most_waiting:
+        while len(self._waiting) >= self.at_once:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._write, frame, pts))
 
@@ -100,7 +105,7 @@ class SequenceWriter:
         with new_file(path, overwrite=True) as stream:
             for part in parts:
                 stream.write(part)
-        give_back(frame)
+        pool.give_back(frame)
 
     def _dpx(self, frame: av.VideoFrame, pts: int, name: str) -> tuple[bytes | memoryview, ...]:
         passed = pts - self._reader.first_pts
