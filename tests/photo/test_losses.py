@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,9 +13,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from photochrom import photo
+from photochrom import Colorizer, photo
 from photochrom.errors import PhotoError
 from photochrom.photo.metadata import losses
+from photochrom.photo.read import count_pages
 from tests.helpers.photographs import bt601, coloured, opened, saved, smooth
 
 GREY = smooth(90, 120)
@@ -201,24 +203,77 @@ def test_bigtiff_of_either_byte_order(order: str, compression: str | None, dtype
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
 @pytest.mark.parametrize("extras", [1, 2])
-def test_extra_channels_are_left_out_and_named(dtype: type, compression: str | None, extras: int) -> None:
+def test_extra_channels_are_kept_in_a_tiff_and_named_elsewhere(
+    tmp_path: Path, fake_colorizer: Colorizer, dtype: type, compression: str | None, extras: int
+) -> None:
     """A film scanner's infrared channel."""
+    scale = 257 if dtype == np.uint16 else 1
+    rgb, infrared = (array.astype(dtype) * scale for array in (RGB, GREY[::-1]))
     if compression == "lzw":
-        if extras == 2 or dtype == np.uint8:
-            pytest.skip("written by OpenCV, which knows one extra channel of 16 bits")
-        _, coded = cv2.imencode(".tif", np.dstack([RGB[..., ::-1], GREY]).astype(dtype))
+        if extras == 2:
+            pytest.skip("written by OpenCV, which knows one extra channel")
+        _, coded = cv2.imencode(".tif", np.dstack([rgb[..., ::-1], infrared]))
         data = patched(coded.tobytes(), 338, 0)
     else:
-        pixels = np.dstack([RGB, *[GREY] * extras]).astype(dtype)
         options = {"photometric": "rgb", "extrasamples": ["unspecified"] * extras}
-        data = tiff(pixels, compression=compression, **options)
+        data = tiff(np.dstack([rgb, *[infrared] * extras]), compression=compression, **options)
     picture = photo.read_photo(data)
-    assert (
-        np.abs(picture.luma.astype(int) - bt601(RGB.astype(dtype)).astype(int)).max() <= 1
-    )  # a half rounds either way
+    assert np.abs(picture.luma.astype(int) - bt601(rgb).astype(int)).max() <= 1  # a half rounds either way
     assert picture.alpha is None
-    assert len(picture.losses) == 1
-    assert "extra channel" in picture.losses[0]
+    report = photo.colorize_photo(data, tmp_path / "out.tif", colorizer=fake_colorizer)
+    assert not report.warnings
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.pages[0].extrasamples == (0,) * extras
+        stored = file.asarray().astype(int)
+    assert all((stored[..., 3 + number] == infrared).all() for number in range(extras))
+    assert np.abs(bt601(stored[..., :3]) - picture.luma).max() <= 1
+    again = photo.read_photo(tmp_path / "out.tif")
+    assert again.extra is not None
+    assert (again.extra == stored[..., 3:]).all()
+    (warning,) = photo.colorize_photo(data, tmp_path / "out.png", colorizer=fake_colorizer).warnings
+    assert "extra channel" in warning
+    assert "not kept in PNG: write TIFF to keep" in warning
+
+
+def test_extra_channels_turn_with_the_picture(tmp_path: Path, fake_colorizer: Colorizer) -> None:
+    infrared = GREY[::-1]
+    pixels = np.dstack([RGB, infrared])
+    data = tiff(pixels, photometric="rgb", extrasamples=["unspecified"], extratags=[(274, "H", 1, 6, True)])
+    photo.colorize_photo(data, tmp_path / "out.tif", colorizer=fake_colorizer)
+    assert (tifffile.imread(tmp_path / "out.tif")[..., 3] == np.rot90(infrared, -1)).all()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_pages_of_infrared_are_kept_as_they_are(
+    tmp_path: Path, fake_colorizer: Colorizer, order: str, pictures: int
+) -> None:
+    """The layout of SilverFast's HDRi: the picture, its preview, and infrared as a page that is a mask (254 = 4)."""
+    source, target = tmp_path / "scan.tif", tmp_path / "out.tif"
+    infrared = GREY.astype(np.uint16) * 257
+    with tifffile.TiffWriter(source, byteorder=order) as file:
+        for _ in range(pictures):
+            file.write(RGB.astype(np.uint16) * 257, photometric="rgb", metadata=None)
+        file.write(RGB[::4, ::4], photometric="rgb", subfiletype=1, metadata=None)
+        file.write(infrared, subfiletype=2, compression="zlib", rowsperstrip=9, description="infrared", metadata=None)
+    with tifffile.TiffFile(source, mode="r+b") as file:
+        file.pages[-1].tags[254].overwrite(4)  # which tifffile writes for bilevel masks only
+    report = photo.colorize_photo(source, target, colorizer=fake_colorizer)
+    assert report.warnings == ()
+    assert report.pages == pictures
+    with tifffile.TiffFile(target) as file:
+        assert [page.subfiletype for page in file.pages] == [0] * pictures + [4]
+        assert (file.pages[-1].asarray() == infrared).all()
+        assert file.pages[-1].description == "infrared"
+    assert [image.shape for image in photo_pages(target)] == [GREY.shape] * pictures
+    if pictures == 1:
+        (warning,) = photo.colorize_photo(source, tmp_path / "out.jpg", colorizer=fake_colorizer).warnings[1:]
+        assert "page of a mask (or of infrared, as film scanners store it) is not kept in JPEG" in warning
+
+
+def photo_pages(path: Path) -> list[np.ndarray]:
+    data = path.read_bytes()
+    return [photo.read_photo(data, page=number + 1).luma for number in range(count_pages(data))]
 
 
 def ycbcr(h: int, v: int, rows: int) -> tuple[bytes, np.ndarray]:

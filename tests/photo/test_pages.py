@@ -1,17 +1,22 @@
 """Multi-page TIFFs, page by page, and the compressions of TIFF."""
 
+import struct
 from io import BytesIO
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image, ImageSequence
 
-from photochrom import ColorOptions, Hint, OptionError, PhotoError, photo
+from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError, photo
 from photochrom.color.spaces import luma_of_rgb
 from photochrom.commands.main import main
+from photochrom.photo.formats import tiff as module
+from photochrom.photo.formats.exif import Tiff
 from photochrom.photo.inspect import upright_size
 from photochrom.provenance import is_labelled
 
+from ..helpers.fakes import tiny_model
 from ..helpers.photographs import smooth
 
 
@@ -100,13 +105,11 @@ def test_a_hint_for_another_page_than_the_only_one_is_refused(tmp_path, fake_col
 def test_errors_and_warnings_name_the_page(tmp_path, fake_colorizer):
     source = tmp_path / "album.tif"
     with tifffile.TiffWriter(source) as file:
-        for samples in (3, 4):  # the second page has an infrared channel
-            extra = {"extrasamples": [0]} if samples == 4 else {}
-            file.write(np.dstack([smooth(40, 60)] * samples), photometric="rgb", metadata=None, **extra)
+        for layers in (False, True):  # Photoshop's, which are still grey
+            tags = [(37724, "B", 8, b"8BIMLayr", True)] if layers else []
+            file.write(smooth(40, 60), metadata=None, extratags=tags)
     report = photo.colorize_photo(source, tmp_path / "out.tif", colorizer=fake_colorizer)
-    assert report.warnings == (
-        "page 2: its extra channel (infrared, as film scanners store it, or a mask) is not kept",
-    )
+    assert report.warnings == ("page 2: its Photoshop layers are not kept: they would still be grey",)
     with tifffile.TiffWriter(source) as file:
         file.write(smooth(40, 60), metadata=None)
         file.write(smooth(40, 60).astype(np.float32), metadata=None)
@@ -155,3 +158,66 @@ def test_slices_of_a_volume_are_not_lost_in_silence(tmp_path):
 def test_a_header_alone_is_not_a_camera_raw():
     with pytest.raises(PhotoError, match="cut short"):
         photo.read_photo(BytesIO(b"II*\0\0\0\0\0"))
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "lzw", "none", "palette"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_the_work_grows_with_the_pages_and_not_with_their_square(monkeypatch, tmp_path, kind, depth):
+    """Each page's decoder is given that page's bytes, and not the file's; each directory is read a few times."""
+    if depth == np.uint16 and kind in ("jpeg", "palette"):
+        pytest.skip("8 bits only")
+    source, count = tmp_path / "many.tif", 40
+    with tifffile.TiffWriter(source) as file:
+        for _ in range(count):
+            pixels = smooth(64, 64).astype(depth)
+            if kind == "palette":
+                colors = np.tile(np.arange(256, dtype=np.uint16), (3, 1))
+                file.write(pixels, photometric="palette", colormap=colors, metadata=None)
+            else:
+                file.write(pixels, metadata=None, rowsperstrip=16)
+    if kind in ("jpeg", "lzw"):
+        with Image.open(source) as picture:
+            frames = [frame.copy() for frame in ImageSequence.Iterator(picture)]
+        compression = {"jpeg": "jpeg", "lzw": "tiff_lzw"}[kind]
+        frames[0].save(source, compression=compression, save_all=True, append_images=frames[1:])
+    data, given, read = source.read_bytes(), [], []
+    directory = Tiff.directory
+    monkeypatch.setattr(Tiff, "directory", lambda tiff, start: read.append(start) or directory(tiff, start))
+    for name in ("_read_8", "_read_16"):
+        watch(monkeypatch, name, given)
+    colorizer = Colorizer(tiny_model(tmp_path / "tiny.onnx"))
+    seen = []
+    target = tmp_path / "out.tif"
+    photo.colorize_photo(data, target, colorizer=colorizer, on_page=lambda *page: seen.append(page))
+    assert seen == [(number, count) for number in range(1, count + 1)]
+    assert sum(given) < 2 * len(data)
+    assert len(read) < 20 * count
+    if kind != "palette":
+        with tifffile.TiffFile(target) as file:
+            for page in file.pages:
+                found = luma_of_rgb(page.asarray()).astype(int)
+                assert np.abs(found - smooth(64, 64).astype(depth)).max() <= (8 if kind == "jpeg" else 1)
+
+
+def watch(monkeypatch, name, given):
+    """Note the sizes of the files that a decoder is given."""
+    decode = getattr(module, name)
+
+    def noted(data, *rest):
+        given.append(len(data))
+        return decode(data, *rest)
+
+    monkeypatch.setattr(module, name, noted)
+
+
+def test_pages_that_overlap_are_refused_at_once(tmp_path):
+    """Each of 60,000 directories has 40,000 entries of the same bytes: to read them all would take hours."""
+    entries, count = 40_000, 60_000
+    data = bytearray(8 + 2 + 12 * entries + 4 * count)
+    data[:8] = b"II*\0\x08\0\0\0"
+    for number in range(count):
+        start = 8 + 4 * number
+        struct.pack_into("<H", data, start, entries)
+        struct.pack_into("<I", data, start + 2 + 12 * entries, start + 4)
+    with pytest.raises(PhotoError, match="its pages overlap"):
+        photo.read_photo(bytes(data))

@@ -131,21 +131,32 @@ class Progress:
         self._bar.update(done - self._bar.n)
         self._log(done)
 
+    def show_page(self, done: int, total: int) -> None:
+        """Show how many pages of the present photograph are done."""
+        self._bar.set_postfix_str(f"page {done:,} of {total:,}" if done < total else "", refresh=False)
+        if self._is_time_to_log():
+            say(f"photochrom: {done:,} of {total:,} pages")
+
     def finish(self) -> None:
         """Let the bar end at its total, which may have been an estimate."""
         self._bar.total = self._bar.n
         self._bar.refresh()
 
     def _log(self, done: int) -> None:
-        now = time.monotonic()
-        if not self._logs or now - self._printed < _EVERY:
+        if not self._is_time_to_log():
             return
-        self._printed = now
         text = f"{done:,} {self._unit}s"
         if self._total:
-            left = (now - self._begun) * (self._total - done) / max(1, done - (self._first or 0))
+            left = (time.monotonic() - self._begun) * (self._total - done) / max(1, done - (self._first or 0))
             text = f"{done:,} of {self._total:,} {self._unit}s, about {duration(left)} left"
         say(f"photochrom: {text}")
+
+    def _is_time_to_log(self) -> bool:
+        now = time.monotonic()
+        if not self._logs or now - self._printed < _EVERY:
+            return False
+        self._printed = now
+        return True
 
 
 def duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from ..photo.names import STREAM
 from ..provenance import credit
 from . import c2pa
 from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
-from .console import Console, duration
+from .console import Console, Progress, duration
 from .kinds import kind_of
 from .messages import error_text, note_text
 from .parser import Verbs
@@ -243,7 +243,7 @@ class _Work:
         several = len(jobs) + failed + self.skipped > 1
         with self.console.progress("photo", len(jobs)) as bar:
             for number, job in enumerate(jobs, 1):
-                self._color(job)
+                self._color(job, bar)
                 if several:
                     bar.show(number, len(jobs))
         self._write_sheet()
@@ -261,12 +261,12 @@ class _Work:
         say = self.console.note if job.is_named else self.console.detail
         say(f"{job.source}: {reason}")
 
-    def _color(self, job: PhotoJob) -> None:
+    def _color(self, job: PhotoJob, bar: Progress) -> None:
         try:
             if reason := self._reason_to_skip(job):
                 self.skip(job, reason)
             else:
-                self._write(job)
+                self._write(job, bar)
         except OptionError:
             raise  # it is about the whole call, not about this photograph
         except PhotochromError as exc:
@@ -289,7 +289,7 @@ class _Work:
             return "is in colour already: skipped; --recolor colours it anew"
         return ""
 
-    def _write(self, job: PhotoJob) -> None:
+    def _write(self, job: PhotoJob, bar: Progress) -> None:
         from ..photo.job import colorize_job
 
         begun = time.monotonic()
@@ -302,6 +302,7 @@ class _Work:
             self.output,
             negative=self.negative,
             page=self.page,
+            on_page=bar.show_page,
         )
         self.colored += 1
         if self.sheet is not None:

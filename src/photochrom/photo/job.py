@@ -33,7 +33,7 @@ from .names import (
 )
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import JpegLayout, OutputOptions
-from .pages import colorize_pages, options_of_page
+from .pages import OnPage, colorize_pages, options_of_page
 from .read import Photo, check_source, count_pages, read_photo
 from .report import PhotoReport, preview, report_on
 from .view import chroma, seen
@@ -100,6 +100,7 @@ def colorize_photo(
     output: OutputOptions | None = None,
     negative: bool = False,
     page: int | None = None,
+    on_page: OnPage | None = None,
 ) -> PhotoReport:
     """Colour one photograph from a path, bytes or an open binary file to a path.
 
@@ -115,6 +116,7 @@ def colorize_photo(
         negative: Whether the photograph is a negative. The network then sees its positive; the luma stays a negative
             and gets complementary colours, so that inverting the output gives the coloured positive.
         page: Page of a multi-page TIFF, from 1. None for all of them, which become the pages of one TIFF.
+        on_page: Called after each of several pages with the number of those that are done, and of all.
 
     Raises:
         PhotoError: The photograph cannot be read or written.
@@ -133,7 +135,7 @@ def colorize_photo(
         source = source.read()
     if page is None and (data := _several_pages(source)) is not None:
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
-        return colorize_pages(colorizer, data, path, options, output, name=name, negative=negative)
+        return colorize_pages(colorizer, data, path, options, output, name=name, negative=negative, on_page=on_page)
     photo = read_photo(source, negative=negative, reduced=format_of(path) == "JPEG", page=page)
     with enough_memory(photo.name):
         return _Job(colorizer, photo, output).write(path, options_of_page(options, page, photo.name))
@@ -148,6 +150,7 @@ def colorize_job(
     *,
     negative: bool = False,
     page: int | None = None,
+    on_page: OnPage | None = None,
 ) -> PhotoReport:
     """Colour one photograph of a plan; ``-`` is the standard input or output.
 
@@ -156,9 +159,11 @@ def colorize_job(
         OptionError: The options ask for something that the model cannot do.
     """
     if destination == STREAM:
-        return colorize_stream(colorizer, source, options, output, negative=negative, page=page)
+        return colorize_stream(colorizer, source, options, output, negative=negative, page=page, on_page=on_page)
     taken = standard_input() if source == STREAM else source
-    return colorize_photo(taken, destination, options, colorizer=colorizer, output=output, negative=negative, page=page)
+    return colorize_photo(
+        taken, destination, options, colorizer=colorizer, output=output, negative=negative, page=page, on_page=on_page
+    )
 
 
 def colorize_stream(
@@ -169,6 +174,7 @@ def colorize_stream(
     *,
     negative: bool = False,
     page: int | None = None,
+    on_page: OnPage | None = None,
 ) -> PhotoReport:
     """Colour one photograph to the standard output, in its own format.
 
@@ -183,7 +189,9 @@ def colorize_stream(
     taken: str | bytes = standard_input().read() if source == STREAM else source
     if page is None and (several := _several_pages(taken)) is not None:
         stream, name = sys.stdout.buffer, THE_PICTURE if source == STREAM else source
-        return colorize_pages(colorizer, several, None, options, output, name=name, negative=negative, stream=stream)
+        return colorize_pages(
+            colorizer, several, None, options, output, name=name, negative=negative, stream=stream, on_page=on_page
+        )
     photo = read_photo(taken, negative=negative, reduced=True, page=page)
     options = options_of_page(options, page, photo.name)
     with enough_memory(photo.name):

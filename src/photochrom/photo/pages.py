@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
@@ -15,19 +15,22 @@ from ..errors import OptionError, PhotoError
 from ..provenance import credit
 from .credentials import signed
 from .formats.image import Planes
-from .formats.tiff_pages import LOOP_LOST, alone, has_loop, page_starts
+from .formats.tiff_pages import LOOP_LOST, has_loop, mask_files, page_starts
 from .formats.tiff_writer import TiffWriter
-from .library_errors import THE_PICTURE, encoding, enough_memory, naming
+from .library_errors import THE_PICTURE, decoding, encoding, enough_memory, naming
 from .metadata import metadata_for
 from .names import format_of, sidecar_path
 from .options import OutputOptions
-from .read import Photo, read_photo
+from .read import Photo, read_page
 from .report import PhotoReport, preview, report_on
 from .view import chroma, seen
 from .write import write_beside
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
+
+OnPage = Callable[[int, int], None]
+"""Told of the pages that are done and of all."""
 
 
 def options_of_page(options: ColorOptions, page: int | None, name: str) -> ColorOptions:
@@ -59,6 +62,7 @@ def colorize_pages(
     name: str,
     negative: bool = False,
     stream: BinaryIO | None = None,
+    on_page: OnPage | None = None,
 ) -> PhotoReport:
     """Colour all pages of a TIFF into a TIFF.
 
@@ -71,12 +75,13 @@ def colorize_pages(
         name: Path of the source, or what to call it in messages.
         negative: As for ``colorize_photo``.
         stream: Where to write if there is no path.
+        on_page: Called after each page.
 
     Raises:
         PhotoError: A page cannot be read, or the output cannot be written or is not a TIFF. The message names the page.
         OptionError: A hint names no page or one that does not exist, or files of single pages are asked for.
     """
-    pages = _Pages(colorizer, data, options, output, name, negative)
+    pages = _Pages(colorizer, data, options, output, name, negative, on_page)
     _check(path, options, output, pages.count, name)
     if path is not None and output.c2pa is None:
         with _naming_output(path), new_file(path, overwrite=output.overwrite) as file:
@@ -133,9 +138,10 @@ class _Pages:
         output: OutputOptions,
         name: str,
         negative: bool,
+        on_page: OnPage | None,
     ) -> None:
         self._colorizer, self._data, self._options, self._output = colorizer, data, options, output
-        self._name, self._negative = name, negative
+        self._name, self._negative, self._on_page = name, negative, on_page
         self._starts = page_starts(data)  # once, since a file may have thousands of pages
         self.count = len(self._starts)
         self.credit = credit(colorizer.label, options.hints)
@@ -144,7 +150,12 @@ class _Pages:
 
     def write(self, stream: BinaryIO) -> PhotoReport:
         writer = TiffWriter(stream, self._output.compression, "<" if self._data[:2] == b"II" else ">")
-        reports = [self._write_page(writer, number) for number in range(1, self.count + 1)]
+        reports = []
+        for number in range(1, self.count + 1):
+            reports.append(self._write_page(writer, number))
+            if self._on_page is not None:
+                self._on_page(number, self.count)
+        self._carry_masks(writer)
         sure = [report.confidence for report in reports if report.confidence is not None]
         return replace(
             reports[0],
@@ -153,6 +164,12 @@ class _Pages:
             warnings=_by_page([report.warnings for report in reports]) + self._lost(),
             pages=len(reports),
         )
+
+    def _carry_masks(self, writer: TiffWriter) -> None:
+        with naming(self._name), decoding():
+            masks = mask_files(self._data)
+        for mask in masks:
+            writer.carry(mask)
 
     def _lost(self) -> tuple[str, ...]:
         return (LOOP_LOST,) if has_loop(self._data) else ()
@@ -167,7 +184,7 @@ class _Pages:
             embedded = None if self._output.sidecar else self.credit
             metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=embedded)
             with encoding():
-                writer.add(Planes(photo.luma, cb, cr, photo.alpha), metadata)
+                writer.add(Planes(photo.luma, cb, cr, photo.alpha, photo.extra), metadata)
         report = report_on(photo, "TIFF", (), prediction, cb, cr)
         if number > 1:
             return report
@@ -179,9 +196,9 @@ class _Pages:
         return replace(report, preview=shown)
 
     def _read(self, number: int) -> Photo:
-        photo = read_photo(alone(self._data, self._starts[number - 1]), negative=self._negative)
+        photo = read_page(self._data, self._starts[number - 1], self._name, negative=self._negative)
         there = Path(self._name)
-        return replace(photo, name=self._name, origin=there if there.is_file() else self._data)
+        return replace(photo, origin=there if there.is_file() else self._data)
 
 
 def _by_page(warnings: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -65,6 +65,10 @@ class Photo:
     """Luma of a JPEG as it is coded, which a JPEG output takes over. Whoever replaces ``luma`` drops it."""
     recoded: str = ""
     """Why the luma of a JPEG cannot be kept as it is coded; empty for other formats."""
+    extra: np.ndarray | None = None
+    """Other channels of a TIFF, upright ``[H, W, channels]`` of luma's dtype: infrared or masks. A TIFF keeps them."""
+    masks: tuple[bytes, ...] = ()
+    """Pages of a TIFF that are masks or infrared, each as a file of its own. A TIFF keeps them as they are."""
     origin: Path | bytes | None = None
     """The file that it was read from: its path, or its bytes where it has none that can be read again."""
 
@@ -104,9 +108,15 @@ def read_photo(
     with naming(name):
         data = _data(source)
         format = _sniff(data)
+        if page not in (None, 1) and format != "TIFF":
+            raise PhotoError(f"has one page, and none with the number {page}: leave the page out")
         with decoding(), at_most(max_pixels):
-            single = _only(data, format, page)
-            decoded = jpeg.read(single, reduced=reduced) if format == "JPEG" else _READERS[format](single)
+            if format == "JPEG":
+                decoded = jpeg.read(data, reduced=reduced)
+            elif format == "TIFF" and (start := _start(data, page)):
+                decoded = tiff.read_page(data, start)
+            else:
+                decoded = _READERS[format](data)
         photo = _upright(decoded, format, name)
     again = isinstance(source, str | os.PathLike) and Path(source).is_file()
     photo = replace(photo, origin=Path(name) if again else data)
@@ -115,15 +125,25 @@ def read_photo(
     return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
 
 
-def _only(data: bytes, format: str, page: int | None) -> bytes:
-    """Return a file that holds the chosen page alone."""
+def _start(data: bytes, page: int | None) -> int:
+    """Return the offset of the directory of the chosen page; 0 for the only one."""
     if page is None:
-        return data
-    if format == "TIFF":
-        return tiff_pages.single_page(data, page)
-    if page != 1:
-        raise PhotoError(f"has one page, and none with the number {page}: leave the page out")
-    return data
+        return 0
+    start = tiff_pages.page_start(data, page)
+    return 0 if len(tiff_pages.page_starts(data)) == 1 else start
+
+
+def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> Photo:
+    """Read the page of a TIFF whose directory is at ``start``, as ``read_photo`` does.
+
+    Raises:
+        PhotoError: The page cannot be read completely and correctly.
+    """
+    with naming(THE_PICTURE):
+        with decoding():
+            decoded = tiff.read_page(data, start)
+        photo = _upright(decoded, "TIFF", name)
+    return replace(photo, view="negative") if negative else photo
 
 
 def count_pages(data: bytes | mmap) -> int:
@@ -201,7 +221,13 @@ def _upright(decoded: Decoded, format: str, name: str) -> Photo:
     view: View = "linear" if decoded.linear else "halftone" if halftone else "plain"
     lost = (*decoded.losses, *([NO_TONES] if view == "halftone" else []))
     coded, recoded = _coded_luma(decoded, orientation)
-    return Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost, decoded.reduced, coded, recoded)
+    extra = None if decoded.extra is None else _upright_channels(decoded.extra, orientation)
+    photo = Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost, decoded.reduced, coded, recoded)
+    return replace(photo, extra=extra, masks=decoded.masks)
+
+
+def _upright_channels(channels: np.ndarray, orientation: int) -> np.ndarray:
+    return np.dstack([upright(channels[..., number], orientation) for number in range(channels.shape[2])])
 
 
 def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, str]:

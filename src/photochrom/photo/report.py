@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..color.gamut import rgb_of_luma
 from ..colorizer.options import ColorOptions
+from .formats.image import extra_channels
 from .formats.splice import LumaScans
 from .metadata import losses
 from .options import JpegLayout
@@ -94,7 +96,7 @@ def report_on(
     """Report on a photograph with the chroma that it was given."""
     height, width = photo.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
-    warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format))
+    warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format), *_channels_lost(photo, format))
     return PhotoReport(
         outputs,
         width,
@@ -104,6 +106,21 @@ def report_on(
         warnings=warnings,
         luma_coding=_luma_coding(photo, format, layout),
     )
+
+
+def _channels_lost(photo: Photo, format: str) -> Iterator[str]:
+    """Name what only a TIFF can hold."""
+    if format == "TIFF":
+        return
+    cure = f"not kept in {format}: write TIFF to keep"
+    if photo.extra is not None:
+        count = photo.extra.shape[2]
+        yield f"{extra_channels(count)} {cure} {'it' if count == 1 else 'them'}"
+    if photo.masks:
+        pages = "page of a mask (or of infrared, as film scanners store it) is"
+        yield f"its {pages if len(photo.masks) == 1 else f'{len(photo.masks)} pages of masks are'} {cure} " + (
+            "it" if len(photo.masks) == 1 else "them"
+        )
 
 
 def _luma_coding(photo: Photo, format: str, layout: JpegLayout) -> str:

@@ -6,6 +6,7 @@ The luma is never altered: converting a losslessly coded output to luma again gi
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -164,7 +165,8 @@ def _encode(
     metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
     planes = Planes(photo.luma, cb, cr, photo.alpha)
     if format == "TIFF":
-        tiff_writer.write(stream, planes, metadata, compression)
+        planes = replace(planes, extra=photo.extra)
+        tiff_writer.write(stream, planes, metadata, compression, photo.masks)
         return
     if format == "PNG":
         png.write(stream, planes, metadata)

@@ -98,6 +98,11 @@ class Tiff:
             return ()
         return struct.unpack(f"{self.order}{entry.count}{letter}", entry.value)
 
+    def entry(self, tag: int, kind: int, values: Sequence[int]) -> Entry:
+        """Return a new entry of this byte order, whose type is one of those of integers, and which lies nowhere."""
+        value = struct.pack(f"{self.order}{len(values)}{_INTEGERS[kind]}", *values)
+        return Entry(tag, kind, len(values), memoryview(value), 0)
+
     def number(self, entries: Iterable[Entry], tag: int, default: int) -> int:
         """Return the first integer of a tag, or ``default`` if the tag is missing."""
         return next(iter(self.all_integers(entries, tag)), default)
@@ -209,12 +214,12 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
     if not kept:
         return None
     header = (b"II*\0" if tiff.order == "<" else b"MM\0*") + struct.pack(tiff.order + "I", 8)
-    return header + _packed(tiff, kept, 8, (EXIF_POINTER, GPS_POINTER))
+    return header + packed(tiff, kept, 8, (EXIF_POINTER, GPS_POINTER))
 
 
 def moved(tiff: Tiff, start: int) -> bytes:
     """Return a block's first directory for offset ``start`` of a file, followed by its values and subdirectories."""
-    return _packed(tiff, tiff.directory(tiff.first)[0], start, (EXIF_POINTER, GPS_POINTER))
+    return packed(tiff, tiff.directory(tiff.first)[0], start, (EXIF_POINTER, GPS_POINTER))
 
 
 def _is_shape(entry: Entry) -> bool:
@@ -289,8 +294,15 @@ def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
             del out[offset:]
 
 
-def _packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...]) -> bytes:
-    """Return a directory for offset ``start`` of a classic block, followed by its values and its subdirectories."""
+def packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...] = ()) -> bytes:
+    """Return a directory for offset ``start`` of a classic block, followed by its values and its subdirectories.
+
+    Args:
+        tiff: The structure that the entries are from.
+        entries: The entries, in the order of their tags.
+        start: Where the directory will stand, an even number.
+        pointers: Tags whose values are the offsets of subdirectories that come along.
+    """
     rows, body = [], bytearray()
     # Types from 16 on exist in BigTIFF only. Among descriptive tags only the pointers use them, which are rewritten.
     entries = [entry for entry in entries if entry.value and (entry.type < 16 or entry.tag in pointers)]
@@ -300,7 +312,7 @@ def _packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[in
         kind, count, value = entry.type, entry.count, bytes(entry.value)
         if entry.tag in pointers:
             kind, count, value = LONG, 1, struct.pack(tiff.order + "I", place)
-            body += _packed(tiff, _sub_directory(tiff, [entry], entry.tag), place, (INTEROP_POINTER,))
+            body += packed(tiff, _sub_directory(tiff, [entry], entry.tag), place, (INTEROP_POINTER,))
         elif len(value) > 4:
             body += value + b"\0" * (len(value) % 2)
             value = struct.pack(tiff.order + "I", place)

@@ -72,6 +72,7 @@ class Planes:
     cb: np.ndarray
     cr: np.ndarray
     alpha: np.ndarray | None = None
+    extra: np.ndarray | None = None  # [H, W, channels] of luma's dtype, which only a TIFF can hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,8 @@ class Decoded:
     reduced: bool = False  # the luma was decoded at half the height and width, rounded up; ``coded_luma`` is whole
     coded_luma: CodedLuma | None = None  # of a JPEG, as a JPEG output can take it over
     recoded: str = ""  # why the luma of a JPEG cannot be kept as it is coded
+    extra: np.ndarray | None = None  # other channels of a TIFF, [H, W, channels] of luma's dtype: infrared, masks
+    masks: tuple[bytes, ...] = ()  # files of those pages of a TIFF that are masks or infrared, not pictures
 
 
 _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
@@ -170,10 +173,21 @@ def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
 
 
 def color_rows(planes: Planes, rows: range) -> np.ndarray:
-    """Return R'G'B' or R'G'B'A ``[len(rows), W, 3 or 4]`` of some rows, in the dtype of luma; chroma is ``[H, W]``."""
+    """Return R'G'B', alpha and other channels ``[len(rows), W, 3 or more]`` of some rows, in the dtype of luma.
+
+    Chroma is ``[H, W]``.
+    """
     part = slice(rows.start, rows.stop)
     rgb = rgb_of_luma(planes.luma[part], planes.cb[part], planes.cr[part])
-    return rgb if planes.alpha is None else np.dstack([rgb, planes.alpha[part]])
+    others = [plane[part] for plane in (planes.alpha, planes.extra) if plane is not None]
+    return np.dstack([rgb, *others]) if others else rgb
+
+
+def extra_channels(count: int) -> str:
+    """Return the subject of a sentence about channels that are neither colour nor alpha."""
+    if count > 1:
+        return f"its {count} extra channels are"
+    return "its extra channel (infrared, as film scanners store it, or a mask) is"
 
 
 def color_image(planes: Planes) -> Image.Image:

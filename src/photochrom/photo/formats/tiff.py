@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError
-from . import exif, jpeg, photoshop, tiff_pages, tiff_repair
+from . import exif, jpeg, photoshop, tiff_cut, tiff_pages, tiff_repair
 from .deflate import inflated_size
 from .exif import Entry, Tiff
 from .icc import cmyk_to_srgb, linear_rgb
@@ -26,6 +26,7 @@ from .image import (
     Metadata,
     by_opencv,
     check_size,
+    extra_channels,
     from_pillow,
     luma_of,
     unpremultiplied,
@@ -86,33 +87,60 @@ def read(data: bytes) -> Decoded:
     tiff = exif.open_tiff(data)
     start = tiff_pages.only_page(tiff)
     entries = tiff.directory(start)[0]
+    before = [] if start == tiff.first else tiff_pages.described_before(tiff, entries)
+    decoded = _decoded(data, tiff, [*entries, *before], start == tiff.first)
     looped = [tiff_pages.LOOP_LOST] if tiff_pages.has_loop(data) else []
-    if start != tiff.first:
-        data, entries = tiff_pages.alone(data, start), [*entries, *tiff_pages.described_before(tiff, entries)]
+    return replace(decoded, masks=tuple(tiff_pages.mask_files(data)), losses=(*decoded.losses, *looped))
+
+
+def read_page(data: bytes, start: int) -> Decoded:
+    """Decode the page of a TIFF file whose directory is at ``start``. The other pages are not touched.
+
+    Raises:
+        PhotoError, OSError, ValueError, struct.error: As for ``read``.
+    """
+    tiff = exif.open_tiff(data)
+    return _decoded(data, tiff, tiff.directory(start)[0], False)
+
+
+def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> Decoded:
     page = _page(tiff, entries)
     check_size(page.width, page.height)
     icc = exif.find(entries, exif.ICC)
+    metadata = _metadata(tiff, entries, icc)
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
-        luma = jpeg.read(stream).luma
-        return Decoded(luma, None, _metadata(tiff, entries, icc))
+        return Decoded(jpeg.read(stream).luma, None, metadata)
     parts = _parts(tiff, entries, page)
     if (
         page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1
     ):  # no writer is known to use 2, reversed bits
         _check_deflated(tiff, parts)
-    metadata, lost = _metadata(tiff, entries, icc), (*_losses(entries, page), *looped)
     if page.photometric == _YCBCR and page.compression == 1:
         luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
-        return Decoded(luma, None, metadata, losses=lost)
-    repaired = tiff_repair.repaired(data, tiff, entries)
+        return Decoded(luma, None, metadata, losses=tuple(_losses(entries, page, None)))
     if page.bits == 16 and page.compression == _ZSTD:
-        luma, alpha = _planes_of(_by_strips(tiff, entries, page, parts), page)
+        samples = _planes_of(_by_strips(tiff, entries, page, parts), page)
     else:
-        luma, alpha = _read_16(repaired, page) if page.bits == 16 else _read_8(repaired, page, icc)
+        single = _single(data, tiff, entries, is_first)
+        samples = _read_16(single, page) if page.bits == 16 else _read_8(single, page, icc)
     linear = page.photometric == _LINEAR_RAW
-    if linear:
-        metadata = replace(metadata, icc=linear_rgb())
-    return Decoded(luma, alpha, metadata, linear=linear, srgb=page.photometric == _CMYK, losses=lost)
+    return Decoded(
+        samples.luma,
+        samples.alpha,
+        replace(metadata, icc=linear_rgb()) if linear else metadata,
+        linear=linear,
+        srgb=page.photometric == _CMYK,
+        losses=tuple(_losses(entries, page, samples.extra)),
+        extra=samples.extra,
+    )
+
+
+def _single(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> bytes:
+    """Return a file whose first page is the one, in a form that libraries read correctly: the file itself if it is."""
+    repaired = tiff_repair.repaired(data, tiff, entries)
+    big_endian = tiff.big and tiff.order == ">"  # which Pillow does not read
+    as_it_is = len(repaired) == len(entries) and all(a is b for a, b in zip(repaired, entries, strict=True))
+    return data if is_first and as_it_is and not big_endian else tiff_cut.page_file(tiff, repaired)
 
 
 def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
@@ -173,10 +201,9 @@ def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
     across = tiff.number(entries, 322, page.width) if tiled else page.width
     down = min(tiff.number(entries, 323 if tiled else 278, page.height), 2**31) or page.height
     expected = -(-page.width // max(across, 1)) * -(-page.height // down) * (page.samples if page.planar else 1)
-    offsets, sizes = (tiff.all_integers(entries, tag) for tag in ((324, 325) if tiled else (273, 279)))
-    # Old writers omit the sizes.
+    offsets, sizes = tiff_cut.parts_of(tiff, entries)
     places = [(offset, offset + size) for offset, size in zip(offsets, sizes, strict=False)]
-    if len(offsets) < expected or max((end for _, end in places), default=0) > len(tiff.data):
+    if len(offsets) < expected:
         raise PhotoError("is cut short or damaged: get a whole copy of the file")
     rows = down if tiled else min(down, page.height)
     return _Parts(places, max(1, across * rows * page.samples * 2))
@@ -201,23 +228,33 @@ def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
         raise PhotoError("is cut short or damaged: get a whole copy of the file")
 
 
-def _read_8(data: bytes | bytearray, page: _Page, icc: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
+class _Samples(NamedTuple):
+    """Samples of a page, ``[H, W]`` and ``[H, W, channels]`` of one dtype; see ``Decoded``."""
+
+    luma: np.ndarray
+    alpha: np.ndarray | None
+    extra: np.ndarray | None = None
+
+
+def _read_8(data: bytes, page: _Page, icc: bytes | None) -> _Samples:
     if page.bits == 8 and page.unknown and page.photometric in _GREY_OR_RGB and page.compression in _PLAIN:
         return _read_16(data, page)
     image = _AsStored(BytesIO(data))
     image.load()
-    return from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image)
+    if page.unknown and page.samples == 4 and page.photometric == _RGB:  # Pillow may take the fourth for alpha
+        return _Samples(from_pillow(image.convert("RGB"))[0], None, np.asarray(image)[..., 3:])
+    return _Samples(*from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image))
 
 
-def _read_16(data: bytes | bytearray, page: _Page) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_16(data: bytes, page: _Page) -> _Samples:
     """Read 16-bit pixels, which Pillow reduces to 8 bits, and 8-bit pixels with channels unknown to Pillow."""
     simple = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
     stored = _simple(data) if simple else _by_tifffile(data, page)
     return _planes_of(stored, page, blue_first=simple)
 
 
-def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return luma and alpha of samples in the page's own arrangement."""
+def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> _Samples:
+    """Return luma, alpha and other channels of samples in the page's own arrangement."""
     stored = stored.reshape(page.height, page.width, page.samples)
     colours = _CHANNELS[page.photometric]
     if page.bits == 8:
@@ -231,10 +268,10 @@ def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> 
     alpha = None if page.extra == _NO_ALPHA else np.ascontiguousarray(stored[..., colours])
     if alpha is not None and page.extra == _PREMULTIPLIED:
         luma = unpremultiplied(luma, alpha)
-    return luma, alpha
+    return _Samples(luma, alpha, stored[..., page.samples - page.unknown :] if page.unknown else None)
 
 
-def _simple(data: bytes | bytearray) -> np.ndarray:
+def _simple(data: bytes) -> np.ndarray:
     """Decode 1, 3 or 4 interleaved samples in any compression: uint16 ``[H, W]`` or ``[H, W, samples]``, B first."""
     stored = by_opencv(data)
     if stored is None or stored.dtype != np.uint16:
@@ -242,7 +279,7 @@ def _simple(data: bytes | bytearray) -> np.ndarray:
     return stored
 
 
-def _by_tifffile(data: bytes | bytearray, page: _Page) -> np.ndarray:
+def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
     """Decode any arrangement of samples, in plain compressions only: ``[H, W, samples]``, R first."""
     import tifffile
 
@@ -279,13 +316,11 @@ def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.n
     return np.asarray(Image.open(BytesIO(picture)))
 
 
-def _losses(entries: list[Entry], page: _Page) -> Iterator[str]:
+def _losses(entries: list[Entry], page: _Page, extra: np.ndarray | None) -> Iterator[str]:
     """Name what no output keeps."""
     tags = {entry.tag for entry in entries}
-    if page.unknown == 1:
-        yield "its extra channel (infrared, as film scanners store it, or a mask) is not kept"
-    elif page.unknown > 1:
-        yield f"its {page.unknown} extra channels are not kept"
+    if page.unknown and extra is None:
+        yield f"{extra_channels(page.unknown)} not kept"
     if _LAYERS in tags:
         yield "its Photoshop layers are not kept: they would still be grey"
     if _C2PA in tags:

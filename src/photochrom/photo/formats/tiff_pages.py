@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from mmap import mmap
 from typing import Final
@@ -10,10 +9,13 @@ from typing import Final
 from ...errors import PhotoError
 from . import exif
 from .exif import Entry, Tiff
+from .tiff_cut import page_file
 
 LOOP_LOST: Final = "its list of pages leads in a circle: pages behind it, if there are any, are not kept"
 RAW: Final = "a camera's raw file: develop it to a plain TIFF first"
 _SUB_PAGES: Final = 330
+_PREVIEW, _MASK = 1, 4  # bits of NewSubfileType
+_ROW: Final = 12  # bytes of an entry, at least
 
 
 def only_page(tiff: Tiff) -> int:
@@ -39,27 +41,49 @@ def _starts(tiff: Tiff) -> list[int]:
     chain = [*_chain(tiff)]
     if not chain:
         raise PhotoError("is cut short (it has no page): get a whole copy of the file")
-    starts = [start for start in chain if not _is_preview(tiff, start)]
-    if chain[0] not in starts:
-        below = tiff.all_integers(tiff.directory(chain[0])[0], _SUB_PAGES)
-        starts += [start for start in below if start not in chain and not _is_preview(tiff, start)]
+    starts = [start for start in chain if not _kind(tiff, start)]
+    if _kind(tiff, chain[0]):
+        known, below = {*chain}, tiff.all_integers(tiff.directory(chain[0])[0], _SUB_PAGES)
+        starts += [start for start in below if start not in known and not _kind(tiff, start)]
     if not starts:
         raise PhotoError(f"holds previews only, as does {RAW}")
     return starts
 
 
 def _chain(tiff: Tiff) -> Iterator[int]:
-    """Yield the offsets of the directories in their order, each once."""
-    start, seen = tiff.first, set[int]()
+    """Yield the offsets of the directories in their order, each once.
+
+    Raises:
+        PhotoError: Directories overlap; a small file of such could take hours.
+    """
+    start, seen, size = tiff.first, set[int](), 0
     while start and start not in seen:
         yield start
         seen.add(start)
-        start = tiff.directory(start)[1]
+        entries, following = tiff.directory(start)
+        size += _ROW * len(entries)
+        if size > len(tiff.data):
+            raise PhotoError("is damaged (its pages overlap): get a whole copy of the file")
+        start = following
 
 
-def _is_preview(tiff: Tiff, start: int) -> bool:
+def _kind(tiff: Tiff, start: int) -> int:
+    """Return 0 for a picture of full size, or ``_PREVIEW`` or ``_MASK``."""
     entries = tiff.directory(start)[0]
-    return tiff.number(entries, 254, 0) & 1 == 1 or tiff.number(entries, 255, 1) == 2
+    kind = tiff.number(entries, 254, 0)
+    return _PREVIEW if kind & _PREVIEW or tiff.number(entries, 255, 1) == 2 else kind & _MASK
+
+
+def mask_files(data: bytes) -> list[bytes]:
+    """Return what belongs to a picture and is none, each in a file of its own: masks, and infrared of film scanners.
+
+    SilverFast writes the infrared channel of an HDRi scan as such a page.
+
+    Raises:
+        PhotoError, ValueError, struct.error: The file is damaged.
+    """
+    tiff = exif.open_tiff(data)
+    return [page_file(tiff, tiff.directory(start)[0]) for start in _chain(tiff) if _kind(tiff, start) == _MASK]
 
 
 def has_loop(data: bytes) -> bool:
@@ -108,8 +132,8 @@ def upright_size(data: bytes, number: int) -> tuple[int, int]:
     return (height, width) if tiff.number(entries, exif.ORIENTATION, 1) >= 5 else (width, height)
 
 
-def single_page(data: bytes, number: int) -> bytes:
-    """Return a file that holds only one page of another, its place in the file unchanged.
+def page_start(data: bytes, number: int) -> int:
+    """Return the offset of the directory of a page.
 
     Args:
         data: A TIFF file.
@@ -121,16 +145,4 @@ def single_page(data: bytes, number: int) -> bytes:
     starts = page_starts(data)
     if not 1 <= number <= len(starts):
         raise PhotoError(f"has {len(starts)} page{'s' * (len(starts) > 1)}, and none with the number {number}")
-    if len(starts) == 1:  # ``read`` finds it, with what a preview before it tells
-        return data
-    return alone(data, starts[number - 1])
-
-
-def alone(data: bytes, start: int) -> bytes:
-    """Return a file whose only directory is the one at ``start``, its place in the file unchanged."""
-    tiff, out = exif.open_tiff(data), bytearray(data)
-    entries, _ = tiff.directory(start)
-    count, row, letter = (8, 20, "Q") if tiff.big else (2, 12, "I")
-    struct.pack_into(tiff.order + letter, out, 8 if tiff.big else 4, start)
-    struct.pack_into(tiff.order + letter, out, start + count + row * len(entries), 0)
-    return bytes(out)
+    return starts[number - 1]

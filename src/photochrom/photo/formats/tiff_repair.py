@@ -1,4 +1,4 @@
-"""Changes TIFF files in memory where libraries would misread them."""
+"""Reads around what libraries would misread in TIFF files."""
 
 from __future__ import annotations
 
@@ -10,38 +10,35 @@ import numpy as np
 
 from ...errors import PhotoError
 from . import exif
-from .exif import LONG, SHORT, Entry, Tiff
+from .exif import SHORT, Entry, Tiff
 
-BITS, COMPRESSION, PHOTOMETRIC, PALETTE = 258, 259, 262, 320
+COMPRESSION, PHOTOMETRIC, PALETTE = 259, 262, 320
 _STRIPS, _TILES, _JPEG_START, _JPEG_SIZE = 273, 324, 513, 514
 _OLD_JPEG, _JPEG = 6, 7
 _RGB, _YCBCR, _LINEAR_RAW, _MIN_IS_BLACK = 2, 6, 34892, 1
-_LONG8: Final = (16, 18)
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a JPEG's frame header
 
 
-def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | bytearray:
-    """Return the file in a form that Pillow, libtiff and OpenCV read correctly.
+def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries of a page in a form that Pillow, libtiff and OpenCV read correctly.
 
-    - Orientation becomes 1: OpenCV turns 16-bit TIFFs even when told not to, and here that happens later.
+    - Orientation is left out: OpenCV turns 16-bit TIFFs even when told not to, and here that happens later.
     - A palette of bytes (0 to 255 instead of 0 to 65535) is stretched, as libtiff's own tools do.
     - Subsampled JPEG that is declared as RGB becomes YCbCr.
     - A linear DNG of one channel becomes a grey TIFF.
-    - A big-endian BigTIFF gets a classic directory, because Pillow does not read such files.
     """
-    out = bytearray(data)
+    kept = []
     for entry in entries:
-        if entry.tag == exif.ORIENTATION:
-            _put_short(out, tiff, entry, 1)
-        elif entry.tag == PALETTE and max(tiff.integers(entry), default=256) < 256:
-            _stretch(out, tiff, entry)
+        if entry.tag == exif.ORIENTATION and tiff.integers(entry) != (1,):
+            continue
+        if entry.tag == PALETTE and max(tiff.integers(entry), default=256) < 256:
+            entry = tiff.entry(PALETTE, SHORT, [value * 257 for value in tiff.integers(entry)])
         elif entry.tag == PHOTOMETRIC and _is_mislabelled(data, tiff, entries):
-            _put_short(out, tiff, entry, _YCBCR)
+            entry = tiff.entry(PHOTOMETRIC, SHORT, [_YCBCR])
         elif entry.tag == PHOTOMETRIC and tiff.integers(entry) == (_LINEAR_RAW,):
-            _put_short(out, tiff, entry, _MIN_IS_BLACK)
-    if tiff.big and tiff.order == ">":
-        _make_classic(out, tiff, entries)
-    return data if out == data else out
+            entry = tiff.entry(PHOTOMETRIC, SHORT, [_MIN_IS_BLACK])
+        kept.append(entry)
+    return kept
 
 
 def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
@@ -90,18 +87,6 @@ def _is_601(tiff: Tiff, coefficients: Sequence[Entry]) -> bool:
     return bool(np.allclose(weights, (0.299, 0.587, 0.114), atol=0.002))
 
 
-def _put_short(out: bytearray, tiff: Tiff, entry: Entry, value: int) -> None:
-    struct.pack_into(tiff.order + "H", out, entry.position + 2, SHORT)
-    struct.pack_into(tiff.order + "H", out, entry.position + (12 if tiff.big else 8), value)
-
-
-def _stretch(out: bytearray, tiff: Tiff, palette: Entry) -> None:
-    place = palette.position + (12 if tiff.big else 8)
-    (start,) = struct.unpack_from(tiff.order + ("Q" if tiff.big else "I"), out, place)
-    wide = [value * 257 for value in tiff.integers(palette)]
-    struct.pack_into(f"{tiff.order}{len(wide)}H", out, start, *wide)
-
-
 def _is_mislabelled(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bool:
     """Return whether a JPEG-compressed page is declared as RGB although its chroma is subsampled."""
     if (tiff.number(entries, COMPRESSION, 1), tiff.number(entries, PHOTOMETRIC, 0)) != (_JPEG, _RGB):
@@ -115,23 +100,3 @@ def _is_mislabelled(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bool:
             return len(samplings) == 3 and len(set(samplings)) > 1
         position += 2 + size
     return False
-
-
-def _make_classic(out: bytearray, tiff: Tiff, entries: Sequence[Entry]) -> None:
-    """Append a classic directory to a BigTIFF, and let the header refer to it.
-
-    Values of up to 4 bytes stay in their entries; the longer ones, which a BigTIFF can store inline, are copied.
-    """
-    rows = []
-    for entry in entries:
-        kind, value = entry.type, bytes(entry.value)
-        if kind in _LONG8:
-            kind, value = LONG, struct.pack(f"{tiff.order}{entry.count}I", *tiff.integers(entry))
-        if len(value) > 4:
-            place = len(out)
-            out += value + b"\0" * (len(value) % 2)
-            value = struct.pack(tiff.order + "I", place)
-        rows.append(struct.pack(tiff.order + "HHI", entry.tag, kind, entry.count) + value.ljust(4, b"\0"))
-    start = len(out)
-    out += struct.pack(tiff.order + "H", len(rows)) + b"".join(rows) + bytes(4)
-    out[:8] = b"MM\0*" + struct.pack(">I", start)

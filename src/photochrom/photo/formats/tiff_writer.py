@@ -21,9 +21,12 @@ from . import exif, photoshop
 from .deflate import LEVEL
 from .exif import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Order, Tiff
 from .image import Density, Metadata, Planes, color_rows
+from .tiff_cut import shifted
 
 _NONE, _LZW, _DEFLATE, _ZSTD = 1, 5, 8, 50000
-_RGB, _HORIZONTAL, _ALPHA = 2, 2, 2
+_RGB, _HORIZONTAL = 2, 2
+_UNSTATED, _ALPHA = 0, 2  # ExtraSamples
+_FIRST: Final = 8  # where the parts of a page begin in a file of its own
 _MAX_FILE: Final = 2**32 - 2**20  # offsets have 32 bits; MAX_PIXELS in 16-bit RGBA still fit
 _HEADER: Final[dict[Order, bytes]] = {"<": b"II*\0\0\0\0\0", ">": b"MM\0*\0\0\0\0"}
 
@@ -31,9 +34,18 @@ NUMBERS: Final = {"none": _NONE, "lzw": _LZW, "deflate": _DEFLATE, "zstd": _ZSTD
 """Numbers in TIFF of the ways to compress pixels, see ``OutputOptions.compression``."""
 
 
-def write(stream: BinaryIO, planes: Planes, metadata: Metadata, compression: str = "deflate") -> None:
-    """Write a file of one page; see ``TiffWriter``."""
-    TiffWriter(stream, compression).add(planes, metadata)
+def write(
+    stream: BinaryIO,
+    planes: Planes,
+    metadata: Metadata,
+    compression: str = "deflate",
+    masks: Sequence[bytes] = (),
+) -> None:
+    """Write a file of one page, and masks of it; see ``TiffWriter``."""
+    writer = TiffWriter(stream, compression, ">" if any(mask.startswith(b"MM") for mask in masks) else "<")
+    writer.add(planes, metadata)
+    for mask in masks:
+        writer.carry(mask)
 
 
 class TiffWriter:
@@ -50,7 +62,7 @@ class TiffWriter:
         self._link = 0  # where the offset of the next directory goes; 0 before the first page
 
     def add(self, planes: Planes, metadata: Metadata) -> None:
-        """Append a page: planes ``[H, W]`` as RGB or RGBA of their depth.
+        """Append a page: planes ``[H, W]`` as RGB, with alpha and other channels, of their depth.
 
         Raises:
             PhotoError: The EXIF block is not a TIFF structure, the file would exceed 4 GB, or the compression is not
@@ -62,6 +74,26 @@ class TiffWriter:
         if metadata.density and exif.X_RESOLUTION not in carried:
             tags |= _density_tags(metadata.density)
         self._write_directory(carried | self._number_rows(tags) | self._block_rows(metadata))
+
+    def carry(self, page: bytes) -> None:
+        """Append a page of another file as it is.
+
+        Args:
+            page: A file that holds the page alone (see ``tiff_cut.page_file``), in this file's byte order.
+
+        Raises:
+            OSError: The stream cannot be written.
+        """
+        tiff = _opened(page)
+        if tiff.order != self._order:
+            raise ValueError(f"the page is in byte order {tiff.order}, and the file in {self._order}")
+        entries = shifted(tiff, tiff.directory(tiff.first)[0], self._stream.tell() - _FIRST)
+        self._stream.write(page[_FIRST : tiff.first])
+        start = self._stream.tell()
+        directory = exif.packed(tiff, entries, start, (exif.EXIF_POINTER, exif.GPS_POINTER))
+        self._stream.write(directory + bytes(len(directory) % 2))
+        (count,) = struct.unpack_from(self._order + "H", directory)
+        self._link_to(start, start + 2 + 12 * count)
 
     def _begin(self, block: bytes | None) -> dict[int, bytes]:
         """Begin the file with the first page's EXIF block, or a bare header; return the block's entries by tag."""
@@ -86,7 +118,8 @@ class TiffWriter:
     def _write_strips(self, planes: Planes) -> dict[int, tuple[int, list[int]]]:
         """Write the pixels, and return the tags that describe them, each with its type and values."""
         height, width = planes.luma.shape
-        bits, samples = planes.luma.dtype.itemsize * 8, 3 if planes.alpha is None else 4
+        others = [_ALPHA] * (planes.alpha is not None) + [_UNSTATED] * _count(planes.extra)
+        bits, samples = planes.luma.dtype.itemsize * 8, 3 + len(others)
         parts = bands(height, width * samples * bits // 8)
         code, plain = _ENCODERS[self._compression], self._compression == "none"
 
@@ -115,8 +148,8 @@ class TiffWriter:
         }
         if not plain:
             tags[317] = SHORT, [_HORIZONTAL]
-        if planes.alpha is not None:
-            tags[338] = SHORT, [_ALPHA]
+        if others:
+            tags[338] = SHORT, others
         return tags
 
     def _number_rows(self, tags: dict[int, tuple[int, list[int]]]) -> dict[int, bytes]:
@@ -152,10 +185,18 @@ class TiffWriter:
         self._stream.write(struct.pack(self._order + "H", len(table)) + b"".join(table))
         end = self._stream.tell()
         self._stream.write(bytes(4))
+        self._link_to(start, end)
+
+    def _link_to(self, start: int, end: int) -> None:
+        """Store the offset of a directory in the header or in the directory before it; its own link is at ``end``."""
         self._stream.seek(self._link)
         self._stream.write(struct.pack(self._order + "I", start))
         self._stream.seek(0, 2)
         self._link = end
+
+
+def _count(extra: np.ndarray | None) -> int:
+    return 0 if extra is None else extra.shape[2]
 
 
 def _opened(block: bytes) -> Tiff:

@@ -1,0 +1,81 @@
+"""Cuts single pages out of TIFF files, so that reading one costs as much as it is large, however many there are."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+from ...errors import PhotoError
+from . import exif
+from .exif import EXIF_POINTER, GPS_POINTER, LONG, Entry, Tiff
+
+STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 273, 279, 324, 325
+_COMPRESSION, _OLD_JPEG, _SUB_PAGES = 259, 6, 330
+_LONG8: Final = (13, 16, 18)
+_DAMAGED: Final = "is cut short or damaged: get a whole copy of the file"
+
+
+def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
+    """Return a classic TIFF with one page of another file: its strips or tiles, then its tags. Nothing is decoded.
+
+    Args:
+        tiff: The file that the page is in.
+        entries: The page's directory.
+
+    Raises:
+        PhotoError: A strip or tile lies outside the file.
+        struct.error: The page has more than 4 GB.
+    """
+    out = bytearray((b"II*\0" if tiff.order == "<" else b"MM\0*") + bytes(4))
+    offsets, sizes = parts_of(tiff, entries)
+    if _is_apart(tiff, entries, offsets, sizes):
+        moved = []
+        for offset, size in zip(offsets, sizes, strict=True):
+            moved.append(len(out))
+            out += tiff.data[offset : offset + size]
+            out += bytes(len(out) % 2)
+    else:  # what belongs to the page is not known, or counted more than once
+        out += tiff.data[len(out) :]
+        out += bytes(len(out) % 2)
+        moved = list(offsets)
+    tag = TILES if any(entry.tag == TILES for entry in entries) else STRIPS
+    rows = [tiff.entry(tag, LONG, moved) if entry.tag == tag else _classic(tiff, entry) for entry in entries]
+    struct.pack_into(tiff.order + "I", out, 4, len(out))
+    rows = [entry for entry in rows if entry.tag != _SUB_PAGES]
+    return bytes(out + exif.packed(tiff, rows, len(out), (EXIF_POINTER, GPS_POINTER)))
+
+
+def parts_of(tiff: Tiff, entries: Sequence[Entry]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the offsets of a page's strips or tiles and their sizes in bytes, of which old writers omit some.
+
+    Raises:
+        PhotoError: One ends behind the end of the file.
+    """
+    tiled = any(entry.tag == TILES for entry in entries)
+    tags = (TILES, TILE_SIZES) if tiled else (STRIPS, STRIP_SIZES)
+    offsets, sizes = (tiff.all_integers(entries, tag) for tag in tags)
+    if max((a + b for a, b in zip(offsets, sizes, strict=False)), default=0) > len(tiff.data):
+        raise PhotoError(_DAMAGED)
+    return offsets, sizes
+
+
+def shifted(tiff: Tiff, entries: Sequence[Entry], by: int) -> list[Entry]:
+    """Return the entries of a page whose strips or tiles lie ``by`` bytes further on."""
+    return [
+        tiff.entry(entry.tag, LONG, [offset + by for offset in tiff.integers(entry)])
+        if entry.tag in (STRIPS, TILES)
+        else entry
+        for entry in entries
+    ]
+
+
+def _is_apart(tiff: Tiff, entries: Sequence[Entry], offsets: Sequence[int], sizes: Sequence[int]) -> bool:
+    """Return whether the strips or tiles are all that belongs to the page's pixels, and can be copied one by one."""
+    known = len(offsets) == len(sizes) and sum(sizes) <= len(tiff.data)
+    return known and tiff.number(entries, _COMPRESSION, 1) != _OLD_JPEG
+
+
+def _classic(tiff: Tiff, entry: Entry) -> Entry:
+    """Return an entry whose 64-bit integers, which a classic TIFF does not know, have 32 bits."""
+    return tiff.entry(entry.tag, LONG, tiff.integers(entry)) if entry.type in _LONG8 and entry.value else entry
