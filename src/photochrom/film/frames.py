@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .shot_plan import ShotPlan
 
 _BUFFERED = 256e6  # greatest number of bytes of frames that wait while later keys are predicted
+_STEADY = 128  # short side at which colours are propagated; more takes time and memory, and shows little
 _KNOWN = 8.0  # weight of the colours of a still, as that of so many frames of which the network is certain
 _UNSURE = 0.05  # weight of a colour in which the network has no confidence
 
@@ -43,7 +44,7 @@ class PreparedFrame:
     thumbnail: np.ndarray
     """Luma as the network sees it, uint8 ``[h, w]``, full range, upright."""
     small: np.ndarray
-    """The same at half the height and width, the scale of optical flow and propagation."""
+    """The same at the scale of optical flow and propagation."""
     interlaced: bool
     """Whether the frame consists of two fields, whose chroma is computed separately."""
     visibility: float
@@ -56,6 +57,13 @@ class PreparedFrame:
         """Presentation time stamp, in the film's time base."""
         assert self.frame.pts is not None  # FilmReader.frames sees to it
         return int(self.frame.pts)
+
+
+def at_scale_of_propagation(thumbnail: np.ndarray) -> np.ndarray:
+    """Reduce a thumbnail ``[H, W]`` to the scale of optical flow: to half its height and width or less."""
+    share = min(0.5, _STEADY / min(thumbnail.shape))
+    height, width = (round(side * share) for side in thumbnail.shape)
+    return cv2.resize(thumbnail, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def predict_small(
@@ -179,8 +187,7 @@ class FrameColorizer:
             luma, self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )
         thumbnail = self._shown(thumbnail)
-        half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
-        small = cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA)
+        small = at_scale_of_propagation(thumbnail)
         is_copy = frame is not decoded and len(frame.planes) == 1
         return PreparedFrame(frame, thumbnail, small, interlaced, shots.visibility(small), is_copy)
 

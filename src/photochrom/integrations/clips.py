@@ -14,7 +14,6 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
 from ..color.coding import Coding
@@ -22,7 +21,7 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
 from ..film import propagation, shots
 from ..film.fields import render_fields
-from ..film.frames import predict_small
+from ..film.frames import at_scale_of_propagation, predict_small
 
 WINDOW = 192
 """Frames of a window."""
@@ -32,7 +31,7 @@ _KEPT = 3  # windows in memory: about 35 MB each for frames of 16 by 9
 
 @dataclass(frozen=True)
 class _Colors:
-    """Colours of a frame at half the thumbnail's size."""
+    """Colours of a frame at the scale of propagation."""
 
     small: np.ndarray
     """Luma, uint8 ``[h, w]``, full range."""
@@ -143,9 +142,8 @@ class ClipColorizer:
         def prepared() -> Iterator[np.ndarray]:
             for number in range(max(0, start - shots.REACH), stop):
                 thumbnail = self._colorizer.thumbnail(self._luma(number), self._coding, aspect=self._aspect)
-                half = thumbnail.shape[1] // 2, thumbnail.shape[0] // 2
                 thumbnails.append(thumbnail)
-                smalls.append(cv2.resize(thumbnail, half, interpolation=cv2.INTER_AREA))
+                smalls.append(at_scale_of_propagation(thumbnail))
                 yield smalls[-1]
 
         early = start - max(0, start - shots.REACH)  # read only to tell whether a shot begins after them
