@@ -5,10 +5,12 @@ Nothing is stored: the films are made anew, the same every time. ``python -m tes
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -110,9 +112,24 @@ def film(end: str, frames: list[av.VideoFrame] | None = None, name: str = "yuv42
     options["options"] = steady | options.get("options", {})
     options["container_options"] = {"fflags": "+bitexact"} | options.get("container_options", {})
     frames = frames_of(grey(), name) if frames is None else frames
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, usual_priority():
         path = write_frames(Path(folder) / f"a.{end}", frames, name=name, **options)
         return path.read_bytes()
+
+
+@contextmanager
+def usual_priority() -> Iterator[None]:
+    """Take back the priority that SVT-AV1 gives itself.
+
+    Where it may, as root in a container, it puts the thread that calls it before everything else on the machine
+    (SCHED_FIFO, 99), and leaves it there: the rest of the tests would starve all other processes.
+    """
+    os.environ.setdefault("SVT_LOG", "0")
+    try:
+        yield
+    finally:
+        if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def by_kind() -> Iterator[Film]:

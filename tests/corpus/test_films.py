@@ -8,10 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from photochrom.batch.workers import Died, WorkerPool
+from tests.corpus import films
 from tests.corpus.films import Film, corpus
 from tests.corpus.test_corpus import MEGABYTES, SECONDS, peak_megabytes
 
@@ -128,7 +130,6 @@ def results(tmp_path_factory):
     from tests.helpers.fakes import tiny_model
 
     model = tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
-    os.environ.setdefault("SVT_LOG", "0")
     films = corpus()
     assert len(films) > 200
     assert len({film.name for film in films}) == len(films)
@@ -168,3 +169,10 @@ def test_damaged_films_lose_nothing_that_can_be_decoded(results):
 def test_the_corpus_is_the_same_every_time():
     first, second = ([(film.name, hash(film.data)) for film in corpus()] for _ in range(2))
     assert [a[0] for a, b in zip(first, second, strict=True) if a != b] == []
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux only")
+@pytest.mark.skipif("libsvtav1" not in av.codecs_available, reason="PyAV without SVT-AV1")
+def test_making_the_corpus_takes_no_real_time_priority():
+    films.film("webm", codec="libsvtav1")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

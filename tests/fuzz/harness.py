@@ -28,7 +28,6 @@ def prepare(model: str) -> Any:
     """Prepare a worker for photographs and films."""
     from tests.corpus import test_corpus, test_films
 
-    os.environ.setdefault("SVT_LOG", "0")
     photograph, film = test_corpus.prepare(model), test_films.prepare(model)
 
     def color(mutant: Mutant) -> tuple[str, object]:
