@@ -15,6 +15,7 @@ import numpy as np
 
 from .bands import in_parallel, product, strips
 from .coding import Coding
+from .even_areas import color_of_even_areas
 from .gamut import in_gamut
 
 _EDGE_L = 8.0  # contrast in L* from which chroma follows an edge; less is texture and grain
@@ -29,10 +30,7 @@ _WIDER = 0.5  # fewer pixels are then clipped than with the whole luma (benchmar
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """Upsample the network's chroma to the size of the thumbnail, along the thumbnail's edges.
-
-    The result is a bicubic interpolation plus the guide's detail (its difference from a bicubic copy of itself) times
-    the local gain of chroma over guide.
+    """Upsample the network's chroma to the size of the thumbnail: along its edges, and without halos on even ground.
 
     Args:
         planes: a*b*, float32 ``[2, h, w]``.
@@ -40,6 +38,17 @@ def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
 
     Returns:
         a*b*, float32 ``[2, H, W]``.
+    """
+    ab, share = color_of_even_areas(planes, guide)
+    ab += (1 - share) * along_edges(planes, guide)
+    return ab
+
+
+def along_edges(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
+    """Upsample chroma along the edges of a guide.
+
+    The result is a bicubic interpolation plus the guide's detail (its difference from a bicubic copy of itself) times
+    the local gain of chroma over guide. Arguments and result are as above.
     """
     small = cv2.resize(guide, planes.shape[:0:-1], interpolation=cv2.INTER_AREA)
     detail = guide - _resize(small, guide, cv2.INTER_CUBIC)
