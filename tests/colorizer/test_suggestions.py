@@ -20,7 +20,7 @@ from photochrom.color.gamut import rgb_of_luma
 from photochrom.colorizer.alternative_names import color_name, name_alternatives
 from photochrom.colorizer.colorizer import Prediction
 from photochrom.colorizer.hints import hints_json, read_hints
-from photochrom.colorizer.suggestions import MOST
+from photochrom.colorizer.suggestions import MOST, _as_colorful, _leanings
 from photochrom.models.engines import FakeEngine
 from tests.helpers.suggesting import BINS, hinting_engine
 
@@ -87,6 +87,30 @@ def test_those_of_a_panorama_can_be_kept_in_a_file(shape: tuple[int, int], tmp_p
     (found,) = alternatives(Colorizer(), luma, 1)
     (tmp_path / "hints.json").write_text(hints_json(found.hints))
     assert read_hints(tmp_path / "hints.json") == found.hints
+
+
+@pytest.mark.parametrize("vividness", [0.2, 0.9])
+def test_alternatives_are_about_as_colourful_as_the_picture(
+    colorizer: Colorizer, luma: np.ndarray, vividness: float
+) -> None:
+    options = ColorOptions(vividness=vividness)
+    prediction = colorizer.predict(luma, options)
+    usual = np.hypot(*prediction.ab)
+    for leaned in _leanings(colorizer, prediction, options):
+        chroma = np.hypot(*leaned)
+        assert chroma.mean() <= max(1.2 * usual.mean(), 8) + 0.01
+        assert (chroma - usual).max() <= 30
+
+
+def test_only_doubtful_cells_of_an_alternative_are_paler() -> None:
+    first = np.zeros((2, 4, 4), np.float32)
+    first[0], leaned = 10, np.zeros((2, 4, 4), np.float32)
+    first[0, 0], leaned[0, 0] = 25, 25  # certain, as skin is
+    leaned[1, 1:] = 60
+    limited = _as_colorful(leaned, first)
+    assert np.allclose(limited[:, 0], leaned[:, 0])
+    assert (limited[0, 1:] == 0).all()
+    assert np.hypot(*limited).mean() == pytest.approx(1.2 * np.hypot(*first).mean(), abs=0.5)
 
 
 def test_what_the_user_said_stays(colorizer: Colorizer, luma: np.ndarray) -> None:

@@ -29,6 +29,9 @@ MOST = 5
 """Maximum number of alternatives for one picture."""
 _HUES = 12  # hues that are tried, evenly spaced
 _LEAN = 0.1  # change of the logarithm of a colour's probability, per unit of a*b* toward the hue
+_COLORFUL = 1.2  # greatest mean chroma of an alternative, as a share of the first picture's
+_PALE = 8.0  # the same in a*b*, where the first picture has hardly any colour
+_GARISH = 30.0  # greatest chroma that any cell has above the first picture's
 _GRID = 8  # hints along the picture's short side
 _PLACES = 400  # approximate limit for a panorama, since files of hints are limited
 _SMOOTH = 12.0  # distance in a*b* over which probabilities are pooled
@@ -88,8 +91,30 @@ def _leanings(colorizer: Colorizer, prediction: Prediction, options: ColorOption
     for angle in np.arange(_HUES) * (2 * np.pi / _HUES):
         weights = np.exp(_LEAN * bins @ (np.cos(angle), np.sin(angle)))
         leaned = probability * weights[:, None, None]
-        found.append(gain * mean_color(leaned / leaned.sum(0), bins))
+        found.append(_as_colorful(gain * mean_color(leaned / leaned.sum(0), bins), prediction.ab))
     return found
+
+
+def _as_colorful(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Limit how much more chroma than the first picture an alternative has: in each cell, and so on average.
+
+    Leaned distributions are narrower, so that their means lie farther from grey: with the gain of the first picture,
+    paper would be yellow and coats would glow. Cells of which the model is certain have about the first picture's
+    chroma, and keep it.
+
+    Args:
+        ab: a*b* of the alternative, float32 ``[2, h, w]``.
+        first: a*b* of the first picture, float32 ``[2, h, w]``.
+
+    Returns:
+        a*b* of the same hues, float32 ``[2, h, w]``.
+    """
+    chroma, usual = np.hypot(*ab), np.hypot(*first)
+    most = max(_COLORFUL * float(usual.mean()), _PALE)
+    allowed = usual + np.linspace(0, _GARISH, 2 * int(_GARISH) + 1, dtype=np.float32)[:, None, None]  # [n, h, w]
+    limited = np.minimum(chroma, allowed)
+    chosen = max(0, int(np.searchsorted(limited.mean((1, 2)), most, side="right")) - 1)
+    return ab * (limited[chosen] / np.maximum(chroma, np.float32(1e-6)))
 
 
 def _obeying(hints: Sequence[Hint], prediction: Prediction, candidates: list[np.ndarray]) -> list[np.ndarray]:
