@@ -1,11 +1,14 @@
 """Which decoders read a JPEG whose luma and chroma lie in scans of their own, and read it right.
 
-    python benchmarks/jpeg_decoders.py PHOTOGRAPH.jpg
+    python benchmarks/jpeg_decoders.py PHOTOGRAPH.jpg [--coefficients]
 
 The photograph is made grey, coloured with its luma scans kept (``photochrom.photo.formats.splice``), and put through
 ``jpegtran``, which writes the same coefficients interleaved. A decoder reads the file right if both give the same
 pixels. Baseline, progressive and restart-marked files of odd size are tried. Decoders that are not installed are named
 as such. Needs ``jpegtran`` (Debian: libjpeg-turbo-progs).
+
+With ``--coefficients``, toned files keep the coefficients of their luma instead (jpeglib), and ``jpegtran`` writes the
+baseline ones as progressive files, and the other way round.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from photochrom.photo.formats.coefficients import luma_coefficients, with_chroma
 from photochrom.photo.formats.splice import luma_scans, splice
 
 JFIF = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -33,6 +37,12 @@ KINDS = {
     "progressive": {"progressive": True},
     "restarts": {"restart_marker_rows": 1},
     "progressive, restarts": {"progressive": True, "restart_marker_blocks": 7},
+}
+TONED = {
+    "4:2:0": {"subsampling": "4:2:0"},
+    "4:4:4": {"subsampling": "4:4:4"},
+    "progressive 4:2:2": {"subsampling": "4:2:2", "progressive": True},
+    "progressive 4:2:0": {"subsampling": "4:2:0", "progressive": True},
 }
 Decoder = Callable[[Path], np.ndarray]
 
@@ -59,9 +69,7 @@ const x=c.getContext('2d');x.drawImage(i,0,0);document.title='done'};i.src='data
 
 def files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
     """For each kind the file with scans of single components, and the same coefficients interleaved."""
-    picture = Image.open(photograph).convert("RGB")
-    picture = picture.crop((0, 0, picture.width - 1 + picture.width % 2, picture.height - 1 + picture.height % 2))
-    _, cr, cb = cv2.split(cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGB2YCrCb))
+    picture, cb, cr = of_odd_size(photograph)
     made = {}
     for kind, options in KINDS.items():
         stream = io.BytesIO()
@@ -70,9 +78,40 @@ def files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
         size = tuple(-(-side // luma.subsampling) for side in picture.size)
         planes = [cv2.resize(plane, size) for plane in (cb, 255 - cr)]
         scans = JFIF + b"".join(splice(luma, *planes, 90))
-        command = ["jpegtran", "-copy", "none", *(["-progressive"] if "progressive" in options else [])]
-        made[kind] = scans, subprocess.run(command, input=scans, capture_output=True, check=True).stdout
+        made[kind] = scans, by_jpegtran(scans, progressive="progressive" in options)
     return made
+
+
+def toned_files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
+    """For each kind the file whose luma coefficients were kept, and the same coefficients in another process."""
+    picture, cb, cr = of_odd_size(photograph)
+    toned = Image.merge("YCbCr", [picture.convert("L"), *(Image.new("L", picture.size, tone) for tone in (118, 136))])
+    made = {}
+    for kind, options in TONED.items():
+        stream = io.BytesIO()
+        toned.save(stream, "JPEG", quality=90, **options)
+        luma = luma_coefficients(
+            stream.getvalue(), picture.height, picture.width, options["subsampling"].replace(":", "")
+        )
+        rows, columns = luma.sampling
+        size = -(-picture.width // columns), -(-picture.height // rows)
+        kept = JFIF + with_chroma(luma, *(cv2.resize(plane, size) for plane in (cb, 255 - cr)), 90)
+        made[kind] = kept, by_jpegtran(kept, progressive="progressive" not in options)
+    return made
+
+
+def of_odd_size(photograph: Path) -> tuple[Image.Image, np.ndarray, np.ndarray]:
+    """The photograph, cropped to odd sides, and its Cb and Cr."""
+    picture = Image.open(photograph).convert("RGB")
+    picture = picture.crop((0, 0, picture.width - 1 + picture.width % 2, picture.height - 1 + picture.height % 2))
+    _, cr, cb = cv2.split(cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGB2YCrCb))
+    return picture, cb, cr
+
+
+def by_jpegtran(data: bytes, *, progressive: bool) -> bytes:
+    """The same coefficients, interleaved."""
+    command = ["jpegtran", "-copy", "none", *(["-progressive"] if progressive else [])]
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
 
 
 def by_program(*command: str) -> Decoder:
@@ -238,24 +277,26 @@ def verdict(decode: Decoder, scans: Path, interleaved: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photograph", type=Path)
+    parser.add_argument("--coefficients", action="store_true", help="toned files, whose luma coefficients were kept")
     parser.add_argument("--only", default="", help="part of a decoder's name")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         paths = {}
-        for kind, pair in files(args.photograph).items():
-            paths[kind] = [Path(folder, f"{kind}-{layout}.jpg") for layout in ("scans", "interleaved")]
+        made = toned_files(args.photograph) if args.coefficients else files(args.photograph)
+        for number, (kind, pair) in enumerate(made.items()):
+            paths[kind] = [Path(folder, f"{number}-{layout}.jpg") for layout in ("ours", "jpegtran")]
             for path, data in zip(paths[kind], pair, strict=True):
                 path.write_bytes(data)
-        print("| decoder | " + " | ".join(KINDS) + " |\n|---" * 1 + "|---" * len(KINDS) + "|")
+        print("| decoder | " + " | ".join(made) + " |\n|---" * 1 + "|---" * len(made) + "|")
         for name, (program, decode) in DECODERS.items():
             if args.only.lower() not in name.lower():
                 continue
             found = bool(program is None or shutil.which(program))
-            cells = [verdict(decode, *paths[kind]) if found else "not installed" for kind in KINDS]
+            cells = [verdict(decode, *paths[kind]) if found else "not installed" for kind in made]
             print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
         for name, check in READERS.items():
             cells = []
-            for kind in KINDS:
+            for kind in made:
                 try:
                     check(paths[kind][0])
                     cells.append("no complaint")

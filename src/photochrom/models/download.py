@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from http.client import HTTPException
 from pathlib import Path
 
 from ..atomic import new_file
@@ -58,6 +57,8 @@ def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
         ModelError: The download failed, the disk is full, or the hash differs; the message says which file to put
             where by hand.
     """
+    from http.client import HTTPException  # slow to load, and seldom needed
+
     by_hand = f"get {url} ({algorithm} {expected}) and place it at {path}"
     if path.exists():
         if digest(path, algorithm) == expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..color.coding import centre
 from ..color.gamut import rgb_of_luma
 from ..colorizer.options import ColorOptions
 from .formats.image import extra_channels
@@ -71,17 +73,25 @@ def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
     Returns:
         0 for grey; 15 is slightly, 33 moderately, 59 quite and 109 extremely colourful.
     """
+    import cv2
+
     blue, red = (_centred(plane) for plane in (cb, cr))
-    rg = 2.116136 * red + 0.344136 * blue  # R' - G'
-    yb = 0.343932 * red - 1.944068 * blue  # (R' + G') / 2 - B'
-    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+
+    def spread_and_mean(of_red: float, of_blue: float) -> tuple[float, float]:
+        mean, deviation = cv2.meanStdDev(cv2.addWeighted(red, of_red, blue, of_blue, 0))
+        return deviation.item(), mean.item()
+
+    rg = spread_and_mean(2.116136, 0.344136)  # R' - G'
+    yb = spread_and_mean(0.343932, -1.944068)  # (R' + G') / 2 - B'
+    return math.hypot(rg[0], yb[0]) + 0.3 * math.hypot(rg[1], yb[1])
 
 
 def _centred(plane: np.ndarray) -> np.ndarray:
     """Return a sample of a chroma plane as float32, in 8-bit steps, 0 being neutral."""
     down, across = (max(1, side // _SAMPLE) for side in plane.shape)
-    scale, neutral = (1, 128) if plane.dtype == np.uint8 else (257, 32768)
-    return (plane[::down, ::across].astype(np.float32) - neutral) / scale
+    centred = plane[::down, ::across].astype(np.float32)
+    centred -= centre(plane.dtype)
+    return centred if plane.dtype == np.uint8 else centred / 257
 
 
 def report_on(
