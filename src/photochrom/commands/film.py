@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -157,13 +158,13 @@ def run(args: argparse.Namespace) -> int:
         rate=args.rate,
         fill_gaps=args.fill_gaps,
         c2pa=c2pa.identity_of(args),
-        shots=shots_of(args),
         only_shots=numbers_of(args.only_shots),
         keep_parts=args.keep_parts,
         frame=args.frame and parse_area(args.frame),
         negative=args.negative,
         keep_titles=args.keep_titles,
     )
+    options = replace(options, shots=shots_of(args, options))
     if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
     hints, stills = _hints(args), _stills(args, films[0], options)

@@ -11,6 +11,7 @@ from ..errors import OptionError
 
 if TYPE_CHECKING:
     from ..film.frames import FrameColorizer
+    from ..film.options import FilmOptions
     from ..film.plan import Plan
     from ..film.shot_options import ShotOptions
 
@@ -34,8 +35,12 @@ def add_shots(film: argparse.ArgumentParser) -> None:
     )
 
 
-def shots_of(args: argparse.Namespace) -> tuple[ShotOptions, ...]:
+def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOptions, ...]:
     """Read the file of shots; an edit decision list is read with the film's rate and time code.
+
+    Args:
+        args: The arguments.
+        options: How to open the film.
 
     Raises:
         OptionError: It cannot be read, or there are several films.
@@ -49,10 +54,9 @@ def shots_of(args: argparse.Namespace) -> tuple[ShotOptions, ...]:
     if Path(args.shots).suffix.lower() != ".edl":
         return read_shots(args.shots)
     from ..film.edl import clock_of, read_edl
-    from ..film.options import FilmOptions
     from ..film.sequences.reader import open_film
 
-    with open_film(args.inputs[0], FilmOptions(rate=args.rate, fill_gaps=args.fill_gaps)) as reader:
+    with open_film(args.inputs[0], options) as reader:
         return read_edl(args.shots, clock_of(reader))
 
 
