@@ -16,7 +16,9 @@ from PIL import Image
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.damage import Damage
 from photochrom.film.sequences.names import find_sequence, in_words, missing, pattern_of
+from photochrom.film.sequences.reader import open_film
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
 from tests.helpers.interruptions import Stop, lively, stop_at
 from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
@@ -291,16 +293,39 @@ def test_pictures_of_mixed_sizes_or_depths(tmp_path, red):
     for i, luma in enumerate(pan(3)):
         cv2.imwrite(str(folder / f"{i:04}.png"), luma)
     cv2.imwrite(str(folder / "0002.png"), pan(1, 64, 64)[0])
-    with pytest.raises(
-        FilmError, match=r"0002.png: has 64 x 64 pixels of gray, and the first frame has 96 x 64 of gray"
-    ):
+    with pytest.raises(FilmError, match=r"0002.png: has 64 x 64 pixels, and the first frame has 96 x 64"):
         colorize_film(folder, None, colorizer=red)
     cv2.imwrite(str(folder / "0002.png"), codes(pan(1)[0], 16))
-    with pytest.raises(FilmError, match=r"0002.png: has 96 x 64 pixels of gray16be, and the first frame has 96 x 64"):
+    with pytest.raises(FilmError, match=r"0002.png: has 1 sample of 16 bits a pixel, and the first frame has 1"):
         colorize_film(folder, None, colorizer=red)
     (folder / "0002.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing else")
     with pytest.raises(FilmError, match=r"0002.png: cannot be decoded"):
         colorize_film(folder, None, colorizer=red)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jp2"])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (pan(1, 64, 64)[0], "has 64 x 64 pixels, and the first frame has 96 x 64"),
+        (codes(pan(1)[0], 16), "has 1 sample of 16 bits a pixel, and the first frame has 1 sample of 8 bits"),
+    ],
+)
+def test_a_late_picture_that_does_not_fit_is_found_before_any_work(other, said, suffix, tmp_path):
+    for i, luma in enumerate([*pan(3), other]):
+        cv2.imwrite(str(tmp_path / f"{i:04}{suffix}"), luma)
+    with pytest.raises(FilmError, match=f"0003{suffix}: {said}"):
+        open_film(tmp_path, FilmOptions())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jp2"])
+@pytest.mark.parametrize("content", [b"", b"II*\0\xff\xff\xff\xff", b"\x89PNG\r\n\x1a\nnothing else", bytes(2000)])
+def test_a_damaged_picture_is_told_when_it_is_decoded(content, suffix, tmp_path):
+    for i, luma in enumerate(pan(3)):
+        cv2.imwrite(str(tmp_path / f"{i:04}{suffix}"), luma)
+    (tmp_path / f"0002{suffix}").write_bytes(content)
+    with open_film(tmp_path, FilmOptions()) as reader, pytest.raises(FilmError, match=r"0002.*cannot be decoded"):
+        list(reader.frames(0, damage=Damage()))
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class DpxHeader:
     @property
     def kind(self) -> str:
         """How the pixels are stored, in words."""
-        return f"{self.samples} samples of {self.bits} bits a pixel"
+        return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel"
 
     @property
     def reel_name(self) -> str:
@@ -112,6 +112,8 @@ class DpxHeader:
 
     def problem(self, file_size: int) -> str:
         """Say what is wrong with the header, given the size of the file in bytes; empty if nothing is."""
+        if not self.data:
+            return "is empty"
         if self.data[:4] not in (b"SDPX", b"XPDS"):
             return "is not a DPX file: it begins otherwise"
         if len(self.data) < GENERIC:

@@ -25,13 +25,13 @@ from ..frame_memory import frames_within
 from ..options import ROUNDED, FilmOptions, time_text
 from ..reader import FilmReader
 from ..source_colors import GAP
-from . import dpx, exr
+from . import dpx, exr, pictures
 from .names import Pattern, find_sequence, in_words, missing
 from .pixels import encoded
 
 _USUAL_RATE = Fraction(24)
-Header = dpx.DpxHeader | exr.ExrHeader
-_HEADERS: dict[str, Callable[[Path], Header]] = {"dpx": dpx.read_header, "exr": exr.read_header}
+Header = dpx.DpxHeader | exr.ExrHeader | pictures.PictureHeader
+_HEADERS: dict[str, Callable[[Path], Header | None]] = {"dpx": dpx.read_header, "exr": exr.read_header}
 _DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
 _BT709 = (1, 1)  # primaries and transfer characteristics of scans, which seldom say
 _SRGB = (1, 13)  # as scene-linear frames are shown
@@ -114,11 +114,11 @@ class SequenceReader(FilmReader):
 
     def _headers(self) -> Header | None:
         """Read all headers that state a frame's kind, so that one that does not fit is found before hours of work."""
-        if (read := _HEADERS.get(self.pattern.format)) is None:
-            return None
+        read = _HEADERS.get(self.pattern.format, pictures.read_header)
         first: Header | None = None
         for number in self.numbers:
-            header = read(self.pattern.file(number))
+            if (header := read(self.pattern.file(number))) is None:
+                continue  # decoding tells what is wrong
             first = first or header
             if problem := _difference(header, first):
                 raise FilmError(problem, path=self.pattern.file(number), remedy="colour such frames one by one")

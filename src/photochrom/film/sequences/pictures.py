@@ -1,0 +1,83 @@
+"""Headers of frames in PNG, TIFF and JPEG 2000, as far as one that does not fit is told by them before the work."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from ...errors import FilmError
+from ...photo.formats import exif
+from .names import SUFFIXES
+
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the type of colour (PNG specification, 11.2.2)
+_TIFF_TAGS = ((256, 0), (257, 0), (277, 1), (258, 1))  # width, height, samples of a pixel, bits, with their defaults
+
+
+@dataclass(frozen=True)
+class PictureHeader:
+    """Size and depth of a frame. Pictures state neither rate nor time code."""
+
+    width: int
+    height: int
+    samples: int
+    """Number of samples of a pixel."""
+    bits: int
+    """Bits of a sample."""
+    rate: Fraction | None = None
+    time_code: str = ""
+    reel_name: str = ""
+    is_log: bool = False
+
+    @property
+    def kind(self) -> str:
+        """How the pixels are stored, in words."""
+        return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel"
+
+
+def read_header(path: Path) -> PictureHeader | None:
+    """Read what a frame's header says; None where it is damaged, which decoding the frame will tell.
+
+    Raises:
+        FilmError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # of a TIFF, the header may be at the end
+            return _READERS[SUFFIXES[path.suffix.lower()]](data)
+    except OSError as exc:
+        raise FilmError(f"cannot be read ({exc.strerror})", path=path) from exc
+    except (ValueError, IndexError, KeyError, struct.error):  # an empty file cannot be mapped
+        return None
+
+
+def _png(data: mmap.mmap) -> PictureHeader:
+    name, width, height, bits, kind = struct.unpack_from(">4sIIBB", data, 12)
+    if name != b"IHDR":
+        raise ValueError("no header of the image")
+    return PictureHeader(width, height, _PNG_SAMPLES[kind], bits)
+
+
+def _tiff(data: mmap.mmap) -> PictureHeader:
+    tiff = exif.open_tiff(data)
+    entries = tiff.directory(tiff.first)[0]
+    width, height, samples, bits = (tiff.number(entries, tag, usual) for tag, usual in _TIFF_TAGS)
+    return PictureHeader(width, height, samples, bits)
+
+
+def _jp2(data: mmap.mmap) -> PictureHeader:
+    at = data.find(b"ihdr", 0, 1024)
+    height, width, samples, bits = struct.unpack_from(">IIHB", data, at + 4)
+    if at < 0:
+        raise ValueError("no header of the image")
+    return PictureHeader(width, height, samples, (bits & 127) + 1)
+
+
+_READERS: dict[str, Callable[[mmap.mmap], PictureHeader]] = {
+    "png": _png,
+    "tiff": _tiff,
+    "jp2": _jp2,
+}
