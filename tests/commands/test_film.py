@@ -167,6 +167,20 @@ def test_a_preview_is_a_sheet_with_a_row_for_each_shot(film, tmp_path, capsys):
     assert main(["film", str(film), "--preview", "--overwrite"]) == 0
 
 
+def test_a_preview_shows_the_frame_of_a_still_in_its_colours(film, tmp_path):
+    luma = decoded(film)[2].to_ndarray(format="gray").astype(int)
+    stripes = np.where(np.arange(96) // 12 % 2, 1, -1)[None, :, None] * [-25, 15, 20]
+    Image.fromarray(np.clip(luma[..., None] + stripes, 0, 255).astype(np.uint8)).save(tmp_path / "still.png")
+    assert main(["film", str(film), "--preview", "--still", f"{2 / 24:.4f}={tmp_path / 'still.png'}"]) == 0
+    with Image.open(tmp_path / "reel.preview.png") as sheet:
+        grey, color = np.asarray(sheet.convert("RGB"))[14 : 14 + 128, :96].astype(int).reshape(2, 64, 96, 3)
+    assert np.abs(grey[..., 0] - luma).mean() < 3  # the first of three pictures is the third frame
+    middle = (6 + 12 * np.arange(8))[:, None] + np.arange(-3, 3)
+    green, violet = (color[:, middle[i::2].ravel()].mean((0, 1)) for i in (1, 0))
+    assert green[1] > green[0] + 20
+    assert violet[0] > violet[1] + 20
+
+
 def test_a_preview_goes_where_it_is_told(film, tmp_path, capsys):
     assert main(["film", str(film), "--preview", "-o", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").is_file()

@@ -68,7 +68,8 @@ def add(verbs: Verbs) -> None:
     only.add_argument(
         "--preview",
         action="store_true",
-        help="write a sheet of frames of each shot, NAME.preview.png; with -o NAME.mp4 a short film of each shot",
+        help="write a sheet of frames of each shot, coloured one by one, NAME.preview.png; with -o NAME.mp4 a short film, "
+        "each shot as in the film",
     )
     only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
     add_shots(film)
@@ -336,6 +337,7 @@ def _look(
         frame_colorizer = keeping_titles(frame_colorizer, plan)
         hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
         hints += [hint for still in stills for hint in still.hints]
+        frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
         if path.suffix.lower() == ".png":
             _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
         else:

@@ -63,10 +63,11 @@ def preview(
 ) -> Image.Image:
     """Draw a sheet with some frames of each shot, grey above and coloured below; of very many shots only some.
 
-    Frames are coloured one by one, so they may differ from each other a little more than in the film.
+    Frames are coloured one by one, so they may differ from each other a little more than in the film. The frame of a
+    still is shown in its colours; the other frames of its shot follow the still's hints, less closely than in the film.
 
     Args:
-        frame_colorizer: Colours the frames of the film.
+        frame_colorizer: Colours the frames of the film, and knows its stills.
         plan: The part of the film to show.
         hints: Known colours at places of single frames.
         on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
@@ -169,8 +170,8 @@ def _trial_encoder(folder: Path, frame_colorizer: FrameColorizer, plan: Plan) ->
 def _shots(
     frame_colorizer: FrameColorizer, plan: Plan, *, keep: int, on_frame: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Shot, list[PreparedFrame]]]:
-    """Yield each shot with some of its frames, spread over it."""
-    reader = frame_colorizer.reader
+    """Yield each shot with some of its frames: spread over it, and those of stills."""
+    reader, stills = frame_colorizer.reader, frame_colorizer.stills
     frames: Iterable[av.VideoFrame] = plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
     kept: list[PreparedFrame] = []
     stride, count, first, last = 1, 0, 0, 0
@@ -180,10 +181,11 @@ def _shots(
             kept, stride, count = [], 1, 0
         if count == 0:
             first = prepared.pts
-        if count % stride == 0:
+        if count % stride == 0 or prepared.pts in stills:
             kept.append(prepared)
         if len(kept) > keep:
-            kept, stride = kept[::2], 2 * stride
+            kept = [frame for i, frame in enumerate(kept) if i % 2 == 0 or frame.pts in stills]
+            stride *= 2
         count, last = count + 1, prepared.pts
     if count:
         yield Shot(reader.seconds(first), reader.seconds(last) + 1 / reader.rate, count), kept
@@ -197,6 +199,8 @@ def _row(
     on_frame: Callable[[], None],
 ) -> Image.Image:
     places = np.linspace(0, len(frames) - 1, min(len(frames), PER_SHOT) + 2)[1:-1].round().astype(int)
+    for known in (i for i, frame in enumerate(frames) if frame.pts in frame_colorizer.stills):
+        places[np.abs(places - known).argmin()] = known
     pictures = []
     for place in places:
         on_frame()
@@ -209,9 +213,11 @@ def _row(
 
 
 def _pair(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return the frame, grey above and coloured below, RGB uint8 ``[2 h, w, 3]``."""
+    """Return the frame, grey above and coloured below by the film's own path, RGB uint8 ``[2 h, w, 3]``."""
     luma = prepared.thumbnail
-    cb, cr = frame_colorizer.colorizer.chroma(luma, frame_colorizer.color_options(prepared.pts))
+    ab, _ = frame_colorizer.predict(prepared)
+    strength = frame_colorizer.color_options(prepared.pts).strength
+    cb, cr = frame_colorizer.colorizer.render(luma, prepared.small, ab, strength=strength)
     return np.vstack([np.dstack([luma] * 3), rgb_of_luma(luma, cb, cr)])
 
 
