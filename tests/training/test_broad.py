@@ -9,6 +9,7 @@ import pytest
 import torch
 from skimage import data
 
+from photochrom.colorizer.vividness import DIAL_LAMBDA
 from photochrom.training import checkpoint
 from photochrom.training.config import TrainingConfig
 from photochrom.training.data import feature_cache
@@ -17,7 +18,6 @@ from photochrom.training.data.dataset import Photograph, fingerprint, square, vi
 from photochrom.training.data.feature_cache import FeatureCache, GrowingCache, few_features
 from photochrom.training.export import capabilities, export, load_trained
 from photochrom.training.initial_model import load_initial_model
-from photochrom.training.networks.annealed_mean import DIAL_LAMBDA
 from photochrom.training.networks.colorization import build_network, new_head, shift_class_weights
 from photochrom.training.networks.decoder import ColorDecoder, count_parameters
 from photochrom.training.networks.encoders import FrozenLite, load_encoder

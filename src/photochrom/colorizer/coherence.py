@@ -84,20 +84,6 @@ def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
     return mean.reshape(2, height, width)
 
 
-def network_vividness(vividness: float) -> float:
-    """Return the vividness that the network is asked for, less than the user's.
-
-    Cells that agree need less of the network's own sharpening, which overrules the less likely colours before they can
-    be heard; ``chroma_gain`` makes up for it.
-    """
-    return 0.7 * vividness
-
-
-def chroma_gain(vividness: float) -> float:
-    """Return the factor for the chroma of mean colours, which lie nearer to grey than the colours they are means of."""
-    return 1.77**vividness
-
-
 def _weights(luma: np.ndarray, height: int, width: int) -> np.ndarray:
     """Return how much each block of cells counts for each cell, float32 ``[blocks, cells]``; each column sums to 1."""
     lightness = cv2.resize(lightness_of_luma(luma), (width, height), interpolation=cv2.INTER_AREA)

@@ -23,11 +23,12 @@ from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
 from ..photo.formats.image import from_pillow
-from .coherence import chroma_gain, coherent, declared, mean_color, network_vividness
+from .coherence import coherent, declared, mean_color
 from .hint_propagation import hint_influence, hint_planes, propagate_hints
 from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
 from .options import ColorOptions
+from .vividness import chroma_gain, network_vividness
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -17,10 +17,11 @@ import numpy as np
 
 from ..color.spaces import lab_to_rgb, lightness_of_luma, rgb_to_lab
 from ..errors import OptionError
-from .coherence import chroma_gain, declared, mean_color
+from .coherence import declared, mean_color
 from .hint_propagation import hint_influence, propagate_hints
 from .hints import Hint, pixel_at
 from .options import ColorOptions
+from .vividness import chroma_gain
 
 if TYPE_CHECKING:
     from .colorizer import Colorizer, Prediction

@@ -68,8 +68,8 @@ def add(verbs: Verbs) -> None:
     only.add_argument(
         "--preview",
         action="store_true",
-        help="write a sheet of frames of each shot, coloured one by one, NAME.preview.png; with -o NAME.mp4 a short film, "
-        "each shot as in the film",
+        help="write a sheet of frames of each shot, coloured one by one, NAME.preview.png; with -o NAME.mp4 a short "
+        "film of each shot, as steady as the whole",
     )
     only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
     add_shots(film)

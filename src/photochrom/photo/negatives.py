@@ -30,8 +30,17 @@ def looks_negative(colorizer: Colorizer, prediction: Prediction) -> bool:
     facts = statistics(prediction.luma)[:3]
     if prediction.confidence is None or not worth_asking(facts):
         return False
-    inverted = colorizer.predict(255 - prediction.luma, ColorOptions()).confidence
+    inverted = _confidence_of_inverse(colorizer, prediction)
     return inverted is not None and is_negative(facts, float(prediction.confidence.mean() - inverted.mean()))
+
+
+def _confidence_of_inverse(colorizer: Colorizer, prediction: Prediction) -> np.ndarray | None:
+    """Run the network on the inverted thumbnail; only margins need the whole path, and nothing needs its colours."""
+    inverted = 255 - prediction.luma
+    if prediction.picture is not None:
+        return colorizer.predict(inverted, ColorOptions()).confidence
+    outputs = colorizer.engine.run(colorizer.inputs(inverted, ColorOptions()))
+    return outputs["confidence"][0, 0] if "confidence" in outputs else None
 
 
 def worth_asking(facts: np.ndarray) -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from torch import nn
 
+from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
 from ..models.registry import WEIGHTS, find_model, get_reference, reference_path
 from . import checkpoint
 from .export import load_ema
-from .networks.annealed_mean import DIAL_LAMBDA
 from .networks.colorization import new_head, shift_class_weights
 from .networks.encoders import Encoder, load_encoder
 from .networks.losses import ColorBins

@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
 from .checkpoint import describe_views
 from .config import TrainingConfig
@@ -35,7 +36,6 @@ from .data.feature_cache import (
 )
 from .data.sources import copy_here, is_remote
 from .initial_model import InitialModel
-from .networks.annealed_mean import DIAL_LAMBDA
 from .networks.colorization import ColorizationHead, new_head, shift_class_weights
 from .networks.encoders import Backbone, EfficientNetLite, FrozenLite
 from .networks.losses import ColorBins

@@ -5,14 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-DIAL_LAMBDA = 0.85
-"""Share of the uniform distribution in the class weights that the dial brings in: one number for all models, whatever
-class weights they were trained with."""
-
-# Vividness moves two numbers along straight lines, found by search on held-out photographs (docs/experiments.md): the
-# logarithm of the temperature (near one half it is the 0.38 of Zhang et al. 2016), and the gain of the mean's chroma.
-LOG_TEMPERATURE, LOG_TEMPERATURE_SLOPE = -0.5, -0.93
-CHROMA_GAIN_SLOPE = 0.5
+from ...colorizer.vividness import LOG_TEMPERATURE, LOG_TEMPERATURE_SLOPE, NETWORK_GAIN_SLOPE
 
 
 def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor | float, dim: int = 1) -> Tensor:
@@ -28,6 +21,6 @@ def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor
     return ((unbiased_logits + vividness * log_class_weights) * sharpness).softmax(dim)
 
 
-def chroma_gain(vividness: Tensor | float) -> Tensor | float:
+def network_gain(vividness: Tensor | float) -> Tensor | float:
     """Return the factor for the chroma of the annealed mean, which lies nearer to grey than the likely colours."""
-    return 1 + CHROMA_GAIN_SLOPE * vividness
+    return 1 + NETWORK_GAIN_SLOPE * vividness

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .annealed_mean import DIAL_LAMBDA, anneal, chroma_gain
+from ...colorizer.vividness import DIAL_LAMBDA
+from .annealed_mean import anneal, network_gain
 from .decoder import AB_SCALE, ColorDecoder, ReferenceDecoder
 from .encoders import Encoder, SameConv
 from .losses import ColorBins
@@ -77,7 +78,7 @@ class DistributionNetwork(nn.Module):
         logits = self.head(self.backbone(lightness), downsample_hints(hints))  # [N, bins, H/8, W/8]
         unbiased_logits = logits - self.log_class_weights
         probability = anneal(unbiased_logits, self.log_class_weights, vividness)
-        ab = F.conv2d(probability, self.centres) * chroma_gain(vividness)  # [N, 2, H/8, W/8]
+        ab = F.conv2d(probability, self.centres) * network_gain(vividness)  # [N, 2, H/8, W/8]
         return ab, self.confidence(unbiased_logits), probability
 
     @staticmethod

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...colorizer.coherence import chroma_gain, network_vividness
+from ...colorizer.vividness import DIAL_LAMBDA, chroma_gain, network_vividness
 from ..recipes import Recipe
-from .annealed_mean import DIAL_LAMBDA, anneal
+from .annealed_mean import anneal
 from .decoder import AB_SCALE
 from .perceptual_loss import PerceptualLoss
 
