@@ -136,6 +136,7 @@ def test_frames_are_used_again_within_limits():
     assert pool.take(64, 32, "gray") is again[0]
 
 
+@pytest.mark.slow
 def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monkeypatch):
     """Frames of scans that are freed and given out anew, by several threads, would leave gaps in the memory."""
     made = []
