@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photochrom.color import bands
+from photochrom.color import bands, even_areas
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 4, 5), (24, 6, 2000), (226, 18, 1408), (600, 700, 3)], ids=str)
@@ -22,3 +22,23 @@ def test_a_product_is_numpys_and_no_part_of_it_is_shared_between_threads(shape, 
     np.testing.assert_allclose(bands.product(left, right, out), whole, rtol=1e-5)
     np.testing.assert_allclose(bands.product(left, right), whole, rtol=1e-5)
     assert max(sizes) <= max(1 << 18, left.size)
+
+
+def test_a_stack_of_matrices_is_multiplied_by_one_on_either_side():
+    rng = np.random.default_rng(0)
+    stack, rows, columns = (rng.random(shape, np.float32) for shape in ((2, 3, 44, 176), (44, 44), (176, 176)))
+    expected = rows @ (stack @ columns)
+    np.testing.assert_allclose(bands.product(rows, bands.product(stack, columns)), expected, rtol=1e-5)
+
+
+def test_even_areas_take_no_product_that_is_shared_between_threads(monkeypatch):
+    matmul, sizes = np.matmul, []
+
+    def noted(one, other, out):
+        sizes.append(one.shape[-2] * other.shape[-2] * other.shape[-1])
+        return matmul(one, other, out=out)
+
+    monkeypatch.setattr(np, "matmul", noted)
+    even_areas.color_of_even_areas(np.zeros((2, 44, 176), np.float32), np.zeros((352, 1408), np.float32))
+    assert sizes
+    assert max(sizes) <= 1 << 18

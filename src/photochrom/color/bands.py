@@ -73,19 +73,21 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) 
     colouring of a photograph.
 
     Args:
-        left: float32 ``[n, m]``.
-        right: float32 ``[m, k]``.
-        out: float32 ``[n, k]`` to write into; None for a new array.
+        left: float32 ``[..., n, m]``.
+        right: float32 ``[..., m, k]``.
+        out: float32 ``[..., n, k]`` to write into; None for a new array.
 
     Returns:
-        float32 ``[n, k]``.
+        float32 ``[..., n, k]``.
     """
-    result = np.empty((len(left), right.shape[1]), np.float32) if out is None else out
-    step = max(1, _SHARED_FROM // max(1, left.size))
-    for start in range(0, right.shape[1], step):
+    (*_, n, m), (*_, k) = left.shape, right.shape
+    if out is None:
+        out = np.empty((*np.broadcast_shapes(left.shape[:-2], right.shape[:-2]), n, k), np.float32)
+    step = max(1, _SHARED_FROM // max(1, n * m))
+    for start in range(0, k, step):
         part = slice(start, start + step)
-        np.matmul(left, right[:, part], out=result[:, part])
-    return result
+        np.matmul(left, right[..., part], out=out[..., part])
+    return out
 
 
 def at_8_bits(plane: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ from typing import Final
 import cv2
 import numpy as np
 
+from .bands import product
+
 # Chosen for the least error beside edges at no cost elsewhere: benchmarks/upsampling.py, docs/experiments.md.
 # Lightness is in L*, distances are in cells.
 _EVEN: Final = 3.0  # standard deviation of lightness in and around a cell, from which it is not even
@@ -93,9 +95,10 @@ def _believed(planes: np.ndarray, mean: np.ndarray, variance: np.ndarray, levels
 def _nearby(planes: np.ndarray) -> np.ndarray:
     """Average planes ``[n, levels, h, w]`` over the cells around each, at two scales; beyond the borders all is 0."""
     height, width = planes.shape[2:]
-    both = (np.matmul(_falloff(height, scale), np.matmul(planes, _falloff(width, scale))) for scale in (_NEAR, _FAR))
-    average: np.ndarray = sum(both) * np.float32(0.5)
-    return average
+    near, far = (product(_falloff(height, s), product(planes, _falloff(width, s))) for s in (_NEAR, _FAR))
+    near += far
+    near *= np.float32(0.5)
+    return near
 
 
 @functools.lru_cache(maxsize=16)
