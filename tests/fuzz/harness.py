@@ -20,7 +20,7 @@ from typing import Any
 from photochrom.batch.workers import Died, WorkerPool
 from tests.corpus.films import ANY, Film
 from tests.corpus.make import Entry
-from tests.fuzz.mutations import _PHOTOS, TARGETS, Mutant, mutants
+from tests.fuzz.mutations import _PHOTOS, TARGETS, Mutant, mutants, seeds
 from tests.helpers.fakes import tiny_model
 
 
@@ -53,13 +53,15 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=Path, default=Path("fuzz-finds"), metavar="FOLDER")
     args = parser.parse_args()
-    end = time.monotonic() + 60 * args.minutes
     streams = [mutants(target, args.seed) for target in args.targets or TARGETS]
+    for target in args.targets or TARGETS:
+        seeds(target)  # made before the clock runs
     coming = itertools.chain.from_iterable(zip(*streams, strict=True))
     counts: collections.Counter[str] = collections.Counter()
     faults = 0
     with tempfile.TemporaryDirectory() as folder:
         model = tiny_model(Path(folder) / "tiny.onnx")
+        end = time.monotonic() + 60 * args.minutes
         with WorkerPool[Mutant, Any](prepare, (str(model),), args.workers) as pool:
             for mutant, result in pool.map(coming, lambda: time.monotonic() > end):
                 counts["died" if isinstance(result, Died) else result[0]] += 1

@@ -52,10 +52,20 @@ def mutants(target: str, seed: int, start: int = 0) -> Iterator[Mutant]:
 def seeds(target: str) -> tuple[bytes, ...]:
     """Return the intact files of a target, those with much metadata first."""
     if target in _FILMS:
-        return tuple(film.data for film in films.intact() if film.name.endswith("." + target) and film.data)
+        return tuple(film.data for film in _films() if film.name.endswith("." + target) and film.data)
     return tuple(_rich(target)) + tuple(
-        entry.data for entry in make.intact() if entry.name.endswith("." + target) and len(entry.data) > 100
+        entry.data for entry in _photos() if entry.name.endswith("." + target) and len(entry.data) > 100
     )
+
+
+@cache
+def _films() -> tuple[films.Film, ...]:
+    return tuple(films.intact())
+
+
+@cache
+def _photos() -> tuple[make.Entry, ...]:
+    return tuple(make.intact())
 
 
 def _rich(target: str) -> Iterator[bytes]:

@@ -76,6 +76,22 @@ def test_a_jpeg_of_12_bits_is_not_called_damaged(tmp_path: Path) -> None:
     assert outcome(path) == f"{path}: is a JPEG of 12 bits: convert it to TIFF or PNG of 16 bits"
 
 
+def test_canons_raw_files_are_named(tmp_path: Path) -> None:
+    """Their first page is a JPEG of full size, which is refused as a picture of an unusual kind."""
+    path = tmp_path / "camera.tif"
+    path.write_bytes(b"II*\0\x10\0\0\0CR\2\0" + bytes(99))
+    assert outcome(path) == f"{path}: is a camera's raw file: develop it to a plain TIFF first"
+
+
+def test_bare_numbers_of_libraries_are_not_shown(tmp_path: Path) -> None:
+    """Pillow wraps the KeyError of a missing tag, here that of a palette, into a SyntaxError."""
+    path = tmp_path / "palette.tif"
+    tifffile.imwrite(path, smooth(20, 30))
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags[262].overwrite(3)
+    assert outcome(path) == f"{path}: is damaged or of an unknown kind: get a whole copy of the file"
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_cut_short(name: str, tmp_path: Path) -> None:
     """At every length: an error, or (when only the trailer is gone) the whole picture."""

@@ -354,7 +354,7 @@ def test_what_has_no_one_right_luma_is_refused(data: bytes, message: str) -> Non
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_colours_multiplied_by_alpha_beside_another_channel(dtype: type) -> None:
-    """The colours are divided by the alpha at either depth; the other channel is left out, with a word."""
+    """The colours are divided by the alpha at either depth; the other channel is kept as it is."""
     top = np.iinfo(dtype).max
     grey = smooth(32, 48).astype(float) / 255
     alpha = np.full(grey.shape, 0.5) + 0.5 * (np.arange(48) > 20)
@@ -364,7 +364,8 @@ def test_colours_multiplied_by_alpha_beside_another_channel(dtype: type) -> None
     picture = photo.read_photo(stream.getvalue())
     assert np.abs(picture.luma / top - grey).max() < 2.5 / 255
     assert np.array_equal(picture.alpha, planes[3])
-    assert len(picture.losses) == 1
+    assert np.array_equal(picture.extra[..., 0], planes[4])
+    assert picture.losses == ()
 
 
 def test_reduced_copies_are_no_pages() -> None:

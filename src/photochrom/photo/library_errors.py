@@ -126,7 +126,8 @@ def decoding() -> Iterator[None]:
         _raise_if_memory(exc)
         if "12-bit layers" in str(exc):  # Pillow's word for a JPEG as some medical and film scanners write it
             raise PhotoError("is a JPEG of 12 bits", remedy="convert it to TIFF or PNG of 16 bits") from exc
-        detail = "" if isinstance(exc, _UNSPEAKABLE) else f" ({_one_line(exc)})"
+        bare = isinstance(exc, _UNSPEAKABLE) or any(isinstance(arg, _UNSPEAKABLE) for arg in exc.args)
+        detail = "" if bare else f" ({_one_line(exc)})"
         raise PhotoError(f"is damaged or of an unknown kind{detail}: get a whole copy of the file") from exc
 
 

@@ -38,6 +38,8 @@ def _starts(tiff: Tiff) -> list[int]:
     Raises:
         PhotoError: There are only previews, or no pages.
     """
+    if bytes(tiff.data[8:10]) == b"CR":  # Canon's CR2, whose first page looks like a picture
+        raise PhotoError(f"is {RAW}")
     chain = [*_chain(tiff)]
     if not chain:
         raise PhotoError("is cut short (it has no page): get a whole copy of the file")
