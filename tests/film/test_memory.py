@@ -143,10 +143,11 @@ def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monke
     pool = FramePool()
     new = av.VideoFrame
     monkeypatch.setattr(frame_memory, "av", SimpleNamespace(VideoFrame=lambda *a: made.append(a[2]) or new(*a)))
-    for module in (frames, planes, sequence_writer):
+    for module in (coloring, frames, planes, sequence_writer):
         monkeypatch.setattr(module, "pool", pool)
     source = write_dpx(tmp_path / "scans", pan(120, 96, 64))
     colorize_film(source, None, FilmOptions(), colorizer=fake_colorizer)
     waiting = propagation.reach(propagation.AHEAD) + shots.REACH + _BURST + _WAITING + 8
     assert made.count("gray10le") <= waiting
     assert made.count("yuv444p10le") <= 2 * (os.cpu_count() or 1) + 4
+    assert not pool._frames

@@ -11,7 +11,7 @@ import av
 from ..errors import FilmError
 from . import propagation, shots
 from .damage import Damage
-from .frame_memory import frames_within
+from .frame_memory import frames_within, pool
 from .frames import FrameColorizer, PreparedFrame
 from .plan import Plan
 from .prefetch import prefetched
@@ -61,8 +61,11 @@ def color_frames(
         FilmError: None of the frames can be decoded, or the codec fails.
     """
     segments = folder.finished()
-    while not segments or segments[-1].next is not None:
-        segments = _color_on(frame_colorizer, folder, plan, damage, label, segments, progress)
+    try:
+        while not segments or segments[-1].next is not None:
+            segments = _color_on(frame_colorizer, folder, plan, damage, label, segments, progress)
+    finally:
+        pool.clear()
     damage.restore(segments[-1].damaged, segments[-1].ends_early, segments[-1].other_fields)
     return segments
 

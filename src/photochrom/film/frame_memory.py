@@ -66,6 +66,11 @@ class FramePool:
             while sum(map(frame_bytes, self._frames)) > self._memory:
                 self._frames.popleft()
 
+    def clear(self) -> None:
+        """Let go of all frames, because a film is finished."""
+        with self._lock:
+            self._frames.clear()
+
 
 def frame_bytes(frame: av.VideoFrame) -> int:
     """Return the number of bytes of a frame's pixels."""
