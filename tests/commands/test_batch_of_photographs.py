@@ -105,6 +105,15 @@ def test_quiet_says_nothing_and_verbose_more(shoebox, capsys):
     assert "128 x 128 pixels" in capsys.readouterr().out
 
 
+def test_an_output_below_a_file_is_told_as_such(shoebox, tmp_path, capsys):
+    below = tmp_path / "note.txt"
+    below.write_text("not a folder")
+    for output in (below / "new.png", below / "deep" / "new.png"):
+        assert main(["photo", str(next(shoebox.rglob("*.jpg"))), "-o", str(output)]) == 1
+        said = capsys.readouterr().err
+        assert f"{output.parent}: is, or lies in, a file, not a folder: name a folder" in said
+
+
 def test_a_file_that_is_meant_as_a_folder_is_named(shoebox, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
     assert main(["photo", str(shoebox), "-o", str(tmp_path / "out")]) == 2

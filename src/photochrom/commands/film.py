@@ -225,6 +225,8 @@ def _output(output: Path | None, *, several: bool) -> Path | None:
         raise OptionError(f"several films need a folder as output, and {output} is not one", remedy="name a folder")
     try:
         output.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise OptionError("is, or lies in, a file, not a folder", path=output, remedy="name a folder") from exc
     except OSError as exc:
         raise OptionError(
             f"the folder cannot be created ({exc.strerror})", path=output, remedy="choose another output"

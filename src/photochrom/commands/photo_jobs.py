@@ -42,6 +42,8 @@ class PhotoJob:
         folder = Path(self.destination).parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as exc:
+            raise PhotoError("is, or lies in, a file, not a folder", path=folder, remedy="name a folder") from exc
         except OSError as exc:
             raise PhotoError(
                 f"the folder cannot be created ({exc.strerror})", path=folder, remedy="choose another output"
