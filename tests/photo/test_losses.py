@@ -235,6 +235,18 @@ def test_extra_channels_are_kept_in_a_tiff_and_named_elsewhere(
     assert "not kept in PNG: write TIFF to keep" in warning
 
 
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
+def test_an_extra_channel_of_8_bits_that_says_it_is_none_is_kept(compression: str) -> None:
+    """ExtraSamples is 0, for which Pillow returns three channels of the four."""
+    image = Image.frombytes("RGBX", GREY.shape[::-1], np.dstack([RGB, GREY[::-1]]).tobytes())
+    picture = photo.read_photo(saved(image, "TIFF", compression=compression))
+    assert picture.alpha is None
+    assert picture.extra is not None
+    assert (picture.extra[..., 0] == GREY[::-1]).all()
+    assert np.abs(picture.luma.astype(int) - bt601(RGB).astype(int)).max() <= 1
+    assert picture.losses == ()
+
+
 def test_extra_channels_turn_with_the_picture(tmp_path: Path, fake_colorizer: Colorizer) -> None:
     infrared = GREY[::-1]
     pixels = np.dstack([RGB, infrared])

@@ -241,7 +241,7 @@ def _read_8(data: bytes, page: _Page, icc: bytes | None) -> _Samples:
         return _read_16(data, page)
     image = _AsStored(BytesIO(data))
     image.load()
-    if page.unknown and page.samples == 4 and page.photometric == _RGB:  # Pillow may take the fourth for alpha
+    if page.unknown and image.mode in ("RGBX", "RGBA") and page.samples == 4:  # Pillow may take the fourth for alpha
         return _Samples(from_pillow(image.convert("RGB"))[0], None, np.asarray(image)[..., 3:])
     return _Samples(*from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image))
 

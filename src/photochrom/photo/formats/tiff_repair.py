@@ -12,7 +12,8 @@ from ...errors import PhotoError
 from . import exif
 from .exif import SHORT, Entry, Tiff
 
-COMPRESSION, PHOTOMETRIC, PALETTE = 259, 262, 320
+BITS, COMPRESSION, PHOTOMETRIC, PALETTE = 258, 259, 262, 320
+_EXTRA_SAMPLES = 338
 _STRIPS, _TILES, _JPEG_START, _JPEG_SIZE = 273, 324, 513, 514
 _OLD_JPEG, _JPEG = 6, 7
 _RGB, _YCBCR, _LINEAR_RAW, _MIN_IS_BLACK = 2, 6, 34892, 1
@@ -23,6 +24,7 @@ def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries of a page in a form that Pillow, libtiff and OpenCV read correctly.
 
     - Orientation is left out: OpenCV turns 16-bit TIFFs even when told not to, and here that happens later.
+    - A fourth channel of 8 bits that is neither colour nor alpha has no tag that says so: Pillow would leave it out.
     - A palette of bytes (0 to 255 instead of 0 to 65535) is stretched, as libtiff's own tools do.
     - Subsampled JPEG that is declared as RGB becomes YCbCr.
     - A linear DNG of one channel becomes a grey TIFF.
@@ -30,6 +32,8 @@ def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
     kept = []
     for entry in entries:
         if entry.tag == exif.ORIENTATION and tiff.integers(entry) != (1,):
+            continue
+        if entry.tag == _EXTRA_SAMPLES and tiff.integers(entry) == (0,) and tiff.number(entries, BITS, 1) == 8:
             continue
         if entry.tag == PALETTE and max(tiff.integers(entry), default=256) < 256:
             entry = tiff.entry(PALETTE, SHORT, [value * 257 for value in tiff.integers(entry)])
