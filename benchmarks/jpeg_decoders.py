@@ -7,8 +7,8 @@ The photograph is made grey, coloured with its luma scans kept (``photochrom.pho
 pixels. Baseline, progressive and restart-marked files of odd size are tried. Decoders that are not installed are named
 as such. Needs ``jpegtran`` (Debian: libjpeg-turbo-progs).
 
-With ``--coefficients``, toned files keep the coefficients of their luma instead (jpeglib), and ``jpegtran`` writes the
-baseline ones as progressive files, and the other way round.
+With ``--coefficients``, toned files keep the coefficients of their luma instead (jpeglib), in baseline files;
+``jpegtran`` makes progressive files of them.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
 
 
 def toned_files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
-    """For each kind the file whose luma coefficients were kept, and the same coefficients in another process."""
+    """For each kind the file whose luma coefficients were kept, and the same coefficients in a progressive file."""
     picture, cb, cr = of_odd_size(photograph)
     toned = Image.merge("YCbCr", [picture.convert("L"), *(Image.new("L", picture.size, tone) for tone in (118, 136))])
     made = {}
@@ -96,7 +96,7 @@ def toned_files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
         rows, columns = luma.sampling
         size = -(-picture.width // columns), -(-picture.height // rows)
         kept = JFIF + with_chroma(luma, *(cv2.resize(plane, size) for plane in (cb, 255 - cr)), 90)
-        made[kind] = kept, by_jpegtran(kept, progressive="progressive" not in options)
+        made[kind] = kept, by_jpegtran(kept, progressive=True)
     return made
 
 

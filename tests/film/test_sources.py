@@ -10,6 +10,7 @@ import pytest
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.reader import FilmReader
 from photochrom.film.side_data import kinds
 from photochrom.film.source_colors import has_colors
 from tests.helpers.films import (
@@ -245,3 +246,25 @@ def test_the_shape_of_pixels_is_kept(aspect, codec, suffix, tmp_path, red):
         film.seek(300_000)
         assert len(list(film.decode(video=0))) > 0
     assert len(decoded(output)) == 10
+
+
+def test_samples_of_one_long_shot_are_read_on_and_read_once(tmp_path, monkeypatch):
+    """Each frame is decoded once, not from the only key frame on for every sample, nor again for the colours."""
+    path = write_frames(tmp_path / "long.mp4", with_chroma(pan(120), lambda *_: np.float64(128)), codec="libx264")
+    with FilmReader(path) as reader:
+        decoded = reader._decoded
+        count = 0
+
+        def counted(damage):
+            nonlocal count
+            for frame in decoded(damage):
+                count += 1
+                yield frame
+
+        monkeypatch.setattr(reader, "_decoded", counted)
+        times = [frame.pts for frame in reader.samples()]
+        assert len(times) == 8
+        assert times == sorted(set(times))
+        assert count <= 120
+        assert reader.colored_part() == "none"
+        assert count <= 120

@@ -52,6 +52,9 @@ class FilmReader:
         self.path, self._max_pixels = Path(path), max_pixels
         self._file = self.path
         self._demuxer_options: dict[str, str] = {}
+        self._are_colored: list[bool] | None = None  # of the samples that show anything, once they were read
+        self._ahead: Iterator[av.VideoFrame] = iter(())  # what follows the last sample,
+        self._sampled: int | None = None  # and the time of its later frame
         self._open()
         try:
             first = self._first_frame()
@@ -336,8 +339,11 @@ class FilmReader:
         """
         if not self.may_have_colors:
             return "none"
-        found = [has_colors(frames) for frames in self._spread(on_frame) if not shows_nothing(frames[0])]
-        return "none" if not any(found) else "all" if all(found) else "some"
+        if self._are_colored is None:
+            for _ in self.samples(on_frame):
+                pass
+        found = self._are_colored
+        return "none" if not found or not any(found) else "all" if all(found) else "some"
 
     def samples(self, on_frame: Callable[[], None] = _ignore) -> Iterator[av.VideoFrame]:
         """Decode some frames from all over the film.
@@ -345,19 +351,24 @@ class FilmReader:
         Args:
             on_frame: Called before each frame that is read; an exception that it raises ends the reading.
         """
+        found = []
         for frames in self._spread(on_frame):
+            if self.may_have_colors and not shows_nothing(frames[0]):
+                found.append(has_colors(frames))
             yield frames[0]
+        self._are_colored = found
 
     def _spread(self, on_frame: Callable[[], None]) -> Iterator[list[av.VideoFrame]]:
         """Decode some frames from all over the film, each with a later one; read all of it if it is not seekable."""
         span = self.video.duration or round(self.duration / self.time_base)
-        last, found = None, 0
+        last, found, self._sampled = None, 0, None
         for i in range(_SAMPLES if span else 0):
             frames = self._near(self.first_pts + span * i // _SAMPLES, last)
             if not frames:
                 break
             last, found = frames[0].pts, found + 1
             yield frames
+        self._ahead = iter(())  # which holds frames
         if found > 1:
             return
         self._rewind()
@@ -375,15 +386,25 @@ class FilmReader:
     def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
         """Return the key frame before a time, or a later one if that was last already, and a frame soon after it."""
         with contextlib.suppress(av.error.FFmpegError):
+            if self._goes_on_to(pts) and (frames := self._behind(last, pts, self._ahead)):
+                return frames
             self.container.seek(pts, stream=self.video, backward=True)
-            return self._behind(last, pts)
+            self._ahead = self._decoded(Damage())
+            return self._behind(last, pts, self._ahead)
         return []
 
-    def _behind(self, last: int | None, pts: int) -> list[av.VideoFrame]:
-        frames = self._decoded(Damage())
+    def _goes_on_to(self, pts: int) -> bool:
+        """Tell whether no key frame lies between the last sample and a time: reading on is then the shortest way."""
+        entries = self.video.index_entries
+        key = entries.search_timestamp(pts, backward=True)
+        return key >= 0 and self._sampled is not None and entries[key].timestamp <= self._sampled < pts
+
+    def _behind(self, last: int | None, pts: int, frames: Iterator[av.VideoFrame]) -> list[av.VideoFrame]:
         found = None
         for found in itertools.islice(frames, _FAR):
             if last is None or found.pts is None or (found.pts > last and (found.key_frame or found.pts >= pts)):
                 break
         later = next(itertools.islice(frames, GAP - 1, None), None)
-        return [frame for frame in (found, later) if frame is not None]
+        pair = [frame for frame in (found, later) if frame is not None]
+        self._sampled = pair[-1].pts if pair else None
+        return pair
