@@ -237,6 +237,20 @@ def test_hints_and_stills_reach_the_film(film, tmp_path, capsys):
     assert "write TIME=FILE" in capsys.readouterr().err
 
 
+def test_a_slash_makes_a_folder_of_the_output(film, tmp_path):
+    assert main(["film", str(film), "-o", f"{tmp_path}/colored/"]) == 0
+    assert names(tmp_path / "colored") == ["reel.color.mkv"]
+
+
+def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / film.name
+    other.write_bytes(film.read_bytes())
+    assert main(["film", str(film), str(other), "-o", str(tmp_path / "colored"), "--overwrite"]) == 1
+    said = capsys.readouterr().err
+    assert f"{other}: is to be written to {tmp_path}/colored/reel.color.mkv, as {film} is" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

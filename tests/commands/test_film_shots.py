@@ -79,3 +79,10 @@ def test_what_is_no_list_of_numbers(text):
 def test_one_list_for_several_films_is_refused(film, tmp_path, capsys):
     assert main(["film", str(film), "other.mkv", "--shots", "a.json"]) == 2
     assert "belongs to one film" in capsys.readouterr().err
+
+
+def test_a_shot_that_begins_beyond_all_clocks_is_told(film, tmp_path, capsys):
+    listed = tmp_path / "shots.json"
+    listed.write_text('{"photochrom": "film shots", "version": 1, "shots": [{"start": 1e308}]}')
+    assert main(["film", str(film), "--list-shots", "--shots", str(listed)]) == 1
+    assert "it is shorter, its last frame begins at" in capsys.readouterr().err

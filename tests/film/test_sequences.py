@@ -24,7 +24,7 @@ from tests.helpers.interruptions import Stop, lively, stop_at
 from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
 
 ROOT = Path(__file__).parents[2]
-NO_RATE = "the frames do not state their rate: 24 frames a second are assumed ('rate' sets it)"
+NO_RATE = "the frames do not state their rate: 24 a second are assumed: rate=18 sets another"
 
 
 @pytest.fixture
@@ -336,6 +336,14 @@ def test_a_damaged_picture_is_told_when_it_is_decoded(content, suffix, tmp_path)
             lambda d: [(d / n).touch() for n in ("a.1.dpx", "b.1.dpx")] and d,
             r"several sequences \(a.%d.dpx, b.%d.dpx\)",
         ),
+        (
+            lambda d: [(d / n).touch() for n in ("a.0001.dpx", "a.0002.dpx", "a.2.dpx")] and d,
+            r"numbers are written in several ways \(a.0001.dpx, and a.%d.dpx\): rename them alike",
+        ),
+        (
+            lambda d: [(d / n).touch() for n in ("a.0001.dpx", "a.2.dpx")] and d / "a.0001.dpx",
+            "numbers are written in several ways",
+        ),
         (lambda d: d / "x.%04d.dpx", "names no frame that exists"),
         (lambda d: d / "nowhere" / "x.%04d.dpx", "nowhere: does not exist"),
         (lambda d: d / "x.%04d.%04d.dpx", "is not a pattern of frames"),
@@ -347,6 +355,30 @@ def test_paths_that_are_no_sequence(make, said, tmp_path, red):
     folder.mkdir()
     with pytest.raises(FilmError, match=said):
         colorize_film(make(folder), None, colorizer=red)
+
+
+def test_one_frame_stands_for_all_whatever_its_digits(tmp_path):
+    for number in (9, 10, 11):
+        (tmp_path / f"shot{number}.dpx").touch()
+    assert {find_sequence(tmp_path / f"shot{number}.dpx").path.name for number in (9, 10, 11)} == {"shot%d.dpx"}
+
+
+@pytest.mark.parametrize("pattern", ["reel.%07d.dpx", "reel.0%06d.dpx", "reel.%03d.dpx"])
+def test_frames_are_not_written_over_the_film_by_another_pattern(pattern, reel, red):
+    before = {path.name: path.read_bytes() for path in reel.iterdir()}
+    with pytest.raises(FilmError, match="is the film itself"):
+        colorize_film(reel, reel / pattern, colorizer=red, overwrite=True)
+    assert {path.name: path.read_bytes() for path in reel.iterdir()} == before
+
+
+def test_a_codec_and_a_pattern_that_disagree_are_refused(reel, tmp_path, red):
+    with pytest.raises(FilmError, match="names frames of png, and the codec is dpx: change either"):
+        colorize_film(reel, tmp_path / "x.%04d.png", FilmOptions(codec="dpx"), colorizer=red)
+
+
+def test_a_name_that_is_no_text_fits_into_a_header(reel, tmp_path, red):
+    colorize_film(reel, tmp_path / "b\udcff.%04d.dpx", colorizer=red)
+    assert field(sorted(tmp_path.glob("b*.dpx"))[0], "6s", 36) == b"b?.000"
 
 
 def test_names_of_sequences(tmp_path, reel):

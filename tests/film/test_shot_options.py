@@ -44,7 +44,11 @@ def test_csv_of_a_spreadsheet_that_writes_commas_in_numbers(tmp_path):
         ("a.json", FACTS % '{"start": 0, "strength": 3}', "shot 1: strength"),
         ("a.json", FACTS % '{"start": "x"}', "shot 1: a shot's start is 'x'"),
         ("a.csv", "number,end\n1,2\n", "no column named start"),
-        ("a.csv", "start,strength\n0,much\n", "shot 1: could not convert"),
+        ("a.csv", "start,strength\n0,much\n", "shot 1: strength is 'much': give a number such as 0.8"),
+        ("a.csv", "start,strength\n0,0,5\n", "shot 1 has more cells than there are columns"),
+        ("a.csv", "start,Strength\n0,0.5\n", "has 'Strength', which would not be read: write strength"),
+        ("a.json", FACTS % '{"start": 0, "strenght": 0.5}', "has 'strenght', which would not be read: write strength"),
+        ("a.json", FACTS % '{"start": 0, "strength": true}', "shot 1: strength is True"),
         ("a.csv", "start,hints\n0,red\n", "'red' is not a hint"),
         ("a.csv", "number,start\n1\n", "shot 1: '' is not a time"),
         ("a.csv", "start\n" + "9" * 5000, "shot 1: '999"),
@@ -63,6 +67,11 @@ def test_what_is_wrong_is_named(name, text, said, tmp_path):
         read_shots(tmp_path / name)
     assert said in str(error.value)
     assert str(error.value).startswith(f"{tmp_path / name}: ")
+
+
+def test_emptied_rows_and_columns_of_ones_own_are_passed_over(tmp_path):
+    (tmp_path / "a.csv").write_text("start,strength,remarks\n0,,\n,,\n2,0.5,too red\n")
+    assert [(shot.start, shot.strength) for shot in read_shots(tmp_path / "a.csv")] == [(0, None), (2, 0.5)]
 
 
 def test_a_shot_without_settings_looks_like_the_film():

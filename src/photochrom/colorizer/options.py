@@ -42,7 +42,7 @@ class ColorOptions:
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     try:
-        fits = math.isfinite(value) and low <= value <= high
+        fits = not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
     except TypeError:
         fits = False
     if not fits:

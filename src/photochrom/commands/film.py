@@ -57,9 +57,9 @@ def add(verbs: Verbs) -> None:
     film.add_argument(
         "-o",
         "--output",
-        type=Path,
         metavar="OUT",
-        help="a file or a folder (default: NAME.color.EXT beside IN; NAME.preview.png for a preview)",
+        help="a file, or a folder: one that exists, or a name that ends in a slash (default: NAME.color.EXT beside IN; "
+        "NAME.preview.png for a preview)",
     )
     add_overwrite(film)
     film.add_argument("--restart", action="store_true", help="discard the work of an earlier, unfinished job")
@@ -170,6 +170,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
     hints, stills = _hints(args), _stills(args, films[0], options)
     output = _output(args.output, several=len(films) > 1)
+    claimed: dict[Path, str] = {}
     console = Console(quiet=args.quiet, verbose=args.verbose)
     colorizer = None
     status = 0
@@ -180,7 +181,10 @@ def run(args: argparse.Namespace) -> int:
                 from ..colorizer.colorizer import Colorizer
 
                 colorizer = Colorizer(args.model, args.device)
-            work = _look if args.list_shots or args.preview or args.dry_run else _color
+            looks = args.list_shots or args.preview or args.dry_run
+            if len(films) > 1 and not looks:
+                _claim(film, output, options, claimed)
+            work = _look if looks else _color
             status = max(status, work(film, output, args, options, hints, stills, colorizer, console))
         except (FilmError, ModelError) as exc:
             if len(films) == 1:
@@ -194,13 +198,29 @@ def run(args: argparse.Namespace) -> int:
 
 def _distinct(inputs: list[str]) -> list[str]:
     """Return the films that were named, each once; frames of one sequence, such as ``*.dpx`` names, are one film."""
-    from ..film.sequences.names import find_sequence
+    from ..film.sequences.names import family_of
 
     found: dict[object, str] = {}
     for text in inputs:
-        sequence = find_sequence(Path(text)) if Path(text).is_file() else None
-        found.setdefault(sequence or text, text)
+        found.setdefault(family_of(Path(text)) or text, text)
     return list(found.values())
+
+
+def _claim(film: str, output: Path | None, options: FilmOptions, claimed: dict[Path, str]) -> None:
+    """Note where a film goes, so that no film of this command replaces another.
+
+    Raises:
+        FilmError: Another film went there.
+    """
+    from ..film.plan import make_plan
+    from ..film.sequences.reader import open_film
+
+    with open_film(film, options) as reader:
+        place = make_plan(reader, output, options).output
+    if (other := claimed.setdefault(place.absolute(), film)) != film:
+        raise FilmError(
+            f"is to be written to {place}, as {other} is", path=film, remedy="colour it alone, into another folder"
+        )
 
 
 def check_kind(film: str) -> None:
@@ -213,16 +233,20 @@ def check_kind(film: str) -> None:
         raise FilmError("is a photograph", path=film, remedy="colour it with 'photochrom photo'")
 
 
-def _output(output: Path | None, *, several: bool) -> Path | None:
-    """Return the output; for several films it is a folder, which is created.
+def _output(text: str | None, *, several: bool) -> Path | None:
+    """Return the output; for several films, or where its name ends in a slash, it is a folder, which is created.
 
     Raises:
         OptionError: A folder is needed, and the output is a file or cannot be created.
     """
-    if output is None or not several:
-        return output
-    if output.suffix and not output.is_dir():
-        raise OptionError(f"several films need a folder as output, and {output} is not one", remedy="name a folder")
+    if text is None:
+        return None
+    output = Path(text)
+    if not text.endswith((os.sep, "/")):
+        if not several:
+            return output
+        if output.suffix and not output.is_dir():
+            raise OptionError(f"several films need a folder as output, and {output} is not one", remedy="name a folder")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as exc:

@@ -165,6 +165,6 @@ def parse_time(text: str) -> Fraction:
 
 def time_text(seconds: float | Fraction) -> str:
     """Write seconds as ``0:01:30.500``; times before the beginning have a minus sign."""
-    whole, rest = divmod(math.floor(abs(float(seconds)) * 1000 + 0.5), 1000)
+    whole, rest = divmod(math.floor(abs(Fraction(seconds)) * 1000 + Fraction(1, 2)), 1000)
     sign = "-" if seconds < 0 and (whole or rest) else ""
     return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"

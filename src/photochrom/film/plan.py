@@ -65,14 +65,19 @@ class Plan:
 def resolved(options: FilmOptions, reader: FilmReader, output: Path | None) -> FilmOptions:
     """Return options that name the codec, where they leave it to the source and the output.
 
-    The suffix of a pattern of frames chooses their format, whatever the codec.
+    The suffix of a pattern of frames chooses their format.
 
     Raises:
         OptionError: The codec chosen has not the profile asked for.
+        FilmError: Codec and pattern name two formats of frames.
     """
     codec = options.codec
     if output is not None and is_pattern(output):
         codec = SUFFIXES[output.suffix.lower()]
+        if options.codec not in (AUTO, codec):
+            raise FilmError(
+                f"names frames of {codec}, and the codec is {options.codec}", path=output, remedy="change either"
+            )
     elif codec == AUTO:
         named = output is not None and output.suffix.lower() in FORMATS
         codec = reader.pattern.format if isinstance(reader, SequenceReader) and not named else "libx264"
@@ -275,12 +280,20 @@ def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overw
         raise FilmError("is a file", path=target.folder, remedy="give a folder, or a pattern like reel.%07d.dpx")
     if isinstance(reader, SequenceReader) and target.folder.is_dir():
         same = target.folder.samefile(reader.pattern.folder)
-        if same and (target.prefix, target.suffix) == (reader.pattern.prefix, reader.pattern.suffix):
+        if same and _share_names(target, reader.pattern, reader.numbers):
             raise FilmError(f"{plan.output} is the film itself", remedy="choose another output")
     last = plan.number(reader, plan.first) + max(plan.total, 1)
     found = taken(target, list(range(plan.number(reader, plan.first), last)))
     if found is not None and not overwrite and not is_publishing(work_folder(plan.output)):
         raise FilmError(f"{found} exists", remedy="choose another output, or overwrite=True")
+
+
+def _share_names(target: Pattern, source: Pattern, numbers: list[int]) -> bool:
+    """Tell whether frames of one folder meet, also where ``f.0%03d.png`` says otherwise what ``f.%04d.png`` says."""
+    if (target.prefix, target.suffix) == (source.prefix, source.suffix):
+        return True
+    names = {source.file(number).name.casefold() for number in numbers}
+    return any(target.file(number).name.casefold() in names for number in numbers)
 
 
 def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]:

@@ -31,6 +31,7 @@ _MISSING = 1  # seconds at a film's end that may lack a picture
 _STATE_THEIR_LENGTH = ("matroska", "mov")  # containers whose header states the length; others make FFmpeg guess it
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
 """Formats without a container, whose rate FFmpeg takes for 25 frames per second whatever the stream says."""
+_LAST_PTS = Fraction(1 << 62)  # later times than FFmpeg can seek to lie behind every film
 
 
 def _ignore() -> None:
@@ -202,7 +203,7 @@ class FilmReader:
         Raises:
             FilmError: The film has ended by then.
         """
-        wanted = self.first_pts + (seconds - ROUNDED) / self.time_base
+        wanted = min(self.first_pts + (seconds - ROUNDED) / self.time_base, _LAST_PTS)
         before = False
         for frame in self._decoded_from(round(wanted), Damage()):
             if frame.pts is None or (frame.pts >= wanted and not before):

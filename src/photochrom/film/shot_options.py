@@ -13,6 +13,7 @@ As CSV, a hint is written ``0:00:13.000@0.42,0.31,#7a2b22``; several are separat
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import itertools
 import json
@@ -129,6 +130,7 @@ def _of_json(facts: Any) -> tuple[ShotOptions, ...]:
         raise OptionError(f'does not hold a film\'s shots: it needs "photochrom": "film shots", "version": {_VERSION}')
     if not isinstance(entries := facts.get("shots"), list) or not all(isinstance(entry, dict) for entry in entries):
         raise OptionError('has no list of "shots"', remedy="put them in square brackets, each in braces")
+    _check_names(name for entry in entries for name in entry)
     return _checked(
         _shot(number, {**entry, "hints": film_hints_of_entries(entry.get("hints") or [])})
         for number, entry in enumerate(entries, 1)
@@ -142,17 +144,37 @@ def _of_csv(text: str) -> Iterator[ShotOptions]:
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     if "start" not in (rows.fieldnames or ()):
         raise OptionError("has no column named start", remedy=f"the first line is {','.join(_COLUMNS)}")
-    for number, row in enumerate(rows, 1):
-        try:
-            dials = {name: float(row[name].replace(",", ".")) for name in _DIALS if row.get(name)}
-        except ValueError as exc:
-            raise OptionError(f"shot {number}: {exc}", remedy="give numbers, or leave the cells empty") from None
+    _check_names(rows.fieldnames or ())
+    filled = (row for row in rows if any(row.values()))  # spreadsheets keep the rows that were emptied
+    for number, row in enumerate(filled, 1):
+        if None in row:  # what stands behind the last column
+            raise OptionError(
+                f"shot {number} has more cells than there are columns", remedy='write 0.5, or "0,5" in quotation marks'
+            )
+        dials = {name: _dial(number, name, row[name]) for name in _DIALS if row.get(name)}
         try:
             start = parse_time(row["start"] or "")  # None if the row ends before it
             hints = tuple(_hint(part) for part in (row.get("hints") or "").split())
         except OptionError as exc:
             raise OptionError(f"shot {number}: {exc.problem}", remedy=exc.remedy) from exc
         yield _shot(number, {"start": start, "hints": hints, **dials})
+
+
+def _dial(number: int, name: str, cell: str) -> float:
+    try:
+        return float(cell.replace(",", "."))
+    except ValueError:
+        remedy = "give a number such as 0.8, or leave the cell empty"
+        raise OptionError(f"shot {number}: {name} is {cell!r:.60}", remedy=remedy) from None
+
+
+def _check_names(names: Iterable[object]) -> None:
+    """Refuse names that are surely misspelled; people may add columns and entries of their own."""
+    for name in names:
+        if not isinstance(name, str) or name in _COLUMNS or name == "":
+            continue
+        if near := difflib.get_close_matches(name.strip().casefold(), _COLUMNS, n=1, cutoff=0.8):
+            raise OptionError(f"has {name!r:.60}, which would not be read", remedy=f"write {near[0]}, or another name")
 
 
 def _hint(text: str) -> FilmHint:

@@ -212,5 +212,6 @@ def file_of(
 
 
 def _put_text(data: bytearray, place: int, size: int, text: str) -> None:
-    coded = text.encode("utf-8")[: size - 1].decode("utf-8", "ignore").encode()
+    # Names of files may hold bytes that are no text.
+    coded = text.encode("utf-8", "replace")[: size - 1].decode("utf-8", "ignore").encode()
     data[place : place + size] = coded.ljust(size, b"\0")

@@ -78,11 +78,11 @@ def pattern_of(path: Path) -> Pattern:
     """
     places = list(_PLACE.finditer(path.name))
     if len(places) != 1 or path.suffix.lower() not in SUFFIXES:
-        raise FilmError("is not a pattern of frames", path=path, remedy="write one like reel.%07d.dpx")
+        raise FilmError(f"{path} is not a pattern of frames", remedy="write one like reel.%07d.dpx")
     place = places[0]
     width = int(place[1] or 1) if place[0].startswith("%") else len(place[0])
     if width > _WIDEST:
-        raise FilmError("is not a pattern of frames", path=path, remedy="write one like reel.%07d.dpx")
+        raise FilmError(f"{path} is not a pattern of frames", remedy="write one like reel.%07d.dpx")
     rest = path.name[place.end() :]
     if rest != path.suffix:
         raise FilmError("has text behind the number", path=path, remedy="write a pattern like reel.%07d.dpx")
@@ -110,22 +110,30 @@ def find_sequence(path: Path) -> Pattern | None:
         path: A pattern, a folder, or one frame of a DPX or OpenEXR sequence.
 
     Raises:
-        FilmError: A folder holds no numbered frames, or those of several sequences.
+        FilmError: A folder holds no numbered frames, or those of several sequences, or of one whose numbers are
+            written in several ways.
     """
     if path.is_dir():
         return _in_folder(path)
-    if path.is_file():
-        parts = _NUMBERED.fullmatch(path.name)
-        return _numbered(path, [parts[2]]) if parts and path.suffix.lower() in _ONE_STANDS_FOR_ALL else None
-    return pattern_of(path) if is_pattern(path) else None
+    if family := family_of(path):
+        return _numbered(*family, _digits(path.parent)[family[1:]])
+    return pattern_of(path) if is_pattern(path) and not path.is_file() else None
+
+
+def family_of(path: Path) -> tuple[Path, str, str] | None:
+    """Return what the frames of a sequence share, if a path is one file of a DPX or OpenEXR sequence.
+
+    Returns:
+        Folder, prefix and suffix; None if the file stands for itself, or does not exist.
+    """
+    parts = _NUMBERED.fullmatch(path.name)
+    if parts is None or path.suffix.lower() not in _ONE_STANDS_FOR_ALL or not path.is_file():
+        return None
+    return path.parent, parts[1], parts[3]
 
 
 def _in_folder(folder: Path) -> Pattern:
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path in folder.iterdir():
-        parts = _NUMBERED.fullmatch(path.name)
-        if parts and parts[3].lower() in SUFFIXES and not path.name.startswith("."):
-            groups[parts[1], parts[3]].append(parts[2])
+    groups = _digits(folder)
     if not groups:
         raise FilmError(
             f"cannot be read: it is a folder without numbered frames ({', '.join(SUFFIXES)})",
@@ -133,19 +141,44 @@ def _in_folder(folder: Path) -> Pattern:
             remedy="name a film in it",
         )
     if len(groups) > 1:
-        names = sorted(str(_numbered(folder / f"{a}{d[0]}{b}", d).path.name) for (a, b), d in groups.items())
+        names = sorted(_unchecked(folder, a, b, digits).path.name for (a, b), digits in groups.items())
         raise FilmError(f"holds several sequences ({', '.join(names[:4])})", path=folder, remedy="name one of them")
     (((prefix, suffix), digits),) = groups.items()
-    return _numbered(folder / f"{prefix}{digits[0]}{suffix}", digits)
+    return _numbered(folder, prefix, suffix, digits)
 
 
-def _numbered(path: Path, digits: list[str]) -> Pattern:
-    """Return the pattern of a frame's name, given the digits of some frames."""
-    parts = _NUMBERED.fullmatch(path.name)
-    assert parts is not None
+def _digits(folder: Path) -> dict[tuple[str, str], list[str]]:
+    """Return how the frames in a folder are numbered, by their prefix and suffix."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path in folder.iterdir():
+        parts = _NUMBERED.fullmatch(path.name)
+        if parts and parts[3].lower() in SUFFIXES and not path.name.startswith("."):
+            groups[parts[1], parts[3]].append(parts[2])
+    return groups
+
+
+def _numbered(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
+    """Return the pattern of all frames with these digits.
+
+    Raises:
+        FilmError: No pattern covers them all, as with ``reel.7.dpx`` beside ``reel.0008.dpx``.
+    """
+    found = _unchecked(folder, prefix, suffix, digits)
+    names = ((text, f"{prefix}{text}{suffix}") for text in sorted(digits))
+    if (other := next((name for text, name in names if found.file(int(text)).name != name), None)) is not None:
+        raise FilmError(
+            f"has frames whose numbers are written in several ways ({other}, and {found.path.name})",
+            path=folder,
+            remedy="rename them alike, or name a pattern like reel.%07d.dpx",
+        )
+    return found
+
+
+def _unchecked(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
+    """Return the pattern of frames, given the digits in their names."""
     least = min(len(d) for d in digits)
     padded = any(len(d) > 1 and d.startswith("0") for d in digits) or len({len(d) for d in digits}) == 1
-    return Pattern(path.parent, parts[1], parts[3], least if padded else 1)
+    return Pattern(folder, prefix, suffix, least if padded else 1)
 
 
 def missing(numbers: list[int]) -> list[range]:

@@ -178,9 +178,7 @@ class SequenceReader(FilmReader):
         """Return one line for each thing about the sequence that a user should know."""
         found = [f"frame {in_words(self.gaps)} was missing: the frame before is repeated"] if self.gaps else []
         if not self.states_rate:
-            found.append(
-                f"the frames do not state their rate: {self.rate} frames a second are assumed ('rate' sets it)"
-            )
+            found.append(f"the frames do not state their rate: {self.rate} a second are assumed: rate=18 sets another")
         if self.is_log:
             found.append("the frames are logarithmic (Cineon), by their header: they stay so, and so do their colours")
         if self.is_linear:
