@@ -25,6 +25,7 @@ from photochrom import photo
 from photochrom.errors import PhotoError
 from photochrom.photo import write as photo_write
 from photochrom.photo.formats import png
+from photochrom.photo.formats.damage import DAMAGED
 from photochrom.photo.formats.deflate import inflated_size
 from tests.helpers.photographs import MODEL, coloured, neutral, saved, smooth
 from tests.photo.test_metadata import source
@@ -501,3 +502,63 @@ def test_locked_folder(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="permission denied"):
         put(tmp_path / "out.png")
     tmp_path.chmod(0o700)
+
+
+def fax(compression: str) -> bytes:
+    """A TIFF of rings, in a fax's codes."""
+    rows, columns = np.mgrid[:200, :160]
+    return saved(np.hypot(rows - 90, columns - 70).astype(int) // 9 % 2 == 0, "TIFF", compression=compression)
+
+
+@pytest.mark.parametrize(("compression", "share"), [("group3", 0.8), ("group4", 0.6), ("tiff_ccitt", 0.8)])
+def test_a_fax_with_a_changed_bit_is_coloured_with_a_warning(compression: str, share: float) -> None:
+    """libtiff reports an error or a warning, paints the line somehow and succeeds. Codes of Group 4 have no ends."""
+    data = fax(compression)
+    whole = photo.read_photo(data)
+    assert DAMAGED not in whole.losses
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        start, size = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    changed = told = 0
+    for place in range(start, start + size, max(1, size // 60)):
+        bad = bytearray(data)
+        bad[place] ^= 16
+        with contextlib.suppress(PhotoError):
+            picture = photo.read_photo(bytes(bad))
+            changed += not np.array_equal(picture.luma, whole.luma)
+            told += DAMAGED in picture.losses
+    assert told > share * changed > 20
+
+
+def jpeg_with(junk: bytes, share: float) -> bytes:
+    """A JPEG with bytes put into its coded data, or at its end."""
+    data = FILES["baseline.jpg"]
+    start = data.index(b"\xff\xda") + 10
+    place = start + int((len(data) - 2 - start) * share)
+    return data[:place] + junk + data[place:]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (jpeg_with(b"\xff\xd3", 0.5), True),
+        (jpeg_with(b"\x12\x34\x56", 1), True),
+        (jpeg_with(bytes(7), 1), False),
+        (jpeg_with(b"\xff" * 7, 1), False),
+        (jpeg_with(b"", 1) + b"trailer", False),
+        (FILES["baseline.jpg"].replace(b"JFIF\0\1", b"JFIF\0\xff", 1), False),
+        (FILES["baseline.jpg"][:20] + b"\xff\0\0\5abc" + FILES["baseline.jpg"][20:], False),
+    ],
+    ids=["marker", "left over", "zeros", "fill bytes", "trailer", "revision", "junk in the header"],
+)
+def test_only_damage_to_the_picture_is_told(data: bytes, expected: bool) -> None:
+    assert (DAMAGED in photo.read_photo(data).losses) is expected
+
+
+def test_damage_is_told_in_every_colour_space() -> None:
+    """CMYK files, RGB files and the JPEG within an old TIFF are read in ways of their own."""
+    grey = smooth(90, 120)
+    image = Image.fromarray(np.dstack([grey, grey[::-1], grey[:, ::-1], grey // 3]), "CMYK")
+    for data in (saved(image, "JPEG"), saved(image.convert("RGB"), "JPEG", keep_rgb=True)):
+        assert DAMAGED not in photo.read_photo(data).losses
+        middle = (data.index(b"\xff\xda") + len(data)) // 2
+        assert DAMAGED in photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle:]).losses

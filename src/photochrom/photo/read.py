@@ -57,7 +57,7 @@ class Photo:
     view: View = "plain"
     """How the luma relates to the picture that the network is shown."""
     losses: tuple[str, ...] = ()
-    """Phrases that name what no output keeps of the file: "the gain map is not kept ..."."""
+    """Phrases that name what no output keeps of the file, or what is damaged: "the gain map is not kept ..."."""
     reduced: bool = False
     """Whether ``luma`` was read at half the height and width, rounded up. Only a JPEG that keeps ``coded_luma`` can be
     written then."""

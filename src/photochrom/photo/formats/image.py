@@ -89,7 +89,7 @@ class Decoded:
     upright: bool = False  # the decoder has applied the orientation, whatever EXIF says
     linear: bool = False  # the luma is proportional to light
     srgb: bool = False  # the pixels were CMYK, and the luma is that of their sRGB values
-    losses: tuple[str, ...] = ()  # phrases that name what no output keeps
+    losses: tuple[str, ...] = ()  # phrases that name what no output keeps, or what is damaged
     reduced: bool = False  # the luma was decoded at half the height and width, rounded up; ``coded_luma`` is whole
     coded_luma: CodedLuma | None = None  # of a JPEG, as a JPEG output can take it over
     recoded: str = ""  # why the luma of a JPEG cannot be kept as it is coded

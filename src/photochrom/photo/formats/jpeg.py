@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from simplejpeg import decode_jpeg, decode_jpeg_header, encode_jpeg_yuv_planes
 
 from ...errors import PhotoError
-from . import exif, photoshop
+from . import damage, exif, photoshop
 from .coefficients import CodedLuma, LumaCoefficients, as_coefficients, luma_coefficients, with_chroma
 from .icc import cmyk_to_srgb, refuse_hdr
 from .image import (
@@ -82,6 +82,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
             image.load()
             inked = image
         luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
+        lost += damage.in_jpeg(bare, "CMYK")
         return Decoded(luma, alpha, metadata, srgb=True, losses=lost, recoded="it is a CMYK picture")
     try:
         reduced = reduced and exif.orientation(metadata.exif) == 1
@@ -91,7 +92,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     except CannotSplice as exc:
         image.draft("L", None)
         luma, _ = from_pillow(image)
-        return Decoded(luma, None, metadata, losses=lost, recoded=str(exc))
+        return Decoded(luma, None, metadata, losses=lost + damage.in_jpeg(bare), recoded=str(exc))
 
 
 def _is_needed(marker: int, payload: bytes) -> bool:

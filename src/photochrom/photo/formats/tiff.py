@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError
-from . import exif, jpeg, photoshop, tiff_cut, tiff_pages, tiff_repair
+from . import damage, exif, jpeg, photoshop, tiff_cut, tiff_pages, tiff_repair
 from .deflate import inflated_size
 from .exif import Entry, Tiff
 from .icc import cmyk_to_srgb, linear_rgb
@@ -43,6 +43,7 @@ _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATED: Final = (8, 32946)
 _PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
 _ZSTD: Final = 50000
+_GROUP_3: Final = (2, 3)  # with or without ends of lines
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,9 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
     icc = exif.find(entries, exif.ICC)
     metadata = _metadata(tiff, entries, icc)
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
-        return Decoded(jpeg.read(stream).luma, None, metadata)
-    parts = _parts(tiff, entries, page)
+        photo = jpeg.read(stream)
+        return Decoded(photo.luma, None, metadata, losses=tuple({damage.DAMAGED} & {*photo.losses}))
+    parts, heard = _parts(tiff, entries, page), list[str]()
     if (
         page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1
     ):  # no writer is known to use 2, reversed bits
@@ -122,7 +124,10 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         samples = _planes_of(_by_strips(tiff, entries, page, parts), page)
     else:
         single = _single(data, tiff, entries, is_first)
-        samples = _read_16(single, page) if page.bits == 16 else _read_8(single, page, icc)
+        with damage.heard_of_fax() as heard:
+            samples = _read_16(single, page) if page.bits == 16 else _read_8(single, page, icc)
+        if not heard and page.compression in _GROUP_3 and page.bits == page.samples == 1:
+            heard.extend(damage.in_group3(single, samples.luma))
     linear = page.photometric == _LINEAR_RAW
     return Decoded(
         samples.luma,
@@ -130,7 +135,7 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         replace(metadata, icc=linear_rgb()) if linear else metadata,
         linear=linear,
         srgb=page.photometric == _CMYK,
-        losses=tuple(_losses(entries, page, samples.extra)),
+        losses=(*_losses(entries, page, samples.extra), *heard),
         extra=samples.extra,
     )
 
