@@ -242,6 +242,18 @@ def test_a_slash_makes_a_folder_of_the_output(film, tmp_path):
     assert names(tmp_path / "colored") == ["reel.color.mkv"]
 
 
+def test_one_frame_is_not_frames(tmp_path, capsys):
+    film = write_film(tmp_path / "reel.mkv", pan(1))
+    assert main(["film", str(film)]) == 0
+    assert ": 1 frame, 1 shot, in " in capsys.readouterr().out
+
+
+def test_a_name_too_long_for_the_disk_is_told_as_such(film, tmp_path, capsys):
+    long = film.rename(tmp_path / f"{'x' * 240}.mkv")  # the working folder's name is longer
+    assert main(["film", str(long)]) == 1
+    assert "has too long a name: choose a shorter one" in capsys.readouterr().err
+
+
 def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
     (tmp_path / "other").mkdir()
     other = tmp_path / "other" / film.name

@@ -260,3 +260,13 @@ def test_a_cover_is_no_film_and_stays(tmp_path, fake_colorizer):
     report = colorize_film(source, None, FAST, colorizer=fake_colorizer)
     assert report.frames == 6
     assert packets(report.output, 1) == [stream.getvalue()]
+
+
+def test_transparency_that_is_not_kept_is_named(tmp_path, fake_colorizer):
+    """Nor does the stream say any longer that it is transparent, and which encoder made the old one."""
+    old = {"alpha_mode": "1", "encoder": "Scanner 7"}
+    source = write_film(tmp_path / "a.mkv", pan(2), name="yuva420p", codec="ffv1", video_metadata=old)
+    report = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
+    assert report.notes == ["not kept: the alpha channel, which says what is transparent"]
+    with av.open(report.output) as film:
+        assert film.streams.video[0].metadata.keys() <= {"DURATION"}

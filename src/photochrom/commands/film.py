@@ -319,12 +319,16 @@ def _color(
         except KeyboardInterrupt:
             console.error("stopped: the same command continues it; at most the last ten seconds are done again")
             return INTERRUPTED
-    shots = f"{len(report.shots)} shot{'' if len(report.shots) == 1 else 's'}"
+    frames, shots = _counted(report.frames, "frame"), _counted(len(report.shots), "shot")
     seconds = duration(time.monotonic() - begun)
-    console.result(f"{film} -> {report.output}: {report.frames} frames, {shots}, in {seconds}")
+    console.result(f"{film} -> {report.output}: {frames}, {shots}, in {seconds}")
     for note in report.notes:
         console.note(f"{film}: {note}")
     return 0
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _look(
@@ -412,7 +416,7 @@ def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer)
 
     speed = frames_per_second(frame_colorizer, plan)
     size = f"{reader.width}x{reader.height}"
-    print(f"{reader.path}: {plan.total} frames, {size}, {float(reader.rate):.3f} frames/s")
+    print(f"{reader.path}: {_counted(plan.total, 'frame')}, {size}, {float(reader.rate):.3f} frames/s")
     stored = dict.fromkeys((plan.container, frame_colorizer.options.codec, plan.planes.name))
     print(f"{plan.output}: {', '.join(stored)}")
     for note in plan.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -105,7 +106,10 @@ def colorize_film(
         label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in hints])
         key = _key(reader, plan, options, hints, stills, label, frame_colorizer.colorizer.label)
         damage = Damage()
-        with _disk_errors(plan.output), ResumeFolder(plan.output, key, restart=restart) as folder:
+        with (
+            _disk_errors(reader.path if not reader.is_sequence else reader.path.parent, plan.output),
+            ResumeFolder(plan.output, key, restart=restart) as folder,
+        ):
             kept = KeptParts(folder, reader, plan, options, hints) if options.keep_parts else None
             shots = make_shot_plan(frame_colorizer, plan, kept.known_starts() if kept else (), examining)
             frame_colorizer = frame_colorizer.with_shots(shots)
@@ -157,11 +161,15 @@ def _key(
 
 
 @contextlib.contextmanager
-def _disk_errors(output: Path) -> Iterator[None]:
+def _disk_errors(source: Path, output: Path) -> Iterator[None]:
     """Translate errors of the disk and of FFmpeg's writing into FilmError."""
     try:
         yield
     except (OSError, av.error.FFmpegError) as exc:
+        if exc.errno == errno.ENAMETOOLONG:
+            raise FilmError("has too long a name", path=output, remedy="choose a shorter one") from exc
+        if not source.exists():
+            raise FilmError("has disappeared", path=source, remedy="put it back, then start again") from exc
         raise FilmError(
             f"{output} cannot be written ({exc.strerror or exc}): make room or mend the disk, then start again; "
             "finished work is kept"

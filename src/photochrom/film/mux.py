@@ -31,7 +31,7 @@ _OPTIONS = {"mp4": _FASTSTART, "mov": _FASTSTART, "matroska": {"avoid_negative_t
 _OPTIONS["mxf"] = {"strict": "unofficial"}  # permits rates that SMPTE ST 377 does not name, such as 18 frames a second
 # Metadata that is not true of the new file, and of the new picture.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
-_OF_THE_CODEC = ("encoder", "BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")
+_OF_THE_CODEC = ("encoder", "bps", "number_of_bytes", "number_of_frames", "alpha_mode")  # in either case
 # The same of MXF: who wrote the file, and the numbers of its packages.
 _OF_MXF = ("company_name", "application_platform", "operational_pattern_ul", "modification_date")
 _OF_PACKAGES = ("uid", "umid", "product_", "toolkit_")
@@ -176,7 +176,7 @@ def _add_video(
 
 
 def _is_of_the_codec(key: str) -> bool:
-    return key.partition("-")[0] in _OF_THE_CODEC or _is_of_a_package(key)
+    return key.partition("-")[0].casefold() in _OF_THE_CODEC or _is_of_a_package(key)
 
 
 def _is_of_a_package(key: str) -> bool:

@@ -130,6 +130,8 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     total = max(0, round((until - start) * reader.rate)) if shift or not stated else stated
     notes = reader.notes() + [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
     notes += _not_in_frames(reader) if frames is not None else _other_pictures(reader)
+    if any(part.is_alpha for part in reader.video.codec_context.format.components) and options.codec != "exr":
+        notes.append("not kept: the alpha channel, which says what is transparent")
     if options.codec == "ffv1" and reader.aspect != 1 and container in _LACK_ASPECT:
         notes.append(
             f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
