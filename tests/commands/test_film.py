@@ -268,6 +268,7 @@ def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
     [
         (["none.mp4"], 1, "none.mp4 does not exist"),
         (["reel.mkv", "--codec", "vp9"], 2, "codec is 'vp9': choose one of libx264, libx265, ffv1"),
+        (["reel.mkv", "--json"], 2, "--json is the form of a list of shots: add --list-shots"),
         (["reel.mkv", "--preset", "quick"], 2, "choose one of ultrafast"),
         (["reel.mkv", "--crf", "60"], 2, "crf is 60"),
         (["reel.mkv", "--strength", "7"], 2, "strength"),

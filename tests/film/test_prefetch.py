@@ -9,7 +9,7 @@ from photochrom.film.prefetch import prefetched
 
 
 def is_at_work():
-    return any(thread.name == "photochrom-look" for thread in threading.enumerate())
+    return any(thread.name == "photochrom-prefetch" for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize("count", [1, 4, 100])
@@ -66,4 +66,18 @@ def test_an_error_of_the_one_who_takes_ends_the_work():
 def test_a_block_that_takes_nothing_ends():
     with prefetched(itertools.count(), 3):
         pass
+    assert not is_at_work()
+
+
+def test_a_signal_while_the_thread_begins_leaves_none(monkeypatch):
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        start(thread)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt), prefetched(itertools.count(), 3):
+            pass
     assert not is_at_work()

@@ -143,6 +143,8 @@ def run(args: argparse.Namespace) -> int:
             raise OptionError(f"--recolor is {args.recolor!r}", remedy=f"choose from {', '.join(RECOLOR)}")
         args.inputs.insert(0, args.recolor)
         args.recolor = "all"
+    if not args.list_shots and (form := next((f for f in ("json", "csv", "edl") if getattr(args, f)), None)):
+        raise OptionError(f"--{form} is the form of a list of shots", remedy="add --list-shots")
     if not args.inputs:
         raise OptionError("no film is named", remedy="name one, as in 'photochrom film reel.mp4'")
     films = args.inputs = _distinct(args.inputs)

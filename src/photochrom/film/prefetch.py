@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
 
 
-@contextmanager
+@contextlib.contextmanager
 def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
     """Compute items in another thread, up to ``count`` ahead; the thread ends with the block.
 
@@ -47,10 +47,11 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
                 return
 
     thread = threading.Thread(target=work, name="photochrom-prefetch", daemon=True)
-    thread.start()
     try:
+        thread.start()  # here, too, a signal may come; the thread must not outlive the main one
         yield taken()
     finally:
         over = True
         room.put(None)
-        thread.join()
+        with contextlib.suppress(RuntimeError):  # it has not begun
+            thread.join()
