@@ -19,17 +19,18 @@ from PIL import _imaging
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
 DAMAGED: Final = "is damaged, and parts of the picture may be wrong: get a whole copy of the file"
+LEFT_OVER: Final = "holds more coded data than pixels, as damaged files and some webcams' do: look whether it is right"
+WARNINGS: Final = (DAMAGED, LEFT_OVER)
 _LOST: Final = re.compile(r"Corrupt JPEG data|Premature end of JPEG|Inconsistent progression")
-_EXTRA: Final = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
-_END: Final = b"\xff\xd9"
+_EXTRA: Final = re.compile(r"(\d+) extraneous bytes before marker 0x(..)")
 
 _heard = threading.local()
 
 
 def in_jpeg(data: bytes, colors: str = "GRAY") -> tuple[str, ...]:
-    """Return a warning if libjpeg misses or cannot understand coded data of a JPEG: ``DAMAGED``, or nothing.
+    """Return one of ``WARNINGS`` if libjpeg misses coded data of a JPEG, or cannot understand it, or has some left.
 
-    Warnings about headers, which every viewer reads around, are none. Nor are zeros that fill up a scan.
+    Flaws of headers, which every viewer reads around, are no damage. Nor are zeros that fill up a scan.
 
     Args:
         data: The file.
@@ -42,14 +43,16 @@ def in_jpeg(data: bytes, colors: str = "GRAY") -> tuple[str, ...]:
     try:
         decode_jpeg(data, colors)
     except ValueError as exc:
-        return (DAMAGED,) if _LOST.search(str(exc)) and not _is_filled_up(data, str(exc)) else ()
+        return _warning(data, str(exc))
     return ()
 
 
-def _is_filled_up(data: bytes, warning: str) -> bool:
-    """Return whether the warning is about zeros between the last scan and the end of the picture."""
-    extra = _EXTRA.search(warning)
-    return extra is not None and bytes(int(extra[1])) + _END in data
+def _warning(data: bytes, message: str) -> tuple[str, ...]:
+    """Return our warning for one of libjpeg's; it gives the first of several."""
+    if extra := _EXTRA.search(message):
+        is_padding = bytes(int(extra[1])) + b"\xff" + bytes.fromhex(extra[2]) in data
+        return () if is_padding else (LEFT_OVER,)
+    return (DAMAGED,) if _LOST.search(message) else ()
 
 
 def in_group3(data: bytes, luma: np.ndarray) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
     metadata = _metadata(tiff, entries, icc)
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
         photo = jpeg.read(stream)
-        return Decoded(photo.luma, None, metadata, losses=tuple({damage.DAMAGED} & {*photo.losses}))
+        return Decoded(photo.luma, None, metadata, losses=tuple({*damage.WARNINGS} & {*photo.losses}))
     parts, heard = _parts(tiff, entries, page), list[str]()
     if (
         page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1
