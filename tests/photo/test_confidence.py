@@ -39,3 +39,16 @@ def test_the_map_is_stretched_and_has_a_legend():
     assert drawn.shape[1:] == (640, 3)
     lightness = drawn[200].mean(axis=1)
     assert lightness[-5] - lightness[5] > 80
+
+
+def test_numbers_at_the_edge_are_whole():
+    shape = (400, 600)
+    inside = np.full((40, 60), 0.8, np.float32)
+    edge = inside.copy()
+    inside[19:22, 29:32], edge[0:3, 29:32] = 0.2, 0.2
+    white = [
+        (picture(confidence_png(each, shape, raw=False))[:400, 250:350] > 250).all(axis=2).sum()
+        for each in (inside, edge)
+    ]
+    assert white[0] > 10
+    assert white[1] >= white[0]

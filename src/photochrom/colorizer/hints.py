@@ -90,6 +90,8 @@ class Hint:
         parts = (text if page is None else text.partition(":")[2]).split(",", 2)
         try:
             x, y = (_share(part, side) for part, side in zip(parts[:-1], size or (None, None), strict=True))
+        except OptionError:  # a ValueError, too, but one that says more
+            raise
         except ValueError:
             raise OptionError(
                 f"{text!r:.60} is not a hint", remedy="write X,Y,COLOR as in 0.42,0.31,#7a2b22 or 42%,31%,maroon"
@@ -112,7 +114,12 @@ def _share(text: str, side: int | None) -> float:
         return float(text)
     if side is None:
         raise OptionError(f"{text!r:.60} is in pixels, but the picture's size is unknown", remedy="give a percentage")
-    return (float(text[:-2]) + 0.5) / side  # the middle of the pixel
+    share = (float(text[:-2]) + 0.5) / side  # the middle of the pixel
+    if not 0 <= share <= 1:
+        raise OptionError(
+            f"{text!r:.60} is outside the picture, which has {side} pixels that way", remedy="give a place inside it"
+        )
+    return share
 
 
 def _is_a(kind: type, value: object) -> bool:

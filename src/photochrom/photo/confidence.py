@@ -72,9 +72,18 @@ def _colored(share: np.ndarray) -> np.ndarray:
 def _marked(rgb: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     scale = max(rgb.shape) / 1000
     for number, (x, y, _) in enumerate(least_sure_places(confidence), 1):
-        at = (int(x * rgb.shape[1]), int(y * rgb.shape[0]))
-        _text(rgb, str(number), at, scale)
+        _centered(rgb, str(number), (x * rgb.shape[1], y * rgb.shape[0]), scale)
     return rgb
+
+
+def _centered(rgb: np.ndarray, text: str, center: tuple[float, float], scale: float) -> None:
+    """Write a text around a place, or as near to it as the picture holds the text."""
+    height, width = rgb.shape[:2]
+    (wide, tall), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, max(0.3, scale), 1)
+    edge = 1 + round(3 * scale)  # of the outline
+    left = max(min(center[0] - wide / 2, width - wide - edge), edge)
+    base = max(min(center[1] + tall / 2, height - edge), tall + edge)
+    _text(rgb, text, (round(left), round(base)), scale)
 
 
 def _legend(width: int, low: float, high: float) -> np.ndarray:
