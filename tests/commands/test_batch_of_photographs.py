@@ -48,7 +48,10 @@ def test_own_outputs_are_left_out_and_existing_ones_skipped(shoebox, capsys):
     for _ in range(2):
         assert main(["photo", str(shoebox)]) == 0
     assert files(shoebox) == ["1920/b.color.png", "1920/b.png", "a.color.jpg", "a.jpg", "notes.txt"]
-    assert "0 coloured, 4 skipped, 0 failed" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "0 coloured, 4 skipped, 0 failed" in said.out
+    assert "coloured already: 2; -v names them, --overwrite colours them anew" in said.err
+    assert "made by Photochrom: 2; -v names them, --recolor colours them anew" in said.err
     assert main(["photo", str(shoebox), "--overwrite"]) == 0
     assert "2 coloured, 2 skipped, 0 failed" in capsys.readouterr().out
 
@@ -131,7 +134,7 @@ def test_hints_take_names_percentages_and_pixels(tmp_path, capsys):
     assert rgb[49, 150, 2] > rgb[49, 150, 0] + 20
     capsys.readouterr()
     assert main(["photo", str(tmp_path / "a.png"), "--overwrite", "--hint", "300px,10px,red"]) == 2
-    assert "a hint's x is" in capsys.readouterr().err
+    assert "'300px' is outside the picture, which has 200 pixels that way" in capsys.readouterr().err
 
 
 @pytest.mark.slow

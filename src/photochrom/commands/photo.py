@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..colorizer.hints import Hint, page_of, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from .photo_jobs import PhotoJob
 
 _FRAMES = (".dpx", ".exr")  # suffixes of files that are frames of films only
+
+# Why photographs of a folder were skipped, said once for all of them.
+_OWN: Final = "made by Photochrom: {}; -v names them, --recolor colours them anew"
+_EXISTING: Final = "coloured already: {}; -v names them, --overwrite colours them anew"
+_IN_COLOR: Final = "in colour already: {}; -v names them, --recolor colours them anew"
 
 
 def add(verbs: Verbs) -> None:
@@ -170,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
     colorizer = Colorizer(args.model, args.device)
     work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page, sheet)
     for job in own:
-        work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anew")
+        work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anew", _OWN)
     return work.color_all(jobs, failed=len(clashes))
 
 
@@ -232,7 +238,7 @@ class _Work:
     page: int | None
     sheet: Path | None = None
     shown: list[tuple[str, PhotoReport]] = field(default_factory=list)
-    in_color: int = 0
+    skipped_as: Counter[str] = field(default_factory=Counter)
     colored: int = 0
     failed: int = 0
     skipped: int = 0
@@ -251,20 +257,23 @@ class _Work:
             self.console.result(self._summary(time.monotonic() - begun))
         elif not jobs and not self.skipped:
             self.console.note("no photographs found")
-        if self.in_color:  # which those who named a folder were not told one by one
-            self.console.note(f"in colour already: {self.in_color}; -v names them, --recolor colours them anew")
+        for reason, count in self.skipped_as.items():  # which those who named a folder were not told one by one
+            self.console.note(reason.format(count))
         return 1 if self.failed else 0
 
-    def skip(self, job: PhotoJob, reason: str) -> None:
-        """Count a photograph that is skipped, and say why if the user named it."""
+    def skip(self, job: PhotoJob, reason: str, of_many: str) -> None:
+        """Count a photograph that is skipped, and say why at once if the user named it, or else for all at the end."""
         self.skipped += 1
-        say = self.console.note if job.is_named else self.console.detail
-        say(f"{job.source}: {reason}")
+        if job.is_named:
+            self.console.note(f"{job.source}: {reason}")
+        else:
+            self.console.detail(f"{job.source}: {reason}")
+            self.skipped_as[of_many] += 1
 
     def _color(self, job: PhotoJob, bar: Progress) -> None:
         try:
-            if reason := self._reason_to_skip(job):
-                self.skip(job, reason)
+            if reasons := self._reasons_to_skip(job):
+                self.skip(job, *reasons)
             else:
                 self._write(job, bar)
         except OptionError:
@@ -273,21 +282,21 @@ class _Work:
             self.failed += 1
             self.console.error(error_text(exc))
 
-    def _reason_to_skip(self, job: PhotoJob) -> str:
+    def _reasons_to_skip(self, job: PhotoJob) -> tuple[str, str] | None:
+        """Return why a photograph is skipped: in words about it alone, and about all such photographs."""
         from ..photo.inspect import is_in_color
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
             raise PhotoError("is a film", path=job.source, remedy="colour it with 'photochrom film'")
         if job.is_skippable and not self.output.overwrite and Path(job.destination).exists():
-            return f"{job.destination} exists already: skipped; --overwrite replaces it"
+            return f"{job.destination} exists already: skipped; --overwrite replaces it", _EXISTING
         if self.recolor or job.is_stream:
-            return ""
+            return None
         if is_in_color(Path(job.source)):
             if job.is_named:
                 raise PhotoError("is in colour already", path=job.source, remedy="--recolor colours it anew")
-            self.in_color += 1
-            return "is in colour already: skipped; --recolor colours it anew"
-        return ""
+            return "is in colour already: skipped; --recolor colours it anew", _IN_COLOR
+        return None
 
     def _write(self, job: PhotoJob, bar: Progress) -> None:
         from ..photo.job import colorize_job
