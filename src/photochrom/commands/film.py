@@ -18,7 +18,7 @@ from .console import Console, duration
 from .film_scans import add_old_film
 from .film_shots import add_shots, numbers_of, print_shots, shots_of
 from .kinds import kind_of
-from .messages import error_text
+from .messages import error_text, note_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ def _color(
     seconds = duration(time.monotonic() - begun)
     console.result(f"{film} -> {report.output}: {frames}, {shots}, in {seconds}")
     for note in report.notes:
-        console.note(f"{film}: {note}")
+        console.note(f"{film}: {note_text(note)}")
     return 0
 
 
@@ -363,7 +363,8 @@ def _look(
         if args.list_shots:
             print_shots(args, frame_colorizer, plan)
             return 0
-        path = output or (reader.path.absolute().parent.parent if reader.is_sequence else reader.path.parent)
+        folder = reader.path.parent
+        path = output or (Path(os.path.normpath(folder / os.pardir)) if reader.is_sequence else folder)
         path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
         _check_preview(path, overwrite=args.overwrite)
         frame_colorizer = keeping_titles(frame_colorizer, plan)
@@ -422,5 +423,5 @@ def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer)
     stored = dict.fromkeys((plan.container, frame_colorizer.options.codec, plan.planes.name))
     print(f"{plan.output}: {', '.join(stored)}")
     for note in plan.notes:
-        print(note)
+        print(note_text(note))
     print(f"about {speed:.1f} frames/s here: {time_text(plan.total / speed)[:-4]} in all")

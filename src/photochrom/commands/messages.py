@@ -14,8 +14,7 @@ def error_text(error: Exception) -> str:
     """Return the message of an error, with ``overwrite=True`` in its remedy spelled ``--overwrite``.
 
     Likewise ``negative=False`` becomes ``--no-negative``, ``device="cpu"`` becomes ``--device cpu``, and ``cache_gb=0``
-    becomes ``--cache-gb 0``. Nothing else of the
-    message is changed, since a file may well be called ``a=1.jpg``.
+    becomes ``--cache-gb 0``. Nothing else of the message is changed, since a file may well be called ``a=1.jpg``.
     """
     text = str(error)
     if not (remedy := getattr(error, "remedy", "")):
