@@ -56,7 +56,7 @@ def test_ctrl_c_ends_it_while_uploads_come_and_films_are_coloured(tmp_path, capf
             half.sendall(b"POST /api/colorize?name=a.png HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\nabc")
             studio.process.send_signal(signal.SIGINT)
             assert studio.process.wait(timeout=PATIENCE) == 130
-    assert capfd.readouterr().err == "photochrom: interrupted; finished files are kept\n"
+    assert capfd.readouterr().err == "photochrom: the studio has ended, and its tray is gone\n"
     assert list((tmp_path / "studio").iterdir()) == []
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from ..errors import StudioError
-from . import c2pa
+from . import INTERRUPTED, c2pa
 from .arguments import add_model, add_verb
 from .parser import Verbs
 
@@ -64,6 +65,9 @@ def run(args: argparse.Namespace) -> int:
             args.host, args.port, *limits, names=tuple(args.name), identity=c2pa.identity_of(args)
         )
         server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
+    except KeyboardInterrupt:
+        print("photochrom: the studio has ended, and its tray is gone", file=sys.stderr)
+        return INTERRUPTED
     except ImportError as exc:
         raise StudioError(f"the studio needs {exc.name}: pip install 'photochrom[studio]'") from exc
     return 0
