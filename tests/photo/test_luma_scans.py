@@ -42,7 +42,7 @@ def test_luma_scans_are_kept_byte_for_byte(tmp_path, fake_colorizer, options):
 @pytest.mark.parametrize(
     ("image", "options", "reason"),
     [
-        (Image.fromarray(toned(61, 75)), {}, "its luma is interleaved with chroma (pip install"),
+        (Image.fromarray(toned(61, 75)), {}, "it is interleaved with chroma (pip install"),
         (None, {"exif": exif(6)}, "it is turned upright"),
     ],
     ids=["toned", "turned"],

@@ -70,7 +70,7 @@ def luma_coefficients(data: bytes, height: int, width: int, subsampling: str) ->
     if subsampling not in _SAMPLINGS:
         raise CannotSplice(f"its chroma subsampling is {subsampling}")
     if not has_jpeglib():
-        raise CannotSplice(f"its luma is interleaved with chroma ({INSTALL} keeps it)")
+        raise CannotSplice(f"it is interleaved with chroma ({INSTALL} keeps it)")
     return LumaCoefficients(data, height, width, _SAMPLINGS[subsampling])
 
 

@@ -219,7 +219,7 @@ def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
         raise CannotSplice("its structure is damaged")
     precision, height, width, components = struct.unpack_from(">BHHB", payload)
     if components != 1:
-        raise CannotSplice("its luma is interleaved with chroma")
+        raise CannotSplice("it is interleaved with chroma")
     if precision != 8:
         raise CannotSplice(f"it has {precision} bits")
     if not height:
