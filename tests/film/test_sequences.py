@@ -435,6 +435,8 @@ def test_the_command_looks_at_sequences(arguments, reel, tmp_path, capsys):
     assert {"--dry-run": "reel.%07d.dpx: dpx, yuv444p10le", "--list-shots": "6 frames"}.get(
         arguments[0], "reel.preview.png"
     ) in told
+    assert ("--rate 18 sets another" in told) == (arguments == ["--dry-run"])
+    assert "rate=18" not in told
     assert not (tmp_path / "reel.color").exists()
 
 
