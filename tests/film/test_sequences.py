@@ -116,6 +116,13 @@ def test_sound_that_frames_cannot_hold_is_named(tmp_path, red):
     assert any("scaled from limited range to full range" in note for note in report.notes)
 
 
+def test_the_shape_that_frames_cannot_state_is_named(tmp_path, red):
+    film = write_film(tmp_path / "a.mov", pan(2), rotation=90, aspect=Fraction(4, 3))
+    notes = colorize_film(film, None, FilmOptions(codec="png"), colorizer=red).notes
+    assert "not kept: the rotation by 90 degrees, which frames cannot state" in notes
+    assert "not kept: the pixel aspect ratio 4/3, which png does not state" in notes
+
+
 def test_a_part_keeps_the_numbers_of_the_whole(tmp_path, red):
     folder = write_dpx(tmp_path / "reel", pan(48), 8, first=1000)
     whole = files(colorize_film(folder, tmp_path / "whole", colorizer=red))

@@ -129,7 +129,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     stated = reader.stated_frames
     total = max(0, round((until - start) * reader.rate)) if shift or not stated else stated
     notes = reader.notes() + [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
-    notes += _not_in_frames(reader) if frames is not None else _other_pictures(reader)
+    notes += _not_in_frames(reader, options.codec) if frames is not None else _other_pictures(reader)
     if any(part.is_alpha for part in reader.video.codec_context.format.components) and options.codec != "exr":
         notes.append("not kept: the alpha channel, which says what is transparent")
     if options.codec == "ffv1" and reader.aspect != 1 and container in _LACK_ASPECT:
@@ -174,10 +174,15 @@ def _other_pictures(reader: FilmReader) -> list[str]:
     ]
 
 
-def _not_in_frames(reader: FilmReader) -> list[str]:
-    """Name the tracks that frames as files cannot hold, a line each."""
+def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
+    """Name what frames as files cannot hold, a line each."""
     copied = tracks.kept(reader.container, reader.video.index)[0]
-    return [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
+    notes = [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
+    if reader.turns:
+        notes.append(f"not kept: the rotation by {90 * reader.turns} degrees, which frames cannot state")
+    if reader.aspect != 1 and codec != "dpx" and not reader.is_sequence:
+        notes.append(f"not kept: the pixel aspect ratio {reader.aspect}, which {codec} does not state")
+    return notes
 
 
 def _container(output: Path, options: FilmOptions) -> str:
