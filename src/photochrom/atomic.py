@@ -41,7 +41,7 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]:
-    """Give a temporary path for code that writes a file by name; otherwise as ``new_file``.
+    """Give a temporary path to code that writes a file by its name. All else is as in ``new_file``.
 
     Args:
         path: Name that the file gets at the end; its folder exists.

@@ -73,7 +73,7 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
 
 
 def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
-    """Return the path of an item's output, or an empty string where ``output_name`` raises: colouring reports that."""
+    """Return the path of an item's output, or an empty string if it has none; colouring the item then reports why."""
     try:
         return output_name(item, template)
     except OptionError:

@@ -42,8 +42,8 @@ def color_of_even_areas(planes: np.ndarray, guide: np.ndarray) -> tuple[np.ndarr
         guide: L* of pixels (0..100), float32 ``[H, W]``.
 
     Returns:
-        a*b*, float32 ``[2, H, W]``, and how far it should replace what is interpolated between cells, float32
-        ``[H, W]``, 0 to 1. The colour is already multiplied by that share.
+        a*b*, float32 ``[2, H, W]``, already multiplied by its weight; and that weight, float32 ``[H, W]``, 0 to 1: how
+        far the colour replaces what is interpolated between cells.
     """
     size = planes.shape[:0:-1]
     mean = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)

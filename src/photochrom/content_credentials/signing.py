@@ -119,7 +119,7 @@ def sign(
         credit: Name, version and hash of the model.
 
     Returns:
-        Whether the signed file holds the manifest; else ``signed`` holds the manifest alone.
+        True if ``signed`` is the output with the manifest in it, False if it is the manifest alone.
 
     Raises:
         PhotochromError: c2pa-python is missing, the file could not be signed, or the time stamp authority not reached.

@@ -190,8 +190,8 @@ class TrainingRun:
             features += f", and may take {gigabytes(self.cache_limit)}: the encoder runs at every step instead"
         precision = "bfloat16" if uses_bf16(self.config) else "float32"
         return (
-            f"{len(self.training) // recipe.views:,} training photographs ({recipe.views} views of each), "
-            f"{len(self.validation):,} validation photographs, {recipe.size} pixels\n"
+            f"{len(self.training) // recipe.views:,} to train on ({recipe.views} views of each), "
+            f"{len(self.validation):,} to check with, {recipe.size} pixels\n"
             f"from {self.initial.label}, {recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'} "
             f"in steps of {recipe.batch} views"
             f"{f' on each of {world_size}' if world_size > 1 else ''}, {precision}; {features}"

@@ -102,7 +102,7 @@ _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
 
 @contextmanager
 def at_most(pixels: int) -> Iterator[None]:
-    """Limit the size of pictures within the block, in this thread, to ``pixels`` or ``MAX_PIXELS`` if that is less."""
+    """Limit the size of pictures within the block, in this thread, to the smaller of ``pixels`` and ``MAX_PIXELS``."""
     token = _most_pixels.set(min(pixels, MAX_PIXELS))
     try:
         yield
