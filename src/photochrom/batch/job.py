@@ -21,7 +21,7 @@ from ..photo.options import OutputOptions
 from ..provenance import is_labelled
 from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
-from .listing import Filter, is_remote, list_items, open_address, telling, with_local_state
+from .listing import Filter, is_remote, list_items, naming_errors, open_address, with_local_state
 from .naming import DEFAULT_NAME, Outputs, check_template, possible_name
 from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, done_and_failed, mark, report_paths
@@ -276,7 +276,7 @@ def _existing(target: str) -> Callable[[str], bool]:
         root = target
         return lambda name: os.path.exists(os.path.join(root, name))  # noqa: PTH110, PTH118
     system, path = open_address(target)
-    with telling(target):
+    with naming_errors(target):
         found = {place.removeprefix(path).lstrip("/") for place in system.find(path)} if system.exists(path) else set()
     return found.__contains__
 

@@ -157,7 +157,7 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
 
 
 def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -> Iterator[Item]:
-    with telling(address):
+    with naming_errors(address):
         if not address.endswith("/") and system.isfile(path):  # a web server's folder is a page, too
             found = {path: system.info(path)}
             root = path.rpartition("/")[0]
@@ -221,7 +221,7 @@ _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", 
 
 
 @contextmanager
-def telling(address: str, verb: str = "read") -> Iterator[None]:
+def naming_errors(address: str, verb: str = "read") -> Iterator[None]:
     """Translate any error of a remote file system within the block into one that names the address."""
     try:
         yield
@@ -243,7 +243,7 @@ def read_address(address: str) -> bytes:
     if not is_remote(address):
         return Path(address).read_bytes()
     system, path = open_address(address)
-    with telling(address):
+    with naming_errors(address):
         data: bytes = system.cat_file(path)
     return data
 

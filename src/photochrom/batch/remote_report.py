@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from .listing import is_remote, open_address, telling
+from .listing import is_remote, naming_errors, open_address
 from .report import merge, report_paths
 
 _INTERVAL_S: Final = 60.0  # between two copies: items of the last interval are repeated if the machine is lost
@@ -39,7 +39,7 @@ class ReportCopy:
             local = self._own.with_name(place.rpartition("/")[2])
             with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
                 found = Path(folder, local.name)
-                with telling(self._target):
+                with naming_errors(self._target):
                     system.get_file(place, str(found))
                 merge(found, local)
 
@@ -53,6 +53,6 @@ class ReportCopy:
             return
         if now or time.monotonic() - self._copied > _INTERVAL_S:
             system, root = open_address(self._target)
-            with telling(self._target, "written"):
+            with naming_errors(self._target, "written"):
                 system.put_file(str(self._own), f"{root}/{self._own.name}")
             self._copied = time.monotonic()

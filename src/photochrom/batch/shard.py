@@ -19,7 +19,7 @@ from ..machine import reuse_freed_memory
 from ..photo.options import OutputOptions
 from ..version import __version__
 from .items import Item
-from .listing import is_remote, open_address, telling
+from .listing import is_remote, naming_errors, open_address
 from .naming import DEFAULT_NAME, output_name
 from .report import Row, utc_now
 
@@ -176,7 +176,7 @@ def _source(item: Item) -> Iterator[Path]:
     system, path = open_address(item.source)
     with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
         local = Path(folder, PurePosixPath(item.key).name)
-        with telling(item.source):
+        with naming_errors(item.source):
             system.get_file(path, str(local))
             for sidecar in _sidecars(item, system, path):
                 system.get_file(sidecar, str(local.with_name(PurePosixPath(sidecar).name)))
@@ -227,7 +227,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
 def _writing(target: str) -> Iterator[None]:
     """Raise ``TargetError``, which ends the batch, if the target is gone or forbidden; else the error of one output."""
     try:
-        with telling(target, "written"):
+        with naming_errors(target, "written"):
             yield
     except PhotochromError as exc:
         if isinstance(exc.__cause__, FileNotFoundError | PermissionError):
