@@ -563,3 +563,15 @@ def test_damage_is_told_in_every_colour_space() -> None:
         assert DAMAGED not in photo.read_photo(data).losses
         middle = (data.index(b"\xff\xda") + len(data)) // 2
         assert DAMAGED in photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle:]).losses
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_damage_is_told_in_a_tiff_that_holds_jpeg(mode: str) -> None:
+    """Pillow switches off what libtiff passes on of libjpeg's warnings."""
+    grey = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    data = saved(Image.fromarray(grey).convert(mode), "TIFF", compression="jpeg")
+    assert not photo.read_photo(data).losses
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        middle = page.dataoffsets[0] + page.databytecounts[0] // 2
+    assert photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle + 2 :]).losses == (DAMAGED,)

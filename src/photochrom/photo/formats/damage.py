@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
@@ -45,6 +45,17 @@ def in_jpeg(data: bytes, colors: str = "GRAY") -> tuple[str, ...]:
     except ValueError as exc:
         return _warning(data, str(exc))
     return ()
+
+
+def in_jpegs(tables: bytes | None, parts: Iterable[bytes]) -> tuple[str, ...]:
+    """Return the warning of the first damaged strip or tile of a TIFF that holds JPEG, or nothing.
+
+    Args:
+        tables: A JPEG of the tables that the parts share, if they do.
+        parts: A JPEG each, without those tables.
+    """
+    shared = (tables or b"")[:-2] or b"\xff\xd8"  # without its end marker
+    return next(filter(None, (in_jpeg(shared + part[2:]) for part in parts)), ())
 
 
 def _warning(data: bytes, message: str) -> tuple[str, ...]:

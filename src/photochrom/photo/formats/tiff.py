@@ -43,6 +43,7 @@ _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATED: Final = (8, 32946)
 _PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
 _ZSTD: Final = 50000
+_JPEG, _JPEG_TABLES = 7, 347
 _GROUP_3: Final = (2, 3)  # with or without ends of lines
 
 
@@ -128,6 +129,8 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
             samples = _read_16(single, page) if page.bits == 16 else _read_8(single, page, icc)
         if not heard and page.compression in _GROUP_3 and page.bits == page.samples == 1:
             heard.extend(damage.in_group3(single, samples.luma))
+        if page.compression == _JPEG:
+            heard.extend(damage.in_jpegs(exif.find(entries, _JPEG_TABLES), (data[a:b] for a, b in parts.places)))
     linear = page.photometric == _LINEAR_RAW
     return Decoded(
         samples.luma,
