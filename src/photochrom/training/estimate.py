@@ -24,7 +24,8 @@ from .schedule import Schedule
 from .train import Trainer
 
 _TRIED = 32  # views that the estimate is made with, at least
-_TIMED = 3  # steps of each kind that are timed
+_TIMED = 3  # steps of each kind that are timed, at most
+_LONG = 4.0  # seconds after which no further step is timed: a short run shall not wait for its estimate
 _ROUND_SECONDS = 2.0  # for what else ends a round: samples, curves and a checkpoint
 _EXPORT_SECONDS, _REPORT_SECONDS = 15.0, 0.3  # for the model, and for each held-out photograph of the report
 _SLACK = 1.5  # factor on the memory of tensors: what allocators and libraries take beside them
@@ -117,13 +118,15 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, in
             trainer.step, start = step, time.perf_counter()
             trainer.update(source, batch)
             times.append(time.perf_counter() - start)
+            if sum(times) > _LONG:
+                break
         return statistics.median(times)
 
     last = trainer.steps - 1  # sees whole pictures; the first steps see crops
     with _SavedTensors() as saved:
         trainer.step = last
         trainer.update(source, batch)
-    crop, whole = seconds(0), seconds(last)
+    whole, crop = seconds(last), seconds(0)
     start = time.perf_counter()
     trainer.validate(source)
     seen = (time.perf_counter() - start) / len(source)  # seconds for a held-out view
