@@ -42,7 +42,7 @@ def photograph(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-def test_nobody_is_called(tmp_path, photograph, name):
+def test_no_connection_is_opened(tmp_path, photograph, name):
     arguments = ["photo", str(photograph)] if name == "photo" else []
     environment = os.environ | {"HEARD": str(tmp_path / "heard"), "HOME": str(tmp_path / "home")}
     (tmp_path / "home").mkdir()
@@ -52,7 +52,7 @@ def test_nobody_is_called(tmp_path, photograph, name):
 
 
 @pytest.mark.slow
-def test_the_studio_calls_nobody(tmp_path, photograph, monkeypatch):
+def test_the_studio_opens_no_connection(tmp_path, photograph, monkeypatch):
     pytest.importorskip("starlette", reason="needs the studio extra")
     from tests.helpers.studio_server import running_studio
 

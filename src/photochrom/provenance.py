@@ -70,7 +70,7 @@ def label(packet: Packet, model: str) -> None:
 
 
 def is_labelled(path: Path) -> bool:
-    """Return whether a file is an output of Photochrom: whether its label stands in it.
+    """Return whether a file is an output of Photochrom: whether it holds its label.
 
     XMP is stored as plain text in every format that is written, so the file needs no parsing.
 

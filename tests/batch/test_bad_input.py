@@ -38,7 +38,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_disk_ends_the_batch_and_it_goes_on_when_there_is_room(small_disk, tmp_path, options):
+def test_a_full_disk_ends_the_batch_and_it_resumes_when_there_is_room(small_disk, tmp_path, options):
     for number in range(12):
         scan(tmp_path / "scans" / f"{number:02}.png", number, (500, 400))
     ballast = small_disk / "ballast"

@@ -52,7 +52,7 @@ def test_a_tree_is_mirrored_and_reported(tree, tmp_path, process_options):
 def test_the_command_hands_on_how_outputs_are_written(tmp_path, options, model):
     scan(tmp_path / "box" / "a.tif")
     command = ["batch", str(tmp_path / "box"), "-o", str(tmp_path / "out"), "--model", str(model), "--device", "cpu"]
-    for compression, number in (("none", 1), ("lzw", 5)):  # the second colours it anew
+    for compression, number in (("none", 1), ("lzw", 5)):  # the second colours it anyway
         assert main([*command, "--quiet", "--compression", compression]) == 0
         with Image.open(tmp_path / "out" / "a.color.tif") as image:
             assert image.tag_v2[259] == number
@@ -76,7 +76,7 @@ def test_started_again_it_does_only_what_is_missing(tree, tmp_path, options):
 
 
 @pytest.mark.slow
-def test_other_options_or_another_model_colour_anew(tree, tmp_path, options):
+def test_other_options_or_another_model_recolour(tree, tmp_path, options):
     from dataclasses import replace
 
     target = tmp_path / "out"
@@ -104,7 +104,7 @@ def test_errors_are_rows(tree, tmp_path, options, capsys):
 
 
 @pytest.mark.slow
-def test_negatives_stay_negatives_and_are_coloured_anew(tree, tmp_path, options):
+def test_negatives_stay_negatives_and_are_recoloured(tree, tmp_path, options):
     from dataclasses import replace
 
     def output():
@@ -162,7 +162,7 @@ def test_two_inputs_never_share_an_output(tmp_path, options, first, second):
     assert not list((tmp_path / "out").glob("*.color.*"))
 
 
-def test_what_is_not_ours_is_never_replaced(tree, tmp_path, options):
+def test_files_of_others_are_never_replaced(tree, tmp_path, options):
     target = tmp_path / "out"
     mine = scan(target / "a.color.jpg")
     before = mine.read_bytes()
@@ -375,7 +375,7 @@ def test_a_finished_target_becomes_a_valid_bag(tree, tmp_path, model):
         (["report", "nowhere"], "there is no report in nowhere"),
     ],
 )
-def test_wrong_arguments_are_said_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):
+def test_wrong_arguments_are_reported_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     if arguments == ["gone/"]:
         arguments = ["gone/", "-o", "x"]
@@ -385,7 +385,7 @@ def test_wrong_arguments_are_said_in_one_line(arguments, said, tmp_path, monkeyp
     assert error.count("\n") == 1
 
 
-def test_a_file_that_a_list_names_twice_is_said(tree, tmp_path, options):
+def test_a_file_that_a_list_names_twice_is_reported(tree, tmp_path, options):
     (tree / "list.csv").write_text("path\na.jpg\nb.png\na.jpg\n")
     with pytest.raises(OptionError, match=r"a\.jpg and a\.jpg -> a\.color\.jpg"):
         color_batch(tree / "list.csv", tmp_path / "out", options)

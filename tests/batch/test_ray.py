@@ -92,7 +92,7 @@ def actors():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_model_that_cannot_be_loaded_is_said_in_one_line(cluster, scans, tmp_path, options):
+def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(cluster, scans, tmp_path, options):
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(b"not a model")
     with pytest.raises(PhotochromError, match=r"bad\.onnx") as caught:

@@ -46,7 +46,7 @@ def remote(s3, tree, options, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_bucket_is_coloured_into_a_bucket_and_goes_on(s3, remote, tmp_path):
+def test_a_bucket_is_coloured_into_a_bucket_and_resumes(s3, remote, tmp_path):
     s3.put_object(Bucket="archive", Key="scans/b.png.xmp", Body=XMP)
     summary = color_batch("s3://archive/scans", "s3://archive/colored", remote)
     assert (summary.colored, summary.failed, summary.status) == (4, 0, 0)
@@ -68,7 +68,7 @@ def test_a_bucket_is_coloured_into_a_bucket_and_goes_on(s3, remote, tmp_path):
     assert (third.colored, third.done_before) == (2, 2)
 
 
-def test_the_report_lies_in_the_bucket_too_and_another_machine_goes_on_from_it(s3, remote, tmp_path):
+def test_the_report_is_in_the_bucket_too_and_another_machine_resumes_from_it(s3, remote, tmp_path):
     color_batch("s3://archive/scans", "s3://archive/colored", remote)
     assert body(s3, "colored/report.jsonl").count(b"\n") == 4
     elsewhere = replace(remote, report=tmp_path / "another machine")
@@ -184,7 +184,7 @@ def _post(server, action, data=""):
 
 
 @pytest.mark.slow
-def test_the_report_of_a_remote_target_lies_in_the_cache_unless_a_folder_is_named(s3, remote, tmp_path, monkeypatch):
+def test_the_report_of_a_remote_target_is_in_the_cache_unless_a_folder_is_named(s3, remote, tmp_path, monkeypatch):
     monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path / "cache"))
     options = replace(remote, report=None)
     assert color_batch("s3://archive/scans", "s3://archive/colored", options).colored == 4
@@ -286,7 +286,7 @@ def test_an_iiif_image(web, options, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"items": 3}', '{"items": [null]}'])
-def test_what_is_not_iiif_is_said(web, text):
+def test_an_address_that_is_not_iiif_is_reported(web, text):
     address, folder = web
     (folder / "manifest.json").write_text(text)
     with pytest.raises(OptionError, match=f"{address}/manifest.json "):

@@ -64,7 +64,7 @@ def test_a_manifest_of_the_source_is_carried_on(tmp_path, model, identity):
 
 
 @pytest.mark.slow
-def test_a_batch_is_signed_and_another_signer_colours_anew(tree, tmp_path, options, identity):
+def test_a_batch_is_signed_and_another_signer_recolours(tree, tmp_path, options, identity):
     target = tmp_path / "out"
     signed = replace(options, output=OutputOptions(c2pa=identity))
     assert color_batch(tree, target, signed).colored == 4

@@ -73,7 +73,7 @@ def test_tasks_are_taken_as_they_are_needed():
 
 
 @pytest.mark.slow
-def test_what_cannot_be_prepared_is_said():
+def test_a_task_that_cannot_be_prepared_is_reported():
     with WorkerPool(failing, (), 2) as pool, pytest.raises(RuntimeError, match="no model"):
         list(pool.map([1, 2]))
 

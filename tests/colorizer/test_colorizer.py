@@ -92,7 +92,7 @@ def test_a_dial_the_model_lacks_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "picture", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 7), np.uint8), np.zeros(9, np.uint8)]
 )
-def test_what_is_no_picture_is_refused(fake_colorizer, picture):
+def test_an_array_that_is_not_a_picture_is_refused(fake_colorizer, picture):
     with pytest.raises(PhotoError, match=r"luma plane|no pixels"):
         fake_colorizer.colorize(picture)
 
@@ -175,7 +175,7 @@ def test_a_prediction_says_all_that_the_network_does(tmp_path):
     assert prediction.confidence.shape == (8, 12)
 
 
-def test_what_a_model_does_not_say_is_none(fake_colorizer):
+def test_outputs_that_a_model_lacks_are_none(fake_colorizer):
     prediction = fake_colorizer.predict(np.zeros((64, 64), np.uint8))
     assert prediction.probability is None
     assert prediction.confidence.shape == (8, 8)

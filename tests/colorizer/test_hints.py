@@ -49,13 +49,13 @@ def test_what_is_typed_is_what_is_meant(x: float, y: float, color: tuple[int, in
      "0.5,0.5,#ffff", "0.5,0.5,fff", "0.5,0.5,reddish", "50,50%,red", "5px,5px,red", "101%,1%,red",
      "0.5,0.5,#gggggg", "0.5,0.5,##ffffff", "0.5,0.5,#ffffff00", "0.5,0.5,", ",,", "0.5,0.5,#ffffff\n0,0,#000000"],
 )  # fmt: skip
-def test_what_is_no_hint_is_one_line(text: str) -> None:
+def test_an_invalid_hint_gives_a_one_line_error(text: str) -> None:
     with pytest.raises(OptionError) as error:
         Hint.parse(text)
     assert "\n" not in str(error.value)
 
 
-def test_a_pixel_outside_is_told_in_pixels() -> None:
+def test_a_pixel_outside_is_reported_in_pixels() -> None:
     assert Hint.parse("199px,0px,red", size=(200, 100)).x < 1
     with pytest.raises(OptionError, match=r"^'200px' is outside the picture, which has 200 pixels that way: "):
         Hint.parse("200px,0px,red", size=(200, 100))
@@ -168,7 +168,7 @@ def file(**changes: object) -> bytes:
         (entry(suggested="no"), "hint 1: suggested is 'no'"),
     ],
 )
-def test_what_is_no_file_of_hints_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_holds_no_hints_gives_a_one_line_error(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "mine.json"
     path.write_bytes(content)
     with pytest.raises(OptionError) as error:

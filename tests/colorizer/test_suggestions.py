@@ -181,7 +181,7 @@ def test_a_number_out_of_range_is_refused(colorizer: Colorizer, luma: np.ndarray
     assert not runs
 
 
-def test_a_model_that_knows_none_is_named(tmp_path: Path, luma: np.ndarray) -> None:
+def test_a_model_without_a_distribution_is_named(tmp_path: Path, luma: np.ndarray) -> None:
     with pytest.raises(OptionError, match="the model 'hinting' knows no alternatives: choose another"):
         alternatives(colorizer_of(tmp_path, hinting_engine(bins=[])), luma)
 
@@ -235,7 +235,7 @@ def test_likely_colours_are_those_of_the_distribution_in_order(tmp_path: Path) -
     np.testing.assert_allclose([ab_of(hint.color) for hint in found], [(40, -40), (20, 20), (-20, 0)], atol=0.7)
 
 
-def test_the_flanks_of_one_peak_are_no_colours_of_their_own(tmp_path: Path) -> None:
+def test_the_flanks_of_one_peak_are_not_colours_of_their_own(tmp_path: Path) -> None:
     """Hence the 0.04 at a distance come before what lies beside the peak, which has no probability at all."""
     weights = {(20, 20): 0.8, (20, 40): 0.16, (-20, 20): 0.04}
     found = likely_colors(flat(tmp_path, weights), GREY, 0.5, 0.5)
@@ -266,7 +266,7 @@ def test_likely_colours_follow_the_hints_given(colorizer: Colorizer, luma: np.nd
     ("x", "y", "count", "message"),
     [(1.1, 0, 6, "x is"), (0, -0.1, 6, "y is"), (float("nan"), 0, 6, "x is nan"), (0, 0, 0, "ask for 1 or more")],
 )
-def test_places_that_are_none_are_refused(
+def test_invalid_places_are_refused(
     colorizer: Colorizer, luma: np.ndarray, x: float, y: float, count: int, message: str
 ) -> None:
     with pytest.raises(OptionError, match=message):

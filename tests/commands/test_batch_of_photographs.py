@@ -50,8 +50,8 @@ def test_own_outputs_are_left_out_and_existing_ones_skipped(shoebox, capsys):
     assert files(shoebox) == ["1920/b.color.png", "1920/b.png", "a.color.jpg", "a.jpg", "notes.txt"]
     said = capsys.readouterr()
     assert "0 coloured, 4 skipped, 0 failed" in said.out
-    assert "coloured already: 2; -v names them, --overwrite colours them anew" in said.err
-    assert "made by Photochrom: 2; -v names them, --recolor colours them anew" in said.err
+    assert "coloured already: 2; -v names them, --overwrite colours them again" in said.err
+    assert "made by Photochrom: 2; -v names them, --recolor colours them anyway" in said.err
     assert main(["photo", str(shoebox), "--overwrite"]) == 0
     assert "2 coloured, 2 skipped, 0 failed" in capsys.readouterr().out
 
@@ -87,14 +87,14 @@ def test_clashes_are_all_named_and_the_others_coloured(shoebox, tmp_path, capsys
 
 
 @pytest.mark.slow
-def test_a_photograph_in_colour_is_coloured_anew_only_when_asked(tmp_path, capsys):
+def test_a_photograph_in_colour_is_recoloured_only_when_asked(tmp_path, capsys):
     source = tmp_path / "new.jpg"
     Image.fromarray(data.astronaut()).save(source)
     assert is_in_color(source)
     assert main(["photo", str(source)]) == 1
-    assert "is in colour already: --recolor colours it anew" in capsys.readouterr().err
+    assert "is in colour already: --recolor colours it anyway" in capsys.readouterr().err
     assert main(["photo", str(tmp_path)]) == 0
-    assert "in colour already: 1; -v names them, --recolor colours them anew" in capsys.readouterr().err
+    assert "in colour already: 1; -v names them, --recolor colours them anyway" in capsys.readouterr().err
     assert files(tmp_path) == ["new.jpg"]
     assert main(["photo", str(source), "--recolor"]) == 0
     assert files(tmp_path) == ["new.color.jpg", "new.jpg"]
@@ -108,7 +108,7 @@ def test_quiet_says_nothing_and_verbose_more(shoebox, capsys):
     assert "128 x 128 pixels" in capsys.readouterr().out
 
 
-def test_an_output_below_a_file_is_told_as_such(shoebox, tmp_path, capsys):
+def test_an_output_below_a_file_is_reported_as_such(shoebox, tmp_path, capsys):
     below = tmp_path / "note.txt"
     below.write_text("not a folder")
     for output in (below / "new.png", below / "deep" / "new.png"):

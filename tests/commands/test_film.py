@@ -193,7 +193,7 @@ def test_a_preview_goes_where_it_is_told(film, tmp_path, capsys):
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 @pytest.mark.parametrize(("encoding", "told"), [("utf-8", b"r\xe9el"), ("ascii", b"r\\udce9el")])
 @pytest.mark.slow
-def test_a_name_that_is_no_text_is_told(encoding, told, film):
+def test_a_name_that_is_not_text_is_reported(encoding, told, film):
     name = os.fsencode(film.parent) + b"/r\xe9el.mkv"
     film.rename(os.fsdecode(name))
     command = [sys.executable, "-m", "photochrom", "film", name, "--preview"]
@@ -248,7 +248,7 @@ def test_one_frame_is_not_frames(tmp_path, capsys):
     assert ": 1 frame, 1 shot, in " in capsys.readouterr().out
 
 
-def test_a_name_too_long_for_the_disk_is_told_as_such(film, tmp_path, capsys):
+def test_a_name_too_long_for_the_disk_is_reported_as_such(film, tmp_path, capsys):
     long = film.rename(tmp_path / f"{'x' * 240}.mkv")  # the working folder's name is longer
     assert main(["film", str(long)]) == 1
     assert "has too long a name: choose a shorter one" in capsys.readouterr().err
@@ -288,7 +288,7 @@ def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
         (["reel.mkv", "--hints", "none.json"], 2, "none.json"),
     ],
 )
-def test_what_is_wrong_is_one_line(arguments, status, said, film, tmp_path, monkeypatch, capsys):
+def test_bad_input_gives_a_one_line_error(arguments, status, said, film, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["film", *arguments]) == status
     captured = capsys.readouterr()
@@ -299,7 +299,7 @@ def test_what_is_wrong_is_one_line(arguments, status, said, film, tmp_path, monk
     assert names(tmp_path) == ["reel.mkv"]
 
 
-def test_damage_is_told_on_the_side(tmp_path, capsys):
+def test_damage_is_reported_beside_the_bar(tmp_path, capsys):
     film = write_film(tmp_path / "a.mp4", pan(96), container_options={"movflags": "+faststart"})
     content = film.read_bytes()
     film.write_bytes(content[: len(content) // 2])
@@ -338,7 +338,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_I
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
 @pytest.mark.slow
-def test_a_signal_stops_it_and_the_same_command_goes_on(number, status, tmp_path):
+def test_a_signal_stops_it_and_the_same_command_resumes(number, status, tmp_path):
     """Real signals, to a real process, once it has finished something."""
     film = write_film(tmp_path / "reel.mkv", (pan(30) + other_shot(30)) * 6, codec="ffv1", rate=24)
     job = process(tmp_path, film, "--preset", "ultrafast", stderr=subprocess.PIPE, text=True)
@@ -366,7 +366,7 @@ def test_times_are_read(text, time):
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1", "1:2:3:4", "1.5:30", "1e3", "nan", ":30", "٣"])
-def test_what_is_no_time_is_refused(text):
+def test_an_invalid_time_is_refused(text):
     with pytest.raises(OptionError, match="is not a time: write seconds"):
         parse_time(text)
 

@@ -22,7 +22,7 @@ def test_the_arguments_reach_the_film(tmp_path):
     assert same_lumas(film, tmp_path / "a.color.mkv")
 
 
-def test_a_place_that_is_none_is_told(tmp_path, capsys):
+def test_an_invalid_place_is_reported(tmp_path, capsys):
     film = write_film(tmp_path / "a.mkv", pan(2), codec="ffv1")
     assert main(["film", str(film), "--frame", "48,0"]) == 2
     assert "write X,Y,W,H in pixels" in capsys.readouterr().err

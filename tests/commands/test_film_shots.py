@@ -71,7 +71,7 @@ def test_numbers_of_shots(text, numbers):
 
 
 @pytest.mark.parametrize("text", ["", "0", "a", "3-1", "1,,2", "-2", "1-99999999"])
-def test_what_is_no_list_of_numbers(text):
+def test_an_invalid_list_of_numbers(text):
     with pytest.raises(OptionError, match="write numbers from 1 up"):
         numbers_of(text)
 
@@ -81,7 +81,7 @@ def test_one_list_for_several_films_is_refused(film, tmp_path, capsys):
     assert "belongs to one film" in capsys.readouterr().err
 
 
-def test_a_shot_that_begins_beyond_all_clocks_is_told(film, tmp_path, capsys):
+def test_a_shot_that_begins_beyond_all_clocks_is_reported(film, tmp_path, capsys):
     listed = tmp_path / "shots.json"
     listed.write_text('{"photochrom": "film shots", "version": 1, "shots": [{"start": 1e308}]}')
     assert main(["film", str(film), "--list-shots", "--shots", str(listed)]) == 1

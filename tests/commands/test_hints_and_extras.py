@@ -75,7 +75,7 @@ def test_hints_belong_to_one_picture(folder, capsys):
     [["--hint", "0.5,0.5,reddish"], ["--hint", "2,0.5,#ffffff"], ["--hints", "gone.json"], ["--hints", "."],
      ["--hints", "a.jpg"], ["--alternatives", "6"], ["--alternatives", "-1"], ["--alternatives", "1000000000"]],
 )  # fmt: skip
-def test_wrong_wishes_are_one_line_and_nothing_is_written(folder, capsys, monkeypatch, options):
+def test_bad_requests_give_a_one_line_error_and_nothing_is_written(folder, capsys, monkeypatch, options):
     monkeypatch.chdir(folder)
     before = everything(folder)
     assert main(["photo", "a.jpg", *options]) == 2
@@ -151,7 +151,7 @@ def test_a_sheet_that_cannot_be_is_refused_before_the_work(folder, hinting, caps
     assert not hinting[1]
 
 
-def test_one_can_go_on_from_an_alternative(folder, hinting):
+def test_one_can_continue_from_an_alternative(folder, hinting):
     source, target = str(folder / "b.png"), folder / "next.png"
     assert main(["photo", source, "--alternatives", "1", *hinting[0]]) == 0
     hints = ["--hints", str(folder / "b.color.1.json"), "--hint", "0.9,0.9,#4682c8"]

@@ -109,7 +109,7 @@ def test_an_output_that_takes_nothing(verb, work, tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("option", ["--version", "--help"])
-def test_help_that_nobody_gets_has_failed(option, unbuffered):
+def test_help_that_cannot_be_printed_fails(option, unbuffered):
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "photochrom", option]
@@ -129,7 +129,7 @@ def test_a_standard_error_that_takes_nothing_changes_no_status(arguments, status
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.slow
-def test_a_batch_goes_on_where_nobody_hears_of_it(work, tmp_path):
+def test_a_batch_goes_on_with_its_output_closed(work, tmp_path):
     (tmp_path / "box").mkdir()
     (tmp_path / "box" / "bad.jpg").write_bytes(b"no photograph")
     shutil.copy(work / "box" / "0.jpg", tmp_path / "box" / "good.jpg")
@@ -198,7 +198,7 @@ def test_a_folder_that_may_not_be_written(verb, work, tmp_path):
     assert list(locked.iterdir()) == []
 
 
-def test_a_folder_that_vanishes_is_told(tmp_path, fake_colorizer):
+def test_a_folder_that_vanishes_is_reported(tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mp4", pan(30))
     (tmp_path / "out").mkdir()
     gone = False

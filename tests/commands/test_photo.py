@@ -33,7 +33,7 @@ def test_outputs_stand_beside_their_sources(folder):
 
 
 @pytest.mark.slow
-def test_nothing_is_overwritten_unless_told(folder, capsys):
+def test_nothing_is_overwritten_unless_asked(folder, capsys):
     source, target = folder / "a.jpg", folder / "a.color.jpg"
     target.write_bytes(b"mine")
     assert main(["photo", str(source)]) == 0
@@ -57,7 +57,7 @@ def test_a_source_under_another_name_is_never_overwritten(folder, capsys):
 
 
 @pytest.mark.slow
-def test_what_is_no_photograph_is_named_itself(folder, capsys):
+def test_the_file_that_is_not_a_photograph_is_the_one_named(folder, capsys):
     """Not the output that it would have had."""
     Image.fromarray(data.camera()).save(folder / "c.gif")
     for name, said in (("c.gif", "is not a JPEG, PNG"), ("e.jpg", "does not exist")):
@@ -83,7 +83,7 @@ def test_a_picture_that_is_too_large_does_not_stop_the_others(folder, capsys, mo
 
 
 @pytest.mark.slow
-def test_a_closed_standard_output_is_one_line(folder, capsys, monkeypatch):
+def test_a_closed_standard_output_gives_a_one_line_error(folder, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["photo", str(folder / "a.jpg"), "-o", "-"]) == 1
     assert capsys.readouterr().err == "photochrom: the standard output is closed: name a file\n"
@@ -115,7 +115,7 @@ def test_an_input_given_twice_is_coloured_once(folder):
 
 
 @pytest.mark.parametrize(("name", "status"), [("/", 2), ("", 1)])
-def test_what_has_no_name_is_one_line(name, status, capsys):
+def test_a_stream_without_a_name_gives_a_one_line_error(name, status, capsys):
     assert main(["photo", name]) == status
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -140,7 +140,7 @@ def test_ended_in_the_middle_it_leaves_nothing_behind(folder, signal_number):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.slow
-def test_a_full_standard_output_is_one_line(folder):
+def test_a_full_standard_output_gives_a_one_line_error(folder):
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "photochrom", "photo", str(folder / "a.jpg"), "-o", "-"]
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
@@ -214,7 +214,7 @@ def test_wrong_options_are_named(folder, capsys, option, message):
     assert message in capsys.readouterr().err
 
 
-def test_a_missing_model_is_one_line(folder, capsys):
+def test_a_missing_model_gives_a_one_line_error(folder, capsys):
     assert main(["photo", str(folder / "a.jpg"), "--model", "artistic"]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1

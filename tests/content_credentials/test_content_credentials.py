@@ -153,7 +153,7 @@ def test_init_replaces_nothing(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("kind", ["missing", "not PEM", "another key", "encrypted"])
-def test_a_wrong_identity_is_told_before_any_work(tmp_path, certificates, kind):
+def test_a_wrong_identity_is_reported_before_any_work(tmp_path, certificates, kind):
     from cryptography.hazmat.primitives import serialization
 
     key = tmp_path / "key.pem"

@@ -1,6 +1,6 @@
 """Makes the film corpus: small films of every container, codec and pixel format, odd ones, and damaged ones.
 
-Nothing is stored: the films are made anew, the same every time. ``python -m tests.corpus.films FOLDER`` writes them.
+Nothing is stored: the films are made again, the same every time. ``python -m tests.corpus.films FOLDER`` writes them.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def refused() -> Iterator[Film]:
     larger = film("m2v", frames_of(grey(COUNT, 128, 96), "yuv420p"), **raw)
     yield Film("size-changes.m2v", film("m2v", **raw) + larger, "the size of the picture changes at")
     part = film("ts", frames_of(grey(50), "yuv420p"), **raw)
-    yield Film("joined.ts", part + part, "the clock starts anew at")
+    yield Film("joined.ts", part + part, "the clock starts over at")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.mka"
         with av.open(str(path), "w", format="matroska", container_options={"fflags": "+bitexact"}) as out:

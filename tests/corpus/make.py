@@ -1,6 +1,6 @@
 """Makes the corpus: photographs of every kind that is read, and each of them damaged in every structural place.
 
-Nothing is stored: the files are made anew, the same every time. ``python -m tests.corpus.make FOLDER`` writes them out.
+Nothing is stored: the files are made again each time. ``python -m tests.corpus.make FOLDER`` writes them out.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def test_a_film_of_each_codec_in_each_container(codec, profile, end, reel, tmp_p
 
 
 @pytest.mark.parametrize(("codec", "profile"), sorted({(codec, profile) for codec, profile, _ in PAIRS if profile}))
-def test_each_profile_is_what_other_programs_are_told(codec, profile, reel, tmp_path, red):
+def test_each_profile_is_announced_to_other_programs(codec, profile, reel, tmp_path, red):
     output = tmp_path / "b.mov"
     colorize_film(reel, output, FilmOptions(codec=codec, profile=profile), colorizer=red)
     with av.open(str(output)) as film:
@@ -285,7 +285,7 @@ def test_of_several_essences_the_first_picture_is_coloured_and_the_report_says_s
 def test_sound_that_mxf_cannot_hold_is_pcm_there(tmp_path, red):
     source = write_film(tmp_path / "a.mkv", pan(12, 256, 128), rate=24, sound="flac")
     report = colorize_film(source, tmp_path / "b.mxf", FilmOptions(codec="dnxhr"), colorizer=red)
-    assert "sound of track 1 is encoded anew, without loss: mxf cannot hold flac, it is pcm_s24le now" in report.notes
+    assert "sound of track 1 is re-encoded, without loss: mxf cannot hold flac, it is pcm_s24le now" in report.notes
     before, after = ([f.to_ndarray() for f in frames_of_sound(path)] for path in (source, report.output))
     before, after = (np.concatenate(part, axis=1).ravel() for part in (before, after))
     assert np.array_equal(after >> 16, before[: after.size])
@@ -305,7 +305,7 @@ def test_sound_that_mxf_cannot_hold_is_pcm_there(tmp_path, red):
         ),
     ],
 )
-def test_what_mxf_cannot_hold_is_said_before_any_work(extra, said, tmp_path, red):
+def test_tracks_that_mxf_cannot_hold_are_reported_before_any_work(extra, said, tmp_path, red):
     source = write_film(tmp_path / "a.mkv", pan(3, 256, 128), rate=24, **extra)
     with pytest.raises(FilmError, match=re.escape(said)):
         colorize_film(source, tmp_path / "b.mxf", FilmOptions(codec="dnxhr"), colorizer=red)

@@ -82,7 +82,7 @@ def test_no_frames(tmp_path, fake_colorizer):
 
 
 @pytest.mark.slow
-def test_half_a_film_is_coloured_and_told(tmp_path, fake_colorizer):
+def test_half_a_film_is_coloured_and_reported(tmp_path, fake_colorizer):
     """The end is missing, the index stands in front."""
     path = write_film(tmp_path / "a.mp4", pan(96), container_options={"movflags": "+faststart"})
     content = path.read_bytes()
@@ -125,7 +125,7 @@ def spoil(path, numbers):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx264", "ffv1", "mpeg4", "mjpeg"])
-def test_damage_in_the_middle_is_told_with_its_time(codec, tmp_path, fake_colorizer):
+def test_damage_in_the_middle_is_reported_with_its_time(codec, tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mkv", pan(72), codec=codec, options={"g": "12", "strict": "unofficial"})
     spoil(path, [30])
     readable = len(decoded_loosely(path))
@@ -152,7 +152,7 @@ def decoded_loosely(path):
     return found
 
 
-def test_a_film_that_changes_its_size_is_told_when(tmp_path, fake_colorizer):
+def test_the_time_of_a_change_of_size_is_reported(tmp_path, fake_colorizer):
     """Two H.264 streams, one behind the other."""
     write_film(tmp_path / "1.h264", pan(30), format="h264")
     write_film(tmp_path / "2.h264", pan(30, 128, 80), format="h264")
@@ -201,7 +201,7 @@ def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
-def test_a_film_in_colour_is_refused_unless_told(end, tmp_path, fake_colorizer):
+def test_a_film_in_colour_is_refused_unless_recolouring_is_asked_for(end, tmp_path, fake_colorizer):
     path = write_frames(tmp_path / f"a.{end}", list(color_frames()))
     refused(path, fake_colorizer, 'has colours already: recolor="all"', options=FilmOptions())
     report = colorize_film(path, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
@@ -215,14 +215,14 @@ def test_a_film_that_turns_to_colour_later_is_refused(tmp_path, fake_colorizer):
     refused(path, fake_colorizer, "is partly in colour")
 
 
-def test_one_tint_all_over_is_no_colour(tmp_path, fake_colorizer):
+def test_one_tint_all_over_is_not_colour(tmp_path, fake_colorizer):
     path = write_frames(tmp_path / "a.mp4", [still_frame(luma, chroma=(110, 146)) for luma in pan(6)])
     report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
     assert same_lumas(path, report.output)
 
 
 @pytest.mark.slow
-def test_a_sepia_tone_that_follows_the_luma_is_no_colour(tmp_path, fake_colorizer):
+def test_a_sepia_tone_that_follows_the_luma_is_not_colour(tmp_path, fake_colorizer):
     """As of a film that was toned: black and white stay, what lies between is brown."""
     sepia = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
     frames = []
@@ -245,7 +245,7 @@ def test_an_output_that_exists_is_kept(tmp_path, fake_colorizer):
 
 
 @pytest.mark.parametrize("link", [False, True])
-def test_the_film_itself_is_no_output(link, tmp_path, fake_colorizer):
+def test_the_film_itself_is_not_an_output(link, tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mkv", pan(5))
     output = path
     if link:
@@ -335,12 +335,12 @@ def test_films_that_were_joined_are_refused(tmp_path, fake_colorizer):
     write_film(tmp_path / "2.ts", other_shot(40), codec="mpeg2video")
     path = tmp_path / "a.ts"
     path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
-    message = refused(path, fake_colorizer, "the clock starts anew at 0:00:01.6")
+    message = refused(path, fake_colorizer, "the clock starts over at 0:00:01.6")
     assert "colour the parts" in message
 
 
 @pytest.mark.slow
-def test_sound_that_outlasts_the_picture_is_no_damage(tmp_path, fake_colorizer):
+def test_sound_that_outlasts_the_picture_is_not_damage(tmp_path, fake_colorizer):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as out:
         sound, video = out.add_stream("aac", rate=48000), out.add_stream("libx264", rate=24)
@@ -449,7 +449,7 @@ def test_shots_do_not_lend_each_other_colours(tmp_path):
     assert seconds(report.output) == seconds(path)
 
 
-def test_damage_that_the_decoder_of_ffv1_hides_is_told(tmp_path, fake_colorizer):
+def test_damage_that_the_decoder_of_ffv1_hides_is_reported(tmp_path, fake_colorizer):
     """It fills a damaged slice from the picture before; only the checksum tells."""
     source = write_film(tmp_path / "a.mkv", pan(6), codec="ffv1", options={"level": "3", "slicecrc": "1"})
     assert colorize_film(source, tmp_path / "whole.mkv", LOSSLESS, colorizer=fake_colorizer).notes == []
@@ -467,7 +467,7 @@ def test_streams_without_checksums_are_not_called_damaged(tmp_path, fake_coloriz
     assert colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer).notes == []
 
 
-def test_a_clock_that_goes_back_a_little_is_told(tmp_path, fake_colorizer):
+def test_a_clock_that_goes_back_a_little_is_reported(tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(4), codec="ffv1")
     source.write_bytes(2 * source.read_bytes())
     report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
@@ -476,7 +476,7 @@ def test_a_clock_that_goes_back_a_little_is_told(tmp_path, fake_colorizer):
 
 
 @pytest.mark.parametrize("name", ["list.m3u8", "list.mp4"])
-def test_a_playlist_calls_nobody(name, tmp_path, fake_colorizer):
+def test_a_playlist_opens_no_connection(name, tmp_path, fake_colorizer):
     """An upload could make FFmpeg open any address, and any file of the machine."""
     film = write_film(tmp_path / "private.ts", pan(4))
     with socket.create_server(("127.0.0.1", 0)) as server:

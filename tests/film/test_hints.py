@@ -222,7 +222,7 @@ def test_a_still_that_is_damaged_is_named(damage, tmp_path):
 
 
 @pytest.mark.slow
-def test_hints_go_on_in_a_shot_too_long_to_be_remembered(tmp_path, monkeypatch, grey_colorizer):
+def test_hints_continue_in_a_shot_too_long_to_be_kept(tmp_path, monkeypatch, grey_colorizer):
     """Forward they are followed to its end, backward to its beginning, and never into the next shot."""
     monkeypatch.setattr("photochrom.film.hint_tracking._PART", 9)
     lumas, places = scene()
@@ -355,7 +355,7 @@ def test_a_file_that_was_written_is_read_as_it_was(hints):
         ('{"photochrom": "film hints", "version": 1, "hints": [{"x": 0, "y": 0, "color": "#000000"}]}', "time is None"),
     ],
 )
-def test_what_is_wrong_in_a_file_of_hints_is_told(facts, match, tmp_path):
+def test_errors_in_a_file_of_hints_are_reported(facts, match, tmp_path):
     path = hints_file(tmp_path, facts)
     with pytest.raises(OptionError, match=match) as caught:
         read_film_hints(path)

@@ -71,7 +71,7 @@ def test_nothing_changed_colours_nothing(color):
 
 @pytest.mark.parametrize(("number", "frames"), [(0, 31), (1, 20), (2, 55)])
 @pytest.mark.slow
-def test_a_changed_shot_alone_is_coloured_anew(number, frames, color):
+def test_a_changed_shot_alone_is_recoloured(number, frames, color):
     color(options())
     changed = options(shots=shots(number, strength=0.3))
     made, count = color(changed)
@@ -98,7 +98,7 @@ def test_a_hint_in_the_list_of_shots_is_the_same_as_one_beside_it(color):
 
 
 @pytest.mark.slow
-def test_a_shot_that_is_cut_in_two_is_coloured_anew_from_there(color):
+def test_a_shot_that_is_cut_in_two_is_recoloured_from_there(color):
     color(options(shots=shots()))
     split = options(shots=(*shots(), ShotOptions(Fraction(70, 24))))
     made, count = color(split)
@@ -107,7 +107,7 @@ def test_a_shot_that_is_cut_in_two_is_coloured_anew_from_there(color):
 
 
 @pytest.mark.slow
-def test_stopped_while_shots_are_coloured_anew(color):
+def test_stopped_while_shots_are_recoloured(color):
     color(options())
     changed = options(shots=shots(0, 2, strength=0.3))
     with pytest.raises(Stop):
@@ -118,7 +118,7 @@ def test_stopped_while_shots_are_coloured_anew(color):
 
 
 @pytest.mark.slow
-def test_stopped_before_the_film_is_whole_it_goes_on_with_the_same_shots_only(color):
+def test_stopped_before_the_film_is_whole_it_resumes_with_the_same_shots_only(color):
     with pytest.raises(Stop):
         color(options(), progress=stop_at(60))
     with pytest.raises(FilmError, match=r"shots or hints were others.*restart=True"):
@@ -149,7 +149,7 @@ def test_only_some_shots_are_coloured(color):
     assert same_as_in_one_go(color, made, options())
 
 
-def test_shots_that_the_film_does_not_have_are_told(color):
+def test_shots_that_the_film_does_not_have_are_reported(color):
     with pytest.raises(FilmError, match="has 3 shots, and not 9"):
         color(options(only_shots=(2, 9)))
 
@@ -227,7 +227,7 @@ KILLED = textwrap.dedent(
 
 @pytest.mark.parametrize("kill_at", [1, 20, 50, 90, 150])
 @pytest.mark.slow
-def test_killed_while_shots_are_coloured_anew(kill_at, color, tmp_path):
+def test_killed_while_shots_are_recoloured(kill_at, color, tmp_path):
     """Killed in the first changed shot, in the second, and while the film is put together anew."""
     before, _ = color(options())
     packets = all_packets(before)

@@ -119,7 +119,7 @@ def test_a_picture_that_is_not_in_the_frame(area, tmp_path, orange):
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "1,2,3,x", "-1,0,5,5", ""])
-def test_places_that_are_none(text):
+def test_invalid_places(text):
     with pytest.raises(OptionError, match="write X,Y,W,H"):
         parse_area(text)
     with pytest.raises(OptionError, match="give left, top, width and height"):
@@ -180,7 +180,7 @@ def test_one_sign_of_a_negative_is_not_enough():
 # Intertitles
 
 
-def test_titles_are_told_from_pictures():
+def test_titles_are_distinguished_from_pictures():
     assert titles.letters(title()) is not None
     assert titles.letters(title(ground=60)) is not None
     for picture in (pan(1, 240, 180)[0], other_shot(1, 240, 180)[0], 255 - title()):

@@ -91,7 +91,7 @@ def test_random_colours_keep_random_luminance(tmp_path):
     assert grey.mean() < 0.2  # few of even these colours, most of which no display has, have to be given up
 
 
-def test_numbers_that_are_no_light_stay(tmp_path, red):
+def test_values_outside_the_range_of_light_stay(tmp_path, red):
     odd = light()
     odd[30, 10:15] = (np.nan, np.inf, -np.inf, -0.25, 0)
     folder = write(tmp_path / "reel", dict.fromkeys("RGB", odd))
@@ -201,7 +201,7 @@ def test_damaged_files_are_named(tmp_path, red):
         colorize_film(folder, None, colorizer=red)
 
 
-def test_without_the_library_its_name_is_said(tmp_path, red, monkeypatch):
+def test_without_the_library_the_error_names_it(tmp_path, red, monkeypatch):
     folder = write(tmp_path / "reel", {"Y": light()})
     monkeypatch.setitem(__import__("sys").modules, "OpenEXR", None)
     with pytest.raises(FilmError, match=r"needs OpenEXR: pip install 'photochrom\[exr\]'"):

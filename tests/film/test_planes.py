@@ -330,7 +330,7 @@ def test_a_codec_that_cannot_say_fields_is_refused(tmp_path, fake_colorizer):
 
 
 @pytest.mark.parametrize("name", ["gray", "gray10le", "gray10be", "gray12le", "gray14le", "gray16le", "ya8"])
-def test_grey_that_nobody_tagged_is_shown_as_before(name, tmp_path):
+def test_untagged_grey_is_shown_as_before(name, tmp_path):
     """FFmpeg takes it for full range, so the coloured film has to say so; no bit may change."""
     grey = av.VideoFormat(name)
     bits = grey.components[0].bits
@@ -361,7 +361,7 @@ def test_grey_that_nobody_tagged_is_shown_as_before(name, tmp_path):
 
 
 @pytest.mark.parametrize("order", ["", "tff"])
-def test_chroma_lies_where_players_take_it_to_be(order):
+def test_chroma_is_sited_where_players_expect_it(order):
     """Left of two columns; amid two rows, or in fields at a quarter and at three quarters of the way between two."""
     rng = np.random.default_rng(1)
     luma = rng.integers(60, 190, (64, 96)).astype(np.uint8)

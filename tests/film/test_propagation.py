@@ -142,7 +142,7 @@ def test_sure_looks_count_more():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ahead", [1, 3, 8])
-def test_going_on_gives_the_same_as_going_through(ahead):
+def test_resuming_gives_the_same_as_going_through(ahead):
     """At every key of a long shot, with the state that belongs to it: what a job that goes on relies on."""
     rng = np.random.default_rng(2)
     looks = rng.normal(0, 20, (100, 2))

@@ -84,7 +84,7 @@ def run_in_a_process(film, output, *, kill_at=-1, file_size=0, codec="libx264"):
 
 @pytest.mark.parametrize("kill_at", [10, 45, 95])
 @pytest.mark.slow
-def test_a_killed_job_goes_on_and_gives_the_same_film(kill_at, film, whole, tmp_path, short_segments):
+def test_a_killed_job_resumes_and_gives_the_same_film(kill_at, film, whole, tmp_path, short_segments):
     """Killed in the first segment, in a later one, and in the middle of a shot that takes several."""
     output = tmp_path / "a.color.mp4"
     assert run_in_a_process(film, output, kill_at=kill_at).returncode == -9
@@ -166,7 +166,7 @@ def test_stopped_while_the_film_is_put_together(film, whole, tmp_path, short_seg
 
 
 @pytest.mark.slow
-def test_other_settings_do_not_go_on_with_it(film, tmp_path, short_segments):
+def test_other_settings_do_not_resume_it(film, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
     for options, hints, what in (
@@ -183,7 +183,7 @@ def test_other_settings_do_not_go_on_with_it(film, tmp_path, short_segments):
 
 
 @pytest.mark.slow
-def test_a_film_that_was_changed_meanwhile_does_not_go_on(film, tmp_path, short_segments):
+def test_a_film_that_was_changed_meanwhile_does_not_resume(film, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
     write_film(film, pan(50))
@@ -228,7 +228,7 @@ def test_a_film_that_appears_meanwhile_stays(film, tmp_path):
 
 @pytest.mark.parametrize("codec", ["ffv1", "libx264"])
 @pytest.mark.slow
-def test_a_full_disk_is_one_line_and_the_job_goes_on(codec, film, tmp_path, short_segments):
+def test_a_full_disk_gives_a_one_line_error_and_the_job_resumes(codec, film, tmp_path, short_segments):
     """A limit on the size of files stands for it: what writes is told no in the same way."""
     output = tmp_path / "b.mkv"
     options = FilmOptions(codec=codec, preset="superfast")
@@ -269,7 +269,7 @@ def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments
 
 
 @pytest.mark.slow
-def test_damage_is_told_also_by_the_job_that_goes_on(tmp_path, short_segments):
+def test_damage_is_reported_also_by_the_job_that_resumes(tmp_path, short_segments):
     film = write_film(tmp_path / "a.mkv", pan(96), rate=Fraction(24000, 1001), options={"g": "12"})
     spoil(film, 20)
     whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=lively(tmp_path))

@@ -183,7 +183,7 @@ def as_displayed(rgb):
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def test_logarithmic_frames_are_told_and_stay_so(tmp_path, red):
+def test_logarithmic_frames_are_reported_and_stay_so(tmp_path, red):
     """They look as the same picture does that is not logarithmic, after the curve of a display."""
     transfer = {801: ("B", 1)}
     plain = pan(3)
@@ -222,7 +222,7 @@ def test_a_missing_frame_is_named_and_filled_where_that_is_asked(reel, tmp_path,
     assert not np.array_equal(luma_of(found[3]), luma_of(found[4]))
 
 
-def test_numbers_that_are_dates_are_no_gap_of_millions_in_memory(tmp_path, red):
+def test_numbers_that_are_dates_take_no_memory_for_the_gaps(tmp_path, red):
     for number in (20240131000001, 30240131000001):
         cv2.imwrite(str(tmp_path / f"scan_{number}.png"), pan(1)[0])
     with pytest.raises(FilmError, match="has no frame 20240131000002 to 30240131000000: add what is missing"):
@@ -252,7 +252,7 @@ def test_frames_are_not_written_into_a_file(reel, tmp_path, red):
 
 
 @pytest.mark.parametrize("name", ["f.%04d.tga", "f.####.jpg", "%d.xyz"])
-def test_patterns_of_unknown_frames_are_no_folders(name, reel, tmp_path, red):
+def test_patterns_of_unknown_frames_are_not_folders(name, reel, tmp_path, red):
     with pytest.raises(FilmError, match=f"there are no frames of .{name[-3:]}: use .dpx, "):
         colorize_film(reel, tmp_path / name, colorizer=red)
     assert not (tmp_path / name).exists()
@@ -327,7 +327,7 @@ def test_a_late_picture_that_does_not_fit_is_found_before_any_work(other, said, 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jp2"])
 @pytest.mark.parametrize("content", [b"", b"II*\0\xff\xff\xff\xff", b"\x89PNG\r\n\x1a\nnothing else", bytes(2000)])
-def test_a_damaged_picture_is_told_when_it_is_decoded(content, suffix, tmp_path):
+def test_a_damaged_picture_is_reported_when_it_is_decoded(content, suffix, tmp_path):
     for i, luma in enumerate(pan(3)):
         cv2.imwrite(str(tmp_path / f"{i:04}{suffix}"), luma)
     (tmp_path / f"0002{suffix}").write_bytes(content)
@@ -357,7 +357,7 @@ def test_a_damaged_picture_is_told_when_it_is_decoded(content, suffix, tmp_path)
         (lambda d: d / "x.%04d.a.dpx", "has text behind the number"),
     ],
 )
-def test_paths_that_are_no_sequence(make, said, tmp_path, red):
+def test_paths_that_name_no_sequence(make, said, tmp_path, red):
     folder = tmp_path / "d"
     folder.mkdir()
     with pytest.raises(FilmError, match=said):
@@ -383,7 +383,7 @@ def test_a_codec_and_a_pattern_that_disagree_are_refused(reel, tmp_path, red):
         colorize_film(reel, tmp_path / "x.%04d.png", FilmOptions(codec="dpx"), colorizer=red)
 
 
-def test_a_name_that_is_no_text_fits_into_a_header(reel, tmp_path, red):
+def test_a_name_that_is_not_a_text_fits_into_a_header(reel, tmp_path, red):
     colorize_film(reel, tmp_path / "b\udcff.%04d.dpx", colorizer=red)
     assert field(sorted(tmp_path.glob("b*.dpx"))[0], "6s", 36) == b"b?.000"
 
@@ -425,7 +425,7 @@ def test_all_frames_by_name_are_one_film_and_paths_stay_relative(reel, tmp_path,
     assert lines[1].startswith(f"{reel.name}.color/reel.%07d.dpx: ")
 
 
-def test_a_folder_of_frames_is_no_folder_of_photographs(reel, capsys):
+def test_a_folder_of_frames_is_not_a_folder_of_photographs(reel, capsys):
     from photochrom.commands.main import main
 
     assert main(["photo", str(reel)]) == 1
@@ -448,7 +448,7 @@ def test_the_command_looks_at_sequences(arguments, reel, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("rate", ["much", 0, -1, 2000, "1/0"])
-def test_rates_that_are_none(rate):
+def test_invalid_rates(rate):
     with pytest.raises(OptionError, match="give frames per second, such as 18 or 24000/1001"):
         FilmOptions(rate=rate)
 
@@ -496,7 +496,7 @@ DRIVER = textwrap.dedent(
 
 @pytest.mark.parametrize("kill_at", [7, 24])
 @pytest.mark.slow
-def test_a_killed_sequence_goes_on(kill_at, tmp_path, short_segments):
+def test_a_killed_sequence_resumes(kill_at, tmp_path, short_segments):
     source = write_dpx(tmp_path / "reel", pan(16) + other_shot(14), 8)
     whole = files(colorize_film(source, tmp_path / "whole", colorizer=lively(tmp_path)))
     code = DRIVER.format(tests=str(ROOT))
@@ -524,7 +524,7 @@ def test_stopped_while_frames_get_their_names(reel, tmp_path, red, monkeypatch):
     assert len(files(colorize_film(reel, tmp_path / "out", colorizer=red))) == 6
 
 
-def test_a_full_disk_is_one_line_and_nothing_is_lost(reel, tmp_path, red, monkeypatch):
+def test_a_full_disk_gives_a_one_line_error_and_nothing_is_lost(reel, tmp_path, red, monkeypatch):
     from photochrom.film.sequences import writer
 
     file_of, count = writer.file_of, itertools.count()
@@ -542,7 +542,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(reel, tmp_path, red, monkey
     assert len(files(colorize_film(reel, tmp_path / "out", colorizer=red))) == 6
 
 
-def test_other_settings_do_not_go_on_with_finished_frames(reel, tmp_path, red):
+def test_other_settings_do_not_resume_finished_frames(reel, tmp_path, red):
     with pytest.raises(Stop):
         colorize_film(reel, tmp_path / "out", colorizer=red, progress=stop_at(6))
     other = FilmOptions(bits=12)

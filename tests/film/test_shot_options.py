@@ -60,7 +60,7 @@ def test_csv_of_a_spreadsheet_that_writes_commas_in_numbers(tmp_path):
         ("none.json", None, "the list of shots cannot be read"),
     ],
 )
-def test_what_is_wrong_is_named(name, text, said, tmp_path):
+def test_bad_input_is_named(name, text, said, tmp_path):
     if text is not None:
         (tmp_path / name).write_text(text)
     with pytest.raises(OptionError) as error:

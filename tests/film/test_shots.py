@@ -83,19 +83,19 @@ def test_a_dissolve_begins_one_shot_in_its_middle():
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
-def test_a_flash_is_no_cut(length):
+def test_a_flash_is_not_a_cut(length):
     flash = [np.full((72, 128), 250, np.uint8)] * length
     lumas = one(40)
     assert found(lumas[:20] + flash + lumas[20 + length :]) == [0]
 
 
-def test_a_photographers_flash_that_burns_the_picture_out_is_no_cut():
+def test_a_photographers_flash_that_burns_the_picture_out_is_not_a_cut():
     lumas = one(40)
     lumas[20] = np.clip(lumas[20].astype(int) + 130, 0, 255).astype(np.uint8)
     assert found(lumas) == [0]
 
 
-def test_a_frame_full_of_dust_is_no_cut():
+def test_a_frame_full_of_dust_is_not_a_cut():
     lumas = one(40)
     dust = NOISE.random((72, 128)) < 0.1
     lumas[20] = np.where(dust, 255, lumas[20]).astype(np.uint8)
@@ -103,11 +103,11 @@ def test_a_frame_full_of_dust_is_no_cut():
 
 
 @pytest.mark.parametrize("step", [2, 5])
-def test_a_fast_pan_is_no_cut(step):
+def test_a_fast_pan_is_not_a_cut(step):
     assert found(one(40, step)) == [0]
 
 
-def test_a_flickering_lamp_is_no_cut():
+def test_a_flickering_lamp_is_not_a_cut():
     factors = 0.75 + 0.25 * np.sin(np.arange(40) * 2.5)
     assert found(scaled(one(40), factors)) == [0]
 

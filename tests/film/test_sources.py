@@ -68,7 +68,7 @@ def halves(number, index, shape, *, step=6):
 @pytest.mark.slow
 @pytest.mark.parametrize("blur", [0, 1.5])
 @pytest.mark.parametrize("spread", [3, 6])
-def test_noise_and_a_cast_are_no_colours(blur, spread, tmp_path, red):
+def test_noise_and_a_cast_are_not_colours(blur, spread, tmp_path, red):
     frames = with_chroma(pan(30), lambda *place: noise(*place, blur=blur, spread=spread))
     path = write_frames(tmp_path / "tape.mkv", frames, codec="ffv1")
     report = colorize_film(path, None, LOSSLESS, colorizer=red)
@@ -76,7 +76,7 @@ def test_noise_and_a_cast_are_no_colours(blur, spread, tmp_path, red):
     assert all(plane(frame, 2).mean() > 140 for frame in decoded(report.output))
 
 
-def test_a_strong_tint_that_grows_with_the_luma_is_no_colour():
+def test_a_strong_tint_that_grows_with_the_luma_is_not_colour():
     """Dyed film: each channel is the same share of the luma everywhere."""
     frames = []
     for luma in pan(5, 320, 240, top=0):
@@ -164,7 +164,7 @@ def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, code
     path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="adpcm_ms")
     report = colorize_film(path, tmp_path / f"new{suffix}", colorizer=red)
     assert report.notes == [
-        f"sound of track 1 is encoded anew, without loss: {report_container(suffix)} cannot hold adpcm_ms, "
+        f"sound of track 1 is re-encoded, without loss: {report_container(suffix)} cannot hold adpcm_ms, "
         f"it is {codec} now"
     ]
     before, after = sound_of(path).astype(np.int64), sound_of(report.output).astype(np.int64)

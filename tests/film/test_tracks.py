@@ -152,7 +152,7 @@ def test_the_label_stands_behind_the_comment_once(tmp_path, fake_colorizer):
             assert comment.count("Colours added") == 1
 
 
-def test_a_track_that_does_not_fit_is_told_before_any_work(tmp_path, fake_colorizer):
+def test_a_track_that_does_not_fit_is_reported_before_any_work(tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(12), sound="aac", titles="subrip")
     with pytest.raises(FilmError, match=r"mp4.*subtitle.*\.mkv") as caught:
         colorize_film(source, tmp_path / "b.mp4", FAST, colorizer=fake_colorizer)
@@ -160,7 +160,7 @@ def test_a_track_that_does_not_fit_is_told_before_any_work(tmp_path, fake_colori
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mkv", "fake.onnx"]
 
 
-def test_a_track_that_nothing_can_hold_is_told(tmp_path, fake_colorizer):
+def test_a_track_that_nothing_can_hold_is_reported(tmp_path, fake_colorizer):
     """Of titles that Matroska does not know: a file of it is then no advice."""
     source = write_film(tmp_path / "a.mp4", pan(3), titles="mov_text")
     with pytest.raises(FilmError, match=r"matroska cannot hold its subtitle track 1.*a copy of the film without it"):
@@ -168,7 +168,7 @@ def test_a_track_that_nothing_can_hold_is_told(tmp_path, fake_colorizer):
 
 
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
-def test_data_that_is_left_out_is_told(end, tmp_path, fake_colorizer):
+def test_data_that_is_left_out_is_reported(end, tmp_path, fake_colorizer):
     source = tmp_path / "a.ts"
     with av.open(str(write_film(tmp_path / "plain.mp4", pan(6)))) as film, av.open(str(source), "w") as out:
         video, data = out.add_stream_from_template(film.streams.video[0]), out.add_data_stream("klv")
@@ -186,7 +186,7 @@ def test_data_that_is_left_out_is_told(end, tmp_path, fake_colorizer):
 
 
 @pytest.mark.parametrize(("name", "codec"), [("b.mov", "ffv1"), ("b.webm", "libx264"), ("b", "libx264")])
-def test_a_container_that_cannot_be_written_is_told_before_any_work(name, codec, tmp_path, fake_colorizer):
+def test_a_container_that_cannot_be_written_is_reported_before_any_work(name, codec, tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mp4", pan(3))
     with pytest.raises(FilmError, match="mkv"):
         colorize_film(source, tmp_path / name, FilmOptions(codec=codec), colorizer=fake_colorizer)
@@ -246,7 +246,7 @@ def test_a_part_behind_the_end_is_an_error(tmp_path, fake_colorizer):
         colorize_film(source, None, FilmOptions(start=Fraction(9)), colorizer=fake_colorizer)
 
 
-def test_a_cover_is_no_film_and_stays(tmp_path, fake_colorizer):
+def test_a_cover_is_not_a_film_and_stays(tmp_path, fake_colorizer):
     """A picture of a cover, which FFmpeg shows as a track of pictures, is copied and not coloured."""
     import io
 

@@ -84,7 +84,7 @@ def test_each_field_has_its_own_chroma(make, colorizer):
     assert np.abs(fields[1].astype(int) - whole[1]).mean() < 3
 
 
-def test_shots_may_be_told(make, colorizer):
+def test_shots_may_be_given(make, colorizer):
     """A shot that goes on over the cut takes colours across it."""
     clip = make()
     found = colorize(clip, colorizer=colorizer)
@@ -94,7 +94,7 @@ def test_shots_may_be_told(make, colorizer):
     assert not np.array_equal(planes(joined, 12)[1], planes(found, 12)[1])
 
 
-def test_odd_grey_clips_become_444_and_their_matrix_is_said(make, colorizer):
+def test_odd_grey_clips_become_444_and_carry_their_matrix(make, colorizer):
     colored = colorize(make("GRAY8", (127, 95)), colorizer=colorizer)
     assert (colored.format.name, colored.get_frame(0).props["_Matrix"]) == ("YUV444P8", 6)
 

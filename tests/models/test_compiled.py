@@ -74,7 +74,7 @@ def claim_another_processor(path):
 @pytest.mark.parametrize(
     "harm", [truncate, change_a_byte, claim_another_processor, lambda path: path.write_bytes(b""), lambda p: p.unlink()]
 )
-def test_a_damaged_or_foreign_file_is_ignored_and_written_anew(model, harm):
+def test_a_damaged_or_foreign_file_is_ignored_and_rewritten(model, harm):
     OpenVinoEngine(model)
     harm(only_file())
     assert not cached(OpenVinoEngine(model))

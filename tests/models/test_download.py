@@ -49,7 +49,7 @@ def test_another_content_is_refused_and_nothing_is_left(server, tmp_path):
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_broken_connection_is_no_other_content(server, tmp_path):
+def test_a_broken_connection_is_not_taken_for_other_content(server, tmp_path):
     (tmp_path / "served" / "broken.h5").write_bytes(CONTENT)
     path = tmp_path / "cache" / "weights.h5"
     with pytest.raises(ModelError, match=r"cannot download .* broke after 3,000 of 7,000 bytes"):

@@ -59,7 +59,7 @@ def test_the_card_is_in_the_file(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x08\x07\x12\x04"])
-def test_what_is_no_network_is_refused(engine, content, tmp_path):
+def test_a_file_that_is_not_a_network_is_refused(engine, content, tmp_path):
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelError) as error:

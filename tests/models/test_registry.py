@@ -169,6 +169,6 @@ def test_cards_with_other_bins_are_refused(tmp_path, bins):
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", '"card"', "{", ""])
-def test_cards_that_are_none_are_refused(tmp_path, text):
+def test_invalid_cards_are_refused(tmp_path, text):
     with pytest.raises(ModelError, match="not a model of Photochrom"):
         ModelCard.of({CARD_KEY: text}, tmp_path)

@@ -132,7 +132,7 @@ def test_another_luma_does_not_get_the_old_coefficients():
     assert photo.read_photo(colored(smaller)).luma.shape == (16, 24)
 
 
-def test_a_cmyk_picture_says_why_its_luma_is_coded_anew():
+def test_a_cmyk_picture_says_why_its_luma_is_encoded_again():
     data = saved(Image.fromarray(smooth(61, 75)).convert("CMYK"), "JPEG")
     assert "CMYK" in photo.read_photo(data).recoded
 

@@ -109,7 +109,7 @@ def test_cut_short(name: str, tmp_path: Path) -> None:
         else:
             assert np.array_equal(result, whole), length
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(PhotoError, match=r"get a whole copy|save it anew"):
+    with pytest.raises(PhotoError, match=r"get a whole copy|save it again"):
         photo.read_photo(path)
 
 
@@ -550,12 +550,12 @@ def jpeg_with(junk: bytes, share: float) -> bytes:
     ],
     ids=["marker", "left over", "zeros", "fill bytes", "trailer", "revision", "junk in the header"],
 )
-def test_only_damage_to_the_picture_is_told(data: bytes, expected: str | None) -> None:
+def test_only_damage_to_the_picture_is_reported(data: bytes, expected: str | None) -> None:
     told = [loss for loss in photo.read_photo(data).losses if loss in WARNINGS]
     assert told == ([expected] if expected else [])
 
 
-def test_damage_is_told_in_every_colour_space() -> None:
+def test_damage_is_reported_in_every_colour_space() -> None:
     """CMYK files, RGB files and the JPEG within an old TIFF are read in ways of their own."""
     grey = smooth(90, 120)
     image = Image.fromarray(np.dstack([grey, grey[::-1], grey[:, ::-1], grey // 3]), "CMYK")
@@ -566,7 +566,7 @@ def test_damage_is_told_in_every_colour_space() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_damage_is_told_in_a_tiff_that_holds_jpeg(mode: str) -> None:
+def test_damage_is_reported_in_a_tiff_that_holds_jpeg(mode: str) -> None:
     """Pillow switches off what libtiff passes on of libjpeg's warnings."""
     grey = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
     data = saved(Image.fromarray(grey).convert(mode), "TIFF", compression="jpeg")

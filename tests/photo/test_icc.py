@@ -149,13 +149,13 @@ def test_other_profiles() -> None:
 
 
 @pytest.mark.parametrize("cut", [130, 140, 180, 250])
-def test_damaged_grey_profiles_are_told(cut: int) -> None:
+def test_damaged_grey_profiles_are_reported(cut: int) -> None:
     with pytest.raises(PhotoError, match="damaged grey ICC profile"):
         icc.for_rgb(grey_profile({b"kTRC": table(np.linspace(0, 1, 99))})[:cut])
 
 
 @pytest.mark.parametrize("curve", [b"junk" + bytes(20), struct.pack(">4s4xI", b"curv", 300)])
-def test_a_curve_that_is_none_is_told(curve: bytes) -> None:
+def test_an_invalid_curve_is_reported(curve: bytes) -> None:
     with pytest.raises(PhotoError, match="damaged grey ICC profile"):
         icc.for_rgb(grey_profile({b"kTRC": curve}))
 

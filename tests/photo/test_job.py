@@ -76,7 +76,7 @@ def test_colourfulness_is_that_of_the_pixels() -> None:
         MemoryError(),
     ],
 )
-def test_a_library_out_of_memory_is_told_as_memory(error: Exception) -> None:
+def test_a_library_out_of_memory_is_reported_as_memory(error: Exception) -> None:
     """Not as damage, and not as a wrong format."""
     with pytest.raises(PhotoError, match=r"^old\.jpg: does not fit in memory"), naming("old.jpg"), decoding():
         raise error

@@ -53,7 +53,7 @@ def test_where_it_cannot_be_kept_the_report_says_why(
     monkeypatch.setattr(coefficients, "has_jpeglib", lambda: False)
     source = jpeg(tmp_path / "old.jpg", image, **options)
     report = colorize_photo(source, tmp_path / "out.jpg", colorizer=fake_colorizer)
-    assert report.luma_coding.startswith(f"its luma is coded anew: {reason}")
+    assert report.luma_coding.startswith(f"its luma is re-encoded: {reason}")
     monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: fake_colorizer)
     assert main(["photo", "-v", "--recolor", str(source)]) == 0
     said = capsys.readouterr()
@@ -65,7 +65,7 @@ def test_damaged_scans_are_not_kept(tmp_path, fake_colorizer):
     data = source.read_bytes()
     source.write_bytes(data[: 3 * len(data) // 4] + b"\xff\xd3" + data[3 * len(data) // 4 :])
     report = colorize_photo(source, tmp_path / "out.jpg", colorizer=fake_colorizer)
-    assert report.luma_coding.startswith("its luma is coded anew: its coded data is damaged (")
+    assert report.luma_coding.startswith("its luma is re-encoded: its coded data is damaged (")
     Image.open(tmp_path / "out.jpg").load()
 
 
@@ -91,7 +91,7 @@ def test_quality_is_of_the_chroma_alone(tmp_path, fake_colorizer):
     assert sizes[0] <= sizes[1]
 
 
-def test_there_is_no_adobe_segment_and_one_jfif(tmp_path, fake_colorizer):
+def test_there_is_one_jfif_segment_and_no_adobe_segment(tmp_path, fake_colorizer):
     source = jpeg(tmp_path / "old.jpg")
     data = source.read_bytes()
     source.write_bytes(data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\0\0\0\0\x00" + data[2:])

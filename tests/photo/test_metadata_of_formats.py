@@ -38,7 +38,7 @@ def test_iptc_in_png_as_imagemagick_writes_it() -> None:
 
 
 @pytest.mark.parametrize("format", ["WEBP", "AVIF"])
-def test_iptc_becomes_xmp_where_there_is_no_place_for_it(format: str) -> None:
+def test_iptc_becomes_xmp_where_a_format_has_no_place_for_it(format: str) -> None:
     packet = xmp_of(coloured(photo.read_photo(source("TIFF")), format), format).decode()
     assert "<rdf:li>harvest</rdf:li><rdf:li>1935</rdf:li>" in packet
     assert "DateCreated" in packet
@@ -76,7 +76,7 @@ def test_png_chunks() -> None:
     assert data.index(b"gAMA") < data.index(b"IDAT")
 
 
-def test_chunks_of_a_png_are_no_comments_of_a_jpeg() -> None:
+def test_chunks_of_a_png_are_not_comments_of_a_jpeg() -> None:
     info = PngInfo()
     info.add(b"gAMA", struct.pack(">I", 45455))
     assert "comment" not in opened(coloured(photo.read_photo(saved(smooth(8, 8), "PNG", pnginfo=info)), "JPEG")).info

@@ -81,7 +81,7 @@ def test_one_page_is_coloured_into_any_format(tmp_path, fake_colorizer):
         ("out.tif", (), {"confidence": True}, "alternatives and confidence are of one"),
     ],
 )
-def test_what_pages_cannot_do_is_said(tmp_path, fake_colorizer, name, hints, output, message):
+def test_limits_of_pages_are_reported(tmp_path, fake_colorizer, name, hints, output, message):
     source = album(tmp_path / "album.tif")
     with pytest.raises((PhotoError, OptionError), match=message):
         photo.colorize_photo(

@@ -368,7 +368,7 @@ def test_colours_multiplied_by_alpha_beside_another_channel(dtype: type) -> None
     assert picture.losses == ()
 
 
-def test_reduced_copies_are_no_pages() -> None:
+def test_reduced_copies_are_not_pages() -> None:
     stream, grey = BytesIO(), smooth(32, 32)
     with tifffile.TiffWriter(stream) as writer:
         writer.write(grey, metadata=None)
@@ -407,7 +407,7 @@ def test_raw_files_of_cameras_are_refused(below: bool) -> None:
         photo.read_photo(behind_a_preview(smooth(32, 32), below=below, photometric="cfa"))
 
 
-def test_a_directory_behind_everything_is_told() -> None:
+def test_a_directory_behind_everything_is_reported() -> None:
     """Offsets of 64 bits may exceed what struct takes."""
     with pytest.raises(PhotoError, match="is damaged"):
         photo.read_photo(b"II+\0\x08\0\0\0" + b"\xff" * 8)
@@ -421,7 +421,7 @@ def test_previews_alone_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("back_to", "pages"), [("first", 1), ("first", 2), ("last", 2)])
-def test_pages_in_a_circle_are_told(back_to: str, pages: int, tmp_path: Path, fake_colorizer: Colorizer) -> None:
+def test_pages_in_a_circle_are_reported(back_to: str, pages: int, tmp_path: Path, fake_colorizer: Colorizer) -> None:
     source, output = tmp_path / "a.tif", tmp_path / "b.tif"
     with tifffile.TiffWriter(source) as writer:
         for number in range(pages):

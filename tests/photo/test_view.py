@@ -140,7 +140,7 @@ def test_the_label_in_a_sidecar(colorizer: Colorizer, tmp_path: Path, capsys: py
     ("level", "surest", "negative", "noticed"),
     [(190, 0.0, False, True), (190, 0.0, True, False), (60, 0.0, False, False), (190, 1.0, False, False)],
 )
-def test_what_looks_like_a_negative_is_said(
+def test_a_likely_negative_is_reported(
     level: int, surest: float, negative: bool, noticed: bool, tmp_path: Path
 ) -> None:
     """The picture is bright or dark, and the network is surest of dark or of bright ones."""

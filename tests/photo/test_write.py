@@ -188,7 +188,7 @@ def test_too_long_a_side(format: str, side: int) -> None:
         coloured(picture_of(np.zeros((1, side), np.uint8)), format)
 
 
-def test_wrong_chroma_and_options_are_told() -> None:
+def test_wrong_chroma_and_options_are_reported() -> None:
     picture = picture_of(smooth(9, 9))
     cb, cr = neutral(picture, "PNG")
     with pytest.raises(ValueError, match=r"cb is \(9, 9\) uint8: JPEG wants \(5, 5\) uint8"):

@@ -134,7 +134,7 @@ def test_what_leaves_the_tray_leaves_the_folder(visitor, files, done):
     assert done == ["box/a.png", "box/b.png"]
 
 
-def test_work_that_is_stopped_goes_on(visitor, monkeypatch, done):
+def test_work_that_is_stopped_resumes(visitor, monkeypatch, done):
     for number in range(3):
         visitor.add(f"{number}.png", png(picture(number)))
     seen = list(done)
@@ -182,7 +182,7 @@ def test_the_files_of_a_tray_are_those_of_its_visitor(client, visitor):
         ("./.", ""), ("a/.git/b", "a/git/b"), ("a\x00b", "a_b"),
     ],
 )  # fmt: skip
-def test_a_folder_has_no_say_in_where_it_lies(path, kept):
+def test_a_folder_does_not_decide_where_it_is_stored(path, kept):
     assert folder_name(path) == kept
 
 

@@ -168,7 +168,7 @@ def test_other_sites_are_refused(studio, headers):
         assert status in (b"400", b"403"), (headers, target, status)
 
 
-def test_playlists_make_it_call_nobody(visit, secret):
+def test_playlists_open_no_connection(visit, secret):
     """FFmpeg opens what a playlist names: addresses, and files of the server."""
     visitor = visit()
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -254,7 +254,7 @@ def test_a_hundred_visitors_at_once_are_answered_within_bounds(studio, photograp
     assert most_memory(studio) < MEGABYTES
 
 
-def test_connections_that_say_nothing_keep_nobody_out(studio, visit):
+def test_silent_connections_keep_nobody_out(studio, visit):
     host, port = studio.url.removeprefix("http://").rstrip("/").split(":")
     with ExitStack() as stack:
         for _ in range(200):

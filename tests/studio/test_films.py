@@ -211,7 +211,7 @@ class Stops:
 
 
 @pytest.mark.slow
-def test_a_film_that_is_stopped_goes_on(open_studio, film, short_segments, tmp_path, monkeypatch):
+def test_a_film_that_is_stopped_resumes(open_studio, film, short_segments, tmp_path, monkeypatch):
     colorizer = lively(tmp_path)
     whole = colorize_film(film, tmp_path / "whole.mp4", FilmOptions(keep_parts=True), colorizer=colorizer).output
     visitor = Visitor(open_studio(colorizer)())
@@ -230,7 +230,7 @@ def test_a_film_that_is_stopped_goes_on(open_studio, film, short_segments, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["strength", "mark"])
-def test_stopped_and_changed_it_begins_anew(open_studio, film, short_segments, tmp_path, monkeypatch, change):
+def test_stopped_and_changed_it_starts_over(open_studio, film, short_segments, tmp_path, monkeypatch, change):
     visitor = Visitor(open_studio(lively(tmp_path))())
     item = dropped(visitor, film)
     with monkeypatch.context() as patch:
@@ -246,7 +246,7 @@ def test_stopped_and_changed_it_begins_anew(open_studio, film, short_segments, t
 
 
 @pytest.mark.slow
-def test_of_a_finished_film_only_the_shots_that_changed_are_coloured_anew(visitor, film, tmp_path, monkeypatch):
+def test_of_a_finished_film_only_the_shots_that_changed_are_recoloured(visitor, film, tmp_path, monkeypatch):
     rendered = []
     render = FrameColorizer.render
     monkeypatch.setattr(FrameColorizer, "render", lambda *args: (rendered.append(args[1].pts), render(*args))[1])
@@ -289,7 +289,7 @@ def test_a_film_that_is_removed_while_it_is_coloured_leaves_nothing(visitor, fil
     assert files() == []
 
 
-def test_a_film_in_colour_is_coloured_anew_only_if_wanted(visitor, tmp_path):
+def test_a_film_in_colour_is_recoloured_only_if_wanted(visitor, tmp_path):
     path = tmp_path / "new.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("h264", rate=10)
@@ -309,7 +309,7 @@ def test_a_film_in_colour_is_coloured_anew_only_if_wanted(visitor, tmp_path):
     assert colored(visitor, item, recolor=True)["job"]["message"].startswith("10 frames, 1 shot")
 
 
-def test_what_is_no_film_is_refused_in_one_line(visitor, files, tmp_path):
+def test_a_file_that_is_not_a_film_gives_a_one_line_error(visitor, files, tmp_path):
     with pytest.raises(RefusedError, match=r"^400 old\.mp4") as caught:
         visitor.add("old.mp4", b"no film")
     assert str(tmp_path) not in str(caught.value)
@@ -327,7 +327,7 @@ def test_a_film_of_too_many_pixels_is_refused_before_it_is_decoded(open_studio, 
     assert files() == []
 
 
-def test_photographs_are_no_films(visitor, film):
+def test_photographs_are_not_films(visitor, film):
     item = dropped(visitor, film)
     for path in ("guesses", "tile/0/0.jpg"):
         with pytest.raises(RefusedError, match="400 this works with photographs only"):

@@ -114,6 +114,6 @@ def test_hints_of_a_file_become_points():
         [POINT] * 1001, [POINT | {"places": [[10**400, 0.5]]}], [POINT | {"radius": 10**400}],
     ],
 )  # fmt: skip
-def test_marks_that_are_none_are_refused(wrong):
+def test_invalid_marks_are_refused(wrong):
     with pytest.raises(OptionError):
         parse_marks(wrong)

@@ -290,7 +290,7 @@ def test_the_limit_holds_for_each_format(tmp_path, format):
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0 cut short"])
-def test_what_is_no_photograph_is_named(tmp_path, content):
+def test_a_file_that_is_not_a_photograph_is_named(tmp_path, content):
     path = tmp_path / "old.jpg"
     path.write_bytes(content)
     for reading in (read, read_in_color):

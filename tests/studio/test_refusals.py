@@ -41,7 +41,7 @@ def test_no_file_of_the_server_is_read(visitor, route, path):
         ("日本の写真.jpg", "日本の写真.jpg"), ("x" * 300 + ".jpg", "x" * 176 + ".jpg"),
     ],
 )  # fmt: skip
-def test_an_upload_has_no_say_in_where_it_lies(name, kept):
+def test_an_upload_does_not_decide_where_it_is_stored(name, kept):
     assert file_name(name) == kept
 
 
@@ -51,7 +51,7 @@ def test_an_upload_has_a_name(name):
         file_name(name)
 
 
-def test_an_upload_lies_in_a_folder_of_its_own(visitor, tmp_path):
+def test_an_upload_has_a_folder_of_its_own(visitor, tmp_path):
     visitor.add("../../../evil.png", png(picture(1)))
     (path,) = tmp_path.rglob("evil.png")
     assert path.parents[2] == tmp_path / "studio"
@@ -136,7 +136,7 @@ def test_the_page_is_small_and_names_only_its_own_files(client):
 @pytest.mark.parametrize(
     "body", [b"[" * 100_000, b"{", b"\xff\xfe", b'"' + b"a" * (1 << 20) + b'"', b"[]", b"null", b"", b"NaN"]
 )
-def test_requests_that_are_none_are_refused(visitor, body):
+def test_invalid_requests_are_refused(visitor, body):
     item = visitor.add("old.png", png(picture(0)))
     answer = visitor.client.post(f"/api/items/{item}/edit", content=body)
     assert answer.status_code == 400
@@ -180,14 +180,14 @@ def test_a_large_file_is_refused_and_nothing_of_it_stays(visitor, files):
     assert files() == []
 
 
-def test_a_file_whose_size_is_not_said_is_refused(visitor, files):
+def test_a_file_of_unknown_size_is_refused(visitor, files):
     answer = visitor.client.post("/api/items?name=old.png", content=iter([b"abc"]))
     assert answer.status_code == 400
     assert answer.json()["error"] == "the request does not say how large the file is: send Content-Length"
     assert files() == []
 
 
-def test_a_file_of_another_size_than_was_said_is_refused(visitor, files):
+def test_a_file_of_another_size_than_announced_is_refused(visitor, files):
     for said, message in ((3, "larger than the request says"), (99, "cut short: send it again")):
         answer = visitor.client.post("/api/items?name=a.png", content=b"abcdef", headers={"Content-Length": str(said)})
         assert answer.status_code == 400
@@ -195,7 +195,7 @@ def test_a_file_of_another_size_than_was_said_is_refused(visitor, files):
     assert files() == []
 
 
-def test_a_full_disk_is_said(open_studio, files, tmp_path):
+def test_a_full_disk_is_reported(open_studio, files, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (600, 600), np.uint8)
     visitor = Visitor(open_studio(max_disk_mb=1)())
     item = visitor.add("old.png", png(noise))
@@ -284,7 +284,7 @@ def test_errors_do_not_tell_where_files_lie(visitor, tmp_path):
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_errors_that_nobody_thought_of_tell_nothing(visitor, monkeypatch):
+def test_unexpected_errors_reveal_nothing(visitor, monkeypatch):
     item = visitor.add("old.png", png(picture(0)))
 
     def fail(*_):

@@ -122,7 +122,7 @@ def test_a_file_that_is_removed_before_it_is_sent_is_sent(visitor, monkeypatch, 
 
 
 @pytest.mark.parametrize("route", ["download", "picture.jpg", "small.jpg", "tile/0/0.jpg"])
-def test_what_is_removed_meanwhile_is_said_to_be_gone(visitor, route, monkeypatch):
+def test_an_item_that_is_removed_meanwhile_is_reported_as_gone(visitor, route, monkeypatch):
     item = visitor.add("old.png", png(picture(1)))
 
     def removed_first(photograph):

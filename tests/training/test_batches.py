@@ -39,7 +39,7 @@ def test_they_come_as_asked_for_and_in_order(pictures):
         torch.testing.assert_close(batch.lightness, wanted.lightness, rtol=0, atol=0)
 
 
-def test_one_that_cannot_be_decoded_is_told_in_one_line(pictures):
+def test_one_that_cannot_be_decoded_is_reported_in_one_line(pictures):
     path = pictures.views[1].photograph.path
     path.write_bytes(b"no picture")
     coming = pictures.stream(iter(rows()))

@@ -190,7 +190,7 @@ class TestClassWeights:
             torch.testing.assert_close(same(*inputs)[1], confidence, atol=1e-4, rtol=1e-4)
 
     @pytest.mark.slow
-    def test_an_earlier_run_goes_on_with_the_dial_s_weights(self, tmp_path, lite, bins):
+    def test_an_earlier_run_continues_with_the_dial_s_weights(self, tmp_path, lite, bins):
         trainer = trainer_of(tmp_path, lite, bins)
         trainer.save_result(tmp_path / "best.safetensors")
         found = load_initial_model(str(tmp_path), None, None)

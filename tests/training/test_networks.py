@@ -379,7 +379,7 @@ class TestDamagedCache:
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["cache.json", "features.npy", "chroma.npy"])
     @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff"), lambda path: path.unlink()])
-    def test_it_is_made_anew(self, name, damage, views, tmp_path):
+    def test_it_is_rebuilt(self, name, damage, views, tmp_path):
         expected = np.array(cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES).features)
         damage(tmp_path / name)
         again = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
@@ -454,7 +454,7 @@ def test_a_checkpoint_survives_a_full_disk(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_is_no_checkpoint_is_named(tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_named(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
     with pytest.raises(TrainingError, match="is not a checkpoint"):
         checkpoint.load(tmp_path / "x.safetensors")

@@ -86,7 +86,7 @@ class TestInspection:
             ("nearly duplicate", lambda rgb: jpeg(cv2.resize(rgb, (110, 110), interpolation=cv2.INTER_AREA))),
         ],
     )
-    def test_what_is_of_no_use_is_left_out_and_counted(self, reason, content, folder, tmp_path):
+    def test_useless_photographs_are_left_out_and_counted(self, reason, content, folder, tmp_path):
         (folder / "z.jpg").write_bytes(content(crops(1)[0]))
         found = inspect(folder, table(tmp_path))
         assert found.dropped == {reason: 1}
@@ -145,7 +145,7 @@ class TestInspection:
         kept = [p for p in second.photographs if p.path != changed]
         assert kept == [p for p in first.photographs if p.path != changed]
 
-    def test_names_that_are_no_text_are_kept(self, folder, tmp_path, monkeypatch):
+    def test_names_that_are_not_text_are_kept(self, folder, tmp_path, monkeypatch):
         first = crops(30)[-1]
         try:
             (folder / os.fsdecode(b"\xff.jpg")).write_bytes(jpeg(first))
@@ -205,7 +205,7 @@ class TestInspection:
         Image.fromarray(crops(30)[-1]).save(folder / "z.tif", compression="lzma")
         assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
 
-    def test_an_index_may_hold_names_that_are_no_text(self, folder, tmp_path):
+    def test_an_index_may_hold_names_that_are_not_text(self, folder, tmp_path):
         (folder / "index.csv").write_bytes(b"file,source,sha1,colourfulness\n" + 20 * b"\xff.jpg,x,1,40\n")
         assert inspect(folder, table(tmp_path)).photographs[0].name == os.fsdecode(b"\xff.jpg")
 
@@ -263,7 +263,7 @@ class TestShards:
 HUGE = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 84, 0, 0, 54, 40, 200_000, 200_000, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(30)
 
 
-def test_a_damaged_picture_for_which_opencv_raises_is_told_as_any_other(folder, tmp_path):
+def test_a_damaged_picture_for_which_opencv_raises_is_reported_as_any_other(folder, tmp_path):
     (folder / "z.bmp").write_bytes(HUGE)
     told = []
     assert len(find_photographs(folder, told.append)) == 24
@@ -300,7 +300,7 @@ class TestRemote:
         assert (tmp_path / "copy" / shard.name).read_bytes() == shard.read_bytes()
         assert len(inspect(tmp_path / "copy", table(tmp_path)).photographs) == 24
 
-    def test_what_is_not_there_is_named(self, server, tmp_path):
+    def test_a_missing_address_is_named(self, server, tmp_path):
         with pytest.raises(TrainingError, match=r"photographs-001\.tar.* cannot be copied"):
             sources.copy_here(f"{server}/photographs-001.tar", tmp_path / "copy")
         assert not list((tmp_path / "copy").iterdir())

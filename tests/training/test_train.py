@@ -74,7 +74,7 @@ def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestOneProcess:
-    def test_it_learns_and_goes_on_from_a_signal_to_the_same_losses(self, recipe, tmp_path):
+    def test_it_learns_and_resumes_after_a_signal_with_the_same_losses(self, recipe, tmp_path):
         """Stopped in the middle of an epoch, by the handler that Ctrl-C calls; ``test_ctrl_c`` presses it."""
         cache = features(recipe)
         whole = losses(run(new_trainer(recipe, tmp_path), cache, cache))
@@ -95,7 +95,7 @@ class TestOneProcess:
         run(resumed, cache, cache)
         assert losses(resumed.history) == whole
 
-    def test_a_loss_that_is_no_number_stops_before_it_does_harm(self, recipe, tmp_path):
+    def test_a_loss_of_nan_stops_the_run_before_it_does_harm(self, recipe, tmp_path):
         def spoil(inputs):
             return [torch.full_like(m, torch.nan) for m in inputs]
 
@@ -110,7 +110,7 @@ class TestOneProcess:
 
 
 @pytest.mark.parametrize("exc", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
-def test_too_little_memory_is_told(exc, tmp_path):
+def test_too_little_memory_is_reported(exc, tmp_path):
     def fail(_):
         raise exc
 
@@ -208,7 +208,7 @@ class TestPatience:
             run(resumed, cache, cache, tmp_path, patience=3)
             assert losses(resumed.history) == losses(whole.history)
 
-    def test_one_that_ended_goes_on_if_asked_for_more(self, begin, tmp_path):
+    def test_one_that_ended_resumes_if_asked_for_more(self, begin, tmp_path):
         held_out, cache = [1, 2, 3, 4], features("reference")
         run(begin(held_out), cache, cache, tmp_path, patience=1)
         resumed = begin(held_out)
@@ -246,14 +246,14 @@ class TestCheckpointsOfOtherRuns:
             new_trainer("reference", tmp_path, epochs=5, batch=3).resume(path)
 
     @pytest.mark.parametrize("name", ["set of photographs", "initial model", "number of processes"])
-    def test_other_conditions_are_told(self, name, tmp_path):
+    def test_other_conditions_are_reported(self, name, tmp_path):
         path = tmp_path / CHECKPOINT
         new_trainer("reference", tmp_path, conditions={name: "these"}).save(path)
         with pytest.raises(TrainingError, match=rf"other options: {name} \(these then, those now\); give the same"):
             new_trainer("reference", tmp_path, conditions={name: "those"}).resume(path)
 
     @pytest.mark.slow
-    def test_a_checkpoint_with_the_older_names_goes_on(self, tmp_path):
+    def test_a_checkpoint_with_the_older_names_resumes(self, tmp_path):
         trainer, path = new_trainer("default", tmp_path), tmp_path / CHECKPOINT
         trainer.save(path)
         tensors, facts = checkpoint.load(path)
@@ -269,7 +269,7 @@ class TestCheckpointsOfOtherRuns:
         resumed.resume(path)
         assert resumed.step == 7
 
-    def test_another_architecture_is_told(self, path, tmp_path):
+    def test_another_architecture_is_reported(self, path, tmp_path):
         tensors, facts = checkpoint.load(path)
         first = next(name for name in tensors if name.startswith("head."))
         checkpoint.save(path, tensors | {first: torch.zeros(2)}, facts)

@@ -66,7 +66,7 @@ def _pictures(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _address(body: Any) -> str:
-    """Return where a body's picture lies at full size, by its image service if it has one."""
+    """Return the address of a body's picture at full size, by its image service if it has one."""
     if isinstance(body, list):
         body = body[0] if body else None
     if not isinstance(body, dict):

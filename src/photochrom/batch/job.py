@@ -206,7 +206,7 @@ def color_batch(
 
 
 def job_of(target: str, options: BatchOptions) -> BatchJob:
-    """Return what each worker is told of a batch."""
+    """Return what each worker needs to know of a batch."""
     return BatchJob(
         target=target,
         template=options.name,

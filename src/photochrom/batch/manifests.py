@@ -129,7 +129,7 @@ def _parquet(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         for batch in table.iter_batches():
             yield from batch.to_pylist()
     except pyarrow.ArrowException as exc:
-        raise OptionError(f"{name} is not a Parquet file ({exc})", remedy="write it anew") from exc
+        raise OptionError(f"{name} is not a Parquet file ({exc})", remedy="write it again") from exc
 
 
 def _check_columns(found: list[str], name: str) -> None:

@@ -1,6 +1,6 @@
 """The report of a batch: one row an item, appended as items end, so that a batch can be stopped at any moment.
 
-``report.jsonl`` lies in the target; shards write ``report-2-of-8.jsonl``. A row counts once its line is whole. Rows of
+``report.jsonl`` is in the target; shards write ``report-2-of-8.jsonl``. A row counts once its line is whole. Rows of
 one key replace each other, the last one wins; ``compact`` writes one row a key.
 """
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
     """Return the folder of the report; ``make`` makes it if it does not exist.
 
-    The report of a remote target lies in the cache, in a folder that the target's address decides, and is copied to the
+    The report of a remote target is in the cache, in a folder that the target's address decides, and is copied to the
     target (``ReportCopy``).
 
     Raises:

@@ -20,7 +20,7 @@ _thread_limit: int | None = None
 
 
 def limit_threads(count: int) -> None:
-    """Let everything in this process use at most so many threads: bands of rows, OpenCV, networks opened from now on.
+    """Let everything in this process use at most this many threads: bands of rows, OpenCV, networks opened from now on.
 
     Processes that share a machine, each with a photograph of its own, are faster so than with threads in each.
 

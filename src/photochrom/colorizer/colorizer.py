@@ -345,7 +345,7 @@ class Colorizer:
 
 
 def _shares(height: int, count: int) -> list[slice]:
-    """Divide rows into so many shares, or fewer."""
+    """Divide rows into this many shares, or fewer."""
     share = -(-height // count)
     return [slice(start, start + share) for start in range(0, height, share)]
 

@@ -205,7 +205,7 @@ def _from_file(facts: Any) -> tuple[Hint, ...]:
         raise OptionError("is not a file of hints", remedy=_OUR_FILE)
     if facts.get("version") != _VERSION:
         raise OptionError(
-            f"is not a file of hints of version {_VERSION}", remedy="update Photochrom, or write the file anew"
+            f"is not a file of hints of version {_VERSION}", remedy="update Photochrom, or write the file again"
         )
     return hints_of_entries(facts.get("hints"))
 

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _FRAMES = (".dpx", ".exr")  # suffixes of files that are frames of films only
 
 # Why photographs of a folder were skipped, said once for all of them.
-_OWN: Final = "made by Photochrom: {}; -v names them, --recolor colours them anew"
-_EXISTING: Final = "coloured already: {}; -v names them, --overwrite colours them anew"
-_IN_COLOR: Final = "in colour already: {}; -v names them, --recolor colours them anew"
+_OWN: Final = "made by Photochrom: {}; -v names them, --recolor colours them anyway"
+_EXISTING: Final = "coloured already: {}; -v names them, --overwrite colours them again"
+_IN_COLOR: Final = "in colour already: {}; -v names them, --recolor colours them anyway"
 
 
 def add(verbs: Verbs) -> None:
@@ -106,7 +106,7 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="1..5",
-        help="also write so many other plausible pictures as NAME.color.1.EXT, and the hints that make each as "
+        help="also write this many other plausible pictures as NAME.color.1.EXT, and the hints that make each as "
         "NAME.color.1.json",
     )
     photo.add_argument(
@@ -176,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
     colorizer = Colorizer(args.model, args.device)
     work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page, sheet)
     for job in own:
-        work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anew", _OWN)
+        work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anyway", _OWN)
     return work.color_all(jobs, failed=len(clashes))
 
 
@@ -257,7 +257,7 @@ class _Work:
             self.console.result(self._summary(time.monotonic() - begun))
         elif not jobs and not self.skipped:
             self.console.note("no photographs found")
-        for reason, count in self.skipped_as.items():  # which those who named a folder were not told one by one
+        for reason, count in self.skipped_as.items():  # not reported one by one to those who named a folder
             self.console.note(reason.format(count))
         return 1 if self.failed else 0
 
@@ -294,8 +294,8 @@ class _Work:
             return None
         if is_in_color(Path(job.source)):
             if job.is_named:
-                raise PhotoError("is in colour already", path=job.source, remedy="--recolor colours it anew")
-            return "is in colour already: skipped; --recolor colours it anew", _IN_COLOR
+                raise PhotoError("is in colour already", path=job.source, remedy="--recolor colours it anyway")
+            return "is in colour already: skipped; --recolor colours it anyway", _IN_COLOR
         return None
 
     def _write(self, job: PhotoJob, bar: Progress) -> None:

@@ -170,7 +170,7 @@ class _SegmentWriter:
         self._usual_duration = max(1, round(1 / (rate * self._reader.time_base)))
         self._shortest, self._longest = round(_SHORTEST * float(rate)), round(_LONGEST * float(rate))
         if self._options.keep_parts:
-            self._shortest = 1  # no segment holds more than one shot, so that each can be coloured anew alone
+            self._shortest = 1  # no segment holds more than one shot, so that each can be recoloured alone
 
     def has(self, pts: int) -> bool:
         """Tell whether a frame is a file already, written by an earlier run."""
@@ -243,6 +243,6 @@ class _SegmentWriter:
         self._encoder, self._shots = None, []
 
     def abandon(self) -> None:
-        """Close the open segment; it is begun anew by the next run."""
+        """Close the open segment; it is started over by the next run."""
         if self._encoder is not None:
             self._encoder.abandon()

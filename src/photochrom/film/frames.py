@@ -147,7 +147,7 @@ class FrameColorizer:
         return self._changed(self.hints, self._is_kept, self.shots, {} if self.area.box else stills)
 
     def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
-        """Return a frame colorizer of the same film that leaves some frames, told by their pts, as they are."""
+        """Return a frame colorizer of the same film that leaves some frames, given by their pts, as they are."""
 
         def both(pts: int) -> bool:
             return self._is_kept(pts) or is_kept(pts)

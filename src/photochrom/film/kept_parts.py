@@ -1,4 +1,4 @@
-"""Kept parts: the segments of a finished film are kept, so that changing a shot colours only that shot anew.
+"""Kept parts: the segments of a finished film are kept, so that changing a shot recolours only that shot.
 
 ``appearance.json`` in the working folder says where the shots of the finished film begin, and how each was coloured.
 The next run compares it with what is asked for now, and removes the segments that hold a changed shot. Segments depend
@@ -66,7 +66,7 @@ class KeptParts:
         if not self._before.starts and self._before.asked != asked:
             raise FilmError(
                 f"{folder.folder} holds unfinished work whose shots or hints were others",
-                remedy="use those, or start anew with restart=True",
+                remedy="use those, or start over with restart=True",
             )
 
     def known_starts(self) -> list[int]:

@@ -67,7 +67,7 @@ def mux(
         rehearsal: Whether to leave the other tracks empty, to find out only whether the container takes them all.
 
     Returns:
-        One line of text for each track of sound that is encoded anew, because the container cannot hold its codec.
+        One line of text for each track of sound that is re-encoded, because the container cannot hold its codec.
 
     Raises:
         FilmError: The container cannot hold a track of the source.
@@ -101,7 +101,7 @@ def mux(
         if name == "mxf" and (over := ends["audio"] - ends["video"]) > 0 and damage:
             damage.cut_sound = over
         notes = [
-            f"sound of track {index} is encoded anew, without loss: {name} cannot hold "
+            f"sound of track {index} is re-encoded, without loss: {name} cannot hold "
             f"{source.streams[index].codec_context.name}, it is {lossless_codec(name)} now"
             for index in transcoders
         ]
@@ -111,7 +111,7 @@ def mux(
 
 
 def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
-    """Yield packets until each of so many tracks has had one."""
+    """Yield packets until each of some tracks has had one."""
     found: set[int] = set()
     while len(found) < tracks and (item := next(items, None)):
         found.add(item[2].stream_index)

@@ -261,9 +261,7 @@ def check(
             remedy='recolor="grey-shots" colours the grey shots and leaves the others, recolor="all" colours all',
         )
     if part == "all":
-        raise FilmError(
-            f"{reader.path} has colours already", remedy='recolor="all" colours the film anew from its luma'
-        )
+        raise FilmError(f"{reader.path} has colours already", remedy='recolor="all" recolours the film from its luma')
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:
@@ -307,7 +305,7 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
     """Write a film of one empty frame, to find out now and not after hours what the container cannot hold.
 
     Returns:
-        One line of text for each track that is encoded anew.
+        One line of text for each track that is re-encoded.
 
     Raises:
         FilmError: The container cannot hold the codec or a track of the source.

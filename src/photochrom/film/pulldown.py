@@ -17,7 +17,7 @@ from .planes import view
 from .reader import FilmReader
 
 _CYCLE = 5  # video frames that hold four film frames
-_WINDOW = 30  # frames, six cycles; a cut between two may begin the cycle anew
+_WINDOW = 30  # frames, six cycles; a cut between two may start the cycle over
 _SEARCHED = 300  # frames from the beginning of a film
 _REPEATED = 0.4  # a repeated field differs less than this share of what the most similar other one differs
 _MOVES = 0.6  # steps of luma by which fields must differ for their repetition to tell anything

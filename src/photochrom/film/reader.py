@@ -117,12 +117,12 @@ class FilmReader:
             raise FilmError(f"{self.path}: its picture is {width} x {height} pixels, more than {most}")
 
     def _rewind(self) -> None:
-        """Go to the beginning by opening the film anew, because not every film is seekable."""
+        """Go to the beginning by opening the film again, because not every film is seekable."""
         self.container.close()
         self._open()
 
     def _at_its_own_rate(self) -> av.VideoFrame | None:
-        """Open a raw stream anew at the rate that the stream itself states, and return its first frame.
+        """Open a raw stream again at the rate that the stream itself states, and return its first frame.
 
         Returns:
             None if the film has a container, or states no other rate than FFmpeg assumed.
@@ -180,7 +180,7 @@ class FilmReader:
             on_frame: Called before each frame; an exception that it raises ends the reading.
 
         Raises:
-            FilmError: The size or format of the picture changes, or the clock starts anew, inside the film.
+            FilmError: The size or format of the picture changes, or the clock starts over, inside the film.
         """
         damage = Damage() if damage is None else damage
         if start is not None and start != self.first_pts:
@@ -286,7 +286,7 @@ class FilmReader:
         if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _BACK:
             at = time_text(self.seconds(last))
             raise FilmError(
-                f"{self.path}: the clock starts anew at {at}", remedy="colour the parts that were joined one by one"
+                f"{self.path}: the clock starts over at {at}", remedy="colour the parts that were joined one by one"
             )
 
     def seconds(self, pts: int) -> Fraction:

@@ -109,7 +109,7 @@ class ResumeFolder:
                 raise FilmError(
                     f"{self.folder} holds {'kept parts' if whole else 'unfinished work'} with other settings "
                     f"({', '.join(changed)})",
-                    remedy=f"use those{' and keep_parts=True' if whole else ''}, or start anew with restart=True",
+                    remedy=f"use those{' and keep_parts=True' if whole else ''}, or start over with restart=True",
                 )
             return
         for path in self.folder.iterdir():

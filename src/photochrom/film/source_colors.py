@@ -1,4 +1,4 @@
-"""Colours that a source has already, told apart from tints, toning, and the chroma noise of old tapes."""
+"""Colours that a source has already, as distinct from tints, toning, and the chroma noise of old tapes."""
 
 from __future__ import annotations
 

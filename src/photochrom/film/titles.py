@@ -91,7 +91,7 @@ def keeping_titles(
 
 
 def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return the picture at a size at which letters can be told, whatever the model's own, uint8 ``[h, w]``."""
+    """Return the picture at a size at which letters can be recognised, whatever the model's own, uint8 ``[h, w]``."""
     luma = luma_plane(prepared.frame)[frame_colorizer.area.luma]
     scale = min(1.0, _SIZE / min(luma.shape))
     height, width = (max(1, round(side * scale)) for side in luma.shape)

@@ -28,12 +28,12 @@ def kept(container: av.container.InputContainer, main: int) -> tuple[list[av.str
             continue
         if stream.type not in ("data", "unknown"):
             kept.append(stream)
-        elif not _is_made_anew(stream, container):
+        elif not _is_rebuilt(stream, container):
             dropped.append(f"track {stream.index}, {getattr(stream, 'name', None) or 'unknown'} data")
     return kept, dropped
 
 
-def _is_made_anew(stream: av.stream.Stream, container: av.container.InputContainer) -> bool:
+def _is_rebuilt(stream: av.stream.Stream, container: av.container.InputContainer) -> bool:
     """Tell whether FFmpeg's muxer writes a data track by itself: QuickTime's time code and chapter names.
 
     A stream of unknown kind, such as in a damaged transport stream, has no name at all.
@@ -54,7 +54,7 @@ def packets(
     Args:
         source: The film.
         streams: Streams of the new film by their index in the source.
-        transcoders: What encodes some of them anew, by the same index.
+        transcoders: What re-encodes some of them, by the same index.
         span: The part of the source that is coloured.
         reader: The film's reader.
         damage: Collects what is found damaged.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import vapoursynth as vs
 
 _MATRICES: dict[int, Matrix] = {1: BT709, 5: BT601, 6: BT601, 9: BT2020}  # ITU-T H.273
-_UNKNOWN = 2  # a matrix that is not said
+_UNKNOWN = 2  # an unspecified matrix
 
 
 def colorize(

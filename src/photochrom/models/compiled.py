@@ -2,7 +2,7 @@
 
 Each file holds one model, as OpenVINO exports it, behind a header that says what it was compiled from and for: the
 hash of the model, the version of OpenVINO, the processor and the precision. A file that says anything else, or whose
-checksum is wrong, is ignored and written anew.
+checksum is wrong, is ignored and rewritten.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Loaded(NamedTuple):
 def release(memory: mmap.mmap) -> None:
     """Give the memory of a mapped file back to the system, which reads it again where it is wanted.
 
-    The file is read as a whole when it is checked, and again when the network runs first and arranges its weights anew.
+    The file is read as a whole when it is checked, and again when the network first runs and rearranges its weights.
     After that they would take the memory twice.
     """
     if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows

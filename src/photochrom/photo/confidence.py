@@ -46,7 +46,7 @@ def confidence_png(confidence: np.ndarray, shape: tuple[int, int], *, raw: bool)
         shape: Height and width of the photograph.
         raw: Whether to write grey of the photograph's size, where black is 0 and white is 1. Otherwise the range is
             stretched, coloured with Cividis (perceptually uniform, and the same for the colour-blind), the least sure
-            places are numbered, and a legend stands below.
+            places are numbered, and a legend is below.
     """
     height, width = shape
     values = np.clip(confidence, 0, 1)

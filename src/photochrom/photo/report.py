@@ -22,7 +22,7 @@ from .read import Photo
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
-_SAMPLE = 500  # the colourfulness is measured on about so many rows and columns of chroma
+_SAMPLE = 500  # the colourfulness is measured on about this many rows and columns of chroma
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _luma_coding(photo: Photo, format: str, layout: JpegLayout) -> str:
     if (photo.format, format) != ("JPEG", "JPEG"):
         return ""
     if photo.coded_luma is None:
-        return f"its luma is coded anew: {photo.recoded}"
+        return f"its luma is re-encoded: {photo.recoded}"
     if layout == "scan" and isinstance(photo.coded_luma, LumaScans):
         return "its coded luma is kept byte for byte"
     return "its luma's coefficients are kept, in a new order"

@@ -142,7 +142,7 @@ def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: i
     check_quality(quality)
     check_layout(layout)
     if photo.reduced and format != "JPEG":
-        raise ValueError(f"the luma was read at half its size: read the photograph anew to write {format}")
+        raise ValueError(f"the luma was read at half its size: read the photograph again to write {format}")
     steps = chroma_sampling(photo, format, layout)
     expected = tuple(-(-side // step) for side, step in zip(photo.shape, steps, strict=True))
     for name, plane in (("cb", cb), ("cr", cr)):

@@ -2,7 +2,7 @@
 
 ``app``: starts the server and stops it, together with its folder of temporary files.
 ``guard``: refuses requests from elsewhere. ``uploads``: receives files. ``server``: the routes.
-``visitors``: whose tray it is. ``items``, ``photographs``, ``films``: what lies on a tray.
+``visitors``: whose tray it is. ``items``, ``photographs``, ``films``: the items of a tray.
 ``marks``, ``history``: colours put by hand, undo and redo. ``render``, ``full_size``, ``responses``: what is sent back.
 ``archive``, ``archive_routes``: all photographs as files, coloured by the engine of ``photochrom batch``.
 ``jobs``: films that are being coloured. ``strings``: translations.

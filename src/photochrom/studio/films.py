@@ -208,7 +208,7 @@ class Film(Item[FilmChoices]):
             OptionError: It is being coloured already, or it is in colour and ``recolor`` is false.
         """
         if self.has_colors and not recolor:
-            raise OptionError("this film is in colour already", remedy="tick the box to colour it anew")
+            raise OptionError("this film is in colour already", remedy="tick the box to colour it anyway")
         with self.lock:
             self._recolor = recolor
             options, hints, choices = self.film_options(), self.hints(), (self._history.now, recolor)

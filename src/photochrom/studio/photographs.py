@@ -176,7 +176,7 @@ class Photograph(Item[Choices]):
         return path
 
     def download(self) -> Path:
-        """Return the file for download, written anew if the choices have changed."""
+        """Return the file for download, rewritten if the choices have changed."""
         with self.lock:
             folder = self.folder / f"result-{self._revision}"
             path = folder / colored_path(self.source).name

@@ -1,4 +1,4 @@
-"""The visitors of the studio, told apart by a cookie, and what lies on the tray of each."""
+"""The visitors of the studio, distinguished by a cookie, and the tray of each."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Clock:
             yield item
 
     def lap(self) -> dict[str, float]:
-        """Return the seconds of the round, and the seconds in which training waited for its data; then start anew."""
+        """Return the seconds of the round, and the seconds in which training waited for its data; then start over."""
         now = time.monotonic()
         found = {"seconds": now - self._lap, "waited": self._waited}
         self._lap, self._waited = now, 0.0

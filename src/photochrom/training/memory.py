@@ -15,7 +15,7 @@ _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # from glibc's malloc.h
 
 
 def keep_memory() -> None:
-    """Make glibc keep freed memory, which it would otherwise return to the kernel and request anew in each step."""
+    """Make glibc keep freed memory, which it would otherwise return to the kernel and request again in each step."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)

@@ -68,7 +68,7 @@ def fit(
         trainer: at any step.
         training: batches to learn from.
         validation: held-out views.
-        log: told of each round; None in all processes but the first.
+        log: called after each round; None in all processes but the first.
         minutes: maximum time between two checkpoints.
         patience: number of rounds without a better held-out loss that end the run; 0 for no early stopping.
         costs: what the estimate measured, for the forecast of the time that is left; None for a rough guess.

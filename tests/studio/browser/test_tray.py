@@ -110,7 +110,7 @@ def test_a_dropped_folder_is_corrected_and_put_back(visit, tmp_path):
     assert page.locator("#canvas").is_visible()
 
 
-def test_a_folder_is_chosen_and_what_is_no_photograph_is_left_out(visit, photograph, tmp_path):
+def test_a_folder_is_chosen_and_other_files_are_left_out(visit, photograph, tmp_path):
     folder = tmp_path / "shoebox" / "1931"
     folder.mkdir(parents=True)
     for name in ("a.png", "b.png"):
@@ -146,7 +146,7 @@ def test_two_visitors_do_not_meet(visit, photograph):
     assert tray(other) == []
 
 
-def test_what_cannot_be_coloured_is_said(visit, tmp_path):
+def test_a_file_that_cannot_be_coloured_is_reported(visit, tmp_path):
     Image.fromarray(np.zeros((5000, 5000), np.uint8)).save(tmp_path / "large.png")
     page = visit()
     page.set_input_files("#files", tmp_path / "large.png")

@@ -61,7 +61,7 @@ class TestEvaluate:
         page.write_page(found, tmp_path / "page.html", {}, count=4)
         assert [p.calls for p in painters.values()] == [8, 8]
 
-    def test_what_cannot_be_read_is_told_and_left_out(self, painters, photographs, tmp_path):
+    def test_a_file_that_cannot_be_read_is_reported_and_left_out(self, painters, photographs, tmp_path):
         gone = dataclasses.replace(photographs[0], path=tmp_path / "gone.png")
         told = []
         found = evaluate.evaluate(painters, [gone, *photographs[1:]], skip=told.append)
@@ -72,7 +72,7 @@ class TestEvaluate:
             evaluate.evaluate(painters, [gone], skip=told.append)
 
     @pytest.mark.slow
-    def test_a_limit_of_none_is_refused(self, folder, capsys):
+    def test_a_limit_of_zero_is_refused(self, folder, capsys):
         assert main(["evaluate", str(folder), "--limit", "0"]) == 2
         assert "the limit is 0" in capsys.readouterr().err
 

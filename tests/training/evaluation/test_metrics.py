@@ -168,7 +168,7 @@ class TestPerceptual:
         for url in (*perceptual._LPIPS, perceptual._INCEPTION):
             (weights / url.rsplit("/", 1)[1]).write_bytes(b"weights")
 
-    def test_what_is_missing_is_said_with_what_to_do(self, weights):
+    def test_the_error_says_what_is_missing_and_what_to_do(self, weights):
         found = perceptual.open_perceptual()
         assert found.lpips is found.inception is None
         for why, file in (("LPIPS", "weights-vgg16-lpips.pth"), ("LPIPS", "vgg16-397923af.pth"), ("FID", "inception")):

@@ -100,7 +100,7 @@ class TestReport:
         assert facts["scores"]["oracle"]["ciede2000_ratio"] is None
         assert "nan" not in report.markdown(found)
 
-    def test_a_disk_that_says_no_is_named(self, found, tmp_path):
+    def test_a_disk_that_refuses_a_write_is_named(self, found, tmp_path):
         with pytest.raises(TrainingError, match=r"nothing.f\.json cannot be written \(No such file"):
             report.write_json(found, tmp_path / "nothing" / "f.json", {})
 
@@ -143,7 +143,7 @@ class TestPage:
             assert name in read.text
         assert any(attrs.get("alt") == f"{HOSTILE}/coffee.png: <i>orange|" for _, attrs in read.tags)
 
-    def test_names_that_are_no_text_are_shown_as_far_as_they_are(self, painters, photographs, tmp_path):
+    def test_names_that_are_not_text_are_shown_as_far_as_they_are(self, painters, photographs, tmp_path):
         found = evaluate.evaluate(painters, [dataclasses.replace(photographs[0], source="caf\udce9")])
         page.write_page(found, tmp_path / "page.html", {})
         assert "caf?/" in (tmp_path / "page.html").read_text()

@@ -116,7 +116,7 @@ class TestHints:
         assert found.elsewhere == 0
         assert robustness.summary([found]).elsewhere_photographs == 1
 
-    def test_without_an_edge_there_is_no_elsewhere(self, truth):
+    def test_without_an_edge_every_place_is_near_the_hint(self, truth):
         even = np.full_like(truth, 90)
         even[..., 2] += 30
         found = tried(Painter(flat((128, 128))), even)
@@ -152,7 +152,7 @@ class TestSeparated:
         assert not found[:, :56].any()
         assert not found[64, 58:61].any()  # the edge itself
 
-    def test_a_soft_step_is_no_wall(self):
+    def test_a_soft_step_is_not_a_wall(self):
         assert not robustness.separated(self.picture(15), 20, 64).any()
 
     def test_a_wall_with_an_opening_does_not_separate(self):

@@ -72,7 +72,7 @@ class Tiff:
             struct.error: The directory extends past the end of the data.
         """
         if start >= len(self.data):  # offsets of 64 bits may exceed what struct takes
-            raise struct.error("the directory lies behind the end")
+            raise struct.error("the directory is behind the end")
         head, row, tail = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
         (count,) = struct.unpack_from(self.order + head, self.data, start)
         start += struct.calcsize("=" + head)

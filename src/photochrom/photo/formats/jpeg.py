@@ -128,7 +128,7 @@ def _sound_luma(bare: bytes, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | 
 
 
 def _as_coded(bare: bytes, height: int, width: int, subsampling: str | None) -> tuple[CodedLuma | None, str]:
-    """Find the coded luma of a grey file (``subsampling`` is None) or a Y'CbCr file, or the reason to code it anew."""
+    """Find the coded luma of a grey file (``subsampling`` is None) or a Y'CbCr file, or the reason to re-encode it."""
     try:
         if subsampling is None:
             return luma_scans(bare), ""
@@ -153,7 +153,7 @@ def sampling(coded: CodedLuma | None, layout: str = "scan") -> tuple[int, int]:
     """Return how many rows and columns of luma share one sample of chroma in the output: 2 and 2 for 4:2:0.
 
     Args:
-        coded: The luma to be kept; None if it will be coded anew.
+        coded: The luma to be kept; None if it will be re-encoded.
         layout: ``scan`` or ``interleaved``, as ``write`` takes it.
     """
     if isinstance(coded, LumaCoefficients):
@@ -188,14 +188,14 @@ def write(
         raise PhotoError(f"is longer than JPEG can hold ({_MAX_SIDE} pixels): write PNG or TIFF")
     stream.write(b"\xff\xd8" + b"".join(_segment(marker, payload) for marker, payload in _headers(metadata)))
     if coded is None:
-        stream.write(_coded_anew(planes, quality))
+        stream.write(_reencoded(planes, quality))
     elif layout == "scan" and isinstance(coded, LumaScans):
         stream.writelines(splice(coded, planes.cb, planes.cr, quality))
     else:
         stream.write(with_chroma(as_coefficients(coded), planes.cb, planes.cr, quality))
 
 
-def _coded_anew(planes: Planes, quality: int) -> bytes:
+def _reencoded(planes: Planes, quality: int) -> bytes:
     """Return a file from behind its JFIF segment, with all planes coded."""
     # The planes go in as they are: no detour over RGB, no chroma doubled to be halved again.
     cb, cr = np.ascontiguousarray(planes.cb), np.ascontiguousarray(planes.cr)

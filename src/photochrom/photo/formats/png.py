@@ -229,7 +229,7 @@ def _inflated(data: bytes) -> bytes:
     inflater = zlib.decompressobj()
     text = inflater.decompress(data, _MAX_TEXT)
     if inflater.unconsumed_tail or len(text) == _MAX_TEXT:
-        raise PhotoError("has an oversized text chunk: save it anew in a picture editor")
+        raise PhotoError("has an oversized text chunk: save it again in a picture editor")
     if not inflater.eof:
         raise zlib.error("incomplete stream")
     return text

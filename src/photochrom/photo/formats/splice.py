@@ -2,7 +2,7 @@
 
 A JPEG of one component *is* the luma of a 4:2:0 frame. A scan of one component is coded block by block, whatever its
 sampling factors (ITU-T T.81, A.2.2), so the number of blocks and of restart intervals is the same in both. The header
-of the frame is written anew for three components, each scan's header gets the new component's number, and what is
+of the frame is rewritten for three components, each scan's header gets the new component's number, and what is
 entropy-coded is not touched. T.81 allows scans of single components in baseline and in progressive frames alike.
 """
 
@@ -38,7 +38,7 @@ Coded = bytes | memoryview
 
 
 class CannotSplice(Exception):  # noqa: N818
-    """The scans of this file cannot be kept; the text says why, and reads on from "its luma is coded anew: "."""
+    """The scans of this file cannot be kept; the text says why, and reads on from "its luma is re-encoded: "."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
 
 
 def _end_of_scan(data: bytes, start: int) -> int:
-    """Return where the marker lies that ends a scan."""
+    """Return the position of the marker that ends a scan."""
     if (found := _MARKER.search(data, start)) is None:
         raise CannotSplice("its last scan does not end")
     return found.start()

@@ -177,7 +177,7 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     planar = number(284, 1) == 2
     unusual = photometric == _MIN_IS_WHITE or (extra == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
     if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow reports them as damaged
-        raise PhotoError("holds transparency in an unusual way: save it anew as a PNG")
+        raise PhotoError("holds transparency in an unusual way: save it again as a PNG")
     return _Page(number(256, 0), number(257, 0), bits, samples, photometric, planar, number(259, 1), extra)
 
 
@@ -283,7 +283,7 @@ def _simple(data: bytes) -> np.ndarray:
     """Decode 1, 3 or 4 interleaved samples in any compression: uint16 ``[H, W]`` or ``[H, W, samples]``, B first."""
     stored = by_opencv(data)
     if stored is None or stored.dtype != np.uint16:
-        raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it anew with deflate")
+        raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it again with deflate")
     return stored
 
 
@@ -292,7 +292,7 @@ def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
     import tifffile
 
     if page.compression not in _PLAIN:
-        raise PhotoError("combines 16 bits, this compression and this order of samples: save it anew with deflate")
+        raise PhotoError("combines 16 bits, this compression and this order of samples: save it again with deflate")
     stored = np.asarray(tifffile.imread(BytesIO(data), key=0))
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if not page.planar:
@@ -304,7 +304,7 @@ def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> 
     """Decode 16-bit strips that only Pillow can unpack (Zstandard), as bytes: uint16 ``[H, W * samples]``."""
     predictor = tiff.number(entries, 317, 1)
     if page.planar or predictor not in (1, 2) or any(entry.tag == 324 for entry in entries):
-        raise PhotoError("combines 16 bits, this compression and this order of samples: save it anew with deflate")
+        raise PhotoError("combines 16 bits, this compression and this order of samples: save it again with deflate")
     rows = min(tiff.number(entries, 278, page.height), page.height) or page.height
     row_bytes = page.width * page.samples * 2
     stored = np.empty((page.height, row_bytes), np.uint8)

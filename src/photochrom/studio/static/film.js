@@ -37,7 +37,7 @@ function build(film) {
       make("button", { type: "button", "aria-label": t("Next frame"), onclick: () => go(store.item.time + 0.04) }, "›"),
       make("output", { id: "clock" })),
     make("div", { class: "row", id: "job" },
-      make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor" }), t("This film is already in colour: colour it anew")),
+      make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor" }), t("This film is already in colour: colour it anyway")),
       make("button", { type: "button", class: "primary", id: "start", onclick: start }, t("Colour the film")),
       make("button", { type: "button", id: "stop", onclick: () => store.try(async () => store.update(await api.stop(film.id))) }, t("Stop")),
       make("progress", { id: "progress", "aria-label": t("Progress") }),

@@ -141,7 +141,7 @@ function listenToBar() {
   });
 }
 
-/** Draw anew what is written in the language of the page. */
+/** Draw again what is written in the language of the page. */
 function rebuild() {
   build();
   buildTray();

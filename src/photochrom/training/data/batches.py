@@ -1,4 +1,4 @@
-"""Batches of training data, and the source that decodes photographs anew for each batch."""
+"""Batches of training data, and the source that decodes photographs for each batch again."""
 
 from __future__ import annotations
 

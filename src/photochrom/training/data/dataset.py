@@ -22,7 +22,7 @@ from ...errors import TrainingError
 from .aging import age
 from .sources import SUFFIXES, files, read
 
-VALIDATION_SHARE = 46  # one photograph in so many is held out: 2,000 of 93,440
+VALIDATION_SHARE = 46  # one photograph in this many is held out: 2,000 of 93,440
 MIN_VALIDATION = 20  # photographs, if the folder has ten times as many
 CROP = (0.6, 1.0)  # side of a random square, in sides of the largest one
 AGED = 0.4  # share of the random views that are aged

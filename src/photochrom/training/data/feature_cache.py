@@ -3,7 +3,7 @@
 A cache is a folder: ``cache.json`` (its key and the number of finished rows), ``features.npy`` (float16, one row per
 view of a photograph, the encoder's feature maps one after another), ``chroma.npy`` (int8, a*b* on a small grid) and
 ``thumbnail.npy`` (uint8, small lightness, for the perceptual loss). It resumes where it was interrupted, and is made
-anew when encoder, size, photographs or views change.
+again when encoder, size, photographs or views change.
 """
 
 from __future__ import annotations

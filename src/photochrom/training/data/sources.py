@@ -144,7 +144,7 @@ def copy_here(photographs: str, folder: Path) -> None:
 
 
 def _note_address(photographs: str, note: Path) -> None:
-    """Record the address of the copies, since those of two addresses could not be told apart."""
+    """Record the address of the copies, since those of two addresses could not be distinguished."""
     if note.is_file() and (other := note.read_text()) != photographs:
         raise TrainingError(
             f"{note.parent} holds photographs from {other}", remedy=f"give another run folder for {photographs}"
