@@ -248,10 +248,9 @@ class TestColorQueries:
         torch.nn.init.normal_(trainer.ema["decoder.queries.add.weight"], std=0.1)
         trainer.save_result(tmp_path / "best.safetensors")
         trained = load_trained(tmp_path / "best.safetensors", lite)
-        card = replace(CARD, **capabilities(trained.network, trained.recipe, 0.5))
+        card = replace(CARD, **capabilities(trained.network, 0.5))
         export(trained, card, tmp_path / "model.onnx")
         found = load_initial_model(str(tmp_path / "model.onnx"), None, None)
-        assert found.recipe.size == trained.recipe.size < card.working_size  # it sees larger pictures than it learns on
         expected = {k: v for k, v in trained.network.head.state_dict().items() if "queries" in k}
         assert len(expected) > 20
         for name, value in expected.items():  # rounded to float16

@@ -46,8 +46,6 @@ class ModelCard:
     """Whether the network takes hints."""
     bins: tuple[tuple[float, float], ...] = ()
     """a* and b* of each colour that the network predicts a probability for; empty if it predicts none."""
-    training_size: int | None = None
-    """Side of the squares that the network was trained on, in pixels; None if it is the working size."""
     format: int = _FORMAT
     """Version of the model file format."""
 

@@ -29,7 +29,7 @@ from .networks.colorization import Network, ReferenceNetwork, build_head, build_
 from .networks.encoders import Encoder, load_encoder
 from .networks.onnx_export import to_onnx
 from .published import FOLDED_KEY, idle_blocks
-from .recipes import Recipe, working_size
+from .recipes import Recipe
 
 _SIZES = ((224, 224), (256, 320), (416, 192))  # pixels, at which the export is compared
 _SMALL = 256  # initializers with fewer numbers stay float32
@@ -139,13 +139,12 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
         return compare(network, Path(file.name))
 
 
-def capabilities(network: Network, recipe: Recipe, vividness: float | None) -> dict[str, Any]:
-    """Return the fields of a card that depend on the kind of network and the size of its training squares."""
-    sizes = {"working_size": working_size(recipe), "training_size": recipe.size}
+def capabilities(network: Network, vividness: float | None) -> dict[str, Any]:
+    """Return the fields of a card that depend on the kind of network."""
     if isinstance(network, ReferenceNetwork):
-        return {"vividness": None, **sizes}
+        return {"vividness": None}
     bins = tuple((float(a), float(b)) for a, b in network.centres[:, :, 0, 0].T)
-    return {"vividness": vividness, "hints": True, "bins": bins, **sizes}
+    return {"vividness": vividness, "hints": True, "bins": bins}
 
 
 def strip_traces(model: onnx.ModelProto) -> None:
@@ -304,7 +303,8 @@ def _export(args: argparse.Namespace) -> None:
         licence=args.licence,
         description=args.description,
         training_data=args.training_data or f"{trained.photographs:,} colour photographs",
-        **capabilities(trained.network, trained.recipe, args.vividness),
+        working_size=trained.recipe.size,
+        **capabilities(trained.network, args.vividness),
     )
     difference = export(trained, card, args.model)
     if args.strip_encoder:

@@ -101,7 +101,7 @@ def _model(path: Path, compared: str | Path) -> InitialModel:
     queries = weights.get("head.decoder.queries.add.weight")
     head = new_head(encoder, bins, 0 if queries is None else queries.shape[1])
     load_part(head, "head.", weights, path)
-    recipe = fine_tuning(at_size(OWN, card.training_size or card.working_size))
+    recipe = fine_tuning(at_size(OWN, card.working_size))
     return InitialModel(f"{card.name} {card.version}", recipe, encoder, head, bins, card.vividness, compared)
 
 

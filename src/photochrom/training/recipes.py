@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 FINE_TUNING_RATE = 0.3  # learning rate for going on from a trained model, relative to the recipe's
 MIN_VIEWS = 10_000  # desired size of a training set; fewer photographs are shown in more random crops
-_SEEN_LARGER = 1.375  # working size relative to the size of the training; docs/experiments.md has the figures
 SHOWN_VIEWS = 25_000  # views to train on unless the user gives the number of epochs: minutes on two cores
 
 
@@ -179,15 +178,6 @@ def fit_to_photographs(recipe: Recipe, photographs: int, world_size: int) -> Rec
     batch = max(1, min(recipe.batch, views * photographs // world_size))
     recipe = replace(recipe, photographs=photographs, per_source=photographs)
     return replace(recipe, views=views, epochs=epochs, batch=batch, cycles=1)
-
-
-def working_size(recipe: Recipe) -> int:
-    """Return the short side at which the trained network sees pictures, in pixels; a multiple of 32.
-
-    Squares that are cut out of photographs show things larger than whole photographs of that size do, so a network does
-    better on larger pictures than it was trained on (Touvron et al. 2019). The reference sees those of its training.
-    """
-    return recipe.size if recipe.rebalance_lambda is None else 32 * round(recipe.size * _SEEN_LARGER / 32)
 
 
 def at_size(recipe: Recipe, size: int) -> Recipe:

@@ -97,7 +97,8 @@ def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
         licence="as its photographs allow",
         description=f"{epochs:.3g} epoch{'' if epochs == 1 else 's'} from {run.initial.label}",
         training_data=f"{count:,} photographs of {run.config.photographs.rstrip('/').rsplit('/')[-1]}",
-        **capabilities(network, run.recipe, run.initial.vividness),
+        working_size=run.recipe.size,
+        **capabilities(network, run.initial.vividness),
     )
 
 
