@@ -138,12 +138,12 @@ class TestRun:
         assert checkpoint.load(tmp_path / "run" / "best.safetensors")[1]["history"][-1]["epoch"] == 1
         assert len((tmp_path / "run" / "losses.csv").read_text().splitlines()) == 4
 
-    def test_other_options_do_not_go_on(self, finished, capsys):
+    def test_other_options_do_not_resume(self, finished, capsys):
         _, arguments = finished
         assert main(["train", *arguments, "--resume", "--epochs", "3"]) == 2
         assert "the run has other settings: epochs is 3.0 and was 2.0: leave them out" in capsys.readouterr().err
 
-    def test_another_initial_model_does_not_go_on(self, finished, capsys):
+    def test_another_initial_model_does_not_resume(self, finished, capsys):
         run, arguments = finished
         assert main(["train", *arguments, "--resume", "--from", str(run)]) == 2
         assert f"the run has other settings: initial is {run} and was not given" in capsys.readouterr().err
@@ -185,7 +185,7 @@ class TestExport:
     def best(self, finished):
         return finished[0] / "best.safetensors"
 
-    def test_cards_of_one_s_own_models_claim_nothing(self, best, tmp_path, capsys):
+    def test_cards_of_the_user_s_own_models_claim_nothing(self, best, tmp_path, capsys):
         assert export.main([str(best), str(tmp_path / "mine.onnx")]) == 0
         card = Colorizer(tmp_path / "mine.onnx").card
         assert card.licence == "as its photographs allow"
@@ -194,8 +194,9 @@ class TestExport:
     def test_a_new_model_names_its_weights_and_is_read_back(self, finished, best):
         """Also where the values of several are equal, which the order of use could not tell."""
         _, weights = published.read_model(finished[0] / "model.onnx")
-        head = export.load_trained(best).network.head
-        export.round_to_half(head)
+        network = export.load_trained(best).network
+        export.round_to_stored(network)
+        head = network.head
         assert all(f"head.{name}" in weights for name in head.state_dict())
         part = copy.deepcopy(head)
         for value in part.parameters():
@@ -221,13 +222,13 @@ class TestExport:
         assert export.main([str(best), str(tmp_path / "mine.onnx"), "--vividness", vividness]) == 2
         assert "give a number from 0 to 1" in capsys.readouterr().err
 
-    def test_what_is_no_checkpoint_is_told_in_one_line(self, tmp_path, capsys):
+    def test_a_file_that_is_not_a_checkpoint_gives_a_one_line_error(self, tmp_path, capsys):
         (tmp_path / "x.safetensors").write_bytes(b"nothing")
         assert export.main([str(tmp_path / "x.safetensors"), str(tmp_path / "mine.onnx")]) == 1
         assert re.fullmatch(r"photochrom: .*x.safetensors is not a checkpoint.*\n", capsys.readouterr().err)
 
 
-def test_the_example_goes_on_where_it_stopped(toy, tmp_path, monkeypatch):
+def test_the_example_resumes_where_it_stopped(toy, tmp_path, monkeypatch):
     monkeypatch.setitem(toy.SIZES, "tiny", toy.Size(2, 64, 1, 0.0))
     resumed = []
 
@@ -303,7 +304,7 @@ def test_a_recipe_begins_with_nothing_unless_a_model_is_named(given, said, photo
     assert f"from {said}" in capsys.readouterr().out
 
 
-def test_a_batch_larger_than_what_a_recipe_takes_of_one_source_is_told(photographs, tmp_path, monkeypatch):
+def test_a_batch_larger_than_a_recipe_takes_from_one_source_is_reported(photographs, tmp_path, monkeypatch):
     config = TrainingConfig(str(photographs), tmp_path, recipe="default-cpu", batch=8, precision="fp32")
     monkeypatch.setitem(RECIPES, "default-cpu", replace(RECIPES["default-cpu"], per_source=3))
     fabric = launch(config)
@@ -334,6 +335,20 @@ class TestEstimate:
         trial.step = trial.steps - 1
         whole = torch.zeros(1, 2, trial.recipe.grid, trial.recipe.grid)
         assert trial.draw_crop()(whole).shape == whole.shape
+
+    @pytest.mark.parametrize(("step_seconds", "steps"), [(0.1, 7), (3.0, 5), (10.0, 3)])
+    def test_slow_steps_are_timed_less_often(self, step_seconds, steps, monkeypatch):
+        seen = []
+        clock = iter(np.arange(100) * step_seconds)
+        monkeypatch.setattr(estimate, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+        recipe = SimpleNamespace(batch=2)
+        trainer = SimpleNamespace(recipe=recipe, steps=9, head=torch.nn.Linear(1, 1), validate=lambda source: None)
+        trainer.update = lambda source, batch: seen.append(trainer.step)
+        source = type("Few", (), {"__len__": lambda self: 2, "batch": lambda self, rows: None})()
+        costs, _ = estimate.measure(trainer, source, held_out=0)
+        assert len(seen) == steps  # the first one, for the memory, is not timed
+        assert {*seen} == {0, 8}
+        assert [costs.crop, costs.whole] == pytest.approx([step_seconds, step_seconds])
 
     def test_the_initial_model_is_what_it_was_after_a_trainer_is_made(self, photographs, tmp_path):
         config = TrainingConfig(str(photographs), tmp_path, initial="default", size=64, batch=6)
@@ -392,7 +407,7 @@ class TestBadInput:
         with pytest.raises(OptionError, match="the recipe 'default' decides the encoder"):
             TrainingConfig(str(photographs), tmp_path, recipe="default", **own)
 
-    def test_a_published_recipe_does_not_go_on_from_another_network(self, photographs, tmp_path):
+    def test_a_published_recipe_does_not_start_from_another_network(self, photographs, tmp_path):
         config = TrainingConfig(str(photographs), tmp_path, recipe="reference", initial="run")
         start = SimpleNamespace(head=torch.nn.Identity(), recipe=OWN, label="run")
         with pytest.raises(
@@ -400,7 +415,7 @@ class TestBadInput:
         ):
             config.recipe_for(start, 1000, 1)
 
-    def test_a_published_recipe_goes_on_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
+    def test_a_published_recipe_starts_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
         config = TrainingConfig(str(photographs), tmp_path, recipe="default", initial="model.onnx", epochs=0.5)
         start = SimpleNamespace(head=torch.nn.Identity(), recipe=fit_to_photographs(OWN, 50, 1))
         recipe = config.recipe_for(start, 1000, 1)
@@ -454,7 +469,7 @@ class TestBadInput:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("options", [["--batch", "5000"], ["-o", "/dev/null/run"]])
-    def test_an_error_with_several_processes_is_told_once(self, options, photographs, tmp_path):
+    def test_an_error_with_several_processes_is_reported_once(self, options, photographs, tmp_path):
         command = [sys.executable, "-m", "photochrom", "train", str(photographs), "-o", str(tmp_path / "run")]
         environment = {k: v for k, v in os.environ.items() if "WORLD_SIZE" not in k} | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(

@@ -35,7 +35,7 @@ def untrained_vgg16(monkeypatch):
 def test_the_default_gives_the_same_in_pytorch_as_its_file():
     found = load_initial_model("default", None, None)
     network = colorization.build_network(found.encoder.backbone, found.head, found.bins, found.recipe.rebalance_lambda)
-    export.round_to_half(network)  # as the file holds them
+    export.round_to_stored(network)  # as the file holds them
     engine = OnnxRuntimeEngine(find_model("default"))
     for size in ((224, 224), (256, 320)):
         inputs = export.example_inputs(network, *size)
@@ -124,7 +124,7 @@ class TestEarlierRun:
         assert upgraded["conditions"]["set of photographs"] == "400 views, sha256 0123456789abcdef"
         assert (load_initial_model(str(run), None, None).head.decoder.classify.bias == 0.5).all()
 
-    def test_another_architecture_is_told(self, run):
+    def test_another_architecture_is_reported(self, run):
         tensors, facts = checkpoint.load(run / BEST)
         checkpoint.save(run / BEST, tensors | {"ema.decoder.classify.bias": torch.zeros(7)}, facts)
         with pytest.raises(TrainingError, match="another architecture"):
@@ -146,13 +146,13 @@ class TestEarlierRun:
         with torch.no_grad():
             torch.testing.assert_close(newer(maps, hints), older(maps, hints))
 
-    def test_a_recipe_of_another_version_is_told(self, run):
+    def test_a_recipe_of_another_version_is_reported(self, run):
         tensors, facts = checkpoint.load(run / BEST)
         checkpoint.save(run / BEST, tensors, facts | {"recipe": {"name": "x"}})
         with pytest.raises(TrainingError, match="another version"):
             load_initial_model(str(run), None, None)
 
-    def test_an_empty_folder_is_told(self, tmp_path):
+    def test_an_empty_folder_is_reported(self, tmp_path):
         with pytest.raises(TrainingError, match="is not a checkpoint"):
             load_initial_model(str(tmp_path), None, None)
 
@@ -170,7 +170,7 @@ class TestBadStarts:
         with pytest.raises(TrainingError, match="choose one of vgg16"):
             load_initial_model("scratch", "resnet", None)
 
-    def test_a_file_that_is_no_model(self, tmp_path):
+    def test_a_file_that_is_not_a_model(self, tmp_path):
         (tmp_path / "x.onnx").write_bytes(b"nothing")
         with pytest.raises(TrainingError, match="is not an ONNX file"):
             load_initial_model(str(tmp_path / "x.onnx"), None, None)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from ..atomic import new_file
@@ -30,9 +30,9 @@ from .networks.encoders import Encoder, load_encoder
 from .networks.onnx_export import to_onnx
 from .published import FOLDED_KEY, idle_blocks
 from .recipes import Recipe
+from .weight_storage import round_to_stored, store_small
 
 _SIZES = ((224, 224), (256, 320), (416, 192))  # pixels, at which the export is compared
-_SMALL = 256  # initializers with fewer numbers stay float32
 _TOLERANCE = 0.05  # units of a*b*: what another order of additions may cost
 
 
@@ -107,7 +107,7 @@ def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def export(trained: Trained, card: ModelCard, path: Path) -> float:
-    """Write the model file with float16 weights and its card, and compare it with PyTorch at three sizes.
+    """Write the model file with its card, and compare it with PyTorch at three sizes.
 
     Returns:
         The largest difference of a*b*.
@@ -116,7 +116,7 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
         TrainingError: the file's colours differ from PyTorch's, or it cannot be written.
     """
     network = trained.network
-    round_to_half(network)  # PyTorch then has the file's weights, and the comparison can be strict
+    round_to_stored(network)  # PyTorch then has the file's weights, and the comparison can be strict
     examples = example_inputs(network, 256, 320)
     planes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     dynamic = {name: planes if example.ndim == 4 else {} for name, example in examples.items()}
@@ -130,7 +130,7 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     model = program.model_proto
     strip_traces(model)
     folded = find_folded_weights(model, network.state_dict())
-    store_half(model)
+    store_small(model)
     helper.set_model_props(model, {CARD_KEY: card.to_json(), FOLDED_KEY: json.dumps(folded)})
     onnx.checker.check_model(model)
     with writing(path), new_file(path, overwrite=True) as file:
@@ -176,28 +176,6 @@ def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
     """Return the shape of a constant; a group norm's ``[C, 1, 1]`` counts as ``[C]``."""
     tokens = array.ndim == 3 and array.shape[0] == 1
     return array.shape if array.ndim == 2 or tokens else (array.size,)
-
-
-@torch.no_grad()
-def round_to_half(network: nn.Module) -> None:
-    """Round exactly those weights that ``store_half`` stores as float16."""
-    for tensor in network.state_dict().values():
-        if tensor.numel() >= _SMALL:
-            tensor.copy_(tensor.half().float())
-
-
-def store_half(model: onnx.ModelProto) -> None:
-    """Store large float32 weights as float16, each followed by a cast: the file halves, the arithmetic stays."""
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= _SMALL:
-            name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half"))
-            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    del model.graph.value_info[:]
 
 
 def compare(network: Network, path: Path) -> float:

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from ..errors import TrainingError
@@ -18,6 +17,7 @@ from ..models.registry import CARD_KEY, ModelCard
 from .checkpoint import upgrade_name
 from .networks.decoder import ColorDecoder
 from .networks.losses import ColorBins
+from .weight_storage import restored
 
 Weights = dict[str, Tensor]
 
@@ -36,13 +36,10 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
     except (DecodeError, OSError) as exc:
         raise TrainingError(f"{path} is not an ONNX file", remedy="start from a model that Photochrom wrote") from exc
     card = ModelCard.of({entry.key: entry.value for entry in model.metadata_props if entry.key == CARD_KEY}, path)
-    arrays = {tensor.name: tensor for tensor in model.graph.initializer}
+    arrays = restored(model)
     nodes = model.graph.node
-    for node in nodes:  # weights are stored as float16 and cast to float32, see ``export.store_half``
-        if node.op_type == "Cast" and node.input[0] in arrays:
-            arrays[node.output[0]] = arrays.pop(node.input[0])
     used = dict.fromkeys(name for node in nodes for name in node.input if name in arrays)
-    constants = {upgrade_name(name): numpy_helper.to_array(arrays[name]) for name in used}
+    constants = {upgrade_name(name): arrays[name] for name in used}
     weights = {k: torch.from_numpy(v.astype(np.float32)) for k, v in constants.items() if v.dtype.kind == "f"}
     for entry in model.metadata_props:
         if entry.key == FOLDED_KEY:

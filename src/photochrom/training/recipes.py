@@ -148,9 +148,10 @@ BROAD = replace(
     hintless=0.7,
     rebalance_lambda=1.0,
     decoded_weight=0.24,
-    perceptual_weight=0.08,
+    perceptual_weight=0.12,
     perceptual_networks=1,
     cell=5,
+    color_queries=32,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN, BROAD)}

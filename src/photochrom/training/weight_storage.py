@@ -1,0 +1,77 @@
+"""Storage of a network's weights in few bits: the model file is small, and the arithmetic stays in float32."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+_SMALL: Final = 256  # weights of fewer numbers stay float32
+
+
+@torch.no_grad()
+def round_to_stored(network: nn.Module) -> None:
+    """Round the weights to those that ``store_small`` stores."""
+    for name, tensor in network.state_dict().items():
+        if _is_kernel(name, tensor.shape):
+            integers, scale = _eight_bits(tensor.numpy())
+            tensor.copy_(torch.from_numpy(integers * scale))
+        elif tensor.numel() >= _SMALL:
+            tensor.copy_(tensor.half().float())
+
+
+def store_small(model: onnx.ModelProto) -> None:
+    """Store large float32 weights in fewer bits, and compute them from those when a model is loaded.
+
+    Kernels of the decoder are stored as int8 with a scale for each output channel, others as float16. The arithmetic
+    stays in float32.
+    """
+    stored: list[TensorProto] = []
+    nodes: list[onnx.NodeProto] = []  # that restore the weights
+    for tensor in model.graph.initializer:
+        name, array = tensor.name, numpy_helper.to_array(tensor)
+        if array.dtype != np.float32 or array.size < _SMALL:
+            stored.append(tensor)
+        elif _is_kernel(name, array.shape):
+            integers, scale = _eight_bits(array)
+            parts = {f"{name}.integers": integers, f"{name}.scale": scale}
+            stored += [numpy_helper.from_array(part, part_name) for part_name, part in parts.items()]
+            nodes.append(helper.make_node("Cast", [f"{name}.integers"], [f"{name}.unscaled"], to=TensorProto.FLOAT))
+            nodes.append(helper.make_node("Mul", [f"{name}.unscaled", f"{name}.scale"], [name]))
+        else:
+            stored.append(numpy_helper.from_array(array.astype(np.float16), f"{name}.half"))
+            nodes.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    nodes += model.graph.node
+    del model.graph.initializer[:], model.graph.node[:], model.graph.value_info[:]
+    model.graph.initializer.extend(stored)
+    model.graph.node.extend(nodes)
+
+
+def _is_kernel(name: str, shape: Sequence[int]) -> bool:
+    """Tell whether a weight is stored in 8 bits: the decoder's convolutions but those that give the logits."""
+    last = name.startswith(("head.decoder.classify.", "head.decoder.queries.add."))
+    return name.startswith("head.decoder.") and not last and len(shape) == 4 and math.prod(shape) >= _SMALL
+
+
+def _eight_bits(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantise a kernel ``[out, in, h, w]`` to int8, with a float32 scale of each output, ``[out, 1, 1, 1]``."""
+    scale = np.maximum(np.abs(kernel).max((1, 2, 3), keepdims=True) / np.float32(127), np.float32(1e-12))
+    return np.rint(kernel / scale).astype(np.int8), scale
+
+
+def restored(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Return the constants of a model by name, those that ``store_small`` stored as float32."""
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in arrays:
+            arrays[node.output[0]] = arrays.pop(node.input[0]).astype(np.float32)
+        elif node.op_type == "Mul" and all(name in arrays for name in node.input):
+            one, other = (arrays.pop(name) for name in node.input)
+            arrays[node.output[0]] = one * other
+    return arrays
