@@ -13,12 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from photochrom.batch import BatchOptions, Item
 from photochrom.batch.shard import BatchJob, Colored, color_shard
+from photochrom.color import bands
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:rights><rdf:Alt><rdf:li xml:lang="x-default">City
@@ -119,3 +121,12 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     urllib.request.urlopen(urllib.request.Request(f"{s3_server}/moto-api/reset", method="POST"), timeout=30).close()
     s3fs.S3FileSystem.clear_instance_cache()
     client.close()
+
+
+@pytest.fixture(autouse=True)
+def no_limit_on_threads_remains() -> Iterator[None]:
+    """A worker that runs in the test's own process limits that process's threads."""
+    yield
+    if bands.thread_limit() is not None:
+        bands._thread_limit = None
+        cv2.setNumThreads(-1)
