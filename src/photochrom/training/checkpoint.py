@@ -177,6 +177,12 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
+def color_queries_of(tensors: Mapping[str, Tensor]) -> int:
+    """Return the number of colour queries in a checkpoint's decoder: those of its recipe, or of its initial model."""
+    added = tensors.get("ema.decoder.queries.add.weight")  # [bins, queries, 1, 1]
+    return 0 if added is None else added.shape[1]
+
+
 def bins_of(tensors: Mapping[str, Tensor], recipe: Recipe) -> ColorBins | None:
     """Return the bins of a checkpoint; None where its recipe has none."""
     if recipe.rebalance_lambda is None:

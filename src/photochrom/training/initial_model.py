@@ -122,7 +122,7 @@ def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
     recipe = checkpoint.recipe_of(facts)
     encoder = load_encoder(recipe.encoder, encoder_weights)
     bins = checkpoint.bins_of(tensors, recipe)
-    head = new_head(encoder, bins, recipe.color_queries)
+    head = new_head(encoder, bins, checkpoint.color_queries_of(tensors))
     load_ema(head, tensors, path)
     if bins is not None and recipe.rebalance_lambda is not None:
         shift_class_weights(head, bins, recipe.rebalance_lambda, DIAL_LAMBDA)
