@@ -1,4 +1,4 @@
-"""One shot of a 20-minute film gets another hint: the time to colour it anyway, against that of the whole film.
+"""One shot of a 20-minute film gets another hint: the time to colour it again, against that of the whole film.
 
     python benchmarks/changed_shot.py [--minutes N] [--size WIDTHxHEIGHT]
 

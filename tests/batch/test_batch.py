@@ -52,7 +52,7 @@ def test_a_tree_is_mirrored_and_reported(tree, tmp_path, process_options):
 def test_the_command_hands_on_how_outputs_are_written(tmp_path, options, model):
     scan(tmp_path / "box" / "a.tif")
     command = ["batch", str(tmp_path / "box"), "-o", str(tmp_path / "out"), "--model", str(model), "--device", "cpu"]
-    for compression, number in (("none", 1), ("lzw", 5)):  # the second colours it anyway
+    for compression, number in (("none", 1), ("lzw", 5)):  # the second colours it again
         assert main([*command, "--quiet", "--compression", compression]) == 0
         with Image.open(tmp_path / "out" / "a.color.tif") as image:
             assert image.tag_v2[259] == number

@@ -1,10 +1,12 @@
-"""Arguments that several verbs share, each declared once."""
+"""Arguments that several verbs share, each declared once, and the folder that an output may need."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Final
 
+from ..errors import PhotochromError
 from .parser import Parser, Verbs
 
 DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
@@ -90,3 +92,19 @@ class _HelpFormatter(argparse.HelpFormatter):
         if text.startswith("examples:"):
             return text
         return super()._fill_text(text, width, indent)
+
+
+def create_folder(folder: Path, error: type[PhotochromError]) -> None:
+    """Create a folder for outputs, with those above it, unless it exists.
+
+    Raises:
+        PhotochromError: It is a file, or cannot be created; of the kind that is given.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise error("is, or lies in, a file, not a folder", path=folder, remedy="name a folder") from exc
+    except OSError as exc:
+        raise error(
+            f"the folder cannot be created ({exc.strerror})", path=folder, remedy="choose another output"
+        ) from exc

@@ -13,7 +13,7 @@ from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
 from ..machine import reuse_freed_memory
 from . import INTERRUPTED, c2pa
-from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb
+from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb, create_folder
 from .console import Console, duration
 from .film_scans import add_old_film
 from .film_shots import add_shots, numbers_of, print_shots, shots_of
@@ -131,9 +131,8 @@ def add(verbs: Verbs) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Colour the films and return the exit status."""
-    os.environ.setdefault(
-        "OPENBLAS_NUM_THREADS", "1"
-    )  # before numpy is loaded: its threads would only wait for one another
+    # Before NumPy is loaded: the threads of its library would only wait for one another.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     reuse_freed_memory()
     from ..film.options import FilmOptions, parse_time
     from ..film.picture_area import parse_area
@@ -249,14 +248,7 @@ def _output(text: str | None, *, several: bool) -> Path | None:
             return output
         if output.suffix and not output.is_dir():
             raise OptionError(f"several films need a folder as output, and {output} is not one", remedy="name a folder")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as exc:
-        raise OptionError("is, or lies in, a file, not a folder", path=output, remedy="name a folder") from exc
-    except OSError as exc:
-        raise OptionError(
-            f"the folder cannot be created ({exc.strerror})", path=output, remedy="choose another output"
-        ) from exc
+    create_folder(output, OptionError)
     return output
 
 

@@ -11,6 +11,7 @@ from ..errors import OptionError, PhotoError
 from ..photo.names import EXTENSIONS, STREAM, clashes, colored_path, confidence_path, sidecar_path
 from ..photo.options import OutputOptions
 from ..provenance import is_labelled
+from .arguments import create_folder
 
 _ENDINGS = frozenset((".dng", *(ending for endings in EXTENSIONS.values() for ending in endings)))
 
@@ -39,15 +40,7 @@ class PhotoJob:
         """
         if self.destination == STREAM:
             return
-        folder = Path(self.destination).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as exc:
-            raise PhotoError("is, or lies in, a file, not a folder", path=folder, remedy="name a folder") from exc
-        except OSError as exc:
-            raise PhotoError(
-                f"the folder cannot be created ({exc.strerror})", path=folder, remedy="choose another output"
-            ) from exc
+        create_folder(Path(self.destination).parent, PhotoError)
 
 
 def find_jobs(

@@ -177,9 +177,14 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def color_queries_of(tensors: Mapping[str, Tensor]) -> int:
-    """Return the number of colour queries in a checkpoint's decoder: those of its recipe, or of its initial model."""
-    added = tensors.get("ema.decoder.queries.add.weight")  # [bins, queries, 1, 1]
+def color_queries_of(tensors: Mapping[str, Tensor], head: str) -> int:
+    """Return the number of colour queries in a decoder: those of its recipe, or of its initial model.
+
+    Args:
+        tensors: The weights of a checkpoint or of a model file, by their names.
+        head: What the names of the head's weights begin with: ``"ema."`` in a checkpoint, ``"head."`` in a model file.
+    """
+    added = tensors.get(f"{head}decoder.queries.add.weight")  # [bins, queries, 1, 1]
     return 0 if added is None else added.shape[1]
 
 

@@ -60,7 +60,7 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
     recipe = checkpoint.recipe_of(facts)
     encoder = encoder or load_encoder(recipe.encoder)
     bins = checkpoint.bins_of(tensors, recipe)
-    head = build_head(encoder, bins, checkpoint.color_queries_of(tensors))
+    head = build_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
     load_ema(head, tensors, path)
     network = build_network(encoder.backbone, head, bins, recipe.rebalance_lambda).cpu()
     return Trained(recipe, network, facts["count"] // recipe.views)

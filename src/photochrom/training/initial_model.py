@@ -98,8 +98,7 @@ def _model(path: Path, compared: str | Path) -> InitialModel:
         )
     bins = read_bins(card, weights, DIAL_LAMBDA)
     encoder = load_encoder(DEFAULT.encoder)
-    queries = weights.get("head.decoder.queries.add.weight")
-    head = new_head(encoder, bins, 0 if queries is None else queries.shape[1])
+    head = new_head(encoder, bins, checkpoint.color_queries_of(weights, "head."))
     load_part(head, "head.", weights, path)
     recipe = fine_tuning(at_size(OWN, card.working_size))
     return InitialModel(f"{card.name} {card.version}", recipe, encoder, head, bins, card.vividness, compared)
@@ -122,7 +121,7 @@ def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
     recipe = checkpoint.recipe_of(facts)
     encoder = load_encoder(recipe.encoder, encoder_weights)
     bins = checkpoint.bins_of(tensors, recipe)
-    head = new_head(encoder, bins, checkpoint.color_queries_of(tensors))
+    head = new_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
     load_ema(head, tensors, path)
     if bins is not None and recipe.rebalance_lambda is not None:
         shift_class_weights(head, bins, recipe.rebalance_lambda, DIAL_LAMBDA)
