@@ -421,7 +421,7 @@ def test_all_frames_by_name_are_one_film_and_paths_stay_relative(reel, tmp_path,
     names = [str(path.relative_to(tmp_path)) for path in sorted(reel.iterdir())]
     assert main([*names, "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert sum("6 frames" in line for line in lines) == 1
+    assert sum(line.startswith(f"{reel.name}/reel.%07d.dpx: 6 frames") for line in lines) == 1
     assert lines[1].startswith(f"{reel.name}.color/reel.%07d.dpx: ")
 
 
