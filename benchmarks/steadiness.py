@@ -24,8 +24,9 @@ from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb, rgb_to_lab
 from photochrom.film import FilmOptions, optical_flow, shots
 from photochrom.film.codecs import CODECS
+from photochrom.film.frame_memory import view
 from photochrom.film.frames import FrameColorizer
-from photochrom.film.planes import plane_format, view
+from photochrom.film.output_format import plane_format
 from photochrom.film.reader import FilmReader
 from photochrom.training.data.dataset import colorfulness
 

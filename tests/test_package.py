@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import graphlib
 import inspect
 import re
 import subprocess
@@ -98,3 +100,26 @@ for module in pkgutil.walk_packages(photochrom.__path__, "photochrom."):
 print("walked")
 """
     assert python(code).strip() == "walked"
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_for_their_types_or_inside_functions():
+    source = Path(photochrom.__file__).parents[1]
+    paths = {_module(path, source): path for path in source.glob("photochrom/**/*.py")}
+    graph = {name: set(_imported(path, source, paths)) - {name} for name, path in paths.items()}
+    assert "photochrom.film.reader" in graph["photochrom.film.frames"]
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def _module(path: Path, source: Path) -> str:
+    return ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imported(path: Path, source: Path, known: dict[str, Path]) -> list[str]:
+    package = path.relative_to(source).parent.parts
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            module = ".".join((*package[: len(package) - node.level + 1], *filter(None, [node.module])))
+            inner = [f"{module}.{name.name}" for name in node.names]
+            found += [name if name in known else module for name in inner]
+    return [name for name in found if name in known]

@@ -26,7 +26,8 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .batch.items import Item
-    from .batch.job import BatchOptions, BatchSummary, color_batch
+    from .batch.job import BatchSummary, color_batch
+    from .batch.options import BatchOptions
     from .batch.report import Row
     from .color.coding import Coding
     from .color.spaces import Matrix
@@ -93,7 +94,8 @@ __all__ = [
 # Loaded on first use, so that `import photochrom` is instant and the command line answers at once.
 _MODULES = {
     "batch.items": ("Item",),
-    "batch.job": ("BatchOptions", "BatchSummary", "color_batch"),
+    "batch.job": ("BatchSummary", "color_batch"),
+    "batch.options": ("BatchOptions",),
     "batch.report": ("Row",),
     "content_credentials": ("Identity",),
     "color.coding": ("Coding",),

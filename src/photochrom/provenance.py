@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from . import __version__
 from .colorizer.hints import Hint
 from .photo.formats.xmp import Packet
+from .version import __version__
 
 DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _MARK: Final = b"photochrom:Statement"

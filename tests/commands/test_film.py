@@ -21,7 +21,7 @@ from PIL import Image
 from photochrom import OptionError
 from photochrom.commands.main import main
 from photochrom.film import FilmOptions, parse_time
-from photochrom.film.options import time_text
+from photochrom.film.times import time_text
 from tests.helpers.films import (
     colorizer,
     decoded,

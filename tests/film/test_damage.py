@@ -16,8 +16,8 @@ from skimage import data
 
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film, tracks
-from photochrom.film.options import time_text
 from photochrom.film.reader import FilmReader
+from photochrom.film.times import time_text
 from tests.helpers.films import (
     colorizer,
     decoded,

@@ -20,11 +20,11 @@ from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.hint_tracking import follow
 from photochrom.film.hints import FilmHint, film_hints_json, read_film_hints
-from photochrom.film.options import parse_time, time_text
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
 from photochrom.film.sequences.reader import open_film
 from photochrom.film.stills import frame_at, hints_of_still, read_still
+from photochrom.film.times import parse_time, time_text
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
 
 LOSSLESS = FilmOptions(codec="ffv1")

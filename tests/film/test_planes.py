@@ -17,7 +17,7 @@ from photochrom.color.upsample import apply_to_luma
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.fields import render_fields
-from photochrom.film.planes import view
+from photochrom.film.frame_memory import view
 from tests.helpers.films import (
     RATE,
     colorizer,

@@ -7,8 +7,8 @@ import pytest
 
 from photochrom import ColorOptions, FilmHint, Hint, OptionError, ShotOptions, read_shots
 from photochrom.film.edl import Clock, read_edl, write_edl
-from photochrom.film.preview import Shot
 from photochrom.film.shot_options import shots_csv, shots_json, with_settings
+from photochrom.film.shots import Shot
 
 RATE = Fraction(24000, 1001)
 FACTS = '{"photochrom": "film shots", "version": 1, "shots": [%s]}'

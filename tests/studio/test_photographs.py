@@ -15,8 +15,8 @@ from photochrom import Colorizer, Hint, Prediction, alternatives, photo, read_hi
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
-from photochrom.studio.items import PREVIEW
 from photochrom.studio.photographs import read, read_in_color, small
+from photochrom.studio.pictures import PREVIEW
 from photochrom.studio.render import doubts
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.helpers.suggesting import hinting_engine

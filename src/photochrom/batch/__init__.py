@@ -1,6 +1,7 @@
 """Archives: trees of scans, buckets and manifests coloured by one command, resumable, with a report on each item."""
 
 from .items import Item
-from .job import BatchOptions, BatchSummary, color_batch
+from .job import BatchSummary, color_batch
+from .options import BatchOptions
 
 __all__ = ["BatchOptions", "BatchSummary", "Item", "color_batch"]

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from .distribute import worker_count
 from .items import Item
-from .job import BatchOptions, clock, job_of, listed_items, pending_items
+from .job import clock, job_of, listed_items, pending_items
+from .options import BatchOptions
 from .report_folder import report_folder
 from .shard import BatchJob, prepare
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError
+from .addresses import is_remote, naming_errors, open_address, read_address, version_of
+from .iiif import list_iiif
 from .items import Item
+from .manifests import read_manifest
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -77,16 +79,8 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
     if not path.exists():
         raise OptionError(f"there is no {source}", remedy="give a folder, a manifest or an address")
     if path.suffix.lower() in MANIFESTS or path.suffix.lower() == ".json":
-        from .manifests import read_manifest
-
         return read_manifest(path.read_bytes(), path.name, str(path.parent))
     return iter([_local_item(path.name, path)])
-
-
-def is_remote(address: str) -> bool:
-    """Return whether an address names a protocol, as ``s3://bucket`` does and ``C:\\scans`` does not."""
-    scheme, found, _ = address.partition("://")
-    return bool(found) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
 
 
 def _local_item(key: str, path: Path) -> Item:
@@ -145,13 +139,9 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
     name = address.partition("?")[0].rstrip("/")
     suffix = PurePosixPath(name).suffix.lower()
     if address.startswith(("http://", "https://")) and (suffix == ".json" or name.endswith(("/manifest", "/info"))):
-        from .iiif import list_iiif
-
         return list_iiif(address)
     system, path = open_address(address)
     if suffix in MANIFESTS:
-        from .manifests import read_manifest
-
         return read_manifest(read_address(address), PurePosixPath(name).name, address.rpartition("/")[0])
     return _find(system, path, address, wanted)
 
@@ -181,72 +171,3 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
                 version_of(info),
                 sidecar=system.unstrip_protocol(sidecar) if sidecar else sidecar,
             )
-
-
-def version_of(info: dict[str, Any]) -> str:
-    """Return the ETag, checksum or time of modification of a remote file, which changes with the file."""
-    for name in ("ETag", "etag", "md5Hash", "content_settings", "LastModified", "last_modified", "mtime", "created"):
-        if value := info.get(name):
-            return str(value).strip('"')
-    return ""
-
-
-def open_address(address: str) -> tuple[AbstractFileSystem, str]:
-    """Return the file system of an address and the path in it.
-
-    Raises:
-        PhotochromError: fsspec or the package for the protocol is missing.
-        OptionError: The protocol is unknown, or its credentials are not at hand.
-    """
-    try:
-        import fsspec
-    except ImportError as exc:
-        raise PhotochromError(f"{address} needs fsspec", remedy="pip install 'photochrom[batch]'") from exc
-    protocol = address.partition("://")[0]
-    try:
-        system, path = fsspec.core.url_to_fs(address)
-    except ImportError as exc:
-        package = _PACKAGES.get(protocol, protocol)
-        raise PhotochromError(f"{protocol}:// needs {package}", remedy=f"pip install {package}") from exc
-    except Exception as exc:  # each protocol raises its own
-        raise OptionError(
-            f"{address} cannot be opened ({_line(exc)})", remedy="check the address and the credentials"
-        ) from exc
-    system.invalidate_cache()  # a listing that an earlier batch of this process has read may be out of date
-    return system, path
-
-
-_PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
-                    "http": "aiohttp", "https": "aiohttp", "sftp": "paramiko", "smb": "smbprotocol"}  # fmt: skip
-
-
-@contextmanager
-def naming_errors(address: str, verb: str = "read") -> Iterator[None]:
-    """Translate any error of a remote file system within the block into one that names the address."""
-    try:
-        yield
-    except PhotochromError:
-        raise
-    except Exception as exc:  # each protocol raises its own
-        raise OptionError(
-            f"{address} cannot be {verb} ({_line(exc)})", remedy="check the address, the credentials and the rights"
-        ) from exc
-
-
-def read_address(address: str) -> bytes:
-    """Read a whole file, local or remote.
-
-    Raises:
-        OptionError: It cannot be read.
-        PhotochromError: The package for its protocol is missing.
-    """
-    if not is_remote(address):
-        return Path(address).read_bytes()
-    system, path = open_address(address)
-    with naming_errors(address):
-        data: bytes = system.cat_file(path)
-    return data
-
-
-def _line(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:200] or type(exc).__name__

@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..errors import OptionError, PhotochromError
+from .addresses import is_remote
+from .iiif import items_of_manifest
 from .items import Item
-from .listing import is_remote
 
 COLUMNS: Final = {
     "path": ("path", "file", "filename", "source", "url"),
@@ -37,8 +38,6 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".json":
-        from .iiif import items_of_manifest
-
         return items_of_manifest(json.loads(data), name)
     rows = {".csv": _csv, ".parquet": _parquet}.get(suffix, _json_lines)(data, name)
     return _items(rows, name, base)

@@ -7,16 +7,13 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from ..errors import OptionError, PhotochromError
 from ..models.download import cache_folder
-from .listing import is_remote
-
-if TYPE_CHECKING:
-    from .job import BatchOptions
+from .addresses import is_remote
+from .options import BatchOptions
 
 
 def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:

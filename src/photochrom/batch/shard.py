@@ -18,8 +18,8 @@ from ..errors import PhotochromError, PhotoError
 from ..machine import reuse_freed_memory
 from ..photo.options import OutputOptions
 from ..version import __version__
+from .addresses import is_remote, naming_errors, open_address
 from .items import Item
-from .listing import is_remote, naming_errors, open_address
 from .naming import DEFAULT_NAME, output_name
 from .report import Row, utc_now
 

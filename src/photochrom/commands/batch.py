@@ -21,7 +21,8 @@ from .messages import error_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
-    from ..batch.job import BatchOptions, BatchSummary
+    from ..batch.job import BatchSummary
+    from ..batch.options import BatchOptions
     from ..batch.report import Row
 
 
@@ -132,8 +133,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace) -> BatchOptions:
-    from ..batch.job import BatchOptions
     from ..batch.naming import DEFAULT_NAME
+    from ..batch.options import BatchOptions
     from ..photo.options import OutputOptions
 
     return BatchOptions(

@@ -134,8 +134,9 @@ def run(args: argparse.Namespace) -> int:
     # Before NumPy is loaded: the threads of its library would only wait for one another.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     reuse_freed_memory()
-    from ..film.options import FilmOptions, parse_time
+    from ..film.options import FilmOptions
     from ..film.picture_area import parse_area
+    from ..film.times import parse_time
 
     if args.recolor not in (False, *RECOLOR):  # a film that stands behind the flag
         if not Path(args.recolor).exists():
@@ -259,8 +260,8 @@ def _hints(args: argparse.Namespace) -> list[FilmHint]:
 
 
 def _stills(args: argparse.Namespace, film: str, options: FilmOptions) -> list[Still]:
-    from ..film.options import parse_time
     from ..film.stills import read_still
+    from ..film.times import parse_time
 
     found = []
     for text in args.still:
@@ -340,7 +341,7 @@ def _look(
     from ..film.plan import check, make_plan, resolved
     from ..film.preview import preview
     from ..film.sequences.reader import open_film
-    from ..film.shot_plan import make_shot_plan
+    from ..film.shot_planning import make_shot_plan
     from ..film.titles import keeping_titles
 
     with open_film(film, options) as reader:
@@ -406,8 +407,8 @@ def _save_film(
 
 
 def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer) -> None:
-    from ..film.options import time_text
     from ..film.preview import frames_per_second
+    from ..film.times import time_text
 
     speed = frames_per_second(frame_colorizer, plan)
     size = f"{reader.width}x{reader.height}"

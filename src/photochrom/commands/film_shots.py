@@ -80,9 +80,9 @@ def print_shots(
 ) -> None:
     """Print the shots of a film, as a table or in the form that was asked for."""
     from ..film.edl import clock_of, write_edl
-    from ..film.options import time_text
     from ..film.preview import list_shots
     from ..film.shot_options import shots_csv, shots_json, with_settings
+    from ..film.times import time_text
 
     found = list_shots(frame_colorizer, plan)
     settings = frame_colorizer.options.shots

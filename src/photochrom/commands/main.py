@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .. import __version__
 from ..errors import OptionError, PhotochromError
 from ..machine import lacks_memory
 from ..signals import heard
+from ..version import __version__
 from . import INTERRUPTED, batch, c2pa, doctor, evaluate, film, models, photo, studio, train
 from .arguments import DOCUMENTATION
 from .console import drop_unsaid, say

@@ -2,6 +2,7 @@
 
 from .coloring import Progress
 from .job import FilmReport, colorize_film
-from .options import FilmOptions, parse_time
+from .options import FilmOptions
+from .times import parse_time
 
 __all__ = ["FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"]

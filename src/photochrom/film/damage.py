@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from .options import time_text
+from .times import time_text
 
 
 @dataclass

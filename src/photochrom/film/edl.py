@@ -14,9 +14,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import OptionError
-from .preview import Shot
 from .reader import FilmReader
 from .shot_options import ShotOptions
+from .shots import Shot
 from .time_code import later
 
 # Event, reel, track, transition (with its length), source in and out, record in and out.

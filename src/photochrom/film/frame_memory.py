@@ -1,4 +1,4 @@
-"""Memory of the frames in work: how many may wait for one another, by their bytes, and pixels that are used again.
+"""Memory of the frames in work: how many may wait, by their bytes; frames that are used again; planes as arrays.
 
 A scan is as large as a hundred frames of old television: numbers of frames that suit these would fill the memory.
 """
@@ -9,6 +9,7 @@ import threading
 from collections import deque
 
 import av
+import numpy as np
 
 _KEPT = 100e6  # greatest number of bytes of frames that are kept to be used again
 
@@ -79,3 +80,17 @@ def frame_bytes(frame: av.VideoFrame) -> int:
 
 pool = FramePool()
 """The frames of all films of this process."""
+
+
+def luma_plane(frame: av.VideoFrame) -> np.ndarray:
+    """Return the luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
+    return view(frame, 0)
+
+
+def view(frame: av.VideoFrame, index: int) -> np.ndarray:
+    """Return a plane of a planar frame as a view, uint8 or uint16 ``[h, w]``."""
+    plane = frame.planes[index]
+    order = ">u2" if frame.format.is_big_endian else "<u2"
+    dtype = np.uint8 if frame.format.components[index].bits == 8 else np.dtype(order)
+    rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)
+    return rows[:, : plane.width]

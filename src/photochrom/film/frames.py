@@ -19,10 +19,10 @@ from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from . import log_view, negative_view, propagation, shots
 from .fields import render_fields
-from .frame_memory import pool
+from .frame_memory import luma_plane, pool, view
 from .options import FilmOptions
 from .picture_area import PictureArea, picture_area
-from .planes import PlaneFormat, in_format, luma_only, luma_plane, view
+from .planes import PlaneFormat, in_format, luma_only
 from .reader import FilmReader
 from .side_data import has_captions
 

@@ -16,8 +16,8 @@ import numpy as np
 from ..colorizer.hints import Hint
 from ..errors import FilmError
 from .hints import FilmHint
-from .options import ROUNDED, time_text
 from .propagation import Flow
+from .times import ROUNDED, time_text
 
 if TYPE_CHECKING:
     from .frames import FrameColorizer, PreparedFrame

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import av
 
-from .. import __version__
 from ..atomic import publish
 from ..colorizer.colorizer import Colorizer
 from ..errors import FilmError
 from ..provenance import credit
+from ..version import __version__
 from . import side_data
 from .colored_shots import find_colored_shots
 from .coloring import Progress, color_frames
@@ -35,7 +35,7 @@ from .resume import FinishedSegment, ResumeFolder, is_publishing, sync
 from .segments import EncodedSegment
 from .sequences.reader import open_film
 from .sequences.writer import publish_frames, taken
-from .shot_plan import make_shot_plan
+from .shot_planning import make_shot_plan
 from .stills import Still
 from .titles import keeping_titles
 

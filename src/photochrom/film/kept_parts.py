@@ -17,11 +17,12 @@ from typing import Any
 
 from ..errors import FilmError
 from .hints import FilmHint
-from .options import ROUNDED, FilmOptions
+from .options import FilmOptions
 from .plan import Plan
 from .reader import FilmReader
 from .resume import FinishedSegment, ResumeFolder
 from .shot_plan import ShotPlan, colors_of, pts_from, pts_of_hint
+from .times import ROUNDED
 
 _FILE = "appearance"
 

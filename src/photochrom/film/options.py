@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from numbers import Rational
@@ -13,14 +12,13 @@ from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from .codecs import check_profile, codec_named
 from .shot_options import ShotOptions, check_order
+from .times import parse_time
 
 if TYPE_CHECKING:
     from ..content_credentials import Identity
 
 RECOLOR = ("all", "grey-shots")
 """The choices for a film that has colours already."""
-ROUNDED = Fraction(1, 2000)
-"""Seconds by which a time that a user copies or types may lie after the frame that is meant."""
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
 
@@ -145,26 +143,3 @@ def _rate(rate: Fraction | float | str | None) -> Fraction | None:
     if not 0 < found <= 1000:
         raise OptionError(f"rate is {rate!r}", remedy="give frames per second, such as 18 or 24000/1001")
     return found
-
-
-def parse_time(text: str) -> Fraction:
-    """Convert ``90``, ``1:30`` or ``0:01:30.5`` to seconds.
-
-    Raises:
-        OptionError: The text is not a time.
-    """
-    if not re.fullmatch(r"(\d{1,9}:){0,2}\d{1,9}(\.\d{1,99})?", text, re.ASCII):
-        raise OptionError(
-            f"{text!r:.60} is not a time", remedy="write seconds (90.5) or hours:minutes:seconds (0:01:30.5)"
-        )
-    seconds = Fraction(0)
-    for part in text.split(":"):
-        seconds = 60 * seconds + Fraction(part)
-    return seconds
-
-
-def time_text(seconds: float | Fraction) -> str:
-    """Write seconds as ``0:01:30.500``; times before the beginning have a minus sign."""
-    whole, rest = divmod(math.floor(abs(Fraction(seconds)) * 1000 + Fraction(1, 2)), 1000)
-    sign = "-" if seconds < 0 and (whole or rest) else ""
-    return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"

@@ -17,10 +17,12 @@ from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
 from . import pulldown, tracks
 from .codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
+from .frame_memory import luma_plane
 from .mux import mux, way_out
 from .negatives import is_surely_negative
-from .options import FilmOptions, time_text
-from .planes import PlaneFormat, in_format, luma_plane, plane_format
+from .options import FilmOptions
+from .output_format import plane_format
+from .planes import PlaneFormat, in_format
 from .reader import FilmReader
 from .resume import is_publishing, work_folder
 from .segments import EncodedSegment, SegmentEncoder
@@ -28,6 +30,7 @@ from .sequences.names import SUFFIXES, Pattern, check_suffix, is_pattern, patter
 from .sequences.reader import SequenceReader
 from .sequences.writer import number_of, taken
 from .span import Span
+from .times import time_text
 
 _STATE_RANGE = ("matroska", "mxf")  # containers that state full range beside FFV1, which does not
 _OF_THE_MACHINE: tuple[int, ...] = (

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 
 from ..color.coding import Coding
 from ..color.spaces import BT601, BT709, BT2020, Matrix
-from ..errors import FilmError
-from .codecs import SEQUENCES, Codec
-from .frame_memory import pool
+from .frame_memory import luma_plane, pool, view
 from .sequences.pixels import luma_and_chroma
 
-if TYPE_CHECKING:
-    from .reader import FilmReader
-
 # Matrix coefficients by their number in ITU-T H.273.
-_MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
-_UNTAGGED, _LIMITED_RANGE, _FULL_RANGE = 0, 1, 2
-_HDR = {16: "PQ", 18: "HLG"}
-_SD = (1024, 576)  # size up to which players take an untagged film for BT.601
-_DEPTHS = (8, 10, 12, 14, 16)
+MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
+_LIMITED_RANGE, FULL_RANGE = 1, 2
 _DIGITS = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}
 _EXPANDED = 8  # bits that each channel of RGB is brought to first
 _PLANAR = range(8, 17)  # bits of grey formats whose samples are read here, one by one
@@ -69,126 +59,14 @@ class PlaneFormat:
         return f"{luma} exactly scaled"
 
 
-def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, bits: int | None = None) -> PlaneFormat:
-    """Choose the format of a stream's coloured version: its own, with chroma planes if it has none.
-
-    Where the codec does not take that, it is the format next to it that loses nothing: more chroma, or more bits.
-
-    Args:
-        reader: The source.
-        codec: The codec of the coloured film.
-        profile: One of the codec's profiles; None for the usual one.
-        bits: Bits of a sample; None for the source's, or more if the codec asks for more.
-
-    Raises:
-        FilmError: The film is HDR; the model expects luma of standard dynamic range. Or the codec does not take the
-            size of the picture, or not so many bits.
-    """
-    context, path = reader.video.codec_context, reader.path
-    source = context.format
-    if context.color_trc in _HDR:
-        problem = f"the film is HDR ({_HDR[context.color_trc]})"
-        raise FilmError(problem, path=path, remedy="convert it to standard dynamic range first")
-    subsampling, depths = _stored(path, codec, profile, (context.width, context.height), _shared(source))
-    old_bits = max(part.bits for part in source.components)
-    new_bits = _bits(path, bits or max(8, old_bits), depths, codec, asked=bits is not None)
-    name = _name(subsampling, new_bits)
-    same = {name, name.replace("yuv", "yuvj"), "gray" if new_bits == 8 else f"gray{new_bits}le"}
-    into_frames = codec.containers[0] in SEQUENCES
-    full = reader.is_sequence or (not source.is_rgb and _is_full(source, context.color_range))
-    matrix = BT601 if into_frames else _matrix(context)  # the luma of photographs
-    stated = context.colorspace if not (source.is_rgb or reader.is_sequence or into_frames) else None
-    colorspace = (1 if matrix == BT709 else 6) if stated is None else stated
-    old = Coding(old_bits, full, matrix)
-    new = Coding(new_bits, into_frames or (full and codec.full_range), matrix)
-    converted = source.name not in same or old != new
-    exact_rgb = source.is_rgb and reader.is_sequence
-    known = None if old == new or (source.is_rgb and not exact_rgb) else old
-    return PlaneFormat(name, subsampling, new, colorspace, converted, known, exact_rgb)
-
-
-def _stored(
-    path: Path, codec: Codec, profile: str | None, size: tuple[int, int], shared: tuple[int, int]
-) -> tuple[tuple[int, int], list[int]]:
-    """Return rows and columns of luma that share a sample of chroma, and the depths that the codec takes so."""
-    width, height = size
-    if width < codec.smallest[0] or height < codec.smallest[1]:
-        least = "{} x {}".format(*codec.smallest)
-        raise FilmError(
-            f"{codec.encoder} needs {least} pixels or more, and the film has {width} x {height}",
-            path=path,
-            remedy='choose codec="prores" or codec="ffv1"',
-        )
-    known = codec.formats(profile)
-    finer = [other for other in ((2, 2), (1, 2), (1, 1)) if other[0] <= shared[0] and other[1] <= shared[1]]
-    for subsampling in dict.fromkeys((shared, *finer, (1, 2))):
-        odd = width % subsampling[1] or height % subsampling[0]
-        depths = [depth for depth in _DEPTHS if _name(subsampling, depth) in known]
-        if depths and not (odd and codec.even):
-            return subsampling, depths
-    raise FilmError(
-        f"{codec.encoder} takes no picture of {width} x {height} pixels", path=path, remedy='choose codec="ffv1"'
-    )
-
-
-def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, asked: bool) -> int:
-    """Return the least depth that loses nothing, or exactly what was asked for."""
-    found = min((depth for depth in depths if depth >= wanted), default=0)
-    if asked and found != wanted:
-        choice = " or ".join(f"bits={depth}" for depth in depths)
-        raise FilmError(f"{codec.encoder} does not take {wanted} bits here", path=path, remedy=f"choose {choice}")
-    if not found:
-        raise FilmError(
-            f"the film has {wanted} bits, and {codec.encoder} takes {depths[-1]} at most here",
-            path=path,
-            remedy=f'choose codec="ffv1", which keeps them, or bits={depths[-1]}, which does not',
-        )
-    return found
-
-
 def _grey(bits: int) -> str:
     """Return FFmpeg's name of a format of luma alone."""
     return "gray" if bits == 8 else f"gray{bits}le"
 
 
-def _name(subsampling: tuple[int, int], bits: int) -> str:
+def planar_name(subsampling: tuple[int, int], bits: int) -> str:
     """Return FFmpeg's name of a planar format."""
     return f"yuv{_DIGITS[subsampling]}p" + ("" if bits == 8 else f"{bits}le")
-
-
-def _is_full(source: av.VideoFormat, tag: int) -> bool:
-    """Tell whether black is 0 and not 16: as tagged, otherwise as FFmpeg assumes, which takes grey for full range."""
-    if tag == _UNTAGGED:
-        return len(source.components) < 3 or source.name.startswith("yuvj")
-    return tag == _FULL_RANGE
-
-
-def _shared(source: av.VideoFormat) -> tuple[int, int]:
-    if len(source.components) < 3:
-        return 2, 2  # for grey sources, what every player shows
-    if source.is_rgb:
-        return 1, 1
-    rows, columns = (round(16 / of(16)) for of in (source.chroma_height, source.chroma_width))
-    return min(rows, 2), min(columns, 2)
-
-
-def _matrix(context: av.VideoCodecContext) -> Matrix:
-    small = context.width <= _SD[0] and context.height <= _SD[1]
-    return _MATRICES.get(context.colorspace, BT601 if small else BT709)
-
-
-def luma_plane(frame: av.VideoFrame) -> np.ndarray:
-    """Return the luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
-    return view(frame, 0)
-
-
-def view(frame: av.VideoFrame, index: int) -> np.ndarray:
-    """Return a plane of a planar frame as a view, uint8 or uint16 ``[h, w]``."""
-    plane = frame.planes[index]
-    order = ">u2" if frame.format.is_big_endian else "<u2"
-    dtype = np.uint8 if frame.format.components[index].bits == 8 else np.dtype(order)
-    rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)
-    return rows[:, : plane.width]
 
 
 def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
@@ -214,7 +92,7 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
     if frame.format.is_rgb:
         if min(part.bits for part in frame.format.components) < _EXPANDED:
             frame = frame.reformat(format="rgb24")  # otherwise FFmpeg's scaler makes their white a light grey
-        new_range = _FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE
+        new_range = FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE
         return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=new_range)
     parts = frame.format.components
     if len(parts) < 3 and (len(frame.planes) > 1 or len(parts) > 1 or parts[0].bits not in _PLANAR):
@@ -222,8 +100,8 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
     elif len(frame.planes) < 3 <= len(parts):  # packed, or chroma in one plane
         return _repacked(frame, planes, chroma=chroma)
     if chroma and len(frame.planes) > 2:
-        ours = {"format": planes.name, "dst_color_range": _FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE}
-        if planes.colorspace != frame.colorspace and frame.colorspace in _MATRICES:
+        ours = {"format": planes.name, "dst_color_range": FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE}
+        if planes.colorspace != frame.colorspace and frame.colorspace in MATRICES:
             ours["dst_colorspace"] = planes.colorspace
         new = frame.reformat(**ours)
     else:
@@ -253,7 +131,7 @@ def _repacked(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.
     """Convert a frame that does not have three planes, with FFmpeg, which keeps the luma if its coding is kept."""
     if planes.source is None:
         return frame.reformat(format=planes.name)
-    plain = _name(planes.subsampling, planes.source.bits)
+    plain = planar_name(planes.subsampling, planes.source.bits)
     return in_format(frame.reformat(format=plain), planes, chroma=chroma)
 
 

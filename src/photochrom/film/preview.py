@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -21,10 +21,11 @@ from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import follow
 from .hints import FilmHint
 from .opening import address
-from .options import time_text
 from .plan import Plan
 from .segments import SegmentEncoder, number_of
 from .sequences.writer import SequenceWriter
+from .shots import Shot
+from .times import time_text
 
 PER_SHOT = 3
 """Number of frames of each shot on a sheet."""
@@ -35,18 +36,6 @@ _CAPTION = 14  # rows of pixels for a caption
 _SHOWN = 2  # seconds of each shot in a short film
 
 _Shown = TypeVar("_Shown")
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A shot of a film."""
-
-    start: Fraction
-    """Time of its first frame, in seconds from the film's beginning."""
-    end: Fraction
-    """Time of the frame after its last, in seconds from the film's beginning."""
-    frames: int
-    """Number of frames."""
 
 
 def list_shots(frame_colorizer: FrameColorizer, plan: Plan) -> Iterator[Shot]:

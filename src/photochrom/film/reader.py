@@ -18,10 +18,10 @@ from .checksums import PacketCheck
 from .damage import Damage
 from .frame_facts import display_matrix, fields
 from .opening import address, main_stream, opened
-from .options import ROUNDED, parse_time, time_text
 from .side_data import kinds
 from .source_colors import GAP, has_colors, shows_nothing
 from .time_code import reel_name_of, time_code_of
+from .times import ROUNDED, parse_time, time_text
 
 _SAMPLES = 8  # frames in which colours are looked for
 _FAR = 500  # frames read at most to reach a frame other than a key frame that was sampled already

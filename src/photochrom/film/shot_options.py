@@ -29,9 +29,10 @@ from ..colorizer.hints import Hint, entry_of, read_file
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from .hints import FilmHint, film_hints_of_entries
+from .times import parse_time, time_text
 
 if TYPE_CHECKING:
-    from .preview import Shot
+    from .shots import Shot
 
 _VERSION = 1  # version of the file format
 _COLUMNS = ("number", "start", "end", "frames", "vividness", "strength", "hints")
@@ -109,8 +110,6 @@ def shots_json(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:
 
 def shots_csv(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:
     """Write shots and their settings as CSV that ``read_shots`` reads."""
-    from .options import time_text
-
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -138,8 +137,6 @@ def _of_json(facts: Any) -> tuple[ShotOptions, ...]:
 
 
 def _of_csv(text: str) -> Iterator[ShotOptions]:
-    from .options import parse_time
-
     delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets follow the language of their user
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     if "start" not in (rows.fieldnames or ()):
@@ -178,8 +175,6 @@ def _check_names(names: Iterable[object]) -> None:
 
 
 def _hint(text: str) -> FilmHint:
-    from .options import parse_time
-
     time, at, place = text.partition("@")
     if not at:
         raise OptionError(f"{text!r:.60} is not a hint", remedy="write TIME@X,Y,COLOR")

@@ -11,6 +11,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -34,6 +35,18 @@ _COARSE = 16  # pixels of the short side at which it is judged whether a frame s
 _FAINT = 3.0  # deviation of luma up to which a frame shows nothing; at twice as much it is a picture
 BLANK = 4.0
 """Standard deviation of luma (0 to 255) below which a frame shows nothing."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A shot of a film."""
+
+    start: Fraction
+    """Time of its first frame, in seconds from the film's beginning."""
+    end: Fraction
+    """Time of the frame after its last, in seconds from the film's beginning."""
+    frames: int
+    """Number of frames."""
 
 
 @dataclass(frozen=True)

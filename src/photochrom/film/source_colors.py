@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 
-from .planes import view
+from .frame_memory import view
 from .shots import is_blank
 
 # Measured on 24 cells along the short side, 4 frames apart: chroma noise of a tape, which fluctuates by 4 steps there,

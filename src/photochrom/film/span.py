@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import av
 
-from .options import ROUNDED
+from .times import ROUNDED
 
 
 @dataclass(frozen=True)

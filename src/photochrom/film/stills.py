@@ -14,8 +14,9 @@ from ..colorizer.hint_propagation import propagate_hints
 from ..colorizer.hints import Hint
 from ..errors import OptionError
 from .hints import FilmHint
-from .options import ROUNDED, FilmOptions
+from .options import FilmOptions
 from .sequences.reader import open_film
+from .times import ROUNDED
 
 _SIDE = 128  # pixels of a still's short side that its hints are made of
 _FINE = 720  # most pixels of its short side that its own frame is coloured from

@@ -15,9 +15,9 @@ import numpy as np
 
 from ..color.thumbnail import thumbnail
 from . import negative_view, shots
+from .frame_memory import luma_plane
 from .frames import FrameColorizer, PreparedFrame
 from .plan import Plan
-from .planes import luma_plane
 
 _SIZE = 240  # pixels of the short side
 _GAP = 6  # frames between two that are looked at

@@ -11,10 +11,10 @@ from av.format import Flags
 
 from ..errors import FilmError
 from .damage import Damage
-from .options import time_text
 from .reader import FilmReader
 from .sound import SoundTranscoder
 from .span import Span
+from .times import time_text
 
 Item = tuple[Fraction, int, av.Packet]
 """Decoding time in seconds, a number that decides ties, and the packet."""

@@ -22,8 +22,8 @@ from ..errors import OptionError, StudioError
 from ..photo.options import OutputOptions
 from .full_size import FullSize
 from .guard import Guard, is_local
-from .items import Picture, Recent
 from .jobs import Jobs
+from .pictures import Picture, Recent
 from .server import build
 from .state import AppState, Disk
 from .visitors import Visitors

@@ -17,18 +17,20 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from ..film import FilmOptions, Progress, colorize_film
+from ..film.frame_memory import luma_plane
 from ..film.frames import FrameColorizer, PreparedFrame
 from ..film.hints import FilmHint, film_hints_json, read_film_hints
-from ..film.options import ROUNDED
 from ..film.plan import Plan, make_plan
-from ..film.planes import luma_plane
-from ..film.preview import Shot, shot_pictures
+from ..film.preview import shot_pictures
 from ..film.reader import FilmReader
 from ..film.shot_options import ShotOptions
+from ..film.shots import Shot
+from ..film.times import ROUNDED
 from .history import History
-from .items import PREVIEW, Item, Picture, naming
+from .items import Item, naming
 from .jobs import Job
 from .marks import Mark, hints_of, points_of
+from .pictures import PREVIEW, Picture
 from .render import jpeg
 from .state import AppState
 

@@ -7,101 +7,25 @@ import secrets
 import shutil
 import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..colorizer.colorizer import Colorizer, Prediction
-from ..colorizer.hints import Hint
+from ..colorizer.colorizer import Prediction
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotochromError
 from .history import History
 from .marks import Mark, parse_marks
+from .pictures import Picture, cached_prediction
 from .state import AppState
 
-PREVIEW = 1600  # longest side of the picture that is shown, in pixels
 _DIALS = {"vividness": 1.0, "strength": 2.0}  # and their highest values
 
 Choices = TypeVar("Choices")
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, eq=False)
-class CachedPrediction:
-    """Predictions for one picture, kept between clicks."""
-
-    vividness: float | None
-    hints: tuple[Hint, ...]
-    plain: Prediction
-    """Prediction without hints."""
-    prediction: Prediction
-    """Prediction with ``hints``."""
-
-
-def cached_prediction(
-    colorizer: Colorizer, thumbnail: np.ndarray, options: ColorOptions, former: CachedPrediction | None = None
-) -> CachedPrediction:
-    """Predict the colours of a picture, reusing whatever is still valid of a former prediction.
-
-    Args:
-        colorizer: Shared by all visitors.
-        thumbnail: Luma, uint8 ``[H, W]``, at the size of ``Prediction.luma``.
-        options: Options for colouring it.
-        former: Earlier prediction for the same picture.
-    """
-    plain = former.plain if former and former.vividness == options.vividness else None
-    if former and plain and former.hints == options.hints:
-        return former
-    plain = plain or colorizer.predict(thumbnail, options.with_hints(()))
-    prediction = colorizer.predict(thumbnail, options, plain=plain)
-    return CachedPrediction(options.vividness, options.hints, plain, prediction)
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Decoded photograph or frame at display size."""
-
-    luma: np.ndarray
-    """Luma, uint8 ``[h, w]``, its longest side at most ``PREVIEW`` pixels."""
-    thumbnail: np.ndarray
-    """Input of the network, uint8 ``[h, w]``, the same as for the full-size picture: so are its colours."""
-    cached: CachedPrediction | None = None
-    """Latest prediction, perhaps for earlier choices."""
-
-
-class Recent(Generic[Key, Value]):
-    """The values used last; the others are made again when they are needed. Threads may share it."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._values, self._lock = most, OrderedDict[Key, Value](), threading.Lock()
-
-    def get(self, key: Key) -> Value | None:
-        """Return a value, if it is still there."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def put(self, key: Key, value: Value) -> Value:
-        """Keep a value, and return it."""
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
-        return value
-
-    def drop(self, wanted: Callable[[Key], bool]) -> None:
-        """Forget the values whose keys are ``wanted``."""
-        with self._lock:
-            for key in [key for key in self._values if wanted(key)]:
-                del self._values[key]
 
 
 class Item(ABC, Generic[Choices]):

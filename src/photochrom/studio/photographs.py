@@ -21,8 +21,9 @@ from ..photo import Photo, colored_path, read_photo, write_colored
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size
 from .full_size import FullSize
 from .history import History
-from .items import PREVIEW, Item, Picture, cached_prediction, naming
+from .items import Item, naming
 from .marks import Mark, hints_of, points_of
+from .pictures import PREVIEW, Picture, cached_prediction
 from .render import colored
 from .state import AppState
 

@@ -25,8 +25,9 @@ from ..photo import EXTENSIONS, colored_path
 from ..version import __version__
 from .archive_routes import ArchiveRoutes
 from .films import Film
-from .items import PREVIEW, naming
+from .items import naming
 from .photographs import Photograph, small
+from .pictures import PREVIEW
 from .programs import Programs, place
 from .render import colored, doubts, grey, jpeg
 from .responses import OwnFile, attachment

@@ -18,8 +18,8 @@ from ..photo.options import OutputOptions
 
 if TYPE_CHECKING:
     from .full_size import FullSize
-    from .items import Picture, Recent
     from .jobs import Jobs
+    from .pictures import Picture, Recent
 
 _FRESH = 2.0  # seconds for which a measurement may be reused
 

@@ -11,12 +11,11 @@ import numpy as np
 
 from ...color.bands import strips
 from ...color.coding import Coding
+from ..frame_memory import view
 
 
 def rgb_of_frame(frame: av.VideoFrame) -> list[np.ndarray]:
     """Return red, green and blue of a frame as views, uint8 or uint16 ``[H, W]``; an alpha channel is left out."""
-    from ..planes import view
-
     if len(frame.planes) >= 3:  # FFmpeg stores green, blue, red
         return [view(frame, 2), view(frame, 0), view(frame, 1)]
     samples, names = len(frame.format.components), frame.format.name

@@ -22,9 +22,10 @@ from ...color.bands import thread_limit
 from ...errors import FilmError
 from ..damage import Damage
 from ..frame_memory import frames_within
-from ..options import ROUNDED, FilmOptions, time_text
+from ..options import FilmOptions
 from ..reader import FilmReader
 from ..source_colors import GAP
+from ..times import ROUNDED, time_text
 from . import dpx, exr, pictures
 from .names import Pattern, find_sequence, in_words, missing
 from .pixels import encoded

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ... import __version__
+from ...version import __version__
 from ..data.dataset import MIN_COLORFULNESS
 from ..files import write
 from .evaluate import SIZE, Evaluation

@@ -1,0 +1,117 @@
+"""The format of a coloured film: the source's own with chroma, or the next to it that the codec takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+
+from ..color.coding import Coding
+from ..color.spaces import BT601, BT709, Matrix
+from ..errors import FilmError
+from .codecs import SEQUENCES, Codec
+from .planes import FULL_RANGE, MATRICES, PlaneFormat, planar_name
+from .reader import FilmReader
+
+_UNTAGGED = 0
+_HDR = {16: "PQ", 18: "HLG"}
+_SD = (1024, 576)  # size up to which players take an untagged film for BT.601
+_DEPTHS = (8, 10, 12, 14, 16)
+
+
+def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, bits: int | None = None) -> PlaneFormat:
+    """Choose the format of a stream's coloured version: its own, with chroma planes if it has none.
+
+    Where the codec does not take that, it is the format next to it that loses nothing: more chroma, or more bits.
+
+    Args:
+        reader: The source.
+        codec: The codec of the coloured film.
+        profile: One of the codec's profiles; None for the usual one.
+        bits: Bits of a sample; None for the source's, or more if the codec asks for more.
+
+    Raises:
+        FilmError: The film is HDR; the model expects luma of standard dynamic range. Or the codec does not take the
+            size of the picture, or not so many bits.
+    """
+    context, path = reader.video.codec_context, reader.path
+    source = context.format
+    if context.color_trc in _HDR:
+        problem = f"the film is HDR ({_HDR[context.color_trc]})"
+        raise FilmError(problem, path=path, remedy="convert it to standard dynamic range first")
+    subsampling, depths = _stored(path, codec, profile, (context.width, context.height), _shared(source))
+    old_bits = max(part.bits for part in source.components)
+    new_bits = _bits(path, bits or max(8, old_bits), depths, codec, asked=bits is not None)
+    name = planar_name(subsampling, new_bits)
+    same = {name, name.replace("yuv", "yuvj"), "gray" if new_bits == 8 else f"gray{new_bits}le"}
+    into_frames = codec.containers[0] in SEQUENCES
+    full = reader.is_sequence or (not source.is_rgb and _is_full(source, context.color_range))
+    matrix = BT601 if into_frames else _matrix(context)  # the luma of photographs
+    stated = context.colorspace if not (source.is_rgb or reader.is_sequence or into_frames) else None
+    colorspace = (1 if matrix == BT709 else 6) if stated is None else stated
+    old = Coding(old_bits, full, matrix)
+    new = Coding(new_bits, into_frames or (full and codec.full_range), matrix)
+    converted = source.name not in same or old != new
+    exact_rgb = source.is_rgb and reader.is_sequence
+    known = None if old == new or (source.is_rgb and not exact_rgb) else old
+    return PlaneFormat(name, subsampling, new, colorspace, converted, known, exact_rgb)
+
+
+def _stored(
+    path: Path, codec: Codec, profile: str | None, size: tuple[int, int], shared: tuple[int, int]
+) -> tuple[tuple[int, int], list[int]]:
+    """Return rows and columns of luma that share a sample of chroma, and the depths that the codec takes so."""
+    width, height = size
+    if width < codec.smallest[0] or height < codec.smallest[1]:
+        least = "{} x {}".format(*codec.smallest)
+        raise FilmError(
+            f"{codec.encoder} needs {least} pixels or more, and the film has {width} x {height}",
+            path=path,
+            remedy='choose codec="prores" or codec="ffv1"',
+        )
+    known = codec.formats(profile)
+    finer = [other for other in ((2, 2), (1, 2), (1, 1)) if other[0] <= shared[0] and other[1] <= shared[1]]
+    for subsampling in dict.fromkeys((shared, *finer, (1, 2))):
+        odd = width % subsampling[1] or height % subsampling[0]
+        depths = [depth for depth in _DEPTHS if planar_name(subsampling, depth) in known]
+        if depths and not (odd and codec.even):
+            return subsampling, depths
+    raise FilmError(
+        f"{codec.encoder} takes no picture of {width} x {height} pixels", path=path, remedy='choose codec="ffv1"'
+    )
+
+
+def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, asked: bool) -> int:
+    """Return the least depth that loses nothing, or exactly what was asked for."""
+    found = min((depth for depth in depths if depth >= wanted), default=0)
+    if asked and found != wanted:
+        choice = " or ".join(f"bits={depth}" for depth in depths)
+        raise FilmError(f"{codec.encoder} does not take {wanted} bits here", path=path, remedy=f"choose {choice}")
+    if not found:
+        raise FilmError(
+            f"the film has {wanted} bits, and {codec.encoder} takes {depths[-1]} at most here",
+            path=path,
+            remedy=f'choose codec="ffv1", which keeps them, or bits={depths[-1]}, which does not',
+        )
+    return found
+
+
+def _is_full(source: av.VideoFormat, tag: int) -> bool:
+    """Tell whether black is 0 and not 16: as tagged, otherwise as FFmpeg assumes, which takes grey for full range."""
+    if tag == _UNTAGGED:
+        return len(source.components) < 3 or source.name.startswith("yuvj")
+    return tag == FULL_RANGE
+
+
+def _shared(source: av.VideoFormat) -> tuple[int, int]:
+    if len(source.components) < 3:
+        return 2, 2  # for grey sources, what every player shows
+    if source.is_rgb:
+        return 1, 1
+    rows, columns = (round(16 / of(16)) for of in (source.chroma_height, source.chroma_width))
+    return min(rows, 2), min(columns, 2)
+
+
+def _matrix(context: av.VideoCodecContext) -> Matrix:
+    small = context.width <= _SD[0] and context.height <= _SD[1]
+    return MATRICES.get(context.colorspace, BT601 if small else BT709)
