@@ -1,6 +1,7 @@
 """What people's films hold besides picture and sound as one expects them: each is kept, or its loss is named."""
 
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -118,23 +119,43 @@ def documentary(tmp_path):
     )
 
 
-def test_a_film_partly_in_colour_is_offered_both_ways(tmp_path, red):
-    with pytest.raises(FilmError, match=r'partly in colour: recolor="grey-shots" colours .*, recolor="all"'):
-        colorize_film(documentary(tmp_path), None, LOSSLESS, colorizer=red)
-
-
 @pytest.mark.slow
-def test_the_grey_shots_alone_are_coloured(tmp_path, red):
+def test_of_a_film_partly_in_colour_the_grey_shots_are_coloured(tmp_path, red):
     path = documentary(tmp_path)
-    options = FilmOptions(codec="ffv1", recolor="grey-shots")
-    report = colorize_film(path, None, options, colorizer=red)
-    assert report.notes == ["1 of 3 shots have colours and were left as they are"]
+    report = colorize_film(path, None, LOSSLESS, colorizer=red)
+    assert report.notes == [
+        'partly in colour, so its grey shots alone are coloured: recolor="all" colours all of them',
+        "1 of 3 shots have colours and were left as they are",
+    ]
     for number, (before, after) in enumerate(zip(decoded(path), decoded(report.output), strict=True)):
         assert np.array_equal(plane(before), plane(after))
         if 24 <= number < 48:
             assert all(np.array_equal(plane(before, index), plane(after, index)) for index in (1, 2))
         else:
             assert plane(after, 2).mean() > 140
+
+
+@pytest.mark.slow
+def test_all_shots_of_a_film_partly_in_colour_are_recoloured_if_asked(tmp_path, red):
+    report = colorize_film(documentary(tmp_path), None, replace(LOSSLESS, recolor="all"), colorizer=red)
+    assert report.notes == []
+    assert all(plane(frame, 2).mean() > 140 for frame in decoded(report.output))
+
+
+def test_a_film_is_refused_if_all_its_shots_turn_out_to_have_colours(tmp_path, red, monkeypatch):
+    path = write_frames(tmp_path / "a.mkv", with_chroma(pan(12), halves), codec="ffv1")
+    monkeypatch.setattr(FilmReader, "colored_part", lambda *_: "some")
+    with pytest.raises(FilmError, match="has colours already"):
+        colorize_film(path, None, LOSSLESS, colorizer=red)
+    asked = colorize_film(path, None, replace(LOSSLESS, recolor="grey-shots"), colorizer=red)
+    assert asked.notes == ["1 of 1 shots have colours and were left as they are"]
+
+
+def test_grey_shots_may_be_asked_for_where_all_are_grey(tmp_path, red):
+    grey = with_chroma(pan(12), lambda *_: np.float64(128))
+    path = write_frames(tmp_path / "a.mkv", grey, codec="ffv1")
+    report = colorize_film(path, None, replace(LOSSLESS, recolor="grey-shots"), colorizer=red)
+    assert report.notes == ["no shot has colours: all of them were coloured"]
 
 
 @pytest.mark.slow

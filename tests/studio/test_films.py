@@ -303,7 +303,7 @@ def test_a_film_in_colour_is_recoloured_only_if_wanted(visitor, tmp_path):
         for packet in stream.encode():
             container.mux(packet)
     item = dropped(visitor, path)
-    assert visitor.item(item)["hasColors"]
+    assert visitor.item(item)["coloredPart"] == "all"
     with pytest.raises(RefusedError, match="this film is in colour already: tick"):
         visitor.post(f"/api/items/{item}/start", {})
     assert colored(visitor, item, recolor=True)["job"]["message"].startswith("10 frames, 1 shot")

@@ -96,7 +96,8 @@ def add(verbs: Verbs) -> None:
         const="all",
         default=False,
         metavar="{all,grey-shots}",
-        help="colour a film that is in colour already: all of it, or only its grey shots",
+        help="what to colour of a film with shots in colour: all of it (without it, such a film is refused), or its "
+        "grey shots (the default if only some shots are in colour)",
     )
     add_dials(film)
     film.add_argument(

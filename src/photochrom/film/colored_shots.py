@@ -28,6 +28,8 @@ class ColoredShots:
 
     def note(self) -> str:
         """Return a line of text that says how many shots are left as they are."""
+        if not any(self.colored):
+            return "no shot has colours: all of them were coloured"
         return f"{sum(self.colored)} of {len(self.colored)} shots have colours and were left as they are"
 
 

@@ -29,7 +29,7 @@ from .hints import FilmHint
 from .kept_parts import KeptParts
 from .mux import mux
 from .options import FilmOptions
-from .plan import Plan, check, make_plan, resolved
+from .plan import Plan, check, in_color, make_plan, resolved
 from .reader import FilmReader
 from .resume import FinishedSegment, ResumeFolder, is_publishing, sync
 from .segments import EncodedSegment
@@ -96,7 +96,8 @@ def colorize_film(
         def examining() -> None:
             progress(Progress(0, plan.total))
 
-        check(reader, plan, options, overwrite=overwrite, on_frame=examining)
+        asked = options.recolor
+        options = check(reader, plan, options, overwrite=overwrite, on_frame=examining)
         if options.c2pa is not None:
             check_signing(reader.path, plan.output, overwrite=overwrite)
         frame_colorizer = FrameColorizer(colorizer or Colorizer(), reader, plan.planes, options)
@@ -119,6 +120,8 @@ def colorize_film(
             frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, followed, examining))
             if options.recolor == "grey-shots":
                 colored = find_colored_shots(frame_colorizer, plan, examining)
+                if not asked and all(colored.colored):
+                    raise in_color(reader)
                 frame_colorizer = frame_colorizer.keeping(colored.has)
                 plan.notes.append(colored.note())
             frame_colorizer = keeping_titles(frame_colorizer, plan, examining)

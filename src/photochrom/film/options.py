@@ -47,8 +47,9 @@ class FilmOptions:
     end: Fraction | float | str | None = None
     """End of the part that is coloured, likewise; None for the film's end."""
     recolor: bool | str = False
-    """Treatment of colours that the film has already: False refuses the film, ``"all"`` (or True) colours all of it
-    anew from its luma, ``"grey-shots"`` colours the shots without colours and leaves the others as they are."""
+    """Treatment of colours that the film has already: ``"grey-shots"`` colours the shots without colours and leaves the
+    others as they are, ``"all"`` (or True) colours all of it again from its luma. False refuses a film that is in
+    colour, and of one that is partly in colour it colours the grey shots."""
     c2pa: Identity | None = field(default=None, repr=False)  # the work of another signer can be continued
     """Who signs the film with content credentials (C2PA), as the last thing that is done to it; None: nobody. Matroska
     and MXF cannot hold them: they are written beside the film, ``NAME.EXT.c2pa``."""

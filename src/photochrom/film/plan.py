@@ -223,7 +223,7 @@ def check(
     *,
     overwrite: bool,
     on_frame: Callable[[], None] = lambda: None,
-) -> None:
+) -> FilmOptions:
     """Check that a film may be coloured, and that it can be written as planned.
 
     Args:
@@ -232,6 +232,10 @@ def check(
         options: How to colour and write.
         overwrite: Whether an existing output may be replaced.
         on_frame: Called before each frame that is examined; an exception that it raises ends the check.
+
+    Returns:
+        The options; for a film that is partly in colour they say that its grey shots alone are coloured, unless they
+        said otherwise.
 
     Raises:
         FilmError: The film has colours already, or is surely a negative; the output exists or has no folder, or the
@@ -256,15 +260,19 @@ def check(
     if options.negative is None:
         _refuse_negatives(reader, plan, on_frame)
     if options.recolor:
-        return
+        return options
     part = reader.colored_part(on_frame)
-    if part == "some":
-        raise FilmError(
-            f"{reader.path} is partly in colour",
-            remedy='recolor="grey-shots" colours the grey shots and leaves the others, recolor="all" colours all',
-        )
     if part == "all":
-        raise FilmError(f"{reader.path} has colours already", remedy='recolor="all" recolours the film from its luma')
+        raise in_color(reader)
+    if part == "none":
+        return options
+    plan.notes.append('partly in colour, so its grey shots alone are coloured: recolor="all" colours all of them')
+    return replace(options, recolor="grey-shots")
+
+
+def in_color(reader: FilmReader) -> FilmError:
+    """Return the error for a film that has colours already."""
+    return FilmError(f"{reader.path} has colours already", remedy='recolor="all" recolours the film from its luma')
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:

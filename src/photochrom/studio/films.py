@@ -69,7 +69,7 @@ class Film(Item[FilmChoices]):
         self._time, self._shape, self._duration = Fraction(0), (1, 1), 0.0
         with open_film(self._colorizer, source, FilmOptions(), state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
-            self.has_colors = reader.colored_part() != "none"
+            self.colored_part = reader.colored_part()
             self._duration = float(reader.duration or 0)
             state.pictures.put(self.id, self._frame(frame_colorizer))
         state.searches.add(self.search, lambda: self._unless_closed(self._find_shots))
@@ -121,7 +121,7 @@ class Film(Item[FilmChoices]):
         shots = [{"start": float(shot.start), "end": float(shot.end), "frames": shot.frames} for shot in self.shots]
         return super().describe() | {
             "width": width, "height": height, "time": float(self._time), "duration": self._duration,
-            "hasColors": self.has_colors, "recolor": self._recolor, "shots": shots,
+            "coloredPart": self.colored_part, "recolor": self._recolor, "shots": shots,
             "marked": sorted({float(mark.time) for mark in self._history.now.marks if mark.time is not None}),
             "isOwn": bool(self._own_dials(self._shot())),
             "own": sorted({float(start) for start, _, _ in self._history.now.shots}),
@@ -207,9 +207,9 @@ class Film(Item[FilmChoices]):
         """Queue the colouring of the film.
 
         Raises:
-            OptionError: It is being coloured already, or it is in colour and ``recolor`` is false.
+            OptionError: It is being coloured already, or all of it is in colour and ``recolor`` is false.
         """
-        if self.has_colors and not recolor:
+        if self.colored_part == "all" and not recolor:
             raise OptionError("this film is in colour already", remedy="tick the box to colour it anyway")
         with self.lock:
             self._recolor = recolor

@@ -37,7 +37,8 @@ function build(film) {
       make("button", { type: "button", "aria-label": t("Next frame"), onclick: () => go(store.item.time + 0.04) }, "›"),
       make("output", { id: "clock" })),
     make("div", { class: "row", id: "job" },
-      make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor" }), t("This film is already in colour: colour it anyway")),
+      make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor" }),
+        film.coloredPart === "some" ? t("Some shots of this film are in colour: colour these, too") : t("This film is already in colour: colour it anyway")),
       make("button", { type: "button", class: "primary", id: "start", onclick: start }, t("Colour the film")),
       make("button", { type: "button", id: "stop", onclick: () => store.try(async () => store.update(await api.stop(film.id))) }, t("Stop")),
       make("progress", { id: "progress", "aria-label": t("Progress") }),
@@ -81,7 +82,7 @@ function shots(film) {
 function job(film) {
   const { status, done, total, secondsLeft, message } = film.job;
   const isBusy = ["waiting", "running"].includes(status);
-  find("#recolor-label").hidden = !film.hasColors || isBusy;
+  find("#recolor-label").hidden = film.coloredPart === "none" || isBusy;
   find("#start").hidden = isBusy;
   const start = /** @type {HTMLButtonElement} */ (find("#start"));
   start.textContent = film.result ? t("Colour what has changed") : t("Colour the film");
