@@ -127,6 +127,35 @@ def test_a_raw_scan_becomes_a_tiff(tmp_path):
     assert output_name(Item("a.dng", "a.dng"), "{stem}{suffix}.color.jpg") == "a.dng.color.jpg"
 
 
+@pytest.mark.slow
+def test_what_is_in_colour_is_skipped_with_a_row_unless_asked_for(tree, tmp_path, options, capsys):
+    from dataclasses import replace
+
+    from photochrom.batch.preservation import write_premis
+    from photochrom.batch.sheet import sums_of, write_sheet
+
+    rng = np.random.default_rng(0)
+    patches = rng.integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    Image.fromarray(patches).resize((48, 36), Image.Resampling.NEAREST).save(tree / "autochrome.png")
+    target = tmp_path / "out"
+    summary = color_batch(tree, target, options)
+    assert (summary.colored, summary.failed, summary.skipped, summary.status) == (4, 0, 1, 0)
+    assert str(summary).startswith("4 coloured, 1 in colour already, in ")
+    row = rows(target)["autochrome.png"]
+    assert (row.status, row.warnings, row.output, row.error) == ("skipped", ("is in colour already",), "", "")
+    assert not (target / "autochrome.color.png").exists()
+    assert str(sums_of([*rows(target).values()])).startswith(
+        "4 coloured, 0 failed, 1 skipped, being in colour already;"
+    )
+    assert "is in colour already" in write_sheet(target, [*rows(target).values()])[0].read_text()
+    assert "autochrome" not in write_premis(target, rows(target).values()).read_text()
+    again = color_batch(tree, target, options)
+    assert (again.skipped, again.skipped_before, again.done_before, again.finished) == (0, 1, 4, 0)
+    asked = color_batch(tree, target, replace(options, recolor=True))
+    assert (asked.colored, asked.done_before, asked.in_color) == (1, 4, 0)
+    assert (target / "autochrome.color.png").exists()
+
+
 def test_nothing_could_be_done(tmp_path, options):
     for number in range(3):
         (tmp_path / "scans").mkdir(exist_ok=True)

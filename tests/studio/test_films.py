@@ -295,9 +295,8 @@ def test_a_film_in_colour_is_recoloured_only_if_wanted(visitor, tmp_path):
         stream = container.add_stream("h264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for number in range(10):
-            frame = np.zeros((64, 96, 3), np.uint8)
-            frame[:, : 9 * number + 10] = (200, 30, 40)
-            frame[40:] = (30, 90, 200)  # of one hue alone it would be a dyed film
+            patches = np.random.default_rng(0).integers(0, 200, (4, 6, 3)) + 5 * number
+            frame = np.kron(patches, np.ones((16, 16, 1))).astype(np.uint8)
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame).reformat(format="yuv420p")):
                 container.mux(packet)
         for packet in stream.encode():

@@ -65,7 +65,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
 
 
 def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None]:
-    """Mean seconds of an item, and how much larger outputs are than sources; None where none could be coloured."""
+    """Mean seconds of an item, and how much larger outputs are than sources; None where all of them failed."""
     if not items:
         return None, None
     last = len(items) - 1
@@ -76,10 +76,10 @@ def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | 
         for item in chosen:
             started = time.perf_counter()
             row = color(item).row
-            if row.status == "ok":
+            if row.status != "error":
                 seconds.append(time.perf_counter() - started)
                 bytes_in += max(0, item.size)
-                bytes_out += Path(folder, row.output).stat().st_size
+                bytes_out += Path(folder, row.output).stat().st_size if row.output else 0
     if not seconds:
         return None, None
     return sum(seconds) / len(seconds), bytes_out / bytes_in if bytes_in else None

@@ -24,7 +24,7 @@ from .listing import Filter, list_items, with_local_state
 from .naming import Outputs, possible_name
 from .options import BatchOptions
 from .remote_report import ReportCopy
-from .report import ReportWriter, Row, compact, done_and_failed, mark, report_paths
+from .report import ReportWriter, Row, compact, mark, marks_by_status, report_paths
 from .report_folder import locked, report_folder, report_path
 from .shard import BatchJob, Colored, coloring
 from .thumbnails import ThumbnailWriter
@@ -45,8 +45,12 @@ class BatchSummary:
     """Items that an earlier run had finished."""
     failed_before: int = 0
     """Items that an earlier run could not colour, and that are not tried again."""
+    skipped_before: int = 0
+    """Items that an earlier run found to be in colour already."""
     colored: int = 0
     failed: int = 0
+    skipped: int = 0
+    """Items that are in colour already, and were left as they are."""
     errors: Counter[str] = field(default_factory=Counter)
     """How often each kind of error came up, without the names of files."""
     warnings: Counter[str] = field(default_factory=Counter)
@@ -58,12 +62,17 @@ class BatchSummary:
     @property
     def to_do(self) -> int:
         """Items that this run has to colour."""
-        return self.listed - self.done_before - self.failed_before
+        return self.listed - self.done_before - self.failed_before - self.skipped_before
 
     @property
     def finished(self) -> int:
         """Items that this run has ended, coloured or not."""
-        return self.colored + self.failed
+        return self.colored + self.failed + self.skipped
+
+    @property
+    def in_color(self) -> int:
+        """Items that are in colour already, and were skipped by this run or an earlier one."""
+        return self.skipped + self.skipped_before
 
     @property
     def status(self) -> int:
@@ -76,6 +85,8 @@ class BatchSummary:
         parts = [f"{self.colored:,} coloured"]
         if self.done_before:
             parts.append(f"{self.done_before:,} done before")
+        if self.in_color:
+            parts.append(f"{self.in_color:,} in colour already")
         if failed := self.failed + self.failed_before:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.errors.most_common(3))
             parts.append(f"{failed:,} failed{f' ({kinds})' if kinds else ''}")
@@ -167,6 +178,7 @@ def job_of(target: str, options: BatchOptions) -> BatchJob:
         color=options.color,
         output=replace(options.output, overwrite=True, preview=options.thumbnails),  # _check_outputs decides
         negative=options.negative,
+        recolor=options.recolor,
         model=options.model,
         device=options.device,
     )
@@ -196,22 +208,27 @@ def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: Batch
 
 
 def pending_items(items: list[Item], folder: Path, job: BatchJob, options: BatchOptions) -> Iterator[tuple[Item, str]]:
-    """Yield each item with its state: ``done``, ``failed before`` or ``to do``.
+    """Yield each item with its state: ``done``, ``failed before``, ``skipped before`` or ``to do``.
 
     An item is done if its output exists, and the report says so for the same source, model and options. An item that
-    failed is left alone until it, the model or the options change, or ``retry_errors`` asks for it.
+    failed is left alone until it, the model or the options change, or ``retry_errors`` asks for it; so is one that is
+    in colour already, until ``recolor`` asks for it.
     """
-    reports = report_paths(folder)
-    done, failed = done_and_failed(reports)
-    model = digest(find_model(options.model)) if done or failed else ""
+    marks = marks_by_status(report_paths(folder))
+    done, failed, skipped = marks["ok"], marks["error"], marks["skipped"]
+    model = digest(find_model(options.model)) if any(marks.values()) else ""
     exists = _existing(job.target)
     for item in items:
         name = possible_name(item, job.template)
         known = mark(item.size, item.version, model, job.options, name)
         if done.get(item.key) == known and exists(name):
             yield item, "done"
-        elif failed.get(item.key) == mark(item.size, item.version, model, job.options, "") and not options.retry_errors:
+            continue
+        unwritten = mark(item.size, item.version, model, job.options, "")
+        if failed.get(item.key) == unwritten and not options.retry_errors:
             yield item, "failed before"
+        elif skipped.get(item.key) == unwritten and not options.recolor:
+            yield item, "skipped before"
         else:
             yield item, "to do"
 
@@ -220,6 +237,7 @@ def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Itera
     for item, state in states:
         summary.done_before += state == "done"
         summary.failed_before += state == "failed before"
+        summary.skipped_before += state == "skipped before"
         if state == "to do":
             yield item
 
@@ -290,6 +308,8 @@ def _count(summary: BatchSummary, row: Row) -> None:
         summary.colored += 1
         summary.megapixels += (row.width or 0) * (row.height or 0) / 1e6
         summary.warnings.update(row.warnings)
+    elif row.status == "skipped":
+        summary.skipped += 1
     else:
         summary.failed += 1
         problem = row.error.removeprefix(f"{row.source}: ").partition(":")[0].partition(" (")[0]

@@ -24,6 +24,8 @@ class BatchOptions:
     output: OutputOptions = field(default_factory=OutputOptions)
     negative: bool = False
     """Whether the photographs are negatives: the network sees their positives, and the luma stays a negative."""
+    recolor: bool = False
+    """Whether photographs that are in colour already are coloured, too; otherwise they are skipped."""
     model: str = "default"
     """Name of a model, or path of a model file."""
     device: str = "auto"

@@ -42,7 +42,7 @@ def make_bag(folder: Path) -> Path:
 
 
 def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
-    """Write one PREMIS event for each item: what was coloured, by what, when, and how it ended.
+    """Write one PREMIS event for each item that was worked on: by what, when, and how it ended.
 
     Returns:
         The file, ``premis.xml``.
@@ -56,7 +56,7 @@ def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
             stream.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<premis xmlns={quoteattr(_NAMESPACE)}'.encode())
             stream.write(b' version="3.0">\n')
             agents = {}
-            for row in rows:
+            for row in (row for row in rows if row.status in _OUTCOMES):
                 stream.write(_event(row).encode("utf-8", "replace"))
                 agents[row.photochrom] = row.model
             for version in sorted(agents):
@@ -78,7 +78,7 @@ def _event(row: Row) -> str:
 <eventType>modification</eventType>
 <eventDateTime>{escape(row.finished)}</eventDateTime>
 <eventDetailInformation><eventDetail>colours added by software; {escape(detail)}</eventDetail></eventDetailInformation>
-<eventOutcomeInformation><eventOutcome>{_OUTCOMES.get(row.status, row.status)}</eventOutcome></eventOutcomeInformation>
+<eventOutcomeInformation><eventOutcome>{_OUTCOMES[row.status]}</eventOutcome></eventOutcomeInformation>
 <linkingAgentIdentifier><linkingAgentIdentifierType>software</linkingAgentIdentifierType>\
 <linkingAgentIdentifierValue>{escape(f"photochrom {row.photochrom}")}</linkingAgentIdentifierValue>\
 </linkingAgentIdentifier>

@@ -29,7 +29,7 @@ class Row:
     key: str
     """Path below the source."""
     status: str
-    """``ok``, ``error``, or ``skipped`` (not to be coloured, with the reason as a warning)."""
+    """``ok``, ``error``, or ``skipped`` (in colour already, and not coloured again; the reason is a warning)."""
     source: str
     """Path or address of the source."""
     output: str = ""
@@ -173,17 +173,17 @@ def report_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
-def done_and_failed(paths: Iterable[Path]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Return the marks of the items whose last row is ``ok``, and of those whose last row is an error, by key."""
-    done: dict[str, bytes] = {}
-    failed: dict[str, bytes] = {}
+def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
+    """Return the mark of each item's last row, by the row's status and the item's key."""
+    marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}}
     for path in paths:
         for row in read_rows(path):
-            here, other = (done, failed) if row.status == "ok" else (failed, done)
+            for known in marks.values():
+                known.pop(row.key, None)
             model = row.model.rpartition("sha256 ")[2]
-            here[row.key] = mark(row.source_size, row.source_version, model, row.options, row.output)
-            other.pop(row.key, None)
-    return done, failed
+            found = mark(row.source_size, row.source_version, model, row.options, row.output)
+            marks.setdefault(row.status, {})[row.key] = found
+    return marks
 
 
 def mark(size: int, version: str, model: str, options: str, output: str) -> bytes:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from ..colorizer.colorizer import Colorizer
 
+IN_COLOR: Final = "is in colour already"
+"""Why an item is skipped."""
 _THUMBNAIL: Final = 192  # pixels of its long side
 _PIECE: Final = 1 << 20  # bytes read at a time where a file is hashed
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -47,6 +49,8 @@ class BatchJob:
     output: OutputOptions = field(default_factory=OutputOptions)
     negative: bool = False
     """Whether the photographs are negatives, see ``photo.colorize_photo``."""
+    recolor: bool = False
+    """Whether photographs that are in colour already are coloured, too."""
     model: str = "default"
     """Name of a model, or path of a model file."""
     device: str = "auto"
@@ -126,6 +130,10 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
     own: dict[str, Any] = {"vividness": item.vividness, "strength": item.strength}
     options = replace(job.color, **{dial: value for dial, value in own.items() if value is not None})
     with _source(item) as source, _target(job.target, name) as (path, publish):
+        from ..photo.inspect import is_in_color
+
+        if not job.recolor and is_in_color(source):
+            return Colored(replace(known, status="skipped", warnings=(IN_COLOR,)))
         if item.hints:
             options = options.with_hints((*options.hints, *_hints(item.hints)))
         from ..photo.job import colorize_photo

@@ -16,6 +16,7 @@ from .report import Row, read_rows, report_paths
 from .thumbnails import Thumbnails
 
 PER_PAGE: Final = 500  # items: a page of them weighs about 5 MB, and opens at once
+_ORDER: Final = {"ok": 0, "skipped": 1}
 _NAMED: Final = 10  # kinds of errors and of warnings that are listed
 
 
@@ -25,6 +26,8 @@ class Sums:
 
     ok: int
     failed: int
+    skipped: int
+    """Items that are in colour already."""
     megapixels: float
     core_seconds: float
     mean_confidence: float | None
@@ -33,7 +36,7 @@ class Sums:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.ok:,} coloured, {self.failed:,} failed; {self.megapixels:,.0f} megapixels, "
+            f"{self.ok:,} coloured, {self.failed:,} failed{self._skipped()}; {self.megapixels:,.0f} megapixels, "
             f"{self.core_seconds / 3600:.2f} core-hours"
         ]
         if self.mean_confidence is not None:
@@ -41,6 +44,9 @@ class Sums:
         lines += [f"  {count:,} x failed: {text}" for text, count in self.errors.most_common(_NAMED)]
         lines += [f"  {count:,} x {text}" for text, count in self.warnings.most_common(_NAMED)]
         return "\n".join(lines)
+
+    def _skipped(self) -> str:
+        return f", {self.skipped:,} skipped, being in colour already" if self.skipped else ""
 
 
 def rows_of(folder: Path) -> list[Row]:
@@ -67,6 +73,7 @@ def sums_of(rows: Sequence[Row]) -> Sums:
     return Sums(
         ok=len(done),
         failed=sum(row.status == "error" for row in rows),
+        skipped=sum(row.status == "skipped" for row in rows),
         megapixels=sum((row.width or 0) * (row.height or 0) for row in done) / 1e6,
         core_seconds=sum(row.seconds for row in rows),
         mean_confidence=sum(sure) / len(sure) if sure else None,
@@ -83,7 +90,7 @@ def problem_of(row: Row) -> str:
 def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> list[Path]:
     """Write the contact sheet of a batch: ``report.html``, and ``report-2.html`` and so on where there are many items.
 
-    The least confident come first, failures last.
+    The least confident come first, then what was skipped, and failures last.
 
     Args:
         folder: Folder of the report; outputs that lie in it are linked to.
@@ -103,7 +110,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
     template = Environment(
         loader=PackageLoader("photochrom.batch", "."), autoescape=select_autoescape(), trim_blocks=True
     ).get_template("sheet.html.j2")
-    ordered = sorted(rows, key=lambda row: (row.status != "ok", row.confidence or 0.0, row.key))
+    ordered = sorted(rows, key=lambda row: (_ORDER.get(row.status, 2), row.confidence or 0.0, row.key))
     count = max(1, -(-len(ordered) // PER_PAGE))
     into = into or folder
     pages = [into / ("report.html" if number == 1 else f"report-{number}.html") for number in range(1, count + 1)]

@@ -73,6 +73,7 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     add_compression(group)
     group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
     group.add_argument("--negative", action="store_true", help="the photographs are negatives, and stay negatives")
+    group.add_argument("--recolor", action="store_true", help="also colour photographs that are in colour already")
     group.add_argument("--sidecar", action="store_true", help="write the label beside each output, not into it")
     c2pa.add_signing(group)
 
@@ -147,6 +148,7 @@ def _options(args: argparse.Namespace) -> BatchOptions:
             compression=args.compression,
         ),
         negative=args.negative,
+        recolor=args.recolor,
         model=args.model,
         device=args.device,
         name=args.name or DEFAULT_NAME,
@@ -171,6 +173,8 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
         summary = color_batch(args.source, args.output, options, progress=progress, stop=stop)
         interrupted = stop()
     print(summary)
+    if summary.in_color and not args.quiet:
+        print("those in colour already were skipped; --recolor colours them anyway")
     folder = report_folder(args.output, options)
     if not summary.ended_early:
         _preserve(args, folder)

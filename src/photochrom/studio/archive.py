@@ -138,7 +138,10 @@ class Archive:
     def _options(self) -> BatchOptions:
         model = self._state.colorizer.path
         return BatchOptions(
-            output=self._state.output, model="default" if model is None else str(model), retry_errors=True
+            output=self._state.output,
+            model="default" if model is None else str(model),
+            retry_errors=True,
+            recolor=True,  # the page has shown them in their new colours
         )
 
     @property
