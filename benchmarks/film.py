@@ -59,7 +59,7 @@ colorize_film(sys.argv[1], sys.argv[2], progress=note)
 """
 _STAGES = {
     "format and thumbnail": "film.frames:FrameColorizer.prepare",
-    "find shots": "film.shots:_distance",
+    "find shots": "film.shots.detection:_distance",
     "optical flow": "film.optical_flow:backward_flow",
     "warp": "film.optical_flow:warp",
     "trust in the flow": "film.propagation:flow_confidence",
@@ -72,7 +72,7 @@ _STAGES = {
     "range of luma": "color.upsample:_luma_range",
     "chroma at full size": "color.upsample:_chroma",
     "rounding and gamut": "color.upsample:_quantised",
-    "encode": "film.segments:SegmentEncoder.write",
+    "encode": "film.output.segments:SegmentEncoder.write",
 }
 _END = "\nimport time; print(peak(), time.process_time())"
 

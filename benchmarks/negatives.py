@@ -2,10 +2,10 @@
 
     python benchmarks/negatives.py FITTED_FOLDER TESTED_FOLDER [--limit N]
 
-Prints the weights for ``film/negatives.py``, fitted by logistic regression on the first folder, and the share of the
-photographs of both folders that they tell right. Then likewise those for ``photo/negatives.py``, which also knows how
-sure the network is of the picture and of its inversion, with the share of negatives, and of positives, that it calls
-negatives.
+Prints the weights for ``film/source/negatives.py``, fitted by logistic regression on the first folder, and the share of
+the photographs of both folders that they tell right. Then likewise those for ``photo/negatives.py``, which also knows
+how sure the network is of the picture and of its inversion, with the share of negatives, and of positives, that it
+calls negatives.
 """
 
 import argparse

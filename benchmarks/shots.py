@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from _tools import print_table
 
-from photochrom.film import shots
+from photochrom.film.shots import detection
 
 _SIZE = (224, 128)
 _PIECES = 3  # of each clip
@@ -72,7 +72,7 @@ def join(
 
 
 def ours(frames: list[np.ndarray]) -> list[int]:
-    return [i for i, start in enumerate(shots.starts(frames)) if start and i]
+    return [i for i, start in enumerate(detection.starts(frames)) if start and i]
 
 
 def scenedetect(frames: list[np.ndarray], *, fades: bool) -> list[int]:

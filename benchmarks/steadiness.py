@@ -22,12 +22,13 @@ from _tools import print_table
 from photochrom import Colorizer, ColorOptions
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb, rgb_to_lab
-from photochrom.film import FilmOptions, optical_flow, shots
-from photochrom.film.codecs import CODECS
+from photochrom.film import FilmOptions, optical_flow
 from photochrom.film.frame_memory import view
 from photochrom.film.frames import FrameColorizer
-from photochrom.film.output_format import plane_format
+from photochrom.film.output.codecs import CODECS
+from photochrom.film.output.plane_format import plane_format
 from photochrom.film.reader import FilmReader
+from photochrom.film.shots import detection
 from photochrom.training.data.dataset import colorfulness
 
 _BINS = 256
@@ -141,7 +142,7 @@ def main() -> None:
     for clip in args.clips:
         truth = read(clip, args.frames, colorizer)
         lumas = [luma_of_rgb(f) for f in truth]
-        starts = list(shots.starts(lumas))
+        starts = list(detection.starts(lumas))
         colored = color(lumas, colorizer, options)
         versions = {"truth": truth, **colored}
         cdc = {name: distribution_change(f) for name, f in versions.items()}

@@ -123,3 +123,9 @@ def _imported(path: Path, source: Path, known: dict[str, Path]) -> list[str]:
             inner = [f"{module}.{name.name}" for name in node.names]
             found += [name if name in known else module for name in inner]
     return [name for name in found if name in known]
+
+
+def test_each_folder_can_be_taken_in_at_a_glance():
+    source = Path(photochrom.__file__).parent
+    crowded = {folder.name for folder in source.glob("**/") if len(list(folder.glob("*.py"))) > 24}
+    assert not crowded

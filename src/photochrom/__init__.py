@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .content_credentials import Identity
     from .film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
     from .film.hints import FilmHint, read_film_hints
-    from .film.shot_options import ShotOptions, read_shots
+    from .film.shots.options import ShotOptions, read_shots
     from .film.stills import Still, read_still
     from .models.engines import Engine
     from .models.registry import ModelCard
@@ -108,7 +108,7 @@ _MODULES = {
     "colorizer.suggestions": ("alternatives", "likely_colors"),
     "film": ("FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"),
     "film.hints": ("FilmHint", "read_film_hints"),
-    "film.shot_options": ("ShotOptions", "read_shots"),
+    "film.shots.options": ("ShotOptions", "read_shots"),
     "film.stills": ("Still", "read_still"),
     "models.engines": ("Engine",),
     "models.registry": ("ModelCard",),

@@ -13,7 +13,7 @@ import pytest
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.codecs import CODECS, FORMATS
+from photochrom.film.output.codecs import CODECS, FORMATS
 from tests.helpers.films import (
     colorizer,
     decoded,

@@ -15,7 +15,8 @@ from PIL import Image
 from skimage import data
 
 from photochrom.errors import FilmError
-from photochrom.film import FilmOptions, colorize_film, tracks
+from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.output import tracks
 from photochrom.film.reader import FilmReader
 from photochrom.film.times import time_text
 from tests.helpers.films import (

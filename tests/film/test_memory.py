@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from photochrom.color.coding import Coding
-from photochrom.film import FilmOptions, coloring, colorize_film, frame_memory, frames, planes, propagation, shots
+from photochrom.film import FilmOptions, coloring, colorize_film, frame_memory, frames, planes, propagation
 from photochrom.film.coloring import _BURST, _WAITING
 from photochrom.film.damage import Damage
 from photochrom.film.frame_memory import FramePool, frame_bytes, frames_within
@@ -19,6 +19,7 @@ from photochrom.film.plan import make_plan
 from photochrom.film.planes import PlaneFormat
 from photochrom.film.sequences import reader as sequence_reader
 from photochrom.film.sequences import writer as sequence_writer
+from photochrom.film.shots import detection
 from tests.helpers.films import pan, write_film
 from tests.helpers.sequences import write_dpx
 
@@ -62,7 +63,7 @@ def test_frames_are_let_go_when_they_are_written(tmp_path, fake_colorizer, monke
     monkeypatch.setattr(FrameColorizer, "prepare", watched)
     source = write_film(tmp_path / "a.mkv", pan(200), codec="ffv1")
     colorize_film(source, None, FilmOptions(preset="ultrafast"), colorizer=fake_colorizer)
-    assert most <= propagation.reach(propagation.AHEAD) + shots.REACH + _BURST + _WAITING + 4
+    assert most <= propagation.reach(propagation.AHEAD) + detection.REACH + _BURST + _WAITING + 4
     assert len(alive) <= 1
 
 
@@ -147,7 +148,7 @@ def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monke
         monkeypatch.setattr(module, "pool", pool)
     source = write_dpx(tmp_path / "scans", pan(120, 96, 64))
     colorize_film(source, None, FilmOptions(), colorizer=fake_colorizer)
-    waiting = propagation.reach(propagation.AHEAD) + shots.REACH + _BURST + _WAITING + 8
+    waiting = propagation.reach(propagation.AHEAD) + detection.REACH + _BURST + _WAITING + 8
     assert made.count("gray10le") <= waiting
     assert made.count("yuv444p10le") <= 2 * (os.cpu_count() or 1) + 4
     assert not pool._frames

@@ -8,11 +8,12 @@ import pytest
 
 from photochrom import Hint
 from photochrom.errors import FilmError, OptionError
-from photochrom.film import FilmOptions, colorize_film, titles
+from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.hints import FilmHint
-from photochrom.film.negatives import is_surely_negative, score
-from photochrom.film.picture_area import parse_area, picture_area
-from photochrom.film.pulldown import has_pulldown
+from photochrom.film.shots import titles
+from photochrom.film.source.negatives import is_surely_negative, score
+from photochrom.film.source.pulldown import has_pulldown
+from photochrom.film.views.picture_area import parse_area, picture_area
 from tests.helpers.films import (
     colorizer,
     decoded,

@@ -248,7 +248,7 @@ def test_a_full_disk_gives_a_one_line_error_and_the_job_resumes(codec, film, tmp
 
 @pytest.mark.slow
 def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments, monkeypatch):
-    from photochrom.film.segments import SegmentEncoder
+    from photochrom.film.output.segments import SegmentEncoder
 
     write, count = SegmentEncoder.write, 0
 

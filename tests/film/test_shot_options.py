@@ -6,9 +6,9 @@ from fractions import Fraction
 import pytest
 
 from photochrom import ColorOptions, FilmHint, Hint, OptionError, ShotOptions, read_shots
-from photochrom.film.edl import Clock, read_edl, write_edl
-from photochrom.film.shot_options import shots_csv, shots_json, with_settings
-from photochrom.film.shots import Shot
+from photochrom.film.shots.detection import Shot
+from photochrom.film.shots.edl import Clock, read_edl, write_edl
+from photochrom.film.shots.options import shots_csv, shots_json, with_settings
 
 RATE = Fraction(24000, 1001)
 FACTS = '{"photochrom": "film shots", "version": 1, "shots": [%s]}'

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from photochrom.film import shots
+from photochrom.film.shots import detection
 from tests.helpers.films import other_shot, pan
 
 SIZE = {"width": 128, "height": 72}
@@ -14,7 +14,7 @@ NOISE = np.random.default_rng(3)
 
 
 def found(lumas):
-    return [i for i, start in enumerate(shots.starts(lumas)) if start]
+    return [i for i, start in enumerate(detection.starts(lumas)) if start]
 
 
 def one(count, step=1):
@@ -65,7 +65,7 @@ def test_the_first_frame_and_the_last_are_nothing_special():
 
 def test_one_answer_for_each_frame():
     for count in (1, 15, 16, 17, 33, 40):
-        assert len(list(shots.starts(one(count)))) == count
+        assert len(list(detection.starts(one(count)))) == count
 
 
 def test_a_fade_through_black_is_one_shot_less_dark():
@@ -152,26 +152,26 @@ def test_decisions_do_not_depend_on_where_one_begins(lengths, begin):
     kinds = (one, other, third)
     lumas = [luma for kind, length in zip(kinds, lengths, strict=False) for luma in kind(length)]
     begin = min(begin, len(lumas) - 1)
-    warm_up = max(0, begin - shots.REACH)
-    whole = list(shots.starts(lumas))[begin:]
-    assert list(shots.starts(lumas[warm_up:]))[begin - warm_up :] == whole
+    warm_up = max(0, begin - detection.REACH)
+    whole = list(detection.starts(lumas))[begin:]
+    assert list(detection.starts(lumas[warm_up:]))[begin - warm_up :] == whole
 
 
 def test_visibility_tells_leaders_from_small_titles():
     grain = np.random.default_rng(0).normal(0, 10, (144, 256))
     leader = np.clip(120 + grain, 0, 255).astype(np.uint8)
-    assert shots.visibility(leader) == 0
+    assert detection.visibility(leader) == 0
     dust = np.full((144, 256), 120, np.uint8)
     dust[70:74, 120:126] = 200
-    assert shots.visibility(dust) == 0
+    assert detection.visibility(dust) == 0
     title = np.full((144, 256), 120, np.uint8)
     title[60:80, 110:140] = 150  # the standard deviation of the frame is 4
-    assert shots.visibility(title) == 1
+    assert detection.visibility(title) == 1
 
 
 def test_visibility_follows_a_fade():
     picture = np.add.outer(np.linspace(-60, 60, 144), np.linspace(-40, 40, 256))
-    seen = [shots.visibility((100 + share * picture).astype(np.uint8)) for share in (0, 0.03, 0.045, 0.06, 0.2)]
+    seen = [detection.visibility((100 + share * picture).astype(np.uint8)) for share in (0, 0.03, 0.045, 0.06, 0.2)]
     assert seen == sorted(seen)
     assert seen[0] == 0
     assert 0 < seen[2] < 1

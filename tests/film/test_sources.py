@@ -12,8 +12,8 @@ import pytest
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.reader import FilmReader
-from photochrom.film.side_data import kinds
-from photochrom.film.source_colors import has_colors
+from photochrom.film.source.colors import has_colors
+from photochrom.film.source.side_data import kinds
 from tests.helpers.films import (
     RATE,
     colorizer,

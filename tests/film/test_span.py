@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.time_code import later
+from photochrom.film.source.time_code import later
 from tests.helpers.films import decoded, pan, write_film
 
 NTSC = Fraction(30000, 1001)

@@ -7,7 +7,7 @@ import av
 import pytest
 
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.time_code import from_bcd, from_gop, from_s12m, to_bcd
+from photochrom.film.source.time_code import from_bcd, from_gop, from_s12m, to_bcd
 from tests.helpers.films import pan, write_film
 from tests.helpers.sequences import field, write_dpx
 

@@ -136,8 +136,8 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     reuse_freed_memory()
     from ..film.options import FilmOptions
-    from ..film.picture_area import parse_area
     from ..film.times import parse_time
+    from ..film.views.picture_area import parse_area
 
     if args.recolor not in (False, *RECOLOR):  # a film that stands behind the flag
         if not Path(args.recolor).exists():
@@ -342,8 +342,8 @@ def _look(
     from ..film.plan import check, make_plan, resolved
     from ..film.preview import preview
     from ..film.sequences.reader import open_film
-    from ..film.shot_planning import make_shot_plan
-    from ..film.titles import keeping_titles
+    from ..film.shots.planning import make_shot_plan
+    from ..film.shots.titles import keeping_titles
 
     with open_film(film, options) as reader:
         options = resolved(options, reader, None if args.preview else output)
@@ -374,7 +374,7 @@ def _look(
 
 
 def _check_preview(path: Path, *, overwrite: bool) -> None:
-    from ..film.codecs import FORMATS
+    from ..film.output.codecs import FORMATS
 
     if path.suffix.lower() not in (".png", *FORMATS):
         raise OptionError(f"{path}: a preview is a PNG file, or a short film such as preview.mp4: name it so")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..film.frames import FrameColorizer
     from ..film.options import FilmOptions
     from ..film.plan import Plan
-    from ..film.shot_options import ShotOptions
+    from ..film.shots.options import ShotOptions
 
 
 def add_shots(film: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOption
     Raises:
         OptionError: It cannot be read, or there are several films.
     """
-    from ..film.shot_options import read_shots
+    from ..film.shots.options import read_shots
 
     if args.shots is None:
         return ()
@@ -53,8 +53,8 @@ def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOption
         raise OptionError("a list of shots belongs to one film", remedy="name one film, or leave it out")
     if Path(args.shots).suffix.lower() != ".edl":
         return read_shots(args.shots)
-    from ..film.edl import clock_of, read_edl
     from ..film.sequences.reader import open_film
+    from ..film.shots.edl import clock_of, read_edl
 
     with open_film(args.inputs[0], options) as reader:
         return read_edl(args.shots, clock_of(reader))
@@ -79,9 +79,9 @@ def print_shots(
     args: argparse.Namespace, frame_colorizer: FrameColorizer, plan: Plan, write: Callable[[str], object] = print
 ) -> None:
     """Print the shots of a film, as a table or in the form that was asked for."""
-    from ..film.edl import clock_of, write_edl
     from ..film.preview import list_shots
-    from ..film.shot_options import shots_csv, shots_json, with_settings
+    from ..film.shots.edl import clock_of, write_edl
+    from ..film.shots.options import shots_csv, shots_json, with_settings
     from ..film.times import time_text
 
     found = list_shots(frame_colorizer, plan)

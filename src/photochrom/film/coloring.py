@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 import av
 
 from ..errors import FilmError
-from . import propagation, shots
+from . import propagation
 from .damage import Damage
 from .frame_memory import frames_within, pool
 from .frames import FrameColorizer, PreparedFrame
+from .output.resume import FinishedSegment, ResumeFolder
+from .output.segments import SegmentEncoder
 from .plan import Plan
 from .prefetch import prefetched
-from .resume import FinishedSegment, ResumeFolder
-from .segments import SegmentEncoder
 from .sequences.names import Pattern
 from .sequences.writer import SequenceWriter
+from .shots import detection
 
 _WAITING = 4  # frames between two threads
 _BURST = 8  # frames between two threads where they come from key to key
@@ -164,7 +165,7 @@ class _SegmentWriter:
             folder.frames.mkdir(exist_ok=True)
             self._work = replace(plan.frames, folder=folder.frames)
         self._shots: list[int] = []
-        self._lately = deque((pts for segment in segments for pts in segment.pts), maxlen=shots.REACH)
+        self._lately = deque((pts for segment in segments for pts in segment.pts), maxlen=detection.REACH)
         self._end = 0
         rate = self._reader.rate
         self._usual_duration = max(1, round(1 / (rate * self._reader.time_base)))

@@ -17,17 +17,19 @@ from ..color.upsample import apply_to_luma
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
-from . import log_view, negative_view, propagation, shots
-from .fields import render_fields
+from . import propagation
 from .frame_memory import luma_plane, pool, view
 from .options import FilmOptions
-from .picture_area import PictureArea, picture_area
 from .planes import PlaneFormat, in_format, luma_only
 from .reader import FilmReader
-from .side_data import has_captions
+from .shots import detection
+from .source.side_data import has_captions
+from .views import log_view, negative_view
+from .views.fields import render_fields
+from .views.picture_area import PictureArea, picture_area
 
 if TYPE_CHECKING:
-    from .shot_plan import ShotPlan
+    from .shots.shot_plan import ShotPlan
 
 _BUFFERED = 256e6  # greatest number of bytes of frames that wait while later keys are predicted
 _KNOWN = 8.0  # weight of the colours of a still, as that of so many frames of which the network is certain
@@ -187,7 +189,7 @@ class FrameColorizer:
         thumbnail = self._shown(thumbnail)
         small = at_scale_of_propagation(thumbnail)
         is_copy = frame is not decoded and len(frame.planes) == 1
-        return PreparedFrame(frame, thumbnail, small, interlaced, shots.visibility(small), is_copy)
+        return PreparedFrame(frame, thumbnail, small, interlaced, detection.visibility(small), is_copy)
 
     def _shown(self, thumbnail: np.ndarray) -> np.ndarray:
         """Return what the network is shown of a thumbnail."""
@@ -212,7 +214,7 @@ class FrameColorizer:
                 waiting.append(self.prepare(frame))
                 yield waiting[-1].small
 
-        for start in shots.starts(smalls()):
+        for start in detection.starts(smalls()):
             yield waiting.popleft(), start
 
     def _prepared_by_plan(
@@ -341,5 +343,5 @@ class FrameColorizer:
     def _ahead(self) -> int:
         """Return how many keys ahead may be predicted, so that the waiting frames do not fill the memory."""
         rows, columns = self.planes.subsampling
-        frames = _BUFFERED / (self.luma_bytes * (1 + 2 / (rows * columns))) - shots.REACH
+        frames = _BUFFERED / (self.luma_bytes * (1 + 2 / (rows * columns))) - detection.REACH
         return max(1, min(propagation.AHEAD, int(frames / propagation.reach(0)) - 1))

@@ -18,26 +18,26 @@ from ..colorizer.colorizer import Colorizer
 from ..errors import FilmError
 from ..provenance import credit
 from ..version import __version__
-from . import side_data
-from .colored_shots import find_colored_shots
 from .coloring import Progress, color_frames
-from .credentials import check_signing, sign_film
 from .damage import Damage
 from .frames import FrameColorizer
 from .hint_tracking import follow
 from .hints import FilmHint
-from .kept_parts import KeptParts
-from .mux import mux
 from .options import FilmOptions
+from .output.credentials import check_signing, sign_film
+from .output.kept_parts import KeptParts
+from .output.mux import mux
+from .output.resume import FinishedSegment, ResumeFolder, is_publishing, sync
+from .output.segments import EncodedSegment
 from .plan import Plan, check, in_color, make_plan, resolved
 from .reader import FilmReader
-from .resume import FinishedSegment, ResumeFolder, is_publishing, sync
-from .segments import EncodedSegment
 from .sequences.reader import open_film
 from .sequences.writer import publish_frames, taken
-from .shot_planning import make_shot_plan
+from .shots.colored import find_colored_shots
+from .shots.planning import make_shot_plan
+from .shots.titles import keeping_titles
+from .source import side_data
 from .stills import Still
-from .titles import keeping_titles
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
-from .codecs import check_profile, codec_named
-from .shot_options import ShotOptions, check_order
+from .output.codecs import check_profile, codec_named
+from .shots.options import ShotOptions, check_order
 from .times import parse_time
 
 if TYPE_CHECKING:

@@ -15,20 +15,21 @@ import av
 from ..color.polarity import at_small_size
 from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
-from . import pulldown, tracks
-from .codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
 from .frame_memory import luma_plane
-from .mux import mux, way_out
-from .negatives import is_surely_negative
 from .options import FilmOptions
-from .output_format import plane_format
+from .output import tracks
+from .output.codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
+from .output.mux import mux, way_out
+from .output.plane_format import plane_format
+from .output.resume import is_publishing, work_folder
+from .output.segments import EncodedSegment, SegmentEncoder
 from .planes import PlaneFormat, in_format
 from .reader import FilmReader
-from .resume import is_publishing, work_folder
-from .segments import EncodedSegment, SegmentEncoder
 from .sequences.names import SUFFIXES, Pattern, check_suffix, is_pattern, pattern_of
 from .sequences.reader import SequenceReader
 from .sequences.writer import number_of, taken
+from .source import pulldown
+from .source.negatives import is_surely_negative
 from .span import Span
 from .times import time_text
 

@@ -16,15 +16,15 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..color.gamut import rgb_of_luma
-from .codecs import FORMATS
 from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import follow
 from .hints import FilmHint
-from .opening import address
+from .output.codecs import FORMATS
+from .output.segments import SegmentEncoder, number_of
 from .plan import Plan
-from .segments import SegmentEncoder, number_of
 from .sequences.writer import SequenceWriter
-from .shots import Shot
+from .shots.detection import Shot
+from .source.opening import address
 from .times import time_text
 
 PER_SHOT = 3

@@ -14,13 +14,13 @@ from typing import Literal
 import av
 
 from ..errors import FilmError, OptionError
-from .checksums import PacketCheck
 from .damage import Damage
-from .frame_facts import display_matrix, fields
-from .opening import address, main_stream, opened
-from .side_data import kinds
-from .source_colors import GAP, has_colors, shows_nothing
-from .time_code import reel_name_of, time_code_of
+from .source.checksums import PacketCheck
+from .source.colors import GAP, has_colors, shows_nothing
+from .source.frame_facts import display_matrix, fields
+from .source.opening import address, main_stream, opened
+from .source.side_data import kinds
+from .source.time_code import reel_name_of, time_code_of
 from .times import ROUNDED, parse_time, time_text
 
 _SAMPLES = 8  # frames in which colours are looked for

@@ -19,9 +19,10 @@ import numpy as np
 from ..color.coding import Coding
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
-from ..film import propagation, shots
-from ..film.fields import render_fields
+from ..film import propagation
 from ..film.frames import at_scale_of_propagation, predict_small
+from ..film.shots import detection
+from ..film.views.fields import render_fields
 
 WINDOW = 192
 """Frames of a window."""
@@ -126,12 +127,12 @@ class ClipColorizer:
         """Compute the colours of a window's frames."""
         first, end = index * WINDOW, min(self._count, (index + 1) * WINDOW)
         start = max(0, first - _BEFORE)
-        stop = min(self._count, end + propagation.reach(propagation.AHEAD) + shots.REACH)
+        stop = min(self._count, end + propagation.reach(propagation.AHEAD) + detection.REACH)
         waiting: deque[np.ndarray] = deque()  # luma of the frames whose colours are still to come
         for number, colors in enumerate(propagation.steady_colors(self._frames(start, stop, waiting)), start):
             small = waiting.popleft()
             if first <= number < end:
-                yield _Colors(small, colors.ab.astype(np.float16), shots.visibility(small))
+                yield _Colors(small, colors.ab.astype(np.float16), detection.visibility(small))
             if number == end - 1:
                 return
 
@@ -140,16 +141,16 @@ class ClipColorizer:
         smalls: deque[np.ndarray] = deque()
 
         def prepared() -> Iterator[np.ndarray]:
-            for number in range(max(0, start - shots.REACH), stop):
+            for number in range(max(0, start - detection.REACH), stop):
                 thumbnail = self._colorizer.thumbnail(self._luma(number), self._coding, aspect=self._aspect)
                 thumbnails.append(thumbnail)
                 smalls.append(at_scale_of_propagation(thumbnail))
                 yield smalls[-1]
 
-        early = start - max(0, start - shots.REACH)  # read only to tell whether a shot begins after them
+        early = start - max(0, start - detection.REACH)  # read only to tell whether a shot begins after them
         first = start - early
         begun = (
-            shots.starts(prepared())
+            detection.starts(prepared())
             if self._starts is None
             else (number in self._starts for number, _ in enumerate(prepared(), first))
         )

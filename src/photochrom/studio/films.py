@@ -23,8 +23,8 @@ from ..film.hints import FilmHint, film_hints_json, read_film_hints
 from ..film.plan import Plan, make_plan
 from ..film.preview import shot_pictures
 from ..film.reader import FilmReader
-from ..film.shot_options import ShotOptions
-from ..film.shots import Shot
+from ..film.shots.detection import Shot
+from ..film.shots.options import ShotOptions
 from ..film.times import ROUNDED
 from .history import History
 from .items import Item, naming

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ...errors import FilmError
-from ..time_code import from_bcd, to_bcd
+from ..source.time_code import from_bcd, to_bcd
 
 GENERIC, SIZE = 1664, 2048
 """Bytes of the header without and with the parts about film and television."""

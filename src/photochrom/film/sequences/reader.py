@@ -24,7 +24,7 @@ from ..damage import Damage
 from ..frame_memory import frames_within
 from ..options import FilmOptions
 from ..reader import FilmReader
-from ..source_colors import GAP
+from ..source.colors import GAP
 from ..times import ROUNDED, time_text
 from . import dpx, exr, pictures
 from .names import Pattern, find_sequence, in_words, missing

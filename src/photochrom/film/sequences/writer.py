@@ -27,7 +27,7 @@ from ...provenance import short_statement
 from ..frame_memory import frames_within, pool, view
 from ..planes import PlaneFormat
 from ..reader import FilmReader
-from ..time_code import later
+from ..source.time_code import later
 from . import exr
 from .dpx import DpxHeader, file_of, new_header, read_header
 from .names import Pattern

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..colorizer.margins import Box
-from ..errors import FilmError, OptionError
-from .hints import FilmHint
+from ...colorizer.margins import Box
+from ...errors import FilmError, OptionError
+from ..hints import FilmHint
 
 _LEAST = 16  # pixels of a side; less is not a picture
 

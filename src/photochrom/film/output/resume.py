@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ..atomic import new_file, remove_folder, sweep
-from ..errors import FilmError
-from .propagation import PropagatedColors
+from ...atomic import new_file, remove_folder, sweep
+from ...errors import FilmError
+from ..propagation import PropagatedColors
 
 _SUFFIX = ".photochrom"
 _PUBLISHING = "publishing"

@@ -6,10 +6,10 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import shots
-from .frames import FrameColorizer
-from .plan import Plan
-from .source_colors import GAP, coherent_chroma, is_colored, unexplained_chroma
+from ..frames import FrameColorizer
+from ..plan import Plan
+from ..source.colors import GAP, coherent_chroma, is_colored, unexplained_chroma
+from . import detection
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def find_colored_shots(
             starts.append(prepared.pts)
             scores.append([])
             number, last = 0, None
-        if number % GAP == 0 and not shots.is_blank(prepared.small):
+        if number % GAP == 0 and not detection.is_blank(prepared.small):
             chroma = unexplained_chroma(prepared.frame)
             scores[-1].append(coherent_chroma(chroma if last is None else last, chroma))
             last = chroma

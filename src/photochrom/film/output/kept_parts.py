@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import FilmError
-from .hints import FilmHint
-from .options import FilmOptions
-from .plan import Plan
-from .reader import FilmReader
+from ...errors import FilmError
+from ..hints import FilmHint
+from ..options import FilmOptions
+from ..plan import Plan
+from ..reader import FilmReader
+from ..shots.shot_plan import ShotPlan, colors_of, pts_from, pts_of_hint
+from ..times import ROUNDED
 from .resume import FinishedSegment, ResumeFolder
-from .shot_plan import ShotPlan, colors_of, pts_from, pts_of_hint
-from .times import ROUNDED
 
 _FILE = "appearance"
 

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import av
 
-from ..errors import FilmError
-from ..provenance import stated_behind
+from ...errors import FilmError
+from ...provenance import stated_behind
+from ..damage import Damage
+from ..options import FilmOptions
+from ..planes import PlaneFormat
+from ..reader import FilmReader
+from ..source.opening import address
+from ..source.time_code import later
+from ..span import Span
 from . import tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, codec_tag
-from .damage import Damage
 from .matroska_aspect import write_aspect
-from .opening import address
-from .options import FilmOptions
-from .planes import PlaneFormat
-from .reader import FilmReader
 from .segments import EncodedSegment, decoding_times, describe, number_of
 from .sound import SoundTranscoder, lossless_codec
-from .span import Span
-from .time_code import later
 from .tracks import Item
 
 # Matroska's muxer would shift picture and sound, but not chapters, so that the priming of AAC begins at 0.

@@ -10,8 +10,8 @@ import av
 import cv2
 import numpy as np
 
-from .frame_memory import view
-from .shots import is_blank
+from ..frame_memory import view
+from ..shots.detection import is_blank
 
 # Measured on 24 cells along the short side, 4 frames apart: chroma noise of a tape, which fluctuates by 4 steps there,
 # scored 0 to 1.4; films with pale colours (3.1 steps) scored 2.9 to 3.1, and vivid ones 50. The correlation was at most

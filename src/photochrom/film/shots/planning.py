@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..errors import FilmError
-from .frames import FrameColorizer
-from .plan import Plan
-from .reader import FilmReader
-from .shot_options import ShotOptions
+from ...errors import FilmError
+from ..frames import FrameColorizer
+from ..plan import Plan
+from ..reader import FilmReader
+from .options import ShotOptions
 from .shot_plan import ShotPlan, colors_of, starts_asked_for
 
 

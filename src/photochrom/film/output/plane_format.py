@@ -6,12 +6,12 @@ from pathlib import Path
 
 import av
 
-from ..color.coding import Coding
-from ..color.spaces import BT601, BT709, Matrix
-from ..errors import FilmError
+from ...color.coding import Coding
+from ...color.spaces import BT601, BT709, Matrix
+from ...errors import FilmError
+from ..planes import FULL_RANGE, MATRICES, PlaneFormat, planar_name
+from ..reader import FilmReader
 from .codecs import SEQUENCES, Codec
-from .planes import FULL_RANGE, MATRICES, PlaneFormat, planar_name
-from .reader import FilmReader
 
 _UNTAGGED = 0
 _HDR = {16: "PQ", 18: "HLG"}

@@ -25,14 +25,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..colorizer.hints import Hint, entry_of, read_file
-from ..colorizer.options import ColorOptions
-from ..errors import OptionError
-from .hints import FilmHint, film_hints_of_entries
-from .times import parse_time, time_text
+from ...colorizer.hints import Hint, entry_of, read_file
+from ...colorizer.options import ColorOptions
+from ...errors import OptionError
+from ..hints import FilmHint, film_hints_of_entries
+from ..times import parse_time, time_text
 
 if TYPE_CHECKING:
-    from .shots import Shot
+    from .detection import Shot
 
 _VERSION = 1  # version of the file format
 _COLUMNS = ("number", "start", "end", "frames", "vividness", "strength", "hints")

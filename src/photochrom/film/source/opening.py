@@ -6,7 +6,7 @@ from pathlib import Path
 
 import av
 
-from ..errors import FilmError
+from ...errors import FilmError
 
 _FILES_ALONE = {"protocol_whitelist": "file"}
 """FFmpeg's setting that keeps a playlist from opening addresses on the network."""

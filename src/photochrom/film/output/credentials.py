@@ -5,10 +5,10 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
-from ..atomic import new_file
-from ..content_credentials import Identity, sign
-from ..content_credentials.signing import MIME_TYPES
-from ..errors import FilmError, OptionError
+from ...atomic import new_file
+from ...content_credentials import Identity, sign
+from ...content_credentials.signing import MIME_TYPES
+from ...errors import FilmError, OptionError
 
 
 def manifest_path(film: Path) -> Path | None:

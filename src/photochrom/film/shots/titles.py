@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..color.thumbnail import thumbnail
-from . import negative_view, shots
-from .frame_memory import luma_plane
-from .frames import FrameColorizer, PreparedFrame
-from .plan import Plan
+from ...color.thumbnail import thumbnail
+from ..frame_memory import luma_plane
+from ..frames import FrameColorizer, PreparedFrame
+from ..plan import Plan
+from ..views import negative_view
+from . import detection
 
 _SIZE = 240  # pixels of the short side
 _GAP = 6  # frames between two that are looked at
@@ -73,7 +74,7 @@ def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[
             starts.append(prepared.pts)
             looks.append([])
             number = 0
-        if number % _GAP == 0 and not shots.is_blank(prepared.small):
+        if number % _GAP == 0 and not detection.is_blank(prepared.small):
             looks[-1].append(letters(_shown(frame_colorizer, prepared)))
         number += 1
     return Titles(tuple(starts), tuple(_is_title(found) for found in looks))

@@ -13,8 +13,8 @@ from itertools import islice, pairwise
 import av
 import numpy as np
 
-from .frame_memory import view
-from .reader import FilmReader
+from ..frame_memory import view
+from ..reader import FilmReader
 
 _CYCLE = 5  # video frames that hold four film frames
 _WINDOW = 30  # frames, six cycles; a cut between two may start the cycle over

@@ -9,12 +9,12 @@ from fractions import Fraction
 import av
 from av.format import Flags
 
-from ..errors import FilmError
-from .damage import Damage
-from .reader import FilmReader
+from ...errors import FilmError
+from ..damage import Damage
+from ..reader import FilmReader
+from ..span import Span
+from ..times import time_text
 from .sound import SoundTranscoder
-from .span import Span
-from .times import time_text
 
 Item = tuple[Fraction, int, av.Packet]
 """Decoding time in seconds, a number that decides ties, and the packet."""

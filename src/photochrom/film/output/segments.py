@@ -15,12 +15,12 @@ from pathlib import Path
 import av
 import av.filter
 
-from ..errors import FilmError
+from ...errors import FilmError
+from ..options import FilmOptions
+from ..planes import PlaneFormat
+from ..reader import FilmReader
+from ..source.opening import address
 from .codecs import CODECS
-from .opening import address
-from .options import FilmOptions
-from .planes import PlaneFormat
-from .reader import FilmReader
 
 TICK = Fraction(1, 1000)
 """Time base of a segment, in which a frame is one tick."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ..errors import OptionError
-from .reader import FilmReader
-from .shot_options import ShotOptions
-from .shots import Shot
-from .time_code import later
+from ...errors import OptionError
+from ..reader import FilmReader
+from ..source.time_code import later
+from .detection import Shot
+from .options import ShotOptions
 
 # Event, reel, track, transition (with its length), source in and out, record in and out.
 _TIME = r"(\d\d:\d\d:\d\d[:;.]\d\d)"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..color.spaces import Matrix, linear_to_srgb, quick_ab_to_cbcr
-from ..color.upsample import linear_coefficients
+from ...color.spaces import Matrix, linear_to_srgb, quick_ab_to_cbcr
+from ...color.upsample import linear_coefficients
 
 _WHITE, _BLACK, _TOP = 685, 95, 1023
 _DENSITY, _GAMMA = 0.002, 0.6  # density of a step, and contrast of negative film

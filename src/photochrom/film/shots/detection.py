@@ -16,7 +16,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from . import optical_flow
+from .. import optical_flow
 
 REACH = 16
 """Number of frames before and after a frame that decide whether a shot begins with it."""

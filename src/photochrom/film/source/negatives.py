@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..color.polarity import statistics
-from ..colorizer.margins import find_picture
-from .shots import is_blank
+from ...color.polarity import statistics
+from ...colorizer.margins import find_picture
+from ..shots.detection import is_blank
 
 _CLEAR = 150  # least luma of clear film, 0 to 255
 _BRIGHTER = 12  # steps of luma by which nine tenths of the picture may be brighter than clear film

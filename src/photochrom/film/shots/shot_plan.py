@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..colorizer.options import ColorOptions
-from .hints import FilmHint
-from .options import FilmOptions
-from .reader import FilmReader
-from .shot_options import ShotOptions
-from .times import ROUNDED
+from ...colorizer.options import ColorOptions
+from ..hints import FilmHint
+from ..options import FilmOptions
+from ..reader import FilmReader
+from ..times import ROUNDED
+from .options import ShotOptions
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..color.spaces import Matrix, quick_ab_to_cbcr
-from ..color.upsample import linear_coefficients
+from ...color.spaces import Matrix, quick_ab_to_cbcr
+from ...color.upsample import linear_coefficients
 
 
 def shown(thumbnail: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import av
 
-from ..errors import OptionError
+from ...errors import OptionError
 
 FORMATS = {
     ".mp4": "mp4",

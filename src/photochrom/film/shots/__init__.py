@@ -1,0 +1,1 @@
+"""Shots: where they begin, how each is coloured, and the files that list them."""
