@@ -1,4 +1,4 @@
-"""Photochrom colours black-and-white photographs and films. The luma stays untouched; chroma is computed beside it.
+"""Photochrom colours black-and-white photographs and films. It keeps the luma and computes the chroma.
 
 from photochrom import Colorizer, colorize_file, colorize_film
 

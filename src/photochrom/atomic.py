@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and that never replace another one unasked."""
+"""Atomic file writes: a file appears complete or not at all, and replaces another one only if asked to."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ABANDONED_S: Final = 2 * 86_400.0  # seconds after which a temporary file count
 def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a seekable stream to write a file through.
 
-    The file gets its name when the block ends without an error. Until then, and after an error, whatever has that name
-    is left alone.
+    The file gets its name when the block ends without an error. Until then, and after an error, a file that already has
+    the name is left alone.
 
     Args:
         path: Name of the file; its folder exists.
@@ -41,12 +41,12 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]:
-    """Give a temporary path to code that writes a file by its name. All else is as in ``new_file``.
+    """Yield a temporary path, for code that writes a file by name; otherwise the same as ``new_file``.
 
     Args:
         path: Name that the file gets at the end; its folder exists.
         overwrite: Whether a file of that name may be replaced.
-        suffix: Ending of the temporary name, where the code that writes insists on one.
+        suffix: Extension of the temporary name, for writers that require one.
 
     Raises:
         FileExistsError: The name is taken, even if only since the block began, and ``overwrite`` is false.
@@ -57,14 +57,14 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
     try:
         yield part
         with part.open("rb+") as stream:
-            os.fsync(stream.fileno())  # else a power cut could leave the name without the content
+            os.fsync(stream.fileno())  # without it, a power cut could leave an empty file under the name
         publish(part, path, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder in one step: however the process ends, no part of it is left under its own name.
+    """Remove a folder in one step, so that a killed process never leaves part of it under its name.
 
     Raises:
         OSError: The file system refuses.
@@ -81,8 +81,8 @@ def _temporary(folder: Path, suffix: str) -> Path:
 
 @functools.cache
 def sweep(folder: Path) -> None:
-    """Remove what killed processes have left in a folder; once in the life of a process."""
-    with suppress(OSError), os.scandir(folder) as entries:  # writing the file reports what is wrong with the folder
+    """Remove temporary files that killed processes have left in a folder; runs once per folder and process."""
+    with suppress(OSError), os.scandir(folder) as entries:  # a faulty folder is reported when the file is written
         for entry in entries:
             if entry.name.startswith(_PREFIX) and _is_abandoned(entry):
                 if entry.is_dir(follow_symlinks=False):
@@ -124,31 +124,31 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def _has_ended(name: str) -> bool:
-    """Return whether the process that a name of ``_ours`` belongs to has certainly ended."""
+    """Return whether the process that made a name with ``_ours`` has certainly ended."""
     host, _, rest = name.partition("-")
     number = rest.partition("-")[0]
     if host != _host() or not number.isdigit():
-        return False  # of another machine that shares the disk: only time can tell
+        return False  # made on another machine that shares the disk: only its age can tell
     return not _is_alive(int(number))
 
 
 def _ours() -> str:
-    """Return an unused part of a name that identifies this machine and process."""
+    """Return part of a file name: this machine, this process, and a random number."""
     return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _is_alive(process: int) -> bool:
     if sys.platform == "win32":
-        return True  # its files cannot be removed while it lives; no signal 0 there
+        return True  # Windows: an open file cannot be removed anyway, and there is no signal 0
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # of another user
+        return True  # it belongs to another user
     with suppress(OSError):  # no /proc here, or the process has just gone
         state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1]
-        return state != "Z"  # it has ended, and only waits for its parent to notice
+        return state != "Z"  # a zombie has ended, and waits for its parent to collect it
     return True
 
 
@@ -158,7 +158,7 @@ def _host() -> str:
 
 
 def publish(part: Path, path: Path, *, overwrite: bool) -> None:
-    """Give a finished file its name, atomically; both paths are in one folder.
+    """Rename a finished file atomically; both paths are in one folder.
 
     Raises:
         FileExistsError: The name is taken, and ``overwrite`` is false.
@@ -168,7 +168,7 @@ def publish(part: Path, path: Path, *, overwrite: bool) -> None:
         part.replace(path)
         return
     try:
-        path.hardlink_to(part)  # unlike a rename, this fails where the name is taken
+        path.hardlink_to(part)  # unlike a rename, this fails if the name is taken
     except FileExistsError:
         raise
     except OSError:  # no hard links on this file system (FAT, some network shares): reserve the name first

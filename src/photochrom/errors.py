@@ -1,4 +1,4 @@
-"""All errors that Photochrom raises on purpose, as one family.
+"""The exceptions that Photochrom raises, all derived from ``PhotochromError``.
 
 PhotochromError
 ├── PhotoError      a photograph cannot be read or written
@@ -9,11 +9,11 @@ PhotochromError
 ├── StudioError     the studio cannot start or cannot go on
 └── TrainingError   training cannot start or cannot go on
 
-A message is one line: the path if there is one, the problem, and what to do about it. Errors of third-party libraries
-are translated where the library is called, ``from`` the original.
+A message is one line: the path if there is one, the problem, and what to do about it. Exceptions of third-party
+libraries are caught where the library is called and re-raised as one of these (``raise ... from``).
 
-Remedies name arguments of the Python API as one writes them (``overwrite=True``). The command line spells them as its
-own flags (``--overwrite``), in ``commands.messages``.
+Remedies name arguments of the Python API (``overwrite=True``). The command line rewrites them as flags
+(``--overwrite``) in ``commands.messages``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pathlib import Path
 
 
 class PhotochromError(Exception):
-    """Base of the family; catch it to catch all of them. ``str()`` of an error is its whole message.
+    """Base class of all exceptions in this package. ``str()`` returns the whole message.
 
     Args:
-        problem: The fault, in a few words.
-        path: The file or folder that has it.
-        remedy: Advice to the user.
+        problem: Short description of the fault.
+        path: The file or folder concerned.
+        remedy: Advice on what to do.
     """
 
     def __init__(self, problem: str, *, path: str | os.PathLike[str] | None = None, remedy: str = "") -> None:
@@ -37,9 +37,9 @@ class PhotochromError(Exception):
         self.problem = problem
         """The message without path and remedy."""
         self.path = None if path is None else Path(path)
-        """The file or folder that the error is about; None if there is none or the message alone names it."""
+        """The file or folder concerned; None if there is none, or if only the message names it."""
         self.remedy = remedy
-        """Advice to the user, which ends the message; empty if there is none or it is not kept apart."""
+        """Advice on what to do, at the end of the message; empty if there is none, or if ``problem`` contains it."""
 
 
 class PhotoError(PhotochromError):

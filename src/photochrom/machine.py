@@ -1,4 +1,4 @@
-"""Facts about the machine: how many cores and how much memory this process may use, and whether that was too little."""
+"""Resources of the machine: the cores and memory that this process may use, and recognising out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_CGROUP = Path("/sys/fs/cgroup")  # of this process's container, if it runs in one
+_CGROUP = Path("/sys/fs/cgroup")  # limits of the container, if the process runs in one
 _M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1  # from glibc's malloc.h
-_LARGE: Final = 1 << 25  # bytes: a larger array is taken from the system and given back to it
-_KEPT: Final = 1 << 26  # bytes of freed memory that are not given back
+_LARGE: Final = 1 << 25  # bytes: a larger array is mapped from the system, and returned to it when freed
+_KEPT: Final = 1 << 26  # bytes of freed memory that are not returned to the system
 # When malloc or mmap fails, OpenCV raises cv2.error, Pillow OSError, libheif, OpenVINO and threading RuntimeError,
 # libwebp ValueError, and the loader of shared libraries ImportError.
 _OUT_OF_MEMORY: Final = re.compile(
@@ -30,7 +30,7 @@ def available_cores() -> int:
 
 
 def free_memory() -> int | None:
-    """Return the bytes that the machine and the container still have for this process; None where neither is known."""
+    """Return the bytes of memory still available on this machine and in its container; None if unknown."""
     limits = []
     if (meminfo := Path("/proc/meminfo")).is_file():
         (line,) = (line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable"))
@@ -44,11 +44,11 @@ def free_memory() -> int | None:
 
 
 def reuse_freed_memory() -> None:
-    """Let this process use again what it has freed, as far as glibc gives its memory out.
+    """Configure glibc's allocator so that freed memory is reused; does nothing with other C libraries.
 
-    Otherwise each thread keeps what the others have freed from being used again: some 50 MB while a film is coloured.
-    And each photograph's arrays are given back to the system, and filled with zeros by it for the next photograph,
-    which takes a tenth of the time.
+    By default glibc gives each thread its own arena, whose freed memory other threads cannot use: some 50 MB while a
+    film is coloured. And it returns each photograph's arrays to the system, which must fill them with zeros again for
+    the next photograph; that takes a tenth of the time.
     """
     if sys.platform != "linux":
         return
@@ -60,14 +60,14 @@ def reuse_freed_memory() -> None:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Tell whether an error, of Python or of any library, means that memory (or the room for a thread) ran out."""
+    """Return whether an exception, from Python or from any library, means that memory or threads ran out."""
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
     return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
 
 
 def processor_name() -> str:
-    """Return the processor's name, as far as the system tells."""
+    """Return the processor's name, or what the system reports in its place."""
     for line in _cpuinfo():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,6 +1,6 @@
-"""The label in every picture that Photochrom writes: its colours are a guess, made by this model.
+"""The label in every output: it says that the colours are a guess, and which model made it.
 
-The label is in XMP, in four places, because no reader looks at all of them:
+The label is in four XMP properties, because no reader looks at all of them:
 
 - ``Iptc4xmpExt:DigitalSourceType`` for search engines and agencies: partly made by a trained model.
 - ``Iptc4xmpExt:AISystemUsed`` and ``AISystemVersionUsed`` (IPTC 2025.1): the model.
@@ -26,11 +26,11 @@ _OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a 
 
 
 def credit(model: str, hints: Sequence[Hint]) -> str:
-    """Name everybody who decided on the colours: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
+    """Name the sources of the colours: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
 
     Args:
         model: Label of the model (``Colorizer.label``).
-        hints: Hints that were used; those that a model suggested are counted apart.
+        hints: Hints that were used; suggested ones are counted separately.
     """
     suggested = sum(hint.suggested for hint in hints)
     given = len(hints) - suggested
@@ -50,14 +50,14 @@ def short_statement() -> str:
 
 
 def stated_behind(text: str, model: str) -> str:
-    """Append the statement to a text, in place of an older statement of Photochrom."""
+    """Append the statement to a text, replacing an earlier one of Photochrom's."""
     return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()
 
 
 def label(packet: Packet, model: str) -> None:
-    """Write the label into an XMP packet, in place of an older label of Photochrom.
+    """Write the label into an XMP packet, replacing an earlier one of Photochrom's.
 
-    The former source type (a print, a negative) moves to ``photochrom:OriginalDigitalSourceType``.
+    The source type that the packet had (a print, a negative) moves to ``photochrom:OriginalDigitalSourceType``.
     """
     former = packet.get("Iptc4xmpExt:DigitalSourceType")
     if former and former != DIGITAL_SOURCE_TYPE:
@@ -70,9 +70,9 @@ def label(packet: Packet, model: str) -> None:
 
 
 def is_labelled(path: Path) -> bool:
-    """Return whether a file is an output of Photochrom: whether it holds its label.
+    """Return whether a file holds Photochrom's label, which makes it an output of Photochrom.
 
-    XMP is stored as plain text in every format that is written, so the file needs no parsing.
+    XMP is plain text in every format that Photochrom writes, so the file is searched without being parsed.
 
     Raises:
         OSError: The file cannot be read.

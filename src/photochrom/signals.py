@@ -1,4 +1,4 @@
-"""Signals that the process should react to."""
+"""Signal handling: which signals to handle, and how imports are interrupted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ def heard(*names: str) -> list[signal.Signals]:
 
 @contextmanager
 def ending_at_once(*names: str) -> Iterator[None]:
-    """Let signals end the process without a word during a block that writes nothing, such as long imports.
+    """Restore the signals' default action, which ends the process, during a block that writes nothing.
 
-    An exception that a handler raised there would come out of the middle of a C extension's import, as any other.
+    Long imports are such a block. If a handler raised KeyboardInterrupt there, the import of a C extension could fail
+    half-way and turn it into another exception.
     """
     former = {number: signal.signal(number, signal.SIG_DFL) for number in heard(*names)}
     try:

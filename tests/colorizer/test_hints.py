@@ -57,7 +57,7 @@ def test_an_invalid_hint_gives_a_one_line_error(text: str) -> None:
 
 def test_a_pixel_outside_is_reported_in_pixels() -> None:
     assert Hint.parse("199px,0px,red", size=(200, 100)).x < 1
-    with pytest.raises(OptionError, match=r"^'200px' is outside the picture, which has 200 pixels that way: "):
+    with pytest.raises(OptionError, match=r"^'200px' is outside the picture, which has 200 pixels on that side: "):
         Hint.parse("200px,0px,red", size=(200, 100))
     with pytest.raises(OptionError, match=r"^'5px' is in pixels, but the picture's size is unknown: "):
         Hint.parse("5px,5px,red")

@@ -44,7 +44,7 @@ def test_a_file_is_fetched_once_and_checked_each_time(server, tmp_path):
 
 def test_another_content_is_refused_and_nothing_is_left(server, tmp_path):
     path = tmp_path / "cache" / "weights.h5"
-    with pytest.raises(ModelError, match="another content"):
+    with pytest.raises(ModelError, match="has changed"):
         fetch(f"{server}/weights.h5", path, "md5", "0" * 32)
     assert list(path.parent.iterdir()) == []
 

@@ -1,1 +1,1 @@
-"""Arithmetic on pixels: colour spaces, integer coding, gamut, thumbnails and upsampling; numpy and OpenCV, no files."""
+"""Colour arithmetic on arrays: colour spaces, integer coding, gamut, thumbnails, upsampling. No files, no model."""

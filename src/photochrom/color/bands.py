@@ -1,4 +1,4 @@
-"""Arithmetic on large planes in bands of rows, so that no temporary array is as large as the picture."""
+"""Processing of large planes in bands of rows, which keeps temporary arrays small and threads busy."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Result = TypeVar("Result")
 BAND_BYTES: Final = 1 << 20  # size of a band of the output: fits the cache, and deflate compresses it well
 
 _STRIP = 3 << 14  # samples in a strip, so that intermediate arrays stay in the processor's cache
-_SHARED_FROM: Final = 1 << 18  # multiplications from which OpenBLAS shares a product between threads
+_SHARED_FROM: Final = 1 << 18  # number of multiplications from which OpenBLAS splits a matrix product between threads
 _thread_limit: int | None = None
 
 
 def limit_threads(count: int) -> None:
-    """Let everything in this process use at most this many threads: bands of rows, OpenCV, networks opened from now on.
+    """Limit the threads of this process: of ``in_parallel``, OpenCV, and engines opened after this call.
 
-    Processes that share a machine, each with a photograph of its own, are faster so than with threads in each.
+    Several processes with one photograph and one thread each are faster than the same processes with more threads.
 
     Args:
-        count: At least 1.
+        count: Maximum number of threads, at least 1.
     """
     import cv2
 
@@ -35,17 +35,17 @@ def limit_threads(count: int) -> None:
 
 
 def thread_limit() -> int | None:
-    """Return what ``limit_threads`` set, or None."""
+    """Return the limit that ``limit_threads`` set, or None."""
     return _thread_limit
 
 
 def threads() -> int:
-    """Return how many threads a single photograph may use."""
+    """Return the number of threads to use for a single photograph."""
     return _thread_limit or available_cores()
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Divide ``height`` rows into strips that fit the processor's cache: pairs of first row and end."""
+    """Divide ``height`` rows into strips that fit the processor's cache; yields pairs of start and stop row."""
     rows = max(1, _STRIP // width)
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
@@ -67,10 +67,10 @@ def in_parallel(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterat
 
 
 def product(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Multiply matrices in parts that OpenBLAS, on which NumPy is built, does not share between threads.
+    """Multiply matrices in parts so small that OpenBLAS, NumPy's backend, does not use threads.
 
-    Its threads wait for their next part in a busy loop, which costs more processor time than all the rest of the
-    colouring of a photograph.
+    OpenBLAS's threads wait for work in a busy loop, which costs more processor time than all other steps of colouring a
+    photograph together.
 
     Args:
         left: float32 ``[..., n, m]``.

@@ -15,9 +15,9 @@ class Coding:
     """Meaning of the integers in Y'CbCr planes. The default is that of JPEG."""
 
     bits: int = 8
-    """Bits of a sample, 8 to 16; more than 8 are stored in uint16."""
+    """Bits per sample, 8 to 16; samples of more than 8 bits are stored as uint16."""
     full_range: bool = True
-    """Whether samples run from 0 to the highest integer; else, at 8 bits, luma runs from 16 to 235, chroma to 240."""
+    """Whether samples use the full range of integers; otherwise, at 8 bits, luma is 16 to 235 and chroma 16 to 240."""
     matrix: Matrix = BT601
     """Weights of R', G' and B' in the luma."""
 
@@ -38,7 +38,7 @@ class Coding:
 
     @property
     def chroma_span(self) -> int:
-        """Difference between the integers of the largest and the smallest chroma (0.5 and -0.5)."""
+        """Difference between the integers of the highest and lowest chroma (0.5 and -0.5)."""
         return self.highest if self.full_range else 224 << (self.bits - 8)
 
     @property

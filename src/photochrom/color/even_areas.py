@@ -1,11 +1,10 @@
-"""Even areas: plain ground between and around things takes its colour from cells that hold nothing but ground.
+"""Removes colour halos: plain background beside an object takes the colour of cells that hold background only.
 
-A cell of the network's grid at the edge of a thing holds some of the thing and some of its ground, and has one chroma
-for both, which would surround the thing with a halo. Here each pixel is compared with the even cells around it: those
-whose lightness hardly varies. If enough of them have the pixel's lightness, and they agree on a colour, the pixel is of
-the same ground and takes that colour, too. Even cells are summed up in a bilateral grid, by place and lightness (Chen,
-Paris and Durand, Real-time Edge-aware Image Processing with the Bilateral Grid, 2007), so that the cost does not grow
-with the distance over which they are looked for.
+A cell of the network's grid at the edge of an object covers part of the object and part of the background. It has one
+chroma for both, which would surround the object with a halo. So each pixel is compared with the even cells around it,
+whose lightness hardly varies. If enough of them have the pixel's lightness and agree on a colour, the pixel takes that
+colour. Even cells are accumulated in a bilateral grid over position and lightness (Chen, Paris and Durand, Real-time
+Edge-aware Image Processing with the Bilateral Grid, 2007), so that the cost does not depend on the search distance.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from .bands import product
 
 # Chosen for the least error beside edges at no cost elsewhere: benchmarks/upsampling.py, docs/experiments.md.
 # Lightness is in L*, distances are in cells.
-_EVEN: Final = 3.0  # standard deviation of lightness in and around a cell, from which it is not even
-_MIXED: Final = 2.0  # the same, from which its pixels may need another colour than its own
-_SAME: Final = 2.0  # difference of lightness over which a cell counts less for a pixel
-_LEVEL: Final = 4.0  # lightness between two levels of the grid
-_NEAR: Final = 1.5  # distance over which cells count less
-_FAR: Final = 5.0  # the same for cells that count where there are none nearer
-_ENOUGH: Final = 0.015  # share of even cells of one lightness from which they are believed
-_AGREED: Final = 6.0  # standard deviation of their a*b*, from which they are not
-_BETWEEN: Final = 2.0  # distance of lightness from both extremes around a pixel, from which it is a blend
+_EVEN: Final = 3.0  # standard deviation of lightness in and around a cell; cells above it are not even
+_MIXED: Final = 2.0  # the same; pixels of cells above it may need another colour than the cell's
+_SAME: Final = 2.0  # difference in lightness over which a cell's weight for a pixel falls off
+_LEVEL: Final = 4.0  # distance between two levels of the grid
+_NEAR: Final = 1.5  # distance over which a cell's weight falls off
+_FAR: Final = 5.0  # the same for the wider search, used where no cell is near
+_ENOUGH: Final = 0.015  # share of even cells with one lightness above which they are trusted
+_AGREED: Final = 6.0  # standard deviation of their a*b* above which they are not
+_BETWEEN: Final = 2.0  # distance from both the darkest and the lightest neighbour, above which a pixel is a blend
 _AROUND: Final = np.ones((3, 3), np.uint8)
-_FARTHEST: Final = -15.0  # exponent, of no account; arithmetic on the products of smaller powers becomes slow
+_FARTHEST: Final = -15.0  # smallest exponent; products of smaller powers would be denormal, and slow
 _LEAST: Final = np.float32(1e-9)
 
 
@@ -42,8 +41,8 @@ def color_of_even_areas(planes: np.ndarray, guide: np.ndarray) -> tuple[np.ndarr
         guide: L* of pixels (0..100), float32 ``[H, W]``.
 
     Returns:
-        a*b*, float32 ``[2, H, W]``, already multiplied by its weight; and that weight, float32 ``[H, W]``, 0 to 1: how
-        far the colour replaces what is interpolated between cells.
+        a*b* times its weight, float32 ``[2, H, W]``; and the weight, float32 ``[H, W]``, from 0 (keep the colour
+        interpolated between cells) to 1 (replace it).
     """
     size = planes.shape[:0:-1]
     mean = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
@@ -60,23 +59,23 @@ def color_of_even_areas(planes: np.ndarray, guide: np.ndarray) -> tuple[np.ndarr
 
 
 def _around(plane: np.ndarray) -> np.ndarray:
-    """Average a plane over each cell and, with half the weight, its neighbours."""
+    """Average a plane over each cell and its neighbours, which have half the weight."""
     kernel = np.array([0.25, 0.5, 0.25], np.float32)
     return cv2.sepFilter2D(plane, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT)
 
 
 def _believed(planes: np.ndarray, mean: np.ndarray, variance: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Sum up the even cells around each cell, for each level of lightness.
+    """Average the even cells around each cell, for each level of lightness.
 
     Args:
         planes: a*b*, float32 ``[2, h, w]``.
         mean: L* of cells, float32 ``[h, w]``.
-        variance: The variance of L* in and around each, float32 ``[h, w]``.
+        variance: Variance of L* in and around each cell, float32 ``[h, w]``.
         levels: L*, float32 ``[levels]``.
 
     Returns:
-        How far even cells of that lightness are believed, 0 to 1, and their a* and b* times that share, float32
-        ``[3, levels, h, w]``.
+        The trust in even cells of that lightness, 0 to 1, and their mean a* and b* times it, float32 ``[3, levels, h,
+        w]``.
     """
     exponent = np.square(levels[:, None, None] - mean) * np.float32(-0.5 / _SAME**2)
     exponent -= variance * np.float32(0.5 / _EVEN**2)
@@ -93,7 +92,7 @@ def _believed(planes: np.ndarray, mean: np.ndarray, variance: np.ndarray, levels
 
 
 def _nearby(planes: np.ndarray) -> np.ndarray:
-    """Average planes ``[n, levels, h, w]`` over the cells around each, at two scales; beyond the borders all is 0."""
+    """Average planes ``[n, levels, h, w]`` over the cells around each cell, at two scales; padded with zeros."""
     height, width = planes.shape[2:]
     near, far = (product(_falloff(height, s), product(planes, _falloff(width, s))) for s in (_NEAR, _FAR))
     near += far
@@ -103,7 +102,7 @@ def _nearby(planes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _falloff(count: int, scale: float) -> np.ndarray:
-    """Return how much each of some cells in a row counts for each other one, float32 ``[count, count]``."""
+    """Return the weights that the cells of one row have for each other, float32 ``[count, count]``."""
     away = np.subtract.outer(np.arange(count), np.arange(count))
     falloff: np.ndarray = np.exp(np.maximum(-0.5 * np.square(away / scale), _FARTHEST)) / ((2 * np.pi) ** 0.5 * scale)
     return falloff.astype(np.float32)
@@ -114,7 +113,7 @@ def _at_pixels(grid: np.ndarray, level: np.ndarray) -> np.ndarray:
 
     Args:
         grid: float32 ``[n, levels, h, w]``.
-        level: Position of each pixel among the levels, float32 ``[H, W]``; there is a level above each.
+        level: Position of each pixel among the levels, float32 ``[H, W]``, below the last level.
 
     Returns:
         float32 ``[n, H, W]``.
@@ -138,6 +137,6 @@ def _at_pixels(grid: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 
 def _places(pixels: int, cells: int) -> np.ndarray:
-    """Return the position of each of some pixels among cells along one side, float32 ``[pixels]``."""
+    """Return the positions of a row's pixels in units of cells, float32 ``[pixels]``."""
     places = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * np.float32(cells / pixels) - np.float32(0.5)
     return np.clip(places, 0, cells - 1)

@@ -1,4 +1,4 @@
-"""The RGB gamut: chroma that is reduced to fit it at constant luma, and RGB that has exactly a given luma."""
+"""The RGB gamut: reduces chroma at constant luma until it fits, and makes RGB of exactly a given luma."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def in_gamut(
     Args:
         cb: float32, any shape, ``-white / 2`` to ``white / 2``.
         cr: The same.
-        darkest: Lowest luma that the chroma is shown at, float32 of that shape, 0 to ``white``.
-        brightest: Highest such luma.
+        darkest: Lowest luma of the pixels that share the chroma, float32 of that shape, 0 to ``white``.
+        brightest: Highest luma of those pixels, likewise.
         matrix: Weights of the luma.
         white: Luma of white.
 
@@ -49,8 +49,8 @@ def in_gamut(
 def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
     """Convert Y'CbCr to R'G'B' that has exactly the given luma.
 
-    Red and blue are rounded, and green is then chosen for the luma, so that ``luma_of_rgb`` gives ``luma`` again.
-    Where the chroma is out of gamut, it may give another value.
+    Red and blue are rounded, and green is then chosen so that ``luma_of_rgb`` returns ``luma`` again. Where the chroma
+    is out of gamut, the luma may differ.
 
     Args:
         luma: uint8 or uint16 ``[H, W]``, full range.
@@ -69,10 +69,10 @@ def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
 
 
 def _rgb_of_8_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
-    """Do what ``_rgb_of_16_bits`` does in fewer passes; what is half-way between integers may become the other one."""
+    """Convert as ``_rgb_of_16_bits`` does, in fewer passes; values half-way between integers may round differently."""
     import cv2
 
-    add: Any = cv2.add  # its stubs know no sum of different types
+    add: Any = cv2.add  # the type stubs lack sums of different dtypes
     red_share, green_share, blue_share = LUMA_WEIGHTS
     red_table, blue_table = _chroma_tables()
     red = add(luma, cv2.LUT(cr, red_table), dtype=cv2.CV_8U)
@@ -91,7 +91,7 @@ def _chroma_tables() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rgb_of_16_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
-    """Convert a strip of any type into ``rgb``."""
+    """Convert a strip of either dtype, and write it into ``rgb``."""
     middle = centre(luma.dtype)
     top = 2 * middle - 1
     red_share, green_share, blue_share = (weight / 65536 for weight in LUMA_WEIGHTS)

@@ -1,4 +1,4 @@
-"""Statistics of luma that tell positives from negatives: they change their sign if the luma is inverted."""
+"""Statistics that distinguish negatives from positives; all of them change sign if the luma is inverted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from .coding import Coding
 from .thumbnail import thumbnail
 
-_SEEN = 256  # pixels of the short side at which pictures are looked at
-_SIZE = 128  # pixels of the short side on which statistics are computed
+_SEEN = 256  # short side in pixels of the copy that ``at_small_size`` makes
+_SIZE = 128  # short side in pixels of the smaller copy on which ``statistics`` works
 _FINE, _COARSE = 1.5, 12.0  # pixels of Gaussian blurs
 
 
 def at_small_size(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Return a luma plane as it is looked at: uint8 ``[h, w]``, full range."""
+    """Return the small copy that ``statistics`` takes, uint8 ``[h, w]``, full range."""
     scale = min(1.0, _SEEN / min(luma.shape))
     height, width = (max(1, round(side * scale)) for side in luma.shape)
     return thumbnail(luma, coding, height, width)
@@ -27,8 +27,8 @@ def statistics(luma: np.ndarray) -> np.ndarray:
         luma: uint8 ``[h, w]``, full range.
 
     Returns:
-        float64 ``[4]``: brightness; share of clipped lights less that of clipped shadows; light from above;
-        correlation of fine detail with brightness.
+        float64 ``[4]``: brightness; share of clipped highlights minus clipped shadows; light from above; correlation of
+        fine detail with brightness.
     """
     scale = _SIZE / min(luma.shape)
     size = tuple(max(16, round(side * scale)) for side in luma.shape[::-1])

@@ -14,15 +14,15 @@ from typing import Any, Final
 import numpy as np
 
 _FARTHEST: Final = 110  # largest |a*| and |b*| in the table of chroma; sRGB colours lie within -108 .. 99
-_STEP: Final = 5  # distance between its entries
-_PIXELS: Final = 1 << 14  # converted at once, so that intermediate arrays stay in the processor's cache
-_LIGHT_RANGE: Final = (-1.5, 4.5, 1 << 14)  # ends of the table of the sRGB curve, and its entries for each unit
-_LUMA_RANGE: Final = (-1.0, 2.0, 1 << 12)  # the same for that of lightness
+_STEP: Final = 5  # distance between entries of that table
+_PIXELS: Final = 1 << 14  # pixels converted at once, so that intermediate arrays stay in the processor's cache
+_LIGHT_RANGE: Final = (-1.5, 4.5, 1 << 14)  # ends of the table of the sRGB curve, and its entries per unit
+_LUMA_RANGE: Final = (-1.0, 2.0, 1 << 12)  # the same for the table of lightness
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Weights of R', G' and B' in a luma; they sum to 1."""
+    """Weights of R', G' and B' in luma; they sum to 1."""
 
     red: float
     """Weight of red."""
@@ -70,8 +70,8 @@ RGB_TO_XYZ = np.array(
 XYZ_TO_RGB = np.linalg.inv(RGB_TO_XYZ)
 WHITE = RGB_TO_XYZ.sum(axis=1)
 _EPSILON, _KAPPA = 216 / 24389, 24389 / 27  # the exact ratios that CIE rounds to 0.008856 and 903.3
-_KNEE: Final = 6 / 29  # the cube root of the first
-_ABOVE_ALL: Final = 10.0  # more than any f of Lab
+_KNEE: Final = 6 / 29  # cube root of _EPSILON
+_ABOVE_ALL: Final = 10.0  # greater than any f(t) of Lab
 
 
 LUMA_WEIGHTS: Final = (19595, 38470, 7471)
@@ -81,8 +81,8 @@ LUMA_WEIGHTS: Final = (19595, 38470, 7471)
 def luma_of_rgb(rgb: np.ndarray) -> np.ndarray:
     """Compute the luma of R'G'B', rounded to nearest: the one definition of luma for photographs.
 
-    It is integer arithmetic, the same at 8 and 16 bits and the same as Pillow's ``convert("L")``. A grey pixel's luma
-    is exactly its value.
+    The arithmetic is in integers, equal at 8 and 16 bits, and equal to Pillow's ``convert("L")``. The luma of a grey
+    pixel is exactly its value.
 
     Args:
         rgb: uint8 or uint16 ``[..., 3]``.
@@ -128,7 +128,7 @@ def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
 def srgb_to_linear(encoded: np.ndarray) -> np.ndarray:
     """Decode sRGB values (IEC 61966-2-1) to linear light, both 0..1; float arrays of any shape.
 
-    The curve is continued as an odd function below 0 and as it is above 1.
+    Below 0 the curve is continued as an odd function, above 1 by its own formula.
     """
     size = np.abs(encoded)
     return np.copysign(np.where(size <= 0.04045, size / 12.92, _power((size + 0.055) / 1.055, 2.4)), encoded)
@@ -150,8 +150,8 @@ def _power(base: np.ndarray, exponent: float) -> np.ndarray:
 def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.ndarray:
     """Find the chroma that gives pixels of known luma the hue and chroma of a*b*.
 
-    Lightness and luma are different functions of a colour. So the lightness is found first at which the colour has the
-    given luma; two steps of a fixed-point iteration bring it within 0.3 L*.
+    Two colours of equal luma may differ in lightness. So the lightness at which the colour has the given luma is found
+    first; two steps of a fixed-point iteration bring it within 0.3 L*.
 
     Args:
         luma: Y' float32 ``[h, w]``, 0..1.
@@ -185,7 +185,7 @@ def _rgb_of_lab(lightness: np.ndarray, tilt: np.ndarray) -> np.ndarray:
         tilt: a*/500, 0 and -b*/200, float32 ``[3, N]``.
     """
     f = tilt + (lightness + 16) * np.float32(1 / 116)
-    # The cube above a knee, and below it the tangent there: a selection by a mask would take most of the time.
+    # The cube above the knee, and its tangent below. Selecting between them by a mask would take most of the time.
     above = np.clip(f, np.float32(_KNEE), np.float32(_ABOVE_ALL))
     f -= above
     f *= np.float32(116 / _KAPPA)
@@ -199,7 +199,7 @@ def _lightness(luma: np.ndarray) -> np.ndarray:
 
 
 def _looked_up(table: np.ndarray, values: np.ndarray, span: tuple[float, float, int]) -> np.ndarray:
-    """Look values up in a table, float32 of any shape; those beyond its ends get what is there."""
+    """Look values up in a table, float32 of any shape; values beyond its ends are clipped to them."""
     low, _, steps = span
     places = values * np.float32(steps)
     places -= np.float32(low * steps - 0.5)  # to the nearest entry
@@ -235,7 +235,7 @@ def quick_ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -
 
     table, side = _chroma_table(matrix)
     a, b = (np.clip(plane, -_FARTHEST, _FARTHEST) * (1 / _STEP) + _FARTHEST / _STEP for plane in ab)
-    remap: Any = cv2.remap  # the type stubs do not know maps of one channel
+    remap: Any = cv2.remap  # the type stubs lack maps of one channel
     cbcr = remap(table, a, b + luma.astype(np.float32) * side, cv2.INTER_LINEAR)
     return np.ascontiguousarray(cbcr.transpose(2, 0, 1))
 

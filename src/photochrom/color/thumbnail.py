@@ -1,4 +1,4 @@
-"""The one function that makes a luma plane small, and the halving that it begins with."""
+"""Thumbnails: the one function that reduces a luma plane to the size that the network sees."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _at_8_bits(luma: np.ndarray, coding: Coding) -> np.ndarray:
 def halved(luma: np.ndarray) -> np.ndarray:
     """Average blocks of 2 by 2 pixels of a plane ``[H, W]``; an odd last row or column is left out.
 
-    This is several times as fast as averaging over areas that are not whole pixels.
+    It is several times as fast as an area average with fractional pixels.
     """
     height, width = (side // 2 for side in luma.shape)
     return cv2.resize(luma[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)

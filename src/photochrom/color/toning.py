@@ -1,4 +1,4 @@
-"""Tells photographs in colour from toned black-and-white prints, and from colour prints that have faded."""
+"""Distinguishes colour photographs from toned black-and-white prints and from faded colour prints."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 _SIDE: Final = 96  # pixels; averaging removes sensor noise and the chroma noise of JPEG
-_GROUPS: Final = 16  # of equal lightness
-# benchmarks/toning.py has the rates for photographs in colour, toned prints and faded ones (docs/photographs.md).
+_GROUPS: Final = 16  # groups of pixels of equal lightness
+# benchmarks/toning.py measures the error rates; docs/photographs.md lists them.
 _SPREAD: Final = 2.0
 _FAR: Final = 13.0
 _CAST: Final = 45.0  # difference between the channels of the darkest tones, of 255
@@ -19,12 +19,12 @@ _DARK: Final = 8.0  # added to values, since ratios of the darkest are mostly no
 
 
 def has_colors(rgb: np.ndarray) -> bool:
-    """Return whether a picture has colours of its own, rather than the tone of a print or what has faded.
+    """Return whether a picture is in colour: neither toned, nor stained, nor faded.
 
-    The colour of a toned print depends on the lightness alone, and stains and yellowing vary along one hue. Colours of
-    equal lightness are therefore compared: in a photograph in colour they differ in two directions, or by much. In a
-    colour print that has faded, a dye has lost most of its density: the darkest tones have a cast, and one channel
-    has little contrast.
+    In a toned print the colour depends on the lightness alone, and stains and yellowing vary along one hue. So pixels
+    of equal lightness are compared: in a colour photograph their colours vary in two directions, or by much. In a faded
+    colour print, one dye has lost most of its density: the darkest tones have a cast, and one channel has little
+    contrast.
 
     Args:
         rgb: sRGB, uint8 ``[H, W, 3]``. A small picture will do.

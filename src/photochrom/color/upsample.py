@@ -1,8 +1,8 @@
 """Upsampling of chroma along the edges of the luma.
 
-It takes two steps, after the fast guided filter (He and Sun 2015): from the network's grid to the thumbnail, and from
-the thumbnail to the full picture. Both assume that chroma is a linear function of luma in each small neighbourhood, and
-add to an ordinary interpolation the detail that this function predicts from the luma. The filter's original form, which
+There are two steps, from the network's grid to the thumbnail and from the thumbnail to the full picture. Like the fast
+guided filter (He and Sun 2015), both assume that chroma is a linear function of luma in each small neighbourhood. They
+interpolate the chroma and add the detail that this function predicts from the luma. The original filter, which also
 smooths, was worse than plain interpolation (``benchmarks/upsampling.py``).
 """
 
@@ -18,19 +18,19 @@ from .coding import Coding
 from .even_areas import color_of_even_areas
 from .gamut import in_gamut
 
-_EDGE_L = 8.0  # contrast in L* from which chroma follows an edge; less is texture and grain
+_EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
-_MANY = 1 / 8  # share of samples out of gamut from which it is faster to treat all alike
+_MANY = 1 / 8  # share of samples out of gamut above which treating all alike is faster
 _AROUND = np.ones((3, 3), np.uint8)
 CENTER = (0.5, 0.5)
-"""Siting of chroma in JPEG: amid the pixels that share a sample. See ``apply_to_luma``."""
+"""Siting of chroma in JPEG: in the middle of the pixels that share a sample. See ``apply_to_luma``."""
 LEFT = (0.5, 0.0)
-"""Siting of chroma in films (MPEG-2, H.264, H.265): amid the rows, on the left column."""
-_WIDER = 0.5  # fewer pixels are then clipped than with the whole luma (benchmarks/clipping.py)
+"""Siting of chroma in films (MPEG-2, H.264, H.265): on the left column, half-way between the rows."""
+_WIDER = 0.5  # share of the range that is added; found with benchmarks/clipping.py
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """Upsample the network's chroma to the size of the thumbnail: along its edges, and without halos on even ground.
+    """Upsample the network's chroma to the size of the thumbnail, along its edges and without halos in even areas.
 
     Args:
         planes: a*b*, float32 ``[2, h, w]``.
@@ -48,7 +48,7 @@ def along_edges(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """Upsample chroma along the edges of a guide.
 
     The result is a bicubic interpolation plus the guide's detail (its difference from a bicubic copy of itself) times
-    the local gain of chroma over guide. Arguments and result are as above.
+    the local slope of chroma over the guide. Arguments and result are those of ``to_thumbnail``.
     """
     small = cv2.resize(guide, planes.shape[:0:-1], interpolation=cv2.INTER_AREA)
     detail = guide - _resize(small, guide, cv2.INTER_CUBIC)
@@ -110,15 +110,15 @@ def apply_to_luma(
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
         coding: Meaning of the integers of luma and chroma; None for a photograph's.
         out: Planes to write into, with any strides; None for new ones.
-        reduced: Whether ``luma`` is a copy at half the picture's height and width. Each sample is then in gamut at a
-            range of luma that is taken from the samples around it, and subsampling is 1.
-        siting: Row, 0 to 1, and column, 0 or 0.5, at which a sample lies, in pixels from the first of those that share
-            it. Only what is subsampled counts.
+        reduced: Whether ``luma`` is a copy at half the picture's height and width. Subsampling is then 1, and the range
+            of luma at which a sample must be in gamut is estimated from the samples around it.
+        siting: Position of a sample, in pixels from the first of those that share it: row, 0 to 1, and column, 0 or
+            0.5. Ignored along an axis that is not subsampled.
         threads: Number of threads that share the rows.
 
     Returns:
-        Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. Each sample is in gamut at every luma
-        that shares it.
+        Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. Each sample is in gamut at the luma of
+        every pixel that shares it.
     """
     coding = coding or Coding.of_photograph(luma.dtype)
     height, width = (-(-side // step) for side, step in zip(luma.shape, subsampling, strict=True))
@@ -153,13 +153,13 @@ def apply_to_luma(
 def _chroma(
     weights: np.ndarray, coefficients: np.ndarray, luma: np.ndarray, buffer: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute the chroma of a strip, neither rounded nor in gamut.
+    """Compute the chroma of a strip, before rounding and gamut mapping.
 
     Args:
         weights: Share of each line of the coefficients in each row, float32 ``[rows, lines]``.
         coefficients: Gains of Cb and Cr, then their offsets, in integers: float32 ``[lines, 4, w]``.
         luma: Integers ``[rows, w]``.
-        buffer: Arrays to use again from strip to strip, which stay in the processor's cache; empty for the first.
+        buffer: Arrays reused from strip to strip, which stay in the processor's cache; empty for the first strip.
 
     Returns:
         Cb and Cr, float32 ``[rows, w]``, in steps of the integers, around 0, and a spare array like them. They belong
@@ -177,7 +177,7 @@ def _chroma(
 
 
 def _moved_left(planes: np.ndarray, share: float) -> np.ndarray:
-    """Take planes ``[n, h, w]`` a share of a sample farther left, by linear interpolation."""
+    """Shift planes ``[n, h, w]`` left by a fraction of a sample, with linear interpolation."""
     if share == 0:
         return planes
     before = np.concatenate([planes[..., :1], planes[..., :-1]], axis=2)
@@ -202,8 +202,8 @@ def _quantised(
 ) -> list[np.ndarray]:
     """Round chroma to integers that are in gamut at every luma from ``darkest`` to ``brightest``.
 
-    Few colours of a picture are out of gamut. So all are rounded first, and a cheap test finds those that may be out:
-    with every matrix, no channel is farther from the luma than twice the chroma.
+    Few colours are out of gamut. So all are rounded first, and a cheap test then finds those that may be: with every
+    matrix, no channel differs from the luma by more than twice the chroma.
 
     Args:
         cb: float32 ``[h, w]``, in steps of the integers, around 0. It may be overwritten.
@@ -234,7 +234,7 @@ def _quantised(
 
 
 def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute what ``in_gamut`` does, for integers of luma, and chroma in steps of the integers around 0."""
+    """Call ``in_gamut`` for integer luma, and chroma in integer steps around 0."""
     low, high = (_steps_of_chroma(plane, coding) for plane in (darkest, brightest))
     return in_gamut(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
 
@@ -242,23 +242,23 @@ def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.n
 def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray:
     """Round chroma, float32 ``[h, w]`` around 0, to integers; ``spare`` is overwritten."""
     if coding.bits > 8:
-        add: Any = cv2.add  # its stubs know no sum with a number
+        add: Any = cv2.add  # the type stubs lack sums with a number
         wide: np.ndarray = add(plane, coding.neutral, dtype=cv2.CV_16U)
         return wide
-    if plane.min() < -coding.neutral:  # below 0, of which OpenCV would take the absolute value
+    if plane.min() < -coding.neutral:  # the result would be below 0, and OpenCV would take its absolute value
         plane = np.clip(plane, -coding.neutral, coding.neutral, out=spare)
     return cv2.convertScaleAbs(plane, alpha=1, beta=coding.neutral).reshape(plane.shape)
 
 
 def _distance(cb: np.ndarray, cr: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute how far the farther of two chromas is from neutral, in integers; one more where it is above neutral."""
+    """Compute the larger of the distances of Cb and Cr from neutral, in integers; one more if it is above neutral."""
     mirrored = np.bitwise_xor(np.minimum(cb, cr), 2 * coding.neutral - 1)
     farther = np.maximum(np.maximum(cb, cr), mirrored, out=mirrored)
     return np.subtract(farther, coding.neutral - 1, out=farther)
 
 
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute the distance of the luma from black or from white, whichever is nearer, in integers; 0 beyond them."""
+    """Compute the distance of the luma from the nearer of black and white, in integers; 0 beyond them."""
     black, white = coding.black, coding.black + coding.luma_span
     if not coding.full_range:
         darkest, brightest = (np.clip(plane, black, white) for plane in (darkest, brightest))
@@ -269,17 +269,17 @@ def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndar
 def _luma_range(
     luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int], siting: tuple[float, float] = CENTER
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute the luma at each sample, and the range of the pixels that share it, in some rows of chroma.
+    """Compute the luma at each chroma sample, and the range of luma over its pixels, for some rows of chroma.
 
     Args:
         luma: The whole plane, ``[H, W]``.
         start: First row of chroma.
         stop: End of the rows.
         subsampling: Rows and columns that share a sample.
-        siting: Where it lies among them, as for ``apply_to_luma``.
+        siting: Position of the sample among them, as for ``apply_to_luma``.
 
     Returns:
-        The luma there, the lowest and the highest, of the luma's dtype.
+        Luma at the sample, lowest and highest luma of its pixels, of the luma's dtype.
     """
     rows, columns = subsampling
     luma = luma[start * rows : stop * rows]
@@ -307,7 +307,7 @@ def _sampled(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float
         luma = cv2.addWeighted(luma[0::2], 1 - row, luma[1::2], row, 0)
     if columns == 1 or column == 0.5:
         return cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
-    # On the left of two pixels, the filter 1 2 1 is the mean of the two pairs that hold it.
+    # At the left of two pixels, the filter 1 2 1 is the mean of the two pairs that contain that pixel.
     right = cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
     left = right.copy()
     if half[0] > 1:
@@ -316,11 +316,11 @@ def _sampled(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float
 
 
 def _reduced_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimate the range of luma around each sample from a copy at half size; arguments and result as above.
+    """Estimate the range of luma around each sample from a copy at half size; arguments and result are those of
+    ``_luma_range``.
 
-    It is that of the 3 by 3 samples around each, which are also those that a decoder interpolates the chroma of its
-    pixels from, widened by a share of itself: grain has a wider range in the picture than in the copy, which averages
-    it.
+    It is the range of the 3 by 3 samples around each one, from which a decoder interpolates chroma, too. It is widened
+    by half, since the copy averages the grain, which has a wider range in the picture.
     """
     first, last = max(0, start - 1), min(stop + 1, luma.shape[0])
     around, inner = luma[first:last], slice(start - first, stop - first)

@@ -1,1 +1,1 @@
-"""The path from luma to chroma, with its options, hints, suggestions and reference photographs."""
+"""Luma in, chroma out: the ``Colorizer``, its options and hints, and the colours that it suggests."""

@@ -1,7 +1,7 @@
-"""Names of alternatives: how each differs from the first picture, such as ``warmer`` or ``blue, lower left``.
+"""Names alternatives by how they differ from the first picture: ``warmer``, or ``blue, lower left``.
 
-If the whole picture changes in one direction, that direction is the name. Otherwise the name is that of the most
-visible thing that has another colour than in the first picture, by that colour and by its place.
+If the whole picture changes in one direction, the name is that direction. Otherwise it is the new colour and the place
+of the region that changes most visibly.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from ..color.spaces import lightness_of_luma
 if TYPE_CHECKING:
     from .colorizer import Prediction
 
-# Tried on sheets of 31 old photographs with five alternatives each.
+# Chosen by eye on 31 old photographs with five alternatives each.
 _LEAST: Final = 4.0  # change in a*b* that is visible
-_SHARE: Final = 0.25  # of the picture's strong changes (their 95th percentile): less does not count
+_SHARE: Final = 0.25  # share of the picture's strongest change (95th percentile) below which a change is ignored
 _STRONG: Final = 0.95
-_WHOLE: Final = 0.5  # share of the picture that changes if the picture as a whole does
-_ALIKE: Final = 0.75  # length of the mean change, as a share of the mean length, if all of it goes in one direction
-_PALER: Final = 0.7  # chroma of a paler picture, as a share of the first one's
+_WHOLE: Final = 0.5  # share of the picture that must change for the whole picture to count as changed
+_ALIKE: Final = 0.75  # length of the mean change over the mean length of changes, above which all go in one direction
+_PALER: Final = 0.7  # share of the first picture's chroma below which an alternative is called paler
 _SIDE: Final = 0.38  # a region whose centre is nearer to an edge than this lies at that edge
 _BROAD: Final = 0.75  # a region that extends over more than this lies at neither edge
 _GREY: Final = 8.0  # chroma below which a colour is called grey
 _DIRECTIONS: Final = ((20, "pinker"), (115, "warmer"), (195, "greener"), (295, "cooler"), (360, "pinker"))
-"""Names of directions of change, each up to a hue in degrees."""
+"""Upper limit of the hue, in degrees, and name of each direction of change."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class _Region:
 
     color: str
     cells: np.ndarray
-    """bool ``[h, w]``"""
+    """Mask of the region's cells, bool ``[h, w]``."""
     weight: float
-    """How visible the region's change is."""
+    """Visibility of the region's change."""
 
 
 def name_alternatives(first: Prediction, others: Sequence[Prediction]) -> list[str]:
-    """Name alternatives by how they differ from the first picture; no two have the same name.
+    """Name alternatives by how they differ from the first picture; all names are different.
 
     Args:
         first: Prediction of the first picture.
@@ -87,11 +87,11 @@ def _names(lightness: np.ndarray, before: np.ndarray, after: np.ndarray) -> Iter
 
 
 def _regions(lightness: np.ndarray, before: np.ndarray, after: np.ndarray, changed: np.ndarray) -> list[_Region]:
-    """Find regions that have one colour, and another one than before; the most visible first."""
+    """Find regions of one colour that had another colour before, the most visible first."""
     old, new = (_color_names(lightness, ab) for ab in (before, after))
     weight = np.hypot(*(after - before)) * (np.hypot(*after) + _GREY)
     different = changed & (old != new)
-    if not different.any():  # stronger or weaker colours of the same names
+    if not different.any():  # only stronger or weaker, with the same colour names
         different = changed
     regions = []
     for color in np.unique(new[different]):
@@ -110,7 +110,7 @@ def _color_names(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
 
 
 def _place(region: np.ndarray) -> str:
-    """Name the place of a region; empty if it is most of the picture."""
+    """Describe the position of a region; empty if it covers most of the picture."""
     vertical, is_tall = _edge(region.sum(axis=1), ("top", "bottom"))
     horizontal, is_wide = _edge(region.sum(axis=0), ("left", "right"))
     if vertical and horizontal:
@@ -121,11 +121,11 @@ def _place(region: np.ndarray) -> str:
 
 
 def _edge(counts: np.ndarray, names: tuple[str, str]) -> tuple[str, bool]:
-    """Return the edge that a region lies at along one axis, if any, and whether it extends over most of the axis.
+    """Return the edge at which a region lies along one axis, if any, and whether it spans most of the axis.
 
     Args:
         counts: Number of the region's cells in each row, or in each column.
-        names: What the axis begins and ends with.
+        names: Names of the two ends of the axis.
     """
     is_long = bool((counts > 0).mean() > _BROAD)
     centre = float(np.average((np.arange(len(counts)) + 0.5) / len(counts), weights=counts))

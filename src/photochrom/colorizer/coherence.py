@@ -1,11 +1,10 @@
-"""Coherence: cells of one thing agree on one of their likely colours, instead of each choosing for itself.
+"""Coherent colours: cells of one object agree on a likely colour instead of each choosing its own.
 
-The network gives each cell of its grid a distribution of colours, and does not say which choices go together. Where a
-coat may be orange or violet, its cells decide by chance, and the coat comes out in both. Here the distributions are
-decoded together, as in a fully connected conditional random field (Kraehenbuehl and Koltun, Efficient Inference in
-Fully Connected CRFs with Gaussian Edge Potentials, 2011): a colour gains where cells that are near and alike in
-lightness expect similar colours, and its rivals lose. A cell that is certain hardly changes, since what has no
-probability cannot gain any.
+The network predicts a distribution of colours for each cell of its grid, independently of the other cells. A coat that
+may be orange or violet would come out in both colours. So the distributions are decoded jointly, as in a fully
+connected conditional random field (Kraehenbuehl and Koltun, Efficient Inference in Fully Connected CRFs with Gaussian
+Edge Potentials, 2011): a colour becomes more probable if cells near by and of similar lightness expect similar colours.
+A cell that is certain hardly changes, since a colour without probability cannot gain any.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ from ..models.registry import ModelCard
 Bins = tuple[tuple[float, float], ...]
 
 # Chosen on 50 outside photographs for the least CIEDE2000 at equal colourfulness; docs/experiments.md has the figures.
-_NEAR: Final = 3.0  # cells over which the influence of another cell falls off
+_NEAR: Final = 3.0  # distance in cells over which the influence of another cell falls off
 _ALIKE: Final = 6.0  # contrast in L* over which it falls off
 _SIMILAR: Final = 20.0  # distance in a*b* over which two colours support each other
-_SUPPORT: Final = 10.0  # change of the logarithm of a probability if all others expect just this colour
-_LEAN: Final = 0.002  # the same for each unit of a*b* that they expect, and each that the colour has along it
-_ROUNDS: Final = 2  # more change little
-_RANK: Final = 16  # numbers that stand for a distribution when it is compared with others
-_STEP: Final = 2  # cells along each side of a block whose mean stands for its cells
-_FARTHEST: Final = -60.0  # exponent, of no account; arithmetic on smaller numbers than its power becomes slow
-_LEAST: Final = np.float32(1e-9)  # probability: so little that no agreement of others overrules a certain cell
+_SUPPORT: Final = 10.0  # change of the log probability of a colour if all other cells expect exactly this colour
+_LEAN: Final = 0.002  # the same per unit of the expected a*b* and per unit of the colour's own a*b* along it
+_ROUNDS: Final = 2  # iterations; more of them change little
+_RANK: Final = 16  # dimensions of the features by which distributions are compared
+_STEP: Final = 2  # side, in cells, of the blocks whose means represent their cells
+_FARTHEST: Final = -60.0  # smallest exponent; smaller powers would be denormal numbers, which are slow
+_LEAST: Final = np.float32(1e-9)  # smallest probability; low enough that other cells never overrule a certain one
 
 
 def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins) -> np.ndarray:
-    """Let the cells of a prediction agree.
+    """Adjust the distributions of a prediction so that similar cells near each other agree.
 
     Args:
         probability: Probability of each bin, float32 ``[bins, h, w]``.
@@ -63,7 +62,7 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins) -> np.ndarra
 
 
 def declared(probability: np.ndarray | None, card: ModelCard) -> np.ndarray:
-    """Return the probabilities ``[bins, h, w]`` that a network gave, one for each bin of the model's card.
+    """Return a network's probabilities ``[bins, h, w]``, after checking that there is one per bin of the model's card.
 
     Raises:
         ModelError: The network's output contradicts the card.
@@ -85,12 +84,12 @@ def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
 
 
 def _weights(luma: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return how much each block of cells counts for each cell, float32 ``[blocks, cells]``; each column sums to 1."""
+    """Return the weight of each block for each cell, float32 ``[blocks, cells]``; each column sums to 1."""
     lightness = cv2.resize(lightness_of_luma(luma), (width, height), interpolation=cv2.INTER_AREA)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     place = np.stack([y / _NEAR, x / _NEAR, lightness / _ALIKE]).astype(np.float32)  # [3, h, w]
     cells, blocks = place.reshape(3, -1), _blocks(place).reshape(3, -1)
-    # Half the squared distance, negative: the halves of the squares are two more terms of one product.
+    # Minus half the squared distance is a·b - a²/2 - b²/2: one matrix product, with the squares as two more terms.
     halves = [np.float32(-0.5) * np.square(part).sum(0, keepdims=True) for part in (blocks, cells)]
     left = np.vstack([blocks, halves[0], np.ones_like(halves[0])])
     right = np.vstack([cells, np.ones_like(halves[1]), halves[1]])
@@ -108,9 +107,9 @@ def _blocks(planes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def _features(bins: Bins) -> np.ndarray:
-    """Return numbers for each bin whose products say how much two colours support each other: ``[bins, features]``.
+    """Return features ``[bins, features]`` whose inner products measure how much two colours support each other.
 
-    They are the leading eigenvectors of a Gaussian of the colours' distance, and the colours themselves.
+    These are the leading eigenvectors of a Gaussian kernel over the bins' distances, and the colours themselves.
     """
     centres = np.array(bins, np.float64)
     distance = np.square(centres[:, None] - centres).sum(-1)

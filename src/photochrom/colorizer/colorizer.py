@@ -1,4 +1,4 @@
-"""The Colorizer: it takes the luma of a picture and computes its chroma, by one path for photographs and films."""
+"""``Colorizer`` computes the chroma of a picture from its luma: the one path for photographs and films."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _MULTIPLE = 32  # the network halves its input five times
-_LONGEST = 4  # times the working size: longer panoramas are seen in less detail
+_LONGEST = 4  # most working sizes along the long side; longer panoramas are seen in less detail
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The network's answer for one picture, on the network's own small grid."""
+    """Output of the network for one picture, on the network's small grid."""
 
     luma: np.ndarray
     """Luma of the thumbnail, uint8 ``[h, w]``, full range."""
@@ -50,21 +50,21 @@ class Prediction:
     probability: np.ndarray | None = None
     """Probability of each colour in the card's ``bins``, float32 ``[bins, h', w']``; None if the model has no bins."""
     picture: Box | None = None
-    """Position of the picture inside plain margins, which stay neutral; None if there are no margins, ``NOWHERE`` if
-    there is nothing else."""
+    """Position of the picture inside plain margins, which stay neutral; None without margins, ``NOWHERE`` if the whole
+    picture is margin."""
 
 
 class Colorizer:
-    """Colours pictures with one model, which is loaded once. Threads may share a colorizer.
+    """Colours pictures with one model, which is loaded once. Several threads may use one colorizer.
 
-    ``chroma`` and ``colorize`` are the whole path. Its steps are methods of their own, which films call one by one:
-    ``thumbnail``, ``predict``, ``ab`` and ``render``.
+    ``chroma`` and ``colorize`` run the whole path. Films call its steps one by one: ``thumbnail``, ``predict``, ``ab``
+    and ``render``.
 
     Args:
-        model: Name (``default``, ``reference``) or path of an .onnx file. None stands for ``default``, or for no file
-            at all where ``engine`` is given.
+        model: Name (``default``, ``reference``) or path of an .onnx file. None is ``default``, or no file if ``engine``
+            is given.
         device: ``auto``, ``cpu``, ``cuda`` or ``gpu``; see ``photochrom.models.engines``.
-        engine: A loaded network to use instead of loading one. ``model`` then only says which file it came from.
+        engine: A loaded network to use instead of loading one. ``model`` then only names the file it came from.
 
     Raises:
         ModelError: The model is missing or damaged, or is not a model of Photochrom.
@@ -75,37 +75,37 @@ class Colorizer:
         self, model: str | os.PathLike[str] | None = None, device: str = "auto", engine: Engine | None = None
     ) -> None:
         self.path: Path | None = None
-        """The model file; None if the engine came without one."""
+        """The model file; None for an engine without a file."""
         if engine is None or model is not None:
             self.path = find_model("default" if model is None else model)
         self.engine: Engine = engine or open_engine(cast(Path, self.path), device)
         """The loaded network."""
         self.card = ModelCard.of(self.engine.metadata, self.path)
-        """The model's own description of itself."""
+        """Description of the model."""
 
     @functools.cached_property
     def label(self) -> str:
-        """Name, version and hash of the model, as the provenance of a coloured picture states them."""
+        """Name, version and hash of the model, as written into the label of coloured pictures."""
         source = "no model file" if self.path is None else f"sha256 {known_digest(self.path)}"
         return f"{self.card.name} {self.card.version}, {source}"
 
     def colorize(
         self, image: np.ndarray | Image.Image, options: ColorOptions | None = None
     ) -> np.ndarray | Image.Image:
-        """Colour a picture held in memory. An array gives an array, a PIL image gives a PIL image.
+        """Colour a picture in memory. An array returns an array, a PIL image a PIL image.
 
         Args:
-            image: uint8 or uint16 array, luma ``[H, W]`` or RGB ``[H, W, 3]`` (of which only the luma is used); or a
-                PIL image. An image is turned upright and keeps its alpha channel, but not its metadata
-                (``colorize_file`` keeps that).
+            image: uint8 or uint16 array, luma ``[H, W]`` or RGB ``[H, W, 3]`` (only its luma is used); or a PIL image.
+                An image is turned upright and keeps its alpha channel, but loses its metadata (``colorize_file`` keeps
+                them).
             options: How to colour; None for the model's defaults.
 
         Returns:
             RGB ``[H, W, 3]`` of the same dtype; or a PIL image, RGB or RGBA.
 
         Raises:
-            PhotoError: The picture is neither kind, or has no pixels.
-            OptionError: The options ask for something that the model cannot do.
+            PhotoError: The picture is neither an array of that kind nor a PIL image, or has no pixels. OptionError: The
+            options ask for something that the model cannot do.
             EngineError: The network could not be run.
         """
         if isinstance(image, np.ndarray):
@@ -140,7 +140,7 @@ class Colorizer:
             luma: Y' (BT.601, full range), uint8 or uint16 ``[H, W]``, upright.
             options: How to colour; None for the model's defaults.
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each; one number stands for both.
-            prediction: Result of ``predict`` for this luma and these options, if it is at hand; the network then
+            prediction: Result of ``predict`` for this luma and these options, if already computed; the network then
                 does not run.
             reduced: Whether ``luma`` is a copy at half the picture's height and width; see ``apply_to_luma``.
 
@@ -166,10 +166,11 @@ class Colorizer:
         return cb, cr
 
     def thumbnail_size(self, height: float, width: float) -> tuple[int, int]:
-        """Height and width at which the network sees a picture.
+        """Return height and width of the thumbnail for a picture.
 
-        The short side becomes the card's working size, the long one follows; both are multiples of 32. A panorama's
-        long side is at most four times the working size. A thumbnail keeps its own size.
+        The short side is the card's working size, the long side keeps the aspect ratio, and both are multiples of 32.
+        Panoramas are scaled down until the long side is four times the working size. A picture that is already a
+        thumbnail keeps its size.
         """
         short, long = sorted((height, width))
         scale = min(self.card.working_size / short, _LONGEST * self.card.working_size / long)
@@ -183,7 +184,7 @@ class Colorizer:
 
         Args:
             luma: uint8 or uint16 ``[H, W]``, as stored.
-            coding: Meaning of its integers; None for a photograph's (full range).
+            coding: Meaning of its integers; None for full range, as in photographs.
             aspect: Width of a pixel divided by its height.
             turns: Quarter turns counter-clockwise that make the picture upright.
 
@@ -203,13 +204,14 @@ class Colorizer:
     ) -> Prediction:
         """Run the network on a luma plane.
 
-        With hints the network runs twice, with them and without, because whatever lies beyond their influence keeps
-        the colours it has without them.
+        With hints the network runs twice, with and without them, because pixels beyond their influence keep the colours
+        that they have without hints.
 
         Args:
             luma: As for ``chroma``, or a result of ``thumbnail``.
             options: How to colour; None for the model's defaults.
-            plain: Prediction for this luma and these options without their hints, if it is at hand; it saves one run.
+            plain: Prediction for this luma and these options without their hints, if already computed; it saves one
+                run.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
@@ -224,13 +226,13 @@ class Colorizer:
         return _near_hints(hinted, plain or self._predict(luma, options.with_hints(()), picture), options.hints)
 
     def _predict(self, luma: np.ndarray, options: ColorOptions, picture: Box | None) -> Prediction:
-        """Run the network on what lies inside the margins, and spread its answer over the whole picture."""
+        """Run the network on the picture inside the margins, and extend the result over the whole."""
         if picture is not None:
             inside = self.thumbnail(luma[picture.pixels(*luma.shape)])
             answer = self._run(inside, options.with_hints(picture.hints(options.hints, *luma.shape)))
             return _spread(answer, luma, picture)
         answer = self._run(self.thumbnail(luma), options)
-        flat = is_flat(answer.luma) and not options.hints  # a hint means that the user wants it coloured
+        flat = is_flat(answer.luma) and not options.hints  # a hint means that the user wants colour here
         return replace(answer, picture=NOWHERE) if flat else answer
 
     def _run(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
@@ -240,7 +242,7 @@ class Colorizer:
         return self._coherent(Prediction(thumbnail, outputs["ab"][0], confidence, probability), options)
 
     def _coherent(self, answer: Prediction, options: ColorOptions) -> Prediction:
-        """Decode the distributions of a picture together; see ``coherence``.
+        """Decode the distributions of a picture jointly; see ``coherence``.
 
         Raises:
             ModelError: The network's output contradicts the model's card.
@@ -281,7 +283,7 @@ class Colorizer:
         return self.card.vividness if options.vividness is None else options.vividness
 
     def ab(self, prediction: Prediction, hints: Sequence[Hint] = (), thumbnail: np.ndarray | None = None) -> np.ndarray:
-        """Upsample a prediction along the edges of a thumbnail, and give it exactly the hinted colours at the hints.
+        """Upsample a prediction along the edges of a thumbnail, with exactly the hinted colours at the hints.
 
         Args:
             prediction: Result of ``predict``.
@@ -318,12 +320,12 @@ class Colorizer:
         Args:
             luma: uint8 or uint16 ``[H, W]``, native byte order.
             thumbnail: The same picture's luma, uint8 ``[h, w]``, full range.
-            ab: a*b* float32 ``[2, h, w]``, oriented like ``luma``, as is the thumbnail.
+            ab: a*b* float32 ``[2, h, w]``. It and the thumbnail are oriented like ``luma``.
             strength: Factor applied to the chroma.
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
             coding: Meaning of the integers of luma and chroma; None for a photograph's.
-            exact: Whether a*b* is converted by its formula. False interpolates in a table, which is ten times as fast;
-                films do that.
+            exact: Whether to convert a*b* by the formula. False interpolates in a table, as films do; it is ten times
+                as fast.
             out: Planes to write into, with any strides; None for new ones.
             reduced: As for ``apply_to_luma``.
             siting: As for ``apply_to_luma``.
@@ -345,13 +347,13 @@ class Colorizer:
 
 
 def _shares(height: int, count: int) -> list[slice]:
-    """Divide rows into this many shares, or fewer."""
+    """Divide rows into at most ``count`` slices."""
     share = -(-height // count)
     return [slice(start, start + share) for start in range(0, height, share)]
 
 
 def _spread(answer: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
-    """Extend a prediction of the picture inside margins to the whole, at the same scale."""
+    """Extend a prediction from the picture inside the margins to the whole, at the same scale."""
     changes: dict[str, Any] = {
         name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
         for name in ("ab", "confidence", "probability")

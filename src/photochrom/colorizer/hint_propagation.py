@@ -1,4 +1,4 @@
-"""How hints change chroma: as input planes of the network, and as exact colours that spread from each hint."""
+"""Applies hints: as input planes of the network, and as a correction that spreads exact colours from each hint."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .hints import Hint
 
 # Distances are shares of the picture's short side, contrasts are in L*. Chosen on held-out photographs with random
 # hints; docs/experiments.md has the figures.
-_SPREAD = 0.12  # distance over which the correction at a hint falls off
+_SPREAD = 0.12  # distance over which the correction falls off
 _EDGE = 10.0  # contrast over which it falls off
 _FAR = 0.35  # distance over which the network's own reaction to a hint falls off
 _UNLIKE = 25.0  # contrast over which it falls off
-_CUTOFF = 6.0  # times the spread: exp(-0.5 * 6 * 6) leaves 1.5e-8 of a correction
+_CUTOFF = 6.0  # times the spread: beyond it, less than exp(-0.5 * 6 * 6) = 1.5e-8 of a correction is left
 _TINY = np.float32(1e-9)
 
 
@@ -50,8 +50,8 @@ def _ab(hints: Sequence[Hint]) -> np.ndarray:
 def hint_influence(lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
     """Weight of the hints at each pixel: 1 at a hint, less with distance and with contrast to it.
 
-    A network may react to one hint with other colours all over the picture. The weight confines the reaction to pixels
-    that are near a hint and similar in lightness.
+    A network may react to one hint by changing colours all over the picture. The weight confines its reaction to pixels
+    near the hint and of similar lightness.
 
     Args:
         lightness: L*, float32 ``[H, W]``.
@@ -73,12 +73,12 @@ def hint_influence(lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
 def propagate_hints(ab: np.ndarray, lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
     """Correct chroma so that each hint's pixel has exactly the hinted colour.
 
-    A network follows hints only approximately. The remaining difference at each hint is added there and spread over
-    its surroundings: in full within the hint's disc where the tone is that of its centre, less with distance from the
-    disc and with contrast. Where several hints meet, the correction is their mean, weighted by inverse distance
-    (Shepard 1968): every hint is met exactly, however close they are, and no pixel changes by more than the largest
-    correction. If two hints fall on one pixel, the later one wins. Models without a hint input obey hints through this
-    alone.
+    A network follows hints only approximately. The remaining difference at each hint is added to its surroundings: in
+    full at pixels of the hint's disc that have the lightness of its centre, and less with distance from the disc and
+    with contrast. Where several hints meet, the correction is the mean of theirs, weighted by inverse distance (Shepard
+    1968). So every hint is met exactly, however close the hints are, and no pixel changes by more than the largest
+    correction. If two hints fall on one pixel, the later one wins. Models without a hint input follow hints by this
+    correction alone.
 
     Args:
         ab: a*b*, float32 ``[2, H, W]``.
@@ -115,18 +115,18 @@ def _window(pixel: tuple[int, int], radius: float) -> tuple[slice, slice]:
 def _falloff_at(
     shape: tuple[int, ...], spread: float, hint: Hint, pixel: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Falloff of a hint's influence by distance alone.
+    """Return the falloff of a hint's influence with distance.
 
     Args:
         shape: Height and width of the picture.
         spread: Distance that counts as 1, as a share of the short side.
-        hint: Its radius matters here.
-        pixel: Its row and column.
+        hint: The hint, of which only the radius is used.
+        pixel: Row and column of the hint.
 
     Returns:
         Two read-only float32 ``[height, width]``. First, the logarithm of the influence: minus half the square of the
         distance from the hint's disc. Second, half the square of the distance from the hint's centre, plus a tiny
-        number so that it may be divided by.
+        number so that it is a valid divisor.
     """
     height, width = shape
     unit, radius = spread * min(shape), hint.radius / spread
@@ -140,9 +140,9 @@ def _falloff_at(
 
 @functools.lru_cache(maxsize=8)
 def _default_falloff(height: int, width: int, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Falloff for a hint in the middle of a picture twice as high and wide; a window of it serves any other pixel.
+    """Return the falloff around the centre of a picture twice the size; a window of it serves any hint position.
 
-    A picture may have hundreds of hints, and nearly all have the default radius.
+    It is cached, since a picture may have hundreds of hints, nearly all of them with the default radius.
     """
     return _falloff(np.arange(1 - height, height), np.arange(1 - width, width), unit, radius)
 

@@ -1,6 +1,6 @@
-"""Hints: colours that the user knows at places of the picture, and their files.
+"""Hints, which are known colours at places of the picture, and the JSON files that store them.
 
-``hint_propagation`` is where they change chroma. A file of hints is JSON::
+``hint_propagation`` applies them. A file of hints looks like this::
 
     {"photochrom": "hints", "version": 1,
      "hints": [{"x": 0.42, "y": 0.31, "color": "#7a2b22", "radius": 0.01}]}
@@ -27,13 +27,13 @@ Found = TypeVar("Found")
 _VERSION = 1
 _OUR_FILE = "give one that Photochrom wrote"
 _RADIUS = 0.01
-_MOST_BYTES = 4_000_000  # size of a file, with whatever else it holds
-_MOST = 1000  # hints in a file, since each costs time on every pixel of the thumbnail
+_MOST_BYTES = 4_000_000  # bytes: largest file that is read
+_MOST = 1000  # most hints in a file, since the cost grows with hints times pixels of the thumbnail
 
 
 @dataclass(frozen=True)
 class Hint:
-    """A place whose colour is known. Only the colour's hue and chroma are used; the lightness is the picture's.
+    """A place whose colour is known. Only the hue and chroma of the colour are used; lightness comes from the picture.
 
     Raises:
         OptionError: A value is out of range or of the wrong type.
@@ -48,7 +48,7 @@ class Hint:
     radius: float = _RADIUS
     """Radius of the disc that has this colour, as a share of the picture's short side, 0 to 0.25."""
     suggested: bool = False
-    """Whether a model proposed the colour; the picture's label tells such hints from a person's."""
+    """Whether a model proposed the colour. The picture's label counts such hints separately."""
     page: int | None = None
     """Page of a multi-page TIFF, from 1; None for a picture that has no pages."""
 
@@ -77,11 +77,11 @@ class Hint:
     def parse(cls, text: str, *, size: tuple[int, int] | None = None) -> Hint:
         """Read ``X,Y,COLOR``, as in ``0.42,0.31,#7a2b22``, ``42%,31%,maroon`` or ``812px,440px,#732``.
 
-        Before it, a page of a multi-page TIFF may be named: ``2:42%,31%,maroon``.
+        A page number of a multi-page TIFF may precede it: ``2:42%,31%,maroon``.
 
         Args:
             text: The hint.
-            size: Width and height of the upright picture, which places in pixels need.
+            size: Width and height of the upright picture, needed for positions in pixels.
 
         Raises:
             OptionError: The text is not of this form, or a value is out of range.
@@ -90,7 +90,7 @@ class Hint:
         parts = (text if page is None else text.partition(":")[2]).split(",", 2)
         try:
             x, y = (_share(part, side) for part, side in zip(parts[:-1], size or (None, None), strict=True))
-        except OptionError:  # a ValueError, too, but one that says more
+        except OptionError:  # it is a ValueError, too, and its message is better
             raise
         except ValueError:
             raise OptionError(
@@ -100,13 +100,13 @@ class Hint:
 
 
 def page_of(hint: str) -> int | None:
-    """Return the page that a hint as text names, or None."""
+    """Return the page that the text of a hint names, or None."""
     found = re.match(r"\s*(\d{1,6}):", hint)
     return int(found[1]) if found else None
 
 
 def _share(text: str, side: int | None) -> float:
-    """Read a place along one side of the picture as a share of the side: ``0.42``, ``42%`` or ``812px``."""
+    """Convert a position along one side, ``0.42``, ``42%`` or ``812px``, to a share of the side."""
     text = text.strip()
     if text.endswith("%"):
         return float(text[:-1]) / 100
@@ -117,18 +117,19 @@ def _share(text: str, side: int | None) -> float:
     share = (float(text[:-2]) + 0.5) / side  # the middle of the pixel
     if not 0 <= share <= 1:
         raise OptionError(
-            f"{text!r:.60} is outside the picture, which has {side} pixels that way", remedy="give a place inside it"
+            f"{text!r:.60} is outside the picture, which has {side} pixels on that side",
+            remedy="give a place inside it",
         )
     return share
 
 
 def _is_a(kind: type, value: object) -> bool:
-    """Check the type of a value; True and False do not count as numbers, although Python's bool is an int."""
+    """Check the type of a value. True and False are not accepted as numbers, although bool is a subclass of int."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def pixel_at(x: float, y: float, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Row and column of a place, given as shares of width and height, in a picture ``[H, W, ...]``."""
+    """Return row and column of a place, given as shares of width and height, in a picture ``[H, W, ...]``."""
     height, width = shape[:2]
     return min(int(y * height), height - 1), min(int(x * width), width - 1)
 
@@ -166,7 +167,7 @@ def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
     """Read the hints of a photograph from a JSON file.
 
     Raises:
-        OptionError: The file cannot be read or is not a file of hints, or one of them is wrong; the message says which.
+        OptionError: The file cannot be read, is not a file of hints, or has an invalid hint, which the message names.
     """
     return read_file(path, _from_file)
 
@@ -176,8 +177,8 @@ def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Found], *, wh
 
     Args:
         path: The file.
-        parse: Turns the JSON value into the result, or raises OptionError.
-        what: What the file is, for messages.
+        parse: Converts the JSON value to the result, or raises OptionError.
+        what: Kind of file, for messages.
 
     Raises:
         OptionError: The file cannot be read, is not JSON, or ``parse`` refuses it; the message names the file.
@@ -185,8 +186,8 @@ def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Found], *, wh
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
             raise OptionError(f"larger than a {what} can be ({_MOST_BYTES / 1e6:g} MB)", remedy="check that it is one")
-        # utf-8-sig: editors on Windows put a byte order mark first. parse_int: Python refuses to read integers of
-        # thousands of digits; as a float such a number is infinite, and then out of range like any other.
+        # utf-8-sig: editors on Windows write a byte order mark. parse_int: Python refuses integers of thousands of
+        # digits; as a float such a number is infinite, and is refused as out of range.
         return parse(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
     except OptionError as exc:
         raise OptionError(exc.problem, path=path, remedy=exc.remedy) from exc
@@ -211,10 +212,10 @@ def _from_file(facts: Any) -> tuple[Hint, ...]:
 
 
 def hints_of_entries(entries: Any) -> tuple[Hint, ...]:
-    """Parse the value of ``"hints"`` in a file.
+    """Parse the list under ``"hints"`` in a file.
 
     Raises:
-        OptionError: It is not a list of at most 1000 hints, or a hint in it is wrong.
+        OptionError: It is not a list of at most 1000 hints, or one of them is invalid.
     """
     if not isinstance(entries, list):
         raise OptionError('has no list of "hints"', remedy="put them in square brackets")
@@ -237,20 +238,20 @@ def _from_entry(number: int, entry: Any) -> Hint:
         raise OptionError(f"hint {number}: the colour is {color!r:.60}", remedy="write it as #7a2b22, in quotes")
     try:
         page = entry.get("page")
-        page = int(page) if isinstance(page, float) and page.is_integer() else page  # JSON's integers are read so
+        page = int(page) if isinstance(page, float) and page.is_integer() else page  # parse_int=float
         return Hint(entry["x"], entry["y"], parse_color(color), entry.get("radius", _RADIUS), suggested, page)
     except OptionError as exc:
         raise OptionError(f"hint {number}: {exc.problem}", remedy=exc.remedy) from exc
 
 
 def hints_json(hints: Sequence[Hint]) -> str:
-    """Write hints as the text of a file that ``read_hints`` reads."""
+    """Serialise hints as JSON text that ``read_hints`` can read."""
     facts = {"photochrom": "hints", "version": _VERSION, "hints": [entry_of(hint) for hint in hints]}
     return json.dumps(facts, indent=1) + "\n"
 
 
 def entry_of(hint: Hint) -> dict[str, object]:
-    """Write one hint as the JSON object that a file holds."""
+    """Convert one hint to its JSON object."""
     place = {"x": float(hint.x), "y": float(hint.y)}
     entry = place | {"color": hint.hex, "radius": float(hint.radius)}
     entry |= {"suggested": True} if hint.suggested else {}

@@ -1,7 +1,7 @@
-"""Plain margins: the flat border that a scanner's lid, a mount or a film leader leaves around a picture.
+"""Finds plain margins: the flat border that a scanner's lid or a mount leaves around a picture.
 
-A margin is not part of the scene, so it stays neutral. A network that saw it would take the picture inside it for
-something else, so the colorizer finds the picture first and shows the network that alone.
+A margin is not part of the scene, so it stays neutral. It would also mislead the network, so the colorizer first finds
+the picture inside the margins, and passes only that to the network.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from ..color.thumbnail import halved, thumbnail
 from .hints import Hint
 
 _LOOKED_AT = 512  # longest side of the copy in which margins are looked for, pixels
-_FLAT = 6.0  # steps of 255 that a margin may differ from its own tone: grain and JPEG
+_FLAT = 6.0  # grey levels by which a margin's pixels may differ from its tone, for grain and JPEG noise
 _CLEAN = 0.98  # share of a margin's row that must be flat; the rest may be dust
-_STEP = 12.0  # steps of 255 by which the picture must differ from the margin, close to its edge,
+_STEP = 12.0  # grey levels by which the picture must differ from the margin next to its edge,
 _STRAIGHT = 0.5  # along this share of the edge. A horizon or a silhouette is not so straight.
-_ALIKE = 8.0  # steps of 255 between the tones of one margin's sides
-_THIN = 0.02  # of the picture's side: thinner margins do no harm
-_LEAST = 0.25  # of the picture's sides that must be left
-_NESTED = 3  # margins inside margins: a print's white border on a scanner's lid
+_ALIKE = 8.0  # grey levels by which the tones of one margin's sides may differ
+_THIN = 0.02  # share of the picture's side; thinner margins do no harm
+_LEAST = 0.25  # share of the picture's side that must be left
+_NESTED = 3  # most margins inside margins, such as a print's white border on a scanner's lid
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in a picture, as shares of its height and width."""
+    """A rectangle in a picture, in shares of the picture's height and width."""
 
     top: float
     left: float
@@ -37,29 +37,29 @@ class Box:
     right: float
 
     def pixels(self, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns of the box in a picture of this size."""
+        """Return the rows and columns of the box in a picture of this size."""
         return (
             slice(round(self.top * height), round(self.bottom * height)),
             slice(round(self.left * width), round(self.right * width)),
         )
 
     def whole(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the whole picture where the box has these."""
+        """Return height and width of the whole picture, given those of the box."""
         return round(height / (self.bottom - self.top)), round(width / (self.right - self.left))
 
     def within(self, outer: Box) -> Box:
-        """This box, given as shares of ``outer``, as shares of the whole picture."""
+        """Convert this box from shares of ``outer`` to shares of the whole picture."""
         height, width = outer.bottom - outer.top, outer.right - outer.left
         rows = (outer.top + self.top * height, outer.top + self.bottom * height)
         columns = (outer.left + self.left * width, outer.left + self.right * width)
         return Box(rows[0], columns[0], rows[1], columns[1])
 
     def misses(self, hints: Sequence[Hint]) -> bool:
-        """Whether any of the hints lies outside the box: someone wants a margin coloured."""
+        """Return whether any hint lies outside the box, which means that the user wants a margin coloured."""
         return any(not self._holds(hint) for hint in hints)
 
     def clear_outside(self, plane: np.ndarray, value: int) -> None:
-        """Set what lies outside the box to a value, in place; ``plane`` is ``[H, W]``."""
+        """Set the pixels outside the box to a value, in place; ``plane`` is ``[H, W]``."""
         rows, columns = self.pixels(*plane.shape)
         plane[: rows.start] = plane[rows.stop :] = value
         plane[:, : columns.start] = plane[:, columns.stop :] = value
@@ -91,7 +91,7 @@ class Box:
             width: Columns of the grid.
 
         Returns:
-            float32 ``[..., height, width]``. Outside the box, the values of its edge go on.
+            float32 ``[..., height, width]``. Outside the box, the values at its edge are repeated.
         """
         rows = _interpolation(height, planes.shape[-2], self.top, self.bottom)
         columns = _interpolation(width, planes.shape[-1], self.left, self.right)
@@ -100,18 +100,18 @@ class Box:
 
 
 NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
-"""The box of a picture that has none: a film leader or an empty page."""
+"""An empty box, for a frame or page that is all margin, such as a film leader."""
 
 
 def _interpolation(count: int, cells: int, low: float, high: float) -> np.ndarray:
-    """Weights float32 ``[count, cells]`` that interpolate linearly between cells which cover ``low`` to ``high``."""
+    """Return weights float32 ``[count, cells]`` that interpolate linearly between cells from ``low`` to ``high``."""
     place = ((np.arange(count) + 0.5) / count - low) / (high - low) * cells - 0.5
     place = place.clip(0, cells - 1)[:, None]
     return np.maximum(0, 1 - np.abs(place - np.arange(cells))).astype(np.float32)
 
 
 def is_flat(luma: np.ndarray) -> bool:
-    """Whether a picture has one tone only, as a film leader has: luma uint8 or uint16 ``[H, W]``."""
+    """Return whether a picture has a single tone, like a film leader; ``luma`` is uint8 or uint16 ``[H, W]``."""
     small = _small(luma)
     return bool(np.mean(np.abs(small - np.median(small)) <= _FLAT) >= _CLEAN)
 
@@ -119,14 +119,14 @@ def is_flat(luma: np.ndarray) -> bool:
 def find_picture(luma: np.ndarray) -> Box | None:
     """Find the picture inside plain margins.
 
-    A margin has one tone, ends at a straight edge, and lies along at least two sides. A sky or a studio's background is
-    flat, too, but its edge is not straight.
+    A margin has one tone, ends at a straight edge, and lies along at least two sides. The edge of a flat sky or studio
+    background is not straight.
 
     Args:
         luma: uint8 or uint16 ``[H, W]``.
 
     Returns:
-        Where the picture is; None if there are no margins.
+        Position of the picture; None if there are no margins.
     """
     small, box = _small(luma), None
     for _ in range(_NESTED):
@@ -141,18 +141,18 @@ def find_picture(luma: np.ndarray) -> Box | None:
 
 
 def _small(luma: np.ndarray) -> np.ndarray:
-    """A copy of at most ``_LOOKED_AT`` pixels a side, float32, 0 to 255."""
+    """Return a copy of at most ``_LOOKED_AT`` pixels a side, float32, 0 to 255."""
     while max(luma.shape) >= 2 * _LOOKED_AT and min(luma.shape) > 1:
-        luma = halved(luma)  # which is several times as fast as the rest
+        luma = halved(luma)  # several times as fast as the resize that follows
     scale = min(1.0, _LOOKED_AT / max(luma.shape))
     height, width = (max(1, round(scale * side)) for side in luma.shape)
     return thumbnail(luma, Coding.of_photograph(luma.dtype), height, width).astype(np.float32)
 
 
 def _inside(luma: np.ndarray) -> Box | None:
-    """Box of the picture inside one margin, None if there is none; luma float32 ``[h, w]``."""
+    """Find the picture inside the outermost margin; None if there is none. ``luma`` is float32 ``[h, w]``."""
     height, width = luma.shape
-    sides = [luma, luma[::-1], luma.T, luma.T[::-1]]  # each with rows that go inwards: top, bottom, left, right
+    sides = [luma, luma[::-1], luma.T, luma.T[::-1]]  # rows of each run inwards from the top, bottom, left and right
     tones = [float(np.median(side[:2])) for side in sides]
     depths = [_depth(side, tone) for side, tone in zip(sides, tones, strict=True)]
     top, bottom, left, right = depths
@@ -171,11 +171,11 @@ def _inside(luma: np.ndarray) -> Box | None:
 
 
 def _depth(side: np.ndarray, tone: float) -> int:
-    """Number of flat rows before the first one that is not; 0 if they are too few, or if all are flat."""
+    """Count the flat rows at the beginning; 0 if there are too few, or if all rows are flat."""
     least = max(2, math.ceil(_THIN * len(side)))
-    if not _is_flat_row(side[:least], tone).all():  # as in most pictures
+    if not _is_flat_row(side[:least], tone).all():  # most pictures end here
         return 0
-    depth = int(_is_flat_row(side, tone).argmin())  # the first that is not flat; 0 if all are
+    depth = int(_is_flat_row(side, tone).argmin())  # first row that is not flat; 0 if all are
     return depth if depth >= least else 0
 
 
@@ -185,7 +185,7 @@ def _is_flat_row(side: np.ndarray, tone: float) -> np.ndarray:
 
 
 def _is_straight(side: np.ndarray, depth: int, tone: float) -> bool:
-    """Whether the picture begins at once along most of the margin's edge; ``side`` without the other margins."""
+    """Return whether the margin ends sharply along most of its edge; ``side`` excludes the other margins."""
     first = side[depth : depth + 3]
     if first.size == 0:
         return False

@@ -1,4 +1,4 @@
-"""Options for colouring. The command line, the API and the studio all build the same object."""
+"""Options for colouring, shared by the command line, the Python API and the studio."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ..errors import OptionError
 from .hints import Hint
 
 DEFAULT_QUALITY = 96
-"""Default quality of lossy outputs. The JPEG encoder's transform is exact from 96 on, and approximate below."""
+"""Default quality of lossy outputs. From 96 on, the JPEG encoder uses its exact transform, below it a faster
+approximation."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ColorOptions:
     """Factor applied to the chroma, from 0 (grey) through 1 (the model's colours) to 2."""
 
     hints: tuple[Hint, ...] = ()
-    """Colours that are known at places of the picture."""
+    """Known colours at places of the picture."""
 
     def __post_init__(self) -> None:
         if self.vividness is not None:

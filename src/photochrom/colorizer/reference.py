@@ -1,11 +1,11 @@
-"""Colours borrowed from a reference photograph at the places where it matches the picture.
+"""Borrows colours from a reference photograph that shows the same things in colour (``--like``), as hints.
 
-The lumas of both pictures go through the encoder of the model. A place of one matches a place of the other if their
+The model's encoder computes features of both lumas. A place of the picture matches a place of the reference if their
 features are mutual nearest neighbours, similar enough, and of about the same lightness. At each match the reference's
-colour becomes a hint.
+colour becomes a hint. (This is unrelated to the model named ``reference``.)
 
-The encoder is cut out of the model file with OpenVINO, whichever engine runs the model. It ends at the last layer that
-halves a map of one sixteenth of the picture's size; every encoder of this kind has one.
+The encoder is extracted from the model file with OpenVINO, whichever engine runs the model. It ends before the layer
+that reduces the feature maps from 1/16 to 1/32 of the picture's size.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .options import ColorOptions
 if TYPE_CHECKING:
     from .colorizer import Colorizer
 
-_STRIDE = 16  # pixels of the thumbnail per place
-_PROBE = 256  # input size with which the sizes of the network's maps are found
-_ALIKE = 0.6  # least cosine similarity: frames of one scene then match in hundreds of places, unrelated pictures in few
+_STRIDE = 16  # side of a place, in pixels of the thumbnail
+_PROBE = 256  # input size at which the sizes of the network's feature maps are determined
+_ALIKE = 0.6  # least cosine similarity; frames of one scene then match at hundreds of places, unrelated pictures at few
 _TONE = 25.0  # largest difference in L*
-_CELL = 2  # side, in places, of the cells that keep only their best match: more hints cost time and add little
+_CELL = 2  # side, in places, of the cells that keep only their best match, since more hints cost time and add little
 _FEATURES = "features"
 
 
 class References:
-    """Borrows colours for the pictures of one ``Colorizer``. Threads may share it.
+    """Borrows colours from reference photographs, for one ``Colorizer``. Several threads may use one object.
 
     The encoder is loaded on first use.
     """
@@ -105,7 +105,7 @@ def encoder_of(model: Any) -> Any:
 
 
 def _last_before_halving(model: Any) -> str:
-    """Name the layer before the last halving, found in a copy of the network whose input size is fixed."""
+    """Name the layer before the last halving, which is found in a copy of the network with a fixed input size."""
     probe = model.clone()
     shapes = {port.any_name: port.partial_shape for port in probe.inputs if len(port.partial_shape) == 4}
     probe.reshape({name: [1, shape[1].get_length(), _PROBE, _PROBE] for name, shape in shapes.items()})
@@ -121,7 +121,7 @@ def _last_before_halving(model: Any) -> str:
 def _best_of_each_cell(places: np.ndarray, likeness: np.ndarray, columns: int) -> list[int]:
     """Keep the most similar match in each cell of the grid."""
     chosen: dict[tuple[int, int], int] = {}
-    for place in places[np.argsort(likeness)]:  # ascending, so that the best one comes last and stays
+    for place in places[np.argsort(likeness)]:  # ascending, so that the best one is written last
         row, column = divmod(int(place), columns)
         chosen[row // _CELL, column // _CELL] = int(place)
     return sorted(chosen.values())
@@ -130,5 +130,5 @@ def _best_of_each_cell(places: np.ndarray, likeness: np.ndarray, columns: int) -
 def _hint(place: int, color: np.ndarray, shape: tuple[int, int]) -> Hint:
     row, column = divmod(place, shape[1])
     red, green, blue = (int(value) for value in color)
-    # Suggested: the model matched the places, no person chose the colour.
+    # Marked as suggested, since the model matched the places, and no person chose the colour.
     return Hint((column + 0.5) / shape[1], (row + 0.5) / shape[0], (red, green, blue), suggested=True)

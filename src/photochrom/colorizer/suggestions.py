@@ -1,9 +1,9 @@
-"""Suggestions of the model: likely colours at a place, and alternative colourings of the whole picture.
+"""Suggests likely colours at a place, and alternative colourings of the whole picture.
 
-An alternative leans the whole picture toward one hue: everywhere, the probabilities of colours of that hue are raised.
-Where the model is certain (skin, grass) no other colour has any probability, and little changes; uncertain things (a
-coat, a wall) take the hue, and take it consistently. An alternative is expressed as hints on a grid over the picture,
-so that users can see what it decided, keep it in a file, and change it.
+An alternative raises the probabilities of one hue in the whole picture. Where the model is certain (skin, grass), no
+other colour has any probability, and little changes; uncertain things (a coat, a wall) take on the hue consistently. An
+alternative is returned as hints on a grid over the picture, so that users can see its colours, save them and change
+them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 MOST = 5
 """Maximum number of alternatives for one picture."""
-_HUES = 12  # hues that are tried, evenly spaced
-_LEAN = 0.1  # change of the logarithm of a colour's probability, per unit of a*b* toward the hue
+_HUES = 12  # number of hues that are tried, evenly spaced
+_LEAN = 0.1  # change of a colour's log probability per unit of a*b* toward the hue
 _COLORFUL = 1.2  # greatest mean chroma of an alternative, as a share of the first picture's
-_PALE = 8.0  # the same in a*b*, where the first picture has hardly any colour
-_GARISH = 30.0  # greatest chroma that any cell has above the first picture's
-_GRID = 8  # hints along the picture's short side
-_PLACES = 400  # approximate limit for a panorama, since files of hints are limited
+_PALE = 8.0  # the same in units of a*b*, for a first picture with hardly any colour
+_GARISH = 30.0  # greatest increase in chroma over the first picture in any cell
+_GRID = 8  # number of hints along the short side
+_PLACES = 400  # approximate number of hints for a panorama, since files of hints are limited
 _SMOOTH = 12.0  # distance in a*b* over which probabilities are pooled
 _DISTINCT = 24.0  # least distance in a*b* between two suggestions
-_POSSIBLE = 1e-3  # least probability of a suggestion, as a share of the likeliest one's
-_TONES = (35, 80)  # range of L* that suggestions are shown at: very dark and very light colours show no chroma
+_POSSIBLE = 1e-3  # least probability of a suggestion relative to the likeliest
+_TONES = (35, 80)  # range of L* in which suggestions are shown, since very dark and very light colours show no chroma
 
 
 def alternatives(
@@ -49,9 +49,9 @@ def alternatives(
     *,
     prediction: Prediction | None = None,
 ) -> list[ColorOptions]:
-    """Find options that colour a picture plausibly, but differently from the automatic way and from one another.
+    """Find other plausible colourings of a picture, distinct from the automatic one and from one another.
 
-    Each result is ``options`` with hints added. Where hints of ``options`` have influence, all alternatives keep the
+    Each result is ``options`` with added hints. Where hints in ``options`` have influence, all alternatives keep the
     first picture's colours. The network runs once.
 
     Args:
@@ -97,11 +97,10 @@ def _leanings(colorizer: Colorizer, prediction: Prediction, options: ColorOption
 
 
 def _as_colorful(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Limit how much more chroma than the first picture an alternative has: in each cell, and so on average.
+    """Limit an alternative's chroma relative to the first picture, in each cell and on average.
 
-    Leaned distributions are narrower, so that their means lie farther from grey: with the gain of the first picture,
-    paper would be yellow and coats would glow. Cells of which the model is certain have about the first picture's
-    chroma, and keep it.
+    Raising one hue narrows the distributions, so their means lie farther from grey: with the first picture's gain,
+    paper would be yellow and coats would glow. Certain cells have about the first picture's chroma, and keep it.
 
     Args:
         ab: a*b* of the alternative, float32 ``[2, h, w]``.
@@ -119,7 +118,7 @@ def _as_colorful(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 
 def _obeying(hints: Sequence[Hint], prediction: Prediction, candidates: list[np.ndarray]) -> list[np.ndarray]:
-    """Give candidates ``[2, h, w]`` the first picture's colours where hints have influence, the more the nearer."""
+    """Blend candidates ``[2, h, w]`` with the first picture where hints have influence."""
     if not hints:
         return candidates
     size = prediction.ab.shape[:0:-1]
@@ -130,7 +129,7 @@ def _obeying(hints: Sequence[Hint], prediction: Prediction, candidates: list[np.
 
 
 def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -> list[np.ndarray]:
-    """Choose ``count`` candidates, each as far as possible from the base and from those chosen before (greedily)."""
+    """Choose ``count`` candidates greedily, each as far as possible from the base and those already chosen."""
     chosen = [base.astype(np.float64)]
     for _ in range(count):
         nearest = [min(float(np.hypot(*(c - other)).mean()) for other in chosen) for c in candidates]
@@ -139,7 +138,7 @@ def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -
 
 
 def _grid(height: int, width: int) -> list[tuple[float, float]]:
-    """Return x and y of places spread evenly over a picture, always the same for one size."""
+    """Return x and y of evenly spaced places; the same for all pictures of one size."""
     step = _step(height, width)
     rows, columns = (max(1, round(side / step)) for side in (height, width))
     return [((x + 0.5) / columns, (y + 0.5) / rows) for y, x in np.ndindex(rows, columns)]
@@ -152,7 +151,7 @@ def _step(height: int, width: int) -> float:
 def _grid_hints(
     prediction: Prediction, ab: np.ndarray, grid: Sequence[tuple[float, float]], known: Sequence[Hint]
 ) -> list[Hint]:
-    """Make hints of a picture's colours at the places of a grid, except near known hints."""
+    """Turn a picture's colours into hints at the places of a grid, except near known hints."""
     height, width = ab.shape[1:]
     step = _step(height, width)
     smooth = np.stack([cv2.blur(plane, (3, 3)) for plane in ab])
@@ -168,7 +167,7 @@ def _grid_hints(
 
 
 def check_count(count: int) -> None:
-    """Refuse a number of alternatives that is out of range.
+    """Raise an error if the number of alternatives is out of range.
 
     Raises:
         OptionError: ``count`` is not 1 to ``MOST``.
@@ -187,14 +186,14 @@ def likely_colors(
     *,
     prediction: Prediction | None = None,
 ) -> list[Hint]:
-    """Find the colours that the model thinks likely at a place.
+    """Find the colours that the model considers likely at a place.
 
     Args:
         colorizer: Its model predicts a distribution.
         luma: As for ``Colorizer.chroma``.
         x: Horizontal position, 0 (left) to 1 (right).
         y: Vertical position, 0 (top) to 1 (bottom).
-        count: Most colours to return.
+        count: Maximum number of colours.
         options: Options that the picture is coloured with; their hints change which colours are likely.
         prediction: Result of ``Colorizer.predict`` for ``luma`` and ``options``, if it is at hand; the network then
             does not run.
@@ -217,9 +216,9 @@ def likely_colors(
 
 
 def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) -> list[Hint]:
-    """Find the peaks of the distribution at a place, the highest first; at least two, unless all bins are similar.
+    """Find the peaks of the distribution at a place, highest first; at least two, unless all bins are similar.
 
-    A chosen colour takes the bins around it out of the search, or the flanks of one peak would pass for other colours.
+    Choosing a colour removes the bins around it, so that the flanks of a peak do not count as colours of their own.
     """
     probability = declared(prediction.probability, colorizer.card).astype(np.float64)
     bins = np.array(colorizer.card.bins, np.float64)

@@ -1,1 +1,1 @@
-"""Model files: names, cards, downloads, and the engines that run them."""
+"""ONNX models: finding, describing and downloading the files, and the engines that run them."""

@@ -1,8 +1,8 @@
-"""A cache of compiled models, from which OpenVINO starts in a third of the time that compiling takes.
+"""A cache of models compiled by OpenVINO; loading one takes a third of the time of compiling.
 
-Each file holds one model, as OpenVINO exports it, behind a header that says what it was compiled from and for: the
-hash of the model, the version of OpenVINO, the processor and the precision. A file that says anything else, or whose
-checksum is wrong, is ignored and rewritten.
+Each file holds one model as exported by OpenVINO, after a header that identifies it: the hash of the model file, the
+version of OpenVINO, the processor and the precision. A file with another header or a wrong checksum is ignored and
+rewritten.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..machine import processor_flags, processor_name
 from .download import cache_folder, known_digest
 
 SWITCH: Final = "PHOTOCHROM_MODEL_CACHE"
-"""Environment variable that switches the cache off where it is 0."""
+"""Environment variable; set to 0, it switches the cache off."""
 _HEADER: Final = 1 << 14  # bytes; a card with its bins takes about 6,000
-_KEPT: Final = 4  # models; the embedded one takes 37 MB
+_KEPT: Final = 4  # compiled models kept; the embedded one takes 37 MB
 
 
 def compiled_folder() -> Path:
@@ -35,7 +35,7 @@ def compiled_folder() -> Path:
 
 
 def is_enabled() -> bool:
-    """Return whether compiled models are kept."""
+    """Return whether the cache is in use."""
     return os.environ.get(SWITCH, "1").lower() not in ("0", "false", "no", "off")
 
 
@@ -47,26 +47,26 @@ class Loaded(NamedTuple):
     metadata: dict[str, str]
     """Metadata of the model file."""
     memory: mmap.mmap
-    """The mapped file, which must live as long as the compiled model."""
+    """The memory-mapped file; it must outlive the compiled model."""
 
 
 def release(memory: mmap.mmap) -> None:
-    """Give the memory of a mapped file back to the system, which reads it again where it is wanted.
+    """Return the memory of a mapped file to the system, which reads the file again on access.
 
-    The file is read as a whole when it is checked, and again when the network first runs and rearranges its weights.
-    After that they would take the memory twice.
+    The whole file is read to check it, and again when the network first runs and copies its weights. From then on the
+    mapping would hold them a second time.
     """
     if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
         memory.madvise(mmap.MADV_DONTNEED)
 
 
 class CompiledModel:
-    """The place of one compiled model in the cache.
+    """One model's entry in the cache of compiled models.
 
     Args:
         path: The model file.
         version: Version of OpenVINO.
-        settings: What it is compiled with. The number of threads is not part of a compiled model.
+        settings: OpenVINO's settings for compiling. The number of threads is not part of a compiled model.
     """
 
     def __init__(self, path: Path, version: str, settings: Mapping[str, str]) -> None:
@@ -75,10 +75,10 @@ class CompiledModel:
         self._key = json.dumps([known_digest(path), version, processor, built_for], sort_keys=True)
         name = hashlib.sha256(self._key.encode()).hexdigest()[:16]
         self.path = compiled_folder() / f"{name}.blob"
-        """The file, whether or not it exists."""
+        """Path of the entry's file, which may not exist."""
 
     def load(self, core: Any, openvino: Any, settings: Mapping[str, str]) -> Loaded | None:
-        """Load the model from the cache; None if it is not there, or not sound."""
+        """Load the model from the cache; None if the file is missing or damaged."""
         try:
             with self.path.open("rb") as file:
                 header = json.loads(file.read(_HEADER))
@@ -88,13 +88,13 @@ class CompiledModel:
                 return None
             compiled = core.import_model(openvino.Tensor(blob, shared_memory=True), "CPU", dict(settings))
             release(memory)
-            self.path.touch()  # the oldest ones are removed
+            self.path.touch()  # the least recently used files are removed
             return Loaded(compiled, dict(header["metadata"]), memory)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError):
             return None
 
     def store(self, compiled: Any, metadata: Mapping[str, str]) -> None:
-        """Keep a compiled model; where the folder cannot be written, nothing happens."""
+        """Write a compiled model to the cache; does nothing if the folder is not writable."""
         with suppress(OSError, RuntimeError):
             blob = compiled.export_model().getbuffer()
             header = json.dumps({"key": self._key, "crc32": zlib.crc32(blob), "metadata": dict(metadata)}).encode()

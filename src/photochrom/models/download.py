@@ -1,4 +1,4 @@
-"""Downloads whose hash is checked before they are used, and the folder that caches them."""
+"""Downloads, verified by hash, and the cache folder that keeps them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def cache_folder() -> Path:
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
-    """Compute the hexadecimal hash of a file without reading it into memory at once.
+    """Compute the hexadecimal hash of a file, reading it in chunks.
 
     Raises:
         OSError: The file cannot be read.
@@ -29,7 +29,7 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 def known_digest(path: Path) -> str:
-    """Compute the sha256 of a file, once in the life of a process for as long as its size and time stay the same.
+    """Compute the sha256 of a file, cached for the life of the process until its size or modification time changes.
 
     Raises:
         OSError: The file cannot be read.
@@ -40,7 +40,7 @@ def known_digest(path: Path) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _known(path: Path, size: int, changed: int) -> str:
-    del size, changed  # they only tell a changed file
+    del size, changed  # only part of the cache's key, so that a changed file is read again
     return digest(path)
 
 
@@ -49,13 +49,13 @@ def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
 
     Args:
         url: Source of the file.
-        path: Where to keep it.
-        algorithm: Name of a hash, as hashlib knows it.
+        path: Where to store it.
+        algorithm: Name of a hash algorithm in hashlib.
         expected: Hexadecimal hash of the right file.
 
     Raises:
-        ModelError: The download failed, the disk is full, or the hash differs; the message says which file to put
-            where by hand.
+        ModelError: The download failed, the disk is full, or the hash differs; the message says how to place the file
+            by hand.
     """
     from http.client import HTTPException  # slow to load, and seldom needed
 
@@ -80,7 +80,7 @@ def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
     try:
         response = urlopen(url, timeout=30)
     except HTTPError as exc:
-        exc.close()  # the error is itself a response, and holds the connection
+        exc.close()  # an HTTPError is also the response, and keeps the connection open
         raise
     hashed = hashlib.new(algorithm)
     with response, new_file(path, overwrite=True) as file:
@@ -88,7 +88,7 @@ def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
             hashed.update(piece)
             file.write(piece)
         whole = int(response.headers.get("Content-Length") or file.tell())
-        if file.tell() < whole:  # read() with a size does not report a connection that ended early
+        if file.tell() < whole:  # read(size) does not report a connection that was cut
             raise OSError(f"the connection broke after {file.tell():,} of {whole:,} bytes")
         if (found := hashed.hexdigest()) != expected:
-            raise ModelError(f"{url} now has another content ({algorithm} {found}, not {expected})", remedy="report it")
+            raise ModelError(f"{url} has changed ({algorithm} {found}, not {expected})", remedy="report it")

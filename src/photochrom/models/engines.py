@@ -1,7 +1,7 @@
-"""Engines that run a model file. An engine has one method, ``run``.
+"""Engines, which run a model file: OpenVINO and ONNX Runtime behind one method, ``run``.
 
-OpenVINO and ONNX Runtime read the same file, and tests hold them to the same numbers. OpenVINO is the default, since it
-is the faster one on Intel and AMD processors (``benchmarks/engines.py``).
+Both read the same file, and tests check that they give the same numbers. OpenVINO is the default, since it is faster on
+Intel and AMD processors (``benchmarks/engines.py``).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .compiled import CompiledModel, is_enabled, release
 Arrays = Mapping[str, np.ndarray]
 
 _CONVERTER: Final = "openvino.tools.ovc"
-# OpenVINO compiles kernels for each shape of the thumbnail, of which there are 49, and keeps the 5,000 latest ones: all
-# of them, 370 MB. With this many, six shapes, between which most photographs alternate, are predicted as fast.
+# OpenVINO compiles kernels for each of the 49 shapes of a thumbnail, and keeps the 5,000 used last: all of them, 370
+# MB. With this limit, the six shapes that most photographs have are predicted just as fast.
 _KEPT_KERNELS = 500
 DEVICES = ("auto", "cpu", "cuda", "gpu")
 """``auto`` and ``cpu``: the processor; ``cuda``: NVIDIA, by ONNX Runtime; ``gpu``: Intel graphics, by OpenVINO."""
 
 
 class Engine(Protocol):
-    """A loaded network. Threads may share one."""
+    """A loaded network. One engine may be used by several threads."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -58,9 +58,9 @@ class Engine(Protocol):
 def import_openvino() -> Any:
     """Import OpenVINO without its telemetry and without its converter.
 
-    The package ``openvino_telemetry`` is installed with it, and reports every import over the network to its maker
-    unless its user has opted out. Where its own import fails, OpenVINO uses a stub. The converter of other frameworks'
-    models takes two thirds of the time of the import; ``openvino.convert_model`` loads it when it is called.
+    OpenVINO comes with ``openvino_telemetry``, which reports every import to its vendor unless the user has opted out.
+    If that package cannot be imported, OpenVINO uses a stub. The converter for models of other frameworks takes two
+    thirds of the import time; here ``openvino.convert_model`` loads it when first called.
 
     Raises:
         ImportError: OpenVINO is not installed.
@@ -81,7 +81,7 @@ def import_openvino() -> Any:
 
 
 def _convert_model(*args: Any, **options: Any) -> Any:
-    """Call OpenVINO's converter, for whoever else uses OpenVINO in this process."""
+    """Load OpenVINO's converter and call it, for other users of OpenVINO in this process."""
     return importlib.import_module(_CONVERTER).convert_model(*args, **options)
 
 
@@ -89,9 +89,9 @@ def _convert_model(*args: Any, **options: Any) -> Any:
 def openvino_core() -> Any:
     """Return the process's only OpenVINO core.
 
-    A core installs a stack for signal handlers and restores the former one when it is destroyed. If two cores were
-    destroyed in the order of their creation, the second would restore the stack of the first, which is freed by then,
-    and the next Ctrl-C would crash the process.
+    A core installs an alternate signal stack, and restores the previous one when it is destroyed. If two cores were
+    destroyed in the order of their creation, the second would restore the first one's stack, which has been freed by
+    then, and the next Ctrl-C would crash the process.
     """
     return import_openvino().Core()
 
@@ -104,7 +104,7 @@ def openvino_settings(exact: bool) -> dict[str, str]:
 
 
 def _cache(path: Path, settings: Mapping[str, str]) -> CompiledModel | None:
-    """Return the place of a model in the cache, if there is a cache, and the model can be read."""
+    """Return the model's entry in the cache; None if the cache is off or the model cannot be read."""
     if not is_enabled():
         return None
     try:
@@ -116,14 +116,13 @@ def _cache(path: Path, settings: Mapping[str, str]) -> CompiledModel | None:
 class OpenVinoEngine:
     """OpenVINO on the processor, or on Intel graphics.
 
-    A model compiled for the processor is kept in the user's cache folder, from which the next process loads it
-    (``models.compiled``).
+    A model compiled for the processor is cached on disk for the next process (``models.compiled``).
 
     Args:
         path: The model file.
         device: ``cpu`` or ``gpu``.
-        exact: Whether to compute in float32 always. By default the engine uses bfloat16 if the hardware has it, which
-            halves the time and changes a* and b* by about half a unit.
+        exact: Whether to always compute in float32. By default the engine uses bfloat16 where the hardware supports it,
+            which halves the time and changes a* and b* by about half a unit.
         adapt: Function that turns the OpenVINO model read from the file into the one to compile.
 
     Raises:
@@ -142,8 +141,8 @@ class OpenVinoEngine:
             _check_memory(exc)
             raise EngineError("OpenVINO is not installed", remedy="pip install openvino") from exc
         try:
-            # The bindings import numpy when they are given the first array. If two threads brought one at once, they
-            # would deadlock (a C++ static guard against Python's lock), so the first one is given here.
+            # The bindings import numpy when they first receive an array. Two threads that passed their first arrays at
+            # once would deadlock (a C++ static guard against the GIL), so a first array is passed here.
             openvino.Tensor(np.zeros(1, np.float32))
             core, settings = openvino_core(), openvino_settings(exact)
             if device == "cpu":
@@ -165,7 +164,7 @@ class OpenVinoEngine:
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See ``Engine.run``."""
         try:
-            # Each call has a request of its own; the compiled model's shared one refuses a second thread.
+            # Each call makes its own request, since the compiled model's shared one refuses a second thread.
             found = self._compiled.create_infer_request().infer(dict(inputs), share_inputs=True)
         except RuntimeError as exc:
             _check_memory(exc)
@@ -205,7 +204,7 @@ class OnnxRuntimeEngine:
             self._session = onnxruntime.InferenceSession(path, settings, providers=[provider])
         except Exception as exc:  # its errors have no common base class
             raise _translate(exc, path, device) from exc
-        if provider not in self._session.get_providers():  # it logs the failure and falls back to the processor
+        if provider not in self._session.get_providers():  # on failure it only logs, and falls back to the processor
             raise EngineError(
                 "ONNX Runtime cannot load CUDA here", remedy='install CUDA and cuDNN, or use device="cpu"'
             )
@@ -223,11 +222,11 @@ class OnnxRuntimeEngine:
 
 
 class FakeEngine:
-    """An engine without a network, for tests.
+    """An engine that calls a function instead of a network, for tests.
 
     Args:
-        answer: Function from the inputs to the outputs.
-        metadata: Metadata of the model file that it stands for.
+        answer: Function that maps the inputs to the outputs.
+        metadata: Metadata of the model file that it replaces.
     """
 
     def __init__(self, answer: Callable[[Arrays], dict[str, np.ndarray]], metadata: Mapping[str, str]) -> None:
@@ -262,7 +261,7 @@ def open_engine(path: Path, device: str = "auto") -> Engine:
 
 
 def _check_memory(exc: Exception) -> None:
-    """Raise an ``EngineError`` if an error means that memory ran out: the model and the engine are not at fault."""
+    """Raise ``EngineError`` if an exception means that memory ran out, so that the model is not blamed."""
     if lacks_memory(exc):
         raise EngineError("there is not enough memory to run the model", remedy="close other programs") from exc
 

@@ -1,8 +1,8 @@
-"""Models by name or by file, and the cards that describe them.
+"""Finds models by name or file, and reads the cards that describe them.
 
-A model is one ONNX file; its card is JSON in the file's metadata, under ``photochrom``. ``default`` comes with the
-package. ``reference`` is assembled from the published weights of VGG16, which this package does not ship, and a decoder
-that it does.
+A model is one ONNX file, whose metadata holds its card as JSON under ``photochrom``. The model ``default`` comes with
+the package. The model ``reference`` is assembled from the published weights of VGG16, which are downloaded, and a
+decoder that comes with the package.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _FORMAT = 1  # version of the model file: names and meaning of the network's inp
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model's description of itself, stored in its file."""
+    """Description of a model, stored in its file."""
 
     name: str
-    """Short name, as the provenance of a picture states it."""
+    """Short name, used in the label of coloured pictures."""
     version: str
     """Version of the weights."""
     licence: str
@@ -41,11 +41,11 @@ class ModelCard:
     working_size: int
     """Short side of the thumbnail that the network sees, in pixels; a multiple of 32."""
     vividness: float | None
-    """Recommended vividness, 0 to 1; None if the network has no such input."""
+    """Recommended vividness, 0 to 1; None if the network has no vividness input."""
     hints: bool = False
     """Whether the network takes hints."""
     bins: tuple[tuple[float, float], ...] = ()
-    """a* and b* of each colour that the network predicts a probability for; empty if it predicts none."""
+    """a* and b* of the colours whose probabilities the network predicts; empty if it predicts no probabilities."""
     format: int = _FORMAT
     """Version of the model file format."""
 
@@ -55,7 +55,7 @@ class ModelCard:
 
         Args:
             metadata: Metadata of the model file or the engine.
-            path: The model file, for messages; None for an engine that was loaded from no file.
+            path: The model file, for messages; None for an engine without a file.
 
         Raises:
             ModelError: There is no card, or it was written for another version of the model format.
@@ -121,7 +121,7 @@ def _embedded() -> Path:
 
 
 def reference_path() -> Path:
-    """Return the path of the assembled reference model, whether or not it is there."""
+    """Return the path of the assembled reference model, which may not exist."""
     return cache_folder() / f"reference-{digest(WEIGHTS / 'reference-decoder.onnx')[:8]}.onnx"
 
 
@@ -129,7 +129,7 @@ def get_reference(encoder_weights: Path | None = None) -> Path:
     """Assemble the reference model from VGG16's ImageNet encoder and the decoder that comes with Photochrom.
 
     Args:
-        encoder_weights: A local Keras "notop" file; None downloads the one that Keras publishes.
+        encoder_weights: A local "notop" weight file of Keras; None downloads the published one.
 
     Returns:
         The model file.

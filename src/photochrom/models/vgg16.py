@@ -30,7 +30,7 @@ def fetch_vgg16() -> Path:
     """Return the cached weight file, downloading it on first use.
 
     Raises:
-        ModelError: The download failed or gave another file; the message says which file to put where by hand.
+        ModelError: The download failed or gave another file; the message says how to place the file by hand.
     """
     return fetch(URL, cache_folder() / FILE, "md5", MD5)
 
