@@ -1,6 +1,8 @@
 """An iterator in a thread of its own: all items in order, errors where they are taken, and it always ends."""
 
 import itertools
+import signal
+import sys
 import threading
 
 import pytest
@@ -80,4 +82,33 @@ def test_a_signal_while_the_thread_begins_leaves_none(monkeypatch):
         patch.setattr(threading.Thread, "start", interrupted)
         with pytest.raises(KeyboardInterrupt), prefetched(itertools.count(), 3):
             pass
+    assert not is_at_work()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals to threads")
+def test_a_signal_while_the_block_waits_for_the_thread_is_raised_once_that_has_ended():
+    """As where Ctrl-C is pressed twice: the thread would outlive the main one, and abort the process in C++."""
+    leaving, heard, left = (threading.Event() for _ in range(3))
+    outlived = []
+
+    def interrupt(*_):
+        heard.set()
+        raise KeyboardInterrupt
+
+    def computed():
+        yield 1
+        leaving.wait(60)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        heard.wait(60)
+        outlived.append(left.wait(0.5))
+        yield 2
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), prefetched(computed(), 3):
+            leaving.set()
+        left.set()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert outlived == [False]
     assert not is_at_work()

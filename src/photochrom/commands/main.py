@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any, NoReturn
 
 from ..errors import OptionError, PhotochromError
 from ..machine import lacks_memory
-from ..signals import heard
 from ..version import __version__
 from . import INTERRUPTED, batch, c2pa, doctor, evaluate, film, models, photo, studio, train
 from .arguments import DOCUMENTATION
 from .console import drop_unsaid, say
+from .ending import Ending
 from .kinds import kind_of
 from .messages import error_text
 from .parser import Parser, meant
@@ -25,7 +24,6 @@ from .settings import apply_settings
 from .terminal import silence_libraries
 
 _FAILED, _USAGE = 1, 2
-_KILLED = 128  # plus the number of the signal
 _VERBS = (photo, batch, film, studio, models, doctor, c2pa, evaluate, train)
 
 
@@ -121,8 +119,8 @@ def _write_any_name() -> None:
 
 def run() -> None:
     """Run the command and exit; the entry point of ``photochrom``."""
-    for number in heard("SIGTERM", "SIGHUP"):  # so that unfinished files are removed
-        signal.signal(number, lambda found, _: sys.exit(_KILLED + found))
+    ending = Ending()
+    ending.hear_signals()
     _write_any_name()
     if sys.argv[1:2] != ["train"]:  # whose processes share one standard error, and must be heard on it
         silence_libraries()
@@ -139,8 +137,9 @@ def run() -> None:
         _complain(f"{exc.filename}: {exc.strerror}" if exc.filename else f"cannot write ({exc.strerror})")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
+    ending.close()
     drop_unsaid()
-    sys.exit(status)
+    ending.exit(status)
 
 
 def _status_of_main() -> int:

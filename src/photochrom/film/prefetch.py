@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 _Item = TypeVar("_Item")
+
+_NO_MORE: Final[Any] = object()
 
 
 @contextlib.contextmanager
 def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
     """Compute items in another thread, up to ``count`` ahead; the thread ends with the block.
 
-    Exceptions raised while an item is computed are raised where the item is taken. The queues used here, unlike
-    ``queue.Queue``, have no lock that could stay locked when a signal interrupts the main thread.
+    Exceptions raised while an item is computed are raised where the item is taken. Those that signals raise while
+    the block waits for the thread to end are raised once it has ended. The queues used here, unlike ``queue.Queue``,
+    have no lock that could stay locked when a signal interrupts the main thread.
     """
     ready: queue.SimpleQueue[tuple[bool, _Item | BaseException | None]] = queue.SimpleQueue()
     room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds one entry for each item that may still be computed
@@ -26,7 +29,7 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
 
     def work() -> None:
         try:
-            for item in items:
+            while not over and (item := next(items, _NO_MORE)) is not _NO_MORE:
                 room.get()
                 if over:
                     return
@@ -46,12 +49,44 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
             else:
                 return
 
-    thread = threading.Thread(target=work, name="photochrom-prefetch", daemon=True)
+    worker = _Worker(work)
     try:
-        thread.start()  # here, too, a signal may come; the thread must not outlive the main one
+        worker.start()  # here, too, a signal may come
         yield taken()
     finally:
         over = True
         room.put(None)
-        with contextlib.suppress(RuntimeError):  # it has not begun
-            thread.join()
+        worker.wait()
+
+
+class _Worker(threading.Thread):
+    """A thread that does not outlive those who wait for it, whatever signals raise meanwhile.
+
+    ``Thread.join`` is interrupted by them, and Python 3.11 then even counts the thread as ended. A thread that outlives
+    the main one aborts the process when it returns from a library in C++.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(name="photochrom-prefetch", daemon=True)
+        self._work, self._is_done = work, False
+        self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._is_done = True
+            self._done.put(None)
+
+    def wait(self) -> None:
+        """Wait until the work is done, if it has begun; what signals raise meanwhile is raised afterwards."""
+        interruption: BaseException | None = None
+        while self.ident is not None and not self._is_done:
+            try:
+                self._done.get()
+            except BaseException as exc:
+                interruption = exc
+        if self._is_done:
+            self.join()
+        if interruption is not None:
+            raise interruption

@@ -1,0 +1,72 @@
+"""How the process ends: at a signal, and while threads are still at work."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Final, NoReturn
+
+from ..signals import heard
+
+_KILLED: Final = 128  # plus the number of the signal
+_AT_ONCE: Final = 2.0  # seconds in which further signals mean what the first meant: ``timeout`` sends it twice
+
+
+class Ending:
+    """Ends the process in order.
+
+    The first signal raises an exception, so that unfinished files are removed. Those that follow at once would raise
+    others in the middle of that, and are passed over; a later one, of somebody who waits no longer, ends the process as
+    a kill does.
+
+    Python ends threads that outlive the main one when they return from a library to Python. If the library is in C++,
+    that aborts the process. After a signal, and where daemon threads are at work, the interpreter is therefore not
+    finalised: the process ends once everything registered with ``atexit`` is done.
+    """
+
+    def __init__(self) -> None:
+        self._status = 0
+        self._first: float | None = None  # when the first signal came
+        self._is_over = False
+        atexit.register(self._leave)  # before any library registers anything, and thus called last
+
+    def hear_signals(self) -> None:
+        """Let signals end the process from now on, unless they are ignored."""
+        for number in heard("SIGTERM", "SIGHUP", "SIGINT"):
+            signal.signal(number, self._hear)
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        if self._is_over:
+            return
+        now = time.monotonic()
+        if self._first is not None:
+            if now - self._first > _AT_ONCE:
+                os._exit(_KILLED + number)
+            return
+        self._first = now
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(_KILLED + number)
+
+    def close(self) -> None:
+        """Pass over all further signals: the work is done, and its exit status is known."""
+        self._is_over = True
+
+    def exit(self, status: int) -> NoReturn:
+        """End the process."""
+        self._status = status
+        sys.exit(status)
+
+    def _leave(self) -> None:
+        if self._first is None and not any(thread.daemon for thread in threading.enumerate()):
+            return
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # it is broken, closed, or None
+                stream.flush()
+        os._exit(self._status)

@@ -1,0 +1,86 @@
+"""The process ends once: in order at the first signal, whatever follows it, and not amid threads at work."""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from photochrom.commands import ending
+from photochrom.commands.ending import Ending
+
+
+class LeftError(Exception):
+    """In place of the end of the process."""
+
+
+@pytest.fixture
+def process(monkeypatch):
+    """The end of this process, which hears no signals and does not end."""
+
+    def leave(status):
+        raise LeftError(status)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(atexit, "register", lambda _: None)
+    return Ending()
+
+
+def test_the_first_signal_ends_it_in_order_and_those_at_once_after_it_are_passed_over(process):
+    with pytest.raises(SystemExit) as first:
+        process._hear(signal.SIGTERM, None)
+    assert first.value.code == 128 + signal.SIGTERM
+    process._hear(signal.SIGTERM, None)
+    process._hear(signal.SIGINT, None)
+
+
+def test_ctrl_c_is_an_interruption_and_one_after_a_while_ends_it_at_once(process, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        process._hear(signal.SIGINT, None)
+    monkeypatch.setattr(ending, "_AT_ONCE", -1.0)
+    with pytest.raises(LeftError, match="130"):
+        process._hear(signal.SIGINT, None)
+
+
+def test_signals_are_passed_over_once_the_work_is_done(process):
+    process.close()
+    process._hear(signal.SIGINT, None)
+    with pytest.raises(SystemExit):
+        process.exit(0)
+
+
+def test_threads_at_work_are_not_ended_by_the_interpreter(process):
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, daemon=True)
+    thread.start()
+    with pytest.raises(LeftError, match="0"):
+        process._leave()
+    done.set()
+    thread.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGTERM")
+def test_a_process_that_is_ended_twice_cleans_up_and_keeps_its_status():
+    """As ``timeout`` ends it: a signal to the process, and the same to its group."""
+    code = """
+import atexit, os, signal
+from photochrom.commands.ending import Ending
+ending = Ending()
+ending.hear_signals()
+atexit.register(print, "registered later")
+try:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("cleaned up")
+except SystemExit as exc:
+    ending.close()
+    ending.exit(exc.code)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, "cleaned up\nregistered later\n", "")
