@@ -1,7 +1,6 @@
 """Every file of the corpus is coloured with its own luma, or refused in one line; none crashes, hangs or tracebacks."""
 
 import io
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -12,49 +11,43 @@ from PIL import Image
 
 from photochrom.batch.workers import Died, WorkerPool
 from tests.corpus.make import Entry, corpus
+from tests.helpers.limits import limited, takes_too_much
 
 pytest.importorskip("onnx")
-SECONDS, MEGABYTES = 10, 1500  # that one file may take
 
 
 def prepare(model):
     """What a worker does with one entry: colour it, and return what came of it as (kind, text)."""
-    from photochrom import Colorizer, PhotochromError
+    from photochrom import Colorizer
+
+    return coloring(Colorizer(model, "cpu"), Path(tempfile.mkdtemp()))
+
+
+def coloring(colorizer, folder):
+    """The same with a loaded model, in a folder."""
+    from photochrom import PhotochromError
     from photochrom.photo import colorize_photo
 
-    colorizer = Colorizer(model, "cpu")
-    folder = Path(tempfile.mkdtemp())
-
     def color(entry: Entry):
-        signal.alarm(SECONDS)  # ends the process: its death names the file
         source = folder / entry.name
         source.write_bytes(entry.data)
         output = folder / ("out" + (source.suffix if source.suffix != ".jpg" else ".png"))
         output.unlink(missing_ok=True)
         try:
-            colorize_photo(source, output, colorizer=colorizer)
+            with limited():
+                colorize_photo(source, output, colorizer=colorizer)
         except PhotochromError as exc:
             text = str(exc)
             return ("refused", text) if "\n" not in text and str(source) in text else ("bad message", text)
         except BaseException as exc:
             return "traceback", f"{type(exc).__name__}: {exc}"
         finally:
-            signal.alarm(0)
             source.unlink()
-        if peak_megabytes() > MEGABYTES:
+        if takes_too_much():
             return "too much memory", ""
         return "coloured", output.read_bytes()
 
     return color
-
-
-def peak_megabytes() -> float:
-    """The most memory that this process has had; getrusage would count what its parent had before, too."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return 0.0  # not Linux
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1000
 
 
 @pytest.fixture(scope="module")

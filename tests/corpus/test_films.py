@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from photochrom.batch.workers import Died, WorkerPool
 from tests.corpus import films
 from tests.corpus.films import Film, corpus
-from tests.corpus.test_corpus import MEGABYTES, SECONDS, peak_megabytes
+from tests.helpers.limits import limited, takes_too_much
 
 pytest.importorskip("onnx")
 pytestmark = [
@@ -29,30 +28,33 @@ MILLISECOND = 0.001  # Matroska counts in these
 
 def prepare(model):
     """What a worker does with one film: colour it, decode it with and without its colours, and return what is wrong."""
-    from photochrom import Colorizer, PhotochromError
+    from photochrom import Colorizer
+
+    return coloring(Colorizer(model, "cpu"))
+
+
+def coloring(colorizer, parent=None):
+    """The same with a loaded model; the folder of each film is made in ``parent``."""
+    from photochrom import PhotochromError
     from photochrom.film import FilmOptions, colorize_film
 
-    colorizer = Colorizer(model, "cpu")
-
     def color(film: Film):
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(dir=parent) as name:
             folder, output = Path(name), Path(name) / "coloured.mkv"
             source = folder / film.name
             source.write_bytes(film.data)
             (folder / "neighbour.mkv").write_bytes(NEIGHBOUR)
-            signal.alarm(SECONDS)  # ends the process: its death names the film
             try:
                 options = FilmOptions(codec="ffv1", **film.options)
-                report = colorize_film(source, output, options, colorizer=colorizer)
+                with limited():
+                    report = colorize_film(source, output, options, colorizer=colorizer)
             except PhotochromError as exc:
                 left = {path.name for path in folder.iterdir()} - {film.name, "neighbour.mkv"}
                 well = "\n" not in str(exc) and str(folder) in str(exc) and not left
                 return ("refused" if well else f"bad refusal, leaves {left}"), str(exc)
             except BaseException as exc:
                 return "traceback", f"{type(exc).__name__}: {exc}"
-            finally:
-                signal.alarm(0)
-            if peak_megabytes() > MEGABYTES:
+            if takes_too_much():
                 return "too much memory", ""
             return "coloured", [*differences(source, output), *([] if film.refused == "" else report.notes)]
 

@@ -2,7 +2,8 @@
 
     python -m tests.fuzz [--minutes 10] [--seed 0] [--keep FOLDER] [jpg png tif webp avif heic mp4 mkv ...]
 
-Files are coloured in worker processes with limits on time and memory; being refused in one line is what is right.
+Files are read, and some of them coloured, in worker processes with limits on time and memory; being refused in one line
+is what is right.
 """
 
 from __future__ import annotations
@@ -18,31 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from photochrom.batch.workers import Died, WorkerPool
-from tests.corpus.films import ANY, Film
-from tests.corpus.make import Entry
-from tests.fuzz.mutations import _PHOTOS, TARGETS, Mutant, mutants, seeds
+from tests.fuzz.mutations import TARGETS, Key, mutant, save_seeds
+from tests.fuzz.readers import prepare
 from tests.helpers.fakes import tiny_model
 
-
-def prepare(model: str) -> Any:
-    """Prepare a worker for photographs and films."""
-    from tests.corpus import test_corpus, test_films
-
-    photograph, film = test_corpus.prepare(model), test_films.prepare(model)
-
-    def color(mutant: Mutant) -> tuple[str, object]:
-        if mutant.name.rpartition(".")[2] in _PHOTOS:
-            kind, what = photograph(Entry(mutant.name, mutant.data))
-        else:
-            kind, what = film(Film(mutant.name, mutant.data, ANY))
-        return kind, "" if kind == "coloured" else what
-
-    return color
+_RIGHT = ("read", "coloured", "refused")
 
 
 def is_fault(result: object) -> bool:
     """Return whether the result of a mutated file is a fault of the reader."""
-    return isinstance(result, Died) or result[0] not in ("coloured", "refused")  # type: ignore[index]
+    return isinstance(result, Died) or result[0] not in _RIGHT  # type: ignore[index]
 
 
 def main() -> int:
@@ -53,22 +39,24 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=Path, default=Path("fuzz-finds"), metavar="FOLDER")
     args = parser.parse_args()
-    streams = [mutants(target, args.seed) for target in args.targets or TARGETS]
-    for target in args.targets or TARGETS:
-        seeds(target)  # made before the clock runs
-    coming = itertools.chain.from_iterable(zip(*streams, strict=True))
+    targets = args.targets or TARGETS
+    coming = (Key(target, args.seed, number) for number in itertools.count() for target in targets)
     counts: collections.Counter[str] = collections.Counter()
     faults = 0
     with tempfile.TemporaryDirectory() as folder:
-        model = tiny_model(Path(folder) / "tiny.onnx")
+        model, seeds = tiny_model(Path(folder) / "tiny.onnx"), Path(folder) / "seeds"
+        save_seeds(seeds, targets)
         end = time.monotonic() + 60 * args.minutes
-        with WorkerPool[Mutant, Any](prepare, (str(model),), args.workers) as pool:
-            for mutant, result in pool.map(coming, lambda: time.monotonic() > end):
+        with WorkerPool[Key, Any](prepare, (str(model), str(seeds)), args.workers) as pool:
+            for key, result in pool.map(coming, lambda: time.monotonic() > end):
                 counts["died" if isinstance(result, Died) else result[0]] += 1
                 if is_fault(result):
                     faults += 1
                     args.keep.mkdir(parents=True, exist_ok=True)
-                    (args.keep / mutant.name).write_bytes(mutant.data)
-                    print(f"{args.keep / mutant.name}: {result}", file=sys.stderr, flush=True)
+                    (args.keep / key.name).write_bytes(mutant(key).data)
+                    print(f"{args.keep / key.name}: {result}", file=sys.stderr, flush=True)
+    times = os.times()
+    spent = times.user + times.system + times.children_user + times.children_system
     print(f"{counts.total():,} files in {args.minutes:g} minutes, seed {args.seed}: {dict(counts)}")
+    print(f"{counts.total() / spent:.0f} files per second of processor time, of which {spent:.0f} were spent")
     return 1 if faults else 0

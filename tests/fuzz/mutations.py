@@ -6,10 +6,12 @@ A mutated file is known by its target, its seed and its number, so that any find
 from __future__ import annotations
 
 import itertools
+import pickle
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -20,9 +22,9 @@ Random = np.random.Generator
 _EDGES = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _FOUR_LETTERS = re.compile(rb"[A-Za-z][A-Za-z0-9]{3}")
 _MOST = 200_000  # bytes of a mutated file
-_PHOTOS = ("jpg", "png", "tif", "webp", "avif", "heic")
+PHOTOS = ("jpg", "png", "tif", "webp", "avif", "heic")
 _FILMS = ("mp4", "mov", "mkv", "webm", "avi", "mpg", "ts", "flv", "wmv", "mxf", "gif", "nut", "h264", "m2v", "ivf")
-TARGETS = (*_PHOTOS, *_FILMS)
+TARGETS = (*PHOTOS, *_FILMS)
 """One for each reader, named by the ending of its files."""
 
 
@@ -35,22 +37,48 @@ class Mutant:
     data: bytes
 
 
-def mutants(target: str, seed: int, start: int = 0) -> Iterator[Mutant]:
-    """Yield mutated files of a target without end, the same for the same seed."""
-    sources = seeds(target)
-    number = start
-    while True:
-        random = np.random.default_rng([seed, number, *target.encode()])
-        data = sources[random.integers(len(sources))]
-        for _ in range(random.integers(1, 5)):
-            data = _OPERATIONS[random.integers(len(_OPERATIONS))](random, data, sources)[:_MOST]
-        yield Mutant(f"{target}-{seed}-{number}.{target}", data)
-        number += 1
+@dataclass(frozen=True)
+class Key:
+    """All that a mutated file is made of."""
+
+    target: str
+    seed: int
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return f"{self.target}-{self.seed}-{self.number}.{self.target}"
+
+
+def mutant(key: Key) -> Mutant:
+    """Make a mutated file, the same for the same key."""
+    sources = seeds(key.target)
+    random = np.random.default_rng([key.seed, key.number, *key.target.encode()])
+    data = sources[random.integers(len(sources))]
+    for _ in range(random.integers(1, 5)):
+        data = _OPERATIONS[random.integers(len(_OPERATIONS))](random, data, sources)[:_MOST]
+    return Mutant(key.name, data)
+
+
+_known: dict[str, tuple[bytes, ...]] = {}  # seeds that another process has made
+
+
+def save_seeds(path: Path, targets: Iterable[str]) -> None:
+    """Make the intact files of targets, and write them to a file, since films take seconds to make."""
+    path.write_bytes(pickle.dumps({target: seeds(target) for target in targets}))
+
+
+def load_seeds(path: Path) -> None:
+    """Read what ``save_seeds`` wrote."""
+    _known.update(pickle.loads(path.read_bytes()))
 
 
 @cache
 def seeds(target: str) -> tuple[bytes, ...]:
     """Return the intact files of a target, those with much metadata first."""
+    if target in _known:
+        return _known[target]
     if target in _FILMS:
         return tuple(film.data for film in _films() if film.name.endswith("." + target) and film.data)
     return tuple(_rich(target)) + tuple(

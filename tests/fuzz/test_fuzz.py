@@ -1,30 +1,36 @@
 """A little fuzzing each time, of every reader; ``python -m tests.fuzz`` goes on for as long as it is asked to."""
 
-import itertools
 import sys
 
 import pytest
 
 from photochrom.batch.workers import WorkerPool
-from tests.fuzz.harness import is_fault, prepare
-from tests.fuzz.mutations import TARGETS, mutants
+from tests.fuzz.harness import is_fault
+from tests.fuzz.mutations import TARGETS, Key, load_seeds, mutant, save_seeds, seeds
+from tests.fuzz.readers import prepare
 
 pytest.importorskip("onnx")
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="alarms and resource limits are POSIX"),
     pytest.mark.slow,
 ]
-EACH = 12
+READ, COLOURED = 60, 5  # files of each target; one in so many of them is coloured
 
 
 def test_mutated_files_are_coloured_or_refused(tmp_path):
     from tests.helpers.fakes import tiny_model
 
-    files = [mutant for target in TARGETS for mutant in itertools.islice(mutants(target, seed=1), EACH)]
-    with WorkerPool(prepare, (str(tiny_model(tmp_path / "tiny.onnx")),), 2) as pool:
-        assert not [(mutant.name, result) for mutant, result in pool.map(files) if is_fault(result)]
+    keys = [Key(target, 1, number) for target in TARGETS for number in range(READ)]
+    save_seeds(tmp_path / "seeds", TARGETS)
+    arguments = (str(tiny_model(tmp_path / "tiny.onnx")), str(tmp_path / "seeds"), COLOURED)
+    with WorkerPool(prepare, arguments, 2) as pool:
+        assert not [(key.name, result) for key, result in pool.map(keys) if is_fault(result)]
 
 
-def test_mutants_are_the_same_every_time():
-    first, second = (list(itertools.islice(mutants("png", seed=3), 20)) for _ in range(2))
-    assert first == second
+def test_mutants_are_the_same_every_time(tmp_path):
+    keys = [Key("png", 3, number) for number in range(20)]
+    first = [mutant(key) for key in keys]
+    save_seeds(tmp_path / "seeds", ["png"])
+    seeds.cache_clear()
+    load_seeds(tmp_path / "seeds")
+    assert [mutant(key) for key in keys] == first

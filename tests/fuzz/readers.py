@@ -1,0 +1,137 @@
+"""Reads a mutated file as far as its reader goes; some of those that can be read are coloured, too.
+
+Reading takes a tenth of the time of colouring, and goes wrong more often, so each file is read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from tests.fuzz.mutations import PHOTOS, Key, Mutant, load_seeds, mutant
+from tests.helpers.limits import limited, takes_too_much
+
+ASKED = 4  # of one in so many it is asked, too, whether it is in colour already
+COLORED = 16  # one in so many files that can be read is coloured,
+BY_NETWORK = 16  # and of these, one in so many by a network, the others by a stand-in
+_MOST_PAGES = 4  # of a TIFF
+_MEMORY = Path("/dev/shm")
+Outcome = tuple[str, str]
+
+
+def prepare(model: str, seeds: str = "", colored: int = COLORED) -> Callable[[Key], Outcome]:
+    """Prepare a worker.
+
+    Args:
+        model: A model file.
+        seeds: File of ``save_seeds``; empty to make the intact files here.
+        colored: One in so many files that can be read is coloured.
+
+    Returns:
+        Function that returns the kind of outcome of a mutated file, and a text about it.
+    """
+    from photochrom.color.bands import limit_threads
+    from tests.helpers.films import colorizer
+
+    limit_threads(1)
+    if seeds:
+        load_seeds(Path(seeds))
+    folder = Path(tempfile.mkdtemp(dir=_MEMORY if _MEMORY.is_dir() else None))
+    stand_in = colorizer(folder, lambda lightness: (60 * lightness, 80 * lightness))
+
+    @cache
+    def network() -> Any:
+        from photochrom import Colorizer
+
+        return Colorizer(model, "cpu")
+
+    def try_one(key: Key) -> Outcome:
+        made = mutant(key)
+        outcome = _read(made, key, folder)
+        if outcome[0] == "read" and key.number % colored == 0:
+            is_real = key.number // colored % BY_NETWORK == 0
+            return _colored(made, key.target, network() if is_real else stand_in, folder)
+        return outcome
+
+    return try_one
+
+
+def _read(made: Mutant, key: Key, folder: Path) -> Outcome:
+    from photochrom import PhotochromError
+
+    source = folder / made.name
+    source.write_bytes(made.data)
+    try:
+        with limited():
+            read = _read_photograph if key.target in PHOTOS else _read_film
+            read(source, is_asked=key.number % ASKED == 0)
+    except PhotochromError as exc:
+        text = str(exc)
+        return ("refused", text) if "\n" not in text and str(source) in text else ("bad message", text)
+    except BaseException as exc:
+        return "traceback", f"{type(exc).__name__}: {exc}"
+    finally:
+        source.unlink()
+    return ("too much memory", "") if takes_too_much() else ("read", "")
+
+
+def _read_photograph(source: Path, *, is_asked: bool) -> None:
+    """Decode a photograph, and make its metadata for every kind of output."""
+    from photochrom.photo.inspect import is_in_color
+    from photochrom.photo.metadata import losses, metadata_for
+    from photochrom.photo.names import EXTENSIONS
+    from photochrom.photo.read import check_source, count_pages, read_photo
+
+    check_source(source)
+    if is_asked:
+        is_in_color(source)
+    pages = count_pages(source.read_bytes())
+    for page in range(1, min(pages, _MOST_PAGES) + 1):
+        photo = read_photo(source, reduced=True, page=page if pages > 1 else None)
+        for format in EXTENSIONS:
+            metadata_for(photo.metadata, source_format=photo.format, format=format, credit="tiny 0")
+            list(losses(photo.metadata, 8 * photo.luma.itemsize, format))
+
+
+def _read_film(source: Path, *, is_asked: bool) -> None:
+    """Plan a film, and decode all of it without threads, which would take longer to start than to decode."""
+    from photochrom.film import FilmOptions
+    from photochrom.film.damage import Damage
+    from photochrom.film.plan import make_plan
+    from photochrom.film.planes import in_format
+    from photochrom.film.reader import FilmReader
+    from photochrom.film.sequences.reader import open_film
+
+    options = FilmOptions(codec="ffv1")
+    open_file = FilmReader._open
+
+    def open_without_threads(reader: FilmReader) -> None:
+        open_file(reader)
+        reader.video.thread_count = 1
+
+    with mock.patch.object(FilmReader, "_open", open_without_threads), open_film(source, options) as reader:
+        planes = make_plan(reader, source.with_name("coloured.mkv"), options).planes
+        if is_asked:
+            reader.colored_part()
+        damage = Damage()
+        frames = list(reader.frames(damage=damage))
+        assert all(before.pts < after.pts for before, after in itertools.pairwise(frames))
+        in_format(frames[-1], planes, chroma=True)
+        damage.lines()
+
+
+def _colored(made: Mutant, target: str, colorizer: Any, folder: Path) -> Outcome:
+    from tests.corpus import test_corpus, test_films
+    from tests.corpus.films import ANY, Film
+    from tests.corpus.make import Entry
+
+    if target in PHOTOS:
+        kind, what = test_corpus.coloring(colorizer, folder)(Entry(made.name, made.data))
+    else:
+        kind, what = test_films.coloring(colorizer, folder)(Film(made.name, made.data, ANY))
+    return kind, "" if kind == "coloured" else what
