@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import skimage
 import tifffile
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops, ImageOps, features
 
 from photochrom import Colorizer, photo
 from photochrom.errors import PhotoError
 from photochrom.photo.formats import exif
 from photochrom.photo.formats.tiff_pages import LOOP_LOST
-from photochrom.photo.inspect import upright_size
+from photochrom.photo.inspect import is_in_color, upright_size
 from tests.helpers.photographs import bt601, coloured, colours, saved, smooth
 
 SAMPLES = Path(skimage.__file__).parent / "data"
@@ -399,6 +399,18 @@ def test_a_scan_behind_its_preview_is_read(bits: int, below: bool, tmp_path: Pat
     assert upright_size(path) == (32, 48)
     kept = tifffile.TiffFile(BytesIO(coloured(picture, "TIFF"))).pages[0].tags
     assert (kept[270].value, kept[315].value, kept[282].value) == ("Quay, 1911", "A. Smith", (600, 1))
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_a_decoder_that_fails_says_nothing_of_colours(tmp_path: Path) -> None:
+    """Pillow raises RuntimeError; reading the photograph, which comes next, tells what is wrong."""
+    data = saved(Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)), "AVIF")
+    start = data.index(b"mdat") + 4
+    path = tmp_path / "damaged.avif"
+    path.write_bytes(data[:start] + bytes(len(data) - start))
+    assert not is_in_color(path)
+    with pytest.raises(PhotoError, match="is damaged"):
+        photo.read_photo(path)
 
 
 @pytest.mark.parametrize("below", [True, False])

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from ..errors import StudioError
+from ..machine import reuse_freed_memory
 from . import INTERRUPTED, c2pa
 from .arguments import add_model, add_verb
 from .parser import Verbs
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         settings = server.Settings(
             args.host, args.port, *limits, names=tuple(args.name), identity=c2pa.identity_of(args)
         )
+        reuse_freed_memory()  # it may run for months
         server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
     except KeyboardInterrupt:
         print("photochrom: the studio has ended, and its tray is gone", file=sys.stderr)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import PhotoError
-from .library_errors import quiet_libraries
+from .library_errors import decoding
 
 _SMALL: Final = 256  # pixels
 
@@ -22,14 +22,14 @@ def is_in_color(path: Path) -> bool:
     try:
         if not path.is_file():
             return False
-        with quiet_libraries(), Image.open(path) as image:
+        with decoding(), Image.open(path) as image:
             if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
                 return False
             image.draft("RGB", (_SMALL, _SMALL))  # a JPEG is decoded at an eighth of its size
             small = image.convert("RGBA" if image.has_transparency_data else "RGB")
             small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
             return has_colors(np.asarray(small.convert("RGB")))
-    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+    except (PhotoError, MemoryError, OSError, ValueError):
         return False  # reading the photograph reports what is wrong with it
 
 
@@ -50,10 +50,10 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
     try:
         if page is not None or _is_tiff(path):
             return tiff_pages.upright_size(path.read_bytes(), page or 1)
-        with quiet_libraries(), Image.open(path) as image:
+        with decoding(), Image.open(path) as image:
             width, height = image.size
             return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
-    except (OSError, ValueError, IndexError, SyntaxError, struct.error, Image.DecompressionBombError) as exc:
+    except (PhotoError, MemoryError, OSError, ValueError, IndexError, struct.error) as exc:
         raise PhotoError("its size cannot be read", path=path, remedy="give the place of the hint in percent") from exc
 
 
