@@ -2,12 +2,12 @@
 
     python benchmarks/steady_memory.py [--pictures 500] [--model default] [--plain]
 
-Pictures of all aspect ratios alternate, and every fifth has an alternative. The first three fifths fill caches: OpenVINO
+Pictures of all aspect ratios alternate; every fifth has an alternative. The first three fifths fill caches: the engine
 keeps the latest kernels that it compiled for the shapes of thumbnails. What grows afterwards is a leak. Fails where
 memory has grown by more than 50 MB, or threads or open files by any.
 
-Counted is the process's own memory, in the machine or swapped out: pages of files come and go as the system likes. Freed
-memory is used again as in ``photo``, ``batch`` and the studio; ``--plain`` leaves that to the system's defaults.
+Counted is the process's own memory, in the machine or swapped out: pages of files come and go as the system likes.
+Freed memory is used again as in ``photo``, ``batch`` and the studio; with ``--plain`` it is not.
 """
 
 from __future__ import annotations
