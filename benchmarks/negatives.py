@@ -18,25 +18,37 @@ from _tools import print_table
 from photochrom import Colorizer
 from photochrom.color.coding import Coding
 from photochrom.color.polarity import at_small_size, statistics
-from photochrom.photo.negatives import is_negative, worth_asking
+from photochrom.photo.negatives import is_negative, livelier, surer, worth_asking
+from photochrom.training.data.aging import age
 
 
 def table(folder: Path, limit: int) -> np.ndarray:
-    """Statistics of photographs, and how much surer the network is of them than of their inversions.
+    """Statistics of photographs, and how the network takes them and their inversions; every other one is aged.
 
     Returns:
-        float64 ``[N, 5]``.
+        float64 ``[N, 9]``.
     """
     colorizer = Colorizer()
 
     def facts(luma: np.ndarray) -> np.ndarray:
-        positive, negative = (colorizer.predict(picture).confidence.mean() for picture in (luma, 255 - luma))
-        return np.append(statistics(luma), positive - negative)
+        positive, negative = (colorizer.predict(picture) for picture in (luma, 255 - luma))
+        return np.append(statistics(luma), [surer(positive, negative), livelier(positive, negative)])
 
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     np.random.default_rng(1).shuffle(files)
-    lumas = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in files[:limit])
-    return np.array([facts(at_small_size(x, Coding.of_photograph(x.dtype))) for x in lumas if x is not None])
+    lumas = (luma_of(path, number if number % 2 else None) for number, path in enumerate(files[:limit]))
+    return np.array([facts(luma) for luma in lumas if luma is not None])
+
+
+def luma_of(path: Path, age_seed: int | None) -> np.ndarray | None:
+    """Luma of a photograph as it is looked at, aged if there is a seed; None if it cannot be read."""
+    if (bgr := cv2.imread(str(path))) is None:
+        return None
+    scale = min(1.0, 512 / min(bgr.shape[:2]))
+    bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+    luma = grey if age_seed is None else age(bgr[..., ::-1].copy(), np.random.default_rng(age_seed))
+    return at_small_size(luma, Coding.of_photograph(luma.dtype))
 
 
 def fitted(rows: np.ndarray) -> np.ndarray:
@@ -58,13 +70,16 @@ def main() -> None:
     weights = fitted(rows[:, :4])
     right = [f"{(part[:, :4] @ weights > 0).mean():.3f}" for part in (rows, others)]
     print_table(["film: weights", "right", "right, other photographs"], [[str(np.round(weights, 1).tolist()), *right]])
-    columns = [4, 0, 1, 2]
+    columns = [0, 1, 3, 4, 5, 6, 7, 8]
     weights = fitted(np.vstack([rows, others])[:, columns])
-    scores = [part[:, columns] @ weights for part in (rows, others)]
-    called = [f"{(score > 2).mean():.3f}, {(score < -2).mean():.3f}" for score in scores]
-    print_table(["photo: weights", "called negatives", "of others"], [[str(np.round(weights, 1).tolist()), *called]])
-    called = [np.mean([worth_asking(r[:3]) and is_negative(r[:3], r[4]) for r in part]) for part in (-others, others)]
-    print_table(["photo, as it is", "negatives", "positives"], [["called negatives", *(f"{c:.3f}" for c in called)]])
+    print_table(["photo: weights"], [[str(np.round(weights, 2).tolist())]])
+    called = [[f"{called_negative(part).mean():.3f}" for part in (-each, each)] for each in (rows, others)]
+    print_table(["photo, as it is", "negatives", "positives"], [["first folder", *called[0]], ["second", *called[1]]])
+
+
+def called_negative(rows: np.ndarray) -> np.ndarray:
+    """Whether each photograph is called a negative, bool ``[N]``."""
+    return np.array([worth_asking(row[:7]) and is_negative(row[:7], row[7], row[8]) for row in rows])
 
 
 if __name__ == "__main__":

@@ -1,25 +1,45 @@
-"""What looks like a negative is asked about without colouring it."""
+"""Photographs that look like negatives are told from positives, and the network is asked only where that may help."""
 
 import numpy as np
 import pytest
 
 from photochrom import Colorizer, ColorOptions
+from photochrom.color.polarity import statistics
 from photochrom.photo import negatives
 from tests.helpers.suggesting import hinting_engine
 
 
 @pytest.fixture
-def runs():
+def runs() -> list[int]:
     return []
 
 
-def test_the_inverted_picture_is_not_coloured(runs, monkeypatch):
+def test_statistics_change_their_sign_with_the_picture() -> None:
+    rng = np.random.default_rng(0)
+    luma = np.clip(rng.gamma(2, 30, (90, 130)) + np.linspace(120, 0, 90)[:, None], 0, 255).astype(np.uint8)
+    found = statistics(luma)
+    assert found[4] > 0.5  # it is brighter above
+    assert found[5] > 0.1  # grains are brighter than what they lie on
+    assert np.allclose(statistics(255 - luma), -found, atol=0.02)
+
+
+def test_a_glass_negative_of_a_house_below_clouds_is_noticed_and_its_print_is_not() -> None:
+    """The numbers are those of a small scan of such a plate, which an earlier rule did not notice."""
+    plate = np.array([-0.04, 0.0, -0.62, 0.09, -0.58, -0.04, 0.11])
+    assert negatives.worth_asking(plate)
+    assert negatives.is_negative(plate, -0.101, -1.4)
+    assert not negatives.is_negative(-plate, 0.101, 1.4)
+
+
+def test_a_surely_positive_picture_costs_no_second_run(runs: list[int]) -> None:
     colorizer = Colorizer(engine=hinting_engine(runs))
-    luma = np.tile(np.arange(64, dtype=np.uint8) * 3, (64, 1))
-    prediction = colorizer.predict(luma)
-    assert prediction.picture is None
-    expected = colorizer.predict(255 - prediction.luma, ColorOptions()).confidence
-    monkeypatch.setattr("photochrom.colorizer.colorizer.coherent", lambda *_: pytest.fail("it was decoded"))
+    dark = np.full((64, 64), 40, np.uint8)
+    dark[:32] = 60
+    prediction = colorizer.predict(dark)
     runs.clear()
-    assert np.array_equal(negatives._confidence_of_inverse(colorizer, prediction), expected)
+    assert not negatives.looks_negative(colorizer, prediction, ColorOptions())
+    assert runs == []
+    prediction = colorizer.predict(255 - dark)
+    runs.clear()
+    negatives.looks_negative(colorizer, prediction, ColorOptions())
     assert runs == [1]

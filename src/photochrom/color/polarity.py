@@ -10,7 +10,8 @@ from .thumbnail import thumbnail
 
 _SEEN = 256  # short side in pixels of the copy that ``at_small_size`` makes
 _SIZE = 128  # short side in pixels of the smaller copy on which ``statistics`` works
-_FINE, _COARSE = 1.5, 12.0  # pixels of Gaussian blurs
+_FINEST = (1.0, 2.0)  # pixels of Gaussian blurs
+_FINE, _COARSE = 1.5, 12.0
 
 
 def at_small_size(luma: np.ndarray, coding: Coding) -> np.ndarray:
@@ -27,22 +28,34 @@ def statistics(luma: np.ndarray) -> np.ndarray:
         luma: uint8 ``[h, w]``, full range.
 
     Returns:
-        float64 ``[4]``: brightness; share of clipped highlights minus clipped shadows; light from above; correlation of
-        fine detail with brightness.
+        float64 ``[7]``: brightness; share of clipped lights less that of clipped shadows; light from above;
+        correlation of fine detail with brightness; correlation of brightness with height; skewness of detail of about
+        one pixel, and of two.
     """
     scale = _SIZE / min(luma.shape)
     size = tuple(max(16, round(side * scale)) for side in luma.shape[::-1])
     small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float64) / 255
-    around = cv2.GaussianBlur(small, (0, 0), _FINE)
-    detail = small - around
+    around, finest, finer = (cv2.GaussianBlur(small, (0, 0), sigma) for sigma in (_FINE, *_FINEST))
     down = np.diff(cv2.GaussianBlur(small, (0, 0), _COARSE), axis=0)
-    spread = np.abs(detail) - np.abs(detail).mean()
-    level = around - around.mean()
+    detail = np.abs(small - around)
+    height = np.repeat(np.linspace(1, -1, len(small))[:, None], small.shape[1], axis=1)
     return np.array(
         [
             small.mean() - 0.5,
             (small > 0.97).mean() - (small < 0.03).mean(),
             -np.tanh(3 * down.mean() / (down.std() + 1e-6)),
-            (spread * level).mean() / (spread.std() * level.std() + 1e-9),
+            _correlation(detail, around),
+            _correlation(height, small),
+            _skewness(small - finest),
+            _skewness(finest - finer),
         ]
     )
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    covariance = ((first - first.mean()) * (second - second.mean())).mean()
+    return float(covariance / (first.std() * second.std() + 1e-9))
+
+
+def _skewness(detail: np.ndarray) -> float:
+    return float((detail**3).mean() / (detail.std() ** 3 + 1e-9))

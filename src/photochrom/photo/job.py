@@ -321,7 +321,7 @@ class _Job:
         return replace(report, outputs=(path, *companion_paths(path, self.output)))
 
     def _noticed(self, options: ColorOptions, prediction: Prediction) -> tuple[str, ...]:
-        if self.photo.view != "plain" or options.hints or not looks_negative(self.colorizer, prediction):
+        if self.photo.view != "plain" or options.hints or not looks_negative(self.colorizer, prediction, options):
             return ()
         return (LOOKS_NEGATIVE,)
 

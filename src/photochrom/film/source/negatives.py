@@ -20,7 +20,7 @@ _CLEAR = 150  # least luma of clear film, 0 to 255
 _BRIGHTER = 12  # steps of luma by which nine tenths of the picture may be brighter than clear film
 _LEAST = 4  # frames
 _SHARE = 0.8  # least share of frames with clear film around the picture
-_WEIGHTS = (-15.8, 3.1, 0.8, -6.7)  # of the statistics, fitted by benchmarks/negatives.py
+_WEIGHTS = (-15.8, 3.1, 0.8, -6.7)  # of the first statistics, fitted by benchmarks/negatives.py
 _NEGATIVE = -0.3  # greatest mean score of a film that is surely a negative
 
 
@@ -53,4 +53,4 @@ def _in_clear_film(luma: np.ndarray) -> np.ndarray | None:
 
 def score(luma: np.ndarray) -> float:
     """Return the logarithm of the odds that a picture is a positive; the negative of it has the negated score."""
-    return float(np.dot(_WEIGHTS, statistics(luma)))
+    return float(np.dot(_WEIGHTS, statistics(luma)[: len(_WEIGHTS)]))
