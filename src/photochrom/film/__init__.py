@@ -1,4 +1,4 @@
-"""Films: colouring that is steady within each shot and leaves everything else of the film as it was."""
+"""Colours one film from file to file: steady within each shot, with luma, sound and all other tracks kept."""
 
 from .coloring import Progress
 from .job import FilmReport, colorize_film

@@ -1,4 +1,4 @@
-"""The colouring of a film: frames are prepared and predicted, rendered, and encoded in segments, by three threads."""
+"""Colours the frames of a film in three threads: prepare and predict, render, encode in segments."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .sequences.names import Pattern
 from .sequences.writer import SequenceWriter
 from .shots import detection
 
-_WAITING = 4  # frames between two threads
-_BURST = 8  # frames between two threads where they come from key to key
-_BETWEEN = 32e6  # greatest number of bytes of either, for frames larger than those of television
-_SHORTEST, _LONGEST = 5, 10  # seconds of a segment: it ends with a shot after the first, or at a key after the second
+_WAITING = 4  # frames queued between two threads
+_BURST = 8  # the same for frames that arrive in bursts, from one key to the next
+_BETWEEN = 32e6  # most bytes in either queue, for large frames
+_SHORTEST, _LONGEST = 5, 10  # seconds: a segment ends at a cut after the first number, or at a key after the second
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a film is."""
+    """Progress of a film."""
 
     done: int
     """Number of frames coloured."""
     total: int
-    """Number of frames of the film, as far as the file states it."""
+    """Number of frames of the film, according to the file."""
 
 
 def color_frames(
@@ -49,10 +49,10 @@ def color_frames(
 
     Args:
         frame_colorizer: Colours the frames of the film.
-        folder: Holds the segments that are finished, and receives the others.
+        folder: Working folder with the finished segments; the others are written to it.
         plan: How the film is stored.
-        damage: Collects what is found damaged; earlier runs' findings are added to it.
-        label: Credit of the colours, which frames as files carry.
+        damage: Collects damage found now and by earlier runs.
+        label: Credit of the colours, written into the files of a sequence.
         progress: Called after each frame; an exception that it raises stops the colouring.
 
     Returns:
@@ -80,10 +80,10 @@ def _color_on(
     segments: list[FinishedSegment],
     progress: Callable[[Progress], None],
 ) -> list[FinishedSegment]:
-    """Colour and encode frames from the end of the finished segments up to a later one that is finished, too.
+    """Colour and encode frames from the first gap between finished segments to the next finished segment.
 
     Returns:
-        All finished segments, from the film's beginning to the next that is missing.
+        All finished segments, from the film's beginning to the next gap.
     """
     reader = frame_colorizer.reader
     count = sum(len(segment.pts) for segment in segments)
@@ -98,7 +98,7 @@ def _color_on(
     before = folder.propagated(len(segments) - 1) if segments else None
     writer = _SegmentWriter(frame_colorizer, folder, plan, damage, segments, label)
     luma = frame_colorizer.luma_bytes
-    most = _WAITING if plan.frames is None else 1  # the writer of frames has a queue of its own
+    most = _WAITING if plan.frames is None else 1  # SequenceWriter has its own queue
     burst, waiting = frames_within(_BETWEEN, luma, _BURST), frames_within(_BETWEEN, 2 * luma, most)
     try:
         # Prediction, rendering and encoding take about the same time, so each has a thread.
@@ -124,9 +124,9 @@ class _Rendered:
 
     pts: int
     duration: int
-    """In the film's time base; 0 where it is not stated."""
+    """Duration in the film's time base; 0 if unknown."""
     frame: av.VideoFrame | None
-    """None for a frame that is written already."""
+    """The frame; None if an earlier run has written it."""
     colors: propagation.Colors
     starts_shot: bool
 
@@ -144,7 +144,7 @@ def _rendered(
 
 
 class _SegmentWriter:
-    """Writes coloured frames to segments, and ends each segment where another process could begin the next."""
+    """Writes coloured frames to segments, and ends each segment where a resumed run can begin the next."""
 
     def __init__(
         self,
@@ -171,10 +171,10 @@ class _SegmentWriter:
         self._usual_duration = max(1, round(1 / (rate * self._reader.time_base)))
         self._shortest, self._longest = round(_SHORTEST * float(rate)), round(_LONGEST * float(rate))
         if self._options.keep_parts:
-            self._shortest = 1  # no segment holds more than one shot, so that each can be recoloured alone
+            self._shortest = 1  # one shot per segment, so that shots can be recoloured one by one
 
     def has(self, pts: int) -> bool:
-        """Tell whether a frame is a file already, written by an earlier run."""
+        """Return whether an earlier run has written this frame of a sequence."""
         if self._work is None:
             return False
         return self._work.file(self._plan.number(self._reader, pts)).is_file()
@@ -183,7 +183,7 @@ class _SegmentWriter:
         """Encode a frame, in a new segment if one can begin here.
 
         Returns:
-            Whether the frame was encoded: it is not if a segment that begins with it is finished already.
+            Whether the frame was encoded; False if a finished segment begins with it.
         """
         pts, frame = rendered.pts, rendered.frame
         if self._encoder and self._may_end(self._encoder, rendered):
@@ -198,7 +198,7 @@ class _SegmentWriter:
         if isinstance(self._encoder, SequenceWriter):
             self._encoder.write(frame, pts)
         else:
-            assert frame is not None  # only frames as files are skipped
+            assert frame is not None  # only frames of sequences are skipped
             self._encoder.write(frame, pts)
         self._lately.append(pts)
         self._end = pts + (rendered.duration or self._usual_duration)
@@ -221,7 +221,7 @@ class _SegmentWriter:
 
         Args:
             following: pts of the next frame; None at the end of the film.
-            propagated: Colours that the next segment begins with; None if it begins with a shot.
+            propagated: Propagated colours at the beginning of the next segment; None if a shot begins there.
         """
         if self._encoder is None:
             raise FilmError(f"{self._reader.path}: none of its frames can be decoded", remedy="check the file")
@@ -244,6 +244,6 @@ class _SegmentWriter:
         self._encoder, self._shots = None, []
 
     def abandon(self) -> None:
-        """Close the open segment; it is started over by the next run."""
+        """Close the open segment; the next run starts it over."""
         if self._encoder is not None:
             self._encoder.abandon()

@@ -1,4 +1,4 @@
-"""Damage found in a film while it is read, and how the report words it."""
+"""Collects damage found while a film is read, and describes it for the report."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ class Damage:
     packets: list[Fraction] = field(default_factory=list)
     """Times, in seconds, of packets that could not be decoded."""
     ends_early: str = ""
-    """Reason for which reading stopped before the end; empty if it did not."""
+    """Reason why reading stopped before the end; empty if it did not."""
     other_fields: str = ""
     """Time of the first frame whose interlacing differs from the film's first frame; empty if there is none."""
     clocks: dict[int, Fraction] = field(default_factory=dict)
     """Time, in seconds, at which the time stamps of a copied track first go back, by the track's index."""
     cut_sound: Fraction = Fraction(0)
-    """Seconds of sound after the last frame, which a container lacks that ends with the picture."""
+    """Seconds of sound after the last frame, dropped by a container that ends with the picture."""
     side_data: frozenset[str] = frozenset()
-    """Kinds of side data found on the frames, such as closed captions; not damage unless the codec loses them."""
+    """Kinds of side data found on the frames, such as closed captions; reported if the codec loses them."""
 
     def note(self, seconds: Fraction) -> None:
-        """Add a packet that could not be decoded. A packet that is read twice counts once."""
+        """Add a packet that could not be decoded; a packet that is read twice counts once."""
         if seconds not in self.packets:
             self.packets.append(seconds)
 
     def restore(self, packets: Iterable[str], ends_early: str, other_fields: str) -> None:
-        """Add what an earlier run found."""
+        """Add the damage that an earlier run found."""
         for seconds in packets:
             self.note(Fraction(seconds))
         self.ends_early, self.other_fields = ends_early, other_fields

@@ -1,6 +1,6 @@
-"""Memory of the frames in work: how many may wait, by their bytes; frames that are used again; planes as arrays.
+"""Memory of frames: limits by bytes, reuse of buffers, and views of their planes.
 
-A scan is as large as a hundred frames of old television: numbers of frames that suit these would fill the memory.
+A frame of a scan may be a hundred times as large as one of standard television, so limits in frames would not do.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ from collections import deque
 import av
 import numpy as np
 
-_KEPT = 100e6  # greatest number of bytes of frames that are kept to be used again
+_KEPT = 100e6  # most bytes of frames kept for reuse
 
 
 def frames_within(memory: float, frame_bytes: float, most: int) -> int:
-    """Return how many frames may be in work at once: at least one, and no more than fit.
+    """Return how many frames fit into memory, at least one.
 
     Args:
         memory: Bytes for all of them.
-        frame_bytes: Bytes that each takes, with what is made of it meanwhile.
-        most: Greatest number that is of any use.
+        frame_bytes: Bytes per frame, including intermediate results.
+        most: Upper limit of the result.
     """
     return max(1, min(most, int(memory / frame_bytes)))
 
 
 class FramePool:
-    """Frames that are used again.
+    """A pool of frames whose memory is reused.
 
-    Memory that the system has just given out costs as much to touch as the colouring of a scan.
+    Touching newly allocated memory takes as long as colouring a scan.
 
     Args:
-        memory: Greatest number of bytes of the frames that wait to be used again.
+        memory: Maximum number of bytes of frames in the pool.
     """
 
     def __init__(self, memory: float = _KEPT) -> None:
         self._memory, self._lock = memory, threading.Lock()
-        self._frames: deque[av.VideoFrame] = deque()  # the one that was given back last is the last
+        self._frames: deque[av.VideoFrame] = deque()  # the most recently returned frame is last
 
     def take(self, width: int, height: int, name: str) -> av.VideoFrame:
-        """Return a frame whose pixels hold anything: one that was given back, or a new one.
+        """Return a frame with undefined pixels, from the pool or new.
 
         Args:
             width: Number of columns.
@@ -56,19 +56,19 @@ class FramePool:
                 self._frames.remove(found)
         if found is None:
             return av.VideoFrame(width, height, name)
-        found.make_writable()  # a decoder may hold its pixels as well
+        found.make_writable()  # a decoder may still reference its pixels
         found.pts, found.duration = None, 0
         return found
 
     def give_back(self, frame: av.VideoFrame) -> None:
-        """Offer a frame, which nobody may use any more, to ``take``."""
+        """Return a frame to the pool; the caller must not use it any more."""
         with self._lock:
             self._frames.append(frame)
             while sum(map(frame_bytes, self._frames)) > self._memory:
                 self._frames.popleft()
 
     def clear(self) -> None:
-        """Let go of all frames, because a film is finished."""
+        """Release all frames when a film is finished."""
         with self._lock:
             self._frames.clear()
 
@@ -79,11 +79,11 @@ def frame_bytes(frame: av.VideoFrame) -> int:
 
 
 pool = FramePool()
-"""The frames of all films of this process."""
+"""The pool shared by all films of this process."""
 
 
 def luma_plane(frame: av.VideoFrame) -> np.ndarray:
-    """Return the luma of a frame, uint8 or uint16 ``[H, W]``: a view, which must not be written to."""
+    """Return the luma of a frame as a view, uint8 or uint16 ``[H, W]``, which must not be modified."""
     return view(frame, 0)
 
 

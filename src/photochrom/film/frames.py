@@ -1,4 +1,4 @@
-"""FrameColorizer prepares, predicts, steadies and renders the frames of one film."""
+"""``FrameColorizer``: prepares, predicts, propagates and renders the frames of one film."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from .views.picture_area import PictureArea, picture_area
 if TYPE_CHECKING:
     from .shots.shot_plan import ShotPlan
 
-_BUFFERED = 256e6  # greatest number of bytes of frames that wait while later keys are predicted
-_KNOWN = 8.0  # weight of the colours of a still, as that of so many frames of which the network is certain
-_UNSURE = 0.05  # weight of a colour in which the network has no confidence
+_BUFFERED = 256e6  # most bytes of frames that wait while later keys are predicted
+_KNOWN = 8.0  # weight of a still's colours, in frames predicted with full confidence
+_UNSURE = 0.05  # weight of a colour predicted with no confidence
 
 
 @dataclass(frozen=True)
@@ -41,27 +41,27 @@ class PreparedFrame:
     """A frame that waits for its colours."""
 
     frame: av.VideoFrame
-    """The frame in the coloured film's format; its luma alone where nothing else of it is wanted."""
+    """The frame in the coloured film's format, or only its luma if its chroma is not needed."""
     thumbnail: np.ndarray
     """Luma as the network sees it, uint8 ``[h, w]``, full range, upright."""
     small: np.ndarray
-    """The same at the scale of optical flow and propagation."""
+    """The thumbnail at the scale of optical flow and propagation."""
     interlaced: bool
     """Whether the frame consists of two fields, whose chroma is computed separately."""
     visibility: float
-    """Amount of content: 0 if the frame is black, white or grey all over, 1 if it is a picture."""
+    """From 0 (the whole frame is black, white or grey) to 1 (a picture)."""
     is_copy: bool
-    """Whether ``frame`` is a copy of the luma, which nobody else uses."""
+    """Whether ``frame`` is a copy of the luma, which is not shared."""
 
     @property
     def pts(self) -> int:
         """Presentation time stamp, in the film's time base."""
-        assert self.frame.pts is not None  # FilmReader.frames sees to it
+        assert self.frame.pts is not None  # guaranteed by FilmReader.frames
         return int(self.frame.pts)
 
 
 def at_scale_of_propagation(thumbnail: np.ndarray) -> np.ndarray:
-    """Halve a thumbnail ``[H, W]``, whose sides are even: film grain is averaged away, and optical flow is cheaper."""
+    """Halve a thumbnail ``[H, W]`` with even sides, which averages out film grain and makes optical flow cheaper."""
     height, width = thumbnail.shape
     return cv2.resize(thumbnail, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
 
@@ -69,7 +69,7 @@ def at_scale_of_propagation(thumbnail: np.ndarray) -> np.ndarray:
 def predict_small(
     colorizer: Colorizer, thumbnail: np.ndarray, small: np.ndarray, options: ColorOptions
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Run the network on a thumbnail, for propagation at a smaller size.
+    """Run the network on a thumbnail, and return its colours at the scale of propagation.
 
     Args:
         colorizer: The model.
@@ -78,7 +78,7 @@ def predict_small(
         options: How to colour.
 
     Returns:
-        a*b* float32 ``[2, h, w]`` and their weight float32 ``[h, w]``, as ``propagation.Frame`` has them.
+        a*b* float32 ``[2, h, w]`` and their weight float32 ``[h, w]``, see ``propagation.Frame``.
     """
     prediction = colorizer.predict(thumbnail, options)
     ab = colorizer.ab(prediction, options.hints, small)
@@ -97,9 +97,9 @@ class FrameColorizer:
         planes: Format of the coloured film.
         options: How to colour.
         hints: Known colours of single frames, by the frame's pts.
-        is_kept: Tells of a frame's pts whether the frame keeps its own chroma.
-        shots: Shots that are known beforehand; None to find them, and to colour them alike.
-        stills: a*b* of the upright frames that are known, float32 ``[2, h, w]`` at any size, by the frame's pts.
+        is_kept: Function that tells, by pts, whether a frame keeps its own chroma.
+        shots: Known shots and their options; None to detect shots and colour all of them alike.
+        stills: Known a*b* of upright frames, float32 ``[2, h, w]`` at any size, by the frame's pts.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class FrameColorizer:
 
     @property
     def luma_bytes(self) -> int:
-        """Number of bytes of the luma of a frame."""
+        """Size of a frame's luma in bytes."""
         return self.reader.width * self.reader.height * np.dtype(self.planes.dtype).itemsize
 
     @functools.cached_property
@@ -126,7 +126,7 @@ class FrameColorizer:
         """The part of each frame that is coloured.
 
         Raises:
-            FilmError: The options name a place that is not in the frame.
+            FilmError: The area in the options lies outside the frame.
         """
         return picture_area(
             self.options.frame,
@@ -136,18 +136,18 @@ class FrameColorizer:
         )
 
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
-        """Return a frame colorizer of the same film that follows hints, given by the frames' pts."""
+        """Return a copy for the same film with hints, by the frames' pts."""
         return self._changed(hints, self._is_kept, self.shots, self.stills)
 
     def with_stills(self, stills: Mapping[int, np.ndarray]) -> FrameColorizer:
-        """Return a frame colorizer of the same film that knows the colours of some frames, given by their pts.
+        """Return a copy for the same film with known colours of some frames, by their pts.
 
-        Stills show whole frames: where only a part of each is coloured (``FilmOptions.frame``), they are not used.
+        Stills show whole frames, so they are not used if only a part of each frame is coloured (``FilmOptions.frame``).
         """
         return self._changed(self.hints, self._is_kept, self.shots, {} if self.area.box else stills)
 
     def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
-        """Return a frame colorizer of the same film that leaves some frames, given by their pts, as they are."""
+        """Return a copy for the same film that also leaves frames unchanged for whose pts ``is_kept`` is true."""
 
         def both(pts: int) -> bool:
             return self._is_kept(pts) or is_kept(pts)
@@ -155,7 +155,7 @@ class FrameColorizer:
         return self._changed(self.hints, both, self.shots, self.stills)
 
     def with_shots(self, shots: ShotPlan | None) -> FrameColorizer:
-        """Return a frame colorizer of the same film that takes its shots, and what each looks like, from a plan."""
+        """Return a copy for the same film with the shots and their options from a plan."""
         is_kept = self._is_kept if shots is None else shots.is_left_out
         return self._changed(self.hints, is_kept, shots, self.stills)
 
@@ -170,13 +170,13 @@ class FrameColorizer:
         return FrameColorizer(*same, hints, is_kept, shots, stills)
 
     def color_options(self, pts: int) -> ColorOptions:
-        """Return how a frame is to be coloured: the film's options with the frame's hints."""
+        """Return the film's colour options with the hints of one frame."""
         color = self.options.color if self.shots is None else self.shots.color(pts)
         hints = tuple(self.hints.get(pts, ()))
         return color.with_hints(hints) if hints else color
 
     def prepare(self, frame: av.VideoFrame) -> PreparedFrame:
-        """Bring a decoded frame into the coloured film's format, and make its thumbnails."""
+        """Convert a decoded frame to the coloured film's format, and make its thumbnails."""
         interlaced = bool(self.reader.fields or frame.interlaced_frame)
         chroma, decoded = self._may_keep(frame), frame
         frame = in_format(frame, self.planes, chroma=chroma)
@@ -192,18 +192,18 @@ class FrameColorizer:
         return PreparedFrame(frame, thumbnail, small, interlaced, detection.visibility(small), is_copy)
 
     def _shown(self, thumbnail: np.ndarray) -> np.ndarray:
-        """Return what the network is shown of a thumbnail."""
+        """Return the picture of a thumbnail that the network sees."""
         if self.options.negative:
             return negative_view.shown(thumbnail)
         return log_view.shown(thumbnail) if self.reader.is_log else thumbnail
 
     def _may_keep(self, frame: av.VideoFrame) -> bool:
-        """Tell whether a frame's own chroma, if it has any, may be wanted."""
+        """Return whether a frame's own chroma may be needed."""
         is_kept = frame.pts is not None and self._is_kept(frame.pts)
         return self.reader.may_have_colors and (is_kept or self.options.recolor == "grey-shots")
 
     def prepared(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[PreparedFrame, bool]]:
-        """Prepare frames, and tell of each whether a shot begins with it."""
+        """Yield prepared frames, each with whether a shot begins there."""
         if self.shots is not None:
             yield from self._prepared_by_plan(frames, self.shots)
             return
@@ -228,11 +228,8 @@ class FrameColorizer:
             last = number
 
     def predict(self, prepared: PreparedFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Run the network on one frame.
-
-        Returns:
-            a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``, and their weight float32 ``[h, w]``,
-            as ``propagation.Frame`` has them.
+        """Run the network on one frame. Returns: a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``,
+        and their weight float32 ``[h, w]``, see ``propagation.Frame``.
         """
         color = self.color_options(prepared.pts)
         if (known := self.stills.get(prepared.pts)) is not None and not self._is_kept(prepared.pts):
@@ -245,7 +242,7 @@ class FrameColorizer:
         return predict_small(self.colorizer, prepared.thumbnail, prepared.small, color)
 
     def render(self, prepared: PreparedFrame, ab: np.ndarray) -> av.VideoFrame:
-        """Make the coloured frame: the luma plane as it is, and chroma planes that follow it.
+        """Make the coloured frame: the luma plane unchanged, with chroma planes upsampled along it.
 
         Args:
             prepared: The frame.
@@ -266,12 +263,12 @@ class FrameColorizer:
         return new
 
     def let_go(self, prepared: PreparedFrame) -> None:
-        """Let the memory of a frame, which nobody may use any more, be used again."""
+        """Recycle the memory of a frame; the caller must not use it any more."""
         if prepared.is_copy:
             pool.give_back(prepared.frame)
 
     def _finest(self, prepared: PreparedFrame, ab: np.ndarray, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the luma and the a*b* to render a frame from: those of a still at its own size, if there is one."""
+        """Return luma and a*b* to render a frame from; if it has a still, these are at the still's size."""
         if (known := self.stills.get(prepared.pts)) is None:
             return prepared.small, ab
         turns = self.reader.turns
@@ -279,7 +276,7 @@ class FrameColorizer:
         return self._shown(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
 
     def _render(self, luma: np.ndarray, *, small: np.ndarray, ab: np.ndarray, **how: Any) -> None:
-        """Compute chroma for luma as it is stored."""
+        """Compute the chroma of luma in its stored orientation."""
         coding = self.planes.coding
         if self.options.negative or self.reader.is_log:
             view = negative_view if self.options.negative else log_view
@@ -288,7 +285,7 @@ class FrameColorizer:
             self.colorizer.render(luma, small, ab, coding=coding, exact=False, **how)
 
     def _as_it_is(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return a frame with its own chroma, or neutral if it has none."""
+        """Return a frame with its own chroma, or neutral chroma if it has none."""
         if self.reader.may_have_colors:
             frame.pict_type = 0  # the encoder decides which frames are key frames
             return frame
@@ -298,13 +295,13 @@ class FrameColorizer:
         return new
 
     def _chroma_of_picture(self, plane: np.ndarray) -> np.ndarray:
-        """Return the part of a chroma plane that the picture covers; all around it becomes neutral."""
+        """Return the part of a chroma plane inside the picture area, after filling the rest with neutral."""
         if self.area.box is not None:
             plane[...] = self.planes.coding.neutral
         return plane[self.area.chroma]
 
     def _uncolored(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return a frame with the luma of another, and with its closed captions, whose chroma can be written to."""
+        """Return a copy of a frame, with its luma and closed captions, whose chroma can be written."""
         if frame.format.name == self.planes.name and has_captions(frame):
             frame.make_writable()  # PyAV cannot add side data to a new frame
             frame.pict_type = 0
@@ -316,10 +313,10 @@ class FrameColorizer:
     def colors(
         self, frames: Iterable[av.VideoFrame], first: int, before: propagation.PropagatedColors | None
     ) -> Iterator[tuple[PreparedFrame, propagation.Colors, bool]]:
-        """Compute the steady colours of frames.
+        """Compute the propagated, steady colours of frames.
 
         Args:
-            frames: Frames in display order. Those before ``first`` only serve to find the shots.
+            frames: Frames in display order. Frames before ``first`` are only used to find the shots.
             first: pts of the first frame to colour.
             before: Colours propagated to that frame, if it is not the first of its shot.
 
@@ -341,7 +338,7 @@ class FrameColorizer:
             yield prepared, colors, start
 
     def _ahead(self) -> int:
-        """Return how many keys ahead may be predicted, so that the waiting frames do not fill the memory."""
+        """Return how many keys may be predicted ahead without the waiting frames filling the memory."""
         rows, columns = self.planes.subsampling
         frames = _BUFFERED / (self.luma_bytes * (1 + 2 / (rows * columns))) - detection.REACH
         return max(1, min(propagation.AHEAD, int(frames / propagation.reach(0)) - 1))

@@ -1,4 +1,4 @@
-"""Tracking of hints: a colour known on one frame is followed along the optical flow through its shot."""
+"""Tracks hints: follows a colour known on one frame along the optical flow through its shot."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .times import ROUNDED, time_text
 if TYPE_CHECKING:
     from .frames import FrameColorizer, PreparedFrame
 
-_STEP = 3  # frames from one place of a hint to the next that is searched
+_STEP = 3  # frames between the positions at which a hint is searched for
 _LOST = 0.3  # confidence of the flow below which a hint is no longer followed
-_ASTRAY = 2.0  # pixels of the small luma by which the flow there and back may miss
-_PART = 7200  # greatest number of frames of a shot held at once; longer shots are followed in parts
+_ASTRAY = 2.0  # pixels of the small luma by which the flow forth and back may miss the starting point
+_PART = 7200  # most frames of a shot in memory; longer shots are tracked in parts
 
 Hints = defaultdict[int, list[Hint]]
 """Hints of single frames, by the frames' pts."""
@@ -40,27 +40,27 @@ class _Frame:
 
 @dataclass(frozen=True)
 class _Part:
-    """A shot, or a part of a very long one, which begins with the last frame of the part before."""
+    """A shot, or part of a very long shot; a later part begins with the last frame of the one before."""
 
     frames: list[_Frame]
     begins_shot: bool
     following: int | None
-    """pts of the frame after its last; None at the end of the film."""
+    """pts of the frame after the part; None at the end of the film."""
     continues: bool
-    """Whether the shot continues after it."""
+    """Whether the shot continues after the part."""
 
 
 def follow(
     frame_colorizer: FrameColorizer, hints: Sequence[FilmHint], on_frame: Callable[[], None] = lambda: None
 ) -> dict[int, list[Hint]]:
-    """Follow hints through their shots, forward and backward.
+    """Track hints through their shots, forward and backward.
 
-    The film is read up to the last shot that has hints; where the shots are known, only those with hints are read. Long
-    shots are read again where hints go back in them.
+    The film is read up to the last shot that has hints. If the shots are known, only those with hints are read. Long
+    shots are read a second time to track hints backward.
 
     Args:
         frame_colorizer: Prepares the frames of the film.
-        hints: The hints. Those outside the picture (``FilmOptions.frame``) are passed over.
+        hints: The hints. Hints outside the picture area (``FilmOptions.frame``) are ignored.
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
     Returns:
@@ -76,8 +76,8 @@ def follow(
         return {}
     left = sorted(hints, key=lambda hint: hint.time)
     found: Hints = defaultdict(list)
-    starts: list[tuple[int, bool]] = []  # pts of each part's first frame, and whether a shot begins there
-    arrived: list[list[Hint]] = []  # hints of each part's first frame that came from later in the shot
+    starts: list[tuple[int, bool]] = []  # pts of each part's first frame, and whether it begins a shot
+    arrived: list[list[Hint]] = []  # hints that were tracked back to each part's first frame
     for part in _parts(frame_colorizer.prepared(_frames(frame_colorizer, hints, on_frame))):
         last = part.frames[-1].pts
         end = reader.seconds(last) + 1 / reader.rate if part.following is None else reader.seconds(part.following)
@@ -127,7 +127,7 @@ def _parts(prepared: Iterable[tuple[PreparedFrame, bool]]) -> Iterator[_Part]:
 def _follow_from(
     frames: Sequence[_Frame], times: Sequence[Fraction], hints: Sequence[FilmHint], found: Hints
 ) -> list[Hint]:
-    """Follow hints from their own frames in both directions; return those that reach the first frame."""
+    """Track hints from their own frames in both directions; return those that reach the first frame."""
     arrived: list[Hint] = []
     for time, group in itertools.groupby(hints, key=lambda hint: hint.time):
         at = max(0, bisect_right(times, time + ROUNDED) - 1)  # the frame that is still shown at that time
@@ -145,7 +145,7 @@ def _follow_back(
     found: Hints,
     on_frame: Callable[[], None],
 ) -> None:
-    """Follow hints back from the first frames of parts into the earlier parts of the same shots."""
+    """Track hints from the first frames of parts back into the earlier parts of the same shots."""
     for number in range(len(starts) - 1, 0, -1):
         end, begins_shot = starts[number]
         if begins_shot or not arrived[number]:
@@ -159,7 +159,7 @@ def _follow_back(
 
 
 def _follow_on(frames: Sequence[_Frame], hints: list[Hint], found: Hints) -> list[Hint]:
-    """Follow hints on the first frame through the others, as far as possible; return those on the last frame."""
+    """Track hints from the first frame onward as far as possible; return those that reach the last frame."""
     last = 0
     for number in range(1, len(frames)):
         if not hints:
@@ -172,7 +172,7 @@ def _follow_on(frames: Sequence[_Frame], hints: list[Hint], found: Hints) -> lis
 
 
 def _moved(source: np.ndarray, target: np.ndarray, hints: Sequence[Hint]) -> list[Hint]:
-    """Find hints of the source frame in the target frame, and drop those that are hidden there."""
+    """Move hints from the source frame to the target frame; drop hints whose place is hidden there."""
     there, back = Flow(target, source), Flow(source, target)  # each has a vector for every pixel of its second frame
     height, width = source.shape
     moved = []

@@ -1,6 +1,6 @@
-"""FilmHint: a colour that is known at a place of one frame, and the JSON files that hold such hints.
+"""``FilmHint``, a known colour at a place of one frame, and the JSON files that store such hints.
 
-A file looks like that of a photograph, with the time of each hint in seconds::
+A file looks like a photograph's file of hints, with a time in seconds for each hint::
 
     {"photochrom": "film hints", "version": 1,
      "hints": [{"time": 12.5, "x": 0.42, "y": 0.31, "color": "#7a2b22"}]}
@@ -24,14 +24,14 @@ _VERSION = 1  # version of the file format
 
 @dataclass(frozen=True)
 class FilmHint:
-    """A colour that is known at a place of one frame.
+    """A known colour at a place of one frame.
 
     Raises:
         OptionError: The time is negative.
     """
 
     time: Fraction
-    """Seconds from the film's beginning. The hint is for the frame shown at that time."""
+    """Seconds from the film's beginning. The hint belongs to the frame shown at that time."""
     hint: Hint
 
     def __post_init__(self) -> None:
@@ -57,10 +57,10 @@ def _from_file(facts: Any) -> tuple[FilmHint, ...]:
 
 
 def film_hints_of_entries(entries: Any) -> tuple[FilmHint, ...]:
-    """Parse the value of ``"hints"`` in a file.
+    """Parse the list under ``"hints"`` in a file.
 
     Raises:
-        OptionError: It is not a list of hints with their times, or a hint in it is wrong.
+        OptionError: It is not a list of hints with times, or one of them is invalid.
     """
     hints = hints_of_entries(entries)
     return tuple(
@@ -69,7 +69,7 @@ def film_hints_of_entries(entries: Any) -> tuple[FilmHint, ...]:
 
 
 def film_hints_json(hints: Iterable[FilmHint]) -> str:
-    """Write hints as the text of a file that ``read_film_hints`` reads."""
+    """Serialise hints as JSON text that ``read_film_hints`` can read."""
     entries = [{"time": float(hint.time)} | entry_of(hint.hint) for hint in hints]
     return json.dumps({"photochrom": "film hints", "version": _VERSION, "hints": entries}, indent=1) + "\n"
 

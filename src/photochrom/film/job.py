@@ -1,4 +1,4 @@
-"""colorize_film: the stages of a film, from opening it to the report."""
+"""``colorize_film``: colours one film from file to file; its stages in order."""
 
 from __future__ import annotations
 
@@ -65,23 +65,23 @@ def colorize_film(
     restart: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> FilmReport:
-    """Colour a film. Everything but its chroma stays as it is.
+    """Colour a film. Everything except its chroma is kept.
 
-    If the work was stopped, by whatever means, the same call continues it and makes the same film as an uninterrupted
-    one.
+    If the work was interrupted for any reason, the same call resumes it; the result is the same as without
+    interruption.
 
     Args:
         source: The film: a file, a folder of numbered frames, or a pattern of their names (``reel.%07d.dpx``).
         output: A file, a folder, or a pattern of frames; None for ``NAME.color.EXT`` beside the source.
         options: How to colour and write; None for the defaults.
         hints: Known colours at places of single frames; each is followed through its shot.
-        stills: Coloured pictures of single frames. These frames have just their colours, which the shots take on.
-        colorizer: A model that is loaded already; None for the default.
+        stills: Coloured pictures of single frames. These frames get exactly their colours, which spread through the
+            shot.
+        colorizer: A loaded model; None for the default.
         overwrite: Whether an existing output may be replaced.
-        restart: Whether to throw away unfinished work on this output.
-        progress: Called after each frame. While the film is examined beforehand it is called with no frame done, and
-            while the film is put together with all frames done. An exception that it raises stops the work, which can
-            be continued later.
+        restart: Whether to discard unfinished work on this output.
+        progress: Called after each frame; also while the film is examined, with no frame done, and while it is muxed,
+            with all frames done. An exception that it raises stops the work, which can be resumed later.
 
     Raises:
         FilmError: The film cannot be read, or cannot be written as asked.
@@ -145,9 +145,9 @@ def _key(
     label: str,
     model: str,
 ) -> dict[str, str]:
-    """Return everything that the frames depend on, under the names that users know.
+    """Return everything that the frames depend on, under the names of the options.
 
-    What depends on single shots is left out if parts are kept: it is compared shot by shot.
+    With kept parts, the options of single shots are left out, since they are compared shot by shot.
     """
     known = repr(tuple(hints)).encode() + b"".join(still.ab.tobytes() for still in stills)
     digest = hashlib.sha256(known).hexdigest() if hints else "none"
@@ -165,7 +165,7 @@ def _key(
 
 @contextlib.contextmanager
 def _disk_errors(source: Path, output: Path) -> Iterator[None]:
-    """Translate errors of the disk and of FFmpeg's writing into FilmError."""
+    """Translate errors of the disk and of FFmpeg's writers into FilmError."""
     try:
         yield
     except (OSError, av.error.FFmpegError) as exc:
@@ -174,7 +174,7 @@ def _disk_errors(source: Path, output: Path) -> Iterator[None]:
         if not source.exists():
             raise FilmError("has disappeared", path=source, remedy="put it back, then start again") from exc
         raise FilmError(
-            f"{output} cannot be written ({exc.strerror or exc}): make room or mend the disk, then start again; "
+            f"{output} cannot be written ({exc.strerror or exc}): make room or repair the disk, then start again; "
             "finished work is kept"
         ) from exc
 
@@ -212,7 +212,7 @@ def _put_together(
     except FileExistsError as exc:
         raise FilmError(f"{plan.output} has appeared meanwhile", remedy="start again with overwrite=True") from exc
     finally:
-        whole.unlink(missing_ok=True)  # it is published by now, or worthless
+        whole.unlink(missing_ok=True)  # published by now, or incomplete
     if not options.keep_parts:
         folder.discard()
 

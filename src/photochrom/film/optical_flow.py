@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-_LEAST = 16  # pixels of a side; DIS cannot search in smaller frames, so they are padded
+_LEAST = 16  # least side in pixels; DIS cannot search smaller frames, so they are padded
 
 
 def backward_flow(source: np.ndarray, target: np.ndarray, *, fast: bool = False) -> np.ndarray:
@@ -38,7 +38,7 @@ def _padded(frame: np.ndarray) -> np.ndarray:
 
 
 def warp(planes: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Move planes of the source frame to where they lie in the target frame.
+    """Warp planes of the source frame to the target frame.
 
     Args:
         planes: ``[h, w]`` or ``[h, w, C]`` with C up to 4.
@@ -52,10 +52,10 @@ def warp(planes: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def _search(fast: bool, height: int, width: int) -> Any:
-    """Create OpenCV's search for frames of one size.
+    """Create OpenCV's flow search for frames of one size.
 
-    The finest scale is set here. If the coarsest scale does not fit, OpenCV would choose another one by the width
-    alone, read beyond the end of low frames, crash the process, and keep its choice for later sizes.
+    The finest scale is set explicitly. If the coarsest scale did not fit, OpenCV would choose another one by the width
+    alone, read past the end of flat frames, crash, and keep its choice for later sizes.
     """
     maker: Any = cv2.DISOpticalFlow  # OpenCV's stubs lack its factory
     search = maker.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if fast else cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -67,7 +67,7 @@ def _search(fast: bool, height: int, width: int) -> Any:
 
 
 class _Searches(threading.local):
-    """A cache of searches for each thread: one search used by two threads at once crashes the process."""
+    """A cache of searches per thread, since using one search in two threads at once crashes the process."""
 
     def __init__(self) -> None:
         self.of = functools.lru_cache(maxsize=4)(_search)
@@ -78,5 +78,5 @@ _searches = _Searches()
 
 @functools.lru_cache(maxsize=8)
 def _grid(height: int, width: int) -> np.ndarray:
-    """Column and row of each pixel, float32 ``[h, w, 2]``."""
+    """Return column and row of each pixel, float32 ``[h, w, 2]``."""
     return np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))

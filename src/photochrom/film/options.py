@@ -1,4 +1,4 @@
-"""Options of a film. The command line, the Python API and the studio build the same object."""
+"""Options of a film, shared by the command line, the Python API and the studio."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from ..content_credentials import Identity
 
 RECOLOR = ("all", "grey-shots")
-"""The choices for a film that has colours already."""
+"""Choices of ``FilmOptions.recolor`` for a film that is in colour already."""
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
 
 @dataclass(frozen=True)
 class FilmOptions:
-    """How a film is coloured and written.
+    """How to colour and write a film.
 
-    Times may be given as numbers of seconds, or as text as ``parse_time`` reads it; they are kept as fractions.
+    Times are numbers of seconds, or text that ``parse_time`` can read.
 
     Raises:
         OptionError: A value is out of its range.
@@ -41,46 +41,46 @@ class FilmOptions:
     crf: int = 18
     """Quality of a lossy codec, 0 to 51; lower is better and larger."""
     preset: str = "veryfast"
-    """How much time the codec takes to save bits; one of ``PRESETS``."""
+    """Trade-off between the codec's speed and the size of the file; one of ``PRESETS``."""
     start: Fraction | float | str | None = None
     """Seconds from the film's beginning, or text such as ``1:30``; None for the beginning."""
     end: Fraction | float | str | None = None
-    """End of the part that is coloured, likewise; None for the film's end."""
+    """End of the part to colour, likewise; None for the film's end."""
     recolor: bool | str = False
-    """Treatment of colours that the film has already: ``"grey-shots"`` colours the shots without colours and leaves the
-    others as they are, ``"all"`` (or True) colours all of it again from its luma. False refuses a film that is in
-    colour, and of one that is partly in colour it colours the grey shots."""
+    """Treatment of colours that the film has already. ``"grey-shots"`` colours only the shots without colours;
+    ``"all"`` (or True) recolours everything from the luma. False refuses a film that is in colour throughout, and
+    colours the grey shots of one that is partly in colour."""
     c2pa: Identity | None = field(default=None, repr=False)  # the work of another signer can be continued
-    """Who signs the film with content credentials (C2PA), as the last thing that is done to it; None: nobody. Matroska
-    and MXF cannot hold them: they are written beside the film, ``NAME.EXT.c2pa``."""
+    """Signer of the film's content credentials (C2PA), which are added last; None for an unsigned film. Matroska and
+    MXF cannot hold them, so they are written beside the film, to ``NAME.EXT.c2pa``."""
     profile: str | None = None
     """Profile of ``prores`` (``hq``, ``standard``, ``lt``, ``proxy``, ``4444``, ``4444xq``) or ``dnxhr`` (``hqx``,
     ``hq``, ``sq``, ``lb``, ``444``); None for the first of them."""
     bits: int | None = None
-    """Bits of a sample in the coloured film; None for the source's, or more if the codec stores more."""
+    """Bits per sample of the coloured film; None for the source's, or more if the codec requires more."""
     rate: Fraction | float | str | None = None
-    """Frames per second of an image sequence: a number, or text such as ``24000/1001``; None for what its headers say,
-    or 24."""
+    """Frames per second of an image sequence: a number, or text such as ``24000/1001``; None for the rate in its
+    headers, or 24."""
     fill_gaps: bool = False
-    """Whether missing frames of a sequence are replaced by those before them; otherwise such a sequence is refused."""
+    """Whether to replace missing frames of a sequence by the frames before them; otherwise they are an error."""
 
     shots: tuple[ShotOptions, ...] = ()
-    """The film's shots in order, each with its own vividness, strength and hints: shots begin there and nowhere else.
-    None are named by default: they are found, and are coloured alike."""
+    """The film's shots in order, each with its own vividness, strength and hints. Empty (the default) to detect shots
+    and colour all of them alike."""
     only_shots: tuple[int, ...] = ()
-    """Numbers of the shots to colour, from 1; the others stay as they are. Empty for all shots."""
+    """Numbers of the shots to colour, from 1; the others are left unchanged. Empty for all shots."""
     keep_parts: bool = False
-    """Whether the working folder beside the output is kept when the film is whole. The next run on the same output
-    then colours only the shots that are to look otherwise. The folder takes as much room as the film."""
+    """Whether to keep the working folder beside the output when the film is finished. The next run on the same output
+    then colours only the shots whose options have changed. The folder is as large as the film."""
 
     frame: tuple[int, int, int, int] | None = None
-    """Left, top, width and height of the picture, in pixels of the frame as it is stored; what lies outside, such as
-    sprocket holes and frame lines, is not looked at and stays neutral. None for all of the frame."""
+    """Left, top, width and height of the picture area, in pixels of the stored frame. Everything outside it, such as
+    sprocket holes and frame lines, is ignored and stays neutral. None for the whole frame."""
     negative: bool | None = None
     """Whether the film is a negative: the network then sees its positive, the luma stays negative, and the colours are
-    complementary. None refuses a film that is surely a negative."""
+    complementary. None raises an error if the film is certainly a negative."""
     keep_titles: bool = False
-    """Whether intertitles, still text on black, keep the chroma that they have: that of their tint, or none."""
+    """Whether intertitles (still text on black) keep their own chroma: that of their tint, or none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codec", codec_named(self.codec))  # the class is frozen

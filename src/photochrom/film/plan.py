@@ -1,4 +1,4 @@
-"""The plan of a film: where it goes, how it is stored, and whether that is possible, all before it is coloured."""
+"""Plans the output of a film before it is coloured: path, container, codec, span, and whether it is possible."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from .source.negatives import is_surely_negative
 from .span import Span
 from .times import time_text
 
-_STATE_RANGE = ("matroska", "mxf")  # containers that state full range beside FFV1, which does not
+_STATE_RANGE = ("matroska", "mxf")  # containers that can signal full range, which FFV1 cannot
 _OF_THE_MACHINE: tuple[int, ...] = (
     errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
 )  # fmt: skip
-"""Errors that say nothing of the film: the disk is full, too many files are open, a folder is not writable."""
+"""Errors unrelated to the film: the disk is full, too many files are open, a folder is not writable."""
 _LACK_TIME_CODE = ("avi", "tiff", "png", "jp2")
-_LACK_ASPECT = ("nut",)  # PyAV cannot set the field that this header takes the pixel aspect ratio from
+_LACK_ASPECT = ("nut",)  # PyAV cannot set the field from which this header takes the pixel aspect ratio
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a film goes, and how it is stored."""
+    """Where to write a film, and in which format."""
 
     output: Path
     container: str
@@ -53,11 +53,11 @@ class Plan:
     """pts of the first frame to colour."""
     span: Span
     total: int
-    """Number of frames, as far as the file states it."""
+    """Number of frames, according to the file."""
     notes: list[str]
-    """One line for each thing that will not be kept."""
+    """One line for everything that will not be kept."""
     frames: Pattern | None = None
-    """Names of the frames, if the coloured film is a sequence."""
+    """Pattern of the frames' names, if the coloured film is a sequence."""
     first_number: int = 0
     """Number of the film's first frame in that sequence."""
 
@@ -67,13 +67,13 @@ class Plan:
 
 
 def resolved(options: FilmOptions, reader: FilmReader, output: Path | None) -> FilmOptions:
-    """Return options that name the codec, where they leave it to the source and the output.
+    """Return options with the codec resolved if it is ``auto``.
 
-    The suffix of a pattern of frames chooses their format.
+    The suffix of a pattern of frames determines their format.
 
     Raises:
-        OptionError: The codec chosen has not the profile asked for.
-        FilmError: Codec and pattern name two formats of frames.
+        OptionError: The codec does not have the requested profile.
+        FilmError: Codec and pattern name different formats of frames.
     """
     codec = options.codec
     if output is not None and is_pattern(output):
@@ -89,7 +89,7 @@ def resolved(options: FilmOptions, reader: FilmReader, output: Path | None) -> F
 
 
 def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> Plan:
-    """Decide where a film goes and how it is stored.
+    """Decide where to write a film, and in which format.
 
     Args:
         reader: The film.
@@ -97,8 +97,9 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         options: How to colour and write.
 
     Raises:
-        FilmError: The output's suffix names no container, or one that cannot hold the codec or the film's range or
-            rate; the codec does not take such pictures; the film is HDR; or it has no frame between the times.
+        FilmError: The output's suffix is not that of a container, or the container cannot hold the codec or the film's
+            range or rate; the codec does not support such pictures; the film is HDR; or it has no frame between the
+            times.
     """
     if output is not None and output.suffix.lower() not in FORMATS:
         check_suffix(output)
@@ -149,7 +150,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
 
 
 def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pattern:
-    """Return the names of the frames to write: those of the source where possible, in a folder beside it."""
+    """Return the pattern of the frames to write: the source's names if possible, in a folder beside it."""
     if output is not None and is_pattern(output):
         return pattern_of(output)
     if output is not None and output.suffix.lower() in FORMATS:
@@ -169,7 +170,7 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
 
 
 def _other_pictures(reader: FilmReader) -> list[str]:
-    """Name the tracks of moving pictures besides the first, as files with several essences have, a line each."""
+    """Return a note for each further track of moving pictures, as in files with several essences."""
     copied = tracks.kept(reader.container, reader.video.index)[0]
     still = av.stream.Disposition.attached_pic
     moving = [s.index for s in copied if s.type == "video" and not s.disposition & still]
@@ -179,7 +180,7 @@ def _other_pictures(reader: FilmReader) -> list[str]:
 
 
 def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
-    """Name what frames as files cannot hold, a line each."""
+    """Return a note for everything in the film that a sequence of frames cannot hold."""
     copied = tracks.kept(reader.container, reader.video.index)[0]
     notes = [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
     if reader.turns:
@@ -190,7 +191,7 @@ def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
 
 
 def _container(output: Path, options: FilmOptions) -> str:
-    """Return the container format that the output's name stands for."""
+    """Return the container format that the output's suffix denotes."""
     codec = CODECS[options.codec]
     if (container := FORMATS.get(output.suffix.lower())) is None:
         raise FilmError(f"{output} has no suffix of a container that can be written", remedy=f"use {suffixes(codec)}")
@@ -202,7 +203,7 @@ def _container(output: Path, options: FilmOptions) -> str:
 
 
 def _named_beside(folder: Path, suffix: str, stem: str = "") -> Path:
-    """Return a path beside a folder, relative if the folder's own path is, and has a name."""
+    """Return a path beside a folder; relative if the folder's own path is relative and not just dots."""
     folder = folder if folder.name not in ("", "..") else folder.absolute()
     return folder.with_name((stem or folder.name) + suffix)
 
@@ -212,7 +213,7 @@ def _beside(reader: FilmReader, options: FilmOptions) -> Path:
     if isinstance(reader, SequenceReader):
         return _named_beside(reader.pattern.folder, f".color{codec.suffix}", reader.stem)
     suffix = reader.path.suffix
-    # Few players read FFV1 in other containers than Matroska, which also lose facts about it.
+    # Few players read FFV1 in containers other than Matroska, and those lose some of its properties.
     fits = FORMATS.get(suffix.lower()) in codec.containers and options.codec != "ffv1"
     return reader.path.with_name(f"{reader.stem}.color{suffix if fits else codec.suffix}")
 
@@ -225,22 +226,21 @@ def check(
     overwrite: bool,
     on_frame: Callable[[], None] = lambda: None,
 ) -> FilmOptions:
-    """Check that a film may be coloured, and that it can be written as planned.
+    """Check that a film should be coloured, and that it can be written as planned.
 
     Args:
         reader: The film.
-        plan: Where it goes, and how it is stored.
+        plan: Where to write it, and in which format.
         options: How to colour and write.
         overwrite: Whether an existing output may be replaced.
         on_frame: Called before each frame that is examined; an exception that it raises ends the check.
 
     Returns:
-        The options; for a film that is partly in colour they say that its grey shots alone are coloured, unless they
-        said otherwise.
+        The options. For a film that is partly in colour, ``recolor`` is set to ``"grey-shots"`` unless it was given.
 
     Raises:
-        FilmError: The film has colours already, or is surely a negative; the output exists or has no folder, or the
-            container cannot hold it.
+        FilmError: The film is in colour already, or certainly a negative; the output exists, or its folder does not; or
+            the container cannot hold the film.
     """
     if plan.frames is not None:
         _check_frames(reader, plan, options, overwrite=overwrite)
@@ -272,13 +272,13 @@ def check(
 
 
 def in_color(reader: FilmReader) -> FilmError:
-    """Return the error for a film that has colours already."""
+    """Return the error for a film that is in colour already."""
     return FilmError(f"{reader.path} has colours already", remedy='recolor="all" recolours the film from its luma')
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:
     if reader.is_log:
-        return  # densities of a negative, which rise with light as a positive does
+        return  # film densities of a negative rise with light, like a positive's luma
     frames = (in_format(frame, plan.planes, chroma=False) for frame in reader.samples(on_frame))
     if is_surely_negative([at_small_size(luma_plane(frame), plan.planes.coding) for frame in frames]):
         raise FilmError(
@@ -288,10 +288,10 @@ def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], Non
 
 
 def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overwrite: bool) -> None:
-    """Check that frames may be written where they are planned."""
+    """Check that the frames of a sequence can be written as planned."""
     assert plan.frames is not None
     if options.c2pa is not None:
-        raise OptionError("content credentials bind one file, and frames are many", remedy="leave them out")
+        raise OptionError("content credentials are bound to one file, not to a sequence", remedy="leave them out")
     target = plan.frames
     if target.folder.exists() and not target.folder.is_dir():
         raise FilmError("is a file", path=target.folder, remedy="give a folder, or a pattern like reel.%07d.dpx")
@@ -306,7 +306,7 @@ def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overw
 
 
 def _share_names(target: Pattern, source: Pattern, numbers: list[int]) -> bool:
-    """Tell whether frames of one folder meet, also where ``f.0%03d.png`` says otherwise what ``f.%04d.png`` says."""
+    """Return whether two patterns give the same names, as ``f.0%03d.png`` and ``f.%04d.png`` may."""
     if (target.prefix, target.suffix) == (source.prefix, source.suffix):
         return True
     names = {source.file(number).name.casefold() for number in numbers}
@@ -314,7 +314,7 @@ def _share_names(target: Pattern, source: Pattern, numbers: list[int]) -> bool:
 
 
 def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]:
-    """Write a film of one empty frame, to find out now and not after hours what the container cannot hold.
+    """Mux a film of one empty frame, so that tracks that the container cannot hold are found before the work.
 
     Returns:
         One line of text for each track that is re-encoded.
@@ -324,7 +324,7 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
     """
     frame = av.VideoFrame(reader.width, reader.height, plan.planes.name)
     for plane in frame.planes:
-        plane.update(bytes(plane.buffer_size))  # codecs fail on values that a format does not allow
+        plane.update(bytes(plane.buffer_size))  # codecs fail on values outside the format's range
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rehearsal.segment"
         try:

@@ -1,4 +1,4 @@
-"""Planes of a film's frames as arrays: luma out, chroma in, never by way of RGB at full size."""
+"""Converts frames to and from arrays of planes, without RGB at full size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..color.spaces import BT601, BT709, BT2020, Matrix
 from .frame_memory import luma_plane, pool, view
 from .sequences.pixels import luma_and_chroma
 
-# Matrix coefficients by their number in ITU-T H.273.
+# Matrices by their code in ITU-T H.273.
 MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
 _LIMITED_RANGE, FULL_RANGE = 1, 2
 _DIGITS = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}
-_EXPANDED = 8  # bits that each channel of RGB is brought to first
-_PLANAR = range(8, 17)  # bits of grey formats whose samples are read here, one by one
+_EXPANDED = 8  # bits to which the channels of RGB are expanded first
+_PLANAR = range(8, 17)  # bit depths of grey formats that are converted here instead of by FFmpeg
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class PlaneFormat:
     name: str
     """Name of FFmpeg's pixel format."""
     subsampling: tuple[int, int]
-    """Rows and columns of luma that share one sample of chroma."""
+    """Rows and columns of luma that share one chroma sample."""
     coding: Coding
     colorspace: int
-    """Number of the matrix in ITU-T H.273, as the stream is tagged."""
+    """Code of the matrix in ITU-T H.273, for the stream's tag."""
     converted: bool
     """Whether the source's frames must be converted to this format first."""
     source: Coding | None = None
-    """How the source codes its luma; None if as ``coding`` says."""
+    """Coding of the source's luma; None if equal to ``coding``."""
     exact_rgb: bool = False
-    """Whether the source's frames are RGB of full range whose luma is computed here, exactly where they are grey."""
+    """Whether the source is full-range RGB whose luma is computed here, exact for grey pixels."""
 
     @property
     def dtype(self) -> type[np.unsignedinteger]:
@@ -45,7 +45,7 @@ class PlaneFormat:
         return np.uint8 if self.coding.bits == 8 else np.uint16
 
     def change(self) -> str:
-        """Say in one line how the integers of the luma differ from the source's; empty if they do not."""
+        """Describe in one line how the integers of luma differ from the source's; empty if they do not."""
         old, new = self.source, self.coding
         if old is None:
             return ""
@@ -60,7 +60,7 @@ class PlaneFormat:
 
 
 def _grey(bits: int) -> str:
-    """Return FFmpeg's name of a format of luma alone."""
+    """Return FFmpeg's name of the grey format of a bit depth."""
     return "gray" if bits == 8 else f"gray{bits}le"
 
 
@@ -70,7 +70,7 @@ def planar_name(subsampling: tuple[int, int], bits: int) -> str:
 
 
 def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
-    """Copy the luma of a frame of the coloured film's format, with its times, into a grey frame of the same bits."""
+    """Copy luma and time stamps of a frame in the coloured film's format to a grey frame of the same depth."""
     new = pool.take(frame.width, frame.height, _grey(planes.coding.bits))
     view(new, 0)[...] = luma_plane(frame)
     new.pts, new.time_base, new.duration = frame.pts, frame.time_base, frame.duration
@@ -78,12 +78,12 @@ def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
 
 
 def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True) -> av.VideoFrame:
-    """Convert a frame to the format of the coloured film; the frame itself is returned if it has that format.
+    """Convert a frame to the format of the coloured film; a frame in that format is returned as is.
 
     Args:
         frame: A frame of the source.
         planes: The format.
-        chroma: Whether the frame's own chroma is wanted; without it, a converted frame may have luma alone.
+        chroma: Whether the frame's own chroma is needed; otherwise a converted frame may hold luma only.
     """
     if not planes.converted:
         return frame
@@ -91,7 +91,7 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
         return _of_rgb(frame, planes, chroma=chroma)
     if frame.format.is_rgb:
         if min(part.bits for part in frame.format.components) < _EXPANDED:
-            frame = frame.reformat(format="rgb24")  # otherwise FFmpeg's scaler makes their white a light grey
+            frame = frame.reformat(format="rgb24")  # otherwise FFmpeg's scaler turns white into light grey
         new_range = FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE
         return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=new_range)
     parts = frame.format.components
@@ -112,7 +112,7 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
 
 
 def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.VideoFrame:
-    """Convert RGB of a sequence, whose grey pixels keep their very values as luma."""
+    """Convert RGB of a sequence; the luma of grey pixels is exactly their value."""
     if frame.format.has_palette or min(part.bits for part in frame.format.components) < _EXPANDED:
         frame = frame.reformat(format="rgb24")
     old = planes.source or planes.coding
@@ -128,7 +128,7 @@ def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.Vi
 
 
 def _repacked(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.VideoFrame:
-    """Convert a frame that does not have three planes, with FFmpeg, which keeps the luma if its coding is kept."""
+    """Convert a frame that does not have three planes with FFmpeg, which keeps luma of the same coding."""
     if planes.source is None:
         return frame.reformat(format=planes.name)
     plain = planar_name(planes.subsampling, planes.source.bits)
@@ -136,11 +136,11 @@ def _repacked(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.
 
 
 def _copy_luma(frame: av.VideoFrame, new: av.VideoFrame, planes: PlaneFormat) -> None:
-    """Copy luma, sample by sample, because FFmpeg's scaler dithers, and takes all grey for full range."""
+    """Copy luma sample by sample, because FFmpeg's scaler dithers and assumes full range for grey."""
     luma = view(frame, 0)
     bits = frame.format.components[0].bits
     old = Coding(bits, planes.source.full_range if planes.source else planes.coding.full_range, planes.coding.matrix)
-    # Raw and damaged films may hold integers beyond their depth, which count as its highest.
+    # Raw and damaged films may hold integers beyond their depth, which are clipped to its highest.
     view(new, 0)[...] = luma if old == planes.coding else _code_table(old, planes.coding).take(luma, mode="clip")
 
 
@@ -149,7 +149,7 @@ def _code_table(old: Coding, new: Coding) -> np.ndarray:
     """Return the new integer of each old integer of luma, uint8 or uint16 ``[2 ** old.bits]``."""
     codes = np.arange(1 << old.bits, dtype=np.int64)
     if new.bits < old.bits and new.full_range == old.full_range:
-        codes >>= old.bits - new.bits  # the same luma stays the same, whatever its neighbours
+        codes >>= old.bits - new.bits  # truncated without dithering, so that equal luma stays equal
     else:
         codes = ((codes - old.black) * (2 * new.luma_span) + old.luma_span) // (2 * old.luma_span) + new.black
     return np.clip(codes, 0, new.highest).astype(np.uint8 if new.bits == 8 else np.uint16)

@@ -1,4 +1,4 @@
-"""An iterator that works ahead in a thread of its own, so that prediction and encoding overlap."""
+"""An iterator that computes items ahead in another thread, so that stages of the work overlap."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NO_MORE: Final[Any] = object()
 
 @contextlib.contextmanager
 def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
-    """Compute items in another thread, up to ``count`` ahead; the thread ends with the block.
+    """Compute items in another thread, at most ``count`` ahead; the thread ends with the block.
 
-    Exceptions raised while an item is computed are raised where the item is taken. Those that signals raise while
-    the block waits for the thread to end are raised once it has ended. The queues used here, unlike ``queue.Queue``,
-    have no lock that could stay locked when a signal interrupts the main thread.
+    Exceptions raised while computing an item are re-raised when it is taken. Exceptions that signals raise while the
+    block waits for the thread to end are re-raised afterwards. Unlike ``queue.Queue``, the queues used here have no
+    lock that could stay locked when a signal interrupts the main thread.
     """
     ready: queue.SimpleQueue[tuple[bool, _Item | BaseException | None]] = queue.SimpleQueue()
     room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds one entry for each item that may still be computed
@@ -51,7 +51,7 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
 
     worker = _Worker(work)
     try:
-        worker.start()  # here, too, a signal may come
+        worker.start()  # inside the try, since a signal may arrive here
         yield taken()
     finally:
         over = True
@@ -60,10 +60,10 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
 
 
 class _Worker(threading.Thread):
-    """A thread that does not outlive those who wait for it, whatever signals raise meanwhile.
+    """A thread that can be waited for even if signal handlers raise exceptions meanwhile.
 
-    ``Thread.join`` is interrupted by them, and Python 3.11 then even counts the thread as ended. A thread that outlives
-    the main one aborts the process when it returns from a library in C++.
+    Such an exception interrupts ``Thread.join``, and Python 3.11 then even considers the thread ended. A thread that
+    outlives the main thread aborts the process when it returns from a C++ library.
     """
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -79,7 +79,7 @@ class _Worker(threading.Thread):
             self._done.put(None)
 
     def wait(self) -> None:
-        """Wait until the work is done, if it has begun; what signals raise meanwhile is raised afterwards."""
+        """Wait until the work is done, if it was started; re-raise an exception of a signal handler afterwards."""
         interruption: BaseException | None = None
         while self.ident is not None and not self._is_done:
             try:

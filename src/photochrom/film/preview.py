@@ -1,4 +1,4 @@
-"""A preview of a film before hours of work: its shots, and a sheet or a short film with some frames of each."""
+"""Previews a film before it is coloured: lists its shots, and renders some frames of each as a sheet or a film."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from .times import time_text
 
 PER_SHOT = 3
 """Number of frames of each shot on a sheet."""
-_MOST = 48  # greatest number of shots on a sheet
-_KEPT = 32  # greatest number of frames held while a shot is read
-_TRIAL = 96  # frames from which the speed is estimated
+_MOST = 48  # most shots on a sheet
+_KEPT = 32  # most frames held while a shot is read
+_TRIAL = 96  # frames coloured to estimate the speed
 _CAPTION = 14  # rows of pixels for a caption
-_SHOWN = 2  # seconds of each shot in a short film
+_SHOWN = 2  # seconds of each shot in the short film
 
 _Shown = TypeVar("_Shown")
 
 
 def list_shots(frame_colorizer: FrameColorizer, plan: Plan) -> Iterator[Shot]:
-    """Find the shots of a film, and yield each as it is found."""
+    """Detect the shots of a film, and yield each when it is found."""
     for shot, _ in _shots(frame_colorizer, plan, keep=1):
         yield shot
 
@@ -50,10 +50,10 @@ def preview(
     hints: Sequence[FilmHint] = (),
     on_frame: Callable[[], None] = lambda: None,
 ) -> Image.Image:
-    """Draw a sheet with some frames of each shot, grey above and coloured below; of very many shots only some.
+    """Draw a sheet with some frames of each shot, grey above and coloured below; at most 48 shots are shown.
 
-    Frames are coloured one by one, so they may differ from each other a little more than in the film. The frame of a
-    still is shown in its colours; the other frames of its shot follow the still's hints, less closely than in the film.
+    Frames are coloured independently, so they may differ slightly more than in the film. A still's frame has the
+    still's colours; the other frames of the shot follow them less closely than in the film.
 
     Args:
         frame_colorizer: Colours the frames of the film, and knows its stills.
@@ -84,7 +84,7 @@ def preview_film(
     hints: Sequence[FilmHint] = (),
     on_frame: Callable[[], None] = lambda: None,
 ) -> int:
-    """Write a short film without sound: the middle of each shot, coloured as in the film; of very many shots some.
+    """Write a short film without sound: the middle of each shot, coloured as in the film; at most 48 shots are shown.
 
     Args:
         frame_colorizer: Colours the frames of the film.
@@ -120,7 +120,7 @@ def preview_film(
 
 
 def _copy(part: Path, path: Path, rate: Fraction) -> None:
-    """Put an encoded segment into a container of its own, at a constant rate."""
+    """Remux an encoded segment into a file at a constant frame rate."""
     with av.open(address(part)) as source, av.open(address(path), "w", format=FORMATS[path.suffix.lower()]) as out:
         stream = out.add_stream_from_template(source.streams.video[0])
         stream.time_base = 1 / rate
@@ -133,7 +133,7 @@ def _copy(part: Path, path: Path, rate: Fraction) -> None:
 
 
 def _some(found: Sequence[_Shown]) -> list[_Shown]:
-    """Choose at most ``_MOST`` of what was found, evenly."""
+    """Choose at most ``_MOST`` items, evenly spaced."""
     return [found[i] for i in np.unique(np.linspace(0, len(found) - 1, min(len(found), _MOST)).astype(int))]
 
 
@@ -159,7 +159,7 @@ def _trial_encoder(folder: Path, frame_colorizer: FrameColorizer, plan: Plan) ->
 def _shots(
     frame_colorizer: FrameColorizer, plan: Plan, *, keep: int, on_frame: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Shot, list[PreparedFrame]]]:
-    """Yield each shot with some of its frames: spread over it, and those of stills."""
+    """Yield each shot with some of its frames: evenly spaced ones, and those of stills."""
     reader, stills = frame_colorizer.reader, frame_colorizer.stills
     frames: Iterable[av.VideoFrame] = plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
     kept: list[PreparedFrame] = []
@@ -202,7 +202,7 @@ def _row(
 
 
 def _pair(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return the frame, grey above and coloured below by the film's own path, RGB uint8 ``[2 h, w, 3]``."""
+    """Return a frame, grey above and coloured below as in the film, RGB uint8 ``[2 h, w, 3]``."""
     luma = prepared.thumbnail
     ab, _ = frame_colorizer.predict(prepared)
     strength = frame_colorizer.color_options(prepared.pts).strength

@@ -1,10 +1,10 @@
-"""Propagation of colours along the optical flow, so that they stay steady within a shot and never cross a cut.
+"""Propagates colours along the optical flow, so that they stay steady within a shot and never cross a cut.
 
-The network sees only some frames of a shot, the keys. Its colours for each key are propagated along the optical flow
-of the luma to the following keys, and from the following keys back. The colours of a key are a weighted mean of all
-that arrive; the weights are how well the flow explains the luma and how confident the network was. A coat keeps its
-colour while its wearer turns, and whatever comes into view has a colour at once. Frames between two keys take their
-colours from both. The flow is computed at the thumbnail's scale, where film grain is averaged away.
+The network predicts only some frames of a shot, the keys. Its colours for each key are warped along the optical flow of
+the luma to the following keys and to the preceding ones. The final colours of a key are the mean of all colours that
+reach it, weighted by how well the flow explains the luma and by the network's confidence. So a coat keeps its colour
+while its wearer turns, and whatever comes into view is coloured at once. Frames between two keys take their colours
+from both. The flow is computed at the thumbnail's scale, where film grain is averaged out.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from . import optical_flow
 
 AHEAD = 6
 """Number of keys after a frame that influence its colours."""
-_INTERVAL = 8  # frames from one key to the next
-_CLOSEST = 2  # least interval, for motion that is too fast for the usual one
-_UNEXPLAINED = 0.2  # share of a frame that the last key does not explain, beyond which the frame becomes a key
-_RESIDUAL = 9.0  # difference of luma (0 to 255) at which two places are hardly the same
-_DECAY = 0.95  # factor of propagated weight at each key: colours are a mean over some twenty keys
-_LEAST = 0.02  # weight of places that no flow explains, because some colour is better than none
-_RAISE = 1.25  # greatest factor by which the chroma of a mean is raised; a mean is greyer than what went into it
+_INTERVAL = 8  # usual number of frames from one key to the next
+_CLOSEST = 2  # least interval, for fast motion
+_UNEXPLAINED = 0.2  # share of a frame not explained by the last key, above which the frame becomes a key
+_RESIDUAL = 9.0  # difference of luma (0 to 255) at which two places hardly match
+_DECAY = 0.95  # factor on propagated weights at each key, which averages over some twenty keys
+_LEAST = 0.02  # least weight, for places that no flow explains, since some colour is better than none
+_RAISE = 1.25  # greatest factor by which the chroma of a mean is raised, since a mean is greyer than its colours
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,15 @@ class Frame:
     """uint8 ``[h, w]``, full range."""
     starts_shot: bool
     predict: Callable[[], tuple[np.ndarray, np.ndarray]]
-    """Runs the network. Returns a*b* float32 ``[2, h, w]`` and their weight float32 ``[h, w]``, above 0, at most 1."""
+    """Runs the network; returns a*b* float32 ``[2, h, w]`` and their weight float32 ``[h, w]``, above 0 and at most
+    1."""
     is_known: bool = False
-    """Whether ``predict`` returns the true colours, which are not mixed with others; their weight may be above 1."""
+    """Whether ``predict`` returns known colours, which are not averaged with others; their weight may exceed 1."""
 
 
 @dataclass(frozen=True)
 class PropagatedColors:
-    """The colours that a shot has accumulated at one of its keys; the next key needs nothing else."""
+    """Colours accumulated up to a key of a shot; the complete state for continuing from there."""
 
     luma: np.ndarray
     """Luma of the key, uint8 ``[h, w]``."""
@@ -57,10 +58,10 @@ class Colors:
     """The colours of one frame."""
 
     ab: np.ndarray
-    """float32 ``[2, h, w]``"""
+    """a*b*, float32 ``[2, h, w]``."""
     is_key: bool
     before: PropagatedColors | None
-    """Colours propagated to a key from earlier in its shot; ``steady_colors`` can go on from here with it."""
+    """State at this frame, from which ``steady_colors`` can continue; None except at keys after the first of a shot."""
 
 
 @dataclass
@@ -70,12 +71,12 @@ class _Key:
     """The network's own prediction, in the form of ``PropagatedColors.colors``."""
     before: PropagatedColors | None
     propagated: PropagatedColors
-    """Colours from earlier in the shot, merged with the prediction."""
+    """The prediction merged with colours from earlier in the shot."""
     between: list[tuple[np.ndarray, Flow]]
-    """Luma of each frame before the next key, and the flow to it."""
+    """Luma of each frame between this key and the next, and the flow to it."""
     is_known: bool = False
     back: Flow | None = None
-    """Flow from this key to the key before; None for the first key of a shot."""
+    """Flow from this key to the previous one; None for the first key of a shot."""
     final: np.ndarray | None = None
     """Final a*b*, float32 ``[h, w, 2]``; None until it is computed."""
 
@@ -91,7 +92,7 @@ class Flow:
     def __init__(self, source: np.ndarray, target: np.ndarray) -> None:
         self.backward_flow = optical_flow.backward_flow(source, target)
         self.confidence = flow_confidence(self.warp(source), target)
-        """float32 ``[h, w]``, 0 to 1: how well the flow explains the target's luma."""
+        """How well the flow explains the target's luma, float32 ``[h, w]``, 0 to 1."""
         height, width = source.shape
         self.confidence[cv2.inRange(self.backward_flow, (-1, -1), (width, height)) == 0] = 0
 
@@ -100,7 +101,7 @@ class Flow:
         return optical_flow.warp(planes, self.backward_flow)
 
     def propagate(self, colors: np.ndarray) -> np.ndarray:
-        """Warp weighted colours ``[h, w, 4]``, and reduce their weight where the flow explains little."""
+        """Warp weighted colours ``[h, w, 4]``, and scale their weights by the flow's confidence."""
         warped = self.warp(colors)
         warped[..., 3] *= self.confidence * np.float32(_DECAY)
         return warped
@@ -114,16 +115,16 @@ def flow_confidence(warped: np.ndarray, target: np.ndarray) -> np.ndarray:
         target: uint8 ``[h, w]``.
 
     Returns:
-        float32 ``[h, w]``, from 0 (unlike) to 1 (equal).
+        float32 ``[h, w]``, from 0 (different) to 1 (equal).
     """
     rest = target.astype(np.float32) - warped
-    rest -= np.median(rest[::4, ::4])  # old films flicker
+    rest -= np.median(rest[::4, ::4])  # compensates for flicker
     rest = cv2.blur(np.abs(rest), (3, 3)) * np.float32(1 / _RESIDUAL)
     return np.exp(-rest * rest)
 
 
 def _merged(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the weighted mean of two sets of colours ``[h, w, 4]``, with the sum of their weights."""
+    """Return the weighted mean of two sets of colours ``[h, w, 4]``, and the sum of their weights."""
     weights = np.ascontiguousarray(one[..., 3]), np.ascontiguousarray(other[..., 3])
     mean: np.ndarray = cv2.blendLinear(one, other, *weights)
     mean[..., 3] = weights[0] + weights[1]
@@ -137,13 +138,13 @@ def steady_colors(
 
     Args:
         frames: Consecutive frames of one size.
-        before: ``Colors.before`` of an earlier call, if the first frame is not the first of its shot.
+        before: ``Colors.before`` of an earlier call, if the first frame does not begin a shot.
         ahead: Number of keys after a frame that influence its colours.
 
     Yields:
         Colours for each frame, in order.
     """
-    keys: list[_Key] = []  # keys of the present shot whose frames have not been yielded
+    keys: list[_Key] = []  # keys of the current shot whose frames have not been yielded
     for frame in frames:
         if frame.starts_shot:
             yield from _rest(keys)
@@ -155,7 +156,7 @@ def steady_colors(
         keys.append(_key(frame, flow, keys[-1].propagated if keys else before))
         if len(keys) > ahead + 1:
             if keys[0].final is None:
-                _finish(keys[:-1], 0)  # as many keys ahead as all others have, so that a resumed film is the same
+                _finish(keys[:-1], 0)  # the same look-ahead for all keys, so that a resumed film is identical
             _finish(keys, 1)
             yield from _run(keys)
             del keys[0]
@@ -163,12 +164,12 @@ def steady_colors(
 
 
 def reach(ahead: int) -> int:
-    """Return the greatest number of frames by which ``steady_colors`` looks ahead."""
+    """Return the maximum number of frames that ``steady_colors`` looks ahead."""
     return (ahead + 1) * _INTERVAL
 
 
 def _rest(keys: list[_Key]) -> Iterator[Colors]:
-    """Yield the colours of all frames left in a shot."""
+    """Yield the colours of the remaining frames of a shot."""
     while keys:
         if len(keys) > 1:
             _finish(keys, 1)
@@ -194,7 +195,7 @@ def _key(frame: Frame, flow: Flow | None, before: PropagatedColors | None) -> _K
 
 
 def _finish(keys: Sequence[_Key], number: int) -> None:
-    """Compute a key's final colours from those propagated to it and those that come back from later keys."""
+    """Compute a key's final colours from those propagated from earlier and from later keys."""
     key, behind = keys[number], keys[number + 1 :]
     if key.is_known:
         key.final = np.ascontiguousarray(key.predicted[..., :2])
@@ -214,7 +215,7 @@ def _flow_back(key: _Key) -> Flow:
 
 
 def _raised(colors: np.ndarray) -> np.ndarray:
-    """Return a*b* ``[h, w, 2]``, with the chroma of the colours that went into the mean, within limits."""
+    """Return a*b* ``[h, w, 2]`` with the chroma raised towards the mean chroma of the averaged colours."""
     ab = colors[..., :2]
     chroma = np.hypot(ab[..., 0], ab[..., 1])
     factor = np.clip(colors[..., 2] / np.maximum(chroma, np.float32(1e-3)), 1, _RAISE)

@@ -1,4 +1,4 @@
-"""FilmReader: what a film is, and its frames in order."""
+"""``FilmReader``: opens a film, finds its properties, and decodes its frames in order."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
 from .times import ROUNDED, parse_time, time_text
 
-_SAMPLES = 8  # frames in which colours are looked for
-_FAR = 500  # frames read at most to reach a frame other than a key frame that was sampled already
-_APART = 50  # frames between two samples of a film that is not seekable
-_BACK = 1  # seconds by which a time stamp may go back; more is another clock, and the sound would not fit
-_MISSING = 1  # seconds at a film's end that may lack a picture
-_STATE_THEIR_LENGTH = ("matroska", "mov")  # containers whose header states the length; others make FFmpeg guess it
+_SAMPLES = 8  # frames that are examined for colours
+_FAR = 500  # most frames read to get past a key frame that was sampled already
+_APART = 50  # frames between samples of a film that is not seekable
+_BACK = 1  # seconds by which a time stamp may go back; more means that the clock starts over
+_MISSING = 1  # seconds without picture that are tolerated at a film's end
+_STATE_THEIR_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
-"""Formats without a container, whose rate FFmpeg takes for 25 frames per second whatever the stream says."""
-_LAST_PTS = Fraction(1 << 62)  # later times than FFmpeg can seek to lie behind every film
+"""Raw streams, for which FFmpeg assumes 25 frames per second whatever the stream states."""
+_LAST_PTS = Fraction(1 << 62)  # greatest time that FFmpeg can seek to
 
 
 def _ignore() -> None:
-    """Do nothing: the default of ``on_frame``."""
+    """Do nothing; the default of ``on_frame``."""
 
 
 class FilmReader:
@@ -43,7 +43,7 @@ class FilmReader:
 
     Args:
         path: The film.
-        max_pixels: Greatest number of pixels of a frame; checked before any frame is decoded.
+        max_pixels: Maximum number of pixels per frame; checked before any frame is decoded.
 
     Raises:
         FilmError: The file is missing, cannot be read as a film, has no picture, or its frames are too large.
@@ -53,9 +53,9 @@ class FilmReader:
         self.path, self._max_pixels = Path(path), max_pixels
         self._file = self.path
         self._demuxer_options: dict[str, str] = {}
-        self._are_colored: list[bool] | None = None  # of the samples that show anything, once they were read
-        self._ahead: Iterator[av.VideoFrame] = iter(())  # what follows the last sample,
-        self._sampled: int | None = None  # and the time of its later frame
+        self._are_colored: list[bool] | None = None  # for each sample that is not blank, once they were read
+        self._ahead: Iterator[av.VideoFrame] = iter(())  # frames after the last sample,
+        self._sampled: int | None = None  # and the pts of its second frame
         self._open()
         try:
             first = self._first_frame()
@@ -66,28 +66,28 @@ class FilmReader:
         self.time_base: Fraction = self.video.time_base or Fraction(1, 90000)
         self.first_pts = first.pts or 0
         self.fields = fields(first)
-        """The earlier of a frame's two fields, ``tff`` or ``bff`` as FFmpeg names them; empty if not interlaced."""
+        """Field order, ``tff`` or ``bff`` as in FFmpeg; empty if the film is not interlaced."""
         self.turns = round(first.rotation / 90) % 4
         """Quarter turns counter-clockwise that make the frames upright."""
         self.display_matrix = display_matrix(first)
         context = self.video.codec_context
         self.tags: tuple[int, int] = context.color_primaries, context.color_trc
-        """Primaries and transfer characteristics, as numbers of ITU-T H.273."""
+        """Primaries and transfer characteristics, as codes of ITU-T H.273."""
         self.width, self.height, self._format = first.width, first.height, first.format.name
         self.aspect: Fraction = self.video.sample_aspect_ratio or Fraction(1)
         """Width of a pixel divided by its height."""
         self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(24)
         """Frames per second."""
         self.stem = self.path.stem
-        """Name of the film without its suffix, from which outputs get theirs."""
+        """Name of the film without its suffix, used for the names of outputs."""
         self.is_sequence = False
         """Whether the film consists of numbered files."""
         self.time_code = time_code_of(self.container, first)
         """Time code of the first frame, ``01:00:00:00``; empty if there is none."""
         self.reel_name = reel_name_of(self.container)
-        """Name of the reel that the time code counts in; empty if there is none."""
+        """Name of the reel to which the time code belongs; empty if there is none."""
         self.is_log = False
-        """Whether the luma is a logarithm of light, as of film that was scanned for printing (Cineon)."""
+        """Whether the luma is logarithmic, as in film scans for printing (Cineon)."""
 
     def __enter__(self) -> FilmReader:
         return self
@@ -117,15 +117,15 @@ class FilmReader:
             raise FilmError(f"{self.path}: its picture is {width} x {height} pixels, more than {most}")
 
     def _rewind(self) -> None:
-        """Go to the beginning by opening the film again, because not every film is seekable."""
+        """Reopen the film to return to its beginning, because not every film is seekable."""
         self.container.close()
         self._open()
 
     def _at_its_own_rate(self) -> av.VideoFrame | None:
-        """Open a raw stream again at the rate that the stream itself states, and return its first frame.
+        """Reopen a raw stream at the rate that it states, and return its first frame.
 
         Returns:
-            None if the film has a container, or states no other rate than FFmpeg assumed.
+            None if the film has a container, or states the rate that FFmpeg assumed, or none.
         """
         stated = self.video.codec_context.framerate
         if self.container.format.name not in _RAW or not stated or stated == self.video.average_rate:
@@ -136,26 +136,26 @@ class FilmReader:
 
     @property
     def tracks_file(self) -> Path:
-        """The file that holds the picture's track, and the others."""
+        """The file that holds the tracks."""
         return self._file
 
     @property
     def stated_frames(self) -> int:
-        """Number of frames, as far as the file states it; 0 if it does not."""
+        """Number of frames according to the file; 0 if unknown."""
         return self.video.frames
 
     def facts(self) -> str:
-        """Describe the file, for the key of unfinished work."""
+        """Identify the file, for the key of unfinished work."""
         file = self.path.stat()
         return f"{self.path.resolve()}, {file.st_size} bytes, {file.st_mtime_ns}"
 
     def notes(self) -> list[str]:
-        """Return one line for each thing about the film that a user should know."""
+        """Return notes about the film for the user, one line each."""
         return []
 
     @property
     def duration(self) -> Fraction:
-        """Length in seconds that the file states; 0 if it states none."""
+        """Length in seconds according to the file; 0 if unknown."""
         if self.video.duration:
             return self.video.duration * self.time_base
         return Fraction(self.container.duration or 0, av.time_base)
@@ -171,20 +171,20 @@ class FilmReader:
     def frames(
         self, start: int | None = None, *, damage: Damage | None = None, on_frame: Callable[[], None] = _ignore
     ) -> Iterator[av.VideoFrame]:
-        """Decode all frames from one on, in display order; their ``pts`` increase strictly.
+        """Decode frames in display order, with strictly increasing ``pts``.
 
         Args:
-            start: pts of the first frame wanted; None for the film's first. The film is seeked to it, or read from
-                its beginning where seeking goes astray.
-            damage: Collects what is found damaged.
+            start: pts of the first frame to yield; None for the film's first. If seeking to it fails, the film is read
+                from the beginning.
+            damage: Collects damage found.
             on_frame: Called before each frame; an exception that it raises ends the reading.
 
         Raises:
-            FilmError: The size or format of the picture changes, or the clock starts over, inside the film.
+            FilmError: The size or format of the picture changes within the film, or its clock starts over.
         """
         damage = Damage() if damage is None else damage
         if start is not None and start != self.first_pts:
-            # One generator to the end, because it holds frames of the packet that gave the first one.
+            # The same generator is used to the end, because it holds further frames of the first one's packet.
             decoded = self._decoded_from(start, damage)
             for frame in decoded:
                 if frame.pts == start:
@@ -198,16 +198,16 @@ class FilmReader:
                 yield frame
 
     def pts_at(self, seconds: Fraction) -> int:
-        """Find the pts of the first frame shown at a time or later.
+        """Return the pts of the first frame shown at a time or later.
 
         Raises:
-            FilmError: The film has ended by then.
+            FilmError: The film ends before that time.
         """
         wanted = min(self.first_pts + (seconds - ROUNDED) / self.time_base, _LAST_PTS)
         before = False
         for frame in self._decoded_from(round(wanted), Damage()):
             if frame.pts is None or (frame.pts >= wanted and not before):
-                break  # seeking went astray
+                break  # seeking failed
             if frame.pts >= wanted:
                 return frame.pts
             before = True
@@ -223,9 +223,9 @@ class FilmReader:
         )
 
     def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
-        """Decode frames from a little before a time on; none if the film is not seekable."""
+        """Decode frames from slightly before a time; yields nothing if the film is not seekable."""
         if self.container.format.name == "avi" and self.video.codec_context.has_b_frames:
-            return  # AVI stores decoding times only; presentation times depend on all packets before
+            return  # AVI stores decoding times only; presentation times depend on all preceding packets
         try:
             self.container.seek(pts - round(2 / self.time_base), stream=self.video, backward=True)
         except av.error.FFmpegError:
@@ -260,7 +260,7 @@ class FilmReader:
     def _rising(
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
     ) -> Iterator[av.VideoFrame]:
-        """Give each frame a time stamp that can be written, where its own is missing or does not increase."""
+        """Give each frame a valid time stamp if its own is missing or does not increase."""
         step = max(1, round(1 / (self.rate * self.time_base)))
         last: int | None = None
         for frame in frames:
@@ -294,7 +294,7 @@ class FilmReader:
         return (pts - self.first_pts) * self.time_base
 
     def check_end(self, end: int, damage: Damage) -> None:
-        """Note as damage that the picture ends (``end``: a time stamp) long before the film should."""
+        """Record as damage if the picture ends (at the time stamp ``end``) long before the film should."""
         length = self._picture_length()
         missing = 0 if length is None else length - self.seconds(end)
         if missing > _MISSING and not damage.ends_early:
@@ -302,20 +302,20 @@ class FilmReader:
             damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
 
     def _picture_length(self) -> Fraction | None:
-        """Return the stated seconds from the first frame to the end of the last; None where they are a guess."""
+        """Return the seconds from the first frame to the end of the last, if the file states them."""
         if not self.container.format.name.startswith(_STATE_THEIR_LENGTH):
             return None
         if self.video.duration:
             return self.video.duration * self.time_base
-        if tag := self.video.metadata.get("DURATION"):  # Matroska's tag of a track
+        if tag := self.video.metadata.get("DURATION"):  # a tag of Matroska's tracks
             with contextlib.suppress(OptionError):
                 return parse_time(tag) - self.first_pts * self.time_base  # its clock begins at 0
         if len(self.container.streams) > 1:
-            return None  # the length is that of the longest track, which may be another one
+            return None  # the stated length is that of the longest track, which may be another one
         return self.duration - self.first_pts * self.time_base
 
     def irregular_at(self) -> Fraction | None:
-        """Return the seconds at which the frames first do not follow one another at the film's rate; None if never."""
+        """Return the time in seconds of the first frame that breaks the film's frame rate; None if there is none."""
         with av.open(address(self.path), metadata_errors="replace", options=self._demuxer_options) as container:
             packets = container.demux(container.streams[self.video.index])
             found = sorted(packet.pts for packet in packets if packet.size and packet.pts is not None)
@@ -331,9 +331,9 @@ class FilmReader:
         return len(format.components) >= 3 or format.has_palette
 
     def colored_part(self, on_frame: Callable[[], None] = _ignore) -> Literal["none", "some", "all"]:
-        """Tell how many of some frames, spread over the film, have colours: more than a tint or a toning.
+        """Return whether none, some or all of the sampled frames are in colour, beyond a tint or toning.
 
-        Frames that show nothing (black, white) do not count.
+        Blank frames are ignored.
 
         Args:
             on_frame: Called before each frame that is read; an exception that it raises ends the reading.
@@ -347,10 +347,8 @@ class FilmReader:
         return "none" if not found or not any(found) else "all" if all(found) else "some"
 
     def samples(self, on_frame: Callable[[], None] = _ignore) -> Iterator[av.VideoFrame]:
-        """Decode some frames from all over the film.
-
-        Args:
-            on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+        """Decode some frames spread over the film. Args:
+        on_frame: Called before each frame that is read; an exception that it raises ends the reading.
         """
         found = []
         for frames in self._spread(on_frame):
@@ -360,7 +358,7 @@ class FilmReader:
         self._are_colored = found
 
     def _spread(self, on_frame: Callable[[], None]) -> Iterator[list[av.VideoFrame]]:
-        """Decode some frames from all over the film, each with a later one; read all of it if it is not seekable."""
+        """Decode pairs of frames spread over the film; reads all of a film that is not seekable."""
         span = self.video.duration or round(self.duration / self.time_base)
         last, found, self._sampled = None, 0, None
         for i in range(_SAMPLES if span else 0):
@@ -369,7 +367,7 @@ class FilmReader:
                 break
             last, found = frames[0].pts, found + 1
             yield frames
-        self._ahead = iter(())  # which holds frames
+        self._ahead = iter(())  # releases its frames
         if found > 1:
             return
         self._rewind()
@@ -385,7 +383,7 @@ class FilmReader:
             yield sample
 
     def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
-        """Return the key frame before a time, or a later one if that was last already, and a frame soon after it."""
+        """Return the key frame before a time (or a later one if it was sampled already), and a frame soon after it."""
         with contextlib.suppress(av.error.FFmpegError):
             if self._goes_on_to(pts) and (frames := self._behind(last, pts, self._ahead)):
                 return frames
@@ -395,7 +393,7 @@ class FilmReader:
         return []
 
     def _goes_on_to(self, pts: int) -> bool:
-        """Tell whether no key frame lies between the last sample and a time: reading on is then the shortest way."""
+        """Return whether no key frame lies between the last sample and a time, so that reading on is fastest."""
         entries = self.video.index_entries
         key = entries.search_timestamp(pts, backward=True)
         return key >= 0 and self._sampled is not None and entries[key].timestamp <= self._sampled < pts

@@ -1,4 +1,4 @@
-"""The part of a film that is coloured, and how times inside it are shifted."""
+"""``Span``: the part of a film to colour, which cuts and shifts frames, packets and chapters."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from .times import ROUNDED
 
 @dataclass(frozen=True)
 class Span:
-    """The part of the source that is coloured."""
+    """The part of the source to colour."""
 
     start: Fraction
-    """Seconds on the source's own clock; the beginning of the new film if that is only a part."""
+    """Seconds on the source's own clock; the beginning of the new film if only a part is coloured."""
     end: Fraction | None
     """Seconds on the source's own clock; None for the film's end."""
     shift: bool
-    """Whether the new film's times are counted from ``start``; otherwise they stay as they are."""
+    """Whether times of the new film are relative to ``start``; otherwise they are unchanged."""
 
     def of(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
         """Yield the frames up to the span's end."""
         return itertools.takewhile(lambda frame: self.goes_on(frame.pts * time_base), frames)
 
     def goes_on(self, time: Fraction) -> bool:
-        """Tell whether a frame shown at a time on the source's own clock lies before the end."""
+        """Return whether a time on the source's own clock lies before the end."""
         return self.end is None or time < self.end - ROUNDED
 
     def chapter(self, chapter: av.container.core.Chapter) -> av.container.core.Chapter | None:
-        """Cut a chapter to the span and shift it; None if nothing of it is left."""
+        """Cut a chapter to the span, and shift it; None if nothing of it is left."""
         if not self.shift:
             return chapter
         base = chapter["time_base"] or Fraction(1, 1000)
@@ -47,7 +47,7 @@ class Span:
 
         Args:
             packet: A packet of any copied track; it is changed.
-            begins: Seconds at which it is heard or seen.
+            begins: Presentation time in seconds.
 
         Returns:
             Whether any of it lies in the span.

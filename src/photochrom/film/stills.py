@@ -1,4 +1,4 @@
-"""Stills: coloured pictures of single frames, which hold at their frames, and become hints for their shots."""
+"""Stills: coloured pictures of single frames, which determine the colours of their frames and hint at their shots'."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .options import FilmOptions
 from .sequences.reader import open_film
 from .times import ROUNDED
 
-_SIDE = 128  # pixels of a still's short side that its hints are made of
-_FINE = 720  # most pixels of its short side that its own frame is coloured from
-_SQUARES = 8  # first hints made of a still, along its short side
-_ROUNDS = 3  # in which hints are added
-_MOST = 400  # hints made of a still
-_APART = 2  # pixels between two hints that are added
-_CLOSE = 3.0  # distance in a*b* that is good enough
-_LIKE = 0.6  # least correlation of luma between a still and its frame
-_FLAT = 3.0  # standard deviation of luma below which a frame shows nothing to compare
+_SIDE = 128  # short side in pixels at which a still is turned into hints
+_FINE = 720  # greatest short side in pixels at which it colours its own frame
+_SQUARES = 8  # initial hints along a still's short side
+_ROUNDS = 3  # rounds of adding hints
+_MOST = 400  # most hints per still
+_APART = 2  # least distance in pixels between added hints
+_CLOSE = 3.0  # error in a*b* below which no hint is added
+_LIKE = 0.6  # least correlation between the luma of a still and its frame
+_FLAT = 3.0  # standard deviation of luma below which a frame is too flat to compare
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Still:
     ab: np.ndarray
     """a*b* of the upright frame, float32 ``[2, h, w]``."""
     hints: tuple[FilmHint, ...]
-    """Colours that the rest of the shot takes on."""
+    """Hints that spread its colours to the rest of the shot."""
 
 
 def read_still(
@@ -52,12 +52,12 @@ def read_still(
     Args:
         film: The film: a file, a folder of numbered frames, or a pattern of their names.
         time: Time of the frame, in seconds from the film's beginning.
-        path: The still, in any format that Pillow reads.
-        options: How the film is to be coloured; of importance for numbered frames only.
+        path: The still, in any format that Pillow can read. options: Options of the film; only needed for numbered
+        frames.
 
     Raises:
-        FilmError: The film cannot be read, or has ended by then.
-        OptionError: The still cannot be read as a picture, or is not a picture of the frame.
+        FilmError: The film cannot be read, or ends before that time. OptionError: The still cannot be read as a
+        picture, or is not a picture of the frame.
     """
     pts, luma = frame_at(film, time, options)
     hints = hints_of_still(time, path, luma)
@@ -68,12 +68,12 @@ def read_still(
 def hints_of_still(
     time: Fraction, path: str | os.PathLike[str], frame: np.ndarray | None = None
 ) -> tuple[FilmHint, ...]:
-    """Turn a coloured still of a frame into hints: on a coarse grid, and where the hints found so far say least.
+    """Turn a coloured still into hints: on a coarse grid first, then where the error of propagating them is greatest.
 
     Args:
         time: Time of the frame, in seconds from the film's beginning.
         path: The still, in any format that Pillow reads.
-        frame: Luma of the frame, uint8 ``[h, w]`` at any size, upright; None to take the still on trust.
+        frame: Luma of the frame, uint8 ``[h, w]`` at any size, upright; None to skip the comparison.
 
     Raises:
         OptionError: The file cannot be read as a picture, or is not a picture of the frame.
@@ -88,7 +88,7 @@ def hints_of_still(
     rows, columns = max(1, round(height / step)), max(1, round(width / step))
     small = cv2.resize(rgb, (columns, rows), interpolation=cv2.INTER_AREA)
     hints = [_hint_of(small, place) for place in np.ndindex(rows, columns)]
-    expected = np.stack([cv2.GaussianBlur(plane, (0, 0), step / 2) for plane in wanted])  # without further hints
+    expected = np.stack([cv2.GaussianBlur(plane, (0, 0), step / 2) for plane in wanted])  # from the grid alone
     for _ in range(_ROUNDS):
         missed = np.hypot(*(propagate_hints(expected, lightness, hints) - wanted))
         hints += [_hint_of(rgb, place) for place in _worst(missed, (_MOST - len(hints)) // 2)]
@@ -98,11 +98,10 @@ def hints_of_still(
 def frame_at(
     film: str | os.PathLike[str], time: Fraction, options: FilmOptions | None = None
 ) -> tuple[int, np.ndarray]:
-    """Return the pts of the frame shown at a time, and its luma, small and upright, uint8 ``[h, w]``.
+    """Return the pts of the frame shown at a time, and a small upright copy of its luma, uint8 ``[h, w]``.
 
     Raises:
-        FilmError: The film cannot be read, or has ended by then.
-    """
+        FilmError: The film cannot be read, or ends before that time."""
     with open_film(film, options or FilmOptions()) as reader:
         here = next(reader.frames(reader.pts_at(max(Fraction(0), time - 1 / reader.rate))))
         for frame in reader.frames(here.pts):
@@ -111,12 +110,12 @@ def frame_at(
             here = frame
         scale = min(1, _SIDE / min(here.width, here.height))
         small = here.reformat(max(1, round(here.width * scale)), max(1, round(here.height * scale)), format="gray")
-        assert here.pts is not None  # FilmReader.frames sees to it
+        assert here.pts is not None  # guaranteed by FilmReader.frames
         return int(here.pts), np.rot90(small.to_ndarray(), reader.turns)
 
 
 def _read_still(path: str | os.PathLike[str], side: int = _SIDE) -> np.ndarray:
-    """Read a still, upright, its short side at most ``side`` pixels: RGB uint8 ``[h, w, 3]``."""
+    """Read a still, turned upright, with a short side of at most ``side`` pixels: RGB uint8 ``[h, w, 3]``."""
     from PIL import Image, ImageOps
 
     try:
@@ -125,16 +124,16 @@ def _read_still(path: str | os.PathLike[str], side: int = _SIDE) -> np.ndarray:
             scale = min(1, side / min(image.size))
             width, height = (max(1, round(side * scale)) for side in image.size)
             return np.asarray(image.resize((width, height), Image.Resampling.BOX))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:  # by Pillow
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:  # raised by Pillow
         reason = getattr(exc, "strerror", None) or exc
         raise OptionError(f"{os.fspath(path)}: the still cannot be read ({reason})", remedy="check the path") from exc
 
 
 def _check_still(rgb: np.ndarray, frame: np.ndarray, path: str | os.PathLike[str], time: Fraction) -> None:
-    """Refuse a still whose luma is not that of the frame; a flat frame cannot tell.
+    """Raise an error if the luma of a still does not match its frame; flat frames are not compared.
 
-    A still may have been brightened, sharpened or scaled, which a correlation does not mind. Frames of one shot, some
-    seconds apart, still correlate: then the still is not the best one, but neither is it wrong.
+    A still may have been brightened, sharpened or scaled, which hardly affects the correlation. Frames of the same shot
+    some seconds apart correlate, too: such a still is not ideal, but not wrong.
     """
     still = cv2.resize(luma_of_rgb(rgb), frame.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
     still, there = still - still.mean(), frame - frame.mean(dtype=np.float64)
@@ -155,7 +154,7 @@ def _hint_of(rgb: np.ndarray, place: tuple[int, int]) -> Hint:
 
 
 def _worst(missed: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """Return the places where most is missed, none beside another."""
+    """Return the places of the greatest errors, none of them adjacent."""
     near = 2 * _APART + 1
     smooth = cv2.GaussianBlur(missed, (0, 0), 1)
     peaks = (smooth == cv2.dilate(smooth, np.ones((near, near), np.uint8))) & (smooth > _CLOSE)

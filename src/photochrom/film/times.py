@@ -1,4 +1,4 @@
-"""Times of a film as people write them."""
+"""Parses and formats times of a film."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 from ..errors import OptionError
 
 ROUNDED = Fraction(1, 2000)
-"""Seconds by which a time that a user copies or types may lie after the frame that is meant."""
+"""Rounding error in seconds of a time that was copied or typed by a user."""
 
 
 def parse_time(text: str) -> Fraction:

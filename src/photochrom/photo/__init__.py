@@ -30,7 +30,7 @@ __all__ = [
     "write_photo",
 ]
 
-# The colorizer imports photo.formats, and job.py imports the colorizer: names are loaded when first asked for.
+# Loaded on first use, because the colorizer imports photo.formats and job.py imports the colorizer.
 _MODULES = {
     "job": ("colorize_file", "colorize_photo", "write_colored"),
     "names": ("EXTENSIONS", "colored_path", "format_of"),

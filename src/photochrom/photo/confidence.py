@@ -1,4 +1,4 @@
-"""Pictures of the model's confidence, and the places where it is least sure."""
+"""Draws confidence maps, and finds the places where the model is least sure."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def confidence_png(confidence: np.ndarray, shape: tuple[int, int], *, raw: bool)
     Args:
         confidence: Float ``[h, w]``, 0 to 1.
         shape: Height and width of the photograph.
-        raw: Whether to write grey of the photograph's size, where black is 0 and white is 1. Otherwise the range is
-            stretched, coloured with Cividis (perceptually uniform, and the same for the colour-blind), the least sure
-            places are numbered, and a legend is below.
+        raw: Whether to write plain grey at the photograph's size, black for 0 and white for 1. Otherwise the range is
+            stretched and drawn in Cividis (perceptually uniform, and safe for the colour-blind), with the least sure
+            places numbered and a legend below.
     """
     height, width = shape
     values = np.clip(confidence, 0, 1)
@@ -77,10 +77,10 @@ def _marked(rgb: np.ndarray, confidence: np.ndarray) -> np.ndarray:
 
 
 def _centered(rgb: np.ndarray, text: str, center: tuple[float, float], scale: float) -> None:
-    """Write a text around a place, or as near to it as the picture holds the text."""
+    """Draw a text centred on a place, or as near to it as the text fits into the picture."""
     height, width = rgb.shape[:2]
     (wide, tall), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, max(0.3, scale), 1)
-    edge = 1 + round(3 * scale)  # of the outline
+    edge = 1 + round(3 * scale)  # width of the outline
     left = max(min(center[0] - wide / 2, width - wide - edge), edge)
     base = max(min(center[1] + tall / 2, height - edge), tall + edge)
     _text(rgb, text, (round(left), round(base)), scale)
@@ -97,6 +97,6 @@ def _legend(width: int, low: float, high: float) -> np.ndarray:
 
 
 def _text(rgb: np.ndarray, text: str, at: tuple[int, int], scale: float) -> None:
-    for extra, color in ((3, _BLACK), (0, _WHITE)):  # an outline, to be read on any ground
+    for extra, color in ((3, _BLACK), (0, _WHITE)):  # an outline, to be legible on any background
         thickness = max(1, round((2 + extra) * scale))
         cv2.putText(rgb, text, at, cv2.FONT_HERSHEY_SIMPLEX, max(0.3, scale), color, thickness, cv2.LINE_AA)

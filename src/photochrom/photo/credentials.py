@@ -1,4 +1,4 @@
-"""Content credentials of coloured photographs: signed in memory, so that only whole, signed files are published."""
+"""Signs coloured photographs with content credentials in memory, before the file is published."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def signed(data: bytes, photo: Photo, path: Path, identity: Identity, credit: str) -> bytes:
-    """Sign an encoded photograph. All formats that are written hold the manifest themselves.
+    """Sign an encoded photograph; the manifest is embedded in the file.
 
     Args:
         data: The whole file, with its metadata.
         photo: The grey original.
-        path: Name of the output; only its extension counts.
-        identity: Who signs.
-        credit: Whose colours these are, see ``provenance.credit``.
+        path: Name of the output, of which only the extension is used.
+        identity: Signer.
+        credit: Sources of the colours; see ``provenance.credit``.
 
     Returns:
         The whole signed file.
 
     Raises:
-        PhotoError: The original cannot be read any more, or is not known.
+        PhotoError: The original can no longer be read, or is unknown.
         PhotochromError: c2pa-python is missing, or the file cannot be signed.
     """
     from ..content_credentials import sign

@@ -1,4 +1,4 @@
-"""Questions about a photograph that are answered without reading all of it: its size and its colours."""
+"""Finds a photograph's size, and whether it is in colour, without decoding all of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from ..errors import PhotoError
 from .library_errors import decoding
 
-_SMALL: Final = 256  # pixels
+_SMALL: Final = 256  # longest side in pixels at which colours are judged
 
 
 def is_in_color(path: Path) -> bool:
-    """Return whether a photograph is in colour, see ``color.toning``. A file that Pillow cannot read is not."""
+    """Return whether a photograph is in colour (see ``color.toning``); False for files that Pillow cannot read."""
     import numpy as np
     from PIL import Image
 
@@ -25,7 +25,7 @@ def is_in_color(path: Path) -> bool:
         with decoding(), Image.open(path) as image:
             if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
                 return False
-            image.draft("RGB", (_SMALL, _SMALL))  # a JPEG is decoded at an eighth of its size
+            image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
             small = image.convert("RGBA" if image.has_transparency_data else "RGB")
             small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
             return has_colors(np.asarray(small.convert("RGB")))

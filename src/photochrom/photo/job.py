@@ -1,4 +1,4 @@
-"""One photograph from disk to disk: read, coloured, written, with the files beside it."""
+"""Colours one photograph from file to file: read, predict, write, with its companion files."""
 
 from __future__ import annotations
 
@@ -68,16 +68,17 @@ def colorize_file(
         source: The photograph.
         destination: A file or a folder; None for ``NAME.color.EXT`` beside the source.
         options: How to colour; None for the model's defaults.
-        colorizer: A loaded model to use again from call to call; None loads the embedded one.
-        output: How to write, and what to write beside the photograph. It replaces the four arguments that follow.
+        colorizer: A loaded model, to reuse between calls; None loads the embedded one.
+        output: How to write, and which files to write beside the photograph. If given, the next four arguments are
+            ignored.
         quality: Quality of lossy formats, 1 to 100.
         overwrite: Whether existing files are replaced.
         alternatives: Number of other plausible pictures to write, 0 to 5, each with its hints.
-        confidence: Whether to write a picture of how sure the model is.
+        confidence: Whether to write a map of the model's confidence.
         negative: Whether the photograph is a negative, which gets complementary colours; see ``colorize_photo``.
 
     Returns:
-        The path of the coloured photograph. ``photochrom.photo.colorize_photo`` returns a report.
+        The path of the coloured photograph. For a report use ``photochrom.photo.colorize_photo``.
 
     Raises:
         PhotoError: The photograph cannot be read or written.
@@ -102,10 +103,10 @@ def colorize_photo(
     page: int | None = None,
     on_page: OnPage | None = None,
 ) -> PhotoReport:
-    """Colour one photograph from a path, bytes or an open binary file to a path.
+    """Colour one photograph, given as a path, bytes or an open binary file, and write it to a path.
 
-    Whatever can be refused is refused before anything is written: names that are taken, options that the model does not
-    support. The caller ensures that the destination is not the source (``names.plan``).
+    Existing files and unsupported options raise an error before anything is written. The caller must ensure that the
+    destination is not the source (see ``names.plan``).
 
     Args:
         source: The photograph.
@@ -115,8 +116,8 @@ def colorize_photo(
         output: How to write, and what to write beside the photograph.
         negative: Whether the photograph is a negative. The network then sees its positive; the luma stays a negative
             and gets complementary colours, so that inverting the output gives the coloured positive.
-        page: Page of a multi-page TIFF, from 1. None for all of them, which become the pages of one TIFF.
-        on_page: Called after each of several pages with the number of those that are done, and of all.
+        page: Page of a multi-page TIFF, from 1. None colours all pages into one TIFF.
+        on_page: Called after each page of a multi-page TIFF with the number of pages done and in total.
 
     Raises:
         PhotoError: The photograph cannot be read or written.
@@ -152,7 +153,7 @@ def colorize_job(
     page: int | None = None,
     on_page: OnPage | None = None,
 ) -> PhotoReport:
-    """Colour one photograph of a plan; ``-`` is the standard input or output.
+    """Colour one source and destination from ``names.plan``; ``-`` is the standard input or output.
 
     Raises:
         PhotoError: The photograph cannot be read or written, or a standard stream is closed.
@@ -176,7 +177,7 @@ def colorize_stream(
     page: int | None = None,
     on_page: OnPage | None = None,
 ) -> PhotoReport:
-    """Colour one photograph to the standard output, in its own format.
+    """Colour one photograph, and write it to the standard output in its own format.
 
     Raises:
         PhotoError: The photograph cannot be read, or the standard output is closed.
@@ -214,7 +215,7 @@ def _several_pages(source: str | os.PathLike[str] | bytes) -> bytes | None:
     if not path.is_file():  # a pipe's bytes can be read only once
         return None
     with naming(str(path)), path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:  # which cannot be mapped
+        if os.fstat(file.fileno()).st_size == 0:  # an empty file cannot be mapped
             return None
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return file.read() if count_pages(mapped) > 1 else None
@@ -239,15 +240,15 @@ def write_colored(
     prediction: Prediction | None = None,
     output: OutputOptions | None = None,
 ) -> PhotoReport:
-    """Colour a photograph that was read, and write it, with its sidecar if that is asked for.
+    """Colour a photograph in memory, and write it, with its sidecar if requested.
 
     Args:
         colorizer: The model.
         photo: The photograph.
         path: The file to write.
         options: How to colour.
-        prediction: Result of ``Colorizer.predict`` for this photograph and these options, if it is at hand.
-        output: Quality, and whether the file may exist.
+        prediction: Result of ``Colorizer.predict`` for this photograph and these options, if already computed.
+        output: Quality, and whether an existing file may be replaced.
 
     Raises:
         PhotoError: The file cannot be written.
@@ -291,7 +292,7 @@ def _how(output: OutputOptions) -> _How:
 
 @dataclass(frozen=True)
 class _Job:
-    """One photograph and everything that is to be written for it."""
+    """One photograph, and the outputs to write for it."""
 
     colorizer: Colorizer
     photo: Photo
@@ -299,11 +300,11 @@ class _Job:
 
     @functools.cached_property
     def seen(self) -> np.ndarray:
-        """Luma plane that the network is shown."""
+        """Luma plane that the network sees."""
         return seen(self.photo.luma, self.photo.view)
 
     def write(self, path: Path, options: ColorOptions) -> PhotoReport:
-        """Write all files, once the network has answered everything: it may still refuse."""
+        """Write all files, after all predictions have succeeded."""
         prediction = self.colorizer.predict(self.seen, options)
         confidence = self._confidence(prediction) if self.output.confidence else None
         others = self._alternatives(options, prediction)

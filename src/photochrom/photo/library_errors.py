@@ -1,4 +1,4 @@
-"""Errors and warnings of libraries and of the system, turned into one line that says what to do."""
+"""Translates exceptions of libraries and the system into one-line errors with a remedy, and silences warnings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import PhotoError
 from ..machine import lacks_memory
 
 THE_PICTURE: Final = "the picture"
-"""Name of a photograph without a path, for messages."""
+"""Name in messages of a photograph without a path."""
 TOO_LARGE: Final = "does not fit in memory: scale it down or cut it into parts"
 REMEDIES: Final = {
     errno.ENOENT: "does not exist: check the path",
@@ -29,7 +29,7 @@ REMEDIES: Final = {
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
 }
-# A decoder failed on damaged data; its message is about its own variables.
+# Exceptions of decoders on damaged data whose messages describe the decoder's variables, not the file.
 _UNSPEAKABLE: Final = (struct.error, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
 _lock = threading.Lock()
@@ -39,9 +39,9 @@ _loud: list[warnings.catch_warnings] = []
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep the warnings of Pillow and tifffile off the user's terminal; whatever matters becomes a message of ours.
+    """Suppress the warnings of Pillow and tifffile; those that matter are reported as warnings of Photochrom.
 
-    Python's filters belong to the whole process, so that the first of several overlapping blocks saves them and the
+    Python's warning filters are global to the process, so the first of several overlapping blocks saves them and the
     last one restores them.
     """
     global _quiet_blocks
@@ -68,10 +68,10 @@ def _refuse(_: logging.LogRecord) -> bool:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Put the file's name before every message, and turn errors of the system into messages with a remedy.
+    """Add the file's name to errors, and translate system errors into messages with a remedy.
 
     Args:
-        name: Path of the file, or ``THE_PICTURE`` for one that has none.
+        name: Path of the file, or ``THE_PICTURE`` if it has none.
 
     Raises:
         PhotoError: Raised for every ``PhotoError``, ``MemoryError`` and ``OSError`` within the block.
@@ -87,7 +87,7 @@ def naming(name: str) -> Iterator[None]:
 
 
 def _named(name: str, message: str) -> PhotoError:
-    """Build the error of a file from a message "problem: remedy"."""
+    """Build the error for a file from a message of the form "problem: remedy"."""
     problem, colon, remedy = message.rpartition(": ")
     if not colon:
         problem, remedy = message, ""
@@ -98,7 +98,7 @@ def _named(name: str, message: str) -> PhotoError:
 
 @contextmanager
 def enough_memory(name: str) -> Iterator[None]:
-    """Report a lack of memory during work on a photograph.
+    """Translate ``MemoryError`` while a photograph is processed.
 
     Raises:
         PhotoError: Raised for every ``MemoryError`` within the block.
@@ -111,7 +111,7 @@ def enough_memory(name: str) -> Iterator[None]:
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Translate what decoders raise. Damaged files make them raise anything: SyntaxError, KeyError, cv2.error.
+    """Translate exceptions of decoders, which damaged files may make raise anything: SyntaxError, KeyError, cv2.error.
 
     Raises:
         PhotoError: The file is damaged.
@@ -124,7 +124,7 @@ def decoding() -> Iterator[None]:
         raise
     except Exception as exc:
         _raise_if_memory(exc)
-        if "12-bit layers" in str(exc):  # Pillow's word for a JPEG as some medical and film scanners write it
+        if "12-bit layers" in str(exc):  # how Pillow describes the 12-bit JPEGs of some medical and film scanners
             raise PhotoError("is a JPEG of 12 bits", remedy="convert it to TIFF or PNG of 16 bits") from exc
         bare = isinstance(exc, _UNSPEAKABLE) or any(isinstance(arg, _UNSPEAKABLE) for arg in exc.args)
         detail = "" if bare else f" ({_one_line(exc)})"
@@ -133,7 +133,7 @@ def decoding() -> Iterator[None]:
 
 @contextmanager
 def encoding() -> Iterator[None]:
-    """Translate what encoders raise.
+    """Translate exceptions of encoders.
 
     libwebp and libavif raise ValueError, libheif RuntimeError, and Pillow SyntaxError for the EXIF of an AVIF.
 

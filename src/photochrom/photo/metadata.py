@@ -1,4 +1,4 @@
-"""Metadata of the output: what is still true of the upright, coloured picture, and the label."""
+"""Prepares the output's metadata: updates it for the upright, coloured picture, and adds the label."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .formats.xmp import Packet
 
 DEEP: Final = ("PNG", "TIFF")
 """Formats of 16 bits per sample."""
-_NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # they have no place for a resolution outside of EXIF either
+_NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # nor can they store a resolution outside EXIF
 
 
 def update_for_output(decoded: Decoded, width: int, height: int, *, turned: bool, moved: bool) -> Metadata:
-    """Correct or drop whatever describes the old file's pixels.
+    """Correct or drop metadata that describes the old file's pixels.
 
     Args:
         decoded: The file as read.
@@ -42,13 +42,13 @@ def update_for_output(decoded: Decoded, width: int, height: int, *, turned: bool
 
 
 def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit: str | None) -> Metadata:
-    """Return metadata as a format can hold it, with the label.
+    """Convert metadata to a form that the output format can hold, with the label.
 
     Args:
         metadata: Metadata of the photograph.
         source_format: Format it was read from.
         format: Format to be written.
-        credit: Whose colours these are, for the label; None to write no label.
+        credit: Sources of the colours, for the label (see ``provenance.credit``); None to write no label.
     """
     packet = Packet(metadata.xmp)
     if format != source_format:
@@ -57,7 +57,7 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
             packet.set("photochrom:Remarks", metadata.texts, "Bag")
     if metadata.iptc and format in _NO_IPTC:
         photoshop.iptc_to_xmp(metadata.iptc, packet)
-    elif metadata.iptc:  # readers ask XMP first: the label alone would hide instructions that stand only in IPTC
+    elif metadata.iptc:  # readers prefer XMP, so the label there would hide instructions that exist only in IPTC
         photoshop.iptc_to_xmp(metadata.iptc, packet, (photoshop.INSTRUCTIONS,))
     density = metadata.density if format in _NO_IPTC else None
     if density and not metadata.exif:
@@ -72,7 +72,7 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
 
 
 def losses(metadata: Metadata, depth: int, format: str) -> Iterator[str]:
-    """Name what a format cannot hold of a picture of ``depth`` bits per sample, a phrase each."""
+    """Yield warnings about metadata and bits (of ``depth`` per sample) that the output format cannot hold."""
     if depth > 8 and format not in DEEP:
         yield f"its {depth} bits per sample are rounded to 8 in {format}: write PNG or TIFF to keep them"
     if format not in _NO_IPTC:

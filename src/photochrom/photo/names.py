@@ -1,4 +1,4 @@
-"""File names: formats by extension, which output belongs to which input, and the files beside an output."""
+"""File names: the format by extension, the output for each input, and the companion files of an output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXTENSIONS: Final = {
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """Return the format that a file's extension stands for, a key of ``EXTENSIONS``.
+    """Return the format that a file's extension denotes, a key of ``EXTENSIONS``.
 
     Raises:
         PhotoError: There is no extension, or an unknown one.
@@ -54,23 +54,23 @@ def colored_path(source: Path) -> Path:
 
 
 def alternative_paths(destination: Path, number: int) -> tuple[Path, Path]:
-    """Return an alternative's picture and hints, ``old.color.1.jpg`` and ``old.color.1.json``."""
+    """Return the paths of an alternative's picture and hints: ``old.color.1.jpg`` and ``old.color.1.json``."""
     name = f"{destination.stem}.{number}"
     return destination.with_name(name + destination.suffix), destination.with_name(f"{name}.json")
 
 
 def confidence_path(destination: Path) -> Path:
-    """Return the picture of the confidence: ``old.color.jpg`` has ``old.confidence.png``."""
+    """Return the path of the confidence map: ``old.confidence.png`` for ``old.color.jpg``."""
     return destination.with_name(f"{destination.stem.removesuffix('.color')}.confidence.png")
 
 
 def sidecar_path(photograph: Path) -> Path:
-    """Return the XMP file that goes with a photograph: ``old.color.jpg`` has ``old.color.jpg.xmp``."""
+    """Return the path of a photograph's XMP sidecar: ``old.color.jpg.xmp`` for ``old.color.jpg``."""
     return photograph.with_name(f"{photograph.name}.xmp")
 
 
 def companion_paths(destination: Path, output: OutputOptions) -> list[Path]:
-    """Return the files that are written beside a coloured photograph."""
+    """Return the paths of the files written beside a coloured photograph."""
     alternatives = [alternative_paths(destination, number) for number in range(1, output.alternatives + 1)]
     paths = [path for pair in alternatives for path in pair]
     if output.confidence:
@@ -81,7 +81,7 @@ def companion_paths(destination: Path, output: OutputOptions) -> list[Path]:
 
 
 def check_destination(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that cannot be written, before the work that would be lost.
+    """Raise an error if a file cannot be written, before any work is done.
 
     Raises:
         PhotoError: The path is a folder, a device or a pipe; it exists and may not be overwritten; or its folder does
@@ -90,7 +90,7 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
     with naming(str(path)):
         if path.is_dir():
             raise PhotoError(REMEDIES[errno.EISDIR])
-        if path.exists() and not path.is_file():  # it would not be written to but replaced
+        if path.exists() and not path.is_file():  # the rename would replace it instead of writing to it
             raise PhotoError(
                 "is not a regular file but a device or a pipe", remedy="name a file, or - for the standard output"
             )
@@ -108,12 +108,9 @@ def plan(
     Args:
         inputs: Files, or ``-``.
         destination: A file (for one input), a folder or ``-``; None for ``NAME.color.EXT`` beside each source.
-        output: Says which files are written beside each destination.
-        kept: Other files that are read and must not be overwritten either.
-
-    Raises:
-        OptionError: Several inputs have one output; an output is an input; or files are to be written beside the
-            standard output.
+        output: Determines the files written beside each destination. kept: Other inputs, which must not be overwritten
+        either. Raises: OptionError: Several inputs have one output; an output is an input; or files are to be written
+        beside the standard output.
         PhotoError: An input has no file name.
     """
     output = output or OutputOptions()
@@ -129,11 +126,9 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
 
     Args:
         jobs: Pairs of source and destination.
-        output: Says which files are written beside each destination.
-        kept: Other files that are read and must not be overwritten either.
-
-    Returns:
-        An error for each such source. Where two sources share an output, both have one.
+        output: Determines the files written beside each destination. kept: Other inputs, which must not be overwritten
+        either. Returns:
+        An error for each such source. If two sources share an output, both have one.
 
     Raises:
         OptionError: Files are to be written beside the standard output.
@@ -162,16 +157,16 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
 
 
 def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
-    """Return whether two paths lead to one file, which need not exist."""
+    """Return whether two paths refer to the same file, which need not exist."""
     return _same_file(one) == _same_file(other)
 
 
 def _same_file(path: str | os.PathLike[str]) -> object:
-    """Return a key that two paths share if they lead to one file: many disks take old.jpg and OLD.JPG for one."""
+    """Return a key that is equal for paths of the same file: many disks do not distinguish old.jpg and OLD.JPG."""
     real = os.path.realpath(path)
     try:
         status = os.lstat(real)
-    except (OSError, ValueError):  # it does not exist yet, or the name is impossible
+    except (OSError, ValueError):  # it does not exist yet, or the name is invalid
         return real
     return status.st_dev, status.st_ino
 

@@ -1,4 +1,4 @@
-"""Tells photographs that look like negatives, which would be coloured as if their shadows were lights."""
+"""Detects photographs that look like negatives, which would be coloured wrongly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options for the files that colouring a photograph writes."""
+"""Options for the output files of a photograph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError
 
 COMPRESSIONS: Final = ("none", "lzw", "deflate", "zstd")
-"""Lossless ways to compress a TIFF."""
+"""Lossless compressions of TIFF."""
 
 if TYPE_CHECKING:
     from ..content_credentials import Identity
@@ -20,7 +20,7 @@ JPEG_LAYOUTS: Final = get_args(JpegLayout)
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """How the coloured photograph is written, and which files are written beside it.
+    """How to write the coloured photograph, and which files to write beside it.
 
     The command line, the batch, the studio and ``colorize_file`` all build this object.
 
@@ -33,33 +33,33 @@ class OutputOptions:
     is the quality of the chroma alone."""
 
     overwrite: bool = False
-    """Whether existing files are replaced. It covers the files beside the photograph, too."""
+    """Whether to replace existing files, companion files included."""
 
     alternatives: int = 0
-    """Number of other plausible pictures to write, 0 to 5, each with the hints that make it."""
+    """Number of other plausible pictures to write, 0 to 5, each with the hints that produce it."""
 
     confidence: bool = False
     """Whether to write a map of the model's confidence."""
 
     sidecar: bool = False
-    """Whether the label is written to an XMP file beside the photograph instead of into it."""
+    """Whether to write the label to an XMP file beside the photograph instead of into it."""
 
     c2pa: Identity | None = None
-    """Who signs the photograph with content credentials (C2PA), as the last thing that is done to it; None: nobody."""
+    """Signer of the photograph's content credentials (C2PA), which are added last; None for an unsigned photograph."""
 
     preview: bool = False
-    """Whether the report holds small pictures of before and after; nothing is written for it."""
+    """Whether the report includes small pictures of before and after; no file is written for them."""
 
     confidence_raw: bool = False
-    """Whether the map is plain grey, black for 0 and white for 1, instead of coloured with a legend."""
+    """Whether the confidence map is plain grey, black for 0 and white for 1, instead of coloured with a legend."""
 
     jpeg_layout: JpegLayout = "scan"
     """Order of the coded data in a JPEG whose luma is kept. ``scan``: a grey source's scan byte for byte, then those of
-    the chroma. ``interleaved``: the same coefficients in the order in which most encoders write them, for readers that
-    know no other; it needs the extra ``jpeg``."""
+    the chroma. ``interleaved``: the same coefficients in most encoders' order, for readers that support no other; it
+    needs the extra ``jpeg``."""
 
     compression: str = "deflate"
-    """How TIFF is compressed, always without loss: ``none``, ``lzw``, ``deflate`` or ``zstd``."""
+    """Lossless compression of TIFF: ``none``, ``lzw``, ``deflate`` or ``zstd``."""
 
     def __post_init__(self) -> None:
         check_quality(self.quality)
@@ -80,10 +80,10 @@ class OutputOptions:
 
 
 def check_layout(layout: str) -> None:
-    """Refuse an unknown layout, and one whose library is missing.
+    """Raise an error if the layout is unknown, or its library missing.
 
     Raises:
-        OptionError: ``layout`` is neither ``scan`` nor ``interleaved``; or it is the latter without jpeglib.
+        OptionError: ``layout`` is neither ``scan`` nor ``interleaved``, or is ``interleaved`` without jpeglib.
     """
     if layout not in JPEG_LAYOUTS:
         raise OptionError(f"jpeg_layout is {layout!r}", remedy=f"choose one of {', '.join(JPEG_LAYOUTS)}")
@@ -95,7 +95,7 @@ def check_layout(layout: str) -> None:
 
 
 def check_quality(quality: int) -> None:
-    """Refuse a quality outside of its range.
+    """Raise an error if the quality is out of range.
 
     Raises:
         OptionError: ``quality`` is not between 1 and 100.

@@ -1,4 +1,4 @@
-"""Multi-page TIFFs, coloured page by page: only one page's pixels are in memory at a time."""
+"""Colours multi-page TIFFs page by page, with the pixels of one page in memory at a time."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
 
 OnPage = Callable[[int, int], None]
-"""Told of the pages that are done and of all."""
+"""Progress callback: called with the number of pages done and in total."""
 
 
 def options_of_page(options: ColorOptions, page: int | None, name: str) -> ColorOptions:
-    """Return the options with the hints of one page, or of a photograph that has no pages.
+    """Return the options with only the hints of one page, or of a photograph without pages.
 
     Args:
         options: How to colour.
-        page: The page, from 1; None for the only one.
+        page: The page, from 1; None for a photograph without pages.
         name: Name of the photograph, for messages.
 
     Raises:
@@ -72,14 +72,14 @@ def colorize_pages(
         path: The file to write; None to write to ``stream``.
         options: How to colour. Each hint names its page.
         output: How to write.
-        name: Path of the source, or what to call it in messages.
+        name: Path of the source, or its name in messages.
         negative: As for ``colorize_photo``.
-        stream: Where to write if there is no path.
+        stream: Stream to write to if ``path`` is None.
         on_page: Called after each page.
 
     Raises:
         PhotoError: A page cannot be read, or the output cannot be written or is not a TIFF. The message names the page.
-        OptionError: A hint names no page or one that does not exist, or files of single pages are asked for.
+        OptionError: A hint names no page or one that does not exist, or companion files of single pages are requested.
     """
     pages = _Pages(colorizer, data, options, output, name, negative, on_page)
     _check(path, options, output, pages.count, name)
@@ -128,7 +128,7 @@ def _check(path: Path | None, options: ColorOptions, output: OutputOptions, coun
 
 
 class _Pages:
-    """Colours the pages of one file, and sums up what the report says of them."""
+    """Colours the pages of one file, and combines their reports."""
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class _Pages:
 
 
 def _by_page(warnings: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Name the pages that each warning is about: "pages 2 and 3: ..."; a warning about all pages stands alone."""
+    """Prefix each warning with its pages ("pages 2 and 3: ..."), unless it is about all pages."""
     pages: dict[str, list[int]] = {}
     for number, texts in enumerate(warnings, 1):
         for text in texts:
@@ -218,7 +218,7 @@ def _listed(numbers: list[int]) -> str:
 
 @contextmanager
 def _naming_page(name: str, number: int) -> Iterator[None]:
-    """Name the source and the page in the messages of errors.
+    """Add the names of the source and the page to errors.
 
     Raises:
         PhotoError: Raised for every ``PhotoError`` within the block.
@@ -234,7 +234,7 @@ def _naming_page(name: str, number: int) -> Iterator[None]:
 
 @contextmanager
 def _naming_output(path: Path) -> Iterator[None]:
-    """Translate errors of the system that concern the output; those of pages name their source already.
+    """Translate system errors about the output; errors about pages already name the source.
 
     Raises:
         PhotoError: Raised for every ``OSError`` within the block.

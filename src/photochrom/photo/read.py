@@ -1,4 +1,4 @@
-"""Reads photographs: finds the format, decodes the luma, and keeps the metadata that is still true.
+"""Reads photographs: detects the format, decodes the luma, and updates the metadata.
 
 Luma is Y' (BT.601, full range, as in JPEG). A JPEG's luma is its own Y plane; the luma of any other picture is
 computed once and rounded.
@@ -27,7 +27,7 @@ from .metadata import update_for_output
 from .names import sidecar_path
 from .view import View, is_halftone
 
-NO_TONES: Final = "every pixel is black or white, and neither can hold colour: scan it in grey; the output has 8 bits"
+NO_TONES: Final = "every pixel is black or white, so none can hold colour: scan it in grey; the output has 8 bits"
 _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _READERS: Final = {
     "PNG": png.read,
@@ -43,34 +43,35 @@ class Photo:
     """A photograph in memory, upright."""
 
     luma: np.ndarray
-    """uint8 or uint16 ``[H, W]``. It is written as it is."""
+    """uint8 or uint16 ``[H, W]``; written unchanged."""
     alpha: np.ndarray | None
     """``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
     format: str
-    """Format it was read from, a key of ``EXTENSIONS``."""
+    """Format of the source, a key of ``EXTENSIONS``."""
     metadata: Metadata
-    """Metadata that is true of the upright picture in colour."""
+    """Metadata, updated for the upright, coloured picture."""
     lossless: bool = False
-    """Whether it was a losslessly coded WebP."""
+    """Whether the source is a lossless WebP."""
     name: str = THE_PICTURE
     """Name for messages."""
     view: View = "plain"
-    """How the luma relates to the picture that the network is shown."""
+    """How the luma differs from the picture that the network should see."""
     losses: tuple[str, ...] = ()
-    """Phrases that name what no output keeps of the file, or what is damaged: "the gain map is not kept ..."."""
+    """Warnings about content that no output keeps ("the gain map is not kept ..."), and about damage."""
     reduced: bool = False
-    """Whether ``luma`` was read at half the height and width, rounded up. Only a JPEG that keeps ``coded_luma`` can be
-    written then."""
+    """Whether ``luma`` was read at half the height and width, rounded up. It can then only be written as a JPEG that
+    keeps ``coded_luma``."""
     coded_luma: CodedLuma | None = None
-    """Luma of a JPEG as it is coded, which a JPEG output takes over. Whoever replaces ``luma`` drops it."""
+    """Coded luma of a JPEG, which is copied into a JPEG output. Not used if ``luma`` has been replaced."""
     recoded: str = ""
-    """Why the luma of a JPEG cannot be kept as it is coded; empty for other formats."""
+    """Why the coded luma of a JPEG cannot be kept; empty for other formats."""
     extra: np.ndarray | None = None
-    """Other channels of a TIFF, upright ``[H, W, channels]`` of luma's dtype: infrared or masks. A TIFF keeps them."""
+    """Other channels of a TIFF (infrared or masks), upright ``[H, W, channels]`` of luma's dtype; a TIFF output keeps
+    them."""
     masks: tuple[bytes, ...] = ()
-    """Pages of a TIFF that are masks or infrared, each as a file of its own. A TIFF keeps them as they are."""
+    """Pages of a TIFF that are masks or infrared, one file each. A TIFF output keeps them unchanged."""
     origin: Path | bytes | None = None
-    """The file that it was read from: its path, or its bytes where it has none that can be read again."""
+    """The source: its path, or its bytes if it has no path that can be read again."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -91,14 +92,14 @@ def read_photo(
 ) -> Photo:
     """Read a photograph from a path, from the bytes of a file, or from an open binary file.
 
-    Captions and rights are taken over from an XMP sidecar beside the path (``old.jpg.xmp`` or ``old.xmp``).
+    Captions and rights are copied from an XMP sidecar beside the path (``old.jpg.xmp`` or ``old.xmp``).
 
     Args:
         source: The photograph.
-        max_pixels: Largest size; a larger picture is refused from its header alone.
-        negative: Whether it is a negative, which the network is to see the right way round.
-        reduced: Whether the luma may be read at half its size (see ``Photo.reduced``): for a grey JPEG that will be
-            written as a JPEG.
+        max_pixels: Largest accepted size; a larger picture raises an error before it is decoded.
+        negative: Whether the photograph is a negative, so that the network must see it inverted.
+        reduced: Whether the luma may be read at half size (see ``Photo.reduced``), for a grey JPEG that will be written
+            as a JPEG.
         page: Page of a TIFF, from 1; None for a file that has only one.
 
     Raises:
@@ -147,7 +148,7 @@ def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> 
 
 
 def count_pages(data: bytes | mmap) -> int:
-    """Return the number of pages of a file; 1 for a damaged one, which reading it refuses."""
+    """Return the number of pages of a file; 1 for a damaged file, whose error reading reports."""
     if data[:4] not in _TIFF:
         return 1
     try:
@@ -157,7 +158,7 @@ def count_pages(data: bytes | mmap) -> int:
 
 
 def with_sidecar(photo: Photo, path: Path) -> Photo:
-    """Return the photograph with the captions and rights of the XMP sidecar beside its path, if there is one."""
+    """Return the photograph with captions and rights from the XMP sidecar beside its path, if there is one."""
     sidecar = next((file for file in (sidecar_path(path), path.with_suffix(".xmp")) if file.is_file()), None)
     if sidecar is None:
         return photo
@@ -170,15 +171,15 @@ def with_sidecar(photo: Photo, path: Path) -> Photo:
 
 
 def check_source(source: Path) -> None:
-    """Refuse a file that is not a photograph, from its first bytes.
+    """Raise an error if a file is not a photograph, judging by its first bytes.
 
     Raises:
         PhotoError: The file does not exist, is a folder or a device, or has an unknown format.
     """
     with naming(str(source)):
-        if source.is_char_device() or source.is_block_device():  # which may never end
+        if source.is_char_device() or source.is_block_device():  # reading it may never end
             raise PhotoError("is a device", remedy="name a file, or - for the standard input")
-        if not source.is_fifo():  # whose bytes can be read only once
+        if not source.is_fifo():  # a pipe's bytes can be read only once
             with source.open("rb") as stream:
                 _sniff(stream.read(256))
 
@@ -190,7 +191,7 @@ def _data(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 
 
 def _sniff(data: bytes) -> str:
-    """Return the format, found by the first bytes of the file."""
+    """Return the format, judging by the first bytes of the file."""
     if not data:
         raise PhotoError("is empty", remedy="get a whole copy of the file")
     if data.startswith(b"\xff\xd8\xff"):

@@ -1,4 +1,4 @@
-"""The report on one photograph that was written."""
+"""``PhotoReport``: facts about one photograph that was coloured and written."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .read import Photo
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
-_SAMPLE = 500  # the colourfulness is measured on about this many rows and columns of chroma
+_SAMPLE = 500  # rows and columns of chroma, about, on which colourfulness is measured
 
 
 @dataclass(frozen=True)
 class PhotoReport:
-    """Report on one photograph that was written."""
+    """Facts about one photograph that was coloured and written."""
 
     outputs: tuple[Path, ...]
     """Files written: the coloured photograph, then the files beside it. Empty for the standard output."""
@@ -38,7 +38,7 @@ class PhotoReport:
     confidence: float | None
     """Mean confidence of the model, 0 to 1; None for a model that does not predict it."""
     colorfulness: float
-    """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
+    """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly, 59 quite colourful."""
     least_sure: tuple[tuple[float, float, float], ...] = ()
     """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
     alternatives: tuple[str, ...] = ()
@@ -46,9 +46,9 @@ class PhotoReport:
     pages: int = 1
     """Pages coloured; more than 1 for a multi-page TIFF, whose size is that of the first page."""
     warnings: tuple[str, ...] = ()
-    """Phrases that name what the output does not keep of the source, and what was noticed."""
+    """Warnings: content of the source that the output does not keep, damage, and other observations."""
     luma_coding: str = ""
-    """Whether a JPEG output keeps the coded luma of its source, and why not; empty for other formats."""
+    """Whether a JPEG output keeps the coded luma of its source, or why not; empty for other formats."""
     preview: tuple[np.ndarray, np.ndarray] | None = None
     """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
     alternative_previews: tuple[np.ndarray, ...] = ()
@@ -56,7 +56,7 @@ class PhotoReport:
 
 
 def preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> tuple[np.ndarray, np.ndarray]:
-    """Return small pictures of before and after, as ``PhotoReport.preview`` has them."""
+    """Return small pictures of before and after, in the form of ``PhotoReport.preview``."""
     luma = prediction.luma
     return luma, rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
 
@@ -64,7 +64,7 @@ def preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions)
 def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
     """Measure how colourful chroma is (Hasler and Suesstrunk, Measuring colourfulness in natural images, 2003).
 
-    The measure takes differences of R', G' and B' only, from which the luma cancels out.
+    The measure depends only on differences of R', G' and B', so the luma cancels out.
 
     Args:
         cb: uint8 or uint16 ``[H, W]``, neutral at 128 or 32768.
@@ -87,7 +87,7 @@ def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
 
 
 def _centred(plane: np.ndarray) -> np.ndarray:
-    """Return a sample of a chroma plane as float32, in 8-bit steps, 0 being neutral."""
+    """Return a subset of a chroma plane as float32, in 8-bit steps around 0."""
     down, across = (max(1, side // _SAMPLE) for side in plane.shape)
     centred = plane[::down, ::across].astype(np.float32)
     centred -= centre(plane.dtype)
@@ -103,7 +103,7 @@ def report_on(
     cr: np.ndarray,
     layout: JpegLayout = "scan",
 ) -> PhotoReport:
-    """Report on a photograph with the chroma that it was given."""
+    """Build the report on a photograph from its chroma."""
     height, width = photo.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
     warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format), *_channels_lost(photo, format))
@@ -119,7 +119,7 @@ def report_on(
 
 
 def _channels_lost(photo: Photo, format: str) -> Iterator[str]:
-    """Name what only a TIFF can hold."""
+    """Yield warnings about channels and masks that only a TIFF can hold."""
     if format == "TIFF":
         return
     cure = f"not kept in {format}: write TIFF to keep"

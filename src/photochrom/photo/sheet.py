@@ -1,4 +1,4 @@
-"""A contact sheet: each photograph before and after, and its alternatives, with their names below the pictures."""
+"""Draws a contact sheet: each photograph before and after, and its alternatives, with captions."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
 MOST: Final = 50
-"""Greatest number of photographs on one sheet."""
+"""Maximum number of photographs on one sheet."""
 _FORMATS: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-_WIDTH: Final = 1700  # of a sheet, in pixels, unless three pictures side by side are wider
-_HEIGHT: Final = 300  # of a picture, in pixels
+_WIDTH: Final = 1700  # width of a sheet in pixels, unless three pictures side by side are wider
+_HEIGHT: Final = 300  # height of a picture in pixels
 _LINE: Final = 24  # height of a line of text
 _GAP: Final = 12
-_LONG: Final = 16_383  # WebP's greatest side, the least of all formats
+_LONG: Final = 16_383  # longest side in WebP, the strictest of the formats
 
 
 def format_of_sheet(path: Path) -> str:
-    """Return the format that a sheet's extension stands for.
+    """Return the format that a sheet's extension denotes.
 
     Raises:
-        OptionError: It is not one of PNG, JPEG and WebP.
+        OptionError: The format is not PNG, JPEG or WebP.
     """
     if (found := _FORMATS.get(path.suffix.lower())) is None:
         raise OptionError("a sheet is a PNG, JPEG or WebP file", path=path, remedy="name it so, as in sheet.png")
@@ -44,7 +44,7 @@ def contact_sheet(photographs: Sequence[tuple[str, PhotoReport]]) -> Image.Image
 
     Args:
         photographs: Name and report of each photograph, at most ``MOST``; the reports hold previews
-            (``OutputOptions.preview``). The names are left out if there is only one.
+            (``OutputOptions.preview``). A single photograph's name is omitted.
 
     Raises:
         OptionError: There are no photographs, or too many.
@@ -61,16 +61,16 @@ def contact_sheet(photographs: Sequence[tuple[str, PhotoReport]]) -> Image.Image
 
 
 def write_sheet(sheet: Image.Image, path: Path, *, credit: str, overwrite: bool) -> None:
-    """Write a contact sheet with the label that its colours are a guess.
+    """Write a contact sheet, labelled like a photograph: its colours are a guess.
 
     Args:
         sheet: The sheet.
         path: A PNG, JPEG or WebP file.
-        credit: Whose colours these are; see ``provenance.credit``.
+        credit: Sources of the colours; see ``provenance.credit``.
         overwrite: Whether an existing file is replaced.
 
     Raises:
-        OptionError: The extension stands for no such format.
+        OptionError: The extension is not that of a PNG, JPEG or WebP file.
         PhotoError: The file cannot be written, or exists.
     """
     format, packet = format_of_sheet(path), Packet()

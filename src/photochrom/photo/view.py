@@ -1,6 +1,6 @@
-"""Prepares negatives, linear scans and halftones for the network, whose luma is not that of the scene.
+"""Prepares negatives, linear scans and halftones, whose luma is not that of the scene, for the network.
 
-The luma that is written is never changed; only the picture that the network is shown differs from it.
+Only the network sees the prepared picture; the luma that is written is not changed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
 View = Literal["plain", "negative", "linear", "halftone"]
-_SCREEN: Final = 2.5  # pixels: standard deviation of the blur that melts a newspaper's screen into tones
-_LOOKED_AT: Final = 64  # rows
+_SCREEN: Final = 2.5  # pixels: standard deviation of the blur that turns a newspaper's halftone screen into grey tones
+_LOOKED_AT: Final = 64  # rows that are sampled first
 _WEIGHTS: Final = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 
 def is_halftone(luma: np.ndarray) -> bool:
     """Return whether every pixel of a luma plane is black or white, and both occur."""
-    if not _two_tones(luma[:: max(1, luma.shape[0] // _LOOKED_AT)]):  # which is the case for most pictures
+    if not _two_tones(luma[:: max(1, luma.shape[0] // _LOOKED_AT)]):  # most pictures end here
         return False
     low, high = luma.min(), luma.max()
     return bool(low == 0 and high == np.iinfo(luma.dtype).max and _two_tones(luma))
@@ -33,12 +33,11 @@ def _two_tones(luma: np.ndarray) -> bool:
 
 
 def seen(luma: np.ndarray, view: View) -> np.ndarray:
-    """Return the luma plane to show to the network.
+    """Return the luma plane that the network should see.
 
     Args:
         luma: uint8 or uint16 ``[H, W]``.
-        view: What the plane holds.
-    """
+        view: Kind of picture."""
     top = np.iinfo(luma.dtype).max
     if view == "negative":
         return top - luma
@@ -66,17 +65,17 @@ def chroma(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Cb and Cr for the luma as it is stored.
 
-    A negative gets the complement of its colours, so that inverting the output gives the coloured positive. A linear
-    scan gets the linear form of its colours.
+    A negative gets complementary colours, so that inverting the output gives the coloured positive. The chroma of a
+    linear scan is converted to linear light.
 
     Args:
         colorizer: The model.
         luma: uint8 or uint16 ``[H, W]``.
-        view: What the plane holds.
-        options: How to colour.
+        view: Kind of picture. options: How to colour.
         prediction: Result of ``Colorizer.predict`` for ``seen(luma, view)``.
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
-        reduced: Whether ``luma`` is a copy at half the picture's height and width, and ``subsampling`` is that of it.
+        reduced: Whether ``luma`` is a copy at half the picture's height and width, to which ``subsampling`` then
+            refers.
     """
     if view in ("plain", "halftone"):
         return colorizer.chroma(luma, options, subsampling=subsampling, prediction=prediction, reduced=reduced)

@@ -1,6 +1,6 @@
-"""Writes coloured photographs: encodes luma, chroma and metadata, and publishes whole files only.
+"""Writes coloured photographs: encodes luma, chroma and metadata, and writes the file atomically.
 
-The luma is never altered: converting a losslessly coded output to luma again gives the source's within 1.
+The luma is never altered: converting a lossless output back to luma gives the source's within 1.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from .read import Photo
 
 
 def chroma_subsampling(format: str) -> int:
-    """Return how many pixels of luma, along x and along y, share one of chroma in an output: 2 in JPEG (4:2:0), else 1.
+    """Return how many luma pixels along x and y share one chroma sample in a format: 2 in JPEG (4:2:0), else 1.
 
-    A JPEG that keeps the coded luma of its source may need another: see ``chroma_sampling``.
+    A JPEG that keeps the coded luma of its source may need other subsampling; see ``chroma_sampling``.
     """
     return 2 if format == "JPEG" else 1
 
 
 def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> tuple[int, int]:
-    """Return how many rows and columns of luma share one sample of chroma when a photograph is written.
+    """Return how many rows and columns of luma share one chroma sample when a photograph is written.
 
     Args:
         photo: The photograph.
@@ -64,12 +64,11 @@ def encode_photo(
 
     Args:
         photo: The photograph.
-        cb: Blue chroma ``[ceil(H / rows), ceil(W / columns)]`` of luma's dtype, in gamut, neutral at 128 or 32768, with
-            rows and columns as ``chroma_sampling(photo, format, layout)`` says.
+        cb: Blue chroma ``[ceil(H / rows), ceil(W / columns)]`` of luma's dtype, in gamut, neutral at 128 or 32768; rows
+            and columns are those of ``chroma_sampling(photo, format, layout)``.
         cr: Red chroma, likewise.
         format: A key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the other formats round to 8.
-        credit: Whose colours these are, for the label in the metadata: name, version and hash of the model, and what
-            ``provenance.credit`` adds. None writes no label.
+        credit: Sources of the colours, for the label in the metadata; see ``provenance.credit``. None writes no label.
         quality: 1 to 100, for JPEG, HEIF, AVIF and lossy WebP. A photograph read from a lossless WebP is written to
             WebP losslessly.
         layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
@@ -99,7 +98,7 @@ def write_photo(
     overwrite: bool = False,
     layout: JpegLayout = "scan",
 ) -> None:
-    """Write a coloured photograph to a file, whole or not at all, in the format of its extension.
+    """Write a coloured photograph to a file atomically, in the format of its extension.
 
     Args:
         photo: The photograph.
@@ -126,7 +125,7 @@ def write_photo(
 
 
 def write_beside(data: bytes, destination: Path, *, overwrite: bool = False) -> None:
-    """Write a file that goes with a photograph, whole or not at all.
+    """Write a companion file of a photograph atomically.
 
     Raises:
         PhotoError: The file cannot be written, or exists and ``overwrite`` is not set.
@@ -182,7 +181,7 @@ def _encode(
 
 
 def _coded_luma(photo: Photo) -> CodedLuma | None:
-    """Return the coded luma if it is still that of the picture, whose luma may have been replaced."""
+    """Return the coded luma; None if the photograph's luma has been replaced since it was read."""
     coded = photo.coded_luma
     return coded if coded is not None and (coded.height, coded.width) == photo.shape else None
 
@@ -190,7 +189,7 @@ def _coded_luma(photo: Photo) -> CodedLuma | None:
 def _encode_image(
     stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool
 ) -> None:
-    """Encode through a library that takes RGB."""
+    """Encode with a library that accepts RGB only."""
     image = color_image(planes)
     if format == "WEBP":
         webp.write(stream, image, metadata, quality, lossless=lossless)

@@ -1,1 +1,1 @@
-"""The coloured film as a file: codecs, segments that survive an interruption, and muxing with all other tracks."""
+"""Writes the coloured film: codecs, resumable segments, muxing with the other tracks."""

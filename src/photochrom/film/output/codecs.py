@@ -1,6 +1,6 @@
-"""Codecs and containers of coloured films: one row each, which the rest of the room looks up.
+"""Tables of the codecs and containers of coloured films.
 
-A codec that is missing here is added by adding its row, provided that FFmpeg's encoder takes planar Y'CbCr.
+To add a codec, add its row, provided that FFmpeg's encoder takes planar Y'CbCr.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ FORMATS = {
 }
 """Container formats of coloured films, by file suffix."""
 SEQUENCES = ("dpx", "tiff", "png", "jp2", "exr")
-"""Formats of numbered frames, which are codec and container in one."""
+"""File formats of numbered frames, each codec and container in one."""
 CONSTANT_RATE = ("mxf", "avi", *SEQUENCES)
-"""Containers that number their frames and store no time stamps."""
+"""Containers with numbered frames instead of time stamps."""
 MXF_SOUND, MXF_HERTZ = ("pcm_s16le", "pcm_s24le"), 48000
 """Codecs and sample rate of sound in MXF."""
 AUTO = "auto"
-"""The codec that depends on the source and the output."""
+"""Name for the codec that is chosen by source and output."""
 ALIASES = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "dnxhd": "dnxhr"}
 """Other names of codecs."""
 
@@ -44,37 +44,37 @@ class Codec:
     containers: tuple[str, ...]
     """Names of the container formats that can hold it."""
     suffix: str
-    """Suffix of an output that is not named, where the source's own container cannot hold the codec."""
+    """Suffix of the default output if the source's own container cannot hold the codec."""
     profiles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Names of FFmpeg's pixel formats that each profile takes, the usual profile first; empty without profiles."""
+    """FFmpeg's pixel formats of each profile, by name, the default profile first; empty without profiles."""
     only: tuple[str, ...] = ()
-    """Names of the pixel formats that are used; empty for all that the encoder takes."""
+    """Names of the pixel formats to use; empty for all that the encoder supports."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Options of the encoder, whatever the film."""
+    """Options of the encoder that apply to every film."""
     segment: str = "nut"
     """Container format of a segment."""
     lossless: bool = False
     """Whether the luma is kept bit for bit."""
     even: bool = True
-    """Whether it needs even sizes where chroma is subsampled."""
+    """Whether it requires even sizes where chroma is subsampled."""
     full_range: bool = True
-    """Whether it can state that its samples have full range."""
+    """Whether it can signal full range."""
     fields: bool = True
     """Whether it can mark interlaced frames."""
     quality: bool = False
-    """Whether ``crf`` and ``preset`` mean anything to it."""
+    """Whether it has ``crf`` and ``preset``."""
     smallest: tuple[int, int] = (1, 1)
     """Least width and height of a picture."""
 
     def formats(self, profile: str | None) -> frozenset[str]:
-        """Return the names of the pixel formats that it takes."""
+        """Return the names of the pixel formats that a profile supports."""
         if self.profiles:
             return frozenset(self.profiles[profile or self.usual_profile])
         return frozenset(self.only) or _encodable(self.encoder)
 
     @property
     def usual_profile(self) -> str:
-        """Name of the profile that is used where none is chosen; empty without profiles."""
+        """Name of the default profile; empty without profiles."""
         return next(iter(self.profiles), "")
 
 
@@ -89,7 +89,7 @@ _422_10, _444_10, _422_8 = ("yuv422p10le",), ("yuv444p10le",), ("yuv422p",)
 
 
 def _444(*depths: int) -> tuple[str, ...]:
-    """Return names of formats of full chroma: frames are RGB in the end."""
+    """Return names of formats without subsampling, for files that hold RGB."""
     return tuple("yuv444p" if depth == 8 else f"yuv444p{depth}le" for depth in depths)
 
 
@@ -108,7 +108,7 @@ CODECS: Mapping[str, Codec] = {
         ("mov", "matroska", "mxf"),
         ".mov",
         {"hq": _422_10, "standard": _422_10, "lt": _422_10, "proxy": _422_10, "4444": _444_10, "4444xq": _444_10},
-        settings={"vendor": "apl0"},  # editing programs distrust the streams of other encoders
+        settings={"vendor": "apl0"},  # some editing programs reject streams of other vendors
         segment="mov",
         full_range=False,
     ),
@@ -134,11 +134,11 @@ CODECS: Mapping[str, Codec] = {
         )
     },
 }
-"""Codecs by the names that users give them."""
+"""Codecs by the names used in options."""
 
 
 def codec_named(name: str) -> str:
-    """Return the name under which ``CODECS`` has a codec, such as ``libx264`` for ``h264``.
+    """Return the key of a codec in ``CODECS``, such as ``libx264`` for ``h264``.
 
     Raises:
         OptionError: No codec has this name.
@@ -153,7 +153,7 @@ def check_profile(codec: str, profile: str | None) -> None:
     """Check that a codec has a profile.
 
     Raises:
-        OptionError: It has no profiles, or none of this name.
+        OptionError: The codec has no profiles, or none of this name.
     """
     known = CODECS[codec].profiles if codec in CODECS else {}
     if profile is not None and profile not in known:
@@ -162,13 +162,13 @@ def check_profile(codec: str, profile: str | None) -> None:
 
 
 def codec_tag(codec: str, profile: str | None) -> str:
-    """Return the four characters by which players of MP4 and MOV know a codec; empty where FFmpeg's choice is right."""
+    """Return the FourCC by which players of MP4 and MOV recognise a codec; empty if FFmpeg's choice is right."""
     if codec == "prores":
         return _PRORES_TAGS[profile or CODECS[codec].usual_profile]
     return "hvc1" if codec == "libx265" else ""
 
 
 def suffixes(codec: Codec) -> str:
-    """Return the suffixes of files that can hold a codec, as text for messages."""
+    """List the file suffixes that can hold a codec, for messages."""
     found = [suffix for suffix, container in FORMATS.items() if container in codec.containers and suffix != ".m4v"]
     return ", ".join(found[:-1]) + (" or " if found[1:] else "") + found[-1]

@@ -1,4 +1,4 @@
-"""Content credentials of coloured films: inside MP4, MOV and AVI, and beside films that cannot hold a manifest."""
+"""Signs coloured films with content credentials: inside MP4, MOV and AVI, otherwise in a file beside the film."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ...errors import FilmError, OptionError
 
 
 def manifest_path(film: Path) -> Path | None:
-    """Return the file beside a film that holds its manifest, ``film.mkv.c2pa``; None where the film holds it itself."""
+    """Return the path of the manifest beside a film, ``film.mkv.c2pa``; None if the film itself holds it."""
     return None if film.suffix.lower() in MIME_TYPES else film.with_name(f"{film.name}.c2pa")
 
 
 def check_signing(source: Path, output: Path, *, overwrite: bool) -> None:
-    """Refuse a film that could not be signed, before the work that would be lost.
+    """Raise an error if the film could not be signed, before any work is done.
 
     Raises:
-        FilmError: The manifest goes into a file that exists and may not be replaced.
-        OptionError: The source is not one file, so no manifest can be bound to it.
+        FilmError: The file for the manifest exists, and may not be replaced.
+        OptionError: The source is not a single file, to which a manifest could be bound.
     """
     if not source.is_file():
         raise OptionError(
@@ -33,14 +33,14 @@ def check_signing(source: Path, output: Path, *, overwrite: bool) -> None:
 
 
 def sign_film(whole: Path, output: Path, source: Path, identity: Identity, credit: str, *, overwrite: bool) -> None:
-    """Sign a finished film, in place where the container holds a manifest, else in a file beside the output.
+    """Sign a finished film, in place if the container can hold a manifest, otherwise in a file beside the output.
 
     Args:
         whole: The finished film, under its temporary name.
-        output: The path that it will have.
+        output: Its final path.
         source: The black-and-white film.
-        identity: Who signs.
-        credit: Whose colours these are, see ``provenance.credit``.
+        identity: Signer.
+        credit: Sources of the colours; see ``provenance.credit``.
         overwrite: Whether a manifest beside the output may be replaced.
 
     Raises:

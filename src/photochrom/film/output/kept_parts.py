@@ -1,8 +1,8 @@
-"""Kept parts: the segments of a finished film are kept, so that changing a shot recolours only that shot.
+"""Keeps the segments of a finished film, so that a change to one shot recolours only that shot.
 
-``appearance.json`` in the working folder says where the shots of the finished film begin, and how each was coloured.
-The next run compares it with what is asked for now, and removes the segments that hold a changed shot. Segments depend
-on the shots in them and on nothing else, so the others are used as they are.
+``appearance.json`` in the working folder records where the shots of the finished film begin and how each was coloured.
+The next run compares this with its options, and removes the segments of changed shots. A segment depends only on the
+shots in it, so the others are reused.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _FILE = "appearance"
 
 @dataclass(frozen=True)
 class _Appearance:
-    """The looks of the film that the folder holds parts of."""
+    """The recorded appearance of the film whose segments the folder holds."""
 
     asked: str
-    """Digest of all that was asked for."""
+    """Digest of all options."""
     named: list[int]
-    """Starts of the shots as the options named them; empty if they were found."""
+    """Starts of the shots given in the options; empty if the shots were detected."""
     starts: list[int] = field(default_factory=list)
     """pts of the first frame of each shot; empty while the film is unfinished."""
     shots: list[str] = field(default_factory=list)
@@ -42,17 +42,17 @@ class _Appearance:
 
 
 class KeptParts:
-    """Decides which segments of an earlier run can be used.
+    """Decides which segments of an earlier run can be reused.
 
     Args:
         folder: The working folder, which is locked.
         reader: The film.
-        plan: The part of the film that is coloured.
+        plan: The part of the film to colour.
         options: How to colour it.
         hints: Known colours at places of single frames.
 
     Raises:
-        FilmError: The folder holds unfinished work that was to look otherwise.
+        FilmError: The folder holds unfinished work with other shots or hints.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class KeptParts:
         self._before = _Appearance(**facts) if facts else self._now
         if not self._before.starts and self._before.asked != asked:
             raise FilmError(
-                f"{folder.folder} holds unfinished work whose shots or hints were others",
+                f"{folder.folder} holds unfinished work with other shots or hints",
                 remedy="use those, or start over with restart=True",
             )
 
     def known_starts(self) -> list[int]:
-        """Return the pts of the first frame of each shot, if an earlier run found just these shots; else none."""
+        """Return the pts of each shot's first frame if an earlier run used the same shots; otherwise an empty list."""
         return self._before.starts if self._has_same_shots else []
 
     @property
@@ -81,14 +81,14 @@ class KeptParts:
 
     @property
     def _same_starts(self) -> int:
-        """Number of the earlier film's shots, counted from its first, that begin where the options name a start."""
-        # A start that was written to a file, rounded, and read again lies a little before the frame.
+        """Number of leading shots of the earlier film whose starts equal those in the options."""
+        # A start that was rounded when written to a file lies slightly before its frame.
         rounding = 2 * ROUNDED / self._reader.time_base + 1
         pairs = zip(self._before.starts, self._now.named, strict=False)
         return sum(1 for _ in itertools.takewhile(lambda pair: 0 <= pair[0] - pair[1] <= rounding, pairs))
 
     def remove_changed(self, shots: ShotPlan | None) -> None:
-        """Remove the segments that hold a shot whose looks, or whose first or last frame, have changed."""
+        """Remove the segments of shots whose appearance, first frame or last frame has changed."""
         before = self._before
         if before.starts:
             unchanged = self._unchanged(shots)
@@ -100,7 +100,7 @@ class KeptParts:
         self._write(self.known_starts(), shots)
 
     def _is_there(self, pts: int) -> bool:
-        """Tell whether the file of a frame, of a coloured film that is a sequence, is where this program put it."""
+        """Return whether the file of a coloured frame of a sequence is still where it was written."""
         return any(file.is_file() for file in self._files(pts))
 
     def _files(self, pts: int) -> tuple[Path, Path]:
@@ -110,7 +110,7 @@ class KeptParts:
         return self._folder.frames / final.name, final
 
     def _remove_loose_frames(self) -> None:
-        """Remove the files of frames of segments that were not finished when an earlier run was stopped."""
+        """Remove the frames of segments that an interrupted run left unfinished."""
         finished = {self._files(pts)[0] for segment in self._folder.segments() for pts in segment.pts}
         for path in self._folder.frames.iterdir() if self._folder.frames.is_dir() else ():
             if path not in finished:
@@ -120,11 +120,11 @@ class KeptParts:
         if shots is None:
             return set()
         before, now = self._before.shots, shots.appearance(self._reader, self._hints)
-        count = len(before) if self._has_same_shots else self._same_starts - 1  # the last of these ends elsewhere
+        count = len(before) if self._has_same_shots else self._same_starts - 1  # the last of these has another end
         return {i for i in range(count) if before[i] == now[i]}
 
     def finish(self, segments: Iterable[FinishedSegment], shots: ShotPlan | None) -> None:
-        """Record the looks of the film, which is whole."""
+        """Record the appearance of the finished film."""
         starts = tuple(pts for segment in segments for pts in segment.shots)
         left_out = frozenset(i for i, pts in enumerate(starts) if shots is not None and shots.is_left_out(pts))
         whole = ShotPlan(starts, colors_of(starts, self._options, self._reader), left_out)
@@ -136,14 +136,14 @@ class KeptParts:
         self._folder.write(_FILE, facts)
 
     def hints_to_follow(self, shots: ShotPlan | None) -> list[FilmHint]:
-        """Return the hints of the shots that have frames left to colour; all of them where shots are not known yet."""
+        """Return the hints of shots with frames left to colour; all hints if the shots are not known yet."""
         if shots is None:
             return list(self._hints)
         spans = [(segment.pts[0], segment.next) for segment in self._folder.segments()]
         return [hint for hint in self._hints if not self._is_whole(shots, hint, spans)]
 
     def _is_whole(self, shots: ShotPlan, hint: FilmHint, spans: Iterable[tuple[int, int | None]]) -> bool:
-        """Tell whether segments hold all of a hint's shot."""
+        """Return whether finished segments cover the whole shot of a hint."""
         number = shots.number(pts_of_hint(self._reader, hint))
         end = shots.starts[number + 1] if number + 1 < len(shots.starts) else None
         reached = shots.starts[number]

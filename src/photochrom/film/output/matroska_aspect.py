@@ -1,7 +1,7 @@
-"""The pixel aspect ratio in the header of a Matroska file, which PyAV cannot set: it is written afterwards.
+"""Writes the pixel aspect ratio into the header of a finished Matroska file, since PyAV cannot set it.
 
-The header is a tree of EBML elements (RFC 8794): an ID, a size and a payload each. FFmpeg leaves room (a Void element)
-between the index at the beginning and the tracks, from which the track's description borrows what it grows by.
+The header is a tree of EBML elements (RFC 8794), each with an ID, a size and a payload. The added fields take space
+from the Void element that FFmpeg leaves between the index and the tracks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SEGMENT, _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x18538067, 0x114D9B74, 
 _VOID, _INFO, _TRACKS, _TRACK, _VIDEO = 0xEC, 0x1549A966, 0x1654AE6B, 0xAE, 0xE0
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
 _AS_RATIO = 3  # display unit: width and height are a ratio
-_HEADER = 1 << 20  # bytes read of a file; the tracks lie far before
+_HEADER = 1 << 20  # bytes read from a file; the tracks are well within them
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class _Element:
     id: int
     start: int
     data: int
-    """Where the payload begins."""
+    """Offset of the payload."""
     end: int
 
 
 def write_aspect(path: Path, width: int, height: int, aspect: Fraction) -> bool:
-    """State the pixel aspect ratio of the first video track in a Matroska file that FFmpeg wrote without checksums.
+    """Set the pixel aspect ratio of the first video track in a Matroska file that FFmpeg wrote without checksums.
 
     Args:
         path: The file.
@@ -37,7 +37,7 @@ def write_aspect(path: Path, width: int, height: int, aspect: Fraction) -> bool:
         aspect: Width of a pixel divided by its height.
 
     Returns:
-        False if the file is laid out otherwise than expected; it is then unchanged.
+        Whether the file was changed; False if its layout is not as expected.
     """
     with path.open("rb+") as stream:
         header = stream.read(_HEADER)
@@ -58,7 +58,7 @@ def write_aspect(path: Path, width: int, height: int, aspect: Fraction) -> bool:
 
 
 def _located(header: bytes) -> tuple[_Element, _Element, _Element, _Element] | None:
-    """Find index, void, information and tracks; None if they do not follow each other."""
+    """Find index, void, information and tracks; None if they are not consecutive."""
     segment = next((e for e in _elements(header, 0, len(header)) if e.id == _SEGMENT), None)
     if segment is None:
         return None
@@ -85,7 +85,7 @@ def _encoded(id: int, payload: bytes) -> bytes:
 
 
 def _with_display(header: bytes, tracks: _Element, width: int, height: int) -> bytes:
-    """Return the tracks, with the shape of the picture in the first video track."""
+    """Return the tracks element with the display size added to the first video track."""
     for track in _elements(header, tracks.data, tracks.end):
         for video in _elements(header, track.data, track.end) if track.id == _TRACK else ():
             if video.id == _VIDEO:
@@ -102,7 +102,7 @@ def _display(header: bytes, video: _Element, width: int, height: int) -> bytes:
 
 
 def _moved(header: bytes, seek_head: _Element, growth: int) -> bytes:
-    """Return the index, in which information and tracks begin earlier."""
+    """Return the index with the positions of information and tracks reduced by ``growth``."""
     index = bytearray(header[seek_head.start : seek_head.end])
     for seek in _elements(header, seek_head.data, seek_head.end):
         parts = {e.id: e for e in _elements(header, seek.data, seek.end)} if seek.id == _SEEK else {}

@@ -1,4 +1,4 @@
-"""Muxing: the coloured segments and everything else of the source are put together in the finished film."""
+"""Muxes the coloured segments with the source's other tracks and metadata into the finished film."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .segments import EncodedSegment, decoding_times, describe, number_of
 from .sound import SoundTranscoder, lossless_codec
 from .tracks import Item
 
-# Matroska's muxer would shift picture and sound, but not chapters, so that the priming of AAC begins at 0.
+# Otherwise Matroska's muxer would shift picture and sound, but not chapters, to make the priming of AAC begin at 0.
 _FASTSTART = {"movflags": "+faststart"}
 _OPTIONS = {"mp4": _FASTSTART, "mov": _FASTSTART, "matroska": {"avoid_negative_ts": "disabled"}}
-_OPTIONS["mxf"] = {"strict": "unofficial"}  # permits rates that SMPTE ST 377 does not name, such as 18 frames a second
-# Metadata that is not true of the new file, and of the new picture.
+_OPTIONS["mxf"] = {"strict": "unofficial"}  # permits rates not in SMPTE ST 377, such as 18 frames/s
+# Metadata keys that do not apply to the new file or to the new picture.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
-_OF_THE_CODEC = ("encoder", "bps", "number_of_bytes", "number_of_frames", "alpha_mode")  # in either case
-# The same of MXF: who wrote the file, and the numbers of its packages.
+_OF_THE_CODEC = ("encoder", "bps", "number_of_bytes", "number_of_frames", "alpha_mode")  # upper or lower case
+# The same for MXF: the writer of the file, and the identifiers of its packages.
 _OF_MXF = ("company_name", "application_platform", "operational_pattern_ul", "modification_date")
 _OF_PACKAGES = ("uid", "umid", "product_", "toolkit_")
 
@@ -60,11 +60,10 @@ def mux(
         path: The file to write.
         name: Name of the container format.
         options: Codec and profile.
-        span: The part of the source that is coloured.
-        model: Credit of the colours, for the metadata.
-        damage: Collects what is found damaged in the source's other tracks.
+        span: The coloured part of the source. model: Credit of the colours, for the metadata.
+        damage: Collects damage found in the source's other tracks.
         on_packet: Called before each packet; an exception that it raises ends the writing.
-        rehearsal: Whether to leave the other tracks empty, to find out only whether the container takes them all.
+        rehearsal: Whether to leave the other tracks empty, to only test whether the container accepts them.
 
     Returns:
         One line of text for each track of sound that is re-encoded, because the container cannot hold its codec.
@@ -83,13 +82,13 @@ def mux(
         av.open(address(path), "w", format=name, container_options=settings) as out,
     ):
         streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options)
-        describe(streams[reader.video.index].codec_context, reader, planes)  # a segment's file lacks some of this
+        describe(streams[reader.video.index].codec_context, reader, planes)  # segments do not store all of it
         _describe(out, source, span, model)
         _state_time_code(out, streams[reader.video.index].metadata, reader, span)
         video = streams.pop(reader.video.index)
         colored = _colored(segments, reader.time_base, video, span)
         kept = tracks.packets(source, streams, transcoders, span, reader, damage or Damage())
-        if rehearsal:  # MXF's muxer fails where a track has no packet at all
+        if rehearsal:  # MXF's muxer fails if a track has no packet at all
             kept = _first_of_each(kept, len(streams)) if name == "mxf" else iter(())
         ends = {"video": Fraction(0), "audio": Fraction(0)}
         for _, _, packet in heapq.merge(colored, kept, key=lambda item: item[:2]):
@@ -111,7 +110,7 @@ def mux(
 
 
 def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
-    """Yield packets until each of some tracks has had one."""
+    """Yield packets until each of the tracks has had one."""
     found: set[int] = set()
     while len(found) < tracks and (item := next(items, None)):
         found.add(item[2].stream_index)
@@ -119,7 +118,7 @@ def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
 
 
 def way_out(name: str, codec: str) -> str:
-    """Return what a user can do where a container cannot hold everything."""
+    """Return a remedy for a container that cannot hold all tracks."""
     other = next((c for c in ("matroska", "mov") if c in CODECS[codec].containers), name)
     if name == other:
         return "make a copy of the film without it first"
@@ -133,7 +132,7 @@ def _add_streams(
     reader: FilmReader,
     options: FilmOptions,
 ) -> tuple[dict[int, av.stream.Stream], dict[int, SoundTranscoder]]:
-    """Return the new film's streams, and the transcoders of some of them, by their index in the source."""
+    """Return the new film's streams and the transcoders for some of them, by index in the source."""
     copied = {stream.index for stream in tracks.kept(source, reader.video.index)[0]}
     streams: dict[int, av.stream.Stream] = {}
     transcoders: dict[int, SoundTranscoder] = {}
@@ -180,12 +179,12 @@ def _is_of_the_codec(key: str) -> bool:
 
 
 def _is_of_a_package(key: str) -> bool:
-    """Tell whether metadata describes a package of an MXF file, which another file is not."""
+    """Return whether a metadata key describes a package of the source's MXF file."""
     return key in _OF_MXF or key.startswith(_OF_PACKAGES) or key.endswith(("_uid", "_umid"))
 
 
 def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) -> None:
-    """Raise ValueError if MXF cannot hold a track, which FFmpeg says of it only when it is too late."""
+    """Raise ValueError if MXF cannot hold a track; FFmpeg would report it only after the work."""
     if out.format.name != "mxf":
         return
     if not isinstance(stream, av.AudioStream):
@@ -198,7 +197,7 @@ def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) ->
 def _transcoder(
     out: av.container.OutputContainer, stream: av.stream.Stream, path: Path, codec: str, reason: Exception
 ) -> SoundTranscoder:
-    """Return a transcoder for a track of sound that the container cannot hold; other tracks are refused."""
+    """Return a transcoder for a sound track that the container cannot hold; raise an error for other tracks."""
     name = out.format.name
     if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
         if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:
@@ -226,14 +225,13 @@ def _describe(out: av.container.OutputContainer, source: av.container.InputConta
 def _state_time_code(
     out: av.container.OutputContainer, metadata: dict[str, str], reader: FilmReader, span: Span
 ) -> None:
-    """State time code and reel as the source does, or by its frames or headers, shifted to the part that is coloured.
+    """Write time code and reel name, taken from the source's metadata, frames or headers, for the coloured part.
 
     Args:
         out: The new film.
         metadata: Metadata of its picture.
         reader: The source.
-        span: The part.
-    """
+        span: The coloured part."""
     places = (out.metadata, metadata)
     if reader.time_code and not any(key.lower() == "timecode" for place in places for key in place):
         metadata["timecode"] = reader.time_code
@@ -245,7 +243,7 @@ def _state_time_code(
     passed = round((span.start - reader.first_pts * reader.time_base) * reader.rate)
     for place in places:
         for key in [key for key in place if key.lower() == "timecode"]:
-            if (moved := later(place.pop(key), passed, reader.rate)) is not None:  # else it is not a time code
+            if (moved := later(place.pop(key), passed, reader.rate)) is not None:  # None: it is not a time code
                 place[key] = moved
 
 

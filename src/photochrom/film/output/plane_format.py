@@ -1,4 +1,4 @@
-"""The format of a coloured film: the source's own with chroma, or the next to it that the codec takes."""
+"""Chooses the pixel format of a coloured film: the source's with chroma, or the nearest that the codec supports."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .codecs import SEQUENCES, Codec
 
 _UNTAGGED = 0
 _HDR = {16: "PQ", 18: "HLG"}
-_SD = (1024, 576)  # size up to which players take an untagged film for BT.601
+_SD = (1024, 576)  # largest size at which players assume BT.601 for an untagged film
 _DEPTHS = (8, 10, 12, 14, 16)
 
 
 def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, bits: int | None = None) -> PlaneFormat:
-    """Choose the format of a stream's coloured version: its own, with chroma planes if it has none.
+    """Choose the pixel format of the coloured film: the source's, with chroma planes added if it has none.
 
-    Where the codec does not take that, it is the format next to it that loses nothing: more chroma, or more bits.
+    If the codec does not support it, the nearest format without loss is chosen: more chroma or more bits.
 
     Args:
         reader: The source.
         codec: The codec of the coloured film.
-        profile: One of the codec's profiles; None for the usual one.
-        bits: Bits of a sample; None for the source's, or more if the codec asks for more.
+        profile: One of the codec's profiles; None for the default one.
+        bits: Bits per sample; None for the source's, or more if the codec requires more.
 
     Raises:
-        FilmError: The film is HDR; the model expects luma of standard dynamic range. Or the codec does not take the
-            size of the picture, or not so many bits.
+        FilmError: The film is HDR, while the model expects standard dynamic range; or the codec does not support the
+            size of the picture, or as many bits.
     """
     context, path = reader.video.codec_context, reader.path
     source = context.format
@@ -60,7 +60,7 @@ def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, b
 def _stored(
     path: Path, codec: Codec, profile: str | None, size: tuple[int, int], shared: tuple[int, int]
 ) -> tuple[tuple[int, int], list[int]]:
-    """Return rows and columns of luma that share a sample of chroma, and the depths that the codec takes so."""
+    """Return rows and columns of luma per chroma sample, and the depths that the codec supports with them."""
     width, height = size
     if width < codec.smallest[0] or height < codec.smallest[1]:
         least = "{} x {}".format(*codec.smallest)
@@ -77,12 +77,12 @@ def _stored(
         if depths and not (odd and codec.even):
             return subsampling, depths
     raise FilmError(
-        f"{codec.encoder} takes no picture of {width} x {height} pixels", path=path, remedy='choose codec="ffv1"'
+        f"{codec.encoder} cannot encode pictures of {width} x {height} pixels", path=path, remedy='choose codec="ffv1"'
     )
 
 
 def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, asked: bool) -> int:
-    """Return the least depth that loses nothing, or exactly what was asked for."""
+    """Return the least depth without loss, or exactly the requested one."""
     found = min((depth for depth in depths if depth >= wanted), default=0)
     if asked and found != wanted:
         choice = " or ".join(f"bits={depth}" for depth in depths)
@@ -97,7 +97,7 @@ def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, asked: bo
 
 
 def _is_full(source: av.VideoFormat, tag: int) -> bool:
-    """Tell whether black is 0 and not 16: as tagged, otherwise as FFmpeg assumes, which takes grey for full range."""
+    """Return whether the range is full: as tagged, otherwise as FFmpeg assumes, for which grey is full range."""
     if tag == _UNTAGGED:
         return len(source.components) < 3 or source.name.startswith("yuvj")
     return tag == FULL_RANGE

@@ -1,9 +1,9 @@
-"""The folder of an unfinished film, beside its output: finished work survives whatever stops the process.
+"""The working folder of an unfinished film, beside its output, in which finished work survives any interruption.
 
-``reel.color.mp4.photochrom/`` holds a file with the frames of each finished segment, a JSON file that describes it,
-and, where the next segment begins inside a shot, the colours propagated so far. A segment counts as finished once its
-JSON file exists, which is written last. Of a sequence, ``frames/`` holds each finished frame, also those of the segment
-that is not finished. The folder is removed when the film is whole, or when it holds no finished work.
+For each finished segment, ``reel.color.mp4.photochrom/`` holds a file of frames, a JSON record, and, if the next
+segment begins inside a shot, the colours propagated so far. The record is written last: a segment without it is
+unfinished. If the output is a sequence, ``frames/`` holds the finished frames, including those of an unfinished
+segment. The folder is removed when the film is finished, or if it holds no finished work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PUBLISHING = "publishing"
 
 @dataclass(frozen=True)
 class FinishedSegment:
-    """The record of a finished segment, as its JSON file holds it."""
+    """Record of a finished segment; the content of its JSON file."""
 
     pts: list[int]
     """Presentation time stamps of its frames, in the source's time base, strictly increasing."""
@@ -42,33 +42,33 @@ class FinishedSegment:
     damaged: list[str]
     """Times of the packets that could not be decoded so far, in seconds, as fractions."""
     ends_early: str
-    """Reason for which reading stopped before the film's end; empty if it did not."""
+    """Reason why reading stopped before the film's end; empty if it did not."""
     other_fields: str
     """Time of the first frame so far whose interlacing differs from the film's first; empty if there is none."""
     next: int | None
     """pts of the next frame; None at the end of the film."""
     warm_up: int | None
-    """pts from which the film must be read to find the same shots again; None at the end of the film."""
+    """pts from which the film must be read to detect the same shots again; None at the end of the film."""
 
 
 def work_folder(output: Path) -> Path:
-    """Return the folder of unfinished work on an output; of a sequence, beside the folder of its frames."""
+    """Return the working folder of an output; for a sequence, beside the folder of its frames."""
     beside = output.parent.absolute() if "%" in output.name else output
     return beside.with_name(f"{beside.name}{_SUFFIX}")
 
 
 def is_publishing(folder: Path) -> bool:
-    """Tell whether the frames of a sequence are all finished, and some may have their final names."""
+    """Return whether all frames of a sequence are finished, so that some may have their final names."""
     return (folder / _PUBLISHING).exists()
 
 
 class ResumeFolder:
-    """The folder of one unfinished film, locked for this process. A context manager.
+    """Working folder of one unfinished film; a context manager that locks it for this process.
 
     Args:
         output: The film to be made.
-        key: Everything that its frames depend on. Work done with another key is not continued.
-        restart: Whether to throw unfinished work away.
+        key: Everything that its frames depend on. Work with another key is not resumed.
+        restart: Whether to discard unfinished work.
 
     Raises:
         FilmError: Another process holds the lock, or there is unfinished work with other settings.
@@ -77,7 +77,7 @@ class ResumeFolder:
     def __init__(self, output: Path, key: dict[str, Any], *, restart: bool = False) -> None:
         self.folder = work_folder(output)
         self.frames = self.folder / "frames"
-        """Finished frames, if the output is a sequence."""
+        """Folder of finished frames, if the output is a sequence."""
         self._key, self._restart = key, restart
 
     def __enter__(self) -> ResumeFolder:
@@ -124,19 +124,19 @@ class ResumeFolder:
         return bool(self._records()) or frames
 
     def start_publishing(self) -> None:
-        """Note that all frames of a sequence are finished, and get their final names from now on."""
+        """Record that all frames of a sequence are finished and are being moved to their final names."""
         (self.folder / _PUBLISHING).touch()
 
     def end_publishing(self) -> None:
-        """Note that all frames of a sequence have their final names."""
+        """Record that all frames of a sequence have their final names."""
         (self.folder / _PUBLISHING).unlink()
 
     def segment_path(self, number: int) -> Path:
-        """Return the path of a segment's frames."""
+        """Return the path of a segment's encoded frames."""
         return self.folder / f"{number:05}.nut"
 
     def finished(self) -> list[FinishedSegment]:
-        """Return the segments finished so far, from the film's beginning to the first that is missing."""
+        """Return the finished segments from the film's beginning to the first gap."""
         found: list[FinishedSegment] = []
         while (segment := self.segment(len(found))) is not None:
             found.append(segment)
@@ -148,7 +148,7 @@ class ResumeFolder:
         return FinishedSegment(**json.loads(record.read_text())) if record.is_file() else None
 
     def segments(self) -> list[FinishedSegment]:
-        """Return all finished segments in order, whether or not some between them are missing."""
+        """Return all finished segments in order, including those after gaps."""
         return [FinishedSegment(**json.loads(record.read_text())) for record in self._records()]
 
     def remove(self, is_outdated: Callable[[FinishedSegment], bool]) -> None:
@@ -162,23 +162,23 @@ class ResumeFolder:
         return sorted(self.folder.glob("[0-9]*.json"))
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """Return facts that ``write`` wrote; None if there are none."""
+        """Read facts stored by ``write``; None if there are none."""
         path = self.folder / f"{name}.json"
         return dict(json.loads(path.read_text())) if path.is_file() else None
 
     def write(self, name: str, facts: dict[str, Any]) -> None:
-        """Keep facts about the film with its segments."""
+        """Store facts about the film with its segments."""
         _write(self.folder / f"{name}.json", facts)
 
     def finish(self, number: int, segment: FinishedSegment, propagated: PropagatedColors | None) -> None:
-        """Record that a segment is written.
+        """Record that a segment is finished.
 
         Args:
-            number: Which segment, counted from 0.
+            number: Number of the segment, from 0.
             segment: The record.
-            propagated: Colours that the next segment begins with; None if it begins with a shot.
+            propagated: Propagated colours at the beginning of the next segment; None if a shot begins there.
         """
-        if self.segment_path(number).exists():  # frames as files are each on the disk already
+        if self.segment_path(number).exists():  # frames of a sequence have been synced one by one
             sync(self.segment_path(number))
         if propagated is not None:
             with new_file(self._state(number), overwrite=True) as stream:
@@ -186,7 +186,7 @@ class ResumeFolder:
         _write(self._record(number), asdict(segment))
 
     def propagated(self, number: int) -> PropagatedColors | None:
-        """Return the colours that the successor of a finished segment begins with; None if it begins with a shot."""
+        """Return the propagated colours at the end of a finished segment; None if the next one begins with a shot."""
         path = self._state(number)
         if not path.is_file():
             return None
@@ -206,7 +206,7 @@ class ResumeFolder:
 
 
 def sync(path: Path) -> None:
-    """Force a file to the disk, so that a power failure does not lose it."""
+    """Flush a file to the disk, so that a power failure does not lose it."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
 

@@ -1,6 +1,6 @@
-"""SegmentEncoder encodes a film in segments of a few seconds, each in its own file, so that work can be resumed.
+"""``SegmentEncoder``: encodes a few seconds of film in a file of their own, so that work can be resumed.
 
-The segments hold frame numbers for times. The muxer replaces them with the source's times.
+Segments store frame numbers instead of times. The muxer replaces them with the source's times.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ..source.opening import address
 from .codecs import CODECS
 
 TICK = Fraction(1, 1000)
-"""Time base of a segment, in which a frame is one tick."""
-_ROOM = 64  # ticks before the first frame for decoding times; no codec holds back more frames
+"""Time base of a segment; one frame is one tick."""
+_ROOM = 64  # ticks reserved for decoding times before the first frame; no codec holds back more frames
 _SLICES: tuple[dict[str, str], ...] = ({"slices": "4"}, {}, {"slices": "1"})
-"""Ways to divide a picture for FFV1, the best first: each refuses some odd sizes."""
+"""Numbers of slices for FFV1, the best first; each of them fails for some odd sizes."""
 _FIELD_ORDERS = {"": 1, "tff": 2, "bff": 3}  # FFmpeg's AVFieldOrder
 
 
 @dataclass(frozen=True)
 class EncodedSegment:
-    """An encoded part of the coloured film, as the muxer takes it."""
+    """An encoded part of the coloured film, for the muxer."""
 
     path: Path
     pts: list[int]
@@ -44,7 +44,7 @@ class EncodedSegment:
 
 
 class SegmentEncoder:
-    """Encodes frames to one file, which is whole after ``finish``.
+    """Encodes frames to one file, which is complete after ``finish``.
 
     Args:
         path: The file to write.
@@ -60,8 +60,8 @@ class SegmentEncoder:
     def __init__(self, path: Path, reader: FilmReader, planes: PlaneFormat, options: FilmOptions) -> None:
         self.pts: list[int] = []
         self.delay = 0
-        """Greatest number of frames that the codec has held back to reorder them."""
-        self._waiting: dict[int, int] = {}  # numbers of the frames inside the codec, by their pts
+        """Greatest number of frames that the codec has held back so far to reorder them."""
+        self._waiting: dict[int, int] = {}  # numbers of the frames inside the codec, by pts
         self._written = 0
         self._time_base, self._source = reader.time_base, reader.path
         self._marks = _marks(reader, planes)
@@ -87,7 +87,7 @@ class SegmentEncoder:
         self._mux(self._stream.encode(frame))
 
     def _mux(self, packets: Iterable[av.Packet]) -> None:
-        """Write packets, which come in decoding order, with frame numbers for times."""
+        """Write packets, which arrive in decoding order, with frame numbers as times."""
         for packet in packets:
             number = self._waiting.pop(packet.pts)
             self.delay = max(self.delay, self._written - number)
@@ -97,7 +97,7 @@ class SegmentEncoder:
             self._container.mux_one(packet)
 
     def finish(self) -> None:
-        """Write the frames left in the codec, and close the file.
+        """Flush the codec, and close the file.
 
         Raises:
             FilmError: The codec has lost frames.
@@ -109,18 +109,18 @@ class SegmentEncoder:
         self._container.close()
 
     def abandon(self) -> None:
-        """Close the file as it is. It is worthless, so errors such as a full disk are ignored."""
+        """Close the incomplete file; errors such as a full disk are ignored."""
         with contextlib.suppress(av.error.FFmpegError):
             self._container.close()
 
 
 def number_of(packet: av.Packet) -> int:
-    """Return the number, in its segment, of the frame in a packet."""
+    """Return the number of a packet's frame within its segment."""
     return round(packet.pts * packet.time_base / TICK) - _ROOM
 
 
 def decoding_times(pts: Sequence[int], delay: int) -> Iterator[int]:
-    """Yield increasing decoding times, one for each frame in decoding order, none after the frame is shown.
+    """Yield increasing decoding times, one per frame in decoding order, none later than the frame's presentation.
 
     Args:
         pts: Presentation time stamps of the frames, strictly increasing.
@@ -152,7 +152,7 @@ def _stream(
 
 
 def _marks(reader: FilmReader, planes: PlaneFormat) -> av.filter.Graph | None:
-    """Return a filter that marks frames with pixel aspect ratio and field order, or None if both are the usual ones."""
+    """Return a filter that sets pixel aspect ratio and field order on frames; None if both have default values."""
     if reader.aspect == 1 and not reader.fields:
         return None
     graph = av.filter.Graph()
@@ -167,7 +167,7 @@ def _marks(reader: FilmReader, planes: PlaneFormat) -> av.filter.Graph | None:
 
 
 def describe(context: av.VideoCodecContext, reader: FilmReader, planes: PlaneFormat) -> None:
-    """Set how the coloured picture is shown: as the source is."""
+    """Copy the source's colour and aspect tags to the coloured film's codec context."""
     context.sample_aspect_ratio = reader.aspect
     context.color_range = 2 if planes.coding.full_range else 1
     context.colorspace, context.color_primaries, context.color_trc = planes.colorspace, *reader.tags
@@ -195,10 +195,10 @@ def _settings(reader: FilmReader, planes: PlaneFormat, options: FilmOptions) -> 
 
 
 def _ffv1_settings(reader: FilmReader, planes: PlaneFormat) -> dict[str, str]:
-    """Return settings with which FFV1 takes pictures of this size.
+    """Return settings with which FFV1 can encode pictures of this size.
 
     Raises:
-        FilmError: There are none; some pictures of a few columns are refused.
+        FilmError: There are none, as for some pictures only a few columns wide.
     """
     for slices in _SLICES:
         settings = {"level": "3", "slicecrc": "1", "g": "1"} | slices

@@ -1,4 +1,4 @@
-"""Sound that the output's container cannot hold: it is decoded, and encoded again without loss as FLAC or PCM."""
+"""Re-encodes sound that the output's container cannot hold, losslessly, as FLAC or PCM."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import av
 _LOSSLESS = {"matroska": "flac", "mp4": "flac", "mov": "pcm_s24le", "nut": "flac"}
 _LOSSLESS |= {"mxf": "pcm_s24le", "avi": "pcm_s24le"}
 """Lossless codec of each container."""
-_SIXTEEN_BITS = ("u8", "u8p", "s16", "s16p")  # sample formats that 16 bits hold; FLAC stores others with 24 bits
+_SIXTEEN_BITS = ("u8", "u8p", "s16", "s16p")  # sample formats of at most 16 bits; FLAC stores others with 24 bits
 
 
 def lossless_codec(container: str) -> str:
-    """Return the lossless codec that sound is encoded with in a container format."""
+    """Return the lossless sound codec for a container format."""
     return _LOSSLESS[container]
 
 
 class SoundTranscoder:
-    """Encodes one track of sound again, packet by packet.
+    """Re-encodes one sound track, packet by packet.
 
     Args:
         out: The new film.
@@ -40,9 +40,9 @@ class SoundTranscoder:
         self._next: int | None = None
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
-        """Decode and encode a packet of the source; None flushes what is left.
+        """Decode and re-encode a packet of the source; None flushes the encoder.
 
-        Packets that cannot be decoded are left out.
+        Packets that cannot be decoded are skipped.
         """
         try:
             frames = self._decoder.decode(packet)

@@ -1,4 +1,4 @@
-"""The tracks of a film besides its picture: which are copied, and their packets."""
+"""Selects the other tracks of a film to copy, and yields their packets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..times import time_text
 from .sound import SoundTranscoder
 
 Item = tuple[Fraction, int, av.Packet]
-"""Decoding time in seconds, a number that decides ties, and the packet."""
+"""Decoding time in seconds, a tie-breaker, and the packet."""
 
 
 def kept(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
-    """Return the streams that are copied, and one line of text for each that is not."""
+    """Return the streams to copy, and one line of text for each that is not copied."""
     kept, dropped = [], []
     for stream in container.streams:
         if stream.index == main:
@@ -34,9 +34,9 @@ def kept(container: av.container.InputContainer, main: int) -> tuple[list[av.str
 
 
 def _is_rebuilt(stream: av.stream.Stream, container: av.container.InputContainer) -> bool:
-    """Tell whether FFmpeg's muxer writes a data track by itself: QuickTime's time code and chapter names.
+    """Return whether FFmpeg's muxer recreates a data track itself: QuickTime's time code and chapter names.
 
-    A stream of unknown kind, such as in a damaged transport stream, has no name at all.
+    A stream of unknown kind, as in a damaged transport stream, has no codec name.
     """
     return "timecode" in stream.metadata or (getattr(stream, "name", None) == "bin_data" and bool(container.chapters()))
 
@@ -54,13 +54,10 @@ def packets(
     Args:
         source: The film.
         streams: Streams of the new film by their index in the source.
-        transcoders: What re-encodes some of them, by the same index.
-        span: The part of the source that is coloured.
-        reader: The film's reader.
-        damage: Collects what is found damaged.
-
-    Raises:
-        FilmError: The file cannot be read, though it may be whole.
+        transcoders: Transcoders of the streams to re-encode, by the same index.
+        span: The coloured part of the source. reader: The film's reader.
+        damage: Collects damage found. Raises:
+        FilmError: The file cannot be read at the moment, although it may be sound.
     """
     chosen = [source.streams[index] for index in streams if source.streams[index].type != "attachment"]
     last = Fraction(0)
@@ -110,7 +107,7 @@ def _read(
             packet = next(packets)
         except StopIteration:
             return
-        except OSError as exc:  # the file may be whole and readable later
+        except OSError as exc:  # the file may be sound, and readable later
             raise FilmError(
                 f"{reader.path} cannot be read ({exc.strerror}): start again, finished work is kept"
             ) from exc
@@ -124,17 +121,17 @@ def _read(
 
 
 def _is_gap(packet: av.Packet) -> bool:
-    """Tell whether a packet only states a gap between subtitles; MP4's muxer writes these itself."""
+    """Return whether a packet only marks a gap between subtitles, which MP4's muxer writes itself."""
     context = packet.stream.codec_context
     return context is not None and context.name == "mov_text" and bytes(packet) == bytes(2)
 
 
 def _mend(packet: av.Packet, stream: av.stream.Stream, clocks: dict[int, int]) -> bool:
-    """Give a packet a later time if the times of its track go back, as in films that were joined.
+    """Increase a packet's times if the time stamps of its track go back, as in films that were joined.
 
     Args:
         packet: The packet; it may be changed.
-        stream: Stream of the new film that it goes to.
+        stream: Its stream in the new film.
         clocks: Decoding time of the last packet of each stream; it is updated.
 
     Returns:

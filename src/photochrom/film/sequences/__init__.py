@@ -1,1 +1,1 @@
-"""Image sequences: films whose frames are numbered files, read and written in parallel, with what their headers say."""
+"""Image sequences: films of numbered files, read and written in parallel, with their headers kept."""

@@ -1,4 +1,4 @@
-"""Headers of DPX files (SMPTE ST 268): FFmpeg codes the pixels but loses the fields, so the fields are kept here."""
+"""Reads and writes headers of DPX files (SMPTE ST 268), most of whose fields FFmpeg loses; FFmpeg codes the pixels."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ...errors import FilmError
 from ..source.time_code import from_bcd, to_bcd
 
 GENERIC, SIZE = 1664, 2048
-"""Bytes of the header without and with the parts about film and television."""
+"""Size in bytes of the header without and with its film and television sections."""
 LOGARITHMIC = {1: "printing density (Cineon)", 3: "logarithmic"}
-"""Transfer characteristics whose samples are logarithms of light."""
+"""Names of the logarithmic transfer characteristics, by number."""
 _RGB = 50
 _DESCRIPTORS = {6: 1, 50: 3, 51: 4, 52: 4}
-"""Samples of a pixel of the descriptors that FFmpeg decodes: luma, RGB, RGBA, ABGR."""
+"""Samples per pixel of the descriptors that FFmpeg decodes: luma, RGB, RGBA, ABGR."""
 _DEPTHS = (8, 10, 12, 16)
 _UNDEFINED = b"\xff"
-_MOST = 1 << 16  # rows or columns; more is a damaged header
-# Places of fields in the header.
+_MOST = 1 << 16  # rows or columns; a greater number means a damaged header
+# Offsets of fields in the header.
 _OFFSET, _FILE_SIZE, _USER_SIZE, _NAME, _CREATOR, _ELEMENTS, _COLUMNS = 4, 16, 32, 36, 160, 770, 772
 _LOW, _HIGH, _DESCRIPTOR, _TRANSFER, _BITS, _PACKING, _ENCODING, _DATA = 784, 792, 800, 801, 803, 804, 806, 808
 _PADDING, _ASPECT, _FRAME_POSITION, _FILM_RATE, _SLATE = 812, 1628, 1712, 1724, 1764
@@ -29,14 +29,14 @@ _TIME_CODE, _VIDEO_RATE = 1920, 1940
 
 @dataclass(frozen=True)
 class DpxHeader:
-    """The header of one DPX file, and the user's data behind it."""
+    """The header of one DPX file, including its user data."""
 
     data: bytes
-    """``SIZE`` bytes, or ``GENERIC`` in files without fields about film, then the user's data."""
+    """``SIZE`` bytes (``GENERIC`` without the industry-specific sections), then the user data."""
 
     @property
     def order(self) -> str:
-        """Byte order as the ``struct`` module writes it."""
+        """Byte order in the notation of ``struct``."""
         return ">" if self.data[:4] == b"SDPX" else "<"
 
     def _get(self, form: str, place: int) -> int | float:
@@ -61,12 +61,12 @@ class DpxHeader:
 
     @property
     def bits(self) -> int:
-        """Bits of a sample."""
+        """Bits per sample."""
         return self.data[_BITS]
 
     @property
     def samples(self) -> int:
-        """Number of samples of a pixel; 0 for a descriptor that is not supported."""
+        """Samples per pixel; 0 for an unsupported descriptor."""
         return _DESCRIPTORS.get(self.data[_DESCRIPTOR], 0)
 
     @property
@@ -76,12 +76,12 @@ class DpxHeader:
 
     @property
     def offset(self) -> int:
-        """Number of bytes before the pixels."""
+        """Offset of the pixels in bytes."""
         return int(self._get("I", _OFFSET))
 
     @property
     def rate(self) -> Fraction | None:
-        """Frames per second, by the part about film or else the one about television; None if neither says."""
+        """Frames per second from the film section, or else the television section; None if both lack it."""
         for place in (_FILM_RATE, _VIDEO_RATE):
             rate = float(self._get("f", place))
             if 1 <= rate <= 1000:
@@ -91,27 +91,27 @@ class DpxHeader:
 
     @property
     def time_code(self) -> str:
-        """Time code, ``01:00:00:00``, with a semicolon where frames are dropped; empty if there is none."""
+        """Time code, ``01:00:00:00``, or ``01:00:00;00`` for drop-frame; empty if there is none."""
         field = int(self._get("I", _TIME_CODE))
         return "" if field == 0xFFFFFFFF or len(self.data) < _TIME_CODE + 4 else from_bcd(field)
 
     @property
     def is_log(self) -> bool:
-        """Whether the samples are logarithms of light."""
+        """Whether the samples are logarithmic."""
         return self.transfer in LOGARITHMIC
 
     @property
     def kind(self) -> str:
-        """How the pixels are stored, in words."""
+        """Description of the pixel format, for messages."""
         return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel"
 
     @property
     def reel_name(self) -> str:
-        """Text of the slate, which is the nearest that DPX has to the name of a reel."""
+        """Text of the slate field, the closest that DPX has to a reel name."""
         return self._text(_SLATE, 100)
 
     def problem(self, file_size: int) -> str:
-        """Say what is wrong with the header, given the size of the file in bytes; empty if nothing is."""
+        """Describe what is wrong with the header, given the file's size in bytes; empty if it is valid."""
         if not self.data:
             return "is empty"
         if self.data[:4] not in (b"SDPX", b"XPDS"):
@@ -135,12 +135,12 @@ class DpxHeader:
     def _least_bytes(self) -> int:
         samples = self.width * self.height * self.samples
         packed = self.bits == 12 and self._get("H", _PACKING) == 0
-        thirds = {8: 24, 10: 32, 12: 36 if packed else 48, 16: 48}[self.bits]  # of a bit: 3 samples share 32 bits
+        thirds = {8: 24, 10: 32, 12: 36 if packed else 48, 16: 48}[self.bits]  # thirds of bits per sample
         return samples * thirds // 24
 
 
 def read_header(path: Path) -> DpxHeader:
-    """Read the header of a DPX file, with the user's data.
+    """Read the header of a DPX file, including its user data.
 
     Raises:
         FilmError: The file cannot be read, or is not a DPX file that can be decoded.
@@ -158,15 +158,15 @@ def read_header(path: Path) -> DpxHeader:
 
 
 def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:
-    """Make a header whose other fields are undefined."""
+    """Make a header in which all other fields are undefined."""
     data = bytearray(_UNDEFINED * SIZE)
     data[:4] = b"SDPX" if order == ">" else b"XPDS"
     data[8:16] = b"V2.0\0\0\0\0"
     struct.pack_into(order + "III", data, 24, GENERIC, SIZE - GENERIC, 0)
     data[_NAME:660] = bytes(660 - _NAME)  # texts
     struct.pack_into(order + "HH", data, 768, 0, 1)
-    data[820:1356] = bytes(1356 - 820)  # the element's description, and elements that there are not
-    data[_TRANSFER] = data[_TRANSFER + 1] = 2  # linear to the display, as video is
+    data[820:1356] = bytes(1356 - 820)  # the element's description, and unused elements
+    data[_TRANSFER] = data[_TRANSFER + 1] = 2  # linear, as DPX calls display-referred video
     struct.pack_into(order + "II", data, _ASPECT, aspect.numerator, aspect.denominator)
     struct.pack_into(order + "f", data, _FILM_RATE, float(rate))
     struct.pack_into(order + "f", data, _VIDEO_RATE, float(rate))
@@ -176,14 +176,14 @@ def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:
 def file_of(
     header: DpxHeader, encoded: memoryview, name: str, label: str, time_code: str, number: int
 ) -> tuple[bytes, memoryview]:
-    """Make a DPX file of a source's header and of pixels that FFmpeg has coded as another DPX file: in two parts.
+    """Combine a source's header with the pixels of a DPX file that FFmpeg has encoded; returns two parts.
 
     Args:
         header: The header of the source's frame, whose fields are kept.
         encoded: RGB in the byte order of ``header``.
         name: Name of the new file.
-        label: Statement about the colours, which becomes the creator.
-        time_code: The frame's time code; empty to keep what the header has.
+        label: Statement about the colours, written into the creator field.
+        time_code: The frame's time code; empty to keep the header's.
         number: Position of the frame in its sequence.
     """
     theirs, order = DpxHeader(bytes(encoded[:GENERIC])), header.order
@@ -212,6 +212,6 @@ def file_of(
 
 
 def _put_text(data: bytearray, place: int, size: int, text: str) -> None:
-    # Names of files may hold bytes that are no text.
+    # File names may contain bytes that are not valid text.
     coded = text.encode("utf-8", "replace")[: size - 1].decode("utf-8", "ignore").encode()
     data[place : place + size] = coded.ljust(size, b"\0")

@@ -1,7 +1,7 @@
-"""Frames in OpenEXR: scene-linear light is shown to the network as a display would, and keeps its luminance exactly.
+"""Reads and writes OpenEXR frames: the network sees them as displayed, and their luminance is kept exactly.
 
-Coloured channels have the type of the source's, half or float. Their luminance, by the file's chromaticities, rounds to
-the source's own number at every pixel. Other channels, other parts, and the header are kept.
+Coloured channels have the source's type, half or float. Their luminance under the file's chromaticities rounds to the
+source's value at every pixel. Other channels, other parts and the header are kept.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 _HIGHEST = 65535
 _REMEDY = "convert it to DPX or TIFF"
 _LUMINANCE_AND_CHROMA = ("Y", "RY", "BY")
-_SHARES = (1, 0.5, 0.25)  # of its chroma that a pixel gets, until its luminance comes out exactly; else none
+_SHARES = (1, 0.5, 0.25)  # shares of a pixel's chroma that are tried until its luminance is exact; then none
 _TIME_CODE = re.compile(r"(\d+):(\d+):(\d+)([:;])(\d+)")
 
 
 @dataclass(frozen=True)
 class ExrHeader:
-    """A frame's header, as far as it matters for films."""
+    """The fields of a frame's header that films need."""
 
     width: int
     height: int
     kind: str
-    """Names and sampling of the channels of the first part, in words."""
+    """Description of the first part's channels, for messages."""
     rate: Fraction | None
     """Frames per second, if stated."""
     time_code: str
@@ -49,7 +49,7 @@ class ExrHeader:
     reel_name: str
     """Name of the reel; empty if there is none."""
     dropped: tuple[str, ...]
-    """Channels that coloured frames do not have: old chroma, which is replaced."""
+    """Channels that are not kept: old chroma, which is replaced."""
     is_log: bool = False
     """Whether the samples are logarithms of light."""
 
@@ -67,7 +67,7 @@ def _opened(path: Path, *, header_only: bool = False) -> Any:
     """Open a file.
 
     Raises:
-        FilmError: It is missing, damaged or deep, or has neither R, G and B nor Y in its first part.
+        FilmError: The file is missing or damaged, has deep pixels, or has neither R, G and B nor Y in its first part.
     """
     exr = _openexr(path)
     try:
@@ -92,10 +92,10 @@ def _picture(names: Any) -> tuple[str, ...]:
 
 
 def read_header(path: Path) -> ExrHeader:
-    """Read what a frame's header says.
+    """Read a frame's header.
 
     Raises:
-        FilmError: The file cannot be read, or its pixels are of a kind that is not coloured.
+        FilmError: The file cannot be read, or its pixels are of an unsupported kind.
     """
     header = _opened(path, header_only=True).header()
     (left, top), (right, bottom) = header["dataWindow"]
@@ -122,29 +122,29 @@ def _text(code: Any) -> str:
 
 
 def _matrix(header: dict[str, Any]) -> Matrix:
-    """Return the weights of a luminance by a file's chromaticities; Rec. 709 if it states none, as OpenEXR assumes."""
+    """Return the luminance weights of a file's chromaticities; Rec. 709 if it states none, as OpenEXR specifies."""
     if (stated := header.get("chromaticities")) is None:
         return BT709
     red, green, blue, white = np.asarray(stated, np.float64).reshape(4, 2)
-    xyz = np.array([(x / y, 1, (1 - x - y) / y) for x, y in (red, green, blue)]).T  # each of luminance 1
+    xyz = np.array([(x / y, 1, (1 - x - y) / y) for x, y in (red, green, blue)]).T  # each scaled to luminance 1
     x, y = white
     weights = np.linalg.solve(xyz, np.array([x / y, 1, (1 - x - y) / y]))
     return Matrix(float(weights[0]), float(weights[2]))
 
 
 def _luminance(planes: list[np.ndarray], matrix: Matrix) -> np.ndarray:
-    """Return the luminance of linear planes, float64; of grey pixels exactly their value."""
+    """Return the luminance of linear planes, float64; for grey pixels exactly their value."""
     if len(planes) == 1:
         return planes[0].astype(np.float64)
     red, green, blue = (plane.astype(np.float64) for plane in planes)
-    with np.errstate(invalid="ignore"):  # infinities are grey
+    with np.errstate(invalid="ignore"):  # infinities give NaN here, and count as grey
         found = matrix.red * (red - green) + matrix.blue * (blue - green) + green
     grey = (red == green) & (blue == green)
     return np.where(grey, green, found)
 
 
 def shown(path: Path) -> av.VideoFrame:
-    """Decode a frame as a display shows it: linear light from 0 to 1 through the curve of sRGB.
+    """Decode a frame as displayed: linear light from 0 to 1 through the sRGB curve.
 
     Returns:
         RGB of 16 bits, or grey of 16 bits if the file has luminance only.
@@ -168,7 +168,7 @@ def shown(path: Path) -> av.VideoFrame:
 
 @functools.cache
 def _linear() -> np.ndarray:
-    """Return the linear light of each displayed integer of 16 bits, float32."""
+    """Return the linear light of each 16-bit display value, float32."""
     found: np.ndarray = srgb_to_linear(np.arange(_HIGHEST + 1, dtype=np.float32) / _HIGHEST).astype(np.float32)
     return found
 
@@ -176,14 +176,14 @@ def _linear() -> np.ndarray:
 def colored(
     path: Path, planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding, label: str, time_code: str = ""
 ) -> bytes:
-    """Code a frame with new colours, and everything else as it was.
+    """Encode a frame with new colours, keeping everything else.
 
     Args:
         path: The black-and-white frame.
         planes: Y', Cb and Cr of the frame as displayed, uint16 ``[H, W]`` each.
         coding: Meaning of these integers.
-        label: Credit of the colours, which is added to the comments.
-        time_code: Time code to state instead of the frame's own; empty to keep that.
+        label: Credit of the colours, added to the comments.
+        time_code: Time code to write; empty to keep the frame's own.
 
     Raises:
         FilmError: The file cannot be read.
@@ -211,7 +211,7 @@ def _set_time(code: Any, text: str) -> None:
 def _with_colors(
     source: list[np.ndarray], planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding, matrix: Matrix
 ) -> list[np.ndarray]:
-    """Return linear red, green and blue of the source's type and luminance, with the colours of displayed planes."""
+    """Return linear R, G and B of the source's type and luminance, with the colours of the displayed planes."""
     dtype = source[0].dtype
     found = [np.empty(source[0].shape, dtype) for _ in range(3)]
     for start, stop in strips(*source[0].shape):
@@ -226,7 +226,7 @@ def _with_colors(
 
 
 def _scaled(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dtype[Any]) -> np.ndarray:
-    """Scale linear colours ``[3, H, W]`` to a luminance; pixels whose luminance does not come out become greyer."""
+    """Scale linear colours ``[3, H, W]`` to a luminance; pixels that cannot match it exactly become greyer."""
     wanted = luminance.astype(dtype).ravel()
     rgb, old = rgb.reshape(3, -1), _luminance(list(rgb), matrix).ravel()
     new = np.repeat(wanted[None], 3, axis=0)
@@ -243,7 +243,7 @@ def _scaled(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dt
 
 
 def _rounded(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dtype[Any]) -> np.ndarray:
-    """Round colours ``[3, N]``: red makes up for the rounding of green, and blue, which weighs least, for the rest."""
+    """Round colours ``[3, N]``: red compensates for the rounding of green, then blue, which weighs least, for both."""
     with np.errstate(over="ignore"):
         green = np.maximum(rgb[1], 0).astype(dtype)
         rest = luminance - matrix.green * green.astype(np.float64)

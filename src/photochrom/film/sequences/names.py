@@ -1,4 +1,4 @@
-"""Names of numbered frames: patterns such as ``reel.%07d.dpx``, and the frames that a folder holds."""
+"""Names of numbered frames: patterns such as ``reel.%07d.dpx``, and finding the sequence in a folder."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SUFFIXES = {
     ".j2k": "jp2",
     ".exr": "exr",
 }
-"""Names of the formats of frames, by file suffix."""
+"""Formats of frames, by file suffix."""
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.[A-Za-z0-9]+)", re.DOTALL)
 _PLACE = re.compile(r"%(0\d+)?d|#+")
 _SURELY = re.compile(r"%(0\d+)?d|##+")  # a single # also occurs in names of films and folders
 _ONE_STANDS_FOR_ALL = (".dpx", ".exr")  # files of these formats are frames; others may be photographs
-_WIDEST = 200  # digits; with a prefix and a suffix, no name of a file has more
-_NAMED = 5  # missing frames, or runs of them, that a message names
+_WIDEST = 200  # digits; longer than any file name allows
+_NAMED = 5  # runs of missing frames that a message lists
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A name with a place for the frame's number."""
+    """A file name with a placeholder for the frame's number."""
 
     folder: Path
     prefix: str
@@ -74,7 +74,7 @@ def pattern_of(path: Path) -> Pattern:
     """Read a pattern.
 
     Raises:
-        FilmError: The name has no place for the number, or several.
+        FilmError: The name has no placeholder, or several.
     """
     places = list(_PLACE.finditer(path.name))
     if len(places) != 1 or path.suffix.lower() not in SUFFIXES:
@@ -90,10 +90,10 @@ def pattern_of(path: Path) -> Pattern:
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a pattern of frames whose format is not written, which would otherwise be taken for a folder's name.
+    """Raise an error for a pattern of an unsupported format, which would otherwise be used as a folder's name.
 
     Raises:
-        FilmError: It is one.
+        FilmError: The path is such a pattern.
     """
     if _SURELY.search(path.name) and path.suffix and path.suffix.lower() not in SUFFIXES and not path.is_dir():
         raise FilmError(
@@ -104,14 +104,13 @@ def check_suffix(path: Path) -> None:
 
 
 def find_sequence(path: Path) -> Pattern | None:
-    """Return the pattern of the frames that a path stands for; None if the path is an ordinary film.
+    """Return the pattern of the sequence that a path denotes; None if the path is a film in one file.
 
     Args:
         path: A pattern, a folder, or one frame of a DPX or OpenEXR sequence.
 
     Raises:
-        FilmError: A folder holds no numbered frames, or those of several sequences, or of one whose numbers are
-            written in several ways.
+        FilmError: A folder holds no numbered frames, several sequences, or one with inconsistent numbering.
     """
     if path.is_dir():
         return _in_folder(path)
@@ -121,10 +120,10 @@ def find_sequence(path: Path) -> Pattern | None:
 
 
 def family_of(path: Path) -> tuple[Path, str, str] | None:
-    """Return what the frames of a sequence share, if a path is one file of a DPX or OpenEXR sequence.
+    """Return folder, prefix and suffix of the sequence to which a DPX or OpenEXR file belongs.
 
     Returns:
-        Folder, prefix and suffix; None if the file stands for itself, or does not exist.
+        None if the file is not part of a sequence, or does not exist.
     """
     parts = _NUMBERED.fullmatch(path.name)
     if parts is None or path.suffix.lower() not in _ONE_STANDS_FOR_ALL or not path.is_file():
@@ -148,7 +147,7 @@ def _in_folder(folder: Path) -> Pattern:
 
 
 def _digits(folder: Path) -> dict[tuple[str, str], list[str]]:
-    """Return how the frames in a folder are numbered, by their prefix and suffix."""
+    """Return the digits of the numbered files in a folder, by prefix and suffix."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in folder.iterdir():
         parts = _NUMBERED.fullmatch(path.name)
@@ -161,7 +160,7 @@ def _numbered(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Patt
     """Return the pattern of all frames with these digits.
 
     Raises:
-        FilmError: No pattern covers them all, as with ``reel.7.dpx`` beside ``reel.0008.dpx``.
+        FilmError: No single pattern matches them all, as with ``reel.7.dpx`` beside ``reel.0008.dpx``.
     """
     found = _unchecked(folder, prefix, suffix, digits)
     names = ((text, f"{prefix}{text}{suffix}") for text in sorted(digits))
@@ -175,21 +174,21 @@ def _numbered(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Patt
 
 
 def _unchecked(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
-    """Return the pattern of frames, given the digits in their names."""
+    """Return the pattern for frames with these digits, unverified."""
     least = min(len(d) for d in digits)
     padded = any(len(d) > 1 and d.startswith("0") for d in digits) or len({len(d) for d in digits}) == 1
     return Pattern(folder, prefix, suffix, least if padded else 1)
 
 
 def missing(numbers: list[int]) -> list[range]:
-    """Return the runs of numbers that are missing between the first and the last.
+    """Return the missing numbers between the first and the last, as runs.
 
-    Runs, since the numbers may be dates or times, with millions between two frames.
+    They are runs since numbers may be dates or times, with millions between two frames.
     """
     return [range(a + 1, b) for a, b in itertools.pairwise(numbers) if b > a + 1]
 
 
 def in_words(runs: list[range]) -> str:
-    """Write runs of numbers as ``12, 15 to 17``; of very many, the first."""
+    """Write runs of numbers as ``12, 15 to 17``, at most the first five."""
     words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs[:_NAMED]]
     return ", ".join(words) + (", ..." if len(runs) > _NAMED else "")

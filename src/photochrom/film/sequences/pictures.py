@@ -1,4 +1,4 @@
-"""Headers of frames in PNG, TIFF and JPEG 2000, as far as one that does not fit is told by them before the work."""
+"""Reads size and depth from the headers of PNG, TIFF and JPEG 2000 frames, to find mismatches before the work."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ...errors import FilmError
 from ...photo.formats import exif
 from .names import SUFFIXES
 
-_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the type of colour (PNG specification, 11.2.2)
-_TIFF_TAGS = ((256, 0), (257, 0), (277, 1), (258, 1))  # width, height, samples of a pixel, bits, with their defaults
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # samples per pixel, by colour type (PNG specification, 11.2.2)
+_TIFF_TAGS = ((256, 0), (257, 0), (277, 1), (258, 1))  # width, height, samples per pixel, bits; with defaults
 
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """Size and depth of a frame. Pictures state neither rate nor time code."""
+    """Size and depth of a frame. These formats state neither rate nor time code."""
 
     width: int
     height: int
     samples: int
-    """Number of samples of a pixel."""
+    """Samples per pixel."""
     bits: int
-    """Bits of a sample."""
+    """Bits per sample."""
     rate: Fraction | None = None
     time_code: str = ""
     reel_name: str = ""
@@ -34,19 +34,19 @@ class PictureHeader:
 
     @property
     def kind(self) -> str:
-        """How the pixels are stored, in words."""
+        """Description of the pixel format, for messages."""
         return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel"
 
 
 def read_header(path: Path) -> PictureHeader | None:
-    """Read what a frame's header says; None where it is damaged, which decoding the frame will tell.
+    """Read a frame's header; None if it is damaged, which decoding the frame will report.
 
     Raises:
         FilmError: The file cannot be read.
     """
     try:
         with path.open("rb") as stream:
-            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # of a TIFF, the header may be at the end
+            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # a TIFF's header may be at the end
             return _READERS[SUFFIXES[path.suffix.lower()]](data)
     except OSError as exc:
         raise FilmError(f"cannot be read ({exc.strerror})", path=path) from exc

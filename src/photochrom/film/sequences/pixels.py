@@ -1,4 +1,4 @@
-"""Pixels of frames as files: luma of RGB, RGB of exactly a given luma, and the files that FFmpeg codes."""
+"""Pixels of sequences: luma of RGB frames, RGB of exactly a given luma, and encoding with FFmpeg."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..frame_memory import view
 
 
 def rgb_of_frame(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Return red, green and blue of a frame as views, uint8 or uint16 ``[H, W]``; an alpha channel is left out."""
+    """Return red, green and blue of a frame as views, uint8 or uint16 ``[H, W]``, without alpha."""
     if len(frame.planes) >= 3:  # FFmpeg stores green, blue, red
         return [view(frame, 2), view(frame, 0), view(frame, 1)]
     samples, names = len(frame.format.components), frame.format.name
@@ -27,14 +27,14 @@ def rgb_of_frame(frame: av.VideoFrame) -> list[np.ndarray]:
 
 
 def luma_and_chroma(frame: av.VideoFrame, coding: Coding, *, chroma: bool) -> list[np.ndarray]:
-    """Compute the luma of an RGB frame, and Cb and Cr if they are wanted; all uint8 or uint16 ``[H, W]``.
+    """Compute the luma of an RGB frame, and optionally Cb and Cr; all uint8 or uint16 ``[H, W]``.
 
     The luma of grey pixels is exactly their value.
 
     Args:
         frame: RGB of the depth of ``coding``.
-        coding: Full range.
-        chroma: Whether Cb and Cr are wanted.
+        coding: Meaning of the integers; full range.
+        chroma: Whether to compute Cb and Cr.
     """
     red, green, blue = rgb_of_frame(frame)
     dtype = np.uint8 if coding.bits == 8 else np.uint16
@@ -92,7 +92,7 @@ def _sum(luma: np.ndarray, chroma: np.ndarray, gain: float, coding: Coding) -> n
 
 
 def encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> memoryview:
-    """Code one frame as a file, by the name of FFmpeg's encoder."""
+    """Encode one frame as a file with one of FFmpeg's encoders."""
     context = av.CodecContext.create(codec, "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name

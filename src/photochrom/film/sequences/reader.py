@@ -1,4 +1,4 @@
-"""SequenceReader: numbered frames as a film, decoded in parallel."""
+"""``SequenceReader``: reads numbered frames as a film, decoding in parallel."""
 
 from __future__ import annotations
 
@@ -34,23 +34,21 @@ _USUAL_RATE = Fraction(24)
 Header = dpx.DpxHeader | exr.ExrHeader | pictures.PictureHeader
 _HEADERS: dict[str, Callable[[Path], Header | None]] = {"dpx": dpx.read_header, "exr": exr.read_header}
 _DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
-_BT709 = (1, 1)  # primaries and transfer characteristics of scans, which seldom say
-_SRGB = (1, 13)  # as scene-linear frames are shown
+_BT709 = (1, 1)  # primaries and transfer characteristics assumed for scans, which seldom state them
+_SRGB = (1, 13)  # for scene-linear frames, as displayed
 _UNSPECIFIED = (2, 2)
-_IN_WORK = 128e6  # greatest number of bytes of the frames that are read at once
+_IN_WORK = 128e6  # most bytes of frames read at once
 _FLOATS = ("f16", "f32")
 
 
 def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: float = math.inf) -> FilmReader:
     """Open a film: a file, a folder of numbered frames, or a pattern of their names.
 
-    Args:
-        path: The film.
-        options: Its ``rate`` and ``fill_gaps`` are about sequences.
-        max_pixels: Greatest number of pixels of a frame.
-
-    Raises:
-        FilmError: The film cannot be read, or frames of a sequence are missing.
+        Args:
+            path: The film.
+            options: ``rate`` and ``fill_gaps`` apply to sequences.
+            max_pixels: Maximum number of pixels per frame. Raises: FilmError: The film cannot be read, or frames of a
+    sequence are missing.
     """
     pattern = find_sequence(Path(path))
     if pattern is None:
@@ -64,9 +62,9 @@ class SequenceReader(FilmReader):
     """Numbered frames, opened as a film. A context manager.
 
     Args:
-        pattern: The names of the frames.
-        rate: Frames per second; None for what their headers say, or 24.
-        fill_gaps: Whether missing frames are replaced by those before them.
+        pattern: Pattern of the frames' names.
+        rate: Frames per second; None for the rate in the headers, or 24.
+        fill_gaps: Whether to replace missing frames by the frames before them.
         max_pixels: Greatest number of pixels of a frame.
 
     Raises:
@@ -85,7 +83,7 @@ class SequenceReader(FilmReader):
         self.numbers = _numbers(pattern)
         """Numbers of the files that exist, in order."""
         self.gaps = missing(self.numbers)
-        """Runs of the numbers of frames that are missing."""
+        """Runs of missing frame numbers."""
         if self.gaps and not fill_gaps:
             raise FilmError(
                 f"has no frame {in_words(self.gaps)}",
@@ -114,12 +112,12 @@ class SequenceReader(FilmReader):
             )
 
     def _headers(self) -> Header | None:
-        """Read all headers that state a frame's kind, so that one that does not fit is found before hours of work."""
+        """Read all headers, so that a frame that does not fit is found before hours of work; return the first."""
         read = _HEADERS.get(self.pattern.format, pictures.read_header)
         first: Header | None = None
         for number in self.numbers:
             if (header := read(self.pattern.file(number))) is None:
-                continue  # decoding tells what is wrong
+                continue  # decoding will report the damage
             first = first or header
             if problem := _difference(header, first):
                 raise FilmError(problem, path=self.pattern.file(number), remedy="colour such frames one by one")
@@ -130,12 +128,12 @@ class SequenceReader(FilmReader):
 
     @property
     def is_linear(self) -> bool:
-        """Whether the files hold scene-linear light, which is read as a display shows it."""
+        """Whether the files hold scene-linear light, which is read as displayed."""
         return self.pattern.format == "exr"
 
     @property
     def count(self) -> int:
-        """Number of frames, with those that are filled in."""
+        """Number of frames, including filled gaps."""
         return self.numbers[-1] - self.numbers[0] + 1
 
     def number(self, pts: int) -> int:
@@ -143,7 +141,7 @@ class SequenceReader(FilmReader):
         return self.numbers[0] + pts
 
     def file(self, pts: int) -> Path:
-        """Return the file of a frame, or of the frame before it that is shown in its place."""
+        """Return the file of a frame; for a filled gap, that of the frame before it."""
         return self.pattern.file(self.numbers[bisect_right(self.numbers, self.number(pts)) - 1])
 
     @functools.cached_property
@@ -153,7 +151,7 @@ class SequenceReader(FilmReader):
         return frames_within(_IN_WORK, pixels + self.file(0).stat().st_size, thread_limit() or os.cpu_count() or 1)
 
     def is_filled(self, pts: int) -> bool:
-        """Tell whether a frame is missing, and the one before it is shown in its place."""
+        """Return whether a frame is missing, and replaced by the one before it."""
         number = self.number(pts)
         return self.numbers[bisect_right(self.numbers, number) - 1] != number
 
@@ -168,7 +166,7 @@ class SequenceReader(FilmReader):
         return self.count / self.rate
 
     def facts(self) -> str:
-        """Describe the files, for the key of unfinished work."""
+        """Identify the files, for the key of unfinished work."""
         sizes = hashlib.sha256()
         for number in self.numbers:
             stat = self.pattern.file(number).stat()
@@ -176,23 +174,23 @@ class SequenceReader(FilmReader):
         return f"{self.path.absolute()}, {len(self.numbers)} files, {sizes.hexdigest()[:16]}, {self.rate}"
 
     def notes(self) -> list[str]:
-        """Return one line for each thing about the sequence that a user should know."""
+        """Return notes about the sequence for the user, one line each."""
         found = [f"frame {in_words(self.gaps)} was missing: the frame before is repeated"] if self.gaps else []
         if not self.states_rate:
-            found.append(f"the frames do not state their rate: {self.rate} a second are assumed: rate=18 sets another")
+            found.append(f"the frames do not state their rate; {self.rate} per second is assumed: rate=18 sets another")
         if self.is_log:
-            found.append("the frames are logarithmic (Cineon), by their header: they stay so, and so do their colours")
+            found.append("the frames are logarithmic (Cineon) according to their header; so is the output")
         if self.is_linear:
-            found.append("the frames are scene-linear: the network is shown them through the curve of sRGB")
+            found.append("the frames are scene-linear; the network sees them through the sRGB curve")
         found += [f"not kept: the channel {name}, which the new colours replace" for name in self._dropped]
         return found
 
-    # What follows takes the place of reading one file.
+    # These methods replace the reading of a single file.
 
     def _container(self) -> av.container.InputContainer:
         if not self.is_linear:
             return super()._container()
-        # FFmpeg does not read all of OpenEXR, and would tell of floats: the first frame as shown stands for the film.
+        # FFmpeg reads only part of OpenEXR, and would report floats: the first frame as displayed represents the film.
         picture = encoded(exr.shown(self.path), "png", {"compression_level": "1"})
         return av.open(BytesIO(picture))
 
@@ -208,10 +206,10 @@ class SequenceReader(FilmReader):
         return [frame for place in wanted for frame in itertools.islice(self._decoded_from(place, Damage()), 1)]
 
     def pts_at(self, seconds: Fraction) -> int:
-        """Find the pts of the first frame shown at a time or later.
+        """Return the pts of the first frame shown at a time or later.
 
         Raises:
-            FilmError: The film has ended by then.
+            FilmError: The film ends before that time.
         """
         found = math.ceil((seconds - ROUNDED) * self.rate)
         if found >= self.count:
@@ -220,7 +218,7 @@ class SequenceReader(FilmReader):
         return max(0, found)
 
     def irregular_at(self) -> Fraction | None:
-        """Return None: numbered frames follow one another evenly."""
+        """Return None, since numbered frames have a constant rate."""
         return None
 
     def _decoded(self, damage: Damage) -> Iterator[av.VideoFrame]:
@@ -256,14 +254,14 @@ class SequenceReader(FilmReader):
         return frames[0]
 
     def _packet(self, size: int) -> av.Packet:
-        """Return a packet to read a file into: that of this thread, if it has the size, as all DPX files have."""
+        """Return a packet to read a file into; a thread's packet is reused while the size is the same, as for DPX."""
         packet: av.Packet | None = getattr(self._of_thread, "packet", None)
         if packet is None or packet.size != size:
             packet = self._of_thread.packet = av.Packet(size)
         return packet
 
     def _decoder(self) -> av.CodecContext:
-        """Return a decoder: for DPX that of this thread, which uses memory again, since others remember frames."""
+        """Return a decoder. For DPX, each thread reuses one; other decoders keep state between frames."""
         if hasattr(self._of_thread, "decoder"):
             decoder: av.CodecContext = self._of_thread.decoder
             return decoder
@@ -300,7 +298,7 @@ def _numbers(pattern: Pattern) -> list[int]:
 
 
 def _difference(header: Header, first: Header) -> str:
-    """Say how a frame differs from the first; empty if it can follow it."""
+    """Describe how a frame differs from the first; empty if it does not."""
     if (header.width, header.height) != (first.width, first.height):
         return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
     if header.kind != first.kind:

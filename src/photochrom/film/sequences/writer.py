@@ -1,4 +1,4 @@
-"""SequenceWriter: coloured frames are written as numbered files, several at once, each whole or not at all."""
+"""``SequenceWriter``: writes coloured frames as numbered files, in parallel, each of them atomically."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from .reader import SequenceReader
 
 _XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 _LOSSLESS_JP2 = {"pred": "dwt53", "format": "jp2"}
-_IN_WORK = 192e6  # greatest number of bytes of the frames that are written at once
+_IN_WORK = 192e6  # most bytes of frames written at once
 _PHOTOS = {"png": "PNG", "tiff": "TIFF"}
 
 
 class SequenceWriter:
-    """Writes the frames of one part of a sequence, with the methods of ``SegmentEncoder``.
+    """Writes one part of a sequence; has the methods of ``SegmentEncoder``.
 
     Args:
         pattern: Names of the files to write.
-        first: Number of the frame whose pts is the film's first.
+        first: Number of the film's first frame.
         reader: The source.
         planes: Format of the frames.
         label: Credit of the colours.
@@ -54,11 +54,11 @@ class SequenceWriter:
     def __init__(self, pattern: Pattern, first: int, reader: FilmReader, planes: PlaneFormat, label: str) -> None:
         self.pts: list[int] = []
         self.delay = 0
-        """Frames are held back by no codec."""
+        """Always 0: frames are not reordered."""
         self._pattern, self._first, self._reader, self._planes = pattern, first, reader, planes
         self._label, self._of_thread = label, threading.local()
         pixels = reader.width * reader.height * np.dtype(planes.dtype).itemsize
-        # The planes of a frame, its RGB, and its file.
+        # A frame takes memory for its planes, its RGB and its file.
         self.at_once = frames_within(_IN_WORK, 9 * pixels, thread_limit() or os.cpu_count() or 1)
         """Number of frames that are written at once."""
         self._pool = ThreadPoolExecutor(self.at_once)
@@ -69,11 +69,11 @@ class SequenceWriter:
         return number_of(self._reader, self._first, pts)
 
     def has(self, pts: int) -> bool:
-        """Tell whether the file of a frame is written already."""
+        """Return whether the file of a frame is written already."""
         return self._pattern.file(self.number(pts)).is_file()
 
     def write(self, frame: av.VideoFrame | None, pts: int) -> None:
-        """Write one frame; None stands for one that is written already."""
+        """Write one frame; None for a frame that is written already."""
         self.pts.append(pts)
         if frame is None:
             return
@@ -88,7 +88,7 @@ class SequenceWriter:
         self._pool.shutdown()
 
     def abandon(self) -> None:
-        """Give up what is not written yet."""
+        """Cancel the frames that are not written yet."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _write(self, frame: av.VideoFrame, pts: int) -> None:
@@ -117,7 +117,7 @@ class SequenceWriter:
         return file_of(header, encoded(rgb, "dpx", {}), name, short_statement(), time_code, index)
 
     def _header(self, pts: int, index: int) -> tuple[DpxHeader, str]:
-        """Return the header of a frame's source, or a new one, and the time code to write."""
+        """Return the header of the source frame, or a new one, and the time code to write."""
         code = later(self._reader.time_code, index, self._reader.rate) or ""
         reader = self._reader
         if isinstance(reader, SequenceReader) and reader.pattern.format == "dpx":
@@ -129,7 +129,7 @@ class SequenceWriter:
     def _rgb(self, frame: av.VideoFrame, name: str) -> av.VideoFrame:
         if not hasattr(self._of_thread, "rgb"):
             self._of_thread.rgb = av.VideoFrame(frame.width, frame.height, name)
-        rgb: av.VideoFrame = self._of_thread.rgb  # a new one for each frame would cost as much as its pixels
+        rgb: av.VideoFrame = self._of_thread.rgb  # reused, since allocating a frame takes as long as filling it
         y, cb, cr = (view(frame, index) for index in range(3))
         rgb_of_planes(y, cb, cr, self._planes.coding, rgb_of_frame(rgb))
         return rgb
@@ -142,13 +142,13 @@ class SequenceWriter:
 
     def _exr(self, frame: av.VideoFrame, pts: int) -> bytes:
         reader = self._reader
-        assert isinstance(reader, SequenceReader)  # as the plan has checked
+        assert isinstance(reader, SequenceReader)  # checked by the plan
         code = later(reader.time_code, pts, reader.rate) if reader.is_filled(pts) else None
         planes = (view(frame, 0), view(frame, 1), view(frame, 2))
         return exr.colored(reader.file(pts), planes, self._planes.coding, self._label, code or "")
 
     def _photo(self, frame: av.VideoFrame, pts: int) -> bytes:
-        """Code a frame as a photograph, with the metadata of its source if that is of the same format."""
+        """Encode a frame as a photograph, with the metadata of its source if that has the same format."""
         format = _PHOTOS[self._pattern.format]
         y, cb, cr = (view(frame, index) for index in range(3))
         reader = self._reader
@@ -178,7 +178,7 @@ def _labelled(format: str, label: str) -> Metadata:
 
 
 def publish_frames(work: Pattern, target: Pattern, numbers: list[int]) -> None:
-    """Give finished frames their names. It can be repeated where it was interrupted.
+    """Rename finished frames to their final names; an interrupted call can be repeated.
 
     Raises:
         OSError: The file system refuses, or a frame is in neither place.
@@ -191,7 +191,7 @@ def publish_frames(work: Pattern, target: Pattern, numbers: list[int]) -> None:
 
 
 def taken(target: Pattern, numbers: list[int]) -> Path | None:
-    """Return the first file that exists already of those to be written; None if none does."""
+    """Return the first target file that exists already; None if none exists."""
     existing = set(target.numbers()) if target.folder.is_dir() else set()
     return next((target.file(number) for number in numbers if number in existing), None)
 
@@ -200,8 +200,7 @@ def _photo(path: Path) -> Photo:
     """Read the file of a frame.
 
     Raises:
-        PhotoError: It cannot be read.
-        FilmError: It holds several pages.
+        PhotoError: The file cannot be read. FilmError: The file holds several pages.
     """
     try:
         return read_photo(path)

@@ -1,1 +1,1 @@
-"""Shots: where they begin, how each is coloured, and the files that list them."""
+"""Shots of a film: detection, options for single shots, and files that list them."""

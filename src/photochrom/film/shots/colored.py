@@ -1,4 +1,4 @@
-"""Finds the shots of a film that have colours already, so that they can be left as they are."""
+"""Finds the shots of a film that are in colour already, so that they can be left unchanged."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from . import detection
 
 @dataclass(frozen=True)
 class ColoredShots:
-    """The shots of a film, and which of them have colours."""
+    """The shots of a film, and which of them are in colour."""
 
     starts: tuple[int, ...] = ()
     """pts of the first frame of each shot."""
     colored: tuple[bool, ...] = ()
-    """Whether each shot has colours."""
+    """Whether each shot is in colour."""
 
     def has(self, pts: int) -> bool:
-        """Tell whether a frame lies in a shot that has colours."""
+        """Return whether a frame lies in a shot that is in colour."""
         number = bisect_right(self.starts, pts) - 1
         return number >= 0 and self.colored[number]
 
     def note(self) -> str:
-        """Return a line of text that says how many shots are left as they are."""
+        """Return a note of how many shots are left unchanged."""
         if not any(self.colored):
             return "no shot has colours: all of them were coloured"
         return f"{sum(self.colored)} of {len(self.colored)} shots have colours and were left as they are"
@@ -36,14 +36,14 @@ class ColoredShots:
 def find_colored_shots(
     frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
 ) -> ColoredShots:
-    """Read a film and find the shots that have colours.
+    """Read a film, and find the shots that are in colour.
 
-    A shot has colours if most pairs of its frames, ``GAP`` apart, have (see ``source_colors.has_colors``). Frames that
-    show nothing do not count.
+    A shot is in colour if most pairs of its frames, ``GAP`` apart, are (see ``source.colors.has_colors``). Blank frames
+    are ignored.
 
     Args:
         frame_colorizer: Prepares the frames of the film.
-        plan: The part of the film that is coloured.
+        plan: The part of the film to colour.
         on_frame: Called before each frame; an exception that it raises ends the reading.
     """
     reader = frame_colorizer.reader

@@ -1,8 +1,9 @@
 """Shot detection: cuts, fades through black or white, and dissolves.
 
-The measure is what motion cannot explain: the earlier frame is warped along the optical flow to the later one, and the
-remaining difference, divided by the contrast of both, is their distance. A pan has a small distance, a cut a large one.
-Each decision depends on about a second around a frame and on nothing else, so that it is the same wherever one starts.
+The distance between two frames measures the change that motion cannot explain: the earlier frame is warped along the
+optical flow to the later one, and the remaining difference is divided by the contrast of both. A pan has a small
+distance, a cut a large one. Each decision depends only on about a second around a frame, so that it does not depend on
+where reading starts.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ import numpy as np
 from .. import optical_flow
 
 REACH = 16
-"""Number of frames before and after a frame that decide whether a shot begins with it."""
-_SPECK = 3  # pixels of the median that removes scratches and dust
-_AROUND = 8.0  # pixels over which brightness and contrast are made even, where a lamp or a stain may change them
-_SIZE = 64  # pixels of the short side at which frames are compared
+"""Number of frames before and after a frame that decide whether a shot begins there."""
+_SPECK = 3  # pixels: size of the median filter that removes scratches and dust
+_AROUND = 8.0  # pixels: scale at which local brightness and contrast are equalised, against flicker and stains
+_SIZE = 64  # short side in pixels at which frames are compared
 _CUT = 0.45  # least distance between frames of different shots
-_STANDS_OUT = 2.5  # least ratio of a cut's distance to the median of its neighbours'
-_FLASH = 4  # greatest number of frames for which a flash or dust may hide a shot
-_HALF = 8  # frames of half a dissolve
-_MIXED = 0.3  # share of a dissolve's difference that a mixture of its ends may leave unexplained
-_GRAIN = 3.0  # mean deviation of luma due to film grain
-_IN_ORDER = -0.8  # greatest correlation of the earlier shot's share with time in a dissolve; in flicker it is near 0
+_STANDS_OUT = 2.5  # least ratio of a cut's distance to the median distance around it
+_FLASH = 4  # most frames for which a flash or dust may hide a shot
+_HALF = 8  # frames in half a dissolve
+_MIXED = 0.3  # share of the difference between a dissolve's ends that their mixture may leave unexplained
+_GRAIN = 3.0  # mean deviation of luma caused by film grain
+_IN_ORDER = -0.8  # greatest correlation of the earlier shot's share with time in a dissolve; near 0 in flicker
 _DIM = 0.35  # ratio of contrasts below which one end of a mixture is fading
-_COARSE = 16  # pixels of the short side at which it is judged whether a frame shows anything
-_FAINT = 3.0  # deviation of luma up to which a frame shows nothing; at twice as much it is a picture
+_COARSE = 16  # short side in pixels at which visibility is measured
+_FAINT = 3.0  # deviation of luma up to which a frame is blank; from twice as much it is a picture
 BLANK = 4.0
-"""Standard deviation of luma (0 to 255) below which a frame shows nothing."""
+"""Standard deviation of luma (0 to 255) below which a frame is blank."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,15 @@ class Shot:
 @dataclass(frozen=True)
 class _Frame:
     small: np.ndarray
-    """uint8 ``[h, w]``"""
+    """Luma, uint8 ``[h, w]``."""
     distance: float
     """Distance to the frame before."""
     is_blank: bool
-    """Whether the frame is black, white or grey all over."""
+    """Whether the frame is blank: uniformly black, white or grey."""
 
 
 def starts(lumas: Iterable[np.ndarray]) -> Iterator[bool]:
-    """Tell of each frame whether a shot begins with it. Runs ``REACH`` frames behind its input.
+    """Yield, for each frame, whether a shot begins there; lags ``REACH`` frames behind its input.
 
     Args:
         lumas: Thumbnails of consecutive frames, uint8 ``[h, w]``, full range, all of one size.
@@ -85,20 +86,20 @@ def _measured(lumas: Iterable[np.ndarray]) -> Iterator[_Frame]:
 
 
 def contrast(luma: np.ndarray) -> float:
-    """Return the standard deviation of a luma plane, uint8 ``[h, w]``, measured without its grain."""
+    """Return the standard deviation of a luma plane, uint8 ``[h, w]``, without its grain."""
     return float(_shrunk(luma).std())
 
 
 def is_blank(luma: np.ndarray) -> bool:
-    """Tell whether a luma plane, uint8 ``[h, w]``, is black, white or grey all over."""
+    """Return whether a luma plane, uint8 ``[h, w]``, is uniformly black, white or grey."""
     return contrast(luma) < BLANK
 
 
 def visibility(luma: np.ndarray) -> float:
-    """Return how much a luma plane, uint8 ``[h, w]``, shows: 0 for a flat frame, 1 for a picture, between in a fade.
+    """Return the visibility of a luma plane, uint8 ``[h, w]``: 0 for a blank frame, 1 for a picture, between in a fade.
 
-    The measure is how far the most deviating hundredth of coarse cells lies from the median: a small title on plain
-    grey counts as a picture, although the contrast of the whole frame is next to none; grain is averaged away.
+    It is measured by the deviation from the median of the most deviating hundredth of coarse cells. So a small title on
+    plain grey counts as a picture, although the frame has hardly any contrast, and grain is averaged out.
     """
     cells = _shrunk(luma, _COARSE).astype(np.float32)
     deviation = float(np.percentile(np.abs(cells - np.median(cells)), 99))
@@ -112,14 +113,14 @@ def _shrunk(luma: np.ndarray, short_side: int = _SIZE) -> np.ndarray:
 
 
 def _distance(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the part of the later frame that motion leaves unexplained, relative to contrast; about 1 if unlike."""
+    """Return the change between frames that motion does not explain, relative to contrast; about 1 if unrelated."""
     distance = _unexplained(before, after)
-    # Flicker that differs from place to place hides that the picture is the same.
+    # Uneven flicker can make frames of one shot differ.
     return distance if distance < _CUT / 2 else min(distance, _unexplained(_evened(before), _evened(after)))
 
 
 def _evened(frame: np.ndarray) -> np.ndarray:
-    """Return a frame with the same mean and contrast everywhere, uint8 ``[h, w]``."""
+    """Equalise a frame's local mean and contrast, uint8 ``[h, w]``."""
     detail = frame - cv2.GaussianBlur(frame.astype(np.float32), (0, 0), _AROUND)
     spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _AROUND))
     return np.clip(128 + 40 * detail / (spread + _GRAIN), 0, 255).astype(np.uint8)
@@ -127,7 +128,7 @@ def _evened(frame: np.ndarray) -> np.ndarray:
 
 def _unexplained(before: np.ndarray, after: np.ndarray) -> float:
     warped = optical_flow.warp(before, optical_flow.backward_flow(before, after, fast=True))
-    # A flickering lamp or a fade changes only brightness and contrast of the same picture.
+    # Flicker or a fade changes only brightness and contrast of the same picture.
     late, early = after - after.mean(), warped - warped.mean()
     gain = np.clip((late * early).mean() / ((early * early).mean() + 1.0), 0.3, 3.0)
     spread = (np.abs(late).mean() + gain * np.abs(early).mean()) / 2
@@ -135,13 +136,13 @@ def _unexplained(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def _starts_shot(window: list[_Frame | None]) -> bool:
-    """Tell whether a shot begins with the middle frame of the window, where None is before or after the film."""
+    """Return whether a shot begins at the middle frame of the window, in which None is outside the film."""
     frame, before = window[REACH], window[REACH - 1]
     assert frame is not None
     if before is None:
-        return False  # the film's first frame is decided by ``starts``
+        return False  # ``starts`` handles the film's first frame
     if frame.is_blank or before.is_blank:
-        # The dark between two shots belongs to the second; a frame or two of light inside a shot changes nothing.
+        # Blank frames between two shots belong to the second; a blank frame or two inside a shot are a flash.
         return frame.is_blank and not before.is_blank and not _is_flash(window)
     return _is_cut(window) or _is_dissolve(window)
 
@@ -158,7 +159,7 @@ def _is_cut(window: list[_Frame | None]) -> bool:
 
 
 def _is_flash(window: list[_Frame | None]) -> bool:
-    """Tell whether the shot continues after a few frames that differ."""
+    """Return whether the same shot continues after a few different frames."""
     earlier = [window[REACH - 1 - i] for i in range(_FLASH)]
     later = [window[REACH + i] for i in range(_FLASH)]
     pairs = [(a, b) for i, a in enumerate(earlier) for j, b in enumerate(later) if 0 < i + j <= _FLASH]
@@ -167,14 +168,14 @@ def _is_flash(window: list[_Frame | None]) -> bool:
 
 
 def _is_dissolve(window: list[_Frame | None]) -> bool:
-    """Tell whether the frame is a mixture, half and half, of two others that motion does not connect."""
+    """Return whether the frame is the middle of a dissolve: an even mixture of two unrelated frames."""
     return _mixture(window, REACH) is not None and all(
         _lies_nearer(window, other) for other in range(REACH - _HALF, REACH + _HALF + 1) if other != REACH
     )
 
 
 def _lies_nearer(window: list[_Frame | None], other: int) -> bool:
-    """Tell whether the middle frame is nearer to half and half than another frame, or that one is not a mixture."""
+    """Return whether the middle frame is a more even mixture than another frame, or the other is not a mixture."""
     share, middle = _mixture(window, other), _mixture(window, REACH)
     assert middle is not None
     if share is None or abs(share - 0.5) > abs(middle - 0.5):
@@ -183,7 +184,7 @@ def _lies_nearer(window: list[_Frame | None], other: int) -> bool:
 
 
 def _mixture(window: list[_Frame | None], at: int) -> float | None:
-    """Return the earlier shot's share in a frame that mixes what lies before and after; None if it is not a mixture."""
+    """Return the earlier shot's share in a mixture of two shots; None if the frame is not a mixture."""
     if not at - _HALF >= 0 or at + _HALF >= len(window):
         return None
     around = window[at - _HALF : at + _HALF + 1]
@@ -193,7 +194,7 @@ def _mixture(window: list[_Frame | None], at: int) -> float | None:
     earlier, mixed, later = (part.astype(np.float32) for part in parts)
     contrasts = sorted((_spread(earlier), _spread(later)))
     if contrasts[0] < _DIM * contrasts[1]:
-        return None  # a fade, of which one end is nearly black
+        return None  # a fade: one end is nearly blank
     difference = earlier - later
     energy = float((difference**2).mean())
     if energy < 15.0**2:
@@ -208,7 +209,7 @@ def _mixture(window: list[_Frame | None], at: int) -> float | None:
 
 
 def _is_in_order(frames: list[np.ndarray]) -> bool:
-    """Tell whether frames go steadily from the first to the last; where a lamp flickers, they go to and fro."""
+    """Return whether frames change steadily from the first to the last; in flicker they go back and forth."""
     first, last = (frames[i].astype(np.float32) for i in (0, -1))
     difference = first - last
     shares = [float(((frame - last) * difference).mean()) for frame in frames[1:-1]]

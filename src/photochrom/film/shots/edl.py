@@ -1,7 +1,7 @@
-"""Edit decision lists (CMX 3600): the shots of a film as events for an editing system, and its events as shots.
+"""Reads and writes edit decision lists (CMX 3600), whose events are the shots of a film.
 
-Record times are those of the film: they count from its own time code where it has one. A list for a film without time
-code may begin at a full hour, as is the custom; that hour is then the film's beginning.
+Record times are time codes of the film, starting at its own first time code if it has one. A list for a film without
+time code may begin at a full hour, as is customary; that hour is then the film's beginning.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _TIME = r"(\d\d:\d\d:\d\d[:;.]\d\d)"
 _EVENT = re.compile(
     rf"\s*\d+\s+\S+\s+(\S+)\s+(?:C|D|W\d+|K\s?[BO]?)(?:\s+\d+)?\s+{_TIME}\s+{_TIME}\s+{_TIME}\s+{_TIME}\s*"
 )
-_SHOWS = ("V", "B", "AA/V", "A2/V", "A/V")  # tracks that have a picture; others are sound
-_REEL = 8  # characters of a reel's name
+_SHOWS = ("V", "B", "AA/V", "A2/V", "A/V")  # tracks with a picture; others are sound
+_REEL = 8  # length of a reel's name
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Clock:
 
     @property
     def beginning(self) -> str:
-        """Time code of the first frame, 0 if the film states none."""
+        """Time code of the first frame; 0 if the film states none."""
         return self.first or "00:00:00:00"
 
 
@@ -55,7 +55,7 @@ def write_edl(shots: Iterable[Shot], clock: Clock, title: str) -> str:
     Args:
         shots: The shots.
         clock: The film's time code.
-        title: Name of the film; the reel's name is made of it.
+        title: Name of the film, from which the reel's name is derived.
     """
     reel = re.sub(r"[^A-Z0-9]", "", title.upper())[:_REEL] or "AX"
     drop = clock.beginning[8] != ":"
@@ -68,16 +68,16 @@ def write_edl(shots: Iterable[Shot], clock: Clock, title: str) -> str:
 
 
 def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, ...]:
-    """Read the events of an edit decision list as shots with the film's settings.
+    """Read the events of an edit decision list as shots with default options.
 
-    A dissolve or wipe belongs to the later shot from its first frame on. Events of sound are passed over.
+    A dissolve or wipe belongs to the later shot from its first frame. Sound events are ignored.
 
     Args:
         path: The list.
         clock: The film's time code.
 
     Raises:
-        OptionError: The file cannot be read, has no event with a picture, or one that lies before the film's beginning.
+        OptionError: The file cannot be read, has no event with a picture, or has one before the film's beginning.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
@@ -110,7 +110,7 @@ def _code(frame: int, clock: Clock) -> str:
 
 
 def _number(code: str, rate: Fraction) -> int:
-    """Return how many frames a time code lies after midnight (SMPTE ST 12-1)."""
+    """Convert a time code to the number of frames since 00:00:00:00 (SMPTE ST 12-1)."""
     base = max(1, round(rate))
     hours, minutes, seconds, frame = (int(part) for part in re.split("[:;.]", code))
     dropped = 0 if code[8] == ":" else 2 * (base // 30)

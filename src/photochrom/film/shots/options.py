@@ -1,13 +1,13 @@
-"""ShotOptions: how single shots are coloured, and the JSON and CSV files that hold a film's shots.
+"""``ShotOptions``: options for single shots, and the JSON and CSV files that list a film's shots.
 
-A file lists all shots of a film, in order; ``null`` and empty cells stand for the film's own settings::
+A file lists all shots of a film in order; ``null`` and empty cells mean the film's own options::
 
     {"photochrom": "film shots", "version": 1, "shots": [
      {"start": 12.5, "end": 17.25, "frames": 114, "vividness": null, "strength": 0.8,
       "hints": [{"time": 13.0, "x": 0.42, "y": 0.31, "color": "#7a2b22"}]}]}
 
 As CSV, a hint is written ``0:00:13.000@0.42,0.31,#7a2b22``; several are separated by spaces. Each shot begins at its
-``start`` and lasts until the next begins; ``end`` and ``frames`` inform people and are not read.
+``start`` and lasts until the next begins; ``end`` and ``frames`` are informative and are not read.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _DIALS = ("vividness", "strength")
 
 @dataclass(frozen=True)
 class ShotOptions:
-    """How one shot of a film is coloured.
+    """How to colour one shot of a film.
 
     Raises:
         OptionError: A value is out of its range.
@@ -50,7 +50,7 @@ class ShotOptions:
     start: Fraction
     """Seconds from the film's beginning at which the shot begins."""
     vividness: float | None = None
-    """As in ``ColorOptions``; None for the film's."""
+    """Vividness, 0 to 1 (see ``ColorOptions``); None for the film's."""
     strength: float | None = None
     """Factor applied to the chroma, 0 to 2; None for the film's."""
     hints: tuple[FilmHint, ...] = ()
@@ -62,18 +62,18 @@ class ShotOptions:
         if not math.isfinite(self.start):
             raise OptionError("a shot's start is infinite", remedy="give seconds from the film's beginning")
         object.__setattr__(self, "start", Fraction(self.start).limit_denominator(1_000_000))  # the class is frozen
-        self.color(ColorOptions())  # checks the ranges
+        self.color(ColorOptions())  # raises OptionError if a value is out of range
 
     def color(self, film: ColorOptions) -> ColorOptions:
-        """Return the options of this shot, where ``film`` holds those of the film."""
+        """Return the film's options with this shot's values in place of them where given."""
         return replace(film, **{name: own for name in _DIALS if (own := getattr(self, name)) is not None})
 
 
 def read_shots(path: str | os.PathLike[str]) -> tuple[ShotOptions, ...]:
-    """Read the shots of a film from a JSON or CSV file; the suffix ``.csv`` tells which.
+    """Read the shots of a film from a JSON file, or from a CSV file with the suffix ``.csv``.
 
     Raises:
-        OptionError: The file cannot be read, or does not hold a film's shots; the message says where.
+        OptionError: The file cannot be read, or is not a valid list of shots; the message names the entry.
     """
     if Path(path).suffix.lower() != ".csv":
         return read_file(path, _of_json, what="list of shots")
@@ -88,14 +88,14 @@ def read_shots(path: str | os.PathLike[str]) -> tuple[ShotOptions, ...]:
 
 
 def with_settings(shots: Iterable[Shot], options: Sequence[ShotOptions]) -> Iterator[tuple[Shot, ShotOptions]]:
-    """Pair shots that were found in a film with the settings of the one that begins there; defaults for the others."""
+    """Pair detected shots with the options of the entry that begins at the same time; defaults for the others."""
     for shot in shots:
         own = [o for o in options if shot.start <= o.start < shot.end]
         yield shot, replace(own[0], start=shot.start) if own else ShotOptions(shot.start)
 
 
 def shots_json(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:
-    """Write shots and their settings as the text of a file that ``read_shots`` reads."""
+    """Serialise shots and their options as JSON text that ``read_shots`` can read."""
     entries = [
         {
             "start": _number(shot.start), "end": _number(shot.end), "frames": shot.frames,
@@ -109,7 +109,7 @@ def shots_json(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:
 
 
 def shots_csv(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:
-    """Write shots and their settings as CSV that ``read_shots`` reads."""
+    """Serialise shots and their options as CSV that ``read_shots`` can read."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -137,20 +137,20 @@ def _of_json(facts: Any) -> tuple[ShotOptions, ...]:
 
 
 def _of_csv(text: str) -> Iterator[ShotOptions]:
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets follow the language of their user
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # depends on the user's language
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     if "start" not in (rows.fieldnames or ()):
         raise OptionError("has no column named start", remedy=f"the first line is {','.join(_COLUMNS)}")
     _check_names(rows.fieldnames or ())
-    filled = (row for row in rows if any(row.values()))  # spreadsheets keep the rows that were emptied
+    filled = (row for row in rows if any(row.values()))  # spreadsheets keep emptied rows
     for number, row in enumerate(filled, 1):
-        if None in row:  # what stands behind the last column
+        if None in row:  # csv's key for surplus cells
             raise OptionError(
                 f"shot {number} has more cells than there are columns", remedy='write 0.5, or "0,5" in quotation marks'
             )
         dials = {name: _dial(number, name, row[name]) for name in _DIALS if row.get(name)}
         try:
-            start = parse_time(row["start"] or "")  # None if the row ends before it
+            start = parse_time(row["start"] or "")  # None if the row is too short
             hints = tuple(_hint(part) for part in (row.get("hints") or "").split())
         except OptionError as exc:
             raise OptionError(f"shot {number}: {exc.problem}", remedy=exc.remedy) from exc
@@ -166,7 +166,7 @@ def _dial(number: int, name: str, cell: str) -> float:
 
 
 def _check_names(names: Iterable[object]) -> None:
-    """Refuse names that are surely misspelled; people may add columns and entries of their own."""
+    """Raise an error for names that are probably misspelled; other unknown columns and entries are allowed."""
     for name in names:
         if not isinstance(name, str) or name in _COLUMNS or name == "":
             continue
@@ -199,10 +199,10 @@ def _checked(shots: Iterable[ShotOptions]) -> tuple[ShotOptions, ...]:
 
 
 def check_order(shots: Sequence[ShotOptions]) -> None:
-    """Check that shots come in order.
+    """Check that shots are in order.
 
     Raises:
-        OptionError: A shot begins before the one before it, or with it.
+        OptionError: A shot does not begin after the one before it.
     """
     for number, (one, other) in enumerate(itertools.pairwise(shots), 2):
         if other.start <= one.start:

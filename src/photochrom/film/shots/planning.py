@@ -1,4 +1,4 @@
-"""Decides where the shots of a film begin before the film is coloured, and what each is to look like."""
+"""Decides, before a film is coloured, where its shots begin and how each is coloured."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def make_shot_plan(
     """Decide where shots begin and how they are coloured.
 
     Args:
-        frame_colorizer: Prepares the frames of the film; its options say how shots are coloured.
-        plan: The part of the film that is coloured.
-        known: pts of the first frame of each shot, if an earlier run found them.
+        frame_colorizer: Prepares the frames of the film; holds the options for its shots.
+        plan: The part of the film to colour.
+        known: pts of the first frame of each shot, if an earlier run has detected them.
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
     Returns:
-        The plan; None if shots are found while the film is coloured, and all are coloured alike.
+        The plan; None if shots can be detected during colouring, because all are coloured alike.
 
     Raises:
-        FilmError: The film has fewer shots than the options name, or ends before one of them begins.
+        FilmError: The film has fewer shots than the options, or ends before one of them begins.
     """
     options, reader = frame_colorizer.options, frame_colorizer.reader
     if options.shots and not known:

@@ -1,4 +1,4 @@
-"""ShotPlan: the shots of a film that are known before it is coloured, and the colours of each."""
+"""``ShotPlan``: where the shots of a film begin, and how each is coloured."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class ShotPlan:
     """Where the shots of a film begin, and how each is coloured."""
 
     starts: tuple[int, ...]
-    """Least pts of the frames of each shot, strictly increasing; the first shot takes all earlier frames, too."""
+    """Least pts of each shot, strictly increasing; the first shot also includes all earlier frames."""
     colors: tuple[ColorOptions, ...]
     """Vividness and strength of each shot."""
     left_out: frozenset[int] = frozenset()
-    """Numbers, from 0, of the shots that stay as they are."""
+    """Numbers, from 0, of the shots to leave unchanged."""
 
     def number(self, pts: int) -> int:
-        """Return the number of the shot that a frame lies in, from 0."""
+        """Return the number, from 0, of the shot that contains a frame."""
         return max(0, bisect_right(self.starts, pts) - 1)
 
     def color(self, pts: int) -> ColorOptions:
-        """Return how a frame is coloured, without hints."""
+        """Return the colour options of a frame, without hints."""
         return self.colors[self.number(pts)]
 
     def is_left_out(self, pts: int) -> bool:
-        """Tell whether a frame stays as it is."""
+        """Return whether a frame is left unchanged."""
         return self.number(pts) in self.left_out
 
     def starts_with(self, reader: FilmReader, hints: Sequence[FilmHint]) -> Iterator[int]:
@@ -45,7 +45,7 @@ class ShotPlan:
             yield reader.first_pts if number == 0 else reader.pts_at(reader.seconds(self.starts[number]))
 
     def appearance(self, reader: FilmReader, hints: Sequence[FilmHint]) -> list[str]:
-        """Return, for each shot, a text that changes whenever anything changes that its colours depend on."""
+        """Return, for each shot, a text of everything that its colours depend on, to detect changes."""
         own: list[list[str]] = [[] for _ in self.starts]
         for hint in hints:
             own[self.number(pts_of_hint(reader, hint))].append(repr(hint))
@@ -56,12 +56,12 @@ class ShotPlan:
 
 
 def starts_asked_for(options: FilmOptions, reader: FilmReader) -> list[int]:
-    """Return the least pts of the frames of each shot that the options name, in order."""
+    """Return the least pts of each shot in the options, in order."""
     return list(dict.fromkeys(pts_from(reader, shot.start) for shot in options.shots))
 
 
 def colors_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -> tuple[ColorOptions, ...]:
-    """Return the vividness and strength of each shot: those of the entry that begins with it, or before it."""
+    """Return the vividness and strength of each shot, from the last entry that begins at or before its start."""
     begins = starts_asked_for(options, reader)
     return tuple(_entry(options.shots, bisect_right(begins, start) - 1).color(options.color) for start in starts)
 
@@ -71,10 +71,10 @@ def _entry(shots: tuple[ShotOptions, ...], number: int) -> ShotOptions:
 
 
 def pts_from(reader: FilmReader, seconds: Fraction) -> int:
-    """Return the least pts of a frame shown at a time or later; the time may be rounded to milliseconds."""
+    """Return the least pts at or after a time, which may be rounded to milliseconds."""
     return reader.first_pts + math.ceil((seconds - ROUNDED) / reader.time_base)
 
 
 def pts_of_hint(reader: FilmReader, hint: FilmHint) -> int:
-    """Return the greatest pts that the frame of a hint can have."""
+    """Return the greatest possible pts of a hint's frame."""
     return reader.first_pts + math.floor((hint.time + ROUNDED) / reader.time_base)

@@ -1,7 +1,7 @@
-"""Finds the intertitles of silent films, still text on black, so that they can be left as they are.
+"""Finds the intertitles of silent films (still text on black), so that they can be left unchanged.
 
-A frame looks like a title if nearly all of it is one dark tone, and what is bright consists of several small, thin
-pieces, as letters are. A shot is a title if most of its frames look so, and their letters stay where they are.
+A frame looks like a title if nearly all of it is one dark tone, and its bright parts are several small, thin pieces,
+like letters. A shot is a title if most of its frames look like one, and their letters do not move.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from ..plan import Plan
 from ..views import negative_view
 from . import detection
 
-_SIZE = 240  # pixels of the short side
-_GAP = 6  # frames between two that are looked at
+_SIZE = 240  # short side in pixels at which letters are found
+_GAP = 6  # frames between two that are examined
 _PERCENT = 60  # least percentage of a title's frames that look like one; the others fade in or out
-_DARK = 80  # luma, 0 to 255, below which the ground is black, also on washed-out prints
-_ABOVE = 60  # steps of luma that letters are brighter than the ground
-_UNEVEN = 14  # greatest spread of the ground (of its middle nine tenths), due to grain, flicker and vignetting
-_LETTERS = (0.002, 0.3)  # share of the frame that letters cover
-_BETWEEN = 0.35  # greatest share of all that is not ground which may be neither ground nor letters, as edges are
+_DARK = 80  # luma, 0 to 255, below which the background is black, even on washed-out prints
+_ABOVE = 60  # steps of luma by which letters are brighter than the background
+_UNEVEN = 14  # greatest spread of the background (its middle nine tenths), for grain, flicker and vignetting
+_LETTERS = (0.002, 0.3)  # least and greatest share of the frame covered by letters
+_BETWEEN = 0.35  # greatest share of the pixels outside the background that may be edges, between background and letters
 _PIECES = 5  # least number of letters
-_HIGH = 1 / 5  # greatest height of a letter, as a share of the frame's
+_HIGH = 1 / 5  # greatest height of a letter, as a share of the frame's height
 _THICK = 1 / 28  # greatest distance from the middle of a stroke to its edge, likewise
-_LARGE = 0.5  # greatest share of the letters' area that other things, such as a frame of ornaments, may have
-_STAYS = 0.7  # least share of the letters that are at the same place some frames later
-_WEAVE = 3  # pixels by which a gate that weaves moves a title at most
+_LARGE = 0.5  # greatest area of other bright parts, such as ornaments, as a share of the letters' area
+_STAYS = 0.7  # least share of the letters that are in the same place some frames later
+_WEAVE = 3  # most pixels by which gate weave moves a title
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,22 @@ class Titles:
     """Whether each shot is a title."""
 
     def has(self, pts: int) -> bool:
-        """Tell whether a frame belongs to a title."""
+        """Return whether a frame belongs to a title."""
         number = bisect_right(self.starts, pts) - 1
         return number >= 0 and self.are_titles[number]
 
     def note(self) -> str:
-        """Return a line of text that says how many shots are titles."""
+        """Return a note of how many shots are titles."""
         count = sum(self.are_titles)
         return f"{count} of {len(self.starts)} shots {'is a title' if count == 1 else 'are titles'}, left as found"
 
 
 def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None) -> Titles:
-    """Read a film and find its titles.
+    """Read a film, and find its titles.
 
     Args:
         frame_colorizer: Prepares the frames of the film.
-        plan: The part of the film that is coloured.
+        plan: The part of the film to colour.
         on_frame: Called before each frame; an exception that it raises ends the reading.
     """
     reader = frame_colorizer.reader
@@ -83,7 +83,7 @@ def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[
 def keeping_titles(
     frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
 ) -> FrameColorizer:
-    """Return a frame colorizer that leaves titles as they are, if its options ask for that; notes go to the plan."""
+    """Return a frame colorizer that leaves titles unchanged if the options say so; adds a note to the plan."""
     if not frame_colorizer.options.keep_titles:
         return frame_colorizer
     titles = find_titles(frame_colorizer, plan, on_frame)
@@ -92,7 +92,7 @@ def keeping_titles(
 
 
 def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return the picture at a size at which letters can be recognised, whatever the model's own, uint8 ``[h, w]``."""
+    """Return the frame at a size at which letters can be recognised, independent of the model, uint8 ``[h, w]``."""
     luma = luma_plane(prepared.frame)[frame_colorizer.area.luma]
     scale = min(1.0, _SIZE / min(luma.shape))
     height, width = (max(1, round(side * scale)) for side in luma.shape)
@@ -104,10 +104,10 @@ def letters(luma: np.ndarray) -> np.ndarray | None:
     """Find the letters of a title.
 
     Args:
-        luma: A frame whose short side has some 240 pixels, uint8 ``[h, w]``, full range.
+        luma: A frame with a short side of about 240 pixels, uint8 ``[h, w]``, full range.
 
     Returns:
-        The letters, bool ``[h, w]``; None if the frame does not look like a title.
+        Mask of the letters, bool ``[h, w]``; None if the frame does not look like a title.
     """
     ground = float(np.median(luma))
     bright = luma > ground + _ABOVE
@@ -131,13 +131,13 @@ def _consists_of_letters(bright: np.ndarray) -> bool:
     np.maximum.at(thickness, np.asarray(labels, np.intp), edge)
     area = facts[:, cv2.CC_STAT_AREA]
     is_letter = (facts[:, cv2.CC_STAT_HEIGHT] <= _HIGH * height) & (thickness <= _THICK * height) & (area > 2)
-    is_letter[0] = False  # the ground
+    is_letter[0] = False  # the background
     others = area[1:].sum() - area[is_letter].sum()
     return int(is_letter.sum()) >= _PIECES and others <= _LARGE * area[is_letter].sum()
 
 
 def _is_title(found: list[np.ndarray | None]) -> bool:
-    """Tell whether a shot is a title, by what ``letters`` found in some of its frames."""
+    """Return whether a shot is a title, from the results of ``letters`` for some of its frames."""
     seen = [one for one in found if one is not None]
     if not seen or 100 * len(seen) < _PERCENT * len(found):
         return False

@@ -1,1 +1,1 @@
-"""Facts about a source film: how it is opened, what it holds besides its picture, and what kind of film it is."""
+"""Examines a source film: opening it safely, its time code and side data, colours, negatives and pulldown."""

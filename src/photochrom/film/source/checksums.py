@@ -1,7 +1,7 @@
-"""Damage in pictures that FFmpeg's decoders repair without telling: FFV1 by its checksums, Motion JPEG by its codes.
+"""Detects damaged packets that FFmpeg's decoders conceal: FFV1 by its checksums, Motion JPEG by decoding it.
 
-A packet of FFV1 version 3 (RFC 9043) is a row of slices. Each ends with its length (3 bytes), an error status (1 byte)
-and a CRC-32 over all of the slice (4 bytes), with which the checksum of the whole comes to 0.
+A packet of FFV1 version 3 (RFC 9043) is a sequence of slices. Each ends with its length (3 bytes), an error status (1
+byte) and a CRC-32 (4 bytes), chosen so that the checksum of the whole slice is 0.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from itertools import pairwise
 
 import av
 
-_FOOTER = 8  # bytes of length, status and checksum
-# zlib takes the bits of a byte from the other end, and inverts its register before and after.
+_FOOTER = 8  # bytes for length, status and checksum
+# zlib's CRC-32 processes the bits of a byte in reverse order, and inverts its register before and after.
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 _INVERTED = 0xFFFFFFFF
 
 
 class PacketCheck:
-    """Checks the packets of one stream. It calls none damaged before one was whole: its encoder may know no checksums.
+    """Checks the packets of one stream. Until one was valid it reports no damage, since the encoder may omit checksums.
 
     Args:
-        codec: FFmpeg's name of the decoder; packets of others than ``ffv1`` and ``mjpeg`` are not checked.
+        codec: FFmpeg's name of the decoder; only packets of ``ffv1`` and ``mjpeg`` are checked.
     """
 
     def __init__(self, codec: str) -> None:
@@ -30,7 +30,7 @@ class PacketCheck:
         self._was_whole = False
 
     def is_damaged(self, packet: av.Packet) -> bool:
-        """Return whether a packet, in the order of the stream, is damaged for certain."""
+        """Return whether a packet is certainly damaged; must be called in the order of the stream."""
         if self._is_whole is None or not packet.size:
             return False
         whole = self._is_whole(bytes(packet))
@@ -39,7 +39,7 @@ class PacketCheck:
 
 
 def is_whole_jpeg(packet: bytes) -> bool:
-    """Return whether the first field or frame of a packet of Motion JPEG can be decoded without a warning."""
+    """Return whether the first field or frame of a Motion JPEG packet decodes without a warning."""
     import simplejpeg
 
     try:
@@ -60,7 +60,7 @@ def is_whole(packet: bytes) -> bool:
 
 
 def _ends(packet: bytes) -> Iterator[int]:
-    """Yield where slices end, the last slice first, as far as their lengths make sense; 0 once all are found."""
+    """Yield the ends of slices, the last slice first, while their lengths are plausible; finally 0 if all are."""
     end = len(packet)
     yield end
     while end >= _FOOTER:

@@ -1,4 +1,4 @@
-"""Colours that a source has already, as distinct from tints, toning, and the chroma noise of old tapes."""
+"""Detects whether a film is in colour already, beyond tints, toning, and the chroma noise of old tapes."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ import numpy as np
 from ..frame_memory import view
 from ..shots.detection import is_blank
 
-# Measured on 24 cells along the short side, 4 frames apart: chroma noise of a tape, which fluctuates by 4 steps there,
+# Measured with 24 cells along the short side and frames 4 apart: a tape's chroma noise, which fluctuates by 4 steps,
 # scored 0 to 1.4; films with pale colours (3.1 steps) scored 2.9 to 3.1, and vivid ones 50. The correlation was at most
 # 0.2 for noise, and above 0.85 for colours.
-_COLORED = 2.0  # steps of 8 bits of coherent chroma beyond which frames have colours
-_CORRELATED = 0.5  # correlation that colours have from frame to frame, and noise has not
+_COLORED = 2.0  # coherent chroma, in 8-bit steps, above which frames are in colour
+_CORRELATED = 0.5  # least correlation from frame to frame of colours, as opposed to noise
 _CELLS = 24  # cells of the grid along the short side; averaging over a cell removes noise and grain
-_TINTS = 8  # levels of luma of a toned film; each may have a tint of its own
+_TINTS = 8  # levels of luma, each of which may have its own tint in a toned film
 _GRID = 256  # samples along each side
 GAP = 4
-"""Number of frames between two that are compared; noise differs between them, colours do not."""
+"""Number of frames between two that are compared: colours persist, noise does not."""
 
 
 def has_colors(frames: Sequence[av.VideoFrame]) -> bool:
-    """Tell whether frames have colours, and not only a cast, a toning (one tint for each level of luma) or noise.
+    """Return whether frames are in colour, beyond a cast, a toning (one tint per level of luma) or noise.
 
-    What counts is chroma that cannot be told from the luma, and that one frame has in common with the next. Noise is
-    averaged away inside a cell of a coarse grid, and differs from frame to frame.
+    Frames are in colour if their chroma is not determined by the luma, and persists from one frame to the next. Noise
+    is averaged out within the cells of a coarse grid, and differs from frame to frame.
 
     Args:
-        frames: One frame or more of one shot, ``GAP`` frames apart. A single frame is judged without its noise in time.
+        frames: Frames of one shot, ``GAP`` apart. A single frame is judged without comparing noise over time.
     """
     found = [unexplained_chroma(frame) for frame in frames]
     if len({chroma.shape for chroma in found}) > 1:  # the size of the picture changes between them
@@ -42,12 +42,12 @@ def has_colors(frames: Sequence[av.VideoFrame]) -> bool:
 
 
 def is_colored(chroma: float) -> bool:
-    """Tell whether a result of ``coherent_chroma`` means that frames have colours."""
+    """Return whether a result of ``coherent_chroma`` means that frames are in colour."""
     return chroma > _COLORED
 
 
 def coherent_chroma(earlier: np.ndarray, later: np.ndarray) -> float:
-    """Measure the chroma that two results of ``unexplained_chroma`` have in common, in steps of 8 bits.
+    """Measure the chroma common to two results of ``unexplained_chroma``, in 8-bit steps.
 
     Returns:
         The square root of their covariance; 0 if they correlate no better than noise does.
@@ -59,12 +59,12 @@ def coherent_chroma(earlier: np.ndarray, later: np.ndarray) -> float:
 
 
 def shows_nothing(frame: av.VideoFrame) -> bool:
-    """Tell whether a frame is black, white or grey all over."""
+    """Return whether a frame is blank: uniformly black, white or grey."""
     return is_blank(_samples(frame)[0])
 
 
 def unexplained_chroma(frame: av.VideoFrame) -> np.ndarray:
-    """Return Cb and Cr less what the luma tells in each of its levels, float32 ``[2, cells]``, in steps of 8 bits."""
+    """Return the part of Cb and Cr that the luma does not determine, float32 ``[2, cells]``, in 8-bit steps."""
     planes = _samples(frame)
     scale = _CELLS / min(planes[0].shape)
     size = tuple(max(1, round(side * scale)) for side in planes[0].shape[::-1])
@@ -75,24 +75,24 @@ def unexplained_chroma(frame: av.VideoFrame) -> np.ndarray:
     found = []
     for plane in chroma:
         rest = _less_means(plane.ravel(), level)
-        slope = np.bincount(level, rest * within, _TINTS) / variance  # a strong tint grows with the luma inside a level
+        slope = np.bincount(level, rest * within, _TINTS) / variance  # a strong tint varies within a level
         found.append(rest - slope[level] * within)
     return np.stack(found)
 
 
 def _less_means(values: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Return values, ``[cells]``, less the mean of their level."""
+    """Subtract from values ``[cells]`` the mean of their level."""
     count = np.maximum(np.bincount(level, minlength=_TINTS), 1)
     less: np.ndarray = values - (np.bincount(level, values, _TINTS) / count)[level]
     return less
 
 
 def _samples(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Return luma, Cb and Cr at some places of a frame, uint8 ``[h, w]`` each."""
+    """Sample luma, Cb and Cr of a frame, uint8 ``[h, w]`` each."""
     if len(frame.planes) < 3 or frame.format.is_rgb or len(frame.format.components) > 3:
         size = {"width": min(frame.width, _GRID) // 2 * 2, "height": min(frame.height, _GRID) // 2 * 2}
         return list(frame.reformat(**size, format="yuv444p").to_ndarray())
-    # The frame's own planes, because FFmpeg's scaler reads beyond those of interlaced frames of some heights.
+    # Reads the frame's planes directly, because FFmpeg's scaler reads past the planes of some interlaced frames.
     luma, *chroma = (view(frame, index) >> (frame.format.components[0].bits - 8) for index in range(3))
     height, width = (min(side, _GRID) for side in chroma[0].shape)
     return [

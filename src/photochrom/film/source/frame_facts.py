@@ -1,4 +1,4 @@
-"""Facts about a film that its frames tell: which field is the earlier, and how to turn the picture."""
+"""Properties stored on frames: field order and display matrix."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from av.sidedata.sidedata import Type as SideData
 
 
 def display_matrix(frame: av.VideoFrame) -> list[int] | None:
-    """Return the nine numbers that say how to turn the frame; None if there are none."""
+    """Return the nine numbers of the frame's display matrix; None if it has none."""
     try:
         found = frame.side_data.get(SideData.DISPLAYMATRIX)
-    except ValueError:  # PyAV does not know a kind of side data that is there, such as EXIF, and gives none at all
+    except ValueError:  # PyAV fails altogether if it does not know one kind of side data, such as EXIF
         found = None
     return None if found is None else np.frombuffer(bytes(found), np.int32).tolist()
 
 
 def fields(frame: av.VideoFrame) -> str:
-    """Return which field of a frame is the earlier, ``tff`` or ``bff``; empty if it is not interlaced.
+    """Return a frame's field order, ``tff`` or ``bff``; empty if it is not interlaced.
 
-    The frame tells what decoders and encoders use; what the container says may be missing or differ.
+    Decoders and encoders use the frame's flags; the container's may be missing or different.
     """
     if not frame.interlaced_frame:
         return ""

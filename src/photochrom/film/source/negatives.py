@@ -1,9 +1,9 @@
-"""Tells films that are surely negatives, which would be coloured as if their shadows were lights.
+"""Detects films that are certainly negatives, which would be coloured wrongly.
 
-Two signs must agree. Unexposed film is clear, so the margin around a negative's picture is as bright as anything in it,
-where a print has black. And the luma has the statistics of a negative: most scenes are rather dark, are lit from above,
-have more detail in their shadows, and clip in their lights. The statistics alone tell 70 of 100 photographs from their
-negatives (``benchmarks/negatives.py``), which is why they only confirm the first sign.
+Two signs must agree. Unexposed film is clear, so the margin around a negative's picture is as bright as its brightest
+parts, while a print's is black. And the luma must have the statistics of a negative: most scenes are rather dark, lit
+from above, have more detail in their shadows, and clip in their highlights. The statistics alone classify 70 % of
+photographs and negatives correctly (``benchmarks/negatives.py``), which is why they only confirm the first sign.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from ...colorizer.margins import find_picture
 from ..shots.detection import is_blank
 
 _CLEAR = 150  # least luma of clear film, 0 to 255
-_BRIGHTER = 12  # steps of luma by which nine tenths of the picture may be brighter than clear film
-_LEAST = 4  # frames
+_BRIGHTER = 12  # steps of luma by which the picture's 90th percentile may be brighter than clear film
+_LEAST = 4  # least number of frames
 _SHARE = 0.8  # least share of frames with clear film around the picture
 _WEIGHTS = (-15.8, 3.1, 0.8, -6.7)  # of the first statistics, fitted by benchmarks/negatives.py
-_NEGATIVE = -0.3  # greatest mean score of a film that is surely a negative
+_NEGATIVE = -0.3  # greatest mean score of a film that is certainly a negative
 
 
 def is_surely_negative(lumas: Sequence[np.ndarray]) -> bool:
-    """Tell whether a film is a negative beyond doubt.
+    """Return whether a film is certainly a negative.
 
     Args:
-        lumas: Some frames from all over the film, as ``polarity.at_small_size`` returns them.
+        lumas: Some frames spread over the film, as returned by ``polarity.at_small_size``.
     """
     shown = [luma for luma in lumas if not is_blank(luma)]
     if len(shown) < _LEAST:
@@ -52,5 +52,5 @@ def _in_clear_film(luma: np.ndarray) -> np.ndarray | None:
 
 
 def score(luma: np.ndarray) -> float:
-    """Return the logarithm of the odds that a picture is a positive; the negative of it has the negated score."""
+    """Return the log odds that a picture is a positive; inverting the picture negates it."""
     return float(np.dot(_WEIGHTS, statistics(luma)[: len(_WEIGHTS)]))

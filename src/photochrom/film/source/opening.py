@@ -1,4 +1,4 @@
-"""Opens the files of films through FFmpeg, but no playlists, and nothing on the network."""
+"""Opens films with FFmpeg, without following playlists or accessing the network."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import av
 from ...errors import FilmError
 
 _FILES_ALONE = {"protocol_whitelist": "file"}
-"""FFmpeg's setting that keeps a playlist from opening addresses on the network."""
+"""FFmpeg's setting that prevents a playlist from opening network addresses."""
 _LISTS = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest")
-"""Formats that only name other files, which somebody's upload may choose."""
+"""Formats that only list other files, which an uploaded file could use to read files of the server."""
 
 
 def address(path: Path) -> str:
-    """Return what FFmpeg is given as a file's name: it takes text before a colon in a relative name for a protocol."""
+    """Return a path in a form in which FFmpeg does not take text before a colon for a protocol."""
     return str(path.absolute())
 
 
@@ -27,7 +27,7 @@ def opened(path: Path, options: dict[str, str]) -> av.container.InputContainer:
         options: Settings of FFmpeg's demuxer.
 
     Raises:
-        FilmError: It is missing, cannot be read as a film, or only names other files.
+        FilmError: The file is missing, cannot be read as a film, or only lists other files.
     """
     try:
         container = av.open(address(path), metadata_errors="replace", options=options | _FILES_ALONE)
@@ -36,7 +36,7 @@ def opened(path: Path, options: dict[str, str]) -> av.container.InputContainer:
     except (IsADirectoryError, PermissionError) as exc:
         raise FilmError(f"{path} cannot be read ({exc.strerror})") from exc
     except (av.error.FFmpegError, OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc  # FFmpeg's "invalid data" is not an OSError
+        reason = getattr(exc, "strerror", None) or exc  # FFmpeg's "invalid data" error is not an OSError
         raise FilmError(f"{path} cannot be read as a film ({reason})", remedy="check that the file is whole") from exc
     if container.format.name in _LISTS:
         container.close()

@@ -1,7 +1,7 @@
-"""3:2 pulldown: film of 24 frames a second in the fields of 30 interlaced frames (SMPTE RP 197).
+"""Detects 3:2 pulldown: 24 film frames per second stored in the fields of 30 interlaced frames (SMPTE RP 197).
 
-Of five video frames, one repeats the upper field of the frame before, and another one, two or three frames on, repeats
-the lower field. Differences between the same fields of successive frames show this.
+Of five video frames, one repeats the upper field of the preceding frame, and another one, two or three frames later,
+repeats the lower field. Differences between the same fields of successive frames reveal this.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ..frame_memory import view
 from ..reader import FilmReader
 
 _CYCLE = 5  # video frames that hold four film frames
-_WINDOW = 30  # frames, six cycles; a cut between two may start the cycle over
-_SEARCHED = 300  # frames from the beginning of a film
-_REPEATED = 0.4  # a repeated field differs less than this share of what the most similar other one differs
-_MOVES = 0.6  # steps of luma by which fields must differ for their repetition to tell anything
+_WINDOW = 30  # frames: six cycles; the cycle may start over at a cut
+_SEARCHED = 300  # frames examined at the beginning of a film
+_REPEATED = 0.4  # a repeated field's difference is less than this share of the next smallest difference
+_MOVES = 0.6  # steps of luma by which fields must differ, since repeated fields of a still picture prove nothing
 _RATES = (Fraction(29), Fraction(31))
 
 
 def note(reader: FilmReader, first: int) -> str:
-    """Return a line of text for a film with 3:2 pulldown; empty if there is none in its first seconds.
+    """Return a note for a film with 3:2 pulldown; empty if there is none in its first seconds.
 
     Args:
         reader: The film.
@@ -41,7 +41,7 @@ def note(reader: FilmReader, first: int) -> str:
 
 
 def has_pulldown(frames: Iterable[av.VideoFrame]) -> bool:
-    """Tell whether frames, of which some hundreds are looked at, have 3:2 pulldown."""
+    """Return whether frames have 3:2 pulldown; examines some hundreds of them."""
     fields = ((part[0::2], part[1::2]) for part in map(_luma, islice(frames, _SEARCHED)))
     differences: list[tuple[float, float]] = []
     for before, after in pairwise(fields):
@@ -54,7 +54,7 @@ def has_pulldown(frames: Iterable[av.VideoFrame]) -> bool:
 
 
 def _luma(frame: av.VideoFrame) -> np.ndarray:
-    """Return every fourth column of a frame's luma in steps of 8 bits, float32 ``[H, w]``, with an even H."""
+    """Return every fourth column of a frame's luma in 8-bit steps, float32 ``[H, w]``, with even H."""
     if len(frame.planes) < 3 and frame.format.name != "gray":
         frame = frame.reformat(format="gray")
     scale = np.float32(1 / (1 << (frame.format.components[0].bits - 8)))

@@ -1,4 +1,4 @@
-"""Side data on a film's frames, such as closed captions: what the coloured film carries, and what it loses."""
+"""Side data on frames, such as closed captions: reads it, and reports what a codec cannot carry."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ _NAMES = {
     "DOVI_METADATA": "Dolby Vision metadata",
     "FILM_GRAIN_PARAMS": "film grain parameters",
 }
-"""Kinds of side data that may be lost; the others are carried, or concern the decoder alone."""
+"""Descriptions of kinds of side data that may be lost; the others are kept, or only concern the decoder."""
 
 
 def side_data_of(frame: av.VideoFrame) -> list[SideData]:
     """Return the side data on a frame."""
     try:
-        # ``frame.side_data`` would tie the frame to itself, so that only the garbage collector frees its planes.
-        container: Any = SideDataContainer  # its stub lacks the argument
+        # ``frame.side_data`` would create a reference cycle, so that only the garbage collector frees the planes.
+        container: Any = SideDataContainer  # the type stub lacks the argument
         return list(container(frame))
-    except ValueError:  # PyAV does not know a kind that is there, such as EXIF, and gives none at all
+    except ValueError:  # PyAV fails altogether if it does not know one kind, such as EXIF
         return []
 
 
 def kinds(frame: av.VideoFrame) -> frozenset[str]:
-    """Return the names of the kinds of side data on a frame, as PyAV spells them (``A53_CC``)."""
+    """Return the kinds of side data on a frame, by PyAV's names (``A53_CC``)."""
     return frozenset(part.type.name for part in side_data_of(frame))
 
 
 def has_captions(frame: av.VideoFrame) -> bool:
-    """Tell whether a frame carries closed captions."""
+    """Return whether a frame carries closed captions."""
     return _CAPTIONS in kinds(frame)
 
 
 def lost(found: Iterable[str], codec: str) -> list[str]:
-    """Return one line of text for each kind of side data that a codec does not carry."""
+    """Return a note for each kind of side data that a codec does not carry."""
     carried = {_CAPTIONS} if codec in _CARRY_CAPTIONS else set()
     lines = [f"not kept: {_NAMES[kind]}" for kind in sorted(set(found) & _NAMES.keys() - carried)]
     return [line + (" (libx264 keeps them)" if "captions" in line else "") for line in lines]

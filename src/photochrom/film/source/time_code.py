@@ -1,4 +1,4 @@
-"""Time code (SMPTE ST 12): as text, as binary-coded decimals in headers and frames, and counted on by frames."""
+"""Time code (SMPTE ST 12): as text, as binary-coded decimals, and arithmetic by frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import av
 
 from .side_data import side_data_of
 
-_DROP = 1 << 6  # the flag that some frame numbers are dropped, in the word that headers hold
+_DROP = 1 << 6  # the drop-frame flag in binary-coded words
 _KEY = "timecode"
 
 
@@ -19,7 +19,7 @@ def time_code_of(container: av.container.InputContainer, first: av.VideoFrame) -
 
     Args:
         container: The film.
-        first: Its first frame, whose side data is looked at where the file itself says nothing.
+        first: Its first frame, whose side data is used if the file itself states no time code.
     """
     for metadata in (container.metadata, *(stream.metadata for stream in container.streams)):
         for key, value in metadata.items():
@@ -32,7 +32,7 @@ def time_code_of(container: av.container.InputContainer, first: av.VideoFrame) -
 
 
 def reel_name_of(container: av.container.InputContainer) -> str:
-    """Return the name of the reel that a film's time code track or packages state; empty if there is none."""
+    """Return the reel name in a film's time code track or packages; empty if there is none."""
     return next((s.metadata["reel_name"] for s in container.streams if "reel_name" in s.metadata), "")
 
 
@@ -50,7 +50,7 @@ def later(timecode: str, frames: int, rate: Fraction) -> str | None:
     if not (found := re.fullmatch(r"(\d+):(\d\d):(\d\d)([:;.])(\d+)", timecode)):
         return None
     hours, minutes, seconds, frame = (int(found[i]) for i in (1, 2, 3, 5))
-    base = max(1, round(rate))  # frame numbers in a second
+    base = max(1, round(rate))  # frame numbers per second
     left_out = 0 if found[4] == ":" else 2 * (base // 30)  # numbers dropped in each minute except every tenth
     minutes += 60 * hours
     count = (60 * minutes + seconds) * base + frame - left_out * (minutes - minutes // 10) + frames
@@ -62,7 +62,7 @@ def later(timecode: str, frames: int, rate: Fraction) -> str | None:
 
 
 def from_bcd(word: int) -> str:
-    """Read a time code from the 32 bits in which headers hold it; empty if its digits are not a time code."""
+    """Decode a time code from 32 bits of binary-coded decimals; empty if it is not valid."""
     hours, minutes, seconds, frame = (word >> 24) & 0x3F, (word >> 16) & 0x7F, (word >> 8) & 0x7F, word & 0x3F
     digits = [10 * (part >> 4) + (part & 15) for part in (hours, minutes, seconds, frame)]
     if any(part & 15 > 9 for part in (hours, minutes, seconds, frame)) or digits[0] > 23 or max(digits[1:3]) > 59:
@@ -71,10 +71,10 @@ def from_bcd(word: int) -> str:
 
 
 def to_bcd(time_code: str) -> int:
-    """Write a time code as the 32 bits in which headers hold it.
+    """Encode a time code as 32 bits of binary-coded decimals.
 
     Args:
-        time_code: ``01:00:00:00``, or ``01:00:00;00`` where frame numbers are dropped.
+        time_code: ``01:00:00:00``, or ``01:00:00;00`` for drop-frame time code.
     """
     word = 0
     for part in re.split("[:;.]", time_code):
@@ -83,13 +83,13 @@ def to_bcd(time_code: str) -> int:
 
 
 def from_s12m(data: bytes) -> str:
-    """Read the first of a frame's time codes, as FFmpeg keeps them: their number, and words that begin with frames."""
+    """Decode the first time code of FFmpeg's S12M side data: a count, then words that begin with the frames."""
     count, word = struct.unpack_from("<II", data)
     return from_bcd(int.from_bytes(word.to_bytes(4, "little"), "big")) if count else ""
 
 
 def from_gop(data: bytes) -> str:
-    """Read the time code in the header of a group of pictures (ISO/IEC 13818-2), as FFmpeg keeps it."""
+    """Decode FFmpeg's side data of the time code in a group of pictures (ISO/IEC 13818-2)."""
     (word,) = struct.unpack_from("<q", data)
     parts = [word >> 19 & 31, word >> 13 & 63, word >> 6 & 63]
     return ":".join(f"{part:02}" for part in parts) + (";" if word >> 24 & 1 else ":") + f"{word & 63:02}"

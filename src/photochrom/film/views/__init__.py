@@ -1,1 +1,1 @@
-"""Views of unusual frames that the network is shown: fields, pictures with borders, negatives, log scans."""
+"""Prepares unusual frames for the network: interlaced fields, frames with borders, negatives, logarithmic scans."""

@@ -1,4 +1,4 @@
-"""Chroma of whole frames, and of the two fields of interlaced ones, each at its place among the samples of luma."""
+"""Renders the chroma of frames; of interlaced frames, each field separately."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ...color.upsample import LEFT
 
 _FIELDS = ((slice(0, None, 2), (0.25, 0.0)), (slice(1, None, 2), (0.75, 0.0)))
-"""Rows of each field, and where its chroma lies if two of its rows share a sample (ISO/IEC 13818-2, 6.1.1.8)."""
+"""Rows of each field, and the siting of its chroma if two rows share a sample (ISO/IEC 13818-2, 6.1.1.8)."""
 
 
 def render_fields(
@@ -24,7 +24,7 @@ def render_fields(
     """Compute the chroma of a frame.
 
     Args:
-        render: Called with luma and, by name, ``subsampling``, ``siting`` and ``out``, as ``apply_to_luma`` takes them.
+        render: Called with luma and the keyword arguments ``subsampling``, ``siting`` and ``out`` of ``apply_to_luma``.
         luma: uint8 or uint16 ``[H, W]``.
         out: Cb and Cr to write into.
         interlaced: Whether the frame consists of two fields, each of which gets its own chroma.
@@ -32,5 +32,5 @@ def render_fields(
     """
     cb, cr = out
     for part, siting in _FIELDS if interlaced else ((slice(None), LEFT),):
-        rows = cb[part].shape[0] * subsampling[0]  # a field's last row of luma may have no chroma
+        rows = cb[part].shape[0] * subsampling[0]  # a field's last row of luma may be without chroma
         render(luma[part][:rows], subsampling=subsampling, siting=siting, out=(cb[part], cr[part]))

@@ -1,8 +1,8 @@
-"""Logarithmic film scans (Cineon): what the network is shown of them, and colours in their own integers.
+"""Logarithmic film scans (Cineon): converts luma for the network, and its colours back to log.
 
-The samples are printing densities: 0.002 density a step of 10 bits, film white at 685 and film black at 95 (Kodak,
-"Conversion of 10-bit log film data to 8-bit linear or video data", 1995). The network is shown what a display would be
-given, and the chroma that it answers is brought back to logarithms.
+Samples are printing densities: 0.002 density per 10-bit step, film white at 685 and film black at 95 (Kodak,
+"Conversion of 10-bit log film data to 8-bit linear or video data", 1995). The network sees the picture as displayed,
+and its chroma is converted back to logarithms.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ...color.spaces import Matrix, linear_to_srgb, quick_ab_to_cbcr
 from ...color.upsample import linear_coefficients
 
 _WHITE, _BLACK, _TOP = 685, 95, 1023
-_DENSITY, _GAMMA = 0.002, 0.6  # density of a step, and contrast of negative film
+_DENSITY, _GAMMA = 0.002, 0.6  # density per step, and contrast of negative film
 
 
 def _displayed(code: np.ndarray) -> np.ndarray:
-    """Return luma as displayed, 0..1, of logarithmic luma, 0..1."""
+    """Convert logarithmic luma, 0..1, to displayed luma, 0..1."""
     exponent = (code * _TOP - _WHITE) * (_DENSITY / _GAMMA)
     dark = 10.0 ** ((_BLACK - _WHITE) * (_DENSITY / _GAMMA))
     return linear_to_srgb(np.clip((10.0**exponent - dark) / (1 - dark), 0, 1))
@@ -32,14 +32,14 @@ _SLOPES = np.gradient(_LOGARITHMS, _LEVELS).astype(np.float32)
 
 
 def shown(thumbnail: np.ndarray) -> np.ndarray:
-    """Return what the network is shown of a logarithmic thumbnail, both uint8 of any shape, full range."""
+    """Convert a logarithmic thumbnail to what the network sees, both uint8 of any shape, full range."""
     return _SHOWN[thumbnail]
 
 
 def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarray:
     """Fit chroma as a linear function of logarithmic luma.
 
-    To first order, a difference of displayed values is a difference of logarithms times the slope of the curve.
+    To first order, a difference in displayed values is a difference in logarithms times the slope of the curve.
 
     Args:
         small: Result of ``shown``, uint8 ``[h, w]``.
@@ -47,6 +47,6 @@ def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarra
         matrix: Weights of the film's luma.
 
     Returns:
-        As ``linear_coefficients``, float32 ``[4, h, w]``.
+        Coefficients in the form of ``linear_coefficients``, float32 ``[4, h, w]``.
     """
     return linear_coefficients(_LOGARITHMS[small], quick_ab_to_cbcr(small, ab, matrix) * _SLOPES[small])

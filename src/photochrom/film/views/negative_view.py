@@ -1,4 +1,4 @@
-"""Negatives: the network is shown the positive, and the colours are written as their complements.
+"""Negatives: the network sees the positive, and its colours are written as their complements.
 
 Inverting the coloured film, luma and chroma, gives the coloured positive. The luma is not changed.
 """
@@ -12,7 +12,7 @@ from ...color.upsample import linear_coefficients
 
 
 def shown(thumbnail: np.ndarray) -> np.ndarray:
-    """Return what the network is shown of a negative's thumbnail, both uint8 of any shape, full range."""
+    """Invert a negative's thumbnail for the network, both uint8 of any shape, full range."""
     return 255 - thumbnail
 
 
@@ -25,6 +25,6 @@ def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarra
         matrix: Weights of the film's luma.
 
     Returns:
-        As ``linear_coefficients``, float32 ``[4, h, w]``.
+        Coefficients in the form of ``linear_coefficients``, float32 ``[4, h, w]``.
     """
     return linear_coefficients((255 - small).astype(np.float32) / 255, -quick_ab_to_cbcr(small, ab, matrix))

@@ -1,4 +1,4 @@
-"""PictureArea: the part of a scan that holds the picture, between sprocket holes and frame lines."""
+"""``PictureArea``: the part of a scanned frame that holds the picture, without sprocket holes and frame lines."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from ...colorizer.margins import Box
 from ...errors import FilmError, OptionError
 from ..hints import FilmHint
 
-_LEAST = 16  # pixels of a side; less is not a picture
+_LEAST = 16  # least side of a picture, in pixels
 
 
 @dataclass(frozen=True)
 class PictureArea:
-    """The part of a frame that is coloured, bounded by whole samples of chroma."""
+    """The part of a frame to colour, aligned to whole chroma samples."""
 
     luma: tuple[slice, slice] = (slice(None), slice(None))
     """Rows and columns of luma."""
     chroma: tuple[slice, slice] = (slice(None), slice(None))
     """Rows and columns of chroma."""
     box: Box | None = None
-    """The area as shares of the upright frame; None if it is all of the frame."""
+    """The area as shares of the upright frame; None for the whole frame."""
 
     def hints_within(self, hints: Sequence[FilmHint], height: int, width: int) -> list[FilmHint]:
-        """Return the hints that lie in the picture, with places relative to it.
+        """Return the hints inside the picture, with positions relative to it.
 
         Args:
-            hints: Hints whose places are relative to the frame.
+            hints: Hints with positions relative to the frame.
             height: Rows of the upright frame.
             width: Columns of the upright frame.
         """
@@ -41,11 +41,11 @@ def parse_area(text: str) -> tuple[int, int, int, int]:
     """Read ``X,Y,W,H``: left, top, width and height in pixels.
 
     Raises:
-        OptionError: It is not four whole numbers.
+        OptionError: The text is not four whole numbers.
     """
     if not re.fullmatch(r"\s*\d{1,6}(\s*,\s*\d{1,6}){3}\s*", text, re.ASCII):
         raise OptionError(
-            f"{text!r:.60} is not a place in the frame", remedy="write X,Y,W,H in pixels, as in 96,0,1856,1556"
+            f"{text!r:.60} is not an area of the frame", remedy="write X,Y,W,H in pixels, as in 96,0,1856,1556"
         )
     left, top, width, height = (int(part) for part in text.split(","))
     return left, top, width, height
@@ -58,16 +58,16 @@ def picture_area(
     *,
     turns: int = 0,
 ) -> PictureArea:
-    """Find the samples of a frame that lie in the picture.
+    """Find the samples of a frame inside the picture.
 
     Args:
-        area: Left, top, width and height in pixels of the frame as it is stored; None for all of it.
-        size: Height and width of the frame as it is stored.
+        area: Left, top, width and height in pixels of the stored frame; None for all of it.
+        size: Height and width of the stored frame.
         subsampling: Rows and columns of luma that share one sample of chroma.
         turns: Quarter turns counter-clockwise that make the frame upright.
 
     Raises:
-        FilmError: The area does not lie in the frame, or is too small to be a picture.
+        FilmError: The area does not lie inside the frame, or is too small.
     """
     if area is None:
         return PictureArea()
@@ -77,14 +77,14 @@ def picture_area(
             f"the picture cannot be {width} x {height} pixels at {left},{top}, where frames are {size[1]} x {size[0]}: "
             f"name a part of the frame whose sides have {_LEAST} pixels or more"
         )
-    rows = _whole(top, height, size[0], 2 * subsampling[0])  # both fields, since any frame may be interlaced
+    rows = _whole(top, height, size[0], 2 * subsampling[0])  # steps of both fields, since any frame may be interlaced
     columns = _whole(left, width, size[1], subsampling[1])
     chroma = _shared(rows, subsampling[0]), _shared(columns, subsampling[1])
     return PictureArea((rows, columns), chroma, _upright(rows, columns, size, turns))
 
 
 def _whole(start: int, length: int, side: int, step: int) -> slice:
-    """Return what is left of a range if only whole steps, or the end of the side, count."""
+    """Shrink a range to whole steps; it may also end at the end of the side."""
     stop = start + length
     return slice(-(-start // step) * step, side if stop == side else stop // step * step)
 

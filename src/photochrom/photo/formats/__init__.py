@@ -1,1 +1,1 @@
-"""The containers that photographs come in: one module each for reading and writing, and the metadata they share."""
+"""File formats of photographs, one module each, and the metadata formats that they share."""

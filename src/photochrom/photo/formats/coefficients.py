@@ -1,9 +1,9 @@
-"""A JPEG's own luma, kept as quantised coefficients where its coded bytes cannot be copied.
+"""Keeps a JPEG's luma as quantised coefficients where its coded bytes cannot be copied.
 
-The luma of most JPEGs is interleaved with chroma, and that of a picture that is turned upright changes its order of
-blocks. Both keep every quantised coefficient: jpeglib reads and writes them without decoding them to pixels. A quarter
-turn or a mirror image moves blocks, transposes them and changes signs within them (as jpegtran does), which is exact
-where the mirrored sides are multiples of 8 pixels.
+The luma of most JPEGs is interleaved with chroma, and turning a picture upright reorders its blocks. In both cases
+every quantised coefficient is kept: jpeglib reads and writes coefficients without decoding them to pixels. Rotating or
+mirroring moves blocks, transposes them and changes signs within them (as jpegtran does), which is exact if the mirrored
+sides are multiples of 8 pixels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from simplejpeg import encode_jpeg_yuv_planes
 from .splice import CannotSplice, LumaScans, without_application_segments
 
 INSTALL: Final = "pip install 'photochrom[jpeg]'"
-_ENGINE: Final = "turbo210"  # of the libjpegs that jpeglib holds: the one that other programs use
+_ENGINE: Final = "turbo210"  # the one that most programs use, among the libjpegs in jpeglib
 _BLOCK: Final = 8  # pixels
 _SAMPLINGS: Final = {"444": (1, 1), "422": (1, 2), "420": (2, 2), "440": (2, 1)}
 _TRANSPOSED: Final = (5, 6, 7, 8)  # EXIF orientations, in the order of ``bands.upright``
@@ -32,26 +32,26 @@ _lock = threading.Lock()  # jpeglib selects its engine for the whole process
 
 @dataclass(frozen=True)
 class LumaCoefficients:
-    """A JPEG whose quantised luma is to be kept."""
+    """A JPEG whose quantised luma coefficients are to be kept."""
 
     data: bytes
-    """The file, sound and without its metadata."""
+    """The undamaged file, without its metadata."""
     height: int
     """Rows of the upright picture."""
     width: int
     """Columns of the upright picture."""
     sampling: tuple[int, int]
-    """Rows and columns of upright luma that share one sample of chroma, 1 or 2 each."""
+    """Rows and columns of upright luma that share one chroma sample, 1 or 2 each."""
     orientation: int = 1
     """EXIF orientation, 1 to 8, that turns the file's pixels upright."""
 
 
 CodedLuma = LumaScans | LumaCoefficients
-"""The luma of a JPEG as it is coded, which a JPEG output can take over."""
+"""The coded luma of a JPEG, which can be copied into a JPEG output."""
 
 
 def has_jpeglib() -> bool:
-    """Return whether the library is installed that reads and writes coefficients."""
+    """Return whether jpeglib, which reads and writes coefficients, is installed."""
     return importlib.util.find_spec("jpeglib") is not None
 
 
@@ -59,13 +59,12 @@ def luma_coefficients(data: bytes, height: int, width: int, subsampling: str) ->
     """Prepare to keep the luma coefficients of a JPEG.
 
     Args:
-        data: The file, sound and without metadata.
-        height: Rows of the picture as stored.
+        data: The undamaged file, without metadata. height: Rows of the picture as stored.
         width: Columns of the picture as stored.
         subsampling: The subsampling of its chroma in TurboJPEG's notation, "420" for example.
 
     Raises:
-        CannotSplice: jpeglib is not installed, or the subsampling is an unusual one.
+        CannotSplice: jpeglib is not installed, or the subsampling is unusual.
     """
     if subsampling not in _SAMPLINGS:
         raise CannotSplice(f"its chroma subsampling is {subsampling}")
@@ -75,7 +74,7 @@ def luma_coefficients(data: bytes, height: int, width: int, subsampling: str) ->
 
 
 def as_coefficients(luma: CodedLuma) -> LumaCoefficients:
-    """Return the luma of a grey JPEG as coefficients, with chroma for 2 by 2 pixels; coefficients stay as they are."""
+    """Convert a grey JPEG's scans to coefficients, with a sampling of 2 by 2; coefficients are returned unchanged."""
     if isinstance(luma, LumaCoefficients):
         return luma
     return LumaCoefficients(luma.as_grey_file(), luma.height, luma.width, (2, 2))
@@ -85,11 +84,11 @@ def turned(luma: CodedLuma, orientation: int) -> CodedLuma:
     """Return the coded luma of the upright picture.
 
     Args:
-        luma: That of the picture as stored.
+        luma: Coded luma of the picture as stored.
         orientation: Its EXIF orientation, 1 to 8.
 
     Raises:
-        CannotSplice: jpeglib is not installed, or a side that is mirrored is not a multiple of 8 pixels.
+        CannotSplice: jpeglib is not installed, or a mirrored side is not a multiple of 8 pixels.
     """
     if orientation == 1:
         return luma
@@ -114,16 +113,16 @@ def with_chroma(luma: LumaCoefficients, cb: np.ndarray, cr: np.ndarray, quality:
         quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
 
     Returns:
-        A baseline file from behind its start-of-image marker, without any application segment.
+        A baseline file without its start-of-image marker and without application segments.
 
     Raises:
         OSError: The temporary folder cannot be written, or jpeglib failed.
     """
     import jpeglib
 
-    # The chroma is coded below a black luma, whose coefficients are then replaced.
+    # The chroma is encoded together with a black luma, whose coefficients are then replaced.
     height, width = (side + side % step for side, step in zip((luma.height, luma.width), luma.sampling, strict=True))
-    black = np.zeros((height, width), np.uint8)[: luma.height, : luma.width]  # TurboJPEG reads to the end of a unit
+    black = np.zeros((height, width), np.uint8)[: luma.height, : luma.width]  # TurboJPEG reads whole units
     planes = [np.ascontiguousarray(plane) for plane in (cb, cr)]
     colored = encode_jpeg_yuv_planes(black, *planes, quality, False)
     with _lock, TemporaryDirectory() as folder, jpeglib.version(_ENGINE):
@@ -152,8 +151,8 @@ def _upright(blocks: np.ndarray, table: np.ndarray, luma: LumaCoefficients) -> t
     rows, columns = (-(-side // _BLOCK) for side in (luma.height, luma.width))
     if transposed:
         blocks, table = blocks.transpose(1, 0, 3, 2), table.T
-    blocks = blocks[:rows, :columns]  # a file may hold more, to fill its last units
-    odd = 1 - 2 * (np.arange(_BLOCK, dtype=blocks.dtype) % 2)  # odd frequencies change their sign in a mirror
+    blocks = blocks[:rows, :columns]  # a file may have more, as padding of its last units
+    odd = 1 - 2 * (np.arange(_BLOCK, dtype=blocks.dtype) % 2)  # mirroring changes the sign of odd frequencies
     if luma.orientation in _MIRRORED:
         blocks = blocks[:, ::-1] * odd
     if luma.orientation in _UPSIDE_DOWN:
@@ -162,6 +161,6 @@ def _upright(blocks: np.ndarray, table: np.ndarray, luma: LumaCoefficients) -> t
 
 
 def _fitted(blocks: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Return blocks ``[rows, columns, 8, 8]`` in an array of the other's shape, whose surplus repeats the edge."""
+    """Pad blocks ``[rows, columns, 8, 8]`` to the shape of ``like`` by repeating the edge."""
     rows, columns = (np.minimum(np.arange(like.shape[i]), blocks.shape[i] - 1) for i in (0, 1))
     return np.ascontiguousarray(blocks[np.ix_(rows, columns)])

@@ -1,4 +1,4 @@
-"""Deflated pixels: how they are compressed, and a check that they are whole, which the decoders do not make."""
+"""Deflate compression: the level used for pixels, and a completeness check that the decoders lack."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _OUT: Final = 1 << 20
 
 
 def inflated_size(parts: Iterable[bytes | memoryview], limit: int) -> tuple[int, bool]:
-    """Inflate a zlib stream that is cut into parts, and measure it.
+    """Inflate a zlib stream given in parts, and return its size.
 
     Args:
         parts: Parts of the stream, in order.
-        limit: Largest size, in bytes; inflating stops beyond it.
+        limit: Size in bytes beyond which inflating stops.
 
     Returns:
         The number of inflated bytes, and whether the stream ended with the right checksum.

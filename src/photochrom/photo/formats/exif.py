@@ -32,7 +32,7 @@ _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 Order = Literal["<", ">"]  # byte order, as struct and NumPy write it
 
 CARRIED: Final = frozenset([XMP, IPTC, PHOTOSHOP, ICC])
-"""Tags of blocks that are carried separately from the other tags."""
+"""Tags of metadata blocks that are copied separately from the other tags."""
 CODING: Final = CARRIED.union(
     [
         *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291),
@@ -42,7 +42,7 @@ CODING: Final = CARRIED.union(
         37724,  # Photoshop layers are still grey, and Photoshop would show them instead of the picture
     ]
 )
-"""Tags that describe how the old file coded its pixels, which the new file does differently, and ``CARRIED``."""
+"""Tags that describe the pixel coding of the old file, and ``CARRIED``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ class Tiff:
     first: int  # offset of the first directory
 
     def directory(self, start: int) -> tuple[list[Entry], int]:
-        """Return the entries of the directory at ``start`` and the offset of the next directory (0 if there is none).
+        """Return the entries of the directory at ``start`` and the offset of the next directory (0 if it is the last).
 
         Raises:
             struct.error: The directory extends past the end of the data.
         """
         if start >= len(self.data):  # offsets of 64 bits may exceed what struct takes
-            raise struct.error("the directory is behind the end")
+            raise struct.error("the directory is past the end")
         head, row, tail = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
         (count,) = struct.unpack_from(self.order + head, self.data, start)
         start += struct.calcsize("=" + head)
@@ -99,7 +99,7 @@ class Tiff:
         return struct.unpack(f"{self.order}{entry.count}{letter}", entry.value)
 
     def entry(self, tag: int, kind: int, values: Sequence[int]) -> Entry:
-        """Return a new entry of this byte order, whose type is one of those of integers, and which lies nowhere."""
+        """Return a new entry of an integer type in this byte order, without a position in the file."""
         value = struct.pack(f"{self.order}{len(values)}{_INTEGERS[kind]}", *values)
         return Entry(tag, kind, len(values), memoryview(value), 0)
 
@@ -150,13 +150,13 @@ def orientation(block: bytes | None) -> int:
 
 
 def density(block: bytes | None) -> Density | None:
-    """Return the resolution stated in the first directory of a block, or None."""
+    """Return the resolution given in the first directory of a block, or None."""
     tiff = _readable(block)
     return None if tiff is None else density_of(tiff, tiff.directory(tiff.first)[0])
 
 
 def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
-    """Return the resolution that the entries state, or None."""
+    """Return the resolution given by the entries, or None."""
     x, y = tiff.fraction(entries, X_RESOLUTION), tiff.fraction(entries, Y_RESOLUTION)
     unit = tiff.number(entries, RESOLUTION_UNIT, 2)
     return Density(x, y, unit if unit in (1, 2, 3) else NO_UNIT) if x and y else None
@@ -208,7 +208,7 @@ def without(block: bytes, tag: int) -> bytes:
 def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
     """Copy the descriptive tags, EXIF and GPS of a TIFF page into an EXIF block; return None if there are none.
 
-    Values move here, so a maker note with offsets from the start of its file is copied but may become unreadable.
+    This moves the values, so a maker note that contains offsets from the start of its file may become unreadable.
     """
     kept = [entry for entry in entries if entry.tag not in CODING and not _is_shape(entry)]
     if not kept:
@@ -218,12 +218,12 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
 
 
 def moved(tiff: Tiff, start: int) -> bytes:
-    """Return a block's first directory for offset ``start`` of a file, followed by its values and subdirectories."""
+    """Relocate a block's first directory, with its values and subdirectories, to offset ``start`` of a file."""
     return packed(tiff, tiff.directory(tiff.first)[0], start, (EXIF_POINTER, GPS_POINTER))
 
 
 def _is_shape(entry: Entry) -> bool:
-    """Return whether an entry is a description in which tifffile stores the shape of the array it wrote."""
+    """Return whether an entry is the description in which tifffile stores the shape of an array."""
     return entry.tag == DESCRIPTION and bytes(entry.value[:10]) == b'{"shape": '
 
 
@@ -236,7 +236,7 @@ def from_density(density: Density) -> bytes:
 
 
 def _readable(block: bytes | None) -> Tiff | None:
-    """Return the structure of a block, or None if it is damaged, which other programs tolerate."""
+    """Parse a block; None if it is damaged, since other programs tolerate that."""
     try:
         tiff = open_tiff(block or b"")
         tiff.directory(tiff.first)
@@ -282,29 +282,29 @@ def _keep(out: bytearray, tiff: Tiff, start: int, entries: Sequence[Entry]) -> N
 
 
 def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
-    """Zero the JPEG that the second directory refers to, and cut it off if it is the end of the block, as is usual."""
+    """Zero the thumbnail JPEG of the second directory, and cut it off if it ends the block, as it usually does."""
     try:
         entries = tiff.directory(start)[0] if start else []
     except struct.error:
         return
     offset, size = tiff.number(entries, 513, 0), tiff.number(entries, 514, 0)
-    if start < offset and offset + size <= len(out):  # after its directory, as all known writers place it
+    if start < offset and offset + size <= len(out):  # all known writers place it after its directory
         out[offset : offset + size] = bytes(size)
         if offset + size == len(out):
             del out[offset:]
 
 
 def packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...] = ()) -> bytes:
-    """Return a directory for offset ``start`` of a classic block, followed by its values and its subdirectories.
+    """Serialise a directory at offset ``start`` of a classic block, followed by its values and subdirectories.
 
     Args:
         tiff: The structure that the entries are from.
         entries: The entries, in the order of their tags.
-        start: Where the directory will stand, an even number.
-        pointers: Tags whose values are the offsets of subdirectories that come along.
+        start: Offset of the directory, an even number.
+        pointers: Tags that hold offsets of subdirectories, which are included.
     """
     rows, body = [], bytearray()
-    # Types from 16 on exist in BigTIFF only. Among descriptive tags only the pointers use them, which are rewritten.
+    # Types from 16 on exist in BigTIFF only. Among descriptive tags only pointers use them, and those are rewritten.
     entries = [entry for entry in entries if entry.value and (entry.type < 16 or entry.tag in pointers)]
     behind = start + 2 + 12 * len(entries) + 4
     for entry in entries:

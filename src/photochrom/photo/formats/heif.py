@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-# benchmarks/heif.py: 12 megapixels take 3.5 (HEIC) and 2.4 (AVIF) CPU seconds instead of 26.9 and 8.1 by the encoders'
-# defaults; the files are 3 % and 1 % larger.
+# benchmarks/heif.py: 12 megapixels take 3.5 (HEIC) and 2.4 (AVIF) CPU seconds instead of 26.9 and 8.1 with the
+# encoders' default effort; files are 3 % and 1 % larger.
 _HEIF_EFFORT: Final = {"preset": "ultrafast"}
 _AVIF_SPEED: Final = 8
 _BOXES: Final = 1 << 20  # the boxes that describe the picture are within the first MiB, before its data
@@ -40,7 +40,7 @@ _C2PA: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # UUID of the 
 
 
 def read_heif(data: bytes) -> Decoded:
-    """Decode a HEIF file of one picture. More than 8 bits per sample are returned as uint16.
+    """Decode a HEIF file of one picture; uint16 if it has more than 8 bits per sample.
 
     Raises:
         PhotoError: The file holds several pictures or HDR, or pillow-heif is not installed.
@@ -57,7 +57,7 @@ def read_heif(data: bytes) -> Decoded:
 
 
 def read_avif(data: bytes) -> Decoded:
-    """Decode an AVIF file of one picture, at 8 bits, which is all that Pillow supports.
+    """Decode an AVIF file of one picture to 8 bits, the only depth that Pillow supports.
 
     Raises:
         PhotoError: The file holds several pictures or HDR, or this Pillow was built without AVIF.
@@ -95,21 +95,21 @@ def write_avif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality
     """
     _check_avif()
     blocks = _blocks(metadata)
-    # Pillow would rewrite a block that has an orientation, and lose its maker notes.
+    # Pillow would rewrite an EXIF block that has an orientation, and lose its maker notes.
     if "exif" in blocks:
         blocks["exif"] = exif.without(blocks["exif"], exif.ORIENTATION)
     image.save(stream, "AVIF", quality=quality, speed=_AVIF_SPEED, **blocks)
 
 
 def _refuse_hdr(data: bytes) -> None:
-    """Refuse pictures whose colour box (nclx, ISO 14496-12, 12.1.5) names an HDR transfer function."""
+    """Raise an error if the colour box (nclx, ISO 14496-12, 12.1.5) names an HDR transfer function."""
     for found in re.finditer(rb"colrnclx..(..)", data[:_BOXES], re.S):
         if (code := int.from_bytes(found[1], "big")) in HDR_TRANSFERS:
             raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]))
 
 
 def _losses(data: bytes) -> Iterator[str]:
-    """Name what no output keeps."""
+    """Yield warnings about content that no output keeps."""
     boxes = data[:_BOXES]
     if b"tmap" in boxes or b"hdrgainmap" in boxes:
         yield GAIN_MAP_LOST
@@ -120,7 +120,7 @@ def _losses(data: bytes) -> Iterator[str]:
 
 
 def clean_aperture(data: bytes, width: int, height: int) -> tuple[slice, slice]:
-    """Return the rows and columns that an AVIF is cropped to (clap, ISO 14496-12, 12.1.4), which Pillow does not do.
+    """Return the rows and columns of an AVIF's clean aperture (clap, ISO 14496-12, 12.1.4), which Pillow ignores.
 
     Args:
         data: The file.
@@ -128,7 +128,7 @@ def clean_aperture(data: bytes, width: int, height: int) -> tuple[slice, slice]:
         height: Height of the stored picture.
 
     Returns:
-        All of them where there is no such box, or it does not lie on whole pixels within the picture.
+        The whole picture if there is no such box, or if it does not lie on whole pixels within the picture.
     """
     everything = slice(0, height), slice(0, width)
     if (found := data[:_BOXES].find(b"\0\0\0\x28clap")) < 0:
@@ -147,7 +147,7 @@ def clean_aperture(data: bytes, width: int, height: int) -> tuple[slice, slice]:
 
 
 def _depth_lost(data: bytes) -> Iterator[str]:
-    """Name the depth of a picture of more than 8 bits, by its pixi box (ISO 23008-12, 6.5.6)."""
+    """Yield a warning if the picture has more than 8 bits per sample (pixi box, ISO 23008-12, 6.5.6)."""
     depths = [found[1][0] for found in re.finditer(rb"pixi\0{4}[\1-\4](.)", data[:_BOXES], re.S)]
     if depths and max(depths) > 8:
         yield f"its {max(depths)} bits per sample are rounded to 8"

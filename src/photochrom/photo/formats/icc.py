@@ -33,7 +33,7 @@ _HEADER_SIZE: Final = 128
 def for_rgb(profile: bytes | None) -> bytes | None:
     """Return the profile for the RGB output of a photograph with ``profile``.
 
-    An RGB profile is kept, because the pixel values still belong to it. A grey profile is converted to an RGB profile.
+    An RGB profile is kept, because it still describes the pixel values. A grey profile is converted to an RGB profile.
     Any other profile (CMYK, Lab, unreadable) does not describe these pixels, and None is returned.
 
     Raises:
@@ -67,7 +67,7 @@ def linear_rgb() -> bytes:
 
 
 def refuse_hdr(profile: bytes | None) -> None:
-    """Refuse a profile whose cicp tag (ICC.1:2022, 9.2.17) names an HDR transfer function.
+    """Raise an error if the profile's cicp tag (ICC.1:2022, 9.2.17) names an HDR transfer function.
 
     Raises:
         PhotoError: The pixels are HDR.

@@ -1,4 +1,4 @@
-"""Types that every format shares (metadata, planes, decoded pixels), and arithmetic on pixels."""
+"""Types shared by all formats (metadata, planes, decoded pixels), and conversions of pixels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PER_INCH: Final = 2
 PER_CM: Final = 3
 C2PA_LOST: Final = "its content credentials (C2PA) are not kept: they sign the grey picture"
 GAIN_MAP_LOST: Final = "its gain map is not kept: the output is an SDR picture"
-HDR_REFUSED: Final = "is an HDR picture ({}), which would be read as too dark: convert it to SDR first"
+HDR_REFUSED: Final = "is an HDR picture ({}), which would come out too dark: convert it to SDR first"
 HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}  # code points of ITU-T H.273
 MAX_PIXELS: Final = 500_000_000  # a 40 x 50 cm plate at 2,800 dpi has 240 million
 
@@ -48,7 +48,7 @@ class Density:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Metadata that the output keeps. Blocks are the bytes of the file.
+    """Metadata that the output keeps. Blocks are stored as they are in the file.
 
     ``native`` and ``texts`` hold the same remarks in two forms: as (name, payload) pairs that only the original
     container can store (PNG chunks, JPEG comments), and as lines of text for all other containers.
@@ -77,7 +77,7 @@ class Planes:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A decoded file, whose pixels are in the order of the file and not yet upright.
+    """A decoded file; its pixels are in the order of the file, not yet upright.
 
     ``luma`` and ``alpha`` are ``[H, W]``, both uint8 or both uint16. ``lossless`` is known for WebP only.
     """
@@ -86,15 +86,15 @@ class Decoded:
     alpha: np.ndarray | None
     metadata: Metadata
     lossless: bool = False
-    upright: bool = False  # the decoder has applied the orientation, whatever EXIF says
+    upright: bool = False  # whether the decoder has already applied the orientation in EXIF
     linear: bool = False  # the luma is proportional to light
     srgb: bool = False  # the pixels were CMYK, and the luma is that of their sRGB values
-    losses: tuple[str, ...] = ()  # phrases that name what no output keeps, or what is damaged
-    reduced: bool = False  # the luma was decoded at half the height and width, rounded up; ``coded_luma`` is whole
-    coded_luma: CodedLuma | None = None  # of a JPEG, as a JPEG output can take it over
-    recoded: str = ""  # why the luma of a JPEG cannot be kept as it is coded
+    losses: tuple[str, ...] = ()  # warnings about content that no output keeps, and about damage
+    reduced: bool = False  # whether the luma was decoded at half height and width, rounded up; ``coded_luma`` is whole
+    coded_luma: CodedLuma | None = None  # of a JPEG; can be copied into a JPEG output
+    recoded: str = ""  # why a JPEG's coded luma cannot be kept
     extra: np.ndarray | None = None  # other channels of a TIFF, [H, W, channels] of luma's dtype: infrared, masks
-    masks: tuple[bytes, ...] = ()  # files of those pages of a TIFF that are masks or infrared, not pictures
+    masks: tuple[bytes, ...] = ()  # pages of a TIFF that are masks or infrared, one file each
 
 
 _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
@@ -111,13 +111,13 @@ def at_most(pixels: int) -> Iterator[None]:
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse a picture that is too large, from its header alone.
+    """Raise an error if a picture is too large, judging by its header.
 
-    Pillow's own limit (89 million pixels) is meant for web servers and belongs to the whole process. It is applied in
-    ``Image.open``, so every format here uses its Pillow plugin directly.
+    Pillow's own limit (89 million pixels) is meant for web servers and is global to the process. Since ``Image.open``
+    applies it, every format here uses its Pillow plugin directly.
 
     Raises:
-        PhotoError: There are no pixels, or more than ``MAX_PIXELS`` or than ``at_most`` allows.
+        PhotoError: The picture has no pixels, or more than ``MAX_PIXELS`` or ``at_most`` allow.
     """
     if width < 1 or height < 1:
         raise PhotoError(f"is {width} x {height} pixels: the file is damaged")
@@ -166,14 +166,14 @@ def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
     import cv2
 
     # OpenCV reports damage and private tags on stderr. Here damage raises a PhotoError, and private tags are harmless.
-    # The level belongs to the whole process and is not restored, because other threads may be decoding.
+    # The level is global to the process, and not restored because other threads may be decoding.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     return stored if stored is not None and stored.dtype in (np.uint8, np.uint16) else None
 
 
 def color_rows(planes: Planes, rows: range) -> np.ndarray:
-    """Return R'G'B', alpha and other channels ``[len(rows), W, 3 or more]`` of some rows, in the dtype of luma.
+    """Convert some rows to R'G'B', alpha and other channels ``[len(rows), W, 3 or more]``, in the dtype of luma.
 
     Chroma is ``[H, W]``.
     """
@@ -184,7 +184,7 @@ def color_rows(planes: Planes, rows: range) -> np.ndarray:
 
 
 def extra_channels(count: int) -> str:
-    """Return the subject of a sentence about channels that are neither colour nor alpha."""
+    """Return subject and verb of a warning about channels that are neither colour nor alpha."""
     if count > 1:
         return f"its {count} extra channels are"
     return "its extra channel (infrared, as film scanners store it, or a mask) is"

@@ -37,7 +37,7 @@ from .xmp import Packet
 _APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COMMENT, _SCAN = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE, 0xDA
 _METADATA: Final = (_APP1, _APP2, _APP13, _COMMENT)
 _JFIF: Final = b"JFIF\0"
-_JFIF_LENGTH: Final = 14  # bytes, without a thumbnail
+_JFIF_LENGTH: Final = 14  # bytes of a JFIF header without a thumbnail
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
@@ -46,9 +46,9 @@ _PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ADOBE: Final = b"Adobe"
 _MAX_PAYLOAD: Final = 65533
 _GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
-_MAX_SIDE: Final = 65500  # libjpeg's
-_LEAST_TO_REDUCE: Final = 2_000_000  # pixels: smaller pictures gain nothing, and have more detail in each
-_LOOKED_AT: Final = 32  # rows
+_MAX_SIDE: Final = 65500  # limit of libjpeg, in pixels
+_LEAST_TO_REDUCE: Final = 2_000_000  # pixels; decoding smaller pictures at half size saves nothing, and loses detail
+_LOOKED_AT: Final = 32  # rows that are searched for grey tones
 _END: Final = re.compile(rb"\xff\xd9")  # three times as fast as bytes.find
 _UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # at JFIF's 0, 1, 2
 
@@ -56,18 +56,18 @@ _UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # at JFIF's 0, 1, 2
 def read(data: bytes, *, reduced: bool = False) -> Decoded:
     """Decode the first picture of a JPEG file. Luma is its Y plane; other colour spaces go through RGB.
 
-    Not carried: thumbnails, further pictures (MPO), C2PA manifests (they sign the old pixels), the coder's own notes.
+    Not kept: thumbnails, further pictures (MPO), C2PA manifests (they sign the old pixels), encoder-specific segments.
 
     Args:
         data: The file.
-        reduced: Whether the luma may be decoded at half its size where a JPEG output will keep its coded scan. All
-            coded data is read nevertheless, and damage found.
+        reduced: Whether the luma may be decoded at half size, for a JPEG output that keeps the coded scan. All coded
+            data is still read, so that damage is found.
 
     Raises:
-        PhotoError, OSError, SyntaxError, ValueError: damaged, or of a kind that libjpeg does not read.
+        PhotoError, OSError, SyntaxError, ValueError: The file is damaged, or of a kind that libjpeg does not support.
     """
     segments, scan = _segments(data)
-    # The decoder gets pixels only: what it thinks of damaged EXIF is no reason to refuse a picture.
+    # The decoder receives the pixels only, so that damaged EXIF cannot make it refuse the picture.
     needed = (_segment(marker, payload) for marker, payload in segments if _is_needed(marker, payload))
     bare = b"".join((b"\xff\xd8", *needed, memoryview(data)[scan:]))
     image = JpegImageFile(BytesIO(bare))
@@ -76,7 +76,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     refuse_hdr(metadata.icc)
     if image.mode == "CMYK":
         if not any(marker == _APP14 and payload.startswith(_ADOBE) for marker, payload in segments):
-            # Pillow takes every CMYK file for Adobe's, who store how much ink is missing. Others mean ink.
+            # Pillow assumes that every CMYK file is inverted, as Adobe's are. Other programs store the amount of ink.
             inked = ImageChops.invert(image)
         else:
             image.load()
@@ -96,23 +96,22 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
 
 
 def _is_needed(marker: int, payload: bytes) -> bool:
-    """Return whether a decoder needs a segment: no metadata, and no JFIF header cut short, which Pillow refuses."""
+    """Return whether the decoder needs a segment: not metadata, nor a truncated JFIF header, which Pillow refuses."""
     return marker not in _METADATA and not (payload.startswith(_JFIF) and len(payload) < _JFIF_LENGTH)
 
 
 def _sound_luma(bare: bytes, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
-    """Decode the luma of a grey or Y'CbCr file, and find it as it is coded.
+    """Decode the luma of a grey or Y'CbCr file, and find its coded form.
 
     Args:
         bare: The file without its metadata.
-        reduced: Whether half the size will do where a scan is kept.
+        reduced: Whether half size suffices if the scan is kept.
 
     Returns:
-        Luma uint8 ``[H, W]``; its coded form, or None and the reason why that cannot be kept.
+        Luma uint8 ``[H, W]``; its coded form, or None; the reason why it cannot be kept, or an empty string.
 
     Raises:
-        CannotSplice: The coded data is damaged: libjpeg warns of that, and Pillow does not pass it on. Or it is of
-            another colour space.
+        CannotSplice: The coded data is damaged, of which libjpeg only warns, or the file has another colour space.
     """
     try:
         height, width, space, subsampling = decode_jpeg_header(bare)
@@ -138,10 +137,10 @@ def _as_coded(bare: bytes, height: int, width: int, subsampling: str | None) -> 
 
 
 def _is_reducible(scans: LumaScans) -> bool:
-    """Return whether half the size tells enough of a picture: its output has 4:2:0 chroma, and it is no halftone.
+    """Return whether decoding at half size suffices: the output has 4:2:0 chroma, and the picture is not a halftone.
 
-    A halftone has black and white pixels only, so the first rows can show that a picture is not one. In a file of one
-    scan they can be decoded alone.
+    A halftone has black and white pixels only, so a few rows can show that a picture is not one. In a file with a
+    single scan, the first rows can be decoded on their own.
     """
     if scans.is_progressive or scans.subsampling != 2 or scans.height * scans.width < _LEAST_TO_REDUCE:
         return False
@@ -150,7 +149,7 @@ def _is_reducible(scans: LumaScans) -> bool:
 
 
 def sampling(coded: CodedLuma | None, layout: str = "scan") -> tuple[int, int]:
-    """Return how many rows and columns of luma share one sample of chroma in the output: 2 and 2 for 4:2:0.
+    """Return how many rows and columns of luma share one chroma sample in the output: 2 and 2 for 4:2:0.
 
     Args:
         coded: The luma to be kept; None if it will be re-encoded.
@@ -176,13 +175,13 @@ def write(
         stream: The stream to write to.
         planes: Luma ``[H, W]``, and chroma of the same size or of half, rounded up; uint8.
         metadata: Metadata of the output.
-        quality: 1 to 100, of luma and chroma; of the chroma alone where ``coded`` is given.
-        coded: The source's coded luma, to be kept; the chroma is then subsampled as ``sampling`` says.
+        quality: Quality of luma and chroma, 1 to 100; of the chroma only if ``coded`` is given.
+        coded: The source's coded luma, which is kept; the chroma must then be subsampled as ``sampling`` returns.
         layout: ``scan`` keeps a grey source's coded bytes, ``interleaved`` its coefficients in most encoders' order.
 
     Raises:
-        PhotoError: a side longer than 65,500 pixels, or metadata larger than JPEG can hold.
-        OSError: the stream failed.
+        PhotoError: A side is longer than 65,500 pixels, or the metadata is larger than JPEG can hold. OSError: The
+        stream cannot be written.
     """
     if max(planes.luma.shape) > _MAX_SIDE:
         raise PhotoError(f"is longer than JPEG can hold ({_MAX_SIDE} pixels): write PNG or TIFF")
@@ -196,23 +195,23 @@ def write(
 
 
 def _reencoded(planes: Planes, quality: int) -> bytes:
-    """Return a file from behind its JFIF segment, with all planes coded."""
-    # The planes go in as they are: no detour over RGB, no chroma doubled to be halved again.
+    """Encode all planes; returns the part of the file after its JFIF segment."""
+    # The encoder takes Y'CbCr planes directly: no conversion through RGB, and no resampling of subsampled chroma.
     cb, cr = np.ascontiguousarray(planes.cb), np.ascontiguousarray(planes.cr)
     coded = encode_jpeg_yuv_planes(_with_room(planes.luma, cb.shape), cb, cr, quality, False)
-    behind_jfif = 4 + int.from_bytes(coded[4:6], "big")  # the JFIF segment is rewritten: Pillow's knows whole dpi only
+    behind_jfif = 4 + int.from_bytes(coded[4:6], "big")  # the JFIF segment is rewritten: this one holds whole dpi only
     return bytes(coded[behind_jfif:])
 
 
 def _with_room(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
-    """The luma plane with memory behind it for the rows and columns that complete the last chroma sample.
+    """Return the luma plane as a view of an array padded to whole chroma samples.
 
-    TurboJPEG takes a luma plane of 61 rows with 31 rows of chroma to have 62, and reads the last one, whatever lies
-    there: past the end of the array that is a crash. Here it finds the edge repeated, which also codes best.
+    With 31 rows of chroma, TurboJPEG reads 62 rows of luma even if the plane has 61. Reading past the end of the array
+    would crash. The padding repeats the edge, which also compresses best.
 
     Args:
         luma: uint8 ``[H, W]``.
-        chroma_shape: height and width of the chroma planes: those of the luma, or half of them, rounded up.
+        chroma_shape: Height and width of the chroma planes: those of the luma, or half of them, rounded up.
 
     Returns:
         uint8 ``[H, W]``, the same values.
@@ -225,10 +224,10 @@ def _with_room(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
-    """Marker and payload of each segment before the first scan, and where that starts.
+    """Return marker and payload of each segment before the first scan, and the position of that scan.
 
     Raises:
-        PhotoError: the picture does not start, or does not end: libjpeg would paint what is missing grey.
+        PhotoError: There is no start or end of image; libjpeg would fill the missing part with grey.
     """
     segments: list[tuple[int, bytes]] = []
     position = 2
@@ -248,11 +247,9 @@ def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
 
 
 def _losses(segments: list[tuple[int, bytes]], trailer: bytes) -> Iterator[str]:
-    """Name what no output will hold.
-
-    Args:
-        segments: Segments before the first scan.
-        trailer: Bytes behind the first picture, where phones put a film or more pictures.
+    """Yield warnings about content that no output keeps. Args:
+    segments: Segments before the first scan.
+    trailer: Bytes after the first picture, where phones store a film or more pictures.
     """
     headers = b"".join(payload for marker, payload in segments if marker in (_APP1, _APP2))
     if b"\xff\xd8\xff" in trailer:
@@ -265,7 +262,7 @@ def _losses(segments: list[tuple[int, bytes]], trailer: bytes) -> Iterator[str]:
 
 
 def _behind_the_end(data: bytes, scan: int) -> bytes:
-    """Return what follows the picture whose first scan begins there; ``_segments`` has seen that it ends."""
+    """Return the bytes after the picture whose first scan is at ``scan``; ``_segments`` has checked that it ends."""
     found = _END.search(data, scan)
     return b"" if found is None else data[found.end() :]
 
@@ -273,7 +270,7 @@ def _behind_the_end(data: bytes, scan: int) -> bytes:
 def _metadata(segments: list[tuple[int, bytes]]) -> Metadata:
     exif_block = next(iter(_payloads(segments, _APP1, _EXIF)), None)
     iptc, resources = photoshop.split(b"".join(_payloads(segments, _APP13, _PHOTOSHOP)))
-    # Two bytes of each ICC part are its number and how many there are.
+    # The first two bytes of each ICC part are its number and the number of parts.
     icc = b"".join(part[2:] for part in sorted(_payloads(segments, _APP2, _ICC), key=lambda part: part[:1]))
     comments = [payload for marker, payload in segments if marker == _COMMENT]
     return Metadata(
@@ -293,14 +290,14 @@ def _payloads(segments: list[tuple[int, bytes]], marker: int, name: bytes) -> li
 
 
 def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
-    """The packet, joined with the extension that a long one is continued in."""
+    """Return the XMP packet, merged with its extension if it has one."""
     main = next(iter(_payloads(segments, _APP1, _XMP)), None)
     parts = _payloads(segments, _APP1, _MORE_XMP)
     if main is None or not parts:
         return main
     packet = Packet(main)
     guid = (packet.get("xmpNote:HasExtendedXMP") or "").encode()
-    # A part: GUID (32 bytes), length of the whole (4), where this part belongs (4), text.
+    # Layout of a part: GUID (32 bytes), total length (4), offset of this part (4), text.
     own = sorted((part[36:40], part[40:]) for part in parts if part[:32] == guid)
     if own:
         packet.absorb(b"".join(text for _, text in own))
@@ -308,10 +305,10 @@ def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
 
 
 def _jfif_density(segments: list[tuple[int, bytes]]) -> Density | None:
-    """JFIF's density if it has a unit; without one it says nothing that EXIF might not say better."""
+    """Return JFIF's density if it has a unit; otherwise None, and EXIF's is used."""
     for payload in _payloads(segments, _APP0, _JFIF):
         if len(payload) < 7:
-            continue  # damaged, and no reason to refuse the picture
+            continue  # damaged, but no reason to refuse the picture
         unit, x, y = struct.unpack_from(">BHH", payload, 2)
         if unit in (1, 2) and x and y:
             return Density(Fraction(x), Fraction(y), _UNITS[unit])
@@ -339,7 +336,7 @@ def _headers(metadata: Metadata) -> Iterator[tuple[int, bytes]]:
 
 
 def _density_bytes(density: Density | None) -> bytes:
-    """Unit, x and y as JFIF has them: exact where it can be, else the nearest whole number per inch."""
+    """Encode unit, x and y for JFIF: exact if possible, otherwise rounded to whole numbers per inch."""
     if density is None:
         return struct.pack(">BHH", 0, 1, 1)
     unit, x, y = _UNITS.index(density.unit), density.x, density.y

@@ -50,7 +50,7 @@ _OTHERS: Final = {
 
 
 def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
-    """Split a block of resources into IIM and the other resources worth keeping, each None if there is none."""
+    """Split a block of resources into IIM and the other resources to keep, each None if empty."""
     iptc, others = None, b""
     for kind, whole, content in _resources(resources):
         if kind == _IPTC:
@@ -61,13 +61,13 @@ def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
 
 
 def join(iptc: bytes | None, others: bytes | None) -> bytes:
-    """Join what ``split`` returns into a block of resources, which is empty if both are None."""
+    """Join the results of ``split`` into a block of resources; empty if both are None."""
     head = b"" if iptc is None else struct.pack(">4sHHI", b"8BIM", _IPTC, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
     return head + (others or b"")
 
 
 def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTIES) -> None:
-    """Copy the data sets ``numbers`` of IIM's record 2 into a packet, except for properties that it already has."""
+    """Copy the data sets ``numbers`` of IIM's record 2 into a packet, unless it already has the property."""
     sets = list(_data_sets(iptc))
     encoding = "utf-8" if (1, 90, _UTF8) in sets else "latin-1"
     for number, (name, array) in _PROPERTIES.items():
@@ -77,7 +77,7 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
 
 
 def merged(first: bytes | None, second: bytes | None) -> bytes | None:
-    """Append the data sets that only the second block of IIM has to the first, if both have the same encoding."""
+    """Merge two blocks of IIM of the same encoding: the first, then data sets that only the second has."""
     if not (first and second):
         return first or second
     sets, others = list(_data_sets(first)), list(_data_sets(second))
@@ -95,7 +95,7 @@ def without_property(iptc: bytes) -> list[str]:
 
 
 def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield the kind, all bytes and the content of each resource. Data after a damaged resource is one of kind 0."""
+    """Yield the kind, bytes and content of each resource. From a damaged resource on, the data is one of kind 0."""
     position = 0
     while position < len(data):
         start = position
@@ -111,7 +111,7 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield record, number and value of each IIM data set, up to padding, damage or a data set over 32 KB."""
+    """Yield record, number and value of each IIM data set; stops at padding, damage or a data set over 32 KB."""
     position = 0
     while iptc[position : position + 1] == b"\x1c" and position + 5 <= len(iptc):
         record, number, size = struct.unpack_from(">BBH", iptc, position + 1)

@@ -1,4 +1,4 @@
-"""Reads and writes PNG, 8 and 16 bits, every colour type, and keeps chunks byte for byte.
+"""Reads and writes PNG of every colour type at 8 and 16 bits, and keeps metadata chunks byte for byte.
 
 The writer does not use Pillow, which has no 16-bit RGB and needs the whole picture as RGB in memory.
 Structure: PNG specification, third edition (W3C, 2025).
@@ -46,10 +46,10 @@ _COLOR_CHUNKS: Final = (
     b"cICP",
     b"mDCV",
     b"cLLI",
-)  # they describe the new picture as well as the old one
-_OWN_PLACE: Final = (b"eXIf", b"iCCP", b"pHYs")  # read into Metadata, and written from it
+)  # they are also true of the coloured picture
+_OWN_PLACE: Final = (b"eXIf", b"iCCP", b"pHYs")  # these are stored in Metadata
 _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
-_UP: Final = 2  # filter: subtract the byte above; within a few per cent of choosing a filter for each row
+_UP: Final = 2  # filter: subtract the byte above; files are a few per cent larger than with a filter chosen per row
 _MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
 _ADLER: Final = 65521
 
@@ -57,8 +57,8 @@ _ADLER: Final = 65521
 def read(data: bytes) -> Decoded:
     """Decode a PNG file.
 
-    The time of the last change, background and palette hints, and private chunks marked as unsafe to copy are not kept,
-    because they describe the old pixels.
+    Chunks that describe the old pixels are not kept: modification time, background, palette hints, and private chunks
+    marked as unsafe to copy.
 
     Raises:
         PhotoError, OSError, ValueError, struct.error, zlib.error: The file is damaged.
@@ -74,7 +74,7 @@ def read(data: bytes) -> Decoded:
     frames = int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4], "big")
     if frames > 1:
         raise PhotoError(f"is an animation of {frames} pictures: save the one you want as a file of its own")
-    # The decoder gets the pixels only, so that a damaged text chunk cannot make it refuse the picture.
+    # The decoder receives the pixels only, so that a damaged text chunk cannot make it refuse the picture.
     pixels = b"".join([SIGNATURE, *(_chunk(name, payload) for name, payload in chunks if name in _DECODERS_CHUNKS)])
     transparent = found.get(b"tRNS")
     luma, alpha = _decoded(pixels, kind, depth, transparent)
@@ -145,7 +145,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[str, ...]]:
-    """Read the chunks that hold known metadata, collect those to be passed through, and name what is not kept."""
+    """Read known metadata, collect the chunks to copy unchanged, and list warnings about damaged ones."""
     metadata, lost = Metadata(), []
     for name, payload in chunks:
         if name == b"eXIf":
@@ -176,7 +176,7 @@ def _is_ancillary(name: bytes) -> bool:
 
 
 def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
-    """Add a text chunk, which is passed through unless it contains EXIF, XMP or IPTC."""
+    """Add a text chunk: EXIF, XMP and IPTC are extracted, any other text is copied unchanged."""
     keyword, text = _keyword_and_text(name, payload)
     if keyword == _XMP_KEYWORD:
         return replace(metadata, xmp=text)
@@ -188,7 +188,7 @@ def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
         if kind == b"xmp" and block:
             return metadata if metadata.xmp else replace(metadata, xmp=block)
         if kind in (b"iptc", b"8bim") and block:
-            # Programs write IIM within Photoshop resources, bare, or in both ways.
+            # Some programs write IIM inside Photoshop resources, others bare, and some both.
             iptc, others = (block, None) if block.startswith(photoshop.IIM) else photoshop.split(block)
             resources = (metadata.photoshop or b"") + (others or b"")
             return replace(
@@ -207,7 +207,7 @@ def _keyword_and_text(name: bytes, payload: bytes) -> tuple[bytes, bytes]:
     compressed, text = (
         rest[:1] == b"\1",
         rest[2:].partition(b"\0")[2].partition(b"\0")[2],
-    )  # after the language and the translated keyword
+    )  # follows the language and the translated keyword
     return keyword, _inflated(text) if compressed else text
 
 
@@ -216,7 +216,7 @@ def _raw_profile(text: bytes) -> bytes:
     try:
         return bytes.fromhex(b"".join(text.strip().split(b"\n")[2:]).decode("ascii"))
     except ValueError:
-        return b""  # not such a block: the chunk is passed through like any text
+        return b""  # not such a block: the chunk is copied unchanged, like any text
 
 
 def _inflated(data: bytes) -> bytes:
@@ -224,7 +224,7 @@ def _inflated(data: bytes) -> bytes:
 
     Raises:
         zlib.error: It is damaged or cut short.
-        PhotoError: It exceeds the size of any genuine text or profile.
+        PhotoError: It is larger than any genuine text or profile.
     """
     inflater = zlib.decompressobj()
     text = inflater.decompress(data, _MAX_TEXT)
@@ -243,7 +243,7 @@ def _density(payload: bytes) -> Density:
 
 
 def _headers(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the chunks before the pixels, a place where all of them are allowed."""
+    """Yield the metadata chunks, all of which may stand before the pixels."""
     native = metadata.native
     yield from ((name, payload) for name, payload in native if name in _COLOR_CHUNKS)
     if metadata.icc:
@@ -281,7 +281,7 @@ def _filtered(planes: Planes, rows: range) -> np.ndarray:
 
 
 def _deflated(rows: np.ndarray, *, last: bool) -> tuple[bytes, int, int]:
-    """Return a piece of a deflate stream, and the Adler-32 checksum and number of its uncompressed bytes."""
+    """Return a piece of a deflate stream, and the Adler-32 checksum and size of its uncompressed bytes."""
     deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     coded = deflater.compress(rows.data) + deflater.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
     return coded, zlib.adler32(rows.data), rows.nbytes

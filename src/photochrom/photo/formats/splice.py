@@ -1,9 +1,9 @@
-"""A grey JPEG's own luma, kept byte for byte: its scans are copied, and two scans of chroma are put behind them.
+"""Keeps a grey JPEG's coded luma byte for byte: copies its scans and appends two scans of chroma.
 
 A JPEG of one component *is* the luma of a 4:2:0 frame. A scan of one component is coded block by block, whatever its
-sampling factors (ITU-T T.81, A.2.2), so the number of blocks and of restart intervals is the same in both. The header
-of the frame is rewritten for three components, each scan's header gets the new component's number, and what is
-entropy-coded is not touched. T.81 allows scans of single components in baseline and in progressive frames alike.
+sampling factors (ITU-T T.81, A.2.2), so the number of blocks and of restart intervals is the same in both. Only headers
+change: the frame header is rewritten for three components, and each scan header gets the new component number. T.81
+allows scans of single components in both baseline and progressive frames.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ...color.bands import threads
 _SOF0, _SOF1, _SOF2, _DHT, _DNL, _DRI, _SOS, _DQT, _EOI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDC, 0xDD, 0xDA, 0xDB, 0xD9
 _APP0, _APP15, _COMMENT = 0xE0, 0xEF, 0xFE
 _END: Final = bytes([0xFF, _EOI])
-_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a stuffed byte, nor a restart, nor fill
+_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # not a stuffed byte, a restart marker or a fill byte
 _FRAMES: Final = {_SOF0: "baseline", _SOF1: "extended", _SOF2: "progressive"}
-_NOT_FRAMES: Final = (_DHT, 0xC8, 0xCC)  # tables and extensions among the numbers of frames
-_KEPT: Final = (_DHT, _DRI)  # between scans; what else is said there concerns components that are not there
-_TABLE: Final = 1  # of quantisation and of Huffman codes, for the chroma; the luma's is moved to 0
+_NOT_FRAMES: Final = (_DHT, 0xC8, 0xCC)  # markers of tables and extensions within the range of frame headers
+_KEPT: Final = (_DHT, _DRI)  # segments kept between scans; others concern components that do not exist
+_TABLE: Final = 1  # number of the chroma's quantisation and Huffman tables; the luma's become 0
 _LUMA, _CB, _CR = 1, 2, 3  # component numbers, as JFIF wants them
 _CHROMINANCE: Final = np.full((8, 8), 99)
 _CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]  # T.81, table K.2
@@ -38,7 +38,7 @@ Coded = bytes | memoryview
 
 
 class CannotSplice(Exception):  # noqa: N818
-    """The scans of this file cannot be kept; the text says why, and reads on from "its luma is re-encoded: "."""
+    """The scans of this file cannot be kept. The message completes "its luma is re-encoded: "."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,21 @@ class LumaScans:
     height: int
     width: int
     quantization: bytes
-    """The luma's table as a DQT segment holds it, numbered 0."""
+    """The luma's quantisation table in the form of a DQT segment, numbered 0."""
     parts: tuple[tuple[int, bytes, memoryview], ...]
-    """Marker, payload and entropy-coded data (of scans only) of the segments behind the frame's header, in order."""
+    """The segments after the frame header, in order: marker, payload, and the entropy-coded data of a scan."""
 
     @property
     def is_progressive(self) -> bool:
-        """Whether the chroma must be coded in progressive scans as well."""
+        """Whether the frame is progressive, so that chroma must be progressive, too."""
         return self.frame == _SOF2
 
     @property
     def subsampling(self) -> int:
-        """Pixels of luma, along each axis, that should share one sample of chroma.
+        """Number of luma pixels along each axis that should share one chroma sample.
 
-        Go's image/jpeg counts restart intervals of a 2x2-sampled component's own scan in groups of four blocks, not in
-        blocks, and refuses the file. Without subsampling both counts agree.
+        It is 1 with restart intervals: for the separate scan of a 2x2-sampled component, Go's image/jpeg counts them in
+        groups of four blocks, not in blocks, and refuses the file. Without subsampling both counts agree.
         """
         return 1 if self.restarts else 2
 
@@ -74,9 +74,9 @@ class LumaScans:
         return any(any(payload) for marker, payload, _ in self.parts if marker == _DRI)
 
     def top(self, rows: int) -> bytes:
-        """Return a file of the first rows, a multiple of 8, of a picture that is not progressive.
+        """Return a file of the first ``rows`` rows (a multiple of 8) of a baseline picture.
 
-        The last of its coded data belongs to later rows.
+        Some of its coded data at the end belongs to later rows.
         """
         height = min(rows, self.height)
         most = 8 * height * self.width  # bytes: a coefficient takes at most 26 bits, and stuffed bytes twice as much
@@ -96,7 +96,7 @@ def luma_scans(data: bytes) -> LumaScans:
     """Find the coded luma in a grey JPEG file.
 
     Args:
-        data: The whole file. Whether its entropy-coded data is sound is not looked at.
+        data: The whole file. Its entropy-coded data is not checked.
 
     Raises:
         CannotSplice: The file is not a grey JPEG of 8 bits in Huffman codes, or its structure is damaged.
@@ -105,14 +105,14 @@ def luma_scans(data: bytes) -> LumaScans:
     tables: dict[int, bytes] = {}
     parts: list[tuple[int, bytes, memoryview]] = []
     for marker, payload, coded in _segments(data):
-        if marker == _DQT and not _has_scan(parts):  # a table counts from the first scan on that uses it
+        if marker == _DQT and not _has_scan(parts):  # a later table does not apply to the first scan
             tables |= _quantization_tables(payload)
         elif 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES:
             if frame is not None:
                 raise CannotSplice("it holds several frames")
             frame = marker, payload
         elif marker == _DNL:
-            raise CannotSplice("its height is stated behind the first scan (DNL)")
+            raise CannotSplice("its height is stated after the first scan (DNL)")
         elif marker == _SOS or marker in _KEPT:
             parts.append((marker, payload, coded))
     if frame is None or not _has_scan(parts):
@@ -126,17 +126,17 @@ def luma_scans(data: bytes) -> LumaScans:
 
 
 def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> list[Coded]:
-    """Code the chroma, and put it behind the luma.
+    """Encode the chroma, and append it to the luma.
 
     Args:
         luma: The scans to keep.
-        cb, cr: uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, around 128; ``luma.subsampling`` says which all
-            readers take.
+        cb, cr: uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, around 128; ``luma.subsampling`` tells which of the
+            two all readers accept.
         quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
 
     Returns:
-        The parts of the file, in order, from its quantisation tables to its end: a start-of-image marker and the
-        metadata go before them.
+        The parts of the file in order, from the quantisation tables to the end. The caller writes the start-of-image
+        marker and the metadata before them.
     """
     table = _scaled(_CHROMINANCE, quality)
     chroma_table = bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG])
@@ -159,7 +159,7 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> lis
 
 
 def without_application_segments(data: bytes) -> bytes:
-    """Return a JPEG file from behind its start-of-image marker, without application segments and comments."""
+    """Return a JPEG file without its start-of-image marker, application segments and comments."""
     kept: list[Coded] = []
     for marker, payload, coded in _segments(data):
         if not (_APP0 <= marker <= _APP15 or marker == _COMMENT):
@@ -168,7 +168,7 @@ def without_application_segments(data: bytes) -> bytes:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
-    """Marker, payload and the entropy-coded data behind it (empty but for scans), up to the end of the image."""
+    """Yield marker, payload and entropy-coded data (empty except for scans) of each segment, up to the end of image."""
     position, whole = 2, memoryview(data)
     while True:
         while data[position : position + 2] == b"\xff\xff":  # fill bytes
@@ -201,7 +201,7 @@ def _has_scan(parts: list[tuple[int, bytes, memoryview]]) -> bool:
 
 
 def _quantization_tables(payload: bytes) -> dict[int, bytes]:
-    """Tables of a DQT segment by their numbers, each with its first byte: precision and number."""
+    """Return the tables of a DQT segment by number; each includes its first byte (precision and number)."""
     found: dict[int, bytes] = {}
     while payload:
         length = 1 + 64 * (2 if payload[0] >> 4 else 1)
@@ -212,7 +212,7 @@ def _quantization_tables(payload: bytes) -> dict[int, bytes]:
 
 
 def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
-    """Height, width and the number of the quantisation table of a frame's only component."""
+    """Return height, width and number of the quantisation table from the header of a frame of one component."""
     if marker not in _FRAMES:
         raise CannotSplice("it is lossless, hierarchical or coded arithmetically")
     if len(payload) < 9 or len(payload) != 6 + 3 * payload[5]:
@@ -223,12 +223,12 @@ def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
     if precision != 8:
         raise CannotSplice(f"it has {precision} bits")
     if not height:
-        raise CannotSplice("its height is stated behind the first scan (DNL)")
+        raise CannotSplice("its height is stated after the first scan (DNL)")
     return height, width, payload[8]
 
 
 def _of_luma(scan: bytes) -> bytes:
-    """Return a scan's header with the number of the luma in place of the grey file's only component."""
+    """Return a scan header with the luma's component number in place of the grey file's."""
     if len(scan) != 6 or scan[0] != 1:
         raise CannotSplice("its structure is damaged")
     return bytes([1, _LUMA]) + scan[2:]
@@ -255,7 +255,7 @@ def _coded_chroma(plane: np.ndarray, number: int, table: np.ndarray, *, progress
 
 
 def _renumbered(payload: bytes) -> bytes:
-    """Return a DHT segment with all its tables numbered for the chroma."""
+    """Return a DHT segment with its tables renumbered for the chroma."""
     out = b""
     while payload:
         length = 17 + sum(payload[1:17])

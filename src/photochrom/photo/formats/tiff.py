@@ -1,4 +1,4 @@
-"""Reads TIFF, 1 to 16 bits, grey to CMYK, page by page."""
+"""Reads TIFF pages: 1 to 16 bits, grey, palette, RGB, YCbCr and CMYK."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _LAYERS, _C2PA = 37724, 52545
 _LINEARIZATION, _BLACK_LEVEL, _WHITE_LEVEL = 50712, 50714, 50717  # DNG 1.7, chapter 4
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATED: Final = (8, 32946)
-_PLAIN: Final = (1, *_DEFLATED, 32773)  # compressions that tifffile undoes by itself: none, deflate twice, PackBits
+_PLAIN: Final = (1, *_DEFLATED, 32773)  # none, deflate (two codes) and PackBits, which tifffile itself decodes
 _ZSTD: Final = 50000
 _JPEG, _JPEG_TABLES = 7, 347
-_GROUP_3: Final = (2, 3)  # with or without ends of lines
+_GROUP_3: Final = (2, 3)  # without and with end-of-line codes
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class _Page:
 
 
 class _AsStored(TiffImageFile):
-    """Pillow's decoder without its size limit and its rotation, which are the same for all formats here."""
+    """Pillow's TIFF decoder without its size limit and rotation, which Photochrom applies to all formats alike."""
 
     def load_prepare(self) -> None:
         """Allocate the image in the orientation in which it is stored."""
@@ -80,7 +80,8 @@ class _AsStored(TiffImageFile):
 
 
 def read(data: bytes) -> Decoded:
-    """Decode a TIFF file of one page, classic or BigTIFF. Reduced copies of the page are ignored, even a first one.
+    """Decode a TIFF file of one page, classic or BigTIFF. Reduced copies of the page are ignored, even if they come
+    first.
 
     Raises:
         PhotoError, OSError, ValueError, struct.error: The file is damaged, has several pages, or stores its pixels in
@@ -96,7 +97,7 @@ def read(data: bytes) -> Decoded:
 
 
 def read_page(data: bytes, start: int) -> Decoded:
-    """Decode the page of a TIFF file whose directory is at ``start``. The other pages are not touched.
+    """Decode the page of a TIFF file whose directory is at ``start``. Other pages are not read.
 
     Raises:
         PhotoError, OSError, ValueError, struct.error: As for ``read``.
@@ -144,7 +145,7 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
 
 
 def _single(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> bytes:
-    """Return a file whose first page is the one, in a form that libraries read correctly: the file itself if it is."""
+    """Return a file with this page first, in a form that libraries read correctly; the file itself if it suffices."""
     repaired = tiff_repair.repaired(data, tiff, entries)
     big_endian = tiff.big and tiff.order == ">"  # which Pillow does not read
     as_it_is = len(repaired) == len(entries) and all(a is b for a, b in zip(repaired, entries, strict=True))
@@ -162,7 +163,7 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
         raise PhotoError(f"holds the pixels of {tiff_pages.RAW}")
     if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
-    if (slices := number(32997, 1)) > 1:  # Pillow reads the first and says nothing of the others
+    if (slices := number(32997, 1)) > 1:  # Pillow would read only the first
         raise PhotoError(f"holds a volume of {slices} slices: save each as a page")
     if photometric == _LINEAR_RAW and ((samples, bits) != (1, 16) or not _has_whole_scale(tiff, entries)):
         raise PhotoError(f"holds the linear pixels of {tiff_pages.RAW}")
@@ -182,7 +183,7 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
 
 
 def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
-    """Return whether 0 is black and 65535 is white in a linear DNG, as in a scanner's, and not in a camera's."""
+    """Return whether 0 is black and 65535 is white in a linear DNG, as scanners write and cameras do not."""
     black = next((entry for entry in entries if entry.tag == _BLACK_LEVEL), None)
     if black is not None and any(black.value[:4]):  # an integer, or the numerator of a fraction
         return False
@@ -193,7 +194,7 @@ def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Places of the strips or tiles of a page, and the largest inflated size of one, in bytes."""
+    """Positions of the strips or tiles of a page, and the largest inflated size of one, in bytes."""
 
     places: list[tuple[int, int]]  # start and end
     size: int
@@ -249,20 +250,20 @@ def _read_8(data: bytes, page: _Page, icc: bytes | None) -> _Samples:
         return _read_16(data, page)
     image = _AsStored(BytesIO(data))
     image.load()
-    if page.unknown and image.mode in ("RGBX", "RGBA") and page.samples == 4:  # Pillow may take the fourth for alpha
+    if page.unknown and image.mode in ("RGBX", "RGBA") and page.samples == 4:  # Pillow may read it as alpha
         return _Samples(from_pillow(image.convert("RGB"))[0], None, np.asarray(image)[..., 3:])
     return _Samples(*from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image))
 
 
 def _read_16(data: bytes, page: _Page) -> _Samples:
-    """Read 16-bit pixels, which Pillow reduces to 8 bits, and 8-bit pixels with channels unknown to Pillow."""
+    """Read 16-bit pixels, which Pillow would reduce to 8 bits, and 8-bit pixels with channels unknown to Pillow."""
     simple = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
     stored = _simple(data) if simple else _by_tifffile(data, page)
     return _planes_of(stored, page, blue_first=simple)
 
 
 def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> _Samples:
-    """Return luma, alpha and other channels of samples in the page's own arrangement."""
+    """Convert samples in the page's channel order to luma, alpha and other channels."""
     stored = stored.reshape(page.height, page.width, page.samples)
     colours = _CHANNELS[page.photometric]
     if page.bits == 8:
@@ -288,7 +289,7 @@ def _simple(data: bytes) -> np.ndarray:
 
 
 def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
-    """Decode any arrangement of samples, in plain compressions only: ``[H, W, samples]``, R first."""
+    """Decode any arrangement of samples in one of the ``_PLAIN`` compressions: ``[H, W, samples]``, R first."""
     import tifffile
 
     if page.compression not in _PLAIN:
@@ -325,7 +326,7 @@ def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.n
 
 
 def _losses(entries: list[Entry], page: _Page, extra: np.ndarray | None) -> Iterator[str]:
-    """Name what no output keeps."""
+    """Yield warnings about content that no output keeps."""
     tags = {entry.tag for entry in entries}
     if page.unknown and extra is None:
         yield f"{extra_channels(page.unknown)} not kept"

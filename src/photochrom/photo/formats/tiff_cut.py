@@ -1,4 +1,4 @@
-"""Cuts single pages out of TIFF files, so that reading one costs as much as it is large, however many there are."""
+"""Extracts single pages from TIFF files, so that reading a page takes time by its size, not by the file's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAMAGED: Final = "is cut short or damaged: get a whole copy of the file"
 
 
 def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
-    """Return a classic TIFF with one page of another file: its strips or tiles, then its tags. Nothing is decoded.
+    """Return a classic TIFF of one page of a file: its strips or tiles, then its tags. Nothing is decoded.
 
     Args:
         tiff: The file that the page is in.
@@ -35,7 +35,7 @@ def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
             moved.append(len(out))
             out += tiff.data[offset : offset + size]
             out += bytes(len(out) % 2)
-    else:  # what belongs to the page is not known, or counted more than once
+    else:  # the parts of the page are unknown, or overlap
         out += tiff.data[len(out) :]
         out += bytes(len(out) % 2)
         moved = list(offsets)
@@ -47,10 +47,10 @@ def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
 
 
 def parts_of(tiff: Tiff, entries: Sequence[Entry]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the offsets of a page's strips or tiles and their sizes in bytes, of which old writers omit some.
+    """Return offsets and sizes (in bytes) of a page's strips or tiles; old writers omit some sizes.
 
     Raises:
-        PhotoError: One ends behind the end of the file.
+        PhotoError: One extends past the end of the file.
     """
     tiled = any(entry.tag == TILES for entry in entries)
     tags = (TILES, TILE_SIZES) if tiled else (STRIPS, STRIP_SIZES)
@@ -61,7 +61,7 @@ def parts_of(tiff: Tiff, entries: Sequence[Entry]) -> tuple[tuple[int, ...], tup
 
 
 def shifted(tiff: Tiff, entries: Sequence[Entry], by: int) -> list[Entry]:
-    """Return the entries of a page whose strips or tiles lie ``by`` bytes further on."""
+    """Return the entries of a page with the offsets of its strips or tiles increased by ``by``."""
     return [
         tiff.entry(entry.tag, LONG, [offset + by for offset in tiff.integers(entry)])
         if entry.tag in (STRIPS, TILES)
@@ -71,11 +71,11 @@ def shifted(tiff: Tiff, entries: Sequence[Entry], by: int) -> list[Entry]:
 
 
 def _is_apart(tiff: Tiff, entries: Sequence[Entry], offsets: Sequence[int], sizes: Sequence[int]) -> bool:
-    """Return whether the strips or tiles are all that belongs to the page's pixels, and can be copied one by one."""
+    """Return whether the strips or tiles hold all of the page's pixel data, and can be copied one by one."""
     known = len(offsets) == len(sizes) and sum(sizes) <= len(tiff.data)
     return known and tiff.number(entries, _COMPRESSION, 1) != _OLD_JPEG
 
 
 def _classic(tiff: Tiff, entry: Entry) -> Entry:
-    """Return an entry whose 64-bit integers, which a classic TIFF does not know, have 32 bits."""
+    """Convert an entry's 64-bit integers to 32 bits, since a classic TIFF has no 64-bit types."""
     return tiff.entry(entry.tag, LONG, tiff.integers(entry)) if entry.type in _LONG8 and entry.value else entry

@@ -1,4 +1,4 @@
-"""Pages of a TIFF file: the directories of full size, among previews and reduced copies."""
+"""Finds the pages of a TIFF file: the full-size directories among previews and reduced copies."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from . import exif
 from .exif import Entry, Tiff
 from .tiff_cut import page_file
 
-LOOP_LOST: Final = "its list of pages leads in a circle: pages behind it, if there are any, are not kept"
+LOOP_LOST: Final = "its list of pages loops: any pages after the loop are not kept"
 RAW: Final = "a camera's raw file: develop it to a plain TIFF first"
 _SUB_PAGES: Final = 330
 _PREVIEW, _MASK = 1, 4  # bits of NewSubfileType
-_ROW: Final = 12  # bytes of an entry, at least
+_ROW: Final = 12  # least bytes of an entry
 
 
 def only_page(tiff: Tiff) -> int:
     """Return the offset of the directory of the only page.
 
     Raises:
-        PhotoError: There are several, or only previews, as in some cameras' raw files.
+        PhotoError: There are several pages, or only previews, as in some cameras' raw files.
     """
     starts = _starts(tiff)
     if len(starts) > 1:
@@ -31,9 +31,9 @@ def only_page(tiff: Tiff) -> int:
 
 
 def _starts(tiff: Tiff) -> list[int]:
-    """Return the offsets of the directories of full size.
+    """Return the offsets of the full-size directories.
 
-    Film scanners and cameras put a preview first, and the picture behind it, or into a subdirectory of it.
+    Film scanners and cameras write a preview first, and the picture after it or in a subdirectory of it.
 
     Raises:
         PhotoError: There are only previews, or no pages.
@@ -56,7 +56,7 @@ def _chain(tiff: Tiff) -> Iterator[int]:
     """Yield the offsets of the directories in their order, each once.
 
     Raises:
-        PhotoError: Directories overlap; a small file of such could take hours.
+        PhotoError: Directories overlap; a small file of overlapping directories could take hours.
     """
     start, seen, size = tiff.first, set[int](), 0
     while start and start not in seen:
@@ -70,14 +70,14 @@ def _chain(tiff: Tiff) -> Iterator[int]:
 
 
 def _kind(tiff: Tiff, start: int) -> int:
-    """Return 0 for a picture of full size, or ``_PREVIEW`` or ``_MASK``."""
+    """Return 0 for a full-size picture, or ``_PREVIEW`` or ``_MASK``."""
     entries = tiff.directory(start)[0]
     kind = tiff.number(entries, 254, 0)
     return _PREVIEW if kind & _PREVIEW or tiff.number(entries, 255, 1) == 2 else kind & _MASK
 
 
 def mask_files(data: bytes) -> list[bytes]:
-    """Return what belongs to a picture and is none, each in a file of its own: masks, and infrared of film scanners.
+    """Extract the pages that are not pictures, masks and film scanners' infrared, each as a file of its own.
 
     SilverFast writes the infrared channel of an HDRi scan as such a page.
 
@@ -89,7 +89,7 @@ def mask_files(data: bytes) -> list[bytes]:
 
 
 def has_loop(data: bytes) -> bool:
-    """Return whether the directories of a TIFF file lead in a circle.
+    """Return whether the directories of a TIFF file form a loop.
 
     Raises:
         ValueError, struct.error: The file is damaged.
@@ -100,14 +100,14 @@ def has_loop(data: bytes) -> bool:
 
 
 def described_before(tiff: Tiff, entries: list[Entry]) -> list[Entry]:
-    """Return the descriptive tags of the first directory, a preview's, that the picture's own directory lacks."""
+    """Return the descriptive tags of a leading preview that the picture's own directory lacks."""
     of_preview = {exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT, exif.ICC} | exif.CODING - exif.CARRIED
     known = of_preview.union(entry.tag for entry in entries)
     return [entry for entry in tiff.directory(tiff.first)[0] if entry.tag not in known]
 
 
 def page_starts(data: bytes | mmap) -> list[int]:
-    """Return the offsets of the directories of all pages of a TIFF file; reduced copies of a page do not count.
+    """Return the offsets of the directories of all pages of a TIFF file, without reduced copies.
 
     Raises:
         PhotoError, ValueError, struct.error: The file is damaged, or holds previews only.
@@ -123,7 +123,7 @@ def upright_size(data: bytes, number: int) -> tuple[int, int]:
         number: The page, from 1.
 
     Raises:
-        PhotoError, ValueError, IndexError, struct.error: The file is damaged, or there is no such page.
+        PhotoError, ValueError, IndexError, struct.error: The file is damaged, or has no such page.
     """
     tiff = exif.open_tiff(data)
     start = _starts(tiff)[number - 1]
@@ -142,7 +142,7 @@ def page_start(data: bytes, number: int) -> int:
         number: The page, from 1.
 
     Raises:
-        PhotoError: There is no such page; or as for ``page_starts``.
+        PhotoError, ValueError, struct.error: There is no such page, or as for ``page_starts``.
     """
     starts = page_starts(data)
     if not 1 <= number <= len(starts):

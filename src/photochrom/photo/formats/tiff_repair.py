@@ -1,4 +1,4 @@
-"""Reads around what libraries would misread in TIFF files."""
+"""Rewrites TIFF pages that libraries would misread."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of
 def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries of a page in a form that Pillow, libtiff and OpenCV read correctly.
 
-    - Orientation is left out: OpenCV turns 16-bit TIFFs even when told not to, and here that happens later.
-    - A fourth channel of 8 bits that is neither colour nor alpha has no tag that says so: Pillow would leave it out.
+    - Orientation is removed: OpenCV turns 16-bit TIFFs even when told not to; Photochrom turns them later.
+    - The tag of a fourth 8-bit channel that is neither colour nor alpha is removed: Pillow would drop the channel.
     - A palette of bytes (0 to 255 instead of 0 to 65535) is stretched, as libtiff's own tools do.
-    - Subsampled JPEG that is declared as RGB becomes YCbCr.
+    - Subsampled JPEG declared as RGB becomes YCbCr.
     - A linear DNG of one channel becomes a grey TIFF.
     """
     kept = []
@@ -46,7 +46,7 @@ def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
-    """Return the JPEG stream that an old-style JPEG in TIFF (compression 6) holds whole, or None."""
+    """Return the complete JPEG stream of an old-style JPEG in TIFF (compression 6), or None if it has none."""
     if tiff.number(entries, COMPRESSION, 1) != _OLD_JPEG:
         return None
     start, size = tiff.number(entries, _JPEG_START, 0), tiff.number(entries, _JPEG_SIZE, 0)
@@ -57,9 +57,9 @@ def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
 def ycbcr_luma(
     tiff: Tiff, entries: Sequence[Entry], places: Sequence[tuple[int, int]], height: int, width: int
 ) -> np.ndarray:
-    """Return the luma of uncompressed YCbCr, uint8 ``[H, W]``, which Pillow reads as if it were RGB.
+    """Return the luma of uncompressed YCbCr, uint8 ``[H, W]``; Pillow would read it as RGB.
 
-    The samples lie in units of h times v luma samples, one Cb and one Cr (TIFF 6.0, section 21).
+    The samples are stored in units of h times v luma samples, one Cb and one Cr (TIFF 6.0, section 21).
 
     Raises:
         PhotoError: The samples are tiled, in planes, or not those of BT.601.
@@ -92,7 +92,7 @@ def _is_601(tiff: Tiff, coefficients: Sequence[Entry]) -> bool:
 
 
 def _is_mislabelled(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bool:
-    """Return whether a JPEG-compressed page is declared as RGB although its chroma is subsampled."""
+    """Return whether a JPEG-compressed page is declared as RGB, but has subsampled chroma."""
     if (tiff.number(entries, COMPRESSION, 1), tiff.number(entries, PHOTOMETRIC, 0)) != (_JPEG, _RGB):
         return False
     position = tiff.number(entries, _STRIPS, 0) or tiff.number(entries, _TILES, 0)

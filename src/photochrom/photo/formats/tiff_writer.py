@@ -1,9 +1,8 @@
-"""Writes TIFF of one or several pages, and keeps tags byte for byte.
+"""Writes TIFF of one or several pages, and keeps metadata tags byte for byte.
 
-The writer does not use a library, because an EXIF block is itself the start of a TIFF file. The new file begins with
-the first page's block, so that everything it refers to (EXIF, GPS, maker notes) keeps its offset; the blocks of later
-pages move, and their offsets with them. A new directory behind each page's pixels lists the tags of the block and those
-of the pixels.
+It uses no library, because an EXIF block is itself the beginning of a TIFF file. The new file begins with the first
+page's block, so that everything it refers to (EXIF, GPS, maker notes) keeps its offset; the blocks of later pages are
+relocated. After each page's pixels, a new directory lists the tags of the block and of the pixels.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from .tiff_cut import shifted
 _NONE, _LZW, _DEFLATE, _ZSTD = 1, 5, 8, 50000
 _RGB, _HORIZONTAL = 2, 2
 _UNSTATED, _ALPHA = 0, 2  # ExtraSamples
-_FIRST: Final = 8  # where the parts of a page begin in a file of its own
+_FIRST: Final = 8  # offset of the first strip or tile in a file of one page
 _MAX_FILE: Final = 2**32 - 2**20  # offsets have 32 bits; MAX_PIXELS in 16-bit RGBA still fit
 _HEADER: Final[dict[Order, bytes]] = {"<": b"II*\0\0\0\0\0", ">": b"MM\0*\0\0\0\0"}
 
 NUMBERS: Final = {"none": _NONE, "lzw": _LZW, "deflate": _DEFLATE, "zstd": _ZSTD}
-"""Numbers in TIFF of the ways to compress pixels, see ``OutputOptions.compression``."""
+"""TIFF's numbers of the compressions in ``OutputOptions.compression``."""
 
 
 def write(
@@ -41,7 +40,7 @@ def write(
     compression: str = "deflate",
     masks: Sequence[bytes] = (),
 ) -> None:
-    """Write a file of one page, and masks of it; see ``TiffWriter``."""
+    """Write a file of one page and its masks; see ``TiffWriter``."""
     writer = TiffWriter(stream, compression, ">" if any(mask.startswith(b"MM") for mask in masks) else "<")
     writer.add(planes, metadata)
     for mask in masks:
@@ -49,20 +48,20 @@ def write(
 
 
 class TiffWriter:
-    """Writes a file page by page, so that only one page is held in memory.
+    """Writes a TIFF file page by page, with only one page in memory.
 
     Args:
-        stream: Where to write, from its present position 0 on. It must be seekable.
+        stream: A seekable stream, at position 0.
         compression: A key of ``NUMBERS``.
-        order: Byte order of a file whose first page has no EXIF block; that of the blocks of the other pages.
+        order: Byte order of the file if its first page has no EXIF block; the byte order of the other pages' blocks.
     """
 
     def __init__(self, stream: BinaryIO, compression: str = "deflate", order: Order = "<") -> None:
         self._stream, self._compression, self._order = stream, compression, order
-        self._link = 0  # where the offset of the next directory goes; 0 before the first page
+        self._link = 0  # position at which to store the offset of the next directory; 0 before the first page
 
     def add(self, planes: Planes, metadata: Metadata) -> None:
-        """Append a page: planes ``[H, W]`` as RGB, with alpha and other channels, of their depth.
+        """Append a page: planes ``[H, W]`` as RGB of their depth, with alpha and other channels.
 
         Raises:
             PhotoError: The EXIF block is not a TIFF structure, the file would exceed 4 GB, or the compression is not
@@ -76,10 +75,10 @@ class TiffWriter:
         self._write_directory(carried | self._number_rows(tags) | self._block_rows(metadata))
 
     def carry(self, page: bytes) -> None:
-        """Append a page of another file as it is.
+        """Append a page of another file unchanged.
 
         Args:
-            page: A file that holds the page alone (see ``tiff_cut.page_file``), in this file's byte order.
+            page: A file of that page alone (see ``tiff_cut.page_file``), in this file's byte order.
 
         Raises:
             OSError: The stream cannot be written.
@@ -96,18 +95,18 @@ class TiffWriter:
         self._link_to(start, start + 2 + 12 * count)
 
     def _begin(self, block: bytes | None) -> dict[int, bytes]:
-        """Begin the file with the first page's EXIF block, or a bare header; return the block's entries by tag."""
+        """Write the first page's EXIF block, or a bare header; return the block's entries by tag."""
         tiff = _opened(block or _HEADER[self._order])
         self._order, self._link = tiff.order, 4
         self._stream.write(bytes(tiff.data) + b"\0" * (len(tiff.data) % 2))
         return {} if block is None else _rows(tiff)
 
     def _block_elsewhere(self, block: bytes | None) -> dict[int, bytes]:
-        """Write the EXIF block of a later page, moved and in this file's byte order; return its entries by tag."""
+        """Write the EXIF block of a later page, relocated and in this file's byte order; return its entries by tag."""
         if block is None:
             return {}
         tiff, place = _opened(block), self._stream.tell()
-        if tiff.order != self._order:  # its numbers would be read the wrong way round
+        if tiff.order != self._order:  # its numbers would be read in the wrong byte order
             return {}
         moved = exif.moved(tiff, place)
         self._stream.write(moved + b"\0" * (len(moved) % 2))
@@ -179,7 +178,7 @@ class TiffWriter:
         return struct.pack(self._order + "HHI", tag, kind, count) + value.ljust(4, b"\0")
 
     def _write_directory(self, rows: dict[int, bytes]) -> None:
-        """Append the page's directory, and store its offset in the header or in the directory before it."""
+        """Append the page's directory, and store its offset in the header or in the preceding directory."""
         start = self._stream.tell()
         table: Sequence[bytes] = [rows[tag] for tag in sorted(rows)]
         self._stream.write(struct.pack(self._order + "H", len(table)) + b"".join(table))
@@ -188,7 +187,7 @@ class TiffWriter:
         self._link_to(start, end)
 
     def _link_to(self, start: int, end: int) -> None:
-        """Store the offset of a directory in the header or in the directory before it; its own link is at ``end``."""
+        """Store the offset of a directory in the header or in the preceding directory; its own link is at ``end``."""
         self._stream.seek(self._link)
         self._stream.write(struct.pack(self._order + "I", start))
         self._stream.seek(0, 2)
@@ -233,15 +232,15 @@ def _differences(samples: np.ndarray) -> np.ndarray:
 
 
 def _in_order(samples: np.ndarray, order: Order) -> np.ndarray:
-    """Return ``[rows, W, samples]`` as the bytes of the file: uint8 ``[rows, bytes]``."""
+    """Convert ``[rows, W, samples]`` to the bytes of the file: uint8 ``[rows, bytes]``."""
     stored = np.ascontiguousarray(samples.astype(samples.dtype.newbyteorder(order), copy=False))
     return stored.view(np.uint8).reshape(len(stored), -1)
 
 
 def _deflated(stored: np.ndarray, itemsize: int) -> bytes:
-    """Deflate; 16-bit samples by Huffman codes and runs alone.
+    """Deflate; 16-bit samples with Huffman codes and run lengths only.
 
-    The low bytes of their differences are noise, in which longer patterns hardly ever repeat: searching for these takes
+    The low bytes of 16-bit differences are noise, in which longer patterns hardly ever repeat: searching for them takes
     four times as long, and saves 3 % of the file.
     """
     if itemsize == 1:
@@ -274,7 +273,7 @@ def _zstd(stored: np.ndarray, _: int) -> bytes:
 
 
 def _only_strip(data: bytes) -> bytes:
-    """Take the compressed bytes out of a grey TIFF of one strip."""
+    """Extract the compressed bytes of a grey TIFF of one strip."""
     tiff = exif.open_tiff(data)
     entries, _ = tiff.directory(tiff.first)
     (start,), (size,) = tiff.all_integers(entries, 273), tiff.all_integers(entries, 279)

@@ -14,7 +14,7 @@ from . import exif
 from .image import C2PA_LOST, Decoded, Metadata, check_size, from_pillow
 
 _MAX_SIDE: Final = 16383
-_EFFORT: Final = 50  # quality means effort in lossless mode; more takes much longer and saves about 1 %
+_EFFORT: Final = 50  # WebP's quality in lossless mode is an effort; more takes much longer and saves about 1 %
 
 
 def read(data: bytes) -> Decoded:

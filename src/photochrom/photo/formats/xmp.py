@@ -1,4 +1,4 @@
-"""Parses, edits and writes XMP packets, and leaves everything else in them unchanged."""
+"""Parses, edits and writes XMP packets, keeping unknown properties unchanged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMESPACES: Final = {
 # Regions of the picture (faces, the subject), in coordinates of the pixels as stored.
 _PLACES: Final = ("mwg-rs:Regions", "MP:RegionInfo", "Iptc4xmpExt:ImageRegion",
                   "exif:SubjectArea", "exif:SubjectLocation")  # fmt: skip
-# Gain maps, films and further pictures after the main one are not kept, so nothing may refer to them.
+# Gain maps, films and further pictures after the main one are not kept, so references to them are removed.
 _COMPANIONS: Final = (
     "GCamera:MotionPhoto", "GCamera:MotionPhotoVersion", "GCamera:MotionPhotoPresentationTimestampUs",
     "GCamera:MicroVideo", "GCamera:MicroVideoVersion", "GCamera:MicroVideoOffset",
@@ -53,7 +53,7 @@ _ADOPTED: Final = frozenset(
 # Properties that say how the picture was made.
 _MADE: Final = ("Iptc4xmpExt:DigitalSourceType", "photochrom:OriginalDigitalSourceType", "Iptc4xmpExt:AISystemUsed",
                 "Iptc4xmpExt:AISystemVersionUsed", "photochrom:Statement", "photoshop:Instructions")  # fmt: skip
-_SHORT: Final = 2_000  # largest length of such a property, in characters: together they fit into a segment
+_SHORT: Final = 2_000  # most characters of such a property, so that all fit into one segment
 _EMPTY: Final = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'.encode()
 _TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _VALUE: Final = _TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
@@ -152,7 +152,7 @@ class Packet:
         return True
 
     def absorb(self, extension: bytes) -> None:
-        """Add the properties of the second packet of a JPEG ("extended XMP").
+        """Add the properties of a JPEG's second packet ("extended XMP").
 
         Data that is not XMP is kept as the constructor keeps it.
         """
@@ -248,7 +248,7 @@ def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, s
             "crs:ConvertToGrayscale",
             "crs:Treatment",
             "crs:Look",
-        ):  # with these, editors would show the output in grey
+        ):  # editors would apply them, and show the output in grey
             packet.remove(name)
     if new_profile:
         packet.remove("photoshop:ICCProfile")
@@ -276,7 +276,7 @@ def _parsed(data: bytes) -> tuple[minidom.Document, minidom.Element]:
 
 def _defused(data: bytes) -> minidom.Document:
     """Parse a packet that may be hostile."""
-    from defusedxml.minidom import parseString  # which loads an HTTP client, not needed for files without a packet
+    from defusedxml.minidom import parseString  # slow, since it loads an HTTP client
 
     document: minidom.Document = parseString(data, forbid_dtd=True)
     return document
@@ -287,7 +287,7 @@ def _is(node: minidom.Node, namespace: str, local: str) -> TypeGuard[minidom.Ele
 
 
 def _inherited_prefixes(node: minidom.Element) -> dict[str, str]:
-    """Return the xmlns attributes in scope at a node by name; the nearest declaration wins."""
+    """Return the xmlns attributes in scope at a node, by name; the nearest declaration wins."""
     found: dict[str, str] = {}
     above: minidom.Node | None = node
     while isinstance(above, minidom.Element):
