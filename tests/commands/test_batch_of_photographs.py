@@ -134,7 +134,7 @@ def test_hints_take_names_percentages_and_pixels(tmp_path, capsys):
     assert rgb[49, 150, 2] > rgb[49, 150, 0] + 20
     capsys.readouterr()
     assert main(["photo", str(tmp_path / "a.png"), "--overwrite", "--hint", "300px,10px,red"]) == 2
-    assert "'300px' is outside the picture, which has 200 pixels that way" in capsys.readouterr().err
+    assert "'300px' is outside the picture, which has 200 pixels on that side" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -121,7 +121,7 @@ def test_stopped_while_shots_are_recoloured(color):
 def test_stopped_before_the_film_is_whole_it_resumes_with_the_same_shots_only(color):
     with pytest.raises(Stop):
         color(options(), progress=stop_at(60))
-    with pytest.raises(FilmError, match=r"shots or hints were others.*restart=True"):
+    with pytest.raises(FilmError, match=r"with other shots or hints.*restart=True"):
         color(options(shots=shots(0, strength=0.5)))
     color(options())
 

@@ -18,7 +18,7 @@ OpenEXR = pytest.importorskip("OpenEXR", reason="needs OpenEXR: pip install 'pho
 REC709 = (0.2126, 0.7152, 0.0722)
 AP1 = (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767)  # ACEScg
 OF_AP1 = (0.2722287168, 0.6740817658, 0.0536895174)  # as the ACES standard states its luminance
-NOTE = "the frames are scene-linear: the network is shown them through the curve of sRGB"
+NOTE = "the frames are scene-linear; the network sees them through the sRGB curve"
 
 
 @pytest.fixture

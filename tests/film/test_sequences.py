@@ -24,7 +24,7 @@ from tests.helpers.interruptions import Stop, lively, stop_at
 from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
 
 ROOT = Path(__file__).parents[2]
-NO_RATE = "the frames do not state their rate: 24 a second are assumed: rate=18 sets another"
+NO_RATE = "the frames do not state their rate; 24 per second is assumed: rate=18 sets another"
 
 
 @pytest.fixture
