@@ -101,7 +101,7 @@ def test_a_report_of_another_version(tree, tmp_path, options):
 def test_a_bag_is_never_coloured_into(tree, tmp_path, options):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "bagit.txt").write_text("BagIt-Version: 1.0\n")
-    with pytest.raises(OptionError, match="is a bag, which is not to be changed"):
+    with pytest.raises(OptionError, match="is a bag, which must not be changed"):
         color_batch(tree, tmp_path / "out", options)
 
 

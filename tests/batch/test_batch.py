@@ -269,9 +269,9 @@ def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options
 
     target = tmp_path / "out"
     target.mkdir()
-    with locked(target, None), pytest.raises(OptionError, match="another batch works in"):
+    with locked(target, None), pytest.raises(OptionError, match="another batch is running in"):
         color_batch(tree, target, options)
-    with locked(target, (1, 2)), pytest.raises(OptionError, match="another batch works in"):
+    with locked(target, (1, 2)), pytest.raises(OptionError, match="another batch is running in"):
         color_batch(tree, target, options)
     with locked(target, (1, 2)):  # another part may run beside it
         color_batch(tree, target, replace(options, shard=(2, 2)))

@@ -1,4 +1,4 @@
-"""Archives: trees of scans, buckets and manifests coloured by one command, resumable, with a report on each item."""
+"""Colours many photographs (folders, buckets, manifests) in a resumable run, with a report on each item."""
 
 from .items import Item
 from .job import BatchSummary, color_batch

@@ -1,4 +1,4 @@
-"""Addresses of remote files and folders, by the protocols that fsspec knows."""
+"""Opens and reads remote files and folders through fsspec."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def is_remote(address: str) -> bool:
-    """Return whether an address names a protocol, as ``s3://bucket`` does and ``C:\\scans`` does not."""
+    """Return whether an address has a protocol, like ``s3://bucket`` and unlike ``C:\\scans``."""
     scheme, found, _ = address.partition("://")
     return bool(found) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
 
 
 def version_of(info: dict[str, Any]) -> str:
-    """Return the ETag, checksum or time of modification of a remote file, which changes with the file."""
+    """Return the ETag, checksum or modification time of a remote file, to detect changes."""
     for name in ("ETag", "etag", "md5Hash", "content_settings", "LastModified", "last_modified", "mtime", "created"):
         if value := info.get(name):
             return str(value).strip('"')
@@ -28,11 +28,11 @@ def version_of(info: dict[str, Any]) -> str:
 
 
 def open_address(address: str) -> tuple[AbstractFileSystem, str]:
-    """Return the file system of an address and the path in it.
+    """Return the file system of an address, and the path within it.
 
     Raises:
         PhotochromError: fsspec or the package for the protocol is missing.
-        OptionError: The protocol is unknown, or its credentials are not at hand.
+        OptionError: The protocol is unknown, or its credentials are missing.
     """
     try:
         import fsspec
@@ -48,7 +48,7 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
         raise OptionError(
             f"{address} cannot be opened ({_line(exc)})", remedy="check the address and the credentials"
         ) from exc
-    system.invalidate_cache()  # a listing that an earlier batch of this process has read may be out of date
+    system.invalidate_cache()  # listings cached by an earlier batch of this process may be out of date
     return system, path
 
 
@@ -58,7 +58,7 @@ _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", 
 
 @contextmanager
 def naming_errors(address: str, verb: str = "read") -> Iterator[None]:
-    """Translate any error of a remote file system within the block into one that names the address."""
+    """Translate errors of a remote file system into errors that name the address."""
     try:
         yield
     except PhotochromError:
@@ -73,8 +73,7 @@ def read_address(address: str) -> bytes:
     """Read a whole file, local or remote.
 
     Raises:
-        OptionError: It cannot be read.
-        PhotochromError: The package for its protocol is missing.
+        OptionError: The file cannot be read. PhotochromError: The package for its protocol is missing.
     """
     if not is_remote(address):
         return Path(address).read_bytes()

@@ -1,4 +1,4 @@
-"""Ways to call ``color_shard``: processes on this machine, a part of the items on one of many machines, or Ray."""
+"""Distributes the items of a batch: over processes on this machine, over machines by shard, or over Ray."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .report import Row, utc_now
 from .shard import BatchJob, Colored, prepare
 from .workers import Died, WorkerPool
 
-_WORKER_BYTES: Final = 1.5e9  # that a process may need for a scan of 50 megapixels at 16 bits
-_BLOCK: Final = 16  # items that travel to a Ray actor at once
+_WORKER_BYTES: Final = 1.5e9  # memory of a process for a scan of 50 megapixels at 16 bits
+_BLOCK: Final = 16  # items sent to a Ray actor at once
 
 Stop = Callable[[], bool]
 
 
 def worker_count(wanted: int | None = None) -> int:
-    """Return how many processes to start: as asked, else one for each core, as far as the memory allows.
+    """Return how many processes to start: the number wanted, or one per core as far as the memory allows.
 
     Raises:
-        OptionError: Fewer than one is asked for.
+        OptionError: ``wanted`` is less than 1.
     """
     if wanted is not None:
         if wanted < 1:
@@ -39,7 +39,7 @@ def worker_count(wanted: int | None = None) -> int:
 
 
 def by_processes(items: Iterable[Item], job: BatchJob, workers: int, stop: Stop) -> Iterator[Colored]:
-    """Colour items in processes of this machine; results come in the order in which they end.
+    """Colour items in processes on this machine; yields results as they finish.
 
     Raises:
         PhotochromError: The model cannot be loaded.
@@ -55,7 +55,7 @@ def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: Bat
     except RuntimeError as exc:
         if lacks_memory(exc):
             raise PhotochromError(
-                "there is not enough memory for a process that colours", remedy="close other programs"
+                "there is not enough memory for a worker process", remedy="close other programs"
             ) from exc
         raise PhotochromError(str(exc)) from exc
 
@@ -67,21 +67,21 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
         item.source,
         source_size=item.size,
         source_version=item.version,
-        model=f"{Path(job.model).stem}, sha256 {digest(find_model(job.model))}",  # so that it counts as tried
+        model=f"{Path(job.model).stem}, sha256 {digest(find_model(job.model))}",  # marks it as tried with this model
         options=job.options,
         photochrom=__version__,
         error=f"{item.source}: the process that coloured it {reason}",
-        remedy="look at the file in another program, and report it if that opens it",
+        remedy="open the file in another program, and report the problem if that succeeds",
         finished=utc_now(),
     )
     return Colored(row)
 
 
 def of_shard(items: Iterable[Item], number: int, count: int) -> Iterator[Item]:
-    """Return the items of shard ``number`` (1 to ``count``): by a hash of their keys, so that no machine asks another.
+    """Return the items of shard ``number`` (1 to ``count``), by a hash of their keys, without communication.
 
     Raises:
-        OptionError: There is no such shard.
+        OptionError: ``number`` is out of range.
     """
     if not 1 <= number <= count:
         raise OptionError(f"shard is {number}/{count}", remedy=f"give a number from 1 to {count}")
@@ -91,17 +91,17 @@ def of_shard(items: Iterable[Item], number: int, count: int) -> Iterator[Item]:
 def by_ray(
     items: Iterable[Item], job: BatchJob, address: str | None, workers: int | None, stop: Stop
 ) -> Iterator[Colored]:
-    """Colour items by actors of a Ray cluster: paths go there, rows come back, pixels never travel.
+    """Colour items with actors of a Ray cluster; only paths and report rows are transferred, never pixels.
 
-    Each actor colours in a process of its own, so that a file that ends the process is one row. When an actor or its
-    node is lost, Ray colours the items that it had in flight once more elsewhere.
+    Each actor colours in a separate process, so that a file that crashes the process costs only its own row. If an
+    actor or its node is lost, Ray repeats its unfinished items elsewhere.
 
     Args:
-        items: Sources and target must be reachable from every node.
+        items: The items. Sources and target must be accessible from every node.
         job: How to colour.
-        address: Address of the cluster; None starts Ray on this machine, or joins what RAY_ADDRESS names.
-        workers: Actors at most; None uses every core.
-        stop: Asked between results.
+        address: Address of the cluster; None starts Ray on this machine, or joins the cluster in RAY_ADDRESS.
+        workers: Maximum number of actors; None uses every core.
+        stop: Called between results; returning True stops the work.
 
     Raises:
         PhotochromError: Ray is missing, or cannot be reached.
@@ -113,7 +113,7 @@ def by_ray(
         raise PhotochromError("distributing over Ray needs ray", remedy="pip install 'photochrom[ray]'") from exc
     try:
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
-    except Exception as exc:  # Ray raises its own, gRPC's and the system's
+    except Exception as exc:  # Ray's, gRPC's or the system's
         raise PhotochromError(
             f"Ray cannot be reached at {address or 'this machine'} ({exc})", remedy="check the address"
         ) from exc
@@ -140,14 +140,14 @@ def by_ray(
 
 
 def _blocks(items: Iterable[Item]) -> Iterator[bytes]:
-    """Items in small groups, pickled: Ray's own tables would guess at their types."""
+    """Yield small groups of items, pickled, since Ray's own tables would guess their types."""
     coming = iter(items)
     while block := list(itertools.islice(coming, _BLOCK)):
         yield pickle.dumps(block)
 
 
 class _RayColorist:
-    """Ray actor that hands the items of a block to a process of its own, which keeps its model loaded."""
+    """Ray actor that passes items to its own worker process, which keeps the model loaded."""
 
     def __init__(self, job: BatchJob) -> None:
         self._job = job
@@ -157,7 +157,7 @@ class _RayColorist:
         return {"results": [pickle.dumps(self._colored(pickle.loads(block))) for block in batch["block"]]}
 
     def _colored(self, items: list[Item]) -> list[Colored] | PhotochromError:
-        """Return the items' results, or the error that keeps all of them from being coloured, which Ray would wrap."""
+        """Return the items' results, or an error that affects all of them; Ray would wrap a raised one."""
         try:
             return [*_colored_by(self._pool, items, self._job, lambda: False)]
         except PhotochromError as exc:

@@ -1,4 +1,4 @@
-"""Estimate of a batch: its items are counted, and a few of them are coloured on trial."""
+"""Estimates the time and space of a batch by counting its items and colouring a few of them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from .shard import BatchJob, prepare
 
 @dataclass(frozen=True)
 class Estimate:
-    """Counts of a batch, and what it will take."""
+    """Counts of a batch, and the estimated time and space."""
 
     listed: int
     to_do: int
     kinds: Counter[str]
     source_bytes: int
-    """Bytes of the items that are to do, where the source tells."""
+    """Bytes of the pending items, as far as known."""
     output_bytes: float | None
-    """Bytes of their outputs; None where nothing could be tried."""
+    """Estimated bytes of their outputs; None if no trial succeeded."""
     core_seconds: float | None
-    """Seconds on one core; None where nothing could be tried."""
+    """Estimated seconds on one core; None if no trial succeeded."""
     workers: int
 
     def __str__(self) -> str:
@@ -47,11 +47,10 @@ class Estimate:
 
 
 def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOptions) -> Estimate:
-    """Count the items of a batch, and colour up to three of them into a folder that is thrown away.
+    """Count the items of a batch, and colour up to three of them into a temporary folder.
 
     Raises:
-        OptionError: As ``color_batch``.
-        PhotochromError: As ``color_batch``.
+        OptionError: As for ``color_batch``. PhotochromError: As for ``color_batch``.
     """
     items = listed_items(source, options)
     job, folder = job_of(target, options), report_folder(target, options, make=False)
@@ -65,7 +64,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
 
 
 def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None]:
-    """Mean seconds of an item, and how much larger outputs are than sources; None where all of them failed."""
+    """Return mean seconds per item, and the ratio of output to source bytes; None if all trials failed."""
     if not items:
         return None, None
     last = len(items) - 1

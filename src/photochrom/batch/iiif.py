@@ -1,4 +1,4 @@
-"""Pictures of an IIIF object: a Presentation 3 (or 2) manifest, or one image by the Image API."""
+"""Lists the pictures of an IIIF manifest (Presentation 3 or 2) or of one IIIF image."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .items import Item
 
 
 def list_iiif(address: str) -> Iterator[Item]:
-    """List the pictures behind an address that answers with IIIF's JSON.
+    """List the pictures of an address that returns IIIF JSON.
 
     Raises:
-        OptionError: The address cannot be read, or what it answers is not IIIF.
-        PhotochromError: The package for addresses is missing.
+        OptionError: The address cannot be read, or does not return IIIF JSON.
+        PhotochromError: fsspec is missing.
     """
     try:
         facts = json.loads(read_address(address))
     except ValueError as exc:
         raise OptionError(
-            f"{address} does not answer with JSON ({exc})", remedy="give an IIIF manifest or info.json"
+            f"{address} does not return JSON ({exc})", remedy="give an IIIF manifest or info.json"
         ) from exc
     return items_of_manifest(facts, address)
 
@@ -31,14 +31,14 @@ def list_iiif(address: str) -> Iterator[Item]:
 def items_of_manifest(facts: Any, name: str) -> Iterator[Item]:
     """List the pictures of a manifest or of an image's ``info.json``.
 
-    The first picture of each canvas counts: in a ``Choice`` that is the original. Keys are ``0001-LABEL.jpg``.
+    The first picture of each canvas is taken; in a ``Choice`` that is the original. Keys are ``0001-LABEL.jpg``.
 
     Raises:
-        OptionError: It is neither.
+        OptionError: The JSON is neither.
     """
     try:
         addresses = list(_pictures(facts)) if isinstance(facts, dict) else []
-    except (AttributeError, TypeError):  # something stands where IIIF has a list or an object
+    except (AttributeError, TypeError):  # a value is not the list or object that IIIF requires
         addresses = []
     if not addresses:
         raise OptionError(f"{name} is not an IIIF manifest with pictures, nor an info.json", remedy="check the address")
@@ -66,7 +66,7 @@ def _pictures(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _address(body: Any) -> str:
-    """Return the address of a body's picture at full size, by its image service if it has one."""
+    """Return the address of a body's picture at full size, from its image service if it has one."""
     if isinstance(body, list):
         body = body[0] if body else None
     if not isinstance(body, dict):

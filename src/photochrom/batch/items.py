@@ -1,4 +1,4 @@
-"""One item of a batch: a photograph to be coloured, with its place, size and version, and the name of its output."""
+"""``Item``: one photograph of a batch, with its source, version and options."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ class Item:
     """One photograph of a batch."""
 
     key: str
-    """Its path below the source, with ``/`` between folders: what the report knows it by."""
+    """Path below the source, with ``/`` between folders; identifies the item in the report."""
     source: str
     """Local path or address of the file."""
     size: int = -1
-    """Bytes; -1 where the source does not say."""
+    """Size in bytes; -1 if unknown."""
     version: str = ""
-    """Changes when the file does: its ETag, or its time of modification in nanoseconds; empty if neither is known."""
+    """ETag, or modification time in nanoseconds, to detect changes; empty if neither is known."""
     name: str = ""
-    """Output below the target that a manifest asks for; empty for the usual one."""
+    """Path of the output below the target, from a manifest; empty for the default."""
     hints: str = ""
-    """Local path or address of a file of hints that a manifest names."""
+    """Local path or address of a file of hints, from a manifest; empty for none."""
     vividness: float | None = None
-    """Vividness that a manifest asks for; None for the batch's."""
+    """Vividness, from a manifest; None for the batch's."""
     strength: float | None = None
-    """Strength of this item alone; None for the batch's."""
+    """Strength, from a manifest; None for the batch's."""
     sidecar: str | None = None
-    """Address of the XMP file beside a remote source; empty if there is none, None if the listing does not tell."""
+    """Address of the XMP sidecar of a remote source; empty if there is none, None if unknown."""
 
     def shard(self, count: int) -> int:
-        """Return the shard, from 0 to ``count - 1``, that the item belongs to on every machine and in every run."""
+        """Return the item's shard, 0 to ``count - 1``; the same on every machine and in every run."""
         digest = hashlib.blake2b(self.key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
         return int.from_bytes(digest, "big") % count

@@ -1,4 +1,4 @@
-"""One batch from its source to its report: list, check, resume, colour, sum up."""
+"""``color_batch``: runs one batch, from listing its items to its report."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ from .thumbnails import ThumbnailWriter
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
 
-_ENOUGH: Final = 20  # items before which a share of errors means nothing
+_ENOUGH: Final = 20  # least number of items for which a share of errors is considered
 
 
 @dataclass
 class BatchSummary:
-    """Sums of a batch, so far."""
+    """Counts of a batch, so far."""
 
     listed: int = 0
-    """Items of the source (of this shard)."""
+    """Items of the source, or of this shard of it."""
     done_before: int = 0
     """Items that an earlier run had finished."""
     failed_before: int = 0
-    """Items that an earlier run could not colour, and that are not tried again."""
+    """Items that failed in an earlier run, and are not retried."""
     skipped_before: int = 0
     """Items that an earlier run found to be in colour already."""
     colored: int = 0
     failed: int = 0
     skipped: int = 0
-    """Items that are in colour already, and were left as they are."""
+    """Items that are in colour already, and were not coloured."""
     errors: Counter[str] = field(default_factory=Counter)
-    """How often each kind of error came up, without the names of files."""
+    """Number of errors by message, without file names."""
     warnings: Counter[str] = field(default_factory=Counter)
     megapixels: float = 0.0
     seconds: float = 0.0
     ended_early: str = ""
-    """Reason for which the batch ended before its last item; empty if it did not."""
+    """Reason why the batch ended early; empty if it did not."""
 
     @property
     def to_do(self) -> int:
@@ -66,7 +66,7 @@ class BatchSummary:
 
     @property
     def finished(self) -> int:
-        """Items that this run has ended, coloured or not."""
+        """Items that this run has finished, coloured or not."""
         return self.colored + self.failed + self.skipped
 
     @property
@@ -76,7 +76,7 @@ class BatchSummary:
 
     @property
     def status(self) -> int:
-        """Exit status: 0 all done, 1 some failed or are missing, 2 nothing could be done."""
+        """Exit status: 0 if all is done, 1 if some items failed or are missing, 2 if nothing could be done."""
         if not (self.failed or self.failed_before or self.ended_early):
             return 0
         return 1 if self.colored or self.done_before else 2
@@ -115,28 +115,31 @@ def color_batch(
     progress: Callable[[BatchSummary, Row | None], None] = lambda *_: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> BatchSummary:
-    """Colour all photographs of a source. Started again, it does only what is missing.
+    """Colour all photographs of a source. A repeated call colours only what is missing.
 
     Args:
-        source: Folder, manifest or address, see ``listing.list_items``; or items.
-        target: Folder, or address of one. The outputs keep the source's tree.
-        options: How; None for the defaults.
-        colorizer: A loaded model, whose file ``options.model`` names. It colours in this process, one item after the
-            other; None starts processes.
-        progress: Called once everything is listed, and with the row of each item that ends.
-        stop: Asked before each item; once it is true, what is in flight is finished and nothing more begun.
+        source: Folder, manifest or address (see ``listing.list_items``), or items.
+        target: Folder, or its address. Outputs keep the folders of the source.
+        options: How to colour; None for the defaults.
+        colorizer: The loaded model of ``options.model``, to colour one item after the other in this process; None
+            starts worker processes.
+        progress: Called when all items are listed, and with the row of each finished item.
+        stop: Called before each item; once it returns True, items in progress are finished and no more are begun.
 
     Returns:
-        The sums. What became of each item is in the report, ``report.jsonl`` in the target.
+        The counts. The outcome of each item is in the report, ``report.jsonl`` in the target.
 
     Raises:
-        OptionError: There is no such source, two inputs would share an output, or another batch works in the target.
+        OptionError: There is no such source, two inputs would share an output, or another batch is running in the
+            target.
         PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
     """
     options, target = options or BatchOptions(), os.fspath(target)
     for address in (source, target):
         if str(address).startswith("memory://"):
-            raise OptionError(f"{address} is seen by one process only, and a batch has several", remedy="name a folder")
+            raise OptionError(
+                f"{address} is visible to one process only, and a batch has several", remedy="name a folder"
+            )
     folder, job = report_folder(target, options), job_of(target, options)
     started, summary = time.monotonic(), BatchSummary()
     with locked(folder, options.shard):
@@ -171,7 +174,7 @@ def color_batch(
 
 
 def job_of(target: str, options: BatchOptions) -> BatchJob:
-    """Return what each worker needs to know of a batch."""
+    """Return the part of the options that workers need."""
     return BatchJob(
         target=target,
         template=options.name,
@@ -210,9 +213,9 @@ def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: Batch
 def pending_items(items: list[Item], folder: Path, job: BatchJob, options: BatchOptions) -> Iterator[tuple[Item, str]]:
     """Yield each item with its state: ``done``, ``failed before``, ``skipped before`` or ``to do``.
 
-    An item is done if its output exists, and the report says so for the same source, model and options. An item that
-    failed is left alone until it, the model or the options change, or ``retry_errors`` asks for it; so is one that is
-    in colour already, until ``recolor`` asks for it.
+    An item is done if its output exists, and the report records it for the same source, model and options. An item that
+    failed is not retried unless it, the model or the options change, or ``retry_errors`` is set. An item that is in
+    colour already is skipped unless ``recolor`` is set.
     """
     marks = marks_by_status(report_paths(folder))
     done, failed, skipped = marks["ok"], marks["error"], marks["skipped"]
@@ -243,7 +246,7 @@ def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Itera
 
 
 def _existing(target: str) -> Callable[[str], bool]:
-    """Return a function that tells whether an output exists; a remote target is listed once."""
+    """Return a function that checks whether an output exists; a remote target is listed once."""
     if not is_remote(target):
         root = target
         return lambda name: os.path.exists(os.path.join(root, name))  # noqa: PTH110, PTH118
@@ -254,10 +257,10 @@ def _existing(target: str) -> Callable[[str], bool]:
 
 
 def _check_outputs(items: list[Item], job: BatchJob) -> None:
-    """Refuse to write over files that no report of ours knows and that do not carry our label.
+    """Raise an error if outputs would replace files that are in no report and do not carry Photochrom's label.
 
     Raises:
-        OptionError: There are such files.
+        OptionError: Such files exist.
     """
     if is_remote(job.target) or (job.output.overwrite and not items):
         return
@@ -269,12 +272,14 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
             foreign.append(str(path))
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-        raise OptionError(f"{names}: would be replaced, and not by a newer colouring", remedy="name another target")
+        raise OptionError(
+            f"{names}: would be replaced, and was not coloured by Photochrom", remedy="name another target"
+        )
 
 
 @contextmanager
 def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
-    """Append rows and thumbnails while the block runs, and leave one row an item behind."""
+    """Append rows and thumbnails during the block; at its end, reduce the report to one row per item."""
     path = report_path(folder, options)
     try:
         with ReportWriter(path) as rows, ThumbnailWriter(path.with_suffix(".thumbnails")) as thumbnails:
@@ -287,7 +292,7 @@ def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored]
         compact(path)
     except OSError as exc:
         raise PhotochromError(
-            f"{path} cannot be written ({exc.strerror or exc})", remedy="make room and start again, it goes on"
+            f"{path} cannot be written ({exc.strerror or exc})", remedy="make room and start again to resume"
         ) from exc
 
 
@@ -317,7 +322,7 @@ def _count(summary: BatchSummary, row: Row) -> None:
 
 
 def _too_many(summary: BatchSummary, most: int | float | None) -> str:
-    """Return why the batch ends if there are too many errors, else an empty string."""
+    """Return the reason to end the batch if there are too many errors; otherwise an empty string."""
     if most is None or not summary.failed:
         return ""
     if isinstance(most, int):

@@ -1,4 +1,4 @@
-"""Lists the photographs of a folder, a bucket, a manifest, or an IIIF object."""
+"""Lists the photographs of a folder, bucket, manifest or IIIF object as items."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ EXTENSIONS: Final = frozenset(
         *(".heic", ".heif", ".hif", ".avif", ".jp2", ".jpx", ".j2k", ".dng"),
     )
 )
-"""Files that a listing takes for photographs; those that turn out not to be are reported as errors."""
+"""Extensions of files that are listed as photographs; files that turn out not to be are reported as errors."""
 MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
-_SIDECAR: Final = ".color."  # in the names of our own outputs
+_SIDECAR: Final = ".color."  # part of the names of Photochrom's outputs
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Filter for the files of a folder or bucket.
+    """Selects files of a folder or bucket.
 
-    Patterns are globs over the path below the source (``1934/*``) or, without a slash, over the name (``*.tif``).
+    Patterns are globs for the path below the source (``1934/*``) or, without a slash, for the name (``*.tif``).
     """
 
     include: tuple[str, ...] = ()
-    """Patterns of which a file must match one; empty to take every photograph."""
+    """Patterns, one of which a file must match; empty for every photograph."""
     exclude: tuple[str, ...] = ()
-    """Patterns of files to leave out; a folder that matches is not entered."""
+    """Patterns of files to leave out, and of folders not to enter."""
 
     def takes(self, key: str) -> bool:
-        """Return whether a file counts: a photograph by its extension, not hidden, and not one of our own outputs."""
+        """Return whether to list a file: a photograph by its extension, not hidden, and not an output of Photochrom."""
         name = key.rpartition("/")[2]
         if name.startswith(".") or _SIDECAR in name or os.path.splitext(name)[1].lower() not in EXTENSIONS:  # noqa: PTH122
             return False
         return (not self.include or _any(self.include, key, name)) and not _any(self.exclude, key, name)
 
     def enters(self, key: str) -> bool:
-        """Return whether a folder counts."""
+        """Return whether to enter a folder."""
         name = key.rpartition("/")[2]
         return not name.startswith(".") and not _any(self.exclude, key, name)
 
@@ -62,13 +62,13 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
     """List the photographs of a source, in a fixed order.
 
     Args:
-        source: A folder, a photograph, a manifest (CSV, JSONL or Parquet), or an address: of a bucket's folder or of a
-            manifest by any protocol of fsspec, of an IIIF Presentation 3 manifest, or of an IIIF image.
-        wanted: Which files of a folder or bucket count; a manifest is taken whole.
+        source: A folder, a photograph, or a manifest (CSV, JSONL or Parquet), local or at an address that fsspec can
+            open; or the address of an IIIF manifest or image.
+        wanted: Selects files of a folder or bucket; manifests are not filtered.
 
     Raises:
-        OptionError: There is no such source, it cannot be listed, or a manifest is not one.
-        PhotochromError: The package for such an address is missing.
+        OptionError: There is no such source, it cannot be listed, or a manifest is invalid.
+        PhotochromError: The package for the address is missing.
     """
     wanted = wanted or Filter()
     if is_remote(source):
@@ -89,9 +89,9 @@ def _local_item(key: str, path: Path) -> Item:
 
 
 def with_local_state(item: Item) -> Item:
-    """Add the size and time of a local file to an item that lacks them; a missing file is for the colouring to report.
+    """Add size and modification time of a local file to an item that lacks them; a missing file is not an error here.
 
-    A manifest's items lack them, so that a part of a large one is read without a look at the files of all others.
+    Items of a manifest lack them, so that a shard of a large manifest is read without accessing the other files.
     """
     if item.size >= 0 or is_remote(item.source):
         return item
@@ -103,7 +103,7 @@ def with_local_state(item: Item) -> Item:
 
 
 def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
-    """Walk a folder in the order of names; links to folders are followed, but none into itself."""
+    """Walk a folder in the order of names. Links to folders are followed, except into a folder that contains them."""
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(root), frozenset())]
     while pending:
         prefix, folder, above = pending.pop()
@@ -128,7 +128,7 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
 
 
 def _is_above(entry: os.DirEntry[str], here: frozenset[tuple[int, int]]) -> bool:
-    """Return whether a link leads back to a folder that it lies in."""
+    """Return whether a link leads to a folder that contains it."""
     if not entry.is_symlink():
         return False
     status = entry.stat()
@@ -148,7 +148,7 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
 
 def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -> Iterator[Item]:
     with naming_errors(address):
-        if not address.endswith("/") and system.isfile(path):  # a web server's folder is a page, too
+        if not address.endswith("/") and system.isfile(path):  # on a web server a folder is also a page
             found = {path: system.info(path)}
             root = path.rpartition("/")[0]
         else:

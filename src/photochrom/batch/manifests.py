@@ -1,4 +1,4 @@
-"""Manifests: lists of photographs with what is wanted of each, as CSV, JSON lines or Parquet."""
+"""Reads manifests: lists of photographs with options for each, as CSV, JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ COLUMNS: Final = {
     "hints": ("hints",),
     "vividness": ("vividness",),
 }
-"""Columns that count, with the names that each may have; all but the path may be missing."""
+"""Columns that are read, with their accepted names; all except the path are optional."""
 
 
 def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
-    """Read the items of a manifest. It does not look at the files; ``listing.with_local_state`` does.
+    """Read the items of a manifest, without accessing their files; ``listing.with_local_state`` does that.
 
     Args:
         data: The whole file.
-        name: Its name, for messages; the extension says its format. A ``.json`` file is an IIIF manifest.
-        base: Folder or address that relative paths begin at.
+        name: Its name, for messages and for the format by its extension. A ``.json`` file is an IIIF manifest.
+        base: Folder or address to which relative paths refer.
 
     Raises:
-        OptionError: It is damaged, has no column of paths, or a row lacks its path or has no number for vividness.
+        OptionError: The file is damaged or has no column of paths, or a row has no path or an invalid vividness.
         PhotochromError: Parquet needs pyarrow.
     """
     suffix = PurePosixPath(name).suffix.lower()
@@ -83,7 +83,7 @@ def _below(base: str, path: str) -> str:
 
 
 def _key(path: str) -> str:
-    """Return a path as the report knows it: without what leads to its root."""
+    """Return the key of a path: the path without its root."""
     if is_remote(path):
         path = path.partition("://")[2]
     parts = [part for part in PurePosixPath(Path(path).as_posix()).parts if part not in ("/", "..") and ":" not in part]

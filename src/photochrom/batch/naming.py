@@ -1,4 +1,4 @@
-"""Names of outputs; no two inputs share one."""
+"""Names outputs, and makes sure that no two inputs share one."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .items import Item
 
 DEFAULT_NAME: Final = "{stem}.color{suffix}"
 _FIELDS: Final = ("stem", "suffix", "folder")
-_LONGEST: Final = 255  # bytes of a name, on nearly every file system
-_NAMED: Final = 20  # clashes that a message lists
+_LONGEST: Final = 255  # most bytes of a file name, on nearly every file system
+_NAMED: Final = 20  # most clashes that a message lists
 
 
 def check_template(template: str) -> None:
     """Check a template for the names of outputs.
 
     Args:
-        template: A path below the target, with ``{stem}`` and ``{suffix}`` of the source's name (``old`` and ``.jpg``)
-            and optionally ``{folder}``, the source's folder; without ``{folder}`` the tree of the source is kept.
+        template: A path below the target. ``{stem}`` and ``{suffix}`` stand for parts of the source's name (``old`` and
+            ``.jpg``), ``{folder}`` for its folder. Without ``{folder}`` the folders of the source are kept.
 
     Raises:
-        OptionError: It has other fields, or gives every file of a folder one name.
+        OptionError: The template has other fields, or gives all files of a folder the same name.
     """
     try:
         fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
@@ -49,7 +49,7 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
     """Return the path of an item's output below the target, with ``/`` between folders.
 
     Raises:
-        OptionError: The path leads out of the target, or a name in it is longer than file systems take.
+        OptionError: The path leads out of the target, or a name in it is too long for file systems.
     """
     path = PurePosixPath(item.key)
     if item.name:
@@ -59,7 +59,7 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
         name = PurePosixPath(template.format(stem=path.stem, suffix=path.suffix, folder=folder))
         if "{folder}" not in template:
             name = path.parent / name
-    if name.suffix.lower() == ".dng":  # it holds the raw data of a sensor, not a coloured picture
+    if name.suffix.lower() == ".dng":  # a DNG holds raw sensor data, not a coloured picture
         name = name.with_suffix(".tif")
     if name.is_absolute() or ".." in name.parts or not name.parts:
         raise OptionError(
@@ -73,7 +73,7 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
 
 
 def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
-    """Return the path of an item's output, or an empty string if it has none; colouring the item then reports why."""
+    """Return the path of an item's output; empty if it is invalid, which colouring the item will report."""
     try:
         return output_name(item, template)
     except OptionError:
@@ -81,9 +81,9 @@ def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
 
 
 class Outputs:
-    """Finds inputs whose outputs would be one file, also on disks that ignore case or the form of accents.
+    """Finds inputs that would share an output, also on disks that ignore case or Unicode normalisation.
 
-    Only 8 bytes of each name are kept, so that a part of ten million items fits any machine.
+    Only 8 bytes per name are kept, so that ten million items fit in the memory of any machine.
 
     Args:
         template: See ``check_template``.
@@ -94,19 +94,19 @@ class Outputs:
         self._marks = array("Q")
 
     def note(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield items as they are, and note the names of their outputs."""
+        """Yield items unchanged, and record the names of their outputs."""
         for item in items:
             if name := possible_name(item, self._template):
                 self._marks.append(_mark(name))
             yield item
 
     def doubled(self) -> set[int]:
-        """Return the marks of the names that were noted more than once."""
+        """Return the hashes of names that were recorded more than once."""
         marks, counts = np.unique(np.frombuffer(self._marks, np.uint64), return_counts=True)
         return {int(mark) for mark in marks[counts > 1]}
 
     def clashes(self, items: Iterable[Item]) -> list[tuple[str, str, str]]:
-        """Return the first clashes among items that were all noted before.
+        """Return the first clashes among items that have all been recorded before.
 
         Returns:
             Key of the earlier item, key of the later one, and the later one's output; at most 20.

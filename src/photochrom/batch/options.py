@@ -1,4 +1,4 @@
-"""Options of a batch. The command line, the Python API and the studio build the same object."""
+"""Options of a batch, shared by the command line, the Python API and the studio."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .naming import DEFAULT_NAME, check_template
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch is coloured and reported.
+    """How to colour and report a batch.
 
     Raises:
         OptionError: A value is out of its range.
@@ -23,32 +23,32 @@ class BatchOptions:
     color: ColorOptions = field(default_factory=ColorOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     negative: bool = False
-    """Whether the photographs are negatives: the network sees their positives, and the luma stays a negative."""
+    """Whether the photographs are negatives: the network sees their positives, and the luma stays negative."""
     recolor: bool = False
-    """Whether photographs that are in colour already are coloured, too; otherwise they are skipped."""
+    """Whether to colour photographs that are in colour already; otherwise they are skipped."""
     model: str = "default"
     """Name of a model, or path of a model file."""
     device: str = "auto"
     name: str = DEFAULT_NAME
-    """Name of each output, see ``naming.check_template``."""
+    """Template of the outputs' names; see ``naming.check_template``."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    """Globs, see ``listing.Filter``."""
+    """Globs of files to leave out; see ``listing.Filter``."""
     workers: int | None = None
-    """Processes (or Ray actors); None: one a core, as far as the memory allows."""
+    """Number of processes (or Ray actors); None for one per core, as far as the memory allows."""
     shard: tuple[int, int] | None = None
-    """Number of this shard, from 1, and how many there are; None colours everything."""
+    """Number of this shard, from 1, and number of shards; None to colour everything."""
     ray: bool = False
-    """Whether Ray distributes the items."""
+    """Whether to distribute the items with Ray."""
     ray_address: str | None = None
     retry_errors: bool = False
-    """Whether items that failed before are tried again; they are left alone otherwise, until they change."""
+    """Whether to retry items that failed before; otherwise they are retried only if they change."""
     max_errors: int | float | None = None
-    """Errors after which the batch ends: a number, or a share from 0 to 1 of the items done."""
+    """Errors after which the batch ends: a number, or a share of the finished items, 0 to 1."""
     thumbnails: bool = True
-    """Whether small pictures for the contact sheet are kept, about 8 kB an item."""
+    """Whether to keep thumbnails for the contact sheet, about 8 kB per item."""
     report: Path | None = None
-    """Folder of the report; None: the target, or for a remote target a folder of the cache."""
+    """Folder of the report; None for the target, or for a cache folder if the target is remote."""
 
     def __post_init__(self) -> None:
         check_template(self.name)

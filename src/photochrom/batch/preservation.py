@@ -1,4 +1,4 @@
-"""Files for preservation systems: a bag of the target (BagIt, RFC 8493), and events in PREMIS 3."""
+"""Output for preservation systems: BagIt bags (RFC 8493), PREMIS 3 events, and the report as Parquet."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _OUTCOMES: Final = {"ok": "success", "error": "fail"}
 
 
 def make_bag(folder: Path) -> Path:
-    """Make a bag of a finished target, in place: what is in it moves to ``data/``, and manifests are written.
+    """Turn a finished target into a bag: its contents move to ``data/``, and manifests are written.
 
     Returns:
-        The folder, a valid bag.
+        The folder, now a valid bag.
 
     Raises:
-        OptionError: It is a bag already.
+        OptionError: The folder is a bag already.
         PhotochromError: The package bagit is missing, or the folder cannot be written.
     """
     try:
@@ -37,18 +37,20 @@ def make_bag(folder: Path) -> Path:
             lock.unlink()
         bagit.make_bag(str(folder), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
     except (OSError, bagit.BagError) as exc:
-        raise PhotochromError(f"{folder} cannot be made a bag ({exc})", remedy="free it of other programs") from exc
+        raise PhotochromError(
+            f"{folder} cannot be made a bag ({exc})", remedy="close other programs that use it"
+        ) from exc
     return folder
 
 
 def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
-    """Write one PREMIS event for each item that was worked on: by what, when, and how it ended.
+    """Write a PREMIS event for each item: what was done, when, with which software, and the outcome.
 
     Returns:
         The file, ``premis.xml``.
 
     Raises:
-        PhotochromError: It cannot be written.
+        PhotochromError: The file cannot be written.
     """
     path = folder / PREMIS
     try:
@@ -123,7 +125,7 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
     kinds |= dict.fromkeys(("colorfulness", "confidence", "seconds"), real)
     facts = [asdict(row) | {"warnings": list(row.warnings)} for row in rows]
     schema = pyarrow.schema([(name, kinds.get(name, text)) for name in Row.__dataclass_fields__])
-    for row in facts:  # names that are not UTF-8 cannot stand in Parquet's text
+    for row in facts:  # Parquet's text cannot hold names that are not UTF-8
         row.update({k: v.encode("utf-8", "replace").decode() for k, v in row.items() if isinstance(v, str)})
     try:
         with new_file(path, overwrite=True) as stream:

@@ -1,4 +1,4 @@
-"""A copy of the report beside the outputs of a remote target, from which another machine can go on."""
+"""Copies the report to and from a remote target, so that another machine can resume the batch."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Final
 from .addresses import is_remote, naming_errors, open_address
 from .report import merge, report_paths
 
-_INTERVAL_S: Final = 60.0  # between two copies: items of the last interval are repeated if the machine is lost
+_INTERVAL_S: Final = 60.0  # between copies; if the machine is lost, items of the last interval are repeated
 
 
 class ReportCopy:
-    """Copies reports to and from a target. It does nothing for a local target, which holds the report itself.
+    """Copies reports to and from a remote target; does nothing for a local one, which holds the report itself.
 
     Args:
         target: Folder or address of the outputs.
-        own: The report that this batch writes, in the local folder of reports.
+        own: Local path of the report that this batch writes.
     """
 
     def __init__(self, target: str, own: Path) -> None:
@@ -27,10 +27,10 @@ class ReportCopy:
         self._copied = time.monotonic()
 
     def fetch(self) -> None:
-        """Fetch the reports of the target: those of other shards, and the batch's own, which other machines go on with.
+        """Fetch the reports in the target: this batch's own, and those of other shards.
 
         Raises:
-            OptionError: The target cannot be read, or a report in it is not one.
+            OptionError: The target cannot be read, or a report in it is invalid.
         """
         if not self._is_remote:
             return
@@ -44,7 +44,7 @@ class ReportCopy:
                 merge(found, local)
 
     def send(self, *, now: bool = False) -> None:
-        """Copy the batch's own report to the target, if a minute has passed or ``now`` is set.
+        """Copy the batch's own report to the target if a minute has passed since the last copy, or ``now`` is set.
 
         Raises:
             OptionError: The target cannot be written.

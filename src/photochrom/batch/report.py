@@ -1,7 +1,7 @@
-"""The report of a batch: one row an item, appended as items end, so that a batch can be stopped at any moment.
+"""The report of a batch: one row per item, appended as items finish, so that a batch can be stopped at any time.
 
-``report.jsonl`` is in the target; shards write ``report-2-of-8.jsonl``. A row counts once its line is whole. Rows of
-one key replace each other, the last one wins; ``compact`` writes one row a key.
+``report.jsonl`` is in the target; shards write ``report-2-of-8.jsonl``. An incomplete last line is ignored. If a key
+has several rows, the last one counts; ``compact`` removes the others.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ..atomic import new_file
 from ..errors import OptionError
 
 SCHEMA: Final = 1
-"""Version of the rows' schema; it grows when a field changes its meaning or goes."""
+"""Version of the rows' schema; increased when a field changes its meaning or is removed."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Outcome of one item. A field that is not known is None, or empty."""
+    """Outcome of one item. Unknown fields are None or empty."""
 
     key: str
     """Path below the source."""
     status: str
-    """``ok``, ``error``, or ``skipped`` (in colour already, and not coloured again; the reason is a warning)."""
+    """``ok``, ``error``, or ``skipped`` (in colour already; the reason is in ``warnings``)."""
     source: str
     """Path or address of the source."""
     output: str = ""
@@ -37,11 +37,11 @@ class Row:
     source_size: int = -1
     """Bytes."""
     source_version: str = ""
-    """ETag or time of modification in nanoseconds, as listed."""
+    """ETag, or modification time in nanoseconds, when listed."""
     source_sha256: str = ""
     output_sha256: str = ""
     width: int | None = None
-    """Pixels of the upright output."""
+    """Width of the upright output, in pixels."""
     height: int | None = None
     model: str = ""
     """Name, version and sha256 of the model."""
@@ -50,34 +50,33 @@ class Row:
     photochrom: str = ""
     """Version of Photochrom."""
     colorfulness: float | None = None
-    """Hasler and Süsstrunk 2003, of the output's thumbnail."""
+    """Colourfulness of the output's thumbnail (Hasler and Süsstrunk 2003)."""
     confidence: float | None = None
-    """Mean over the picture, 0 to 1; None where the model does not tell."""
+    """Mean confidence, 0 to 1; None if the model does not predict it."""
     seconds: float = 0.0
     """Wall-clock time of the item."""
     warnings: tuple[str, ...] = ()
-    """Losses: what the source held and the output does not, a line each."""
+    """Content of the source that the output does not keep, and other observations; one line each."""
     luma_coding: str = ""
-    """Whether a JPEG keeps the coded luma of its source, and why not; empty for other formats."""
+    """Whether a JPEG keeps the coded luma of its source, or why not; empty for other formats."""
     error: str = ""
-    """The problem, in one line; empty unless the status is ``error``."""
+    """The error, in one line; empty unless the status is ``error``."""
     remedy: str = ""
-    """Advice on the problem; empty if there is none."""
+    """Advice on the error; empty if there is none."""
     finished: str = ""
-    """When the item ended, ISO 8601 in UTC."""
+    """Time at which the item finished, ISO 8601 in UTC."""
     schema: int = SCHEMA
 
     def to_json(self) -> str:
-        """Return the row as one line of JSON, without its end."""
-        return json.dumps(asdict(self), ensure_ascii=True)  # names that are not UTF-8 stay readable and round-trip
+        """Return the row as one line of JSON, without a line break."""
+        return json.dumps(asdict(self), ensure_ascii=True)  # escapes keep names that are not UTF-8 intact
 
     @classmethod
     def from_json(cls, line: str | bytes) -> Row:
-        """Read a line that ``to_json`` wrote.
+        """Parse a line written by ``to_json``.
 
         Raises:
-            ValueError: It is not one.
-            OptionError: It is of a later schema.
+            ValueError: The line is not a row. OptionError: The row has a later schema.
         """
         facts = json.loads(line)
         if not isinstance(facts, dict) or "key" not in facts or "status" not in facts:
@@ -93,7 +92,7 @@ class Row:
 
 
 def utc_now() -> str:
-    """Return the time as a row's ``finished`` has it."""
+    """Return the current time in the form of ``Row.finished``."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
@@ -104,7 +103,7 @@ class ReportWriter:
     """Appends rows to a report. A context manager.
 
     Args:
-        path: The file; a line that was cut off by the end of an earlier process is removed from its end.
+        path: The file; an incomplete last line of a killed process is removed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,10 +112,10 @@ class ReportWriter:
         self._file = path.open("ab")
 
     def append(self, row: Row) -> None:
-        """Write a row and hand it to the system, so that it outlives this process.
+        """Write a row and flush it, so that it survives the end of this process.
 
         Raises:
-            OSError: The disk is full, or gone.
+            OSError: The row cannot be written.
         """
         self._file.write(row.to_json().encode() + b"\n")
         self._file.flush()
@@ -131,7 +130,7 @@ class ReportWriter:
 
 
 def _mend(path: Path) -> None:
-    """Cut off a last line without its end."""
+    """Remove an incomplete last line."""
     if not path.is_file() or not path.stat().st_size:
         return
     with path.open("rb+") as file:
@@ -149,10 +148,10 @@ def _mend(path: Path) -> None:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Read a report's rows in the order they were written; a line that is cut off at the end is passed over.
+    """Read a report's rows in the order they were written; an incomplete last line is ignored.
 
     Raises:
-        OptionError: A line in the middle is not a row, or the report is of a later schema.
+        OptionError: Another line is not a row, or the report has a later schema.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -169,12 +168,12 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def report_paths(folder: Path) -> list[Path]:
-    """Return the reports of a target: the whole batch's and its shards', older ones first."""
+    """Return the reports in a target, of the whole batch and of shards, oldest first."""
     return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
-    """Return the mark of each item's last row, by the row's status and the item's key."""
+    """Return the mark of each item's last row, by status and key."""
     marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}}
     for path in paths:
         for row in read_rows(path):
@@ -187,27 +186,27 @@ def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
 
 
 def mark(size: int, version: str, model: str, options: str, output: str) -> bytes:
-    """Return 8 bytes that stand for a source, the SHA-256 of what coloured it, how, and where to."""
+    """Return an 8-byte hash of source version, model (by its SHA-256), options and output."""
     facts = "\0".join((str(size), version, model, options, output))
     return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=8).digest()
 
 
 def merge(other: Path, path: Path) -> None:
-    """Add the rows of another report to a report, which need not exist; of one key, the row that ended last counts.
+    """Merge another report into a report, which need not exist; of rows with one key, the latest is kept.
 
     Raises:
-        OptionError: One of them is not a report.
+        OptionError: One of the files is not a report.
         OSError: The report cannot be written.
     """
     last = {row.key: row.finished for row in read_rows(path)} if path.exists() else {}
     with ReportWriter(path) as report:
         for row in read_rows(other):
-            if row.key not in last or row.finished > last[row.key]:  # ISO 8601 in UTC sorts as time does
+            if row.key not in last or row.finished > last[row.key]:  # ISO 8601 in UTC sorts by time
                 report.append(row)
 
 
 def compact(path: Path) -> int:
-    """Leave the last row of each key only, in the order of their last lines; the report has whole lines only.
+    """Keep only the last row of each key, in the order of these rows; every line must be complete.
 
     Returns:
         The number of rows.

@@ -1,4 +1,4 @@
-"""The folder that holds the report of a batch, and the lock that keeps a second batch out of it."""
+"""Finds and locks the folder that holds the report of a batch."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from .options import BatchOptions
 
 
 def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
-    """Return the folder of the report; ``make`` makes it if it does not exist.
+    """Return the folder of the report, and create it if ``make`` is set.
 
-    The report of a remote target is in the cache, in a folder that the target's address decides, and is copied to the
-    target (``ReportCopy``).
+    The report of a remote target is in a cache folder named by the target's address, and is copied to the target
+    (``ReportCopy``).
 
     Raises:
-        OptionError: The folder cannot be made, or is a bag.
+        OptionError: The folder cannot be created, or is a bag.
     """
     folder = options.report or (_cached(target) if is_remote(target) else Path(target))
     if (folder / "bagit.txt").exists():
-        raise OptionError(f"{folder} is a bag, which is not to be changed", remedy="name another target")
+        raise OptionError(f"{folder} is a bag, which must not be changed", remedy="name another target")
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise OptionError(f"{folder} cannot be made ({exc.strerror})", remedy="name another target") from exc
+        raise OptionError(f"{folder} cannot be created ({exc.strerror})", remedy="name another target") from exc
     return folder
 
 
 def _cached(target: str) -> Path:
-    """Return the folder of the cache for the reports of a remote target."""
+    """Return the cache folder for the reports of a remote target."""
     address = target.rstrip("/")
     name = re.sub("[^a-z0-9]+", "-", address.lower()).strip("-")[:60]
     return cache_folder() / "batches" / f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
@@ -45,10 +45,10 @@ def _cached(target: str) -> Path:
 
 @contextmanager
 def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
-    """Keep other batches out of a target: a whole batch excludes all, a shard the same shard and whole batches.
+    """Lock a target: a whole batch excludes all others, a shard excludes the same shard and whole batches.
 
     Raises:
-        OptionError: Another batch is at work there.
+        OptionError: Another batch is running there.
     """
     names = [".photochrom-batch.lock"]
     if shard is not None:
@@ -56,20 +56,22 @@ def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             others = folder.glob(".photochrom-batch-*.lock") if shard is None else [folder / ".photochrom-batch.lock"]
-            for path in others:  # held for a moment: it only has to be free
+            for path in others:  # only tested: locked and released at once
                 if path.exists():
                     with FileLock(path, blocking=False):
                         pass
             for name in names:
                 stack.enter_context(FileLock(folder / name, blocking=False))
         except Timeout as exc:
-            raise OptionError(f"another batch works in {folder}", remedy="wait for it, or name another target") from exc
+            raise OptionError(
+                f"another batch is running in {folder}", remedy="wait for it, or name another target"
+            ) from exc
         except OSError as exc:
             raise PhotochromError(f"{folder} cannot be written ({exc.strerror})", remedy="name another target") from exc
         yield
 
 
 def report_path(folder: Path, options: BatchOptions) -> Path:
-    """Return the report that a batch, or a shard of it, writes."""
+    """Return the path of the report of a batch or shard."""
     name = "report" if options.shard is None else f"report-{options.shard[0]}-of-{options.shard[1]}"
     return folder / f"{name}.jsonl"

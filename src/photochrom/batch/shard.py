@@ -1,4 +1,4 @@
-"""Colours items one after the other: items in, results out, errors are results. Every way to distribute calls this."""
+"""Colours items one after the other, and returns errors as results; all ways of distributing call it."""
 
 from __future__ import annotations
 
@@ -30,56 +30,56 @@ if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
 
 IN_COLOR: Final = "is in colour already"
-"""Why an item is skipped."""
-_THUMBNAIL: Final = 192  # pixels of its long side
-_PIECE: Final = 1 << 20  # bytes read at a time where a file is hashed
+"""Reason why an item is skipped."""
+_THUMBNAIL: Final = 192  # long side in pixels
+_PIECE: Final = 1 << 20  # bytes read at a time when a file is hashed
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # an object appears whole, or not at all
+_ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # protocols that write objects atomically
 
 
 @dataclass(frozen=True)
 class BatchJob:
-    """All that colouring an item depends on, besides the item. It travels to other processes and machines."""
+    """Everything besides the item on which its colouring depends; sent to other processes and machines."""
 
     target: str
-    """Folder, or address of one, that outputs go to."""
+    """Folder of the outputs, or its address."""
     template: str = DEFAULT_NAME
     """Name of each output, see ``naming.check_template``."""
     color: ColorOptions = field(default_factory=ColorOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     negative: bool = False
-    """Whether the photographs are negatives, see ``photo.colorize_photo``."""
+    """Whether the photographs are negatives; see ``photo.colorize_photo``."""
     recolor: bool = False
-    """Whether photographs that are in colour already are coloured, too."""
+    """Whether to colour photographs that are in colour already."""
     model: str = "default"
     """Name of a model, or path of a model file."""
     device: str = "auto"
     threads: int | None = 1
-    """Threads of each process; None leaves it to the libraries."""
+    """Threads per process; None for the libraries' defaults."""
 
     @property
     def options(self) -> str:
-        """All options that an output depends on, as the report keeps them."""
+        """All options on which an output depends, as stored in the report."""
         negative = " negative" if self.negative else ""
         return f"{self.color!r} {replace(self.output, overwrite=False, preview=False)!r}{negative}"
 
 
 @dataclass(frozen=True)
 class Colored:
-    """Outcome of an item, as it travels to whoever writes the report."""
+    """Outcome of an item, for the process that writes the report."""
 
     row: Row
     before: bytes = b""
-    """Thumbnail of the source, a small JPEG; empty if none was wanted, or the item failed."""
+    """Thumbnail of the source, a small JPEG; empty if not requested, or if the item failed."""
     after: bytes = b""
-    """Thumbnail of the output."""
+    """Thumbnail of the output, likewise."""
     ends: str = ""
-    """Why no other item can be coloured either, such as a full disk; the row is then dropped. Empty if others
-    can."""
+    """Reason why no other item can be coloured either, such as a full disk; the row is then dropped. Empty
+    otherwise."""
 
 
 def color_shard(items: Iterable[Item], job: BatchJob) -> Iterator[Colored]:
-    """Colour items one after the other. Errors are results, too.
+    """Colour items one after the other; errors are returned as results.
 
     Raises:
         ModelError, EngineError: The model cannot be loaded.
@@ -88,7 +88,7 @@ def color_shard(items: Iterable[Item], job: BatchJob) -> Iterator[Colored]:
 
 
 def prepare(job: BatchJob) -> Callable[[Item], Colored]:
-    """Load the model; what is returned colours one item.
+    """Load the model, and return a function that colours one item.
 
     Raises:
         ModelError, EngineError: The model cannot be loaded.
@@ -116,7 +116,7 @@ def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
             colored = Colored(replace(known, error=str(exc), remedy=exc.remedy), ends=_ends(exc))
         except MemoryError:
             colored = Colored(replace(known, error=f"{item.source}: there is not enough memory for it"))
-        except Exception as exc:  # one bad file never stops a batch, whatever it makes a library raise
+        except Exception as exc:  # one bad file must not stop a batch, whatever exception it causes
             text = " ".join(str(exc).split()) or "no message"
             colored = Colored(replace(known, error=f"{item.source}: unexpected {type(exc).__name__}: {text}"))
         row = replace(colored.row, seconds=round(time.perf_counter() - started, 4), finished=utc_now())
@@ -157,7 +157,7 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
 
 
 def _ends(error: PhotochromError) -> str:
-    """Return the message of an error that every item of the batch would meet: the target cannot be written at all."""
+    """Return the message of an error that affects the whole target; empty for other errors."""
     if isinstance(error, TargetError):
         return str(error)
     cause = error.__cause__
@@ -177,7 +177,7 @@ def _hints(address: str) -> tuple[Any, ...]:
 
 @contextmanager
 def _source(item: Item) -> Iterator[Path]:
-    """Yield a local path of the item; a remote file is fetched for the block, with the sidecars beside it."""
+    """Yield a local path of the item; a remote file and its sidecar are downloaded for the block."""
     if not is_remote(item.source):
         yield Path(item.source)
         return
@@ -192,7 +192,7 @@ def _source(item: Item) -> Iterator[Path]:
 
 
 def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str]:
-    """Return the XMP file beside a remote source, if there is one; web servers are not asked."""
+    """Yield the XMP sidecar of a remote source, if there is one; web servers are not queried."""
     if item.sidecar:
         yield system._strip_protocol(item.sidecar)
     elif item.sidecar is None and not item.source.startswith(("http://", "https://")):
@@ -209,7 +209,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             kind = TargetError if exc.errno in (*_FULL, errno.EACCES) else PhotoError
-            raise kind(f"{path.parent} cannot be made ({exc.strerror}): name another target") from exc
+            raise kind(f"{path.parent} cannot be created ({exc.strerror}): name another target") from exc
         yield path, lambda _: None
         return
     system, root = open_address(target)
@@ -218,7 +218,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
         local = Path(folder, PurePosixPath(name).name)
 
         def publish(outputs: tuple[Path, ...]) -> None:
-            for output in reversed(outputs):  # the picture itself last: where it is, all of it is
+            for output in reversed(outputs):  # the picture last, so that its presence means that all files are there
                 place = f"{root.rstrip('/')}/{PurePosixPath(name).with_name(output.name)}"
                 with _writing(target):
                     if protocol in _ATOMIC:
@@ -233,7 +233,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
 
 @contextmanager
 def _writing(target: str) -> Iterator[None]:
-    """Raise ``TargetError``, which ends the batch, if the target is gone or forbidden; else the error of one output."""
+    """Raise ``TargetError``, which ends the batch, if the whole target is missing or forbidden."""
     try:
         with naming_errors(target, "written"):
             yield
@@ -253,7 +253,7 @@ def sha256(path: Path) -> str:
 
 
 def _thumbnails(before: np.ndarray, after: np.ndarray) -> tuple[bytes, bytes]:
-    """Code previews of before (grey) and after (R'G'B') as small JPEGs."""
+    """Encode previews of before (grey) and after (R'G'B') as small JPEGs."""
     import cv2
 
     scale = _THUMBNAIL / max(before.shape)

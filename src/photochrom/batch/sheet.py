@@ -1,4 +1,4 @@
-"""Sums of a report, and its contact sheet: pages of small pictures before and after, least confident first."""
+"""Summarises a report, and writes its contact sheet: thumbnails before and after, least confident first."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..errors import OptionError, PhotochromError
 from .report import Row, read_rows, report_paths
 from .thumbnails import Thumbnails
 
-PER_PAGE: Final = 500  # items: a page of them weighs about 5 MB, and opens at once
+PER_PAGE: Final = 500  # items per page, which then has about 5 MB and opens quickly
 _ORDER: Final = {"ok": 0, "skipped": 1}
-_NAMED: Final = 10  # kinds of errors and of warnings that are listed
+_NAMED: Final = 10  # most kinds of errors, and of warnings, that are listed
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums of a batch's rows."""
+    """Totals of a batch's rows."""
 
     ok: int
     failed: int
@@ -50,7 +50,7 @@ class Sums:
 
 
 def rows_of(folder: Path) -> list[Row]:
-    """Read the last row of each item from all reports of a target.
+    """Read the last row of each item from all reports in a target.
 
     Raises:
         OptionError: There is no report, or it cannot be read.
@@ -67,7 +67,7 @@ def rows_of(folder: Path) -> list[Row]:
 
 
 def sums_of(rows: Sequence[Row]) -> Sums:
-    """Add up rows."""
+    """Compute the totals of rows."""
     done = [row for row in rows if row.status == "ok"]
     sure = [row.confidence for row in done if row.confidence is not None]
     return Sums(
@@ -83,19 +83,19 @@ def sums_of(rows: Sequence[Row]) -> Sums:
 
 
 def problem_of(row: Row) -> str:
-    """Return a row's error without the name of its file."""
+    """Return a row's error without its file name."""
     return row.error.removeprefix(f"{row.source}: ").removeprefix(f"{row.key}: ")
 
 
 def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> list[Path]:
-    """Write the contact sheet of a batch: ``report.html``, and ``report-2.html`` and so on where there are many items.
+    """Write the contact sheet of a batch: ``report.html``, and for many items also ``report-2.html`` and so on.
 
-    The least confident come first, then what was skipped, and failures last.
+    Items are sorted by confidence, the least confident first; skipped items follow, and failures come last.
 
     Args:
-        folder: Folder of the report; outputs that lie in it are linked to.
+        folder: Folder of the report; outputs in it are linked.
         rows: Rows of the report.
-        into: Folder of the pages; None for that of the report.
+        into: Folder of the pages; None for the report's.
 
     Returns:
         The pages.
@@ -128,7 +128,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
 
 
 class _Entry:
-    """Return a row as the template shows it."""
+    """A row as the template shows it."""
 
     def __init__(self, row: Row, thumbnails: Thumbnails, folder: Path, into: Path) -> None:
         self.row, self.problem = row, problem_of(row)

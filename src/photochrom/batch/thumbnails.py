@@ -1,7 +1,7 @@
-"""Small pictures of before and after for the contact sheet, in one file beside the report.
+"""Stores thumbnails of before and after for the contact sheet, in one file beside the report.
 
-``report.thumbnails`` holds a record an item: the lengths of key, before and after (three unsigned 32-bit integers,
-little endian), then these. Records are appended; of one key the last counts.
+``report.thumbnails`` holds one record per item: the lengths of key, before and after (three unsigned 32-bit integers,
+little endian), then the three themselves. Records are appended; the last record of a key counts.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class ThumbnailWriter:
     def __init__(self, path: Path) -> None:
         end = max((stop for _, _, stop in _records(path)), default=0)
         self._file = path.open("ab")
-        self._file.truncate(end)  # a record that a killed process had begun
+        self._file.truncate(end)  # removes an incomplete record of a killed process
 
     def append(self, key: str, before: bytes, after: bytes) -> None:
-        """Write a record; an item without thumbnails has none."""
+        """Write a record, unless the item has no thumbnails."""
         if before and after:
             name = key.encode("utf-8", "surrogateescape")
             self._file.write(_LENGTHS.pack(len(name), len(before), len(after)) + name + before + after)
@@ -36,10 +36,10 @@ class ThumbnailWriter:
 
 
 class Thumbnails:
-    """Reads thumbnails by key; only their places are kept in memory.
+    """Reads thumbnails by key; only their positions are kept in memory.
 
     Args:
-        paths: Files of one batch, of which some may be missing.
+        paths: Files of one batch, some of which may be missing.
     """
 
     def __init__(self, paths: list[Path]) -> None:
@@ -57,7 +57,7 @@ class Thumbnails:
 
 
 def _records(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Key, start and end of each whole record."""
+    """Yield key, start and end of each complete record."""
     if not path.is_file():
         return
     size = path.stat().st_size

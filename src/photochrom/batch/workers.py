@@ -1,6 +1,6 @@
-"""Worker processes: each takes one task at a time, and if one dies, only its task fails.
+"""A pool of worker processes in which the death of a process only fails its own task.
 
-``concurrent.futures`` gives up a whole pool when a process dies, which a damaged file can bring about in any decoder.
+``concurrent.futures`` abandons the whole pool when a process dies, and a damaged file may crash any decoder.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any, Generic, TypeVar
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_PATIENCE_S = 5.0  # for a process to end by itself before it is killed
+_PATIENCE_S = 5.0  # time for a process to end by itself before it is killed
 
 
 @dataclass(frozen=True)
 class Died:
-    """The process that worked on a task ended before it answered."""
+    """Result of a task whose process died."""
 
     reason: str
-    """How it ended, in words that follow a subject: "ended with signal 11 (SIGSEGV)"."""
+    """How the process ended, as a predicate: "ended with signal 11 (SIGSEGV)"."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class WorkerPool(Generic[Task, Result]):
     """Processes that apply one function to tasks. A context manager.
 
     Args:
-        prepare: Called once in each process; what it returns is called with each task. Must be importable.
+        prepare: Called once in each process; returns the function to apply to tasks. Must be importable.
         arguments: Arguments of ``prepare``.
         count: Number of processes.
     """
@@ -50,7 +50,7 @@ class WorkerPool(Generic[Task, Result]):
         self, prepare: Callable[..., Callable[[Task], Result]], arguments: tuple[Any, ...], count: int
     ) -> None:
         self._prepare, self._arguments, self._count = prepare, arguments, count
-        self._context = multiprocessing.get_context("spawn")  # threads of OpenVINO and OpenCV do not outlive a fork
+        self._context = multiprocessing.get_context("spawn")  # threads of OpenVINO and OpenCV do not survive a fork
         self._workers: list[_Worker[Task]] = []
 
     def __enter__(self) -> WorkerPool[Task, Result]:
@@ -71,14 +71,14 @@ class WorkerPool(Generic[Task, Result]):
     def map(
         self, tasks: Iterable[Task], stop: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[Task, Result | Died]]:
-        """Apply the function to all tasks; results come in the order in which they end.
+        """Apply the function to all tasks; yields results as they finish.
 
         Args:
             tasks: Taken one by one, as processes become free.
-            stop: Asked before each task is handed out; once it is true, what is in flight is finished and no more.
+            stop: Called before each task is assigned; once it returns True, only tasks in progress are finished.
 
         Raises:
-            RuntimeError: The processes cannot be prepared; the message is that of the first.
+            RuntimeError: ``prepare`` failed; the message is that of the first process.
         """
         coming = iter(tasks)
         while len(self._workers) < self._count:
@@ -106,12 +106,12 @@ class WorkerPool(Generic[Task, Result]):
     def _hand_out(self, worker: _Worker[Task], coming: Iterator[Task], stop: Callable[[], bool]) -> None:
         worker.task = None if stop() else next(coming, None)
         if worker.task is not None:
-            with suppress(OSError):  # it has died in the meantime, which ``_answer`` reports
+            with suppress(OSError):  # the process has died, which ``_answer`` reports
                 worker.pipe.send(worker.task)
 
     def _answer(self, worker: _Worker[Task]) -> tuple[Task, Result | Died]:
         task = worker.task
-        assert task is not None  # only busy workers are asked
+        assert task is not None  # only called for busy workers
         try:
             kind, value = worker.pipe.recv()
         except (EOFError, OSError):
@@ -128,10 +128,10 @@ class WorkerPool(Generic[Task, Result]):
 
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Let processes that are started in the block multiply matrices without threads, unless the user decided.
+    """Limit OpenBLAS to one thread in processes started during the block, unless the user has set a limit.
 
-    OpenBLAS reads the variable as NumPy is loaded, before anything of ours runs, and its threads would wait in busy
-    loops on the cores of the other workers.
+    OpenBLAS reads the variable when NumPy is loaded, before any of this package's code runs. Its threads would wait in
+    busy loops on the cores of the other workers.
     """
     if "OPENBLAS_NUM_THREADS" in os.environ:
         yield
@@ -144,8 +144,8 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
-    """Serve tasks until None comes or the other side is gone."""
-    # A terminal sends Ctrl-C to all its processes; the parent decides about the items in flight.
+    """Serve tasks until None arrives or the pipe is closed."""
+    # A terminal sends Ctrl-C to all its processes; the parent decides what happens to tasks in progress.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = prepare(*arguments)
@@ -159,7 +159,7 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], argum
 
 
 def reason_of(exit_code: int | None) -> str:
-    """Say why a process ended: ``ended with signal 11 (SIGSEGV)``, ``ended with status 3``."""
+    """Describe how a process ended: ``ended with signal 11 (SIGSEGV)``, ``ended with status 3``."""
     if exit_code is None:
         return "does not answer"
     if exit_code >= 0:

@@ -28,9 +28,9 @@ def statistics(luma: np.ndarray) -> np.ndarray:
         luma: uint8 ``[h, w]``, full range.
 
     Returns:
-        float64 ``[7]``: brightness; share of clipped lights less that of clipped shadows; light from above;
-        correlation of fine detail with brightness; correlation of brightness with height; skewness of detail of about
-        one pixel, and of two.
+        float64 ``[7]``: brightness; share of clipped highlights minus clipped shadows; light from above; correlation of
+        fine detail with brightness; correlation of brightness with height; skewness of detail of about one pixel, and
+        of two.
     """
     scale = _SIZE / min(luma.shape)
     size = tuple(max(16, round(side * scale)) for side in luma.shape[::-1])

@@ -1,6 +1,6 @@
-"""Content credentials (C2PA): a signed statement in each output of where it comes from and what was done to it.
+"""Content credentials (C2PA): signed statements in outputs about their origin and editing.
 
-Needs ``pip install 'photochrom[c2pa]'``. Nothing here opens a connection, unless a time stamp authority is named.
+Needs ``pip install 'photochrom[c2pa]'``. No network connection is opened unless a time stamp authority is given.
 """
 
 from .certificates import make_certificates

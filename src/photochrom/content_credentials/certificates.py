@@ -1,8 +1,7 @@
-"""Makes certificates to sign with: the user's own authority, and an end-entity certificate that it has signed.
+"""Makes certificates for signing: the user's own authority, and an end-entity certificate issued by it.
 
-Readers of C2PA refuse certificates that signed themselves. What an end-entity certificate must say is in the C2PA
-specification 2.2, section 14.5: its extended key usage, its issuer's and its own key identifiers, and that it is not an
-authority.
+C2PA readers reject self-signed certificates. The C2PA specification 2.2, section 14.5, lists the required fields of an
+end-entity certificate: extended key usage, authority and subject key identifiers, and that it is not an authority.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ if TYPE_CHECKING:
 AUTHORITY, CERTIFICATE, KEY = "authority.pem", "certificate.pem", "key.pem"
 _C2PA_SIGNING = "1.3.6.1.5.5.7.3.36"  # id-kp-documentSigning, RFC 9336
 _AUTHORITY_DAYS, _CERTIFICATE_DAYS = 3650, 825
-_CLOCKS_APART = datetime.timedelta(hours=1)  # by which a reader's clock may lag behind this machine's
+_CLOCKS_APART = datetime.timedelta(hours=1)  # tolerated lag of a reader's clock behind this machine's
 
 
 def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path, Path]:
-    """Make an authority, and a certificate of it to sign with (ES256); the authority's own key is thrown away.
+    """Make an authority, and a signing certificate (ES256) issued by it; the authority's own key is discarded.
 
     Args:
-        folder: Folder to write to, created if it does not exist: ``certificate.pem`` (the chain), ``key.pem`` (readable
-            by its owner only) and ``authority.pem``, which readers need to trust what is signed.
-        name: Who signs, as readers show it.
-        organization: The institution that the signer belongs to, as readers show it.
+        folder: Folder for ``certificate.pem`` (the chain), ``key.pem`` (readable by its owner only) and
+            ``authority.pem``, which readers need to trust the signatures. Created if it does not exist.
+        name: Name of the signer, as shown by readers.
+        organization: Institution of the signer, as shown by readers.
 
     Returns:
         The paths of the certificate and of its key.
@@ -47,7 +46,7 @@ def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path,
             "making certificates needs cryptography", remedy="pip install 'photochrom[c2pa]'"
         ) from exc
     for what, text in (("name", name), ("organization", organization)):
-        if not 1 <= len(text) <= 64:  # X.520's upper bound of both
+        if not 1 <= len(text) <= 64:  # X.520's limit for both
             raise OptionError(f"the {what} has {len(text)} characters", remedy="give 1 to 64")
     for path in (folder / AUTHORITY, folder / CERTIFICATE, folder / KEY):
         if path.exists():

@@ -1,4 +1,4 @@
-"""Reads the content credentials of a file: what its signer claims, and whether the file is unchanged."""
+"""Reads and verifies the content credentials of a file."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ class Claim:
     """Content of the newest manifest of a file."""
 
     is_whole: bool
-    """Whether the file is the one that was signed, down to the last bit."""
+    """Whether the file is identical to the one that was signed."""
     is_trusted: bool
-    """Whether the signer's certificate leads to one of the authorities that were given."""
+    """Whether the signer's certificate was issued by one of the given authorities."""
     problems: tuple[str, ...]
-    """Problems, as C2PA's own codes; empty where the file is unchanged and its signer trusted."""
+    """Problems, as codes of C2PA; empty if the file is unchanged and its signer trusted."""
     signer: str
-    """Organisation, or common name, of the certificate."""
+    """Organisation or common name in the certificate."""
     time: str
-    """Time of signing by the clock of a time stamp authority, ISO 8601; empty if none was asked."""
+    """Time of signing according to a time stamp authority, ISO 8601; empty without a time stamp."""
     generator: str
-    """The program that made the claim, with its version."""
+    """Program that made the claim, and its version."""
     actions: tuple[str, ...]
-    """Actions in order, each with its description where there is one."""
+    """Actions in order, with their descriptions if any."""
     ingredients: tuple[str, ...]
-    """Names of the files that it was made from."""
+    """Names of the files from which it was made."""
 
 
 def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
-    """Read and check a file's newest manifest.
+    """Read and verify a file's newest manifest.
 
     Args:
-        path: The file; a manifest beside it (``NAME.EXT.c2pa``) counts where it holds none itself.
+        path: The file. If it holds no manifest, one beside it (``NAME.EXT.c2pa``) is used.
         authorities: PEM files of authorities to trust.
 
     Returns:
-        The claim; None where the file has no content credentials.
+        The claim; None if the file has no content credentials.
 
     Raises:
         PhotochromError: The file or an authority cannot be read, c2pa-python is missing, or the manifest is damaged.

@@ -1,4 +1,4 @@
-"""Signs coloured pictures and films: the grey original is bound to them by its hash, and the colouring is an action."""
+"""Signs coloured pictures and films, with the hash of the grey original and the colouring as an action."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ MIME_TYPES: Final = {
     ".webp": "image/webp", ".heic": "image/heic", ".heif": "image/heif", ".hif": "image/heif", ".avif": "image/avif",
     ".jxl": "image/jxl", ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".avi": "video/x-msvideo",
 }  # fmt: skip
-"""Kinds of files that hold a manifest themselves, by extension; others get one beside them (``.c2pa``)."""
+"""Media types, by extension, of files that can hold a manifest; for others it is written to a ``.c2pa`` file."""
 _ANY: Final = "application/octet-stream"
 _SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _SETTINGS: Final = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
-"""Thumbnails would turn 13 kB and 7 ms into 370 kB and 0.1 s; a file that was just signed is not read again."""
+"""Thumbnails would increase a manifest from 13 kB and 7 ms to 370 kB and 0.1 s. Verifying would reread the file."""
 
 
 @dataclass(frozen=True, repr=False)
 class Identity:
-    """Who signs. It is shown by the fingerprint of its certificate, and travels to other processes by its paths.
+    """A signer: a certificate and its key.
 
     Raises:
         OptionError: The certificate and the key cannot be read, or do not belong together.
@@ -36,18 +36,18 @@ class Identity:
     """
 
     certificate: Path
-    """PEM file with the chain of certificates, the signer's own first."""
+    """PEM file of the certificate chain, the signer's own first."""
     key: Path
-    """PEM file with the private key, not encrypted: EC (P-256, P-384, P-521), Ed25519 or RSA."""
+    """PEM file of the unencrypted private key: EC (P-256, P-384, P-521), Ed25519 or RSA."""
     time_stamp_authority: str | None = None
-    """Address of an RFC 3161 server that is asked for a time stamp of each signature; None asks nobody."""
+    """Address of an RFC 3161 server that time-stamps each signature; None for no time stamps."""
 
     def __post_init__(self) -> None:
-        _ = self._signature  # so that errors are raised before anything is coloured
+        _ = self._signature  # raises errors before anything is coloured
 
     @functools.cached_property
     def _signature(self) -> tuple[Callable[[bytes], bytes], str, str]:
-        """The function that signs, the name of its algorithm, and the chain of certificates."""
+        """The signing function, the name of its algorithm, and the certificate chain."""
         try:
             from cryptography import x509
             from cryptography.hazmat.primitives import serialization
@@ -87,7 +87,7 @@ class Identity:
         return type(self), (self.certificate, self.key, self.time_stamp_authority)
 
     def signer(self) -> Any:
-        """Return a ``c2pa.Signer``, to be used once.
+        """Return a ``c2pa.Signer``, for a single use.
 
         Raises:
             PhotochromError: c2pa-python is missing.
@@ -106,15 +106,15 @@ def sign(
     original_name: str,
     credit: str,
 ) -> bool:
-    """Sign an output, as the last thing that is done to it.
+    """Sign a finished output.
 
     Args:
         output: The whole output file, with all its metadata, open for reading at its start.
-        signed: Where the signed file goes, open for reading and writing; or, where the kind of file cannot hold a
-            manifest, the manifest alone, to be kept beside the output as ``NAME.EXT.c2pa``.
+        signed: Stream for the signed file, open for reading and writing; or, if such a file cannot hold a manifest, for
+            the manifest alone, to be stored beside the output as ``NAME.EXT.c2pa``.
         extension: The output's extension, with its dot.
-        identity: Who signs.
-        original: The whole file of the grey original; a manifest in it is carried on.
+        identity: Signer.
+        original: The whole file of the grey original; a manifest in it is included.
         original_name: Name of that file, without folders.
         credit: Name, version and hash of the model.
 
@@ -122,7 +122,8 @@ def sign(
         True if ``signed`` is the output with the manifest in it, False if it is the manifest alone.
 
     Raises:
-        PhotochromError: c2pa-python is missing, the file could not be signed, or the time stamp authority not reached.
+        PhotochromError: c2pa-python is missing, the file could not be signed, or the time stamp authority is
+            unreachable.
     """
     sdk = library()
     mime = MIME_TYPES.get(extension.lower())
@@ -144,7 +145,7 @@ def sign(
 
 
 def _add_original(builder: Any, original: BinaryIO, name: str) -> None:
-    """Bind the original by its hash; a file that is not what its name says, or damaged, counts as mere bytes."""
+    """Add the original as an ingredient; a damaged or misnamed file is added as plain bytes, by its hash."""
     ingredient = {"title": name, "relationship": "parentOf"}
     try:
         builder.add_ingredient(ingredient, MIME_TYPES.get(Path(name).suffix.lower(), _ANY), original)
@@ -170,7 +171,7 @@ def _manifest(original_name: str, credit: str) -> dict[str, Any]:
 
 
 def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
-    """Return a function that signs as COSE wants it, and the name of its algorithm."""
+    """Return a function that signs in COSE's format, and the name of its algorithm."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
@@ -191,7 +192,7 @@ def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
     algorithm, digest = kinds[key.curve.name]
     size = -(-key.key_size // 8)
 
-    def sign(data: bytes) -> bytes:  # two numbers of fixed size (IEEE P1363), where cryptography writes DER
+    def sign(data: bytes) -> bytes:  # converts DER to two numbers of fixed size (IEEE P1363)
         pair = utils.decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
         return b"".join(number.to_bytes(size, "big") for number in pair)
 
@@ -215,5 +216,5 @@ def library() -> Any:
 
 
 def one_line(exc: Exception) -> str:
-    """Return the message of an error of the library as one line."""
+    """Return the message of a library's exception as one line."""
     return " ".join(str(exc).split()) or type(exc).__name__

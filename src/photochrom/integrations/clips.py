@@ -1,8 +1,9 @@
-"""Steady colours of a clip whose frames a host asks for in any order.
+"""``ClipColorizer``: steady colours for clips whose frames are requested in any order.
 
-Films are coloured from beginning to end. A host such as VapourSynth may ask for frame 500 first and for frame 20 next,
-and must get the same picture each time. So a clip is divided into windows. Each is computed on its own, with some
-frames before it, from which colours are propagated into it, and some after it, which influence its last ones.
+Films are coloured from beginning to end, but a host such as VapourSynth may request frame 500 first and frame 20 next,
+and must get the same picture each time. So a clip is divided into windows, which are computed independently. Each is
+extended by some frames before it, whose colours are propagated into it, and some after it, which influence its last
+frames.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from ..film.shots import detection
 from ..film.views.fields import render_fields
 
 WINDOW = 192
-"""Frames of a window."""
-_BEFORE = 80  # frames before a window, over ten keys, after which propagated colours have settled
-_KEPT = 3  # windows in memory: about 35 MB each for frames of 16 by 9
+"""Number of frames in a window."""
+_BEFORE = 80  # frames read before a window: ten keys, after which propagated colours have settled
+_KEPT = 3  # windows in memory, about 35 MB each at an aspect ratio of 16:9
 
 
 @dataclass(frozen=True)
 class _Colors:
-    """Colours of a frame at the scale of propagation."""
+    """Colours of one frame at the scale of propagation."""
 
     small: np.ndarray
     """Luma, uint8 ``[h, w]``, full range."""
@@ -43,20 +44,20 @@ class _Colors:
 
 @dataclass
 class _Window:
-    """The frames of a window, computed as far as they have been asked for."""
+    """The frames of a window, computed as far as requested."""
 
     coming: Iterator[_Colors]
     done: list[_Colors] = field(default_factory=list)
 
 
 class ClipColorizer:
-    """Colours the frames of a clip with random access. Threads may share it.
+    """Colours the frames of a clip with random access. Several threads may use one object.
 
     Args:
         colorizer: The model.
-        luma: Returns the luma plane of a frame, uint8 or uint16 ``[H, W]``, by its number.
+        luma: Function that returns a frame's luma plane, uint8 or uint16 ``[H, W]``, by its number.
         count: Number of frames.
-        coding: Meaning of the integers.
+        coding: Meaning of the planes' integers.
         options: How to colour; None for the model's defaults.
         aspect: Width of a pixel divided by its height.
         shot_starts: Numbers of the frames that begin a shot; None to find them.
@@ -111,7 +112,7 @@ class ClipColorizer:
         return cb, cr
 
     def _colors(self, number: int) -> _Colors:
-        """Return the colours of a frame; its window is computed up to it."""
+        """Return the colours of a frame; computes its window up to it."""
         index, position = divmod(number, WINDOW)
         with self._lock:
             if index not in self._windows:
@@ -128,7 +129,7 @@ class ClipColorizer:
         first, end = index * WINDOW, min(self._count, (index + 1) * WINDOW)
         start = max(0, first - _BEFORE)
         stop = min(self._count, end + propagation.reach(propagation.AHEAD) + detection.REACH)
-        waiting: deque[np.ndarray] = deque()  # luma of the frames whose colours are still to come
+        waiting: deque[np.ndarray] = deque()  # luma of the frames whose colours are pending
         for number, colors in enumerate(propagation.steady_colors(self._frames(start, stop, waiting)), start):
             small = waiting.popleft()
             if first <= number < end:
@@ -147,7 +148,7 @@ class ClipColorizer:
                 smalls.append(at_scale_of_propagation(thumbnail))
                 yield smalls[-1]
 
-        early = start - max(0, start - detection.REACH)  # read only to tell whether a shot begins after them
+        early = start - max(0, start - detection.REACH)  # frames that are only read to detect shots
         first = start - early
         begun = (
             detection.starts(prepared())

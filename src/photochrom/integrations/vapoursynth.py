@@ -1,4 +1,4 @@
-"""Photochrom in VapourSynth: a clip in, the same clip with new chroma out.
+"""Photochrom for VapourSynth: colours a clip, frame by frame on request.
 
     import vapoursynth as vs
     from photochrom.integrations.vapoursynth import colorize
@@ -6,7 +6,7 @@
     clip = vs.core.bs.VideoSource("reel.mkv")
     colorize(clip, vividness=0.6).set_output()
 
-The luma plane is passed through untouched. Frames may be asked for in any order: the result is the same.
+The luma plane is passed through unchanged. Frames may be requested in any order, with the same result.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ def colorize(
     device: str = "auto",
     colorizer: Colorizer | None = None,
 ) -> vs.VideoNode:
-    """Colour a clip, with colours that hold still within each shot.
+    """Colour a clip, with colours that are steady within each shot.
 
     Args:
         clip: Constant format, YUV or GRAY, 8 to 16 bits. Its own chroma, if any, is replaced. The frame properties
-            ``_Matrix``, ``_Range`` and ``_SARNum``/``_SARDen`` of its first frame are honoured; so
-            is ``_FieldBased`` of each frame: interlaced frames get chroma for each field.
-        vividness: From 0 (muted) to 1 (bold); None for the model's own.
-        strength: Factor on the chroma, 0 to 2.
-        shot_starts: Numbers of the frames that begin a shot; None to find them.
+            ``_Matrix``, ``_Range`` and ``_SARNum``/``_SARDen`` are read from the first frame, ``_FieldBased`` from each
+            frame: interlaced frames get chroma for each field.
+        vividness: From 0 (muted) to 1 (bold); None for the model's default.
+        strength: Factor applied to the chroma, 0 to 2.
+        shot_starts: Numbers of the frames that begin a shot; None to detect them.
         model: Name or file of a model; None for the default.
         device: See ``Colorizer``.
         colorizer: A loaded model to use instead of ``model`` and ``device``.
@@ -60,7 +60,7 @@ def colorize(
 
     Raises:
         FilmError: The clip has another format.
-        EngineError: VapourSynth may use one thread only, which would wait for itself.
+        EngineError: VapourSynth is limited to one thread, which would deadlock.
         OptionError, ModelError: As for ``Colorizer`` and ``ColorOptions``.
     """
     import vapoursynth
@@ -116,17 +116,17 @@ def _format(vapoursynth: Any, clip: vs.VideoNode) -> vs.VideoFormat:
 
 
 def _coding(clip: vs.VideoNode, props: Any) -> tuple[Coding, int]:
-    """Return the meaning of a clip's integers, and the number of its matrix."""
+    """Return the coding of a clip, and the code of its matrix."""
     number = int(props.get("_Matrix", _UNKNOWN))
     if number not in _MATRICES:
-        number = 1 if clip.height > 576 else 6  # as players decide
+        number = 1 if clip.height > 576 else 6  # as players assume
     return Coding(clip.format.bits_per_sample, _is_full_range(props), _MATRICES[number]), number
 
 
 def _is_full_range(props: Any) -> bool:
     if "_Range" in props:
         return int(props["_Range"]) == 1
-    with warnings.catch_warnings():  # older versions have this property instead, where 0 is full range
+    with warnings.catch_warnings():  # older versions use this property instead, in which 0 means full range
         warnings.simplefilter("ignore", DeprecationWarning)
         return int(props.get("_ColorRange", 1)) == 0
 

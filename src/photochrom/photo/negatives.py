@@ -13,21 +13,20 @@ if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
 LOOKS_NEGATIVE: Final = "looks like a negative, and was coloured as a positive: if it is one, use negative=True"
-# Fitted by benchmarks/negatives.py, for ``statistics``; light from above adds nothing to the correlation with height.
+# Fitted by benchmarks/negatives.py to ``statistics``; light from above adds nothing to the correlation with height.
 _WEIGHTS: Final = (-8.2, 8.4, 0.0, 2.2, 1.9, 0.54, 0.36)
-_SURER: Final = 25.1  # likewise, for mean confidence less that of the inverted picture,
-_LIVELIER: Final = 0.09  # and for mean chroma, in a*b*, less that of the inverted picture
-_NEGATIVE: Final = -2.4  # by the same benchmark, 24 % of negatives are below it, and 0.7 % of positives
-_WORTH_ASKING: Final = 0.25  # score by statistics alone; above it are two thirds of positives, which need no second run
+_SURER: Final = 25.1  # weight of ``surer``: mean confidence minus that of the inverted picture
+_LIVELIER: Final = 0.09  # weight of ``livelier``: mean chroma in a*b* minus that of the inverted picture
+_NEGATIVE: Final = -2.4  # in that benchmark, 24 % of negatives and 0.7 % of positives are below it
+_WORTH_ASKING: Final = 0.25  # score by statistics alone; the two thirds of positives above it need no second run
 
 
 def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> bool:
-    """Tell whether a photograph looks like a negative: the network is surer of its inversion, and sees more colours.
+    """Return whether a photograph looks like a negative: the network is surer of its inversion, and sees more colours.
 
     Args:
         colorizer: The model.
-        prediction: Its prediction for the photograph.
-        options: How it was predicted, without hints.
+        prediction: Its prediction for the photograph. options: Options of the prediction, without hints.
     """
     facts = statistics(prediction.luma)
     if prediction.confidence is None or not worth_asking(facts):
@@ -37,22 +36,22 @@ def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorO
 
 
 def surer(prediction: Prediction, inverted: Prediction) -> float:
-    """Return how much surer the network is of a picture than of its inversion."""
+    """Return the network's mean confidence for a picture minus that for its inversion."""
     if prediction.confidence is None or inverted.confidence is None:
         return 0.0
     return float(prediction.confidence.mean() - inverted.confidence.mean())
 
 
 def livelier(prediction: Prediction, inverted: Prediction) -> float:
-    """Return how much more chroma the network gives to a picture than to its inversion."""
+    """Return the mean chroma of a picture's prediction minus that of its inversion's."""
     return float(np.hypot(*prediction.ab).mean() - np.hypot(*inverted.ab).mean())
 
 
 def worth_asking(facts: np.ndarray) -> bool:
-    """Tell by ``statistics`` whether the network should look at the inverted picture, too."""
+    """Return whether ``statistics`` justify running the network on the inverted picture."""
     return float(np.dot(_WEIGHTS, facts)) <= _WORTH_ASKING
 
 
 def is_negative(facts: np.ndarray, surer: float, livelier: float) -> bool:
-    """Tell by ``statistics``, and by results of ``surer`` and ``livelier``, whether a photograph is a negative."""
+    """Classify a photograph by ``statistics`` and the results of ``surer`` and ``livelier``."""
     return float(np.dot(_WEIGHTS, facts)) + _SURER * surer + _LIVELIER * livelier < _NEGATIVE

@@ -1,4 +1,4 @@
-"""Photochrom as nodes of ComfyUI.
+"""Photochrom as nodes for ComfyUI.
 
 Make a folder ``photochrom`` in ComfyUI's ``custom_nodes`` with this ``__init__.py``::
 

@@ -1,6 +1,6 @@
-"""Nodes of ComfyUI. Images are tensors ``[B, H, W, C]``, masks ``[B, H, W]``, both from 0 to 1.
+"""Nodes for ComfyUI. Images are tensors ``[B, H, W, C]``, masks ``[B, H, W]``, both from 0 to 1.
 
-Tensors are used through their own methods: PyTorch is ComfyUI's, and is not imported here.
+Only methods of the tensors are used, so that PyTorch, which ComfyUI brings along, is not imported here.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ..clips import ClipColorizer
 
 _HINTS = "PHOTOCHROM_HINTS"
 _CATEGORY = "image/photochrom"
-_TOP = 65535  # white, as the nodes compute in 16 bits
-_MOST = 64  # hints of one mask, about
+_TOP = 65535  # white in 16 bits, in which the nodes compute
+_MOST = 64  # approximate number of hints per mask
 _VIVIDNESS = ("FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.05})
 _STRENGTH = ("FLOAT", {"default": 1.0, "min": 0.0, "max": 2.0, "step": 0.05})
 
@@ -40,12 +40,12 @@ def _lumas(image: Any) -> np.ndarray:
 
 
 def _tensor(like: Any, pictures: list[np.ndarray]) -> Any:
-    """Return RGB pictures, uint16 ``[H, W, 3]``, as a tensor of the kind of another."""
+    """Convert RGB pictures, uint16 ``[H, W, 3]``, to a tensor of the same type and device as another."""
     return like.new_tensor(np.stack(pictures).astype(np.float32) / _TOP)
 
 
 class Photograph:
-    """Colours each image of a batch on its own."""
+    """Colours each image of a batch independently."""
 
     RETURN_TYPES: ClassVar = ("IMAGE",)
     FUNCTION = "color"
@@ -67,7 +67,7 @@ class Photograph:
 
 
 class Frames:
-    """Colours a batch of images as consecutive frames: colours hold still within a shot."""
+    """Colours a batch of images as consecutive frames, with steady colours within each shot."""
 
     RETURN_TYPES: ClassVar = ("IMAGE",)
     FUNCTION = "color"
@@ -79,7 +79,7 @@ class Frames:
         return {"required": {"frames": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH}}
 
     def color(self, frames: Any, vividness: float, strength: float) -> tuple[Any]:
-        """Colour frames ``[B, H, W, C]``; their luma stays."""
+        """Colour frames ``[B, H, W, C]``; their luma is kept."""
         lumas = _lumas(frames)
         coding, options = Coding.of_photograph(np.uint16), ColorOptions(vividness, strength)
         clip = ClipColorizer(_colorizer(), lambda number: lumas[number], len(lumas), coding, options)
@@ -103,19 +103,19 @@ class Hints:
         }
 
     def make(self, mask: Any, color: str, hints: tuple[Hint, ...] = ()) -> tuple[tuple[Hint, ...]]:
-        """Spread hints over the white of a mask ``[H, W]`` or ``[B, H, W]``, of which the first counts."""
+        """Spread hints over the white part of a mask ``[H, W]`` or of the first mask in ``[B, H, W]``."""
         plane = mask.detach().cpu().float().numpy()
         return ((*hints, *_spread(plane.reshape(-1, *plane.shape[-2:])[0] > 0.5, parse_color(color))),)
 
 
 def _spread(inside: np.ndarray, color: tuple[int, int, int]) -> list[Hint]:
-    """Return hints on a grid over the part of a mask ``[H, W]`` that is true, their discs within it."""
+    """Return hints on a grid inside the true part of a mask ``[H, W]``, with their discs within it."""
     height, width = inside.shape
     padded = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]  # pixels to the edge
     step = max(1, round((inside.sum() / _MOST) ** 0.5))
     places = [(y, x) for y in range(step // 2, height, step) for x in range(step // 2, width, step) if inside[y, x]]
-    if not places and inside.any():  # narrower than the grid: its inmost place
+    if not places and inside.any():  # narrower than the grid: one hint at its innermost pixel
         y, x = divmod(int(depth.argmax()), width)
         places = [(y, x)]
     return [

@@ -4,8 +4,8 @@
 Copy this file to a folder ``photochrom`` in GIMP's folder of plug-ins, and make it executable. The command
 ``photochrom`` must be installed; PHOTOCHROM_COMMAND names it if it is not on the search path.
 
-The layer stays as it is. The colours come as a layer above it, in the mode "LCh Color", so that they can be painted
-away or made weaker by hand.
+The layer is not changed. The colours are added as a layer above it, in the mode "LCh Color", so that they can be erased
+or weakened by hand.
 """
 
 import os
@@ -23,14 +23,14 @@ PROCEDURE = "plug-in-photochrom"
 
 
 class Photochrom(Gimp.PlugIn):
-    """The plug-in, as GIMP loads it."""
+    """The plug-in class that GIMP loads."""
 
     def do_query_procedures(self):
-        """Name the procedures of the plug-in."""
+        """Return the names of the plug-in's procedures."""
         return [PROCEDURE]
 
     def do_set_i18n(self, name):
-        """Say that the plug-in has no translations."""
+        """Declare that the plug-in has no translations."""
         return False
 
     def do_create_procedure(self, name):
@@ -62,7 +62,7 @@ class Photochrom(Gimp.PlugIn):
 
 
 def add_colors(image):
-    """Run ``photochrom photo`` on a copy of the image, and add what it makes as a layer."""
+    """Run ``photochrom photo`` on a copy of the image, and add the result as a layer."""
     with tempfile.TemporaryDirectory() as folder:
         grey, colored = (Gio.File.new_for_path(f"{folder}{os.sep}{name}") for name in ("old.png", "old.color.png"))
         copy = image.duplicate()
@@ -73,7 +73,7 @@ def add_colors(image):
         arguments = ["photo", grey.get_path(), "-o", colored.get_path(), "--recolor", "--quiet"]
         subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
         if image.get_base_type() == Gimp.ImageBaseType.GRAY:
-            image.convert_rgb()  # before: a layer that is loaded takes the image's type
+            image.convert_rgb()  # before loading: a loaded layer is converted to the image's type
         layer = Gimp.file_load_layer(Gimp.RunMode.NONINTERACTIVE, image, colored)
     layer.set_name("Photochrom")
     layer.set_mode(Gimp.LayerMode.LCH_COLOR)
