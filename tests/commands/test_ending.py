@@ -56,20 +56,26 @@ def test_threads_at_work_are_not_ended_by_the_interpreter(process):
     done = threading.Event()
     thread = threading.Thread(target=done.wait, daemon=True)
     thread.start()
-    with pytest.raises(LeftError, match="0"):
+    with pytest.raises(LeftError, match="1"):
         process._leave()
     done.set()
     thread.join()
 
 
+def ended(code, folder):
+    """The status of a process that ends by a signal, and what it printed."""
+    begin = "import os, signal\nfrom photochrom.commands.ending import Ending\nending = Ending()\nending.hear_signals()"
+    command = [sys.executable, "-c", f"{begin}\n{code}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGTERM")
-def test_a_process_that_is_ended_twice_cleans_up_and_keeps_its_status():
+def test_a_process_that_is_ended_twice_cleans_up_and_keeps_its_status(tmp_path):
     """As ``timeout`` ends it: a signal to the process, and the same to its group."""
     code = """
-import atexit, os, signal
-from photochrom.commands.ending import Ending
-ending = Ending()
-ending.hear_signals()
+import atexit
 atexit.register(print, "registered later")
 try:
     try:
@@ -82,5 +88,17 @@ except SystemExit as exc:
     ending.close()
     ending.exit(exc.code)
 """
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (143, "cleaned up\nregistered later\n", "")
+    assert ended(code, tmp_path) == (143, "cleaned up\nregistered later\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGTERM")
+def test_a_signal_is_not_lost_in_a_module_that_passes_over_errors(tmp_path):
+    (tmp_path / "careless.py").write_text(
+        "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGTERM)\nexcept BaseException:\n    pass\n"
+    )
+    code = """
+import careless
+print("imported")
+signal.pause()
+"""
+    assert ended(code, tmp_path) == (143, "imported\n")

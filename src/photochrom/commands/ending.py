@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import os
@@ -14,16 +15,19 @@ from typing import Final, NoReturn
 
 from ..signals import heard
 
+_MAIN: Final = threading.main_thread().ident or 0  # it has begun
 _KILLED: Final = 128  # plus the number of the signal
+_LATER: Final = 0.05  # seconds after which a signal that came during an import is heard again
 _AT_ONCE: Final = 2.0  # seconds in which further signals mean what the first meant: ``timeout`` sends it twice
 
 
 class Ending:
     """Ends the process in order.
 
-    The first signal raises an exception, so that unfinished files are removed. Those that follow at once would raise
-    others in the middle of that, and are passed over; a later one, of somebody who waits no longer, ends the process as
-    a kill does.
+    The first signal raises an exception, so that unfinished files are removed. During an import it waits, since modules
+    in C may pass over the exception, or take it for an error of their own. Signals that follow at once would raise
+    others in the middle of the cleaning up, and are passed over; a later one, of somebody who waits no longer, ends the
+    process as a kill does.
 
     Python ends threads that outlive the main one when they return from a library to Python. If the library is in C++,
     that aborts the process. After a signal, and where daemon threads are at work, the interpreter is therefore not
@@ -31,7 +35,7 @@ class Ending:
     """
 
     def __init__(self) -> None:
-        self._status = 0
+        self._status = 1  # of an error that nothing caught
         self._first: float | None = None  # when the first signal came
         self._is_over = False
         atexit.register(self._leave)  # before any library registers anything, and thus called last
@@ -41,18 +45,23 @@ class Ending:
         for number in heard("SIGTERM", "SIGHUP", "SIGINT"):
             signal.signal(number, self._hear)
 
-    def _hear(self, number: int, _: FrameType | None) -> None:
+    def _hear(self, number: int, frame: FrameType | None) -> None:
         if self._is_over:
+            return
+        if _is_importing(frame):
+            later = threading.Timer(_LATER, _send, (number,))
+            later.daemon = True
+            later.start()
             return
         now = time.monotonic()
         if self._first is not None:
             if now - self._first > _AT_ONCE:
                 os._exit(_KILLED + number)
             return
-        self._first = now
+        self._first, self._status = now, _KILLED + number
         if number == signal.SIGINT:
             raise KeyboardInterrupt
-        sys.exit(_KILLED + number)
+        sys.exit(self._status)
 
     def close(self) -> None:
         """Pass over all further signals: the work is done, and its exit status is known."""
@@ -70,3 +79,20 @@ class Ending:
             with contextlib.suppress(OSError, ValueError, AttributeError):  # it is broken, closed, or None
                 stream.flush()
         os._exit(self._status)
+
+
+def _send(number: int) -> None:
+    """Send a signal to the main thread, so that it wakes."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(_MAIN, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Tell whether a frame runs, however indirectly, for an import."""
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
