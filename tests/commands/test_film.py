@@ -242,6 +242,12 @@ def test_a_slash_makes_a_folder_of_the_output(film, tmp_path):
     assert names(tmp_path / "colored") == ["reel.color.mkv"]
 
 
+@pytest.mark.parametrize("look", ["--list-shots", "--dry-run"])
+def test_a_folder_that_nothing_is_written_to_does_not_stay(look, film, tmp_path):
+    assert main(["film", str(film), "-o", f"{tmp_path}/new/folder/", look]) == 0
+    assert names(tmp_path) == ["reel.mkv"]
+
+
 def test_one_frame_is_not_frames(tmp_path, capsys):
     film = write_film(tmp_path / "reel.mkv", pan(1))
     assert main(["film", str(film)]) == 0

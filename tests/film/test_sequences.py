@@ -17,7 +17,7 @@ from PIL import Image
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.damage import Damage
-from photochrom.film.sequences.names import find_sequence, in_words, missing, pattern_of
+from photochrom.film.sequences.names import find_sequence, frames_in_words, missing, pattern_of
 from photochrom.film.sequences.reader import open_film
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
 from tests.helpers.interruptions import Stop, lively, stop_at
@@ -212,10 +212,10 @@ def reel(tmp_path):
 def test_a_missing_frame_is_named_and_filled_where_that_is_asked(reel, tmp_path, red):
     for number in (2, 3):
         (reel / f"reel.{number:07}.dpx").unlink()
-    with pytest.raises(FilmError, match="has no frame 2 to 3: add what is missing, or fill_gaps=True"):
+    with pytest.raises(FilmError, match="lacks frames 2 to 3: add what is missing, or fill_gaps=True"):
         colorize_film(reel, None, colorizer=red)
     report = colorize_film(reel, None, FilmOptions(fill_gaps=True), colorizer=red)
-    assert "frame 2 to 3 was missing: the frame before is repeated" in report.notes
+    assert "missing frames 2 to 3: the frame before is repeated" in report.notes
     found = files(report)
     assert len(found) == 6
     assert np.array_equal(luma_of(found[1]), luma_of(found[3]))
@@ -225,7 +225,7 @@ def test_a_missing_frame_is_named_and_filled_where_that_is_asked(reel, tmp_path,
 def test_numbers_that_are_dates_take_no_memory_for_the_gaps(tmp_path, red):
     for number in (20240131000001, 30240131000001):
         cv2.imwrite(str(tmp_path / f"scan_{number}.png"), pan(1)[0])
-    with pytest.raises(FilmError, match="has no frame 20240131000002 to 30240131000000: add what is missing"):
+    with pytest.raises(FilmError, match="lacks frames 20240131000002 to 30240131000000: add what is missing"):
         colorize_film(tmp_path / "scan_%d.png", None, colorizer=red)
 
 
@@ -393,7 +393,8 @@ def test_names_of_sequences(tmp_path, reel):
     assert find_sequence(reel / "reel.0000003.dpx").path.name == "reel.%07d.dpx"
     assert find_sequence(tmp_path / "a.mov") is None
     assert pattern_of(Path("a/x_####.tif")).file(7) == Path("a/x_0007.tif")
-    assert in_words(missing([0, 4, 6, 8, 10, 12, 14])) == "1 to 3, 5, 7, 9, 11, ..."
+    assert frames_in_words(missing([0, 4, 6, 8, 10, 12, 14])) == "frames 1 to 3, 5, 7, 9, 11, ..."
+    assert frames_in_words(missing([0, 2])) == "frame 1"
     for number in (8, 9, 10, 11):
         (tmp_path / f"shot{number}.png").touch()
     assert find_sequence(tmp_path / "shot%d.png").numbers() == [8, 9, 10, 11]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -108,3 +110,20 @@ def create_folder(folder: Path, error: type[PhotochromError]) -> None:
         raise error(
             f"the folder cannot be created ({exc.strerror})", path=folder, remedy="choose another output"
         ) from exc
+
+
+@contextmanager
+def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
+    """Create a folder for outputs, with those above it; those that were created and stay empty go when the block ends.
+
+    Raises:
+        PhotochromError: It is a file, or cannot be created; of the kind that is given.
+    """
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    create_folder(folder, error)
+    try:
+        yield
+    finally:
+        for path in created:
+            with suppress(OSError):  # it is not empty
+                path.rmdir()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,23 +16,19 @@ from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
 from ..machine import reuse_freed_memory
 from . import INTERRUPTED, c2pa
-from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb, create_folder
-from .console import Console, duration
+from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb, needed_folder
+from .console import Console, counted, duration
+from .film_look import look
 from .film_scans import add_old_film
-from .film_shots import add_shots, numbers_of, print_shots, shots_of
+from .film_shots import add_shots, numbers_of, shots_of
 from .kinds import kind_of
 from .messages import error_text, note_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from ..colorizer.colorizer import Colorizer
-    from ..film.frames import FrameColorizer
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
-    from ..film.plan import Plan
-    from ..film.reader import FilmReader
     from ..film.stills import Still
 
 
@@ -172,7 +171,19 @@ def run(args: argparse.Namespace) -> int:
     if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
     hints, stills = _hints(args), _stills(args, films[0], options)
-    output = _output(args.output, several=len(films) > 1)
+    with _output(args.output, several=len(films) > 1) as output:
+        return _each(films, output, args, options, hints, stills)
+
+
+def _each(
+    films: list[str],
+    output: Path | None,
+    args: argparse.Namespace,
+    options: FilmOptions,
+    hints: list[FilmHint],
+    stills: list[Still],
+) -> int:
+    """Colour or look at one film after the other; of several, one that fails does not stop the others."""
     claimed: dict[Path, str] = {}
     console = Console(quiet=args.quiet, verbose=args.verbose)
     colorizer = None
@@ -184,11 +195,11 @@ def run(args: argparse.Namespace) -> int:
                 from ..colorizer.colorizer import Colorizer
 
                 colorizer = Colorizer(args.model, args.device)
-            looks = args.list_shots or args.preview or args.dry_run
-            if len(films) > 1 and not looks:
-                _claim(film, output, options, claimed)
-            work = _look if looks else _color
-            status = max(status, work(film, output, args, options, hints, stills, colorizer, console))
+            if args.list_shots or args.preview or args.dry_run:
+                look(film, output, args, options, hints, stills, colorizer)
+            else:
+                claim = functools.partial(_claim, film=film, claimed=claimed)
+                status = max(status, _color(film, output, args, options, hints, stills, colorizer, console, claim))
         except (FilmError, ModelError) as exc:
             if len(films) == 1:
                 raise
@@ -209,17 +220,12 @@ def _distinct(inputs: list[str]) -> list[str]:
     return list(found.values())
 
 
-def _claim(film: str, output: Path | None, options: FilmOptions, claimed: dict[Path, str]) -> None:
+def _claim(place: Path, film: str, claimed: dict[Path, str]) -> None:
     """Note where a film goes, so that no film of this command replaces another.
 
     Raises:
         FilmError: Another film went there.
     """
-    from ..film.plan import make_plan
-    from ..film.sequences.reader import open_film
-
-    with open_film(film, options) as reader:
-        place = make_plan(reader, output, options).output
     if (other := claimed.setdefault(place.absolute(), film)) != film:
         raise FilmError(
             f"is to be written to {place}, as {other} is", path=film, remedy="colour it alone, into another folder"
@@ -236,22 +242,21 @@ def check_kind(film: str) -> None:
         raise FilmError("is a photograph", path=film, remedy="colour it with 'photochrom photo'")
 
 
-def _output(text: str | None, *, several: bool) -> Path | None:
-    """Return the output; for several films, or where its name ends in a slash, it is a folder, which is created.
+@contextmanager
+def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
+    """Give the output to a block; for several films, or where its name ends in a slash, it is a folder, which is made.
 
     Raises:
         OptionError: A folder is needed, and the output is a file or cannot be created.
     """
-    if text is None:
-        return None
-    output = Path(text)
-    if not text.endswith((os.sep, "/")):
-        if not several:
-            return output
-        if output.suffix and not output.is_dir():
-            raise OptionError(f"several films need a folder as output, and {output} is not one", remedy="name a folder")
-    create_folder(output, OptionError)
-    return output
+    output = None if text is None else Path(text)
+    if output is None or not (several or str(text).endswith((os.sep, "/"))):
+        yield output
+        return
+    if several and output.suffix and not str(text).endswith((os.sep, "/")) and not output.is_dir():
+        raise OptionError(f"several films need a folder as output, and {output} is not one", remedy="name a folder")
+    with needed_folder(output, OptionError):
+        yield output
 
 
 def _hints(args: argparse.Namespace) -> list[FilmHint]:
@@ -284,6 +289,7 @@ def _color(
     stills: list[Still],
     colorizer: Colorizer,
     console: Console,
+    claim: Callable[[Path], None],
 ) -> int:
     from ..film import Progress, colorize_film
 
@@ -310,112 +316,15 @@ def _color(
                 overwrite=args.overwrite,
                 restart=args.restart,
                 progress=show,
+                on_output=claim,
             )
             bar.finish()
         except KeyboardInterrupt:
             console.error("stopped: the same command continues it; at most the last ten seconds are done again")
             return INTERRUPTED
-    frames, shots = _counted(report.frames, "frame"), _counted(len(report.shots), "shot")
+    frames, shots = counted(report.frames, "frame"), counted(len(report.shots), "shot")
     seconds = duration(time.monotonic() - begun)
     console.result(f"{film} -> {report.output}: {frames}, {shots}, in {seconds}")
     for note in report.notes:
         console.note(f"{film}: {note_text(note)}")
     return 0
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _look(
-    film: str,
-    output: Path | None,
-    args: argparse.Namespace,
-    options: FilmOptions,
-    hints: list[FilmHint],
-    stills: list[Still],
-    colorizer: Colorizer,
-    _: Console,
-) -> int:
-    """Print the shots or the plan, or write a sheet, instead of colouring."""
-    from ..film.frames import FrameColorizer
-    from ..film.plan import check, make_plan, resolved
-    from ..film.preview import preview
-    from ..film.sequences.reader import open_film
-    from ..film.shots.planning import make_shot_plan
-    from ..film.shots.titles import keeping_titles
-
-    with open_film(film, options) as reader:
-        options = resolved(options, reader, None if args.preview else output)
-        plan = make_plan(reader, None if args.preview else output, options)
-        frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
-        frame_colorizer = frame_colorizer.with_shots(make_shot_plan(frame_colorizer, plan))
-        if args.dry_run:
-            check(reader, plan, options, overwrite=args.overwrite)
-            _print_plan(reader, plan, frame_colorizer)
-            return 0
-        if args.list_shots:
-            print_shots(args, frame_colorizer, plan)
-            return 0
-        folder = reader.path.parent
-        path = output or (Path(os.path.normpath(folder / os.pardir)) if reader.is_sequence else folder)
-        path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
-        _check_preview(path, overwrite=args.overwrite)
-        frame_colorizer = keeping_titles(frame_colorizer, plan)
-        hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
-        hints += [hint for still in stills for hint in still.hints]
-        frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
-        if path.suffix.lower() == ".png":
-            _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
-        else:
-            _save_film(frame_colorizer, plan, hints, path, overwrite=args.overwrite)
-        print(path)
-    return 0
-
-
-def _check_preview(path: Path, *, overwrite: bool) -> None:
-    from ..film.output.codecs import FORMATS
-
-    if path.suffix.lower() not in (".png", *FORMATS):
-        raise OptionError(f"{path}: a preview is a PNG file, or a short film such as preview.mp4: name it so")
-    if path.exists() and not overwrite:
-        raise FilmError(f"{path} exists: choose another output, or --overwrite")
-
-
-def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:
-    from ..atomic import new_file
-
-    try:
-        with new_file(path, overwrite=overwrite) as stream:
-            sheet.save(stream, "PNG")
-    except OSError as exc:
-        raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
-
-
-def _save_film(
-    frame_colorizer: FrameColorizer, plan: Plan, hints: list[FilmHint], path: Path, *, overwrite: bool
-) -> None:
-    import av
-
-    from ..atomic import new_path
-    from ..film.preview import preview_film
-
-    try:
-        with new_path(path, overwrite=overwrite, suffix=path.suffix) as part:
-            preview_film(frame_colorizer, plan, part, hints)
-    except (OSError, av.error.FFmpegError) as exc:
-        raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
-
-
-def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer) -> None:
-    from ..film.preview import frames_per_second
-    from ..film.times import time_text
-
-    speed = frames_per_second(frame_colorizer, plan)
-    size = f"{reader.width}x{reader.height}"
-    print(f"{reader.path}: {_counted(plan.total, 'frame')}, {size}, {float(reader.rate):.3f} frames/s")
-    stored = dict.fromkeys((plan.container, frame_colorizer.options.codec, plan.planes.name))
-    print(f"{plan.output}: {', '.join(stored)}")
-    for note in plan.notes:
-        print(note_text(note))
-    print(f"about {speed:.1f} frames/s here: {time_text(plan.total / speed)[:-4]} in all")

@@ -64,6 +64,7 @@ def colorize_film(
     overwrite: bool = False,
     restart: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
+    on_output: Callable[[Path], None] = lambda _: None,
 ) -> FilmReport:
     """Colour a film. Everything except its chroma is kept.
 
@@ -82,6 +83,7 @@ def colorize_film(
         restart: Whether to discard unfinished work on this output.
         progress: Called after each frame; also while the film is examined, with no frame done, and while it is muxed,
             with all frames done. An exception that it raises stops the work, which can be resumed later.
+        on_output: Called once it is known where the film goes, before any work. An exception that it raises stops it.
 
     Raises:
         FilmError: The film cannot be read, or cannot be written as asked.
@@ -92,6 +94,7 @@ def colorize_film(
     with open_film(source, options) as reader:
         options = resolved(options, reader, target)
         plan = make_plan(reader, target, options)
+        on_output(plan.output)
 
         def examining() -> None:
             progress(Progress(0, plan.total))

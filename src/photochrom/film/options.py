@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from .output.codecs import check_profile, codec_named
-from .shots.options import ShotOptions, check_order
+from .shots.options import ShotOptions, check_shots
 from .times import parse_time
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class FilmOptions:
             object.__setattr__(self, name, _seconds(name, getattr(self, name)))
         if self.color.hints:
             raise OptionError("hints of a film belong to a frame", remedy="give them with their time")
-        check_order(self.shots)
+        check_shots(self.shots)
         if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in self.only_shots):
             raise OptionError(f"only_shots is {self.only_shots!r:.60}", remedy="give whole numbers from 1 up")
         _check_area(self.frame)

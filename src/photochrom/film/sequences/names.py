@@ -188,7 +188,8 @@ def missing(numbers: list[int]) -> list[range]:
     return [range(a + 1, b) for a, b in itertools.pairwise(numbers) if b > a + 1]
 
 
-def in_words(runs: list[range]) -> str:
-    """Write runs of numbers as ``12, 15 to 17``, at most the first five."""
+def frames_in_words(runs: list[range]) -> str:
+    """Write runs of frame numbers as ``frame 12`` or ``frames 12, 15 to 17``, at most the first five runs."""
     words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs[:_NAMED]]
-    return ", ".join(words) + (", ..." if len(runs) > _NAMED else "")
+    plural = "" if len(runs) == len(runs[0]) == 1 else "s"
+    return f"frame{plural} {', '.join(words)}{', ...' if len(runs) > _NAMED else ''}"

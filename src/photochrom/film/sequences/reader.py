@@ -27,7 +27,7 @@ from ..reader import FilmReader
 from ..source.colors import GAP
 from ..times import ROUNDED, time_text
 from . import dpx, exr, pictures
-from .names import Pattern, find_sequence, in_words, missing
+from .names import Pattern, find_sequence, frames_in_words, missing
 from .pixels import encoded
 
 _USUAL_RATE = Fraction(24)
@@ -86,7 +86,7 @@ class SequenceReader(FilmReader):
         """Runs of missing frame numbers."""
         if self.gaps and not fill_gaps:
             raise FilmError(
-                f"has no frame {in_words(self.gaps)}",
+                f"lacks {frames_in_words(self.gaps)}",
                 path=pattern.path,
                 remedy="add what is missing, or fill_gaps=True repeats the frame before",
             )
@@ -175,7 +175,7 @@ class SequenceReader(FilmReader):
 
     def notes(self) -> list[str]:
         """Return notes about the sequence for the user, one line each."""
-        found = [f"frame {in_words(self.gaps)} was missing: the frame before is repeated"] if self.gaps else []
+        found = [f"missing {frames_in_words(self.gaps)}: the frame before is repeated"] if self.gaps else []
         if not self.states_rate:
             found.append(f"the frames do not state their rate; {self.rate} per second is assumed: rate=18 sets another")
         if self.is_log:

@@ -19,6 +19,7 @@ import itertools
 import json
 import math
 import os
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -29,7 +30,7 @@ from ...colorizer.hints import Hint, entry_of, read_file
 from ...colorizer.options import ColorOptions
 from ...errors import OptionError
 from ..hints import FilmHint, film_hints_of_entries
-from ..times import parse_time, time_text
+from ..times import ROUNDED, parse_time, time_text
 
 if TYPE_CHECKING:
     from .detection import Shot
@@ -194,15 +195,16 @@ def _checked(shots: Iterable[ShotOptions]) -> tuple[ShotOptions, ...]:
     found = tuple(shots)
     if not found:
         raise OptionError("holds no shot", remedy="list the film's shots first")
-    check_order(found)
+    check_shots(found)
     return found
 
 
-def check_order(shots: Sequence[ShotOptions]) -> None:
-    """Check that shots are in order.
+def check_shots(shots: Sequence[ShotOptions]) -> None:
+    """Check that shots are in order, each with its own hints.
 
     Raises:
-        OptionError: A shot does not begin after the one before it.
+        OptionError: A shot does not begin after the one before it, or a hint is listed under a shot in which it does
+            not lie.
     """
     for number, (one, other) in enumerate(itertools.pairwise(shots), 2):
         if other.start <= one.start:
@@ -210,3 +212,15 @@ def check_order(shots: Sequence[ShotOptions]) -> None:
                 f"shot {number} begins at {float(other.start):g} s, not after the one before ({float(one.start):g} s)",
                 remedy="put the shots in order",
             )
+    for number, shot in enumerate(shots, 1):
+        for hint in shot.hints:
+            if (place := _number_at(shots, hint.time)) != number:
+                raise OptionError(
+                    f"shot {number} has a hint at {float(hint.time):g} s, which lies in shot {place}",
+                    remedy="list it there, or change its time",
+                )
+
+
+def _number_at(shots: Sequence[ShotOptions], time: Fraction) -> int:
+    """Return the number, from 1, of the shot that a time lies in; the first takes all that is before it, too."""
+    return max(1, bisect_right(shots, time + 2 * ROUNDED, key=lambda shot: shot.start))

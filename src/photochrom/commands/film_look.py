@@ -1,0 +1,116 @@
+"""Looks at a film instead of colouring it: its plan, its shots, or a preview."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import FilmError, OptionError
+from .console import counted
+from .film_shots import print_shots
+from .messages import note_text
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..colorizer.colorizer import Colorizer
+    from ..film.frames import FrameColorizer
+    from ..film.hints import FilmHint
+    from ..film.options import FilmOptions
+    from ..film.plan import Plan
+    from ..film.reader import FilmReader
+    from ..film.stills import Still
+
+
+def look(
+    film: str,
+    output: Path | None,
+    args: argparse.Namespace,
+    options: FilmOptions,
+    hints: list[FilmHint],
+    stills: list[Still],
+    colorizer: Colorizer,
+) -> None:
+    """Print the shots or the plan, or write a sheet, instead of colouring."""
+    from ..film.frames import FrameColorizer
+    from ..film.plan import check, make_plan, resolved
+    from ..film.preview import preview
+    from ..film.sequences.reader import open_film
+    from ..film.shots.planning import make_shot_plan
+    from ..film.shots.titles import keeping_titles
+
+    with open_film(film, options) as reader:
+        options = resolved(options, reader, None if args.preview else output)
+        plan = make_plan(reader, None if args.preview else output, options)
+        frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
+        frame_colorizer = frame_colorizer.with_shots(make_shot_plan(frame_colorizer, plan))
+        if args.dry_run:
+            check(reader, plan, options, overwrite=args.overwrite)
+            _print_plan(reader, plan, frame_colorizer)
+            return
+        if args.list_shots:
+            print_shots(args, frame_colorizer, plan)
+            return
+        folder = reader.path.parent
+        path = output or (Path(os.path.normpath(folder / os.pardir)) if reader.is_sequence else folder)
+        path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
+        _check_preview(path, overwrite=args.overwrite)
+        frame_colorizer = keeping_titles(frame_colorizer, plan)
+        hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
+        hints += [hint for still in stills for hint in still.hints]
+        frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
+        if path.suffix.lower() == ".png":
+            _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
+        else:
+            _save_film(frame_colorizer, plan, hints, path, overwrite=args.overwrite)
+        print(path)
+
+
+def _check_preview(path: Path, *, overwrite: bool) -> None:
+    from ..film.output.codecs import FORMATS
+
+    if path.suffix.lower() not in (".png", *FORMATS):
+        raise OptionError(f"{path}: a preview is a PNG file, or a short film such as preview.mp4: name it so")
+    if path.exists() and not overwrite:
+        raise FilmError(f"{path} exists: choose another output, or --overwrite")
+
+
+def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:
+    from ..atomic import new_file
+
+    try:
+        with new_file(path, overwrite=overwrite) as stream:
+            sheet.save(stream, "PNG")
+    except OSError as exc:
+        raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
+
+
+def _save_film(
+    frame_colorizer: FrameColorizer, plan: Plan, hints: list[FilmHint], path: Path, *, overwrite: bool
+) -> None:
+    import av
+
+    from ..atomic import new_path
+    from ..film.preview import preview_film
+
+    try:
+        with new_path(path, overwrite=overwrite, suffix=path.suffix) as part:
+            preview_film(frame_colorizer, plan, part, hints)
+    except (OSError, av.error.FFmpegError) as exc:
+        raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
+
+
+def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer) -> None:
+    from ..film.preview import frames_per_second
+    from ..film.times import time_text
+
+    speed = frames_per_second(frame_colorizer, plan)
+    size = f"{reader.width}x{reader.height}"
+    print(f"{reader.path}: {counted(plan.total, 'frame')}, {size}, {float(reader.rate):.3f} frames/s")
+    stored = dict.fromkeys((plan.container, frame_colorizer.options.codec, plan.planes.name))
+    print(f"{plan.output}: {', '.join(stored)}")
+    for note in plan.notes:
+        print(note_text(note))
+    print(f"about {speed:.1f} frames/s here: {time_text(plan.total / speed)[:-4]} in all")
