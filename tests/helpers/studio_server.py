@@ -29,8 +29,9 @@ class RunningStudio:
         return [path for path in self.folder.rglob("*") if path.is_file()]
 
     def visitor(self) -> Visitor:
-        self.clients.append(httpx.Client(base_url=self.url, timeout=PATIENCE))
-        return Visitor(self.clients[-1])
+        client = httpx.Client(base_url=self.url, timeout=PATIENCE)
+        self.clients.append(client)  # whose last one may be another thread's by now
+        return Visitor(client)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.corpus.make import chunk
-from tests.helpers.studio_server import RefusedError, running_studio
+from tests.helpers.studio_server import RefusedError, RunningStudio, Visitor, running_studio
 
 pytestmark = pytest.mark.slow
 SECRET = "known to the server alone"
@@ -252,6 +252,20 @@ def test_a_hundred_visitors_at_once_are_answered_within_bounds(studio, photograp
     assert set(answers) <= {"served", "507", "404"}, answers
     assert answers.count("served") >= 80, answers
     assert most_memory(studio) < MEGABYTES
+
+
+def test_a_visitor_has_a_connection_of_its_own(monkeypatch):
+    """Another thread's visitor may come while this one is made; closing one's connection closed the other's."""
+
+    class Crowd(list):
+        def append(self, client):
+            self.extend([client, None])
+
+    monkeypatch.setattr(Visitor, "get", lambda *_: {})
+    found = RunningStudio("http://127.0.0.1:1", Path(), None, Crowd())
+    visitor = found.visitor()
+    with visitor.client:
+        assert visitor.client is found.clients[0]
 
 
 def test_silent_connections_keep_nobody_out(studio, visit):
