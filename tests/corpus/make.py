@@ -95,6 +95,7 @@ def jpegs() -> Iterator[Entry]:
         data = saved(Image.fromarray(grey(17, 31)), "JPEG", quality=95, exif=exif(orientation))
         yield Entry(f"orientation-{orientation}.jpg", data, upright(_y_of(data), orientation))
     bare = saved(Image.fromarray(grey(17, 31)), "JPEG", quality=95)
+    yield Entry("stray-bytes.jpg", bare[:2] + b"\0" + bare[2:20] + b"stray\xff\0\xff\xd3" + bare[20:], _y_of(bare))
     yield Entry("jfif-cut-short.jpg", bare[:2] + b"\xff\xe0\0\x07JFIF\0" + bare[20:], _y_of(bare))
     cmyk = saved(Image.fromarray(toned(16, 16)).convert("CMYK"), "JPEG", quality=95)
     yield Entry("cmyk.jpg", cmyk, luma_of(toned(16, 16)), 8)

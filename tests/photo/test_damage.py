@@ -575,3 +575,28 @@ def test_damage_is_reported_in_a_tiff_that_holds_jpeg(mode: str) -> None:
         page = file.pages[0]
         middle = page.dataoffsets[0] + page.databytecounts[0] // 2
     assert photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle + 2 :]).losses == (DAMAGED,)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize(
+    ("stray", "count"), [(b"\0\0\0", 3), (b"junk", 4), (b"\xff\0 \xff\xff", 3), (b"\xff\x01\xff\xd0", 0)]
+)
+def test_stray_bytes_between_the_headers_of_a_jpeg_are_passed_over_and_said(
+    stray: bytes, count: int, progressive: bool
+) -> None:
+    """As libjpeg does: what stands there belongs to no segment, or to a marker that says nothing."""
+    data = saved(np.dstack([GREY] * 3), "JPEG", quality=90, progressive=progressive)
+    first = 4 + int.from_bytes(data[4:6], "big")
+    for place in (2, first):
+        strewn = data[:place] + stray + data[place:]
+        read = photo.read_photo(strewn)
+        assert np.array_equal(read.luma, photo.read_photo(data).luma)
+        said = [f"{count} stray bytes between its headers are not kept: its metadata may be damaged"]
+        assert list(read.losses) == (said if count else [])
+
+
+def test_a_jpeg_whose_picture_does_not_begin_is_cut_short() -> None:
+    data = saved(GREY, "JPEG")
+    scan = data.index(b"\xff\xda")
+    for cut in (data[:scan], data[:scan] + b"\xff\xd9", data[:scan] + b"junk", data[:2], data[: scan + 2]):
+        assert "is cut short" in outcome(cut)

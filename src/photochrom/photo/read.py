@@ -194,7 +194,7 @@ def _sniff(data: bytes) -> str:
     """Return the format, judging by the first bytes of the file."""
     if not data:
         raise PhotoError("is empty", remedy="get a whole copy of the file")
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(b"\xff\xd8"):  # whatever follows: readers pass over stray bytes
         return "JPEG"
     if data.startswith(png.SIGNATURE):
         return "PNG"

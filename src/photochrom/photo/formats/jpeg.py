@@ -34,7 +34,9 @@ from .image import (
 from .splice import CannotSplice, LumaScans, luma_scans, splice
 from .xmp import Packet
 
-_APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COMMENT, _SCAN = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE, 0xDA
+_APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COMMENT, _EOI, _SCAN = (
+    0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE, 0xD9, 0xDA,
+)  # fmt: skip
 _METADATA: Final = (_APP1, _APP2, _APP13, _COMMENT)
 _JFIF: Final = b"JFIF\0"
 _JFIF_LENGTH: Final = 14  # bytes of a JFIF header without a thumbnail
@@ -49,6 +51,8 @@ _GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:i
 _MAX_SIDE: Final = 65500  # limit of libjpeg, in pixels
 _LEAST_TO_REDUCE: Final = 2_000_000  # pixels; decoding smaller pictures at half size saves nothing, and loses detail
 _LOOKED_AT: Final = 32  # rows that are searched for grey tones
+_MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")  # libjpeg finds the next marker likewise
+_BARE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a payload; they mean nothing before the scan
 _END: Final = re.compile(rb"\xff\xd9")  # three times as fast as bytes.find
 _UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # at JFIF's 0, 1, 2
 
@@ -66,13 +70,13 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     Raises:
         PhotoError, OSError, SyntaxError, ValueError: The file is damaged, or of a kind that libjpeg does not support.
     """
-    segments, scan = _segments(data)
+    segments, scan, stray = _segments(data)
     # The decoder receives the pixels only, so that damaged EXIF cannot make it refuse the picture.
     needed = (_segment(marker, payload) for marker, payload in segments if _is_needed(marker, payload))
     bare = b"".join((b"\xff\xd8", *needed, memoryview(data)[scan:]))
     image = JpegImageFile(BytesIO(bare))
     check_size(*image.size)
-    metadata, lost = _metadata(segments), tuple(_losses(segments, _behind_the_end(data, scan)))
+    metadata, lost = _metadata(segments), tuple(_losses(segments, _behind_the_end(data, scan), stray))
     refuse_hdr(metadata.icc)
     if image.mode == "CMYK":
         if not any(marker == _APP14 and payload.startswith(_ADOBE) for marker, payload in segments):
@@ -223,34 +227,40 @@ def _with_room(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
     return np.pad(luma, missing, mode="edge")[:height, :width]
 
 
-def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
-    """Return marker and payload of each segment before the first scan, and the position of that scan.
+def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int, int]:
+    """Return marker and payload of each segment before the first scan, the position of that scan, and a count.
+
+    The count is that of the bytes that belong to no segment; they are passed over, as by libjpeg.
 
     Raises:
         PhotoError: There is no start or end of image; libjpeg would fill the missing part with grey.
     """
     segments: list[tuple[int, bytes]] = []
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:  # padding
-            position += 1
-            continue
-        if marker == _SCAN:
-            if data.rfind(b"\xff\xd9", position) < 0:
-                break
-            return segments, position
-        size = int.from_bytes(data[position + 2 : position + 4], "big")
-        segments.append((marker, data[position + 4 : position + 2 + size]))
-        position += 2 + size
+    position, stray = 2, 0
+    while (found := _MARKER.search(data, position)) is not None:
+        marker, start = found[1][0], found.end()
+        stray += found.start() - position
+        if marker == _SCAN and data.rfind(b"\xff\xd9", start) >= 0:
+            return segments, start - 2, stray
+        if marker in (_SCAN, _EOI):
+            break
+        position = start
+        if marker not in _BARE:
+            position += max(2, int.from_bytes(data[start : start + 2], "big"))
+            segments.append((marker, data[start + 2 : position]))
     raise PhotoError("is cut short: get a whole copy of the file")
 
 
-def _losses(segments: list[tuple[int, bytes]], trailer: bytes) -> Iterator[str]:
-    """Yield warnings about content that no output keeps. Args:
-    segments: Segments before the first scan.
-    trailer: Bytes after the first picture, where phones store a film or more pictures.
+def _losses(segments: list[tuple[int, bytes]], trailer: bytes, stray: int) -> Iterator[str]:
+    """Yield warnings about content that no output keeps.
+
+    Args:
+        segments: Segments before the first scan.
+        trailer: Bytes after the first picture, where phones store a film or more pictures.
+        stray: Number of bytes between the segments.
     """
+    if stray:
+        yield f"{stray:,} stray bytes between its headers are not kept: its metadata may be damaged"
     headers = b"".join(payload for marker, payload in segments if marker in (_APP1, _APP2))
     if b"\xff\xd8\xff" in trailer:
         gain_map = any(name in headers + trailer for name in _GAIN_MAPS)
