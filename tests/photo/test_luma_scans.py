@@ -108,3 +108,11 @@ def test_encoding_from_memory_keeps_them_too():
     out = photo.encode_photo(picture, *planes, format="JPEG", credit="fake")
     assert scans_of(out)[0] == scans_of(data)[0]
     assert Image.open(io.BytesIO(out)).size == (75, 61)
+
+
+def test_the_scan_is_kept_without_a_copy_of_the_file():
+    """The copy cost as much memory as the file, and a tenth of the time that a large picture takes to decode."""
+    data = saved(Image.fromarray(grey(61, 75)), "JPEG", exif=exif(1)) + b"a film, behind the picture"
+    file = photo.read_photo(data)
+    assert all(coded.obj is data for *_, coded in file.coded_luma.parts)
+    assert bytes(file.coded_luma.trailer) == b"a film, behind the picture"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -31,29 +30,21 @@ from .image import (
     check_size,
     from_pillow,
 )
+from .jpeg_file import APP0, APP1, APP2, APP11, APP13, APP14, COMMENT, JFIF, MAX_PAYLOAD, JpegFile, segment
 from .splice import CannotSplice, LumaScans, luma_scans, splice
 from .xmp import Packet
 
-_APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COMMENT, _EOI, _SCAN = (
-    0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE, 0xD9, 0xDA,
-)  # fmt: skip
-_METADATA: Final = (_APP1, _APP2, _APP13, _COMMENT)
-_JFIF: Final = b"JFIF\0"
-_JFIF_LENGTH: Final = 14  # bytes of a JFIF header without a thumbnail
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _ICC: Final = b"ICC_PROFILE\0"
 _PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ADOBE: Final = b"Adobe"
-_MAX_PAYLOAD: Final = 65533
 _GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
 _MAX_SIDE: Final = 65500  # limit of libjpeg, in pixels
 _LEAST_TO_REDUCE: Final = 2_000_000  # pixels; decoding smaller pictures at half size saves nothing, and loses detail
 _LOOKED_AT: Final = 32  # rows that are searched for grey tones
-_MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")  # libjpeg finds the next marker likewise
-_BARE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a payload; they mean nothing before the scan
-_END: Final = re.compile(rb"\xff\xd9")  # three times as fast as bytes.find
+_SCAN_HEADER: Final = 32  # bytes; with four components it has 16
 _UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # at JFIF's 0, 1, 2
 
 
@@ -70,45 +61,53 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     Raises:
         PhotoError, OSError, SyntaxError, ValueError: The file is damaged, or of a kind that libjpeg does not support.
     """
-    segments, scan, stray = _segments(data)
-    # The decoder receives the pixels only, so that damaged EXIF cannot make it refuse the picture.
-    needed = (_segment(marker, payload) for marker, payload in segments if _is_needed(marker, payload))
-    bare = b"".join((b"\xff\xd8", *needed, memoryview(data)[scan:]))
-    image = JpegImageFile(BytesIO(bare))
+    file = JpegFile.of(data)
+    # The header ends with the first bytes of the scan, so Pillow needs no copy of the rest.
+    image = JpegImageFile(BytesIO(file.header + data[file.scan : file.scan + _SCAN_HEADER]))
     check_size(*image.size)
-    metadata, lost = _metadata(segments), tuple(_losses(segments, _behind_the_end(data, scan), stray))
+    metadata = _metadata(file.segments)
     refuse_hdr(metadata.icc)
     if image.mode == "CMYK":
-        if not any(marker == _APP14 and payload.startswith(_ADOBE) for marker, payload in segments):
-            # Pillow assumes that every CMYK file is inverted, as Adobe's are. Other programs store the amount of ink.
-            inked = ImageChops.invert(image)
-        else:
-            image.load()
-            inked = image
-        luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
-        lost += damage.in_jpeg(bare, "CMYK")
-        return Decoded(luma, alpha, metadata, srgb=True, losses=lost, recoded="it is a CMYK picture")
+        return _read_cmyk(file, metadata)
     try:
         reduced = reduced and exif.orientation(metadata.exif) == 1
-        luma, coded, reason = _sound_luma(bare, reduced=reduced)
-        whole = luma.shape == image.size[::-1]
-        return Decoded(luma, None, metadata, losses=lost, reduced=not whole, coded_luma=coded, recoded=reason)
+        luma, coded, reason = _sound_luma(file, reduced=reduced)
     except CannotSplice as exc:
-        image.draft("L", None)
-        luma, _ = from_pillow(image)
-        return Decoded(luma, None, metadata, losses=lost + damage.in_jpeg(bare), recoded=str(exc))
+        return _read_by_pillow(file, metadata, str(exc))
+    whole = luma.shape == image.size[::-1]
+    lost = tuple(_losses(file.segments, file.trailer(coded), file.stray))
+    return Decoded(luma, None, metadata, losses=lost, reduced=not whole, coded_luma=coded, recoded=reason)
 
 
-def _is_needed(marker: int, payload: bytes) -> bool:
-    """Return whether the decoder needs a segment: not metadata, nor a truncated JFIF header, which Pillow refuses."""
-    return marker not in _METADATA and not (payload.startswith(_JFIF) and len(payload) < _JFIF_LENGTH)
+def _read_cmyk(file: JpegFile, metadata: Metadata) -> Decoded:
+    bare = file.bare()
+    image = JpegImageFile(BytesIO(bare))
+    if not any(marker == APP14 and payload.startswith(_ADOBE) for marker, payload in file.segments):
+        # Pillow assumes that every CMYK file is inverted, as Adobe's are. Other programs store the amount of ink.
+        inked = ImageChops.invert(image)
+    else:
+        image.load()
+        inked = image
+    luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
+    lost = (*_losses(file.segments, file.trailer(), file.stray), *damage.in_jpeg(bare, "CMYK"))
+    return Decoded(luma, alpha, metadata, srgb=True, losses=lost, recoded="it is a CMYK picture")
 
 
-def _sound_luma(bare: bytes, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
+def _read_by_pillow(file: JpegFile, metadata: Metadata, reason: str) -> Decoded:
+    """Decode a file that is damaged or has another colour space; ``reason`` says why its luma is re-encoded."""
+    bare = file.bare()
+    image = JpegImageFile(BytesIO(bare))
+    image.draft("L", None)
+    luma, _ = from_pillow(image)
+    lost = (*_losses(file.segments, file.trailer(), file.stray), *damage.in_jpeg(bare))
+    return Decoded(luma, None, metadata, losses=lost, recoded=reason)
+
+
+def _sound_luma(file: JpegFile, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
     """Decode the luma of a grey or Y'CbCr file, and find its coded form.
 
     Args:
-        bare: The file without its metadata.
+        file: The file; TurboJPEG, unlike Pillow, does not read its metadata.
         reduced: Whether half size suffices if the scan is kept.
 
     Returns:
@@ -117,25 +116,28 @@ def _sound_luma(bare: bytes, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | 
     Raises:
         CannotSplice: The coded data is damaged, of which libjpeg only warns, or the file has another colour space.
     """
+    data = file.pixels()
     try:
-        height, width, space, subsampling = decode_jpeg_header(bare)
+        height, width, space, subsampling = decode_jpeg_header(data)
         if space not in ("Gray", "YCbCr"):
             raise CannotSplice(f"its colour space is {space}")
-        coded, reason = _as_coded(bare, height, width, None if space == "Gray" else subsampling)
+        coded, reason = _as_coded(file, data, height, width, None if space == "Gray" else subsampling)
         if reduced and isinstance(coded, LumaScans) and _is_reducible(coded):
             half = {"min_height": -(-height // 2), "min_width": -(-width // 2), "min_factor": 2}
-            return decode_jpeg(bare, "GRAY", **half)[..., 0], coded, reason
-        return decode_jpeg(bare, "GRAY")[..., 0], coded, reason
+            return decode_jpeg(data, "GRAY", **half)[..., 0], coded, reason
+        return decode_jpeg(data, "GRAY")[..., 0], coded, reason
     except ValueError as exc:
         raise CannotSplice(f"its coded data is damaged ({exc})") from exc
 
 
-def _as_coded(bare: bytes, height: int, width: int, subsampling: str | None) -> tuple[CodedLuma | None, str]:
+def _as_coded(
+    file: JpegFile, data: bytes, height: int, width: int, subsampling: str | None
+) -> tuple[CodedLuma | None, str]:
     """Find the coded luma of a grey file (``subsampling`` is None) or a Y'CbCr file, or the reason to re-encode it."""
     try:
         if subsampling is None:
-            return luma_scans(bare), ""
-        return luma_coefficients(bare, height, width, subsampling), ""
+            return luma_scans(data), ""
+        return luma_coefficients(file.bare(), height, width, subsampling), ""
     except CannotSplice as exc:
         return None, str(exc)
 
@@ -184,12 +186,12 @@ def write(
         layout: ``scan`` keeps a grey source's coded bytes, ``interleaved`` its coefficients in most encoders' order.
 
     Raises:
-        PhotoError: A side is longer than 65,500 pixels, or the metadata is larger than JPEG can hold. OSError: The
-        stream cannot be written.
+        PhotoError: A side is longer than 65,500 pixels, or the metadata is larger than JPEG can hold.
+        OSError: The stream cannot be written.
     """
     if max(planes.luma.shape) > _MAX_SIDE:
         raise PhotoError(f"is longer than JPEG can hold ({_MAX_SIDE} pixels): write PNG or TIFF")
-    stream.write(b"\xff\xd8" + b"".join(_segment(marker, payload) for marker, payload in _headers(metadata)))
+    stream.write(b"\xff\xd8" + b"".join(segment(marker, payload) for marker, payload in _headers(metadata)))
     if coded is None:
         stream.write(_reencoded(planes, quality))
     elif layout == "scan" and isinstance(coded, LumaScans):
@@ -227,30 +229,6 @@ def _with_room(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
     return np.pad(luma, missing, mode="edge")[:height, :width]
 
 
-def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int, int]:
-    """Return marker and payload of each segment before the first scan, the position of that scan, and a count.
-
-    The count is that of the bytes that belong to no segment; they are passed over, as by libjpeg.
-
-    Raises:
-        PhotoError: There is no start or end of image; libjpeg would fill the missing part with grey.
-    """
-    segments: list[tuple[int, bytes]] = []
-    position, stray = 2, 0
-    while (found := _MARKER.search(data, position)) is not None:
-        marker, start = found[1][0], found.end()
-        stray += found.start() - position
-        if marker == _SCAN and data.rfind(b"\xff\xd9", start) >= 0:
-            return segments, start - 2, stray
-        if marker in (_SCAN, _EOI):
-            break
-        position = start
-        if marker not in _BARE:
-            position += max(2, int.from_bytes(data[start : start + 2], "big"))
-            segments.append((marker, data[start + 2 : position]))
-    raise PhotoError("is cut short: get a whole copy of the file")
-
-
 def _losses(segments: list[tuple[int, bytes]], trailer: bytes, stray: int) -> Iterator[str]:
     """Yield warnings about content that no output keeps.
 
@@ -261,28 +239,22 @@ def _losses(segments: list[tuple[int, bytes]], trailer: bytes, stray: int) -> It
     """
     if stray:
         yield f"{stray:,} stray bytes between its headers are not kept: its metadata may be damaged"
-    headers = b"".join(payload for marker, payload in segments if marker in (_APP1, _APP2))
+    headers = b"".join(payload for marker, payload in segments if marker in (APP1, APP2))
     if b"\xff\xd8\xff" in trailer:
         gain_map = any(name in headers + trailer for name in _GAIN_MAPS)
         yield GAIN_MAP_LOST if gain_map else "its further pictures are not kept"
     if b"ftyp" in trailer[:64] or b"MotionPhoto_Data" in trailer:
         yield "its film (motion photo) is not kept"
-    if any(marker == _APP11 and b"c2pa" in payload for marker, payload in segments):
+    if any(marker == APP11 and b"c2pa" in payload for marker, payload in segments):
         yield C2PA_LOST
 
 
-def _behind_the_end(data: bytes, scan: int) -> bytes:
-    """Return the bytes after the picture whose first scan is at ``scan``; ``_segments`` has checked that it ends."""
-    found = _END.search(data, scan)
-    return b"" if found is None else data[found.end() :]
-
-
 def _metadata(segments: list[tuple[int, bytes]]) -> Metadata:
-    exif_block = next(iter(_payloads(segments, _APP1, _EXIF)), None)
-    iptc, resources = photoshop.split(b"".join(_payloads(segments, _APP13, _PHOTOSHOP)))
+    exif_block = next(iter(_payloads(segments, APP1, _EXIF)), None)
+    iptc, resources = photoshop.split(b"".join(_payloads(segments, APP13, _PHOTOSHOP)))
     # The first two bytes of each ICC part are its number and the number of parts.
-    icc = b"".join(part[2:] for part in sorted(_payloads(segments, _APP2, _ICC), key=lambda part: part[:1]))
-    comments = [payload for marker, payload in segments if marker == _COMMENT]
+    icc = b"".join(part[2:] for part in sorted(_payloads(segments, APP2, _ICC), key=lambda part: part[:1]))
+    comments = [payload for marker, payload in segments if marker == COMMENT]
     return Metadata(
         exif=exif_block,
         xmp=_whole_xmp(segments),
@@ -301,8 +273,8 @@ def _payloads(segments: list[tuple[int, bytes]], marker: int, name: bytes) -> li
 
 def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
     """Return the XMP packet, merged with its extension if it has one."""
-    main = next(iter(_payloads(segments, _APP1, _XMP)), None)
-    parts = _payloads(segments, _APP1, _MORE_XMP)
+    main = next(iter(_payloads(segments, APP1, _XMP)), None)
+    parts = _payloads(segments, APP1, _MORE_XMP)
     if main is None or not parts:
         return main
     packet = Packet(main)
@@ -316,7 +288,7 @@ def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
 
 def _jfif_density(segments: list[tuple[int, bytes]]) -> Density | None:
     """Return JFIF's density if it has a unit; otherwise None, and EXIF's is used."""
-    for payload in _payloads(segments, _APP0, _JFIF):
+    for payload in _payloads(segments, APP0, JFIF):
         if len(payload) < 7:
             continue  # damaged, but no reason to refuse the picture
         unit, x, y = struct.unpack_from(">BHH", payload, 2)
@@ -333,16 +305,16 @@ def _decoded(comment: bytes) -> str:
 
 
 def _headers(metadata: Metadata) -> Iterator[tuple[int, bytes]]:
-    yield _APP0, _JFIF + b"\x01\x01" + _density_bytes(metadata.density) + b"\0\0"
+    yield APP0, JFIF + b"\x01\x01" + _density_bytes(metadata.density) + b"\0\0"
     if metadata.exif:
-        yield _APP1, _EXIF + metadata.exif
+        yield APP1, _EXIF + metadata.exif
     yield from _xmp_segments(metadata.xmp)
     yield from _numbered(_ICC, metadata.icc or b"")
     resources = photoshop.join(metadata.iptc, metadata.photoshop)
-    for part in _cut(resources, _MAX_PAYLOAD - len(_PHOTOSHOP)):
-        yield _APP13, _PHOTOSHOP + part
+    for part in _cut(resources, MAX_PAYLOAD - len(_PHOTOSHOP)):
+        yield APP13, _PHOTOSHOP + part
     for _, comment in metadata.native:
-        yield _COMMENT, comment
+        yield COMMENT, comment
 
 
 def _density_bytes(density: Density | None) -> bytes:
@@ -361,30 +333,24 @@ def _density_bytes(density: Density | None) -> bytes:
 def _xmp_segments(packet: bytes | None) -> Iterator[tuple[int, bytes]]:
     if packet is None:
         return
-    if len(_XMP) + len(packet) <= _MAX_PAYLOAD:
-        yield _APP1, _XMP + packet
+    if len(_XMP) + len(packet) <= MAX_PAYLOAD:
+        yield APP1, _XMP + packet
         return
     main, rest, guid = Packet(packet).split()
-    yield _APP1, _XMP + main
+    yield APP1, _XMP + main
     position = 0
-    for part in _cut(rest, _MAX_PAYLOAD - len(_MORE_XMP) - 40):
-        yield _APP1, _MORE_XMP + guid + struct.pack(">II", len(rest), position) + part
+    for part in _cut(rest, MAX_PAYLOAD - len(_MORE_XMP) - 40):
+        yield APP1, _MORE_XMP + guid + struct.pack(">II", len(rest), position) + part
         position += len(part)
 
 
 def _numbered(name: bytes, data: bytes) -> Iterator[tuple[int, bytes]]:
-    parts = _cut(data, _MAX_PAYLOAD - len(name) - 2)
+    parts = _cut(data, MAX_PAYLOAD - len(name) - 2)
     if len(parts) > 255:
         raise PhotoError("has an ICC profile too large for a JPEG: write PNG or TIFF")
     for number, part in enumerate(parts, start=1):
-        yield _APP2, name + bytes([number, len(parts)]) + part
+        yield APP2, name + bytes([number, len(parts)]) + part
 
 
 def _cut(data: bytes, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
-
-
-def _segment(marker: int, payload: bytes) -> bytes:
-    if len(payload) > _MAX_PAYLOAD:
-        raise PhotoError("has more EXIF than a JPEG can hold (64 KB): write PNG or TIFF")
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload

@@ -53,6 +53,8 @@ class LumaScans:
     """The luma's quantisation table in the form of a DQT segment, numbered 0."""
     parts: tuple[tuple[int, bytes, memoryview], ...]
     """The segments after the frame header, in order: marker, payload, and the entropy-coded data of a scan."""
+    trailer: memoryview
+    """Bytes of the file after the picture."""
 
     @property
     def is_progressive(self) -> bool:
@@ -104,6 +106,7 @@ def luma_scans(data: bytes) -> LumaScans:
     frame: tuple[int, bytes] | None = None
     tables: dict[int, bytes] = {}
     parts: list[tuple[int, bytes, memoryview]] = []
+    trailer = memoryview(b"")
     for marker, payload, coded in _segments(data):
         if marker == _DQT and not _has_scan(parts):  # a later table does not apply to the first scan
             tables |= _quantization_tables(payload)
@@ -115,6 +118,8 @@ def luma_scans(data: bytes) -> LumaScans:
             raise CannotSplice("its height is stated after the first scan (DNL)")
         elif marker == _SOS or marker in _KEPT:
             parts.append((marker, payload, coded))
+        elif marker == _EOI:
+            trailer = coded
     if frame is None or not _has_scan(parts):
         raise CannotSplice("its structure is damaged")
     height, width, table = _grey_frame(*frame)
@@ -122,7 +127,7 @@ def luma_scans(data: bytes) -> LumaScans:
         raise CannotSplice("its quantisation table is missing")
     quantization = bytes([tables[table][0] & 0xF0]) + tables[table][1:]
     kept = tuple((m, _of_luma(payload) if m == _SOS else payload, coded) for m, payload, coded in parts)
-    return LumaScans(frame[0], height, width, quantization, kept)
+    return LumaScans(frame[0], height, width, quantization, kept, trailer)
 
 
 def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> list[Coded]:
@@ -162,24 +167,26 @@ def without_application_segments(data: bytes) -> bytes:
     """Return a JPEG file without its start-of-image marker, application segments and comments."""
     kept: list[Coded] = []
     for marker, payload, coded in _segments(data):
-        if not (_APP0 <= marker <= _APP15 or marker == _COMMENT):
+        if not (_APP0 <= marker <= _APP15 or marker in (_COMMENT, _EOI)):
             kept += [_segment(marker, payload), coded]
     return b"".join([*kept, _END])
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
-    """Yield marker, payload and entropy-coded data (empty except for scans) of each segment, up to the end of image."""
+    """Yield marker, payload and entropy-coded data (empty except for scans) of each segment, up to the end of image.
+
+    The end of image comes last, with the bytes after it.
+    """
     position, whole = 2, memoryview(data)
     while True:
         while data[position : position + 2] == b"\xff\xff":  # fill bytes
             position += 1
+        if data[position : position + 2] == _END:
+            yield _EOI, b"", whole[position + 2 :]
+            return
         if position + 4 > len(data) or data[position] != 0xFF:
-            if data[position : position + 2] == _END:
-                return
             raise CannotSplice("its structure is damaged")
         marker = data[position + 1]
-        if marker == _EOI:
-            return
         end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
         if end > len(data):
             raise CannotSplice("its structure is damaged")
