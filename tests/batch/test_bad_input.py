@@ -162,7 +162,7 @@ def test_ctrl_c_finishes_what_is_in_flight(tmp_path, model):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert process.returncode == 130, err
-    assert "finishing what is in flight" in err
+    assert "finishing the items in progress" in err
     assert "stopped with" in out
     names = {path.name for path in target.glob("*.color.jpg")}
     assert 0 < len(names) < 200

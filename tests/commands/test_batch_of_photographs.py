@@ -114,7 +114,7 @@ def test_an_output_below_a_file_is_reported_as_such(shoebox, tmp_path, capsys):
     for output in (below / "new.png", below / "deep" / "new.png"):
         assert main(["photo", str(next(shoebox.rglob("*.jpg"))), "-o", str(output)]) == 1
         said = capsys.readouterr().err
-        assert f"{output.parent}: is, or lies in, a file, not a folder: name a folder" in said
+        assert f"{output.parent}: is a file, or lies in one: name a folder" in said
 
 
 def test_a_file_that_is_meant_as_a_folder_is_named(shoebox, tmp_path, capsys):

@@ -73,7 +73,8 @@ def read_address(address: str) -> bytes:
     """Read a whole file, local or remote.
 
     Raises:
-        OptionError: The file cannot be read. PhotochromError: The package for its protocol is missing.
+        OptionError: The file cannot be read.
+        PhotochromError: The package for its protocol is missing.
     """
     if not is_remote(address):
         return Path(address).read_bytes()

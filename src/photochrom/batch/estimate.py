@@ -50,7 +50,8 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     """Count the items of a batch, and colour up to three of them into a temporary folder.
 
     Raises:
-        OptionError: As for ``color_batch``. PhotochromError: As for ``color_batch``.
+        OptionError: As for ``color_batch``.
+        PhotochromError: As for ``color_batch``.
     """
     items = listed_items(source, options)
     job, folder = job_of(target, options), report_folder(target, options, make=False)

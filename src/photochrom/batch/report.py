@@ -76,7 +76,8 @@ class Row:
         """Parse a line written by ``to_json``.
 
         Raises:
-            ValueError: The line is not a row. OptionError: The row has a later schema.
+            ValueError: The line is not a row.
+            OptionError: The row has a later schema.
         """
         facts = json.loads(line)
         if not isinstance(facts, dict) or "key" not in facts or "status" not in facts:

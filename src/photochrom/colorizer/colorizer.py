@@ -104,7 +104,8 @@ class Colorizer:
             RGB ``[H, W, 3]`` of the same dtype; or a PIL image, RGB or RGBA.
 
         Raises:
-            PhotoError: The picture is neither an array of that kind nor a PIL image, or has no pixels. OptionError: The
+            PhotoError: The picture is neither an array of that kind nor a PIL image, or has no pixels.
+            OptionError: The
             options ask for something that the model cannot do.
             EngineError: The network could not be run.
         """

@@ -1,7 +1,7 @@
-"""The verbs of the command line, one module each: ``add`` declares a verb's arguments, and ``run`` carries it out.
+"""The command line: one module per verb, with ``add`` to declare its arguments and ``run`` to execute it.
 
-``arguments`` declares what several verbs share, ``parser`` corrects misspellings, ``settings`` reads the user's
-defaults, ``console`` prints results and progress, ``kinds`` tells photographs from films.
+``arguments`` declares shared arguments, ``parser`` suggests corrections, ``settings`` reads the user's defaults,
+``console`` prints results and progress, ``kinds`` distinguishes photographs from films.
 
 Heavy imports stay inside the functions, so that ``photochrom --help`` answers at once.
 """

@@ -1,4 +1,4 @@
-"""Arguments that several verbs share, each declared once, and the folder that an output may need."""
+"""Arguments shared by several verbs, and the creation of output folders."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
 def add_verb(
     verbs: Verbs, name: str, summary: str, description: str, *, examples: tuple[str, ...], page: str
 ) -> Parser:
-    """Declare a verb, whose help ends with examples and the address of its documentation.
+    """Declare a verb. Its help ends with examples and the address of its documentation.
 
     Args:
         verbs: The list of verbs.
-        name: What the user types.
+        name: Name of the verb.
         summary: One line for the list of verbs.
         description: A few sentences for the verb's own help.
         examples: Commands, without the leading ``photochrom``.
@@ -61,7 +61,7 @@ def add_jpeg_layout(parser: argparse._ActionsContainer) -> None:
         choices=("scan", "interleaved"),
         default="scan",
         help="scan: the coded luma of a grey JPEG byte for byte; interleaved: its coefficients in the usual order, for "
-        "readers that know no other; needs the extra 'jpeg' (default: %(default)s)",
+        "readers that support no other; needs the extra 'jpeg' (default: %(default)s)",
     )
 
 
@@ -71,7 +71,7 @@ def add_compression(parser: argparse._ActionsContainer) -> None:
         "--compression",
         choices=("none", "lzw", "deflate", "zstd"),
         default="deflate",
-        help="how TIFF is compressed, always without loss (default: %(default)s)",
+        help="lossless compression of TIFF (default: %(default)s)",
     )
 
 
@@ -97,15 +97,15 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 
 def create_folder(folder: Path, error: type[PhotochromError]) -> None:
-    """Create a folder for outputs, with those above it, unless it exists.
+    """Create a folder for outputs, including parent folders, unless it exists.
 
     Raises:
-        PhotochromError: It is a file, or cannot be created; of the kind that is given.
+        PhotochromError: It is a file, or cannot be created. The exception has the type ``error``.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as exc:
-        raise error("is, or lies in, a file, not a folder", path=folder, remedy="name a folder") from exc
+        raise error("is a file, or lies in one", path=folder, remedy="name a folder") from exc
     except OSError as exc:
         raise error(
             f"the folder cannot be created ({exc.strerror})", path=folder, remedy="choose another output"

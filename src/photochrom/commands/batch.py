@@ -32,21 +32,21 @@ def add(verbs: Verbs) -> None:
         verbs,
         "batch",
         "colour folders, buckets and lists of photographs",
-        "Colours every photograph of a source and reports on each. Started again, it does only what is missing.",
+        "Colours every photograph of a source and reports on each. The same command resumes a stopped batch.",
         examples=(
-            "batch scans/ -o coloured/             a tree of folders; the same command resumes it",
+            "batch scans/ -o coloured/             a folder and its subfolders",
             "batch scans/ -o coloured/ --dry-run   count, and estimate time and disk",
             "batch list.csv -o coloured/           a manifest: path, and output, hints, vividness",
             "batch s3://bucket/scans -o s3://bucket/coloured",
             "batch scans/ -o coloured/ --shard 3/8 one of eight machines",
-            "batch report coloured/                sums, and a contact sheet",
+            "batch report coloured/                totals, and a contact sheet",
         ),
         page="archives",
     )
     batch.set_defaults(verb=run)
     batch.add_argument("source", help="a folder, manifest (CSV, JSONL, Parquet), address, or IIIF manifest; or: report")
     batch.add_argument("folder", nargs="?", type=Path, help="with report: the target of a batch")
-    batch.add_argument("-o", "--output", metavar="TARGET", help="a folder or an address; the source's tree is kept")
+    batch.add_argument("-o", "--output", metavar="TARGET", help="a folder or an address; keeps subfolders")
     _add_selection(batch)
     _add_coloring(batch)
     _add_running(batch)
@@ -56,7 +56,7 @@ def add(verbs: Verbs) -> None:
 def _add_selection(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("which items, and their outputs")
     group.add_argument("--include", action="append", default=[], metavar="GLOB", help="only these: *.tif, 1934/*")
-    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not these, nor such folders")
+    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not these files or folders")
     group.add_argument("--name", metavar="TEMPLATE", help='name of each output (default: "{stem}.color{suffix}")')
     group.add_argument("--retry-errors", action="store_true", help="try again the items that failed before")
 
@@ -80,13 +80,13 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
 
 def _add_running(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("running")
-    group.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, as memory allows)")
+    group.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core, as memory allows)")
     group.add_argument("--shard", type=_shard, metavar="I/N", help="colour the I-th of N parts: one on each machine")
     group.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="distribute over Ray, needs [ray]")
     group.add_argument(
         "--max-errors", type=_errors, metavar="N|N%", help="end early after N errors, or once N%% of the items failed"
     )
-    group.add_argument("--dry-run", action="store_true", help="list and estimate, colour a few items at most")
+    group.add_argument("--dry-run", action="store_true", help="count and estimate; colours a few items at most")
     group.add_argument("--quiet", action="store_true", help="print errors and the last line only")
 
 
@@ -96,11 +96,11 @@ def _add_reporting(batch: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="FOLDER",
-        help="where the report goes (default: the target; for an address, a folder of the cache and a copy there)",
+        help="folder of the report (default: the target; for an address, a cache folder, copied to the target)",
     )
-    group.add_argument("--no-thumbnails", action="store_true", help="keep no small pictures for the contact sheet")
+    group.add_argument("--no-thumbnails", action="store_true", help="do not keep thumbnails for the contact sheet")
     group.add_argument("--parquet", action="store_true", help="also write report.parquet, needs [batch]")
-    group.add_argument("--premis", action="store_true", help="also write an event for each item, premis.xml")
+    group.add_argument("--premis", action="store_true", help="also write premis.xml, with an event for each item")
     group.add_argument("--bagit", action="store_true", help="make a bag of the finished target, needs [batch]")
 
 
@@ -120,7 +120,7 @@ def _errors(text: str) -> int | float:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the verb; return the exit status: 0 all done, 1 some failed, 2 nothing could be done."""
+    """Run the batch; return the exit status: 0 if all is done, 1 if some items failed, 2 if nothing could be done."""
     if args.source == "report" and args.folder is not None:
         return _report(args)
     if args.folder is not None:
@@ -179,12 +179,12 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
     if not summary.ended_early:
         _preserve(args, folder)
     if not args.quiet:
-        print(f"what became of each is in {folder}; look through it with: photochrom batch report {folder}")
+        print(f"the report is in {folder}; for a contact sheet: photochrom batch report {folder}")
     return INTERRUPTED if interrupted else summary.status
 
 
 def _preserve(args: argparse.Namespace, folder: Path) -> None:
-    """Write what was asked for besides the report; the bag comes last, because it seals the rest."""
+    """Write the requested preservation files; the bag comes last, because it seals everything else."""
     from ..batch.preservation import make_bag, write_parquet, write_premis
     from ..batch.sheet import rows_of
 
@@ -198,7 +198,7 @@ def _preserve(args: argparse.Namespace, folder: Path) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[Any]:
-    """Within the block Ctrl-C finishes what is in flight; a second one interrupts at once."""
+    """During the block, Ctrl-C finishes the items in progress; a second Ctrl-C interrupts at once."""
     asked = False
 
     def note(*_: int | FrameType | None) -> None:
@@ -206,7 +206,7 @@ def _interruptible() -> Iterator[Any]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        say("photochrom: finishing what is in flight; press Ctrl-C again to stop at once")
+        say("photochrom: finishing the items in progress; press Ctrl-C again to stop at once")
 
     before = [(number, signal.signal(number, note)) for number in heard("SIGINT")]
     try:
@@ -217,7 +217,7 @@ def _interruptible() -> Iterator[Any]:
 
 
 class _Progress:
-    """A bar with items, rate, megapixels a second, errors and time left; errors as lines above it."""
+    """A progress bar with rate, errors and time left, and lines for errors above it."""
 
     def __init__(self, *, quiet: bool) -> None:
         from tqdm import tqdm

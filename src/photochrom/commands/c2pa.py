@@ -1,4 +1,4 @@
-"""``photochrom c2pa``: makes certificates to sign with, and says what a file's content credentials claim."""
+"""``photochrom c2pa``: makes signing certificates, and checks the content credentials of files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_signing(parser: Any) -> None:
-    """Declare the flags of a verb whose outputs can be signed."""
+    """Declare the signing flags, for verbs whose outputs can be signed."""
     parser.add_argument(
         "--c2pa",
         nargs=2,
@@ -27,10 +27,10 @@ def add_signing(parser: Any) -> None:
 
 
 def identity_of(args: argparse.Namespace) -> Identity | None:
-    """Return who signs, or None.
+    """Return the signer, or None.
 
     Raises:
-        OptionError: The certificate or the key cannot be used, or a time stamp is asked for without them.
+        OptionError: The certificate or the key cannot be used, or a time stamp is requested without them.
         PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
     """
     if args.c2pa is None:
@@ -49,17 +49,17 @@ def add(verbs: Verbs) -> None:
         verbs,
         "c2pa",
         "content credentials: make certificates, check files",
-        "Makes certificates to sign with, and checks the content credentials (C2PA) of files.",
+        "Makes signing certificates, and checks the content credentials (C2PA) of files.",
         examples=("c2pa init keys/ --name Photographs --organization 'City Archive'", "c2pa check old.color.jpg"),
         page="photographs",
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    init = actions.add_parser("init", help="make an authority and a certificate to sign with")
-    init.add_argument("folder", type=Path, metavar="FOLDER", help="where the certificates go")
-    init.add_argument("--name", required=True, help="who signs, for example a department")
-    init.add_argument("--organization", required=True, help="the institution it belongs to")
+    init = actions.add_parser("init", help="make an authority and a signing certificate")
+    init.add_argument("folder", type=Path, metavar="FOLDER", help="folder for the certificates")
+    init.add_argument("--name", required=True, help="name of the signer, for example a department")
+    init.add_argument("--organization", required=True, help="its institution")
     init.set_defaults(verb=_init)
-    check = actions.add_parser("check", help="say what a file claims, and whether it is whole")
+    check = actions.add_parser("check", help="print a file's claims, and whether it is unchanged")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.add_argument("--trust", action="append", default=[], type=Path, metavar="PEM", help="an authority to trust")
     check.set_defaults(verb=_check)
@@ -74,7 +74,7 @@ def _init(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Print each file's claim; the exit status is 1 if any lacks one or is not whole."""
+    """Print each file's claim; the exit status is 1 if one has none or has been changed."""
     from ..content_credentials import read_claim
 
     sound = 0

@@ -1,4 +1,4 @@
-"""Prints the results of a command, its progress and a summary."""
+"""``Console``: prints a command's results, progress and errors."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-_BEAT = 1.0  # seconds between two looks at the clock
-_EVERY = 30.0  # seconds between two progress lines where there is no terminal
+_BEAT = 1.0  # seconds between updates of the bar's clock
+_EVERY = 30.0  # seconds between progress lines without a terminal
 
 
 class Console:
-    """Prints results to the standard output, and everything else to the standard error.
+    """Prints results to standard output, and everything else to standard error.
 
     Args:
         quiet: Whether to print errors only.
         verbose: Whether to print details as well.
-        to_stderr: Whether results go to the standard error, since the standard output carries a picture.
+        to_stderr: Whether to print results to standard error, because standard output carries a picture.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, to_stderr: bool = False) -> None:
@@ -36,12 +36,12 @@ class Console:
             _write(text, sys.stdout)
 
     def detail(self, text: str) -> None:
-        """Print a detail, with ``--verbose`` only."""
+        """Print a detail, if ``verbose``."""
         if self.verbose:
             self.result(text)
 
     def note(self, text: str) -> None:
-        """Print something that the user should know, though nothing has failed."""
+        """Print a remark that is not an error."""
         if not self.quiet:
             self.error(text)
 
@@ -55,7 +55,7 @@ class Console:
 
 
 def say(text: str) -> None:
-    """Print a line to the standard error. Where that is closed or takes nothing, the work goes on without it."""
+    """Print a line to standard error; does nothing if it is closed or cannot be written."""
     try:
         _write(text, sys.stderr)
     except OSError:
@@ -63,10 +63,10 @@ def say(text: str) -> None:
 
 
 def drop_unsaid() -> None:
-    """Let a standard error that takes nothing take everything from now on, and what is still in its buffer.
+    """If standard error cannot be written, redirect it to nowhere, and discard its buffer.
 
-    Python flushes that buffer when a process is started, which would fail, and at its end, for whose failure it has an
-    exit status of its own.
+    Python flushes the buffer when it starts a subprocess, which would fail, and when it ends, where a failure changes
+    the exit status.
     """
     try:
         if sys.stderr is not None:
@@ -76,7 +76,7 @@ def drop_unsaid() -> None:
 
 
 def _write(text: str, stream: Any) -> None:
-    if stream is None:  # closed
+    if stream is None:  # the stream was closed at the start
         return
     from tqdm import tqdm
 
@@ -85,10 +85,10 @@ def _write(text: str, stream: Any) -> None:
 
 
 class Progress:
-    """A progress bar on a terminal, and a line now and then elsewhere, as in logs.
+    """A progress bar on a terminal; elsewhere, as in logs, a line from time to time.
 
-    The bar's clock goes on while a single unit takes long, such as a large photograph that is encoded as HEIC. A bar of
-    one unit appears only if that takes over a second.
+    The bar's clock keeps running while a single unit takes long, such as encoding a large photograph as HEIC. A bar of
+    one unit appears only after a second.
     """
 
     def __init__(self, unit: str, total: int | None, *, quiet: bool) -> None:
@@ -119,11 +119,11 @@ class Progress:
 
     def _beat(self) -> None:
         while not self._ended.wait(_BEAT):
-            self._bar.delay = 0  # from now on it has been seen, and has to be cleared
+            self._bar.delay = 0  # the bar is visible from now on, and must be cleared
             self._bar.refresh()
 
     def show(self, done: int, total: int | None) -> None:
-        """Show how many units are done. The first call may be far on, when an earlier job is resumed."""
+        """Show how many units are done; the first call may start above zero, for a resumed job."""
         if self._first is None:
             self._first = max(0, done - 1)
             self._bar.initial = self._bar.n = self._first
@@ -132,13 +132,13 @@ class Progress:
         self._log(done)
 
     def show_page(self, done: int, total: int) -> None:
-        """Show how many pages of the present photograph are done."""
+        """Show how many pages of the current photograph are done."""
         self._bar.set_postfix_str(f"page {done:,} of {total:,}" if done < total else "", refresh=False)
         if self._is_time_to_log():
             say(f"photochrom: {done:,} of {total:,} pages")
 
     def finish(self) -> None:
-        """Let the bar end at its total, which may have been an estimate."""
+        """Set the total, which may have been an estimate, to the number done."""
         self._bar.total = self._bar.n
         self._bar.refresh()
 
@@ -160,7 +160,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Write a duration: ``0:48``, ``12:30`` or ``1:02:05``."""
+    """Format a duration: ``0:48``, ``12:30`` or ``1:02:05``."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

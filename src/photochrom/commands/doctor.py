@@ -1,4 +1,4 @@
-"""``photochrom doctor``: prints what a bug report needs."""
+"""``photochrom doctor``: prints versions and hardware for bug reports."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add(verbs: Verbs) -> None:
         verbs,
         "doctor",
         "print versions, processor, engines and memory, for bug reports",
-        "Prints what Photochrom finds on this machine and what it would use. Paste it into a bug report.",
+        "Prints what Photochrom finds on this machine, and which engine it would use, to paste into a bug report.",
         examples=("doctor",),
         page="",
     )
@@ -61,7 +61,7 @@ def _system() -> Iterator[tuple[str, str]]:
 
 
 def _packages() -> Iterator[tuple[str, str]]:
-    from importlib import metadata  # slow, and this module is loaded for every verb
+    from importlib import metadata  # slow to import, and this module is loaded for every verb
 
     for name in _PACKAGES:
         try:
@@ -105,7 +105,7 @@ def _model_cache() -> str:
 
 
 def processor_features() -> list[str]:
-    """Return the instruction sets that matter to the engines, on Linux."""
+    """Return the instruction sets that the engines can use, on Linux."""
     present = set(processor_flags())
     return [feature for feature in _FEATURES if feature in present]
 

@@ -1,4 +1,4 @@
-"""How the process ends: at a signal, and while threads are still at work."""
+"""``Ending``: ends the process cleanly after a signal, and while threads are still running."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from typing import Final, NoReturn
 from ..signals import heard
 
 _MAIN: Final = threading.main_thread().ident or 0  # it has begun
-_KILLED: Final = 128  # plus the number of the signal
+_KILLED: Final = 128  # base of the exit status, to which the signal's number is added
 _LATER: Final = 0.05  # seconds after which a signal that came during an import is heard again
-_AT_ONCE: Final = 2.0  # seconds in which further signals mean what the first meant: ``timeout`` sends it twice
+_AT_ONCE: Final = 2.0  # seconds in which further signals are ignored as repetitions; ``timeout`` sends its signal twice
 
 
 class Ending:
-    """Ends the process in order.
+    """Ends the process cleanly.
 
     The first signal raises an exception, so that unfinished files are removed. During an import it waits, since modules
     in C may pass over the exception, or take it for an error of their own. Signals that follow at once would raise
     others in the middle of the cleaning up, and are passed over; a later one, of somebody who waits no longer, ends the
     process as a kill does.
 
-    Python ends threads that outlive the main one when they return from a library to Python. If the library is in C++,
-    that aborts the process. After a signal, and where daemon threads are at work, the interpreter is therefore not
-    finalised: the process ends once everything registered with ``atexit`` is done.
+    Python ends threads that outlive the main thread when they return from a library to Python. If the library is
+    written in C++, that aborts the process. So after a signal, or while daemon threads are running, the interpreter is
+    not finalised: the process exits after the functions registered with ``atexit``.
     """
 
     def __init__(self) -> None:
         self._status = 1  # of an error that nothing caught
-        self._first: float | None = None  # when the first signal came
+        self._first: float | None = None  # time of the first signal
         self._is_over = False
-        atexit.register(self._leave)  # before any library registers anything, and thus called last
+        atexit.register(self._leave)  # registered before any library's functions, and thus called last
 
     def hear_signals(self) -> None:
-        """Let signals end the process from now on, unless they are ignored."""
+        """Handle termination signals from now on, except those that are ignored."""
         for number in heard("SIGTERM", "SIGHUP", "SIGINT"):
             signal.signal(number, self._hear)
 
@@ -64,7 +64,7 @@ class Ending:
         sys.exit(self._status)
 
     def close(self) -> None:
-        """Pass over all further signals: the work is done, and its exit status is known."""
+        """Ignore all further signals, because the work is done and its exit status is known."""
         self._is_over = True
 
     def exit(self, status: int) -> NoReturn:
@@ -76,7 +76,7 @@ class Ending:
         if self._first is None and not any(thread.daemon for thread in threading.enumerate()):
             return
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):  # it is broken, closed, or None
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # the stream is broken, closed, or None
                 stream.flush()
         os._exit(self._status)
 

@@ -25,17 +25,17 @@ def add(verbs: Verbs) -> None:
     )
     evaluate.set_defaults(verb=run)
     evaluate.add_argument("photographs", type=Path, metavar="FOLDER")
-    evaluate.add_argument("--model", action="append", help="a name or a file; may be repeated (default: the embedded)")
-    evaluate.add_argument("--held-out", action="store_true", help="only photographs that no training run sees")
+    evaluate.add_argument("--model", action="append", help="a name or a file; may be repeated (default: embedded)")
+    evaluate.add_argument("--held-out", action="store_true", help="only photographs that are never trained on")
     evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most N photographs (default: 2000)")
     evaluate.add_argument("--vividness", type=float, metavar="0..1")
     evaluate.add_argument("--full", action="store_true", help="also aged pictures, hints and confidence; takes longer")
     evaluate.add_argument(
         "--frontier",
         action="store_true",
-        help="also the figures along the vividness dial, and at equal colourfulness; takes longer",
+        help="also measure along the vividness dial, and at equal colourfulness; takes longer",
     )
-    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a JSON file")
     evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="write a sheet of pictures: grey, coloured, truth")
     evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
     evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page: figures, best and worst pictures")
@@ -48,7 +48,7 @@ def add(verbs: Verbs) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure the models and return the exit status."""
     options = ColorOptions(vividness=args.vividness)
-    _check(args)  # before the work, not after it
+    _check(args)  # before the work
 
     from ..colorizer.colorizer import Colorizer
 
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Refuse outputs that cannot or must not be written."""
+    """Raise an error for outputs that cannot or must not be written."""
     outputs = [path for path in (args.json, args.sheet, args.html) if path]
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise OptionError("two of --json, --sheet and --html name one file: give each a name of its own")

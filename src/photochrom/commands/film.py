@@ -63,7 +63,7 @@ def add(verbs: Verbs) -> None:
     add_overwrite(film)
     film.add_argument("--restart", action="store_true", help="discard the work of an earlier, unfinished job")
     only = film.add_mutually_exclusive_group()
-    only.add_argument("--list-shots", action="store_true", help="print the shots and do nothing else")
+    only.add_argument("--list-shots", action="store_true", help="only print the shots")
     only.add_argument(
         "--preview",
         action="store_true",
@@ -87,7 +87,7 @@ def add(verbs: Verbs) -> None:
         action="append",
         default=[],
         metavar="TIME=FILE",
-        help="a coloured picture of the frame at a time; its shot takes on these colours; may be repeated",
+        help="a coloured picture of the frame at a time, whose colours spread through its shot; may be repeated",
     )
     film.add_argument(
         "--recolor",
@@ -112,7 +112,7 @@ def add(verbs: Verbs) -> None:
         "--bits",
         type=int,
         metavar="8..16",
-        help="bits of a sample (default: as in the film, or more if the codec asks)",
+        help="bits per sample (default: as in the film, or more if the codec requires it)",
     )
     film.add_argument("--crf", type=int, default=18, metavar="0..51", help="quality, lower is better (default: 18)")
     film.add_argument(
@@ -120,10 +120,10 @@ def add(verbs: Verbs) -> None:
     )
     c2pa.add_signing(film)
     film.add_argument(
-        "--rate", metavar="FPS", help="frames per second of a sequence (default: as its headers say, or 24)"
+        "--rate", metavar="FPS", help="frames per second of a sequence (default: from its headers, or 24)"
     )
     film.add_argument(
-        "--fill-gaps", action="store_true", help="repeat the frame before where one of a sequence is missing"
+        "--fill-gaps", action="store_true", help="replace missing frames of a sequence by the frame before"
     )
     add_model(film)
     add_talk(film)
@@ -131,14 +131,14 @@ def add(verbs: Verbs) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Colour the films and return the exit status."""
-    # Before NumPy is loaded: the threads of its library would only wait for one another.
+    # Set before NumPy is loaded, because the threads of its BLAS library would only wait for one another.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     reuse_freed_memory()
     from ..film.options import FilmOptions
     from ..film.times import parse_time
     from ..film.views.picture_area import parse_area
 
-    if args.recolor not in (False, *RECOLOR):  # a film that stands behind the flag
+    if args.recolor not in (False, *RECOLOR):  # a film's name was parsed as the flag's value
         if not Path(args.recolor).exists():
             raise OptionError(f"--recolor is {args.recolor!r}", remedy=f"choose from {', '.join(RECOLOR)}")
         args.inputs.insert(0, args.recolor)
@@ -211,7 +211,7 @@ def _each(
 
 
 def _distinct(inputs: list[str]) -> list[str]:
-    """Return the films that were named, each once; frames of one sequence, such as ``*.dpx`` names, are one film."""
+    """Return each film once; frames of one sequence, as from ``*.dpx``, count as one film."""
     from ..film.sequences.names import family_of
 
     found: dict[object, str] = {}
@@ -221,10 +221,10 @@ def _distinct(inputs: list[str]) -> list[str]:
 
 
 def _claim(place: Path, film: str, claimed: dict[Path, str]) -> None:
-    """Note where a film goes, so that no film of this command replaces another.
+    """Record the output of a film, so that no film of this command replaces another.
 
     Raises:
-        FilmError: Another film went there.
+        FilmError: Another film has the same output.
     """
     if (other := claimed.setdefault(place.absolute(), film)) != film:
         raise FilmError(
@@ -233,7 +233,7 @@ def _claim(place: Path, film: str, claimed: dict[Path, str]) -> None:
 
 
 def check_kind(film: str) -> None:
-    """Refuse photographs.
+    """Raise an error for photographs.
 
     Raises:
         FilmError: The path is a photograph.
@@ -247,7 +247,7 @@ def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
     """Give the output to a block; for several films, or where its name ends in a slash, it is a folder, which is made.
 
     Raises:
-        OptionError: A folder is needed, and the output is a file or cannot be created.
+        OptionError: A folder is needed, but the output is a file or cannot be created.
     """
     output = None if text is None else Path(text)
     if output is None or not (several or str(text).endswith((os.sep, "/"))):

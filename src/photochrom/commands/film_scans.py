@@ -1,4 +1,4 @@
-"""Arguments of ``photochrom film`` that concern what a scan of old film shows beside, or instead of, a picture."""
+"""Arguments of ``photochrom film`` for scans of old film: picture area, negatives, intertitles."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ def add_old_film(film: argparse.ArgumentParser) -> None:
     film.add_argument(
         "--frame",
         metavar="X,Y,W,H",
-        help="where the picture is, in pixels; what lies around it, such as sprocket holes, stays neutral",
+        help="the area of the picture in pixels; everything around it, such as sprocket holes, stays neutral",
     )
     film.add_argument(
         "--negative",
         action=argparse.BooleanOptionalAction,
         help="the film is a negative: predict from the positive, and write complementary colours; the luma is not "
-        "changed (default: refuse what is surely a negative)",
+        "changed (default: refuse a film that is certainly a negative)",
     )
     film.add_argument("--keep-titles", action="store_true", help="leave intertitles, still text on black, as they are")

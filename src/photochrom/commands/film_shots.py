@@ -1,4 +1,4 @@
-"""Arguments of ``photochrom film`` that concern single shots, and the list of shots that it prints."""
+"""Arguments of ``photochrom film`` for single shots, and the printed list of shots."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def add_shots(film: argparse.ArgumentParser) -> None:
     film.add_argument(
         "--shots",
         metavar="FILE",
-        help="where shots begin, with the vividness, strength and hints of each: JSON, CSV, or .edl",
+        help="list of shots, with the vividness, strength and hints of each: JSON, CSV, or .edl",
     )
     film.add_argument("--only-shots", metavar="3,7-9", help="colour these shots and leave the others as they are")
     film.add_argument(
         "--keep-parts",
         action="store_true",
-        help="keep the working folder, so that the next run colours only the shots that are changed",
+        help="keep the working folder, so that the next run colours only the shots that have changed",
     )
 
 
@@ -43,7 +43,7 @@ def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOption
         options: How to open the film.
 
     Raises:
-        OptionError: It cannot be read, or there are several films.
+        OptionError: The file cannot be read, or there are several films.
     """
     from ..film.shots.options import read_shots
 
@@ -61,10 +61,10 @@ def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOption
 
 
 def numbers_of(text: str | None) -> tuple[int, ...]:
-    """Read numbers of shots such as ``3,7-9``.
+    """Parse numbers of shots such as ``3,7-9``.
 
     Raises:
-        OptionError: It is not such a list.
+        OptionError: The text is not such a list.
     """
     numbers: list[int] = []
     for part in text.split(",") if text is not None else ():
@@ -78,7 +78,7 @@ def numbers_of(text: str | None) -> tuple[int, ...]:
 def print_shots(
     args: argparse.Namespace, frame_colorizer: FrameColorizer, plan: Plan, write: Callable[[str], object] = print
 ) -> None:
-    """Print the shots of a film, as a table or in the form that was asked for."""
+    """Print the shots of a film, as a table or in the requested form."""
     from ..film.preview import list_shots
     from ..film.shots.edl import clock_of, write_edl
     from ..film.shots.options import shots_csv, shots_json, with_settings

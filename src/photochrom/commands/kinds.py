@@ -1,4 +1,4 @@
-"""Tells photographs from films by their first bytes, without loading a decoder."""
+"""Distinguishes photographs from films by their first bytes, without loading a decoder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PHOTO_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", 
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Return what a file is; None for a folder, an unreadable file, and anything unknown."""
+    """Return the kind of a file; None for folders, unreadable files and unknown formats."""
     try:
         if not path.is_file():
             return None

@@ -1,4 +1,4 @@
-"""The command line: finds the verb, and turns errors into one line and an exit status."""
+"""The entry point: finds the verb, and turns errors into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(parser: Parser, verbs: dict[str, Parser], call: list[str]) -> int:
-    # Help and the doctor need no settings, and must work when these are wrong.
+    # Help and the doctor do not read settings, so that they work even if these are invalid.
     if call and call[0] in verbs and call[0] != "doctor" and not {"-h", "--help"} & set(call):
         apply_settings(call[0], verbs[call[0]])
     args = parser.parse_args(call)
@@ -84,7 +84,7 @@ class _PrintCompletion(argparse.Action):
 
 
 def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
-    """Return the calls that arguments stand for: files without a verb are coloured by their kind.
+    """Return the calls for the arguments, in which files without a verb get one by their kind.
 
     Raises:
         OptionError: The first argument is neither a verb nor a file, or options are given to files of both kinds.
@@ -112,7 +112,7 @@ def _complain(message: str) -> None:
 
 
 def _write_any_name() -> None:
-    """Let file names that are not valid text pass: in UTF-8 they are printed byte for byte as they are on the disk."""
+    """Allow printing file names that are not valid text; in UTF-8 they are printed byte for byte."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape" if sys.stdout.encoding == "utf-8" else "backslashreplace")
 
@@ -122,15 +122,15 @@ def run() -> None:
     ending = Ending()
     ending.hear_signals()
     _write_any_name()
-    if sys.argv[1:2] != ["train"]:  # whose processes share one standard error, and must be heard on it
+    if sys.argv[1:2] != ["train"]:  # its processes share one standard error, which must stay connected
         silence_libraries()
     try:
         status = _status_of_main()
         if sys.stdout is not None:
             sys.stdout.flush()
-    except KeyboardInterrupt:  # before main could catch it, while modules were being loaded
+    except KeyboardInterrupt:  # raised while modules were loading, before main could catch it
         status = INTERRUPTED
-    except BrokenPipeError:  # the reader of our output wanted no more
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
     except OSError as exc:
@@ -143,7 +143,7 @@ def run() -> None:
 
 
 def _status_of_main() -> int:
-    """Return the exit status, also where argparse exits by itself, or the memory does not even suffice to begin."""
+    """Return the exit status, even if argparse exits by itself or memory runs out at the start."""
     try:
         return main()
     except SystemExit as exc:

@@ -1,4 +1,4 @@
-"""Errors as the command line prints them: the one place where arguments of the Python API become flags."""
+"""Formats errors for the command line: the one place where arguments of the Python API become flags."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 
 _ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|(False)\b|"([^"]*)"|(\d[\d.]*))""")
 
-_SPELLED: Final = {"initial": "from"}  # arguments whose flags have other names
+_SPELLED: Final = {"initial": "from"}  # arguments whose flags are named differently
 
 
 def error_text(error: Exception) -> str:
-    """Return the message of an error, with ``overwrite=True`` in its remedy spelled ``--overwrite``.
+    """Return an error's message, in which ``overwrite=True`` in the remedy becomes ``--overwrite``.
 
     Likewise ``negative=False`` becomes ``--no-negative``, ``device="cpu"`` becomes ``--device cpu``, and ``cache_gb=0``
-    becomes ``--cache-gb 0``. Nothing else of the message is changed, since a file may well be called ``a=1.jpg``.
+    becomes ``--cache-gb 0``. The rest of the message is kept, since a file may be called ``a=1.jpg``.
     """
     text = str(error)
     if not (remedy := getattr(error, "remedy", "")):
@@ -23,7 +23,7 @@ def error_text(error: Exception) -> str:
 
 
 def note_text(note: str) -> str:
-    """Return a note on a photograph or a film, with ``negative=True`` in its remedy spelled ``--negative``."""
+    """Return a note on a photograph or film, in which ``negative=True`` in the remedy becomes ``--negative``."""
     fact, colon, remedy = note.rpartition(": ")
     return fact + colon + _ARGUMENT.sub(_flag, remedy)
 

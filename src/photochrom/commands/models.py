@@ -17,13 +17,13 @@ def add(verbs: Verbs) -> None:
         verbs,
         "models",
         "list the models, or get the reference model",
-        "Lists the models and where they are. 'get reference' assembles the reference model from public weights.",
+        "Lists the models and their files. 'get reference' assembles the reference model from public weights.",
         examples=("models", "models get reference"),
         page="model-card",
     )
     models.set_defaults(verb=_list)
     actions = models.add_subparsers(metavar="ACTION")
-    actions.add_parser("list", help="list the models and where they are").set_defaults(verb=_list)
+    actions.add_parser("list", help="list the models and their files").set_defaults(verb=_list)
     get = actions.add_parser("get", help="assemble a model from public weights")
     get.set_defaults(verb=_get)
     get.add_argument("name", choices=["reference"])

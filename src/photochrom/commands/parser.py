@@ -1,4 +1,4 @@
-"""An argument parser whose errors suggest what the user may have meant."""
+"""An argument parser that suggests corrections for misspelled options and values."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .console import say
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports wrong usage in one line, with the nearest option or value where there is one."""
+    """Reports wrong usage in one line, with the nearest valid option or value if there is one."""
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
-        """Parse, and refuse unknown options here, where the verb's own options are known."""
+        """Parse, and report unknown options here, where the verb's own options are known."""
         found, rest = super().parse_known_args(args, namespace)
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Print help or the version. Argparse itself passes over errors of writing, such as a full disk."""
+        """Print help or the version. Unlike argparse, this does not ignore write errors, such as a full disk."""
         stream = file or sys.stderr
         if message and stream is not None:
             stream.write(message)
@@ -56,5 +56,5 @@ def meant(wrong: str, known: Iterable[str]) -> str:
 
 
 def options_of(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
-    """Return the actions of a parser. Argparse has no public way to list them."""
+    """Return the actions of a parser, which argparse has no public way to list."""
     return parser._actions

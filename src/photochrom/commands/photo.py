@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from ..photo.report import PhotoReport
     from .photo_jobs import PhotoJob
 
-_FRAMES = (".dpx", ".exr")  # suffixes of files that are frames of films only
+_FRAMES = (".dpx", ".exr")  # suffixes of files that are only used for frames of films
 
-# Why photographs of a folder were skipped, said once for all of them.
+# Reasons for skipping photographs of a folder, printed once for all of them.
 _OWN: Final = "made by Photochrom: {}; -v names them, --recolor colours them anyway"
 _EXISTING: Final = "coloured already: {}; -v names them, --overwrite colours them again"
 _IN_COLOR: Final = "in colour already: {}; -v names them, --recolor colours them anyway"
@@ -75,7 +75,7 @@ def add(verbs: Verbs) -> None:
         type=int,
         default=DEFAULT_QUALITY,
         metavar="1..100",
-        help="quality of lossy outputs; of the chroma alone where a JPEG keeps its luma (default: %(default)s)",
+        help="quality of lossy outputs; only of the chroma if a JPEG keeps its luma (default: %(default)s)",
     )
     add_jpeg_layout(photo)
     add_compression(photo)
@@ -118,10 +118,10 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
     photo.add_argument(
         "--confidence",
         action="store_true",
-        help="also write NAME.confidence.png, a map of how sure the model is, and name the least sure places",
+        help="also write NAME.confidence.png, a map of the model's confidence, and print the least sure places",
     )
     photo.add_argument(
-        "--confidence-raw", action="store_true", help="the same in grey without a legend: black is 0, white is 1"
+        "--confidence-raw", action="store_true", help="the same map in grey without a legend: black is 0, white is 1"
     )
     photo.add_argument(
         "--negative",
@@ -137,7 +137,7 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Colour the photographs and return the exit status."""
-    # If several hints share a place, the last one counts: typed hints come after those of files.
+    # If several hints share a place, the last one counts, so typed hints come after those in files.
     files = [hint for path in args.hints for hint in read_hints(path)]
     options = ColorOptions(vividness=args.vividness, strength=args.strength)
     from ..photo.options import OutputOptions
@@ -166,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
     typed = [Hint.parse(text, size=_size(jobs, text, args.page)) for text in args.hint]
     options = options.with_hints((*files, *typed))
     sheet = None if args.sheet is None else _checked_sheet(Path(args.sheet), [*jobs, *own], output, args.hints)
-    if clashes and not jobs:  # nothing is left to do
+    if clashes and not jobs:  # nothing else to do
         raise clashes[0]
     for clash in clashes:
         console.error(error_text(clash))
@@ -181,11 +181,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]) -> Path:
-    """Refuse a contact sheet that cannot be written, before the work.
+    """Raise an error if the contact sheet cannot be written, before the work.
 
     Raises:
-        OptionError: Its name is not that of a sheet, or is needed for another file; or there are too many photographs.
-        PhotoError: It exists, or its folder does not.
+        OptionError: The name has a wrong extension, or is used by another file; or there are too many photographs.
+        PhotoError: The file exists, or its folder does not.
     """
     from ..photo.names import check_destination, companion_paths, is_same_file
     from ..photo.sheet import MOST, format_of_sheet
@@ -205,7 +205,7 @@ def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, 
 
 
 def _size(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, int] | None:
-    """Return width and height of the photograph that a hint in pixels belongs to; None for other hints."""
+    """Return width and height of the photograph for a hint in pixels; None for other hints."""
     if "px" not in hint or not jobs:
         return None
     from ..photo.inspect import upright_size
@@ -214,10 +214,10 @@ def _size(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, i
 
 
 def _refuse_frames(inputs: Sequence[str]) -> None:
-    """Refuse folders that hold frames of a film and no photograph.
+    """Raise an error for folders that hold frames of a film and no photographs.
 
     Raises:
-        PhotoError: One does.
+        PhotoError: There is such a folder.
     """
     for name in inputs:
         folder = Path(name)
@@ -257,12 +257,12 @@ class _Work:
             self.console.result(self._summary(time.monotonic() - begun))
         elif not jobs and not self.skipped:
             self.console.note("no photographs found")
-        for reason, count in self.skipped_as.items():  # not reported one by one to those who named a folder
+        for reason, count in self.skipped_as.items():  # photographs of a folder are not reported one by one
             self.console.note(reason.format(count))
         return 1 if self.failed else 0
 
     def skip(self, job: PhotoJob, reason: str, of_many: str) -> None:
-        """Count a photograph that is skipped, and say why at once if the user named it, or else for all at the end."""
+        """Count a skipped photograph; print the reason at once if the user named it, otherwise at the end for all."""
         self.skipped += 1
         if job.is_named:
             self.console.note(f"{job.source}: {reason}")
@@ -277,13 +277,13 @@ class _Work:
             else:
                 self._write(job, bar)
         except OptionError:
-            raise  # it is about the whole call, not about this photograph
+            raise  # it concerns the whole call, not only this photograph
         except PhotochromError as exc:
             self.failed += 1
             self.console.error(error_text(exc))
 
     def _reasons_to_skip(self, job: PhotoJob) -> tuple[str, str] | None:
-        """Return why a photograph is skipped: in words about it alone, and about all such photographs."""
+        """Return the reason to skip a photograph, for it alone and for all such photographs; None to colour it."""
         from ..photo.inspect import is_in_color
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
@@ -317,7 +317,7 @@ class _Work:
         if self.sheet is not None:
             self.shown.append((job.source, report))
         pages = f" ({report.pages} pages)" if report.pages > 1 else ""
-        if job.destination != STREAM:  # where it goes is known
+        if job.destination != STREAM:  # no need to print the destination otherwise
             self.console.result(f"{job.source} -> {job.destination}{pages}")
         self.console.detail(
             f"  {report.width} x {report.height} pixels, colourfulness {report.colorfulness:.0f}, "
@@ -333,7 +333,7 @@ class _Work:
             self.console.note(f"{job.source}: {note_text(warning)}")
 
     def _write_sheet(self) -> None:
-        """Write the contact sheet of all photographs that were coloured, if there is to be one."""
+        """Write the contact sheet of all coloured photographs, if requested."""
         from ..photo.sheet import contact_sheet, write_sheet
 
         if self.sheet is None or not self.shown:

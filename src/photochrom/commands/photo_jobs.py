@@ -1,4 +1,4 @@
-"""Finds the photographs that ``photochrom photo`` is given, and the file that each is written to."""
+"""Lists the photographs for ``photochrom photo``, each with its destination."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ _ENDINGS = frozenset((".dng", *(ending for endings in EXTENSIONS.values() for en
 
 @dataclass(frozen=True)
 class PhotoJob:
-    """One photograph, and where its coloured copy goes."""
+    """One photograph and its destination."""
 
     source: str
     destination: str
     is_named: bool = True
-    """Whether the user named the file itself, rather than a folder above it."""
+    """Whether the user named the file itself instead of a folder."""
     is_skippable: bool = True
-    """Whether the job is skipped if its destination exists. A destination that the user named is an error then."""
+    """Whether to skip the job if its destination exists. If the user named the destination, that is an error
+    instead."""
 
     @property
     def is_stream(self) -> bool:
-        """Whether the photograph is read from the standard input."""
+        """Whether the photograph is read from standard input."""
         return self.source == STREAM
 
     def make_folder(self) -> None:
         """Create the folder of the destination.
 
         Raises:
-            PhotoError: It cannot be created.
+            PhotoError: The folder cannot be created.
         """
         if self.destination == STREAM:
             return
@@ -54,18 +55,18 @@ def find_jobs(
 ) -> tuple[list[PhotoJob], list[PhotoJob], list[OptionError]]:
     """Find all photographs and pair each with its destination.
 
-    A folder's tree is mirrored below the destination. A photograph that is found twice counts once.
+    Subfolders are mirrored below the destination. A photograph that is found twice counts once.
 
     Args:
-        inputs: Files, folders, or ``-`` for the standard input.
+        inputs: Files, folders, or ``-`` for standard input.
         destination: A file (for one photograph), a folder, or ``-``; None for ``NAME.color.EXT`` beside each source.
-        output: Says which files are written beside each destination.
+        output: Determines the files written beside each destination.
         recursive: Whether to descend into subfolders.
         recolor: Whether to colour Photochrom's own outputs again.
-        kept: Other files that are read and must not be overwritten.
+        kept: Other inputs, which must not be overwritten.
 
     Returns:
-        The jobs; those left out because Photochrom made their source; and an error for each photograph whose output
+        The jobs; the jobs left out because Photochrom made their sources; and an error for each photograph whose output
         would collide with another's or with an input.
 
     Raises:
@@ -75,7 +76,7 @@ def find_jobs(
     distinct = list(dict.fromkeys(inputs))
     folders = [name for name in distinct if name != STREAM and name and Path(name).is_dir()]
     for name in folders:
-        if Path(name).resolve() == Path(Path(name).resolve().anchor):  # a slip that would colour the whole disk
+        if Path(name).resolve() == Path(Path(name).resolve().anchor):  # a mistake that would colour the whole disk
             raise OptionError("is the root of the file system", path=name, remedy="name the folder of the photographs")
     into = _folder(destination, several=len(distinct) > 1 or bool(folders))
     found: dict[str, PhotoJob] = {}
@@ -96,7 +97,7 @@ def _is_own(path: Path) -> bool:
     """Return whether a photograph, or the sidecar beside it, carries the label of Photochrom's outputs."""
     try:
         return any(file.is_file() and is_labelled(file) for file in (path, sidecar_path(path)))
-    except (OSError, ValueError):  # reading the photograph reports it
+    except (OSError, ValueError):  # reading the photograph will report it
         return False
 
 
@@ -113,10 +114,10 @@ def _named(name: str, destination: str | None, into: Path | None) -> PhotoJob:
 
 
 def _folder(destination: str | None, *, several: bool) -> Path | None:
-    """Return the destination if it is a folder, or is to become one.
+    """Return the destination if it is a folder, or will become one.
 
     Raises:
-        OptionError: It is a file, or looks like one, but a folder is needed; or it is empty.
+        OptionError: A folder is needed, but the destination is a file or looks like one; or it is empty.
     """
     if destination is None:
         return None
@@ -136,7 +137,7 @@ def _folder(destination: str | None, *, several: bool) -> Path | None:
 
 
 def _photographs(folder: Path, *, recursive: bool, without: Path | None) -> Iterator[Path]:
-    """List the photographs of a folder by name, without hidden files, confidence maps, and the output's own folder."""
+    """List the photographs of a folder by name, without hidden files, confidence maps, and the output folder."""
     excluded = None if without is None else os.path.realpath(without)
     if excluded == os.path.realpath(folder):
         excluded = None

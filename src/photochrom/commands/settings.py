@@ -1,6 +1,6 @@
-"""The user's own defaults, from a configuration file and from environment variables.
+"""The user's defaults, from a configuration file and from environment variables.
 
-The file is TOML. Values at its top hold for every verb that has such an option, and values in a table for one verb::
+The file is TOML. Top-level values apply to every verb with that option, values in a table to one verb::
 
     device = "cpu"
     [photo]
@@ -27,13 +27,13 @@ SETTINGS: Final = frozenset(
         "host", "port", "open",
     )
 )  # fmt: skip
-"""Options whose defaults can be set. Options that replace or discard files must be typed each time."""
+"""Options with configurable defaults. Options that replace or discard files must be typed each time."""
 
 
 def config_path() -> Path:
-    """Return the path of the configuration file, whether or not it exists.
+    """Return the path of the configuration file, which may not exist.
 
-    ``PHOTOCHROM_CONFIG`` names another file.
+    The variable ``PHOTOCHROM_CONFIG`` overrides it.
     """
     if path := os.environ.get("PHOTOCHROM_CONFIG"):
         return Path(path)
@@ -46,7 +46,7 @@ def apply_settings(verb: str, parser: argparse.ArgumentParser) -> None:
     """Replace the defaults of a verb's options with the user's.
 
     Raises:
-        OptionError: The file cannot be read, or holds an unknown name or a wrong value.
+        OptionError: The file cannot be read, or has an unknown name or an invalid value.
     """
     path = config_path()
     actions = {action.dest: action for action in options_of(parser) if action.dest in SETTINGS}
@@ -72,7 +72,7 @@ def _of_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read the configuration file; a missing file is empty, unless ``PHOTOCHROM_CONFIG`` names it.
+    """Read the configuration file; a missing file counts as empty, unless ``PHOTOCHROM_CONFIG`` names it.
 
     Raises:
         OptionError: The file cannot be read, is not TOML, or was named and is missing.
@@ -95,7 +95,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _of_environment(verb: str) -> dict[str, tuple[str, Any]]:
     found: dict[str, tuple[str, Any]] = {}
-    for prefix in ("PHOTOCHROM_", f"PHOTOCHROM_{verb.upper()}_"):  # the more specific one overrides
+    for prefix in ("PHOTOCHROM_", f"PHOTOCHROM_{verb.upper()}_"):  # the more specific name takes precedence
         for name in SETTINGS:
             variable = prefix + name.upper()
             if value := os.environ.get(variable):

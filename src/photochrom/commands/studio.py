@@ -1,4 +1,4 @@
-"""``photochrom studio``: a page on the user's own machine where photographs are coloured interactively."""
+"""``photochrom studio``: serves a local web page to colour photographs and films interactively."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         settings = server.Settings(
             args.host, args.port, *limits, names=tuple(args.name), identity=c2pa.identity_of(args)
         )
-        reuse_freed_memory()  # it may run for months
+        reuse_freed_memory()  # the studio may run for months
         server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
     except KeyboardInterrupt:
         print("photochrom: the studio has ended, and its tray is gone", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Keeps the warnings that C libraries print off the terminal."""
+"""Suppresses warnings that C libraries print to the terminal."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sys
 
 
 def silence_libraries() -> None:
-    """Keep C libraries off the terminal: libpng, libtiff and others print warnings straight to file descriptor 2.
+    """Redirect file descriptor 2, to which libpng, libtiff and others print warnings directly.
 
-    For the rest of the process that descriptor leads nowhere, and ``sys.stderr`` writes to a copy of the real one.
-    Whatever matters in those warnings is an error or a warning of our own. With PHOTOCHROM_DEBUG set nothing is hidden.
+    From now on the descriptor is the null device, and ``sys.stderr`` writes to a copy of the original. Warnings that
+    matter are reported as errors or warnings of Photochrom. If PHOTOCHROM_DEBUG is set, nothing is redirected.
     """
     if os.environ.get("PHOTOCHROM_DEBUG") or sys.stderr is None:
         return
     try:
         if sys.stderr.fileno() != 2:
             return
-    except (OSError, ValueError):  # replaced by an object that is not a file
+    except (OSError, ValueError):  # sys.stderr was replaced by an object that is not a file
         return
     sys.stderr.flush()
     encoding = sys.stderr.encoding

@@ -37,7 +37,7 @@ def add(verbs: Verbs) -> None:
     )
     train.add_argument("--dry-run", action="store_true", help="check the photographs, estimate the run, and stop")
     train.add_argument(
-        "--resume", action="store_true", help="resume the run; its losses are those of an uninterrupted one"
+        "--resume", action="store_true", help="resume the run, with the same losses as without the interruption"
     )
     _add_recipe(train.add_argument_group("what is learnt"))
     _add_machine(train.add_argument_group("the machine"))
@@ -48,7 +48,7 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
         "--from",
         dest="initial",
         metavar="START",
-        help="default, reference, scratch (an encoder that knows ImageNet alone), an earlier RUN, or an .onnx model "
+        help="default, reference, scratch (an encoder pretrained on ImageNet), an earlier RUN, or an .onnx model "
         "(default: the embedded model; with --recipe, scratch)",
     )
     group.add_argument("--encoder", metavar="NAME", help="vgg16 or efficientnet-lite0 to -lite2, with --from scratch")
@@ -56,9 +56,9 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--recipe",
         choices=["default", "default-cpu", "broad", "reference"],
-        help="train a published model again, with its own numbers",
+        help="retrain a published model with its own settings",
     )
-    group.add_argument("--epochs", type=float, metavar="N", help="number of times that each view is shown")
+    group.add_argument("--epochs", type=float, metavar="N", help="number of times that each view is used")
     group.add_argument(
         "--patience",
         type=int,
@@ -84,13 +84,13 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
         "--cache-gb", type=float, metavar="N", help="maximum disk space for cached features, in GB; 0 caches none"
     )
     group.add_argument(
-        "--precision", choices=["auto", "bf16", "fp32"], default="auto", help="auto: bf16 where the processor has it"
+        "--precision", choices=["auto", "bf16", "fp32"], default="auto", help="auto: bf16 if the processor supports it"
     )
     group.add_argument("--accelerator", choices=["cpu", "cuda", "mps"], default="cpu")
     group.add_argument(
-        "--devices", type=int, metavar="N", help="processes on each machine (default: 1, or as torchrun says)"
+        "--devices", type=int, metavar="N", help="processes on each machine (default: 1, or from torchrun)"
     )
-    group.add_argument("--nodes", type=int, metavar="N", help="number of machines (default: 1, or as torchrun says)")
+    group.add_argument("--nodes", type=int, metavar="N", help="number of machines (default: 1, or from torchrun)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -228,8 +228,11 @@ class FrameColorizer:
             last = number
 
     def predict(self, prepared: PreparedFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Run the network on one frame. Returns: a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``,
-        and their weight float32 ``[h, w]``, see ``propagation.Frame``.
+        """Run the network on one frame.
+
+        Returns:
+            a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``, and their weight float32 ``[h, w]``, see
+            ``propagation.Frame``.
         """
         color = self.color_options(prepared.pts)
         if (known := self.stills.get(prepared.pts)) is not None and not self._is_kept(prepared.pts):

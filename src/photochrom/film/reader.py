@@ -347,8 +347,10 @@ class FilmReader:
         return "none" if not found or not any(found) else "all" if all(found) else "some"
 
     def samples(self, on_frame: Callable[[], None] = _ignore) -> Iterator[av.VideoFrame]:
-        """Decode some frames spread over the film. Args:
-        on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+        """Decode some frames spread over the film.
+
+        Args:
+            on_frame: Called before each frame that is read; an exception that it raises ends the reading.
         """
         found = []
         for frames in self._spread(on_frame):

@@ -108,9 +108,12 @@ def plan(
     Args:
         inputs: Files, or ``-``.
         destination: A file (for one input), a folder or ``-``; None for ``NAME.color.EXT`` beside each source.
-        output: Determines the files written beside each destination. kept: Other inputs, which must not be overwritten
-        either. Raises: OptionError: Several inputs have one output; an output is an input; or files are to be written
-        beside the standard output.
+        output: Determines the files written beside each destination.
+        kept: Other inputs, which must not be overwritten either.
+
+    Raises:
+        OptionError: Several inputs have one output; an output is an input; or files are to be written beside the
+            standard output.
         PhotoError: An input has no file name.
     """
     output = output or OutputOptions()
@@ -126,8 +129,10 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
 
     Args:
         jobs: Pairs of source and destination.
-        output: Determines the files written beside each destination. kept: Other inputs, which must not be overwritten
-        either. Returns:
+        output: Determines the files written beside each destination.
+        kept: Other inputs, which must not be overwritten either.
+
+    Returns:
         An error for each such source. If two sources share an output, both have one.
 
     Raises:

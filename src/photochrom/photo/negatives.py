@@ -26,7 +26,8 @@ def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorO
 
     Args:
         colorizer: The model.
-        prediction: Its prediction for the photograph. options: Options of the prediction, without hints.
+        prediction: Its prediction for the photograph.
+        options: Options of the prediction, without hints.
     """
     facts = statistics(prediction.luma)
     if prediction.confidence is None or not worth_asking(facts):

@@ -71,7 +71,8 @@ def chroma(
     Args:
         colorizer: The model.
         luma: uint8 or uint16 ``[H, W]``.
-        view: Kind of picture. options: How to colour.
+        view: Kind of picture.
+        options: How to colour.
         prediction: Result of ``Colorizer.predict`` for ``seen(luma, view)``.
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
         reduced: Whether ``luma`` is a copy at half the picture's height and width, to which ``subsampling`` then

@@ -1,9 +1,9 @@
-"""The studio: a page, served on the user's own machine, where photographs and films are coloured interactively.
+"""The studio: a local web page to colour photographs and films interactively, and its REST API.
 
-``app``: starts the server and stops it, together with its folder of temporary files.
-``guard``: refuses requests from elsewhere. ``uploads``: receives files. ``server``: the routes.
-``visitors``: whose tray it is. ``items``, ``photographs``, ``films``: the items of a tray.
-``marks``, ``history``: colours put by hand, undo and redo. ``render``, ``full_size``, ``responses``: what is sent back.
+``app`` starts and stops the server. ``guard`` refuses requests from other sites, ``server`` has the routes, ``uploads``
+receives files. Each of the ``visitors`` has a tray of ``items``: ``photographs`` and ``films``. ``marks`` are colours
+given by hand, ``history`` is undo and redo. ``render``, ``full_size`` and ``responses`` make the pictures and files to
+send.
 ``archive``, ``archive_routes``: all photographs as files, coloured by the engine of ``photochrom batch``.
 ``jobs``: films that are being coloured. ``strings``: translations.
 ``static``: the page itself, in HTML, CSS and JavaScript modules that need no build step.

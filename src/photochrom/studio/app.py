@@ -1,4 +1,4 @@
-"""Starts and stops the studio, and removes everything that it wrote."""
+"""Starts and stops the studio's server, and removes its temporary files."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from .visitors import Visitors
 if TYPE_CHECKING:
     from ..content_credentials import Identity
 
-_SECONDS_TO_END = 2  # grace period for responses that are under way
-_SWEEP_SECONDS = 60  # interval between two searches for visitors who are gone
-_PICTURES, _FULL_SIZES = 24, 2  # pictures kept in memory: about 15 MB each, and 1.5 bytes a pixel
+_SECONDS_TO_END = 2  # grace period for responses in progress
+_SWEEP_SECONDS = 60  # interval at which visitors who have left are removed
+_PICTURES, _FULL_SIZES = 24, 2  # pictures kept in memory: about 15 MB, and 1.5 bytes per pixel each
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Settings:
     max_upload_mb: float = 200
     """Largest upload; 1 MB is 10^6 bytes."""
     max_disk_mb: float = 4000
-    """Total size of all visitors' files, both uploaded and produced."""
+    """Maximum total size of all visitors' files, uploaded and produced."""
     names: tuple[str, ...] = ()
     """Host names under which the studio is reached through a proxy."""
     identity: Identity | None = None
-    """Who signs the photographs with content credentials; None: nobody."""
+    """Signer of the photographs' content credentials; None for unsigned photographs."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -80,7 +80,7 @@ def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> No
             print(f"The studio is at {address} (Ctrl+C ends it)", flush=True)
             if not is_local(settings.host):
                 print("Anyone who can reach this machine can use it; there is no password.", file=sys.stderr)
-            if open_browser:  # a browser that runs in the terminal returns only when it is closed
+            if open_browser:  # in a thread, since a text-mode browser blocks until it is closed
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
         server(app, say).run(sockets=[listener])
@@ -106,7 +106,7 @@ class _Server(uvicorn.Server):
         self._ready()  # Ctrl+C before this point may be lost while the event loop is created
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # A film that is being played is cut off here; uvicorn would log it at length.
+        # This interrupts a film that is being played, which uvicorn would log at length.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
@@ -116,7 +116,7 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
     """Create the ASGI application and its temporary folder, which is removed when the block ends.
 
     Args:
-        colorizer: Shared by all visitors.
+        colorizer: The model, shared by all visitors.
         settings: Address and limits.
     """
     with temporary_folder("photochrom-studio") as folder:
@@ -139,7 +139,7 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
 
 @contextmanager
 def _sweeping(visitors: Visitors) -> Iterator[None]:
-    """Remove the files of visitors who are gone, in the background."""
+    """Remove the files of visitors who have left, in the background."""
     ended = threading.Event()
 
     def sweep() -> None:

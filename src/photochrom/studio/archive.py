@@ -1,7 +1,7 @@
-"""All photographs of a tray as files: coloured by the engine of ``photochrom batch``, reported on, packed into a ZIP.
+"""Colours all photographs of a tray with ``photochrom batch``'s code, and packs them and a report into a ZIP file.
 
-The files keep the folders that were dropped. A photograph that was corrected is coloured anew, the others stay as they
-are; so do those that were done before the work was stopped.
+Files keep the folders in which they were dropped. Only photographs that have changed since the last run are coloured
+again, also after an interruption.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .jobs import Job, StoppedError
 from .photographs import Photograph
 from .state import AppState
 
-_MOST_REFUSED = 500  # files that could not be read, of which the report tells
+_MOST_REFUSED = 500  # most unreadable files that the report lists
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A photograph and how the engine knows it."""
+    """A photograph and its item in the batch."""
 
     photograph: Photograph
     item: Item
@@ -57,7 +57,7 @@ class _Outcome:
 
     row: Row
     version: str = ""
-    """As its item had it."""
+    """Version of the item that was coloured."""
     marks: int = 0
     """Number of colours given by hand."""
 
@@ -77,32 +77,32 @@ class Archive:
         self._rows: dict[str, _Outcome] = {}  # by the id of the photograph
 
     def refuse(self, folder: str, name: str, message: str) -> None:
-        """Note a file that could not be read."""
+        """Record a file that could not be read."""
         self.accept(folder, name)
         self.refused = [*self.refused, Refused(folder, name, message)][-_MOST_REFUSED:]
 
     def accept(self, folder: str, name: str) -> None:
-        """Forget that a file could not be read, since it can be now."""
+        """Remove a file from those that could not be read."""
         self.refused = [each for each in self.refused if (each.folder, each.name) != (folder, name)]
 
     def describe(self, photographs: Iterable[Photograph]) -> dict[str, Any]:
-        """Return what became of the photographs, by id."""
+        """Return the outcome of each photograph, by id."""
         items = {each.id: self._facts(each, self._rows[each.id].row) for each in photographs if each.id in self._rows}
         refused = [{"folder": each.folder, "name": each.name, "message": each.message} for each in self.refused]
         return {"job": self.job.describe(), "items": items, "refused": refused}
 
     def _facts(self, photograph: Photograph, row: Row) -> dict[str, Any]:
-        # The page may know of later changes: its revision tells.
+        # The page compares the revision, since the photograph may have changed meanwhile.
         return {
             "isCurrent": self._is_current(photograph), "revision": photograph.revision,
             "output": row.output, "error": row.error, "warnings": row.warnings,
         }  # fmt: skip
 
     def start(self, photographs: Sequence[Photograph]) -> None:
-        """Queue the colouring of all photographs that are not coloured yet as they are now.
+        """Queue the colouring of all photographs whose files are missing or out of date.
 
         Raises:
-            OptionError: It is queued already.
+            OptionError: The work is queued already.
         """
         self._state.exports.add(self.job, lambda: self._color(photographs, self.job))
 
@@ -131,7 +131,7 @@ class Archive:
         return ""
 
     def _is_current(self, photograph: Photograph) -> bool:
-        """Tell whether the photograph's file is as its picture is now."""
+        """Return whether the photograph's file is up to date."""
         outcome = self._rows.get(photograph.id)
         return outcome is not None and outcome.row.status == "ok" and outcome.version == _version(photograph)
 
@@ -141,18 +141,18 @@ class Archive:
             output=self._state.output,
             model="default" if model is None else str(model),
             retry_errors=True,
-            recolor=True,  # the page has shown them in their new colours
+            recolor=True,  # the page shows photographs that are in colour in new colours, too
         )
 
     @property
     def _files(self) -> Path:
-        """The folder of coloured files, which holds the engine's report, too."""
+        """The folder of coloured files and the batch's report."""
         if self._folder is None:
             self._folder = self._state.new_folder()
         return self._folder / "coloured"
 
     def _entries(self, photographs: Iterable[Photograph]) -> Iterator[_Entry]:
-        """Give each photograph a place of its own below the folder, and write its hints to a file."""
+        """Yield the items of the photographs, each with a unique path; writes their hints to files."""
         hints = self._files.parent / "hints"
         hints.mkdir(exist_ok=True)
         sources, outputs = set[str](), set[str]()
@@ -169,7 +169,7 @@ class Archive:
             yield _Entry(each, item, len(each.marks()))
 
     def _remove_others(self, entries: Iterable[_Entry]) -> None:
-        """Remove the files of photographs that are no longer on the tray, or that have another name now."""
+        """Remove the files of photographs that have left the tray or have another name now."""
         names = {entry.photograph.id: entry.item.name for entry in entries}
         for identity, outcome in list(self._rows.items()):
             output = outcome.row.output
@@ -187,11 +187,11 @@ class Archive:
     # The ZIP file ----------------------------------------------------------------------------------------------
 
     def pack(self, photographs: Sequence[Photograph], folder: Path) -> Path:
-        """Colour what is missing, and write the ZIP file.
+        """Colour missing photographs, and write the ZIP file.
 
         Args:
-            photographs: What it holds.
-            folder: Folder of its own for the file.
+            photographs: Its photographs.
+            folder: An empty folder for the file.
 
         Raises:
             PhotochromError: A file cannot be written.
@@ -212,26 +212,26 @@ class Archive:
         return path
 
     def _add_sheet(self, archive: zipfile.ZipFile, rows: Sequence[Row]) -> None:
-        with suppress(PhotochromError):  # without Jinja there is none
+        with suppress(PhotochromError):  # omitted if Jinja is not installed
             for page in write_sheet(self._files, rows):
                 archive.write(page, page.name)
 
     def close(self) -> None:
         """Stop the work and remove the files."""
         self.job.stop()
-        with self._lock:  # the engine ends the photograph that it is at
+        with self._lock:  # waits until the current photograph is finished
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _version(photograph: Photograph) -> str:
-    """Return a text that changes with the photograph and with everything that its colours depend on."""
+    """Return a text of everything that the output depends on, to detect changes."""
     facts = f"{photograph.id} {photograph.options()!r}"
     return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
 
 
 def _free(path: PurePosixPath, taken: set[str]) -> str:
-    """Return an unused path: two files may have one name, and some disks ignore case and the form of accents."""
+    """Return an unused path; names that differ only in case or Unicode normalisation count as equal."""
 
     def folded(path: PurePosixPath) -> str:
         return unicodedata.normalize("NFC", str(path)).casefold()
@@ -250,7 +250,7 @@ def _row(refused: Refused) -> Row:
 
 
 def _csv(outcomes: Iterable[_Outcome]) -> str:
-    """Write the report as a table for people; ``report.jsonl`` has all facts."""
+    """Return the report as a short CSV table; ``report.jsonl`` has all details."""
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(["source", "output", "colours by hand", "confidence", "warnings", "error"])

@@ -1,4 +1,4 @@
-"""The routes of all photographs together: colour them as files, see how far that is, take them as one ZIP file."""
+"""The routes for all photographs of a tray together: colour them, follow the progress, download the ZIP file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ArchiveRoutes:
 
     Args:
         state: State that all visitors share.
-        visitor_of: Returns who sends a request.
+        visitor_of: Function that returns the sender of a request.
     """
 
     def __init__(self, state: AppState, visitor_of: Callable[[Request], Visitor]) -> None:
@@ -40,7 +40,7 @@ class ArchiveRoutes:
         ]
 
     def archive_of(self, visitor: Visitor) -> Archive:
-        """Return the files of a visitor's photographs, without any at first."""
+        """Return the visitor's archive, which is created on first use."""
         if visitor.archive is None:
             visitor.archive = Archive(self._state)
         return visitor.archive

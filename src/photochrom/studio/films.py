@@ -1,4 +1,4 @@
-"""A film on the tray: the frame that is shown, its shots, its marks, and the job that colours it."""
+"""``Film``: a film on the tray, with the displayed frame, its shots and marks, and the job that colours it."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from .pictures import PREVIEW, Picture
 from .render import jpeg
 from .state import AppState
 
-_MOST_SHOTS = 2000  # on the timeline
+_MOST_SHOTS = 2000  # most shots on the timeline
 
 
 @dataclass(frozen=True)
 class FilmChoices:
-    """Choices for a film; undo and redo step through these."""
+    """The user's choices for a film, which undo and redo restore."""
 
     vividness: float | None
     strength: float = 1.0
     marks: tuple[Mark, ...] = ()
     shots: tuple[tuple[Fraction, str, float], ...] = ()
-    """Dials of single shots: where the shot begins, in seconds, the dial's name, and its value."""
+    """Dials of single shots: start of the shot in seconds, name of the dial, value."""
 
 
 class Film(Item[FilmChoices]):
@@ -63,9 +63,9 @@ class Film(Item[FilmChoices]):
         self.result: Path | None = None
         self.shots: list[Shot] = []
         self._recolor = self._is_closed = False
-        self._begun: tuple[FilmOptions, tuple[FilmHint, ...]] | None = None  # what the parts that are kept were made of
-        self._is_whole = False  # whether they once made a whole film: then single shots of it can change
-        self._finished: tuple[FilmChoices, bool] | None = None  # what the result was made of
+        self._begun: tuple[FilmOptions, tuple[FilmHint, ...]] | None = None  # what the kept parts were made from
+        self._is_whole = False  # whether they once formed a whole film, so that single shots can be recoloured
+        self._finished: tuple[FilmChoices, bool] | None = None  # what the result was made from
         self._time, self._shape, self._duration = Fraction(0), (1, 1), 0.0
         with open_film(self._colorizer, source, FilmOptions(), state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
@@ -75,7 +75,7 @@ class Film(Item[FilmChoices]):
         state.searches.add(self.search, lambda: self._unless_closed(self._find_shots))
 
     def options(self) -> ColorOptions:
-        """Return the options for colouring the frame that is shown."""
+        """Return the options for the displayed frame."""
         now = self._history.now
         hints = tuple(hint for mark in self.marks() for hint in mark.hints(self._shape))
         return replace(ColorOptions(now.vividness, now.strength, hints), **self._own_dials(self._shot()))
@@ -86,18 +86,18 @@ class Film(Item[FilmChoices]):
         color = ColorOptions(now.vividness, now.strength)
         if self.search.status != "done":
             return FilmOptions(color, recolor=self._recolor, keep_parts=True)
-        # Each shot names its own dials, so that the parts of a film stay valid for as long as these do.
+        # Each shot lists all its dials, so that kept parts stay valid until their own dials change.
         dials = {"vividness": now.vividness, "strength": now.strength}
         shots = tuple(ShotOptions(shot.start, **dials | self._own_dials(shot)) for shot in self.shots)
         base = self._begun[0].color if self._begun else color
         return FilmOptions(base, recolor=self._recolor, shots=shots, keep_parts=True)
 
     def _shot(self) -> Shot | None:
-        """Return the shot of the frame that is shown, if it is found already."""
+        """Return the shot of the displayed frame, if it has been found."""
         return next((s for s in self.shots if s.start - ROUNDED <= self._time < s.end - ROUNDED), None)
 
     def _own_dials(self, shot: Shot | None) -> dict[str, Any]:
-        """Return the dials that a shot has for itself."""
+        """Return the dials set for a single shot."""
         return {dial: value for start, dial, value in self._history.now.shots if shot and shot.start == start}
 
     def hints(self) -> tuple[FilmHint, ...]:
@@ -109,14 +109,14 @@ class Film(Item[FilmChoices]):
         )
 
     def marks(self) -> tuple[Mark, ...]:
-        """Return the marks on the frame that is shown."""
+        """Return the marks on the displayed frame."""
         return tuple(mark for mark in self._history.now.marks if self._is_here(mark))
 
     def _is_here(self, mark: Mark) -> bool:
         return mark.time is not None and abs(mark.time - self._time) <= ROUNDED
 
     def describe(self) -> dict[str, Any]:
-        """Return what the page knows of the film."""
+        """Return the film's state for the page."""
         height, width = self._shape
         shots = [{"start": float(shot.start), "end": float(shot.end), "frames": shot.frames} for shot in self.shots]
         return super().describe() | {
@@ -154,7 +154,7 @@ class Film(Item[FilmChoices]):
     def _with_marks(self, marks: tuple[Mark, ...]) -> History[FilmChoices]:
         others = tuple(mark for mark in self._history.now.marks if not self._is_here(mark))
         here = tuple(Mark(m.kind, m.color, m.places, m.radius, m.suggested, self._time) for m in marks)
-        hints_of(here, self._shape)  # too many hints are refused here
+        hints_of(here, self._shape)  # raises an error for too many hints
         return self._history.choose(marks=(*others, *here))
 
     def _go(self, time: Any) -> None:
@@ -180,7 +180,7 @@ class Film(Item[FilmChoices]):
     # Shots -----------------------------------------------------------------------------------------------------
 
     def _find_shots(self) -> str:
-        """Find the shots, and write a small picture of each."""
+        """Find the shots, and write a thumbnail of each."""
         folder = self.folder / "shots"
         folder.mkdir()
         with open_film(self._colorizer, self.source, FilmOptions()) as (frame_colorizer, plan):
@@ -195,7 +195,7 @@ class Film(Item[FilmChoices]):
         """Return a small JPEG of a shot.
 
         Raises:
-            OptionError: There is no such shot, or it is not found yet.
+            OptionError: There is no such shot, or it has not been found yet.
         """
         if not 0 <= number < len(self.shots):
             raise OptionError("there is no such shot")
@@ -207,7 +207,7 @@ class Film(Item[FilmChoices]):
         """Queue the colouring of the film.
 
         Raises:
-            OptionError: It is being coloured already, or all of it is in colour and ``recolor`` is false.
+            OptionError: The film is being coloured already, or is in colour throughout and ``recolor`` is false.
         """
         if self.colored_part == "all" and not recolor:
             raise OptionError("this film is in colour already", remedy="tick the box to colour it anyway")
@@ -240,11 +240,11 @@ class Film(Item[FilmChoices]):
             )  # fmt: skip
         self.result, self._is_whole = report.output, True
         frames, shots = report.frames, len(report.shots)
-        sums = f"{frames} frames, 1 shot" if shots == 1 else f"{frames} frames, {shots} shots"  # translated as wholes
+        sums = f"{frames} frames, 1 shot" if shots == 1 else f"{frames} frames, {shots} shots"  # for translation
         return "\n".join([sums, *report.notes])
 
     def _can_go_on(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> bool:
-        """Tell whether the parts of an earlier start can be used: those of a whole film shot by shot, others as one."""
+        """Return whether parts of an earlier run can be reused: shot by shot if it was finished, else as a whole."""
         if self._begun is None:
             return False
         former = self._begun[0]
@@ -265,14 +265,14 @@ class Film(Item[FilmChoices]):
             self._revision += 1
 
     def hints_text(self) -> str:
-        """Return the hints as the text of a file that ``photochrom film --hints`` reads."""
+        """Return the hints as JSON text for ``photochrom film --hints``."""
         return film_hints_json(self.hints())
 
     def download(self) -> Path:
         """Return the coloured film.
 
         Raises:
-            OptionError: It is not coloured yet.
+            OptionError: The film is not coloured yet.
         """
         if self.result is None:
             raise OptionError("this film is not coloured yet", remedy="colour it first")
@@ -286,7 +286,7 @@ class Film(Item[FilmChoices]):
         super().close()
 
     def _unless_closed(self, work: Callable[[], str]) -> str:
-        """Do the work of a job, and remove its files if the film was removed meanwhile."""
+        """Run a job, and remove its files if the film was removed meanwhile."""
         try:
             return work()
         finally:
@@ -298,7 +298,7 @@ class Film(Item[FilmChoices]):
 def open_film(
     colorizer: Colorizer, path: Path, options: FilmOptions, max_pixels: float = math.inf
 ) -> Iterator[tuple[FrameColorizer, Plan]]:
-    """Open a film for looking at its frames.
+    """Open a film to display its frames.
 
     Raises:
         FilmError: The film cannot be read or is too large.
@@ -309,7 +309,7 @@ def open_film(
 
 
 def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return a frame's luma, upright and with square pixels: uint8 ``[H, W]``, at most ``PREVIEW`` pixels long."""
+    """Return a frame's luma, upright with square pixels, uint8 ``[H, W]``, at most ``PREVIEW`` pixels a side."""
     reader = frame_colorizer.reader
     height, width = reader.height, reader.width * float(reader.aspect)
     scale = min(1, PREVIEW / max(height, width))

@@ -1,4 +1,4 @@
-"""A coloured photograph at full size, which the page shows in tiles."""
+"""``FullSize``: a coloured photograph at full size, which the page shows in tiles."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TILE = 512  # side of a tile, in pixels
 
 @dataclass(frozen=True, eq=False)
 class FullSize:
-    """Luma and chroma of a photograph, 8 bits each. Chroma is kept for 2 by 2 pixels, as in most JPEGs."""
+    """Luma and chroma of a photograph at 8 bits, with 4:2:0 chroma as in most JPEGs."""
 
     luma: np.ndarray
     """uint8 ``[H, W]``."""
     cb: np.ndarray
     """uint8 ``[ceil(H / 2), ceil(W / 2)]``."""
     cr: np.ndarray
-    """The other plane, with the same shape and dtype."""
+    """Of the same shape and dtype as ``cb``."""
 
     @classmethod
     def of(cls, colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> FullSize:
@@ -33,7 +33,7 @@ class FullSize:
         return cls(luma, *colorizer.chroma(luma, options, subsampling=2, prediction=prediction))
 
     def tile(self, column: int, row: int, *, grey: bool = False) -> np.ndarray:
-        """Return a tile as RGB uint8 ``[h, w, 3]``; those at the right and lower edges are smaller.
+        """Return a tile as RGB uint8 ``[h, w, 3]``; tiles at the right and lower edges are smaller.
 
         Raises:
             OptionError: There is no such tile.

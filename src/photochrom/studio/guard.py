@@ -1,7 +1,8 @@
-"""A filter in front of the studio that passes only the requests of its own page, and of programs on this machine.
+"""``Guard``: ASGI middleware that only admits requests of the studio's own page, and of programs on this machine.
 
-Another site that a visitor has open must not reach the studio, whether across origins (``Origin`` and
-``Sec-Fetch-Site`` headers) or through a name of its own that resolves to this machine (``Host`` header, DNS rebinding).
+Another site that is open in a visitor's browser must not reach the studio, neither by cross-origin requests (``Origin``
+and ``Sec-Fetch-Site`` headers) nor through a host name of its own that resolves to this machine (DNS rebinding,
+``Host`` header).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses requests that the page does not make.
+    """Refuses requests that come from other sites.
 
     Args:
         app: The guarded application.
@@ -38,7 +39,7 @@ class Guard:
     def __init__(self, app: ASGIApp, host: str, names: Iterable[str] = ()) -> None:
         self._app = app
         self._names = {name.lower() for name in ("localhost", host, *names)}
-        if not is_local(host):  # other machines use the name of this one
+        if not is_local(host):  # other machines may use this machine's name
             self._names |= {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,13 +55,13 @@ class Guard:
             return PlainTextResponse("the studio does not go by this name: use the address that it printed\n", 403)
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
         foreign = origin is not None and origin.partition("://")[2] != headers["host"]
-        is_link = opens_page and headers.get("sec-fetch-dest") == "document"  # a link on another site that is followed
+        is_link = opens_page and headers.get("sec-fetch-dest") == "document"  # a link on another site was followed
         if foreign or (site not in ("same-origin", "none") and not is_link):
             return PlainTextResponse("the studio answers its own page only\n", 403)
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """Check the Host header. A hostile site can point its own name here, but cannot forge an IP address."""
+        """Check the Host header: a hostile site can make its own name resolve here, but cannot forge an IP address."""
         name = re.sub(r":\d+$", "", host).lower()
         return name in self._names or _is_ip(name.strip("[]"))
 

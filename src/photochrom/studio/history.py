@@ -1,4 +1,4 @@
-"""Undo and redo of choices."""
+"""``History``: undo and redo of choices."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ _MOST = 200  # steps that can be undone
 
 @dataclass(frozen=True)
 class History(Generic[Choices]):
-    """Choices with those before and after them. Every change returns a new history."""
+    """The current choices, with those before and after them. Immutable: every change returns a new history."""
 
     now: Choices
-    """Frozen dataclass."""
+    """The current choices, a frozen dataclass."""
     past: tuple[Choices, ...] = ()
     future: tuple[Choices, ...] = ()
     dial: str = ""
-    """Name of the dial that the last change turned, if it turned one."""
+    """Name of the dial that the last change turned; empty if it was another change."""
 
     def choose(self, **changes: object) -> Self:
-        """Return the history after a change, which can be undone."""
+        """Return the history after a change."""
         now = replace(self.now, **changes)  # type: ignore[type-var]
         if now == self.now:
             return self
         return replace(self, now=now, past=(*self.past[1 - _MOST :], self.now), future=(), dial="")
 
     def turn(self, dial: str, value: float) -> Self:
-        """Return the history after a dial is turned. Successive turns of one dial are undone as one step."""
+        """Return the history after a dial is turned. Consecutive turns of one dial are one step of undo."""
         return self.turn_to(dial, **{dial: value})
 
     def turn_to(self, dial: str, **changes: object) -> Self:
-        """Return the history after a dial of any name makes a change."""
+        """Return the history after a dial makes any change, likewise."""
         turned = self.choose(**changes)
         past = self.past if dial == self.dial else turned.past
         return replace(turned, past=past, dial=dial) if turned is not self else self
@@ -45,7 +45,7 @@ class History(Generic[Choices]):
         return replace(self, now=now, past=tuple(past), future=(self.now, *self.future), dial="")
 
     def redo(self) -> Self:
-        """Return the history with the last undone change made again, or this one if there is none."""
+        """Return the history after redoing the last undone change, or this one if there is none."""
         if not self.future:
             return self
         now, *future = self.future

@@ -1,4 +1,4 @@
-"""An item of a visitor's tray: what a photograph and a film have in common."""
+"""``Item``: an item of a visitor's tray; base class of ``Photograph`` and ``Film``."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from .marks import Mark, parse_marks
 from .pictures import Picture, cached_prediction
 from .state import AppState
 
-_DIALS = {"vividness": 1.0, "strength": 2.0}  # and their highest values
+_DIALS = {"vividness": 1.0, "strength": 2.0}  # highest values
 
 Choices = TypeVar("Choices")
 
 
 class Item(ABC, Generic[Choices]):
-    """A photograph or film that a visitor works on. Its methods may be called by several threads.
+    """A photograph or film that a visitor works on. Its methods are thread-safe.
 
     Args:
         state: State that all visitors share.
-        source: The uploaded file, alone in a folder, which belongs to the item from now on.
+        source: The uploaded file, alone in a folder, which the item owns from now on.
         choices: The first choices.
         place: Folder that the file was dropped in, with ``/`` between folders; empty for a single file.
     """
@@ -47,36 +47,36 @@ class Item(ABC, Generic[Choices]):
         self._state, self._colorizer = state, state.colorizer
         self._history: History[Choices] = History(choices)
         self.order = 0
-        """Place on the tray: files are put in the order in which their uploads began, whichever ends first."""
+        """Position on the tray: items are sorted by the start of their uploads, not by the end."""
         self._revision = 0
 
-    # What subclasses say ---------------------------------------------------------------------------------------
+    # Defined by subclasses ---------------------------------------------------------------------------------------
 
     @abstractmethod
     def options(self) -> ColorOptions:
-        """Return the options for colouring the picture that is shown."""
+        """Return the options for the displayed picture."""
 
     @abstractmethod
     def marks(self) -> tuple[Mark, ...]:
-        """Return the marks on the picture that is shown."""
+        """Return the marks on the displayed picture."""
 
     @abstractmethod
     def _with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
-        """Return the history after the marks on the picture that is shown are replaced."""
+        """Return the history after replacing the marks on the displayed picture."""
 
     @abstractmethod
     def _load(self) -> Picture:
-        """Read the picture that is shown."""
+        """Read the displayed picture."""
 
     # Everything else -------------------------------------------------------------------------------------------
 
     @property
     def revision(self) -> int:
-        """Number that grows with each change, so that the page never shows an old picture."""
+        """Number that increases with each change, so that the page never shows an outdated picture."""
         return self._revision
 
     def describe(self) -> dict[str, Any]:
-        """Return what the page knows of the item."""
+        """Return the item's state for the page."""
         history, options = self._history, self.options()
         return {
             "id": self.id, "kind": self.kind, "name": self.source.name, "order": self.order, "folder": self.place,
@@ -86,7 +86,7 @@ class Item(ABC, Generic[Choices]):
         }  # fmt: skip
 
     def edit(self, change: dict[str, Any]) -> None:
-        """Apply one change that the page asks for.
+        """Apply one change requested by the page.
 
         Raises:
             OptionError: The change is unknown, or one of its values is wrong.
@@ -95,7 +95,7 @@ class Item(ABC, Generic[Choices]):
             former, formerly = self._history, self._revision
             try:
                 self._history = self._changed(change)
-                self.options()  # too many hints are refused here
+                self.options()  # raises an error for too many hints
             except BaseException:
                 self._history = former
                 raise
@@ -119,25 +119,25 @@ class Item(ABC, Generic[Choices]):
         return self._history.turn(dial, value)
 
     def picture(self) -> Picture:
-        """Return the picture that is shown with a prediction for the present choices."""
+        """Return the displayed picture with a prediction for the current choices."""
         with self.lock:
             picture = self._loaded()
             found = cached_prediction(self._colorizer, picture.thumbnail, self.options(), picture.cached)
             return self._state.pictures.put(self.id, replace(picture, cached=found))
 
     def _loaded(self) -> Picture:
-        """Return the picture that is shown, perhaps with an old prediction."""
+        """Return the displayed picture, possibly with an outdated prediction."""
         with self.lock:
             return self._state.pictures.get(self.id) or self._state.pictures.put(self.id, self._load())
 
     def prediction(self) -> Prediction:
-        """Return the prediction for the present choices."""
+        """Return the prediction for the current choices."""
         found = self.picture().cached
         assert found is not None
         return found.prediction
 
     def luma(self) -> np.ndarray:
-        """Return the luma that is shown, uint8 ``[h, w]``."""
+        """Return the displayed luma, uint8 ``[h, w]``."""
         return self._loaded().luma
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ def _dial(change: dict[str, Any], *, has_vividness: bool) -> tuple[str, float]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Remove the folder from error messages: visitors know the file's name, not its place on the server."""
+    """Remove the folder from errors, since visitors should not see paths on the server."""
     try:
         yield
     except PhotochromError as exc:

@@ -1,4 +1,4 @@
-"""Long-running jobs of films, one at a time of each kind, in threads of their own."""
+"""Background jobs: each ``Jobs`` queue runs one job at a time, in its own thread."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class StoppedError(Exception):
 
 @dataclass
 class Job:
-    """A job that waits for its turn, runs, and can be stopped."""
+    """A job that is queued, runs, and can be stopped."""
 
     status: Status = "none"
     done: int = 0
     total: int = 0
     message: str = ""
-    """Outcome for the visitor to read."""
+    """Outcome, for the visitor."""
     began: float = 0.0
-    """Clock at the first progress, for the time left."""
+    """Clock at the first call of ``progress``, to estimate the time left."""
     before: int = 0
-    """Number that was done already at that moment, by an earlier start."""
+    """Units that were done by then, in an earlier run."""
     number: int = 0
-    """How often the job was queued."""
+    """Number of times that the job was queued."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _work: Callable[[], str] | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether the job waits or runs."""
+        """Whether the job is queued or running."""
         return self.status in ("waiting", "running")
 
     def stop(self) -> None:
@@ -55,10 +55,10 @@ class Job:
         return self._stop.is_set()
 
     def progress(self, done: int, total: int) -> None:
-        """Note how far the job is.
+        """Report progress.
 
         Raises:
-            StoppedError: It was asked to stop.
+            StoppedError: The job was asked to stop.
         """
         if self._stop.is_set():
             raise StoppedError
@@ -67,7 +67,7 @@ class Job:
         self.done, self.total = done, total
 
     def describe(self) -> dict[str, Any]:
-        """Return what the page knows of the job."""
+        """Return the job's state for the page."""
         facts: dict[str, Any] = {"status": self.status, "done": self.done, "total": self.total, "number": self.number}
         new = self.done - self.before
         if self.status == "running" and new > 0 and self.total:
@@ -76,7 +76,7 @@ class Job:
 
 
 class Jobs:
-    """A queue of jobs, and the thread that works it off."""
+    """A queue of jobs, and the thread that runs them."""
 
     def __init__(self) -> None:
         self._ending = False
@@ -89,22 +89,22 @@ class Jobs:
         """Queue a job.
 
         Args:
-            job: Receives the status.
-            work: Does it and returns the message at the end. It calls ``job.progress`` often.
+            job: The job, whose status is updated.
+            work: Function that does the work and returns the final message. It must call ``job.progress`` often.
 
         Raises:
-            OptionError: The job waits or runs already.
+            OptionError: The job is queued or running already.
         """
         if job.busy:
             raise OptionError("this is being worked on already", remedy="wait, or stop it")
         job.status, job.message, job.began, job.done = "waiting", "", 0.0, 0
         job.number += 1
         job._stop.clear()
-        job._work = work  # one that was stopped while it waited is in the queue still, and must not do its former work
+        job._work = work  # a job stopped while queued is still in the queue, and must do its new work
         self._waiting.put(job)
 
     def end(self) -> None:
-        """Stop the job that runs, and wait for the thread."""
+        """Stop the running job, and wait for the thread."""
         self._ending = True
         self._current.stop()
         self._waiting.put(None)
@@ -126,7 +126,7 @@ class Jobs:
             job.status = "stopped"
         except PhotochromError as exc:
             job.message, job.status = str(exc), "failed"
-        except OSError as exc:  # its own text would name a folder of the server
+        except OSError as exc:  # its own text would reveal a path on the server
             job.message, job.status = f"the studio cannot read or write its files ({exc.strerror})", "failed"
         except Exception:
             _LOG.exception("a job failed")

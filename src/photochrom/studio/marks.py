@@ -1,7 +1,7 @@
-"""Marks: colours that a visitor puts on a picture by a click, a stroke or a lasso.
+"""``Mark``: a colour that a visitor gives with a click, a stroke or a lasso, and its conversion to hints.
 
-The library knows only hints, which are small discs. A mark keeps together the hints of one gesture, so that it can be
-moved, recoloured, removed and undone as one.
+A hint is a small disc. A mark groups the hints of one gesture, so that they can be moved, recoloured, removed and
+undone together.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ..errors import OptionError
 Kind = Literal["point", "stroke", "area"]
 Place = tuple[float, float]
 _KINDS = ("point", "stroke", "area")
-_MOST_PLACES = 500  # of one mark, as the page sends it
-_MOST_HINTS = 1000  # of all marks together, as in a file of hints
+_MOST_PLACES = 500  # most places in a mark sent by the page
+_MOST_HINTS = 1000  # most hints of all marks together, as in a file of hints
 _STROKE_HINTS = 48  # most hints of one stroke
-_AREA_HINTS = 64  # most hints of one area, about
-_AREA_PLACES = 64 * _AREA_HINTS  # most places of the box around an area that are looked at
+_AREA_HINTS = 64  # approximate limit of hints per area
+_AREA_PLACES = 64 * _AREA_HINTS  # most places examined in the box around an area
 _POINT_RADIUS = 0.01
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A colour and where it is."""
+    """A colour, and where it applies."""
 
     kind: Kind
     color: tuple[int, int, int]
@@ -47,7 +47,7 @@ class Mark:
     """Seconds from a film's beginning; None in a photograph."""
 
     def hints(self, shape: tuple[int, ...]) -> tuple[Hint, ...]:
-        """Return the hints that stand for the mark in a picture whose shape begins with height and width."""
+        """Convert the mark to hints for a picture whose shape begins with height and width."""
         if self.kind == "point":
             return (self._hint(self.places[0], self.radius),)
         size = (shape[0], shape[1])
@@ -59,17 +59,17 @@ class Mark:
         return Hint(*place, self.color, min(radius, 0.25), self.suggested)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the mark as the page knows it."""
+        """Return the mark as JSON for the page."""
         facts: dict[str, Any] = {"kind": self.kind, "color": color_hex(self.color), "radius": self.radius}
         facts |= {"places": [list(place) for place in self.places], "suggested": self.suggested}
         return facts if self.time is None else facts | {"time": float(self.time)}
 
 
 def hints_of(marks: Iterable[Mark], shape: tuple[int, ...]) -> tuple[Hint, ...]:
-    """Return the hints of several marks; where they share a place, the last one counts.
+    """Return the hints of several marks; if hints share a place, the last one counts.
 
     Raises:
-        OptionError: There are too many.
+        OptionError: There are too many hints.
     """
     hints: list[Hint] = []
     for mark in marks:
@@ -80,11 +80,11 @@ def hints_of(marks: Iterable[Mark], shape: tuple[int, ...]) -> tuple[Hint, ...]:
 
 
 def parse_marks(facts: Any, time: Fraction | None = None) -> tuple[Mark, ...]:
-    """Parse the marks that the page sends.
+    """Parse marks sent by the page.
 
     Args:
-        facts: A list of objects as ``Mark.to_json`` returns them.
-        time: Time that the marks get; None in a photograph.
+        facts: A list of objects in the form of ``Mark.to_json``.
+        time: Time of the marks in a film; None for a photograph.
 
     Raises:
         OptionError: The list, or a mark in it, is not of that form.
@@ -115,18 +115,18 @@ def _parse_place(facts: Any) -> Place:
 
 
 def _is_number(value: Any) -> bool:
-    # math.isfinite fails at an integer that is too large for a float, and JSON may hold one.
+    # math.isfinite fails for integers too large for a float, which JSON may contain.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def points_of(hints: Iterable[Hint], time: Fraction | None = None) -> tuple[Mark, ...]:
-    """Return a point for each hint, as for hints read from a file."""
+    """Return a point mark for each hint, such as those read from a file."""
     return tuple(Mark("point", hint.color, ((hint.x, hint.y),), hint.radius, hint.suggested, time) for hint in hints)
 
 
-@functools.lru_cache(_MOST_HINTS)  # a click asks several times, for all marks
+@functools.lru_cache(_MOST_HINTS)  # each click needs the hints of all marks several times
 def _along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list[Place]:
-    """Return places along a path, about a radius apart, the ends included."""
+    """Return places along a path, about a radius apart, including both ends."""
     height, width = shape
     points = np.array(path) * (width, height)  # [N, 2], in pixels
     lengths = np.hypot(*np.diff(points, axis=0).T) if len(points) > 1 else np.zeros(0)
@@ -139,25 +139,25 @@ def _along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list
 
 @functools.lru_cache(_MOST_HINTS)
 def _inside(corners: Sequence[Place], shape: tuple[int, int]) -> list[tuple[Place, float]]:
-    """Return places that fill an area evenly, each with the radius at which its disc stays inside."""
+    """Return places that fill an area evenly, each with a radius whose disc stays inside."""
     height, width = shape
     polygon = (np.array(corners) * (width, height)).astype(np.float32)  # [N, 2], in pixels
     area = abs(float(cv2.contourArea(polygon)))
     (left, top), (right, bottom) = polygon.min(0), polygon.max(0)
-    # A lasso that is hardly more than a line has next to no area, and the halves of one that crosses itself cancel out.
+    # The polygon's own area may be nearly zero: for a lasso that is almost a line, or that crosses itself.
     box = float(right - left) * float(bottom - top)
     step = max(1.0, math.sqrt(area / _AREA_HINTS), math.sqrt(box / _AREA_PLACES))
     found = _grid(polygon, step, min(height, width))
     if len(found) > 2 * _AREA_HINTS:
         found = _grid(polygon, step * math.sqrt(len(found) / _AREA_HINTS), min(height, width))
-    if not found:  # narrower than the step
+    if not found:  # the area is narrower than the step
         x, y = polygon.mean(0)
         return [((float(x) / width, float(y) / height), _POINT_RADIUS)]
     return [((x / width, y / height), radius) for (x, y), radius in found]
 
 
 def _grid(polygon: np.ndarray, step: float, short: int) -> list[tuple[Place, float]]:
-    """Return the places of a grid that lie in a polygon, in pixels, and radii as shares of the picture's short side."""
+    """Return the grid points (in pixels) inside a polygon, and radii as shares of the picture's short side."""
     (left, top), (right, bottom) = polygon.min(0), polygon.max(0)
     found = []
     for y in np.arange(top + step / 2, bottom, step):

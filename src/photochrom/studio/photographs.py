@@ -1,4 +1,4 @@
-"""A photograph on the tray: its choices, the model's alternatives, and the file at full size."""
+"""``Photograph``: a photograph on the tray, with its choices, alternatives, and full-size output."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _GUESS_SIDE = 320  # longest side of an alternative, in pixels
 
 @dataclass(frozen=True)
 class Choices:
-    """Choices for a photograph; undo and redo step through these."""
+    """The user's choices for a photograph, which undo and redo restore."""
 
     vividness: float | None
     strength: float = 1.0
     guess: tuple[Hint, ...] = ()
-    """Hints that make the chosen alternative; empty for the model's first picture."""
+    """Hints of the chosen alternative; empty for the model's first picture."""
     borrowed: tuple[Hint, ...] = ()
-    """Hints taken from another photograph."""
+    """Hints borrowed from another photograph."""
     marks: tuple[Mark, ...] = ()
-    """Colours put by hand."""
+    """Colours given by hand."""
 
 
 class Photograph(Item[Choices]):
@@ -61,7 +61,7 @@ class Photograph(Item[Choices]):
         state.pictures.put(self.id, self._load())
 
     def options(self) -> ColorOptions:
-        """Return the options for the colorizer. If several hints share a place, the last one counts."""
+        """Return the options for the photograph. If several hints share a place, the last one counts."""
         now = self._history.now
         return ColorOptions(now.vividness, now.strength, (*now.guess, *now.borrowed, *hints_of(now.marks, self._size)))
 
@@ -70,7 +70,7 @@ class Photograph(Item[Choices]):
         return self._history.now.marks
 
     def describe(self) -> dict[str, Any]:
-        """Return what the page knows of the photograph."""
+        """Return the photograph's state for the page."""
         now, guesses = self._history.now, self._guesses or ()
         chosen = guesses.index(now.guess) if now.guess in guesses else None
         height, width = self._size
@@ -102,10 +102,10 @@ class Photograph(Item[Choices]):
         return Picture(small(luma), self._colorizer.thumbnail(luma))
 
     def guesses(self) -> list[tuple[str, np.ndarray]]:
-        """Return the model's alternatives, given the colours put so far.
+        """Return the model's alternatives, given the marks so far.
 
         Returns:
-            The name of each, and a small RGB picture ``[h, w, 3]``.
+            Name and small RGB picture ``[h, w, 3]`` of each.
         """
         if not self._colorizer.card.bins:
             return []
@@ -123,7 +123,7 @@ class Photograph(Item[Choices]):
         return list(zip(name_alternatives(found.prediction, answers), pictures, strict=True))
 
     def borrow(self, reference: Path) -> int:
-        """Take colours from another photograph where it matches, and return the number of places.
+        """Borrow colours from another photograph where it matches, and return the number of places.
 
         Raises:
             PhotoError: The other photograph cannot be read.
@@ -149,11 +149,11 @@ class Photograph(Item[Choices]):
             self._revision += 1
 
     def hints_text(self) -> str:
-        """Return the hints as the text of a file that ``photochrom photo --hints`` reads."""
+        """Return the hints as JSON text for ``photochrom photo --hints``."""
         return hints_json(self.options().hints)
 
     def full_size(self) -> FullSize:
-        """Return the coloured photograph at full size; the two used last are kept."""
+        """Return the coloured photograph at full size; the two used last are cached."""
         key = (self.id, self._revision)
         with self.lock:
             found = self._state.full_sizes.get(key)
@@ -165,7 +165,7 @@ class Photograph(Item[Choices]):
         return found
 
     def write(self, folder: Path) -> Path:
-        """Write the file for download with its metadata: ``old.jpg`` becomes ``old.color.jpg`` in the folder.
+        """Write the coloured photograph with its metadata: ``old.jpg`` becomes ``old.color.jpg`` in the folder.
 
         Raises:
             PhotoError: The result cannot be written.
@@ -177,7 +177,7 @@ class Photograph(Item[Choices]):
         return path
 
     def download(self) -> Path:
-        """Return the file for download, rewritten if the choices have changed."""
+        """Return the file for download; writes it again if the choices have changed."""
         with self.lock:
             folder = self.folder / f"result-{self._revision}"
             path = folder / colored_path(self.source).name
@@ -201,7 +201,7 @@ def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
 
 
 def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
-    """Read a colour photograph, upright, as RGB uint8 ``[H, W, 3]``, its longest side at most ``PREVIEW`` pixels.
+    """Read a colour photograph, upright, as RGB uint8 ``[H, W, 3]`` with a longest side of at most ``PREVIEW`` pixels.
 
     Raises:
         PhotoError: The file cannot be read or is too large.
@@ -221,7 +221,7 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
 
 
 def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
-    """Reduce luma to uint8 ``[H, W]``, its longest side at most ``longest`` pixels."""
+    """Reduce luma to uint8 ``[H, W]`` with a longest side of at most ``longest`` pixels."""
     scale = longest / max(luma.shape)
     if scale < 1:
         height, width = (max(1, round(side * scale)) for side in luma.shape)

@@ -1,4 +1,4 @@
-"""Pictures at display size, their predictions, and a cache of the values used last."""
+"""Pictures at display size, their cached predictions, and ``Recent``, an LRU cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..colorizer.colorizer import Colorizer, Prediction
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 
-PREVIEW = 1600  # longest side of the picture that is shown, in pixels
+PREVIEW = 1600  # longest side of the displayed picture, in pixels
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -35,12 +35,13 @@ class CachedPrediction:
 def cached_prediction(
     colorizer: Colorizer, thumbnail: np.ndarray, options: ColorOptions, former: CachedPrediction | None = None
 ) -> CachedPrediction:
-    """Predict the colours of a picture, reusing whatever is still valid of a former prediction.
+    """Predict the colours of a picture, reusing the valid parts of a former prediction.
 
     Args:
-        colorizer: Shared by all visitors.
-        thumbnail: Luma, uint8 ``[H, W]``, at the size of ``Prediction.luma``.
-        options: Options for colouring it.
+        colorizer: The model, shared by all visitors.
+        thumbnail: Luma, uint8 ``[H, W]``, at the size of
+        ``Prediction.luma``.
+        options: How to colour it.
         former: Earlier prediction for the same picture.
     """
     plain = former.plain if former and former.vividness == options.vividness else None
@@ -56,28 +57,28 @@ class Picture:
     """Decoded photograph or frame at display size."""
 
     luma: np.ndarray
-    """Luma, uint8 ``[h, w]``, its longest side at most ``PREVIEW`` pixels."""
+    """Luma, uint8 ``[h, w]``, with a longest side of at most ``PREVIEW`` pixels."""
     thumbnail: np.ndarray
-    """Input of the network, uint8 ``[h, w]``, the same as for the full-size picture: so are its colours."""
+    """Input of the network, uint8 ``[h, w]``; equal to that of the full-size picture, so that the colours are equal."""
     cached: CachedPrediction | None = None
-    """Latest prediction, perhaps for earlier choices."""
+    """Latest prediction, possibly for earlier choices."""
 
 
 class Recent(Generic[Key, Value]):
-    """The values used last; the others are made again when they are needed. Threads may share it."""
+    """A thread-safe cache of the values used last."""
 
     def __init__(self, most: int) -> None:
         self._most, self._values, self._lock = most, OrderedDict[Key, Value](), threading.Lock()
 
     def get(self, key: Key) -> Value | None:
-        """Return a value, if it is still there."""
+        """Return a value; None if it is not cached."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key: Key, value: Value) -> Value:
-        """Keep a value, and return it."""
+        """Cache a value, and return it."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
@@ -86,7 +87,7 @@ class Recent(Generic[Key, Value]):
         return value
 
     def drop(self, wanted: Callable[[Key], bool]) -> None:
-        """Forget the values whose keys are ``wanted``."""
+        """Remove the values for whose keys ``wanted`` is true."""
         with self._lock:
             for key in [key for key in self._values if wanted(key)]:
                 del self._values[key]

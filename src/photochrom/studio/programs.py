@@ -1,4 +1,4 @@
-"""Two functions for programs, which keep nothing: the body of a request is a photograph, the query says the rest."""
+"""The stateless part of the REST API: the request's body is a photograph, its query holds the options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .uploads import Uploads
 
 
 class Programs:
-    """The functions and their routes.
+    """The stateless endpoints and their routes.
 
     Args:
         state: State that all visitors share.
@@ -35,7 +35,7 @@ class Programs:
         self._state, self._uploads = state, uploads
 
     def routes(self) -> list[Route]:
-        """Return the routes. PUT is what ``curl -T`` sends."""
+        """Return the routes, which accept PUT because ``curl -T`` sends it."""
         methods = ["POST", "PUT"]
         return [
             Route("/api/colorize", self._colorize, methods=methods),
@@ -84,10 +84,10 @@ def color_options(query: QueryParams) -> ColorOptions:
 
 
 def place(query: QueryParams) -> tuple[float, float]:
-    """Parse ``x`` and ``y``; without them it is the middle.
+    """Parse ``x`` and ``y``; the default is the middle.
 
     Raises:
-        OptionError: One is not a number from 0 to 1.
+        OptionError: One of them is not a number from 0 to 1.
     """
     x, y = (_number(query, name) for name in ("x", "y"))
     x, y = 0.5 if x is None else x, 0.5 if y is None else y

@@ -1,4 +1,4 @@
-"""Pictures and figures that the page shows."""
+"""Renders pictures for the page, and finds the places where the model is unsure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 
 QUALITY = 90  # JPEG quality on the page; downloads are encoded separately
-_PLACES = 5  # unsure places that are numbered
-_APART = 0.15  # least distance between two of them, as a share of the longest side
-_MARGIN = 0.04  # least distance from the edges, where a number would be cut off
-_WORTH = 0.25  # mean doubt around a place from which a colour there is worth asking for
+_PLACES = 5  # most unsure places that are marked
+_APART = 0.15  # least distance between them, as a share of the longest side
+_MARGIN = 0.04  # least distance from the edges, so that their numbers are not cut off
+_WORTH = 0.25  # least mean doubt around a place for it to be marked
 _SURE, _LOST = 0.6, 0.2  # confidence at which doubt is 0 and 1; most pictures lie between
 
 
@@ -37,10 +37,10 @@ def jpeg(rgb: np.ndarray) -> bytes:
 
 
 def doubts(prediction: Prediction) -> dict[str, Any]:
-    """Return where the model is unsure: a map from 0 to 1, and the places where a colour would help most, in order.
+    """Return a map of the model's doubt, 0 to 1, and the places where a given colour would help most, in order.
 
     Raises:
-        OptionError: The model does not report its confidence.
+        OptionError: The model does not predict its confidence.
     """
     if prediction.confidence is None:
         raise OptionError("this model does not report its confidence", remedy="start the studio with another")
@@ -49,14 +49,14 @@ def doubts(prediction: Prediction) -> dict[str, Any]:
 
 
 def _most(doubt: np.ndarray) -> list[tuple[float, float]]:
-    """Return the centres of the largest doubtful parts: one colour there settles most."""
+    """Return the centres of the largest unsure areas."""
     height, width = doubt.shape
     sigma = max(1.0, max(doubt.shape) / 16)
     near, spread = (
         cv2.GaussianBlur(doubt.astype(np.float32), (0, 0), sigma, borderType=border)
         for border in (cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT)
     )
-    # Nothing is to be settled beyond the edges: mirrored there, doubt would be greatest on the edges themselves.
+    # Padded with zeros, since mirrored doubt would be greatest on the edges themselves.
     spread[near <= _WORTH] = 0
     rows, columns = np.mgrid[:height, :width]
     found: list[tuple[float, float]] = []

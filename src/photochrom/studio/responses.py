@@ -1,4 +1,4 @@
-"""Responses that are files."""
+"""HTTP responses that send files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 
 class OwnFile(FileResponse):
-    """A file in a folder of its own, which is removed when the file is sent or the visitor has left."""
+    """A file in a temporary folder, which is removed when the file has been sent or the connection is closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file (ASGI)."""

@@ -1,4 +1,4 @@
-"""The routes of the studio: its page, and the JSON interface that the page and programs use."""
+"""The studio's routes: the page, its static files, and the REST API."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HERE = Path(__file__).parent
 FILMS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv", ".mxf",
 )  # fmt: skip
-_MOST_JSON = 1 << 20  # bytes of a change: marks, never pictures
+_MOST_JSON = 1 << 20  # most bytes of a JSON request; changes hold marks, never pictures
 _SMALL = 240  # longest side of a picture on the tray, in pixels
 _WEEK = 7 * 24 * 3600
 
@@ -48,7 +48,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build(state: AppState, visitors: Visitors) -> Starlette:
-    """Build the application, which all visitors share."""
+    """Build the Starlette application."""
     files = StaticFiles(directory=HERE / "static")
     return Starlette(
         routes=[Route("/", _page), *Api(state, visitors).routes(), Mount("/static", files)],
@@ -64,7 +64,7 @@ def build(state: AppState, visitors: Visitors) -> Starlette:
 
 @asynccontextmanager
 async def _few_threads(app: Starlette) -> AsyncIterator[None]:
-    """Work on few pictures at once: a hundred visitors must not take a hundred pictures' memory at a time."""
+    """Limit the threads that process pictures, so that many visitors do not exhaust the memory."""
     to_thread.current_default_thread_limiter().total_tokens = max(4, 2 * (os.cpu_count() or 1))
     yield
 
@@ -85,18 +85,18 @@ async def _unknown(request: Request, exc: Exception) -> Response:
 
 
 async def _left(request: Request, exc: Exception) -> Response:
-    return Response(status_code=400)  # which nobody reads: the page was closed during an upload
+    return Response(status_code=400)  # nobody reads it, since the page was closed during an upload
 
 
 async def _failed(request: Request, exc: Exception) -> Response:
-    # The error's own text would name a folder of the server.
+    # The error's own text would reveal a path on the server.
     reason = (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
     message = f"the studio cannot read or write its files ({reason}): tell whoever runs it"
     return JSONResponse({"error": message}, 500)
 
 
 class Api:
-    """The JSON interface.
+    """The REST API.
 
     Args:
         state: State that all visitors share.
@@ -151,7 +151,7 @@ class Api:
             try:
                 return await endpoint(request)
             except (PhotochromError, OSError):
-                self._its_item(request)  # the item was removed meanwhile, and its files with it: that is what to say
+                self._its_item(request)  # raises LostError if the item was removed meanwhile, with its files
                 raise
 
         return outer
@@ -160,7 +160,7 @@ class Api:
         return self._visitor(request).item(request.path_params["id"])
 
     async def _studio(self, request: Request) -> Response:
-        """Answer what the page needs first: the model's abilities, limits, and the tray as it was left."""
+        """Return the page's initial state: the model's abilities, the limits, and the visitor's tray."""
         card = self._state.colorizer.card
         known = self._visitors.find(request.cookies.get(_cookie(request)))
         visitor = await run_in_threadpool(self._visitors.new) if known is None else known
@@ -217,7 +217,7 @@ class Api:
         async def endpoint(request: Request) -> Response:
             item = self._its_item(request)
             data = await run_in_threadpool(draw, item, request)
-            # The address names the revision: the same one always shows the same picture.
+            # The URL includes the revision, so the response never changes.
             return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
         return endpoint
@@ -238,7 +238,7 @@ class Api:
     # Suggestions -----------------------------------------------------------------------------------------------
 
     async def _guesses(self, request: Request) -> Response:
-        """Make the alternatives; their pictures are fetched one by one."""
+        """Compute the alternatives; the page fetches their pictures one by one."""
         item = _photograph(self._its_item(request))
         found = await run_in_threadpool(item.guesses)
         folder = item.folder / "guesses"
@@ -303,7 +303,7 @@ class Api:
         return OwnFile(path, filename=None if inline else path.name)
 
     def _linked(self, item: Photograph | Film) -> Path:
-        """Give the file for download a second name, since a change or the removal of the item removes the first."""
+        """Link the file for download to a second name, because changing or removing the item deletes the first."""
         folder = self._state.new_folder()
         try:
             with item.lock:
@@ -335,12 +335,12 @@ class Api:
 
 
 def _cookie(request: Request) -> str:
-    """Return the name of the cookie. Browsers send it to every port of a machine: each studio needs its own."""
+    """Return the cookie's name, which includes the port, since browsers send cookies to all ports of a machine."""
     return f"photochrom-{request.scope['server'][1]}"
 
 
 def _side(request: Request) -> int:
-    """Return how many pixels the longest side of a picture has at most: no more than a small window shows."""
+    """Return the requested limit for the longest side of a picture, in pixels."""
     side = request.query_params.get("side", "")
     return min(PREVIEW, max(_SMALL, int(side))) if side.isdecimal() and len(side) < 6 else PREVIEW
 

@@ -1,4 +1,4 @@
-"""State that all visitors share: the model, the folder and its limits, the pictures used last, and the jobs."""
+"""``AppState``: state shared by all visitors: the model, the folder and its limits, caches and job queues."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from .jobs import Jobs
     from .pictures import Picture, Recent
 
-_FRESH = 2.0  # seconds for which a measurement may be reused
+_FRESH = 2.0  # seconds for which a measurement of the disk is reused
 
 
 @dataclass(frozen=True)
 class AppState:
-    """The loaded model, the folder and the limits. Immutable except for its caches and the event."""
+    """State shared by all visitors. Immutable except for caches, queues and the event."""
 
     colorizer: Colorizer
     references: References
     folder: Path
-    """Folder of all uploads and of all files made from them."""
+    """Folder of all uploads and all files made from them."""
     disk: Disk
     max_pixels: int
     max_upload_bytes: int
@@ -40,16 +40,16 @@ class AppState:
     full_sizes: Recent[tuple[str, int], FullSize]
     """Photographs at full size, by the id of their item and its revision."""
     jobs: Jobs
-    """Films that are coloured, one after the other."""
+    """Queue of films to colour."""
     searches: Jobs
-    """Films whose shots are looked for."""
+    """Queue of films whose shots are to be found."""
     exports: Jobs
-    """Trays whose photographs are coloured as files."""
+    """Queue of trays whose photographs are to be written as files."""
     output: OutputOptions = field(default_factory=OutputOptions)
-    """How photographs are written, and who signs them."""
+    """How to write and sign photographs."""
 
     def new_folder(self) -> Path:
-        """Create a folder with a name that is not used yet."""
+        """Create a folder with an unused name."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def forget(self, item: str) -> None:
@@ -62,7 +62,7 @@ class Disk:
     """Limits the disk space of the studio's folder.
 
     Args:
-        folder: Holds all uploads and all files produced from them.
+        folder: Folder of all uploads and all files made from them.
         most: Limit in bytes.
     """
 
@@ -72,14 +72,14 @@ class Disk:
         self._lock = threading.Lock()
 
     def check(self, coming: int = 0, *, fresh: bool = True) -> None:
-        """Check that there is room.
+        """Check that there is enough space.
 
         Args:
             coming: Number of bytes about to be written.
-            fresh: Whether to measure now rather than reuse a measurement of the last two seconds.
+            fresh: Whether to measure now instead of reusing a measurement of the last two seconds.
 
         Raises:
-            StudioError: There is no room.
+            StudioError: There is not enough space.
         """
         with self._lock:
             if fresh or time.monotonic() - self._measured > _FRESH:

@@ -1,4 +1,4 @@
-"""The words of the page in several languages, from gettext catalogues that any editor of .po files can extend."""
+"""Translations of the page, read from gettext catalogues (.po files)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _KEYS = ("msgid", "msgstr")
 
 
 class Catalogues:
-    """Catalogues of a folder: ``de.po`` translates the English words of the page into German.
+    """The catalogues in a folder: ``de.po`` translates the page's English texts into German.
 
     Args:
-        folder: Holds the files.
+        folder: Folder of the .po files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -23,7 +23,7 @@ class Catalogues:
 
     @cached_property
     def languages(self) -> list[str]:
-        """Languages there are, English first."""
+        """Codes of the available languages, English first."""
         return ["en", *sorted(path.stem for path in self._folder.glob("*.po"))]
 
     def strings(self, language: str) -> dict[str, str]:
@@ -40,10 +40,10 @@ class Catalogues:
 
 
 def parse_po(text: str) -> dict[str, str]:
-    """Parse a catalogue without plural forms; texts that are not translated are left out.
+    """Parse a catalogue without plural forms; untranslated texts are omitted.
 
     Raises:
-        ValueError: A line is not of the format.
+        ValueError: A line is invalid.
     """
     entries: list[dict[str, str]] = []
     key = ""

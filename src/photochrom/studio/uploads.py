@@ -1,4 +1,4 @@
-"""Receives files: the body of a request is the file, and its name is in the query."""
+"""Receives uploads: the request's body is the file, its query holds the name."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from starlette.requests import Request
 from ..errors import OptionError, StudioError
 from .state import AppState
 
-_LONGEST_FOLDER = 1000  # characters of all folders above a file
-_LONGEST_NAME = 180  # bytes, which leaves room for the suffixes of results
+_LONGEST_FOLDER = 1000  # most characters of the folders above a file
+_LONGEST_NAME = 180  # most bytes of a name, which leaves room for the suffixes of results
 
 
 class Uploads:
-    """Receives uploads while there is room, counting those that others are sending.
+    """Receives uploads while there is space, including that needed by uploads in progress.
 
     Args:
         state: State that all visitors share.
@@ -28,18 +28,18 @@ class Uploads:
 
     def __init__(self, state: AppState) -> None:
         self._state = state
-        self._coming = 0  # total size in bytes of uploads that are under way
+        self._coming = 0  # total size in bytes of uploads in progress
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[Path]:
-        """Receive the file of a request into a folder of its own.
+        """Receive the file of a request into a new folder.
 
-        The folder is removed if the block raises, or if the file has been moved or copied out of it: whoever keeps the
-        file where it is keeps the folder.
+        The folder is removed if the block raises. Otherwise the block's caller owns the folder.
 
         Raises:
-            StudioError: There is no room.
-            OptionError: The request has no name or size, or the file is too large or cut short.
+            StudioError: There is not enough space.
+            OptionError: The request has no name or size, or the file is too
+            large or cut short.
         """
         name, size = file_name(request.query_params.get("name", "")), await self._size(request)
         folder = self._state.new_folder()
@@ -82,16 +82,16 @@ class Uploads:
 
 
 async def _drain(request: Request) -> None:
-    """Read the rest of a request: a browser reads no response before it has sent it."""
+    """Read the rest of a request, since browsers do not read the response before they have sent all of it."""
     async for _ in request.stream():
         pass
 
 
 def folder_name(path: str) -> str:
-    """Return the folders of a dropped file, with ``/`` between them, without steps up and other special names.
+    """Return the folders of a dropped file, with ``/`` between them, without ``..`` and other special names.
 
     Raises:
-        OptionError: There are too many.
+        OptionError: The folders are nested too deeply.
     """
     if len(path) > _LONGEST_FOLDER:
         raise OptionError("the folders are nested too deeply", remedy="drop an inner one")
@@ -100,7 +100,7 @@ def folder_name(path: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """Return the name of an upload without folders and without characters that no file name may hold.
+    """Return the name of an upload without folders and invalid characters.
 
     Raises:
         OptionError: Nothing is left.

@@ -1,4 +1,4 @@
-"""The visitors of the studio, distinguished by a cookie, and the tray of each."""
+"""``Visitors``: the studio's visitors, identified by a cookie, and their trays."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .films import Film
 from .items import Item
 
 MOST_ITEMS = 500
-"""Most photographs and films of one visitor, so that a slip of the hand does not fill the disk."""
+"""Maximum number of photographs and films per visitor, so that a mistake does not fill the disk."""
 MOST_VISITORS = 100
 _HOUR = 3600.0
-_DAY, _WEEK = 24 * _HOUR, 7 * 24 * _HOUR  # without a request, after which a visitor's files are removed
-_YOUNG = 600.0  # seconds without a request that every visitor may stay, however many there are
+_DAY, _WEEK = 24 * _HOUR, 7 * 24 * _HOUR  # seconds without a request after which a visitor's files are removed
+_YOUNG = 600.0  # seconds without a request for which every visitor is kept, however many there are
 
 AnyItem = Item[Any]
 
 
 class Visitor:
-    """One browser: its secret and its tray."""
+    """One browser, identified by a secret token, and its tray."""
 
     def __init__(self, token: str, now: float) -> None:
         self.token, self.seen = token, now
         self.archive: Archive | None = None
-        """The files of all photographs, once they are asked for."""
+        """The archive of all photographs; None until it is requested."""
         self._orders = itertools.count(1)
         self._items: dict[str, AnyItem] = {}
         self._lock = threading.Lock()
@@ -46,26 +46,26 @@ class Visitor:
         """Check that the tray is not full.
 
         Raises:
-            OptionError: It is.
+            OptionError: The tray is full.
         """
         if len(self._items) >= MOST_ITEMS:
             raise OptionError(f"the tray holds {MOST_ITEMS} files", remedy="remove some, or use 'photochrom batch'")
 
     def next_order(self) -> int:
-        """Return the place of the file whose upload begins now."""
+        """Return the position of a file whose upload begins now."""
         return next(self._orders)
 
     def add(self, item: AnyItem, order: int = 0) -> None:
-        """Put an item on the tray, at a place that ``next_order`` gave."""
+        """Put an item on the tray, at a position from ``next_order``."""
         item.order = order
         with self._lock:
             self._items[item.id] = item
 
     def item(self, name: str) -> AnyItem:
-        """Return an item of this visitor, and of no other.
+        """Return an item of this visitor.
 
         Raises:
-            LostError: There is none of that id.
+            LostError: The visitor has no item with this id.
         """
         with self._lock:
             if name not in self._items:
@@ -88,7 +88,7 @@ class Visitor:
 
     @property
     def patience(self) -> float:
-        """Seconds without a request after which the visitor is gone: nobody clicks while a film is coloured."""
+        """Seconds without a request after which the visitor is removed; more with films, which take long to colour."""
         return _WEEK if any(isinstance(item, Film) for item in self) else _DAY
 
 
@@ -100,7 +100,7 @@ class Visitors:
     """All visitors.
 
     Args:
-        clock: Returns seconds; tests give another.
+        clock: Function that returns seconds; replaced in tests.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -108,7 +108,7 @@ class Visitors:
         self._visitors: dict[str, Visitor] = {}
 
     def find(self, token: str | None) -> Visitor | None:
-        """Return the visitor of a cookie, if it is known."""
+        """Return the visitor with a cookie's token; None if unknown."""
         with self._lock:
             visitor = self._visitors.get(token or "")
             if visitor is not None:
@@ -116,10 +116,10 @@ class Visitors:
             return visitor
 
     def new(self) -> Visitor:
-        """Return a new visitor; the one away for longest goes if there are too many.
+        """Return a new visitor; if there are too many, the one longest inactive is removed.
 
         Raises:
-            StudioError: All visitors were here in the last minutes.
+            StudioError: There are too many, and all of them were active in the last minutes.
         """
         with self._lock:
             gone = self._make_room() if len(self._visitors) >= MOST_VISITORS else None
@@ -130,14 +130,14 @@ class Visitors:
         return visitor
 
     def _make_room(self) -> Visitor:
-        # Whoever has nothing on the tray goes first: programs and robots come without a cookie each time.
+        # Visitors with an empty tray are removed first, since programs and robots come without a cookie each time.
         oldest = min(self._visitors.values(), key=lambda visitor: (len(visitor) > 0, visitor.seen))
         if len(oldest) and self._clock() - oldest.seen < _YOUNG:
             raise StudioError("the studio is full", remedy="try again in some minutes")
         return self._visitors.pop(oldest.token)
 
     def sweep(self) -> None:
-        """Remove visitors who have been away for too long."""
+        """Remove visitors who have been inactive for too long."""
         with self._lock:
             now = self._clock()
             gone = [v for v in self._visitors.values() if now - v.seen > v.patience]

@@ -60,7 +60,8 @@ def mux(
         path: The file to write.
         name: Name of the container format.
         options: Codec and profile.
-        span: The coloured part of the source. model: Credit of the colours, for the metadata.
+        span: The coloured part of the source.
+        model: Credit of the colours, for the metadata.
         damage: Collects damage found in the source's other tracks.
         on_packet: Called before each packet; an exception that it raises ends the writing.
         rehearsal: Whether to leave the other tracks empty, to only test whether the container accepts them.

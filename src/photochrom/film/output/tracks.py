@@ -55,8 +55,11 @@ def packets(
         source: The film.
         streams: Streams of the new film by their index in the source.
         transcoders: Transcoders of the streams to re-encode, by the same index.
-        span: The coloured part of the source. reader: The film's reader.
-        damage: Collects damage found. Raises:
+        span: The coloured part of the source.
+        reader: The film's reader.
+        damage: Collects damage found.
+
+    Raises:
         FilmError: The file cannot be read at the moment, although it may be sound.
     """
     chosen = [source.streams[index] for index in streams if source.streams[index].type != "attachment"]

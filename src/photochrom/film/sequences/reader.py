@@ -44,11 +44,13 @@ _FLOATS = ("f16", "f32")
 def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: float = math.inf) -> FilmReader:
     """Open a film: a file, a folder of numbered frames, or a pattern of their names.
 
-        Args:
-            path: The film.
-            options: ``rate`` and ``fill_gaps`` apply to sequences.
-            max_pixels: Maximum number of pixels per frame. Raises: FilmError: The film cannot be read, or frames of a
-    sequence are missing.
+    Args:
+        path: The film.
+        options: ``rate`` and ``fill_gaps`` apply to sequences.
+        max_pixels: Maximum number of pixels per frame.
+
+    Raises:
+        FilmError: The film cannot be read, or frames of a sequence are missing.
     """
     pattern = find_sequence(Path(path))
     if pattern is None:

@@ -200,7 +200,8 @@ def _photo(path: Path) -> Photo:
     """Read the file of a frame.
 
     Raises:
-        PhotoError: The file cannot be read. FilmError: The file holds several pages.
+        PhotoError: The file cannot be read.
+        FilmError: The file holds several pages.
     """
     try:
         return read_photo(path)

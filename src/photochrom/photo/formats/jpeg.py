@@ -43,7 +43,7 @@ _ADOBE: Final = b"Adobe"
 _GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
 _MAX_SIDE: Final = 65500  # limit of libjpeg, in pixels
 _LEAST_TO_REDUCE: Final = 2_000_000  # pixels; decoding smaller pictures at half size saves nothing, and loses detail
-_LOOKED_AT: Final = 32  # rows that are searched for grey tones
+_LOOKED_AT: Final = 32  # rows that are searched for grey tones that are searched for grey tones
 _SCAN_HEADER: Final = 32  # bytes; with four components it has 16
 _UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # at JFIF's 0, 1, 2
 
