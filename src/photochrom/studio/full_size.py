@@ -24,7 +24,7 @@ class FullSize:
     cb: np.ndarray
     """uint8 ``[ceil(H / 2), ceil(W / 2)]``."""
     cr: np.ndarray
-    """Of the same shape and dtype as ``cb``."""
+    """The other chroma plane, with the shape and dtype of ``cb``."""
 
     @classmethod
     def of(cls, colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> FullSize:

@@ -1,6 +1,6 @@
-"""Checkpoints: tensors in a safetensors file, and facts as JSON in its header.
+"""Reads and writes checkpoints: tensors in a safetensors file, with facts as JSON in its header.
 
-A checkpoint is written beside the old one and renamed, so that there is always a whole one.
+A checkpoint is written to a temporary file and renamed, so that a complete one always exists.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
     """Write tensors and facts that JSON can hold.
 
     Raises:
-        TrainingError: the disk is full or the folder cannot be written; an older checkpoint is left as it was.
+        TrainingError: The disk is full or the folder cannot be written; an older checkpoint is kept.
     """
     try:
         with new_path(path, overwrite=True) as part:
@@ -40,10 +40,10 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Facts]:
-    """Read what ``save`` wrote, also in an older version of Photochrom.
+    """Read tensors and facts of a checkpoint, also of one written by an older version of Photochrom.
 
     Raises:
-        TrainingError: the file is missing or is not a checkpoint.
+        TrainingError: The file is missing or is not a checkpoint.
     """
     with _opened(path) as file:
         tensors = {upgrade_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -54,7 +54,7 @@ def load_facts(path: Path) -> Facts:
     """Read the facts of a checkpoint without its tensors.
 
     Raises:
-        TrainingError: the file is missing or is not a checkpoint.
+        TrainingError: The file is missing or is not a checkpoint.
     """
     with _opened(path) as file:
         return _facts(file)
@@ -88,7 +88,7 @@ _RECIPE_FIELDS = {
 
 
 def upgrade_name(name: str) -> str:
-    """Translate the name of a tensor in an older checkpoint or model file; today's names stay as they are."""
+    """Translate a tensor's name in an older checkpoint or model file; current names are returned unchanged."""
     for old, new in _PREFIXES.items():
         if name.startswith(old):
             return new + name.removeprefix(old)
@@ -96,7 +96,7 @@ def upgrade_name(name: str) -> str:
 
 
 def upgrade_facts(facts: Facts) -> Facts:
-    """Translate the facts of an older checkpoint; today's stay as they are."""
+    """Translate the facts of an older checkpoint; current facts are returned unchanged."""
     if not isinstance(facts.get("recipe"), dict):
         return facts
     recipe = {_RECIPE_FIELDS.get(name, name): value for name, value in facts["recipe"].items()}
@@ -112,10 +112,10 @@ def describe_views(count: int, fingerprint: str) -> str:
 
 
 def recipe_of(facts: Facts) -> Recipe:
-    """Return the recipe that a checkpoint notes.
+    """Return the recipe recorded in a checkpoint.
 
     Raises:
-        TrainingError: the recipe has fields that this version of Photochrom does not know.
+        TrainingError: The recipe has fields that this version of Photochrom does not know.
     """
     try:
         return Recipe(**facts["recipe"])
@@ -129,13 +129,13 @@ def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object])
     """Check that a checkpoint belongs to a run under the same conditions.
 
     Args:
-        path: path of the checkpoint, for the message.
-        facts: facts of the checkpoint.
-        conditions: name and value of everything that a resumed run must agree on (see ``TrainingRun.conditions``).
-            Conditions that an older checkpoint does not note are not compared.
+        path: Path of the checkpoint, for the message.
+        facts: Facts of the checkpoint.
+        conditions: Name and value of everything that a resumed run must agree on (see ``TrainingRun.conditions``).
+            Conditions missing from an older checkpoint are not compared.
 
     Raises:
-        TrainingError: some differ; the message names each with both values.
+        TrainingError: Some differ; the message names each with both values.
     """
     noted = facts.get("conditions", {})
     other = [
@@ -182,14 +182,14 @@ def color_queries_of(tensors: Mapping[str, Tensor], head: str) -> int:
 
     Args:
         tensors: The weights of a checkpoint or of a model file, by their names.
-        head: What the names of the head's weights begin with: ``"ema."`` in a checkpoint, ``"head."`` in a model file.
+        head: Prefix of the names of the head's weights: ``"ema."`` in a checkpoint, ``"head."`` in a model file.
     """
     added = tensors.get(f"{head}decoder.queries.add.weight")  # [bins, queries, 1, 1]
     return 0 if added is None else added.shape[1]
 
 
 def bins_of(tensors: Mapping[str, Tensor], recipe: Recipe) -> ColorBins | None:
-    """Return the bins of a checkpoint; None where its recipe has none."""
+    """Return the bins of a checkpoint; None if its recipe has none."""
     if recipe.rebalance_lambda is None:
         return None
     return ColorBins(tensors["bins.centres"], tensors["bins.frequency"])

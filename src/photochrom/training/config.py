@@ -1,4 +1,4 @@
-"""Configuration of a training run: what the user asks for."""
+"""``TrainingConfig``: the user's options of a training run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ CHECKPOINT, BEST, MODEL = "checkpoint.safetensors", "best.safetensors", "model.o
 PATIENCE = 10  # rounds without a better held-out loss after which a run ends
 
 
-# Settings that decide the result of a run; the others may change when it is resumed.
+# Settings that determine the result of a run; the others may change when it is resumed.
 _KEPT = ("initial", "encoder", "recipe", "epochs", "size", "batch", "learning_rate", "seed", "patience")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Options of a training run. Where a value is None, the photographs and the machine decide.
+    """Options of a training run. Values that are None are chosen by the photographs and the machine.
 
     Raises:
-        OptionError: an option has no meaning, or does not go with another.
-        TrainingError: there are no photographs at the given place.
+        OptionError: An option is invalid, or conflicts with another.
+        TrainingError: There are no photographs at the given place.
     """
 
     photographs: str
@@ -36,14 +36,14 @@ class TrainingConfig:
     run_folder: Path
     """Folder of the run."""
     initial: str | None = None
-    """Name of the initial model, see ``load_initial_model``; None for the embedded model, or with a recipe for an
-    untrained one."""
+    """Name of the initial model (see ``load_initial_model``); None for the embedded model, or for an untrained one if a
+    recipe is given."""
     encoder: str | None = None
     """Name of the encoder, for an untrained model."""
     encoder_weights: Path | None = None
-    """Local file with VGG16's weights."""
+    """Local file of VGG16's weights."""
     recipe: str | None = None
-    """Name of a published model to train again with its own numbers: from scratch, unless ``initial`` is a model."""
+    """Name of a published model to retrain with its own settings: from scratch, unless ``initial`` is a model."""
     epochs: float | None = None
     size: int | None = None
     """Side of the training squares, in pixels; a multiple of 32."""
@@ -51,16 +51,16 @@ class TrainingConfig:
     """Number of views in a step of each process."""
     learning_rate: float | None = None
     seed: int | None = None
-    """Seed of the order of the views and of the simulated hints; for a run that goes on from another, a new one."""
+    """Seed of the order of the views and of the simulated hints; use a new one for a run that continues another."""
     patience: int | None = None
-    """Number of rounds without a better held-out loss that end the run; 0 for no early stopping. See
+    """Number of rounds without a better held-out loss after which the run ends; 0 for no early stopping. See
     ``rounds_of_patience``."""
     minutes: float = 10.0
     """Maximum time between two checkpoints."""
     cache_gb: float | None = None
     """Maximum disk space for features, in GB; 0 to cache none."""
     precision: str = "auto"
-    """``bf16``, ``fp32``, or ``auto`` for bf16 where the processor has it."""
+    """``bf16``, ``fp32``, or ``auto`` for bf16 if the processor supports it."""
     accelerator: str = "cpu"
     """``cpu``, ``cuda`` or ``mps``."""
     devices: int | None = None
@@ -105,10 +105,10 @@ class TrainingConfig:
                 raise OptionError(f"{name} is {value}", remedy="give 0 or more")
 
     def resumed(self) -> TrainingConfig:
-        """Return the configuration with what is not given taken from the run that is resumed.
+        """Return the configuration with missing settings taken from the run that is resumed.
 
         Raises:
-            OptionError: Settings are given that are not the run's; the message names each with both values.
+            OptionError: Given settings differ from the run's; the message names each with both values.
         """
         path = self.run_folder / SETTINGS
         if not self.resume or not path.exists():  # runs of older versions have no such file
@@ -131,7 +131,7 @@ class TrainingConfig:
         return replace(self, **noted)
 
     def note_settings(self) -> None:
-        """Write the settings into the run's folder, for ``resumed``.
+        """Write the settings to the run's folder, for ``resumed``.
 
         Raises:
             TrainingError: The disk is full.
@@ -145,19 +145,19 @@ class TrainingConfig:
         return self.run_folder.resolve().name
 
     def recipe_for(self, initial: InitialModel, photographs: int, world_size: int) -> Recipe:
-        """Return the numbers of the run.
+        """Return the recipe of the run.
 
         Args:
-            initial: the model to start from.
-            photographs: number of training photographs.
-            world_size: number of processes that train together.
+            initial: The model to start from.
+            photographs: Number of training photographs.
+            world_size: Number of processes that train together.
 
         Raises:
-            OptionError: the recipe named by ``recipe`` is for another network than the initial model's.
+            OptionError: The recipe named by ``recipe`` is for another network than the initial model's.
         """
         if self.recipe is not None:
             recipe = RECIPES[self.recipe] if initial.head is None else fine_tuning(RECIPES[self.recipe])
-            if recipe.encoder != initial.recipe.encoder:  # the encoder decides the kind of decoder, too
+            if recipe.encoder != initial.recipe.encoder:  # the encoder also determines the kind of decoder
                 raise OptionError(
                     f"the recipe {self.recipe!r} trains {recipe.encoder}, but {initial.label} has "
                     f"{initial.recipe.encoder}",
@@ -170,7 +170,7 @@ class TrainingConfig:
         return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
     def rounds_of_patience(self) -> int:
-        """Return the patience: as given, else none for a published recipe and ``PATIENCE`` rounds otherwise."""
+        """Return the patience: the given one, or 0 for a published recipe, or ``PATIENCE``."""
         if self.patience is not None:
             return self.patience
         return PATIENCE if self.recipe is None else 0

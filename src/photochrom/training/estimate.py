@@ -1,4 +1,4 @@
-"""Estimate of the time, disk and memory that a run takes, from a few views and steps."""
+"""Estimates the time, disk space and memory of a run from a few views and steps."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from .run import REPORTED, TrainingRun, gigabytes
 from .schedule import Schedule
 from .train import Trainer
 
-_TRIED = 32  # views that the estimate is made with, at least
-_TIMED = 3  # steps of each kind that are timed, at most
-_LONG = 4.0  # seconds after which no further step is timed: a short run shall not wait for its estimate
-_ROUND_SECONDS = 2.0  # for what else ends a round: samples, curves and a checkpoint
+_TRIED = 32  # least number of views used for the estimate
+_TIMED = 3  # most steps of each kind that are timed
+_LONG = 4.0  # seconds after which no further step is timed, so that a short run does not wait for its estimate
+_ROUND_SECONDS = 2.0  # for the end of a round: samples, curves and a checkpoint
 _EXPORT_SECONDS, _REPORT_SECONDS = 15.0, 0.3  # for the model, and for each held-out photograph of the report
-_SLACK = 1.5  # factor on the memory of tensors: what allocators and libraries take beside them
+_SLACK = 1.5  # factor on the memory of tensors, for the overhead of allocators and libraries
 _LIBRARIES = 1_000_000_000  # bytes: PyTorch, OpenVINO, and decoded photographs
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Resources that a run takes."""
+    """Estimated resources of a run."""
 
     features: float
-    """Seconds for the features; 0 where they are not cached, or already computed."""
+    """Seconds for computing features; 0 if they are not cached or already computed."""
     training: float
-    """Seconds for the training: its steps, and what ends each round."""
+    """Seconds for training, including the ends of rounds."""
     ending: float
-    """Seconds for the export of the model and the report."""
+    """Seconds for exporting the model and writing the report."""
     disk: int
-    """Bytes that are still to be written: features and checkpoints."""
+    """Bytes still to be written: features and checkpoints."""
     memory: int
     """Bytes of memory for all processes on this machine."""
     costs: Costs
@@ -58,10 +58,10 @@ class Estimate:
 
 
 def estimate(run: TrainingRun) -> Estimate:
-    """Estimate a run by training on a few views; the run's own weights are not changed.
+    """Estimate a run by training a copy of the network on a few views.
 
     Raises:
-        TrainingError: the disk or the memory is too small.
+        TrainingError: The disk or the memory is too small.
     """
     with explain_memory_errors():
         few, seconds = _few_batches(run)
@@ -79,9 +79,9 @@ def estimate(run: TrainingRun) -> Estimate:
 
 
 def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
-    """Return a few views to train on, and the seconds that computing the features of one takes if they are cached."""
+    """Return a few views to train on, and the seconds per view for computing features, if they are cached."""
     backbone, sides = run.backbone, Sides.of(run.recipe)
-    count = max(_TRIED, run.recipe.batch * run.fabric.world_size)  # with fewer views no step would see whole pictures
+    count = max(_TRIED, run.recipe.batch * run.fabric.world_size)  # with fewer views, no step would see whole pictures
     some = (run.training * math.ceil(count / len(run.training)))[:count]
     if not run.cached:
         return Pictures(some, run.backbone_on_device(), sides), 0.0
@@ -108,11 +108,11 @@ def _check_room(estimate: Estimate, run: TrainingRun) -> None:
 
 
 def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, int]:
-    """Measure what the parts of a run cost, and the bytes of memory a step takes, on a trainer that is thrown away."""
+    """Measure the costs of a run's parts, and the memory of a step in bytes; changes the trainer."""
     batch = source.batch(np.arange(trainer.recipe.batch) % len(source))
 
     def seconds(step: int) -> float:
-        """Return the median of some steps: the first may be slow, and other programs may disturb any."""
+        """Return the median time of some steps, since the first may be slow and other programs may interfere."""
         times = []
         for _ in range(_TIMED):
             trainer.step, start = step, time.perf_counter()
@@ -136,7 +136,7 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, in
 
 
 class _SavedTensors:
-    """Counts the bytes that autograd keeps for the gradient, each storage once."""
+    """Counts the bytes that autograd saves for the gradient, each storage once."""
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}

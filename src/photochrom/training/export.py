@@ -1,4 +1,4 @@
-"""Export a checkpoint, or the mean of several, as one ONNX file with its card inside, and compare it with PyTorch.
+"""Exports a checkpoint, or the mean of several, as an ONNX model file with its card, and compares it with PyTorch.
 
 python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5
 """
@@ -32,8 +32,8 @@ from .published import FOLDED_KEY, idle_blocks
 from .recipes import Recipe
 from .weight_storage import round_to_stored, store_small
 
-_SIZES = ((224, 224), (256, 320), (416, 192))  # pixels, at which the export is compared
-_TOLERANCE = 0.05  # units of a*b*: what another order of additions may cost
+_SIZES = ((224, 224), (256, 320), (416, 192))  # sizes in pixels at which the export is compared
+_TOLERANCE = 0.05  # units of a*b*, for rounding in another order of additions
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
     """Load the network of a checkpoint, with its EMA weights.
 
     Args:
-        path: path of the checkpoint.
-        encoder: the encoder of the checkpoint's recipe; None to load it.
+        path: Path of the checkpoint.
+        encoder: The encoder of the checkpoint's recipe; None to load it.
 
     Raises:
-        TrainingError: the file is not a checkpoint, or has another architecture.
+        TrainingError: The file is not a checkpoint, or has another architecture.
     """
     tensors, facts = checkpoint.load(path)
     recipe = checkpoint.recipe_of(facts)
@@ -68,12 +68,12 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
 
 @torch.no_grad()
 def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
-    """Load the network with the mean weights of several checkpoints, see ``load_trained``.
+    """Load the network with the mean weights of several checkpoints; see ``load_trained``.
 
-    For runs that went on from one model, the mean is often better than each of them (Wortsman et al. 2022).
+    For runs that started from the same model, the mean is often better than each of them (Wortsman et al. 2022).
 
     Raises:
-        TrainingError: the checkpoints hold different networks, or different bins.
+        TrainingError: The checkpoints hold different networks, or different bins.
     """
     first, *others = (load_trained(path, encoder) for path in paths)
     buffers, mean = dict(first.network.named_buffers()), dict(first.network.named_parameters())
@@ -81,7 +81,7 @@ def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
         same = _close(buffers, dict(other.network.named_buffers()))
         if not same or other.recipe.encoder != first.recipe.encoder:
             raise TrainingError(
-                f"{path} has other colours than {paths[0]}", remedy="give runs that went on from one model"
+                f"{path} has other colours than {paths[0]}", remedy="give runs that started from the same model"
             )
         for name, value in other.network.named_parameters():
             mean[name].lerp_(value, 1 / count)
@@ -89,7 +89,7 @@ def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
 
 
 def _close(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
-    """Compare buffers, which lose some precision when they are read from a model file."""
+    """Compare buffers, tolerating the lower precision of a model file."""
     return one.keys() == other.keys() and all(torch.allclose(one[name], other[name], atol=1e-4) for name in one)
 
 
@@ -97,7 +97,7 @@ def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Set a head to the EMA weights of a checkpoint.
 
     Raises:
-        TrainingError: the checkpoint has another architecture.
+        TrainingError: The checkpoint has another architecture.
     """
     try:
         found = checkpoint.under("ema.", tensors)
@@ -110,13 +110,13 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     """Write the model file with its card, and compare it with PyTorch at three sizes.
 
     Returns:
-        The largest difference of a*b*.
+        The largest difference in a*b*.
 
     Raises:
-        TrainingError: the file's colours differ from PyTorch's, or it cannot be written.
+        TrainingError: The file's colours differ from PyTorch's, or it cannot be written.
     """
     network = trained.network
-    round_to_stored(network)  # PyTorch then has the file's weights, and the comparison can be strict
+    round_to_stored(network)  # gives PyTorch the file's weights, so that the comparison can be strict
     examples = example_inputs(network, 256, 320)
     planes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     dynamic = {name: planes if example.ndim == 4 else {} for name, example in examples.items()}
@@ -148,17 +148,17 @@ def capabilities(network: Network, vividness: float | None) -> dict[str, Any]:
 
 
 def strip_traces(model: onnx.ModelProto) -> None:
-    """Remove the exporter's notes about the Python code behind each node, which name paths of this machine."""
+    """Remove the exporter's metadata about the Python source of each node, which contain paths of this machine."""
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
 
 
 def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return the nameless constants that weights were folded into, by the weights' names.
+    """Map the names of weights to the unnamed constants into which the exporter folded them.
 
-    The exporter transposes the weights of linear layers, adds axes to those of group norms, and expands learned tokens
-    to a batch of one, so they are found by their values.
+    The exporter transposes weights of linear layers, adds axes to those of group norms, and expands learned tokens to a
+    batch of one. They are found by their values.
     """
     arrays = ((tensor.name, numpy_helper.to_array(tensor)) for tensor in model.graph.initializer)
     constants = {(_folded_shape(a), a.tobytes()): name for name, a in arrays if name not in state}
@@ -179,10 +179,10 @@ def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
 
 
 def compare(network: Network, path: Path) -> float:
-    """Return the largest difference of a*b* between PyTorch and the file in ONNX Runtime, at three sizes.
+    """Return the largest difference in a*b* between PyTorch and the file in ONNX Runtime, at three sizes.
 
     Raises:
-        TrainingError: the difference is larger than rounding explains.
+        TrainingError: The difference is larger than rounding explains.
     """
     engine = OnnxRuntimeEngine(path)
     worst = 0.0
@@ -201,7 +201,7 @@ def compare(network: Network, path: Path) -> float:
 
 
 def example_inputs(network: Network, height: int, width: int) -> dict[str, Tensor]:
-    """Return those of a smooth picture, a vividness and one hint that the network takes."""
+    """Return example inputs for the network: a smooth picture, and vividness and one hint if it takes them."""
     smooth = torch.rand(1, 1, height // 16, width // 16, generator=torch.Generator().manual_seed(height))
     hints = torch.zeros(1, 3, height, width)
     hints[:, :, 40:44, 90:94] = torch.tensor([1.0, 30, -20])[:, None, None]
@@ -211,7 +211,7 @@ def example_inputs(network: Network, height: int, width: int) -> dict[str, Tenso
 
 
 def strip_encoder(path: Path) -> None:
-    """Remove VGG16's weights, which are not ours to ship, from a reference model; ``models`` puts them back."""
+    """Remove VGG16's weights, which are not distributed, from a reference model; ``models`` adds them again."""
     model = onnx.load(path)
     kept_tensors = [t for t in model.graph.initializer if not t.name.startswith("encoder.layers.")]
     kept_nodes = [
@@ -255,7 +255,7 @@ def _parser() -> argparse.ArgumentParser:
         "--vividness", type=float, default=0.5, metavar="0..1", help="vividness that the card recommends"
     )
     parser.add_argument("--encoder-weights", type=Path, help="local file with VGG16's weights (Keras notop .h5)")
-    parser.add_argument("--strip-encoder", action="store_true", help="leave VGG16's weights out, to be put in later")
+    parser.add_argument("--strip-encoder", action="store_true", help="omit VGG16's weights, to be added later")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Writing files, with the system's errors as ``TrainingError``."""
+"""Writes files, with system errors as ``TrainingError``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import TrainingError
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the system's errors within the block into a ``TrainingError`` that names the path."""
+    """Translate system errors within the block into a ``TrainingError`` that names the path."""
     try:
         yield
     except OSError as exc:
@@ -20,10 +20,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and replace one that exists.
+    """Write a file atomically, replacing an existing one.
 
     Raises:
-        TrainingError: the file cannot be written.
+        TrainingError: The file cannot be written.
     """
     with writing(path), new_file(path, overwrite=True) as file:
         file.write(data)

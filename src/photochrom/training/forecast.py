@@ -1,4 +1,4 @@
-"""Forecast of the time that a run still takes: a guess at first, corrected by every step and round as it goes."""
+"""Forecasts the remaining time of a run, from a guess that is corrected by every measured step and round."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final, Literal, TypeVar
 Item = TypeVar("Item")
 Kind = Literal["crop", "whole", "round"]
 _KINDS: Final[tuple[Kind, ...]] = ("crop", "whole", "round")
-_TRUST: Final = 1.0  # measurements that the first guess is worth
-_MEMORY: Final = 30.0  # measurements over which a mean is taken, so that it follows a machine that gets busy
+_TRUST: Final = 1.0  # weight of the first guess, in measurements
+_MEMORY: Final = 30.0  # number of measurements averaged, so that the forecast follows changes in the machine's load
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds that the parts of a run take."""
+    """Seconds taken by the parts of a run."""
 
     crop: float
     """A step that sees crops."""
@@ -26,18 +26,18 @@ class Costs:
     """The end of a round: validation, samples and a checkpoint."""
 
     def of(self, counts: Sequence[float]) -> float:
-        """Return the seconds of some steps that see crops, some that see whole pictures, and some rounds."""
+        """Return the seconds for given numbers of steps with crops, steps with whole pictures, and rounds."""
         return sum(count * getattr(self, kind) for kind, count in zip(_KINDS, counts, strict=True))
 
 
 class Forecast:
-    """Forecasts the seconds that are left.
+    """Forecasts the remaining seconds.
 
-    A part that has been measured counts as measured. One that has not counts as guessed, times what the measured parts
-    took compared with their guesses: a slow machine is slow at everything.
+    For parts that have been measured, their mean is used. For others, the guess is scaled by the ratio of measurements
+    to guesses of the measured parts, since a slow machine is slow at everything.
 
     Args:
-        guess: Costs to begin with; only their ratios matter once something was measured.
+        guess: Initial costs; only their ratios matter after the first measurement.
     """
 
     def __init__(self, guess: Costs) -> None:
@@ -51,10 +51,10 @@ class Forecast:
         self.costs = replace(self.costs, **{kind: old + (seconds - old) / count})
 
     def left(self, counts: Sequence[float]) -> float:
-        """Return the seconds that are left.
+        """Return the remaining seconds.
 
         Args:
-            counts: Steps to come that see crops, steps that see whole pictures, and rounds.
+            counts: Remaining steps with crops, steps with whole pictures, and rounds.
         """
         seen = [kind for kind in _KINDS if self._seen[kind]]
         spent = sum(getattr(self.costs, kind) * self._seen[kind] for kind in seen)
@@ -73,14 +73,14 @@ def duration(seconds: float) -> str:
 
 
 class Clock:
-    """Measures where the time of a round goes."""
+    """Measures the time of rounds, and the time since the last checkpoint."""
 
     def __init__(self) -> None:
         self._lap = self._saved = self._last = time.monotonic()
         self._waited = 0.0
 
     def timed(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Yield the items, and note the time spent waiting for each."""
+        """Yield the items, and measure the time spent waiting for each."""
         while True:
             start = time.monotonic()
             try:
@@ -91,7 +91,7 @@ class Clock:
             yield item
 
     def lap(self) -> dict[str, float]:
-        """Return the seconds of the round, and the seconds in which training waited for its data; then start over."""
+        """Return the seconds of the round and the seconds spent waiting for data, and start a new round."""
         now = time.monotonic()
         found = {"seconds": now - self._lap, "waited": self._waited}
         self._lap, self._waited = now, 0.0
@@ -104,7 +104,7 @@ class Clock:
         return seconds
 
     def saved(self) -> None:
-        """Note that a checkpoint was written."""
+        """Record that a checkpoint was written."""
         self._saved = time.monotonic()
 
     def since_saved(self) -> float:

@@ -1,4 +1,4 @@
-"""Initial model of a run: a published model, an earlier run, or an encoder that knows ImageNet alone."""
+"""Loads the initial model of a run: a published model, an earlier run, or an encoder pretrained on ImageNet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .published import load_part, read_bins, read_model
 from .recipes import DEFAULT, OWN, REFERENCE, Recipe, at_size, fine_tuning
 
 INITIAL_MODELS = ("default", "reference", "scratch")
-_VIVIDNESS = 0.5  # used where a model recommends none
+_VIVIDNESS = 0.5  # default for models that recommend none
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,22 @@ class InitialModel:
     """A network before its first step."""
 
     label: str
-    """Name for the user to read."""
+    """Name for display."""
     recipe: Recipe
     encoder: Encoder
     head: nn.Module | None
-    """Network to train on, with the class weights of the dial; None for an untrained one, which is made once its bins
-    are known."""
+    """Trained head, with the class weights of the dial; None for an untrained head, which is made when its bins are
+    known."""
     bins: ColorBins | None
-    """Colours that the head tells apart; None where it predicts none, or where they are still to be found."""
+    """Bins of the head; None if it predicts no distribution, or if they are not determined yet."""
     vividness: float | None
     """Vividness that the model recommends; None for a model without that dial."""
     compared: str | Path
-    """Model that the report compares with: the one that the run started from, or the default."""
+    """Model for comparison in the report: the initial model, or the default."""
 
     @property
     def identity(self) -> str:
-        """Label, and a hash of the weights if they are trained."""
+        """Label, and a hash of the weights if the head is trained."""
         if self.head is None:
             return self.label
         digest = hashlib.sha256()
@@ -53,16 +53,16 @@ class InitialModel:
 
 
 def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | None) -> InitialModel:
-    """Load the model that a run starts from.
+    """Load the initial model of a run.
 
     Args:
-        name: one of ``INITIAL_MODELS``, the folder of an earlier run, or an ONNX file.
-        encoder: name of the encoder for ``scratch``, None for the default's; other models have their own.
+        name: One of ``INITIAL_MODELS``, the folder of an earlier run, or an ONNX file.
+        encoder: Name of the encoder for ``scratch``; None for the default model's. Other models have their own.
         encoder_weights: a local file with VGG16's weights, instead of a download.
 
     Raises:
-        OptionError: there is no such model, or an encoder is given where none can be chosen.
-        TrainingError, ModelError: weights are missing, damaged, or have another architecture.
+        OptionError: There is no such model, or an encoder is given for a model that has its own.
+        TrainingError, ModelError: Weights are missing, damaged, or have another architecture.
     """
     if name == "scratch":
         return _scratch(encoder or DEFAULT.encoder, encoder_weights)

@@ -1,4 +1,4 @@
-"""A training run from photographs to model, its stages listed in order."""
+"""``train``: runs a training from photographs to model; its stages in order."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def train(config: TrainingConfig) -> Path | None:
     """Inspect the photographs, estimate the run, train, export the model, and write a report.
 
     Returns:
-        Path of the model file; None after a dry run, and in all processes but the first.
+        Path of the model file; None after a dry run, and in all processes except the first.
 
     Raises:
-        PhotochromError: something is missing or wrong; the message has one line and says what to do.
+        PhotochromError: Something is missing or invalid; the message says what to do.
         Stopped: a signal arrived while training.
     """
     keep_memory()

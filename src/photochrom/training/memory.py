@@ -1,4 +1,4 @@
-"""Memory of the process: keeping it, and explaining its lack in one line."""
+"""Memory of the training process: reuse of freed memory, and one-line errors if it runs out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # from glibc's malloc.h
 
 
 def keep_memory() -> None:
-    """Make glibc keep freed memory, which it would otherwise return to the kernel and request again in each step."""
+    """Make glibc keep freed memory instead of returning it to the kernel and requesting it again in every step."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)
@@ -26,7 +26,7 @@ def keep_memory() -> None:
 
 @contextmanager
 def explain_memory_errors() -> Iterator[None]:
-    """Turn a lack of memory within the block into a ``TrainingError``."""
+    """Translate out-of-memory errors within the block into a ``TrainingError``."""
     try:
         yield
     except (MemoryError, RuntimeError) as exc:

@@ -1,4 +1,4 @@
-"""Processes that train together: how they are started, and how they end."""
+"""Starts and ends the processes of a training run."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ..errors import TrainingError
 from ..models.engines import openvino_core
 from .config import TrainingConfig
 
-_PATIENT = timedelta(days=2)  # the time that one process may inspect photographs while the others wait
+_PATIENT = timedelta(days=2)  # time for which processes wait while one of them inspects the photographs
 
 
 def launch(config: TrainingConfig) -> Fabric:
-    """Start the processes of a run, unless torchrun or SLURM did.
+    """Start the processes of a run, unless torchrun or SLURM has started them.
 
     Raises:
-        TrainingError: the machine lacks the devices that the configuration asks for.
+        TrainingError: The machine lacks the configured devices.
     """
     devices, nodes = process_counts(config)
     several = devices * nodes > 1
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it repeats what the configuration says
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it only repeats the configuration
     try:
         fabric = Fabric(
             accelerator=config.accelerator,
@@ -45,15 +45,15 @@ def launch(config: TrainingConfig) -> Fabric:
 
 
 def process_counts(config: TrainingConfig) -> tuple[int, int]:
-    """Return the number of processes on each machine, and of machines: as configured, else as torchrun says."""
-    if "LOCAL_WORLD_SIZE" not in os.environ:  # WORLD_SIZE alone is set by Fabric for the processes that it starts
+    """Return the number of processes per machine and of machines, as configured or set by torchrun."""
+    if "LOCAL_WORLD_SIZE" not in os.environ:  # Fabric itself sets WORLD_SIZE only
         return config.devices or 1, config.nodes or 1
     local = int(os.environ["LOCAL_WORLD_SIZE"])
     return config.devices or local, config.nodes or int(os.environ.get("WORLD_SIZE", local)) // local
 
 
 def uses_bf16(config: TrainingConfig) -> bool:
-    """Return whether to compute in bfloat16: as configured, else where the hardware has it."""
+    """Return whether to compute in bfloat16: as configured, otherwise if the hardware supports it."""
     if config.precision != "auto":
         return config.precision == "bf16"
     if config.accelerator == "cuda":
@@ -65,10 +65,10 @@ def uses_bf16(config: TrainingConfig) -> bool:
 
 
 def leave() -> None:
-    """Leave the group of processes, if there is one, once no trainer is left.
+    """Leave the process group, if there is one, after all trainers have been freed.
 
-    Threads that communicate may hold tensors, and abort Python if they have to free these while it exits. They end
-    with the last reference to the group, and a trainer's references lie in cycles.
+    Communication threads may hold tensors, and abort Python if they free them while it exits. They end with the last
+    reference to the group, and a trainer's references form cycles.
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
@@ -77,10 +77,10 @@ def leave() -> None:
 
 @contextmanager
 def one_error_for_all(fabric: Fabric) -> Iterator[None]:
-    """Let a run that fails within the block end with one message, whichever process failed first.
+    """Make a run that fails within the block print only one message, of the process that failed first.
 
     An error in one process breaks the connections of the others, and an error in all of them would be reported by each.
-    The first one to fail raises its error, and the others exit silently with status 1.
+    So the first process to fail raises its error, and the others exit silently with status 1.
     """
     try:
         yield
@@ -91,7 +91,7 @@ def one_error_for_all(fabric: Fabric) -> Iterator[None]:
 
 
 def _is_broken_connection(exc: Exception) -> bool:
-    """Return whether an error only means that another process has gone."""
+    """Return whether an error only means that another process has ended."""
     return isinstance(exc, torch.distributed.DistError) or (isinstance(exc, RuntimeError) and "gloo" in str(exc))
 
 
@@ -99,5 +99,5 @@ def _is_first_to_fail() -> bool:
     try:
         store = torch.distributed.distributed_c10d._get_default_store()
         return bool(store.add("photochrom/failed", 1) == 1)
-    except (RuntimeError, ValueError):  # the process that holds the store has failed and gone
+    except (RuntimeError, ValueError):  # the process that holds the store has failed and ended
         return False

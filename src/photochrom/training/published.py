@@ -1,4 +1,4 @@
-"""Reads the weights of a model file back into PyTorch, so that training can start from a published model."""
+"""Loads the weights of a model file into PyTorch, so that training can start from a published model."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .weight_storage import restored
 
 Weights = dict[str, Tensor]
 
-FOLDED_KEY = "photochrom.folded"  # in a model's metadata: JSON, see ``export.find_folded_weights``
+FOLDED_KEY = "photochrom.folded"  # key of JSON in a model's metadata; see ``export.find_folded_weights``
 
 
 def read_model(path: Path) -> tuple[ModelCard, Weights]:
-    """Read the card of a model file, and its constants by name, float32, in the order of their use.
+    """Read the card of a model file, and its constants by name as float32, in the order of their use.
 
     Raises:
-        TrainingError: the file is not an ONNX file.
-        ModelError: the file is not a model of Photochrom.
+        TrainingError: The file is not an ONNX file.
+        ModelError: The file is not a model of Photochrom.
     """
     try:
         model = onnx.load(path)
@@ -58,10 +58,10 @@ def _unfold(constant: Tensor) -> Tensor:
 
 
 def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> None:
-    """Set a part of a network, called ``prefix`` in the model file, to the file's weights.
+    """Load the weights named ``prefix`` in the model file into a part of a network.
 
     Raises:
-        TrainingError: the file holds another architecture.
+        TrainingError: The file holds another architecture.
     """
     state = part.state_dict()
     found = {name: weights[prefix + name] for name in state if prefix + name in weights}
@@ -76,7 +76,7 @@ def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> Non
 
 
 def _unnamed_weights(missing: list[str], weights: Weights) -> Weights:
-    """Find folded weights in a file that does not name them, by the order of their use, for older files.
+    """Find folded weights by the order of their use, for older files that do not name them.
 
     They are the only constants with two or three axes.
     """
@@ -97,23 +97,23 @@ def _folded(part: nn.Module) -> list[str]:
 
 
 def idle_blocks(state: Weights, found: Weights) -> Weights:
-    """Return weights for the decoder's blocks that an older model lacks; with them a block changes nothing yet."""
+    """Return weights for decoder blocks that an older model lacks, with which they have no effect yet."""
     known = {_block(name) for name in found}
     idle = {name: value for name, value in state.items() if _block(name) not in known}
     return {name: value if _LAST.search(name) is None else torch.zeros_like(value) for name, value in idle.items()}
 
 
-_LAST = re.compile(r"\.(place|second|join|narrow)\.(weight|bias)$")  # layers whose output a block adds to its input
+_LAST = re.compile(r"\.(place|second|join|narrow)\.(weight|bias)$")  # last layers of blocks
 
 
 def _block(name: str) -> str:
-    """Return the name of the block that a weight belongs to; empty outside of blocks."""
+    """Return the name of a weight's block; empty outside of blocks."""
     match = re.match(r"(.*refine\.\d+\.\d+)\.", name)
     return match[1] if match else ""
 
 
 def add_hint_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:
-    """Give weights that see hints zeros for planes that an older model lacks, so that its colours stay the same."""
+    """Add zeros to weights of the hint inputs for planes that an older model lacks, which keeps its colours."""
     if ".hint." not in name or weight.ndim != 4:
         return weight
     missing = like.shape[1] - weight.shape[1]
@@ -121,7 +121,7 @@ def add_hint_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:
 
 
 def read_bins(card: ModelCard, weights: Weights, rebalance_lambda: float) -> ColorBins:
-    """Return the bins of a model; their frequency follows from the class weights (see ``ColorBins.class_weights``)."""
+    """Return the bins of a model, with frequencies computed from its class weights (``ColorBins.class_weights``)."""
     mixed = (-weights["log_class_weights"].ravel()).exp()
     mixed /= mixed.sum()
     frequency = (mixed - rebalance_lambda / len(mixed)) / (1 - rebalance_lambda)

@@ -1,24 +1,24 @@
 """Training recipes of the published models: numbers only, no PyTorch.
 
-Together with the photographs, a recipe decides the result of a training run.
+A recipe and the photographs determine the result of a training run.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-FINE_TUNING_RATE = 0.3  # learning rate for going on from a trained model, relative to the recipe's
-MIN_VIEWS = 10_000  # desired size of a training set; fewer photographs are shown in more random crops
-SHOWN_VIEWS = 25_000  # views to train on unless the user gives the number of epochs: minutes on two cores
+FINE_TUNING_RATE = 0.3  # learning rate for fine-tuning a trained model, relative to the recipe's
+MIN_VIEWS = 10_000  # least number of views in a training set; fewer photographs get more random crops each
+SHOWN_VIEWS = 25_000  # views shown unless the user sets the epochs; takes minutes on two cores
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train a colorizer."""
+    """Hyperparameters for training a colorizer."""
 
     name: str
     encoder: str
-    """Name of the encoder, see ``networks.encoders.load_encoder``."""
+    """Name of the encoder; see ``networks.encoders.load_encoder``."""
     size: int
     """Side of the training squares, in pixels."""
     photographs: int
@@ -26,7 +26,7 @@ class Recipe:
     per_source: int
     """Maximum number of training photographs from one source."""
     views: int
-    """Number of views of each photograph, see ``data.dataset.View``."""
+    """Number of views per photograph; see ``data.dataset.View``."""
     grid: int
     """Side of the grid of true a*b* values, in cells."""
     crop: int | None
@@ -46,7 +46,7 @@ class Recipe:
     of all stages can be cached."""
     weight_decay: float
     ema_decay: float
-    """Decay per step of the exponential moving average of the weights, which is what gets exported; 0 for none."""
+    """Decay per step of the exponential moving average of the weights, which is exported; 0 for none."""
     hintless: float
     """Share of the pictures that are shown without simulated hints."""
     rebalance_lambda: float | None
@@ -65,8 +65,8 @@ class Recipe:
     aged: float = 0.4
     """Share of the random views that are aged."""
     repeats: int = 1
-    """Number of passes through a stretch of views before the next stretch, so that features which are computed on
-    demand are used several times while they are in memory."""
+    """Number of passes through a stretch of views before the next stretch, so that features computed on demand are used
+    several times while they are in memory."""
     gradient_weight: float = 0.0
     """Weight of the L1 error of the spatial gradient of the decoded colours, relative to the cross-entropy."""
     color_queries: int = 0
@@ -132,7 +132,7 @@ OWN = replace(
     cell=5,
 )
 
-# The decoder alone on frozen features, which costs a third of OWN's step: for many views of many kinds of photographs.
+# Only the decoder, on frozen features: a third of OWN's cost per step, for many views of diverse photographs.
 BROAD = replace(
     OWN,
     name="broad",
@@ -158,19 +158,19 @@ RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN, BROAD)}
 
 
 def fine_tuning(recipe: Recipe) -> Recipe:
-    """Adapt a recipe to going on from a trained model: a lower learning rate, and one cycle."""
+    """Adapt a recipe to fine-tuning a trained model: a lower learning rate, and one cycle."""
     return replace(recipe, learning_rate=recipe.learning_rate * FINE_TUNING_RATE, cycles=1)
 
 
 def fit_to_photographs(recipe: Recipe, photographs: int, world_size: int) -> Recipe:
-    """Adapt a recipe to a number of photographs, all of which are used; few photographs get more views each.
+    """Adapt a recipe to a number of photographs, all of which are used; the fewer, the more views each gets.
 
     The result has one cycle, because early stopping could end the run in the first of several.
 
     Args:
-        recipe: its ``views``, ``epochs``, ``cycles``, ``batch`` and limits are replaced.
-        photographs: number of training photographs, at least 1.
-        world_size: number of processes that train together, each with a batch of its own.
+        recipe: The recipe, whose ``views``, ``epochs``, ``cycles``, ``batch`` and limits are replaced.
+        photographs: Number of training photographs, at least 1.
+        world_size: Number of processes that train together, each with its own batch.
     """
     views = recipe.views
     if recipe.rebalance_lambda is not None:

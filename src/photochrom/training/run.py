@@ -1,4 +1,4 @@
-"""A run before its first step: photographs inspected, recipe chosen, features cached."""
+"""``TrainingRun``: prepares a run: inspects photographs, chooses the recipe, caches features."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ from .train import Trainer
 
 VALIDATION = 500  # maximum number of photographs in each round's validation
 REPORTED = 200  # maximum number of held-out photographs that the report at the end measures
-_COLOR_VIEWS = 2_000  # number of views that the bins are found from where each one has to be decoded
+_COLOR_VIEWS = 2_000  # number of views from which the bins are determined if views must be decoded
 _FREE_SHARE = 0.8  # share of the free disk space that features may take unless the user sets a limit
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Everything that a run is made from."""
+    """Everything that a run needs before its first step."""
 
     config: TrainingConfig
     fabric: Fabric
@@ -62,7 +62,7 @@ class TrainingRun:
 
     @property
     def conditions(self) -> dict[str, object]:
-        """Conditions, by name, that a resumed run must share in order to reach the same losses."""
+        """Conditions, by name, that must be equal in a resumed run for the losses to be the same."""
         return asdict(self.recipe) | {
             "set of photographs": describe_views(len(self.training), fingerprint(self.training)),
             "initial model": self.initial.identity,
@@ -71,7 +71,7 @@ class TrainingRun:
 
     @property
     def parts(self) -> dict[str, list[View]]:
-        """Views by the name of the folder that caches their features."""
+        """Views by the name of the folder of their cached features."""
         return {"training": self.training, "validation": views(self.validation, 1)}
 
     @cached_property
@@ -86,16 +86,16 @@ class TrainingRun:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes that the features of one view take on disk."""
+        """Size on disk of one view's features, in bytes."""
         return row_bytes(self.backbone, Sides.of(self.recipe))
 
     @property
     def feature_bytes(self) -> int:
-        """Bytes that the features of all views take on disk."""
+        """Size on disk of all views' features, in bytes."""
         return self.row_bytes * sum(map(len, self.parts.values()))
 
     def missing_views(self) -> int:
-        """Return the number of views whose features are still to be computed; 0 where they are not cached."""
+        """Return the number of views whose features must still be computed; 0 if they are not cached."""
         backbone, sides = self.backbone, Sides.of(self.recipe)
         folder = self.config.run_folder / "features"
         done = [cached_views(backbone, part, folder / name, sides) for name, part in self.parts.items()]
@@ -103,7 +103,7 @@ class TrainingRun:
 
     @cached_property
     def cache_limit(self) -> int:
-        """Bytes that features may take on disk; by default none on a GPU, which is faster than a disk."""
+        """Most bytes of features on disk; by default 0 on a GPU, which computes features faster than disks read."""
         if self.config.cache_gb is not None:
             return round(1e9 * self.config.cache_gb)
         if self.config.accelerator != "cpu":
@@ -114,7 +114,7 @@ class TrainingRun:
 
     @property
     def cached(self) -> bool:
-        """Whether features are cached on disk; the backbone runs at every step otherwise."""
+        """Whether features are cached on disk; otherwise the backbone runs at every step."""
         return self.feature_bytes <= self.cache_limit
 
     @cached_property
@@ -152,7 +152,7 @@ class TrainingRun:
         return max(1, (os.cpu_count() or 1) // process_counts(self.config)[0])
 
     def backbone_on_device(self) -> Callable[[Tensor], list[Tensor]]:
-        """Return the backbone for lightness ``[N, 1, H, W]`` where the training runs."""
+        """Return the backbone for lightness ``[N, 1, H, W]`` on the training device."""
         backbone = self.backbone
         if self.config.accelerator == "cpu":
             return for_any_shape(backbone)
@@ -170,9 +170,9 @@ class TrainingRun:
         return Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions)
 
     def _head(self, bins: ColorBins | None) -> nn.Module:
-        """Return a network to train, with the class weights and the colour queries of the recipe.
+        """Return the head to train, with the recipe's class weights and colour queries.
 
-        It is a copy: the initial model stays what it is, because its hash is a condition of resuming.
+        It is a copy, because the initial model's hash is a condition of resuming.
         """
         head, recipe = copy.deepcopy(self.initial.head), self.recipe
         if head is None:
@@ -202,8 +202,8 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, f
     """Choose the recipe and the photographs of a run.
 
     Raises:
-        OptionError: the recipe is for another network than the initial model's.
-        TrainingError: no photographs are left to train on, or they are fewer than a batch.
+        OptionError: The recipe is for another network than the initial model's.
+        TrainingError: No photographs are left to train on, or they are fewer than a batch.
     """
     training, held_out = split(found.photographs)
     if not training:
@@ -222,11 +222,11 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, f
 
 
 def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
-    """Inspect the photographs in one process for all.
+    """Inspect the photographs in the first process; the others wait for its result.
 
     Raises:
-        OptionError: the run's folder lies among the photographs.
-        TrainingError: the photographs or the run's folder cannot be read, or too few photographs are usable.
+        OptionError: The run's folder lies inside the folder of photographs.
+        TrainingError: The photographs or the run's folder cannot be read, or too few photographs are usable.
     """
     folder, run_folder = Path(config.photographs), config.run_folder
     if not is_remote(config.photographs) and run_folder.resolve().is_relative_to(folder.resolve()):

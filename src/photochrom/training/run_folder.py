@@ -1,4 +1,4 @@
-"""The folder of a run: losses, curves, samples and checkpoints during the run, model and report at its end."""
+"""Writes the folder of a run: losses, curves, samples and checkpoints, and finally model and report."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from .networks.colorization import Network, build_network
 from .run import REPORTED, TrainingRun
 from .train import Trainer
 
-SAMPLES = 12  # photographs that are coloured after each round
+SAMPLES = 12  # number of photographs coloured after each round
 TRAINED = "trained"
-_COLUMNS = 2  # photographs in one row of the sheet of samples
+_COLUMNS = 2  # photographs per row in the sheet of samples
 
 History = Sequence[Mapping[str, float]]
 
@@ -45,11 +45,11 @@ class RunLog:
         """Write the losses of a round, the curves, the samples, a checkpoint, and the best weights so far.
 
         Args:
-            row: the round's row of the history.
-            left: seconds that training still takes.
+            row: The round's row of the history.
+            left: Remaining seconds of training.
 
         Raises:
-            TrainingError: the disk is full.
+            TrainingError: The disk is full.
         """
         trainer = self.trainer
         write_losses(trainer.history, self.folder / "losses.csv")
@@ -68,10 +68,10 @@ class RunLog:
         self.save()
 
     def save(self) -> None:
-        """Write a checkpoint that a run can be resumed from.
+        """Write a checkpoint from which the run can be resumed.
 
         Raises:
-            TrainingError: the disk is full; the last checkpoint is left as it was.
+            TrainingError: The disk is full; the last checkpoint is kept.
         """
         self.trainer.save(self.folder / CHECKPOINT)
 
@@ -103,17 +103,17 @@ def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
 
 
 def finish(run: TrainingRun, epochs: float) -> Path:
-    """Export the best network of a run, and measure it beside the model that the run started from.
+    """Export the best network of a run, and compare it with the run's initial model.
 
     Args:
-        run: a run that has ended.
-        epochs: number of epochs after which the network was best.
+        run: a finished run.
+        epochs: Number of epochs after which the network was best.
 
     Returns:
         Path of the model file.
 
     Raises:
-        TrainingError: the exported model differs from PyTorch's, or the disk is full.
+        TrainingError: The exported model differs from PyTorch's, or the disk is full.
     """
     folder = run.config.run_folder
     trained = load_trained(folder / BEST, run.initial.encoder)
@@ -130,7 +130,7 @@ def finish(run: TrainingRun, epochs: float) -> Path:
 
 
 class TorchEngine:
-    """Runs a network that is still in training as an engine, so that samples take the path of every photograph."""
+    """An engine that runs a network in training, so that samples are coloured like any photograph."""
 
     def __init__(self, network: Network, card: ModelCard) -> None:
         self.network = network
@@ -159,7 +159,7 @@ def write_losses(history: History, path: Path) -> None:
     """Write the history as a CSV file.
 
     Raises:
-        TrainingError: the file cannot be written.
+        TrainingError: The file cannot be written.
     """
     text = io.StringIO()
     table = csv.DictWriter(text, list(history[0]), lineterminator="\n")
@@ -172,7 +172,7 @@ def draw_curves(history: History, title: str, path: Path) -> None:
     """Draw training and validation loss over the epochs, as a PNG.
 
     Raises:
-        TrainingError: the file cannot be written.
+        TrainingError: The file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -180,7 +180,7 @@ def draw_curves(history: History, title: str, path: Path) -> None:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
-    axes.set_title(title, parse_math=False)  # a $ in the name of the run is a $
+    axes.set_title(title, parse_math=False)  # a $ in the run's name is not math
     for name in ("training", "validation"):
         axes.plot([h["epoch"] for h in history], [h[name] for h in history], ".-", label=name)
     axes.legend()

@@ -1,4 +1,4 @@
-"""Signals that end a run between two steps: Ctrl-C, or a cluster that takes its machine back."""
+"""Stops a run between two steps on a signal, such as Ctrl-C or a cluster's SIGTERM."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from types import FrameType
 
 from ..signals import heard
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # from a terminal, from a cluster, and from a terminal that is closed
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, termination by a cluster, and a closed terminal
 
 
 class Stopped(Exception):  # noqa: N818
-    """A signal stopped the run, after its checkpoint was written."""
+    """A signal stopped the run; a checkpoint was written."""
 
     remedy = "go on with resume=True"
 
     def __init__(self, problem: str, status: int) -> None:
         super().__init__(f"{problem}: {self.remedy}")
         self.status = status
-        """Exit status by the convention of shells, 128 + signal: 130, 143 or 129."""
+        """Exit status by the shells' convention, 128 + signal: 130, 143 or 129."""
 
 
 @contextmanager
 def stopping() -> Iterator[Callable[[], int]]:
-    """Collect signals within the block; the yielded function returns the last one's number, 0 before any.
+    """Collect signals within the block; the yielded function returns the last signal's number, or 0.
 
     A second Ctrl-C raises ``KeyboardInterrupt``.
     """

@@ -1,12 +1,12 @@
-"""The training loop, top to bottom.
+"""The training loop, to be read from top to bottom.
 
 A training step is followed through eight files: ``recipes.py`` (the numbers), this one, ``data/batches.py`` and
 ``data/feature_cache.py`` (where batches come from), ``data/simulated_hints.py``, ``networks/colorization.py`` and
 ``networks/decoder.py`` (what is trained), and ``networks/losses.py`` (what is minimised).
 
 The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder, and with the
-default recipe the encoder's later stages too. A run can be stopped at any time; it goes on from its last checkpoint to
-the same losses. ``job.py`` holds what comes before and after the loop.
+default recipe also the encoder's later stages. A run can be stopped at any time; resumed from its last checkpoint, it
+reaches the same losses. ``job.py`` calls this loop, and does everything before and after it.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from .recipes import Recipe
 from .schedule import Schedule
 from .stopping import Stopped, stopping
 
-WARM_UP = 200  # steps; a tenth of a cycle if that is less
-STRETCH = 200  # steps in a stretch of views; a stretch is repeated before the next one begins
+WARM_UP = 200  # steps; at most a tenth of a cycle
+STRETCH = 200  # steps per stretch of views; a stretch is repeated before the next one begins
 _COARSEST = 4  # cells at stride 8 along one side of a cell at stride 32
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}{postfix}]"
 
@@ -47,7 +47,7 @@ class Log(Protocol):
     """Receiver of a run's progress; see ``run_folder.RunLog``."""
 
     def note(self, row: dict[str, float], left: float) -> None:
-        """Record the losses of a round and the seconds that are left, and write a checkpoint."""
+        """Record the losses of a round and the remaining seconds, and write a checkpoint."""
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -65,27 +65,27 @@ def fit(
     """Train to the last step, or until the held-out loss no longer improves.
 
     Args:
-        trainer: at any step.
-        training: batches to learn from.
-        validation: held-out views.
-        log: called after each round; None in all processes but the first.
-        minutes: maximum time between two checkpoints.
-        patience: number of rounds without a better held-out loss that end the run; 0 for no early stopping.
-        costs: what the estimate measured, for the forecast of the time that is left; None for a rough guess.
+        trainer: The trainer, at any step.
+        training: Batches to learn from.
+        validation: Held-out views.
+        log: Called after each round; None in all processes except the first.
+        minutes: Maximum time between two checkpoints.
+        patience: Number of rounds without a better held-out loss after which the run ends; 0 for no early stopping.
+        costs: Costs measured by the estimate, for the forecast of the remaining time; None for a rough guess.
 
     Raises:
-        TrainingError: the loss is not a number, the disk is full, or the memory is too small; the last checkpoint is
+        TrainingError: The loss is not a number, the disk is full, or the memory is too small; the last checkpoint is
             kept.
         Stopped: a signal arrived; a checkpoint is written.
     """
     per_round = trainer.schedule.steps_per_round
-    hidden = None if log else True  # None: hidden where the output is not a terminal
+    hidden = None if log else True  # None: hidden unless the output is a terminal
     bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden, bar_format=_BAR)
     forecast = Forecast(trainer.schedule.guessed_costs(len(validation)) if costs is None else costs)
     clock, batches = Clock(), training.stream(trainer.rows())
     with explain_memory_errors(), stopping() as signal_number, bar, closing(batches):
         for batch in clock.timed(batches):
-            # Early stopping. It comes before the step because a resumed run may already have ended.
+            # Early stopping comes before the step, because a resumed run may already have ended.
             if 0 < patience <= trainer.rounds_without_gain:
                 break
 
@@ -118,18 +118,18 @@ def fit(
 
 
 class Trainer:
-    """Everything that changes during training: head, EMA, optimizer, step, and the losses so far.
+    """The state of training: head, EMA, optimizer, step, and losses so far.
 
-    Several processes may train together, each with a batch of its own. Together they make the steps that one process
-    would make with all of these batches as one.
+    Several processes may train together, each with its own batch. Their steps equal those of one process with all
+    batches combined.
 
     Args:
-        fabric: launched, see ``config.launch``.
-        recipe: numbers of the run.
-        head: the network to train, moved to the fabric's device.
-        bins: colours that the head tells apart; None for squared error on a*b*.
-        count: number of training views.
-        conditions: further conditions that a resumed run must agree on, by name.
+        fabric: Launched Fabric; see ``processes.launch``.
+        recipe: Recipe of the run.
+        head: The network to train, moved to the fabric's device.
+        bins: Bins of the head; None for squared error on a*b*.
+        count: Number of training views.
+        conditions: Further conditions, by name, that must be equal in a resumed run.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Trainer:
         """One row per round: epoch, training and validation loss, seconds, seconds waited for data."""
 
     def _parameter_groups(self) -> list[dict[str, object]]:
-        """Trained parameters, and the learning rate of each group relative to the decoder's."""
+        """Return the trained parameters in groups, each with its learning rate relative to the decoder's."""
         trained = [(name, p) for name, p in self.head.named_parameters() if p.requires_grad]
         stages = [p for name, p in trained if name.startswith("stages.")]
         decoder = [p for name, p in trained if not name.startswith("stages.")]
@@ -171,11 +171,11 @@ class Trainer:
         return [*groups, {"params": stages, "part": self.recipe.stages_rate}] if stages else groups
 
     def rows(self) -> Iterator[np.ndarray]:
-        """Yield this process's rows of each batch to come, int ``[batch]``.
+        """Yield this process's rows of each remaining batch, int ``[batch]``.
 
-        Every view comes once an epoch, in an order that the recipe's seed and the number of the epoch decide. With
-        repeats the epoch's order is cut into stretches, and each is gone through several times in a new order before
-        the next; what is called an epoch is then as many steps, but not every view.
+        Every view comes once per epoch, in an order determined by the recipe's seed and the number of the epoch. With
+        repeats, the epoch's order is cut into stretches, and each is passed several times in a new order before the
+        next. An epoch then has the same number of steps, but does not contain every view.
         """
         order, known = np.empty(0, np.intp), None
         length, repeats = self._stretch()
@@ -188,7 +188,7 @@ class Trainer:
             yield rows[self.fabric.global_rank :: self.fabric.world_size]
 
     def _stretch(self) -> tuple[int, int]:
-        """Return the steps of one pass through a stretch of views, and the number of passes."""
+        """Return the number of steps per pass through a stretch of views, and the number of passes."""
         if self.recipe.repeats == 1:
             return self.steps_per_epoch, 1
         return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
@@ -209,7 +209,7 @@ class Trainer:
             The mean loss over all processes.
 
         Raises:
-            TrainingError: the loss is not a number; nothing was changed.
+            TrainingError: The loss is not a number; nothing was changed.
         """
         # Crop, and hints drawn from the true colours; on the CPU, because each small operation is slow on a GPU.
         crop = self.draw_crop()
@@ -217,11 +217,11 @@ class Trainer:
         hints = self._hints(chroma, self.step)  # [[N, 3, g, g]], or [] for a head without hints
         inputs, chroma, lightness, hints = self.fabric.to_device((batch.inputs, chroma, lightness, hints))
 
-        # Features. They are cropped, not the picture: the encoder would otherwise see an edge of the picture there.
+        # Features are cropped, not the picture, since the encoder would see the crop's edges as edges of the picture.
         with self.fabric.autocast():
             maps = [crop(m.float()) for m in source.maps(inputs)]  # [N, C, g, g] at stride 8
 
-        # Loss. Its K parts are weighted so that the mean over processes is that of one large batch.
+        # The K losses are weighted so that the mean over processes equals that of one large batch.
         losses, weights = self.objective(self.model(maps, *hints), chroma, lightness)  # [K] both
         loss = (losses * (weights / self.mean_over_processes(weights))).sum()  # []
 
@@ -229,7 +229,7 @@ class Trainer:
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.head.parameters(), 1.0)
-        mean_loss = self.mean_over_processes(loss.detach()).item()  # waits for a GPU, so it comes after the gradient
+        mean_loss = self.mean_over_processes(loss.detach()).item()  # waits for the GPU, so it comes after the gradient
         if not math.isfinite(mean_loss + norm.item()):
             raise TrainingError(
                 f"the loss is not a number at step {self.step + 1:,}, and the last checkpoint is kept",
@@ -246,11 +246,11 @@ class Trainer:
         return mean_loss
 
     def draw_crop(self) -> Callable[[Tensor], Tensor]:
-        """Return the crop of this step, for maps ``[..., s grid, s grid]`` of any scale s; whole at a cycle's end."""
+        """Return this step's crop function for maps ``[..., s grid, s grid]`` of any scale s; none at a cycle's end."""
         side, grid = self.recipe.crop, self.recipe.grid
         if side is None or self.schedule.sees_whole_pictures(self.step):
             return lambda x: x
-        # The step alone decides, so that a resumed run draws the same crop.
+        # Seeded by the step, so that a resumed run draws the same crop.
         rng = np.random.default_rng([self.recipe.seed, 1, self.step])
         step = _COARSEST if self.recipe.stages_rate == 0 else 1  # features at stride 32 are cropped, too
         top, left = step * rng.integers(0, (grid - side) // step + 1, 2)
@@ -282,7 +282,7 @@ class Trainer:
         return highest * (1 + math.cos(math.pi * done)) / 2
 
     def update_ema(self) -> None:
-        """Move the moving average toward the weights; faster in the first steps, so that they are soon forgotten."""
+        """Update the moving average of the weights; faster in the first steps, which are soon forgotten."""
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step)) if self.recipe.ema_decay else 0.0
         for name, value in self.head.state_dict().items():
             self.ema[name].lerp_(value, 1 - decay)
@@ -300,7 +300,7 @@ class Trainer:
                 output = torch.func.functional_call(self.head, self.ema, arguments)
             losses, weights = self.objective(output, chroma, lightness)  # [K] both
             total = total + torch.stack([losses * weights, weights])
-        # A process that has no rows does not know K.
+        # A process without rows does not know K.
         losses, weights = self.mean_over_processes(total + total.new_zeros(2, self.max_over_processes(total.shape[1])))
         return (losses / weights).sum().item()
 
@@ -311,7 +311,7 @@ class Trainer:
 
     @property
     def rounds_without_gain(self) -> int:
-        """Number of rounds since the held-out loss last improved: the same in a resumed run, and in all processes."""
+        """Number of rounds since the held-out loss last improved; equal in a resumed run and in all processes."""
         return len(self.history) - 1 - self.history.index(self.best) if self.history else 0
 
     def mean_over_processes(self, value: Tensor) -> Tensor:
@@ -321,7 +321,7 @@ class Trainer:
         return self.fabric.all_reduce(value.clone(), reduce_op="mean")  # type: ignore[return-value]  # works in place
 
     def max_over_processes(self, number: int) -> int:
-        """Return the highest of the processes' numbers, so that all stop at the same step."""
+        """Return the maximum of the processes' numbers, so that all stop at the same step."""
         if self.fabric.world_size == 1:
             return number
         return int(self.fabric.all_reduce(torch.tensor(number, device=self.fabric.device), reduce_op="max"))  # type: ignore[arg-type]
@@ -339,7 +339,7 @@ class Trainer:
         checkpoint.save(path, tensors | self._result(), self._facts() | {"losses": self.losses})
 
     def save_result(self, path: Path) -> None:
-        """Write a checkpoint with what a model is made from: the EMA weights."""
+        """Write a checkpoint with only the EMA weights, from which a model is exported."""
         checkpoint.save(path, self._result(), self._facts())
 
     def _result(self) -> dict[str, Tensor]:
@@ -351,10 +351,10 @@ class Trainer:
         return facts | {"step": self.step, "history": self.history}
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint that ``save`` wrote.
+        """Restore the state from a checkpoint written by ``save``.
 
         Raises:
-            TrainingError: the checkpoint belongs to a run with other options, photographs or architecture.
+            TrainingError: The checkpoint belongs to a run with other options, photographs or architecture.
         """
         tensors, facts = checkpoint.load(path)
         checkpoint.check_conditions(path, facts, self.conditions)

@@ -1,4 +1,4 @@
-"""Storage of a network's weights in few bits: the model file is small, and the arithmetic stays in float32."""
+"""Stores weights in fewer bits, which makes the model file small; the arithmetic stays in float32."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-_SMALL: Final = 256  # weights of fewer numbers stay float32
+_SMALL: Final = 256  # smaller weights stay float32
 
 
 @torch.no_grad()
 def round_to_stored(network: nn.Module) -> None:
-    """Round the weights to those that ``store_small`` stores."""
+    """Round the weights to the values that ``store_small`` stores."""
     for name, tensor in network.state_dict().items():
         if _is_kernel(name, tensor.shape):
             integers, scale = _eight_bits(tensor.numpy())
@@ -27,13 +27,12 @@ def round_to_stored(network: nn.Module) -> None:
 
 
 def store_small(model: onnx.ModelProto) -> None:
-    """Store large float32 weights in fewer bits, and compute them from those when a model is loaded.
+    """Store large float32 weights in fewer bits, with nodes that restore them when the model is loaded.
 
-    Kernels of the decoder are stored as int8 with a scale for each output channel, others as float16. The arithmetic
-    stays in float32.
+    Kernels of the decoder are stored as int8 with a scale per output channel, others as float16.
     """
     stored: list[TensorProto] = []
-    nodes: list[onnx.NodeProto] = []  # that restore the weights
+    nodes: list[onnx.NodeProto] = []  # nodes that restore the weights
     for tensor in model.graph.initializer:
         name, array = tensor.name, numpy_helper.to_array(tensor)
         if array.dtype != np.float32 or array.size < _SMALL:
@@ -54,19 +53,19 @@ def store_small(model: onnx.ModelProto) -> None:
 
 
 def _is_kernel(name: str, shape: Sequence[int]) -> bool:
-    """Tell whether a weight is stored in 8 bits: the decoder's convolutions but those that give the logits."""
+    """Return whether a weight is stored in 8 bits: a convolution of the decoder that does not output the logits."""
     last = name.startswith(("head.decoder.classify.", "head.decoder.queries.add."))
     return name.startswith("head.decoder.") and not last and len(shape) == 4 and math.prod(shape) >= _SMALL
 
 
 def _eight_bits(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Quantise a kernel ``[out, in, h, w]`` to int8, with a float32 scale of each output, ``[out, 1, 1, 1]``."""
+    """Quantise a kernel ``[out, in, h, w]`` to int8, with a float32 scale per output, ``[out, 1, 1, 1]``."""
     scale = np.maximum(np.abs(kernel).max((1, 2, 3), keepdims=True) / np.float32(127), np.float32(1e-12))
     return np.rint(kernel / scale).astype(np.int8), scale
 
 
 def restored(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """Return the constants of a model by name, those that ``store_small`` stored as float32."""
+    """Return the constants of a model by name, with those stored by ``store_small`` converted back to float32."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Cast" and node.input[0] in arrays:

@@ -1,7 +1,7 @@
-"""Simulated ageing: the grey picture that an old film, and the years since, would have left of a colour photograph.
+"""Simulated ageing: makes the grey picture that old film, and decades of wear, would have left of a colour photograph.
 
-Colours stay as they are; only the luma that the network sees is aged. Each step happens with a chance of its own and a
-strength drawn at random, so that most pictures are a little aged and a few a great deal.
+Only the luma that the network sees is aged; the true colours are kept. Each step has its own probability and a random
+strength, so that most pictures are aged a little and a few a great deal.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ...color.spaces import luma_of_rgb, srgb_to_linear
 Point = tuple[float, float]  # x, y, pixels
 Step = Callable[[np.ndarray, np.random.Generator, float], np.ndarray]
 
-# Shares of red, green and blue light that blackened the film. Orthochromatic emulsions are blind to red, the first ones
-# saw blue alone; panchromatic film, from the 1920s on, sees all three.
+# Sensitivity of emulsions to red, green and blue light. Early emulsions were sensitive to blue only, orthochromatic
+# ones to blue and green; panchromatic film, from the 1920s on, to all three.
 _EMULSIONS = {
     "orthochromatic": ((0.0, 0.08), (0.35, 0.65), (0.35, 0.6)),
     "blue-sensitive": ((0.0, 0.03), (0.05, 0.25), (0.75, 0.95)),
@@ -31,7 +31,7 @@ def age(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Args:
         rgb: sRGB uint8 ``[H, W, 3]``.
-        rng: source of all random choices; the same state gives the same picture.
+        rng: Source of all random choices; the same state gives the same picture.
 
     Returns:
         Luma, uint8 ``[H, W]``.
@@ -52,7 +52,7 @@ def emulsion(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     luma = luma_of_rgb(rgb).astype(np.float32) / 255
     exposed = (
         light * (float((luma**2.2).mean()) + 1e-3) / (float(light.mean()) + 1e-3)
-    )  # as the photographer would have exposed it
+    )  # exposed as a photographer would
     film: np.ndarray = np.clip(exposed, 0, 1) ** np.float32(1 / 2.2)
     return film
 
@@ -74,7 +74,7 @@ def _fade(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.nda
 
 
 def _uneven(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.ndarray:
-    """Add stains and light leaks: brightness that drifts over the picture."""
+    """Add stains and light leaks: brightness that varies slowly over the picture."""
     coarse = rng.normal(0, 0.12 * severity, (4, 4)).astype(np.float32)
     return film + cv2.resize(coarse, film.shape[::-1], interpolation=cv2.INTER_CUBIC)
 
@@ -114,7 +114,7 @@ def _scratches(film: np.ndarray, rng: np.random.Generator, severity: float) -> n
 
 
 def _mark(layer: np.ndarray, marks: np.ndarray, start: Point, end: Point, rng: np.random.Generator) -> None:
-    """Draw one line: its tone into ``layer``, how much it covers into ``marks``."""
+    """Draw one line: its tone into ``layer``, its opacity into ``marks``."""
     (x, y), (right, bottom) = ((round(float(x)), round(float(y))) for x, y in (start, end))
     tone = float(rng.choice([rng.uniform(0.75, 1), rng.uniform(0, 0.25)], p=[0.7, 0.3]))
     width = int(rng.integers(1, 3))
@@ -134,7 +134,7 @@ def _at_8_bits(film: np.ndarray) -> np.ndarray:
     return np.rint(255 * np.clip(film, 0, 1)).astype(np.uint8)
 
 
-# In the order of a photograph's life: the lens, the film, the print, the years, the scan.
+# In the order of a photograph's history: lens, film, print, decades, scan.
 _STEPS: tuple[tuple[float, Step], ...] = (
     (0.4, _vignette),
     (0.6, _contrast),

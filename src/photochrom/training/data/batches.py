@@ -1,4 +1,4 @@
-"""Batches of training data, and the source that decodes photographs for each batch again."""
+"""Batches of training data: their types, and a source that decodes photographs for every batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class Sides(NamedTuple):
-    """Sides of the squares that a recipe is trained on."""
+    """Sizes of the squares that a recipe is trained on."""
 
     picture: int
     """Side of the picture that the encoder sees, in pixels; a multiple of 32."""
@@ -38,12 +38,12 @@ class Sides(NamedTuple):
 
     @classmethod
     def of(cls, recipe: Recipe) -> Sides:
-        """Return the sides of a recipe."""
+        """Return the sizes for a recipe."""
         return cls(recipe.size, recipe.grid, recipe.cell * recipe.grid)
 
 
 class Batch(NamedTuple):
-    """Views that are trained on together."""
+    """The views of one training step."""
 
     inputs: list[Tensor]
     """Arguments of ``Batches.maps``, float32 ``[N, ...]`` each."""
@@ -59,11 +59,11 @@ class Batches(Protocol):
     def __len__(self) -> int: ...
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield batches, and load the next ones while one is in use."""
+        """Yield batches, loading the next ones while one is in use."""
         ...
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """Return the given rows."""
+        """Return the batch of the given rows."""
         ...
 
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -73,14 +73,14 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Pictures:
-    """Views that are decoded and run through the encoder's backbone at each step: slow, but without a cache on disk."""
+    """Views that are decoded and encoded at every step: slow, but needs no cache on disk."""
 
     views: Sequence[View]
     backbone: Callable[[Tensor], list[Tensor]]
-    """Function from lightness ``[N, 1, H, W]`` to feature maps, both on the device of the training."""
+    """Function from lightness ``[N, 1, H, W]`` to feature maps, both on the training device."""
     sides: Sides
     processes: int = 0
-    """Number of processes that decode. With 0, threads decode; Python's lock makes them too slow to feed a GPU."""
+    """Number of decoding processes. With 0, threads decode; because of the GIL they are too slow for a GPU."""
 
     def __len__(self) -> int:
         return len(self.views)
@@ -102,7 +102,7 @@ class Pictures:
 
 
 def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -> Generator[Result]:
-    """Yield ``load`` of each item, in order; threads work ahead while earlier results are in use."""
+    """Yield ``load(item)`` for each item, in order, computed ahead by threads."""
     with ThreadPoolExecutor(workers) as pool:
         coming = deque(pool.submit(load, item) for item in islice(items, 2 * workers))
         while coming:
@@ -113,7 +113,7 @@ def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -
 
 @dataclass(frozen=True)
 class _Loader(Dataset["Batch | PhotochromError"]):
-    """Data set of a process that decodes."""
+    """Data set of a decoding process."""
 
     views: Sequence[View]
     sides: Sides
@@ -122,7 +122,7 @@ class _Loader(Dataset["Batch | PhotochromError"]):
         try:
             return _load_batch(self.views, self.sides, rows)
         except PhotochromError as exc:
-            return exc  # raised in this process, it would arrive with a traceback in its message
+            return exc  # a raised error would arrive with this process's traceback in its message
 
 
 def _decoded(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
@@ -136,10 +136,10 @@ def _decoded(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Gen
 
 
 def _alone(_: int) -> None:
-    """Prepare a process that decodes: it ends with its parent, which alone handles Ctrl-C."""
+    """Prepare a decoding process: only the parent handles Ctrl-C, and the process ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    cv2.setNumThreads(0)  # its threads are not in a forked process
+    cv2.setNumThreads(0)  # OpenCV's threads do not exist in a forked process
 
 
 def _load_batch(views: Sequence[View], sides: Sides, rows: np.ndarray) -> Batch:

@@ -1,6 +1,6 @@
-"""Inspection of all photographs before training: unreadable, tiny, grey and duplicate ones are left out and counted.
+"""Inspects all photographs before training, and leaves out unreadable, tiny, grey and duplicate ones.
 
-The results are kept in a table, ``photographs.csv``; a file of unchanged size and date is not inspected again.
+The results are stored in ``photographs.csv``; files of unchanged size and date are not inspected again.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from ..files import write
 from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, decode, from_index, is_held_out
 from .sources import File, files, read
 
-MIN_SIDE = 64  # pixels: smaller pictures hold too little to learn from
+MIN_SIDE = 64  # pixels; smaller pictures contain too little to learn from
 MIN_PHOTOGRAPHS = 20
-_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # of those that Pillow knows, what OpenCV decodes in training
-_LOOKED_AT = 256  # short side that is decoded at least, pixels
-_NEAR = 12  # of the 256 bits of a picture's hash: other sizes and compressions of it differ by fewer
-_NEAR_COLOR = 8.0  # of the mean colour, 0 to 255: the same thing in another colour is another photograph
-_BAND = 4  # digits, 16 bits: of two hashes that differ in 12 of 256 bits, at least 4 of the 16 bands are equal
-_SHUFFLED = np.random.default_rng(0).permutation(256)  # bits: a plain part of the picture then fills no whole band
+_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # formats of Pillow that OpenCV decodes, too
+_LOOKED_AT = 256  # least short side that is decoded, in pixels
+_NEAR = 12  # bits, of 256 in a picture's hash; copies of other size or compression differ in fewer
+_NEAR_COLOR = 8.0  # difference of mean colours, 0 to 255; above it, equal hashes are different photographs
+_BAND = 4  # hexadecimal digits, 16 bits: if two hashes differ in 12 of 256 bits, at least 4 of their 16 bands are equal
+_SHUFFLED = np.random.default_rng(0).permutation(256)  # so that no plain area fills a band
 
 
 @dataclass(frozen=True)
 class Look:
-    """One row of the table: the result of inspecting one file."""
+    """Result of inspecting one file: a row of the table."""
 
     file: str
     source: str
@@ -46,20 +46,21 @@ class Look:
     offset: int
     size: int
     stamp: str
-    """The file's size in bytes and the time of its last change, in nanoseconds."""
+    """The file's size in bytes and modification time in nanoseconds."""
     sha1: str = ""
     colorfulness: float = 0.0
     hash: str = ""
-    """256 bits, hexadecimal: where the picture gets brighter to the right, on a grid of 16 by 16; shuffled."""
+    """Difference hash, 256 bits in hexadecimal: whether brightness increases to the right, on a 16 by 16 grid,
+    shuffled."""
     mean: str = ""
-    """Mean R, G and B."""
+    """Mean R, G and B, as text."""
     dropped: str = ""
-    """Reason for leaving it out; empty if it is kept."""
+    """Reason for leaving the file out; empty if it is kept."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """The photographs to train on, and how many were left out."""
+    """The photographs to train on, and the number left out."""
 
     photographs: list[Photograph]
     dropped: dict[str, int]
@@ -72,12 +73,12 @@ class Inspection:
 
 
 def inspect(folder: Path, table: Path) -> Inspection:
-    """Find the photographs of a folder that are fit for training.
+    """Find the photographs of a folder that are suitable for training.
 
     Args:
-        folder: photographs and tar shards. An ``index.csv`` in it (columns file, source, colourfulness, sha1) is
-            trusted, and no file is read.
-        table: CSV file for the results; an existing one saves inspecting unchanged files again.
+        folder: Folder of photographs and tar shards. If it holds an ``index.csv`` (columns file, source, colourfulness,
+            sha1), that is trusted, and no file is read.
+        table: CSV file for the results; unchanged files in an existing one are not inspected again.
 
     Raises:
         TrainingError: a folder cannot be read, or too few photographs are left.
@@ -102,7 +103,7 @@ def _look_at_all(folder: Path, table: Path) -> list[Look]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in tqdm(range(0, len(listed), 512), "looking", unit="512 photographs", disable=None):
                 looks += pool.map(lambda file: _look(file, known), listed[start : start + 512])
-    finally:  # an interrupted inspection goes on from here
+    finally:  # an interrupted inspection resumes from this table
         if looks:
             write_table(looks, table)
     return looks
@@ -114,7 +115,7 @@ def _look(file: File, known: dict[tuple[str, str, int, str], Look]) -> Look:
         status = file.path.stat()
         look = replace(look, stamp=f"{status.st_size} {status.st_mtime_ns}")
         before = known.get((look.file, look.member, look.offset, look.stamp))
-        if before is not None and before.dropped != "unreadable":  # access to it may have been granted since
+        if before is not None and before.dropped != "unreadable":  # it may have become readable since
             return replace(before, dropped="") if "duplicate" in before.dropped else before
         data = read(file)
     except OSError:
@@ -133,7 +134,7 @@ def _look(file: File, known: dict[tuple[str, str, int, str], Look]) -> Look:
 def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
     """Decode to RGB uint8, JPEG at a reduced scale, and return the file's short side too.
 
-    Unlike OpenCV, which training decodes with, this raises an error for truncated files.
+    Unlike OpenCV, which decodes in training, this raises an error for truncated files.
     """
     if data[:2] == b"\xff\xd8":
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
@@ -142,7 +143,7 @@ def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
             return simplejpeg.decode_jpeg(data, "RGB", **least), min(height, width)
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         rgb = np.asarray(image.convert("RGB"))
-    decode(data, path)  # training must be able to decode it, too
+    decode(data, path)  # raises an error if training could not decode it
     return rgb, min(rgb.shape[:2])
 
 
@@ -152,9 +153,9 @@ def _hash(rgb: np.ndarray) -> str:
 
 
 def without_duplicates(looks: Sequence[Look]) -> list[Look]:
-    """Return the same rows, with those marked as dropped that equal, or nearly equal, one that is kept.
+    """Return the rows with duplicates and near duplicates of kept ones marked as dropped.
 
-    Of two duplicates, the one that is held out is kept, so that no training run sees a held-out photograph.
+    Of two duplicates, a held-out one is kept, so that a held-out photograph is never trained on.
     """
     seen: set[str] = set()
     bands: dict[tuple[int, str], list[Look]] = defaultdict(list)
@@ -176,9 +177,9 @@ def without_duplicates(looks: Sequence[Look]) -> list[Look]:
 
 
 def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
-    """Return the photographs without those that equal, or nearly equal, another; each file is read once.
+    """Return the photographs without duplicates and near duplicates; reads every file once.
 
-    Photographs that cannot be read, or are tiny or grey, are left to the caller.
+    Unreadable, tiny and grey photographs are not removed.
     """
 
     def look(photograph: Photograph) -> Look:
@@ -202,10 +203,10 @@ def _alike(one: Look, other: Look) -> bool:
 
 
 def read_table(path: Path) -> list[Look]:
-    """Read the rows that ``write_table`` wrote.
+    """Read a table written by ``write_table``.
 
     Raises:
-        TrainingError: they are damaged.
+        TrainingError: The table is damaged.
     """
     kinds = {"offset": int, "size": int, "colorfulness": float}
     try:
@@ -213,15 +214,15 @@ def read_table(path: Path) -> list[Look]:
             return [Look(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError) as exc:
         raise TrainingError(
-            f"{path} cannot be read ({exc})", remedy="delete it, and the photographs are looked at again"
+            f"{path} cannot be read ({exc})", remedy="delete it to inspect the photographs again"
         ) from exc
 
 
 def write_table(looks: Iterable[Look], path: Path) -> None:
-    """Write one row per file; a failure leaves the previous table.
+    """Write one row per file; if writing fails, the previous table is kept.
 
     Raises:
-        TrainingError: it cannot be written.
+        TrainingError: The table cannot be written.
     """
     text = io.StringIO()
     table = csv.DictWriter(text, [field.name for field in fields(Look)], lineterminator="\n")

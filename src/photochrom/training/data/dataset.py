@@ -1,6 +1,6 @@
-"""Colour photographs in a folder, and the pairs of luma and true a*b* that a network learns from.
+"""The data set: colour photographs, the held-out split, and views as pairs of luma and true a*b*.
 
-The grey picture is the luma Y' (BT.601) of the colour one, or an aged version of it (``aging``).
+The grey picture is the luma Y' (BT.601) of the colour picture, or an aged version of it (``aging``).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .aging import age
 from .sources import SUFFIXES, files, read
 
 VALIDATION_SHARE = 46  # one photograph in this many is held out: 2,000 of 93,440
-MIN_VALIDATION = 20  # photographs, if the folder has ten times as many
-CROP = (0.6, 1.0)  # side of a random square, in sides of the largest one
+MIN_VALIDATION = 20  # least number of held-out photographs, if the folder has ten times as many
+CROP = (0.6, 1.0)  # range of a random square's side, relative to the largest square
 AGED = 0.4  # share of the random views that are aged
-MIN_COLORFULNESS = 15.0  # greyer pictures teach grey (Kim et al. 2022, BigColor)
+MIN_COLORFULNESS = 15.0  # greyer pictures teach the network grey (Kim et al. 2022, BigColor)
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,17 @@ class Photograph:
     path: Path
     """The file, or the tar shard that holds it."""
     sha1: str
-    """SHA-1 of the file, hexadecimal; decides whether the photograph is held out."""
+    """SHA-1 of the file, hexadecimal; determines whether the photograph is held out."""
     source: str
-    """Top folder of the file."""
+    """Top-level folder of the file."""
     colorfulness: float
-    """Hasler and Suesstrunk 2003, signed form."""
+    """Colourfulness with signed axes (Hasler and Suesstrunk 2003)."""
     member: str = ""
-    """Name in the shard; empty for a file of its own."""
+    """Name within the shard; empty if the photograph is a file."""
     offset: int = 0
     """Position in the shard, in bytes."""
     size: int = -1
-    """Number of bytes in the shard; -1 for a file of its own."""
+    """Size within the shard, in bytes; -1 if the photograph is a file."""
 
     @property
     def held_out(self) -> bool:
@@ -55,14 +55,14 @@ class Photograph:
 
     @property
     def name(self) -> str:
-        """File name for display; in a shard, the member's."""
+        """File name for display; within a shard, the member's."""
         return Path(self.member).name if self.member else self.path.name
 
     def read(self) -> bytes:
         """Read the bytes of the image file.
 
         Raises:
-            TrainingError: the file cannot be read.
+            TrainingError: The file cannot be read.
         """
         try:
             return read(self)
@@ -75,13 +75,13 @@ class Photograph:
         """Read and decode the photograph to RGB uint8 ``[H, W, 3]``.
 
         Raises:
-            TrainingError: the photograph cannot be read or decoded.
+            TrainingError: The photograph cannot be read or decoded.
         """
         return decode(self.read(), self.path / self.member)
 
 
 def is_held_out(sha1: str) -> bool:
-    """Return whether a file belongs to the validation set, which its content alone decides."""
+    """Return whether a file belongs to the validation set; depends only on its content."""
     return int(sha1[:8], 16) % VALIDATION_SHARE == 0
 
 
@@ -89,23 +89,23 @@ Skip = Callable[[TrainingError], None]
 
 
 def refuse(exc: TrainingError) -> None:
-    """Raise the error; the default of ``skip``."""
+    """Raise the error; the default for ``skip``."""
     raise exc
 
 
 def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
     """Find all colour photographs under ``folder``, in a fixed order.
 
-    An ``index.csv`` with the columns file, source, colourfulness and sha1 is trusted; without one, all files are
-    read, including those in tar shards.
+    An ``index.csv`` with the columns file, source, colourfulness and sha1 is trusted. Without one, all files are read,
+    including those in tar shards.
 
     Args:
-        folder: folder of photographs, or a tar shard.
-        skip: called with the error for each photograph that cannot be read; unless it raises, the photograph is left
+        folder: Folder of photographs, or a tar shard.
+        skip: Called with the error for each photograph that cannot be read; unless it raises, the photograph is left
             out.
 
     Raises:
-        TrainingError: the folder does not exist or holds no photographs.
+        TrainingError: The folder does not exist or holds no photographs.
     """
     if not folder.exists():
         raise TrainingError(f"there is no {folder}", remedy="give a folder of photographs")
@@ -119,7 +119,7 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
 
 
 def from_index(index: Path) -> list[Photograph]:
-    """Return the photographs that an ``index.csv`` lists, without reading them.
+    """Return the photographs listed in an ``index.csv``, without reading them.
 
     Raises:
         TrainingError: a column is missing, or a number or hash is invalid.
@@ -131,11 +131,13 @@ def from_index(index: Path) -> list[Photograph]:
                 for row in csv.DictReader(file)
             ]
     except (OSError, KeyError, ValueError, TypeError) as exc:  # TypeError: a row is too short
-        raise TrainingError(f"{index} is not a list of photographs ({exc})", remedy="mend it, or move it away") from exc
+        raise TrainingError(
+            f"{index} is not a list of photographs ({exc})", remedy="correct it, or move it away"
+        ) from exc
 
 
 def _hash(text: str) -> str:
-    int(text[:8], 16)  # raises ValueError: the hash decides what is held out, and the views of a photograph
+    int(text[:8], 16)  # raises ValueError; the hash determines the held-out photographs and the views
     return text
 
 
@@ -152,10 +154,10 @@ def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
 
 
 def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Photograph]]:
-    """Split photographs into (training, validation), with nearly grey ones dropped from both.
+    """Split photographs into training and validation, leaving out nearly grey ones.
 
-    Validation gets the held-out photographs. If they are few, those with the lowest hashes join them, until there are
-    20, or a tenth of all.
+    Validation consists of the held-out photographs. If they are few, those with the lowest hashes are added until there
+    are 20, or a tenth of all.
     """
     colored = [p for p in photographs if p.colorfulness >= MIN_COLORFULNESS]
     by_hash = sorted(colored, key=lambda p: (not p.held_out, p.sha1))
@@ -164,7 +166,7 @@ def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Pho
 
 
 def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 0) -> list[Photograph]:
-    """Draw at most ``count`` photographs, shuffled, with at most ``cap`` of each source so that none dominates."""
+    """Draw at most ``count`` photographs at random, at most ``cap`` from each source so that none dominates."""
     by_source: dict[str, list[Photograph]] = defaultdict(list)
     for photograph in photographs:
         by_source[photograph.source].append(photograph)
@@ -176,19 +178,19 @@ def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 
 
 @dataclass(frozen=True, slots=True)  # a recipe may have millions of them
 class View:
-    """A square cut from a photograph; the photograph and ``number`` alone decide what it shows."""
+    """A square crop of a photograph, determined by the photograph and ``number``."""
 
     photograph: Photograph
     number: int = 0
-    """0 is the unchanged central square; others are random squares, some of them mirrored or aged."""
+    """0 for the unchanged central square; others are random squares, some of them mirrored or aged."""
     aged: float = AGED
     """Probability that a random square is aged."""
 
     def load(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the square, RGB uint8 ``[size, size, 3]``, and its luma, maybe aged, uint8 ``[size, size]``.
+        """Return the square, RGB uint8 ``[size, size, 3]``, and its luma, possibly aged, uint8 ``[size, size]``.
 
         Raises:
-            TrainingError: the photograph cannot be decoded.
+            TrainingError: The photograph cannot be decoded.
         """
         rgb = self.photograph.decode()
         if self.number == 0:
@@ -200,24 +202,24 @@ class View:
 
 
 def views(photographs: Sequence[Photograph], each: int, first: int = 0, aged: float = AGED) -> list[View]:
-    """Return ``each`` views of every photograph: the view numbered ``first`` of all photographs, then the next.
+    """Return ``each`` views of every photograph: first the view ``first`` of all photographs, then the next.
 
     Args:
-        photographs: the photographs.
-        each: number of views of each photograph.
-        first: number of the first view; 0 for the central square.
-        aged: share of the random views that are aged.
+        photographs: The photographs.
+        each: Number of views of each photograph.
+        first: Number of the first view; 0 for the central square.
+        aged: Share of the random views that are aged.
     """
     return [View(photograph, number, aged) for number in range(first, first + each) for photograph in photographs]
 
 
 def fingerprint(views: Sequence[View]) -> str:
-    """Return a hash of the views and their order, hexadecimal."""
+    """Return a hash of the views and their order, in hexadecimal."""
     return hashlib.sha256(json.dumps([_identity(v) for v in views]).encode()).hexdigest()
 
 
 def _identity(view: View) -> tuple[str, int] | tuple[str, int, float]:
-    """Everything that decides what a view shows; the usual share of aged views is left out, as in older runs."""
+    """Return everything that determines a view; omits the default share of aged views, as older runs did."""
     identity = (view.photograph.sha1, view.number)
     return identity if view.number == 0 or view.aged == AGED else (*identity, view.aged)
 
@@ -226,11 +228,11 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     """Decode the bytes of an image file to RGB uint8 ``[H, W, 3]``.
 
     Raises:
-        TrainingError: the file cannot be decoded.
+        TrainingError: The file cannot be decoded.
     """
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:  # raised for some damaged files, among them those that claim to be huge
+    except cv2.error:  # raised for some damaged files, such as those that claim to be huge
         bgr = None
     if bgr is None:
         raise TrainingError(f"{path} cannot be decoded", remedy="remove it from the photographs")
@@ -238,7 +240,7 @@ def decode(data: bytes, path: Path) -> np.ndarray:
 
 
 def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:
-    """Cut the central square of an RGB uint8 picture, or with ``rng`` a random one, at ``size`` by ``size`` pixels."""
+    """Crop the central square of an RGB uint8 picture, or with ``rng`` a random one, scaled to ``size`` pixels."""
     height, width = rgb.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -259,7 +261,7 @@ def true_chroma(rgb: np.ndarray, grid: int) -> np.ndarray:
 def colorfulness(rgb: np.ndarray, absolute: bool = False) -> float:
     """Return the colourfulness M3 (Hasler and Suesstrunk 2003) of RGB uint8 ``[H, W, 3]``.
 
-    Their opponent axes are signed; several colorizers publish figures with absolute values instead (``absolute``).
+    Its opponent axes are signed; figures published for several colorizers use absolute values (``absolute``).
     """
     r, g, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
     rg, yb = r - g, (r + g) / 2 - b

@@ -1,9 +1,9 @@
-"""Features of a frozen encoder, computed once and kept on disk, which makes a hundred epochs affordable.
+"""A disk cache of the frozen encoder's features, which makes a hundred epochs affordable.
 
 A cache is a folder: ``cache.json`` (its key and the number of finished rows), ``features.npy`` (float16, one row per
 view of a photograph, the encoder's feature maps one after another), ``chroma.npy`` (int8, a*b* on a small grid) and
-``thumbnail.npy`` (uint8, small lightness, for the perceptual loss). It resumes where it was interrupted, and is made
-again when encoder, size, photographs or views change.
+``thumbnail.npy`` (uint8, small lightness, for the perceptual loss). An interrupted cache is resumed; if the encoder,
+size, photographs or views change, it is rebuilt.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ..networks.onnx_export import to_onnx
 from .batches import Batch, Sides, ahead, load_view
 from .dataset import View, fingerprint
 
-_BATCH = 32  # views inferred at once
+_BATCH = 32  # views encoded at once
 _CHUNK = 256  # views between two updates of cache.json
 
 
@@ -43,7 +43,7 @@ Shapes = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Cached rows of ``count`` views."""
+    """The cached rows of ``count`` views."""
 
     features: np.ndarray
     """float16 ``[count, sum of shapes]``, on disk."""
@@ -75,7 +75,7 @@ class FeatureCache:
         return Batch(maps, torch.from_numpy(self.chroma[rows]).float(), small)
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """See ``Batches``: two threads keep up with the training."""
+        """See ``Batches``; two threads are fast enough."""
         return ahead(self.batch, rows, 2)
 
     def maps(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -87,19 +87,19 @@ Compiled = Callable[[np.ndarray], list[np.ndarray]]
 
 
 class GrowingCache:
-    """Features that are computed when they are first asked for, and kept, so that training need not wait for all.
+    """A cache whose features are computed on first use, so that training does not wait for all of them.
 
-    The folder is that of ``cache_features``, with ``there.npy`` (bool, one per view) beside it.
+    The folder is the same as for ``cache_features``, with an additional ``there.npy`` (bool, one per view).
 
     Args:
-        encoder: the frozen part of an encoder.
-        views: views in the order of the rows.
-        folder: folder of the cache.
-        sides: sides of the squares.
-        run: the encoder, compiled.
+        encoder: The frozen part of an encoder.
+        views: Views in the order of the rows.
+        folder: Folder of the cache.
+        sides: Sides of the squares.
+        run: The encoder, compiled.
 
     Raises:
-        TrainingError: the folder cannot be written.
+        TrainingError: The folder cannot be written.
     """
 
     _EVERY = 100  # batches with new features between two updates of ``there.npy``
@@ -139,7 +139,7 @@ class GrowingCache:
         self._fills += 1
         if self._fills % self._EVERY == 0 or self._there.all():
             with writing(self.folder):
-                self._cache.flush()  # first, or a power cut could leave a record of rows that were never written
+                self._cache.flush()  # first, since a power cut must not leave a record of unwritten rows
                 np.save(self.folder / "there.npy", self._there)
                 _note(self.folder, self._key, int(self._there.sum()))
 
@@ -152,15 +152,15 @@ def cache_features(
     sides: Sides,
     run: Compiled | None = None,
 ) -> FeatureCache:
-    """Return the features of all views, and compute those that ``folder`` does not hold yet.
+    """Return the features of all views, computing those that are missing from ``folder``.
 
     Args:
-        encoder: the frozen part of an encoder (``backbone``).
-        name: the encoder's name, for the progress bar.
-        views: in the order of the rows.
-        folder: of the cache; about 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) a view.
-        sides: of the squares.
-        run: the encoder, if it is compiled already.
+        encoder: The frozen part of an encoder (``backbone``).
+        name: The encoder's name, for the progress bar.
+        views: In the order of the rows.
+        folder: Folder of the cache; takes 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) per view.
+        sides: Sizes of the squares.
+        run: The compiled encoder, if it exists already.
 
     Raises:
         TrainingError: a photograph cannot be decoded, or the disk is too small or cannot be written.
@@ -177,7 +177,7 @@ def cache_features(
             cache.features[i], cache.chroma[i], cache.thumbnails[i] = row
             if (i + 1) % _CHUNK == 0 or i + 1 == len(views):
                 with writing(folder):
-                    cache.flush()  # otherwise a power cut could leave a count of rows that were never written
+                    cache.flush()  # before the count, as in ``GrowingCache``
                     _note(folder, key, i + 1)
     return cache
 
@@ -189,7 +189,7 @@ def few_features(encoder: Backbone, run: Compiled, views: Sequence[View], sides:
 
 
 def cached_views(encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides) -> int:
-    """Return the number of views whose features ``folder`` already holds."""
+    """Return the number of views whose features are already in ``folder``."""
     return _done(folder, _key(encoder, views, sides))
 
 
@@ -199,7 +199,7 @@ def row_bytes(encoder: Backbone, sides: Sides) -> int:
 
 
 def _key(encoder: Backbone, views: Sequence[View], sides: Sides) -> str:
-    """Return a hash of everything that the rows depend on: the encoder's weights, the views in order, the sizes."""
+    """Return a hash of everything on which the rows depend: the encoder's weights, the views in order, the sizes."""
     key = hashlib.sha256(json.dumps([*sides, fingerprint(views)]).encode())
     for name, value in encoder.state_dict().items():
         key.update(name.encode() + value.numpy().tobytes())
@@ -244,7 +244,7 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
 
 
 def _reserve(path: Path) -> None:
-    """Reserve disk space for the whole file: a full disk under a memory-mapped file would kill the process."""
+    """Reserve disk space for the whole file, since a full disk under a memory-mapped file kills the process."""
     if hasattr(os, "posix_fallocate"):
         try:
             with path.open("r+b") as file:
@@ -275,7 +275,7 @@ def compile_backbone(encoder: Backbone, size: int) -> Compiled:
 
 
 def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
-    """Return a backbone that takes batches ``[N, 1, H, W]``; each new shape is compiled, in about a second."""
+    """Return a backbone for batches ``[N, 1, H, W]`` of any shape; compiling a new shape takes about a second."""
 
     @cache
     def of(shape: torch.Size) -> Compiled:
@@ -291,7 +291,7 @@ def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
 def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Compiled:
     """Compile a network with OpenVINO, which runs convolutions 1.4 to 2.5 times as fast as PyTorch on a CPU.
 
-    ``exact`` computes in float32 even where the processor has bfloat16.
+    ``exact`` computes in float32 even if the processor supports bfloat16.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"

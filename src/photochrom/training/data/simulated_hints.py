@@ -1,4 +1,4 @@
-"""Simulated hints: a user who knows a few colours of the picture, or none (Zhang et al. 2017, section 3.2)."""
+"""Simulates the hints of users who know a few colours of a picture, or none (Zhang et al. 2017, section 3.2)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 
 from ..networks.decoder import AB_SCALE
 
-_STOP = 1 / 8  # chance that a hint is the last: their number is geometric
-_PATCHES = (1, 1, 1, 2, 3)  # sides of a hint, cells
+_STOP = 1 / 8  # probability that a hint is the last; their number is geometrically distributed
+_PATCHES = (1, 1, 1, 2, 3)  # sides of a hint's patch, in cells
 
 
 def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: float) -> Tensor:
-    """Draw hints, in the form that the decoder takes, for pictures whose true a*b* are known.
+    """Draw hints for pictures from their true a*b*, in the form that the decoder takes.
 
     Args:
         chroma: float32 ``[N, 2, h, w]``, at stride 8, on the CPU.
-        seeds: one per picture; decides the number and the places of its hints.
-        hintless: share of the pictures that get none.
+        seeds: One seed per picture, for the number and places of its hints.
+        hintless: Share of the pictures without hints.
 
     Returns:
         float32 ``[N, 3, h, w]``: mask, then a* and b* over ``AB_SCALE``; a patch has the mean of its colours.

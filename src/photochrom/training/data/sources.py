@@ -1,7 +1,7 @@
-"""Where photographs come from: folders and tar shards (WebDataset's format), local or remote.
+"""Sources of photographs: folders and tar shards (WebDataset's format), local or remote.
 
-Remote photographs are copied once, as a whole, to the run's folder. The order of training, and with it the losses, then
-never depends on a network, and a resumed run finds the same photographs.
+Remote photographs are first copied to the run's folder. So the order of training, and with it the losses, do not depend
+on the network, and a resumed run finds the same photographs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ...errors import TrainingError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _REMOTE = re.compile(r"[a-z][a-z0-9+]+://")
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, as WebDataset has it
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, in WebDataset's notation
 
 
 class Place(Protocol):
@@ -41,7 +41,7 @@ class File:
 
     path: Path
     source: str
-    """Top folder of the file, under the given folder or within the shard."""
+    """Top-level folder of the file, below the given folder or within the shard."""
     member: str = ""
     offset: int = 0
     size: int = -1
@@ -55,7 +55,7 @@ def read(place: Place) -> bytes:
 
 
 def files(folder: Path) -> Iterator[File]:
-    """Yield all files under a folder that may be photographs, including those in tar shards, in a fixed order.
+    """Yield all possible photographs below a folder, including those in tar shards, in a fixed order.
 
     Raises:
         TrainingError: a folder cannot be listed, or a shard is damaged.
@@ -78,7 +78,7 @@ def _listed(folder: Path) -> list[Path]:
     for base, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         found += [Path(base, name) for name in names]
         real = {os.path.realpath(Path(base, name)): name for name in sorted(folders, reverse=True)}
-        folders[:] = sorted(name for place, name in real.items() if place not in seen)  # links may lead in circles
+        folders[:] = sorted(name for place, name in real.items() if place not in seen)  # links may form loops
         seen.update(real)
     return sorted(found)
 
@@ -96,7 +96,7 @@ def _members(shard: Path) -> Iterator[File]:
 
 
 def _check_end(shard: Path, offset: int) -> None:
-    """Check that a tar file ends with zeros where reading ended: ``tarfile`` takes a damaged header for the end."""
+    """Check that a tar file has zeros where reading ended, since ``tarfile`` takes a damaged header for the end."""
     with shard.open("rb") as file:
         file.seek(offset)
         if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
@@ -112,11 +112,11 @@ def copy_here(photographs: str, folder: Path) -> None:
     """Copy remote photographs into ``folder``, except those that are already there.
 
     Args:
-        photographs: the address of a tar shard, of several (``...-{000..146}.tar``, ``...-*.tar``), or of a folder.
-        folder: created if missing. Files appear in it only once they are complete.
+        photographs: Address of one tar shard, of several (``...-{000..146}.tar``, ``...-*.tar``), or of a folder.
+        folder: Created if missing. Files appear in it only once they are complete.
 
     Raises:
-        TrainingError: the address cannot be read, the folder holds copies from another address, or the disk is
+        TrainingError: The address cannot be read, the folder holds copies from another address, or the disk is
             full.
     """
     import fsspec
@@ -144,7 +144,7 @@ def copy_here(photographs: str, folder: Path) -> None:
 
 
 def _note_address(photographs: str, note: Path) -> None:
-    """Record the address of the copies, since those of two addresses could not be distinguished."""
+    """Record the address of the copies, so that copies from two addresses are not mixed."""
     if note.is_file() and (other := note.read_text()) != photographs:
         raise TrainingError(
             f"{note.parent} holds photographs from {other}", remedy=f"give another run folder for {photographs}"

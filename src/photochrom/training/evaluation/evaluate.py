@@ -1,8 +1,8 @@
-"""Evaluation of models on a folder of colour photographs. ``report`` makes tables, JSON and pictures of the figures.
+"""Evaluates models on a folder of colour photographs; ``report`` turns the results into tables, JSON and pictures.
 
-The protocol: each photograph's central square at 256 by 256 pixels; its luma alone is coloured exactly as
-``photochrom photo`` does; the result is compared with the photograph, at the same size and luma, and so is the grey
-picture. Nearly grey photographs (colourfulness under 15) are left out, since every model scores well on them.
+Protocol: the central square of each photograph is scaled to 256 by 256 pixels, and its luma coloured exactly as
+``photochrom photo`` does. The result, and the grey picture, are compared with the photograph at this size and luma.
+Nearly grey photographs (colourfulness under 15) are left out, since every model scores well on them.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ class Evaluation:
     scores: dict[str, list[Scores]]
     """Scores by kind of picture, in the photographs' order."""
     trials: dict[str, list[Trial]]
-    """Trials by model, likewise; empty lists unless ``full``."""
+    """Trials by model, in the photographs' order; empty lists unless ``full``."""
     not_measured: dict[str, str]
-    """Reasons why a figure is missing, and how to get it, by figure."""
+    """Reasons for missing figures, and how to get them, by figure."""
     frechet: dict[str, float] = field(default_factory=dict)
     """Distance from the truth in EfficientNet-Lite1's features, by kind of picture."""
     fid: dict[str, float] = field(default_factory=dict)
-    """The same in InceptionV3's features; empty where it is not measured."""
+    """The same in InceptionV3's features; empty if not measured."""
     frontiers: dict[str, Frontier] = field(default_factory=dict)
-    """Figures along the dial, by model; empty unless asked for."""
+    """Figures along the dial, by model; empty unless requested."""
     thumbnails: list[list[np.ndarray]] = field(default_factory=list)
     """Pictures of each kind for the first photographs, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
 
     def summary(self, kind: str) -> Summary:
-        """Return the means of one kind of picture."""
+        """Return the mean scores of one kind of picture."""
         return summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
 
 
@@ -78,18 +78,18 @@ class _Measured:
 
 
 def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> list[Photograph]:
-    """Return the photographs to evaluate on: all colour ones of a folder, or only those that no training run sees.
+    """Return the photographs to evaluate on: all colour photographs of a folder, or only the held-out ones.
 
     Raises:
-        TrainingError: the folder does not exist or holds no colour photographs.
-        OptionError: the limit leaves none.
+        TrainingError: The folder does not exist or holds no colour photographs.
+        OptionError: The limit is below 1.
     """
     if limit < 1:
         raise OptionError(f"the limit is {limit}", remedy="give the number of photographs, at least 1")
     photographs = [
         p for p in find_photographs(folder, skip) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
     ]
-    if not (folder / "index.csv").is_file():  # which lists distinct photographs
+    if not (folder / "index.csv").is_file():  # an index lists distinct photographs
         photographs = distinct(photographs)
     if not photographs:
         raise TrainingError(f"no colour photographs to evaluate on in {folder}")
@@ -106,20 +106,20 @@ def evaluate(
     thumbnails: int = 0,
     skip: Skip = refuse,
 ) -> Evaluation:
-    """Measure each colorizer, and the grey and the true pictures beside them, in one pass over the photographs.
+    """Measure colorizers, and the grey and true pictures for comparison, in one pass over the photographs.
 
     Args:
-        colorizers: by the name to report them under.
-        photographs: at least one.
-        options: how to colour; None for each model's own choice.
-        full: whether to measure aged pictures, hints and confidence too, at three times the cost.
-        frontier: whether to measure each model along its dial too, at six times the cost of its colouring.
-        thumbnails: number of photographs whose small pictures are kept for a sheet.
-        skip: called with the error for each photograph that cannot be read; unless it raises, the photograph is left
+        colorizers: Colorizers by their names in the report.
+        photographs: At least one photograph.
+        options: How to colour; None for each model's defaults.
+        full: Whether to also measure aged pictures, hints and confidence, at three times the cost.
+        frontier: Whether to also measure each model along its dial, at six times the cost of colouring.
+        thumbnails: Number of photographs whose small pictures are kept for a sheet.
+        skip: Called with the error for each photograph that cannot be read; unless it raises, the photograph is left
             out.
 
     Raises:
-        TrainingError: no photograph can be read, or the classifier's weights are missing.
+        TrainingError: No photograph can be read, or the classifier's weights are missing.
         OptionError: a model lacks the dial.
     """
     kinds = ("grey", *colorizers, "truth")

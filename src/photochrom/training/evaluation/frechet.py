@@ -1,8 +1,8 @@
 """Frechet distance between two sets of feature vectors, each modelled as a Gaussian (Heusel et al. 2017, "FID").
 
-The distance of two samples of one population is not 0: it falls as the samples grow. Compare distances of equally many
-pictures only, and of one network's features only: those of another network, or of another port of the same one, have
-another scale.
+The distance between two samples of the same population is not 0, but decreases with their size. So only compare
+distances of equal numbers of pictures, and in features of the same network: other networks, and even other ports of the
+same network, have other scales.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Gaussian:
-    """Mean and covariance of vectors, gathered batch by batch in float64 (Chan, Golub and LeVeque 1979)."""
+    """Mean and covariance of vectors, accumulated in batches in float64 (Chan, Golub and LeVeque 1979)."""
 
     def __init__(self, size: int) -> None:
         self.count = 0
@@ -36,8 +36,8 @@ class Gaussian:
     def root(self) -> np.ndarray:
         """Return a matrix R ``[rank, size]`` with ``R.T @ R`` the covariance.
 
-        A few hundred pictures leave most of 1280 dimensions without variance. The eigenvalues there are rounding
-        errors, some of them negative; they are dropped instead of making a square root complex.
+        With a few hundred pictures, most of 1280 dimensions have no variance. Their eigenvalues are rounding errors,
+        some of them negative, and are dropped, since their square roots would be complex.
         """
         values, vectors = np.linalg.eigh(self.covariance)
         kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0)
@@ -49,7 +49,7 @@ def distance(a: Gaussian, b: Gaussian) -> float:
     """Return |mean a - mean b|^2 + trace(A + B - 2 (A B)^(1/2)), with A and B the covariances.
 
     The trace of the square root is the sum of the singular values of ``R_a @ R_b.T``: unlike the usual square root of
-    the product, which need not be symmetric, this holds for singular covariances, without a small number added to them.
+    the product, which need not be symmetric, this works for singular covariances without adding a small number to them.
     """
     roots = a.root(), b.root()
     shared = np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum() if all(map(len, roots)) else 0.0

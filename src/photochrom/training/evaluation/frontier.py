@@ -1,8 +1,8 @@
-"""Accuracy against colourfulness: a colorizer's figures along its dial, and what they are at a given colourfulness.
+"""Accuracy against colourfulness: measures a colorizer along its dial, and interpolates at a given colourfulness.
 
-More colour costs accuracy, so two models can only be compared where they are equally colourful. A colorizer is measured
-at several settings of its dial; between two settings its figures are interpolated linearly over colourfulness. The dial
-is vividness; for a model without vividness it is strength, the factor applied to the chroma.
+More colour costs accuracy, so two models can only be compared at equal colourfulness. A colorizer is measured at
+several settings of its dial; between two settings its figures are interpolated linearly over colourfulness. The dial is
+vividness; for a model without vividness it is strength, the factor applied to the chroma.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class Frontier:
 
     dial: Dial
     points: tuple[Point, ...]
-    """In the order of the settings."""
+    """Points in the order of the settings."""
 
     def at(self, colorfulness_ratio: float) -> Point | None:
-        """Interpolate between the first two neighbouring settings that enclose a colourfulness.
+        """Interpolate at a colourfulness, between the first two neighbouring settings that enclose it.
 
         Args:
             colorfulness_ratio: Colourfulness relative to the truth's.
@@ -105,7 +105,7 @@ def frontier(
     """Average the figures of many photographs.
 
     Args:
-        dial: Dial that was moved.
+        dial: The dial.
         photographs: Results of ``along_dial``.
         grey: Scores of the grey pictures, in the same order.
         truth: Scores of the photographs themselves, in the same order.
@@ -125,7 +125,7 @@ def frontier(
 
 
 def _share(low: float | None, high: float | None, value: float) -> float | None:
-    """Return where a value lies between two others, 0 to 1; None if it does not."""
+    """Return the position of a value between two others, 0 to 1; None if it is outside."""
     if low is None or high is None or not min(low, high) <= value <= max(low, high):
         return None
     return 0.0 if low == high else (value - low) / (high - low)

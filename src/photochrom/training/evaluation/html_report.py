@@ -1,6 +1,6 @@
-"""An evaluation as one HTML page: tables, then the best, the worst and random photographs of each model.
+"""Writes an evaluation as one HTML page: tables, then the best, worst and random photographs of each model.
 
-The page itself is ``report.html.j2``. Pictures are embedded in it.
+The template is ``report.html.j2``; pictures are embedded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .evaluate import SIZE, Evaluation, load, versions
 from .metrics import Scores
 from .report import Table, cell, sources, tables
 
-_QUALITY = 82  # without chroma subsampling, since the colours matter here
+_QUALITY = 82  # JPEG quality, without chroma subsampling, since colours matter here
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class _Figure:
     width: int
     height: int
     source: str
-    """The picture as a ``data:`` address."""
+    """The picture as a ``data:`` URL."""
     lines: list[str]
-    """Its figures, to be shown below it."""
+    """Figures shown below the picture."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class _Section:
 
 
 def write_page(found: Evaluation, path: Path, protocol: Mapping[str, object], count: int = 12) -> None:
-    """Write tables and pictures as one file. The photographs shown are coloured once more, since none were kept.
+    """Write tables and pictures to one file. The photographs shown are coloured again, since none were kept.
 
     Args:
         found: The evaluation to show.
         path: The page; it is replaced if it exists.
-        protocol: Named facts of the evaluation, for the page's head.
+        protocol: Facts about the evaluation by name, for the page's head.
         count: Photographs in each section: the best and the worst of each model, and random ones for all.
 
     Raises:
@@ -93,7 +93,7 @@ def _sections(found: Evaluation, count: int) -> Iterator[tuple[str, str, list[in
 
 
 def _ranked(scores: Sequence[Scores], grey: Sequence[Scores]) -> list[int]:
-    """Rank photographs by index, best first; those whose truth is grey have no rank."""
+    """Return indices of photographs, best first, without those whose truth is grey."""
     ratios = {i: s.ciede2000 / g.ciede2000 for i, (s, g) in enumerate(zip(scores, grey, strict=True)) if g.ciede2000}
     return sorted(ratios, key=ratios.__getitem__)
 
@@ -120,7 +120,7 @@ def _sources(found: Evaluation) -> Table:
 
 
 def _photograph(found: Evaluation, index: int) -> _Photograph:
-    """Colour one photograph: all kinds of picture side by side, each with its figures."""
+    """Render one photograph: all kinds of picture side by side, each with its figures."""
     photograph = found.photographs[index]
     name = f"{photograph.source}/{photograph.name}" if photograph.source else photograph.name
     pictures = versions(found.colorizers, load(photograph), found.options)

@@ -1,8 +1,8 @@
-"""LPIPS and FID by torch-fidelity, where it is installed and its weights are on the disk.
+"""Computes LPIPS and FID with torch-fidelity, if it is installed and its weights are on the disk.
 
-One library for both, so that figures can be compared: its InceptionV3 is a port of the TensorFlow network that FID was
-first computed with, resizing included, and its LPIPS is the VGG16 one of Zhang et al. 2018. Nothing is downloaded here;
-missing parts are reported, with advice on how to get them.
+Its figures are comparable with published ones: its InceptionV3 is a port of the TensorFlow network with which FID was
+first computed, including the resizing, and its LPIPS is the VGG16 version of Zhang et al. 2018. Nothing is downloaded
+here; missing parts are reported, with advice on how to get them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _library(weights: Sequence[str]) -> ModuleType:
     """Import torch-fidelity.
 
     Raises:
-        TrainingError: it is not installed, cannot be imported, or its weights are not where it looks for them.
+        TrainingError: It is not installed, cannot be imported, or its weights are missing.
     """
     missing = []
     if importlib.util.find_spec("torch_fidelity") is None:
@@ -95,12 +95,12 @@ def _library(weights: Sequence[str]) -> ModuleType:
     except (ImportError, RuntimeError, OSError) as exc:  # a torchvision built for another torch raises RuntimeError
         reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
         raise TrainingError(
-            f"torch-fidelity cannot be imported ({reason})", remedy="install the torchvision that belongs to torch"
+            f"torch-fidelity cannot be imported ({reason})", remedy="install the torchvision that matches torch"
         ) from exc
 
 
 def _local(url: str) -> Path:
-    """Return the path at which torch keeps a download."""
+    """Return the path at which torch stores a download."""
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
 
 

@@ -23,22 +23,22 @@ class Scores:
     """Metrics of one picture."""
 
     psnr: float
-    """dB, over R, G and B of 8 bits. Plain grey scores 20 to 23: read it beside the grey picture's own."""
+    """PSNR in dB, over 8-bit R, G and B. The grey picture scores 20 to 23, so compare with its PSNR."""
     ssim: float
-    """Structural similarity (Wang et al. 2004), mean over R, G and B; 1 is equal. Grey scores over 0.9: its luma is the
-    truth's."""
+    """Structural similarity (Wang et al. 2004), mean over R, G and B; 1 is equal. Grey scores over 0.9, because its
+    luma is the truth's."""
     ciede2000: float
-    """Mean colour difference over the pixels (Sharma et al. 2005); 1 is just noticeable."""
+    """Mean CIEDE2000 colour difference over the pixels (Sharma et al. 2005); 1 is just noticeable."""
     luma_kept: float
-    """Share of pixels whose 8-bit luma is the true picture's own."""
+    """Share of pixels whose 8-bit luma equals the true picture's."""
     colorfulness: float
-    """Hasler and Suesstrunk 2003, signed opponent axes. Grey is 0."""
+    """Colourfulness with signed opponent axes (Hasler and Suesstrunk 2003). Grey is 0."""
     colorfulness_absolute: float
-    """The same with absolute axes, as several colorizers' papers have it."""
+    """The same with absolute axes, as in several colorizers' papers."""
     agreement: float
     """1 if an ImageNet classifier gives the picture and the true one the same class, else 0."""
     lpips: float | None = None
-    """Learned perceptual distance (Zhang et al. 2018), by VGG16; None where it is not measured."""
+    """Learned perceptual distance (Zhang et al. 2018), with VGG16; None if not measured."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,23 @@ class Summary:
     colorfulness_ratio: float | None
     """Colourfulness divided by that of the true pictures."""
     colorfulness_delta: float | None
-    """Between the mean over the set and the truth's mean, as papers have it: too much here hides too little there."""
+    """Absolute difference from the truth of the mean over the set, as in papers; too much and too little colour cancel
+    out."""
     colorfulness_delta_each: float | None
-    """Mean over pictures of the absolute difference from the same picture's truth."""
+    """Mean over pictures of the absolute difference from the picture's own truth."""
     colorfulness_absolute: float | None
     colorfulness_absolute_ratio: float | None
     colorfulness_absolute_delta: float | None
     agreement: float | None
     recovered: float | None
-    """Share of the agreement lost by greying that colouring wins back: (agreement - grey's) / (1 - grey's)."""
+    """Share of the agreement lost in the grey picture that colouring recovers: (agreement - grey's) / (1 - grey's)."""
 
 
 def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float | None = None) -> Scores:
     """Compare a picture with the true one, both RGB uint8 ``[H, W, 3]``.
 
     Raises:
-        TrainingError: they are not pictures of one size.
+        TrainingError: The arrays are not RGB pictures of equal size.
     """
     return Scores(
         psnr=psnr(picture, truth),
@@ -120,7 +121,7 @@ def _check(picture: np.ndarray, truth: np.ndarray) -> None:
 
 
 def summary(scores: Sequence[Scores], grey: Sequence[Scores], truth: Sequence[Scores]) -> Summary:
-    """Average scores over a set, relative to its grey and its true pictures; all three in the same order."""
+    """Average scores over a set, relative to its grey and true pictures; all three in the same order."""
     own, floor, top = (_means(s) for s in (scores, grey, truth))
     lost = None if floor["agreement"] is None else 1 - floor["agreement"]
     return Summary(

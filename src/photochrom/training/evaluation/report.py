@@ -1,4 +1,4 @@
-"""Reports of an evaluation: Markdown tables, a JSON file, a sheet of pictures. ``html_report`` makes an HTML page."""
+"""Reports an evaluation as Markdown tables, a JSON file, and a sheet of pictures; ``html_report`` writes a page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Row = Sequence[str]
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose cells are formatted for reading."""
+    """A table of formatted cells."""
 
     title: str
     columns: _Row
@@ -35,7 +35,7 @@ class Table:
 
 
 def tables(found: Evaluation) -> list[Table]:
-    """Fidelity, then colour and meaning, then the frontier and robustness if they were measured."""
+    """Return the tables: fidelity, colour and meaning, then frontier and robustness if measured."""
     several = [_fidelity(found), _color(found)]
     if found.frontiers:
         several.append(_frontier(found))
@@ -197,7 +197,7 @@ def write_json(found: Evaluation, path: Path, protocol: Mapping[str, object]) ->
     """Write ``facts`` to a file.
 
     Raises:
-        TrainingError: it cannot be written.
+        TrainingError: It cannot be written.
     """
     write(path, (json.dumps(facts(found, protocol), indent=2, allow_nan=False) + "\n").encode())
 
@@ -208,7 +208,7 @@ def write_sheet(pictures: Sequence[Sequence[np.ndarray]], path: Path, columns: i
     The pictures are RGB uint8 of one size.
 
     Raises:
-        TrainingError: it cannot be written.
+        TrainingError: It cannot be written.
     """
     strips = [np.pad(np.hstack(p), [(2, 2), (6, 6), (0, 0)], constant_values=255) for p in pictures]
     strips += [np.full_like(strips[0], 255)] * (-len(strips) % columns)

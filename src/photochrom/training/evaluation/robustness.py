@@ -1,6 +1,6 @@
-"""Robustness of a colorizer: aged luma, hints, alternatives, and whether its confidence predicts its errors.
+"""Measures a colorizer's robustness: aged luma, hints, alternatives, and whether confidence predicts errors.
 
-The photograph's hash decides all random choices, so that an evaluation can be repeated exactly.
+All random choices are seeded by the photograph's hash, so that an evaluation can be repeated exactly.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .metrics import ciede2000, ciede2000_map, mean, median, psnr, ratio
 HINTS = 10
 OTHERS = 3  # alternatives measured
 NEAR = 2  # pixels on each side of a hint that are measured: 5 by 5
-FAR = 0.25  # of the picture's short side: pixels at least so far from a hint count as elsewhere
-EDGE = 10.0  # luma steps a pixel, after a blur of one pixel: a step of about 33 of 255
-_LEAST = 0.01  # share of the picture that has to be elsewhere for a figure
-_BINS = 1024  # of confidence
+FAR = 0.25  # share of the short side: pixels at least this far from a hint count as elsewhere
+EDGE = 10.0  # luma steps per pixel, after a blur of one pixel: an edge of about 33 of 255
+_LEAST = 0.01  # least share of the picture that must count as elsewhere
+_BINS = 1024  # bins of confidence
 _AGED, _TEN, _ONE = 1, 2, 3  # streams of random numbers
 
 
@@ -39,20 +39,21 @@ class Trial:
     ciede2000: float
     """Mean CIEDE2000 of the picture coloured from clean luma."""
     aged_ciede2000: float
-    """Chroma predicted from the aged luma, put on the clean luma, against the truth: the colour alone is judged."""
+    """CIEDE2000 of chroma predicted from the aged luma combined with the clean luma, so that only colour is judged."""
     aged_psnr_gain: float
-    """dB over the clean grey picture, likewise."""
+    """PSNR of the same picture minus that of the clean grey picture, dB."""
     ten_hints_psnr_gain: float
-    """dB that ten true colours at random points add."""
+    """Gain in PSNR from ten true colours at random points, dB."""
     hint_error: float
-    """Mean CIEDE2000 around one hint between the result and the hint's colour at the result's own luma."""
+    """Mean CIEDE2000, around one hint, between the result and the hint's colour at the result's luma."""
     hint_error_without: float
-    """The same for the picture without the hint, to compare with."""
+    """The same for the picture without the hint, for comparison."""
     elsewhere: float | None
     """Mean CIEDE2000 between the pictures with and without the one hint, far from it and across strong edges
     (``separated``); None where the photograph has too few such pixels."""
     sureness: np.ndarray | None
-    """float64 ``[2, bins]``: pixels by confidence, and the sum of their CIEDE2000; None without confidence."""
+    """Number of pixels by confidence, and the sum of their CIEDE2000, float64 ``[2, bins]``; None without
+    confidence."""
     apart: float | None = None
     """Mean CIEDE2000 between any two of the picture and its ``OTHERS`` alternatives; None where the model has none."""
     best: float | None = None
@@ -80,19 +81,19 @@ class RobustnessSummary:
     """The same within each picture, then averaged: whether confidence tells the parts of one picture apart."""
     alternatives_apart: float | None
     alternatives_best_ratio: float | None
-    """CIEDE2000 of the best of the picture and its alternatives to the picture's own: under 1 where another was nearer
-    to the truth."""
+    """CIEDE2000 of the best among the picture and its alternatives, relative to the picture's; under 1 if an
+    alternative was nearer to the truth."""
 
 
 def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray, options: ColorOptions) -> Trial:
     """Measure the robustness of a colorizer with one photograph.
 
     Args:
-        colorizer: the colorizer to measure.
-        sha1: of the photograph, hexadecimal; decides how it ages and where the hints are.
-        truth: the photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.
-        clean: the colorizer's result for its luma.
-        options: how ``clean`` was coloured.
+        colorizer: The colorizer to measure.
+        sha1: Hash of the photograph, hexadecimal; the seed for ageing and hints.
+        truth: The photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.
+        clean: The colorizer's result for its luma.
+        options: How ``clean`` was coloured.
     """
     luma = luma_of_rgb(truth)
     errors = ciede2000_map(clean, truth)
@@ -131,7 +132,7 @@ def _others(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> li
 
 
 def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
-    """Draw hints: the true colours of random pixels of RGB uint8 ``[H, W, 3]``, not at the very border."""
+    """Draw hints with the true colours of random pixels of RGB uint8 ``[H, W, 3]``, except at the border."""
     height, width = truth.shape[:2]
     found = []
     for _ in range(count):
@@ -142,10 +143,10 @@ def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]
 
 
 def hint_error(picture: np.ndarray, hint: Hint) -> float:
-    """Return the mean CIEDE2000 of the 5 by 5 pixels around a hint from the hint's colour at each pixel's own luma.
+    """Return the mean CIEDE2000 between the 5 by 5 pixels around a hint and the hint's colour at each pixel's luma.
 
-    A hint says which colour, not how bright: the luma is the photograph's. Where that luma has no room for the hint's
-    chroma, as much as fits is asked for.
+    A hint determines the colour, not the luma, which is the photograph's. If the hint's chroma is out of gamut at that
+    luma, it is reduced for the comparison.
     """
     y, x = hint.pixel(picture.shape)
     near = picture[y - NEAR : y + NEAR + 1, x - NEAR : x + NEAR + 1]
@@ -163,11 +164,11 @@ def at_luma(color: tuple[int, int, int], luma: np.ndarray) -> np.ndarray:
 
 
 def separated(luma: np.ndarray, x: int, y: int) -> np.ndarray:
-    """Return a mask of the pixels far from a point that strong edges separate from it, bool ``[H, W]``.
+    """Return a mask of the pixels that are far from a point and separated from it by strong edges, bool ``[H, W]``.
 
-    The luma, blurred by one pixel, is cut where it changes by ``EDGE`` or more a pixel; gaps of a pixel are closed. A
-    pixel counts if no path leads to it from the 5 by 5 pixels around the point without crossing such a cut, and if it
-    lies more than ``FAR`` of the short side away. The cuts themselves, where both sides' colours mix, do not count.
+    An edge is where the luma, blurred by one pixel, changes by ``EDGE`` or more per pixel; gaps of one pixel are
+    closed. A pixel counts if every path to it from the 5 by 5 pixels around the point crosses an edge, and if it is
+    more than ``FAR`` of the short side away. The edges themselves, where the colours of both sides mix, do not count.
     """
     smooth = cv2.GaussianBlur(luma.astype(np.float32), (0, 0), 1)
     slope = cv2.magnitude(*(cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0)))
@@ -186,7 +187,7 @@ def _change(picture: np.ndarray, other: np.ndarray, where: np.ndarray) -> float 
 
 
 def sureness(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return histograms over confidence of the pixels and of their errors: float64 ``[2, bins]``, least sure first.
+    """Return histograms over confidence of pixels and of their errors, float64 ``[2, bins]``, least sure first.
 
     Args:
         confidence: float32 ``[h, w]``, 0..1, of any size.
@@ -198,12 +199,12 @@ def sureness(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
 
 
 def surer_half_ratio(pixels: np.ndarray) -> float | None:
-    """Return the ratio of the surer half's mean error to the other half's, from ``sureness`` or a sum of such.
+    """Return the mean error of the surer half of the pixels over the other half's, from one or summed ``sureness``.
 
-    The bin in the middle is divided between the halves, so that an uninformative confidence gives 1.
+    The middle bin is divided between the halves, so that an uninformative confidence gives 1.
     """
     counts, errors = pixels
-    lower = np.clip(counts.sum() / 2 - (np.cumsum(counts) - counts), 0, counts)  # of each bin, in the less sure half
+    lower = np.clip(counts.sum() / 2 - (np.cumsum(counts) - counts), 0, counts)  # in the less sure half
     unsure = float(np.sum(errors * np.divide(lower, counts, out=np.zeros_like(counts), where=counts > 0)))
     return ratio(float(errors.sum()) - unsure, unsure)
 

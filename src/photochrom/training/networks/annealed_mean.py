@@ -1,4 +1,4 @@
-"""The annealed mean: it turns a distribution of colours into one colour, as the vividness dial says."""
+"""The annealed mean, which decodes a distribution of colours to one colour, controlled by the vividness."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor
     """Return the annealed probabilities, whose mean is the predicted colour (Zhang et al. 2016).
 
     Args:
-        unbiased_logits: logits of colours as frequent as they are in photographs, with the bins along ``dim``.
-        log_class_weights: logarithm of the class weight of each bin (``ColorBins.class_weights``), broadcastable.
+        unbiased_logits: Logits without class rebalancing, with the bins along ``dim``.
+        log_class_weights: Logarithm of the class weight of each bin (``ColorBins.class_weights``), broadcastable.
         vividness: 0 (cautious) to 1 (bold).
-        dim: dimension of the bins.
+        dim: Dimension of the bins.
     """
     sharpness = torch.exp(-LOG_TEMPERATURE - LOG_TEMPERATURE_SLOPE * torch.as_tensor(vividness))
     return ((unbiased_logits + vividness * log_class_weights) * sharpness).softmax(dim)
 
 
 def network_gain(vividness: Tensor | float) -> Tensor | float:
-    """Return the factor for the chroma of the annealed mean, which lies nearer to grey than the likely colours."""
+    """Return the factor for the chroma of the annealed mean, since a mean lies nearer to grey than its colours."""
     return 1 + NETWORK_GAIN_SLOPE * vividness

@@ -1,4 +1,4 @@
-"""ImageNet classifier that tells whether a coloured picture is still recognised (Zhang et al. 2016, section 3)."""
+"""An ImageNet classifier, to test whether coloured pictures are still recognised (Zhang et al. 2016, section 3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..data.feature_cache import compiled
 from .encoders import EfficientNetLite, SameConv, fold, lite_state
 
 SIZE = 240  # pixels: the size that EfficientNet-Lite1 was trained at
-FEATURES = 1280  # channels of the last layer before the classes
+FEATURES = 1280  # channels of the last layer before the classification
 
 
 class LiteClassifier(nn.Module):
@@ -39,7 +39,7 @@ class LiteClassifier(nn.Module):
         return self.encoder.features((rgb - 127) / 128)
 
     def classify_maps(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return logits ``[N, 1000]``, and the mean activations before them, 0 to 6, ``[N, FEATURES]``."""
+        """Return logits ``[N, 1000]``, and the pooled activations before them, 0 to 6, ``[N, FEATURES]``."""
         pooled = F.relu6(self.head(maps[-1])).mean(dim=(2, 3))
         return self.classify(pooled), pooled
 
@@ -50,18 +50,18 @@ class Classification(NamedTuple):
     label: int
     """ImageNet class, 0 to 999."""
     features: np.ndarray
-    """float32 ``[FEATURES]``: mean activations before the classes."""
+    """Pooled activations before the classification, float32 ``[FEATURES]``."""
 
 
 class ImageClassifier:
-    """EfficientNet-Lite1, loaded once. Threads may share it, and wait for one another.
+    """EfficientNet-Lite1. Several threads may use it, one at a time.
 
     Raises:
-        TrainingError: its weights are not installed.
+        TrainingError: Its weights are not installed.
     """
 
     def __init__(self) -> None:
-        # In bfloat16 two runs on one picture may differ, and agreement would be lost by that.
+        # In float32, since in bfloat16 two runs on the same picture may give different classes.
         self._run = compiled(LiteClassifier(1).eval(), torch.zeros(1, 3, SIZE, SIZE), exact=True)
         self._lock = Lock()  # a compiled network refuses a second thread
 

@@ -1,4 +1,4 @@
-"""Colorization networks, with everything that concerns numbers in one graph: lightness in, a*b* out."""
+"""Colorization networks, including all normalisation in one graph: lightness in, a*b* out."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ class ReferenceNetwork(nn.Module):
 class ColorizationHead(nn.Module):
     """The trained part of a colorizer with hints: the encoder's later stages and the decoder.
 
-    Takes the backbone's features ``[[N, C, H/8, W/8]]``, or those of all stages if they are frozen and were computed
-    before, and hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``), and
-    returns logits ``[N, bins, H/8, W/8]``.
+    Inputs: the backbone's features ``[[N, C, H/8, W/8]]``, or precomputed features of all stages if they are frozen;
+    hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``). Output: logits ``[N, bins, H/8, W/8]``.
     """
 
     def __init__(self, stages: nn.Module, decoder: nn.Module) -> None:
@@ -56,10 +55,10 @@ class DistributionNetwork(nn.Module):
     confidence ``[N, 1, H/8, W/8]``, 0 to 1; probability ``[N, bins, H/8, W/8]``, whose mean is ab before its chroma is
     raised.
 
-    The decoder is trained with class weights that favour rare colours, so its logits are biased toward them.
-    Vividness decides how much of that bias remains, how sharply the distribution is annealed before its mean is taken,
-    and by how much the chroma of that mean, which lies nearer to grey than the likely colours, is raised. 0 is the
-    cautious end (least error, dull), 1 is close to the likeliest colour of the biased distribution.
+    The decoder is trained with class weights that favour rare colours, so its logits are biased toward them. Vividness
+    controls how much of that bias remains, how sharply the distribution is annealed before its mean is taken, and how
+    much the chroma of that mean, which lies nearer to grey than the likely colours, is raised. 0 is cautious (least
+    error, dull), 1 is close to the likeliest colour of the biased distribution.
     """
 
     centres: Tensor
@@ -93,22 +92,22 @@ Network = ReferenceNetwork | DistributionNetwork
 
 
 def build_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
-    """Build the trained part of a colorizer, its decoder untrained.
+    """Build the head of a colorizer, with an untrained decoder.
 
     Returns:
-        A ``ColorizationHead`` with a copy of the encoder's stages; without bins a ``ReferenceDecoder``.
+        A ``ColorizationHead`` with a copy of the encoder's stages; a ``ReferenceDecoder`` if ``bins`` is None.
     """
     if bins is None:
         return ReferenceDecoder(encoder.channels)
     stages = copy.deepcopy(encoder.stages).requires_grad_(True)
     for module in stages.modules():
         if isinstance(module, SameConv) and module.groups > 1:
-            module.weight.requires_grad_(False)  # would take nine tenths of the step's time, see FrozenDepthwise
+            module.weight.requires_grad_(False)  # its gradient takes too long, see FrozenDepthwise
     return ColorizationHead(stages, ColorDecoder(encoder.channels, len(bins.centres), color_queries))
 
 
 def new_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
-    """Build a head whose untrained decoder is the same every time."""
+    """Build a head whose untrained decoder is reproducible."""
     torch.manual_seed(0)
     return build_head(encoder, bins, color_queries)
 
@@ -126,9 +125,9 @@ def build_network(
 
 @torch.no_grad()
 def shift_class_weights(head: nn.Module, bins: ColorBins, before: float, after: float) -> nn.Module:
-    """Convert a head trained with one share of the uniform distribution in its class weights to another, in place.
+    """Convert a head, in place, from one ``rebalance_lambda`` of its class weights to another.
 
-    Class weights bias the logits by their logarithm, which the bias of the last layer can hold.
+    Class weights bias the logits by their logarithms, which are added to the bias of the last layer.
     """
     if before != after:
         head.decoder.classify.bias += bins.class_weights(after).log() - bins.class_weights(before).log()  # type: ignore[union-attr, operator]
@@ -136,7 +135,7 @@ def shift_class_weights(head: nn.Module, bins: ColorBins, before: float, after: 
 
 
 def downsample_hints(hints: Tensor) -> Tensor:
-    """Convert hints ``[N, 3, H, W]`` (mask, a*, b*) to the decoder's ``[N, 3, H/8, W/8]``.
+    """Reduce hints ``[N, 3, H, W]`` (mask, a*, b*) to the decoder's ``[N, 3, H/8, W/8]``.
 
     The colour of a cell is the mean of the hints in it, over ``AB_SCALE``.
     """

@@ -1,4 +1,4 @@
-"""Decoders: from the embedding of a grey picture to its colours, by convolutions and upsampling."""
+"""Decoders, which turn the features of a grey picture into colours."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-AB_SCALE = 110.0  # a* and b* of sRGB colours lie within this
-_REACHES = (1.5, 4.0, 10.0)  # cells at stride 8, over which hints are spread
+AB_SCALE = 110.0  # |a*| and |b*| of sRGB colours are below this
+_REACHES = (1.5, 4.0, 10.0)  # distances over which hints are spread, in cells at stride 8
 
 
 class ReferenceDecoder(nn.Module):
     """Decoder of the reference colorizer: maps VGG16's ``[N, 512, h, w]`` to a*b* ``[N, 2, 8h, 8w]``.
 
     For a 224 by 224 picture: 7x7x512 -> 14x14x256 -> 28x28x64 -> 56x56x32 -> 56x56x16 -> 56x56x2. The last step, to
-    224x224, is bilinear and has no parameters (``upsampled``): true chroma at a quarter of the picture's size already
-    gives 37 dB, and a training step costs a third.
+    224x224, is bilinear and has no parameters (``upsampled``): true chroma at a quarter of the size already gives 37
+    dB, and a training step takes a third of the time.
     """
 
     widths = (256, 64, 32)
@@ -41,16 +41,16 @@ class ReferenceDecoder(nn.Module):
 class ColorDecoder(nn.Module):
     """Decoder that maps features at strides 8, 16 and 32, and hints, to logits ``[N, bins, H/8, W/8]`` of a*b* bins.
 
-    Coarse to fine with lateral connections (Lin et al. 2017). Each level is refined by residual blocks; at the two
-    coarser ones attention relates every place to every other, so that the parts of one object take one colour.
+    It works from coarse to fine, with lateral connections (Lin et al. 2017). Residual blocks refine each level. At the
+    two coarser levels, attention relates all places to one another, so that the parts of an object get one colour.
 
     Hints are ``[N, 3, H/8, W/8]``: 1 where a colour is known, else 0; a* and b* there over ``AB_SCALE``, else 0. They
-    enter at every level (Zhang et al. 2017) but not the encoder, so that its features can be cached. They are spread
-    over their surroundings (``spread_hints``), since convolutions would carry a single cell's hint to too few others.
+    enter at every level (Zhang et al. 2017), but not the encoder, so that its features can be cached. They are first
+    spread over their surroundings (``spread_hints``), since convolutions would propagate a single cell too little.
     """
 
-    widths = (96, 192, 256)  # of the levels at strides 8, 16 and 32
-    blocks = ((2, 0), (1, 4), (1, 2))  # residual blocks and attention at each
+    widths = (96, 192, 256)  # channels of the levels at strides 8, 16 and 32
+    blocks = ((2, 0), (1, 4), (1, 2))  # numbers of residual and attention blocks at each level
 
     def __init__(self, channels: Sequence[int], bins: int, color_queries: int = 0) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class ColorDecoder(nn.Module):
             self.add_queries(color_queries)
 
     def add_queries(self, count: int) -> None:
-        """Add colour queries, which change nothing before they are trained."""
+        """Add colour queries, which have no effect until they are trained."""
         self.queries = ColorQueries(count, self.widths, self.classify.out_channels)
 
     def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
@@ -87,9 +87,9 @@ class ColorDecoder(nn.Module):
 
 
 def spread_hints(hints: Tensor) -> Tensor:
-    """Append to hints ``[N, 3, h, w]`` the same hints spread over growing distances: ``[N, 3 + 3 * 3, h, w]``.
+    """Append to hints ``[N, 3, h, w]`` the same hints spread over three distances: ``[N, 3 + 3 * 3, h, w]``.
 
-    Each distance adds three planes: the nearness of hints, 0 to 1, and their mean a* and b* times that nearness.
+    Each distance adds three planes: the proximity of hints, 0 to 1, and their mean a* and b* times that proximity.
     """
     planes = [hints]
     for reach in _REACHES:
@@ -99,13 +99,13 @@ def spread_hints(hints: Tensor) -> Tensor:
 
 
 def _gaussian(side: int, reach: float, like: Tensor) -> Tensor:
-    """Return the nearness of each cell of a row to each other, ``[side, side]``; 1 on the diagonal."""
+    """Return the proximity of all pairs of cells in a row, ``[side, side]``; 1 on the diagonal."""
     cells = torch.arange(side, dtype=like.dtype, device=like.device)
     return torch.exp(-(((cells[:, None] - cells) / reach) ** 2) / 2)
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside the identity (He et al. 2016, pre-activation), normalised over channel groups."""
+    """Residual block of two 3x3 convolutions (He et al. 2016, pre-activation) with group normalisation."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -120,9 +120,9 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention and a small perceptron over the places of a map (Vaswani et al. 2017, pre-normalised).
+    """Self-attention block over the places of a feature map (Vaswani et al. 2017, pre-norm).
 
-    A depthwise convolution encodes the position (Chu et al. 2021), so that maps may have any size.
+    A depthwise convolution encodes positions (Chu et al. 2021), so that maps may have any size.
     """
 
     head = 32  # channels of each
@@ -141,7 +141,7 @@ class Attention(nn.Module):
         tokens = (x + self.place(x)).flatten(2).transpose(1, 2)  # [N, places, C]
         heads = self.query_key_value(self.norm(tokens)).view(n, -1, 3, c // self.head, self.head)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # [N, heads, places, 32] each
-        # Written out: PyTorch's fused attention is the slower of the two on a CPU, by far so in its gradient.
+        # Written out, because PyTorch's fused attention is slower on a CPU, especially its gradient.
         weights = (query @ key.transpose(-1, -2) * self.head**-0.5).softmax(-1).to(value.dtype)
         tokens = tokens + self.join((weights @ value).transpose(1, 2).flatten(2))
         tokens = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
@@ -149,15 +149,15 @@ class Attention(nn.Module):
 
 
 class ColorQueries(nn.Module):
-    """Learned colour queries (Kang et al. 2023, DDColor): what a picture as a whole says about the colour of a place.
+    """Learned colour queries (Kang et al. 2023, DDColor), which bring global context to the colour of each place.
 
-    Each query attends to the maps at strides 32 and 16, and its product with a place at stride 8 tells how much it
-    concerns that place. What it then adds to the logits is learned; it begins with nothing.
+    Each query attends to the maps at strides 32 and 16. Its product with a place at stride 8 measures its relevance
+    there. A linear layer maps these products to additions to the logits, initially zero.
 
     Args:
-        count: number of queries.
-        widths: channels of the maps at strides 8, 16 and 32.
-        bins: number of colours.
+        count: Number of queries.
+        widths: Channels of the maps at strides 8, 16 and 32.
+        bins: Number of colours.
     """
 
     width = 192
@@ -183,7 +183,7 @@ class ColorQueries(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Attention of tokens to the places of a map, and a small perceptron (Vaswani et al. 2017, pre-normalised)."""
+    """Cross-attention block, from tokens to the places of a feature map (Vaswani et al. 2017, pre-norm)."""
 
     head = 32  # channels of each
 

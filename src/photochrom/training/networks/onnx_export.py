@@ -1,4 +1,4 @@
-"""PyTorch's ONNX exporter, without its warnings about missing packages and deprecations."""
+"""Calls PyTorch's ONNX exporter, without its warnings about missing packages and deprecations."""
 
 from __future__ import annotations
 

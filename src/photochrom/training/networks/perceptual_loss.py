@@ -1,4 +1,4 @@
-"""Perceptual loss: whether a coloured picture still looks like the true one to networks that know ImageNet."""
+"""``PerceptualLoss``: how different a coloured picture and the true one look to ImageNet classifiers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torch.nn import functional as F
 from ...color.spaces import WHITE, XYZ_TO_RGB
 from .classifier import LiteClassifier
 
-_FEATURE_WEIGHT = 25.0  # of the distance of features, relative to the divergence of the classes in nats
-_VARIANTS = (0, 2)  # of EfficientNet-Lite; Lite1 is left to ``evaluate``, which would otherwise flatter
+_FEATURE_WEIGHT = 25.0  # weight of the feature distance relative to the divergence of the classes in nats
+_VARIANTS = (0, 2)  # variants of EfficientNet-Lite; ``evaluate`` uses Lite1, so that its figures are independent
 
 
 class PerceptualLoss(nn.Module):
-    """Difference between two colourings of one picture in the eyes of image classifiers; 0 where they see the same.
+    """Difference between two colourings of a picture as seen by image classifiers; 0 if they are equal.
 
     Each network contributes the Kullback-Leibler divergence of its classes, in nats, and ``_FEATURE_WEIGHT`` times the
     mean squared distance of its features at strides 8, 16 and 32, each scaled to length 1 (as in LPIPS, Zhang et al.
     2018, without its learnt weights). The networks are averaged.
 
     Args:
-        autocast: returns the context in which the networks run.
-        count: number of networks: 1 for EfficientNet-Lite0, 2 for Lite0 and Lite2.
+        autocast: Function that returns the autocast context for the networks.
+        count: Number of networks: 1 for EfficientNet-Lite0, 2 for Lite0 and Lite2.
 
     Raises:
-        TrainingError: the networks' weights are not installed.
+        TrainingError: The networks' weights are not installed.
     """
 
     def __init__(self, autocast: Callable[[], AbstractContextManager[object]], count: int = 1) -> None:
@@ -42,8 +42,8 @@ class PerceptualLoss(nn.Module):
 
         Args:
             lightness: ``L*/100``, ``[N, 1, H, W]``.
-            ab: predicted a*b*, ``[N, 2, h, w]``, not larger than the lightness.
-            truth: true a*b*, likewise.
+            ab: Predicted a*b*, ``[N, 2, h, w]``, not larger than the lightness.
+            truth: True a*b*, likewise.
 
         Returns:
             ``[N]``.
