@@ -21,7 +21,7 @@ from ..clips import ClipColorizer
 
 _HINTS = "PHOTOCHROM_HINTS"
 _CATEGORY = "image/photochrom"
-_TOP = 65535  # white in 16 bits, in which the nodes compute
+_EXACT = 1e-3  # distance from steps of 8 bits up to which an image counts as loaded from them
 _MOST = 64  # approximate number of hints per mask
 _VIVIDNESS = ("FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.05})
 _STRENGTH = ("FLOAT", {"default": 1.0, "min": 0.0, "max": 2.0, "step": 0.05})
@@ -34,14 +34,20 @@ def _colorizer() -> Colorizer:
 
 
 def _lumas(image: Any) -> np.ndarray:
-    """Return the luma of images, uint16 ``[B, H, W]``."""
-    rgb = np.rint(image.detach().cpu().float().numpy()[..., :3].clip(0, 1) * _TOP).astype(np.uint16)
-    return np.stack([luma_of_rgb(each) for each in rgb])
+    """Return the luma of images ``[B, H, W]``: uint8 if they were loaded from 8 bits, otherwise uint16."""
+    rgb = image.detach().cpu().float().numpy()[..., :3].clip(0, 1)
+    steps = rgb * np.float32(255)
+    # ComfyUI cuts off what is finer than 8 bits when it saves: colours of 16 bits would darken the luma by a step.
+    if np.abs(steps - np.rint(steps)).max() < _EXACT:
+        codes = np.rint(steps).astype(np.uint8)
+    else:
+        codes = np.rint(rgb * np.float32(65535)).astype(np.uint16)
+    return np.stack([luma_of_rgb(each) for each in codes])
 
 
 def _tensor(like: Any, pictures: list[np.ndarray]) -> Any:
-    """Convert RGB pictures, uint16 ``[H, W, 3]``, to a tensor of the same type and device as another."""
-    return like.new_tensor(np.stack(pictures).astype(np.float32) / _TOP)
+    """Convert RGB pictures, uint8 or uint16 ``[H, W, 3]``, to a tensor of the same type and device as another."""
+    return like.new_tensor(np.stack(pictures).astype(np.float32) / np.iinfo(pictures[0].dtype).max)
 
 
 class Photograph:
@@ -81,7 +87,7 @@ class Frames:
     def color(self, frames: Any, vividness: float, strength: float) -> tuple[Any]:
         """Colour frames ``[B, H, W, C]``; their luma is kept."""
         lumas = _lumas(frames)
-        coding, options = Coding.of_photograph(np.uint16), ColorOptions(vividness, strength)
+        coding, options = Coding.of_photograph(lumas.dtype), ColorOptions(vividness, strength)
         clip = ClipColorizer(_colorizer(), lambda number: lumas[number], len(lumas), coding, options)
         colored = [rgb_of_luma(luma, *clip.chroma(number, luma, (1, 1))) for number, luma in enumerate(lumas)]
         return (_tensor(frames, colored),)
