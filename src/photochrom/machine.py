@@ -59,6 +59,12 @@ def reuse_freed_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
+def give_back_freed_memory() -> None:
+    """Return to the system what this process has freed, wherever it lies, as far as glibc gives its memory out."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Return whether an exception, from Python or from any library, means that memory or threads ran out."""
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:

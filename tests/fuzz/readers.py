@@ -16,9 +16,9 @@ from unittest import mock
 from tests.fuzz.mutations import PHOTOS, Key, Mutant, load_seeds, mutant
 from tests.helpers.limits import limited, takes_too_much
 
-ASKED = 4  # of one in so many it is asked, too, whether it is in colour already
-COLORED = 16  # one in so many files that can be read is coloured,
-BY_NETWORK = 16  # and of these, one in so many by a network, the others by a stand-in
+ASKED = 8  # of one in so many it is asked, too, whether it is in colour already
+COLORED = 48  # one in so many files that can be read is coloured,
+BY_NETWORK = 8  # and of these, one in so many by a network, the others by a stand-in
 _MOST_PAGES = 4  # of a TIFF
 _MEMORY = Path("/dev/shm")
 Outcome = tuple[str, str]
@@ -81,7 +81,7 @@ def _read(made: Mutant, key: Key, folder: Path) -> Outcome:
 
 
 def _read_photograph(source: Path, *, is_asked: bool) -> None:
-    """Decode a photograph, and make its metadata for every kind of output."""
+    """Decode a photograph, and make its metadata for its own format and for a poorer and a richer one."""
     from photochrom.photo.inspect import is_in_color
     from photochrom.photo.metadata import losses, metadata_for
     from photochrom.photo.names import EXTENSIONS
@@ -93,7 +93,7 @@ def _read_photograph(source: Path, *, is_asked: bool) -> None:
     pages = count_pages(source.read_bytes())
     for page in range(1, min(pages, _MOST_PAGES) + 1):
         photo = read_photo(source, reduced=True, page=page if pages > 1 else None)
-        for format in EXTENSIONS:
+        for format in {photo.format, "WEBP", "TIFF"} & set(EXTENSIONS):
             metadata_for(photo.metadata, source_format=photo.format, format=format, credit="tiny 0")
             list(losses(photo.metadata, 8 * photo.luma.itemsize, format))
 

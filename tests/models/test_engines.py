@@ -15,6 +15,7 @@ from photochrom.color.spaces import lightness_of_luma
 from photochrom.models import engines
 from photochrom.models.engines import OnnxRuntimeEngine, OpenVinoEngine, open_engine
 from photochrom.models.registry import ModelCard, find_model
+from tests.helpers.fakes import tiny_model
 
 ENGINES = [OpenVinoEngine, OnnxRuntimeEngine]
 
@@ -115,6 +116,18 @@ def test_kernels_of_few_shapes_are_kept(monkeypatch):
     monkeypatch.setenv("PHOTOCHROM_MODEL_CACHE", "0")
     OpenVinoEngine(find_model("default"))
     assert [int(settings["CPU_RUNTIME_CACHE_CAPACITY"]) for settings in given] == [500]
+
+
+def test_memory_that_kernels_have_freed_is_given_back(tmp_path, monkeypatch):
+    times = []
+    monkeypatch.setattr(engines, "give_back_freed_memory", lambda: times.append(1))
+    engine = OpenVinoEngine(tiny_model(tmp_path / "tiny.onnx"))
+    grey = {"lightness": np.full((1, 1, 16, 16), 0.5, np.float32), "vividness": np.array([0.5], np.float32)}
+    for _ in range(2 * engines._RUNS_BETWEEN + 1):
+        engine.run(grey)
+    assert len(times) == 2
+    monkeypatch.undo()
+    engines.give_back_freed_memory()  # which the system has, or not
 
 
 RACE = """
