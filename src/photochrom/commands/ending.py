@@ -15,19 +15,18 @@ from typing import Final, NoReturn
 
 from ..signals import heard
 
-_MAIN: Final = threading.main_thread().ident or 0  # it has begun
+_MAIN: Final = threading.main_thread().ident or 0  # never None, since the thread is running
 _KILLED: Final = 128  # base of the exit status, to which the signal's number is added
-_LATER: Final = 0.05  # seconds after which a signal that came during an import is heard again
+_LATER: Final = 0.05  # seconds after which a signal that arrived during an import is sent again
 _AT_ONCE: Final = 2.0  # seconds in which further signals are ignored as repetitions; ``timeout`` sends its signal twice
 
 
 class Ending:
     """Ends the process cleanly.
 
-    The first signal raises an exception, so that unfinished files are removed. During an import it waits, since modules
-    in C may pass over the exception, or take it for an error of their own. Signals that follow at once would raise
-    others in the middle of the cleaning up, and are passed over; a later one, of somebody who waits no longer, ends the
-    process as a kill does.
+    The first signal raises an exception, so that unfinished files are removed. During an import it is delayed, since C
+    extensions may swallow the exception or replace it by one of their own. Signals that follow at once are ignored,
+    since they would interrupt the removal. A later signal, from a user who no longer wants to wait, kills the process.
 
     Python ends threads that outlive the main thread when they return from a library to Python. If the library is
     written in C++, that aborts the process. So after a signal, or while daemon threads are running, the interpreter is
@@ -35,7 +34,7 @@ class Ending:
     """
 
     def __init__(self) -> None:
-        self._status = 1  # of an error that nothing caught
+        self._status = 1  # exit status for an uncaught error
         self._first: float | None = None  # time of the first signal
         self._is_over = False
         atexit.register(self._leave)  # registered before any library's functions, and thus called last
@@ -90,7 +89,7 @@ def _send(number: int) -> None:
 
 
 def _is_importing(frame: FrameType | None) -> bool:
-    """Tell whether a frame runs, however indirectly, for an import."""
+    """Return whether a frame is executed, directly or indirectly, by an import."""
     while frame is not None:
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             return True

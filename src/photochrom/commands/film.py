@@ -183,7 +183,7 @@ def _each(
     hints: list[FilmHint],
     stills: list[Still],
 ) -> int:
-    """Colour or look at one film after the other; of several, one that fails does not stop the others."""
+    """Colour or preview films one after the other; the failure of one does not stop the others."""
     claimed: dict[Path, str] = {}
     console = Console(quiet=args.quiet, verbose=args.verbose)
     colorizer = None
@@ -244,7 +244,7 @@ def check_kind(film: str) -> None:
 
 @contextmanager
 def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
-    """Give the output to a block; for several films, or where its name ends in a slash, it is a folder, which is made.
+    """Yield the output; for several films, or if its name ends in a slash, it is a folder, which is created.
 
     Raises:
         OptionError: A folder is needed, but the output is a file or cannot be created.

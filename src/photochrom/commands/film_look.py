@@ -1,4 +1,4 @@
-"""Looks at a film instead of colouring it: its plan, its shots, or a preview."""
+"""The options of ``photochrom film`` that print a film's plan or shots, or write a preview, instead of colouring it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def look(
     stills: list[Still],
     colorizer: Colorizer,
 ) -> None:
-    """Print the shots or the plan, or write a sheet, instead of colouring."""
+    """Print the shots or the plan, or write a preview."""
     from ..film.frames import FrameColorizer
     from ..film.plan import check, make_plan, resolved
     from ..film.preview import preview

@@ -83,7 +83,7 @@ def colorize_film(
         restart: Whether to discard unfinished work on this output.
         progress: Called after each frame; also while the film is examined, with no frame done, and while it is muxed,
             with all frames done. An exception that it raises stops the work, which can be resumed later.
-        on_output: Called once it is known where the film goes, before any work. An exception that it raises stops it.
+        on_output: Called with the path of the output before any work. An exception that it raises stops the work.
 
     Raises:
         FilmError: The film cannot be read, or cannot be written as asked.

@@ -43,9 +43,9 @@ _ADOBE: Final = b"Adobe"
 _GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
 _MAX_SIDE: Final = 65500  # limit of libjpeg, in pixels
 _LEAST_TO_REDUCE: Final = 2_000_000  # pixels; decoding smaller pictures at half size saves nothing, and loses detail
-_LOOKED_AT: Final = 32  # rows that are searched for grey tones that are searched for grey tones
-_SCAN_HEADER: Final = 32  # bytes; with four components it has 16
-_UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # at JFIF's 0, 1, 2
+_LOOKED_AT: Final = 32  # rows that are searched for grey tones
+_SCAN_HEADER: Final = 32  # bytes, more than enough: a scan header of four components has 16
+_UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # for JFIF's codes 0, 1, 2
 
 
 def read(data: bytes, *, reduced: bool = False) -> Decoded:
@@ -94,7 +94,7 @@ def _read_cmyk(file: JpegFile, metadata: Metadata) -> Decoded:
 
 
 def _read_by_pillow(file: JpegFile, metadata: Metadata, reason: str) -> Decoded:
-    """Decode a file that is damaged or has another colour space; ``reason`` says why its luma is re-encoded."""
+    """Decode a file that is damaged or has another colour space; ``reason`` is why its luma is re-encoded."""
     bare = file.bare()
     image = JpegImageFile(BytesIO(bare))
     image.draft("L", None)
@@ -235,7 +235,7 @@ def _losses(segments: list[tuple[int, bytes]], trailer: bytes, stray: int) -> It
     Args:
         segments: Segments before the first scan.
         trailer: Bytes after the first picture, where phones store a film or more pictures.
-        stray: Number of bytes between the segments.
+        stray: Number of stray bytes between the segments.
     """
     if stray:
         yield f"{stray:,} stray bytes between its headers are not kept: its metadata may be damaged"

@@ -1,4 +1,4 @@
-"""A JPEG file's segments: what lies before its first scan, and behind its picture."""
+"""``JpegFile``: finds the segments of a JPEG before its first scan, and the data after its picture."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .splice import LumaScans
 APP0, APP1, APP2, APP11, APP13, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE
 JFIF: Final = b"JFIF\0"
 MAX_PAYLOAD: Final = 65533
-"""Bytes that a segment can hold."""
+"""Maximum number of bytes in a segment."""
 _EOI, _SCAN = 0xD9, 0xDA
 _METADATA: Final = (APP1, APP2, APP13, COMMENT)
 _JFIF_LENGTH: Final = 14  # bytes of a JFIF header without a thumbnail
-_MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")  # libjpeg finds the next marker likewise
-_BARE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a payload; they mean nothing before the scan
+_MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")  # the next marker, found as in libjpeg
+_BARE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a payload, which have no meaning before the scan
 _END: Final = re.compile(rb"\xff\xd9")  # three times as fast as bytes.find
 
 
 @dataclass(frozen=True, eq=False)
 class JpegFile:
-    """A JPEG file and where its parts are."""
+    """A JPEG file, and the positions of its parts."""
 
     data: bytes
     """The whole file."""
@@ -35,7 +35,7 @@ class JpegFile:
     scan: int
     """Position of the first scan."""
     stray: int
-    """Number of bytes between the segments, which belong to none."""
+    """Number of stray bytes between the segments."""
 
     @classmethod
     def of(cls, data: bytes) -> JpegFile:
@@ -57,7 +57,8 @@ class JpegFile:
         return b"".join((self.header, memoryview(self.data)[self.scan :]))
 
     def pixels(self) -> bytes:
-        """Return the file for a decoder that skips metadata unread: as it is, if nothing lies between its segments."""
+        """Return the file for a decoder that ignores metadata: unchanged, unless it has stray bytes between
+        segments."""
         length = 2 + sum(4 + len(payload) for _, payload in self.segments)
         return self.data if length == self.scan else self.bare()
 
@@ -70,9 +71,10 @@ class JpegFile:
 
 
 def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int, int]:
-    """Return marker and payload of each segment before the first scan, the position of that scan, and a count.
+    """Return marker and payload of each segment before the first scan, that scan's position, and the stray bytes'
+    number.
 
-    The count is that of the bytes that belong to no segment; they are passed over, as by libjpeg.
+    Stray bytes belong to no segment, and are skipped, as in libjpeg.
 
     Raises:
         PhotoError: There is no start or end of image; libjpeg would fill the missing part with grey.
@@ -99,10 +101,10 @@ def _is_needed(marker: int, payload: bytes) -> bool:
 
 
 def segment(marker: int, payload: bytes) -> bytes:
-    """Return a segment with its marker and its length.
+    """Return a segment with its marker and length.
 
     Raises:
-        PhotoError: The payload is larger than a segment can be.
+        PhotoError: The payload is too large for a segment.
     """
     if len(payload) > MAX_PAYLOAD:
         raise PhotoError("has more EXIF than a JPEG can hold (64 KB): write PNG or TIFF")
