@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from photochrom.color import coding, gamut, spaces, upsample
+from photochrom.color import bands, coding, gamut, spaces, upsample
 
 
 def thumbnail_coefficients(rgb, grid):
@@ -181,3 +181,14 @@ def test_coefficients_are_read_at_the_place_of_the_sample():
     )
     step = 0.4 * 65535 / 63
     assert np.allclose((amid - left)[:, 2:], step / 4, atol=2)  # half a pixel of luma, of which two share a sample
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch, threads):
+    rng = np.random.default_rng(0)
+    luma = rng.integers(0, 256, (61, 90)).astype(np.uint8)
+    coefficients = rng.normal(0, 0.1, (4, 24, 30)).astype(np.float32)
+    how = {"strength": 1.0, "subsampling": (1, 1)}
+    whole = upsample.apply_to_luma(coefficients, luma, **how)
+    monkeypatch.setattr(bands, "_STRIP", 3 * 90)  # rows: one or two lines
+    np.testing.assert_array_equal(upsample.apply_to_luma(coefficients, luma, **how, threads=threads), whole)

@@ -21,6 +21,7 @@ from .gamut import in_gamut
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
 _MANY = 1 / 8  # share of samples out of gamut above which treating all alike is faster
+_HELD = 6  # lines of coefficients that are brought to full width at once; strips of a wide picture share them
 _AROUND = np.ones((3, 3), np.uint8)
 CENTER = (0.5, 0.5)
 """Siting of chroma in JPEG: in the middle of the pixels that share a sample. See ``apply_to_luma``."""
@@ -133,15 +134,20 @@ def apply_to_luma(
 
     def color(rows: range) -> None:
         buffer: list[np.ndarray] = []
+        held, wide = range(0), np.empty(0, np.float32)  # lines of the coefficients at full width
         for start, stop in strips(len(rows), width):
             start, stop = rows.start + start, rows.start + stop
             mean, darkest, brightest = (
                 _reduced_range(luma, start, stop) if reduced else _luma_range(luma, start, stop, subsampling, siting)
             )
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
+            if last > held.stop:
+                held = range(first, max(last, min(first + _HELD, lines)))
+                narrow = small[first : held.stop].reshape(-1, small.shape[2])
+                wide = cv2.resize(narrow, (width, len(narrow)))  # linear
             weights = _weights(position[start:stop] - first, last - first)
-            wide = cv2.resize(small[first:last].reshape(-1, small.shape[2]), (width, 4 * (last - first)))  # linear
-            cb, cr, spare = _chroma(weights, wide.reshape(-1, 4, width), mean, buffer)
+            here = wide.reshape(-1, 4, width)[first - held.start : last - held.start]
+            cb, cr, spare = _chroma(weights, here, mean, buffer)
             for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding, spare), strict=True):
                 plane[start:stop] = values
 
