@@ -192,3 +192,15 @@ def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch,
     whole = upsample.apply_to_luma(coefficients, luma, **how)
     monkeypatch.setattr(bands, "_STRIP", 3 * 90)  # rows: one or two lines
     np.testing.assert_array_equal(upsample.apply_to_luma(coefficients, luma, **how, threads=threads), whole)
+
+
+def test_strips_after_one_that_is_out_of_gamut_are_colored_as_ever(monkeypatch):
+    """Such a strip has the next one brought into gamut without a look at it."""
+    luma = np.full((60, 90), 128, np.uint8)
+    luma[:20] = 250  # where hardly any chroma fits
+    coefficients = np.random.default_rng(0).normal(0, 0.02, (4, 24, 30)).astype(np.float32)
+    how = {"strength": 1.0, "subsampling": (1, 1)}
+    monkeypatch.setattr(bands, "_STRIP", 4 * 90)
+    found = upsample.apply_to_luma(coefficients, luma, **how)
+    monkeypatch.setattr(upsample, "_MANY", 1.0)  # each strip is looked at
+    np.testing.assert_array_equal(found, upsample.apply_to_luma(coefficients, luma, **how))

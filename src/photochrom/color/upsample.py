@@ -21,6 +21,7 @@ from .gamut import in_gamut
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
 _MANY = 1 / 8  # share of samples out of gamut above which treating all alike is faster
+_SAMPLED = 4  # rows, one of which tells whether many samples are out of gamut
 _HELD = 6  # lines of coefficients that are brought to full width at once; strips of a wide picture share them
 _AROUND = np.ones((3, 3), np.uint8)
 CENTER = (0.5, 0.5)
@@ -134,7 +135,9 @@ def apply_to_luma(
 
     def color(rows: range) -> None:
         buffer: list[np.ndarray] = []
-        held, wide = range(0), np.empty(0, np.float32)  # lines of the coefficients at full width
+        held = range(0)  # lines of the coefficients that are at full width
+        wide: np.ndarray = np.empty(0, np.float32)
+        many = False  # samples of the strip before were out of gamut
         for start, stop in strips(len(rows), width):
             start, stop = rows.start + start, rows.start + stop
             mean, darkest, brightest = (
@@ -148,7 +151,8 @@ def apply_to_luma(
             weights = _weights(position[start:stop] - first, last - first)
             here = wide.reshape(-1, 4, width)[first - held.start : last - held.start]
             cb, cr, spare = _chroma(weights, here, mean, buffer)
-            for plane, values in zip(planes, _quantised(cb, cr, darkest, brightest, coding, spare), strict=True):
+            rounded, many = _quantised(cb, cr, darkest, brightest, coding, spare, many=many)
+            for plane, values in zip(planes, rounded, strict=True):
                 plane[start:stop] = values
 
     share = -(-height // threads)
@@ -205,7 +209,9 @@ def _quantised(
     brightest: np.ndarray,
     coding: Coding,
     spare: np.ndarray,
-) -> list[np.ndarray]:
+    *,
+    many: bool = False,
+) -> tuple[list[np.ndarray], bool]:
     """Round chroma to integers that are in gamut at every luma from ``darkest`` to ``brightest``.
 
     Few colours are out of gamut. So all are rounded first, and a cheap test then finds those that may be: with every
@@ -218,16 +224,18 @@ def _quantised(
         brightest: Highest luma that shares it.
         coding: Meaning of the integers.
         spare: float32 ``[h, w]``, to be overwritten.
+        many: Whether many samples are expected to be out of gamut, as in the strip before. The test is then skipped.
 
     Returns:
-        Cb and Cr, uint8 or uint16 ``[h, w]``.
+        Cb and Cr, uint8 or uint16 ``[h, w]``; and whether many samples were out of gamut.
     """
+    if many:
+        return _all_in_gamut(cb, cr, darkest, brightest, coding, spare)
     rounded = [_rounded(plane, coding, spare) for plane in (cb, cr)]
     far = np.greater(_distance(rounded[0], rounded[1], coding), _room(darkest, brightest, coding) >> 1)
     count = np.count_nonzero(far)
     if count > _MANY * far.size:
-        factor = _factor(cb, cr, darkest, brightest, coding)
-        return [_rounded(np.multiply(plane, factor, out=plane), coding, spare) for plane in (cb, cr)]
+        return _all_in_gamut(cb, cr, darkest, brightest, coding, spare)
     if count:
         places = np.flatnonzero(far)
         exact = [plane.take(places) for plane in (cb, cr)]
@@ -236,7 +244,17 @@ def _quantised(
             values *= factor
             values += coding.neutral + 0.5
             plane.ravel()[places] = np.clip(values, 0, coding.highest, out=values).astype(plane.dtype)
-    return rounded
+    return rounded, False
+
+
+def _all_in_gamut(
+    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding, spare: np.ndarray
+) -> tuple[list[np.ndarray], bool]:
+    """Do what ``_quantised`` does without looking for the samples that are out of gamut; arguments and result alike."""
+    factor = _factor(cb, cr, darkest, brightest, coding)
+    sample = factor[::_SAMPLED]
+    many = bool(np.count_nonzero(sample < 1) > _MANY * sample.size)
+    return [_rounded(np.multiply(plane, factor, out=plane), coding, spare) for plane in (cb, cr)], many
 
 
 def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
