@@ -12,7 +12,7 @@ from photochrom.machine import available_cores, processor_name
 
 
 def best_seconds(work: Callable[[], object], runs: int = 5) -> float:
-    """The least time of several runs, seconds: what the machine can do when nothing else disturbs it."""
+    """The least time of several runs in seconds, which other work on the machine disturbs least."""
     times = []
     for _ in range(runs):
         start = time.perf_counter()
@@ -33,7 +33,7 @@ def print_processor() -> None:
 
 
 class Stages:
-    """Measures functions wherever a program calls them, in milliseconds.
+    """Measures functions in milliseconds, wherever a program calls them.
 
     Args:
         functions: Functions by the names to print: ``module:name`` or ``module:Class.method``. One that calls another

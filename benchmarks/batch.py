@@ -1,9 +1,9 @@
-"""What a batch costs: throughput of workers, overhead of an item, listing, resuming, and being killed at any moment.
+"""The costs of a batch: throughput of workers, overhead per item, listing, resuming, and survival of kills.
 
     python benchmarks/batch.py [--files 60] [--listed 1000000] [--resumed 100000] [--kills 50] [throughput ...]
 
 Everything is made in a temporary folder and removed. Name parts (throughput, overhead, listing, resume, kills) to run
-only these. Ratios come from one run on one machine; the load of others on it is printed beside them.
+only these. Ratios come from one run on one machine, whose load is printed beside them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ if __name__ == "__main__":
 
 
 def throughput(work: Path, args: argparse.Namespace) -> None:
-    """Two workers on two cores, against one on one core, and against two commands that know nothing of each other.
+    """Two workers on two cores, against one on one core, and against two independent commands.
 
     The latter is what the machine gives two processes: less than twice one where its cores are threads of one core,
     lower their clock together, or share their memory's bandwidth. The single worker is kept to one core. Rates are
@@ -86,7 +86,7 @@ def throughput(work: Path, args: argparse.Namespace) -> None:
     driver.write_text(TIMED)
 
     def rate(name: str, *commands: list[str]) -> float:
-        """Items a second of batches that run at the same time: each is given its workers and cores."""
+        """Items per second of batches that run at the same time, each with its workers and cores."""
         running = [
             subprocess.Popen(
                 [sys.executable, driver, source, work / f"{name}-{number}", *command], stdout=subprocess.PIPE, text=True
@@ -114,7 +114,7 @@ def throughput(work: Path, args: argparse.Namespace) -> None:
 
 
 def instant(job: BatchJob) -> Any:
-    """Stand in for the colouring of an item: it costs nothing, and its row is of the usual size."""
+    """Replaces the colouring of an item: costs nothing, and returns a row of the usual size."""
 
     def color(item: Item) -> Colored:
         row = Row(
@@ -127,7 +127,7 @@ def instant(job: BatchJob) -> Any:
 
 
 def overhead(work: Path, args: argparse.Namespace) -> None:
-    """Seconds that the command itself adds to an item: everything but reading, colouring and writing it."""
+    """Seconds per item that the command adds to reading, colouring and writing."""
     source = work / "small"
     source.mkdir()
     for number in range(5000):
@@ -156,7 +156,7 @@ print(len(items), time.perf_counter() - begun, resource.getrusage(resource.RUSAG
 
 
 def listing(work: Path, args: argparse.Namespace) -> None:
-    """List empty files, a thousand a folder, and look for clashes, in a process of its own."""
+    """List empty files, a thousand per folder, and find clashes, in a separate process."""
     root = work / "many"
     for number in range(args.listed):
         folder = root / f"{number // 1000:04}"
@@ -205,7 +205,7 @@ if __name__ == "__main__":
 
 
 def kills(work: Path, args: argparse.Namespace) -> None:
-    """Kill a batch of 300 files, and all its processes, at random moments; then let it end, and look at everything."""
+    """Kill a batch of 300 files with its processes at random moments; then let it finish, and check all results."""
     source, target, model = scans(work / "killed", 300, ((48, 36),)), work / "killed-out", tiny_model(work / "t3.onnx")
     driver = work / "driver.py"
     driver.write_text(DRIVER)

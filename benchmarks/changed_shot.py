@@ -1,10 +1,10 @@
-"""One shot of a 20-minute film gets another hint: the time to colour it again, against that of the whole film.
+"""The time to recolour one changed shot of a 20-minute film, against that of the whole film.
 
     python benchmarks/changed_shot.py [--minutes N] [--size WIDTHxHEIGHT]
 
 The film is made here: pans over parts of a photograph, with grain, in shots of 3 to 12 seconds, 18 frames a second. It
 is coloured with kept parts, then again with nothing changed, and then with a hint in a short, a middling and a long
-shot. Outside that shot, each film must have the very packets of the one before.
+shot. Outside that shot, the packets must be identical to those of the film before.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _RED = (170, 60, 50)
 
 
 def write_film(path: Path, lengths: list[int], width: int, height: int) -> None:
-    """Write shots of some numbers of frames: pans over parts of a photograph, with grain."""
+    """Write shots of given lengths in frames: pans over parts of a photograph, with grain."""
     rng = np.random.default_rng(1)
     photograph = cv2.resize(data.camera(), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     grain = rng.normal(0, 4, (8, height, width)).astype(np.float32)

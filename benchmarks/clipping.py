@@ -1,11 +1,11 @@
-"""Pixels that a decoder clips in a coloured JPEG: gamut from the whole luma, and from a copy at half its size.
+"""Pixels that a decoder clips in a coloured JPEG, with the gamut from full-size luma and from a copy at half size.
 
     python benchmarks/clipping.py PHOTOGRAPH ...
 
-A JPEG that keeps its source's luma is coloured from the luma at half its size. Each chroma sample must be in gamut at
-the four pixels that share it, whose luma is then not known exactly. Decoders also interpolate chroma between samples:
-some pixels clip even where every sample is in gamut. Both ways are written, decoded, and the pixels counted that lie
-beyond R'G'B' by more than 1 and by more than 4 steps of 255. The prediction is the same for both.
+A JPEG that keeps its source's luma is coloured from the luma at half size. Each chroma sample must be in gamut at the
+four pixels that share it, whose luma is then not known exactly. Decoders also interpolate chroma between samples, so
+that some pixels clip even if every sample is in gamut. The script colours both ways with the same prediction, decodes
+the results, and counts the pixels that lie outside R'G'B' by more than 1 and by more than 4 steps of 255.
 """
 
 import argparse

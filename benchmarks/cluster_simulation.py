@@ -4,18 +4,19 @@
 
 Assumptions:
 
-- The scheduler gives a shard (``--shard I/N``, or a list of its own) to each node that is free. A node has a worker on
-  each core; shards differ in size as hashes do. ``--shards`` is the number of shards a node.
-- A shard takes ``--start`` seconds to start, and ``--listing`` seconds for each item of the whole source: 0 where each
-  shard has a list of its own, 0.000022 (measured by ``benchmarks/batch.py listing``) where each lists a folder of all.
+- The scheduler assigns a shard (``--shard I/N``, or its own list) to each free node. A node has a worker on each core;
+  the sizes of shards vary like those of hash buckets. ``--shards`` is the number of shards per node.
+- A shard takes ``--start`` seconds to start, and ``--listing`` seconds for each item of the whole source: 0 if each
+  shard has its own list, 0.000022 (measured by ``benchmarks/batch.py listing``) if each lists the whole folder.
 - An item takes the measured seconds of one core, with a log-normal spread (sigma 0.5) over sizes of scans; the time of
   a chunk of items is drawn from the normal distribution that their sum approaches. Bad files (0.1 %) take a tenth.
 - Of all nodes, 2 % straggle: they work at half the speed.
-- A node fails at a constant rate (1 % an hour). Its items in flight, one a core, are lost, and so are rows of the last
-  minute that were not copied yet where the target is remote. Its shard goes to the next free node, which first reads
-  the report (65 microseconds a row, measured by ``benchmarks/batch.py resume``). Five minutes later the node is back.
-- Reading and writing are part of an item's seconds; the store is as fast as asked. The bandwidth needed is printed.
-- Nobody takes items of a shard that another node has begun: the last shard decides when all is done.
+- A node fails at a constant rate (1 % an hour). Its items in progress, one per core, are lost, and with a remote target
+  also rows of the last minute that were not copied yet. Its shard goes to the next free node, which first reads the
+  report (65 microseconds a row, measured by ``benchmarks/batch.py resume``). Five minutes later the node is back.
+- Reading and writing are part of an item's seconds, and storage is assumed to be fast enough. The required bandwidth is
+  printed.
+- Items of a shard are never taken over by another node, so the last shard determines the total time.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Shard:
 
 @dataclass
 class Cluster:
-    """Sums over all nodes."""
+    """Totals over all nodes."""
 
     busy: float = 0.0
     """Seconds that nodes were reserved for, until each has found the queue empty."""

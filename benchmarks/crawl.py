@@ -1,10 +1,11 @@
-"""Colours a folder of foreign pictures, such as the test suites of image libraries, and sorts what comes of them.
+"""Colours a folder of foreign pictures, such as the test suites of image libraries, and classifies the results.
 
     python benchmarks/crawl.py FOLDER REPORT [--workers 2] [--seconds 10] [--megabytes 1500]
 
 Each file is coloured in a worker process with limits on time and memory. REPORT receives ``report.jsonl`` with a row
 for each file, and sheets of source beside result: first those whose luma differs from what another decoder (vips) makes
-of the file, then the others. A crash, a traceback, a hang and a picture unlike its source are faults; refusals are not.
+of the file, then the others. Crashes, tracebacks, hangs and pictures that differ from their source are faults; refusals
+are not.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ UNLIKE = 6.0  # mean difference of luma, 8-bit steps, from which a result is unl
 
 
 def prepare(seconds: int, megabytes: int, model: str) -> Callable[[str], dict[str, Any]]:
-    """Prepare a worker: what it returns colours one file, and reports."""
+    """Prepare a worker; returns a function that colours one file and reports on it."""
     from photochrom import Colorizer, PhotochromError
     from photochrom.photo import colorize_photo
     from photochrom.photo.names import EXTENSIONS
@@ -68,7 +69,7 @@ def prepare(seconds: int, megabytes: int, model: str) -> Callable[[str], dict[st
 
 
 def forget_peak() -> None:
-    """Let the peak of this process's memory begin anew, on Linux: the files before are not this file's fault."""
+    """Reset the peak of this process's memory, on Linux, so that earlier files do not count."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
@@ -99,7 +100,7 @@ def compared(source: Path, output: Path) -> tuple[float | None, bytes]:
 
 
 def small(path: Path) -> Image.Image | None:
-    """Return a file upright and small, decoded by vips, which shares no code of ours; None if it cannot."""
+    """Return a file upright and small, decoded by vips, which shares no code with Photochrom; None if it fails."""
     with tempfile.NamedTemporaryFile(suffix=".png") as target:
         command = ["vipsthumbnail", str(path), "--size", str(SIDE), "-o", f"{target.name}[strip]", "--rotate"]
         done = subprocess.run(command, capture_output=True, timeout=60)

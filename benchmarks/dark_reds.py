@@ -1,4 +1,4 @@
-"""How often models put red or violet in the dark, beside how often colour photographs have them there.
+"""How often models put red or violet into dark areas, compared with real colour photographs.
 
 python benchmarks/dark_reds.py FOLDER_OR_PHOTOGRAPH ... [--model NAME ...] [--truth] [--limit N] [--each]
 

@@ -2,7 +2,7 @@
 
     python benchmarks/engines.py
 
-Each engine loads in a process of its own, so that import and loading are paid in full.
+Each engine loads in a separate process, so that import and loading are measured in full.
 """
 
 import subprocess

@@ -1,10 +1,10 @@
-"""Ends the commands at random moments, by SIGTERM and kill -9, and looks at what is on the disk each time.
+"""Kills the commands at random moments, by SIGTERM and kill -9, and checks what is on the disk each time.
 
     python benchmarks/faults.py [--moments 50] [--seed 0] [photo film batch train ...]
 
-Each verb colours (or trains on) small made pictures in a temporary folder, is ended again and again at a random moment
-of its work, and is finally let through. After every end: each output is whole or absent; after SIGTERM nothing
-temporary is left; what kill -9 leaves is gone after the last run. The result must be that of an undisturbed run.
+Each verb colours (or trains on) small made pictures in a temporary folder, is killed again and again at random moments,
+and finally runs to its end. After every kill, each output must be complete or absent; SIGTERM must leave no temporary
+files; those left by kill -9 must be gone after the last run. The result must equal that of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PATIENCE_S = 120  # that a command gets to end after SIGTERM
 
 @dataclass
 class Verb:
-    """One command, and what its folder must look like whenever it has ended."""
+    """One command, and the checks of its folder after each end."""
 
     command: list[str]
     folder: Path
@@ -142,7 +142,7 @@ def batch(work: Path) -> Verb:
 
 
 def train(work: Path) -> Verb:
-    """A run on few photographs, with a checkpoint after each epoch; it goes on where it was."""
+    """A run on few photographs, with a checkpoint after each epoch, which is resumed."""
     from safetensors import safe_open
 
     box, out = work / "box", work / "run"
@@ -170,7 +170,7 @@ VERBS = {verb.__name__: verb for verb in (photo, film, batch, train)}
 
 
 def ended(verb: Verb, number: int, chance: random.Random, length: float) -> tuple[bool, float]:
-    """Run a verb, end it at a random moment of its work, and check; returns whether it was ended, and its seconds."""
+    """Run a verb, kill it at a random moment, and check; returns whether it was killed, and its seconds."""
     begun, before = time.monotonic(), set(temporary_files(verb.folder))  # of a kill -9 earlier
     with subprocess.Popen([*PHOTOCHROM, *verb.command], start_new_session=True, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
@@ -192,7 +192,7 @@ def ended(verb: Verb, number: int, chance: random.Random, length: float) -> tupl
 
 
 def tried(name: str, moments: int, seed: int) -> None:
-    """End one verb at random moments, then let it through."""
+    """Kill one verb at random moments, then let it finish."""
     chance, count = random.Random(seed), 0
     with tempfile.TemporaryDirectory() as folder:
         verb = VERBS[name](Path(folder))

@@ -1,9 +1,10 @@
-"""What computing a frozen encoder's features once saves, against the naive loop that runs it at every step.
+"""The time saved by computing a frozen encoder's features once, against a loop that runs it at every step.
 
     python benchmarks/features.py
 
 The reference recipe: VGG16 at 224 by 224, its decoder, 10,000 photographs, 100 epochs. A step of each loop is timed
-on random pictures; reading photographs from disk costs both the same once, and the naive loop every epoch.
+on random pictures; reading photographs from disk costs both loops the same once, and the naive loop again in every
+epoch.
 """
 
 from pathlib import Path

@@ -2,12 +2,11 @@
 
     python benchmarks/film.py CLIP [CLIP ...] [--minutes N]
 
-The clips are turned grey, enlarged to 1920x1080, joined, encoded, repeated, and given a sound; that film is then
-coloured by ``colorize_film``, and it and the coloured film are transcoded by a loop that decodes and encodes with PyAV,
-each in a process of its own, in turns. Encoding colour costs more than encoding grey, so the ratio to the transcode of
-the coloured film is the one that tells what colouring costs. The coloured film must have the frames, the times and the
-sound of the grey one. Last, each stage is measured: its elapsed time and its processor time per frame, summed over the
-threads that call it; threads of x264 and of the decoder are not among them.
+The clips are turned grey, enlarged to 1920x1080, joined, encoded, repeated, and given a sound track. That film is
+coloured by ``colorize_film``, and both films are transcoded with PyAV, each in a separate process, in turns. Encoding
+colour costs more than encoding grey, so the cost of colouring is the ratio to the transcode of the coloured film. The
+coloured film must have the frames, times and sound of the grey one. Last, each stage is measured: its elapsed and
+processor time per frame, summed over the threads that call it, without those of x264 and the decoder.
 """
 
 import argparse
@@ -78,7 +77,7 @@ _END = "\nimport time; print(peak(), time.process_time())"
 
 
 def grey_film(clips: list[str], path: Path, minutes: float) -> int:
-    """Join the clips to one grey film, once or as often as the minutes ask for; its number of frames."""
+    """Join the clips to one grey film, repeated to the given minutes; returns its number of frames."""
     count = 0
     with av.open(str(path), "w") as out:
         video, audio = out.add_stream("libx264", rate=_RATE, options=_SETTINGS), out.add_stream("aac", rate=_HERTZ)
@@ -130,7 +129,7 @@ def tracks(path: Path) -> tuple[list[Fraction], list[tuple[Fraction, bytes]]]:
 
 
 class Run(NamedTuple):
-    """What a process took."""
+    """Time and memory of a process."""
 
     seconds: float
     processor: float
@@ -140,7 +139,7 @@ class Run(NamedTuple):
 
 
 def timed(code: str, *arguments: Path) -> Run:
-    """Run Python code in a process of its own."""
+    """Run Python code in a separate process."""
     started = time.perf_counter()
     command = [sys.executable, "-c", _PEAK + code + _END, *map(str, arguments)]
     *told, processor = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
@@ -148,7 +147,7 @@ def timed(code: str, *arguments: Path) -> Run:
 
 
 def compare(source: Path, frames: int) -> None:
-    """Colour the film, transcode it and the coloured one, check that one, and print what it took."""
+    """Colour the film, transcode both films, check the result, and print times and memory."""
     plain, colored = (source.with_name(f"{name}.mp4") for name in ("plain", "color"))
     slow = timed(_FILM, source, colored)
     runs = {
@@ -180,7 +179,7 @@ def compare(source: Path, frames: int) -> None:
 
 
 def stages(source: Path, frames: int) -> None:
-    """Print how long each stage takes for a frame; the film is coloured once more, in this process."""
+    """Print the time of each stage per frame; colours the film once more, in this process."""
     colorizer, measured = Colorizer(), Stages(_STAGES)
     started, spent = time.perf_counter(), time.process_time()
     with measured.measured():

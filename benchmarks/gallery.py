@@ -1,4 +1,4 @@
-"""Photographs, each beside what models make of it, on one sheet to look at.
+"""A sheet of photographs, each beside its colourings by several models.
 
 python benchmarks/gallery.py SHEET PHOTOGRAPH ... [--model NAME ...] [--truth] [--columns 2] [--height 300] [--square]
 """
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def pictures(path: Path, colorizers: list[Colorizer], truth: bool, square: bool) -> list[Image.Image]:
-    """Grey, coloured by each, and if asked for in its own colours."""
+    """Grey, coloured by each model, and optionally in its own colours."""
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     if square:

@@ -2,7 +2,7 @@
 
     python benchmarks/heif.py [MEGAPIXELS]
 
-CPU seconds add up all cores, and a loaded machine changes them little; wall-clock seconds need an idle one.
+CPU seconds are summed over all cores and hardly depend on the machine's load; wall-clock seconds need an idle machine.
 """
 
 import io
@@ -32,7 +32,7 @@ def processor() -> str:
 
 
 def picture(megapixels: float) -> Image.Image:
-    """Make a colour picture with a little grain, so that it costs what a photograph costs."""
+    """Make a colour picture with a little grain, so that it takes as long as a photograph."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     rgb = cv2.resize(data.astronaut(), (height * 4 // 3, height))
     grain = np.random.default_rng(0).normal(0, 4, (height, height * 4 // 3, 1))

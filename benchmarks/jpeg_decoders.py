@@ -1,11 +1,11 @@
-"""Which decoders read a JPEG whose luma and chroma lie in scans of their own, and read it right.
+"""Which decoders correctly read a JPEG whose luma and chroma are in separate scans.
 
     python benchmarks/jpeg_decoders.py PHOTOGRAPH.jpg [--coefficients]
 
 The photograph is made grey, coloured with its luma scans kept (``photochrom.photo.formats.splice``), and put through
-``jpegtran``, which writes the same coefficients interleaved. A decoder reads the file right if both give the same
-pixels. Baseline, progressive and restart-marked files of odd size are tried. Decoders that are not installed are named
-as such. Needs ``jpegtran`` (Debian: libjpeg-turbo-progs).
+``jpegtran``, which writes the same coefficients interleaved. A decoder is correct if both files give the same pixels.
+Baseline, progressive and restart-marked files of odd size are tried. Decoders that are not installed are listed as
+such. Needs ``jpegtran`` (Debian: libjpeg-turbo-progs).
 
 With ``--coefficients``, toned files keep the coefficients of their luma instead (jpeglib), in baseline files;
 ``jpegtran`` makes progressive files of them.

@@ -1,12 +1,12 @@
-"""Films whose colouring is killed at many moments, and continued: the result must be that of an uninterrupted run.
+"""Kills the colouring of films at many moments, and resumes it: the result must equal that of an uninterrupted run.
 
     python benchmarks/kills.py [--moments N] [--codecs prores,dnxhr,ffv1,dpx] [--keep-parts]
 
-A small film of three shots is coloured without a network, by colours that change with every frame. For each codec it is
-coloured once undisturbed; then, for each moment, a process that colours it is killed (SIGKILL) after a part of the time
-that this took, and another one continues. All frames must be the same, bit for bit. With ``--keep-parts``, what
-is killed is the colouring anew of two changed shots of a finished film, and the result must be the film made in one go.
-Systems without ``fork`` cannot run this.
+A small film of three shots is coloured without a network, with colours that change in every frame. For each codec it is
+coloured once undisturbed. Then, for each moment, a process that colours it is killed (SIGKILL) after a fraction of that
+time, and another one resumes. All frames must be identical, bit for bit. With ``--keep-parts``, the recolouring of two
+changed shots of a finished film is killed instead, and the result must equal the film made in one run. Systems without
+``fork`` cannot run this.
 """
 
 import argparse
@@ -34,7 +34,7 @@ _SUFFIXES = {"prores": ".mov", "dnxhr": ".mxf", "ffv1": ".mkv", "libx264": ".mp4
 
 
 def lively(folder: Path) -> object:
-    """A colorizer whose colours depend on the place, on the luma, and on each frame anew."""
+    """A colorizer whose colours depend on the place, the luma and the frame."""
 
     def ab(lightness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         flicker = 12 * np.sin(5000 * float(lightness.mean()))
@@ -44,7 +44,7 @@ def lively(folder: Path) -> object:
 
 
 def in_a_process(work: Callable[[], object], seconds: float | None = None) -> float:
-    """Do some work in a process of its own, killed after some seconds; return the seconds that it ran."""
+    """Run a function in a separate process, killed after some seconds; return the seconds that it ran."""
     started = time.monotonic()
     process = os.fork()
     if process == 0:
@@ -73,7 +73,7 @@ def digests(output: Path) -> list[str]:
 
 
 def is_whole(output: Path, whole: list[str]) -> bool:
-    """Whether the film is the one that is to be made."""
+    """Return whether the film is the expected one."""
     return output.exists() and digests(output) == whole
 
 

@@ -1,11 +1,11 @@
-"""How well the statistics of luma tell photographs from their negatives, and the weights that tell them best.
+"""How well statistics of luma distinguish photographs from their negatives, and the best weights.
 
     python benchmarks/negatives.py FITTED_FOLDER TESTED_FOLDER [--limit N]
 
 Prints the weights for ``film/source/negatives.py``, fitted by logistic regression on the first folder, and the share of
-the photographs of both folders that they tell right. Then likewise those for ``photo/negatives.py``, which also knows
-how sure the network is of the picture and of its inversion, with the share of negatives, and of positives, that it
-calls negatives.
+photographs in both folders that they classify correctly. Then it does the same for ``photo/negatives.py``, which also
+uses the network's predictions for the picture and its inversion, with the shares of negatives and of positives that are
+classified as negatives.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Whole path, decode to written file: time against Pillow's own codec work, peak memory, cold start.
+"""The whole path from decoding to the written file: time against Pillow's codec alone, peak memory, cold start.
 
     python benchmarks/photo.py
 
 The plain codec is Pillow decoding the same file to grey and encoding a colour file of that format, size and quality.
-Runs of both take turns, so that other work on the machine slows both down. Memory is the peak of a process of its own
+Runs of both take turns, so that other work on the machine slows both down. Memory is the peak of a separate process
 that colours one photograph with the command line.
 """
 
@@ -81,7 +81,7 @@ _OPTIONS = {
 
 
 def photograph(path: Path, megapixels: float) -> None:
-    """A grey photograph: a real picture, enlarged, with a little grain so that it costs what a scan costs."""
+    """A grey photograph: a real picture, enlarged, with a little grain, so that it takes as long as a scan."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     grey = cv2.resize(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY), (height * 4 // 3, height))
     rng = np.random.default_rng(0)
@@ -96,7 +96,7 @@ def _format(path: Path) -> str:
 
 
 def plain_codec(path: Path, colored: Image.Image) -> None:
-    """What any program must do: decode to grey, encode colour."""
+    """The least that any program must do: decode to grey, encode colour."""
     with Image.open(path) as image:
         image.convert("L").load()
     colored.save(io.BytesIO(), _format(path), **_OPTIONS.get(_format(path), {}))
@@ -129,7 +129,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def in_turns(path: Path, colorizer: Colorizer, runs: int) -> tuple[Times, Times]:
-    """Times of our path and of the plain codec, which take turns."""
+    """Times of Photochrom and of the plain codec, in turns."""
     target = colorize_file(path, colorizer=colorizer, overwrite=True)
     with Image.open(target) as colored:
         colored.load()

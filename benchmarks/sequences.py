@@ -1,10 +1,10 @@
-"""A sequence of 2K scans (DPX, 2048 x 1556, 10 bits) coloured, against reading and writing the same files only.
+"""Colouring a sequence of 2K scans (DPX, 2048 x 1556, 10 bits), against only reading and writing the files.
 
     python benchmarks/sequences.py [--frames N] [--runs N]
 
 The frames are a pan over a photograph, with grain. Each run colours them by ``colorize_film``, and also reads and
 writes them twice without colouring: one after the other, as the program ffmpeg does, and with FFmpeg's coder in as many
-threads as there are cores. Each is a process of its own, in turns. The coloured frames must have exactly the luma of
+threads as there are cores. Each is a separate process, in turns. The coloured frames must have exactly the luma of
 their sources.
 """
 

@@ -1,4 +1,4 @@
-"""Finding shots: Photochrom's detector and PySceneDetect's on joined real clips whose cuts are known.
+"""Shot detection: Photochrom's and PySceneDetect's detectors on joined real clips with known cuts.
 
     pip install --no-deps scenedetect && pip install click platformdirs
     python benchmarks/shots.py CLIP [CLIP ...] [--cuts NAME=30,76 ...] [--seed N]

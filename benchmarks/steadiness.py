@@ -1,13 +1,13 @@
-"""How steady colours are: real colour clips turned grey, coloured frame by frame and as films, beside the truth.
+"""Steadiness of colours: colour clips turned grey, then coloured frame by frame and as films, against the truth.
 
     python benchmarks/steadiness.py CLIP [CLIP ...] [--frames N] [--vividness V] [--sheets FOLDER]
 
 A clip is a file, or a folder of frames as JPEG. All is measured at the thumbnail's size, on the luma of the clip.
 
 CDC (colour distribution consistency, Liu et al. 2021): mean Jensen-Shannon divergence of the histograms of R, G and B
-between frames 1, 2 and 4 apart, over that of the true clip; it rewards grey, so CF stands beside it. Warp error: mean
-squared difference of a* and b* between a frame and its predecessor carried along the optical flow of the luma, where
-that flow agrees there and back, over that of the same model frame by frame.
+between frames 1, 2 and 4 apart, over that of the true clip; it rewards grey, so the colourfulness (CF) is listed beside
+it. Warp error: mean squared difference of a* and b* between a frame and its predecessor warped along the optical flow
+of the luma, where forward and backward flow agree, over that of the same model frame by frame.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def read(path: Path, count: int, colorizer: Colorizer) -> list[np.ndarray]:
 
 
 def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) -> dict[str, list[np.ndarray]]:
-    """RGB frames, coloured one by one and as a film, both by what colours films."""
+    """RGB frames, coloured one by one and as a film, both with the film's code."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "grey.mkv")
         write_grey(path, lumas)
@@ -64,7 +64,7 @@ def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) 
 
 
 def write_grey(path: Path, lumas: list[np.ndarray]) -> None:
-    """A film that loses nothing: of full range, its chroma as fine as its luma."""
+    """Write a lossless film of full range, with full-size chroma."""
     height, width = lumas[0].shape
     with av.open(str(path), "w") as film:
         stream = film.add_stream("ffv1", rate=24)

@@ -1,13 +1,13 @@
-"""Whether memory, threads and open files stay level over many colourings in one process.
+"""Checks that memory, threads and open files do not grow over many colourings in one process.
 
     python benchmarks/steady_memory.py [--pictures 500] [--model default] [--plain]
 
 Pictures of all aspect ratios alternate; every fifth has an alternative. The first three fifths fill caches: the engine
-keeps the latest kernels that it compiled for the shapes of thumbnails. What grows afterwards is a leak. Fails where
-memory has grown by more than 50 MB, or threads or open files by any.
+keeps the latest kernels that it compiled for the shapes of thumbnails. Growth after that is a leak. Fails if memory has
+grown by more than 50 MB, or threads or open files at all.
 
-Counted is the process's own memory, in the machine or swapped out: pages of files come and go as the system likes.
-Freed memory is used again as in ``photo``, ``batch`` and the studio; with ``--plain`` it is not.
+Only the process's own memory is counted, resident or swapped out, since the system decides about pages of files. Freed
+memory is reused as in ``photo``, ``batch`` and the studio, unless ``--plain`` is given.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ALLOWED = 50.0  # megabytes
 
 
 def own_memory() -> float:
-    """Megabytes of this process that no file holds."""
+    """Megabytes of this process that are not backed by files."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     return sum(int(line[1]) for line in lines if line[0] in ("RssAnon:", "VmSwap:")) * 1024 / 1e6
 

@@ -1,9 +1,9 @@
-"""From a click to the new colours: time on the server, and for ten visitors at once.
+"""The time from a click to the new colours, on the server, for one visitor and for ten at once.
 
     python benchmarks/studio.py
 
-A photograph of 12 megapixels, the embedded model. Of each step the best of seven runs: the page's requests,
-from the first to the last byte, without a network between. Last, ten visitors who click at the same moment.
+With a photograph of 12 megapixels and the embedded model, it prints the best of seven runs of each step: the page's
+requests, from the first to the last byte, without a network. Last, ten visitors click at the same moment.
 """
 
 import itertools

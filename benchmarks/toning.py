@@ -1,4 +1,4 @@
-"""How often photographs in colour are noticed, and how often toned and faded prints are taken for them.
+"""How often photographs in colour are recognised, and how often toned and faded prints are mistaken for them.
 
     python benchmarks/toning.py PHOTOS [--limit 400] [--grey OLD]
 

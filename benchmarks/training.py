@@ -1,9 +1,9 @@
-"""A step of training: written out in plain PyTorch, against the trainer's, which goes through Lightning Fabric.
+"""A training step in plain PyTorch, against the trainer's step, which uses Lightning Fabric.
 
     python benchmarks/training.py
 
-Both take the same batches of features of the published recipes, in turn. The loader's part is what reading such a
-batch out of a cache on the disk costs, which threads do while the network trains.
+Both take the same batches of features of the published recipes, in turn. The loader's time is that of reading such a
+batch from a disk cache, which threads do while the network trains.
 """
 
 import tempfile
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def random_features(recipe: Recipe, backbone: nn.Module, folder: Path) -> FeatureCache:
-    """A cache on the disk, of nothing in particular."""
+    """A disk cache of random features."""
     rng = np.random.default_rng(0)
     shapes = tuple(
         (c, recipe.size // s, recipe.size // s) for c, s in zip(backbone.channels, backbone.strides, strict=True)
@@ -86,7 +86,7 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
 
 
 def in_turn(*works: Callable[[], object]) -> tuple[float, ...]:
-    """Best seconds of each; in turn, so that what else the machine does disturbs all alike."""
+    """Best seconds of each function, in turns, so that other work on the machine affects all alike."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(RUNS):
         for work, taken in zip(works, times, strict=True):

@@ -1,8 +1,8 @@
-"""Whether learning to take hints costs accuracy without them: two short runs, one with simulated hints, one without.
+"""Tests whether training with hints costs accuracy without hints, by two short runs with and without simulated hints.
 
     python benchmarks/twin.py PHOTOS RUN --steps 300
 
-Both go on from the embedded model, with the same views in the same order; ``RUN`` is the folder of a run on these
+Both start from the embedded model, with the same views in the same order; ``RUN`` is the folder of a run on these
 photographs, whose features are used. The loss is that of held-out photographs without hints.
 """
 

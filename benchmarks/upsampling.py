@@ -1,10 +1,10 @@
-"""From true chroma of 32 by 32 back to 256 by 256: guided upsampling against interpolation, in dB.
+"""Upsampling of true chroma from 32 by 32 to 256 by 256: guided against plain interpolation, in dB.
 
     python benchmarks/upsampling.py PHOTOS
 
-A blur before upsampling stands in for a network, whose chroma is softer than the truth shrunk. The last columns need no
-photographs: red petals are drawn on grey paper, and the a*b* of the paper beside and between them is its halo, as the
-network would have it at two degrees of softness.
+A blur before upsampling simulates a network, whose chroma is softer than the reduced truth. The last columns need no
+photographs: red petals are drawn on grey paper, and the a*b* of the paper beside and between them is their halo, at two
+degrees of the network's softness.
 """
 
 import sys
@@ -51,7 +51,7 @@ def restored(rgb: np.ndarray, method, blur: float) -> float:  # type: ignore[no-
 
 
 def halo(method, blur: float) -> float:  # type: ignore[no-untyped-def]
-    """Mean chroma of grey paper within 14 pixels of red petals; what it should be is 0."""
+    """Mean chroma of grey paper within 14 pixels of red petals; ideally 0."""
     lightness, ab, paper = petals(SIZE)
     cells = [cv2.resize(plane, (GRID, GRID), interpolation=cv2.INTER_AREA) for plane in ab]
     soft = np.stack([cv2.GaussianBlur(cell, (0, 0), blur) for cell in cells])

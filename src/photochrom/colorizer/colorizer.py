@@ -105,8 +105,7 @@ class Colorizer:
 
         Raises:
             PhotoError: The picture is neither an array of that kind nor a PIL image, or has no pixels.
-            OptionError: The
-            options ask for something that the model cannot do.
+            OptionError: The options ask for something that the model cannot do.
             EngineError: The network could not be run.
         """
         if isinstance(image, np.ndarray):

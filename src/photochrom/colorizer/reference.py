@@ -1,4 +1,4 @@
-"""Borrows colours from a reference photograph that shows the same things in colour (``--like``), as hints.
+"""Borrows colours from a reference photograph that shows the same things in colour, as hints.
 
 The model's encoder computes features of both lumas. A place of the picture matches a place of the reference if their
 features are mutual nearest neighbours, similar enough, and of about the same lightness. At each match the reference's

@@ -53,13 +53,11 @@ def read_still(
         film: The film: a file, a folder of numbered frames, or a pattern of their names.
         time: Time of the frame, in seconds from the film's beginning.
         path: The still, in any format that Pillow can read.
-        options: Options of the film; only needed for numbered
-        frames.
+        options: Options of the film; only needed for numbered frames.
 
     Raises:
         FilmError: The film cannot be read, or ends before that time.
-        OptionError: The still cannot be read as a
-        picture, or is not a picture of the frame.
+        OptionError: The still cannot be read as a picture, or is not a picture of the frame.
     """
     pts, luma = frame_at(film, time, options)
     hints = hints_of_still(time, path, luma)

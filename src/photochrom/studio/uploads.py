@@ -38,8 +38,7 @@ class Uploads:
 
         Raises:
             StudioError: There is not enough space.
-            OptionError: The request has no name or size, or the file is too
-            large or cut short.
+            OptionError: The request has no name or size, or the file is too large or cut short.
         """
         name, size = file_name(request.query_params.get("name", "")), await self._size(request)
         folder = self._state.new_folder()
