@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import cv2
 import pytest
+from hypothesis import HealthCheck, settings
 
 from photochrom.colorizer.colorizer import Colorizer
 from photochrom.models.engines import FakeEngine
@@ -12,7 +13,11 @@ from tests.helpers.fakes import card_metadata, constant_answer
 from tests.helpers.signals import hear_ctrl_c
 
 hear_ctrl_c()
-os.environ["PHOTOCHROM_MODEL_CACHE"] = "0"  # the cache of whoever runs the tests is not theirs
+# No test fails by chance, or because the machine is busy.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 # Tests of an optional extra import it at their top. Where the extra is not installed, they are not collected.
 collect_ignore = []
@@ -32,6 +37,18 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="needs pillow-heif"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep downloads and compiled models of whoever runs the tests out of them; all tests of a run share a folder."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # each worker has a folder of its own in that of the run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PHOTOCHROM_HOME", str(folder / "cache"))
+        patch.setenv("PHOTOCHROM_MODEL_CACHE", "1")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_settings(tmp_path_factory, monkeypatch):
     """Keep the settings of whoever runs the tests out of them."""
@@ -46,6 +63,17 @@ def fake_colorizer(tmp_path):
     path = tmp_path / "fake.onnx"
     path.write_bytes(b"fake")
     return Colorizer(path, engine=FakeEngine(constant_answer(30, 40), card_metadata()))
+
+
+@pytest.fixture(scope="session")
+def kept_exports():
+    """What PyTorch has exported is not exported again in this process."""
+    torch = pytest.importorskip("torch")
+    from tests.helpers.exports import keeping
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", keeping(torch.onnx.export))
+        yield
 
 
 @pytest.fixture(scope="session")

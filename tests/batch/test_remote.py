@@ -180,7 +180,7 @@ def test_no_permission(s3, s3_server, remote, policy, monkeypatch, tmp_path):
 def _post(server, action, data=""):
     request = urllib.request.Request(f"{server}/moto-api/{action}", data=data.encode(), method="POST")
     request.add_header("Content-Type", "text/plain")
-    urllib.request.urlopen(request, timeout=30).close()
+    urllib.request.urlopen(request, timeout=600).close()
 
 
 @pytest.mark.slow

@@ -213,7 +213,7 @@ files = st.fixed_dictionaries(
 
 
 @given(files)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @pytest.mark.slow
 def test_whatever_a_file_holds_it_is_hints_or_one_line(tmp_path_factory: pytest.TempPathFactory, facts: dict) -> None:
     path = tmp_path_factory.mktemp("hints") / "hints.json"
@@ -242,7 +242,7 @@ def test_planes_have_the_disc_where_the_hint_is(height: int, width: int, x: floa
 
 
 @given(st.lists(hints, min_size=1, max_size=5), st.integers(1, 40), st.integers(1, 40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_planes_hold_every_hint_down_to_one_pixel(given: list[Hint], height: int, width: int) -> None:
     found = hint_planes(given, height, width)
     assert found.shape == (3, height, width)
@@ -370,7 +370,7 @@ crowded = st.builds(Hint, coordinates, coordinates, st.tuples(bytes_, bytes_, by
 
 
 @given(st.lists(crowded, min_size=1, max_size=12), st.integers(0, 99), st.sampled_from([0, 1, 100]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @pytest.mark.slow
 def test_nothing_changes_by_more_than_the_worst_hint(given: list[Hint], seed: int, contrast: float) -> None:
     ab, lightness = scene(seed=seed)

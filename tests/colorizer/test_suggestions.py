@@ -199,7 +199,7 @@ def test_a_model_that_contradicts_its_card_is_named(tmp_path: Path, luma: np.nda
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_likely_colours_are_apart_and_where_they_were_asked_for(
     tmp_path_factory: pytest.TempPathFactory, x: float, y: float, count: int
 ) -> None:

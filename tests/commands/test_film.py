@@ -353,7 +353,7 @@ def test_a_signal_stops_it_and_the_same_command_resumes(number, status, tmp_path
         assert job.poll() is None
         time.sleep(0.01)
     job.send_signal(number)
-    _, said = job.communicate(timeout=60)
+    _, said = job.communicate(timeout=600)
     assert job.returncode == status
     assert said.count("\n") == (number == signal.SIGINT)
     assert not (tmp_path / "reel.color.mkv").exists()

@@ -52,7 +52,7 @@ def call(work, verb, out, **how):
     if verb == "batch":
         command += ["--workers", "1"]
     how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | how
-    return subprocess.run(command, timeout=120, **how)
+    return subprocess.run(command, timeout=600, **how)
 
 
 def check(done, out):
@@ -135,7 +135,7 @@ def test_a_batch_goes_on_with_its_output_closed(work, tmp_path):
     shutil.copy(work / "box" / "0.jpg", tmp_path / "box" / "good.jpg")
     command = [sys.executable, "-m", "photochrom", "batch", tmp_path / "box", "-o", tmp_path / "out"]
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([*command, "--model", work / "tiny.onnx", "--workers", "1"], stderr=full, timeout=120)
+        done = subprocess.run([*command, "--model", work / "tiny.onnx", "--workers", "1"], stderr=full, timeout=600)
     assert done.returncode == 1
     assert (tmp_path / "out" / "good.color.jpg").is_file()
 

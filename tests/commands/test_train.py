@@ -33,7 +33,7 @@ from photochrom.training.recipes import DEFAULT, FINE_TUNING_RATE, OWN, RECIPES,
 from photochrom.training.run import inspect_photographs, prepare_run
 from photochrom.training.train import Trainer
 
-pytestmark = [pytest.mark.training, pytest.mark.slow]
+pytestmark = [pytest.mark.training, pytest.mark.slow, pytest.mark.usefixtures("kept_exports")]
 
 _TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
 
@@ -286,7 +286,7 @@ class TestDryRun:
         environment = {k: v for k, v in os.environ.items() if "WORLD_SIZE" not in k} | {"OMP_NUM_THREADS": "1"}
         job = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
         try:
-            said, _ = job.communicate(timeout=200)
+            said, _ = job.communicate(timeout=600)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(job.pid, signal.SIGKILL)
@@ -473,7 +473,7 @@ class TestBadInput:
         command = [sys.executable, "-m", "photochrom", "train", str(photographs), "-o", str(tmp_path / "run")]
         environment = {k: v for k, v in os.environ.items() if "WORLD_SIZE" not in k} | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            [*command, "--devices", "2", *options], env=environment, capture_output=True, text=True, timeout=200
+            [*command, "--devices", "2", *options], env=environment, capture_output=True, text=True, timeout=600
         )
         assert done.returncode == 1
         assert done.stderr.count("photochrom: ") == 1

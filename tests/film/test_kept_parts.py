@@ -232,7 +232,7 @@ def test_killed_while_shots_are_recoloured(kill_at, color, tmp_path):
     before, _ = color(options())
     packets = all_packets(before)
     command = [sys.executable, "-c", KILLED.format(root=str(Path(__file__).parents[2]), kill_at=kill_at)]
-    done = subprocess.run([*command, tmp_path / "a.mp4", before], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([*command, tmp_path / "a.mp4", before], capture_output=True, text=True, timeout=600)
     assert done.returncode == -9, done.stderr
     assert all_packets(before) == packets  # the finished film stays until the new one is whole
     changed = options(shots=shots(0, 2, strength=0.3))

@@ -159,7 +159,7 @@ def test_resuming_gives_the_same_as_going_through(ahead):
 
 @pytest.mark.slow
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.sampled_from([1, 2, 8]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_shots_are_as_if_they_were_alone(lengths, ahead):
     sources = [pan, other_shot]
     lumas = [luma for i, n in enumerate(lengths) for luma in sources[i % 2](n, **SIZE)]

@@ -79,7 +79,7 @@ def unfinished(film):
 def run_in_a_process(film, output, *, kill_at=-1, file_size=0, codec="libx264"):
     arguments = [str(a) for a in (film, output, kill_at, file_size, codec)]
     code = DRIVER.format(tests=str(ROOT))
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=100)
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize("kill_at", [10, 45, 95])

@@ -502,7 +502,7 @@ def test_a_killed_sequence_resumes(kill_at, tmp_path, short_segments):
     whole = files(colorize_film(source, tmp_path / "whole", colorizer=lively(tmp_path)))
     code = DRIVER.format(tests=str(ROOT))
     command = [sys.executable, "-c", code, str(source), str(tmp_path / "out"), str(kill_at)]
-    assert subprocess.run(command, capture_output=True, timeout=100).returncode == -9
+    assert subprocess.run(command, capture_output=True, timeout=600).returncode == -9
     found = files(colorize_film(source, tmp_path / "out", colorizer=lively(tmp_path)))
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(found, whole, strict=True))
 

@@ -145,7 +145,7 @@ def test_scratches_and_dust_neither_make_nor_hide_a_cut():
 
 
 @given(st.lists(st.integers(8, 30), min_size=1, max_size=3), st.integers(0, 60))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @pytest.mark.slow
 def test_decisions_do_not_depend_on_where_one_begins(lengths, begin):
     """What a job that goes on relies on."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 120  # seconds
+PATIENCE = 600  # seconds, which only a studio that hangs takes
 
 
 @dataclass
@@ -55,7 +55,7 @@ def running_studio(folder: Path, *arguments: str, before: str = "") -> Iterator[
                 client.close()
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE)
 
 
 class RefusedError(Exception):

@@ -50,7 +50,7 @@ def lua():
 def darktable(lua, folder, command):
     variables = {"COMMAND": command, "FOLDER": str(folder), "SCRIPT": str(HOSTS / "darktable" / "photochrom.lua")}
     code = "".join(f"{name} = [[{value}]]\n" for name, value in variables.items()) + DARKTABLE
-    done = subprocess.run([lua, "-"], input=code, capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run([lua, "-"], input=code, capture_output=True, text=True, check=True, timeout=600)
     return done.stdout.splitlines()
 
 
@@ -116,7 +116,7 @@ def test_gimp_adds_a_layer_of_colours_and_keeps_the_other(tmp_path, monkeypatch)
     monkeypatch.setenv("PHOTOCHROM_COMMAND", f"{sys.executable} -m photochrom")
     command = [program, "-idf", "--batch-interpreter", "python-fu-eval", "--quit"]
     code = GIMP.format(source=str(source), target=str(target))
-    done = subprocess.run([*command, "-b", code], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*command, "-b", code], capture_output=True, text=True, timeout=600)
     assert "STATUS 3" in done.stdout, done.stdout + done.stderr
     assert "LAYERS ['Photochrom lch-color', " in done.stdout
     with Image.open(target) as image:

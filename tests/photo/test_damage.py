@@ -227,7 +227,7 @@ def test_opencv_keeps_quiet() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.filterwarnings("ignore")  # Pillow's, on damaged tags
 def test_flipped_bytes_never_crash(name: str, data: st.DataObject) -> None:
     content = bytearray(FILES[name])
@@ -241,7 +241,7 @@ def test_flipped_bytes_never_crash(name: str, data: st.DataObject) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.filterwarnings("ignore")
 def test_flipped_bytes_in_metadata_never_crash(format: str, data: st.DataObject) -> None:
     content = bytearray(source(format))

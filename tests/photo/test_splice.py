@@ -264,7 +264,7 @@ def test_other_files_are_refused_with_the_reason(kind):
         luma_scans(make())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 @pytest.mark.slow
 def test_damage_is_refused_or_stays_where_it_was(data):

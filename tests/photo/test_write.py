@@ -54,7 +54,7 @@ def pixels(path: Path) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize("extension", ["png", "tif"])
 @given(height=sides, width=sides, dtype=depths, seed=st.integers(0, 2**32 - 1), transparent=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_luma_is_within_one_on_disk(
     tmp_path_factory: pytest.TempPathFactory,
     extension: str,
@@ -93,7 +93,7 @@ def test_pictures_of_many_bands(format: str) -> None:
 
 @pytest.mark.slow
 @given(height=sides, width=sides, quality=st.integers(DEFAULT_QUALITY, 100), seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_jpeg_luma_is_the_grey_pictures(height: int, width: int, quality: int, seed: int) -> None:
     rgb = colours(height, width, np.uint8, seed)
     luma = bt601(rgb)

@@ -30,7 +30,7 @@ def test_everything_temporary_goes(tmp_path):
         visitor.download(visitor.add("old.png", png(picture(1))))
         assert len(studio.files()) >= 2  # the upload and the result; a copy that was just sent may still be there
         studio.process.send_signal(signal.SIGTERM)
-        assert studio.process.wait(timeout=30) == 143
+        assert studio.process.wait(timeout=PATIENCE) == 143
         assert list(tmp_path.iterdir()) == []
 
 
@@ -46,7 +46,7 @@ def test_ctrl_c_ends_it_while_uploads_come_and_films_are_coloured(tmp_path, capf
         visitor = studio.visitor()
         item = visitor.add("long.mkv", film.read_bytes())
         visitor.post(f"/api/items/{item}/start", {})
-        for _ in range(600):
+        for _ in range(6000):
             if begun := [path for path in studio.files() if path.suffix == ".nut"]:
                 break
             time.sleep(0.1)
@@ -70,7 +70,7 @@ def test_the_browser_is_opened_if_wanted(monkeypatch, capsys):
     for flag in ("--no-open", "--open"):
         assert main(["studio", flag, "--port", "0", "--host", "0.0.0.0"]) == 0
     assert len(served) == 2
-    address = opened.get(timeout=30)
+    address = opened.get(timeout=PATIENCE)
     assert opened.empty()
     said = capsys.readouterr()
     assert f"The studio is at {address} (" in said.out

@@ -100,7 +100,7 @@ def raw(studio, method: str, target: str, headers: str = "", body: bytes = b"") 
     own = "" if "host:" in headers.lower() else f"Host: {host}:{port}\r\n"
     request = f"{method} {target} HTTP/1.1\r\n{own}Connection: close\r\n{headers}\r\n".encode()
     answer = b""
-    with socket.create_connection((host, int(port)), timeout=60) as connection, suppress(ConnectionError):
+    with socket.create_connection((host, int(port)), timeout=600) as connection, suppress(ConnectionError):
         connection.sendall(request + body)
         while part := connection.recv(65536):
             answer += part
@@ -200,7 +200,7 @@ def test_an_upload_of_500_megabytes_is_refused(studio, visit):
             yield bytes(1_000_000)
 
     answer = httpx.post(
-        f"{studio.url}/api/items", params={"name": "a.jpg"}, content=much(), timeout=300,
+        f"{studio.url}/api/items", params={"name": "a.jpg"}, content=much(), timeout=600,
         headers={"Content-Length": str(500_000_000)}, cookies=visit().client.cookies,
     )  # fmt: skip
     assert answer.status_code == 400

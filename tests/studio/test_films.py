@@ -40,7 +40,7 @@ def short_segments(monkeypatch):
 
 
 def wait_for(visitor, item, name="job", until=("done", "failed", "stopped")):
-    for _ in range(1200):
+    for _ in range(12_000):
         state = visitor.item(item)
         if state[name]["status"] in until:
             return state
@@ -156,7 +156,7 @@ def gated(monkeypatch):
 
     def waiting(self, *arguments):
         begun.set()
-        assert gate.wait(60)
+        assert gate.wait(600)
         return color(self, *arguments)
 
     monkeypatch.setattr(Film, "_color", waiting)
@@ -168,7 +168,7 @@ def test_one_film_at_a_time_and_the_next_one_waits(visitor, film, monkeypatch):
     gate, begun = gated(monkeypatch)
     first, second = (dropped(visitor, film) for _ in range(2))
     visitor.post(f"/api/items/{first}/start", {})
-    assert begun.wait(60)
+    assert begun.wait(600)
     visitor.post(f"/api/items/{second}/start", {})
     assert visitor.item(second)["job"]["status"] == "waiting"
     with pytest.raises(RefusedError, match="is being worked on already: wait, or stop it"):
@@ -185,7 +185,7 @@ def test_a_job_survives_a_reload(visitor, film, monkeypatch):
     gate, begun = gated(monkeypatch)
     item = dropped(visitor, film)
     visitor.post(f"/api/items/{item}/start", {})
-    assert begun.wait(60)
+    assert begun.wait(600)
     again = Visitor(visitor.client)
     (state,) = again.studio["items"]
     assert (state["id"], state["job"]["status"]) == (item, "running")
@@ -280,7 +280,7 @@ def test_a_film_that_is_removed_while_it_is_coloured_leaves_nothing(visitor, fil
     gate, begun = gated(monkeypatch)
     item = dropped(visitor, film)
     visitor.post(f"/api/items/{item}/start", {})
-    assert begun.wait(60)
+    assert begun.wait(600)
     visitor.remove(item)
     gate.set()
     other = dropped(visitor, film)
@@ -347,7 +347,7 @@ def jobs():
 
 
 def until(condition):
-    for _ in range(1000):
+    for _ in range(60_000):
         if condition():
             return
         time.sleep(0.01)
@@ -356,7 +356,7 @@ def until(condition):
 
 def test_a_job_that_was_stopped_while_it_waited_does_what_it_was_asked_last(jobs):
     gate, done = threading.Event(), []
-    jobs.add(Job(), lambda: str(gate.wait(60)))
+    jobs.add(Job(), lambda: str(gate.wait(600)))
     job = Job()
     for number in (1, 2):
         jobs.add(job, lambda number=number: done.append(number) or str(number))
@@ -411,7 +411,7 @@ def test_the_end_stops_what_runs_and_waits_for_it():
     def work():
         begun.set()
         try:
-            for _ in range(6000):
+            for _ in range(60_000):
                 job.progress(0, 1)
                 time.sleep(0.01)
         finally:
@@ -421,7 +421,7 @@ def test_the_end_stops_what_runs_and_waits_for_it():
     job, waiting = Job(), Job()
     jobs.add(job, work)
     jobs.add(waiting, work)
-    assert begun.wait(60)
+    assert begun.wait(600)
     jobs.end()
     assert left == [True]
     assert job.status == "stopped"

@@ -33,12 +33,12 @@ def test_ctrl_c(tmp_path):
     photographs.mkdir()
     toy.write_crops(photographs, 40, 96)
     job = subprocess.Popen(_command(photographs, run), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not (run / "losses.csv").exists() and job.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     job.send_signal(signal.SIGINT)
     try:
-        _, said = job.communicate(timeout=300)
+        _, said = job.communicate(timeout=600)
     finally:
         job.kill()
     assert job.returncode == 130, said

@@ -285,7 +285,7 @@ def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [*torchrun, training_runs.__file__, recipe, "2", str(tmp_path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     together = json.loads((tmp_path / "losses.json").read_text())
     np.testing.assert_allclose(together, alone, rtol=1e-9)

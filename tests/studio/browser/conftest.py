@@ -59,7 +59,7 @@ def visit(studio, browser) -> Iterator[Callable]:
         context = browser.new_context(viewport=size, accept_downloads=True, locale=locale)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(600_000)
         page.on("request", lambda r: r.url.startswith((studio.url, "blob:")) or strangers.append(r.url))
         page.on("pageerror", lambda error: errors.append(error))
         page.on("console", lambda message: errors.append(told(message)) if message.type == "error" else None)
