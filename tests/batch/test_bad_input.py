@@ -18,10 +18,9 @@ from photochrom.colorizer.hints import Hint, hints_json
 from photochrom.errors import OptionError, PhotochromError
 from photochrom.provenance import is_labelled
 from tests.batch.conftest import XMP, scan
+from tests.helpers.permissions import NOBODY, is_root
 
 ROOT = Path(__file__).parents[2]
-is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-NOBODY = 65534
 
 
 @pytest.fixture

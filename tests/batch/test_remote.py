@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from dataclasses import replace
+from importlib.util import find_spec
 from io import BytesIO
 
 import pytest
@@ -18,9 +19,8 @@ from photochrom.errors import OptionError, PhotochromError
 from photochrom.provenance import is_labelled
 from tests.batch.conftest import XMP, scan
 
-boto3 = pytest.importorskip("boto3")
-fsspec = pytest.importorskip("fsspec")
-pytest.importorskip("s3fs")
+if not all(map(find_spec, ("boto3", "fsspec", "s3fs"))):  # imported where they are used: they take half a second
+    pytest.skip("needs boto3, fsspec and s3fs", allow_module_level=True)
 pytestmark = pytest.mark.filterwarnings("ignore")  # of botocore and aiohttp, about their own future
 
 
@@ -153,6 +153,7 @@ READ_ONLY = {"Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"]
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", [None, READ_ONLY], ids=["no rights", "no right to write"])
 def test_no_permission(s3, s3_server, remote, policy, monkeypatch, tmp_path):
+    import boto3
     import s3fs
 
     iam = boto3.client("iam")
@@ -213,6 +214,8 @@ def test_a_memory_of_one_process_is_not_for_a_batch(places, tmp_path, options):
 
 def test_in_memory(tree, model):
     """The quick one: in this process."""
+    import fsspec
+
     system = fsspec.filesystem("memory")
     system.store.clear()
     system.put(str(tree), "/scans", recursive=True)

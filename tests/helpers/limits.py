@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SECONDS, MEGABYTES = 10, 1500
-_WALL = 12  # times as long by the clock, because other programs may have the processor
+_WALL = 60  # times as long by the clock, because other programs may have the processor
 
 
 @contextlib.contextmanager

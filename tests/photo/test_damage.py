@@ -27,6 +27,7 @@ from photochrom.photo import write as photo_write
 from photochrom.photo.formats import png
 from photochrom.photo.formats.damage import DAMAGED, LEFT_OVER, WARNINGS
 from photochrom.photo.formats.deflate import inflated_size
+from tests.helpers.permissions import as_nobody, public_folder
 from tests.helpers.photographs import MODEL, coloured, neutral, saved, smooth
 from tests.photo.test_metadata import source
 
@@ -266,13 +267,13 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
         photo.read_photo(str(tmp_path))
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_no_permission(tmp_path: Path) -> None:
-    path = tmp_path / "locked.png"
-    path.write_bytes(FILES["grey.png"])
-    path.chmod(0)
-    with pytest.raises(PhotoError, match="permission denied"):
-        photo.read_photo(path)
+def test_no_permission() -> None:
+    with public_folder() as folder:
+        path = folder / "locked.png"
+        path.write_bytes(FILES["grey.png"])
+        path.chmod(0)
+        with as_nobody(), pytest.raises(PhotoError, match="permission denied"):
+            photo.read_photo(path)
 
 
 def bomb(kind: str) -> bytes:
@@ -496,12 +497,12 @@ def test_ordinary_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "out.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
-def test_locked_folder(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(PhotoError, match="permission denied"):
-        put(tmp_path / "out.png")
-    tmp_path.chmod(0o700)
+def test_locked_folder() -> None:
+    with public_folder() as folder:
+        folder.chmod(0o555)
+        with as_nobody(), pytest.raises(PhotoError, match="permission denied"):
+            put(folder / "out.png")
+        assert list(folder.iterdir()) == []
 
 
 def fax(compression: str) -> bytes:

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.corpus.make import chunk
-from tests.helpers.studio_server import RefusedError, RunningStudio, Visitor, running_studio
+from tests.helpers.studio_server import PATIENCE, RefusedError, RunningStudio, Visitor, running_studio
 
 pytestmark = pytest.mark.slow
 SECRET = "known to the server alone"
@@ -296,7 +296,7 @@ def test_nothing_stays_when_it_ends(number, tmp_path, photograph):
             visitor.download(visitor.add("old.jpg", photograph))
         assert studio.files()
         studio.process.send_signal(number)
-        studio.process.wait(60)
+        studio.process.wait(PATIENCE)
         assert not studio.files()
     assert not [path for path in tmp_path.iterdir() if path.is_dir() and any(path.iterdir())]
 
@@ -308,7 +308,7 @@ def test_what_kill_9_leaves_goes_at_the_next_start(tmp_path, photograph):
             visitor.add("old.jpg", photograph)
         assert studio.files()
         os.kill(studio.process.pid, signal.SIGKILL)
-        studio.process.wait(60)
+        studio.process.wait(PATIENCE)
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     with running_studio(tmp_path) as studio:
         assert not set(left) & set(studio.files())

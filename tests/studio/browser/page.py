@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 
@@ -17,11 +18,13 @@ SIZES = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def drop(page, *paths):
     """Drop files anywhere, as a hand does it, and wait until the first is shown and all are on the tray."""
     before = page.locator(".entry").count()
-    files = [{"name": path.name, "content": list(path.read_bytes())} for path in paths]
+    files = [{"name": path.name, "content": base64.b64encode(path.read_bytes()).decode()} for path in paths]
     page.evaluate(
         """files => {
             const transfer = new DataTransfer();
-            for (const {name, content} of files) transfer.items.add(new File([new Uint8Array(content)], name));
+            for (const {name, content} of files) {
+                transfer.items.add(new File([Uint8Array.from(atob(content), byte => byte.charCodeAt(0))], name));
+            }
             for (const type of ["dragenter", "dragover", "drop"]) {
                 document.querySelector("header").dispatchEvent(
                     new DragEvent(type, {dataTransfer: transfer, bubbles: true, cancelable: true}));

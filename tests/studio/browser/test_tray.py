@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import zipfile
@@ -128,12 +129,13 @@ def test_a_folder_is_chosen_and_other_files_are_left_out(visit, photograph, tmp_
 def test_a_pasted_photograph_is_taken(visit):
     page = visit()
     page.evaluate(
-        """bytes => {
+        """text => {
+            const bytes = Uint8Array.from(atob(text), byte => byte.charCodeAt(0));
             const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], "pasted.jpg", {type: "image/jpeg"}));
+            transfer.items.add(new File([bytes], "pasted.jpg", {type: "image/jpeg"}));
             document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true}));
         }""",
-        list(EXAMPLE.read_bytes()),
+        base64.b64encode(EXAMPLE.read_bytes()).decode(),
     )
     page.locator("#canvas[data-revision]").wait_for()
     assert np.ptp(looked_at(page), axis=2).mean() > 2
