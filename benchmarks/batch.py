@@ -148,7 +148,7 @@ def overhead(work: Path, args: argparse.Namespace) -> None:
 LISTING = """
 import sys, time, resource
 from photochrom.batch import BatchOptions
-from photochrom.batch.job import listed_items
+from photochrom.batch.coordinator import listed_items
 begun = time.perf_counter()
 items = listed_items(sys.argv[1], BatchOptions())
 print(len(items), time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

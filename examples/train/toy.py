@@ -18,7 +18,7 @@ import numpy as np
 from skimage import data
 
 from photochrom.training.config import CHECKPOINT, TrainingConfig
-from photochrom.training.job import train as train_model
+from photochrom.training.pipeline import train as train_model
 
 
 @dataclass(frozen=True)

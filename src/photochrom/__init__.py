@@ -25,8 +25,8 @@ from .errors import (
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .batch.coordinator import BatchSummary, color_batch
     from .batch.items import Item
-    from .batch.job import BatchSummary, color_batch
     from .batch.options import BatchOptions
     from .batch.report import Row
     from .color.coding import Coding
@@ -94,7 +94,7 @@ __all__ = [
 # Loaded on first use, so that `import photochrom` is instant and the command line answers at once.
 _MODULES = {
     "batch.items": ("Item",),
-    "batch.job": ("BatchSummary", "color_batch"),
+    "batch.coordinator": ("BatchSummary", "color_batch"),
     "batch.options": ("BatchOptions",),
     "batch.report": ("Row",),
     "content_credentials": ("Identity",),

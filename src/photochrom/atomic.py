@@ -75,7 +75,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def _temporary(folder: Path, suffix: str) -> Path:
-    # In the same folder, so that renaming it never copies; hidden, so that nobody takes it for a result.
+    # In the same folder, so that renaming it never copies; hidden, so that it is not mistaken for a result.
     return folder / f"{_PREFIX}{_ours()}.part{suffix}"
 
 

@@ -60,7 +60,7 @@ def reuse_freed_memory() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Return to the system what this process has freed, wherever it lies, as far as glibc gives its memory out."""
+    """Return all freed memory of this process to the system; does nothing without glibc."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
 

@@ -57,7 +57,7 @@ def options(process_options: BatchOptions, monkeypatch: pytest.MonkeyPatch) -> B
     def here(items: Iterable[Item], job: BatchJob, workers: int, stop: Callable[[], bool]) -> Iterator[Colored]:
         return color_shard(itertools.takewhile(lambda _: not stop(), items), replace(job, threads=None))
 
-    monkeypatch.setattr("photochrom.batch.job.by_processes", here)
+    monkeypatch.setattr("photochrom.batch.coordinator.by_processes", here)
     return process_options
 
 

@@ -265,7 +265,7 @@ def deadly(job):
 def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options):
     from dataclasses import replace
 
-    from photochrom.batch.job import locked
+    from photochrom.batch.coordinator import locked
 
     target = tmp_path / "out"
     target.mkdir()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from photochrom.batch import job as engine
+from photochrom.batch import coordinator as engine
 from photochrom.batch.shard import coloring
 from photochrom.errors import OptionError
 from photochrom.studio.uploads import folder_name

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from .coordinator import clock, job_of, listed_items, pending_items
 from .distribute import worker_count
 from .items import Item
-from .job import clock, job_of, listed_items, pending_items
 from .options import BatchOptions
 from .report_folder import report_folder
 from .shard import BatchJob, prepare

@@ -91,7 +91,7 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) 
 
 
 def at_8_bits(plane: np.ndarray) -> np.ndarray:
-    """Convert uint16 (0..65535) to uint8 (0..255), rounded to nearest; uint8 is returned as it is. Any shape."""
+    """Convert uint16 (0..65535) to uint8 (0..255), rounded to nearest; uint8 is returned unchanged. Any shape."""
     if plane.dtype == np.uint8:
         return plane
     result = np.empty(plane.shape, np.uint8)

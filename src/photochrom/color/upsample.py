@@ -250,7 +250,7 @@ def _quantised(
 def _all_in_gamut(
     cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding, spare: np.ndarray
 ) -> tuple[list[np.ndarray], bool]:
-    """Do what ``_quantised`` does without looking for the samples that are out of gamut; arguments and result alike."""
+    """Do the same as ``_quantised`` without searching for samples out of gamut; arguments and result are the same."""
     factor = _factor(cb, cr, darkest, brightest, coding)
     sample = factor[::_SAMPLED]
     many = bool(np.count_nonzero(sample < 1) > _MANY * sample.size)

@@ -271,7 +271,7 @@ class Colorizer:
         return inputs
 
     def vividness_of(self, options: ColorOptions) -> float | None:
-        """Return the vividness asked for, or the model's default; None if the model has no dial.
+        """Return the vividness in the options, or the model's default; None if the model has no dial.
 
         Raises:
             OptionError: The options ask for a vividness, and the model has no dial.

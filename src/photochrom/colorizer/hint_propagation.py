@@ -83,7 +83,7 @@ def propagate_hints(ab: np.ndarray, lightness: np.ndarray, hints: Sequence[Hint]
     Args:
         ab: a*b*, float32 ``[2, H, W]``.
         lightness: L* of the same pixels, float32 ``[H, W]``.
-        hints: Known colours; with none, ``ab`` is returned as it is.
+        hints: Known colours; without any, ``ab`` is returned unchanged.
 
     Returns:
         a*b*, float32 ``[2, H, W]``.

@@ -21,7 +21,7 @@ from .messages import error_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
-    from ..batch.job import BatchSummary
+    from ..batch.coordinator import BatchSummary
     from ..batch.options import BatchOptions
     from ..batch.report import Row
 
@@ -166,7 +166,7 @@ def _options(args: argparse.Namespace) -> BatchOptions:
 
 
 def _color(args: argparse.Namespace, options: BatchOptions) -> int:
-    from ..batch.job import color_batch
+    from ..batch.coordinator import color_batch
     from ..batch.report_folder import report_folder
 
     with _interruptible() as stop, _Progress(quiet=args.quiet) as progress:

@@ -167,5 +167,5 @@ def duration(seconds: float) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """Write a number of things: ``1 frame``, ``2 frames``."""
+    """Format a number with its noun: ``1 frame``, ``2 frames``."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

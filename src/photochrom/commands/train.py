@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with ending_at_once("SIGTERM", "SIGHUP"):
             from ..training.config import TrainingConfig
-            from ..training.job import train
+            from ..training.pipeline import train
             from ..training.stopping import Stopped
     except ImportError as exc:
         raise TrainingError(f"training needs {exc.name}: pip install 'photochrom[train]'") from exc

@@ -28,7 +28,7 @@ _CONVERTER: Final = "openvino.tools.ovc"
 # OpenVINO compiles kernels for each of the 49 shapes of a thumbnail, and keeps the 5,000 used last: all of them, 370
 # MB. With this limit, the six shapes that most photographs have are predicted just as fast.
 _KEPT_KERNELS = 500
-# Kernels that are thrown away leave holes in the heap: 110 MB after a hundred photographs of all shapes.
+# Discarded kernels fragment the heap: 110 MB after a hundred photographs of all shapes.
 _RUNS_BETWEEN = 50
 DEVICES = ("auto", "cpu", "cuda", "gpu")
 """``auto`` and ``cpu``: the processor; ``cuda``: NVIDIA, by ONNX Runtime; ``gpu``: Intel graphics, by OpenVINO."""

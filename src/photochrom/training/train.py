@@ -6,7 +6,7 @@ A training step is followed through eight files: ``recipes.py`` (the numbers), t
 
 The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder, and with the
 default recipe also the encoder's later stages. A run can be stopped at any time; resumed from its last checkpoint, it
-reaches the same losses. ``job.py`` calls this loop, and does everything before and after it.
+reaches the same losses. ``pipeline.py`` calls this loop, and does everything before and after it.
 """
 
 from __future__ import annotations

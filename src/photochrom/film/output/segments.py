@@ -1,4 +1,4 @@
-"""``SegmentEncoder``: encodes a few seconds of film in a file of their own, so that work can be resumed.
+"""``SegmentEncoder``: encodes a few seconds of film to a separate file, so that work can be resumed.
 
 Segments store frame numbers instead of times. The muxer replaces them with the source's times.
 """

@@ -66,7 +66,7 @@ class Pattern:
 
 
 def is_pattern(path: Path) -> bool:
-    """Tell whether a path is a pattern of numbered frames: ``reel.%07d.dpx`` or ``reel.#######.dpx``."""
+    """Return whether a path is a pattern of numbered frames: ``reel.%07d.dpx`` or ``reel.#######.dpx``."""
     return path.suffix.lower() in SUFFIXES and _PLACE.search(path.name) is not None
 
 

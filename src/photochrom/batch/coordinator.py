@@ -1,4 +1,4 @@
-"""``color_batch``: runs one batch, from listing its items to its report."""
+"""``color_batch``: coordinates one batch, from listing its items to its report."""
 
 from __future__ import annotations
 
