@@ -190,7 +190,8 @@ def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch,
     coefficients = rng.normal(0, 0.1, (4, 24, 30)).astype(np.float32)
     how = {"strength": 1.0, "subsampling": (1, 1)}
     whole = upsample.apply_to_luma(coefficients, luma, **how)
-    monkeypatch.setattr(bands, "_STRIP", 3 * 90)  # rows: one or two lines
+    monkeypatch.setattr(bands, "_LEAST", 3)  # rows: one or two lines of the coefficients
+    monkeypatch.setattr(bands, "_STRIP", 1)
     np.testing.assert_array_equal(upsample.apply_to_luma(coefficients, luma, **how, threads=threads), whole)
 
 
@@ -200,7 +201,8 @@ def test_strips_after_one_that_is_out_of_gamut_are_colored_as_ever(monkeypatch):
     luma[:20] = 250  # where hardly any chroma fits
     coefficients = np.random.default_rng(0).normal(0, 0.02, (4, 24, 30)).astype(np.float32)
     how = {"strength": 1.0, "subsampling": (1, 1)}
-    monkeypatch.setattr(bands, "_STRIP", 4 * 90)
+    monkeypatch.setattr(bands, "_LEAST", 4)
+    monkeypatch.setattr(bands, "_STRIP", 1)
     found = upsample.apply_to_luma(coefficients, luma, **how)
     monkeypatch.setattr(upsample, "_MANY", 1.0)  # each strip is looked at
     np.testing.assert_array_equal(found, upsample.apply_to_luma(coefficients, luma, **how))

@@ -15,6 +15,7 @@ Result = TypeVar("Result")
 BAND_BYTES: Final = 1 << 20  # size of a band of the output: fits the cache, and deflate compresses it well
 
 _STRIP = 3 << 14  # samples in a strip, so that intermediate arrays stay in the processor's cache
+_LEAST: Final = 24  # rows of a strip, however wide: each strip takes some time of its own
 _SHARED_FROM: Final = 1 << 18  # number of multiplications from which OpenBLAS splits a matrix product between threads
 _thread_limit: int | None = None
 
@@ -45,8 +46,11 @@ def threads() -> int:
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Divide ``height`` rows into strips that fit the processor's cache; yields pairs of start and stop row."""
-    rows = max(1, _STRIP // width)
+    """Divide ``height`` rows into strips that fit the processor's cache; yields pairs of start and stop row.
+
+    Those of pictures wider than 2,000 pixels have 24 rows, and may need a larger cache.
+    """
+    rows = max(_LEAST, _STRIP // width)
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
 
