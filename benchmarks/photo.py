@@ -9,6 +9,8 @@ that colours one photograph with the command line.
 
 import argparse
 import io
+import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -182,15 +184,23 @@ def other_formats(folder: Path, megapixels: float) -> None:
 
 
 def cold_start(path: Path) -> None:
-    runs = []
-    for _ in range(5):
+    """Print the time of a process from its start to the finished file, and the processor time of the command."""
+    # Modules are compiled, as installers leave them, whatever this environment says.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(path.parent / "compiled")}
+    runs, spent = [], []
+    for _ in range(6):
         start = time.perf_counter()
-        parts = subprocess.run([sys.executable, "-c", _COLD, path], capture_output=True, text=True, check=True).stdout
+        command = [sys.executable, "-c", _COLD, path]
+        parts = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
         runs.append([time.perf_counter() - start, *map(float, parts.split())])
-    print_table(
-        ["1 MP, cold start to finished file", "of which import", "model loading", "the photograph"],
-        [[f"{seconds:.2f} s" for seconds in min(runs)]],
-    )
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "photochrom", "photo", str(path), "--overwrite", "--quiet"]
+        subprocess.run(command, check=True, env=environment)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    header = ["1 MP, cold start to finished file", "of which import", "model loading", "the photograph"]
+    row = [f"{seconds:.2f} s" for seconds in (*min(runs), min(spent))]
+    print_table([*header, "processor time of the command"], [row])
 
 
 def main() -> None:
