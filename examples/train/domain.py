@@ -1,4 +1,4 @@
-"""Some sources of a large set of photographs as a set of their own, whose held-out photographs stay held out.
+"""Selects some sources of a large set of photographs as a separate set, with the same held-out photographs.
 
     python examples/train/domain.py PHOTOS DOMAIN SOURCE...
 

@@ -1,11 +1,11 @@
-"""A small training with a known ending, from four photographs that come with scikit-image.
+"""A small training run with a known result, on four photographs that come with scikit-image.
 
     python examples/train/toy.py FOLDER [small]
 
-Cuts the photographs into crops, trains the default model on them, and compares the last validation loss with what it
-was when this script was written. Crops of a photograph are held out, not whole photographs: it shows that everything
-works, not what a model is worth. About four minutes on two cores; ``small`` takes half a minute. If it is stopped, the
-same command goes on from the last checkpoint, and ends at the same loss.
+Cuts the photographs into crops, trains the default model on them, and compares the final validation loss with its value
+when this script was written. Only crops are held out, not whole photographs, so it shows that everything works, not how
+good a model is. It takes about four minutes on two cores, or half a minute with ``small``. If it is stopped, the same
+command resumes from the last checkpoint, and ends at the same loss.
 """
 
 import csv
@@ -23,10 +23,10 @@ from photochrom.training.pipeline import train as train_model
 
 @dataclass(frozen=True)
 class Size:
-    """How much is trained on, and what comes of it."""
+    """Amount of training, and its expected result."""
 
     crops: int
-    side: int  # pixels, of the crops and of what the network sees
+    side: int  # side in pixels of the crops and of the network's input
     epochs: int
     expected: float  # the last validation loss, in float32
 
@@ -36,7 +36,7 @@ _NAMES = ("astronaut", "coffee", "chelsea", "rocket")
 
 
 def write_crops(folder: Path, count: int, side: int) -> None:
-    """Random squares of the four photographs, a third to a half of their height, as PNG files."""
+    """Write random squares of the four photographs, a third to a half of their height, as PNG files."""
     rng = np.random.default_rng(0)
     for i in range(count):
         whole = getattr(data, _NAMES[i % len(_NAMES)])()
@@ -48,7 +48,7 @@ def write_crops(folder: Path, count: int, side: int) -> None:
 
 
 def train(folder: Path, name: str) -> float:
-    """The last validation loss."""
+    """Train, and return the final validation loss."""
     size = SIZES[name]
     photographs, run = folder / "photographs", folder / "run"
     photographs.mkdir(parents=True, exist_ok=True)

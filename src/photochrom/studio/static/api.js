@@ -1,4 +1,4 @@
-/** Requests to the studio. Each returns what the studio answers, or throws an Error with its message. */
+/** Requests to the studio. Each returns the studio's answer, or throws an Error with its message. */
 
 import { said, t } from "./words.js";
 
@@ -26,7 +26,7 @@ const send = (path, file, folder = "") =>
 export const studio = () => ask("/api/studio");
 /** @param {File} file @param {string} folder */
 export const add = (file, folder) => send("/api/items", file, folder);
-/** What became of the photographs' files. */
+/** The outcomes of the photographs' files. */
 export const archive = () => ask("/api/archive");
 export const colorAll = () => post("/api/archive/start", {});
 export const stopAll = () => post("/api/archive/stop", {});
@@ -54,7 +54,7 @@ export const start = (id, recolor) => post(`/api/items/${id}/start`, { recolor }
 export const stop = (id) => post(`/api/items/${id}/stop`, {});
 
 /**
- * Address of a picture of an item as it is now.
+ * Address of an item's current picture.
  * @param {{id: string, revision: number}} item @param {string} name @param {number} [side] pixels of its longest side, at most
  */
 export const picture = (item, name, side) => `/api/items/${item.id}/${name}.jpg?revision=${item.revision}${side ? `&side=${side}` : ""}`;

@@ -1,8 +1,8 @@
 /** Small helpers for the page's elements. */
 import { t } from "./words.js";
 
-const SECONDS = 6; // for which messages stay
-/** How long those stay that something can be done about. */
+const SECONDS = 6; // for which messages are shown
+/** Seconds for which messages with buttons are shown. */
 export const SECONDS_TO_ACT = 20;
 
 /**
@@ -49,7 +49,7 @@ export function tell(text, isError = false, ...actions) {
   if (!isError) setTimeout(() => message.remove(), (actions.length ? SECONDS_TO_ACT : SECONDS) * 1000);
 }
 
-/** Give a file to the user. @param {string} url @param {string} [name] */
+/** Download a file. @param {string} url @param {string} [name] */
 export function save(url, name = "") {
   const link = /** @type {HTMLAnchorElement} */ (make("a", { href: url, download: name }));
   document.body.append(link);
@@ -57,7 +57,7 @@ export function save(url, name = "") {
   link.remove();
 }
 
-/** Whether keys that are typed go into a field. @param {EventTarget | null} target */
+/** Whether typed keys go into a field. @param {EventTarget | null} target */
 export function isField(target) {
   return target instanceof HTMLElement && target.matches("input:not([type=range]), select, textarea");
 }

@@ -1,12 +1,12 @@
-/** A film: its shots on a timeline, the frame that is shown, the job that colours it, and its result. */
+/** A film: its shots on a timeline, the displayed frame, the job that colours it, and its result. */
 import * as api from "./api.js";
 import { find, make } from "./dom.js";
 import { store } from "./store.js";
 import { said, t } from "./words.js";
 
 const section = find("#film");
-const EVERY = 1000; // milliseconds between two looks at a job
-/** @type {string | null} film that the section is drawn for */
+const EVERY = 1000; // milliseconds between two queries of a job
+/** @type {string | null} film for which the section is drawn */
 let drawn = null;
 /** @type {number | undefined} */
 let timer;
@@ -108,7 +108,7 @@ function clock(seconds) {
   return (hours ? `${hours}:` : "") + parts.join(":") + (seconds < 600 ? `.${Math.floor(10 * (seconds % 1))}` : "");
 }
 
-/** Look at the films that are being worked on, until none is. */
+/** Query the films in progress until all are done. */
 async function watch() {
   clearTimeout(timer);
   const films = store.items.filter((item) => item.kind === "film" && busy(item));

@@ -1,4 +1,4 @@
-/** What the hand and the keys do on the picture, by the tool that is held. */
+/** Pointer and keyboard gestures on the picture, for each tool. */
 import { clamp, find } from "./dom.js";
 import { getCross, setCross, setPath } from "./overlay.js";
 import { openAt } from "./popover.js";
@@ -6,8 +6,8 @@ import { colorAt, fit, pan, toPicture, zoom, zoomFull } from "./stage.js";
 import { store } from "./store.js";
 
 const box = find("#canvas");
-const SLIP = 5; // pixels of the screen that a click may move
-/** @type {Map<number, {x: number, y: number}>} pointers that are down */
+const SLIP = 5; // screen pixels by which the pointer may move during a click
+/** @type {Map<number, {x: number, y: number}>} pressed pointers */
 const pointers = new Map();
 
 const inside = ({ x, y }) => x >= 0 && x <= 1 && y >= 0 && y <= 1;
@@ -38,7 +38,7 @@ function follow(move, end) {
   box.onpointerup = box.onpointercancel = stop;
 }
 
-/** A click puts or picks a colour; a drag with any of these tools moves the picture. @param {PointerEvent} event */
+/** A click gives or picks a colour; a drag with any of these tools moves the picture. @param {PointerEvent} event */
 function click(event) {
   let isDrag = false;
   let last = { x: event.clientX, y: event.clientY };
@@ -74,7 +74,7 @@ function drag(event) {
   }, () => {});
 }
 
-/** A stroke, or a lasso round an area. @param {PointerEvent} event */
+/** A stroke, or a lasso around an area. @param {PointerEvent} event */
 function draw(event) {
   const kind = store.tool;
   const places = [held(toPicture(event.clientX, event.clientY))];
@@ -92,7 +92,7 @@ function draw(event) {
   });
 }
 
-/** At most 200 places of a path. @param {number[][]} places */
+/** Reduce a path to at most 200 places. @param {number[][]} places */
 function thinned(places) {
   const stride = Math.ceil(places.length / 200);
   return places.filter((_, i) => i % stride === 0 || i === places.length - 1);

@@ -1,4 +1,4 @@
-/** Starts the page: what is dropped or pasted, the keys that work everywhere, and the bar at the top. */
+/** Starts the page: dropped and pasted files, global keys, and the bar at the top. */
 import * as api from "./api.js";
 import { find, isField, make, save, tell } from "./dom.js";
 import "./film.js";
@@ -11,7 +11,7 @@ import { build as buildOverview } from "./overview.js";
 import { announce, build as buildTray } from "./tray.js";
 import { preferred, speak, t } from "./words.js";
 
-const AT_ONCE = 2; // uploads
+const AT_ONCE = 2; // parallel uploads
 
 /** Put files on the tray, two at a time. @param {{file: File, folder: string}[]} files */
 async function take(files) {
@@ -40,7 +40,7 @@ async function take(files) {
   if (wanted.length > 1) tell(t("{count} of {all} added", { count: wanted.length - failures.length, all: wanted.length }));
 }
 
-/** All files of a drop, also those in folders. @param {DataTransfer} transfer */
+/** All dropped files, including those in folders. @param {DataTransfer} transfer */
 async function filesOf(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return single([...transfer.files]);
@@ -64,7 +64,7 @@ async function walk(entry, folder) {
   }
 }
 
-/** Files of a folder that was chosen. @param {Iterable<File>} files */
+/** Files of a chosen folder. @param {Iterable<File>} files */
 const ofFolder = (files) => [...files].map((file) => ({ file, folder: file.webkitRelativePath.split("/").slice(0, -1).join("/") }));
 
 function listenToDrops() {
@@ -141,7 +141,7 @@ function listenToBar() {
   });
 }
 
-/** Draw again what is written in the language of the page. */
+/** Redraw all texts after a change of language. */
 function rebuild() {
   build();
   buildTray();

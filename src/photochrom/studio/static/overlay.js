@@ -1,4 +1,4 @@
-/** What lies over the picture: the marks, which can be dragged, the cross, and the numbers of unsure places. */
+/** The overlay of the picture: draggable marks, the cross, and the numbers of unsure places. */
 import { clamp, find, make } from "./dom.js";
 import { openAt, openFor } from "./popover.js";
 import { lengthOf, onDraw, toPicture, toStage, unsurePlaces } from "./stage.js";
@@ -7,11 +7,11 @@ import { n, t } from "./words.js";
 
 const overlay = find("#overlay");
 const SVG = "http://www.w3.org/2000/svg";
-/** Place that keys move. @type {{x: number, y: number} | null} */
+/** Place of the cross, which keys move. @type {{x: number, y: number} | null} */
 let cross = null;
-/** Path of a stroke or lasso that is being drawn. @type {{places: number[][], closed: boolean} | null} */
+/** Path of the stroke or lasso in progress. @type {{places: number[][], closed: boolean} | null} */
 let path = null;
-/** Number of the mark that the pointer or the focus is at. */
+/** Number of the mark under the pointer or with the focus. */
 let looked = -1;
 
 /** @param {{x: number, y: number} | null} place */
@@ -30,7 +30,7 @@ export function setPath(places, closed = false) {
   follow();
 }
 
-/** A place that stands for a mark. @param {any} mark */
+/** The place at which a mark's button is shown. @param {any} mark */
 export function centreOf(mark) {
   const count = mark.places.length;
   if (mark.kind !== "area") return mark.places[Math.floor(count / 2)];
@@ -67,7 +67,7 @@ function rebuild() {
   follow();
 }
 
-/** Move everything to where the picture is now. */
+/** Move everything to the picture's current position. */
 function follow() {
   const item = store.item;
   if (!item || !overlay.firstChild) return;
@@ -88,7 +88,7 @@ function follow() {
   outline(item);
 }
 
-/** Show the width of a stroke while it is looked at. @param {number} number */
+/** Show the width of a stroke while its button is hovered or focused. @param {number} number */
 function look(number) {
   looked = number;
   if (store.item) outline(store.item);
@@ -109,7 +109,7 @@ function outline(item) {
       line.setAttribute("points", points);
       line.setAttribute("class", `${part} ${mark.kind}`);
       if (mark.kind === "stroke" && part === "casing" && (mark === own || mark === item.marks[looked])) {
-        line.classList.add("band"); // its whole width would dim the colours that the stroke is to be judged by
+        line.classList.add("band"); // filling the whole width would dim the stroke's colours
         line.style.strokeWidth = `${Math.max(4, 2 * lengthOf(mark.radius))}px`;
       }
       if (part === "line") line.style.stroke = mark.color;
@@ -118,7 +118,7 @@ function outline(item) {
   }));
 }
 
-/** A hint that the model or another photograph gave. @param {[number, number, string]} hint */
+/** A dot for a hint from the model or from another photograph. @param {[number, number, string]} hint */
 function dot([x, y, color]) {
   const circle = document.createElementNS(SVG, "circle");
   const { left, top } = toStage(x, y);

@@ -1,4 +1,4 @@
-/** The overview: all photographs and films by folder, what became of each, and all photographs as one ZIP file. */
+/** The overview: all photographs and films by folder, their states, and the download of all as one ZIP file. */
 import * as api from "./api.js";
 import { find, make, save } from "./dom.js";
 import { store } from "./store.js";
@@ -6,8 +6,8 @@ import { setSource, stateOf } from "./tray.js";
 import { said, t } from "./words.js";
 
 const section = find("#overview");
-const EVERY = 700; // milliseconds between two looks at the work
-/** What the studio says of the photographs' files. @type {any} */
+const EVERY = 700; // milliseconds between two queries of the work
+/** State of the photographs' files, from the studio. @type {any} */
 let archive = { job: { status: "none" }, items: {}, refused: [] };
 /** @type {number | undefined} */
 let timer;
@@ -85,7 +85,7 @@ function take(facts) {
   draw();
 }
 
-/** Colour what is not coloured yet as it is now, then give it as one file. */
+/** Colour all photographs whose files are missing or out of date, then download the ZIP file. */
 async function start() {
   await store.flush();
   await store.try(async () => {
@@ -98,7 +98,7 @@ function stop() {
   store.try(async () => take(await api.stopAll()));
 }
 
-/** Look at the work until it is done. */
+/** Query the work until it is done. */
 function watch() {
   clearTimeout(timer);
   timer = setTimeout(async () => {

@@ -15,15 +15,15 @@ const TOOLS = [
 ];
 /** Keys of the tools. */
 export const KEYS = Object.fromEntries(TOOLS.map(([tool, , key]) => [key.toLowerCase(), tool]));
-/** Item and revision that the guesses belong to. */
+/** Item and revision of the guesses. */
 let guessed = "";
-/** The request for guesses that is under way. */
+/** The pending request for guesses. */
 let asking = new AbortController();
-/** Film and time that the dials belong to. */
+/** Film and time of the dials. */
 let lookedAt = "";
 
 export function build() {
-  guessed = ""; // their names are in the former language
+  guessed = ""; // their names are in the previous language
   panel.replaceChildren(
     make("section", {}, dial("vividness", n("Vividness"), 1), dial("strength", n("Strength of colour"), 2),
       make("label", { class: "check", id: "single-label" }, make("input", { type: "checkbox", id: "single", onchange: single }),
@@ -79,7 +79,7 @@ function dial(name, label, most) {
   return make("label", { class: "dial", id: `${name}-label` }, make("span", { data: { t: label } }), output, input);
 }
 
-/** Give a shot dials of its own, or make it like the film again. @param {any} event */
+/** Give a shot its own dials, or reset it to the film's. @param {any} event */
 function single(event) {
   store.single = event.target.checked;
   if (!store.single) store.edit({ do: "like the film" });
@@ -137,7 +137,7 @@ function refresh() {
   choose(item);
 }
 
-/** Ask for the alternatives of a photograph once it is shown; they take longer than the picture. @param {any} item */
+/** Request the alternatives of a photograph once it is shown, since they take longer than the picture. @param {any} item */
 async function guess(item) {
   if (item.kind !== "photo" || !store.studio.guesses) return;
   const key = `${item.id} ${JSON.stringify(item.marks)} ${item.vividness} ${item.borrowed}`;
@@ -145,12 +145,12 @@ async function guess(item) {
   const isOther = guessed.split(" ")[0] !== item.id;
   guessed = key;
   const grid = find("#guesses");
-  if (isOther) grid.replaceChildren(...Array.from({ length: 5 }, () => make("span", {}))); // as large as what will come
+  if (isOther) grid.replaceChildren(...Array.from({ length: 5 }, () => make("span", {}))); // placeholders of the final size
   grid.setAttribute("aria-busy", "true");
-  asking.abort(); // who leafs through the tray wants those of the last photograph
+  asking.abort(); // when leafing through the tray, only the last photograph's guesses matter
   asking = new AbortController();
   const answer = await api.guesses(item.id, asking.signal).catch((error) => guessed === key && void tell(error.message, true));
-  if (guessed !== key) return; // another item is shown by now, or this one has changed
+  if (guessed !== key) return; // another item is shown meanwhile, or this one has changed
   grid.setAttribute("aria-busy", "false");
   if (!answer) return;
   const stamp = Date.now();

@@ -1,4 +1,4 @@
-/** The popover at a click: the colours likely there, those used last, and any other. */
+/** The popover at a click: likely colours, recently used ones, and a picker for any other. */
 import * as api from "./api.js";
 import { clamp, find, make } from "./dom.js";
 import { toStage } from "./stage.js";
@@ -7,9 +7,9 @@ import { t } from "./words.js";
 
 const popover = find("#popover");
 const box = find("#canvas");
-const SAME_PLACE = 0.015; // of the picture's sides: a new colour so near replaces the old one
+const SAME_PLACE = 0.015; // share of the picture's sides within which a new colour replaces an old one
 
-/** Open it at a place of the picture. @param {number} x @param {number} y */
+/** Open the popover at a place of the picture. @param {number} x @param {number} y */
 export function openAt(x, y) {
   const near = store.item.marks.findIndex(
     ({ kind, places: [[px, py]] }) => kind === "point" && Math.max(Math.abs(px - x), Math.abs(py - y)) < SAME_PLACE,
@@ -22,7 +22,7 @@ export function openAt(x, y) {
   return open(x, y, put, null);
 }
 
-/** Open it for a mark that is there. @param {number} number */
+/** Open the popover for an existing mark. @param {number} number */
 export function openFor(number) {
   const mark = store.item.marks[number];
   const [x, y] = mark.places[Math.floor(mark.places.length / 2)];
@@ -80,7 +80,7 @@ async function open(x, y, choose, remove, present = store.color) {
   (likely.querySelector("button") || own).focus({ preventScroll: true });
 }
 
-/** Put it beside the place, within the window. @param {number} x @param {number} y */
+/** Position the popover beside the place, within the window. @param {number} x @param {number} y */
 function place(x, y) {
   const stage = box.getBoundingClientRect();
   const { left, top } = toStage(x, y);
@@ -101,7 +101,7 @@ popover.addEventListener("keydown", (event) => {
   event.stopPropagation();
 });
 
-/** Keep the focus inside. @param {KeyboardEvent} event */
+/** Keep the focus inside the popover. @param {KeyboardEvent} event */
 function cycle(event) {
   const all = [...popover.querySelectorAll("button, input")];
   const at = all.indexOf(/** @type {Element} */ (document.activeElement));

@@ -1,4 +1,4 @@
-/** The picture: as large as the window allows, zoomed to 100 % and beyond in tiles, beside its original. */
+/** The picture, beside its original: as large as the window allows, or in tiles when zoomed to 100 % and beyond. */
 import { picture as address } from "./api.js";
 import * as api from "./api.js";
 import { clamp, find } from "./dom.js";
@@ -6,7 +6,7 @@ import { store } from "./store.js";
 import { t } from "./words.js";
 
 const TILE = 512;
-const MOST_SIDE = 1600; // pixels of a picture that is no tile
+const MOST_SIDE = 1600; // longest side in pixels of a picture shown without tiles
 const MOST_TILES = 96;
 const MOST_ZOOM = 8;
 
@@ -16,9 +16,9 @@ const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")
 const divider = find("#divider");
 const video = /** @type {HTMLVideoElement} */ (find("#result"));
 
-/** Pixels of the screen per pixel of the picture, and where its upper left corner is. */
+/** Screen pixels per pixel of the picture, and the position of its upper left corner. */
 const view = { scale: 1, x: 0, y: 0, fitted: true };
-/** The corner before it was put on a whole pixel, so that small movements add up. */
+/** The corner before rounding to whole pixels, so that small movements add up. */
 const exact = { x: 0, y: 0 };
 /** @type {{id: string, color: HTMLImageElement | null, grey: HTMLImageElement | null, revision: number, drawn: number, side: number} | null} */
 let shown = null;
@@ -26,11 +26,11 @@ let shown = null;
 const tiles = new Map();
 /** @type {{map: number[][], places: number[][], key: string} | null} */
 let doubts = null;
-let split = 0.5; // where grey ends and colour begins, as a share of the stage's width
-let isHeld = false; // whether the original is shown for as long as a key is down
+let split = 0.5; // divider between grey and colour, as a share of the stage's width
+let isHeld = false; // whether a key is held down to show the original
 let isQueued = false;
-let missing = 0; // tiles that are on their way
-/** Called after each drawing, to move what lies over the picture. @type {(() => void)[]} */
+let missing = 0; // tiles being loaded
+/** Called after each drawing, to move the overlay. @type {(() => void)[]} */
 const followers = [];
 
 /** @param {() => void} follow */
@@ -42,13 +42,13 @@ export function unsurePlaces() {
   return store.view === "unsure" && doubts ? doubts.places : [];
 }
 
-/** From the picture (0 to 1) to the stage, in CSS pixels. @param {number} x @param {number} y */
+/** Convert a place of the picture (0 to 1) to CSS pixels of the stage. @param {number} x @param {number} y */
 export function toStage(x, y) {
   const item = store.item;
   return { left: view.x + x * item.width * view.scale, top: view.y + y * item.height * view.scale };
 }
 
-/** From the page to the picture, 0 to 1, or beyond. @param {number} clientX @param {number} clientY */
+/** Convert a position on the page to a place of the picture, 0 to 1 or beyond. @param {number} clientX @param {number} clientY */
 export function toPicture(clientX, clientY) {
   const { left, top } = box.getBoundingClientRect();
   const item = store.item;
@@ -58,12 +58,12 @@ export function toPicture(clientX, clientY) {
   };
 }
 
-/** Pixels of the screen that a share of the picture's short side takes. @param {number} share */
+/** Convert a share of the picture's short side to screen pixels. @param {number} share */
 export function lengthOf(share) {
   return share * Math.min(store.item.width, store.item.height) * view.scale;
 }
 
-/** @param {number} x @param {number} y @returns {string | null} the colour that is shown there */
+/** @param {number} x @param {number} y @returns {string | null} the colour shown there */
 export function colorAt(x, y) {
   const image = shown?.color;
   if (!image) return null;
@@ -88,7 +88,7 @@ export function fit() {
   draw();
 }
 
-/** Change the scale and keep a point of the stage where it is. @param {number} factor @param {number} [x] @param {number} [y] */
+/** Change the scale, keeping a point of the stage fixed. @param {number} factor @param {number} [x] @param {number} [y] */
 export function zoom(factor, x = box.clientWidth / 2, y = box.clientHeight / 2) {
   const item = store.item;
   if (!item) return;
@@ -102,7 +102,7 @@ export function zoom(factor, x = box.clientWidth / 2, y = box.clientHeight / 2) 
   stay();
 }
 
-/** One pixel of the photograph to one of the screen. */
+/** Zoom to one pixel of the photograph per screen pixel. */
 export function zoomFull(x, y) {
   zoom(1 / devicePixelRatio / view.scale, x, y);
 }
@@ -126,7 +126,7 @@ function stay() {
   draw();
 }
 
-/** Show the original for as long as a key is held. @param {boolean} held */
+/** Show the original while a key is held. @param {boolean} held */
 export function hold(held) {
   if (isHeld === held) return;
   isHeld = held;
@@ -218,7 +218,7 @@ function tileOf(url) {
   return tile;
 }
 
-/** Hatch what the model is unsure of: no photograph has such a pattern. */
+/** Hatch the areas where the model is unsure, a pattern that no photograph has. */
 function hatch(map, width, height) {
   const [rows, columns] = [map.length, map[0].length];
   const mask = new OffscreenCanvas(columns, rows);
@@ -241,28 +241,28 @@ function hatch(map, width, height) {
   context.drawImage(sheet, 0, 0);
 }
 
-/** How many pixels the longest side needs here; what is larger comes in tiles. A film has none. @param {any} item */
+/** Pixels that the longest side needs here; larger pictures are shown in tiles, except films. @param {any} item */
 function sideOf(item) {
   if (item.kind === "film" || !box.clientWidth) return MOST_SIDE;
   const fitted = Math.min(box.clientWidth / item.width, box.clientHeight / item.height) * Math.max(item.width, item.height);
   return Math.min(MOST_SIDE, 200 * Math.ceil((fitted * devicePixelRatio) / 200));
 }
 
-/** Load the pictures of the item as it is now; the old ones stay until they are there. */
+/** Load the item's current pictures; the old ones are shown until then. */
 function load() {
   const item = store.item;
   if (!item) return;
   const isOther = shown?.id !== item.id;
   if (isOther) {
     shown = { id: item.id, color: null, grey: null, revision: -1, drawn: -1, side: 0 };
-    find("#stage").hidden = false; // it has no size before
+    find("#stage").hidden = false; // a hidden element has no size
     tiles.clear();
     doubts = null;
   }
   if (shown.revision === item.revision) return;
   const now = shown;
   now.revision = item.revision;
-  const side = Math.max(now.side, sideOf(item)); // it never shrinks: one photograph always looks the same
+  const side = Math.max(now.side, sideOf(item)); // never shrinks, so that a photograph keeps its look
   now.grey = item.kind === "film" || side !== now.side ? image(address(item, "original", side)) : now.grey;
   now.side = side;
   const color = image(address(item, "picture", side));
@@ -270,7 +270,7 @@ function load() {
     if (shown !== now || now.revision !== item.revision) return;
     now.color = color;
     now.drawn = item.revision;
-    box.dataset.revision = `${item.id} ${item.revision}`; // for whoever waits until it is shown
+    box.dataset.revision = `${item.id} ${item.revision}`; // for tests that wait until it is shown
     draw();
   };
   if (isOther || view.fitted) fit();
@@ -285,7 +285,7 @@ function image(url) {
   return found;
 }
 
-/** Ask where the model is unsure, if this is to be seen. */
+/** Request the unsure places, if that view is chosen. */
 async function doubt() {
   const legend = find("#legend");
   legend.hidden = store.view !== "unsure";
@@ -303,7 +303,7 @@ async function doubt() {
   draw();
 }
 
-/** Show the coloured film, if it is to be played. */
+/** Show the coloured film in the player, if that view is chosen. */
 function play() {
   const isPlayed = store.view === "play" && Boolean(store.item?.result);
   video.hidden = !isPlayed;
@@ -313,7 +313,7 @@ function play() {
   if (!source || video.getAttribute("src") === source) return;
   video.src = source;
   const { time } = store.item;
-  video.onloadedmetadata = () => (video.currentTime = time); // from the frame that was looked at
+  video.onloadedmetadata = () => (video.currentTime = time); // starts at the current frame
 }
 
 /** @param {number} share */

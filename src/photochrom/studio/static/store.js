@@ -1,6 +1,6 @@
 /**
- * What the page knows: the items on the tray, the one that is shown, the tool in hand.
- * Listeners are told of every change by its name: "items", "item" (another one, or changed), "marks", "tool", "view".
+ * The page's state: the items on the tray, the displayed item, the current tool.
+ * Listeners are notified of changes by name: "items", "item" (another one, or changed), "marks", "tool", "view".
  */
 import * as api from "./api.js";
 import { make, SECONDS_TO_ACT, tell } from "./dom.js";
@@ -9,7 +9,7 @@ import { t } from "./words.js";
 const RECENT = 10;
 
 class Store extends EventTarget {
-  /** @type {any} limits and abilities of the studio */
+  /** @type {any} the studio's limits and abilities */
   studio = null;
   /** @type {any[]} */
   items = [];
@@ -21,18 +21,18 @@ class Store extends EventTarget {
   brush = 0.03;
   /** Whether marks, and the hints of a chosen guess or of another photograph, are shown on the picture. */
   marked = true;
-  /** Whether dials are turned for the shot that is shown, in a film. */
+  /** In a film, whether dials apply to the displayed shot only. */
   single = false;
   /** @type {string[]} */
   recent = JSON.parse(localStorage.getItem("recent") || "[]");
-  /** @type {Map<string, object>} dials that turn while an answer is awaited: only the latest position counts */
+  /** @type {Map<string, object>} dials turned while an answer is pending; only the latest value counts */
   #waiting = new Map();
   /** @type {Promise<void>} */
   #last = Promise.resolve();
-  /** Changes of marks that are not answered yet, by item: until then the page knows better. @type {Map<string, number>} */
+  /** Pending changes of marks, by item; until they are answered, the page's marks are the valid ones. @type {Map<string, number>} */
   #unanswered = new Map();
 
-  /** Items off the tray that can still be put back, and their timers. @type {Map<string, number>} */
+  /** Removed items that can still be restored, and their timers. @type {Map<string, number>} */
   #leaving = new Map();
 
   get item() {
@@ -52,7 +52,7 @@ class Store extends EventTarget {
     this.changed("item");
   }
 
-  /** Show the next or former item. @param {number} step */
+  /** Show the next or previous item. @param {number} step */
   step(step) {
     const at = this.items.findIndex((item) => item.id === this.shown);
     const next = this.items[at + step];
@@ -65,7 +65,7 @@ class Store extends EventTarget {
     this.show(id);
   }
 
-  /** Take over what the studio says of an item. @param {any} item */
+  /** Update an item from the studio's answer. @param {any} item */
   update(item) {
     const at = this.items.findIndex((other) => other.id === item.id);
     if (at >= 0 && this.#unanswered.get(item.id)) item.marks = this.items[at].marks;
@@ -75,7 +75,7 @@ class Store extends EventTarget {
     if (item.id === this.shown) this.changed("item");
   }
 
-  /** Take an item off the tray. Its files go when it cannot be put back any more. @param {string} id */
+  /** Remove an item from the tray. Its files are deleted when it can no longer be restored. @param {string} id */
   remove(id) {
     const at = this.items.findIndex((item) => item.id === id);
     const [item] = this.items.splice(at, 1);
@@ -97,15 +97,15 @@ class Store extends EventTarget {
     if (this.#leaving.delete(id)) await this.try(() => api.remove(id));
   }
 
-  /** Remove now what can still be put back. */
+  /** Finally delete the items that could still be restored. */
   async flush() {
     await Promise.all([...this.#leaving.keys()].map((id) => this.#leave(id)));
   }
 
   /**
-   * Change the item that is shown. Changes are sent one after the other.
+   * Change the displayed item. Changes are sent one after the other.
    * @param {any} change
-   * @param {() => void} [answered] called before the answer is taken over, or the change has failed
+   * @param {() => void} [answered] called before the answer is applied, or when the change has failed
    */
   edit(change, answered = () => {}) {
     const id = this.shown;
@@ -126,7 +126,7 @@ class Store extends EventTarget {
           const item = await api.edit(id, latest).finally(answered);
           this.update(item);
         } catch (error) {
-          this.update(await api.item(id)); // as it is, not as the page thought that it would be
+          this.update(await api.item(id)); // its actual state, since the change has failed
           throw error;
         }
       }),
@@ -134,13 +134,13 @@ class Store extends EventTarget {
     return this.#last;
   }
 
-  /** Replace the marks of the item that is shown. @param {any[]} marks */
+  /** Replace the marks of the displayed item. @param {any[]} marks */
   async mark(marks) {
     const item = this.item;
     if (!item) return;
     const { id } = item;
     item.marks = marks;
-    this.marked = true; // whoever puts a colour wants to see it
+    this.marked = true; // a newly given colour must be visible
     this.changed("tool");
     this.#unanswered.set(id, (this.#unanswered.get(id) || 0) + 1);
     this.changed("marks");
@@ -174,7 +174,7 @@ class Store extends EventTarget {
     this.changed("view");
   }
 
-  /** Do something that may fail, and tell why. @template T @param {() => Promise<T>} work */
+  /** Run an action that may fail, and show its error. @template T @param {() => Promise<T>} work */
   async try(work) {
     try {
       return await work();

@@ -1,4 +1,4 @@
-/** The tray: all photographs and films that were dropped, as a film strip. */
+/** The tray: all dropped photographs and films, as a film strip. */
 import { picture } from "./api.js";
 import { find, make } from "./dom.js";
 import { store } from "./store.js";
@@ -6,8 +6,8 @@ import { t } from "./words.js";
 
 const tray = find("#tray");
 const strip = find("#strip");
-const HEIGHT = 64; // of a picture, in pixels of the screen
-/** Files that are still being sent. @type {Set<string>} */
+const HEIGHT = 64; // height of a picture in screen pixels
+/** Files being uploaded. @type {Set<string>} */
 const coming = new Set();
 
 /** @param {string} name @param {boolean} isComing */
@@ -65,12 +65,12 @@ function show(entry, item) {
   entry.dataset.seen = isShown ? "yes" : "";
 }
 
-/** The old picture stays until the new one is there. @param {HTMLImageElement} image @param {string} source */
+/** Replace a picture when the new one has been loaded. @param {HTMLImageElement} image @param {string} source */
 export function setSource(image, source) {
   if (image.getAttribute("src") !== source) image.src = source;
 }
 
-/** What is said of an item on its picture. @param {any} item */
+/** The text on an item's picture. @param {any} item */
 export function stateOf(item) {
   if (item.kind === "photo") return item.marks.length ? String(item.marks.length) : "";
   const { job } = item;

@@ -1,11 +1,11 @@
-/** The words of the page. The English text is the key; catalogues translate it. */
+/** Translations of the page's texts, with the English text as the key. */
 
 /** @type {Record<string, string>} */
 let strings = {};
 
 /**
  * Translate a text.
- * @param {string} text in English; `{name}` stands for a value
+ * @param {string} text in English; `{name}` is replaced by a value
  * @param {Record<string, string | number>} [values]
  */
 export function t(text, values = {}) {
@@ -13,8 +13,8 @@ export function t(text, values = {}) {
 }
 
 /**
- * Translate what the studio says: texts with values in them, such as "old.jpg: is cut short: get a whole copy of the file".
- * Catalogues hold the parts between colons, with {1}, {2} and so on for values. What is not known stays English, whole.
+ * Translate messages of the studio, which contain values, such as "old.jpg: is cut short: get a whole copy of the file".
+ * Catalogues hold the parts between colons, with {1}, {2} and so on for values. Unknown messages stay in English.
  * @param {string} message
  */
 export function said(message) {
@@ -49,13 +49,13 @@ function patternsOf() {
 /** Mark a text for translation; `t` or `translate` translates it later. @param {string} text */
 export const n = (text) => text;
 
-/** Choose the language: the one chosen before, else the browser's. @param {string[]} languages */
+/** Choose the language: the one chosen before, otherwise the browser's. @param {string[]} languages */
 export function preferred(languages) {
   const wanted = [localStorage.getItem("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))];
   return wanted.find((tag) => tag && languages.includes(tag)) || "en";
 }
 
-/** Load a language and translate what is on the page. @param {string} language */
+/** Load a language and translate the page. @param {string} language */
 export async function speak(language) {
   const response = await fetch(`/api/strings/${language}`);
   strings = response.ok ? await response.json() : {};
@@ -64,7 +64,7 @@ export async function speak(language) {
   translate(document.body);
 }
 
-/** Translate the elements that carry a text. @param {ParentNode} root */
+/** Translate the elements with texts. @param {ParentNode} root */
 export function translate(root) {
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
   for (const element of root.querySelectorAll("[data-label]")) {
