@@ -66,7 +66,7 @@ def ended(code, folder):
     """The status of a process that ends by a signal, and what it printed."""
     begin = "import os, signal\nfrom photochrom.commands.ending import Ending\nending = Ending()\nending.hear_signals()"
     command = [sys.executable, "-c", f"{begin}\n{code}"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=600)
     assert done.stderr == ""
     return done.returncode, done.stdout
 

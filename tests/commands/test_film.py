@@ -332,7 +332,7 @@ def test_a_bar_is_shown_on_a_terminal(film, tmp_path):
             break
         shown += part
     os.close(controller)
-    assert job.wait(60) == 0
+    assert job.wait(600) == 0
     assert b"54/54" in shown
     assert b"frame/s" in shown or b"s/frame" in shown
 

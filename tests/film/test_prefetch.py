@@ -97,9 +97,9 @@ def test_a_signal_while_the_block_waits_for_the_thread_is_raised_once_that_has_e
 
     def computed():
         yield 1
-        leaving.wait(60)
+        leaving.wait(600)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        heard.wait(60)
+        heard.wait(600)
         outlived.append(left.wait(0.5))
         yield 2
 
