@@ -63,7 +63,10 @@ def results(tmp_path_factory):
         return [(entry, result) for entry, result in pool.map(entries)]
 
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="alarms and resource limits are POSIX")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="alarms and resource limits are POSIX"),
+    pytest.mark.slow,
+]
 
 
 def test_nothing_crashes_hangs_or_shows_a_traceback(results):

@@ -32,6 +32,7 @@ def untrained_vgg16(monkeypatch):
     return encoder
 
 
+@pytest.mark.slow
 def test_the_default_gives_the_same_in_pytorch_as_its_file():
     found = load_initial_model("default", None, None)
     network = colorization.build_network(found.encoder.backbone, found.head, found.bins, found.recipe.rebalance_lambda)

@@ -406,6 +406,7 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path):
         RunLog(run, SimpleNamespace(step=0))
 
 
+@pytest.mark.slow
 def test_cached_features_are_the_encoders(photographs, tmp_path):
     views = dataset.views(dataset.split(dataset.find_photographs(photographs))[0][:2], 2)
     cache = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
