@@ -340,11 +340,11 @@ def _sampled(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float
 
 
 def _reduced_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimate the range of luma around each sample from a copy at half size; arguments and result are those of
-    ``_luma_range``.
+    """Estimate the range of luma around each sample from a copy at half size.
 
-    It is the range of the 3 by 3 samples around each one, from which a decoder interpolates chroma, too. It is widened
-    by half, since the copy averages the grain, which has a wider range in the picture.
+    Arguments and result are those of ``_luma_range``. The range is that of the 3 by 3 samples around each one, from
+    which a decoder interpolates chroma, too. It is widened by half, since the copy averages the grain, which has a
+    wider range in the picture.
     """
     first, last = max(0, start - 1), min(stop + 1, luma.shape[0])
     around, inner = luma[first:last], slice(start - first, stop - first)

@@ -58,7 +58,7 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
     Args:
         name: One of ``INITIAL_MODELS``, the folder of an earlier run, or an ONNX file.
         encoder: Name of the encoder for ``scratch``; None for the default model's. Other models have their own.
-        encoder_weights: a local file with VGG16's weights, instead of a download.
+        encoder_weights: A local file with VGG16's weights, instead of a download.
 
     Raises:
         OptionError: There is no such model, or an encoder is given for a model that has its own.

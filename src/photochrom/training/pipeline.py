@@ -27,7 +27,7 @@ def train(config: TrainingConfig) -> Path | None:
 
     Raises:
         PhotochromError: Something is missing or invalid; the message says what to do.
-        Stopped: a signal arrived while training.
+        Stopped: A signal arrived while training.
     """
     keep_memory()
     config = config.resumed()

@@ -126,7 +126,7 @@ class TrainingRun:
         """Return training and validation batches. One process computes the features while the others wait.
 
         Raises:
-            TrainingError: a photograph cannot be decoded, or the disk is full.
+            TrainingError: A photograph cannot be decoded, or the disk is full.
         """
         backbone, sides = self.backbone, Sides.of(self.recipe)
         if not self.cached:

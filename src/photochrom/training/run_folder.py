@@ -106,7 +106,7 @@ def finish(run: TrainingRun, epochs: float) -> Path:
     """Export the best network of a run, and compare it with the run's initial model.
 
     Args:
-        run: a finished run.
+        run: A finished run.
         epochs: Number of epochs after which the network was best.
 
     Returns:
@@ -148,7 +148,7 @@ def write_samples(network: Network, card: ModelCard, photographs: Sequence[Photo
     """Write a PNG with the grey, the coloured and the true picture of each photograph side by side.
 
     Raises:
-        TrainingError: a photograph cannot be decoded, or the file cannot be written.
+        TrainingError: A photograph cannot be decoded, or the file cannot be written.
     """
     colorizer = Colorizer(engine=TorchEngine(network, card))
     shown = [versions({TRAINED: colorizer}, load(photograph)) for photograph in photographs[:SAMPLES]]

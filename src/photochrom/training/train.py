@@ -76,7 +76,7 @@ def fit(
     Raises:
         TrainingError: The loss is not a number, the disk is full, or the memory is too small; the last checkpoint is
             kept.
-        Stopped: a signal arrived; a checkpoint is written.
+        Stopped: A signal arrived; a checkpoint is written.
     """
     per_round = trainer.schedule.steps_per_round
     hidden = None if log else True  # None: hidden unless the output is a terminal

@@ -57,8 +57,7 @@ class JpegFile:
         return b"".join((self.header, memoryview(self.data)[self.scan :]))
 
     def pixels(self) -> bytes:
-        """Return the file for a decoder that ignores metadata: unchanged, unless it has stray bytes between
-        segments."""
+        """Return the file for a decoder that ignores metadata: unchanged, or ``bare`` if it has stray bytes."""
         length = 2 + sum(4 + len(payload) for _, payload in self.segments)
         return self.data if length == self.scan else self.bare()
 
@@ -71,8 +70,7 @@ class JpegFile:
 
 
 def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int, int]:
-    """Return marker and payload of each segment before the first scan, that scan's position, and the stray bytes'
-    number.
+    """Return the segments (marker, payload) before the first scan, its position, and the number of stray bytes.
 
     Stray bytes belong to no segment, and are skipped, as in libjpeg.
 

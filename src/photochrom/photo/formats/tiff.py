@@ -80,8 +80,7 @@ class _AsStored(TiffImageFile):
 
 
 def read(data: bytes) -> Decoded:
-    """Decode a TIFF file of one page, classic or BigTIFF. Reduced copies of the page are ignored, even if they come
-    first.
+    """Decode a TIFF file of one page, classic or BigTIFF; reduced copies of the page are ignored.
 
     Raises:
         PhotoError, OSError, ValueError, struct.error: The file is damaged, has several pages, or stores its pixels in

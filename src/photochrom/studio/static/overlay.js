@@ -30,7 +30,7 @@ export function setPath(places, closed = false) {
   follow();
 }
 
-/** The place at which a mark's button is shown. @param {any} mark */
+/** The place of a mark at which its button is shown. @param {any} mark */
 export function centreOf(mark) {
   const count = mark.places.length;
   if (mark.kind !== "area") return mark.places[Math.floor(count / 2)];

@@ -81,7 +81,7 @@ def inspect(folder: Path, table: Path) -> Inspection:
         table: CSV file for the results; unchanged files in an existing one are not inspected again.
 
     Raises:
-        TrainingError: a folder cannot be read, or too few photographs are left.
+        TrainingError: A folder cannot be read, or too few photographs are left.
     """
     if (index := folder / "index.csv").is_file():
         listed = from_index(index)

@@ -122,7 +122,7 @@ def from_index(index: Path) -> list[Photograph]:
     """Return the photographs listed in an ``index.csv``, without reading them.
 
     Raises:
-        TrainingError: a column is missing, or a number or hash is invalid.
+        TrainingError: A column is missing, or a number or hash is invalid.
     """
     try:
         with index.open(newline="", encoding="utf-8", errors="surrogateescape") as file:

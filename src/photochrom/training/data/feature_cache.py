@@ -163,7 +163,7 @@ def cache_features(
         run: The compiled encoder, if it exists already.
 
     Raises:
-        TrainingError: a photograph cannot be decoded, or the disk is too small or cannot be written.
+        TrainingError: A photograph cannot be decoded, or the disk is too small or cannot be written.
     """
     key = _key(encoder, views, sides)
     shapes = _shapes(encoder, sides.picture)

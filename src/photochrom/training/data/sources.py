@@ -58,7 +58,7 @@ def files(folder: Path) -> Iterator[File]:
     """Yield all possible photographs below a folder, including those in tar shards, in a fixed order.
 
     Raises:
-        TrainingError: a folder cannot be listed, or a shard is damaged.
+        TrainingError: A folder cannot be listed, or a shard is damaged.
     """
     for path in [folder] if folder.is_file() else _listed(folder):
         if path.suffix.lower() == ".tar":

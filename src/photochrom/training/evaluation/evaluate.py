@@ -120,7 +120,7 @@ def evaluate(
 
     Raises:
         TrainingError: No photograph can be read, or the classifier's weights are missing.
-        OptionError: a model lacks the dial.
+        OptionError: A model lacks the dial.
     """
     kinds = ("grey", *colorizers, "truth")
     perceptual = open_perceptual()
