@@ -23,7 +23,7 @@ from skimage import data
 
 from photochrom import Colorizer, OptionError, TrainingError, machine
 from photochrom.commands.main import main
-from photochrom.training import checkpoint, estimate, export, job, published, recipes, run_folder
+from photochrom.training import checkpoint, estimate, export, pipeline, published, recipes, run_folder
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.forecast import Costs
 from photochrom.training.initial_model import load_initial_model
@@ -75,7 +75,7 @@ def finished(photographs, tmp_path_factory):
 @pytest.fixture
 def unfinished(monkeypatch):
     """Runs end before their model is exported and measured, which takes longer than the rest."""
-    monkeypatch.setattr(job, "finish", lambda run, epochs: None)
+    monkeypatch.setattr(pipeline, "finish", lambda run, epochs: None)
 
 
 @pytest.mark.slow
@@ -124,7 +124,9 @@ class TestRun:
         run, (photographs, _, _, *options) = finished
         shutil.copytree(run / "features", tmp_path / "run" / "features")
         ends = []
-        monkeypatch.setattr(job, "finish", lambda run, epochs: ends.append(run_folder.model_card(run, network, epochs)))
+        monkeypatch.setattr(
+            pipeline, "finish", lambda run, epochs: ends.append(run_folder.model_card(run, network, epochs))
+        )
         monkeypatch.setattr(run_folder, "write_samples", lambda *arguments: None)
         monkeypatch.setattr(Trainer, "update", step)
         monkeypatch.setattr(Trainer, "validate", lambda trainer, source: float(len(trainer.history)))
