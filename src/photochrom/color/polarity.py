@@ -58,4 +58,5 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _skewness(detail: np.ndarray) -> float:
-    return float((detail**3).mean() / (detail.std() ** 3 + 1e-9))
+    cubes = detail * detail * detail  # many times as fast as a power
+    return float(cubes.mean() / (detail.std() ** 3 + 1e-9))
