@@ -254,7 +254,7 @@ class TestDryRun:
     def test_it_looks_and_estimates_and_stops(self, arguments, tmp_path, capsys):
         assert main(arguments) == 0
         said = capsys.readouterr().out
-        assert "40 photographs, 40 of use" in said
+        assert "40 photographs, 40 usable" in said
         assert re.search(r"takes about \d+ s for features and [\d.]+ \w+ for training and \d+ s for the report", said)
         assert [path.name for path in (tmp_path / "run").iterdir()] == ["photographs.csv"]
 
@@ -432,13 +432,13 @@ class TestBadInput:
         (tmp_path / "photographs").mkdir()
         assert main(["train", str(tmp_path / "photographs"), "-o", str(tmp_path / "run")]) == 1
         said = capsys.readouterr().err
-        assert "0 photographs, 0 of use; training needs at least 20" in said
+        assert "0 photographs, 0 usable; training needs at least 20" in said
         assert said.count("\n") == 1
 
     def test_a_run_that_cannot_be_written(self, photographs, tmp_path, capsys):
         (tmp_path / "file").write_text("in the way")
         assert main(["train", str(photographs), "-o", str(tmp_path / "file" / "run")]) == 1
-        assert "run: cannot be made (Not a directory): choose another folder" in capsys.readouterr().err
+        assert "run: cannot be created (Not a directory): choose another folder" in capsys.readouterr().err
 
     def test_a_run_that_is_a_file(self, photographs, tmp_path, capsys):
         (tmp_path / "file").write_text("in the way")

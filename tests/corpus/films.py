@@ -242,7 +242,7 @@ ENCRYPTED = {
 def refused() -> Iterator[Film]:
     """Films that must not be coloured, each with its reason."""
     red = [in_colors(luma) for luma in grey()]
-    yield Film("in-colour.mkv", film("mkv", red, codec="ffv1"), "has colours already")
+    yield Film("in-colour.mkv", film("mkv", red, codec="ffv1"), "is in colour already")
     yield Film("in-colour-recoloured.mkv", film("mkv", red, codec="ffv1"), options={"recolor": "all"})
     late = [still_frame(luma) for luma in pan(60)] + [in_colors(luma) for luma in other_shot(60)]
     yield Film("partly-in-colour.mkv", film("mkv", late, codec="ffv1", options={"g": "1"}), "is partly in colour")

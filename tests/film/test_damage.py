@@ -192,7 +192,7 @@ def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
     path = tmp_path / "a.ts"
     path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
     report = colorize_film(path, tmp_path / f"b.{end}", FilmOptions(), colorizer=fake_colorizer)
-    assert "the time stamps of track 1 went back at 0:00:00.491 and were mended" in report.notes
+    assert "the time stamps of track 1 went back at 0:00:00.491 and were repaired" in report.notes
     assert report.frames == len(decoded(report.output)) == 24
     with av.open(str(path)) as before, av.open(str(report.output)) as after:
         heard, kept = ([f.to_ndarray() for f in film.decode(audio=0)] for film in (before, after))
@@ -204,7 +204,7 @@ def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_a_film_in_colour_is_refused_unless_recolouring_is_asked_for(end, tmp_path, fake_colorizer):
     path = write_frames(tmp_path / f"a.{end}", list(color_frames()))
-    refused(path, fake_colorizer, 'has colours already: recolor="all"', options=FilmOptions())
+    refused(path, fake_colorizer, 'is in colour already: recolor="all"', options=FilmOptions())
     report = colorize_film(path, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
     assert same_lumas(path, report.output)
 
@@ -296,7 +296,7 @@ def test_a_film_with_a_palette_may_be_in_colour(tmp_path, fake_colorizer):
     frame.planes[0].update(np.resize(np.arange(256, dtype=np.uint8), (64, frame.planes[0].line_size)).tobytes())
     frame.planes[1].update((colors | np.uint8([0, 0, 0, 255])).tobytes())
     path = write_frames(tmp_path / "a.mov", [frame] * 5, name="pal8", codec="png")
-    refused(path, fake_colorizer, 'has colours already: recolor="all"', options=FilmOptions())
+    refused(path, fake_colorizer, 'is in colour already: recolor="all"', options=FilmOptions())
 
 
 @pytest.mark.slow
@@ -473,7 +473,7 @@ def test_a_clock_that_goes_back_a_little_is_reported(tmp_path, fake_colorizer):
     source.write_bytes(2 * source.read_bytes())
     report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
     assert report.frames == 8
-    assert report.notes == ["the time stamps of track 0 went back at 0:00:00.125 and were mended"]
+    assert report.notes == ["the time stamps of track 0 went back at 0:00:00.125 and were repaired"]
 
 
 @pytest.mark.parametrize("name", ["list.m3u8", "list.mp4"])

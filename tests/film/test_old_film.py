@@ -198,7 +198,7 @@ def test_titles_stay_as_they_are(tint, tmp_path, orange):
     film = write_frames(tmp_path / "a.mkv", [still_frame(f, "yuv420p", tint) for f in frames], codec="ffv1", rate=18)
     options = FilmOptions(**LOSSLESS, recolor="all", keep_titles=True)
     report = made(film, tmp_path / "b.mkv", options, orange)
-    assert "1 of 3 shots is a title, left as found" in report.notes
+    assert "1 of 3 shots is a title, left unchanged" in report.notes
     kept = [(plane(frame, 1) == (tint or (128, 128))[0]).all() for frame in decoded(report.output)]
     assert kept == [10 <= i < 20 for i in range(30)]
 

@@ -124,7 +124,7 @@ def test_all_bits_are_kept_and_cut_off_where_that_is_asked(kept, name, full, tmp
     lost = bits - (kept or bits)
     theirs = [view(frame, 0) >> lost for frame in decoded(source)]
     assert np.array_equal([plane(frame) for frame in decoded(report.output)], theirs)
-    notes = ["not kept: the alpha channel, which says what is transparent"] if name.startswith("yuva") else []
+    notes = ["not kept: the alpha channel (transparency)"] if name.startswith("yuva") else []
     assert report.notes == notes + ([f"not kept: the last {lost} of {bits} bits of luma"] if lost else [])
 
 

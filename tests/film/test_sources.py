@@ -89,7 +89,7 @@ def test_a_strong_tint_that_grows_with_the_luma_is_not_colour():
 
 def test_pale_colours_are_colours(tmp_path, red):
     path = write_frames(tmp_path / "pale.mkv", with_chroma(pan(30), halves), codec="ffv1")
-    with pytest.raises(FilmError, match="has colours already"):
+    with pytest.raises(FilmError, match="is in colour already"):
         colorize_film(path, None, LOSSLESS, colorizer=red)
 
 
@@ -125,7 +125,7 @@ def test_of_a_film_partly_in_colour_the_grey_shots_are_coloured(tmp_path, red):
     report = colorize_film(path, None, LOSSLESS, colorizer=red)
     assert report.notes == [
         'partly in colour, so its grey shots alone are coloured: recolor="all" colours all of them',
-        "1 of 3 shots have colours and were left as they are",
+        "1 of 3 shots are in colour and were left unchanged",
     ]
     for number, (before, after) in enumerate(zip(decoded(path), decoded(report.output), strict=True)):
         assert np.array_equal(plane(before), plane(after))
@@ -145,17 +145,17 @@ def test_all_shots_of_a_film_partly_in_colour_are_recoloured_if_asked(tmp_path, 
 def test_a_film_is_refused_if_all_its_shots_turn_out_to_have_colours(tmp_path, red, monkeypatch):
     path = write_frames(tmp_path / "a.mkv", with_chroma(pan(12), halves), codec="ffv1")
     monkeypatch.setattr(FilmReader, "colored_part", lambda *_: "some")
-    with pytest.raises(FilmError, match="has colours already"):
+    with pytest.raises(FilmError, match="is in colour already"):
         colorize_film(path, None, LOSSLESS, colorizer=red)
     asked = colorize_film(path, None, replace(LOSSLESS, recolor="grey-shots"), colorizer=red)
-    assert asked.notes == ["1 of 1 shots have colours and were left as they are"]
+    assert asked.notes == ["1 of 1 shots are in colour and were left unchanged"]
 
 
 def test_grey_shots_may_be_asked_for_where_all_are_grey(tmp_path, red):
     grey = with_chroma(pan(12), lambda *_: np.float64(128))
     path = write_frames(tmp_path / "a.mkv", grey, codec="ffv1")
     report = colorize_film(path, None, replace(LOSSLESS, recolor="grey-shots"), colorizer=red)
-    assert report.notes == ["no shot has colours: all of them were coloured"]
+    assert report.notes == ["no shot is in colour: all of them were coloured"]
 
 
 @pytest.mark.slow

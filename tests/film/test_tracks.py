@@ -267,6 +267,6 @@ def test_transparency_that_is_not_kept_is_named(tmp_path, fake_colorizer):
     old = {"alpha_mode": "1", "encoder": "Scanner 7"}
     source = write_film(tmp_path / "a.mkv", pan(2), name="yuva420p", codec="ffv1", video_metadata=old)
     report = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
-    assert report.notes == ["not kept: the alpha channel, which says what is transparent"]
+    assert report.notes == ["not kept: the alpha channel (transparency)"]
     with av.open(report.output) as film:
         assert film.streams.video[0].metadata.keys() <= {"DURATION"}

@@ -71,7 +71,7 @@ class TestInspection:
         assert found.dropped == {}
         assert {p.path for p in found.photographs} == set(folder.rglob("*.jpg"))
         assert {p.source for p in found.photographs} == {"a", "b"}
-        assert str(found) == "24 photographs, 24 of use"
+        assert str(found) == "24 photographs, 24 usable"
 
     @pytest.mark.parametrize(
         ("reason", "content"),
@@ -90,7 +90,7 @@ class TestInspection:
         (folder / "z.jpg").write_bytes(content(crops(1)[0]))
         found = inspect(folder, table(tmp_path))
         assert found.dropped == {reason: 1}
-        assert str(found) == f"25 photographs, 24 of use; left out: 1 {reason}"
+        assert str(found) == f"25 photographs, 24 usable; left out: 1 {reason}"
         (row,) = (row for row in inspection.read_table(table(tmp_path)) if row.dropped)
         assert row.file == str(folder / "z.jpg")
 
@@ -171,7 +171,7 @@ class TestInspection:
     def test_too_few_are_refused_with_the_reasons(self, left, folder, tmp_path):
         for path in sorted(folder.rglob("*.jpg"))[left:]:
             path.write_bytes(jpeg(data.camera()[: 100 + int(path.stem)]))
-        said = rf"{left} of use; left out: .* nearly grey; training needs at least 20"
+        said = rf"{left} usable; left out: .* nearly grey; training needs at least 20"
         with pytest.raises(TrainingError, match=said):
             inspect(folder, table(tmp_path))
 
@@ -187,7 +187,7 @@ class TestInspection:
         (tmp_path / "linked" / "twice").symlink_to(folder, target_is_directory=True)
         (folder / "a" / "above").symlink_to(tmp_path / "linked", target_is_directory=True)
         found = inspect(tmp_path / "linked", table(tmp_path))
-        assert str(found) == "24 photographs, 24 of use"
+        assert str(found) == "24 photographs, 24 usable"
         assert {p.source for p in found.photographs} == {"here"}
 
     def test_of_twins_the_one_that_is_held_out_is_kept(self, folder, tmp_path):

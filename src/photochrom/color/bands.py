@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 BAND_BYTES: Final = 1 << 20  # size of a band of the output: fits the cache, and deflate compresses it well
 
 _STRIP = 3 << 14  # samples in a strip, so that intermediate arrays stay in the processor's cache
-_LEAST: Final = 24  # rows of a strip, however wide: each strip takes some time of its own
+_LEAST: Final = 24  # least rows of a strip, even if it is wide, because of the overhead of each strip
 _SHARED_FROM: Final = 1 << 18  # number of multiplications from which OpenBLAS splits a matrix product between threads
 _thread_limit: int | None = None
 

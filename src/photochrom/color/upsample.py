@@ -21,8 +21,8 @@ from .gamut import in_gamut
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
 _MANY = 1 / 8  # share of samples out of gamut above which treating all alike is faster
-_SAMPLED = 4  # rows, one of which tells whether many samples are out of gamut
-_HELD = 6  # lines of coefficients that are brought to full width at once; strips of a wide picture share them
+_SAMPLED = 4  # every fourth row is checked for whether many samples are out of gamut
+_HELD = 6  # lines of coefficients that are widened at once, and shared by the strips of a wide picture
 _AROUND = np.ones((3, 3), np.uint8)
 CENTER = (0.5, 0.5)
 """Siting of chroma in JPEG: in the middle of the pixels that share a sample. See ``apply_to_luma``."""
@@ -135,9 +135,9 @@ def apply_to_luma(
 
     def color(rows: range) -> None:
         buffer: list[np.ndarray] = []
-        held = range(0)  # lines of the coefficients that are at full width
+        held = range(0)  # lines of the coefficients that have been widened
         wide: np.ndarray = np.empty(0, np.float32)
-        many = False  # samples of the strip before were out of gamut
+        many = False  # whether many samples of the previous strip were out of gamut
         for start, stop in strips(len(rows), width):
             start, stop = rows.start + start, rows.start + stop
             mean, darkest, brightest = (

@@ -84,7 +84,7 @@ def _check(args: argparse.Namespace) -> int:
             print(f"{path}: no content credentials")
             continue
         sound += claim.is_whole
-        state = "whole" if claim.is_whole else f"CHANGED since it was signed ({', '.join(claim.problems)})"
+        state = "unchanged" if claim.is_whole else f"CHANGED since it was signed ({', '.join(claim.problems)})"
         trust = "trusted" if claim.is_trusted else "not known to be trusted"
         print(f"{path}: {state}; signed by {claim.signer} ({trust}) with {claim.generator} {claim.time}".rstrip())
         for line in (*claim.actions, *(f"made from {name}" for name in claim.ingredients)):

@@ -320,7 +320,7 @@ def _color(
             )
             bar.finish()
         except KeyboardInterrupt:
-            console.error("stopped: the same command continues it; at most the last ten seconds are done again")
+            console.error("stopped: the same command resumes it; at most the last ten seconds are repeated")
             return INTERRUPTED
     frames, shots = counted(report.frames, "frame"), counted(len(report.shots), "shot")
     seconds = duration(time.monotonic() - begun)

@@ -18,7 +18,7 @@ def add(verbs: Verbs) -> None:
         verbs,
         "studio",
         "colour photographs and films in a browser",
-        "Opens a page in the browser, served by this machine to itself alone: drop a photograph, see it in colour, and "
+        "Opens a page in the browser, served to this machine only: drop a photograph, see it in colour, and "
         "correct it by pointing.",
         examples=("studio", "studio --no-open --port 8000"),
         page="studio",

@@ -50,7 +50,7 @@ class Damage:
                 f"only some frames are interlaced; all are marked like the first (another one: {self.other_fields})"
             )
         found += [
-            f"the time stamps of track {i} went back at {time_text(t)} and were mended"
+            f"the time stamps of track {i} went back at {time_text(t)} and were repaired"
             for i, t in sorted(self.clocks.items())
         ]
         if self.cut_sound:

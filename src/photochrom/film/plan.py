@@ -136,7 +136,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     notes = reader.notes() + [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
     notes += _not_in_frames(reader, options.codec) if frames is not None else _other_pictures(reader)
     if any(part.is_alpha for part in reader.video.codec_context.format.components) and options.codec != "exr":
-        notes.append("not kept: the alpha channel, which says what is transparent")
+        notes.append("not kept: the alpha channel (transparency)")
     if options.codec == "ffv1" and reader.aspect != 1 and container in _LACK_ASPECT:
         notes.append(
             f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
@@ -273,7 +273,7 @@ def check(
 
 def in_color(reader: FilmReader) -> FilmError:
     """Return the error for a film that is in colour already."""
-    return FilmError(f"{reader.path} has colours already", remedy='recolor="all" recolours the film from its luma')
+    return FilmError(f"{reader.path} is in colour already", remedy='recolor="all" recolours the film from its luma')
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:

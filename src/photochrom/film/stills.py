@@ -1,4 +1,4 @@
-"""Stills: coloured pictures of single frames, which determine the colours of their frames and hint at their shots'."""
+"""Stills: coloured pictures of single frames, which get exactly their colours, and hints for the rest of the shot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Background jobs: each ``Jobs`` queue runs one job at a time, in its own thread."""
+"""Background jobs: each queue (``Jobs``) runs one job at a time, in its own thread."""
 
 from __future__ import annotations
 

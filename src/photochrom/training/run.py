@@ -241,7 +241,7 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
             run_folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise TrainingError(
-                f"cannot be made ({exc.strerror})", path=run_folder, remedy="choose another folder for the run"
+                f"cannot be created ({exc.strerror})", path=run_folder, remedy="choose another folder for the run"
             ) from exc
         if is_remote(config.photographs):
             folder = run_folder / "photographs"

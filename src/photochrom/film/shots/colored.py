@@ -29,8 +29,8 @@ class ColoredShots:
     def note(self) -> str:
         """Return a note of how many shots are left unchanged."""
         if not any(self.colored):
-            return "no shot has colours: all of them were coloured"
-        return f"{sum(self.colored)} of {len(self.colored)} shots have colours and were left as they are"
+            return "no shot is in colour: all of them were coloured"
+        return f"{sum(self.colored)} of {len(self.colored)} shots are in colour and were left unchanged"
 
 
 def find_colored_shots(

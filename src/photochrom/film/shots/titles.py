@@ -53,7 +53,7 @@ class Titles:
     def note(self) -> str:
         """Return a note of how many shots are titles."""
         count = sum(self.are_titles)
-        return f"{count} of {len(self.starts)} shots {'is a title' if count == 1 else 'are titles'}, left as found"
+        return f"{count} of {len(self.starts)} shots {'is a title' if count == 1 else 'are titles'}, left unchanged"
 
 
 def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None) -> Titles:

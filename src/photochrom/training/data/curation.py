@@ -69,7 +69,7 @@ class Inspection:
     def __str__(self) -> str:
         many = len(self.photographs) + sum(self.dropped.values())
         why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.dropped.items()))
-        return f"{many:,} photographs, {len(self.photographs):,} of use" + (f"; left out: {why}" if why else "")
+        return f"{many:,} photographs, {len(self.photographs):,} usable" + (f"; left out: {why}" if why else "")
 
 
 def inspect(folder: Path, table: Path) -> Inspection:
