@@ -142,7 +142,7 @@ def _starts_shot(window: list[_Frame | None]) -> bool:
     if before is None:
         return False  # ``starts`` handles the film's first frame
     if frame.is_blank or before.is_blank:
-        # Blank frames between two shots belong to the second; a blank frame or two inside a shot are a flash.
+        # Blank frames between two shots belong to the second; a few blank frames inside a shot are a flash.
         return frame.is_blank and not before.is_blank and not _is_flash(window)
     return _is_cut(window) or _is_dissolve(window)
 
