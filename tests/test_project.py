@@ -6,11 +6,14 @@ import sys
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 
 import photochrom
+from tests import conftest
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
@@ -146,3 +149,13 @@ def test_wheel_holds_everything_that_the_package_reads(tmp_path):
         ".sha256",
     }
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
+
+
+def test_cases_of_a_format_whose_extra_is_missing_are_skipped(monkeypatch):
+    """Whatever else the parameters of a test are: a comparison with an array is no truth value."""
+    skipped = []
+    monkeypatch.setattr(conftest, "find_spec", lambda name: None)
+    for value in ("HEIF", "PNG", np.zeros(2)):
+        case = SimpleNamespace(params={"value": value})
+        conftest.pytest_collection_modifyitems([SimpleNamespace(callspec=case, add_marker=skipped.append)])
+    assert len(skipped) == 1
