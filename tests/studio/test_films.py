@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -394,7 +395,7 @@ def test_a_job_that_fails_says_why_and_can_be_asked_for_again(jobs, caplog):
 
 def test_the_time_left_counts_from_where_the_job_went_on(monkeypatch):
     clock = iter([100.0, 110.0])
-    monkeypatch.setattr("photochrom.studio.jobs.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("photochrom.studio.jobs.time", SimpleNamespace(monotonic=lambda: next(clock)))
     job = Job(status="running")
     job.progress(50, 100)
     assert "secondsLeft" not in job.describe()
