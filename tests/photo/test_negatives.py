@@ -43,3 +43,12 @@ def test_a_surely_positive_picture_costs_no_second_run(runs: list[int]) -> None:
     runs.clear()
     negatives.looks_negative(colorizer, prediction, ColorOptions())
     assert runs == [1]
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_blank_pictures_and_drawings_are_not_called_negatives(level: int) -> None:
+    """Black lines on white have skewed detail, and white ones on black as skewed; both are what they are."""
+    luma = np.full((120, 160), level, np.uint8)
+    assert not negatives.is_negative(statistics(luma), 0.0, -70.0) or not negatives.worth_asking(statistics(luma))
+    luma[::30, 20:140] = 255 - level
+    assert np.abs(statistics(luma)[5:]).max() <= 1.5
