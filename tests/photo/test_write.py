@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -210,6 +211,19 @@ def test_formats_by_extension() -> None:
         with pytest.raises(PhotoError, match=rf"{name}: has no extension that says .* name it \.jpg, .* or \.avif"):
             photo.format_of(name)
     assert [photo.chroma_subsampling(format) for format in COLOR_FORMATS] == [2, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("sides", [(40, 33), (17, 31)])
+def test_lossy_webp_takes_chroma_for_two_by_two_pixels_or_for_each(sides: tuple[int, int]) -> None:
+    picture = photo.read_photo(
+        saved(np.add.outer(np.arange(sides[0]), np.arange(sides[1])).astype(np.uint8) + 90, "WEBP", quality=96)
+    )
+    assert photo.chroma_sampling(picture, "WEBP") == (2, 2)
+    assert photo.chroma_sampling(replace(picture, lossless=True), "WEBP") == (1, 1)
+    half = tuple(-(-side // 2) for side in sides)
+    small, whole = ([np.full(shape, value, np.uint8) for value in (120, 140)] for shape in (half, sides))
+    files = [photo.encode_photo(picture, *planes, format="WEBP", credit=MODEL) for planes in (small, whole)]
+    assert files[0] == files[1]
 
 
 @pytest.mark.slow

@@ -30,7 +30,8 @@ from .read import Photo
 def chroma_subsampling(format: str) -> int:
     """Return how many luma pixels along x and y share one chroma sample in a format: 2 in JPEG (4:2:0), else 1.
 
-    A JPEG that keeps the coded luma of its source may need other subsampling; see ``chroma_sampling``.
+    A JPEG that keeps the coded luma of its source may need other subsampling, and a lossy WebP is coded like a JPEG;
+    see ``chroma_sampling``.
     """
     return 2 if format == "JPEG" else 1
 
@@ -45,6 +46,8 @@ def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> t
     """
     if format == "JPEG":
         return jpeg.sampling(_coded_luma(photo), layout)
+    if format == "WEBP" and not photo.lossless:
+        return 2, 2  # as it is coded, though its encoder takes RGB
     step = chroma_subsampling(format)
     return step, step
 
@@ -144,6 +147,8 @@ def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: i
         raise ValueError(f"the luma was read at half its size: read the photograph again to write {format}")
     steps = chroma_sampling(photo, format, layout)
     expected = tuple(-(-side // step) for side, step in zip(photo.shape, steps, strict=True))
+    if format == "WEBP" and cb.shape == photo.shape:
+        expected = photo.shape
     for name, plane in (("cb", cb), ("cr", cr)):
         if plane.shape != expected or plane.dtype != photo.luma.dtype:
             wanted = f"{expected} {photo.luma.dtype}"
@@ -190,10 +195,21 @@ def _encode_image(
     stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool
 ) -> None:
     """Encode with a library that accepts RGB only."""
-    image = color_image(planes)
+    image = color_image(replace(planes, cb=_at_full_size(planes.cb, planes), cr=_at_full_size(planes.cr, planes)))
     if format == "WEBP":
         webp.write(stream, image, metadata, quality, lossless=lossless)
     elif format == "HEIF":
         heif.write_heif(stream, image, metadata, quality)
     else:
         heif.write_avif(stream, image, metadata, quality)
+
+
+def _at_full_size(plane: np.ndarray, planes: Planes) -> np.ndarray:
+    """Repeat chroma of 2 by 2 pixels for each of them; an encoder that averages such pixels finds it again."""
+    height, width = planes.luma.shape
+    if plane.shape == (height, width):
+        return plane
+    import cv2
+
+    doubled = cv2.resize(plane, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    return doubled[:height, :width]
