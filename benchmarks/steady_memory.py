@@ -6,8 +6,9 @@ Pictures of all aspect ratios alternate; every fifth has an alternative. The fir
 keeps the latest kernels that it compiled for the shapes of thumbnails. Growth after that is a leak. Fails if memory has
 grown by more than 50 MB, or threads or open files at all.
 
-Only the process's own memory is counted, resident or swapped out, since the system decides about pages of files. Freed
-memory is reused as in ``photo``, ``batch`` and the studio, unless ``--plain`` is given.
+Counted is the process's own memory, in the machine or swapped out: pages of files come and go as the system likes. What
+is freed is given back before each count, as the engine does every twenty predictions. Freed memory is used again as in
+``photo``, ``batch`` and the studio; with ``--plain`` it is not.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from photochrom import Colorizer
-from photochrom.machine import reuse_freed_memory
+from photochrom.machine import give_back_freed_memory, reuse_freed_memory
 from photochrom.photo import OutputOptions, colorize_photo
 
 FORMATS = ("jpg", "png", "tif", "webp")
@@ -41,6 +42,7 @@ def own_memory() -> float:
 def state() -> tuple[float, float, int, int]:
     """Megabytes of the process and of Python's traced objects, system threads, and open files."""
     gc.collect()
+    give_back_freed_memory()
     tasks, files = (len(list(Path(f"/proc/self/{name}").iterdir())) for name in ("task", "fd"))
     return own_memory(), tracemalloc.get_traced_memory()[0] / 1e6, tasks, files
 
