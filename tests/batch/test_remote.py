@@ -208,7 +208,7 @@ def test_two_machines_in_turns_lose_no_rows(s3, remote, tmp_path):
 
 @pytest.mark.parametrize("places", [("memory://scans", "out"), ("scans", "memory://out")])
 def test_a_memory_of_one_process_is_not_for_a_batch(places, tmp_path, options):
-    with pytest.raises(OptionError, match="is seen by one process only, and a batch has several: name a folder"):
+    with pytest.raises(OptionError, match="is visible to one process only, and a batch has several: name a folder"):
         color_batch(*places, options)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import ImageColor
 from skimage.color import rgb2lab
 
 from photochrom import ColorOptions, Hint, OptionError, read_hints
@@ -61,6 +62,12 @@ def test_a_pixel_outside_is_reported_in_pixels() -> None:
         Hint.parse("200px,0px,red", size=(200, 100))
     with pytest.raises(OptionError, match=r"^'5px' is in pixels, but the picture's size is unknown: "):
         Hint.parse("5px,5px,red")
+
+
+def test_a_name_is_a_colour_also_after_pillow_has_read_it() -> None:
+    """Pillow then holds numbers in its table, where it held text."""
+    ImageColor.getrgb("maroon")
+    assert Hint.parse("0,0,maroon").color == Hint.parse("0,0,Maroon").color == (128, 0, 0)
 
 
 @pytest.mark.parametrize(

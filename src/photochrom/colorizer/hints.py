@@ -149,18 +149,19 @@ def parse_color(text: str) -> tuple[int, int, int]:
     if found := re.fullmatch(r"#([0-9a-fA-F])([0-9a-fA-F])([0-9a-fA-F])", text):
         text = "".join(2 * digit for digit in found.groups())
     elif not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
-        text = _css_color(text)
+        return _css_color(text)
     red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue
 
 
-def _css_color(name: str) -> str:
-    """Return the hexadecimal form of a CSS colour name."""
-    from PIL.ImageColor import colormap
+def _css_color(name: str) -> tuple[int, int, int]:
+    """Return the colour of a CSS name."""
+    from PIL.ImageColor import colormap, getrgb
 
-    if not isinstance(color := colormap.get(name.lower()), str):
+    if name.lower() not in colormap:
         raise OptionError(f"{name!r:.60} is not a colour", remedy="write it as #7a2b22 or by a CSS name such as maroon")
-    return color
+    red, green, blue, *_ = getrgb(name)  # colormap holds text until a name is first read, numbers afterwards
+    return red, green, blue
 
 
 def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
