@@ -240,6 +240,14 @@ def opencv(path: Path) -> np.ndarray:
     return cv2.imread(str(path))[..., ::-1]
 
 
+def by_rust(path: Path) -> np.ndarray:
+    script = (
+        "const {Transformer}=require('@napi-rs/image'),f=require('fs');"
+        "process.stdout.write(new Transformer(f.readFileSync(process.argv[1])).pngSync())"
+    )
+    return by_program("node", "-e", script, "INPUT")(path)
+
+
 DECODERS: dict[str, tuple[str | None, Decoder]] = {
     "Pillow": (None, pillow),
     "OpenCV": (None, opencv),
@@ -257,6 +265,7 @@ DECODERS: dict[str, tuple[str | None, Decoder]] = {
     "Go image/jpeg": ("go", by_go),
     "Java ImageIO": ("javac", by_java),
     "jpeg-js (JavaScript)": ("node", by_jpeg_js),
+    "image (Rust, with zune-jpeg)": ("node", by_rust),  # npm install @napi-rs/image
 }
 READERS = {"exiftool": checked("exiftool", "-validate", "-warning", "-a"), "jhead": checked("jhead")}
 
