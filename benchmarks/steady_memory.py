@@ -6,9 +6,9 @@ Pictures of all aspect ratios alternate; every fifth has an alternative. The fir
 keeps the latest kernels that it compiled for the shapes of thumbnails. Growth after that is a leak. Fails if memory has
 grown by more than 50 MB, or threads or open files at all.
 
-Counted is the process's own memory, in the machine or swapped out: pages of files come and go as the system likes. What
-is freed is given back before each count, as the engine does every twenty predictions. Freed memory is used again as in
-``photo``, ``batch`` and the studio; with ``--plain`` it is not.
+It counts the process's own memory, resident or swapped out, without pages of files, which the system keeps or drops as
+it likes. Freed memory is given back before each count, as the engine does every twenty predictions. Freed memory is
+used again as in ``photo``, ``batch`` and the studio; with ``--plain`` it is not.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _WEIGHTS: Final = (-8.2, 8.4, 0.0, 2.2, 1.9, 0.54, 0.36)
 _SURER: Final = 25.1  # weight of ``surer``: mean confidence minus that of the inverted picture
 _LIVELIER: Final = 0.09  # weight of ``livelier``: mean chroma in a*b* minus that of the inverted picture
 _NEGATIVE: Final = -2.4  # in that benchmark, 23 % of negatives and 0.5 % of positives are below it
-_MOST_CLIPPED: Final = 0.4  # share of pixels; beyond it are black frames and drawings, about which nothing was fitted
+_MOST_CLIPPED: Final = 0.4  # share of pixels; above it are black frames and drawings, which the fit does not cover
 _MOST_LIVELY: Final = 15.0  # a*b*, likewise
 _WORTH_ASKING: Final = 0.25  # score by statistics alone; the two thirds of positives above it need no second run
 

@@ -47,7 +47,7 @@ def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> t
     if format == "JPEG":
         return jpeg.sampling(_coded_luma(photo), layout)
     if format == "WEBP" and not photo.lossless:
-        return 2, 2  # as it is coded, though its encoder takes RGB
+        return 2, 2  # the file's own subsampling, although its encoder takes RGB
     step = chroma_subsampling(format)
     return step, step
 
@@ -205,7 +205,7 @@ def _encode_image(
 
 
 def _at_full_size(plane: np.ndarray, planes: Planes) -> np.ndarray:
-    """Repeat chroma of 2 by 2 pixels for each of them; an encoder that averages such pixels finds it again."""
+    """Repeat each chroma sample for its 2 by 2 pixels; an encoder that averages them recovers the sample."""
     height, width = planes.luma.shape
     if plane.shape == (height, width):
         return plane
