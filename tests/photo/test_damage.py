@@ -592,7 +592,7 @@ def test_stray_bytes_between_the_headers_of_a_jpeg_are_passed_over_and_said(
         strewn = data[:place] + stray + data[place:]
         read = photo.read_photo(strewn)
         assert np.array_equal(read.luma, photo.read_photo(data).luma)
-        said = [f"{count} stray bytes between its headers are not kept: the file may be damaged"]
+        said = [f"stray bytes between its headers ({count}) are not kept: the file may be damaged"]
         assert list(read.losses) == (said if count else [])
 
 

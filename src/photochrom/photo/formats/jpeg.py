@@ -238,7 +238,7 @@ def _losses(segments: list[tuple[int, bytes]], trailer: bytes, stray: int) -> It
         stray: Number of stray bytes between the segments.
     """
     if stray:
-        yield f"{stray:,} stray bytes between its headers are not kept: the file may be damaged"
+        yield f"stray bytes between its headers ({stray:,}) are not kept: the file may be damaged"
     headers = b"".join(payload for marker, payload in segments if marker in (APP1, APP2))
     if b"\xff\xd8\xff" in trailer:
         gain_map = any(name in headers + trailer for name in _GAIN_MAPS)
