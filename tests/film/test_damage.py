@@ -209,11 +209,17 @@ def test_a_film_in_colour_is_refused_unless_recolouring_is_asked_for(end, tmp_pa
     assert same_lumas(path, report.output)
 
 
+def assert_colour_is_found(path, fake):
+    """Of a film that is partly in colour, the grey shots are coloured and the others left."""
+    report = colorize_film(path, None, LOSSLESS, colorizer=fake)
+    assert report.notes[0].startswith("partly in colour, so its grey shots alone are coloured")
+
+
 @pytest.mark.slow
-def test_a_film_that_turns_to_colour_later_is_refused(tmp_path, fake_colorizer):
+def test_a_film_may_turn_to_colour_later(tmp_path, fake_colorizer):
     frames = [still_frame(luma) for luma in pan(48, 128, 96)] + list(color_frames(48))
     path = write_frames(tmp_path / "a.mp4", frames, options={"g": "6"})
-    refused(path, fake_colorizer, "is partly in colour")
+    assert_colour_is_found(path, fake_colorizer)
 
 
 def test_one_tint_all_over_is_not_colour(tmp_path, fake_colorizer):
@@ -388,7 +394,7 @@ def test_colour_behind_the_only_key_frame(end, tmp_path, fake_colorizer):
     grey = [still_frame(luma) for luma in pan(90)]
     frames = grey + list(color_frames(90, 96, 64))
     path = write_frames(tmp_path / f"a.{end}", frames, options={"g": "250", "sc_threshold": "0"})
-    refused(path, fake_colorizer, "is partly in colour")
+    assert_colour_is_found(path, fake_colorizer)
 
 
 @pytest.mark.slow
@@ -397,7 +403,7 @@ def test_colour_far_into_a_film_that_cannot_be_sought_in(tmp_path, fake_colorize
     color = write_frames(tmp_path / "2.h264", list(color_frames(120, 96, 64)), format="h264")
     path = tmp_path / "a.h264"
     path.write_bytes(grey.read_bytes() + color.read_bytes())
-    refused(path, fake_colorizer, "is partly in colour")
+    assert_colour_is_found(path, fake_colorizer)
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

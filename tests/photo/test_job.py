@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.data import camera
 
 from photochrom import Colorizer, colorize_file, photo
 from photochrom.errors import OptionError, PhotoError
@@ -27,11 +28,11 @@ def colorizer() -> Colorizer:
 def test_the_report_says_what_was_written(colorizer: Colorizer, tmp_path: Path) -> None:
     target = tmp_path / "old.color.jpg"
     output = photo.OutputOptions(alternatives=1, confidence=True)
-    data = saved(smooth(90, 120), "JPEG")
+    data = saved(camera()[::5, ::4], "JPEG")
     report = photo.colorize_photo(data, target, colorizer=colorizer, output=output)
     assert set(report.outputs) == set(tmp_path.iterdir())
     assert report.outputs[0] == target
-    assert (report.width, report.height) == (120, 90)
+    assert (report.width, report.height) == (128, 103)
     assert report.confidence is not None
     assert 0 < report.confidence < 1
     assert report.colorfulness > 0

@@ -164,6 +164,7 @@ def test_a_header_alone_is_not_a_camera_raw():
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 def test_the_work_grows_with_the_pages_and_not_with_their_square(monkeypatch, tmp_path, kind, depth):
     """Each page's decoder is given that page's bytes, and not the file's; each directory is read a few times."""
+    pytest.importorskip("onnx")
     if depth == np.uint16 and kind in ("jpeg", "palette"):
         pytest.skip("8 bits only")
     source, count = tmp_path / "many.tif", 40
