@@ -67,8 +67,9 @@ def main() -> int:
             coarse.resize((width, height), Image.Resampling.BICUBIC).save(source)
             output = replace(options, alternatives=int(number % 5 == 0))
             colorize_photo(source, folder / f"new{source.suffix}", colorizer=colorizer, output=output)
-            if number == args.pictures * 3 // 5:
+            if number == args.pictures // 2:
                 tracemalloc.start()  # which doubles the time
+            if number == args.pictures * 3 // 5:
                 first = state()
             if number % 50 == 49:
                 mb, python, tasks, files = state()
