@@ -25,7 +25,7 @@ def luma(height=16, width=24, value=120):
 
 def test_a_coat_that_may_be_orange_or_violet_comes_out_in_one_of_them():
     before = torn(ORANGE, VIOLET)
-    after = coherent(before, luma(), TUPLES)
+    after = coherent(before, luma(), TUPLES, 0.002)
     assert np.allclose(after.sum(0), 1, atol=1e-5)
     assert (before[ORANGE] > before[VIOLET]).mean() < 0.75
     assert (after[ORANGE] > after[VIOLET]).mean() > 0.99
@@ -35,7 +35,7 @@ def test_a_certain_cell_stays_what_it_is():
     before = torn(ORANGE, VIOLET)
     before[:, 8, 12] = 0
     before[GREEN, 8, 12] = 1
-    after = coherent(before, luma(), TUPLES)
+    after = coherent(before, luma(), TUPLES, 0.002)
     assert after[GREEN, 8, 12] > 0.9
 
 
@@ -43,13 +43,13 @@ def test_things_of_another_lightness_do_not_join():
     before, grey = torn(ORANGE, VIOLET), luma()
     before[:, :, 12:] = torn(VIOLET, ORANGE)[:, :, 12:]
     grey[:, 96:] = 200
-    ab = mean_color(coherent(before, grey, TUPLES), TUPLES)
+    ab = mean_color(coherent(before, grey, TUPLES, 0.002), TUPLES)
     assert (ab[1, :, :11] > 0).all()
     assert (ab[1, :, 13:] < 0).all()
 
 
 def test_a_grid_of_one_cell_is_possible():
-    one = coherent(torn(ORANGE, VIOLET, 1, 1), luma(1, 1), TUPLES)
+    one = coherent(torn(ORANGE, VIOLET, 1, 1), luma(1, 1), TUPLES, 0.002)
     assert one.shape == (len(BINS), 1, 1)
     assert np.isfinite(one).all()
 
@@ -59,6 +59,18 @@ def test_a_grid_of_one_cell_is_possible():
 def test_the_colorizer_decodes_the_cells_together_and_raises_their_chroma(level, vividness):
     colorizer, options = Colorizer(engine=hinting_engine()), ColorOptions(vividness=vividness)
     prediction = colorizer.predict(np.tile(np.arange(64, dtype=np.uint8) + level, (64, 1)), options)
-    agreed = mean_color(coherent(prediction.probability, prediction.luma, colorizer.card.bins), colorizer.card.bins)
-    assert np.allclose(prediction.ab, agreed * 1.77**vividness, atol=1e-3)
-    assert colorizer.inputs(prediction.luma, options)["vividness"] == pytest.approx(0.7 * vividness)
+    bins, probability = colorizer.card.bins, prediction.probability
+    agreed = mean_color(coherent(probability, prediction.luma, bins, 0.002 + 0.006 * max(0, vividness - 0.5)), bins)
+    assert np.allclose(prediction.ab, agreed * 1.77 ** min(vividness, 0.5), atol=1e-3)
+    assert colorizer.inputs(prediction.luma, options)["vividness"] == pytest.approx(0.7 * min(vividness, 0.5))
+
+
+def test_leaning_makes_cells_vivid_that_expect_one_hue_and_only_those():
+    pale, vivid = ((color == BINS).all(1).argmax() for color in ((20, 20), (60, 60)))
+    one_hue, any_hue = torn(pale, vivid), np.full((len(BINS), 16, 24), 1 / len(BINS), np.float32)
+
+    def chroma(before, lean):
+        return np.hypot(*mean_color(coherent(before, luma(), TUPLES, lean), TUPLES)).mean()
+
+    assert chroma(one_hue, 0.005) > 1.1 * chroma(one_hue, 0)
+    assert chroma(any_hue, 0.005) < 1

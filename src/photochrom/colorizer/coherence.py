@@ -27,7 +27,6 @@ _NEAR: Final = 3.0  # distance in cells over which the influence of another cell
 _ALIKE: Final = 6.0  # contrast in L* over which it falls off
 _SIMILAR: Final = 20.0  # distance in a*b* over which two colours support each other
 _SUPPORT: Final = 10.0  # change of the log probability of a colour if all other cells expect exactly this colour
-_LEAN: Final = 0.002  # the same per unit of the expected a*b* and per unit of the colour's own a*b* along it
 _ROUNDS: Final = 2  # iterations; more of them change little
 _RANK: Final = 16  # dimensions of the features by which distributions are compared
 _STEP: Final = 2  # side, in cells, of the blocks whose means represent their cells
@@ -35,13 +34,15 @@ _FARTHEST: Final = -60.0  # smallest exponent; smaller powers would be denormal 
 _LEAST: Final = np.float32(1e-9)  # smallest probability; low enough that other cells never overrule a certain one
 
 
-def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins) -> np.ndarray:
+def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float) -> np.ndarray:
     """Adjust the distributions of a prediction so that similar cells near each other agree.
 
     Args:
         probability: Probability of each bin, float32 ``[bins, h, w]``.
         luma: Luma of the same picture, uint8 ``[H, W]``, at any size.
         bins: a* and b* of each bin.
+        lean: Change of the log probability of a colour per unit of the a*b* that other cells expect and per unit of
+            the colour's own a*b* along it. It favours vivid colours of the expected hue; 0 has no such preference.
 
     Returns:
         Probabilities, float32 ``[bins, h, w]``.
@@ -49,7 +50,7 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins) -> np.ndarra
     count, height, width = probability.shape
     given = np.asarray(probability, np.float32).reshape(count, -1)  # [bins, cells]
     weights = _weights(luma, height, width)  # [blocks, cells]
-    features = _features(bins)  # [bins, features]
+    features = np.hstack([_likeness(bins), np.array(bins, np.float32) * np.float32(lean**0.5)])  # [bins, features]
     own, agreed = cv2.log(np.clip(given, _LEAST, 1)), given
     for _ in range(_ROUNDS):
         expected = product(features.T, agreed).reshape(-1, height, width)
@@ -106,15 +107,14 @@ def _blocks(planes: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
-def _features(bins: Bins) -> np.ndarray:
+def _likeness(bins: Bins) -> np.ndarray:
     """Return features ``[bins, features]`` whose inner products measure how much two colours support each other.
 
-    These are the leading eigenvectors of a Gaussian kernel over the bins' distances, and the colours themselves.
+    These are the leading eigenvectors of a Gaussian kernel over the bins' distances.
     """
     centres = np.array(bins, np.float64)
     distance = np.square(centres[:, None] - centres).sum(-1)
     values, vectors = np.linalg.eigh(_SUPPORT * np.exp(-distance / (2 * _SIMILAR**2)))
     leading = np.argsort(values)[::-1][:_RANK]
-    likeness = vectors[:, leading] * np.sqrt(np.maximum(values[leading], 0))
-    features: np.ndarray = np.concatenate([likeness, _LEAN**0.5 * centres], axis=1).astype(np.float32)
-    return features
+    likeness: np.ndarray = (vectors[:, leading] * np.sqrt(np.maximum(values[leading], 0))).astype(np.float32)
+    return likeness

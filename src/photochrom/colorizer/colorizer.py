@@ -28,7 +28,7 @@ from .hint_propagation import hint_influence, hint_planes, propagate_hints
 from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
 from .options import ColorOptions
-from .vividness import chroma_gain, network_vividness
+from .vividness import chroma_gain, lean, network_vividness
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -249,8 +249,9 @@ class Colorizer:
         """
         if not (bins := self.card.bins):
             return answer
-        mean = mean_color(coherent(declared(answer.probability, self.card), answer.luma, bins), bins)
-        return replace(answer, ab=mean * np.float32(chroma_gain(self.vividness_of(options) or 0)))
+        vividness = self.vividness_of(options) or 0
+        probability = coherent(declared(answer.probability, self.card), answer.luma, bins, lean(vividness))
+        return replace(answer, ab=mean_color(probability, bins) * np.float32(chroma_gain(vividness)))
 
     def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
         """Build the network's inputs from a result of ``thumbnail``.

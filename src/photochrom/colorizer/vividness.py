@@ -1,4 +1,4 @@
-"""The vividness dial: converts the user's vividness to the network's, and scales the chroma of mean colours.
+"""The vividness dial: what a user's vividness means for the network, for ``coherence``, and for the chroma.
 
 Training imports them from here, since this module needs no PyTorch.
 """
@@ -18,9 +18,14 @@ LOG_TEMPERATURE: Final = -0.5
 LOG_TEMPERATURE_SLOPE: Final = -0.93
 NETWORK_GAIN_SLOPE: Final = 0.5
 
-# Network's vividness for a user's 1, with ``coherence``; found on outside photographs at equal colourfulness.
+# What the user sets, where cells agree (``coherence``); chosen at equal colourfulness, see docs/experiments.md. Up to
+# one half it raises the network's vividness and the gain; from there on cells lean to vivid colours instead, which errs
+# less: what expects one hue becomes vivid as a whole, and what does not stays pale.
+_TURN: Final = 0.5
 _OF_NETWORK: Final = 0.7
 _GAIN: Final = 1.77
+_LEAN: Final = 0.002
+_LEAN_SLOPE: Final = 0.006
 
 
 def network_vividness(vividness: float) -> float:
@@ -29,9 +34,14 @@ def network_vividness(vividness: float) -> float:
     ``coherence`` needs less sharpening by the network, which removes the less likely colours before cells can agree on
     one; ``chroma_gain`` compensates.
     """
-    return _OF_NETWORK * vividness
+    return _OF_NETWORK * min(vividness, _TURN)
+
+
+def lean(vividness: float) -> float:
+    """Return how far cells that agree prefer vivid colours; see ``coherence.coherent``."""
+    return _LEAN + _LEAN_SLOPE * max(0.0, vividness - _TURN)
 
 
 def chroma_gain(vividness: float) -> float:
     """Return the factor applied to the chroma of mean colours, since a mean lies nearer to grey than its colours."""
-    return _GAIN**vividness
+    return _GAIN ** min(vividness, _TURN)
