@@ -129,3 +129,18 @@ def test_each_folder_can_be_taken_in_at_a_glance():
     source = Path(photochrom.__file__).parent
     crowded = {folder.name for folder in source.glob("**/") if len(list(folder.glob("*.py"))) > 24}
     assert not crowded
+
+
+ROOMS = ("color", "models", "colorizer", "content_credentials", "photo", "film", "batch", "studio", "integrations")
+ROOMS += ("training", "commands")
+
+
+def test_each_folder_imports_only_from_those_before_it():
+    source = Path(photochrom.__file__).parents[1]
+    paths = {_module(path, source): path for path in source.glob("photochrom/*/**/*.py")}
+    back = []
+    for name, path in paths.items():
+        later = ROOMS[ROOMS.index(name.split(".")[1]) + 1 :]
+        back += [(name, other) for other in _imported(path, source, paths) if other.split(".")[1] in later]
+    assert len(paths) > 200
+    assert not back

@@ -15,6 +15,7 @@ import numpy as np
 from ..color.bands import at_8_bits, in_parallel, threads
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
+from ..color.pillow import from_pillow
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail
 from ..color.upsample import CENTER, apply_to_luma, linear_coefficients, to_thumbnail
@@ -22,7 +23,6 @@ from ..errors import OptionError, PhotoError
 from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
-from ..photo.formats.image import from_pillow
 from .coherence import coherent, declared, mean_color
 from .hint_propagation import hint_influence, hint_planes, propagate_hints
 from .hints import Hint

@@ -104,7 +104,17 @@ NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
 
 
 def _interpolation(count: int, cells: int, low: float, high: float) -> np.ndarray:
-    """Return weights float32 ``[count, cells]`` that interpolate linearly between cells from ``low`` to ``high``."""
+    """Return weights that interpolate linearly from cells spanning ``low`` to ``high`` to ``count`` pixels.
+
+    Args:
+        count: Number of pixels, which span 0 to 1.
+        cells: Number of cells.
+        low: Where the cells begin.
+        high: Where the cells end.
+
+    Returns:
+        float32 ``[count, cells]``; each row sums to 1.
+    """
     place = ((np.arange(count) + 0.5) / count - low) / (high - low) * cells - 0.5
     place = place.clip(0, cells - 1)[:, None]
     return np.maximum(0, 1 - np.abs(place - np.arange(cells))).astype(np.float32)

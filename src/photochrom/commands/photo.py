@@ -181,10 +181,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]) -> Path:
-    """Raise an error if the contact sheet cannot be written, before the work.
+    """Return the path of the contact sheet, checked before any work begins.
 
     Raises:
-        OptionError: The name has a wrong extension, or is used by another file; or there are too many photographs.
+        OptionError: The name has a wrong extension, or belongs to another file; or there are too many photographs.
         PhotoError: The file exists, or its folder does not.
     """
     from ..photo.names import check_destination, companion_paths, is_same_file

@@ -74,7 +74,7 @@ def naming(name: str) -> Iterator[None]:
         name: Path of the file, or ``THE_PICTURE`` if it has none.
 
     Raises:
-        PhotoError: Raised for every ``PhotoError``, ``MemoryError`` and ``OSError`` within the block.
+        PhotoError: A ``PhotoError``, ``MemoryError`` or ``OSError`` from the block, with the name added.
     """
     try:
         yield

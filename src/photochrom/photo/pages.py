@@ -221,7 +221,7 @@ def _naming_page(name: str, number: int) -> Iterator[None]:
     """Add the names of the source and the page to errors.
 
     Raises:
-        PhotoError: Raised for every ``PhotoError`` within the block.
+        PhotoError: An error from the block, with these names added.
     """
     try:
         yield

@@ -1,6 +1,6 @@
 """Writes coloured photographs: encodes luma, chroma and metadata, and writes the file atomically.
 
-The luma is never altered: converting a lossless output back to luma gives the source's within 1.
+The luma is never altered: the luma recomputed from a lossless output equals the source's (docs/photographs.md).
 """
 
 from __future__ import annotations

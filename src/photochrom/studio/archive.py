@@ -187,10 +187,10 @@ class Archive:
     # The ZIP file ----------------------------------------------------------------------------------------------
 
     def pack(self, photographs: Sequence[Photograph], folder: Path) -> Path:
-        """Colour missing photographs, and write the ZIP file.
+        """Colour the photographs that are not yet coloured, and write the ZIP file.
 
         Args:
-            photographs: Its photographs.
+            photographs: All photographs to pack.
             folder: An empty folder for the file.
 
         Raises:

@@ -178,7 +178,7 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def color_queries_of(tensors: Mapping[str, Tensor], head: str) -> int:
-    """Return the number of colour queries in a decoder: those of its recipe, or of its initial model.
+    """Count the colour queries in a decoder's weights; 0 if it has none.
 
     Args:
         tensors: The weights of a checkpoint or of a model file, by their names.

@@ -24,7 +24,7 @@ _KEPT = ("initial", "encoder", "recipe", "epochs", "size", "batch", "learning_ra
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Options of a training run. Values that are None are chosen by the photographs and the machine.
+    """Options of a training run. Values that are None are chosen to suit the photographs and the machine.
 
     Raises:
         OptionError: An option is invalid, or conflicts with another.

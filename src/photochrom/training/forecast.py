@@ -16,7 +16,7 @@ _MEMORY: Final = 30.0  # number of measurements averaged, so that the forecast f
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds taken by the parts of a run."""
+    """Time taken by the parts of a run: in seconds where measured, in any unit where guessed."""
 
     crop: float
     """A step that sees crops."""

@@ -97,7 +97,7 @@ def _folded(part: nn.Module) -> list[str]:
 
 
 def idle_blocks(state: Weights, found: Weights) -> Weights:
-    """Return weights for decoder blocks that an older model lacks, with which they have no effect yet."""
+    """Return weights for decoder blocks that an older model lacks, initialised so that the blocks change nothing."""
     known = {_block(name) for name in found}
     idle = {name: value for name, value in state.items() if _block(name) not in known}
     return {name: value if _LAST.search(name) is None else torch.zeros_like(value) for name, value in idle.items()}

@@ -146,7 +146,7 @@ class TrainingRun:
             return training, cache("validation", self.parts["validation"])
 
     def _decoding_processes(self) -> int:
-        """Return the number of decoding processes: enough for a GPU; none for a CPU, which training keeps busy."""
+        """Return the number of decoding processes: enough to supply a GPU; 0 on a CPU, which training occupies."""
         if self.config.accelerator == "cpu":
             return 0
         return max(1, (os.cpu_count() or 1) // process_counts(self.config)[0])

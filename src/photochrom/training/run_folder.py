@@ -1,4 +1,4 @@
-"""Writes the folder of a run: losses, curves, samples and checkpoints, and finally model and report."""
+"""Writes the folder of a run: losses, curves, samples and checkpoints, and finally the model and its report."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
 
 
 def finish(run: TrainingRun, epochs: float) -> Path:
-    """Export the best network of a run, and compare it with the run's initial model.
+    """Export the best network of a run, compare it with the run's initial model, and write the report.
 
     Args:
         run: A finished run.
@@ -113,7 +113,7 @@ def finish(run: TrainingRun, epochs: float) -> Path:
         Path of the model file.
 
     Raises:
-        TrainingError: The exported model differs from PyTorch's, or the disk is full.
+        TrainingError: The exported model gives other results than the PyTorch network, or the disk is full.
     """
     folder = run.config.run_folder
     trained = load_trained(folder / BEST, run.initial.encoder)

@@ -92,7 +92,7 @@ def _sum(luma: np.ndarray, chroma: np.ndarray, gain: float, coding: Coding) -> n
 
 
 def encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> memoryview:
-    """Encode one frame as a file with one of FFmpeg's encoders."""
+    """Encode one frame to the bytes of a file, with an FFmpeg encoder."""
     context = av.CodecContext.create(codec, "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name

@@ -159,7 +159,7 @@ def _is_cut(window: list[_Frame | None]) -> bool:
 
 
 def _is_flash(window: list[_Frame | None]) -> bool:
-    """Return whether the same shot continues after a few different frames."""
+    """Return whether the differing frames are a flash, after which the same shot continues."""
     earlier = [window[REACH - 1 - i] for i in range(_FLASH)]
     later = [window[REACH + i] for i in range(_FLASH)]
     pairs = [(a, b) for i, a in enumerate(earlier) for j, b in enumerate(later) if 0 < i + j <= _FLASH]

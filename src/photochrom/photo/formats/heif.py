@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 from PIL import Image, features
 
+from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import exif
 from .image import (
@@ -22,7 +23,6 @@ from .image import (
     Decoded,
     Metadata,
     check_size,
-    from_pillow,
     luma_of,
     unpremultiplied,
 )

@@ -147,20 +147,6 @@ def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return result
 
 
-def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return luma and alpha, both uint8 ``[H, W]``, of an 8-bit picture that is not CMYK.
-
-    Raises:
-        PhotoError: The luma of the pixels is not defined: floating point, 32-bit integers, Lab.
-    """
-    if image.mode not in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr"):
-        raise PhotoError(f"holds {image.mode} pixels: convert it to grey or RGB of 8 or 16 bits")
-    if not image.has_transparency_data:
-        return np.asarray(image.convert("L")), None
-    image = image.convert("LA" if image.mode in ("1", "L", "La", "LA") else "RGBA")
-    return np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
-
-
 def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
     """Decode a PNG or TIFF: ``[H, W]`` or ``[H, W, samples]``, uint8 or uint16, B first. None if it cannot be read."""
     import cv2

@@ -13,23 +13,12 @@ from PIL import ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from simplejpeg import decode_jpeg, decode_jpeg_header, encode_jpeg_yuv_planes
 
+from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import damage, exif, photoshop
 from .coefficients import CodedLuma, LumaCoefficients, as_coefficients, luma_coefficients, with_chroma
 from .icc import cmyk_to_srgb, refuse_hdr
-from .image import (
-    C2PA_LOST,
-    GAIN_MAP_LOST,
-    NO_UNIT,
-    PER_CM,
-    PER_INCH,
-    Decoded,
-    Density,
-    Metadata,
-    Planes,
-    check_size,
-    from_pillow,
-)
+from .image import C2PA_LOST, GAIN_MAP_LOST, NO_UNIT, PER_CM, PER_INCH, Decoded, Density, Metadata, Planes, check_size
 from .jpeg_file import APP0, APP1, APP2, APP11, APP13, APP14, COMMENT, JFIF, MAX_PAYLOAD, JpegFile, segment
 from .splice import CannotSplice, LumaScans, luma_scans, splice
 from .xmp import Packet
@@ -318,7 +307,7 @@ def _headers(metadata: Metadata) -> Iterator[tuple[int, bytes]]:
 
 
 def _density_bytes(density: Density | None) -> bytes:
-    """Encode unit, x and y for JFIF: exact if possible, otherwise rounded to whole numbers per inch."""
+    """Encode unit, x and y for JFIF: exactly if possible, otherwise rounded to whole numbers per inch."""
     if density is None:
         return struct.pack(">BHH", 0, 1, 1)
     unit, x, y = _UNITS.index(density.unit), density.x, density.y

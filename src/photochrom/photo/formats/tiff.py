@@ -15,22 +15,13 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ...color.bands import bands, in_parallel
+from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import damage, exif, jpeg, photoshop, tiff_cut, tiff_pages, tiff_repair
 from .deflate import inflated_size
 from .exif import Entry, Tiff
 from .icc import cmyk_to_srgb, linear_rgb
-from .image import (
-    C2PA_LOST,
-    Decoded,
-    Metadata,
-    by_opencv,
-    check_size,
-    extra_channels,
-    from_pillow,
-    luma_of,
-    unpremultiplied,
-)
+from .image import C2PA_LOST, Decoded, Metadata, by_opencv, check_size, extra_channels, luma_of, unpremultiplied
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = 0, 1, 2, 3, 5, 6, 32803, 34892
 _CHANNELS: Final = {

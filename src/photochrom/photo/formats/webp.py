@@ -9,9 +9,10 @@ from typing import BinaryIO, Final
 from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
+from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import exif
-from .image import C2PA_LOST, Decoded, Metadata, check_size, from_pillow
+from .image import C2PA_LOST, Decoded, Metadata, check_size
 
 _MAX_SIDE: Final = 16383
 _EFFORT: Final = 50  # WebP's quality in lossless mode is an effort; more takes much longer and saves about 1 %
