@@ -245,7 +245,11 @@ def refused() -> Iterator[Film]:
     yield Film("in-colour.mkv", film("mkv", red, codec="ffv1"), "is in colour already")
     yield Film("in-colour-recoloured.mkv", film("mkv", red, codec="ffv1"), options={"recolor": "all"})
     late = [still_frame(luma) for luma in pan(60)] + [in_colors(luma) for luma in other_shot(60)]
-    yield Film("partly-in-colour.mkv", film("mkv", late, codec="ffv1", options={"g": "1"}), "is partly in colour")
+    yield Film(
+        "partly-in-colour.mkv",
+        film("mkv", late, codec="ffv1", options={"g": "1"}),
+        "partly in colour, so its grey shots",
+    )
     for transfer in (16, 18):
         data = film("mkv", name="yuv420p10le", codec="ffv1", tags=(9, 9, transfer))
         yield Film(f"hdr-{transfer}.mkv", data, "HDR")
