@@ -126,6 +126,7 @@ def test_stopped_before_the_film_is_whole_it_resumes_with_the_same_shots_only(co
     color(options())
 
 
+@pytest.mark.slow
 def test_kept_parts_are_not_used_for_a_film_that_is_to_be_another(color):
     color(options())
     for other in (options(start=1), FilmOptions(codec="ffv1")):
@@ -133,6 +134,7 @@ def test_kept_parts_are_not_used_for_a_film_that_is_to_be_another(color):
             color(other)
 
 
+@pytest.mark.slow
 def test_a_shots_own_settings(color):
     made, _ = color(options(shots=shots(1, strength=0)))
     grey = [abs(plane(frame, 1).astype(int) - 128).max() <= 1 for frame in decoded(made)]

@@ -162,6 +162,7 @@ def test_a_header_alone_is_not_a_camera_raw():
 
 @pytest.mark.parametrize("kind", ["jpeg", "lzw", "none", "palette"])
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.slow
 def test_the_work_grows_with_the_pages_and_not_with_their_square(monkeypatch, tmp_path, kind, depth):
     """Each page's decoder is given that page's bytes, and not the file's; each directory is read a few times."""
     pytest.importorskip("onnx")
@@ -211,6 +212,7 @@ def watch(monkeypatch, name, given):
     monkeypatch.setattr(module, name, noted)
 
 
+@pytest.mark.slow
 def test_pages_that_overlap_are_refused_at_once(tmp_path):
     """Each of 60,000 directories has 40,000 entries of the same bytes: to read them all would take hours."""
     entries, count = 40_000, 60_000

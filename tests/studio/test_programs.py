@@ -55,6 +55,7 @@ def test_programs_are_refused_in_words(client, files, query, message):
     assert files() == []
 
 
+@pytest.mark.slow
 def test_requests_of_programs_push_out_no_visitor(client, visitor):
     item = visitor.add("old.png", png(picture(1)))
     for _ in range(110):

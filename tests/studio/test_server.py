@@ -21,6 +21,7 @@ ROUTES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_ten_at_once_get_their_own_photographs(client):
     def work(seed):
         visitor = Visitor(client())

@@ -104,6 +104,7 @@ class TestGrowingCache:
             np.testing.assert_array_equal(found.chroma, expected.batch(rows).chroma)
         assert counted["views"] == 12
 
+    @pytest.mark.slow
     def test_what_was_noted_is_there_after_a_restart(self, make, counted, monkeypatch):
         monkeypatch.setattr(GrowingCache, "_EVERY", 2)
         first = make[0]()

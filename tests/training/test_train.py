@@ -133,6 +133,7 @@ def test_checkpoints_come_by_the_clock_too(tmp_path):
     assert log.saves == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     trainer = new_trainer("reference", tmp_path, epochs=3)
     written = []
@@ -191,6 +192,7 @@ class TestPatience:
         assert len(trainer.history) == epochs
         assert trainer.best["epoch"] == best
 
+    @pytest.mark.slow
     def test_a_resumed_run_ends_where_it_would_have_and_then_trains_no_more(self, begin, tmp_path):
         held_out, cache = [3, 2, 4, 5, 6, 7, 8, 9], features("reference")
         whole = begin(held_out)
