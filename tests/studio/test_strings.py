@@ -19,7 +19,7 @@ from photochrom.studio.strings import Catalogues, parse_po
 
 STUDIO = Path(photochrom.studio.__file__).parent
 SOURCES = STUDIO.parent
-ROOMS = ("photo", "film", "colorizer")  # whose messages may reach the page
+ROOMS = ("color", "photo", "film", "colorizer")  # whose messages may reach the page
 AT_START = ("app.py",)  # errors that end the command are not for the page
 LANGUAGES = ["de", "es", "fr", "ja"]
 # Words in JavaScript are arguments of t() and n(), and values of data-t and its kin.
