@@ -78,9 +78,12 @@ def drop_unsaid() -> None:
 def _write(text: str, stream: Any) -> None:
     if stream is None:  # the stream was closed at the start
         return
-    from tqdm import tqdm
-
-    tqdm.write(text, file=stream)
+    # A signal handler may call this in the middle of the import of tqdm; there is no bar to write above until it ends.
+    bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    if bars is None:
+        stream.write(f"{text}\n")
+    else:
+        bars.write(text, file=stream)
     stream.flush()
 
 
