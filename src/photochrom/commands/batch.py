@@ -17,6 +17,7 @@ from ..signals import heard
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_jpeg_layout, add_verb
 from .console import say
+from .ending import after_imports
 from .messages import error_text
 from .parser import Verbs
 
@@ -208,7 +209,7 @@ def _interruptible() -> Iterator[Any]:
         asked = True
         say("photochrom: finishing the items in progress; press Ctrl-C again to stop at once")
 
-    before = [(number, signal.signal(number, note)) for number in heard("SIGINT")]
+    before = [(number, signal.signal(number, after_imports(note))) for number in heard("SIGINT")]
     try:
         yield lambda: asked
     finally:

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -42,15 +43,10 @@ class Ending:
     def hear_signals(self) -> None:
         """Handle termination signals from now on, except those that are ignored."""
         for number in heard("SIGTERM", "SIGHUP", "SIGINT"):
-            signal.signal(number, self._hear)
+            signal.signal(number, after_imports(self._hear))
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _hear(self, number: int, _: FrameType | None) -> None:
         if self._is_over:
-            return
-        if _is_importing(frame):
-            later = threading.Timer(_LATER, _send, (number,))
-            later.daemon = True
-            later.start()
             return
         now = time.monotonic()
         if self._first is not None:
@@ -78,6 +74,20 @@ class Ending:
             with contextlib.suppress(OSError, ValueError, AttributeError):  # the stream is broken, closed, or None
                 stream.flush()
         os._exit(self._status)
+
+
+def after_imports(handler: Callable[[int, FrameType | None], None]) -> Callable[[int, FrameType | None], None]:
+    """Return a signal handler that calls another one, but not before an import that the signal interrupts has ended."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not _is_importing(frame):
+            handler(number, frame)
+            return
+        later = threading.Timer(_LATER, _send, (number,))
+        later.daemon = True
+        later.start()
+
+    return handle
 
 
 def _send(number: int) -> None:
