@@ -16,9 +16,9 @@ from tqdm import tqdm
 from photochrom.training.config import TrainingConfig
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
+from photochrom.training.preparation import inspect_photographs, prepare_run
 from photochrom.training.processes import launch
 from photochrom.training.recipes import OWN
-from photochrom.training.run import inspect_photographs, prepare_run
 
 RATE, SEED = 3e-4, 3
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photochrom.color import bands, even_areas
+from photochrom.color import bands, halos
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 4, 5), (24, 6, 2000), (226, 18, 1408), (600, 700, 3)], ids=str)
@@ -39,6 +39,6 @@ def test_even_areas_take_no_product_that_is_shared_between_threads(monkeypatch):
         return matmul(one, other, out=out)
 
     monkeypatch.setattr(np, "matmul", noted)
-    even_areas.color_of_even_areas(np.zeros((2, 44, 176), np.float32), np.zeros((352, 1408), np.float32))
+    halos.color_of_even_areas(np.zeros((2, 44, 176), np.float32), np.zeros((352, 1408), np.float32))
     assert sizes
     assert max(sizes) <= 1 << 18

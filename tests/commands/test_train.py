@@ -23,14 +23,14 @@ from skimage import data
 
 from photochrom import Colorizer, OptionError, TrainingError, machine
 from photochrom.commands.main import main
-from photochrom.training import checkpoint, estimate, export, pipeline, published, recipes, run_folder
+from photochrom.training import checkpoint, estimate, export, pipeline, published_weights, recipes, run_folder
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.forecast import Costs
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
+from photochrom.training.preparation import inspect_photographs, prepare_run
 from photochrom.training.processes import launch
 from photochrom.training.recipes import DEFAULT, FINE_TUNING_RATE, OWN, RECIPES, fit_to_photographs
-from photochrom.training.run import inspect_photographs, prepare_run
 from photochrom.training.train import Trainer
 
 pytestmark = [pytest.mark.training, pytest.mark.slow, pytest.mark.usefixtures("kept_exports")]
@@ -195,7 +195,7 @@ class TestExport:
 
     def test_a_new_model_names_its_weights_and_is_read_back(self, finished, best):
         """Also where the values of several are equal, which the order of use could not tell."""
-        _, weights = published.read_model(finished[0] / "model.onnx")
+        _, weights = published_weights.read_model(finished[0] / "model.onnx")
         network = export.load_trained(best).network
         export.round_to_stored(network)
         head = network.head
@@ -203,7 +203,7 @@ class TestExport:
         part = copy.deepcopy(head)
         for value in part.parameters():
             value.data.zero_()
-        published.load_part(part, "head.", weights, best)
+        published_weights.load_part(part, "head.", weights, best)
         for value, expected in zip(part.parameters(), head.parameters(), strict=True):
             torch.testing.assert_close(value, expected)
 

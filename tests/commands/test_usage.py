@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from photochrom.commands.kinds import kind_of
+from photochrom.commands.file_kinds import kind_of
 from photochrom.commands.main import main
 from tests.helpers.films import pan, write_film
 

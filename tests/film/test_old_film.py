@@ -9,11 +9,11 @@ import pytest
 from photochrom import Hint
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.frame_kinds.picture_area import parse_area, picture_area
 from photochrom.film.hints import FilmHint
 from photochrom.film.shots import titles
 from photochrom.film.source.negatives import is_surely_negative, score
 from photochrom.film.source.pulldown import has_pulldown
-from photochrom.film.views.picture_area import parse_area, picture_area
 from tests.helpers.films import (
     colorizer,
     decoded,

@@ -88,7 +88,7 @@ def test_a_halftone_is_read_whole():
     dots = np.kron(np.indices((16, 16)).sum(0) % 2, np.ones((8, 8))).astype(np.uint8) * 255
     picture = photo.read_photo(saved(dots, "JPEG", quality=100), reduced=True)
     assert not picture.reduced
-    assert picture.view == "halftone"
+    assert picture.kind == "halftone"
 
 
 def test_damage_below_the_first_rows_is_found():

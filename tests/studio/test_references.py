@@ -11,7 +11,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from photochrom import Colorizer, ColorOptions, EngineError, ModelError
 from photochrom.color.spaces import luma_of_rgb
-from photochrom.colorizer.reference import References, encoder_of
+from photochrom.colorizer.reference_photographs import References, encoder_of
 
 
 @pytest.fixture(scope="module")

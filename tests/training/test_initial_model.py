@@ -11,7 +11,7 @@ import torch
 from photochrom import ModelError, OptionError, TrainingError
 from photochrom.models.engines import OnnxRuntimeEngine
 from photochrom.models.registry import WEIGHTS, find_model
-from photochrom.training import checkpoint, export, initial_model, published
+from photochrom.training import checkpoint, export, initial_model, published_weights
 from photochrom.training.config import BEST
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.networks import colorization, encoders
@@ -64,7 +64,7 @@ def test_the_reference_decoder_gives_the_same_in_pytorch_as_its_file(untrained_v
 def test_an_older_model_without_spread_hints_answers_as_it_did():
     """Planes that it does not know have no weight."""
     weight = torch.ones(4, 3, 3, 3)
-    grown = published.add_hint_planes(weight, "decoder.hint.0.weight", torch.zeros(4, 12, 3, 3))
+    grown = published_weights.add_hint_planes(weight, "decoder.hint.0.weight", torch.zeros(4, 12, 3, 3))
     assert grown.shape == (4, 12, 3, 3)
     assert torch.equal(grown[:, :3], weight)
     assert not grown[:, 3:].any()
@@ -73,9 +73,11 @@ def test_an_older_model_without_spread_hints_answers_as_it_did():
 def test_the_frequencies_of_colours_are_found_again():
     torch.manual_seed(0)
     bins = ColorBins(torch.rand(9, 2), torch.rand(9).softmax(0))
-    card = replace(published.read_model(find_model("default"))[0], bins=tuple(map(tuple, bins.centres.tolist())))
+    card = replace(
+        published_weights.read_model(find_model("default"))[0], bins=tuple(map(tuple, bins.centres.tolist()))
+    )
     log_class_weights = bins.class_weights(0.85).log()[None, :, None, None]
-    found = published.read_bins(card, {"log_class_weights": log_class_weights}, 0.85)
+    found = published_weights.read_bins(card, {"log_class_weights": log_class_weights}, 0.85)
     torch.testing.assert_close(found.frequency, bins.frequency)
     torch.testing.assert_close(found.centres, bins.centres)
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from .bands import in_parallel, product, strips
 from .coding import Coding
-from .even_areas import color_of_even_areas
 from .gamut import in_gamut
+from .halos import color_of_even_areas
 
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail

@@ -17,9 +17,9 @@ from ..signals import heard
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_jpeg_layout, add_verb
 from .console import say
-from .ending import after_imports
 from .messages import error_text
 from .parser import Verbs
+from .shutdown import after_imports
 
 if TYPE_CHECKING:
     from ..batch.coordinator import BatchSummary

@@ -18,10 +18,10 @@ from ..machine import reuse_freed_memory
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb, needed_folder
 from .console import Console, counted, duration
-from .film_look import look
+from .file_kinds import kind_of
+from .film_preview import Request, show_without_coloring
 from .film_scans import add_old_film
 from .film_shots import add_shots, numbers_of, shots_of
-from .kinds import kind_of
 from .messages import error_text, note_text
 from .parser import Verbs
 
@@ -134,9 +134,9 @@ def run(args: argparse.Namespace) -> int:
     # Set before NumPy is loaded, because the threads of its BLAS library would only wait for one another.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     reuse_freed_memory()
+    from ..film.frame_kinds.picture_area import parse_area
     from ..film.options import FilmOptions
     from ..film.times import parse_time
-    from ..film.views.picture_area import parse_area
 
     if args.recolor not in (False, *RECOLOR):  # a film's name was parsed as the flag's value
         if not Path(args.recolor).exists():
@@ -172,19 +172,12 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
     hints, stills = _hints(args), _stills(args, films[0], options)
     with _output(args.output, several=len(films) > 1) as output:
-        return _each(films, output, args, options, hints, stills)
+        return _each(films, Request(args, output, options, hints, stills))
 
 
-def _each(
-    films: list[str],
-    output: Path | None,
-    args: argparse.Namespace,
-    options: FilmOptions,
-    hints: list[FilmHint],
-    stills: list[Still],
-) -> int:
+def _each(films: list[str], request: Request) -> int:
     """Colour or preview films one after the other; the failure of one does not stop the others."""
-    claimed: dict[Path, str] = {}
+    args, claimed = request.args, dict[Path, str]()
     console = Console(quiet=args.quiet, verbose=args.verbose)
     colorizer = None
     status = 0
@@ -196,10 +189,10 @@ def _each(
 
                 colorizer = Colorizer(args.model, args.device)
             if args.list_shots or args.preview or args.dry_run:
-                look(film, output, args, options, hints, stills, colorizer)
+                show_without_coloring(film, request, colorizer)
             else:
                 claim = functools.partial(_claim, film=film, claimed=claimed)
-                status = max(status, _color(film, output, args, options, hints, stills, colorizer, console, claim))
+                status = max(status, _color(film, request, colorizer, console, claim))
         except (FilmError, ModelError) as exc:
             if len(films) == 1:
                 raise
@@ -280,17 +273,8 @@ def _stills(args: argparse.Namespace, film: str, options: FilmOptions) -> list[S
     return found
 
 
-def _color(
-    film: str,
-    output: Path | None,
-    args: argparse.Namespace,
-    options: FilmOptions,
-    hints: list[FilmHint],
-    stills: list[Still],
-    colorizer: Colorizer,
-    console: Console,
-    claim: Callable[[Path], None],
-) -> int:
+def _color(film: str, request: Request, colorizer: Colorizer, console: Console, claim: Callable[[Path], None]) -> int:
+    """Colour one film, report on it, and return the exit status."""
     from ..film import Progress, colorize_film
 
     begun = time.monotonic()
@@ -308,13 +292,13 @@ def _color(
         try:
             report = colorize_film(
                 film,
-                output,
-                options,
-                hints=hints,
-                stills=stills,
+                request.output,
+                request.options,
+                hints=request.hints,
+                stills=request.stills,
                 colorizer=colorizer,
-                overwrite=args.overwrite,
-                restart=args.restart,
+                overwrite=request.args.overwrite,
+                restart=request.args.restart,
                 progress=show,
                 on_output=claim,
             )

@@ -16,11 +16,11 @@ from ..version import __version__
 from . import INTERRUPTED, batch, c2pa, doctor, evaluate, film, models, photo, studio, train
 from .arguments import DOCUMENTATION
 from .console import drop_unsaid, say
-from .ending import Ending
-from .kinds import kind_of
+from .file_kinds import kind_of
 from .messages import error_text
 from .parser import Parser, meant
 from .settings import apply_settings
+from .shutdown import Shutdown
 from .terminal import silence_libraries
 
 _FAILED, _USAGE = 1, 2
@@ -119,8 +119,8 @@ def _write_any_name() -> None:
 
 def run() -> None:
     """Run the command and exit; the entry point of ``photochrom``."""
-    ending = Ending()
-    ending.hear_signals()
+    shutdown = Shutdown()
+    shutdown.hear_signals()
     _write_any_name()
     if sys.argv[1:2] != ["train"]:  # its processes share one standard error, which must stay connected
         silence_libraries()
@@ -137,9 +137,9 @@ def run() -> None:
         _complain(f"{exc.filename}: {exc.strerror}" if exc.filename else f"cannot write ({exc.strerror})")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
-    ending.close()
+    shutdown.close()
     drop_unsaid()
-    ending.exit(status)
+    shutdown.exit(status)
 
 
 def _status_of_main() -> int:

@@ -19,7 +19,7 @@ from ..provenance import credit
 from . import c2pa
 from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, Progress, duration
-from .kinds import kind_of
+from .file_kinds import kind_of
 from .messages import error_text, note_text
 from .parser import Verbs
 

@@ -18,15 +18,15 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from . import propagation
+from .frame_kinds import logarithmic, negative
+from .frame_kinds.interlaced import render_fields
+from .frame_kinds.picture_area import PictureArea, picture_area
 from .frame_memory import luma_plane, pool, view
 from .options import FilmOptions
 from .planes import PlaneFormat, in_format, luma_only
 from .reader import FilmReader
 from .shots import detection
 from .source.side_data import has_captions
-from .views import log_view, negative_view
-from .views.fields import render_fields
-from .views.picture_area import PictureArea, picture_area
 
 if TYPE_CHECKING:
     from .shots.shot_plan import ShotPlan
@@ -186,16 +186,16 @@ class FrameColorizer:
         thumbnail = self.colorizer.thumbnail(
             luma, self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
         )
-        thumbnail = self._shown(thumbnail)
+        thumbnail = self._for_network(thumbnail)
         small = at_scale_of_propagation(thumbnail)
         is_copy = frame is not decoded and len(frame.planes) == 1
         return PreparedFrame(frame, thumbnail, small, interlaced, detection.visibility(small), is_copy)
 
-    def _shown(self, thumbnail: np.ndarray) -> np.ndarray:
+    def _for_network(self, thumbnail: np.ndarray) -> np.ndarray:
         """Return the picture of a thumbnail that the network sees."""
         if self.options.negative:
-            return negative_view.shown(thumbnail)
-        return log_view.shown(thumbnail) if self.reader.is_log else thumbnail
+            return negative.for_network(thumbnail)
+        return logarithmic.for_network(thumbnail) if self.reader.is_log else thumbnail
 
     def _may_keep(self, frame: av.VideoFrame) -> bool:
         """Return whether a frame's own chroma may be needed."""
@@ -276,14 +276,14 @@ class FrameColorizer:
             return prepared.small, ab
         turns = self.reader.turns
         height, width = known.shape[1:][:: -1 if turns % 2 else 1]  # as stored
-        return self._shown(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
+        return self._for_network(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
 
     def _render(self, luma: np.ndarray, *, small: np.ndarray, ab: np.ndarray, **how: Any) -> None:
         """Compute the chroma of luma in its stored orientation."""
         coding = self.planes.coding
         if self.options.negative or self.reader.is_log:
-            view = negative_view if self.options.negative else log_view
-            apply_to_luma(view.coefficients(small, ab, coding.matrix), luma, coding=coding, **how)
+            kind = negative if self.options.negative else logarithmic
+            apply_to_luma(kind.coefficients(small, ab, coding.matrix), luma, coding=coding, **how)
         else:
             self.colorizer.render(luma, small, ab, coding=coding, exact=False, **how)
 

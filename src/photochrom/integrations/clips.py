@@ -21,9 +21,9 @@ from ..color.coding import Coding
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
 from ..film import propagation
+from ..film.frame_kinds.interlaced import render_fields
 from ..film.frames import at_scale_of_propagation, predict_small
 from ..film.shots import detection
-from ..film.views.fields import render_fields
 
 WINDOW = 192
 """Number of frames in a window."""

@@ -1,1 +1,1 @@
-"""ONNX models: finding, describing and downloading the files, and the engines that run them."""
+"""Trained models (ONNX files): finds, describes, downloads and runs them. They are made in ``training/``."""

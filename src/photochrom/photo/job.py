@@ -34,9 +34,9 @@ from .names import (
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import JpegLayout, OutputOptions
 from .pages import OnPage, colorize_pages, options_of_page
+from .picture_kinds import chroma, for_network
 from .read import Photo, check_source, count_pages, read_photo
 from .report import PhotoReport, preview, report_on
-from .view import chroma, seen
 from .write import chroma_sampling, encode_photo, write_beside, write_photo
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def colorize_stream(
     photo = read_photo(taken, negative=negative, reduced=True, page=page)
     options = options_of_page(options, page, photo.name)
     with enough_memory(photo.name):
-        prediction = colorizer.predict(seen(photo.luma, photo.view), options)
+        prediction = colorizer.predict(for_network(photo.luma, photo.kind), options)
         cb, cr = _chroma(colorizer, photo, photo.format, options, prediction, output)
         label = credit(colorizer.label, options.hints)
         data = encode_photo(photo, cb, cr, format=photo.format, credit=label, **_how(output))
@@ -255,7 +255,7 @@ def write_colored(
         OptionError: The options ask for something that the model cannot do.
     """
     output, format = output or OutputOptions(), format_of(path)
-    prediction = prediction or colorizer.predict(seen(photo.luma, photo.view), options)
+    prediction = prediction or colorizer.predict(for_network(photo.luma, photo.kind), options)
     cb, cr = _chroma(colorizer, photo, format, options, prediction, output)
     label = credit(colorizer.label, options.hints)
     embedded = None if output.sidecar else label
@@ -283,7 +283,7 @@ def _chroma(
     output: OutputOptions,
 ) -> tuple[np.ndarray, np.ndarray]:
     sampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)
-    return chroma(colorizer, photo.luma, photo.view, options, prediction, sampling, reduced=photo.reduced)
+    return chroma(colorizer, photo.luma, photo.kind, options, prediction, sampling, reduced=photo.reduced)
 
 
 def _how(output: OutputOptions) -> _How:
@@ -299,16 +299,16 @@ class _Job:
     output: OutputOptions
 
     @functools.cached_property
-    def seen(self) -> np.ndarray:
+    def network_luma(self) -> np.ndarray:
         """Luma plane that the network sees."""
-        return seen(self.photo.luma, self.photo.view)
+        return for_network(self.photo.luma, self.photo.kind)
 
     def write(self, path: Path, options: ColorOptions) -> PhotoReport:
         """Write all files, after all predictions have succeeded."""
-        prediction = self.colorizer.predict(self.seen, options)
+        prediction = self.colorizer.predict(self.network_luma, options)
         confidence = self._confidence(prediction) if self.output.confidence else None
         others = self._alternatives(options, prediction)
-        predictions = [self.colorizer.predict(self.seen, other) for other in others]
+        predictions = [self.colorizer.predict(self.network_luma, other) for other in others]
         noticed = self._noticed(options, prediction)
         report = self._write_colored(path, options, prediction)
         report = replace(report, warnings=(*report.warnings, *noticed))
@@ -322,7 +322,7 @@ class _Job:
         return replace(report, outputs=(path, *companion_paths(path, self.output)))
 
     def _noticed(self, options: ColorOptions, prediction: Prediction) -> tuple[str, ...]:
-        if self.photo.view != "plain" or options.hints or not looks_negative(self.colorizer, prediction, options):
+        if self.photo.kind != "plain" or options.hints or not looks_negative(self.colorizer, prediction, options):
             return ()
         return (LOOKS_NEGATIVE,)
 
@@ -351,7 +351,7 @@ class _Job:
         from ..colorizer.suggestions import alternatives
 
         count = self.output.alternatives
-        return alternatives(self.colorizer, self.seen, count, options, prediction=prediction) if count else []
+        return alternatives(self.colorizer, self.network_luma, count, options, prediction=prediction) if count else []
 
     def _confidence(self, prediction: Prediction) -> bytes:
         if prediction.confidence is None:

@@ -21,9 +21,9 @@ from .library_errors import THE_PICTURE, decoding, encoding, enough_memory, nami
 from .metadata import metadata_for
 from .names import format_of, sidecar_path
 from .options import OutputOptions
+from .picture_kinds import chroma, for_network
 from .read import Photo, read_page
 from .report import PhotoReport, preview, report_on
-from .view import chroma, seen
 from .write import write_beside
 
 if TYPE_CHECKING:
@@ -179,8 +179,8 @@ class _Pages:
             photo = self._read(number)
             hints = tuple(hint for hint in self._options.hints if hint.page == number)
             options = self._options.with_hints(hints)
-            prediction = self._colorizer.predict(seen(photo.luma, photo.view), options)
-            cb, cr = chroma(self._colorizer, photo.luma, photo.view, options, prediction, (1, 1))
+            prediction = self._colorizer.predict(for_network(photo.luma, photo.kind), options)
+            cb, cr = chroma(self._colorizer, photo.luma, photo.kind, options, prediction, (1, 1))
             embedded = None if self._output.sidecar else self.credit
             metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=embedded)
             with encoding():

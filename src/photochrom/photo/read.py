@@ -25,7 +25,7 @@ from .formats.xmp import Packet
 from .library_errors import THE_PICTURE, decoding, naming
 from .metadata import update_for_output
 from .names import sidecar_path
-from .view import View, is_halftone
+from .picture_kinds import PictureKind, is_halftone
 
 NO_TONES: Final = "every pixel is black or white, so none can hold colour: scan it in grey; the output has 8 bits"
 _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -54,7 +54,7 @@ class Photo:
     """Whether the source is a lossless WebP."""
     name: str = THE_PICTURE
     """Name for messages."""
-    view: View = "plain"
+    kind: PictureKind = "plain"
     """How the luma differs from the picture that the network should see."""
     losses: tuple[str, ...] = ()
     """Warnings about content that no output keeps ("the gain map is not kept ..."), and about damage."""
@@ -122,7 +122,7 @@ def read_photo(
     again = isinstance(source, str | os.PathLike) and Path(source).is_file()
     photo = replace(photo, origin=Path(name) if again else data)
     if negative:
-        photo = replace(photo, view="negative")
+        photo = replace(photo, kind="negative")
     return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
 
 
@@ -144,7 +144,7 @@ def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> 
         with decoding():
             decoded = tiff.read_page(data, start)
         photo = _upright(decoded, "TIFF", name)
-    return replace(photo, view="negative") if negative else photo
+    return replace(photo, kind="negative") if negative else photo
 
 
 def count_pages(data: bytes | mmap) -> int:
@@ -219,11 +219,11 @@ def _upright(decoded: Decoded, format: str, name: str) -> Photo:
     height, width = luma.shape if half is None else (half.height, half.width)
     metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
     halftone = half is None and is_halftone(luma)  # jpeg.read reduces none
-    view: View = "linear" if decoded.linear else "halftone" if halftone else "plain"
-    lost = (*decoded.losses, *([NO_TONES] if view == "halftone" else []))
+    kind: PictureKind = "linear" if decoded.linear else "halftone" if halftone else "plain"
+    lost = (*decoded.losses, *([NO_TONES] if kind == "halftone" else []))
     coded, recoded = _coded_luma(decoded, orientation)
     extra = None if decoded.extra is None else _upright_channels(decoded.extra, orientation)
-    photo = Photo(luma, alpha, format, metadata, decoded.lossless, name, view, lost, decoded.reduced, coded, recoded)
+    photo = Photo(luma, alpha, format, metadata, decoded.lossless, name, kind, lost, decoded.reduced, coded, recoded)
     return replace(photo, extra=extra, masks=decoded.masks)
 
 

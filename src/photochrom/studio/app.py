@@ -17,7 +17,7 @@ import uvicorn
 
 from ..atomic import temporary_folder
 from ..colorizer.colorizer import Colorizer
-from ..colorizer.reference import References
+from ..colorizer.reference_photographs import References
 from ..errors import OptionError, StudioError
 from ..photo.options import OutputOptions
 from .full_size import FullSize

@@ -28,10 +28,10 @@ from .films import Film
 from .items import naming
 from .photographs import Photograph, small
 from .pictures import PREVIEW
-from .programs import Programs, place
 from .render import colored, doubts, grey, jpeg
 from .responses import OwnFile, attachment
 from .state import AppState
+from .stateless_api import StatelessApi, place
 from .strings import Catalogues
 from .uploads import Uploads, file_name, folder_name
 from .visitors import AnyItem, LostError, Visitor, Visitors
@@ -136,7 +136,7 @@ class Api:
             Route("/api/items", self._add, methods=["POST"]),
             *self._archives.routes(),
             *(Route(route.path, self._saying_what_is_lost(route.endpoint), methods=route.methods) for route in of_item),
-            *Programs(self._state, self._uploads).routes(),
+            *StatelessApi(self._state, self._uploads).routes(),
         ]
 
     # Visitors and trays ----------------------------------------------------------------------------------------

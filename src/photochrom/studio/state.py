@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..colorizer.colorizer import Colorizer
-from ..colorizer.reference import References
+from ..colorizer.reference_photographs import References
 from ..errors import StudioError
 from ..photo.options import OutputOptions
 

@@ -18,8 +18,8 @@ from .data.batches import Batches, Pictures, Sides
 from .data.feature_cache import few_features
 from .forecast import Costs, duration
 from .memory import explain_memory_errors
+from .preparation import REPORTED, TrainingRun, gigabytes
 from .processes import process_counts
-from .run import REPORTED, TrainingRun, gigabytes
 from .schedule import Schedule
 from .train import Trainer
 

@@ -28,7 +28,7 @@ from .files import writing
 from .networks.colorization import Network, ReferenceNetwork, build_head, build_network
 from .networks.encoders import Encoder, load_encoder
 from .networks.onnx_export import to_onnx
-from .published import FOLDED_KEY, idle_blocks
+from .published_weights import FOLDED_KEY, idle_blocks
 from .recipes import Recipe
 from .weight_storage import round_to_stored, store_small
 

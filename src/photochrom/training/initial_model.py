@@ -16,7 +16,7 @@ from .export import load_ema
 from .networks.colorization import new_head, shift_class_weights
 from .networks.encoders import Encoder, load_encoder
 from .networks.losses import ColorBins
-from .published import load_part, read_bins, read_model
+from .published_weights import load_part, read_bins, read_model
 from .recipes import DEFAULT, OWN, REFERENCE, Recipe, at_size, fine_tuning
 
 INITIAL_MODELS = ("default", "reference", "scratch")

@@ -12,9 +12,9 @@ from .estimate import estimate
 from .initial_model import load_initial_model
 from .memory import keep_memory
 from .networks.decoder import count_parameters
+from .preparation import inspect_photographs, prepare_run
 from .processes import launch, leave, one_error_for_all
 from .recipes import RECIPES
-from .run import inspect_photographs, prepare_run
 from .run_folder import RunLog, finish
 from .train import Trainer, fit
 

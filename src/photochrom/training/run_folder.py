@@ -23,7 +23,7 @@ from .export import capabilities, export, load_trained
 from .files import write, writing
 from .forecast import duration
 from .networks.colorization import Network, build_network
-from .run import REPORTED, TrainingRun
+from .preparation import REPORTED, TrainingRun
 from .train import Trainer
 
 SAMPLES = 12  # number of photographs coloured after each round

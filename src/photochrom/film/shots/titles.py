@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from ...color.thumbnail import thumbnail
+from ..frame_kinds import negative
 from ..frame_memory import luma_plane
 from ..frames import FrameColorizer, PreparedFrame
 from ..plan import Plan
-from ..views import negative_view
 from . import detection
 
 _SIZE = 240  # short side in pixels at which letters are found
@@ -75,7 +75,7 @@ def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[
             looks.append([])
             number = 0
         if number % _GAP == 0 and not detection.is_blank(prepared.small):
-            looks[-1].append(letters(_shown(frame_colorizer, prepared)))
+            looks[-1].append(letters(_legible(frame_colorizer, prepared)))
         number += 1
     return Titles(tuple(starts), tuple(_is_title(found) for found in looks))
 
@@ -91,13 +91,13 @@ def keeping_titles(
     return frame_colorizer.keeping(titles.has)
 
 
-def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
+def _legible(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
     """Return the frame at a size at which letters can be recognised, independent of the model, uint8 ``[h, w]``."""
     luma = luma_plane(prepared.frame)[frame_colorizer.area.luma]
     scale = min(1.0, _SIZE / min(luma.shape))
     height, width = (max(1, round(side * scale)) for side in luma.shape)
     shown = thumbnail(luma, frame_colorizer.planes.coding, height, width)
-    return negative_view.shown(shown) if frame_colorizer.options.negative else shown
+    return negative.for_network(shown) if frame_colorizer.options.negative else shown
 
 
 def letters(luma: np.ndarray) -> np.ndarray | None:

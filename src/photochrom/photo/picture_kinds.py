@@ -1,6 +1,6 @@
-"""Prepares negatives, linear scans and halftones, whose luma is not that of the scene, for the network.
+"""Kinds of pictures whose luma is not that of the scene: negatives, linear scans and halftones.
 
-Only the network sees the prepared picture; the luma that is written is not changed.
+The network sees such a picture as the scene looked; the luma that is written is not changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..colorizer.options import ColorOptions
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
-View = Literal["plain", "negative", "linear", "halftone"]
+PictureKind = Literal["plain", "negative", "linear", "halftone"]
 _SCREEN: Final = 2.5  # pixels: standard deviation of the blur that turns a newspaper's halftone screen into grey tones
 _LOOKED_AT: Final = 64  # rows that are sampled first
 _WEIGHTS: Final = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
@@ -32,21 +32,21 @@ def _two_tones(luma: np.ndarray) -> bool:
     return bool(((luma == 0) | (luma == np.iinfo(luma.dtype).max)).all())
 
 
-def seen(luma: np.ndarray, view: View) -> np.ndarray:
+def for_network(luma: np.ndarray, kind: PictureKind) -> np.ndarray:
     """Return the luma plane that the network should see.
 
     Args:
         luma: uint8 or uint16 ``[H, W]``.
-        view: Kind of picture."""
+        kind: Kind of picture."""
     top = np.iinfo(luma.dtype).max
-    if view == "negative":
+    if kind == "negative":
         return top - luma
-    if view == "linear":
+    if kind == "linear":
         from ..color.spaces import linear_to_srgb
 
         levels = np.arange(top + 1, dtype=np.float64) / top
         return np.rint(linear_to_srgb(levels) * top).astype(luma.dtype)[luma]
-    if view == "halftone":
+    if kind == "halftone":
         import cv2
 
         return cv2.GaussianBlur(luma, (0, 0), _SCREEN)
@@ -56,7 +56,7 @@ def seen(luma: np.ndarray, view: View) -> np.ndarray:
 def chroma(
     colorizer: Colorizer,
     luma: np.ndarray,
-    view: View,
+    kind: PictureKind,
     options: ColorOptions,
     prediction: Prediction,
     subsampling: tuple[int, int],
@@ -71,14 +71,14 @@ def chroma(
     Args:
         colorizer: The model.
         luma: uint8 or uint16 ``[H, W]``.
-        view: Kind of picture.
+        kind: Kind of picture.
         options: How to colour.
-        prediction: Result of ``Colorizer.predict`` for ``seen(luma, view)``.
+        prediction: Result of ``Colorizer.predict`` for ``for_network(luma, kind)``.
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
         reduced: Whether ``luma`` is a copy at half the picture's height and width, to which ``subsampling`` then
             refers.
     """
-    if view in ("plain", "halftone"):
+    if kind in ("plain", "halftone"):
         return colorizer.chroma(luma, options, subsampling=subsampling, prediction=prediction, reduced=reduced)
     from ..color.bands import threads
     from ..color.spaces import ab_to_cbcr
@@ -86,7 +86,7 @@ def chroma(
 
     y = prediction.luma.astype(np.float32) / 255
     cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
-    y, cbcr = (1 - y, -cbcr) if view == "negative" else _linear(y, cbcr)
+    y, cbcr = (1 - y, -cbcr) if kind == "negative" else _linear(y, cbcr)
     coefficients = linear_coefficients(y, cbcr)
     how: dict[str, Any] = {"strength": options.strength, "subsampling": subsampling, "reduced": reduced}
     return apply_to_luma(coefficients, luma, threads=threads(), **how)

@@ -11,7 +11,7 @@ from ...color.spaces import Matrix, quick_ab_to_cbcr
 from ...color.upsample import linear_coefficients
 
 
-def shown(thumbnail: np.ndarray) -> np.ndarray:
+def for_network(thumbnail: np.ndarray) -> np.ndarray:
     """Invert a negative's thumbnail for the network, both uint8 of any shape, full range."""
     return 255 - thumbnail
 
@@ -20,7 +20,7 @@ def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarra
     """Fit the chroma of a negative as a linear function of its luma.
 
     Args:
-        small: Result of ``shown``, uint8 ``[h, w]``.
+        small: Result of ``for_network``, uint8 ``[h, w]``.
         ab: a*b* of the positive, float32 ``[2, h, w]``.
         matrix: Weights of the film's luma.
 

@@ -1,9 +1,10 @@
-"""The options of ``photochrom film`` that print a film's plan or shots, or write a preview, instead of colouring it."""
+"""Prints the plan or the shots of a film, or writes a preview of it, as options of ``photochrom film`` ask."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,16 +25,25 @@ if TYPE_CHECKING:
     from ..film.stills import Still
 
 
-def look(
-    film: str,
-    output: Path | None,
-    args: argparse.Namespace,
-    options: FilmOptions,
-    hints: list[FilmHint],
-    stills: list[Still],
-    colorizer: Colorizer,
-) -> None:
-    """Print the shots or the plan, or write a preview."""
+@dataclass(frozen=True)
+class Request:
+    """One ``photochrom film`` command: everything that applies to each of its films."""
+
+    args: argparse.Namespace
+    output: Path | None
+    """Output file or folder; None to write beside each film."""
+    options: FilmOptions
+    hints: list[FilmHint]
+    stills: list[Still]
+
+
+def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> None:
+    """Print the shots or the plan of a film, or write its preview.
+
+    Raises:
+        FilmError: The film cannot be read or coloured, or the preview cannot be written.
+        OptionError: The options do not suit the film.
+    """
     from ..film.frames import FrameColorizer
     from ..film.plan import check, make_plan, resolved
     from ..film.preview import preview
@@ -41,9 +51,11 @@ def look(
     from ..film.shots.planning import make_shot_plan
     from ..film.shots.titles import keeping_titles
 
-    with open_film(film, options) as reader:
-        options = resolved(options, reader, None if args.preview else output)
-        plan = make_plan(reader, None if args.preview else output, options)
+    args = request.args
+    output = None if args.preview else request.output
+    with open_film(film, request.options) as reader:
+        options = resolved(request.options, reader, output)
+        plan = make_plan(reader, output, options)
         frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
         frame_colorizer = frame_colorizer.with_shots(make_shot_plan(frame_colorizer, plan))
         if args.dry_run:
@@ -54,13 +66,13 @@ def look(
             print_shots(args, frame_colorizer, plan)
             return
         folder = reader.path.parent
-        path = output or (Path(os.path.normpath(folder / os.pardir)) if reader.is_sequence else folder)
+        path = request.output or (Path(os.path.normpath(folder / os.pardir)) if reader.is_sequence else folder)
         path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
         _check_preview(path, overwrite=args.overwrite)
         frame_colorizer = keeping_titles(frame_colorizer, plan)
-        hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
-        hints += [hint for still in stills for hint in still.hints]
-        frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
+        hints = [*request.hints, *(hint for shot in options.shots for hint in shot.hints)]
+        hints += [hint for still in request.stills for hint in still.hints]
+        frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in request.stills})
         if path.suffix.lower() == ".png":
             _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
         else:

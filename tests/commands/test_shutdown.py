@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from photochrom.commands import ending
-from photochrom.commands.ending import Ending
+from photochrom.commands import shutdown
+from photochrom.commands.shutdown import Shutdown
 
 
 class LeftError(Exception):
@@ -26,7 +26,7 @@ def process(monkeypatch):
 
     monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(atexit, "register", lambda _: None)
-    return Ending()
+    return Shutdown()
 
 
 def test_the_first_signal_ends_it_in_order_and_those_at_once_after_it_are_passed_over(process):
@@ -40,7 +40,7 @@ def test_the_first_signal_ends_it_in_order_and_those_at_once_after_it_are_passed
 def test_ctrl_c_is_an_interruption_and_one_after_a_while_ends_it_at_once(process, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         process._hear(signal.SIGINT, None)
-    monkeypatch.setattr(ending, "_AT_ONCE", -1.0)
+    monkeypatch.setattr(shutdown, "_AT_ONCE", -1.0)
     with pytest.raises(LeftError, match="130"):
         process._hear(signal.SIGINT, None)
 
@@ -64,7 +64,10 @@ def test_threads_at_work_are_not_ended_by_the_interpreter(process):
 
 def ended(code, folder):
     """The status of a process that ends by a signal, and what it printed."""
-    begin = "import os, signal\nfrom photochrom.commands.ending import Ending\nending = Ending()\nending.hear_signals()"
+    begin = (
+        "import os, signal\nfrom photochrom.commands.shutdown import Shutdown\n"
+        "shutdown = Shutdown()\nshutdown.hear_signals()"
+    )
     command = [sys.executable, "-c", f"{begin}\n{code}"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=600)
     assert done.stderr == ""
@@ -85,8 +88,8 @@ try:
         os.kill(os.getpid(), signal.SIGTERM)
         print("cleaned up")
 except SystemExit as exc:
-    ending.close()
-    ending.exit(exc.code)
+    shutdown.close()
+    shutdown.exit(exc.code)
 """
     assert ended(code, tmp_path) == (143, "cleaned up\nregistered later\n")
 

@@ -31,7 +31,7 @@ _LOGARITHMS = np.interp(_LEVELS, _DISPLAYED, _CODES).astype(np.float32)
 _SLOPES = np.gradient(_LOGARITHMS, _LEVELS).astype(np.float32)
 
 
-def shown(thumbnail: np.ndarray) -> np.ndarray:
+def for_network(thumbnail: np.ndarray) -> np.ndarray:
     """Convert a logarithmic thumbnail to what the network sees, both uint8 of any shape, full range."""
     return _SHOWN[thumbnail]
 
@@ -42,7 +42,7 @@ def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarra
     To first order, a difference in displayed values is a difference in logarithms times the slope of the curve.
 
     Args:
-        small: Result of ``shown``, uint8 ``[h, w]``.
+        small: Result of ``for_network``, uint8 ``[h, w]``.
         ab: a*b* float32 ``[2, h, w]``.
         matrix: Weights of the film's luma.
 

@@ -1,4 +1,4 @@
-"""``Ending``: ends the process cleanly after a signal, and while threads are still running."""
+"""``Shutdown``: ends the process cleanly after a signal, and while threads are still running."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LATER: Final = 0.05  # seconds after which a signal that arrived during an impo
 _AT_ONCE: Final = 2.0  # seconds in which further signals are ignored as repetitions; ``timeout`` sends its signal twice
 
 
-class Ending:
+class Shutdown:
     """Ends the process cleanly.
 
     The first signal raises an exception, so that unfinished files are removed. During an import it is delayed, since C

@@ -23,7 +23,7 @@ from .state import AppState
 from .uploads import Uploads
 
 
-class Programs:
+class StatelessApi:
     """The stateless endpoints and their routes.
 
     Args:

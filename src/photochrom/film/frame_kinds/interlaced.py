@@ -1,4 +1,4 @@
-"""Renders the chroma of frames; of interlaced frames, each field separately."""
+"""Computes the chroma of a frame; in interlaced frames, of each field separately."""
 
 from __future__ import annotations
 

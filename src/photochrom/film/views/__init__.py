@@ -1,1 +1,0 @@
-"""Prepares unusual frames for the network: interlaced fields, frames with borders, negatives, logarithmic scans."""
