@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from photochrom import Hint, __version__, photo
+from photochrom.colorizer.hints import credit
 from photochrom.photo.formats.xmp import Packet
-from photochrom.provenance import DIGITAL_SOURCE_TYPE, credit, label, statement
+from photochrom.photo.metadata import DIGITAL_SOURCE_TYPE, label
+from photochrom.provenance import statement
 from tests.helpers.photographs import COLOR_FORMATS, MODEL, coloured, neutral, saved, smooth
 
 HEAD = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

@@ -99,6 +99,20 @@ class Hint:
         return cls(x, y, parse_color(parts[-1]), page=page)
 
 
+def credit(model: str, hints: Sequence[Hint]) -> str:
+    """Name the sources of the colours: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
+
+    Args:
+        model: Label of the model (``Colorizer.label``).
+        hints: Hints that were used; suggested ones are counted separately.
+    """
+    suggested = sum(hint.suggested for hint in hints)
+    given = len(hints) - suggested
+    counts = ((given, "given by hand"), (suggested, "suggested by the model"))
+    sources = [f"{count} {'colour' if count == 1 else 'colours'} {source}" for count, source in counts if count]
+    return f"{model}, with {' and '.join(sources)}" if sources else model
+
+
 def page_of(hint: str) -> int | None:
     """Return the page that the text of a hint names, or None."""
     found = re.match(r"\s*(\d{1,6}):", hint)

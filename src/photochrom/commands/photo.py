@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..colorizer.hints import Hint, page_of, read_hints
+from ..colorizer.hints import Hint, credit, page_of, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..machine import reuse_freed_memory
 from ..photo.names import STREAM
-from ..provenance import credit
 from . import c2pa
 from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
 from .console import Console, Progress, duration

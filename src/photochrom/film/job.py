@@ -15,8 +15,8 @@ import av
 
 from ..atomic import publish
 from ..colorizer.colorizer import Colorizer
+from ..colorizer.hints import credit
 from ..errors import FilmError
-from ..provenance import credit
 from ..version import __version__
 from .coloring import Progress, color_frames
 from .damage import Damage

@@ -22,7 +22,7 @@ def signed(data: bytes, photo: Photo, path: Path, identity: Identity, credit: st
         photo: The grey original.
         path: Name of the output, of which only the extension is used.
         identity: Signer.
-        credit: Sources of the colours; see ``provenance.credit``.
+        credit: Sources of the colours; see ``colorizer.hints.credit``.
 
     Returns:
         The whole signed file.

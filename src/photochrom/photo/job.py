@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO, TypedDict, cast
 
 import numpy as np
 
+from ..colorizer.hints import credit
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotoError
-from ..provenance import credit
 from .confidence import confidence_png, least_sure_places
 from .credentials import signed
 from .library_errors import THE_PICTURE, enough_memory, naming

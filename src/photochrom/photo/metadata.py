@@ -1,4 +1,12 @@
-"""Prepares the output's metadata: updates it for the upright, coloured picture, and adds the label."""
+"""Prepares the output's metadata: updates it for the upright, coloured picture, and adds the label.
+
+The label is in four XMP properties, because no reader looks at all of them:
+
+- ``Iptc4xmpExt:DigitalSourceType`` for search engines and agencies: partly made by a trained model.
+- ``Iptc4xmpExt:AISystemUsed`` and ``AISystemVersionUsed`` (IPTC 2025.1): the model.
+- ``photoshop:Instructions``, which picture editors show, after any text that was there.
+- ``photochrom:Statement``: the same sentence in a property that nobody edits.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +14,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from ..provenance import label
+from ..provenance import stated_behind, statement
+from ..version import __version__
 from .formats import exif, icc, photoshop, xmp
 from .formats.image import Decoded, Density, Metadata
 from .formats.xmp import Packet
 
 DEEP: Final = ("PNG", "TIFF")
 """Formats of 16 bits per sample."""
+DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # nor can they store a resolution outside EXIF
 
 
@@ -48,7 +58,7 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
         metadata: Metadata of the photograph.
         source_format: Format it was read from.
         format: Format to be written.
-        credit: Sources of the colours, for the label (see ``provenance.credit``); None to write no label.
+        credit: Sources of the colours, for the label (see ``colorizer.hints.credit``); None to write no label.
     """
     packet = Packet(metadata.xmp)
     if format != source_format:
@@ -69,6 +79,21 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
     if credit is not None:
         label(packet, credit)
     return replace(metadata, xmp=packet.to_bytes())
+
+
+def label(packet: Packet, model: str) -> None:
+    """Write the label into an XMP packet, replacing an earlier one of Photochrom's.
+
+    The source type that the packet had (a print, a negative) moves to ``photochrom:OriginalDigitalSourceType``.
+    """
+    former = packet.get("Iptc4xmpExt:DigitalSourceType")
+    if former and former != DIGITAL_SOURCE_TYPE:
+        packet.set("photochrom:OriginalDigitalSourceType", [former])
+    packet.set("Iptc4xmpExt:DigitalSourceType", [DIGITAL_SOURCE_TYPE])
+    packet.set("Iptc4xmpExt:AISystemUsed", [f"Photochrom, model {model}"])
+    packet.set("Iptc4xmpExt:AISystemVersionUsed", [__version__])
+    packet.set("photochrom:Statement", [statement(model)])
+    packet.set("photoshop:Instructions", [stated_behind(packet.get("photoshop:Instructions") or "", model)])
 
 
 def losses(metadata: Metadata, depth: int, format: str) -> Iterator[str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..atomic import new_file
+from ..colorizer.hints import credit
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotoError
-from ..provenance import credit
 from .credentials import signed
 from .formats.image import Planes
 from .formats.tiff_pages import LOOP_LOST, has_loop, mask_files, page_starts

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..atomic import new_file
 from ..errors import OptionError
-from ..provenance import label, statement
+from ..provenance import statement
 from .formats.xmp import Packet
 from .library_errors import encoding, naming
+from .metadata import label
 from .report import PhotoReport
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def write_sheet(sheet: Image.Image, path: Path, *, credit: str, overwrite: bool)
     Args:
         sheet: The sheet.
         path: A PNG, JPEG or WebP file.
-        credit: Sources of the colours; see ``provenance.credit``.
+        credit: Sources of the colours; see ``colorizer.hints.credit``.
         overwrite: Whether an existing file is replaced.
 
     Raises:

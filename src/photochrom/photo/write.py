@@ -71,7 +71,8 @@ def encode_photo(
             and columns are those of ``chroma_sampling(photo, format, layout)``.
         cr: Red chroma, likewise.
         format: A key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the other formats round to 8.
-        credit: Sources of the colours, for the label in the metadata; see ``provenance.credit``. None writes no label.
+        credit: Sources of the colours, for the label in the metadata (see ``colorizer.hints.credit``); None to write
+            no label.
         quality: 1 to 100, for JPEG, HEIF, AVIF and lossy WebP. A photograph read from a lossless WebP is written to
             WebP losslessly.
         layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.

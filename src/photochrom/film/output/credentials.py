@@ -40,7 +40,7 @@ def sign_film(whole: Path, output: Path, source: Path, identity: Identity, credi
         output: Its final path.
         source: The black-and-white film.
         identity: Signer.
-        credit: Sources of the colours; see ``provenance.credit``.
+        credit: Sources of the colours; see ``colorizer.hints.credit``.
         overwrite: Whether a manifest beside the output may be replaced.
 
     Raises:
