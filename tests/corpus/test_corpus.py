@@ -11,21 +11,20 @@ from PIL import Image
 
 from photochrom.batch.workers import Died, WorkerPool
 from tests.corpus.make import Entry, corpus
-from tests.helpers.limits import limited, takes_too_much
+from tests.helpers.limits import outcome
 
 pytest.importorskip("onnx")
 
 
 def prepare(model):
-    """What a worker does with one entry: colour it, and return what came of it as (kind, text)."""
+    """Return what a worker calls with each entry: it colours the entry, and returns the kind of outcome and a text."""
     from photochrom import Colorizer
 
     return coloring(Colorizer(model, "cpu"), Path(tempfile.mkdtemp()))
 
 
 def coloring(colorizer, folder):
-    """The same with a loaded model, in a folder."""
-    from photochrom import PhotochromError
+    """Return the same function for a loaded model; it works in a folder."""
     from photochrom.photo import colorize_photo
 
     def color(entry: Entry):
@@ -33,19 +32,9 @@ def coloring(colorizer, folder):
         source.write_bytes(entry.data)
         output = folder / ("out" + (source.suffix if source.suffix != ".jpg" else ".png"))
         output.unlink(missing_ok=True)
-        try:
-            with limited():
-                colorize_photo(source, output, colorizer=colorizer)
-        except PhotochromError as exc:
-            text = str(exc)
-            return ("refused", text) if "\n" not in text and str(source) in text else ("bad message", text)
-        except BaseException as exc:
-            return "traceback", f"{type(exc).__name__}: {exc}"
-        finally:
-            source.unlink()
-        if takes_too_much():
-            return "too much memory", ""
-        return "coloured", output.read_bytes()
+        kind, text = outcome(lambda: colorize_photo(source, output, colorizer=colorizer), source)
+        source.unlink()
+        return ("coloured", output.read_bytes()) if kind == "done" else (kind, text)
 
     return color
 

@@ -14,7 +14,7 @@ import pytest
 from photochrom.batch.workers import Died, WorkerPool
 from tests.corpus import films
 from tests.corpus.films import Film, corpus
-from tests.helpers.limits import limited, takes_too_much
+from tests.helpers.limits import outcome
 
 pytest.importorskip("onnx")
 pytestmark = [
@@ -27,15 +27,14 @@ MILLISECOND = 0.001  # Matroska counts in these
 
 
 def prepare(model):
-    """What a worker does with one film: colour it, decode it with and without its colours, and return what is wrong."""
+    """Return what a worker calls with each film: it colours the film and compares it with its source."""
     from photochrom import Colorizer
 
     return coloring(Colorizer(model, "cpu"))
 
 
 def coloring(colorizer, parent=None):
-    """The same with a loaded model; the folder of each film is made in ``parent``."""
-    from photochrom import PhotochromError
+    """Return the same function for a loaded model; it makes a folder in ``parent`` for each film."""
     from photochrom.film import FilmOptions, colorize_film
 
     def color(film: Film):
@@ -44,19 +43,20 @@ def coloring(colorizer, parent=None):
             source = folder / film.name
             source.write_bytes(film.data)
             (folder / "neighbour.mkv").write_bytes(NEIGHBOUR)
-            try:
+            reports = []
+
+            def color_film():
                 options = FilmOptions(codec="ffv1", **film.options)
-                with limited():
-                    report = colorize_film(source, output, options, colorizer=colorizer)
-            except PhotochromError as exc:
-                left = {path.name for path in folder.iterdir()} - {film.name, "neighbour.mkv"}
-                well = "\n" not in str(exc) and str(folder) in str(exc) and not left
-                return ("refused" if well else f"bad refusal, leaves {left}"), str(exc)
-            except BaseException as exc:
-                return "traceback", f"{type(exc).__name__}: {exc}"
-            if takes_too_much():
-                return "too much memory", ""
-            return "coloured", [*differences(source, output), *([] if film.refused == "" else report.notes)]
+                reports.append(colorize_film(source, output, options, colorizer=colorizer))
+
+            kind, text = outcome(color_film, folder)
+            left = {path.name for path in folder.iterdir()} - {film.name, "neighbour.mkv"}
+            if kind == "refused" and left:
+                return f"bad refusal, leaves {left}", text
+            if kind != "done":
+                return kind, text
+            notes = [] if film.refused == "" else reports[0].notes
+            return "coloured", [*differences(source, output), *notes]
 
     return color
 

@@ -14,14 +14,13 @@ from typing import Any
 from unittest import mock
 
 from tests.fuzz.mutations import PHOTOS, Key, Mutant, load_seeds, mutant
-from tests.helpers.limits import limited, takes_too_much
+from tests.helpers.limits import Outcome, outcome
 
 ASKED = 8  # of one in so many it is asked, too, whether it is in colour already
 COLORED = 48  # one in so many files that can be read is coloured,
 BY_NETWORK = 8  # and of these, one in so many by a network, the others by a stand-in
 _MOST_PAGES = 4  # of a TIFF
 _MEMORY = Path("/dev/shm")
-Outcome = tuple[str, str]
 
 
 def prepare(model: str, seeds: str = "", colored: int = COLORED) -> Callable[[Key], Outcome]:
@@ -52,32 +51,22 @@ def prepare(model: str, seeds: str = "", colored: int = COLORED) -> Callable[[Ke
 
     def try_one(key: Key) -> Outcome:
         made = mutant(key)
-        outcome = _read(made, key, folder)
-        if outcome[0] == "read" and key.number % colored == 0:
+        read = _read(made, key, folder)
+        if read[0] == "read" and key.number % colored == 0:
             is_real = key.number // colored % BY_NETWORK == 0
             return _colored(made, key.target, network() if is_real else stand_in, folder)
-        return outcome
+        return read
 
     return try_one
 
 
 def _read(made: Mutant, key: Key, folder: Path) -> Outcome:
-    from photochrom import PhotochromError
-
     source = folder / made.name
     source.write_bytes(made.data)
-    try:
-        with limited():
-            read = _read_photograph if key.target in PHOTOS else _read_film
-            read(source, is_asked=key.number % ASKED == 0)
-    except PhotochromError as exc:
-        text = str(exc)
-        return ("refused", text) if "\n" not in text and str(source) in text else ("bad message", text)
-    except BaseException as exc:
-        return "traceback", f"{type(exc).__name__}: {exc}"
-    finally:
-        source.unlink()
-    return ("too much memory", "") if takes_too_much() else ("read", "")
+    read = _read_photograph if key.target in PHOTOS else _read_film
+    kind, text = outcome(lambda: read(source, is_asked=key.number % ASKED == 0), source)
+    source.unlink()
+    return ("read", "") if kind == "done" else (kind, text)
 
 
 def _read_photograph(source: Path, *, is_asked: bool) -> None:

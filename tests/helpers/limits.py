@@ -1,14 +1,18 @@
-"""Limits on the time and the memory that one small file may take; for processes whose death is one file's fault."""
+"""Limits on the time and memory that one small file may take, and the outcome of reading or colouring it within them.
+
+For worker processes only: a file that takes too long ends its process.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SECONDS, MEGABYTES = 10, 1500
-_WALL = 60  # times as long by the clock, because other programs may have the processor
+_WALL = 60  # limit of elapsed time, in multiples of SECONDS, because other programs may have the processor
+Outcome = tuple[str, str]
 
 
 @contextlib.contextmanager
@@ -24,7 +28,7 @@ def limited() -> Iterator[None]:
 
 
 def takes_too_much() -> bool:
-    """Whether this process has taken too much memory since it was last asked; False where it cannot be told."""
+    """Return whether this process has taken too much memory since the last call; False where that is not known."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return False  # not Linux
@@ -35,3 +39,27 @@ def takes_too_much() -> bool:
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # the next file is not to blame
     return True
+
+
+def outcome(action: Callable[[], object], path: Path) -> Outcome:
+    """Run an action on a file within the limits, and return the kind of its outcome, and a text about it.
+
+    Args:
+        action: Reads or colours the file.
+        path: The file, or its folder, which the message of a refusal must name.
+
+    Returns:
+        The kind is ``done``, or ``refused`` if a ``PhotochromError`` was raised whose message is one line and names
+        the path. All others are faults: ``bad message``, ``traceback`` or ``too much memory``.
+    """
+    from photochrom import PhotochromError
+
+    try:
+        with limited():
+            action()
+    except PhotochromError as exc:
+        text = str(exc)
+        return ("refused", text) if "\n" not in text and str(path) in text else ("bad message", text)
+    except BaseException as exc:
+        return "traceback", f"{type(exc).__name__}: {exc}"
+    return ("too much memory", "") if takes_too_much() else ("done", "")
