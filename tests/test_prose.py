@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "photochrom"
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "photochrom"
 BEGINNINGS = ("Of ", "What ", "That ", "With ")
 FLAG = re.compile(r"(?<![\w-])(--[a-z]|-o\b)")
 ROOMS = sorted({path.relative_to(SOURCE).parts[0] for path in SOURCE.rglob("*.py")})
@@ -47,6 +48,47 @@ def offenders(room: str) -> list[str]:
 @pytest.mark.parametrize("room", ROOMS)
 def test_docstrings_begin_as_sentences_do(room):
     assert not offenders(room)
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def documented(path: Path) -> Iterator[tuple[str, set[str], list[tuple[str, str]]]]:
+    """Name, parameters, and entries under ``Args`` of each function and class in a file whose docstring has them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, Function | ast.ClassDef):
+            continue
+        section = re.search(r"^Args:\n((?:    .*\n?|\n)*)", ast.get_docstring(node) or "", re.M)
+        called = node if isinstance(node, Function) else constructor(node)
+        if section and called:
+            arguments = called.args
+            listed = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            entries = re.findall(r"^    (\w+): (.*)$", section[1], re.M)
+            yield node.name, {argument.arg for argument in listed} - {"self", "cls"}, entries
+
+
+def constructor(node: ast.ClassDef) -> Function | None:
+    return next((part for part in node.body if isinstance(part, Function) and part.name == "__init__"), None)
+
+
+def test_arguments_that_are_described_are_those_of_the_function():
+    """All of them, by their names; and each description can be read by itself."""
+    wrong = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        for name, parameters, entries in documented(path):
+            if {entry for entry, _ in entries} != parameters or any(text.startswith(BEGINNINGS) for _, text in entries):
+                wrong.append(f"{path.relative_to(SOURCE)}: {name}")
+    assert not wrong
+
+
+def test_docstrings_and_comments_name_modules_that_exist():
+    known = {path.name for folder in ("src", "benchmarks", "docs", "tests") for path in (ROOT / folder).rglob("*.py")}
+    assert not [
+        f"{path.relative_to(SOURCE)}: {name}"
+        for path in sorted(SOURCE.rglob("*.py"))
+        for name in re.findall(r"\b(\w+\.py)\b", path.read_text(encoding="utf-8"))
+        if name not in known
+    ]
 
 
 def messages(path: Path) -> Iterator[tuple[int, str]]:

@@ -47,7 +47,7 @@ def reuse_freed_memory() -> None:
     """Configure glibc's allocator so that freed memory is reused; does nothing with other C libraries.
 
     By default glibc gives each thread its own arena, whose freed memory other threads cannot use: some 50 MB while a
-    film is coloured. And it returns each photograph's arrays to the system, which must fill them with zeros again for
+    film is coloured. It also returns each photograph's arrays to the system, which must fill them with zeros again for
     the next photograph; that takes a tenth of the time.
     """
     if sys.platform != "linux":

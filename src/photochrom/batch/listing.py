@@ -24,9 +24,9 @@ EXTENSIONS: Final = frozenset(
         *(".heic", ".heif", ".hif", ".avif", ".jp2", ".jpx", ".j2k", ".dng"),
     )
 )
-"""Extensions of files that are listed as photographs; files that turn out not to be are reported as errors."""
+"""Extensions of files that are listed as photographs; if one turns out not to be one, that is an error."""
 MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
-_SIDECAR: Final = ".color."  # part of the names of Photochrom's outputs
+_OUTPUT: Final = ".color."  # part of the names of Photochrom's outputs
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Filter:
     def takes(self, key: str) -> bool:
         """Return whether to list a file: a photograph by its extension, not hidden, and not an output of Photochrom."""
         name = key.rpartition("/")[2]
-        if name.startswith(".") or _SIDECAR in name or os.path.splitext(name)[1].lower() not in EXTENSIONS:  # noqa: PTH122
+        if name.startswith(".") or _OUTPUT in name or os.path.splitext(name)[1].lower() not in EXTENSIONS:  # noqa: PTH122
             return False
         return (not self.include or _any(self.include, key, name)) and not _any(self.exclude, key, name)
 

@@ -39,7 +39,7 @@ _ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # protocols
 
 @dataclass(frozen=True)
 class BatchJob:
-    """Everything besides the item on which its colouring depends; sent to other processes and machines."""
+    """Everything that determines how items are coloured, apart from the items; sent to other processes and machines."""
 
     target: str
     """Folder of the outputs, or its address."""

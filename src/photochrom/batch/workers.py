@@ -1,4 +1,4 @@
-"""A pool of worker processes in which the death of a process only fails its own task.
+"""A pool of worker processes in which the death of a process fails only the task that it was doing.
 
 ``concurrent.futures`` abandons the whole pool when a process dies, and a damaged file may crash any decoder.
 """

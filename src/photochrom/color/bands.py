@@ -46,9 +46,9 @@ def threads() -> int:
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Divide ``height`` rows into strips that fit the processor's cache; yields pairs of start and stop row.
+    """Divide ``height`` rows into strips that fit the processor's cache, and yield each strip's start and stop row.
 
-    Those of pictures wider than 2,000 pixels have 24 rows, and may need a larger cache.
+    Pictures wider than 2,000 pixels get strips of 24 rows, which may need a larger cache.
     """
     rows = max(_LEAST, _STRIP // width)
     for start in range(0, height, rows):

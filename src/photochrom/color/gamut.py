@@ -54,8 +54,8 @@ def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
 
     Args:
         luma: uint8 or uint16 ``[H, W]``, full range.
-        cb: Of the same shape and dtype.
-        cr: Of the same shape and dtype.
+        cb: Cb, of the shape and dtype of ``luma``.
+        cr: Cr, likewise.
 
     Returns:
         R'G'B' ``[H, W, 3]`` of that dtype.

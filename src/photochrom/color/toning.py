@@ -22,7 +22,7 @@ def has_colors(rgb: np.ndarray) -> bool:
     """Return whether a picture is in colour: neither toned, nor stained, nor faded.
 
     In a toned print the colour depends on the lightness alone, and stains and yellowing vary along one hue. So pixels
-    of equal lightness are compared: in a colour photograph their colours vary in two directions, or by much. In a faded
+    of equal lightness are compared: in a colour photograph their colours vary in two directions, or widely. In a faded
     colour print, one dye has lost most of its density: the darkest tones have a cast, and one channel has little
     contrast.
 

@@ -250,7 +250,10 @@ def _quantised(
 def _all_in_gamut(
     cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding, spare: np.ndarray
 ) -> tuple[list[np.ndarray], bool]:
-    """Do the same as ``_quantised`` without searching for samples out of gamut; arguments and result are the same."""
+    """Replace ``_quantised`` where many samples are out of gamut: all are mapped, without a search for those samples.
+
+    Arguments and result are those of ``_quantised``.
+    """
     factor = _factor(cb, cr, darkest, brightest, coding)
     sample = factor[::_SAMPLED]
     many = bool(np.count_nonzero(sample < 1) > _MANY * sample.size)
@@ -275,7 +278,7 @@ def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray
 
 
 def _distance(cb: np.ndarray, cr: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute the larger of the distances of Cb and Cr from neutral, in integers; one more if it is above neutral."""
+    """Compute the larger of the distances of Cb and Cr from neutral, in integers, or one more than that."""
     mirrored = np.bitwise_xor(np.minimum(cb, cr), 2 * coding.neutral - 1)
     farther = np.maximum(np.maximum(cb, cr), mirrored, out=mirrored)
     return np.subtract(farther, coding.neutral - 1, out=farther)
@@ -355,7 +358,10 @@ def _reduced_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray,
 
 
 def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Split a plane into even and odd columns, in either order; several times as fast as slices with a step."""
+    """Split a plane into its even and odd columns, several times as fast as slices with a step.
+
+    The byte order of the machine decides which of the two comes first.
+    """
     bits = 8 * plane.dtype.itemsize
     pairs = np.ascontiguousarray(plane).view(np.dtype(f"u{2 * plane.dtype.itemsize}"))
     return pairs & ((1 << bits) - 1), pairs >> bits

@@ -26,8 +26,8 @@ _STRONG: Final = 0.95
 _WHOLE: Final = 0.5  # share of the picture that must change for the whole picture to count as changed
 _ALIKE: Final = 0.75  # length of the mean change over the mean length of changes, above which all go in one direction
 _PALER: Final = 0.7  # share of the first picture's chroma below which an alternative is called paler
-_SIDE: Final = 0.38  # a region whose centre is nearer to an edge than this lies at that edge
-_BROAD: Final = 0.75  # a region that extends over more than this lies at neither edge
+_SIDE: Final = 0.38  # a region whose centre is nearer to an edge than this share of the side lies at that edge
+_BROAD: Final = 0.75  # a region that extends over more than this share of the side lies at neither edge
 _GREY: Final = 8.0  # chroma below which a colour is called grey
 _DIRECTIONS: Final = ((20, "pinker"), (115, "warmer"), (195, "greener"), (295, "cooler"), (360, "pinker"))
 """Upper limit of the hue, in degrees, and name of each direction of change."""

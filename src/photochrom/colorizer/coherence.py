@@ -41,8 +41,8 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float)
         probability: Probability of each bin, float32 ``[bins, h, w]``.
         luma: Luma of the same picture, uint8 ``[H, W]``, at any size.
         bins: a* and b* of each bin.
-        lean: Change of the log probability of a colour per unit of the a*b* that other cells expect and per unit of
-            the colour's own a*b* along it. It favours vivid colours of the expected hue; 0 has no such preference.
+        lean: Preference for vivid colours of the hue that other cells expect; 0 for none. It is the change of a
+            colour's log probability per unit of the expected a*b* and per unit of the colour's a*b* in that direction.
 
     Returns:
         Probabilities, float32 ``[bins, h, w]``.

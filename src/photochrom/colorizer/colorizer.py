@@ -354,7 +354,7 @@ def _shares(height: int, count: int) -> list[slice]:
 
 
 def _spread(answer: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
-    """Extend a prediction from the picture inside the margins to the whole, at the same scale."""
+    """Extend a prediction of the picture inside the margins to the margins, at the same scale."""
     changes: dict[str, Any] = {
         name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
         for name in ("ab", "confidence", "probability")

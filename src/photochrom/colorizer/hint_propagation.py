@@ -48,7 +48,7 @@ def _ab(hints: Sequence[Hint]) -> np.ndarray:
 
 
 def hint_influence(lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
-    """Weight of the hints at each pixel: 1 at a hint, less with distance and with contrast to it.
+    """Return the weight of the hints at each pixel: 1 at a hint, less with distance and with contrast to it.
 
     A network may react to one hint by changing colours all over the picture. The weight confines its reaction to pixels
     near the hint and of similar lightness.

@@ -1,6 +1,6 @@
 """The vividness dial: what a user's vividness means for the network, for ``coherence``, and for the chroma.
 
-Training imports them from here, since this module needs no PyTorch.
+Training imports these definitions from here, because this module needs no PyTorch.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ DIAL_LAMBDA: Final = 0.85
 """Share of the uniform distribution in the class weights that the dial applies (Zhang et al. 2016); the same for all
 models, whatever class weights they were trained with."""
 
-# Vividness sets two numbers of the network linearly. Their lines were found by search on held-out photographs
+# Vividness sets two numbers of the network linearly. Both lines were found by a search on held-out photographs
 # (docs/experiments.md): the logarithm of the temperature (near one half it is the 0.38 of Zhang et al. 2016), and the
 # gain of the mean's chroma. The gain only affects programs that use the network's a*b* output directly.
 LOG_TEMPERATURE: Final = -0.5
 LOG_TEMPERATURE_SLOPE: Final = -0.93
 NETWORK_GAIN_SLOPE: Final = 0.5
 
-# What the user sets, where cells agree (``coherence``); chosen at equal colourfulness, see docs/experiments.md. Up to
-# one half it raises the network's vividness and the gain; from there on cells lean to vivid colours instead, which errs
-# less: what expects one hue becomes vivid as a whole, and what does not stays pale.
+# The user's vividness where cells agree (``coherence``); chosen at equal colourfulness, see docs/experiments.md. Up to
+# one half it raises the network's vividness and the gain. From there on cells lean to vivid colours instead, which errs
+# less: an object whose cells expect one hue becomes vivid as a whole, and any other stays pale.
 _TURN: Final = 0.5
 _OF_NETWORK: Final = 0.7
 _GAIN: Final = 1.77
@@ -38,7 +38,7 @@ def network_vividness(vividness: float) -> float:
 
 
 def lean(vividness: float) -> float:
-    """Return how far cells that agree prefer vivid colours; see ``coherence.coherent``."""
+    """Return how strongly cells that agree prefer vivid colours; see ``coherence.coherent``."""
     return _LEAN + _LEAN_SLOPE * max(0.0, vividness - _TURN)
 
 

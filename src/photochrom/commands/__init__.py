@@ -1,7 +1,7 @@
 """The command line: one module per verb, with ``add`` to declare its arguments and ``run`` to execute it.
 
 ``arguments`` declares shared arguments, ``parser`` suggests corrections, ``settings`` reads the user's defaults,
-``console`` prints results and progress, ``kinds`` distinguishes photographs from films.
+``console`` prints results and progress, ``file_kinds`` distinguishes photographs from films.
 
 Heavy imports stay inside the functions, so that ``photochrom --help`` answers at once.
 """

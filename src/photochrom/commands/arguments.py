@@ -114,10 +114,10 @@ def create_folder(folder: Path, error: type[PhotochromError]) -> None:
 
 @contextmanager
 def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
-    """Create a folder for outputs, with those above it; those that were created and stay empty go when the block ends.
+    """Create a folder for outputs, including parent folders; when the block ends, remove created ones that are empty.
 
     Raises:
-        PhotochromError: It is a file, or cannot be created; of the kind that is given.
+        PhotochromError: It is a file, or cannot be created. The exception has the type ``error``.
     """
     created = [path for path in (folder, *folder.parents) if not path.exists()]
     create_folder(folder, error)

@@ -199,7 +199,7 @@ def _preserve(args: argparse.Namespace, folder: Path) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[Any]:
-    """During the block, Ctrl-C finishes the items in progress; a second Ctrl-C interrupts at once."""
+    """Let Ctrl-C finish the items in progress during the block; a second Ctrl-C interrupts at once."""
     asked = False
 
     def note(*_: int | FrameType | None) -> None:

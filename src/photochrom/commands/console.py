@@ -63,7 +63,7 @@ def say(text: str) -> None:
 
 
 def drop_unsaid() -> None:
-    """If standard error cannot be written, redirect it to nowhere, and discard its buffer.
+    """Redirect standard error to the null device if it cannot be written, and discard its buffer.
 
     Python flushes the buffer when it starts a subprocess, which would fail, and when it ends, where a failure changes
     the exit status.

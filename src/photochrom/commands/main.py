@@ -84,7 +84,7 @@ class _PrintCompletion(argparse.Action):
 
 
 def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
-    """Return the calls for the arguments, in which files without a verb get one by their kind.
+    """Return the argument lists to run: files given without a verb get the verb of their kind.
 
     Raises:
         OptionError: The first argument is neither a verb nor a file, or options are given to files of both kinds.

@@ -261,7 +261,7 @@ class _Work:
         return 1 if self.failed else 0
 
     def skip(self, job: PhotoJob, reason: str, of_many: str) -> None:
-        """Count a skipped photograph; print the reason at once if the user named it, otherwise at the end for all."""
+        """Count a skipped photograph; print the reason at once if the user named it, otherwise once for all others."""
         self.skipped += 1
         if job.is_named:
             self.console.note(f"{job.source}: {reason}")

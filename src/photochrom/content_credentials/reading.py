@@ -21,7 +21,7 @@ class Claim:
     is_trusted: bool
     """Whether the signer's certificate was issued by one of the given authorities."""
     problems: tuple[str, ...]
-    """Problems, as codes of C2PA; empty if the file is unchanged and its signer trusted."""
+    """Status codes of C2PA for what is wrong; empty if the file is unchanged and its signer is trusted."""
     signer: str
     """Organisation or common name in the certificate."""
     time: str

@@ -1,6 +1,6 @@
 """Memory of frames: limits by bytes, reuse of buffers, and views of their planes.
 
-A frame of a scan may be a hundred times as large as one of standard television, so limits in frames would not do.
+A frame of a scan may be a hundred times as large as one of standard television, so limits count bytes, not frames.
 """
 
 from __future__ import annotations

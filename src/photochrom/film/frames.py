@@ -147,7 +147,7 @@ class FrameColorizer:
         return self._changed(self.hints, self._is_kept, self.shots, {} if self.area.box else stills)
 
     def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
-        """Return a copy for the same film that also leaves frames unchanged for whose pts ``is_kept`` is true."""
+        """Return a copy for the same film that also leaves the frames unchanged whose pts satisfy ``is_kept``."""
 
         def both(pts: int) -> bool:
             return self._is_kept(pts) or is_kept(pts)

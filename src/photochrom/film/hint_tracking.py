@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _STEP = 3  # frames between the positions at which a hint is searched for
 _LOST = 0.3  # confidence of the flow below which a hint is no longer followed
-_ASTRAY = 2.0  # pixels of the small luma by which the flow forth and back may miss the starting point
+_ASTRAY = 2.0  # pixels of the small luma by which the flow there and back again may miss the starting point
 _PART = 7200  # most frames of a shot in memory; longer shots are tracked in parts
 
 Hints = defaultdict[int, list[Hint]]

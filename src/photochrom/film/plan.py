@@ -59,7 +59,7 @@ class Plan:
     frames: Pattern | None = None
     """Pattern of the frames' names, if the coloured film is a sequence."""
     first_number: int = 0
-    """Number of the film's first frame in that sequence."""
+    """Number of the film's first frame in the sequence that is written."""
 
     def number(self, reader: FilmReader, pts: int) -> int:
         """Return the number of a frame, if the coloured film is a sequence."""

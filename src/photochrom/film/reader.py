@@ -54,8 +54,8 @@ class FilmReader:
         self._file = self.path
         self._demuxer_options: dict[str, str] = {}
         self._are_colored: list[bool] | None = None  # for each sample that is not blank, once they were read
-        self._ahead: Iterator[av.VideoFrame] = iter(())  # frames after the last sample,
-        self._sampled: int | None = None  # and the pts of its second frame
+        self._ahead: Iterator[av.VideoFrame] = iter(())  # decoded frames that follow the last sample
+        self._sampled: int | None = None  # pts of the last sample's second frame
         self._open()
         try:
             first = self._first_frame()
@@ -184,7 +184,7 @@ class FilmReader:
         """
         damage = Damage() if damage is None else damage
         if start is not None and start != self.first_pts:
-            # The same generator is used to the end, because it holds further frames of the first one's packet.
+            # The same generator is used to the end, because it holds further frames of the first frame's packet.
             decoded = self._decoded_from(start, damage)
             for frame in decoded:
                 if frame.pts == start:

@@ -1,7 +1,7 @@
 """Engines, which run a model file: OpenVINO and ONNX Runtime behind one method, ``run``.
 
-Both read the same file, and tests check that they give the same numbers. OpenVINO is the default, since it is faster on
-Intel and AMD processors (``benchmarks/engines.py``).
+Both engines read the same file, and tests check that they give the same numbers. OpenVINO is the default, since it is
+faster on Intel and AMD processors (``benchmarks/engines.py``).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .compiled import CompiledModel, is_enabled, release
 Arrays = Mapping[str, np.ndarray]
 
 _CONVERTER: Final = "openvino.tools.ovc"
-# OpenVINO compiles kernels for each of the 49 shapes of a thumbnail, and keeps the 5,000 used last: all of them, 370
-# MB. With this limit, the six shapes that most photographs have are predicted just as fast.
+# OpenVINO compiles kernels for each of the 49 shapes that a thumbnail may have, and by default keeps the 5,000 most
+# recently used: that is all of them, 370 MB. With this limit, the six most common shapes are predicted just as fast.
 _KEPT_KERNELS = 500
 # Discarded kernels leave freed memory that glibc keeps: 60 MB after 15 predictions of as many shapes. Giving it back
 # takes 2 ms.

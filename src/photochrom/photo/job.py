@@ -153,7 +153,7 @@ def colorize_job(
     page: int | None = None,
     on_page: OnPage | None = None,
 ) -> PhotoReport:
-    """Colour one source and destination from ``names.plan``; ``-`` is the standard input or output.
+    """Colour one pair of source and destination from ``names.plan``; ``-`` is the standard input or output.
 
     Raises:
         PhotoError: The photograph cannot be read or written, or a standard stream is closed.

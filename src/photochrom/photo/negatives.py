@@ -24,7 +24,7 @@ _WORTH_ASKING: Final = 0.25  # score by statistics alone; the two thirds of posi
 
 
 def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> bool:
-    """Return whether a photograph looks like a negative: the network is surer of its inversion, and sees more colours.
+    """Return whether a photograph looks like a negative: the network is surer of its inversion, and colours that more.
 
     Args:
         colorizer: The model.

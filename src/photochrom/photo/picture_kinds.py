@@ -37,7 +37,8 @@ def for_network(luma: np.ndarray, kind: PictureKind) -> np.ndarray:
 
     Args:
         luma: uint8 or uint16 ``[H, W]``.
-        kind: Kind of picture."""
+        kind: Kind of picture.
+    """
     top = np.iinfo(luma.dtype).max
     if kind == "negative":
         return top - luma

@@ -218,7 +218,7 @@ def _upright(decoded: Decoded, format: str, name: str) -> Photo:
     alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
     height, width = luma.shape if half is None else (half.height, half.width)
     metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
-    halftone = half is None and is_halftone(luma)  # jpeg.read reduces none
+    halftone = half is None and is_halftone(luma)  # jpeg.read never reduces one
     kind: PictureKind = "linear" if decoded.linear else "halftone" if halftone else "plain"
     lost = (*decoded.losses, *([NO_TONES] if kind == "halftone" else []))
     coded, recoded = _coded_luma(decoded, orientation)

@@ -22,7 +22,7 @@ from .read import Photo
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
-_SAMPLE = 500  # rows and columns of chroma, about, on which colourfulness is measured
+_SAMPLE = 500  # approximate number of rows and of columns of chroma on which colourfulness is measured
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class PhotoReport:
     preview: tuple[np.ndarray, np.ndarray] | None = None
     """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
     alternative_previews: tuple[np.ndarray, ...] = ()
-    """The alternatives as R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
+    """The alternatives as R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview`` is set."""
 
 
 def preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> tuple[np.ndarray, np.ndarray]:

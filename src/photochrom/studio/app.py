@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _SECONDS_TO_END = 2  # grace period for responses in progress
 _SWEEP_SECONDS = 60  # interval at which visitors who have left are removed
-_PICTURES, _FULL_SIZES = 24, 2  # pictures kept in memory: about 15 MB, and 1.5 bytes per pixel each
+_PICTURES, _FULL_SIZES = 24, 2  # pictures kept in memory, about 15 MB each, and full-size ones, 1.5 bytes per pixel
 
 
 @dataclass(frozen=True)

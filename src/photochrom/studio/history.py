@@ -32,7 +32,7 @@ class History(Generic[Choices]):
         return self.turn_to(dial, **{dial: value})
 
     def turn_to(self, dial: str, **changes: object) -> Self:
-        """Return the history after a dial makes any change, likewise."""
+        """Return the history after a dial makes the given changes; as in ``turn``, several in a row are one step."""
         turned = self.choose(**changes)
         past = self.past if dial == self.dial else turned.past
         return replace(turned, past=past, dial=dial) if turned is not self else self

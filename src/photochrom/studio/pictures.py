@@ -39,8 +39,7 @@ def cached_prediction(
 
     Args:
         colorizer: The model, shared by all visitors.
-        thumbnail: Luma, uint8 ``[H, W]``, at the size of
-        ``Prediction.luma``.
+        thumbnail: Luma, uint8 ``[H, W]``, at the size of ``Prediction.luma``.
         options: How to colour it.
         former: Earlier prediction for the same picture.
     """
@@ -65,7 +64,7 @@ class Picture:
 
 
 class Recent(Generic[Key, Value]):
-    """A thread-safe cache of the values used last."""
+    """A thread-safe cache of the most recently used values."""
 
     def __init__(self, most: int) -> None:
         self._most, self._values, self._lock = most, OrderedDict[Key, Value](), threading.Lock()

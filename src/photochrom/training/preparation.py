@@ -1,4 +1,4 @@
-"""``TrainingRun``: prepares a run: inspects photographs, chooses the recipe, caches features."""
+"""Prepares a ``TrainingRun``: inspects photographs, chooses the recipe, caches features."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ _LAST = re.compile(r"\.(place|second|join|narrow)\.(weight|bias)$")  # last laye
 
 
 def _block(name: str) -> str:
-    """Return the name of a weight's block; empty outside of blocks."""
+    """Return the name of the block that a weight belongs to; empty if there is none."""
     match = re.match(r"(.*refine\.\d+\.\d+)\.", name)
     return match[1] if match else ""
 

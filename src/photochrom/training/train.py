@@ -1,9 +1,9 @@
 """The training loop, to be read from top to bottom.
 
 A training step is followed through eight files: ``recipes.py`` (the numbers), this one, ``data/batches.py`` and
-``data/feature_cache.py`` (where batches come from; ``run.py`` chooses between them), ``data/simulated_hints.py``,
-``networks/colorization.py`` and ``networks/decoder.py`` (what is trained), and ``networks/losses.py`` (what is
-minimised).
+``data/feature_cache.py`` (where batches come from; ``preparation.py`` chooses between them),
+``data/simulated_hints.py``, ``networks/colorization.py`` and ``networks/decoder.py`` (what is trained), and
+``networks/losses.py`` (what is minimised).
 
 The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder, and with the
 default recipe also the encoder's later stages. A run can be stopped at any time; resumed from its last checkpoint, it

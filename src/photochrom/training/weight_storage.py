@@ -53,7 +53,7 @@ def store_small(model: onnx.ModelProto) -> None:
 
 
 def _is_kernel(name: str, shape: Sequence[int]) -> bool:
-    """Return whether a weight is stored in 8 bits: a convolution of the decoder that does not output the logits."""
+    """Return whether a weight is stored in 8 bits, as the decoder's convolutions are, except those for the logits."""
     last = name.startswith(("head.decoder.classify.", "head.decoder.queries.add."))
     return name.startswith("head.decoder.") and not last and len(shape) == 4 and math.prod(shape) >= _SMALL
 

@@ -174,7 +174,7 @@ def _numbered(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Patt
 
 
 def _unchecked(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
-    """Return the pattern for frames with these digits, unverified."""
+    """Return the pattern for frames with these digits, without checking that it matches all of them."""
     least = min(len(d) for d in digits)
     padded = any(len(d) > 1 and d.startswith("0") for d in digits) or len({len(d) for d in digits}) == 1
     return Pattern(folder, prefix, suffix, least if padded else 1)

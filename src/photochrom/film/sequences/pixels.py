@@ -66,8 +66,8 @@ def rgb_of_planes(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, coding: Codi
 
     Args:
         luma: uint8 or uint16 ``[H, W]``, full range.
-        cb: Of the same shape and dtype.
-        cr: Of the same shape and dtype.
+        cb: Cb, of the shape and dtype of ``luma``.
+        cr: Cr, likewise.
         coding: Meaning of the integers.
         out: Red, green and blue to write into, of that shape, with any strides and either byte order.
     """

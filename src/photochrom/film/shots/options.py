@@ -66,7 +66,7 @@ class ShotOptions:
         self.color(ColorOptions())  # raises OptionError if a value is out of range
 
     def color(self, film: ColorOptions) -> ColorOptions:
-        """Return the film's options with this shot's values in place of them where given."""
+        """Return the film's options, replaced by this shot's where the shot has its own."""
         return replace(film, **{name: own for name in _DIALS if (own := getattr(self, name)) is not None})
 
 

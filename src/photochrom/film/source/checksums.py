@@ -19,7 +19,7 @@ _INVERTED = 0xFFFFFFFF
 
 
 class PacketCheck:
-    """Checks the packets of one stream. Until one was valid it reports no damage, since the encoder may omit checksums.
+    """Checks the packets of one stream. No damage is reported before the first valid packet: checksums are optional.
 
     Args:
         codec: FFmpeg's name of the decoder; only packets of ``ffv1`` and ``mjpeg`` are checked.

@@ -15,7 +15,7 @@ _LISTS = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest")
 
 
 def address(path: Path) -> str:
-    """Return a path in a form in which FFmpeg does not take text before a colon for a protocol."""
+    """Return a path in a form in which FFmpeg does not mistake text before a colon for a protocol."""
     return str(path.absolute())
 
 

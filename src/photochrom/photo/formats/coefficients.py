@@ -59,7 +59,8 @@ def luma_coefficients(data: bytes, height: int, width: int, subsampling: str) ->
     """Prepare to keep the luma coefficients of a JPEG.
 
     Args:
-        data: The undamaged file, without metadata. height: Rows of the picture as stored.
+        data: The undamaged file, without metadata.
+        height: Rows of the picture as stored.
         width: Columns of the picture as stored.
         subsampling: The subsampling of its chroma in TurboJPEG's notation, "420" for example.
 

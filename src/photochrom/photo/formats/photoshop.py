@@ -95,7 +95,7 @@ def without_property(iptc: bytes) -> list[str]:
 
 
 def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield the kind, bytes and content of each resource. From a damaged resource on, the data is one of kind 0."""
+    """Yield the kind, bytes and content of each resource. Damaged data and all that follows is one of kind 0."""
     position = 0
     while position < len(data):
         start = position

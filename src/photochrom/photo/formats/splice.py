@@ -135,8 +135,9 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> lis
 
     Args:
         luma: The scans to keep.
-        cb, cr: uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, around 128; ``luma.subsampling`` tells which of the
-            two all readers accept.
+        cb: Blue chroma, uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, neutral at 128; ``luma.subsampling`` tells
+            which of the two shapes all readers accept.
+        cr: Red chroma, likewise.
         quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Extracts single pages from TIFF files, so that reading a page takes time by its size, not by the file's."""
+"""Extracts single pages from TIFF files, so that the time to read a page does not depend on the others."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def page_start(data: bytes, number: int) -> int:
         number: The page, from 1.
 
     Raises:
-        PhotoError, ValueError, struct.error: There is no such page, or as for ``page_starts``.
+        PhotoError, ValueError, struct.error: There is no such page, or the file is damaged.
     """
     starts = page_starts(data)
     if not 1 <= number <= len(starts):

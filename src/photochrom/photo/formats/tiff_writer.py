@@ -53,7 +53,7 @@ class TiffWriter:
     Args:
         stream: A seekable stream, at position 0.
         compression: A key of ``NUMBERS``.
-        order: Byte order of the file if its first page has no EXIF block; the byte order of the other pages' blocks.
+        order: Byte order of a file whose first page has no EXIF block; if it has one, the file takes the block's.
     """
 
     def __init__(self, stream: BinaryIO, compression: str = "deflate", order: Order = "<") -> None:
@@ -238,7 +238,7 @@ def _in_order(samples: np.ndarray, order: Order) -> np.ndarray:
 
 
 def _deflated(stored: np.ndarray, itemsize: int) -> bytes:
-    """Deflate; 16-bit samples with Huffman codes and run lengths only.
+    """Compress samples with deflate; if they have 16 bits, with Huffman codes and run lengths only.
 
     The low bytes of 16-bit differences are noise, in which longer patterns hardly ever repeat: searching for them takes
     four times as long, and saves 3 % of the file.

@@ -157,7 +157,7 @@ def cache_features(
     Args:
         encoder: The frozen part of an encoder (``backbone``).
         name: The encoder's name, for the progress bar.
-        views: In the order of the rows.
+        views: Views in the order of the rows.
         folder: Folder of the cache; takes 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) per view.
         sides: Sizes of the squares.
         run: The compiled encoder, if it exists already.

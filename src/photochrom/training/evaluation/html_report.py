@@ -51,7 +51,7 @@ class _Section:
 
 
 def write_page(found: Evaluation, path: Path, protocol: Mapping[str, object], count: int = 12) -> None:
-    """Write tables and pictures to one file. The photographs shown are coloured again, since none were kept.
+    """Write tables and pictures to one file. An evaluation keeps no pictures, so those shown are coloured again.
 
     Args:
         found: The evaluation to show.

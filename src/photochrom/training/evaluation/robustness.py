@@ -76,7 +76,7 @@ class RobustnessSummary:
     elsewhere_photographs: int
     """Number of photographs with enough pixels that strong edges separate from the hint."""
     confidence_ratio: float | None
-    """Ratio of the mean CIEDE2000 of the surer half of all pixels of the set to that of the other half."""
+    """Mean CIEDE2000 over the half of the set's pixels of which the model is surer, divided by that over the rest."""
     confidence_ratio_each: float | None
     """The same within each picture, then averaged: whether confidence tells the parts of one picture apart."""
     alternatives_apart: float | None

@@ -82,7 +82,7 @@ def _downsample(chroma: Tensor, output: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ColorBins:
-    """The quantised colours between which the network chooses, and their frequency in photographs."""
+    """The quantised colours among which the network chooses, and their frequency in photographs."""
 
     centres: Tensor
     """a*b* of each bin, float32 ``[bins, 2]``."""
