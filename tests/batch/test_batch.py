@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import defusedxml.ElementTree
@@ -15,6 +16,7 @@ from PIL import Image
 
 from photochrom import ColorOptions, OptionError
 from photochrom.batch import BatchSummary, Item, color_batch
+from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
 from photochrom.batch.report import read_rows
 from photochrom.commands.main import main
@@ -77,8 +79,6 @@ def test_started_again_it_does_only_what_is_missing(tree, tmp_path, options):
 
 @pytest.mark.slow
 def test_other_options_or_another_model_recolour(tree, tmp_path, options):
-    from dataclasses import replace
-
     target = tmp_path / "out"
     color_batch(tree, target, options)
     paler = color_batch(tree, target, replace(options, color=ColorOptions(strength=0.5)))
@@ -98,15 +98,11 @@ def test_errors_are_rows(tree, tmp_path, options, capsys):
     assert (again.failed, again.failed_before, again.status) == (0, 2, 1)
     scan(tree / "empty.png")  # mended: tried again without being asked
     assert color_batch(tree, target, options).colored == 1
-    from dataclasses import replace
-
     assert color_batch(tree, target, replace(options, retry_errors=True)).failed == 1
 
 
 @pytest.mark.slow
 def test_negatives_stay_negatives_and_are_recoloured(tree, tmp_path, options):
-    from dataclasses import replace
-
     def output():
         return np.asarray(Image.open(tmp_path / "out" / "b.color.png")).astype(int)
 
@@ -129,14 +125,10 @@ def test_a_raw_scan_becomes_a_tiff(tmp_path):
 
 @pytest.mark.slow
 def test_what_is_in_colour_is_skipped_with_a_row_unless_asked_for(tree, tmp_path, options, capsys):
-    from dataclasses import replace
-
     from photochrom.batch.preservation import write_premis
     from photochrom.batch.sheet import sums_of, write_sheet
 
-    rng = np.random.default_rng(0)
-    patches = rng.integers(0, 256, (4, 5, 3)).astype(np.uint8)
-    Image.fromarray(patches).resize((48, 36), Image.Resampling.NEAREST).save(tree / "autochrome.png")
+    in_color(tree / "autochrome.png", 0)
     target = tmp_path / "out"
     summary = color_batch(tree, target, options)
     assert (summary.colored, summary.failed, summary.skipped, summary.status) == (4, 0, 1, 0)
@@ -156,6 +148,39 @@ def test_what_is_in_colour_is_skipped_with_a_row_unless_asked_for(tree, tmp_path
     assert (target / "autochrome.color.png").exists()
 
 
+def in_color(path, seed):
+    """Write a small picture of coloured patches."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    patches = np.random.default_rng(seed).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    Image.fromarray(patches).resize((48, 36), Image.Resampling.NEAREST).save(path)
+    return path
+
+
+def test_a_dry_run_does_not_count_what_is_in_colour_as_to_do(tree, tmp_path, options):
+    in_color(tree / "0.png", 0)
+    in_color(tree / "z.png", 1)
+    told = estimate_batch(tree, str(tmp_path / "out"), options)
+    assert (told.listed, told.to_do, told.in_color, told.skipped) == (6, 4, 2, 2)
+    lines = str(told).splitlines()
+    assert lines[0].startswith("6 items (3 png, 2 jpg, 1 tif), 4 to do, ")
+    assert lines[1] == "2 are in colour already and will be skipped"
+    assert told.source_bytes == sum(path.stat().st_size for path in tree.rglob("[abc].*"))
+    assert told.output_bytes > 0  # one that is in colour is not among those tried
+    recoloring = estimate_batch(tree, str(tmp_path / "out"), replace(options, recolor=True))
+    assert (recoloring.to_do, recoloring.skipped) == (6, 0)
+
+
+def test_a_dry_run_of_many_estimates_how_many_are_in_colour(tmp_path, options, monkeypatch):
+    monkeypatch.setattr("photochrom.batch.estimate._SEARCHED", 4)
+    for number in range(12):
+        (scan if number % 2 else in_color)(tmp_path / "box" / f"{number:02}.png", number)
+    told = estimate_batch(tmp_path / "box", str(tmp_path / "out"), options)
+    assert (told.pending, told.searched) == (12, 4)
+    found = [number % 2 == 0 for number in (0, 4, 7, 11)].count(True)
+    assert (told.in_color, told.skipped) == (found, 3 * found)
+    assert f"about {3 * found} are in colour already and will be skipped, judging by 4 of them" in str(told)
+
+
 def test_nothing_could_be_done(tmp_path, options):
     for number in range(3):
         (tmp_path / "scans").mkdir(exist_ok=True)
@@ -164,8 +189,6 @@ def test_nothing_could_be_done(tmp_path, options):
 
 
 def test_too_many_errors_end_it(tmp_path, options):
-    from dataclasses import replace
-
     for number in range(40):
         (tmp_path / "scans").mkdir(exist_ok=True)
         (tmp_path / "scans" / f"{number:02}.jpg").write_bytes(b"no")
@@ -181,8 +204,6 @@ def test_too_many_errors_end_it(tmp_path, options):
     ("first", "second"), [("a.jpg", "a.png"), ("A.jpg", "a.jpg"), ("caf\u00e9.jpg", "cafe\u0301.jpg")]
 )
 def test_two_inputs_never_share_an_output(tmp_path, options, first, second):
-    from dataclasses import replace
-
     items = [Item(name, str(scan(tmp_path / "scans" / name))) for name in (first, second)]
     template = "{stem}.color.jpg"
     with pytest.raises(OptionError, match=r"inputs would share an output") as caught:
@@ -263,8 +284,6 @@ def deadly(job):
 
 
 def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options):
-    from dataclasses import replace
-
     from photochrom.batch.coordinator import locked
 
     target = tmp_path / "out"
@@ -280,8 +299,6 @@ def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options
 
 @pytest.mark.slow
 def test_shards_are_the_whole_once(tree, tmp_path, options):
-    from dataclasses import replace
-
     for number in range(10):
         scan(tree / f"more{number}.jpg", number)
     target = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""Estimates the time and space of a batch by counting its items and colouring a few of them."""
+"""Estimates the time and space of a batch: counts its items, searches some for colours, and colours a few."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Final
 
+from ..errors import PhotochromError
+from .addresses import is_remote
 from .coordinator import clock, job_of, listed_items, pending_items
 from .distribute import worker_count
 from .items import Item
 from .options import BatchOptions
 from .report_folder import report_folder
-from .shard import BatchJob, prepare
+from .shard import BatchJob, local_copy, prepare
+
+_TRIED: Final = 3  # items that are coloured, or downloaded to be searched for colours
+_SEARCHED: Final = 100  # local items that are searched for colours: three seconds for JPEGs of 12 megapixels
+_READ: Final = 1e9  # most bytes that are read for it, since other formats than JPEG must be decoded at full size
 
 
 @dataclass(frozen=True)
@@ -23,19 +30,39 @@ class Estimate:
     """Counts of a batch, and the estimated time and space."""
 
     listed: int
-    to_do: int
+    pending: int
+    """Items that are not finished, including those that will be skipped because they are in colour."""
     kinds: Counter[str]
+    searched: int
+    """Number of pending items that were searched for colours."""
+    in_color: int
+    """Number of those that are in colour already."""
     source_bytes: int
-    """Bytes of the pending items, as far as known."""
+    """Bytes of the items to colour, as far as known."""
     output_bytes: float | None
     """Estimated bytes of their outputs; None if no trial succeeded."""
     core_seconds: float | None
     """Estimated seconds on one core; None if no trial succeeded."""
     workers: int
 
+    @property
+    def skipped(self) -> int:
+        """Number of pending items that are in colour already; estimated unless all were searched."""
+        return round(self.pending * self.in_color / self.searched) if self.searched else 0
+
+    @property
+    def to_do(self) -> int:
+        """Number of items to colour; estimated unless all were searched."""
+        return self.pending - self.skipped
+
     def __str__(self) -> str:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.kinds.most_common(6))
-        lines = [f"{self.listed:,} items ({kinds or 'none'}), {self.to_do:,} to do, {_size(self.source_bytes)}"]
+        about = "about " if self.in_color and self.searched < self.pending else ""
+        lines = [f"{self.listed:,} items ({kinds or 'none'}), {about}{self.to_do:,} to do, {_size(self.source_bytes)}"]
+        if self.in_color:
+            basis = f", judging by {self.searched:,} of them" if about else ""
+            are = "is" if self.skipped == 1 else "are"
+            lines.append(f"{about}{self.skipped:,} {are} in colour already and will be skipped{basis}")
         if self.core_seconds is not None and self.output_bytes is not None:
             lines.append(
                 f"about {clock(self.core_seconds / self.workers)} with {self.workers} processes "
@@ -47,7 +74,9 @@ class Estimate:
 
 
 def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOptions) -> Estimate:
-    """Count the items of a batch, and colour up to three of them into a temporary folder.
+    """Count the items of a batch, search some for colours, and colour up to three into a temporary folder.
+
+    Up to a hundred local items, or a gigabyte of them, are searched; of remote ones only three, which are downloaded.
 
     Raises:
         OptionError: As for ``color_batch``.
@@ -55,31 +84,73 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     """
     items = listed_items(source, options)
     job, folder = job_of(target, options), report_folder(target, options, make=False)
-    to_do = [item for item, state in pending_items(items, folder, job, options) if state == "to do"]
+    pending = [item for item, state in pending_items(items, folder, job, options) if state == "to do"]
     kinds = Counter(PurePosixPath(item.key).suffix.lower().lstrip(".") or "without extension" for item in items)
-    size = sum(max(0, item.size) for item in to_do)
-    seconds, grown = _tried(to_do, job)
-    output = None if grown is None else grown * size
-    total = None if seconds is None else seconds * len(to_do)
-    return Estimate(len(items), len(to_do), kinds, size, output, total, worker_count(options.workers))
+    chosen = [] if options.recolor else _to_search(pending)
+    started = time.perf_counter()
+    grey = [item for item in chosen if not _is_in_color(item)] if chosen else pending
+    search_seconds = time.perf_counter() - started
+    share = len(grey) / len(chosen) if chosen else 1.0
+    size = _bytes(grey) if len(chosen) in (0, len(pending)) else round(share * _bytes(pending))
+    seconds, grown = _tried(grey, replace(job, recolor=True))
+    return Estimate(
+        listed=len(items),
+        pending=len(pending),
+        kinds=kinds,
+        searched=len(chosen),
+        in_color=len(chosen) - len(grey) if chosen else 0,
+        source_bytes=size,
+        output_bytes=None if grown is None else grown * size,
+        core_seconds=None
+        if seconds is None
+        else len(pending) * (share * seconds + search_seconds / max(1, len(chosen))),
+        workers=worker_count(options.workers),
+    )
+
+
+def _to_search(items: Sequence[Item]) -> list[Item]:
+    """Choose the items to search for colours, spread over the list."""
+    if any(is_remote(item.source) for item in items):
+        return _spread(items, _TRIED)
+    mean = max(1.0, _bytes(items) / max(1, len(items)))
+    return _spread(items, max(_TRIED, min(_SEARCHED, int(_READ / mean))))
+
+
+def _spread(items: Sequence[Item], most: int) -> list[Item]:
+    """Choose at most ``most`` items, evenly spaced, with the first and the last."""
+    count = min(most, len(items))
+    return [items[round(i * (len(items) - 1) / max(1, count - 1))] for i in range(count)]
+
+
+def _is_in_color(item: Item) -> bool:
+    """Return whether an item is in colour already; False if it cannot be read, which the batch will report."""
+    from ..photo.inspect import is_in_color
+
+    try:
+        with local_copy(item) as path:
+            return is_in_color(path)
+    except PhotochromError:
+        return False
+
+
+def _bytes(items: Sequence[Item]) -> int:
+    return sum(max(0, item.size) for item in items)
 
 
 def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None]:
-    """Return mean seconds per item, and the ratio of output to source bytes; None if all trials failed."""
+    """Colour a few items; return mean seconds per item, and the ratio of output to source bytes; None if all failed."""
     if not items:
         return None, None
-    last = len(items) - 1
-    chosen = [items[place] for place in sorted({0, last // 2, last})]
     seconds, bytes_in, bytes_out = [], 0, 0
     with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
         color = prepare(replace(job, target=folder))
-        for item in chosen:
+        for item in _spread(items, _TRIED):
             started = time.perf_counter()
             row = color(item).row
             if row.status != "error":
                 seconds.append(time.perf_counter() - started)
                 bytes_in += max(0, item.size)
-                bytes_out += Path(folder, row.output).stat().st_size if row.output else 0
+                bytes_out += Path(folder, row.output).stat().st_size
     if not seconds:
         return None, None
     return sum(seconds) / len(seconds), bytes_out / bytes_in if bytes_in else None

@@ -129,7 +129,7 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
     name = output_name(item, job.template)
     own: dict[str, Any] = {"vividness": item.vividness, "strength": item.strength}
     options = replace(job.color, **{dial: value for dial, value in own.items() if value is not None})
-    with _source(item) as source, _target(job.target, name) as (path, publish):
+    with local_copy(item) as source, _target(job.target, name) as (path, publish):
         from ..photo.inspect import is_in_color
 
         if not job.recolor and is_in_color(source):
@@ -171,12 +171,12 @@ class TargetError(PhotochromError):
 def _hints(address: str) -> tuple[Any, ...]:
     from ..colorizer.hints import read_hints
 
-    with _source(Item(PurePosixPath(address).name, address)) as path:
+    with local_copy(Item(PurePosixPath(address).name, address)) as path:
         return read_hints(path)
 
 
 @contextmanager
-def _source(item: Item) -> Iterator[Path]:
+def local_copy(item: Item) -> Iterator[Path]:
     """Yield a local path of the item; a remote file and its sidecar are downloaded for the block."""
     if not is_remote(item.source):
         yield Path(item.source)
