@@ -25,12 +25,16 @@ from photochrom.film.times import time_text
 from tests.helpers.films import (
     colorizer,
     decoded,
+    documentary,
+    halves,
     in_fields,
     other_shot,
     pan,
+    plane,
     same_lumas,
     seconds,
     still_frame,
+    with_chroma,
     write_film,
     write_frames,
 )
@@ -179,6 +183,40 @@ def test_a_preview_shows_the_frame_of_a_still_in_its_colours(film, tmp_path):
     green, violet = (color[:, middle[i::2].ravel()].mean((0, 1)) for i in (1, 0))
     assert green[1] > green[0] + 20
     assert violet[0] > violet[1] + 20
+
+
+@pytest.mark.slow
+def test_a_preview_shows_shots_in_colour_as_the_film_leaves_them(tmp_path):
+    film = documentary(tmp_path)
+    assert main(["film", str(film), "--preview"]) == 0
+    with Image.open(tmp_path / "documentary.preview.png") as sheet:
+        rows = np.asarray(sheet.convert("RGB")).astype(int).reshape(3, 14 + 2 * 64, 3 * 96, 3)
+    own = np.asarray(decoded(film)[30].to_image()).astype(int)  # the first of its shot on the sheet
+    assert np.abs(rows[1, 14 + 64 :, :96] - own).mean() < 3
+    assert np.ptp(rows[[0, 2], 14 + 64 :].mean((1, 2)), axis=-1).min() > 10
+    trial = tmp_path / "trial.mkv"
+    assert main(["film", str(film), "--preview", "-o", str(trial), "--codec", "ffv1"]) == 0
+    for before, after in zip(decoded(film)[24:48], decoded(trial)[24:48], strict=True):
+        assert all(np.array_equal(plane(before, index), plane(after, index)) for index in range(3))
+    assert main(["film", str(film), "--preview", "--recolor", "--overwrite"]) == 0
+    with Image.open(tmp_path / "documentary.preview.png") as sheet:
+        recolored = np.asarray(sheet.convert("RGB")).astype(int).reshape(rows.shape)
+    assert np.abs(recolored[1, 14 + 64 :, :96] - own).mean() > 10
+
+
+@pytest.mark.slow
+def test_a_dry_run_says_that_shots_in_colour_are_left_unchanged(tmp_path, capsys):
+    film = documentary(tmp_path)
+    assert main(["film", str(film), "--dry-run"]) == 0
+    assert "\nshots in colour are left unchanged: --recolor all colours them, too\n" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_preview_is_refused_where_the_film_would_be(tmp_path, capsys):
+    film = write_frames(tmp_path / "new.mkv", with_chroma(pan(24), halves), codec="ffv1")
+    assert main(["film", str(film), "--preview"]) == 1
+    assert "is in colour already: --recolor all colours from the luma" in capsys.readouterr().err
+    assert names(tmp_path) == ["new.mkv"]
 
 
 def test_a_preview_goes_where_it_is_told(film, tmp_path, capsys):

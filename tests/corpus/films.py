@@ -248,7 +248,7 @@ def refused() -> Iterator[Film]:
     yield Film(
         "partly-in-colour.mkv",
         film("mkv", late, codec="ffv1", options={"g": "1"}),
-        "partly in colour, so its grey shots",
+        "shots is in colour and left unchanged",
     )
     for transfer in (16, 18):
         data = film("mkv", name="yuv420p10le", codec="ffv1", tags=(9, 9, transfer))

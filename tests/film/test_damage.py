@@ -212,7 +212,7 @@ def test_a_film_in_colour_is_refused_unless_recolouring_is_asked_for(end, tmp_pa
 def assert_colour_is_found(path, fake):
     """Of a film that is partly in colour, the grey shots are coloured and the others left."""
     report = colorize_film(path, None, LOSSLESS, colorizer=fake)
-    assert report.notes[0].startswith("partly in colour, so its grey shots alone are coloured")
+    assert report.notes[0].startswith("1 of 2 shots is in colour and left unchanged")
 
 
 @pytest.mark.slow

@@ -18,13 +18,14 @@ from tests.helpers.films import (
     RATE,
     colorizer,
     decoded,
-    other_shot,
+    documentary,
+    halves,
     packets,
     pan,
     plane,
     same_lumas,
     seconds,
-    still_frame,
+    with_chroma,
     write_film,
     write_frames,
 )
@@ -37,17 +38,6 @@ def red(tmp_path):
     return colorizer(tmp_path, lambda lightness: (40 + 0 * lightness, 20 + 0 * lightness))
 
 
-def with_chroma(lumas, chroma):
-    """Frames whose chroma planes are given by a function of the frame's number and the plane's shape."""
-    frames = [still_frame(luma) for luma in lumas]
-    for number, frame in enumerate(frames):
-        for index in (1, 2):
-            found = frame.planes[index]
-            rows = np.frombuffer(found, np.uint8).reshape(found.height, -1)
-            rows[:, : found.width] = np.clip(chroma(number, index, (found.height, found.width)), 0, 255)
-    return frames
-
-
 def noise(number, index, shape, *, blur=0.0, spread=6.0, cast=4):
     """Chroma of a tape: noise around a cast."""
     grain = np.random.default_rng([number, index]).normal(0, 1, shape)
@@ -55,15 +45,6 @@ def noise(number, index, shape, *, blur=0.0, spread=6.0, cast=4):
         grain = cv2.GaussianBlur(grain, (0, 0), blur)
         grain /= grain.std()
     return np.round(128 + cast + spread * grain)
-
-
-def halves(number, index, shape, *, step=6):
-    """Pale colours: one half of the picture differs from the other in Cb, whatever the luma is."""
-    plane = np.full(shape, 128.0)
-    if index == 1:
-        plane[:, shape[1] // 2 :] += step
-        plane[:, : shape[1] // 2] -= step
-    return plane
 
 
 @pytest.mark.slow
@@ -111,22 +92,11 @@ def test_frames_that_show_nothing_stay_neutral(tmp_path, red):
     assert all(plane(frame, 2).mean() > 140 for frame in frames[20:-5])
 
 
-def documentary(tmp_path):
-    grey, colored = pan(24), other_shot(24)
-    frames = [*with_chroma(grey, lambda *_: np.float64(128)), *with_chroma(colored, lambda *p: halves(*p, step=40))]
-    return write_frames(
-        tmp_path / "documentary.mkv", [*frames, *with_chroma(grey, lambda *_: np.float64(128))], codec="ffv1"
-    )
-
-
 @pytest.mark.slow
 def test_of_a_film_partly_in_colour_the_grey_shots_are_coloured(tmp_path, red):
     path = documentary(tmp_path)
     report = colorize_film(path, None, LOSSLESS, colorizer=red)
-    assert report.notes == [
-        'partly in colour, so its grey shots alone are coloured: recolor="all" colours all of them',
-        "1 of 3 shots are in colour and were left unchanged",
-    ]
+    assert report.notes == ['1 of 3 shots is in colour and left unchanged: recolor="all" colours all of them']
     for number, (before, after) in enumerate(zip(decoded(path), decoded(report.output), strict=True)):
         assert np.array_equal(plane(before), plane(after))
         if 24 <= number < 48:
@@ -148,7 +118,7 @@ def test_a_film_is_refused_if_all_its_shots_turn_out_to_have_colours(tmp_path, r
     with pytest.raises(FilmError, match="is in colour already"):
         colorize_film(path, None, LOSSLESS, colorizer=red)
     asked = colorize_film(path, None, replace(LOSSLESS, recolor="grey-shots"), colorizer=red)
-    assert asked.notes == ["1 of 1 shots are in colour and were left unchanged"]
+    assert asked.notes == ["1 of 1 shots is in colour: nothing was coloured"]
 
 
 def test_grey_shots_may_be_asked_for_where_all_are_grey(tmp_path, red):
@@ -165,6 +135,38 @@ def test_a_part_that_begins_in_a_coloured_shot_keeps_it(tmp_path, red):
     report = colorize_film(path, None, options, colorizer=red)
     for before, after in zip(decoded(path)[30:48], decoded(report.output), strict=False):
         assert all(np.array_equal(plane(before, index), plane(after, index)) for index in range(3))
+
+
+@pytest.mark.slow
+def test_the_notes_on_a_grey_part_of_a_film_partly_in_colour_do_not_contradict_each_other(tmp_path, red):
+    path = documentary(tmp_path)
+    report = colorize_film(path, None, replace(LOSSLESS, end=20 / RATE), colorizer=red)
+    assert report.notes == []
+    assert all(plane(frame, 2).mean() > 140 for frame in decoded(report.output))
+
+
+@pytest.mark.slow
+def test_a_grey_part_of_a_film_whose_samples_are_all_in_colour_is_coloured(tmp_path, red, monkeypatch):
+    monkeypatch.setattr(FilmReader, "colored_part", lambda *_: "all")
+    path = documentary(tmp_path)
+    assert colorize_film(path, None, replace(LOSSLESS, end=20 / RATE), colorizer=red).frames == 20
+    part = replace(LOSSLESS, start=26 / RATE, end=46 / RATE)
+    with pytest.raises(FilmError, match="is in colour already"):
+        colorize_film(path, None, part, colorizer=red, overwrite=True)
+
+
+@pytest.mark.slow
+def test_a_single_shot_in_colour_is_refused_or_said_to_be_uncoloured(tmp_path, red):
+    path = documentary(tmp_path)
+    second = replace(LOSSLESS, only_shots=(2,))
+    with pytest.raises(FilmError, match='shot 2 is in colour already: recolor="all"'):
+        colorize_film(path, None, second, colorizer=red)
+    asked = colorize_film(path, None, replace(second, recolor="grey-shots"), colorizer=red)
+    assert asked.notes == ["shot 2 is in colour: nothing was coloured"]
+    both = colorize_film(path, None, replace(LOSSLESS, only_shots=(2, 3)), colorizer=red, overwrite=True)
+    assert both.notes == ['shot 2 is in colour and left unchanged: recolor="all" colours all of them']
+    grey = colorize_film(path, None, replace(LOSSLESS, only_shots=(3,)), colorizer=red, overwrite=True)
+    assert grey.notes == []
 
 
 def test_recolor_is_checked():

@@ -43,6 +43,35 @@ def still_frame(luma, name="yuv420p", chroma=None):
     return frame
 
 
+def with_chroma(lumas, chroma):
+    """Frames whose chroma planes are given by a function of the frame's number and the plane's shape."""
+    frames = [still_frame(luma) for luma in lumas]
+    for number, frame in enumerate(frames):
+        for index in (1, 2):
+            found = frame.planes[index]
+            rows = np.frombuffer(found, np.uint8).reshape(found.height, -1)
+            rows[:, : found.width] = np.clip(chroma(number, index, (found.height, found.width)), 0, 255)
+    return frames
+
+
+def halves(number, index, shape, *, step=6):
+    """Pale colours: one half of the picture differs from the other in Cb, whatever the luma is."""
+    plane = np.full(shape, 128.0)
+    if index == 1:
+        plane[:, shape[1] // 2 :] += step
+        plane[:, : shape[1] // 2] -= step
+    return plane
+
+
+def documentary(folder):
+    """Write a film of three shots of a second each; the second is in colour: yellow on the left, blue on the right."""
+    grey, colored = pan(24), other_shot(24)
+    frames = [*with_chroma(grey, lambda *_: np.float64(128)), *with_chroma(colored, lambda *p: halves(*p, step=40))]
+    return write_frames(
+        folder / "documentary.mkv", [*frames, *with_chroma(grey, lambda *_: np.float64(128))], codec="ffv1"
+    )
+
+
 def in_fields(frames, order):
     """The frames, marked as two fields each: ``tff`` or ``bff`` says which is the earlier."""
     graph = av.filter.Graph()

@@ -18,7 +18,7 @@ from photochrom.film.options import FilmOptions
 from photochrom.film.reader import FilmReader
 from photochrom.studio.films import Film
 from photochrom.studio.jobs import Job, Jobs, StoppedError
-from tests.helpers.films import all_packets, other_shot, pan, write_film
+from tests.helpers.films import all_packets, documentary, other_shot, pan, write_film
 from tests.helpers.interruptions import lively
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import rgb
@@ -307,6 +307,25 @@ def test_a_film_in_colour_is_recoloured_only_if_wanted(visitor, tmp_path):
     with pytest.raises(RefusedError, match="this film is in colour already: tick"):
         visitor.post(f"/api/items/{item}/start", {})
     assert colored(visitor, item, recolor=True)["job"]["message"].startswith("10 frames, 1 shot")
+
+
+def test_shots_in_colour_are_shown_as_the_film_leaves_them_unless_recoloured(visitor, tmp_path):
+    item = visitor.add("documentary.mkv", documentary(tmp_path).read_bytes())
+    state = wait_for(visitor, item, "search")
+    assert (state["coloredPart"], state["isKept"]) == ("some", False)
+    assert not is_blue_on_the_right(visitor.fetch(f"/api/items/{item}/picture.jpg"))
+    assert visitor.edit(item, "go", time=1.5)["isKept"]
+    for kind in ("picture", "small"):
+        assert is_blue_on_the_right(visitor.fetch(f"/api/items/{item}/{kind}.jpg"))
+    shots = [visitor.fetch(f"/api/items/{item}/shots/{number}.jpg") for number in range(3)]
+    assert [is_blue_on_the_right(shot) for shot in shots] == [False, True, False]
+    assert not visitor.edit(item, "recolor", recolor=True)["isKept"]
+    assert not is_blue_on_the_right(visitor.fetch(f"/api/items/{item}/picture.jpg"))
+
+
+def is_blue_on_the_right(jpeg):
+    left, right = (half[..., 2].mean() - half[..., 0].mean() for half in np.hsplit(rgb(jpeg), 2))
+    return right > left + 60
 
 
 def test_a_file_that_is_not_a_film_gives_a_one_line_error(visitor, files, tmp_path):

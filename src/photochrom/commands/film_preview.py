@@ -45,9 +45,10 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
         OptionError: The options do not suit the film.
     """
     from ..film.frames import FrameColorizer
-    from ..film.plan import check, make_plan, resolved
+    from ..film.plan import check, check_pictures, make_plan, resolved
     from ..film.preview import preview
     from ..film.sequences.reader import open_film
+    from ..film.shots.colored import leaving_colored_shots
     from ..film.shots.planning import make_shot_plan
     from ..film.shots.titles import keeping_titles
 
@@ -56,28 +57,38 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
     with open_film(film, request.options) as reader:
         options = resolved(request.options, reader, output)
         plan = make_plan(reader, output, options)
+        if args.dry_run:
+            options = check(reader, plan, options, overwrite=args.overwrite)
+        elif args.preview:
+            path = _preview_path(reader, request.output)
+            _check_preview(path, overwrite=args.overwrite)
+            options = check_pictures(reader, plan, options)
+        asked = bool(request.options.recolor)
         frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
         frame_colorizer = frame_colorizer.with_shots(make_shot_plan(frame_colorizer, plan))
         if args.dry_run:
-            check(reader, plan, options, overwrite=args.overwrite)
+            if options.recolor and not asked:
+                plan.notes.append('shots in colour are left unchanged: recolor="all" colours them, too')
             _print_plan(reader, plan, frame_colorizer)
-            return
-        if args.list_shots:
+        elif args.list_shots:
             print_shots(args, frame_colorizer, plan)
-            return
-        folder = reader.path.parent
-        path = request.output or (Path(os.path.normpath(folder / os.pardir)) if reader.is_sequence else folder)
-        path = path / f"{reader.stem}.preview.png" if path.is_dir() else path
-        _check_preview(path, overwrite=args.overwrite)
-        frame_colorizer = keeping_titles(frame_colorizer, plan)
-        hints = [*request.hints, *(hint for shot in options.shots for hint in shot.hints)]
-        hints += [hint for still in request.stills for hint in still.hints]
-        frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in request.stills})
-        if path.suffix.lower() == ".png":
-            _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
         else:
-            _save_film(frame_colorizer, plan, hints, path, overwrite=args.overwrite)
-        print(path)
+            frame_colorizer = leaving_colored_shots(frame_colorizer, plan, asked=asked)
+            frame_colorizer = keeping_titles(frame_colorizer, plan)
+            hints = [*request.hints, *(hint for shot in options.shots for hint in shot.hints)]
+            hints += [hint for still in request.stills for hint in still.hints]
+            frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in request.stills})
+            if path.suffix.lower() == ".png":
+                _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
+            else:
+                _save_film(frame_colorizer, plan, hints, path, overwrite=args.overwrite)
+            print(path)
+
+
+def _preview_path(reader: FilmReader, output: Path | None) -> Path:
+    folder = reader.path.parent
+    path = output or (Path(os.path.normpath(folder / os.pardir)) if reader.is_sequence else folder)
+    return path / f"{reader.stem}.preview.png" if path.is_dir() else path
 
 
 def _check_preview(path: Path, *, overwrite: bool) -> None:

@@ -154,6 +154,10 @@ class FrameColorizer:
 
         return self._changed(self.hints, both, self.shots, self.stills)
 
+    def is_kept(self, pts: int) -> bool:
+        """Return whether a frame is left unchanged."""
+        return self._is_kept(pts)
+
     def with_shots(self, shots: ShotPlan | None) -> FrameColorizer:
         """Return a copy for the same film with the shots and their options from a plan."""
         is_kept = self._is_kept if shots is None else shots.is_left_out

@@ -29,11 +29,11 @@ from .output.kept_parts import KeptParts
 from .output.mux import mux
 from .output.resume import FinishedSegment, ResumeFolder, is_publishing, sync
 from .output.segments import EncodedSegment
-from .plan import Plan, check, in_color, make_plan, resolved
+from .plan import Plan, check, make_plan, resolved
 from .reader import FilmReader
 from .sequences.reader import open_film
 from .sequences.writer import publish_frames, taken
-from .shots.colored import find_colored_shots
+from .shots.colored import leaving_colored_shots
 from .shots.planning import make_shot_plan
 from .shots.titles import keeping_titles
 from .source import side_data
@@ -99,7 +99,7 @@ def colorize_film(
         def examining() -> None:
             progress(Progress(0, plan.total))
 
-        asked = options.recolor
+        asked = bool(options.recolor)
         options = check(reader, plan, options, overwrite=overwrite, on_frame=examining)
         if options.c2pa is not None:
             check_signing(reader.path, plan.output, overwrite=overwrite)
@@ -121,12 +121,7 @@ def colorize_film(
                 kept.remove_changed(shots)
             followed = kept.hints_to_follow(shots) if kept else hints
             frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, followed, examining))
-            if options.recolor == "grey-shots":
-                colored = find_colored_shots(frame_colorizer, plan, examining)
-                if not asked and all(colored.colored):
-                    raise in_color(reader)
-                frame_colorizer = frame_colorizer.keeping(colored.has)
-                plan.notes.append(colored.note())
+            frame_colorizer = leaving_colored_shots(frame_colorizer, plan, asked=asked, on_frame=examining)
             frame_colorizer = keeping_titles(frame_colorizer, plan, examining)
             segments = color_frames(frame_colorizer, folder, plan, damage, label, progress)
             if kept:

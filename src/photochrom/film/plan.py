@@ -236,7 +236,7 @@ def check(
         on_frame: Called before each frame that is examined; an exception that it raises ends the check.
 
     Returns:
-        The options. For a film that is partly in colour, ``recolor`` is set to ``"grey-shots"`` unless it was given.
+        The options, see ``check_pictures``.
 
     Raises:
         FilmError: The film is in colour already, or certainly a negative; the output exists, or its folder does not; or
@@ -258,22 +258,34 @@ def check(
         folder = folder.absolute().parent  # the folder of the frames is created
     if not folder.is_dir():
         raise FilmError(f"{plan.output} cannot be written: there is no folder {folder}")
+    return check_pictures(reader, plan, options, on_frame)
+
+
+def check_pictures(
+    reader: FilmReader, plan: Plan, options: FilmOptions, on_frame: Callable[[], None] = lambda: None
+) -> FilmOptions:
+    """Check, from some of its frames, that a film should be coloured.
+
+    Returns:
+        The options. ``recolor`` is set to ``"grey-shots"``, unless it was given, if the film is partly in colour; or if
+        it is in colour, but only a part of it is asked for, which may be grey.
+
+    Raises:
+        FilmError: The film is in colour already, or certainly a negative.
+    """
     if options.negative is None:
         _refuse_negatives(reader, plan, on_frame)
-    if options.recolor:
+    if options.recolor or (part := reader.colored_part(on_frame)) == "none":
         return options
-    part = reader.colored_part(on_frame)
-    if part == "all":
+    if part == "all" and not (plan.span.shift or options.only_shots):
         raise in_color(reader)
-    if part == "none":
-        return options
-    plan.notes.append('partly in colour, so its grey shots alone are coloured: recolor="all" colours all of them')
     return replace(options, recolor="grey-shots")
 
 
-def in_color(reader: FilmReader) -> FilmError:
-    """Return the error for a film that is in colour already."""
-    return FilmError(f"{reader.path} is in colour already", remedy='recolor="all" recolours the film from its luma')
+def in_color(reader: FilmReader, which: str = "") -> FilmError:
+    """Return the error for a film that is in colour already, or for the shots that ``which`` names, with a verb."""
+    of_film = f": {which}" if which else " is"
+    return FilmError(f"{reader.path}{of_film} in colour already", remedy='recolor="all" colours from the luma')
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import av
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
 from ..color.gamut import rgb_of_luma
+from .frame_memory import view
 from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import follow
 from .hints import FilmHint
@@ -202,12 +204,42 @@ def _row(
 
 
 def _pair(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return a frame, grey above and coloured below as in the film, RGB uint8 ``[2 h, w, 3]``."""
+    """Return a frame, grey above and as in the film below, RGB uint8 ``[2 h, w, 3]``."""
     luma = prepared.thumbnail
+    if frame_colorizer.is_kept(prepared.pts):
+        return np.vstack([np.dstack([luma] * 3), in_own_colors(frame_colorizer, prepared, luma)])
     ab, _ = frame_colorizer.predict(prepared)
     strength = frame_colorizer.color_options(prepared.pts).strength
     cb, cr = frame_colorizer.colorizer.render(luma, prepared.small, ab, strength=strength)
     return np.vstack([np.dstack([luma] * 3), rgb_of_luma(luma, cb, cr)])
+
+
+def in_own_colors(frame_colorizer: FrameColorizer, prepared: PreparedFrame, luma: np.ndarray) -> np.ndarray:
+    """Return a frame with the chroma that the source has, which is neutral if it has none.
+
+    Args:
+        frame_colorizer: Colours the frames of the film, and leaves this one unchanged.
+        prepared: The frame.
+        luma: The frame's luma as it is to be shown, upright, uint8 ``[h, w]``, full range.
+
+    Returns:
+        RGB uint8 ``[h, w, 3]``.
+    """
+    if len(prepared.frame.planes) < 3:
+        return np.dstack([luma] * 3)
+    coding, size = frame_colorizer.planes.coding, luma.shape[::-1]
+    sign = -1 if frame_colorizer.options.negative else 1
+    chroma = []
+    for index in (1, 2):
+        stored = view(prepared.frame, index)[frame_colorizer.area.chroma]
+        upright = np.ascontiguousarray(np.rot90(stored, frame_colorizer.reader.turns))
+        plane = cv2.resize(upright, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        chroma.append(sign * (plane - coding.neutral) / coding.chroma_span)
+    cb, cr = chroma
+    y, matrix = luma / np.float32(255), coding.matrix
+    green = y + matrix.cb_to_g * cb + matrix.cr_to_g * cr
+    rgb = np.dstack([y + matrix.cr_to_r * cr, green, y + matrix.cb_to_b * cb])
+    return np.clip(np.rint(255 * rgb), 0, 255).astype(np.uint8)
 
 
 def shot_pictures(

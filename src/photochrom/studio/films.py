@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import av
 import numpy as np
 
 from ..color.thumbnail import thumbnail
@@ -21,19 +23,22 @@ from ..film.frame_memory import luma_plane
 from ..film.frames import FrameColorizer, PreparedFrame
 from ..film.hints import FilmHint, film_hints_json, read_film_hints
 from ..film.plan import Plan, make_plan
-from ..film.preview import shot_pictures
+from ..film.preview import in_own_colors, shot_pictures
 from ..film.reader import FilmReader
+from ..film.shots.colored import ColoredShots, find_colored_shots
 from ..film.shots.detection import Shot
 from ..film.shots.options import ShotOptions
+from ..film.source.colors import GAP, has_colors
 from ..film.times import ROUNDED
 from .history import History
 from .items import Item, naming
 from .jobs import Job
 from .marks import Mark, hints_of, points_of
-from .pictures import PREVIEW, Picture
+from .pictures import PREVIEW, Picture, small
 from .render import jpeg
 from .state import AppState
 
+_ANY_CHROMA = FilmOptions(recolor="grey-shots")  # keeps the chroma of frames, to show those that are in colour
 _MOST_SHOTS = 2000  # most shots on the timeline
 
 
@@ -67,7 +72,9 @@ class Film(Item[FilmChoices]):
         self._is_whole = False  # whether they once formed a whole film, so that single shots can be recoloured
         self._finished: tuple[FilmChoices, bool] | None = None  # what the result was made from
         self._time, self._shape, self._duration = Fraction(0), (1, 1), 0.0
-        with open_film(self._colorizer, source, FilmOptions(), state.max_pixels) as (frame_colorizer, _):
+        self._colored_shots: ColoredShots | None = None  # until they are found
+        self._is_frame_colored = False  # whether the displayed frame is in such a shot
+        with open_film(self._colorizer, source, _ANY_CHROMA, state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
             self.colored_part = reader.colored_part()
             self._duration = float(reader.duration or 0)
@@ -122,6 +129,7 @@ class Film(Item[FilmChoices]):
         return super().describe() | {
             "width": width, "height": height, "time": float(self._time), "duration": self._duration,
             "coloredPart": self.colored_part, "recolor": self._recolor, "shots": shots,
+            "isKept": self._is_kept(),
             "marked": sorted({float(mark.time) for mark in self._history.now.marks if mark.time is not None}),
             "isOwn": bool(self._own_dials(self._shot())),
             "own": sorted({float(start) for start, _, _ in self._history.now.shots}),
@@ -133,6 +141,9 @@ class Film(Item[FilmChoices]):
     def _changed(self, change: dict[str, Any]) -> History[FilmChoices]:
         if change.get("do") == "go":
             self._go(change.get("time"))
+            return self._history
+        if change.get("do") == "recolor":
+            self._set_recolor(change.get("recolor") is True)
             return self._history
         if change.get("do") == "like the film":
             return self._without_own_dials()
@@ -157,6 +168,10 @@ class Film(Item[FilmChoices]):
         hints_of(here, self._shape)  # raises an error for too many hints
         return self._history.choose(marks=(*others, *here))
 
+    def _set_recolor(self, recolor: bool) -> None:
+        self._revision += self._recolor != recolor
+        self._recolor = recolor
+
     def _go(self, time: Any) -> None:
         """Show the first frame at a time or later."""
         if not isinstance(time, int | float) or not 0 <= time < 1e7:
@@ -166,16 +181,34 @@ class Film(Item[FilmChoices]):
         self._revision += 1
 
     def _load(self) -> Picture:
-        with open_film(self._colorizer, self.source, FilmOptions()) as (frame_colorizer, _):
+        with open_film(self._colorizer, self.source, _ANY_CHROMA) as (frame_colorizer, _):
             return self._frame(frame_colorizer)
 
     def _frame(self, frame_colorizer: FrameColorizer) -> Picture:
         reader = frame_colorizer.reader
-        prepared = frame_colorizer.prepare(next(reader.frames(reader.pts_at(self._time))))
+        frames = list(islice(reader.frames(reader.pts_at(self._time)), GAP + 1 if self.colored_part == "some" else 1))
+        self._is_frame_colored = self.colored_part == "some" and self._is_colored(frames)
+        prepared = frame_colorizer.prepare(frames[0])
         self._time = reader.seconds(prepared.pts)
         luma = _shown(frame_colorizer, prepared)
         self._shape = luma.shape
-        return Picture(luma, prepared.thumbnail)
+        own = in_own_colors(frame_colorizer, prepared, luma) if self._is_frame_colored else None
+        return Picture(luma, prepared.thumbnail, own)
+
+    def rendered(self, longest: int) -> np.ndarray:
+        """Return the displayed frame as it will be in the coloured film, see ``Item.rendered``."""
+        own = self._loaded().own if self._is_kept() else None
+        return super().rendered(longest) if own is None else small(own, longest)
+
+    def _is_kept(self) -> bool:
+        """Return whether the film leaves the displayed frame unchanged."""
+        return self._is_frame_colored and not self._recolor
+
+    def _is_colored(self, frames: list[av.VideoFrame]) -> bool:
+        """Return whether the first of some frames is in a shot in colour, which the film leaves unchanged."""
+        if self._colored_shots is None:
+            return has_colors(frames[::GAP])
+        return self._colored_shots.has(cast(int, frames[0].pts))
 
     # Shots -----------------------------------------------------------------------------------------------------
 
@@ -183,13 +216,24 @@ class Film(Item[FilmChoices]):
         """Find the shots, and write a thumbnail of each."""
         folder = self.folder / "shots"
         folder.mkdir()
-        with open_film(self._colorizer, self.source, FilmOptions()) as (frame_colorizer, plan):
+        with open_film(self._colorizer, self.source, _ANY_CHROMA) as (frame_colorizer, plan):
+            if self.colored_part == "some":
+                found = find_colored_shots(frame_colorizer, plan, lambda: self.search.progress(0, 0))
+                frame_colorizer = frame_colorizer.keeping(found.has)
+                self._leave(found)
             for shot, rgb in shot_pictures(frame_colorizer, plan, lambda: self.search.progress(len(self.shots), 0)):
                 (folder / f"{len(self.shots)}.jpg").write_bytes(jpeg(rgb))
                 self.shots.append(shot)
                 if len(self.shots) == _MOST_SHOTS:
                     break
         return ""
+
+    def _leave(self, found: ColoredShots) -> None:
+        """Show the frames of shots in colour as they are."""
+        with self.lock:
+            self._colored_shots = found
+            self._state.pictures.put(self.id, self._load())
+            self._revision += 1
 
     def shot_picture(self, number: int) -> bytes:
         """Return a small JPEG of a shot.

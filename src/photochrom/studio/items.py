@@ -20,7 +20,8 @@ from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotochromError
 from .history import History
 from .marks import Mark, parse_marks
-from .pictures import Picture, cached_prediction
+from .pictures import Picture, cached_prediction, small
+from .render import colored
 from .state import AppState
 
 _DIALS = {"vividness": 1.0, "strength": 2.0}  # highest values
@@ -129,6 +130,12 @@ class Item(ABC, Generic[Choices]):
         """Return the displayed picture, possibly with an outdated prediction."""
         with self.lock:
             return self._state.pictures.get(self.id) or self._state.pictures.put(self.id, self._load())
+
+    def rendered(self, longest: int) -> np.ndarray:
+        """Return the displayed picture in colour, RGB uint8 ``[h, w, 3]``, with at most ``longest`` pixels a side."""
+        picture, options = self.picture(), self.options()
+        assert picture.cached is not None
+        return colored(self._colorizer, small(picture.luma, longest), options, picture.cached.prediction)
 
     def prediction(self) -> Prediction:
         """Return the prediction for the current choices."""

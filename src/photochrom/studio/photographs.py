@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..color.bands import at_8_bits
 from ..colorizer.alternative_names import name_alternatives
 from ..colorizer.hints import Hint, hints_json, read_hints
 from ..colorizer.options import ColorOptions
@@ -23,7 +21,7 @@ from .full_size import FullSize
 from .history import History
 from .items import Item, naming
 from .marks import Mark, hints_of, points_of
-from .pictures import PREVIEW, Picture, cached_prediction
+from .pictures import PREVIEW, Picture, cached_prediction, small
 from .render import colored
 from .state import AppState
 
@@ -218,12 +216,3 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
         raise PhotoError(
             "cannot be read in colour", path=upload.name, remedy="give a JPEG or PNG of moderate size"
         ) from exc
-
-
-def small(luma: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
-    """Reduce luma to uint8 ``[H, W]`` with a longest side of at most ``longest`` pixels."""
-    scale = longest / max(luma.shape)
-    if scale < 1:
-        height, width = (max(1, round(side * scale)) for side in luma.shape)
-        luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
-    return at_8_bits(luma)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import cv2
 import numpy as np
 
+from ..color.bands import at_8_bits
 from ..colorizer.colorizer import Colorizer, Prediction
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
@@ -59,8 +61,19 @@ class Picture:
     """Luma, uint8 ``[h, w]``, with a longest side of at most ``PREVIEW`` pixels."""
     thumbnail: np.ndarray
     """Input of the network, uint8 ``[h, w]``; equal to that of the full-size picture, so that the colours are equal."""
+    own: np.ndarray | None = None
+    """The picture in its own colours, RGB uint8 ``[h, w, 3]``, if the film leaves it unchanged; else None."""
     cached: CachedPrediction | None = None
     """Latest prediction, possibly for earlier choices."""
+
+
+def small(picture: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
+    """Reduce luma ``[H, W]`` or RGB ``[H, W, 3]`` to uint8 with a longest side of at most ``longest`` pixels."""
+    scale = longest / max(picture.shape[:2])
+    if scale < 1:
+        height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return at_8_bits(picture)
 
 
 class Recent(Generic[Key, Value]):

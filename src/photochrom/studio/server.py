@@ -26,9 +26,9 @@ from ..version import __version__
 from .archive_routes import ArchiveRoutes
 from .films import Film
 from .items import naming
-from .photographs import Photograph, small
-from .pictures import PREVIEW
-from .render import colored, doubts, grey, jpeg
+from .photographs import Photograph
+from .pictures import PREVIEW, small
+from .render import doubts, grey, jpeg
 from .responses import OwnFile, attachment
 from .state import AppState
 from .stateless_api import StatelessApi, place
@@ -223,17 +223,13 @@ class Api:
         return endpoint
 
     def _picture(self, item: AnyItem, request: Request) -> bytes:
-        picture, options = item.picture(), item.options()
-        assert picture.cached is not None
-        luma = small(picture.luma, _side(request))
-        return jpeg(colored(self._state.colorizer, luma, options, picture.cached.prediction))
+        return jpeg(item.rendered(_side(request)))
 
     def _original(self, item: AnyItem, request: Request) -> bytes:
         return jpeg(grey(small(item.luma(), _side(request))))
 
-    def _small(self, item: AnyItem, request: Request) -> bytes:
-        luma, options = small(item.luma(), _SMALL), item.options()
-        return jpeg(colored(self._state.colorizer, luma, options, item.prediction()))
+    def _small(self, item: AnyItem, _: Request) -> bytes:
+        return jpeg(item.rendered(_SMALL))
 
     # Suggestions -----------------------------------------------------------------------------------------------
 

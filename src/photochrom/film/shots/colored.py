@@ -1,13 +1,13 @@
-"""Finds the shots of a film that are in colour already, so that they can be left unchanged."""
+"""Finds the shots of a film that are in colour already, and leaves them unchanged."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..frames import FrameColorizer
-from ..plan import Plan
+from ..plan import Plan, in_color
 from ..source.colors import GAP, coherent_chroma, is_colored, unexplained_chroma
 from . import detection
 
@@ -26,11 +26,47 @@ class ColoredShots:
         number = bisect_right(self.starts, pts) - 1
         return number >= 0 and self.colored[number]
 
-    def note(self) -> str:
-        """Return a note of how many shots are left unchanged."""
-        if not any(self.colored):
-            return "no shot is in colour: all of them were coloured"
-        return f"{sum(self.colored)} of {len(self.colored)} shots are in colour and were left unchanged"
+
+def leaving_colored_shots(
+    frame_colorizer: FrameColorizer, plan: Plan, *, asked: bool, on_frame: Callable[[], None] = lambda: None
+) -> FrameColorizer:
+    """Return a frame colorizer that leaves shots in colour unchanged if the options say so; adds a note to the plan.
+
+    Args:
+        frame_colorizer: Colours the frames of the film.
+        plan: The part of the film to colour.
+        asked: Whether the user asked for it. Otherwise, an error is raised if nothing is left to colour.
+        on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+
+    Raises:
+        FilmError: All shots to colour are in colour already.
+    """
+    shots = frame_colorizer.shots
+    if frame_colorizer.options.recolor != "grey-shots":
+        return frame_colorizer
+    found = find_colored_shots(frame_colorizer, plan, on_frame)
+    to_color = [pts for pts in found.starts if shots is None or not shots.is_left_out(pts)]
+    colored = [pts for pts in to_color if found.has(pts)]
+    which = _which(colored, to_color, frame_colorizer)
+    if colored and len(colored) == len(to_color):
+        if not asked:
+            raise in_color(frame_colorizer.reader, which if frame_colorizer.options.only_shots else "")
+        plan.notes.append(f"{which} in colour: nothing was coloured")
+    elif colored:
+        remedy = "" if asked else ': recolor="all" colours all of them'
+        plan.notes.append(f"{which} in colour and left unchanged{remedy}")
+    elif asked:
+        plan.notes.append("no shot is in colour: all of them were coloured")
+    return frame_colorizer.keeping(found.has)
+
+
+def _which(colored: Sequence[int], to_color: Sequence[int], frame_colorizer: FrameColorizer) -> str:
+    """Name the shots in colour, by the pts of their first frames, with a verb; by number if single ones were chosen."""
+    verb = "is" if len(colored) == 1 else "are"
+    if not (frame_colorizer.options.only_shots and frame_colorizer.shots):
+        return f"{len(colored)} of {len(to_color)} shots {verb}"
+    numbers = ", ".join(str(frame_colorizer.shots.number(pts) + 1) for pts in colored)
+    return f"shot{'' if len(colored) == 1 else 's'} {numbers} {verb}"
 
 
 def find_colored_shots(

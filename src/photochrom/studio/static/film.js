@@ -37,20 +37,26 @@ function build(film) {
       make("button", { type: "button", "aria-label": t("Next frame"), onclick: () => go(store.item.time + 0.04) }, "›"),
       make("output", { id: "clock" })),
     make("div", { class: "row", id: "job" },
-      make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor" }),
-        film.coloredPart === "some" ? t("Some shots of this film are in colour: colour these, too") : t("This film is already in colour: colour it anyway")),
+      make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor", onchange: recolor }),
+        make("span", { id: "recolor-text" })),
       make("button", { type: "button", class: "primary", id: "start", onclick: start }, t("Colour the film")),
       make("button", { type: "button", id: "stop", onclick: () => store.try(async () => store.update(await api.stop(film.id))) }, t("Stop")),
       make("progress", { id: "progress", "aria-label": t("Progress") }),
       make("button", { type: "button", id: "play", onclick: () => store.look("play") }, t("Play")),
       make("output", { id: "job-text" }))),
   );
+  /** @type {HTMLInputElement} */ (find("#recolor")).checked = film.recolor;
 }
 
 /** @param {number} time */
 function go(time) {
   const film = store.item;
   return store.edit({ do: "go", time: Math.min(Math.max(time, 0), Math.max(0, film.duration - 0.001)) });
+}
+
+/** @param {Event} event */
+function recolor(event) {
+  store.edit({ do: "recolor", recolor: /** @type {HTMLInputElement} */ (event.target).checked });
 }
 
 function start() {
@@ -83,6 +89,9 @@ function job(film) {
   const { status, done, total, secondsLeft, message } = film.job;
   const isBusy = ["waiting", "running"].includes(status);
   find("#recolor-label").hidden = film.coloredPart === "none" || isBusy;
+  find("#recolor-text").textContent = film.coloredPart === "all" ? t("This film is already in colour: colour it anyway")
+    : film.isKept ? t("This shot is in colour and stays as it is: colour shots in colour, too")
+    : t("Some shots of this film are in colour: colour these, too");
   find("#start").hidden = isBusy;
   const start = /** @type {HTMLButtonElement} */ (find("#start"));
   start.textContent = film.result ? t("Colour what has changed") : t("Colour the film");
