@@ -200,7 +200,9 @@ def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Found], *, wh
     """
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
-            raise OptionError(f"larger than a {what} can be ({_MOST_BYTES / 1e6:g} MB)", remedy="check that it is one")
+            raise OptionError(
+                f"is larger than a {what} can be ({_MOST_BYTES / 1e6:g} MB)", remedy="check that it is one"
+            )
         # utf-8-sig: editors on Windows write a byte order mark. parse_int: Python refuses integers of thousands of
         # digits; as a float such a number is infinite, and is refused as out of range.
         return parse(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))

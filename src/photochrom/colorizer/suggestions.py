@@ -173,7 +173,7 @@ def check_count(count: int) -> None:
         OptionError: ``count`` is not 1 to ``MOST``.
     """
     if not 1 <= count <= MOST:
-        raise OptionError(f"{count} alternatives", remedy=f"ask for 1 to {MOST}")
+        raise OptionError(f"cannot make {count} alternatives", remedy=f"ask for 1 to {MOST}")
 
 
 def likely_colors(
@@ -208,7 +208,7 @@ def likely_colors(
         PhotoError: ``luma`` is not a luma plane, or has no pixels.
     """
     if count < 1:
-        raise OptionError(f"{count} colours", remedy="ask for 1 or more")
+        raise OptionError(f"cannot suggest {count} colours", remedy="ask for 1 or more")
     if not colorizer.card.bins:
         raise OptionError(f"the model {colorizer.card.name!r} predicts no distribution", remedy="choose another model")
     place = Hint(x, y, (0, 0, 0))  # checks x and y

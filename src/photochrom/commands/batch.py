@@ -45,8 +45,12 @@ def add(verbs: Verbs) -> None:
         page="archives",
     )
     batch.set_defaults(verb=run)
-    batch.add_argument("source", help="a folder, manifest (CSV, JSONL, Parquet), address, or IIIF manifest; or: report")
-    batch.add_argument("folder", nargs="?", type=Path, help="with report: the target of a batch")
+    batch.add_argument(
+        "source",
+        help="a folder, a manifest (CSV, JSONL, Parquet), an address such as s3://bucket/scans, or an IIIF manifest; or "
+        "the word 'report'",
+    )
+    batch.add_argument("folder", nargs="?", type=Path, help="after 'report': the target of the batch to report on")
     batch.add_argument("-o", "--output", metavar="TARGET", help="a folder or an address; keeps subfolders")
     _add_selection(batch)
     _add_coloring(batch)
@@ -56,8 +60,12 @@ def add(verbs: Verbs) -> None:
 
 def _add_selection(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("which items, and their outputs")
-    group.add_argument("--include", action="append", default=[], metavar="GLOB", help="only these: *.tif, 1934/*")
-    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not these files or folders")
+    group.add_argument(
+        "--include", action="append", default=[], metavar="GLOB", help="colour these only: *.tif, 1934/*"
+    )
+    group.add_argument(
+        "--exclude", action="append", default=[], metavar="GLOB", help="leave out these files or folders"
+    )
     group.add_argument("--name", metavar="TEMPLATE", help='name of each output (default: "{stem}.color{suffix}")')
     group.add_argument("--retry-errors", action="store_true", help="try again the items that failed before")
 
@@ -69,7 +77,9 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="multiplies the chroma (default: 1)")
     group.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
-    group.add_argument("--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="of lossy outputs")
+    group.add_argument(
+        "--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="quality of lossy outputs"
+    )
     add_jpeg_layout(group)
     add_compression(group)
     group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
@@ -81,13 +91,24 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
 
 def _add_running(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("running")
-    group.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core, as memory allows)")
-    group.add_argument("--shard", type=_shard, metavar="I/N", help="colour the I-th of N parts: one on each machine")
-    group.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="distribute over Ray, needs [ray]")
     group.add_argument(
-        "--max-errors", type=_errors, metavar="N|N%", help="end early after N errors, or once N%% of the items failed"
+        "--workers", type=int, metavar="N", help="number of processes (default: one per core, if memory allows)"
     )
-    group.add_argument("--dry-run", action="store_true", help="count and estimate; colours a few items at most")
+    group.add_argument(
+        "--shard", type=_shard, metavar="I/N", help="colour only the I-th of N parts, one on each machine"
+    )
+    group.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS", help="distribute with Ray; needs the extra 'ray'"
+    )
+    group.add_argument(
+        "--max-errors",
+        type=_errors,
+        metavar="N|N%",
+        help="end early after N errors, or once N%% of the items have failed",
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="count the items, and estimate by colouring a few of them"
+    )
     group.add_argument("--quiet", action="store_true", help="print errors and the last line only")
 
 
@@ -100,9 +121,11 @@ def _add_reporting(batch: argparse.ArgumentParser) -> None:
         help="folder of the report (default: the target; for an address, a cache folder, copied to the target)",
     )
     group.add_argument("--no-thumbnails", action="store_true", help="do not keep thumbnails for the contact sheet")
-    group.add_argument("--parquet", action="store_true", help="also write report.parquet, needs [batch]")
+    group.add_argument("--parquet", action="store_true", help="also write report.parquet; needs the extra 'batch'")
     group.add_argument("--premis", action="store_true", help="also write premis.xml, with an event for each item")
-    group.add_argument("--bagit", action="store_true", help="make a bag of the finished target, needs [batch]")
+    group.add_argument(
+        "--bagit", action="store_true", help="make a bag of the finished target; needs the extra 'batch'"
+    )
 
 
 def _shard(text: str) -> tuple[int, int]:

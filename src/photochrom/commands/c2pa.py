@@ -21,9 +21,10 @@ def add_signing(parser: Any) -> None:
         nargs=2,
         type=Path,
         metavar=("CERT", "KEY"),
-        help="sign each output with content credentials (PEM files; photochrom c2pa init makes some), needs [c2pa]",
+        help="sign each output with content credentials; 'photochrom c2pa init' makes these PEM files; needs the extra "
+        "'c2pa'",
     )
-    parser.add_argument("--tsa", metavar="URL", help="with --c2pa: a server that dates each signature (RFC 3161)")
+    parser.add_argument("--tsa", metavar="URL", help="with --c2pa: a server that time-stamps each signature (RFC 3161)")
 
 
 def identity_of(args: argparse.Namespace) -> Identity | None:
@@ -57,11 +58,18 @@ def add(verbs: Verbs) -> None:
     init = actions.add_parser("init", help="make an authority and a signing certificate")
     init.add_argument("folder", type=Path, metavar="FOLDER", help="folder for the certificates")
     init.add_argument("--name", required=True, help="name of the signer, for example a department")
-    init.add_argument("--organization", required=True, help="its institution")
+    init.add_argument("--organization", required=True, help="institution of the signer")
     init.set_defaults(verb=_init)
     check = actions.add_parser("check", help="print a file's claims, and whether it is unchanged")
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    check.add_argument("--trust", action="append", default=[], type=Path, metavar="PEM", help="an authority to trust")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files to check")
+    check.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="PEM",
+        help="certificate of an authority to trust; may be repeated",
+    )
     check.set_defaults(verb=_check)
 
 

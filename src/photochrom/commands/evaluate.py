@@ -25,18 +25,26 @@ def add(verbs: Verbs) -> None:
     )
     evaluate.set_defaults(verb=run)
     evaluate.add_argument("photographs", type=Path, metavar="FOLDER")
-    evaluate.add_argument("--model", action="append", help="a name or a file; may be repeated (default: embedded)")
+    evaluate.add_argument(
+        "--model", action="append", help="a name or a file; may be repeated (default: the embedded model)"
+    )
     evaluate.add_argument("--held-out", action="store_true", help="only photographs that are never trained on")
     evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most N photographs (default: 2000)")
-    evaluate.add_argument("--vividness", type=float, metavar="0..1")
-    evaluate.add_argument("--full", action="store_true", help="also aged pictures, hints and confidence; takes longer")
+    evaluate.add_argument(
+        "--vividness", type=float, metavar="0..1", help="0: cautious, 1: bold (default: each model's)"
+    )
+    evaluate.add_argument(
+        "--full", action="store_true", help="also measure aged pictures, hints and confidence; takes longer"
+    )
     evaluate.add_argument(
         "--frontier",
         action="store_true",
         help="also measure along the vividness dial, and at equal colourfulness; takes longer",
     )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a JSON file")
-    evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="write a sheet of pictures: grey, coloured, truth")
+    evaluate.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="write a sheet of pictures: grey, coloured and true"
+    )
     evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
     evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page: figures, best and worst pictures")
     evaluate.add_argument(

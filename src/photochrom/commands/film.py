@@ -67,8 +67,8 @@ def add(verbs: Verbs) -> None:
     only.add_argument(
         "--preview",
         action="store_true",
-        help="write a sheet of frames of each shot, coloured one by one, NAME.preview.png; with -o NAME.mp4 a short "
-        "film of each shot, as steady as the whole",
+        help="write NAME.preview.png, a sheet with some frames of each shot, coloured one by one; or, with "
+        "-o NAME.mp4, a short film with the middle of each shot, as steady as the whole film",
     )
     only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
     add_shots(film)
@@ -95,8 +95,8 @@ def add(verbs: Verbs) -> None:
         const="all",
         default=False,
         metavar="{all,grey-shots}",
-        help="what to colour of a film with shots in colour: all of it (without it, such a film is refused), or its "
-        "grey shots (the default if only some shots are in colour)",
+        help="colour a film that is in colour already: all of it from its luma, or only its grey shots. By default, a "
+        "film that is in colour throughout is refused, and of any other the grey shots are coloured",
     )
     add_dials(film)
     film.add_argument(
@@ -106,7 +106,7 @@ def add(verbs: Verbs) -> None:
         "(default: libx264; for frames their own format)",
     )
     film.add_argument(
-        "--profile", help="of prores: hq, standard, lt, proxy, 4444, 4444xq; of dnxhr: hqx, hq, sq, lb, 444"
+        "--profile", help="for prores: hq, standard, lt, proxy, 4444, 4444xq; for dnxhr: hqx, hq, sq, lb, 444"
     )
     film.add_argument(
         "--bits",

@@ -18,4 +18,4 @@ def add_old_film(film: argparse.ArgumentParser) -> None:
         help="the film is a negative: predict from the positive, and write complementary colours; the luma is not "
         "changed (default: refuse a film that is certainly a negative)",
     )
-    film.add_argument("--keep-titles", action="store_true", help="leave intertitles, still text on black, as they are")
+    film.add_argument("--keep-titles", action="store_true", help="leave intertitles (still text on black) as they are")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def add_shots(film: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     form = film.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="with --list-shots: as JSON, which --shots reads")
-    form.add_argument("--csv", action="store_true", help="with --list-shots: as CSV, which --shots reads")
-    form.add_argument("--edl", action="store_true", help="with --list-shots: as an edit decision list (CMX 3600)")
+    form.add_argument("--json", action="store_true", help="with --list-shots: print JSON, which --shots reads")
+    form.add_argument("--csv", action="store_true", help="with --list-shots: print CSV, which --shots reads")
+    form.add_argument("--edl", action="store_true", help="with --list-shots: print an edit decision list (CMX 3600)")
     film.add_argument(
         "--shots",
         metavar="FILE",

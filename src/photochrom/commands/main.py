@@ -57,7 +57,8 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(
         prog="photochrom",
         usage="photochrom VERB ...  or  photochrom FILE ...",
-        description="Colours black-and-white photographs and films. Files without a verb are coloured by their kind.",
+        description="Colours black-and-white photographs and films. Without a verb, each file is coloured as the "
+        "photograph or film that it is.",
         epilog=f"'photochrom VERB --help' explains a verb. Documentation: {DOCUMENTATION}",
     )
     parser.add_argument("--version", action="version", version=f"photochrom {__version__}")

@@ -26,7 +26,7 @@ def add(verbs: Verbs) -> None:
     actions.add_parser("list", help="list the models and their files").set_defaults(verb=_list)
     get = actions.add_parser("get", help="assemble a model from public weights")
     get.set_defaults(verb=_get)
-    get.add_argument("name", choices=["reference"])
+    get.add_argument("name", choices=["reference"], help="the model to assemble")
     get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="weights of VGG16, if you have them already")
 
 

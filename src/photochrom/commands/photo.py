@@ -192,7 +192,7 @@ def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, 
     format_of_sheet(path)
     if len(jobs) > MOST:
         raise OptionError(
-            f"a sheet of {len(jobs)} photographs", remedy=f"give at most {MOST}, or use 'photochrom batch'"
+            f"a sheet cannot show {len(jobs)} photographs", remedy=f"give at most {MOST}, or use 'photochrom batch'"
         )
     files: list[str | Path] = [*hints, *(job.source for job in jobs if not job.is_stream)]
     for destination in (Path(job.destination) for job in jobs if job.destination != STREAM):

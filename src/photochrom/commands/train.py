@@ -84,9 +84,17 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
         "--cache-gb", type=float, metavar="N", help="maximum disk space for cached features, in GB; 0 caches none"
     )
     group.add_argument(
-        "--precision", choices=["auto", "bf16", "fp32"], default="auto", help="auto: bf16 if the processor supports it"
+        "--precision",
+        choices=["auto", "bf16", "fp32"],
+        default="auto",
+        help="auto is bf16 if the processor supports it, else fp32",
     )
-    group.add_argument("--accelerator", choices=["cpu", "cuda", "mps"], default="cpu")
+    group.add_argument(
+        "--accelerator",
+        choices=["cpu", "cuda", "mps"],
+        default="cpu",
+        help="device to train on: cuda is an NVIDIA card, mps an Apple GPU (default: cpu)",
+    )
     group.add_argument(
         "--devices", type=int, metavar="N", help="processes on each machine (default: 1, or from torchrun)"
     )

@@ -113,7 +113,7 @@ def _check(path: Path | None, options: ColorOptions, output: OutputOptions, coun
         )
     if output.alternatives or output.confidence:
         raise OptionError(
-            f"holds {count} pages, and alternatives and confidence are of one",
+            f"holds {count} pages, and alternatives and confidence maps are made of single ones",
             path=name,
             remedy="choose one with page=1",
         )

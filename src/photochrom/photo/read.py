@@ -110,7 +110,7 @@ def read_photo(
         data = _data(source)
         format = _sniff(data)
         if page not in (None, 1) and format != "TIFF":
-            raise PhotoError(f"has one page, and none with the number {page}: leave the page out")
+            raise PhotoError(f"has a single page, and no page {page}: leave the page out")
         with decoding(), at_most(max_pixels):
             if format == "JPEG":
                 decoded = jpeg.read(data, reduced=reduced)

@@ -51,7 +51,7 @@ def contact_sheet(photographs: Sequence[tuple[str, PhotoReport]]) -> Image.Image
         OptionError: There are no photographs, or too many.
     """
     if not 1 <= len(photographs) <= MOST:
-        raise OptionError(f"a sheet of {len(photographs)} photographs", remedy=f"give 1 to {MOST}")
+        raise OptionError(f"a sheet cannot show {len(photographs)} photographs", remedy=f"give 1 to {MOST}")
     blocks = [_block(name if len(photographs) > 1 else "", report) for name, report in photographs]
     sheet = _paper(max(block.width for block in blocks), sum(block.height for block in blocks))
     top = 0

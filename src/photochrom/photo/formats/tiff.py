@@ -283,7 +283,9 @@ def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
     import tifffile
 
     if page.compression not in _PLAIN:
-        raise PhotoError("combines 16 bits, this compression and this order of samples: save it again with deflate")
+        raise PhotoError(
+            "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
+        )
     stored = np.asarray(tifffile.imread(BytesIO(data), key=0))
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if not page.planar:
@@ -295,7 +297,9 @@ def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> 
     """Decode 16-bit strips that only Pillow can unpack (Zstandard), as bytes: uint16 ``[H, W * samples]``."""
     predictor = tiff.number(entries, 317, 1)
     if page.planar or predictor not in (1, 2) or any(entry.tag == 324 for entry in entries):
-        raise PhotoError("combines 16 bits, this compression and this order of samples: save it again with deflate")
+        raise PhotoError(
+            "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
+        )
     rows = min(tiff.number(entries, 278, page.height), page.height) or page.height
     row_bytes = page.width * page.samples * 2
     stored = np.empty((page.height, row_bytes), np.uint8)
