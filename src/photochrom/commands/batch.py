@@ -47,8 +47,8 @@ def add(verbs: Verbs) -> None:
     batch.set_defaults(verb=run)
     batch.add_argument(
         "source",
-        help="a folder, a manifest (CSV, JSONL, Parquet), an address such as s3://bucket/scans, or an IIIF manifest; or "
-        "the word 'report'",
+        help="a folder, a manifest (CSV, JSONL, Parquet), an address such as s3://bucket/scans, or an IIIF manifest; "
+        "or the word 'report'",
     )
     batch.add_argument("folder", nargs="?", type=Path, help="after 'report': the target of the batch to report on")
     batch.add_argument("-o", "--output", metavar="TARGET", help="a folder or an address; keeps subfolders")
