@@ -20,7 +20,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
+def test_a_file_gets_its_name_only_when_complete(tmp_path):
     path = tmp_path / "a.txt"
     with new_file(path, overwrite=False) as stream:
         stream.write(b"half")
@@ -29,7 +29,7 @@ def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_after_an_error_nothing_is_left_and_the_old_file_stays(tmp_path):
+def test_after_an_error_no_part_is_left_and_the_old_file_stays(tmp_path):
     path = tmp_path / "a.txt"
     write(path, "old")
     for manager in (new_file, new_path):
@@ -80,7 +80,7 @@ def part_of(process: int, host: str | None = None) -> str:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not looked for there")
-def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+def test_files_left_by_a_killed_process_are_removed_by_the_next(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     other_machine = part_of(ended.pid, host="feedbeef")

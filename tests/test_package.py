@@ -27,7 +27,7 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
-def test_what_is_listed_is_what_is_shown_and_what_can_be_imported():
+def test_all_equals_dir_and_what_can_be_imported():
     assert photochrom.__all__ == sorted(set(photochrom.__all__))
     assert dir(photochrom) == photochrom.__all__
     namespace: dict[str, object] = {}

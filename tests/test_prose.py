@@ -71,7 +71,7 @@ def constructor(node: ast.ClassDef) -> Function | None:
     return next((part for part in node.body if isinstance(part, Function) and part.name == "__init__"), None)
 
 
-def test_arguments_that_are_described_are_those_of_the_function():
+def test_described_arguments_are_those_of_the_function():
     """All of them, by their names; and each description can be read by itself."""
     wrong = []
     for path in sorted(SOURCE.rglob("*.py")):
@@ -79,6 +79,16 @@ def test_arguments_that_are_described_are_those_of_the_function():
             if {entry for entry, _ in entries} != parameters or any(text.startswith(BEGINNINGS) for _, text in entries):
                 wrong.append(f"{path.relative_to(SOURCE)}: {name}")
     assert not wrong
+
+
+def test_names_of_tests_have_a_subject():
+    """A name such as ``test_it_resumes`` or ``test_what_is_there_stays`` can only be read together with its body."""
+    without = re.compile(r"^ *(?:async )?def test_(?:it|they|its|them|those|what|whatever|whoever|of|that|with)_", re.M)
+    assert not [
+        f"{path.relative_to(ROOT)}: {match[0].split()[-1]}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for match in without.finditer(path.read_text(encoding="utf-8"))
+    ]
 
 
 def test_docstrings_and_comments_name_modules_that_exist():

@@ -146,7 +146,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
-def test_ctrl_c_finishes_what_is_in_flight(tmp_path, model):
+def test_ctrl_c_finishes_the_items_in_progress(tmp_path, model):
     for number in range(200):
         scan(tmp_path / "scans" / f"{number:03}.jpg", number, (480, 360))
     driver = tmp_path / "driver.py"

@@ -61,7 +61,7 @@ def test_the_command_hands_on_how_outputs_are_written(tmp_path, options, model):
 
 
 @pytest.mark.slow
-def test_started_again_it_does_only_what_is_missing(tree, tmp_path, options):
+def test_a_second_run_colours_only_missing_items(tree, tmp_path, options):
     target = tmp_path / "out"
     color_batch(tree, target, options)
     before = {path: path.stat().st_mtime_ns for path in target.rglob("*.color.*")}
@@ -124,7 +124,7 @@ def test_a_raw_scan_becomes_a_tiff(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_is_in_colour_is_skipped_with_a_row_unless_asked_for(tree, tmp_path, options, capsys):
+def test_colour_photographs_are_skipped_with_a_row_unless_recolor_is_set(tree, tmp_path, options, capsys):
     from photochrom.batch.preservation import write_premis
     from photochrom.batch.sheet import sums_of, write_sheet
 
@@ -156,7 +156,7 @@ def in_color(path, seed):
     return path
 
 
-def test_a_dry_run_does_not_count_what_is_in_colour_as_to_do(tree, tmp_path, options):
+def test_a_dry_run_does_not_count_colour_photographs_as_to_do(tree, tmp_path, options):
     in_color(tree / "0.png", 0)
     in_color(tree / "z.png", 1)
     told = estimate_batch(tree, str(tmp_path / "out"), options)
@@ -188,7 +188,7 @@ def test_nothing_could_be_done(tmp_path, options):
     assert color_batch(tmp_path / "scans", tmp_path / "out", options).status == 2
 
 
-def test_too_many_errors_end_it(tmp_path, options):
+def test_too_many_errors_end_the_batch(tmp_path, options):
     for number in range(40):
         (tmp_path / "scans").mkdir(exist_ok=True)
         (tmp_path / "scans" / f"{number:02}.jpg").write_bytes(b"no")
@@ -311,7 +311,7 @@ def test_shards_are_the_whole_once(tree, tmp_path, options):
 
 
 @pytest.mark.slow
-def test_a_stop_finishes_what_is_in_flight(tree, tmp_path, process_options):
+def test_a_stop_finishes_the_items_in_progress(tree, tmp_path, process_options):
     seen = []
     summary = color_batch(
         tree, tmp_path / "out", process_options, progress=lambda _, row: seen.append(row), stop=lambda: len(seen) > 2
@@ -331,7 +331,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killed_at_any_moment_nothing_is_half_and_nothing_is_lost(tmp_path, model):
+def test_a_batch_killed_at_any_moment_leaves_no_half_files_and_loses_nothing(tmp_path, model):
     source, target = tmp_path / "scans", tmp_path / "out"
     for number in range(24):
         scan(source / f"{number:02}.jpg", number)

@@ -51,7 +51,7 @@ def scans(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_two_actors_give_what_local_processes_give(cluster, scans, tmp_path, options):
+def test_two_actors_give_the_results_of_local_processes(cluster, scans, tmp_path, options):
     local = color_batch(scans, tmp_path / "local", replace(options, workers=2))
     ray = color_batch(scans, tmp_path / "ray", replace(options, workers=2, ray=True))
     assert (ray.colored, ray.failed, ray.status) == (local.colored, local.failed, local.status) == (60, 1, 1)
@@ -62,7 +62,7 @@ def test_two_actors_give_what_local_processes_give(cluster, scans, tmp_path, opt
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_a_killed_actor_loses_no_item_and_doubles_none(cluster, scans, tmp_path, options):
+def test_a_killed_actor_loses_and_duplicates_no_item(cluster, scans, tmp_path, options):
     killed = []
 
     def kill(_, row):

@@ -46,7 +46,7 @@ def test_a_death_is_the_result_of_its_task(count):
 
 
 @pytest.mark.slow
-def test_a_stop_finishes_what_is_in_flight():
+def test_a_stop_finishes_the_tasks_in_progress():
     done = []
     with WorkerPool(prepare, (0,), 2) as pool:
         for task, _ in pool.map(range(1000), stop=lambda: len(done) >= 5):

@@ -7,7 +7,7 @@ from photochrom.color import bands, halos
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 4, 5), (24, 6, 2000), (226, 18, 1408), (600, 700, 3)], ids=str)
-def test_a_product_is_numpys_and_no_part_of_it_is_shared_between_threads(shape, monkeypatch):
+def test_a_product_equals_numpys_and_no_part_is_shared_between_threads(shape, monkeypatch):
     rows, inner, columns = shape
     rng = np.random.default_rng(0)
     left, right = rng.random((rows, inner), np.float32), rng.random((inner, columns), np.float32)

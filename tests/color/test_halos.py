@@ -44,7 +44,7 @@ def test_the_flower_keeps_its_colour():
     assert errors[0] < errors[1] + 0.3
 
 
-def test_a_branch_on_the_sky_keeps_what_it_has():
+def test_a_branch_against_the_sky_keeps_its_colour():
     """No even cell has its lightness: there is nothing to take a colour from."""
     lightness, ab = np.full((256, 256), 80, np.float32), np.zeros((2, 256, 256), np.float32)
     ab[1], branch = -25, np.s_[:, 100:104]

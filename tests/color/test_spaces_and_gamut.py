@@ -141,7 +141,7 @@ def test_colours_in_gamut_are_left_alone():
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 70))
-def test_rgb_of_8_bits_is_the_nearest_to_what_the_formula_says(seed, height, width):
+def test_rgb_of_8_bits_is_the_nearest_to_the_formula(seed, height, width):
     """Also out of gamut. Red and blue are nearest to their own values, green to that which the luma then asks for."""
     planes = np.random.default_rng(seed).integers(0, 256, (3, height, width), np.uint8)
     found = np.moveaxis(gamut.rgb_of_luma(*planes), -1, 0).astype(int)

@@ -30,7 +30,7 @@ def test_small_true_chroma_gives_nearly_the_true_picture(name):
     assert psnr(colored, rgb) > psnr(grey, rgb) + 8
 
 
-def test_it_beats_bicubic_interpolation():
+def test_upsampling_beats_bicubic_interpolation():
     rgb = cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)
     luma = spaces.luma_of_rgb(rgb)
     lab = spaces.rgb_to_lab(rgb.astype(np.float32) / 255)
@@ -120,7 +120,7 @@ def plainly(coefficients, luma, subsampling, coding):
     ids=str,
 )
 @pytest.mark.parametrize(("brightness", "least", "most"), [(1, 0.02, 0.5), (0.15, 0.5, 1)], ids=["some", "most"])
-def test_what_is_out_of_gamut_is_found_and_shrunk(brightness, least, most, coding, subsampling):
+def test_chroma_out_of_gamut_is_found_and_reduced(brightness, least, most, coding, subsampling):
     """Where few samples are out of gamut and where most are; also beyond black and white, where no colour fits."""
     rng = np.random.default_rng(8)
     light = cv2.resize(rng.random((9, 12), np.float32), (500, 300)) + rng.normal(0, 0.05, (300, 500))

@@ -31,7 +31,7 @@ def test_a_coat_that_may_be_orange_or_violet_comes_out_in_one_of_them():
     assert (after[ORANGE] > after[VIOLET]).mean() > 0.99
 
 
-def test_a_certain_cell_stays_what_it_is():
+def test_a_certain_cell_keeps_its_colour():
     before = torn(ORANGE, VIOLET)
     before[:, 8, 12] = 0
     before[GREEN, 8, 12] = 1
@@ -65,7 +65,7 @@ def test_the_colorizer_decodes_the_cells_together_and_raises_their_chroma(level,
     assert colorizer.inputs(prediction.luma, options)["vividness"] == pytest.approx(0.7 * min(vividness, 0.5))
 
 
-def test_leaning_makes_cells_vivid_that_expect_one_hue_and_only_those():
+def test_leaning_makes_only_cells_vivid_that_expect_one_hue():
     pale, vivid = ((color == BINS).all(1).argmax() for color in ((20, 20), (60, 60)))
     one_hue, any_hue = torn(pale, vivid), np.full((len(BINS), 16, 24), 1 / len(BINS), np.float32)
 

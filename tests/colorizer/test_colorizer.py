@@ -18,7 +18,7 @@ from tests.helpers.suggesting import BINS, hinting_engine
 CAUTIOUS = ColorOptions(vividness=0.1)
 
 
-def test_the_colours_are_those_the_network_says(fake_colorizer):
+def test_colours_are_those_that_the_network_predicts(fake_colorizer):
     luma = np.tile(np.linspace(110, 140, 120).astype(np.uint8), (90, 1))  # a picture of one tone stays grey
     lab = rgb2lab(fake_colorizer.colorize(luma))
     np.testing.assert_allclose(lab[..., 1], 30, atol=1)
@@ -35,7 +35,7 @@ def test_luma_is_untouched_at_any_size_and_depth(fake_colorizer, shape, dtype):
     assert np.abs(luma_of_rgb(rgb).astype(int) - luma).max() <= 1
 
 
-def test_what_comes_back_is_of_the_kind_given(fake_colorizer, photograph):
+def test_results_have_the_type_of_the_input(fake_colorizer, photograph):
     of_array = fake_colorizer.colorize(photograph)
     of_image = fake_colorizer.colorize(Image.fromarray(photograph))
     assert isinstance(of_image, Image.Image)
@@ -104,7 +104,7 @@ def test_options_out_of_range_are_refused(options):
 
 
 @pytest.mark.parametrize("picture", [Image.new("F", (9, 9)), Image.new("I", (9, 9)), [1, 2], None, "old.jpg"])
-def test_pixels_without_one_right_luma_and_other_things_are_refused(fake_colorizer, picture):
+def test_pixels_without_a_defined_luma_and_other_objects_are_refused(fake_colorizer, picture):
     with pytest.raises(PhotoError):
         fake_colorizer.colorize(picture)
 
@@ -149,7 +149,7 @@ def test_hints_reach_a_network_that_takes_them_as_planes(tmp_path):
     assert "hints" not in seen[0]
 
 
-def test_a_hint_changes_what_is_near_and_alike_and_nothing_else(tmp_path):
+def test_a_hint_changes_only_near_and_similar_pixels(tmp_path):
     """The network answers a hint anywhere with another colour everywhere."""
 
     def answer(inputs):
@@ -164,7 +164,7 @@ def test_a_hint_changes_what_is_near_and_alike_and_nothing_else(tmp_path):
     assert ab[0, 0, 0] < ab[0, 4, 3] - 5  # alike, but farther
 
 
-def test_a_prediction_says_all_that_the_network_does(tmp_path):
+def test_a_prediction_holds_all_outputs_of_the_network(tmp_path):
     runs = []
     colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
     luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
@@ -181,7 +181,7 @@ def test_outputs_that_a_model_lacks_are_none(fake_colorizer):
     assert prediction.confidence.shape == (8, 8)
 
 
-def test_a_prediction_that_is_known_is_not_made_again(tmp_path):
+def test_a_known_prediction_is_not_computed_again(tmp_path):
     runs = []
     colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
     luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
@@ -193,7 +193,7 @@ def test_a_prediction_that_is_known_is_not_made_again(tmp_path):
     assert not runs
 
 
-def test_what_the_network_says_without_hints_is_not_asked_again(tmp_path):
+def test_a_known_prediction_without_hints_is_not_computed_again(tmp_path):
     runs = []
     colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
     luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
@@ -247,7 +247,7 @@ def test_the_thumbnail_is_upright_and_knows_the_shape_of_pixels(turns, fake_colo
     assert fake_colorizer.thumbnail(luma[:, ::2], aspect=2).shape == expected.shape
 
 
-def test_the_steps_one_by_one_give_what_chroma_gives(tmp_path):
+def test_the_steps_one_by_one_give_the_same_as_chroma(tmp_path):
     colorizer = Colorizer(engine=hinting_engine())
     luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
     options = ColorOptions(strength=1.2, hints=(Hint(0.5, 0.5, (200, 30, 40)),))

@@ -37,7 +37,7 @@ def scene(height: int = 64, width: int = 96, seed: int = 0) -> tuple[np.ndarray,
 
 
 @given(shares, shares, st.tuples(bytes_, bytes_, bytes_), st.sampled_from(["#", ""]))
-def test_what_is_typed_is_what_is_meant(x: float, y: float, color: tuple[int, int, int], mark: str) -> None:
+def test_typed_hints_are_parsed(x: float, y: float, color: tuple[int, int, int], mark: str) -> None:
     text = "{}{:02x}{:02X}{:02x}".format(mark, *color)
     assert Hint.parse(f"{x!r},{y!r},{text}") == Hint(x, y, color)
     assert Hint.parse(f" {x!r}, {y!r}, {text} ") == Hint(x, y, color)
@@ -97,7 +97,7 @@ def test_values_out_of_range_are_named(values: tuple, name: str) -> None:
 
 @given(st.lists(hints, max_size=9))
 @settings(max_examples=50)
-def test_files_give_back_what_was_written(tmp_path_factory: pytest.TempPathFactory, given: list[Hint]) -> None:
+def test_files_round_trip(tmp_path_factory: pytest.TempPathFactory, given: list[Hint]) -> None:
     path = tmp_path_factory.mktemp("hints") / "hints.json"
     path.write_text(hints_json(given))
     assert read_hints(path) == tuple(given)
@@ -197,7 +197,7 @@ def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "reason"), [("", "directory"), ("gone.json", "No such file"), ("a\0b", "null byte")])
-def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, reason: str) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(OptionError, match=reason) as error:
         read_hints(f"{tmp_path}/{name}")
     assert str(error.value).startswith(str(tmp_path))
@@ -222,7 +222,7 @@ files = st.fixed_dictionaries(
 @given(files)
 @settings(max_examples=300)
 @pytest.mark.slow
-def test_whatever_a_file_holds_it_is_hints_or_one_line(tmp_path_factory: pytest.TempPathFactory, facts: dict) -> None:
+def test_any_file_gives_hints_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, facts: dict) -> None:
     path = tmp_path_factory.getbasetemp() / "any-hints.json"  # a new folder for each example takes longer than the rest
     path.write_text(json.dumps(facts))
     error, found = "", ()
@@ -350,7 +350,7 @@ def test_without_hints_nothing_changes() -> None:
     np.testing.assert_array_equal(propagate_hints(ab, lightness, ()), ab)
 
 
-def test_what_is_given_stays_as_it_is() -> None:
+def test_arguments_are_not_modified() -> None:
     ab, lightness = scene()
     before = ab.copy()
     propagate_hints(ab, lightness, CLOSE)
@@ -366,7 +366,7 @@ def test_a_hint_does_not_cross_an_edge() -> None:
     assert np.abs(propagated[..., 32:]).max() < 0.1
 
 
-def test_of_two_colours_at_one_point_the_last_counts() -> None:
+def test_the_last_of_two_colours_at_one_point_counts() -> None:
     ab, lightness = scene()
     both = propagate_hints(ab, lightness, [Hint(0.5, 0.5, (0, 0, 255)), Hint(0.5, 0.5, RED)])
     np.testing.assert_array_equal(both, propagate_hints(ab, lightness, [Hint(0.5, 0.5, RED)]))

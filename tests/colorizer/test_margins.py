@@ -56,7 +56,7 @@ def test_a_white_border_inside_a_dark_margin_is_found_too(luma):
     assert find_picture(page).pixels(*page.shape) == (slice(46, 46 + 240), slice(66, 66 + 200))
 
 
-def test_what_only_looks_like_a_margin_is_part_of_the_picture(luma):
+def test_flat_areas_of_the_picture_are_not_margins(luma):
     assert find_picture(luma) is None
     sky = luma.copy()
     sky[:90] = 200  # flat down to a straight horizon, on one side only

@@ -82,7 +82,7 @@ def test_each_speaks_of_the_whole_picture_and_is_marked_as_the_models(colorizer:
 
 @pytest.mark.parametrize("shape", [(100, 1400), (10, 3000), (900, 30)])
 @pytest.mark.slow
-def test_those_of_a_panorama_can_be_kept_in_a_file(shape: tuple[int, int], tmp_path: Path) -> None:
+def test_alternatives_of_a_panorama_fit_into_a_file(shape: tuple[int, int], tmp_path: Path) -> None:
     luma = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     (found,) = alternatives(Colorizer(), luma, 1)
     (tmp_path / "hints.json").write_text(hints_json(found.hints))
@@ -113,7 +113,7 @@ def test_only_doubtful_cells_of_an_alternative_are_paler() -> None:
     assert np.hypot(*limited).mean() == pytest.approx(1.2 * np.hypot(*first).mean(), abs=0.5)
 
 
-def test_what_the_user_said_stays(colorizer: Colorizer, luma: np.ndarray) -> None:
+def test_hints_of_the_user_are_kept(colorizer: Colorizer, luma: np.ndarray) -> None:
     wanted = ColorOptions(vividness=0.7, strength=0.9, hints=(MINE,))
     for options in alternatives(colorizer, luma, 3, wanted):
         assert (options.vividness, options.strength) == (0.7, 0.9)
@@ -142,7 +142,7 @@ def test_alternatives_are_the_same_every_time(colorizer: Colorizer, luma: np.nda
     assert alternatives(colorizer, luma, 2) == alternatives(colorizer, luma, 4)[:2]
 
 
-def test_the_network_is_asked_once(colorizer: Colorizer, luma: np.ndarray, runs: list[int]) -> None:
+def test_the_network_runs_once(colorizer: Colorizer, luma: np.ndarray, runs: list[int]) -> None:
     expected = alternatives(colorizer, luma, 5)
     assert runs == [1]
     prediction = colorizer.predict(luma)
@@ -151,7 +151,7 @@ def test_the_network_is_asked_once(colorizer: Colorizer, luma: np.ndarray, runs:
     assert not runs
 
 
-def test_what_is_certain_stays_as_it_is(tmp_path: Path, luma: np.ndarray) -> None:
+def test_certain_colours_do_not_change(tmp_path: Path, luma: np.ndarray) -> None:
     """A network that holds one colour possible has no other to offer."""
     certain = (BINS == (20, 20)).all(1).argmax()
 
@@ -200,7 +200,7 @@ def test_a_model_that_contradicts_its_card_is_named(tmp_path: Path, luma: np.nda
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9))
 @settings(max_examples=30)
-def test_likely_colours_are_apart_and_where_they_were_asked_for(
+def test_likely_colours_are_distinct_and_at_the_requested_place(
     tmp_path_factory: pytest.TempPathFactory, x: float, y: float, count: int
 ) -> None:
     colorizer = colorizer_of(tmp_path_factory.mktemp("model"), hinting_engine())
@@ -242,7 +242,7 @@ def test_the_flanks_of_one_peak_are_not_colours_of_their_own(tmp_path: Path) -> 
     np.testing.assert_allclose([ab_of(hint.color) for hint in found], [(20, 20), (-20, 20)], atol=0.7)
 
 
-def test_what_is_next_to_impossible_is_not_suggested(tmp_path: Path) -> None:
+def test_nearly_impossible_colours_are_not_suggested(tmp_path: Path) -> None:
     weights = {(20, 20): 0.6, (-40, 20): 0.3999, (20, -60): 0.0001}
     assert len(likely_colors(flat(tmp_path, weights), GREY, 0.5, 0.5)) == 2
 

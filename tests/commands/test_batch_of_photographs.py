@@ -101,7 +101,7 @@ def test_a_photograph_in_colour_is_recoloured_only_when_asked(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_quiet_says_nothing_and_verbose_more(shoebox, capsys):
+def test_quiet_prints_nothing_and_verbose_prints_more(shoebox, capsys):
     assert main(["photo", str(shoebox), "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert main(["photo", str(shoebox), "--overwrite", "-v"]) == 0

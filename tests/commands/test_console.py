@@ -48,13 +48,13 @@ def test_a_short_unit_alone_shows_no_bar(monkeypatch):
     assert terminal.getvalue().strip() == ""
 
 
-def test_where_there_is_no_terminal_nothing_is_drawn(capsys):
+def test_nothing_is_drawn_without_a_terminal(capsys):
     with console.Progress("photo", 1, quiet=False):  # tqdm may start a thread of its own
         assert "photochrom-bar" not in {thread.name for thread in threading.enumerate()}
     assert capsys.readouterr().err == ""
 
 
-def test_a_line_can_be_said_while_tqdm_is_being_imported(monkeypatch, capsys):
+def test_a_line_can_be_printed_while_tqdm_is_being_imported(monkeypatch, capsys):
     """A signal handler says one, at any moment; it must not import what is half imported."""
     monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
     console.say("finishing the items in progress")

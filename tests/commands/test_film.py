@@ -89,7 +89,7 @@ def test_help_loads_nothing_heavy():
 
 
 @pytest.mark.slow
-def test_a_film_is_coloured_beside_it(film, tmp_path, capsys):
+def test_a_film_is_coloured_beside_its_source(film, tmp_path, capsys):
     assert main(["film", str(film), "--codec", "ffv1"]) == 0
     assert names(tmp_path) == ["reel.color.mkv", "reel.mkv"]
     assert same_lumas(film, tmp_path / "reel.color.mkv")
@@ -219,7 +219,7 @@ def test_a_preview_is_refused_where_the_film_would_be(tmp_path, capsys):
     assert names(tmp_path) == ["new.mkv"]
 
 
-def test_a_preview_goes_where_it_is_told(film, tmp_path, capsys):
+def test_a_preview_is_written_to_the_given_path(film, tmp_path, capsys):
     assert main(["film", str(film), "--preview", "-o", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").is_file()
     assert main(["film", str(film), "--preview", "-o", str(tmp_path / "sheet.jpg")]) == 2
@@ -281,7 +281,7 @@ def test_a_slash_makes_a_folder_of_the_output(film, tmp_path):
 
 
 @pytest.mark.parametrize("look", ["--list-shots", "--dry-run"])
-def test_a_folder_that_nothing_is_written_to_does_not_stay(look, film, tmp_path):
+def test_a_folder_that_stays_empty_is_removed(look, film, tmp_path):
     assert main(["film", str(film), "-o", f"{tmp_path}/new/folder/", look]) == 0
     assert names(tmp_path) == ["reel.mkv"]
 
@@ -382,7 +382,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_I
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
 @pytest.mark.slow
-def test_a_signal_stops_it_and_the_same_command_resumes(number, status, tmp_path):
+def test_a_signal_stops_the_film_and_the_same_command_resumes(number, status, tmp_path):
     """Real signals, to a real process, once it has finished something."""
     film = write_film(tmp_path / "reel.mkv", (pan(30) + other_shot(30)) * 6, codec="ffv1", rate=24)
     job = process(tmp_path, film, "--preset", "ultrafast", stderr=subprocess.PIPE, text=True)

@@ -129,7 +129,7 @@ def test_a_sheet_shows_the_first_picture_and_the_alternatives_by_name(folder, hi
     assert names(folder / "again") == ["a.color.jpg", "b.color.png"]
 
 
-def test_a_sheet_shows_several_photographs_and_leaves_out_what_failed(folder, hinting):
+def test_a_sheet_shows_several_photographs_without_failed_ones(folder, hinting):
     (folder / "bad.jpg").write_bytes(b"no picture")
     sheet = folder / "sheet.webp"
     assert main(["photo", str(folder), "--sheet", str(sheet), *hinting[0]]) == 1
@@ -183,7 +183,7 @@ def test_confidence_is_a_grey_picture_of_the_photographs_size(folder, hinting):
     assert sure[grey > 180].mean() > sure[grey < 40].mean() + 20  # that network is the surer the brighter
 
 
-def test_a_model_that_does_not_say_how_sure_it_is_is_named(folder, monkeypatch, capsys):
+def test_a_model_without_confidence_is_named(folder, monkeypatch, capsys):
     engine = hinting_engine()
     run_all = engine.run
     monkeypatch.setattr(engine, "run", lambda inputs: {k: v for k, v in run_all(inputs).items() if k != "confidence"})
@@ -299,7 +299,7 @@ def test_hints_work_on_streams_and_extras_of_the_standard_input_need_a_name(fold
     assert names(folder) == ["a.jpg", "b.png", "x.confidence.png", "x.png"]
 
 
-def test_a_network_that_fails_on_an_alternative_leaves_nothing(folder, monkeypatch, capsys):
+def test_a_failure_of_an_alternative_leaves_no_files(folder, monkeypatch, capsys):
     engine = hinting_engine()
     answers = iter([engine.run] * 2)
 
@@ -331,7 +331,7 @@ def test_python_writes_the_same_as_the_command_line(folder, hinting):
 
 
 @pytest.mark.slow
-def test_all_that_the_page_on_hints_shows_runs(tmp_path, monkeypatch):
+def test_all_commands_of_the_page_on_hints_run(tmp_path, monkeypatch):
     root = Path(__file__).parents[2]
     shutil.copytree(root / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("train"))
     monkeypatch.chdir(tmp_path)

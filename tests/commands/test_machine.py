@@ -98,7 +98,7 @@ def test_too_few_open_files_are_not_the_fault_of_the_film(work, tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.slow
-def test_an_output_that_takes_nothing(verb, work, tmp_path):
+def test_an_output_that_cannot_be_written(verb, work, tmp_path):
     with Path("/dev/full").open("w") as full:
         done = call(work, verb, tmp_path, stdout=full)
     check(done, tmp_path)
@@ -122,14 +122,14 @@ def test_help_that_cannot_be_printed_fails(option, unbuffered):
 @pytest.mark.parametrize(
     ("arguments", "status"), [(["photo", "nowhere.jpg"], 1), (["photo", "--bad"], 2), (["batch", "nowhere"], 2)]
 )
-def test_a_standard_error_that_takes_nothing_changes_no_status(arguments, status):
+def test_an_unwritable_standard_error_does_not_change_the_status(arguments, status):
     with Path("/dev/full").open("w") as full:
         assert subprocess.run([sys.executable, "-m", "photochrom", *arguments], stderr=full).returncode == status
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.slow
-def test_a_batch_goes_on_with_its_output_closed(work, tmp_path):
+def test_a_batch_continues_with_its_output_closed(work, tmp_path):
     (tmp_path / "box").mkdir()
     (tmp_path / "box" / "bad.jpg").write_bytes(b"no photograph")
     shutil.copy(work / "box" / "0.jpg", tmp_path / "box" / "good.jpg")

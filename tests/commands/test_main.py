@@ -47,7 +47,7 @@ def test_models_are_listed(capsys, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_evaluate_prints_a_table_and_writes_what_it_is_asked(tmp_path, capsys):
+def test_evaluate_prints_a_table_and_writes_the_requested_files(tmp_path, capsys):
     pytest.importorskip("torch")
     photographs = tmp_path / "photographs"
     photographs.mkdir()

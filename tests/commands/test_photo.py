@@ -136,7 +136,7 @@ run()
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.slow
-def test_ended_in_the_middle_it_leaves_nothing_behind(folder, signal_number):
+def test_a_photograph_interrupted_in_the_middle_leaves_no_files(folder, signal_number):
     job = subprocess.Popen([sys.executable, "-c", PAUSING, "photo", str(folder / "a.jpg")], stderr=subprocess.PIPE)
     while not any(".part" in p.name for p in folder.iterdir()):
         assert job.poll() is None
@@ -232,7 +232,7 @@ def test_a_missing_model_gives_a_one_line_error(folder, capsys):
 
 
 @pytest.mark.slow
-def test_dials_do_what_they_say(folder):
+def test_dials_change_the_colours(folder):
     spread = {}
     for name, option in {
         "cautious": ["--vividness", "0"],

@@ -29,7 +29,7 @@ def process(monkeypatch):
     return Shutdown()
 
 
-def test_the_first_signal_ends_it_in_order_and_those_at_once_after_it_are_passed_over(process):
+def test_the_first_signal_exits_cleanly_and_immediate_repetitions_are_ignored(process):
     with pytest.raises(SystemExit) as first:
         process._hear(signal.SIGTERM, None)
     assert first.value.code == 128 + signal.SIGTERM
@@ -37,7 +37,7 @@ def test_the_first_signal_ends_it_in_order_and_those_at_once_after_it_are_passed
     process._hear(signal.SIGINT, None)
 
 
-def test_ctrl_c_is_an_interruption_and_one_after_a_while_ends_it_at_once(process, monkeypatch):
+def test_ctrl_c_raises_keyboard_interrupt_and_a_later_one_exits_at_once(process, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         process._hear(signal.SIGINT, None)
     monkeypatch.setattr(shutdown, "_AT_ONCE", -1.0)
@@ -45,7 +45,7 @@ def test_ctrl_c_is_an_interruption_and_one_after_a_while_ends_it_at_once(process
         process._hear(signal.SIGINT, None)
 
 
-def test_signals_are_passed_over_once_the_work_is_done(process):
+def test_signals_are_ignored_once_the_work_is_done(process):
     process.close()
     process._hear(signal.SIGINT, None)
     with pytest.raises(SystemExit):

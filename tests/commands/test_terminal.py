@@ -25,7 +25,7 @@ def said(paths, output, **environment):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", LOUD)
-def test_what_c_libraries_print_stays_away(tmp_path, kind):
+def test_warnings_of_c_libraries_are_not_shown(tmp_path, kind):
     paths = []
     for entry in damaged():
         if LOUD[kind](entry.name):

@@ -81,7 +81,7 @@ def unfinished(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_views")
 class TestRun:
-    def test_what_it_leaves(self, finished):
+    def test_a_run_leaves_its_files(self, finished):
         run, _ = finished
         names = {path.name for path in run.iterdir()}
         assert {"model.onnx", "report.html", "report.json", "curves.png", "losses.csv", "photographs.csv"} <= names
@@ -94,7 +94,7 @@ class TestRun:
         assert np.ptp(truth.astype(int), axis=2).mean() > 2
         assert not [path for path in run.rglob("*") if ".part" in path.name]
 
-    def test_its_model_colours_photographs(self, finished, tmp_path):
+    def test_the_trained_model_colours_photographs(self, finished, tmp_path):
         run, _ = finished
         Image.fromarray(data.camera()).save(tmp_path / "old.png")
         assert main(["photo", str(tmp_path / "old.png"), "--model", str(run / "model.onnx")]) == 0
@@ -187,7 +187,7 @@ class TestExport:
     def best(self, finished):
         return finished[0] / "best.safetensors"
 
-    def test_cards_of_the_user_s_own_models_claim_nothing(self, best, tmp_path, capsys):
+    def test_cards_of_the_users_own_models_make_no_claims(self, best, tmp_path, capsys):
         assert export.main([str(best), str(tmp_path / "mine.onnx")]) == 0
         card = Colorizer(tmp_path / "mine.onnx").card
         assert card.licence == "as its photographs allow"
@@ -251,7 +251,7 @@ class TestDryRun:
     def arguments(self, photographs, tmp_path):
         return ["train", str(photographs), "-o", str(tmp_path / "run"), "--dry-run", "--size", "64", "--batch", "8"]
 
-    def test_it_looks_and_estimates_and_stops(self, arguments, tmp_path, capsys):
+    def test_a_dry_run_inspects_and_estimates_and_stops(self, arguments, tmp_path, capsys):
         assert main(arguments) == 0
         said = capsys.readouterr().out
         assert "40 photographs, 40 usable" in said
@@ -322,7 +322,7 @@ class TestEstimate:
         fabric, initial = launch(config), load_initial_model("scratch", None, None)
         return prepare_run(config, fabric, initial, inspect_photographs(config, fabric))
 
-    def test_it_leaves_the_weights_alone(self, prepared):
+    def test_the_estimate_does_not_change_the_weights(self, prepared):
         encoder = prepared.initial.encoder
         before = copy.deepcopy(encoder.state_dict())
         estimate.estimate(prepared)
@@ -361,7 +361,7 @@ class TestEstimate:
         trainer = run.trainer(run.batches()[0])  # shifts the class weights
         assert initial.identity == before == trainer.conditions["initial model"]
 
-    def test_it_computes_the_features_that_the_run_caches(self, prepared):
+    def test_the_estimate_computes_the_features_that_the_run_caches(self, prepared):
         frozen = replace(prepared, recipe=replace(prepared.recipe, stages_rate=0.0))  # features of all strides
         assert estimate.estimate(frozen).features > 0
 
@@ -452,7 +452,7 @@ class TestBadInput:
         assert "and its pictures would be trained on: choose a folder outside" in capsys.readouterr().err
         assert not (photographs / "run").exists()
 
-    def test_a_run_in_the_current_folder_is_called_after_it(self, photographs, tmp_path, monkeypatch):
+    def test_a_run_in_the_current_folder_is_named_after_the_folder(self, photographs, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         assert TrainingConfig(str(photographs), Path()).name == tmp_path.name
 
@@ -489,7 +489,7 @@ class TestBadInput:
 
 
 @pytest.mark.slow
-def test_the_toy_ends_as_it_says(toy, unfinished, tmp_path):
+def test_the_toy_example_reaches_the_stated_loss(toy, unfinished, tmp_path):
     """The example that people try first, in its smaller size; 10 % is what another processor may differ by."""
     found = toy.train(tmp_path, "small")
     assert found == pytest.approx(toy.SIZES["small"].expected, rel=0.1)

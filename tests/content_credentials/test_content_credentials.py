@@ -77,7 +77,7 @@ def test_the_picture_itself_is_untouched(tmp_path, identity):
     assert Image.open(path).tobytes() == Image.open(io.BytesIO(data)).tobytes()
 
 
-def test_one_changed_byte_is_found(tmp_path, identity, capsys):
+def test_a_changed_byte_is_detected(tmp_path, identity, capsys):
     path = signed(tmp_path / "old.color.jpg", identity, picture(color="orange"))
     data = bytearray(path.read_bytes())
     data[-20] ^= 1
@@ -103,7 +103,7 @@ def test_an_original_with_a_wrong_extension_is_bound_all_the_same(tmp_path, iden
 
 
 @pytest.mark.parametrize("name", ["old.color.jp2", "reel.color.mkv", "reel.color.mxf"])
-def test_formats_that_hold_none_get_one_beside_them(tmp_path, identity, name):
+def test_formats_that_hold_no_manifest_get_one_beside_the_file(tmp_path, identity, name):
     path = signed(tmp_path / name, identity, b"a film" * 1000)
     assert path.read_bytes() == b"a film" * 1000
     assert read_claim(path).is_whole
@@ -129,7 +129,7 @@ def test_the_key_is_its_owners_alone(certificates):
     assert stat.S_IMODE((certificates / "key.pem").stat().st_mode) == 0o600
 
 
-def test_certificates_are_as_the_specification_wants_them(certificates):
+def test_certificates_meet_the_specification(certificates):
     from cryptography import x509
 
     own, authority = x509.load_pem_x509_certificates((certificates / "certificate.pem").read_bytes())
@@ -196,7 +196,7 @@ def test_keys_of_other_kinds_sign_as_well(tmp_path, certificates, kind):
     assert read_claim(signed(tmp_path / "old.color.jpg", identity, picture())).is_whole
 
 
-def test_without_the_packages_it_says_what_to_install(monkeypatch, tmp_path):
+def test_without_the_packages_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "c2pa", None)
     with pytest.raises(PhotochromError, match=r"pip install 'photochrom\[c2pa\]'"):
         read_claim(tmp_path / "a.jpg")

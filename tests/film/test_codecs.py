@@ -257,7 +257,7 @@ def test_rates_of_old_films_in_mxf(rate, tmp_path, red):
     assert seconds(output) == seconds(source)
 
 
-def test_of_several_essences_the_first_picture_is_coloured_and_the_report_says_so(tmp_path, red):
+def test_the_first_of_several_essences_is_coloured_and_the_others_reported(tmp_path, red):
     source = tmp_path / "a.mov"
     with av.open(str(source), "w") as out:
         streams = [out.add_stream("dnxhd", rate=25, options={"profile": "dnxhr_hq"}) for _ in range(2)]
@@ -325,7 +325,7 @@ def frames_of_sound(path):
         ({"bits": 9}, "bits is 9: give 8, 10, 12, 14 or 16"),
     ],
 )
-def test_options_that_mean_nothing(wrong, said):
+def test_meaningless_options_are_refused(wrong, said):
     with pytest.raises(OptionError, match=said):
         FilmOptions(**wrong)
 

@@ -222,7 +222,7 @@ def test_a_film_may_turn_to_colour_later(tmp_path, fake_colorizer):
     assert_colour_is_found(path, fake_colorizer)
 
 
-def test_one_tint_all_over_is_not_colour(tmp_path, fake_colorizer):
+def test_a_uniform_tint_is_not_colour(tmp_path, fake_colorizer):
     path = write_frames(tmp_path / "a.mp4", [still_frame(luma, chroma=(110, 146)) for luma in pan(6)])
     report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
     assert same_lumas(path, report.output)

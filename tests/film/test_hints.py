@@ -65,7 +65,7 @@ def redness(frame, left):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 20, 39])
-def test_a_hint_follows_what_it_was_given_to(at, tmp_path, grey_colorizer):
+def test_a_hint_follows_its_object(at, tmp_path, grey_colorizer):
     """Forward and backward, and not into the next shot."""
     lumas, places = scene()
     source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
@@ -100,7 +100,7 @@ def test_a_time_that_is_copied_from_a_list_of_shots_is_in_that_shot(length, tmp_
     assert len(decoded(colorize_film(source, tmp_path / "c.nut", part, colorizer=grey_colorizer).output)) == length
 
 
-def test_the_colour_is_the_one_that_was_asked_for(tmp_path, grey_colorizer):
+def test_the_colour_is_the_given_one(tmp_path, grey_colorizer):
     lumas = [np.full((HEIGHT, WIDTH), 110, np.uint8)] * 6
     source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1", tags=(6, 6, 6))
     hint = FilmHint(Fraction(0), Hint(0.5, 0.5, (150, 90, 60), radius=0.25))
@@ -155,7 +155,7 @@ def test_a_frame_has_just_the_colours_of_its_still(turned, tmp_path, grey_colori
     assert np.all(plane(frames[22], 2) == 128)
 
 
-def test_a_still_is_not_mixed_with_what_the_network_says(tmp_path):
+def test_a_still_is_not_mixed_with_the_prediction(tmp_path):
     lumas = [luma // 2 + 60 for luma in pan(12, WIDTH, HEIGHT)]
     source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1", tags=(6, 6, 6))
     Image.fromarray(np.dstack([lumas[4]] * 3)).save(tmp_path / "still.png")  # grey
@@ -195,7 +195,7 @@ def test_small_things_of_a_still_get_hints_of_their_own(tmp_path):
     assert len(hints) < 120  # the plain ground needs no more
 
 
-def test_a_still_is_looked_at_as_it_is_shown(tmp_path):
+def test_a_still_is_read_upright(tmp_path):
     """Cameras and scanners may store it on its side."""
     still = Image.fromarray(np.repeat(np.uint8([[RED, (40, 40, 200)]]), 30, axis=1).repeat(90, axis=0))
     lying = Image.Exif()
@@ -240,7 +240,7 @@ def test_hints_continue_in_a_shot_too_long_to_be_kept(tmp_path, monkeypatch, gre
 
 
 @pytest.mark.slow
-def test_what_was_asked_while_no_frame_came_belongs_to_the_one_still_shown(tmp_path, grey_colorizer):
+def test_a_hint_between_two_frames_belongs_to_the_one_still_shown(tmp_path, grey_colorizer):
     """The last frame of the first shot is shown for two seconds: a hint then is for that shot."""
     lumas = pan(20, WIDTH, HEIGHT) + other_shot(20, WIDTH, HEIGHT)
     pts = [*range(20), *range(67, 87)]
@@ -274,7 +274,7 @@ def test_a_hint_behind_the_end_is_an_error(tmp_path, grey_colorizer):
     colorize_film(source, None, LOSSLESS, hints=[hint_at(Fraction(23, 24), 20)], colorizer=grey_colorizer)
 
 
-def test_the_label_counts_them(tmp_path, grey_colorizer):
+def test_the_label_counts_the_hints(tmp_path, grey_colorizer):
     source = write_film(tmp_path / "a.mp4", pan(6, WIDTH, HEIGHT))
     suggested = FilmHint(Fraction(0), Hint(0.2, 0.2, RED, suggested=True))
     hints = [hint_at(0, 20), hint_at(0, 60), suggested]
@@ -303,7 +303,7 @@ def test_a_file_of_hints_is_read(tmp_path):
     )
 
 
-def test_times_of_a_file_are_what_they_say(tmp_path):
+def test_times_of_a_file_are_exact(tmp_path):
     """A float cannot be a twenty-fourth of a second; a millionth decides."""
     path = hints_file(tmp_path, entries({"time": 1001 / 24000}, {"time": 0.1}))
     first, second = (hint.time for hint in read_film_hints(path))

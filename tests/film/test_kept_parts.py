@@ -61,7 +61,7 @@ def test_a_list_of_a_longer_film_is_refused(color, tmp_path):
 
 
 @pytest.mark.slow
-def test_nothing_changed_colours_nothing(color):
+def test_an_unchanged_film_is_not_coloured_again(color):
     first, count = color(options())
     packets = all_packets(first)
     again, count = color(options())
@@ -118,7 +118,7 @@ def test_stopped_while_shots_are_recoloured(color):
 
 
 @pytest.mark.slow
-def test_stopped_before_the_film_is_whole_it_resumes_with_the_same_shots_only(color):
+def test_an_unfinished_film_resumes_with_the_same_shots_only(color):
     with pytest.raises(Stop):
         color(options(), progress=stop_at(60))
     with pytest.raises(FilmError, match=r"with other shots or hints.*restart=True"):

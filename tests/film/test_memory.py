@@ -46,7 +46,7 @@ def test_the_larger_the_frames_the_fewer_wait(width, height, bits, subsampling, 
 
 
 @pytest.mark.slow
-def test_frames_are_let_go_when_they_are_written(tmp_path, fake_colorizer, monkeypatch):
+def test_frames_are_released_once_written(tmp_path, fake_colorizer, monkeypatch):
     """Of a long shot, too."""
     alive, most = set(), 0
     see = FrameColorizer.prepare
@@ -68,7 +68,7 @@ def test_frames_are_let_go_when_they_are_written(tmp_path, fake_colorizer, monke
 
 
 @pytest.mark.slow
-def test_packets_of_a_segment_are_written_as_they_come(tmp_path, fake_colorizer):
+def test_packets_of_a_segment_are_written_at_once(tmp_path, fake_colorizer):
     """Lossless ones of half a minute would fill the memory."""
     noise = np.random.default_rng(0).integers(0, 255, (60, 120, 160), np.uint8)
     source = write_film(tmp_path / "a.mkv", noise, codec="ffv1")

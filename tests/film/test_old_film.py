@@ -75,7 +75,7 @@ def test_only_the_picture_is_coloured(name, tmp_path, orange):
         assert same_lumas(film, report.output)
 
 
-def test_what_lies_around_the_picture_is_not_looked_at(tmp_path, by_lightness):
+def test_pixels_around_the_picture_are_ignored(tmp_path, by_lightness):
     """The same picture gets the same colours, whatever is beside it."""
     lumas = pan(3, 96, 64)
     white, black = ([np.pad(luma, ((0, 0), (32, 0)), constant_values=v) for luma in lumas] for v in (255, 0))
@@ -242,7 +242,7 @@ def telecined(lumas, order=0):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["tff", "bff"])
-def test_pulldown_is_found_and_said(order, tmp_path, orange):
+def test_pulldown_is_detected_and_reported(order, tmp_path, orange):
     lumas = telecined(pan(32, step=2), order == "bff")
     frames = in_fields([still_frame(luma) for luma in lumas], order)
     film = write_frames(tmp_path / "a.mkv", frames, codec="ffv1", rate=Fraction(30000, 1001))
@@ -251,7 +251,7 @@ def test_pulldown_is_found_and_said(order, tmp_path, orange):
     assert same_lumas(film, report.output)
 
 
-def test_pulldown_is_found_through_grain_and_not_where_it_is_not():
+def test_pulldown_is_detected_through_grain_and_not_in_other_films():
     rng = np.random.default_rng(2)
 
     def seen(lumas):

@@ -114,7 +114,7 @@ def test_luma_stays_where_planes_must_be_repacked(name, full, tmp_path, fake_col
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize("name", ["yuv420p14le", "yuv422p16le", "yuv444p16be", "yuva444p16le", "gray16le"])
 @pytest.mark.parametrize("kept", [None, 12, 8])
-def test_all_bits_are_kept_and_cut_off_where_that_is_asked(kept, name, full, tmp_path, fake_colorizer):
+def test_all_bits_are_kept_unless_fewer_are_requested(kept, name, full, tmp_path, fake_colorizer):
     """Not dithered: the same luma stays the same, and its neighbours too."""
     frames = [still_frame(luma, name) for luma in pan(3)]
     source = write_frames(tmp_path / "a.nut", frames, name=name, codec="rawvideo", full=full)
@@ -142,7 +142,7 @@ def test_colours_are_right_by_the_tagged_matrix(name, tags, full, tmp_path, fake
 
 
 @pytest.mark.parametrize(("height", "width", "matrix"), [(64, 96, 6), (96, 1040, 1)])
-def test_an_untagged_film_is_taken_for_what_players_take_it_for(height, width, matrix, tmp_path, fake_colorizer):
+def test_an_untagged_film_has_the_matrix_that_players_assume(height, width, matrix, tmp_path, fake_colorizer):
     frames = [stripes(height, width)] * 2
     source = write_film(tmp_path / "a.mkv", frames, codec="ffv1", tags=UNSPECIFIED)
     frame = decoded(colored(source, fake_colorizer))[0]
@@ -153,7 +153,7 @@ def test_an_untagged_film_is_taken_for_what_players_take_it_for(height, width, m
 
 
 @pytest.mark.parametrize("matrix", [spaces.BT601, spaces.BT709, spaces.BT2020], ids=str)
-def test_the_table_of_chroma_is_what_it_is_a_table_of(matrix):
+def test_the_table_of_chroma_agrees_with_the_formula(matrix):
     """At every luma, up to the most colourful a* and b* that there are."""
     rng = np.random.default_rng(2)
     luma = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 80, axis=1)
@@ -223,7 +223,7 @@ def test_lossless_pictures_in_mp4(tmp_path, fake_colorizer):
 
 
 @pytest.mark.parametrize("end", ["mp4", "m4v", "nut"])
-def test_full_range_that_a_container_cannot_say_is_refused(end, tmp_path, fake_colorizer):
+def test_full_range_is_refused_where_the_container_cannot_state_it(end, tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(2), codec="ffv1", full=True)
     with pytest.raises(FilmError, match=r"cannot state full range: write to a \.mkv file"):
         colored(source, fake_colorizer, output=tmp_path / f"b.{end}")
@@ -323,7 +323,7 @@ def test_fields_of_any_height(height, tmp_path, fake_colorizer):
     assert cr.min() > 128  # orange, down to the last row
 
 
-def test_a_codec_that_cannot_say_fields_is_refused(tmp_path, fake_colorizer):
+def test_a_codec_that_cannot_mark_fields_is_refused(tmp_path, fake_colorizer):
     frames = in_fields([still_frame(pan(1)[0]) for _ in range(2)], "tff")
     source = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
     with pytest.raises(FilmError, match="interlaced, which libx265 cannot mark: choose"):

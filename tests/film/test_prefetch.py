@@ -26,7 +26,7 @@ def test_no_items():
         assert list(items) == []
 
 
-def test_no_more_is_computed_than_was_asked_for():
+def test_no_more_than_the_given_number_of_items_is_computed_ahead():
     made = []
 
     def counted():
@@ -65,13 +65,13 @@ def test_an_error_of_the_one_who_takes_ends_the_work():
     assert not is_at_work()
 
 
-def test_a_block_that_takes_nothing_ends():
+def test_a_block_that_takes_no_items_ends():
     with prefetched(itertools.count(), 3):
         pass
     assert not is_at_work()
 
 
-def test_a_signal_while_the_thread_begins_leaves_none(monkeypatch):
+def test_a_signal_while_the_thread_starts_leaves_no_thread(monkeypatch):
     start = threading.Thread.start
 
     def interrupted(thread):

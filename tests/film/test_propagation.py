@@ -77,7 +77,7 @@ def test_flicker_is_averaged_away(step):
     assert np.abs(np.diff(means, axis=0)).max() < 2  # no frame jumps
 
 
-def test_a_mean_of_colours_is_not_greyer_than_they_are():
+def test_a_mean_of_colours_is_not_greyer_than_the_colours():
     """Looks that disagree in hue would give grey: it is made up for, within limits."""
     found = colors_of(frames_of(pan(60, **SIZE), lambda i: saying((30, 15) if i % 12 else (15, 30))))
     chroma = np.hypot(*found[30].ab).mean()
@@ -93,7 +93,7 @@ def moving_square(i, at=0.5):
     return luma, np.s_[24:36, x + 4 : x + 16]
 
 
-def test_a_moving_thing_keeps_its_colour():
+def test_a_moving_object_keeps_its_colour():
     """The network sees the colour of the square well on the first frames only, and then has no idea."""
     scene = [moving_square(i) for i in range(50)]
 
@@ -114,7 +114,7 @@ def test_a_moving_thing_keeps_its_colour():
     assert abs(still.mean()) < 12
 
 
-def test_what_comes_into_view_has_colour_at_once():
+def test_objects_that_come_into_view_have_colour_at_once():
     """A square appears in the middle of a shot: its colour comes from then on, and also from behind."""
     lumas = [pan(1, **SIZE)[0].copy() for _ in range(40)]
     for luma in lumas[15:]:
@@ -132,7 +132,7 @@ def test_what_comes_into_view_has_colour_at_once():
     assert abs(found[10].ab[1, 26:38, 38:52].mean()) < 8
 
 
-def test_sure_looks_count_more():
+def test_confident_predictions_count_more():
     def look(i):
         return saying((40, 0), 1.0) if i % 12 == 0 else saying((-40, 0), 0.05)
 
@@ -160,7 +160,7 @@ def test_resuming_gives_the_same_as_going_through(ahead):
 @pytest.mark.slow
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.sampled_from([1, 2, 8]))
 @settings(max_examples=15)
-def test_shots_are_as_if_they_were_alone(lengths, ahead):
+def test_shots_do_not_affect_each_other(lengths, ahead):
     sources = [pan, other_shot]
     lumas = [luma for i, n in enumerate(lengths) for luma in sources[i % 2](n, **SIZE)]
     starts = np.cumsum([0, *lengths[:-1]])
@@ -172,7 +172,7 @@ def test_shots_are_as_if_they_were_alone(lengths, ahead):
     assert all(np.array_equal(a, b) for a, b in zip(together, alone, strict=True))
 
 
-def test_it_looks_no_further_ahead_than_it_says():
+def test_the_look_ahead_is_at_most_the_stated_reach():
     """The frames that wait for their colours must be held: that many, however long the shot."""
     for ahead in (1, 4, propagation.AHEAD):
         taken = 0
@@ -188,7 +188,7 @@ def test_it_looks_no_further_ahead_than_it_says():
         assert most <= propagation.reach(ahead) + 1
 
 
-def test_the_network_looks_at_few_frames():
+def test_the_network_runs_on_few_frames():
     asked = []
 
     def look(i):
@@ -225,7 +225,7 @@ def test_motion_of_small_and_of_very_wide_frames(fast, size):
     assert np.abs(found - np.dstack([column, row])).max() < 0.5
 
 
-def test_motion_does_not_depend_on_what_was_looked_at_before():
+def test_optical_flow_does_not_depend_on_earlier_frames():
     with ThreadPoolExecutor(1) as pool:
         lumas = pan(2, 85, 64)
         first = pool.submit(optical_flow.backward_flow, *lumas, fast=True).result()

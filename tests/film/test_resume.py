@@ -118,7 +118,7 @@ def test_every_place_to_stop_at_gives_the_same_film(rate, tmp_path, short_segmen
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_what_is_done(film, tmp_path, short_segments):
+def test_ctrl_c_keeps_finished_work(film, tmp_path, short_segments):
     def interrupt(state):
         if state.done == 60:
             raise KeyboardInterrupt
@@ -139,7 +139,7 @@ def test_a_job_stopped_before_anything_is_done_leaves_nothing(film, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_job_killed_before_anything_is_done_asks_for_nothing(film, tmp_path):
+def test_a_job_killed_before_any_work_can_be_repeated_with_other_options(film, tmp_path):
     assert run_in_a_process(film, tmp_path / "a.color.mp4", kill_at=5).returncode == -9
     assert unfinished(film).is_dir()
     other = FilmOptions(crf=30, preset="ultrafast")
@@ -166,7 +166,7 @@ def test_stopped_while_the_film_is_put_together(film, whole, tmp_path, short_seg
 
 
 @pytest.mark.slow
-def test_other_settings_do_not_resume_it(film, tmp_path, short_segments):
+def test_other_settings_do_not_resume_the_work(film, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
     for options, hints, what in (
@@ -192,7 +192,7 @@ def test_a_film_that_was_changed_meanwhile_does_not_resume(film, tmp_path, short
 
 
 @pytest.mark.slow
-def test_two_at_once_are_told_apart(film, tmp_path):
+def test_two_jobs_on_one_output_are_refused(film, tmp_path):
     unfinished(film).mkdir()
     with FileLock(unfinished(film) / "lock"), pytest.raises(FilmError, match="another process is at work"):
         colorize_film(film, None, FAST, colorizer=lively(tmp_path))
@@ -201,7 +201,7 @@ def test_two_at_once_are_told_apart(film, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_output_is_not_there_before_it_is_whole(film, tmp_path, short_segments):
+def test_the_output_does_not_exist_before_it_is_complete(film, tmp_path, short_segments):
     output = tmp_path / "a.color.mp4"
     seen = set()
     colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=lambda _: seen.add(output.exists()))

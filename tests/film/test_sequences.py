@@ -209,7 +209,7 @@ def reel(tmp_path):
     return write_dpx(tmp_path / "reel", pan(6), 10)
 
 
-def test_a_missing_frame_is_named_and_filled_where_that_is_asked(reel, tmp_path, red):
+def test_a_missing_frame_is_named_or_filled_on_request(reel, tmp_path, red):
     for number in (2, 3):
         (reel / f"reel.{number:07}.dpx").unlink()
     with pytest.raises(FilmError, match="lacks frames 2 to 3: add what is missing, or fill_gaps=True"):
@@ -435,7 +435,7 @@ def test_a_folder_of_frames_is_not_a_folder_of_photographs(reel, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--dry-run"], ["--list-shots"], ["--preview"]])
-def test_the_command_looks_at_sequences(arguments, reel, tmp_path, capsys):
+def test_the_command_plans_and_previews_sequences(arguments, reel, tmp_path, capsys):
     from photochrom.commands.main import main
 
     assert main(["film", str(reel), *arguments]) == 0

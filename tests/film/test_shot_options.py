@@ -22,7 +22,7 @@ OWN = (
 
 
 @pytest.mark.parametrize(("write", "suffix"), [(shots_json, ".json"), (shots_csv, ".csv")])
-def test_what_is_written_is_read(write, suffix, tmp_path):
+def test_written_lists_can_be_read(write, suffix, tmp_path):
     (tmp_path / f"shots{suffix}").write_text(write(with_settings(SHOTS, OWN)))
     found = read_shots(tmp_path / f"shots{suffix}")
     assert [(s.vividness, s.strength, s.hints) for s in found] == [(s.vividness, s.strength, s.hints) for s in OWN]

@@ -56,7 +56,7 @@ def test_a_cut_is_found_through_grain():
     assert found(grainy(one(20) + other(20), 12)) == [0, 20]
 
 
-def test_the_first_frame_and_the_last_are_nothing_special():
+def test_one_shot_has_one_start_whatever_its_length():
     assert found(one(20)[:1]) == [0]
     assert found(one(2)) == [0]
     assert found([]) == []

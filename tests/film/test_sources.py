@@ -80,7 +80,7 @@ def test_one_frame_is_judged_alone():
 
 
 @pytest.mark.slow
-def test_frames_that_show_nothing_stay_neutral(tmp_path, red):
+def test_blank_frames_stay_neutral(tmp_path, red):
     """A grey leader with grain, and black: the picture between them has its colours."""
     rng = np.random.default_rng(0)
     leader = [np.clip(rng.normal(110, 3, (64, 96)), 0, 255).astype(np.uint8) for _ in range(20)]
@@ -93,7 +93,7 @@ def test_frames_that_show_nothing_stay_neutral(tmp_path, red):
 
 
 @pytest.mark.slow
-def test_of_a_film_partly_in_colour_the_grey_shots_are_coloured(tmp_path, red):
+def test_grey_shots_of_a_film_partly_in_colour_are_coloured(tmp_path, red):
     path = documentary(tmp_path)
     report = colorize_film(path, None, LOSSLESS, colorizer=red)
     assert report.notes == ['1 of 3 shots is in colour and left unchanged: recolor="all" colours all of them']
@@ -121,7 +121,7 @@ def test_a_film_is_refused_if_all_its_shots_turn_out_to_have_colours(tmp_path, r
     assert asked.notes == ["1 of 1 shots is in colour: nothing was coloured"]
 
 
-def test_grey_shots_may_be_asked_for_where_all_are_grey(tmp_path, red):
+def test_recolor_grey_shots_is_allowed_for_a_grey_film(tmp_path, red):
     grey = with_chroma(pan(12), lambda *_: np.float64(128))
     path = write_frames(tmp_path / "a.mkv", grey, codec="ffv1")
     report = colorize_film(path, None, replace(LOSSLESS, recolor="grey-shots"), colorizer=red)
@@ -129,7 +129,7 @@ def test_grey_shots_may_be_asked_for_where_all_are_grey(tmp_path, red):
 
 
 @pytest.mark.slow
-def test_a_part_that_begins_in_a_coloured_shot_keeps_it(tmp_path, red):
+def test_a_part_that_begins_in_a_coloured_shot_keeps_its_colours(tmp_path, red):
     path = documentary(tmp_path)
     options = FilmOptions(codec="ffv1", recolor="grey-shots", start=30 / RATE)
     report = colorize_film(path, None, options, colorizer=red)
@@ -156,7 +156,7 @@ def test_a_grey_part_of_a_film_whose_samples_are_all_in_colour_is_coloured(tmp_p
 
 
 @pytest.mark.slow
-def test_a_single_shot_in_colour_is_refused_or_said_to_be_uncoloured(tmp_path, red):
+def test_a_single_shot_in_colour_is_refused_or_reported_as_unchanged(tmp_path, red):
     path = documentary(tmp_path)
     second = replace(LOSSLESS, only_shots=(2,))
     with pytest.raises(FilmError, match='shot 2 is in colour already: recolor="all"'):

@@ -74,7 +74,7 @@ def test_time_code_of_a_film_goes_into_the_headers_of_frames(tmp_path, fake_colo
 
 
 @pytest.mark.parametrize("codec", ["ffv1", "png"])
-def test_what_cannot_state_a_time_code_is_named(codec, tmp_path, fake_colorizer):
+def test_a_container_without_time_code_is_named(codec, tmp_path, fake_colorizer):
     source = write_film(
         tmp_path / "a.mov", pan(2), rate=25, video_metadata={"timecode": "01:00:00:00"}, options={"bf": "0"}
     )

@@ -160,7 +160,7 @@ def test_a_track_that_does_not_fit_is_reported_before_any_work(tmp_path, fake_co
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mkv", "fake.onnx"]
 
 
-def test_a_track_that_nothing_can_hold_is_reported(tmp_path, fake_colorizer):
+def test_a_track_that_no_container_can_hold_is_reported(tmp_path, fake_colorizer):
     """Of titles that Matroska does not know: a file of it is then no advice."""
     source = write_film(tmp_path / "a.mp4", pan(3), titles="mov_text")
     with pytest.raises(FilmError, match=r"matroska cannot hold its subtitle track 1.*a copy of the film without it"):
@@ -195,7 +195,7 @@ def test_a_container_that_cannot_be_written_is_reported_before_any_work(name, co
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
-def test_a_part_is_cut_with_all_that_belongs_to_it(end, tmp_path, fake_colorizer):
+def test_a_part_is_cut_with_its_tracks_and_chapters(end, tmp_path, fake_colorizer):
     source = write_film(
         tmp_path / f"a.{end}",
         pan(96),

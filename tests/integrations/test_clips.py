@@ -50,7 +50,7 @@ def chroma(clip, frames, number):
 
 
 @pytest.mark.slow
-def test_a_frame_is_the_same_whenever_it_is_asked_for(make, frames):
+def test_a_frame_is_the_same_whenever_it_is_requested(make, frames):
     (one, _), (other, _) = make(), make()
     wanted = [0, 15, 16, 31, 47, 59]
     expected = {number: chroma(one, frames, number) for number in wanted}

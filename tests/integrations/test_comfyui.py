@@ -57,7 +57,7 @@ def test_images_get_colours_and_keep_their_luma(image, name, argument):
 
 
 @pytest.mark.parametrize(("name", "argument"), [("PhotochromPhotograph", "image"), ("PhotochromFrames", "frames")])
-def test_what_is_loaded_from_8_bits_keeps_its_luma_when_it_is_saved(image, name, argument):
+def test_images_loaded_from_8_bits_keep_their_luma_when_saved(image, name, argument):
     colored = saved(run(name, **{argument: image}))
     assert np.array_equal(np.stack([luma_of_rgb(each) for each in colored]), saved(image)[..., 0])
     assert np.ptp(colored, axis=-1).mean() > 5

@@ -75,7 +75,7 @@ def test_darktable_exports_colours_imports_and_groups(lua, old):
     assert f"import {again}" in darktable(lua, old, command)
 
 
-def test_darktable_says_what_photochrom_said(lua, old):
+def test_darktable_shows_the_message_of_photochrom(lua, old):
     events = darktable(lua, old, "sh -c 'echo no such thing >&2; exit 1'")
     assert "print it's old.tif: no such thing" in [event.strip() for event in events]
     assert not any(event.startswith("import") for event in events)

@@ -106,7 +106,7 @@ def test_other_formats_are_refused_before_work_begins(colorizer, name):
         colorize(clip, colorizer=colorizer)
 
 
-def test_one_thread_would_wait_for_itself(make, colorizer, monkeypatch):
+def test_a_single_thread_is_refused(make, colorizer, monkeypatch):
     clip, before = make(), vs.core.num_threads
     vs.core.num_threads = 1
     try:

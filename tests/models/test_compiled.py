@@ -33,7 +33,7 @@ def only_file():
     return path
 
 
-def test_the_second_process_loads_what_the_first_compiled(model):
+def test_the_second_engine_loads_the_model_that_the_first_compiled(model):
     first, second = OpenVinoEngine(model), OpenVinoEngine(model)
     assert (cached(first), cached(second)) == (False, True)
     assert second.metadata == first.metadata
@@ -104,7 +104,7 @@ def test_the_oldest_files_are_removed(model, monkeypatch):
     assert only_file()
 
 
-def test_it_can_be_switched_off(model, monkeypatch):
+def test_the_cache_can_be_switched_off(model, monkeypatch):
     monkeypatch.setenv(compiled.SWITCH, "0")
     OpenVinoEngine(model)
     assert not compiled.compiled_folder().exists()

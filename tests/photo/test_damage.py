@@ -95,7 +95,7 @@ def test_bare_numbers_of_libraries_are_not_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_cut_short(name: str, tmp_path: Path) -> None:
+def test_files_cut_at_any_length_are_refused_or_whole(name: str, tmp_path: Path) -> None:
     """At every length: an error, or (when only the trailer is gone) the whole picture."""
     data = FILES[name]
     whole = photo.read_photo(data).luma
@@ -198,7 +198,7 @@ def test_deflated_tiff_with_a_changed_byte(options: dict[str, object], dtype: ty
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 1, 70_000, 1 << 20, (1 << 20) + 1, 5 << 20])
-def test_counting_what_a_stream_holds(size: int) -> None:
+def test_counting_the_bytes_of_a_stream(size: int) -> None:
     for content in (bytes(size), np.random.default_rng(size).bytes(size)):
         stream = zlib.compress(content, 1)
         assert inflated_size([stream[:9], memoryview(stream)[9:]], size) == (size, True)
@@ -465,7 +465,7 @@ def test_a_really_full_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert files_in(tmp_path) == []
 
 
-def test_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -582,7 +582,7 @@ def test_damage_is_reported_in_a_tiff_that_holds_jpeg(mode: str) -> None:
 @pytest.mark.parametrize(
     ("stray", "count"), [(b"\0\0\0", 3), (b"junk", 4), (b"\xff\0 \xff\xff", 3), (b"\xff\x01\xff\xd0", 0)]
 )
-def test_stray_bytes_between_the_headers_of_a_jpeg_are_passed_over_and_said(
+def test_stray_bytes_between_the_headers_of_a_jpeg_are_skipped_and_reported(
     stray: bytes, count: int, progressive: bool
 ) -> None:
     """As libjpeg does: what stands there belongs to no segment, or to a marker that says nothing."""

@@ -58,7 +58,7 @@ def jpeg_with(segments: bytes = b"", trailer: bytes = b"") -> bytes:
         (jpeg_with(segment(0xEB, b"JP\0\0\0\0\0\1\0\0\0 jumbc2pa")), "content credentials"),
     ],
 )
-def test_what_a_jpeg_loses_is_named(data: bytes, expected: str | None) -> None:
+def test_content_that_a_jpeg_loses_is_named(data: bytes, expected: str | None) -> None:
     picture = photo.read_photo(data)
     assert np.array_equal(picture.luma, np.asarray(Image.open(BytesIO(saved(GREY, "JPEG")))))
     if expected is None:
@@ -68,7 +68,7 @@ def test_what_a_jpeg_loses_is_named(data: bytes, expected: str | None) -> None:
         assert expected in picture.losses[0]
 
 
-def test_xmp_no_longer_points_to_what_is_gone() -> None:
+def test_xmp_no_longer_refers_to_removed_content() -> None:
     data = jpeg_with(segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + CONTAINER), FILM)
     packet = opened(coloured(photo.read_photo(data), "JPEG")).info["xmp"]
     assert b"kept" in packet
@@ -77,7 +77,7 @@ def test_xmp_no_longer_points_to_what_is_gone() -> None:
 
 
 @pytest.mark.parametrize(("grey", "gone"), [("True", True), ("False", False)])
-def test_no_editor_is_told_to_make_the_picture_grey(grey: str, gone: bool) -> None:
+def test_settings_that_make_editors_show_grey_are_removed(grey: str, gone: bool) -> None:
     settings = f'xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/" crs:ConvertToGrayscale="{grey}" crs:Tint="7"'
     data = jpeg_with(segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + description(settings, "")))
     packet = opened(coloured(photo.read_photo(data), "JPEG")).info["xmp"]
@@ -137,7 +137,7 @@ def test_bare_iptc_beside_photoshops_resources(reverse: bool) -> None:
     assert metadata.photoshop == resolution
 
 
-def test_what_a_format_cannot_hold_is_named() -> None:
+def test_content_that_a_format_cannot_hold_is_named() -> None:
     metadata = photo.read_photo(png_with(raw_profile("iptc", data_set(118, b"Me") + data_set(120, b"x")))).metadata
     assert list(losses(metadata, 8, "JPEG")) == []
     assert [line for line in losses(metadata, 8, "WEBP") if "IPTC data (contact)" in line]
@@ -236,7 +236,7 @@ def test_extra_channels_are_kept_in_a_tiff_and_named_elsewhere(
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
-def test_an_extra_channel_of_8_bits_that_says_it_is_none_is_kept(compression: str) -> None:
+def test_an_unspecified_extra_channel_of_8_bits_is_kept(compression: str) -> None:
     """ExtraSamples is 0, for which Pillow returns three channels of the four."""
     image = Image.frombytes("RGBX", GREY.shape[::-1], np.dstack([RGB, GREY[::-1]]).tobytes())
     picture = photo.read_photo(saved(image, "TIFF", compression=compression))

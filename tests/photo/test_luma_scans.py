@@ -47,7 +47,7 @@ def test_luma_scans_are_kept_byte_for_byte(tmp_path, fake_colorizer, options):
     ],
     ids=["toned", "turned"],
 )
-def test_where_it_cannot_be_kept_the_report_says_why(
+def test_the_report_says_why_the_coded_luma_cannot_be_kept(
     tmp_path, fake_colorizer, image, options, reason, capsys, monkeypatch
 ):
     monkeypatch.setattr(coefficients, "has_jpeglib", lambda: False)
@@ -75,7 +75,7 @@ def test_an_orientation_of_one_changes_nothing(tmp_path, fake_colorizer):
     assert report.luma_coding == "its coded luma is kept byte for byte"
 
 
-def test_other_formats_say_nothing_of_it(tmp_path, fake_colorizer):
+def test_reports_of_other_formats_omit_the_luma_coding(tmp_path, fake_colorizer):
     source = jpeg(tmp_path / "old.jpg")
     assert colorize_photo(source, tmp_path / "out.png", colorizer=fake_colorizer).luma_coding == ""
 
@@ -101,7 +101,7 @@ def test_there_is_one_jfif_segment_and_no_adobe_segment(tmp_path, fake_colorizer
     assert len(re.findall(rb"JFIF\0", out)) == 1
 
 
-def test_encoding_from_memory_keeps_them_too():
+def test_encoding_from_memory_keeps_the_scans_too():
     data = saved(Image.fromarray(grey(61, 75)), "JPEG", quality=90)
     picture = photo.read_photo(data)
     planes = [np.full((31, 38), value, np.uint8) for value in (120, 140)]

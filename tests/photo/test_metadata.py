@@ -144,7 +144,7 @@ REGIONS = XMP.replace(
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", [1, 2, 3, 6])
-def test_places_in_the_picture_go_when_it_is_turned(orientation: int, format: str) -> None:
+def test_regions_are_removed_when_the_picture_is_turned(orientation: int, format: str) -> None:
     """Faces and subjects are told in the coordinates of the pixels as they were stored."""
     exif = Image.Exif()
     exif[274] = orientation

@@ -216,7 +216,7 @@ def test_damaged_exif_is_kept_where_it_can_be(block: bytes) -> None:
             coloured(picture, "AVIF")
 
 
-def test_cmyk_becomes_srgb_and_says_so() -> None:
+def test_cmyk_becomes_srgb_and_the_metadata_say_so() -> None:
     ink = Image.merge("CMYK", [Image.fromarray(smooth(48, 64) // n) for n in (1, 2, 3, 4)])
     block = exif_block(orientation=1)
     data = coloured(photo.read_photo(saved(ink, "JPEG", exif=b"Exif\0\0" + block)), "JPEG")
@@ -226,7 +226,7 @@ def test_cmyk_becomes_srgb_and_says_so() -> None:
     assert Image.open(BytesIO(kept)).getexif().get_ifd(0x8769)[0xA001] == 65535
 
 
-def test_nothing_comes_from_nothing() -> None:
+def test_no_metadata_are_made_from_none() -> None:
     """A file without metadata gets the label, and no more."""
     for format in ("JPEG", "PNG", "TIFF", "WEBP"):
         data = coloured(photo.read_photo(saved(smooth(8, 8), "PNG")), format)

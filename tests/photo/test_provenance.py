@@ -66,13 +66,13 @@ def test_every_file_is_labelled(format: str) -> None:
     assert found[NAMES["ext"] + "AISystemVersionUsed"] == __version__
 
 
-def test_pillow_reads_it() -> None:
+def test_pillow_reads_the_label() -> None:
     pytest.importorskip("defusedxml")
     image = Image.open(BytesIO(coloured(photo.read_photo(saved(smooth(16, 16), "PNG")), "JPEG")))
     assert image.getxmp()["xmpmeta"]["RDF"]["Description"]["DigitalSourceType"] == DIGITAL_SOURCE_TYPE
 
 
-def test_what_was_there_stays() -> None:
+def test_existing_properties_are_kept() -> None:
     packet = (
         HEAD + b'<!-- kept --><rdf:Description rdf:about="uuid:1" ' + SPACES + b' other:lines="one&#10;two"'
         b' Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/print">'
@@ -120,7 +120,7 @@ def test_a_second_colouring_replaces_the_label() -> None:
         (1, 3, ", with 1 colour given by hand and 3 colours suggested by the model"),
     ],
 )
-def test_hints_are_credited_to_whose_they_are(given: int, suggested: int, words: str) -> None:
+def test_given_and_suggested_hints_are_credited_separately(given: int, suggested: int, words: str) -> None:
     hint = Hint(0.5, 0.5, (0, 0, 0))
     hints = [hint] * given + [Hint(0.5, 0.5, (0, 0, 0), suggested=True)] * suggested
     assert credit(MODEL, hints) == MODEL + words
@@ -139,7 +139,7 @@ def test_a_label_with_hints_is_replaced_like_any() -> None:
         assert properties(packet)[NAMES["ps"] + "Instructions"] == f"Keep dry {statement(model)}"
 
 
-def test_prefixes_of_the_packet_may_mean_anything() -> None:
+def test_prefixes_of_the_packet_may_be_bound_to_other_namespaces() -> None:
     packet = (
         b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:rdf="http://example.org/not-rdf/">'
         b'<r:Description r:about="" xmlns:photoshop="http://example.org/not-photoshop/" photoshop:Instructions="x"'

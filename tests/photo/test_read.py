@@ -347,7 +347,7 @@ def test_sources(tmp_path: Path) -> None:
         (saved(smooth(8, 8), "AVIF", save_all=True, append_images=[Image.new("L", (8, 8))]), "holds 2 pictures"),
     ],
 )
-def test_what_has_no_one_right_luma_is_refused(data: bytes, message: str) -> None:
+def test_pixels_without_a_defined_luma_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(PhotoError, match=message):
         photo.read_photo(data)
 
@@ -402,7 +402,7 @@ def test_a_scan_behind_its_preview_is_read(bits: int, below: bool, tmp_path: Pat
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
-def test_a_decoder_that_fails_says_nothing_of_colours(tmp_path: Path) -> None:
+def test_a_decoder_that_fails_does_not_decide_about_colours(tmp_path: Path) -> None:
     """Pillow raises RuntimeError; reading the photograph, which comes next, tells what is wrong."""
     data = saved(Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)), "AVIF")
     start = data.index(b"mdat") + 4

@@ -101,7 +101,7 @@ def test_coefficients_are_equal_by_an_independent_reader(tmp_path, progressive):
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_chroma_is_what_was_given(progressive):
+def test_chroma_is_the_given_chroma(progressive):
     """Decoded without interpolation, each sample of chroma is within what its quantisation loses."""
     data = grey_jpeg(61, 76, progressive=progressive)
     cb, cr = chroma(61, 76)
@@ -173,7 +173,7 @@ def assert_kept(data):
     np.testing.assert_array_equal(ycbcr(result)[..., 0], np.asarray(Image.open(io.BytesIO(data)).convert("L")))
 
 
-def test_sampling_factors_of_one_component_mean_nothing():
+def test_sampling_factors_of_a_single_component_are_ignored():
     assert_kept(frame_changed(grey_jpeg(), sampling=0x22))
 
 
@@ -216,7 +216,7 @@ def test_fill_bytes_before_markers():
     assert_kept(data.replace(b"\xff\xda", b"\xff\xff\xff\xda").replace(b"\xff\xc4", b"\xff\xff\xc4"))
 
 
-def test_what_lies_behind_the_end_is_left_out():
+def test_bytes_after_the_end_are_left_out():
     assert spliced(grey_jpeg() + b"trailing" * 100) == spliced(grey_jpeg())
 
 
@@ -267,7 +267,7 @@ def test_other_files_are_refused_with_the_reason(kind):
 @settings(max_examples=300)
 @given(st.data())
 @pytest.mark.slow
-def test_damage_is_refused_or_stays_where_it_was(data):
+def test_damaged_files_are_refused_or_stay_as_sound_as_they_were(data):
     """Whatever bytes are changed: either the file is refused, or the result is as sound a file as the source is."""
     source = bytearray(grey_jpeg(progressive=data.draw(st.booleans()), restart_marker_blocks=3))
     for _ in range(data.draw(st.integers(1, 3))):

@@ -35,7 +35,7 @@ def test_everything_temporary_goes(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_it_while_uploads_come_and_films_are_coloured(tmp_path, capfd):
+def test_ctrl_c_ends_the_studio_during_uploads_and_films(tmp_path, capfd):
     slowly = (
         "import time; from photochrom.film.frames import FrameColorizer as P; render = P.render; "
         "P.render = lambda *arguments: (time.sleep(0.2), render(*arguments))[1]"
@@ -104,7 +104,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 
 @pytest.mark.parametrize("name", ["https://photos.example.org", "photos.example.org:443", "a/b", "*", ""])
-def test_a_name_is_that_of_a_host_alone(name):
+def test_a_name_must_be_a_host_name(name):
     with pytest.raises(OptionError, match=r"give a host name alone, like photos\.example\.org"):
         Settings(names=("localhost", "a-b.c_d.example", name))
 
@@ -119,7 +119,7 @@ def test_the_address_to_type(host, expected):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("package", ["starlette", "uvicorn"])
-def test_without_its_packages_it_says_what_to_install(package):
+def test_without_its_packages_the_error_says_what_to_install(package):
     code = f"import sys; sys.modules['{package}'] = None; "
     code += "from photochrom.commands.main import main; sys.exit(main(['studio']))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

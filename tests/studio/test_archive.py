@@ -109,7 +109,7 @@ def test_names_that_differ_in_the_form_of_their_accents_are_numbered(visitor):
 
 
 @pytest.mark.slow
-def test_only_what_was_corrected_is_coloured_again(visitor, done):
+def test_only_corrected_photographs_are_coloured_again(visitor, done):
     items = [drop(visitor, "box", f"{number}.png", png(picture(number))) for number in range(3)]
     facts = finished(visitor)
     assert done == ["box/0.png", "box/1.png", "box/2.png"]
@@ -124,7 +124,7 @@ def test_only_what_was_corrected_is_coloured_again(visitor, done):
     assert len(done) == 4
 
 
-def test_what_leaves_the_tray_leaves_the_folder(visitor, files, done):
+def test_photographs_removed_from_the_tray_leave_the_folder(visitor, files, done):
     one, _ = [drop(visitor, "box", name, png(picture(1))) for name in ("a.png", "b.png")]
     packed(visitor).close()
     visitor.remove(one)
@@ -151,7 +151,7 @@ def test_work_that_is_stopped_resumes(visitor, monkeypatch, done):
     assert sorted(done[len(seen) :]) == ["0.png", "1.png", "2.png"]
 
 
-def test_what_could_not_be_read_is_in_the_report_until_it_can(visitor):
+def test_unreadable_files_are_reported_until_they_can_be_read(visitor):
     with pytest.raises(RefusedError):
         drop(visitor, "box", "broken.png", png(picture(0))[:5000])
     drop(visitor, "box", "whole.png", png(picture(0)))

@@ -290,7 +290,7 @@ def test_headers_without_end_are_cut_off(studio, visit):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_stays_when_it_ends(number, tmp_path, photograph):
+def test_no_files_stay_when_the_studio_ends(number, tmp_path, photograph):
     with running_studio(tmp_path) as studio:
         visitor = studio.visitor()
         with closing(visitor.client):
@@ -302,7 +302,7 @@ def test_nothing_stays_when_it_ends(number, tmp_path, photograph):
     assert not [path for path in tmp_path.iterdir() if path.is_dir() and any(path.iterdir())]
 
 
-def test_what_kill_9_leaves_goes_at_the_next_start(tmp_path, photograph):
+def test_files_left_by_kill_9_are_removed_at_the_next_start(tmp_path, photograph):
     with running_studio(tmp_path) as studio:
         visitor = studio.visitor()
         with closing(visitor.client):

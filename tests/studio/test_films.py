@@ -231,7 +231,9 @@ def test_a_film_that_is_stopped_resumes(open_studio, film, short_segments, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["strength", "mark"])
-def test_stopped_and_changed_it_starts_over(open_studio, film, short_segments, tmp_path, monkeypatch, change):
+def test_a_stopped_film_with_other_colours_starts_over(
+    open_studio, film, short_segments, tmp_path, monkeypatch, change
+):
     visitor = Visitor(open_studio(lively(tmp_path))())
     item = dropped(visitor, film)
     with monkeypatch.context() as patch:
@@ -247,7 +249,7 @@ def test_stopped_and_changed_it_starts_over(open_studio, film, short_segments, t
 
 
 @pytest.mark.slow
-def test_of_a_finished_film_only_the_shots_that_changed_are_recoloured(visitor, film, tmp_path, monkeypatch):
+def test_only_changed_shots_of_a_finished_film_are_recoloured(visitor, film, tmp_path, monkeypatch):
     rendered = []
     render = FrameColorizer.render
     monkeypatch.setattr(FrameColorizer, "render", lambda *args: (rendered.append(args[1].pts), render(*args))[1])
@@ -374,7 +376,7 @@ def until(condition):
     raise AssertionError
 
 
-def test_a_job_that_was_stopped_while_it_waited_does_what_it_was_asked_last(jobs):
+def test_a_job_stopped_while_queued_does_its_latest_work(jobs):
     gate, done = threading.Event(), []
     jobs.add(Job(), lambda: str(gate.wait(600)))
     job = Job()
@@ -389,7 +391,7 @@ def test_a_job_that_was_stopped_while_it_waited_does_what_it_was_asked_last(jobs
     assert (done, job.message) == ([2], "2")
 
 
-def test_a_job_that_fails_says_why_and_can_be_asked_for_again(jobs, caplog):
+def test_a_failed_job_says_why_and_can_be_repeated(jobs, caplog):
     def raises(error):
         def work():
             raise error
@@ -425,7 +427,7 @@ def test_the_time_left_counts_from_where_the_job_went_on(monkeypatch):
         job.progress(61, 100)
 
 
-def test_the_end_stops_what_runs_and_waits_for_it():
+def test_the_end_stops_the_running_job_and_waits_for_it():
     jobs, begun, left = Jobs(), threading.Event(), []
 
     def work():

@@ -40,7 +40,7 @@ def test_turning_a_dial_on_and_on_is_one_step():
     assert turned.choose(marks=("red",)).turn("vividness", 0.9).undo().now.marks == ("red",)
 
 
-def test_choosing_what_is_chosen_changes_nothing():
+def test_repeating_a_choice_changes_nothing():
     history = History(Choices()).choose(marks=("red",)).undo()
     assert history.choose(marks=()) is history
 

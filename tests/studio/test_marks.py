@@ -22,7 +22,7 @@ def test_a_point_is_one_hint():
     assert mark.hints(SHAPE) == (Hint(0.5, 0.25, RED, suggested=True),)
 
 
-def test_what_is_written_is_read_again():
+def test_marks_round_trip():
     marks = (
         Mark("point", RED, ((0.1, 0.2),)),
         Mark("stroke", RED, ((0.1, 0.2), (0.9, 0.2)), 0.05, suggested=True),

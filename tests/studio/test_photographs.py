@@ -88,7 +88,7 @@ def test_tiles_make_the_full_size(open_studio, large):
             visitor.fetch(f"/api/items/{item}/tile/{place}.jpg")
 
 
-def test_the_network_is_asked_only_for_what_it_has_not_said(tmp_path, open_studio):
+def test_known_predictions_are_not_computed_again(tmp_path, open_studio):
     runs = []
     (tmp_path / "fake.onnx").write_bytes(b"fake")
     visitor = Visitor(open_studio(Colorizer(tmp_path / "fake.onnx", engine=hinting_engine(runs)))())
@@ -139,7 +139,7 @@ def test_a_tray_is_as_it_was_after_a_reload(visitor):
     assert again.edit(second, "undo")["marks"] == []
 
 
-def test_guesses_keep_what_is_known(visitor, colorizer, tmp_path):
+def test_guesses_keep_known_colours(visitor, colorizer, tmp_path):
     item = visitor.add("old.png", png(picture(1)))
     visitor.put(item, 0.4, 0.6)
     assert visitor.get(f"/api/items/{item}/guesses")["guesses"] == 4
@@ -176,7 +176,7 @@ def test_likely_colours_are_those_of_the_place(visitor):
     assert visitor.get(f"/api/items/{item}/likely?x=0.3&y=0.6")["colors"]
 
 
-def test_download_is_what_the_command_line_makes_of_the_same_hints(visitor, tmp_path):
+def test_download_equals_the_command_lines_output_for_the_same_hints(visitor, tmp_path):
     """With a photograph, a guess, a point, a stroke and an area."""
     item = visitor.add("old.png", png(picture(3)))
     visitor.get(f"/api/items/{item}/guesses")
@@ -266,7 +266,7 @@ def test_unsure_places_are_numbered_from_the_most_useful(visitor):
     assert set(visitor.get(f"/api/items/{item}/unsure")) == {"map", "places"}
 
 
-def test_a_model_that_does_not_say_how_sure_it_is_is_named():
+def test_a_model_without_confidence_is_named():
     with pytest.raises(OptionError, match="does not report its confidence"):
         doubts(Prediction(np.zeros((8, 8), np.uint8), np.zeros((2, 1, 1), np.float32)))
 
@@ -300,7 +300,7 @@ def test_a_file_that_is_not_a_photograph_is_named(tmp_path, content):
         assert str(tmp_path) not in str(caught.value)
 
 
-def test_a_reference_is_seen_upright(tmp_path):
+def test_a_reference_is_read_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(data.astronaut()[:300]).save(tmp_path / "lent.jpg", exif=exif, quality=95)

@@ -41,7 +41,7 @@ def test_the_same_scene_lends_its_true_colours(colorizer, references):
 
 
 @pytest.mark.slow
-def test_a_picture_lends_itself_its_own_colours(references):
+def test_a_picture_borrows_its_own_colours(references):
     rgb = data.coffee()
     hints = references.borrow(luma_of_rgb(rgb), rgb)
     height, width, _ = rgb.shape
@@ -51,12 +51,12 @@ def test_a_picture_lends_itself_its_own_colours(references):
     assert np.median(np.abs(own - lent).mean(1)) < 16
 
 
-def test_other_things_lend_next_to_nothing(references):
+def test_different_pictures_lend_hardly_any_colours(references):
     few = references.borrow(luma_of_rgb(data.coffee()), data.astronaut())
     assert len(few) < 10
 
 
-def test_without_openvino_it_says_what_to_install(colorizer, monkeypatch):
+def test_without_openvino_the_error_says_what_to_install(colorizer, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(EngineError, match="pip install openvino"):
         References(colorizer).borrow(luma_of_rgb(data.coffee()), data.coffee())

@@ -60,7 +60,7 @@ def test_an_upload_has_a_folder_of_its_own(visitor, tmp_path):
 @pytest.mark.parametrize(
     "route", ["/docs", "/openapi.json", "/gradio_api/upload", "/login", "/api", "/api/items/a/b", "/static/", "/static"]
 )
-def test_what_the_page_does_not_need_is_not_there(visitor, route):
+def test_unneeded_routes_do_not_exist(visitor, route):
     for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
         assert visitor.client.request(method, route, follow_redirects=True).status_code in (404, 405)
 
@@ -104,7 +104,7 @@ def test_a_link_from_another_site_opens_the_page_and_nothing_else(client):
     assert page.get("/", headers=link | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
 
 
-def test_the_page_may_load_nothing_from_elsewhere_nor_run_what_is_not_a_file_of_it(client):
+def test_the_page_may_only_load_and_run_its_own_files(client):
     page = client()
     for route in ("/", "/static/main.js", "/api/studio", "/nothing"):
         headers = page.get(route).headers
@@ -174,7 +174,7 @@ def test_places_outside_the_picture_are_refused(visitor, place):
         visitor.get(f"/api/items/{item}/likely?{place}")
 
 
-def test_a_large_file_is_refused_and_nothing_of_it_stays(visitor, files):
+def test_a_large_file_is_refused_and_removed(visitor, files):
     with pytest.raises(RefusedError, match=f"400 the file is larger than {MEGABYTES} MB"):
         visitor.add("old.jpg", b"\xff" * (10**6 + 1))
     assert files() == []
@@ -315,7 +315,7 @@ async def everything(scope, receive, send):
     await send({"type": "http.response.body", "body": b""})
 
 
-def test_bound_to_all_addresses_it_answers_to_the_machines_own_name_too():
+def test_bound_to_all_addresses_the_studio_answers_to_the_machines_name_too():
     assert status(Guard(everything, "127.0.0.1"), host=socket.gethostname()) == 403
     assert status(Guard(everything, "0.0.0.0"), host=f"{socket.gethostname()}:7860") == 200
     assert status(Guard(everything, "studio.lan"), host="Studio.lan:80") == 200
@@ -323,7 +323,7 @@ def test_bound_to_all_addresses_it_answers_to_the_machines_own_name_too():
     assert status(Guard(everything, "0.0.0.0"), host="evil.example") == 403
 
 
-def test_behind_a_proxy_it_answers_to_the_names_that_it_was_given():
+def test_behind_a_proxy_the_studio_answers_to_the_given_names():
     guard = Guard(everything, "127.0.0.1", ["photos.example.org", "Other.example"])
     for host in ("photos.example.org", "PHOTOS.example.org:8443", "other.example"):
         assert status(guard, host=host, origin=f"https://{host}") == 200
@@ -336,5 +336,5 @@ def test_behind_a_proxy_it_answers_to_the_names_that_it_was_given():
 @pytest.mark.parametrize(
     ("host", "local"), [("127.0.0.1", True), ("::1", True), ("Localhost", True), ("0.0.0.0", False)]
 )
-def test_which_addresses_others_cannot_reach(host, local):
+def test_local_addresses_are_recognised(host, local):
     assert is_local(host) is local

@@ -37,7 +37,7 @@ def test_ten_at_once_get_their_own_photographs(client):
         assert b"with 1 colour given by hand)" in file
 
 
-def test_of_changes_at_once_none_is_lost(visitor):
+def test_simultaneous_changes_are_all_applied(visitor):
     item = visitor.add("old.png", png(picture(1)))
     with ThreadPoolExecutor(10) as pool:
         states = list(pool.map(lambda n: visitor.edit(item, "dial", dial="strength", value=n / 10), range(10)))
@@ -46,7 +46,7 @@ def test_of_changes_at_once_none_is_lost(visitor):
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_stranger_gets_nothing_of_it(client, visitor, route):
+def test_another_visitor_gets_nothing(client, visitor, route):
     item = visitor.add("mine.png", png(picture(1)))
     stranger, nobody = Visitor(client()), client()
     with pytest.raises(RefusedError, match="404 it is no longer here: drop it again"):
@@ -75,7 +75,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(client):
     assert "set-cookie" not in page.get("/api/studio").headers
 
 
-def test_what_is_removed_is_gone(visitor, files):
+def test_removed_items_are_gone(visitor, files):
     item = visitor.add("old.png", png(picture(1)))
     visitor.download(item)
     visitor.get(f"/api/items/{item}/guesses")

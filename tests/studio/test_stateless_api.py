@@ -25,7 +25,7 @@ def test_requests_that_do_not_exist_are_refused_in_json(client, method, route, s
     assert f"{method} {route}" in answer.json()["error"]
 
 
-def test_programs_colour_a_photograph_and_nothing_stays(client, files):
+def test_programs_colour_a_photograph_and_no_files_stay(client, files):
     program = client()
     query = {"name": "old.png", "vividness": "0.9", "strength": "0.8", "hint": ["0.5,0.5,#c81e28", "0.1,0.1,navy"]}
     answer = program.put("/api/colorize", params=query, content=png(picture(1)))

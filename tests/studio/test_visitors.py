@@ -50,7 +50,7 @@ def test_an_item_is_its_visitors_alone(visitors):
             act("a")
 
 
-def test_whoever_is_away_for_a_day_is_forgotten(visitors, clock):
+def test_visitors_away_for_a_day_are_removed(visitors, clock):
     closed = []
     goes, stays = visitors.new(), visitors.new()
     goes.add(item("gone", closed))
@@ -80,7 +80,7 @@ def test_films_are_waited_for_a_week(visitors, clock):
     assert closed == ["film"]
 
 
-def test_whoever_has_nothing_is_pushed_out_first(visitors, clock):
+def test_visitors_with_an_empty_tray_are_removed_first(visitors, clock):
     owner = visitors.new()
     owner.add(item("a"))
     for clock.now in range(1, MOST_VISITORS + 20):
@@ -89,7 +89,7 @@ def test_whoever_has_nothing_is_pushed_out_first(visitors, clock):
     assert len(visitors._visitors) == MOST_VISITORS
 
 
-def test_a_full_studio_says_so_and_pushes_out_only_who_is_away(visitors, clock):
+def test_a_full_studio_says_so_and_removes_only_inactive_visitors(visitors, clock):
     closed = []
     owners = [visitors.new() for _ in range(MOST_VISITORS)]
     for number, owner in enumerate(owners):
@@ -112,7 +112,7 @@ def test_a_tray_is_bounded(visitors):
         visitor.check_room()
 
 
-def test_all_go_at_the_end(visitors):
+def test_all_visitors_are_removed_at_the_end(visitors):
     closed = []
     for name in "ab":
         visitors.new().add(item(name, closed))

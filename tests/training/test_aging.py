@@ -22,14 +22,14 @@ def test_the_same_state_gives_the_same_picture(rgb):
     assert (first != aging.age(rgb, np.random.default_rng(6))).mean() > 0.3
 
 
-def test_the_picture_given_is_left_as_it_was(rgb):
+def test_the_given_picture_is_not_modified(rgb):
     before = rgb.copy()
     for seed in range(20):
         aging.age(rgb, np.random.default_rng(seed))
     np.testing.assert_array_equal(rgb, before)
 
 
-def test_aged_pictures_are_still_of_the_same_thing(rgb):
+def test_aged_pictures_still_show_the_same(rgb):
     luma = luma_of_rgb(rgb).astype(float)
     likeness = [
         np.corrcoef(luma.ravel(), aging.age(rgb, np.random.default_rng(seed)).ravel().astype(float))[0, 1]

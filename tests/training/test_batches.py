@@ -30,7 +30,7 @@ def rows():
 
 
 @pytest.mark.slow
-def test_they_come_as_asked_for_and_in_order(pictures):
+def test_batches_arrive_in_the_requested_order(pictures):
     found = list(pictures.stream(iter(rows())))
     assert len(found) == 5
     for batch, wanted in zip(found, map(pictures.batch, rows()), strict=True):
@@ -39,7 +39,7 @@ def test_they_come_as_asked_for_and_in_order(pictures):
         torch.testing.assert_close(batch.lightness, wanted.lightness, rtol=0, atol=0)
 
 
-def test_one_that_cannot_be_decoded_is_reported_in_one_line(pictures):
+def test_an_undecodable_photograph_is_reported_in_one_line(pictures):
     path = pictures.views[1].photograph.path
     path.write_bytes(b"no picture")
     coming = pictures.stream(iter(rows()))

@@ -105,7 +105,7 @@ class TestGrowingCache:
         assert counted["views"] == 12
 
     @pytest.mark.slow
-    def test_what_was_noted_is_there_after_a_restart(self, make, counted, monkeypatch):
+    def test_noted_rows_are_there_after_a_restart(self, make, counted, monkeypatch):
         monkeypatch.setattr(GrowingCache, "_EVERY", 2)
         first = make[0]()
         batches = [first.batch(rows) for rows in (np.array([0, 1]), np.array([2, 3]), np.array([4]))]
@@ -139,7 +139,7 @@ class TestRepeats:
         assert not set.union(*first) & set.union(*next_one)
 
     @pytest.mark.slow
-    def test_a_resumed_run_sees_what_it_would_have_seen(self, rows):
+    def test_a_resumed_run_sees_the_same_views(self, rows):
         assert rows(7) == rows()[7:]
 
 
@@ -209,7 +209,7 @@ class TestClassWeights:
 
 
 class TestGradientLoss:
-    def test_it_sees_edges_and_not_an_even_error(self):
+    def test_the_gradient_loss_sees_edges_and_no_uniform_error(self):
         truth = torch.zeros(1, 2, 8, 8)
         truth[..., 4:] = 20
         assert gradient_loss(truth + 10, truth) == 0
@@ -217,7 +217,7 @@ class TestGradientLoss:
         assert gradient_loss(torch.zeros_like(truth), truth) == pytest.approx(20 / 7 / 2)
 
     @pytest.mark.slow
-    def test_its_weight_adds_it_to_the_losses(self, bins):
+    def test_the_gradient_loss_is_added_with_its_weight(self, bins):
         output, chroma = torch.randn(2, len(bins.centres), 4, 4), torch.randn(2, 2, 4, 4) * 20
         lightness = torch.empty(2, 1, 0, 0)
         plain, _ = RebalancedCrossEntropy(bins, 1.0)(output, chroma, lightness)
@@ -228,7 +228,7 @@ class TestGradientLoss:
 
 class TestColorQueries:
     @pytest.mark.slow
-    def test_they_change_nothing_at_first_and_see_the_whole_picture(self, bins):
+    def test_color_queries_change_nothing_at_first_and_see_the_whole_picture(self, bins):
         torch.manual_seed(0)
         decoder = ColorDecoder((48, 120, 352), len(bins.centres)).eval()
         maps = [torch.randn(1, c, 16 // s, 24 // s) for c, s in ((48, 1), (120, 2), (352, 4))]

@@ -12,7 +12,7 @@ from photochrom.training.schedule import Schedule
 @pytest.mark.parametrize("cycles", [1, 3])
 @pytest.mark.parametrize("recipe", [OWN, REFERENCE])
 @pytest.mark.parametrize("count", [100, 3_333])
-def test_the_parts_that_are_left_are_those_that_come(recipe, count, cycles):
+def test_remaining_parts_are_counted(recipe, count, cycles):
     schedule = Schedule(replace(recipe, cycles=cycles, epochs=7), count)
     for step in (0, 1, schedule.steps // 2, schedule.steps - 1, schedule.steps):
         coming = range(step, schedule.steps)
@@ -25,7 +25,7 @@ def test_a_forecast_begins_with_the_guess():
     assert Forecast(Costs(1, 2, 10)).left((30, 5, 2)) == 60
 
 
-def test_what_was_measured_counts_as_measured():
+def test_measured_parts_use_their_measurement():
     forecast = Forecast(Costs(1, 2, 10))
     for _ in range(20):
         forecast.measured("crop", 3)

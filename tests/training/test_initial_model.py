@@ -95,7 +95,7 @@ class TestEarlierRun:
         checkpoint.save(tmp_path / BEST, average | colors, facts)
         return tmp_path
 
-    def test_it_is_gone_on_from(self, run):
+    def test_training_can_start_from_an_earlier_run(self, run):
         found = load_initial_model(str(run), None, None)
         assert (found.label, found.recipe.size, found.compared) == (run.name, 128, "default")
         assert (found.head.decoder.classify.bias == 0.5).all()
@@ -220,7 +220,7 @@ class TestRecipes:
         assert recipe.crop % 4 == 0  # the coarsest features are at stride 32
         assert 0 < recipe.crop <= recipe.grid
 
-    def test_few_photographs_are_seen_in_more_ways(self):
+    def test_few_photographs_get_more_views(self):
         few, many = (fit_to_photographs(OWN, count, 1) for count in (100, 100_000))
         assert (few.views, many.views) == (8, OWN.views)
         assert few.epochs > many.epochs

@@ -210,7 +210,7 @@ class TestDecodedColors:
         loud[..., -2:, -2:] = torch.tensor([60.0, 90.0]).view(2, 1, 1)
         assert losses.decoded_loss(loud, truth) > losses.decoded_loss(found, truth)
 
-    def test_what_is_minimised_is_least_for_the_true_picture_and_more_for_a_dull_one(self, bins):
+    def test_the_loss_is_least_for_the_true_picture_and_greater_for_a_dull_one(self, bins):
         loss = losses.RebalancedCrossEntropy(bins, 0.5, decoded_weight=1.0)
         chroma = torch.full((1, 2, 4, 8), 10.0)
         chroma[..., 4:] = 40.0
@@ -316,7 +316,7 @@ class TestColorDecoder:
         assert decoder(self.maps(*size), torch.zeros(1, 3, *size)).shape == (1, 7, *size)
 
     @pytest.mark.slow
-    def test_a_hint_is_seen_far_away(self, decoder):
+    def test_a_hint_has_influence_far_away(self, decoder):
         """That is what attention is for: no convolution here reaches from one corner to the other."""
         maps, hints = self.maps(64, 64), torch.zeros(1, 3, 64, 64)
         without = decoder(maps, hints)
@@ -379,7 +379,7 @@ class TestDamagedCache:
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["cache.json", "features.npy", "chroma.npy"])
     @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff"), lambda path: path.unlink()])
-    def test_it_is_rebuilt(self, name, damage, views, tmp_path):
+    def test_the_cache_is_rebuilt(self, name, damage, views, tmp_path):
         expected = np.array(cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES).features)
         damage(tmp_path / name)
         again = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
@@ -421,7 +421,7 @@ def test_cached_features_are_the_encoders(photographs, tmp_path):
 
 
 @pytest.mark.slow
-def test_views_are_part_of_what_a_cache_is_made_of(photographs, tmp_path):
+def test_the_cache_key_depends_on_the_views(photographs, tmp_path):
     training = dataset.split(dataset.find_photographs(photographs))[0][:2]
     plain = np.array(cache_features(Tiny().eval(), "tiny", dataset.views(training, 1), tmp_path, SIDES).features)
     aged = [dataset.View(photograph, 1) for photograph in training]

@@ -41,7 +41,7 @@ def test_black_and_white_have_gradients():
     assert torch.isfinite(ab.grad).all()
 
 
-def test_the_true_picture_is_seen_as_itself_and_others_the_less_the_more_they_differ(perceptual_loss, rocket):
+def test_the_loss_is_zero_for_the_true_picture_and_grows_with_the_difference(perceptual_loss, rocket):
     lightness, truth = rocket
     right, pale, swapped = (perceptual_loss(lightness, ab, truth).item() for ab in (truth, truth / 2, truth.flip(1)))
     assert right == pytest.approx(0, abs=1e-4)
@@ -57,7 +57,7 @@ def test_following_its_gradient_brings_colours_back(perceptual_loss, rocket):
     assert perceptual_loss(lightness, step, truth).item() < grey.item()
 
 
-def test_a_loss_counts_it_with_its_weight_for_the_colours_that_are_decoded(rocket):
+def test_the_perceptual_loss_of_decoded_colours_counts_with_its_weight(rocket):
     seen = []
 
     def perceptual_loss(lightness, ab, truth):

@@ -108,7 +108,7 @@ class TestInspection:
             picture.convert(mode).save(path)
         assert inspect(folder, table(tmp_path)).dropped == {}
 
-    def test_what_cannot_be_opened_is_left_out(self, folder, tmp_path, monkeypatch):
+    def test_unreadable_photographs_are_left_out(self, folder, tmp_path, monkeypatch):
         """By a stand-in: tests may run as root, whom no permission stops."""
         read = sources.read
 
@@ -134,7 +134,7 @@ class TestInspection:
         with pytest.raises(TrainingError, match=r"/a cannot be read \(Permission denied\): give yourself access"):
             inspect(folder, table(tmp_path))
 
-    def test_files_are_looked_at_once(self, folder, tmp_path, monkeypatch):
+    def test_files_are_inspected_once(self, folder, tmp_path, monkeypatch):
         first = inspect(folder, table(tmp_path))
         changed = folder / "a" / "5.jpg"
         changed.write_bytes(jpeg(crops(30)[-1]))
@@ -190,7 +190,7 @@ class TestInspection:
         assert str(found) == "24 photographs, 24 usable"
         assert {p.source for p in found.photographs} == {"here"}
 
-    def test_of_twins_the_one_that_is_held_out_is_kept(self, folder, tmp_path):
+    def test_the_held_out_photograph_of_two_duplicates_is_kept(self, folder, tmp_path):
         """Else a measurement on what is held out would show what was trained on."""
         rgb = crops(1)[0]
         held = next(
@@ -201,7 +201,7 @@ class TestInspection:
         assert found.dropped == {"nearly duplicate": 1}
         assert folder / "z.jpg" in {p.path for p in found.photographs}
 
-    def test_what_training_could_not_decode_is_left_out(self, folder, tmp_path):
+    def test_photographs_that_training_cannot_decode_are_left_out(self, folder, tmp_path):
         Image.fromarray(crops(30)[-1]).save(folder / "z.tif", compression="lzma")
         assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
 
@@ -240,7 +240,7 @@ class TestShards:
             assert (photograph.sha1, photograph.source) == (twin.sha1, twin.source)
             np.testing.assert_array_equal(photograph.decode(), twin.decode())
 
-    def test_evaluation_finds_them_too(self, folder, shard):
+    def test_evaluation_finds_photographs_in_shards_too(self, folder, shard):
         shas = {p.sha1 for p in find_photographs(shard.parent)}
         assert shas == {p.sha1 for p in find_photographs(folder)}
         assert len(shas) == 24
@@ -250,7 +250,7 @@ class TestShards:
         with pytest.raises(TrainingError, match="is not a whole tar file"):
             inspect(shard.parent, table(tmp_path))
 
-    def test_a_damaged_header_is_named_and_what_lies_behind_it_is_not_lost_silently(self, shard, tmp_path):
+    def test_a_damaged_header_is_named_instead_of_ending_the_shard_silently(self, shard, tmp_path):
         data = bytearray(shard.read_bytes())
         with tarfile.open(shard) as tar:
             offset = tar.getmembers()[20].offset

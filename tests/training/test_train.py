@@ -52,7 +52,7 @@ def short_rounds(monkeypatch):
     monkeypatch.setattr(schedule, "ROUND", 12)
 
 
-def test_a_seed_decides_the_order_of_views_and_nothing_repeats_within_an_epoch(tmp_path):
+def test_a_seed_determines_the_order_of_views_and_no_view_repeats_within_an_epoch(tmp_path):
     first, same, other = (
         np.concatenate(list(new_trainer("reference", tmp_path, batch=4, epochs=2, seed=seed).rows()))
         for seed in (1, 1, 2)
@@ -74,7 +74,7 @@ def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestOneProcess:
-    def test_it_learns_and_resumes_after_a_signal_with_the_same_losses(self, recipe, tmp_path):
+    def test_a_run_learns_and_resumes_after_a_signal_with_the_same_losses(self, recipe, tmp_path):
         """Stopped in the middle of an epoch, by the handler that Ctrl-C calls; ``test_ctrl_c`` presses it."""
         cache = features(recipe)
         whole = losses(run(new_trainer(recipe, tmp_path), cache, cache))
@@ -118,7 +118,7 @@ def test_too_little_memory_is_reported(exc, tmp_path):
         run(new_trainer("reference", tmp_path), Eventful(features("reference"), 2, fail), features("reference"))
 
 
-def test_other_errors_are_not_taken_for_it(tmp_path):
+def test_other_errors_are_not_mistaken_for_out_of_memory(tmp_path):
     def fail(_):
         raise RuntimeError("a bug")
 
@@ -184,7 +184,7 @@ class TestPatience:
             ([1, 2, 3, 4, 5, 6], 0, 6, 1),
         ],
     )
-    def test_a_run_ends_when_it_gets_no_better(self, begin, held_out, patience, epochs, best):
+    def test_a_run_ends_when_the_loss_no_longer_improves(self, begin, held_out, patience, epochs, best):
         trainer = begin(held_out)
         cache = features("reference")
         run(trainer, cache, cache, patience=patience)
@@ -210,7 +210,7 @@ class TestPatience:
             run(resumed, cache, cache, tmp_path, patience=3)
             assert losses(resumed.history) == losses(whole.history)
 
-    def test_one_that_ended_resumes_if_asked_for_more(self, begin, tmp_path):
+    def test_a_run_that_stopped_early_resumes_with_more_patience(self, begin, tmp_path):
         held_out, cache = [1, 2, 3, 4], features("reference")
         run(begin(held_out), cache, cache, tmp_path, patience=1)
         resumed = begin(held_out)
@@ -233,7 +233,7 @@ class TestPatience:
         ({"recipe": "default", "patience": 3}, 3),
     ],
 )
-def test_published_recipes_go_to_their_end_unless_asked_otherwise(asked, rounds, tmp_path):
+def test_published_recipes_run_to_their_end_by_default(asked, rounds, tmp_path):
     assert TrainingConfig(str(tmp_path), tmp_path / "run", **asked).rounds_of_patience() == rounds
 
 
@@ -243,7 +243,7 @@ class TestCheckpointsOfOtherRuns:
         new_trainer("reference", tmp_path).save(tmp_path / CHECKPOINT)
         return tmp_path / CHECKPOINT
 
-    def test_what_differs_is_named(self, path, tmp_path):
+    def test_differing_conditions_are_named(self, path, tmp_path):
         with pytest.raises(TrainingError, match=r"options: epochs \(30 then, 5 now\), batch \(4 then, 3 now\); give"):
             new_trainer("reference", tmp_path, epochs=5, batch=3).resume(path)
 
@@ -303,18 +303,18 @@ class TestSettingsOfARun:
         config.note_settings()
         return config
 
-    def test_a_resumed_run_takes_them_from_the_run(self, begun, tmp_path):
+    def test_a_resumed_run_takes_its_settings_from_the_run(self, begun, tmp_path):
         resumed = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, minutes=2).resumed()
         assert (resumed.epochs, resumed.batch, resumed.initial) == (3, 16, "scratch")
         assert (resumed.minutes, resumed.learning_rate) == (2, None)
         same = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=3).resumed()
         assert same.epochs == 3
 
-    def test_those_that_differ_are_named_with_both_values(self, begun, tmp_path):
+    def test_differing_settings_are_named_with_both_values(self, begun, tmp_path):
         other = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=5, seed=1)
         with pytest.raises(OptionError, match="epochs is 5 and was 3, seed is 1 and was not given: leave them out"):
             other.resumed()
 
-    def test_a_run_without_a_note_is_resumed_as_it_is_asked_for(self, tmp_path):
+    def test_a_run_without_recorded_settings_is_resumed_with_the_given_ones(self, tmp_path):
         config = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=5)
         assert config.resumed() is config

@@ -54,7 +54,7 @@ def test_each_output_channel_of_a_kernel_has_its_own_steps(network):
     assert error.max() > 0
 
 
-def test_kernels_take_a_byte_for_each_weight_and_those_of_the_logits_two(network):
+def test_kernels_take_one_byte_per_weight_and_those_of_the_logits_two(network):
     sizes = {tensor.name: numpy_helper.to_array(tensor).nbytes for tensor in stored(network).graph.initializer}
     assert sizes["head.decoder.refine.weight.integers"] == 8 * 16 * 9
     assert sizes["head.decoder.classify.weight.half"] == 2 * 8 * 64

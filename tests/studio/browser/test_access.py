@@ -19,7 +19,7 @@ from tests.studio.browser.page import (
 )
 
 
-def test_by_keyboard_alone(visit, photograph, tmp_path):
+def test_the_page_can_be_used_by_keyboard_alone(visit, photograph, tmp_path):
     """From the empty page to the download, by Tab, Space, Enter and arrows."""
     page = visit()
 
@@ -61,7 +61,7 @@ def test_by_keyboard_alone(visit, photograph, tmp_path):
     assert found.value.suggested_filename == "old.color.png"
 
 
-def test_it_speaks_the_language_of_the_browser_or_the_one_that_is_chosen(visit, photograph, tmp_path):
+def test_the_page_has_the_language_of_the_browser_or_the_chosen_one(visit, photograph, tmp_path):
     page = visit(locale="de-AT")
     page.get_by_role("button", name="Dateien wählen").wait_for()
     assert page.locator("html").get_attribute("lang") == "de"

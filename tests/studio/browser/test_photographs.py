@@ -174,7 +174,7 @@ def test_quick_strokes_are_all_kept(visit, photograph):
 
 
 @SIZES
-def test_where_it_is_unsure(visit, photograph, tmp_path, size):
+def test_the_page_shows_where_the_model_is_unsure(visit, photograph, tmp_path, size):
     page = visit(size)
     drop(page, photograph)
     plain = looked_at(page)

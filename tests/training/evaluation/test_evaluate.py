@@ -40,7 +40,7 @@ class TestEvaluate:
         monkeypatch.setattr(evaluate, "_BATCH", 1)
         assert evaluate.evaluate(painters, photographs).frechet == pytest.approx(by_three, abs=1e-6)
 
-    def test_what_is_installed_is_measured(self, painters, photographs, monkeypatch):
+    def test_installed_metrics_are_measured(self, painters, photographs, monkeypatch):
         def lpips(picture, truth):
             return float(np.abs(picture.astype(int) - truth).mean())
 
@@ -79,9 +79,7 @@ class TestEvaluate:
 
 class TestCommand:
     @pytest.mark.slow
-    def test_it_writes_all_that_it_is_asked_for_with_the_model_of_the_package(
-        self, photographs, folder, tmp_path, capsys
-    ):
+    def test_all_requested_files_are_written_with_the_embedded_model(self, photographs, folder, tmp_path, capsys):
         outputs = [tmp_path / name for name in ("f.json", "s.png", "p.html")]
         flags = [f"--{kind}={path}" for kind, path in zip(("json", "sheet", "html"), outputs, strict=True)]
         flags += ["--limit", "2", "--full", "--frontier", "--html-size", "1"]
@@ -127,7 +125,7 @@ class TestCommand:
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("name", "kind"), [("f.json", "json"), ("s.png", "sheet"), ("p.html", "html")])
-    def test_what_is_there_is_replaced_only_if_asked(self, name, kind, photographs, folder, tmp_path, capsys):
+    def test_existing_outputs_are_replaced_only_if_asked(self, name, kind, photographs, folder, tmp_path, capsys):
         (tmp_path / name).write_text("mine")
         arguments = ["evaluate", str(folder), "--limit", "1", f"--{kind}", str(tmp_path / name)]
         assert main(arguments) == 2
@@ -141,7 +139,7 @@ class TestCommand:
         assert "sheet.jpg: it is written as PNG" in capsys.readouterr().err
 
     @pytest.mark.slow
-    def test_no_such_folder_and_no_such_model(self, tmp_path, capsys):
+    def test_a_missing_folder_and_a_missing_model_are_named(self, tmp_path, capsys):
         assert main(["evaluate", str(tmp_path / "nothing")]) == 1
         assert "there is no" in capsys.readouterr().err
         (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 nothing")

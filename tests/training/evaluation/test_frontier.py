@@ -27,7 +27,7 @@ def test_figures_are_interpolated_between_the_enclosing_settings():
     assert found.psnr_gain == pytest.approx(1.25)
 
 
-def test_a_setting_of_exactly_that_colourfulness_is_taken_as_it_is():
+def test_a_setting_of_exactly_that_colourfulness_is_not_interpolated():
     found = line(0.5, 0.7, 0.9)
     assert dataclasses.astuple(found.at(0.9)) == pytest.approx(dataclasses.astuple(found.points[2]))
     assert line(0.5, 0.5).at(0.5).setting == 0

@@ -55,7 +55,7 @@ class TestFidelity:
 
 
 class TestSummary:
-    def test_what_is_won_back_of_the_lost_agreement(self):
+    def test_the_recovered_share_of_the_lost_agreement(self):
         grey = [scores(agreement=a) for a in (1, 0, 0, 0, 0)]  # 4 of 5 are lost
         model = [scores(agreement=a) for a in (1, 1, 0, 0, 0)]  # 1 of them is won back
         truth = [scores(agreement=1)] * 5
@@ -115,26 +115,26 @@ class TestFrechet:
         expected = (3 - 1) ** 2 * np.trace(np.cov(vectors.T))
         assert frechet.distance(gaussian(centred), gaussian(3 * centred)) == pytest.approx(expected)
 
-    def test_it_is_the_published_formula(self, vectors):
+    def test_the_frechet_distance_is_the_published_formula(self, vectors):
         other = np.random.default_rng(2).normal(size=(300, 6)) ** 3
         a, b = np.cov(vectors.T), np.cov(other.T)
         shift = vectors.mean(axis=0) - other.mean(axis=0)
         expected = shift @ shift + np.trace(a + b - 2 * sqrtm(a @ b).real)
         assert frechet.distance(gaussian(vectors), gaussian(other)) == pytest.approx(expected)
 
-    def test_of_sets_that_vary_in_different_directions_the_variances_add_up(self):
+    def test_variances_of_sets_that_vary_in_different_directions_add_up(self):
         rng = np.random.default_rng(3)
         a, b = np.zeros((20, 8)), np.zeros((20, 8))
         a[:, :3], b[:, 5:] = rng.normal(size=(20, 3)), rng.normal(size=(20, 3))
         expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(np.cov(a.T)) + np.trace(np.cov(b.T))
         assert frechet.distance(gaussian(a), gaussian(b)) == pytest.approx(expected)
 
-    def test_single_pictures_are_as_far_apart_as_they_are(self):
+    def test_the_distance_of_single_pictures_is_that_of_their_features(self):
         assert frechet.distance(gaussian(np.array([[1.0, 2.0]])), gaussian(np.array([[4.0, 6.0]]))) == pytest.approx(25)
 
 
 @pytest.mark.slow
-def test_one_run_gives_the_verdict_and_what_it_was_decided_by():
+def test_one_run_gives_the_class_and_the_features():
     judge = classifier.ImageClassifier()
     cat = dataset.square(data.chelsea(), 256)
     with ThreadPoolExecutor(4) as pool:
@@ -176,7 +176,7 @@ class TestPerceptual:
             assert file in found.not_measured[why]
             assert str(weights) in found.not_measured[why]
 
-    def test_the_library_alone_does_not_make_it_download(self, weights, monkeypatch):
+    def test_the_library_alone_downloads_nothing(self, weights, monkeypatch):
         monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
         monkeypatch.setitem(sys.modules, "torch_fidelity", types.ModuleType("torch_fidelity"))
         (weights / "weights-vgg16-lpips.pth").write_bytes(b"weights")
@@ -193,7 +193,7 @@ class TestPerceptual:
         for why in perceptual.open_perceptual().not_measured.values():
             assert "cannot be imported (operator nms does not exist): install the torchvision" in why
 
-    def test_what_is_there_is_called_as_its_documentation_says(self, weights, monkeypatch, truth):
+    def test_installed_networks_are_called_as_documented(self, weights, monkeypatch, truth):
         self.download(weights)
 
         class SampleSimilarityLPIPS:

@@ -148,7 +148,7 @@ class TestPage:
         page.write_page(found, tmp_path / "page.html", {})
         assert "caf?/" in (tmp_path / "page.html").read_text()
 
-    def test_it_needs_nothing_from_elsewhere(self, read):
+    def test_the_page_loads_nothing_from_elsewhere(self, read):
         addresses = [a[k] for _, a in read.tags for k in ("src", "href", "srcset", "action") if k in a]
         assert addresses
         assert all(address.startswith(("data:image/jpeg;base64,", "#")) for address in addresses)

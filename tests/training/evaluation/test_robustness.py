@@ -42,7 +42,7 @@ class TestAged:
         assert summary.aged_ciede2000_ratio == pytest.approx(found.aged_ciede2000 / found.ciede2000)
         assert summary.aged_ciede2000_ratio > 5
 
-    def test_it_is_the_aged_luma_that_is_seen_and_the_same_each_time(self, truth):
+    def test_the_network_sees_the_same_aged_luma_each_time(self, truth):
         seen = []
 
         def paint(luma, options):
@@ -81,7 +81,7 @@ class TestHints:
         one, same, other = (robustness.hints(truth, 3, r) for r in rng)
         assert one == same != other
 
-    def test_a_hint_that_is_followed_has_no_error_and_what_it_changes_everywhere_shows(self):
+    def test_a_followed_hint_has_no_error_and_changes_elsewhere_are_measured(self):
         truth = np.full((128, 128, 3), 128, np.uint8)
         truth[:, 64:] = 40  # a strong edge
         truth[..., 0] += 30
@@ -146,7 +146,7 @@ class TestSeparated:
         luma[100 : 100 + gap, 60:68] = 90
         return luma
 
-    def test_what_lies_beyond_a_wall_is(self):
+    def test_pixels_beyond_a_wall_are_separated(self):
         found = robustness.separated(self.picture(80), 20, 64)
         assert found[:, 72:].all()
         assert not found[:, :56].any()
@@ -177,7 +177,7 @@ class TestConfidence:
         assert robustness.surer_half_ratio(robustness.sureness(confidence, errors)) == pytest.approx(0.25)
         assert robustness.surer_half_ratio(robustness.sureness(1 - confidence, errors)) == pytest.approx(4)
 
-    def test_a_confidence_that_tells_nothing_gives_1(self):
+    def test_an_uninformative_confidence_gives_1(self):
         errors = np.random.default_rng(0).exponential(8, (64, 64)).astype(np.float32)
         for value in (0, 0.37, 1):
             confidence = np.full((8, 8), value, np.float32)
@@ -189,7 +189,7 @@ class TestConfidence:
         errors = np.where(confidence < 0.5, 8, 2).astype(np.float32)
         assert robustness.surer_half_ratio(robustness.sureness(confidence, errors)) == pytest.approx(2 / 5)
 
-    def test_pooled_it_tells_pictures_apart_and_within_each_it_need_not(self, truth):
+    def test_pooled_confidence_may_only_distinguish_pictures(self, truth):
         oracle = Painter(lambda *_: chroma_of(truth), np.full((4, 4), 0.9, np.float32))
         blind = Painter(flat((128, 128)), np.full((4, 4), 0.1, np.float32))
         found = robustness.summary([tried(oracle, truth), tried(blind, truth)])
@@ -208,7 +208,7 @@ class TestConfidence:
 
 
 class TestAlternatives:
-    def test_they_differ_and_one_may_be_nearer_to_the_truth(self, truth):
+    def test_alternatives_differ_and_one_may_be_nearer_to_the_truth(self, truth):
         colorizer = Colorizer(engine=hinting_engine())
         luma = luma_of_rgb(truth)
         pictures = [colorizer.colorize(luma, o) for o in (None, *alternatives(colorizer, luma, robustness.OTHERS))]
