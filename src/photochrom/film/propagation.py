@@ -21,8 +21,8 @@ from . import optical_flow
 AHEAD = 6
 """Number of keys after a frame that influence its colours."""
 _INTERVAL = 8  # usual number of frames from one key to the next
-_CLOSEST = 2  # least interval, for fast motion
-_UNEXPLAINED = 0.2  # share of a frame not explained by the last key, above which the frame becomes a key
+_CLOSEST = 3  # least interval, for fast motion
+_UNEXPLAINED = 0.4  # share of a frame not explained by the last key, above which the frame becomes a key
 _RESIDUAL = 9.0  # difference of luma (0 to 255) at which two places hardly match
 _DECAY = 0.95  # factor on propagated weights at each key, which averages over some twenty keys
 _LEAST = 0.02  # least weight, for places that no flow explains, since some colour is better than none
