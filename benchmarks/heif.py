@@ -51,7 +51,7 @@ def main() -> None:
     quality = DEFAULT_QUALITY
     encoders: dict[str, Callable[[BinaryIO], object]] = {
         "HEIC, x265's default": lambda stream: pillow_heif.from_pillow(image).save(stream, quality=quality),
-        "HEIC, as Photochrom writes it": lambda stream: heif.write_heif(stream, image, Metadata(), quality),
+        "HEIC, as Photochrom writes it": lambda stream: heif.write_heif(stream, np.asarray(image), Metadata(), quality),
         "AVIF, Pillow's default": lambda stream: image.save(stream, "AVIF", quality=quality),
         "AVIF, as Photochrom writes it": lambda stream: heif.write_avif(stream, image, Metadata(), quality),
     }

@@ -51,6 +51,21 @@ def test_a_photograph_is_labelled_then_signed(tmp_path, model, identity, extensi
     assert is_labelled(output)
 
 
+def test_a_large_heic_can_still_be_decoded_once_it_is_signed(tmp_path, model, identity, monkeypatch):
+    """Signing damages HEICs that are stored in tiles."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    from photochrom import Colorizer
+
+    monkeypatch.setattr("photochrom.photo.formats.heif._TILE", 64)
+    monkeypatch.setattr("photochrom.photo.formats.heif._LARGE", 64)
+    source, output = scan(tmp_path / "old.png", size=(150, 70)), OutputOptions(c2pa=identity)
+    signed = colorize_file(source, tmp_path / "new.heic", colorizer=Colorizer(str(model)), output=output)
+    assert read_claim(signed).is_whole
+    opened = pillow_heif.open_heif(signed)
+    assert opened.to_pillow().size == (150, 70)
+    assert "tiling" not in opened.info
+
+
 def test_a_manifest_of_the_source_is_carried_on(tmp_path, model, identity):
     import c2pa
 

@@ -150,6 +150,22 @@ def test_a_grey_picture_stays_grey_through_every_format(format: str) -> None:
     assert np.abs(np.asarray(image.convert("RGB")).astype(int) - picture.luma[..., None]).mean() < 1.5
 
 
+def test_a_large_heic_is_stored_in_tiles_which_take_less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    monkeypatch.setattr("photochrom.photo.formats.heif._TILE", 128)
+    monkeypatch.setattr("photochrom.photo.formats.heif._LARGE", 150)
+    picture = photo.read_photo(saved(smooth(149, 301), "PNG"))
+    whole = photo.read_photo(saved(smooth(149, 150), "PNG"))
+    for each, tile in ((picture, (128, 128)), (whole, None)):
+        opened = pillow_heif.open_heif(coloured(each, "HEIF", quality=100))
+        tiling = opened.info.get("tiling")
+        assert (tiling and (tiling["tile_height"], tiling["tile_width"])) == tile
+        assert opened.info["xmp"]
+        luma = np.asarray(opened.to_pillow().convert("L")).astype(int)
+        assert luma.shape == each.luma.shape
+        assert np.abs(luma - each.luma).max() <= 4
+
+
 def opened_any(data: bytes, format: str) -> Image.Image:
     if format == "HEIF":
         return pytest.importorskip("pillow_heif").open_heif(data).to_pillow()

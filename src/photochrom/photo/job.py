@@ -199,7 +199,8 @@ def colorize_stream(
         prediction = colorizer.predict(for_network(photo.luma, photo.kind), options)
         cb, cr = _chroma(colorizer, photo, photo.format, options, prediction, output)
         label = credit(colorizer.label, options.hints)
-        data = encode_photo(photo, cb, cr, format=photo.format, credit=label, **_how(output))
+        tiled = output.c2pa is None
+        data = encode_photo(photo, cb, cr, format=photo.format, credit=label, **_how(output), tiled=tiled)
         if output.c2pa is not None:
             extension = EXTENSIONS[photo.format][0]
             data = signed(data, photo, Path(f"output{extension}"), output.c2pa, label)
@@ -263,7 +264,7 @@ def write_colored(
         write_photo(photo, cb, cr, path, credit=embedded, overwrite=output.overwrite, **_how(output))
     else:
         check_destination(path, overwrite=output.overwrite)
-        data = encode_photo(photo, cb, cr, format=format, credit=embedded, **_how(output))
+        data = encode_photo(photo, cb, cr, format=format, credit=embedded, **_how(output), tiled=False)
         write_beside(signed(data, photo, path, output.c2pa, label), path, overwrite=output.overwrite)
     outputs: tuple[Path, ...] = (path,)
     if output.sidecar:

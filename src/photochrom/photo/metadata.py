@@ -99,7 +99,7 @@ def label(packet: Packet, model: str) -> None:
 def losses(metadata: Metadata, depth: int, format: str) -> Iterator[str]:
     """Yield warnings about metadata and bits (of ``depth`` per sample) that the output format cannot hold."""
     if depth > 8 and format not in DEEP:
-        yield f"its {depth} bits per sample are rounded to 8 in {format}: write PNG or TIFF to keep them"
+        yield f"its samples have more than 8 bits, which are rounded to 8 in {format}: write PNG or TIFF to keep them"
     if format not in _NO_IPTC:
         return
     if metadata.photoshop:

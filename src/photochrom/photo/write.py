@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from ..atomic import new_file
 from ..color.bands import at_8_bits
@@ -19,7 +20,7 @@ from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError, PhotoError
 from .formats import heif, jpeg, png, tiff_writer, webp
 from .formats.coefficients import CodedLuma
-from .formats.image import Metadata, Planes, color_image
+from .formats.image import Metadata, Planes, color_pixels
 from .library_errors import encoding, naming
 from .metadata import metadata_for
 from .names import EXTENSIONS, check_destination, format_of
@@ -62,6 +63,7 @@ def encode_photo(
     quality: int = DEFAULT_QUALITY,
     layout: JpegLayout = "scan",
     compression: str = "deflate",
+    tiled: bool = True,
 ) -> bytes:
     """Encode a coloured photograph as the bytes of a file.
 
@@ -77,6 +79,7 @@ def encode_photo(
             WebP losslessly.
         layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
         compression: For TIFF: ``none``, ``lzw``, ``deflate`` or ``zstd``, all of them lossless.
+        tiled: Whether a large HEIC may be stored in tiles. Signing one damages it: c2pa 0.38 corrupts its ``iloc``.
 
     Raises:
         PhotoError: The format cannot hold this photograph. The message says which one can.
@@ -86,7 +89,7 @@ def encode_photo(
     stream = BytesIO()
     _check(photo, cb, cr, format, quality, layout)
     with naming(photo.name), encoding():
-        _encode(stream, photo, cb, cr, format, credit, quality, layout, compression)
+        _encode(stream, photo, cb, cr, format, credit, quality, layout, compression, tiled=tiled)
     return stream.getvalue()
 
 
@@ -166,6 +169,8 @@ def _encode(
     quality: int,
     layout: JpegLayout,
     compression: str,
+    *,
+    tiled: bool = True,
 ) -> None:
     metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
     planes = Planes(photo.luma, cb, cr, photo.alpha)
@@ -183,7 +188,7 @@ def _encode(
             raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
         jpeg.write(stream, planes, metadata, quality, _coded_luma(photo), layout)
     else:
-        _encode_image(stream, planes, metadata, format, quality, lossless=photo.lossless)
+        _encode_image(stream, planes, metadata, format, quality, lossless=photo.lossless, tiled=tiled)
 
 
 def _coded_luma(photo: Photo) -> CodedLuma | None:
@@ -193,16 +198,16 @@ def _coded_luma(photo: Photo) -> CodedLuma | None:
 
 
 def _encode_image(
-    stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool
+    stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool, tiled: bool
 ) -> None:
     """Encode with a library that accepts RGB only."""
-    image = color_image(replace(planes, cb=_at_full_size(planes.cb, planes), cr=_at_full_size(planes.cr, planes)))
-    if format == "WEBP":
-        webp.write(stream, image, metadata, quality, lossless=lossless)
-    elif format == "HEIF":
-        heif.write_heif(stream, image, metadata, quality)
+    pixels = color_pixels(replace(planes, cb=_at_full_size(planes.cb, planes), cr=_at_full_size(planes.cr, planes)))
+    if format == "HEIF":
+        heif.write_heif(stream, pixels, metadata, quality, tiled=tiled)
+    elif format == "WEBP":
+        webp.write(stream, Image.fromarray(pixels), metadata, quality, lossless=lossless)
     else:
-        heif.write_avif(stream, image, metadata, quality)
+        heif.write_avif(stream, Image.fromarray(pixels), metadata, quality)
 
 
 def _at_full_size(plane: np.ndarray, planes: Planes) -> np.ndarray:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # encoders' default effort; files are 3 % and 1 % larger.
 _HEIF_EFFORT: Final = {"preset": "ultrafast"}
 _AVIF_SPEED: Final = 8
+_TILE: Final = 1024  # pixels: HEICs are stored in tiles, as phones do, since x265 takes 18 bytes for each pixel it sees
+_LARGE: Final = 2048  # longest side in pixels of a picture that is stored as one tile
 _BOXES: Final = 1 << 20  # the boxes that describe the picture are within the first MiB, before its data
 _C2PA: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # UUID of the box for content credentials
 
@@ -76,14 +78,22 @@ def read_avif(data: bytes) -> Decoded:
     return Decoded(luma, alpha, _metadata(image.info), losses=(*_losses(data), *_depth_lost(data)))
 
 
-def write_heif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int) -> None:
-    """Encode an 8-bit RGB or RGBA picture as HEIC, 4:2:0.
+def write_heif(stream: BinaryIO, pixels: np.ndarray, metadata: Metadata, quality: int, *, tiled: bool = True) -> None:
+    """Encode RGB or RGBA, uint8 ``[H, W, 3]`` or ``[H, W, 4]``, as HEIC, 4:2:0; in tiles if it is large and opaque.
+
+    Unless ``tiled`` is set, a large picture is stored as one, too.
 
     Raises:
         PhotoError: pillow-heif is not installed.
         OSError, ValueError, RuntimeError: The stream cannot be written, or the encoder failed.
     """
-    _pillow_heif().from_pillow(image).save(stream, quality=quality, enc_params=_HEIF_EFFORT, **_blocks(metadata))
+    height, width, samples = pixels.shape
+    data = np.ascontiguousarray(pixels).data.cast("B")  # a Pillow image would be copied twice
+    tile_size = _TILE if tiled and max(height, width) > _LARGE else 0
+    _pillow_heif().encode(
+        "RGB" if samples == 3 else "RGBA", (width, height), data, stream,
+        quality=quality, enc_params=_HEIF_EFFORT, tile_size=tile_size, **_blocks(metadata),
+    )  # fmt: skip
 
 
 def write_avif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int) -> None:

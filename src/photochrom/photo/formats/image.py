@@ -10,7 +10,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PIL import Image
 
 from ...color.bands import bands
 from ...color.gamut import rgb_of_luma
@@ -176,14 +175,14 @@ def extra_channels(count: int) -> str:
     return "its extra channel (infrared, as film scanners store it, or a mask) is"
 
 
-def color_image(planes: Planes) -> Image.Image:
-    """Return the whole picture as a Pillow image, RGB or RGBA. All planes are uint8 ``[H, W]``."""
+def color_pixels(planes: Planes) -> np.ndarray:
+    """Return the whole picture, RGB or RGBA uint8 ``[H, W, samples]``; all planes are uint8 ``[H, W]``."""
     height, width = planes.luma.shape
     samples = 3 if planes.alpha is None else 4
     whole = np.empty((height, width, samples), np.uint8)
     for rows in bands(height, width * samples):
         whole[rows.start : rows.stop] = color_rows(planes, rows)
-    return Image.fromarray(whole)
+    return whole
 
 
 def _height_and_row_bytes(plane: np.ndarray) -> tuple[int, int]:
