@@ -3,7 +3,7 @@
 import multiprocessing
 import sys
 
-from photochrom.commands.main import run
+from photochrom.__main__ import run
 
 if __name__ == "__main__":
     multiprocessing.freeze_support()  # worker processes of a batch start this program again

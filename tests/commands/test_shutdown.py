@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 
 import pytest
@@ -105,3 +106,21 @@ print("imported")
 signal.pause()
 """
     assert ended(code, tmp_path) == (143, "imported\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its processes do not end by signals")
+def test_ctrl_c_while_the_command_line_is_loaded_ends_it_silently():
+    code = """
+        import os, signal, sys, time
+
+        class Interrupting:
+            def find_spec(self, name, *_):
+                if name == "photochrom.commands.main":
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        sys.meta_path.insert(0, Interrupting())
+        from photochrom.__main__ import run
+        run()
+        """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
