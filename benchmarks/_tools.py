@@ -22,7 +22,7 @@ def best_seconds(work: Callable[[], object], runs: int = 5) -> float:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """As Markdown."""
+    """Print a Markdown table."""
     for row in (header, ["---"] * len(header), *rows):
         print("| " + " | ".join(row) + " |")
 

@@ -43,11 +43,11 @@ class Verb:
 
     command: list[str]
     folder: Path
-    """Where it writes."""
+    """Folder that it writes to."""
     is_begun: Callable[[], bool]
-    """Whether it has come to its work; moments before that would only end imports."""
+    """Whether it has begun its work; a kill before that would only end imports."""
     check: Callable[[], None]
-    """Fails unless all that is there is whole."""
+    """Raises an error unless all files there are complete."""
     check_end: Callable[[], None]
     """Fails unless all is there that should be."""
     anew: Callable[[], None] = lambda: None

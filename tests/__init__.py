@@ -1,4 +1,4 @@
-"""Tests, in the rooms of the package that they test."""
+"""Tests, in the folders of the package that they test."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What all tests share: a colorizer without a network, a colour photograph, and where each test can run."""
+"""Fixtures shared by all tests, and markers that decide where each test can run."""
 
 import os
 from importlib.util import find_spec
@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Keep downloads and compiled models of whoever runs the tests out of them; all tests of a run share a folder."""
+    """Give each test run its own cache folder, so that the user's downloads and compiled models are not touched."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent  # each worker has a folder of its own in that of the run
@@ -52,7 +52,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_settings(tmp_path_factory, monkeypatch):
-    """Keep the settings of whoever runs the tests out of them."""
+    """Ignore the settings of the user who runs the tests."""
     config = tmp_path_factory.getbasetemp() / "no-config.toml"
     config.touch()
     monkeypatch.setenv("PHOTOCHROM_CONFIG", str(config))
@@ -60,7 +60,7 @@ def no_settings(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def fake_colorizer(tmp_path):
-    """A colorizer that makes everything orange."""
+    """Return a colorizer that makes everything orange."""
     path = tmp_path / "fake.onnx"
     path.write_bytes(b"fake")
     return Colorizer(path, engine=FakeEngine(constant_answer(30, 40), card_metadata()))
@@ -68,7 +68,7 @@ def fake_colorizer(tmp_path):
 
 @pytest.fixture(scope="session")
 def kept_exports():
-    """What PyTorch has exported is not exported again in this process."""
+    """Reuse PyTorch's ONNX exports within this process."""
     torch = pytest.importorskip("torch")
     from tests.helpers.exports import keeping
 
@@ -79,7 +79,7 @@ def kept_exports():
 
 @pytest.fixture(scope="session")
 def photograph():
-    """A colour photograph, RGB uint8, 240 by 200."""
+    """Return a colour photograph, RGB uint8, 240 by 200."""
     from skimage import data
 
     return cv2.resize(data.astronaut(), (200, 240), interpolation=cv2.INTER_AREA)

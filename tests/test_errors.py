@@ -1,4 +1,4 @@
-"""Errors: one line made once, with path and remedy as data, and flags where the command line prints it."""
+"""Errors: a one-line message, path and remedy as data, and flags where the command line prints them."""
 
 import pickle
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Work that is ended at any moment leaves files whole or absent; what kill -9 leaves, the next run removes."""
+"""Work that is killed at any moment leaves files complete or absent; the next run removes what kill -9 leaves."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""No library that is handed our memory reads or writes beyond it: every array here ends at a guard page."""
+"""No library reads or writes beyond the arrays it is given: every array here ends at a guard page."""
 
 import sys
 from importlib.util import find_spec
@@ -32,7 +32,7 @@ def test_the_guard_bites():
 
 
 def test_jpeg_planes_of_all_sizes_and_samplings():
-    """Odd heights brought the process down: TurboJPEG reads the row that completes the last chroma sample."""
+    """Odd heights once crashed the process: TurboJPEG reads the row that completes the last chroma sample."""
     check(
         """
         import io, itertools, numpy as np

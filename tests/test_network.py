@@ -68,7 +68,7 @@ def test_the_studio_opens_no_connection(tmp_path, photograph, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_the_system_sees_no_connection_either(tmp_path, photograph):
-    """C libraries are heard, too."""
+    """Connections of C libraries are detected, too."""
     log = tmp_path / "calls"
     command = ["strace", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(log), sys.executable]
     done = subprocess.run([*command, "-c", COMMANDS["photo"], "photo", str(photograph)], capture_output=True, text=True)
@@ -79,7 +79,7 @@ def test_the_system_sees_no_connection_either(tmp_path, photograph):
 
 
 def test_openvino_is_imported_in_one_place():
-    """Elsewhere it would bring its telemetry along."""
+    """Any other import of OpenVINO would load its telemetry as well."""
     root = Path(__file__).parents[1] / "src" / "photochrom"
     importers = [path.name for path in root.rglob("*.py") if "import openvino\n" in path.read_text()]
     assert importers == ["engines.py"]

@@ -23,7 +23,7 @@ HEAVY = ("numpy", "cv2", "PIL", "av", "openvino", "onnxruntime", "torch", "starl
 
 
 def python(code: str) -> str:
-    """Output of a Python that has imported nothing yet."""
+    """Run code in a Python process that has imported nothing yet, and return its output."""
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
@@ -43,7 +43,7 @@ def test_every_name_that_is_loaded_lazily_is_listed():
 
 
 def signatures(thing: object) -> list[object]:
-    """Functions whose annotations are public because this thing is."""
+    """Return the functions whose annotations are public because this object is."""
     if not inspect.isclass(thing):
         return [thing] if callable(thing) else []
     members = [m for name, m in vars(thing).items() if not name.startswith("_") or name == "__init__"]
@@ -53,7 +53,7 @@ def signatures(thing: object) -> list[object]:
 
 
 def named_types(annotation: object) -> set[type]:
-    """Photochrom's own classes that an annotation names, however deep."""
+    """Return Photochrom's own classes that an annotation names, at any depth."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         return {annotation} if annotation.__module__.startswith("photochrom") else set()
     inner = typing.get_args(annotation)
@@ -63,7 +63,7 @@ def named_types(annotation: object) -> set[type]:
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if name != "__version__"])
 def test_types_in_public_signatures_are_public(name):
-    """A type that is imported for type checkers only must be public by its name, or this ends in a NameError."""
+    """Types imported for type checkers only must be public under their names, or resolving them is a NameError."""
     known = PUBLIC | {"Image": PIL.Image}
     for signature in signatures(PUBLIC[name]):
         for annotation in typing.get_type_hints(signature, localns=known).values():
@@ -85,7 +85,7 @@ def test_importing_the_package_loads_nothing_heavy():
 
 @pytest.mark.slow
 def test_only_training_imports_torch():
-    """Modules of an optional extra that is not installed are passed over."""
+    """Modules that need a missing extra are skipped."""
     code = """
 import importlib, pkgutil, sys, photochrom
 for module in pkgutil.walk_packages(photochrom.__path__, "photochrom."):

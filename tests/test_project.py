@@ -1,4 +1,4 @@
-"""The project around the package: its commands, pages, version and packages agree with one another."""
+"""The project around the package: commands, pages, versions and packages agree with one another."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sor
 
 
 def readme_command(name: str) -> str:
-    """The command behind a marker of the README."""
+    """Return the command that follows a marker in the README."""
     found = re.search(rf"<!-- ci: {name} -->\n```sh\n(.*)\n```", (ROOT / "README.md").read_text())
     assert found, f"README.md has no command marked {name}"
     return found[1]
@@ -33,7 +33,7 @@ def workflow_commands(job: str) -> list[str]:
 
 
 def headings(page: Path) -> set[str]:
-    """The anchors that GitHub and MkDocs make of a page's headings."""
+    """Return the anchors that GitHub and MkDocs make of a page's headings."""
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     titles = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
@@ -152,7 +152,7 @@ def test_wheel_holds_everything_that_the_package_reads(tmp_path):
 
 
 def test_cases_of_a_format_whose_extra_is_missing_are_skipped(monkeypatch):
-    """Whatever else the parameters of a test are: a comparison with an array is no truth value."""
+    """Other parameters of a test may be arrays, whose comparison has no truth value."""
     skipped = []
     monkeypatch.setattr(conftest, "find_spec", lambda name: None)
     for value in ("HEIF", "PNG", np.zeros(2)):

@@ -1,4 +1,4 @@
-"""Docstrings stand alone, and the library does not speak of a command line: mechanical traces of both."""
+"""Mechanical checks of prose: docstrings stand alone, and messages of the library name no flags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOMS = sorted({path.relative_to(SOURCE).parts[0] for path in SOURCE.rglob("*.py
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and text of each docstring in a file, those under fields and constants included."""
+    """Yield line and text of each docstring in a file, including those under fields and constants."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -29,23 +29,23 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def fields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.stmt]:
-    """The statements behind assignments, where ``__init__`` documents its attributes."""
+    """Return the statements after assignments, where ``__init__`` documents its attributes."""
     pairs = zip(function.body, function.body[1:], strict=False)
     return [after for before, after in pairs if isinstance(before, ast.Assign | ast.AnnAssign)]
 
 
-def offenders(room: str) -> list[str]:
-    """Places in a room, a folder or a module, whose docstring begins in the middle of a sentence."""
+def offenders(room: str | Path) -> list[str]:
+    """Return the docstrings of a folder or module that begin in the middle of a sentence, with their places."""
     folder = SOURCE / room
     return [
-        f"{path.relative_to(SOURCE)}:{line}: {text.splitlines()[0]}"
+        f"{path}:{line}: {text.splitlines()[0]}"
         for path in (sorted(folder.rglob("*.py")) if folder.is_dir() else [folder])
         for line, text in docstrings(path)
         if text.startswith(BEGINNINGS)
     ]
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", [*ROOMS, ROOT / "tests", ROOT / "benchmarks", ROOT / "examples"])
 def test_docstrings_begin_as_sentences_do(room):
     assert not offenders(room)
 
@@ -54,7 +54,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def documented(path: Path) -> Iterator[tuple[str, set[str], list[tuple[str, str]]]]:
-    """Name, parameters, and entries under ``Args`` of each function and class in a file whose docstring has them."""
+    """Yield name, parameters, and entries under ``Args`` of each function and class whose docstring has them."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, Function | ast.ClassDef):
             continue
@@ -72,7 +72,7 @@ def constructor(node: ast.ClassDef) -> Function | None:
 
 
 def test_described_arguments_are_those_of_the_function():
-    """All of them, by their names; and each description can be read by itself."""
+    """All arguments are described under their own names, and each description can be read by itself."""
     wrong = []
     for path in sorted(SOURCE.rglob("*.py")):
         for name, parameters, entries in documented(path):
@@ -102,7 +102,7 @@ def test_docstrings_and_comments_name_modules_that_exist():
 
 
 def messages(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and text of each string in a file, without docstrings, declarations of arguments and calls of pip."""
+    """Yield line and text of each string in a file, except docstrings, declarations of arguments and calls of pip."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     declared = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func)[-9:] == "_argument"

@@ -1,4 +1,4 @@
-"""Scans, a network of no weight, and servers on the loopback: S3 and HTTP."""
+"""Fixtures for batches: scans, a tiny model, and S3 and HTTP servers on the loopback interface."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def scan(path: Path, seed: int = 0, size: tuple[int, int] = (48, 36)) -> Path:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file that makes everything orange, small enough that a process starts with it at once."""
+    """Return a model file that makes everything orange, and loads at once in each process."""
     pytest.importorskip("onnx")
     from tests.helpers.fakes import tiny_model
 
@@ -46,13 +46,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def process_options(model: Path) -> BatchOptions:
-    """A batch in a worker process, which takes seconds to start."""
+    """Return options for a batch in a worker process, which takes seconds to start."""
     return BatchOptions(model=str(model), device="cpu", workers=1)
 
 
 @pytest.fixture
 def options(process_options: BatchOptions, monkeypatch: pytest.MonkeyPatch) -> BatchOptions:
-    """A batch in this process, which starts at once and is otherwise the same."""
+    """Return options for a batch in this process, which starts at once and is otherwise the same."""
 
     def here(items: Iterable[Item], job: BatchJob, workers: int, stop: Callable[[], bool]) -> Iterator[Colored]:
         return color_shard(itertools.takewhile(lambda _: not stop(), items), replace(job, threads=None))
@@ -79,7 +79,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Address of a web server, and the folder that it serves."""
+    """Return the address of a web server, and the folder that it serves."""
     folder = tmp_path / "web"
     folder.mkdir()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
@@ -106,7 +106,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of an S3 server with an empty bucket ``archive``; the environment leads s3fs there."""
+    """Return a client of an S3 server with an empty bucket ``archive``; the environment makes s3fs use it."""
     import boto3
     import s3fs
 
@@ -125,7 +125,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def no_limit_on_threads_remains() -> Iterator[None]:
-    """A worker that runs in the test's own process limits that process's threads."""
+    """Remove the limit of threads that a worker sets if it runs in the test's own process."""
     yield
     if bands.thread_limit() is not None:
         bands._thread_limit = None

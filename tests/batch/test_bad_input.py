@@ -1,4 +1,4 @@
-"""Disks, names, links, signals and reports that are not as one wishes."""
+"""Batches with unusual disks, names, links, signals and reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 2 MB."""
+    """Return a disk of 2 MB."""
     if not is_root or sys.platform != "linux":
         pytest.skip("only root mounts disks")
     folder = tmp_path / "disk"
@@ -172,7 +172,7 @@ def test_ctrl_c_finishes_the_items_in_progress(tmp_path, model):
 
 @pytest.mark.slow
 def test_two_shards_and_a_batch(tree, tmp_path, options):
-    """Rows of earlier shards do not hide what a later whole batch has done."""
+    """Rows of earlier shards do not hide the results of a later whole batch."""
     for shard in ((1, 2), (2, 2)):
         color_batch(tree, tmp_path / "out", replace(options, shard=shard))
     scan(tree / "a.jpg", 99)

@@ -1,4 +1,4 @@
-"""Whole batches: trees, resume, errors, clashes, locks; with a network of no weight."""
+"""Whole batches with a tiny model: folders, resuming, errors, name clashes, locks."""
 
 import json
 import os
@@ -257,7 +257,7 @@ def test_a_name_that_becomes_too_long_is_a_row(tmp_path, options):
 
 @pytest.mark.slow
 def test_the_death_of_a_process_is_one_row(tree, tmp_path, process_options, monkeypatch):
-    """The environment reaches the worker, where a decoder is made to crash."""
+    """A decoder in the worker process is made to crash by an environment variable."""
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     )

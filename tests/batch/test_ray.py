@@ -1,4 +1,4 @@
-"""Ray on this machine: the same rows as local processes, and actors that are killed."""
+"""Ray on this machine: the same rows as from local processes, and actors that are killed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def cluster():
 
 
 def facts(target):
-    """Rows without what differs from run to run, by key; each key once."""
+    """Return rows by key, each key once, without the fields that differ from run to run."""
     rows = list(read_rows(target / "report.jsonl"))
     assert len(rows) == len({row.key for row in rows})
     return {row.key: replace(row, seconds=0.0, finished="") for row in rows}
@@ -78,7 +78,7 @@ def test_a_killed_actor_loses_and_duplicates_no_item(cluster, scans, tmp_path, o
 
 
 def actors():
-    """Process ids of the actors that colour."""
+    """Return the process ids of the actors that colour."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -1,4 +1,4 @@
-"""Sources and targets that are not on this disk: S3 on the loopback, web servers, IIIF; and missing packages."""
+"""Remote sources and targets: S3 on the loopback interface, web servers, IIIF; and missing packages."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_the_report_of_a_remote_target_is_in_the_cache_unless_a_folder_is_named(
 
 @pytest.mark.slow
 def test_two_machines_in_turns_lose_no_rows(s3, remote, tmp_path):
-    """The second machine's rows are newer than what the first one still has."""
+    """The second machine's rows are newer than those that the first one still has."""
     one, two = (replace(remote, report=tmp_path / name) for name in ("one", "two"))
     source, target = "s3://archive/scans", "s3://archive/colored"
     assert color_batch(source, target, replace(one, include=("*.jpg",))).colored == 2
@@ -213,7 +213,7 @@ def test_a_memory_of_one_process_is_not_for_a_batch(places, tmp_path, options):
 
 
 def test_in_memory(tree, model):
-    """The quick one: in this process."""
+    """A fast variant, in this process."""
     import fsspec
 
     system = fsspec.filesystem("memory")
@@ -250,7 +250,7 @@ def test_a_page_of_links(web, options, tmp_path):
 
 
 def iiif(address, version):
-    """A manifest of two pages, the second without an image service."""
+    """Return a manifest of two pages, the second without an image service."""
     services = [{"id": f"{address}/iiif/one", "type": "ImageService3"}]
     if version == 3:
         bodies = [{"id": f"{address}/small.jpg", "service": services}, {"id": f"{address}/two.jpg"}]

@@ -1,4 +1,4 @@
-"""Content credentials of photographs and batches: signed last, by whoever the options name."""
+"""Content credentials of photographs and batches: added last, and signed by the signer in the options."""
 
 from __future__ import annotations
 

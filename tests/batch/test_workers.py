@@ -57,7 +57,7 @@ def test_a_stop_finishes_the_tasks_in_progress():
 
 @pytest.mark.slow
 def test_tasks_are_taken_as_they_are_needed():
-    """A listing of millions is never held in memory."""
+    """A listing of millions of items is never held in memory."""
     taken = []
 
     def tasks():

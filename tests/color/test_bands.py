@@ -1,4 +1,4 @@
-"""Products of matrices in parts that are too small for OpenBLAS to share between threads."""
+"""Matrix products in parts that are too small for OpenBLAS to use several threads."""
 
 import numpy as np
 import pytest

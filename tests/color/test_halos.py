@@ -1,4 +1,4 @@
-"""Plain ground has its own colour up to the edges of things, and nothing else is touched."""
+"""Plain background keeps its own colour up to the edges of objects, and nothing else changes."""
 
 import cv2
 import numpy as np
@@ -11,13 +11,13 @@ RED = np.array([40.0, 30.0])
 
 
 def cells(ab, softness=0.7):
-    """What a good network would say of a*b*: the mean of each cell of 8 by 8 pixels, somewhat soft."""
+    """Return the a*b* that a good network would predict: the mean of each cell of 8 by 8 pixels, slightly blurred."""
     small = [cv2.resize(plane, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA) for plane in ab]
     return np.stack([cv2.GaussianBlur(plane, (0, 0), softness) for plane in small]).astype(np.float32)
 
 
 def halo(upsampled, paper, width=14):
-    """Mean chroma of paper that is at most so many pixels from the flower, where it should be 0."""
+    """Return the mean chroma of paper near the flower, where it should be 0."""
     away = cv2.distanceTransform(paper.astype(np.uint8), cv2.DIST_L2, 5)
     return float(np.hypot(*upsampled)[(away > 1) & (away < width)].mean())
 
@@ -45,7 +45,7 @@ def test_the_flower_keeps_its_colour():
 
 
 def test_a_branch_against_the_sky_keeps_its_colour():
-    """No even cell has its lightness: there is nothing to take a colour from."""
+    """No even cell has the branch's lightness, so there is no other colour to take."""
     lightness, ab = np.full((256, 256), 80, np.float32), np.zeros((2, 256, 256), np.float32)
     ab[1], branch = -25, np.s_[:, 100:104]
     lightness[branch], ab[0][branch], ab[1][branch] = 20, 15, 20
@@ -56,7 +56,7 @@ def test_a_branch_against_the_sky_keeps_its_colour():
 
 
 def test_neighbours_of_one_lightness_and_two_colours_are_left_alone():
-    """A face before a wall that is as light: which of the two a pixel belongs to is not to be seen."""
+    """If a face and the wall behind it are equally light, a pixel cannot be assigned to one of them."""
     rng = np.random.default_rng(1)
     lightness = (70 + rng.normal(0, 0.5, (256, 256))).astype(np.float32)
     lightness[:, 124:128] = 30

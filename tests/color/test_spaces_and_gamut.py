@@ -1,4 +1,4 @@
-"""Colour arithmetic against published values and other people's code."""
+"""Colour arithmetic, compared with published values and other libraries."""
 
 import cv2  # noqa: F401  # loaded before the first example, whose time is limited
 import numpy as np
@@ -40,7 +40,7 @@ def test_lightness_of_luma_is_lab_of_grey():
 
 
 def test_luma_is_pillows():
-    """Photographs of 8 bits get theirs from Pillow, in a third of the time."""
+    """Luma of 8-bit photographs is computed by Pillow, in a third of the time."""
     rgb = np.random.default_rng(2).integers(0, 256, (500, 600, 3), np.uint8)
     np.testing.assert_array_equal(spaces.luma_of_rgb(rgb), np.asarray(Image.fromarray(rgb).convert("L")))
 
@@ -55,14 +55,14 @@ def test_the_luma_of_grey_is_its_value(dtype):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_luma_is_the_definition_to_a_rounding(dtype):
-    """The weights have 16 bits: at 16 bits, their own rounding shows by up to 0.7."""
+    """The weights have 16 bits: at 16 bits, their own rounding changes the luma by up to 0.7."""
     rgb = np.random.default_rng(2).integers(0, int(np.iinfo(dtype).max), (500, 600, 3), dtype, endpoint=True)
     exact = rgb.astype(np.float64) @ [0.299, 0.587, 0.114]
     assert np.abs(spaces.luma_of_rgb(rgb) - exact).max() <= 0.5 + np.iinfo(dtype).max * 1.1e-5
 
 
 def test_luma_of_16_bits_is_that_of_8_bits():
-    """Rounded back to 8 bits: they differ only where the exact value lies within 1/514 of a half, and by 1."""
+    """Rounded to 8 bits, the two differ only where the exact value is within 1/514 of a half, and by 1."""
     rgb = np.random.default_rng(2).integers(0, 256, (1000, 1000, 3), np.uint8)
     shallow = spaces.luma_of_rgb(rgb).astype(int)
     deep = bands.at_8_bits(spaces.luma_of_rgb(rgb.astype(np.uint16) * 257)).astype(int)
@@ -74,7 +74,7 @@ def test_luma_of_16_bits_is_that_of_8_bits():
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
 def test_true_ab_and_true_luma_give_the_true_picture(name):
-    """The inverse problem has one answer: the colour whose luma and a*b* are given."""
+    """The inverse problem has one solution: the colour with the given luma and a*b*."""
     from skimage import data
 
     rgb = getattr(data, name)()[::3, ::3].astype(np.float32) / 255
@@ -142,7 +142,8 @@ def test_colours_in_gamut_are_left_alone():
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 70))
 def test_rgb_of_8_bits_is_the_nearest_to_the_formula(seed, height, width):
-    """Also out of gamut. Red and blue are nearest to their own values, green to that which the luma then asks for."""
+    """This also holds out of gamut. Red and blue are nearest to their own values, green to the value that gives the
+    luma."""
     planes = np.random.default_rng(seed).integers(0, 256, (3, height, width), np.uint8)
     found = np.moveaxis(gamut.rgb_of_luma(*planes), -1, 0).astype(int)
     luma, cb, cr = planes.astype(int)

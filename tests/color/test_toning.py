@@ -1,4 +1,4 @@
-"""Photographs in colour are told from toned prints."""
+"""Colour photographs are distinguished from toned prints."""
 
 import cv2
 import numpy as np
@@ -45,14 +45,14 @@ def test_toned_and_foxed_prints_are_not_in_colour(name, tone):
 
 
 def faded(rgb, lost, stain):
-    """A colour print whose dyes have lost a share of their density, and whose paper has yellowed."""
+    """Return a colour print whose dyes have lost a share of their density, and whose paper has yellowed."""
     density = -np.log10((rgb.astype(float) + 1) / 256) * (1 - np.array(lost)) + np.array([0, 0, stain])
     return np.clip(np.rint(255 * 10**-density), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
 def test_strongly_faded_colour_prints_are_not_in_colour(name):
-    """Most of the cyan dye is lost: what is left is red and yellow. A slight cast is no reason."""
+    """Most of the cyan dye is lost, and red and yellow are left. A slight cast does not count as fading."""
     rgb = getattr(data, name)()
     assert not has_colors(faded(rgb, (0.85, 0.6, 0.65), 0.15))
     assert has_colors(faded(rgb, (0.2, 0.05, 0.1), 0.03))

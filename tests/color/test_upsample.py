@@ -1,4 +1,4 @@
-"""Chroma carried to full size: as good as it must be on real pictures, exact where the answer is known."""
+"""Upsampling of chroma: accurate enough on real pictures, and exact where the answer is known."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from photochrom.color import bands, coding, gamut, spaces, upsample
 
 
 def thumbnail_coefficients(rgb, grid):
-    """The coefficients from the true a*b* of a picture, shrunk to ``grid`` by ``grid``."""
+    """Return the coefficients for the true a*b* of a picture, reduced to ``grid`` by ``grid``."""
     luma = spaces.luma_of_rgb(rgb)
     small = cv2.resize(rgb.astype(np.float32) / 255, (grid, grid), interpolation=cv2.INTER_AREA)
     ab = upsample.to_thumbnail(spaces.rgb_to_lab(small)[..., 1:].transpose(2, 0, 1), spaces.lightness_of_luma(luma))
@@ -45,7 +45,7 @@ def test_upsampling_beats_bicubic_interpolation():
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (37, 51), (400, 301)])
 def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
-    """Gain 0 and a constant offset: the answer is that constant, in every strip, at every size."""
+    """A gain of 0 and a constant offset give that constant, in every strip, at every size."""
     luma = np.full(shape, np.iinfo(dtype).max // 2, dtype)
     coefficients = np.zeros((4, 16, 24), np.float32)
     coefficients[1], coefficients[3] = 0.1, -0.05
@@ -75,7 +75,7 @@ def test_strength_scales_chroma_and_zero_is_grey():
 
 
 def test_shared_chroma_is_in_gamut_at_every_pixel_that_shares_it():
-    """At 4:2:0 a chroma sample serves four pixels: none of them may be pushed out of gamut by it."""
+    """At 4:2:0 four pixels share a chroma sample, which must be in gamut at each of them."""
     rng = np.random.default_rng(5)
     luma = rng.integers(0, 256, (101, 77)).astype(np.uint8)
     coefficients = np.zeros((4, 8, 8), np.float32)
@@ -92,8 +92,7 @@ def test_shared_chroma_is_in_gamut_at_every_pixel_that_shares_it():
 
 
 def plainly(coefficients, luma, subsampling, coding):
-    """The same without strips, and with the factor of the gamut at every sample: mean, least and greatest luma by
-    NumPy alone; Cb and Cr before they are rounded."""
+    """Compute the same without strips, with the gamut factor at every sample; Cb and Cr are not rounded."""
     rows, columns = subsampling
     height, width = (side // step for side, step in zip(luma.shape, subsampling, strict=True))
     shared = luma.reshape(height, rows, width, columns).astype(np.float32)
@@ -121,7 +120,7 @@ def plainly(coefficients, luma, subsampling, coding):
 )
 @pytest.mark.parametrize(("brightness", "least", "most"), [(1, 0.02, 0.5), (0.15, 0.5, 1)], ids=["some", "most"])
 def test_chroma_out_of_gamut_is_found_and_reduced(brightness, least, most, coding, subsampling):
-    """Where few samples are out of gamut and where most are; also beyond black and white, where no colour fits."""
+    """Few or most samples are out of gamut; beyond black and white, no colour is in gamut."""
     rng = np.random.default_rng(8)
     light = cv2.resize(rng.random((9, 12), np.float32), (500, 300)) + rng.normal(0, 0.05, (300, 500))
     luma = np.clip(light * brightness * coding.highest, 0, coding.highest)
@@ -137,7 +136,7 @@ def test_chroma_out_of_gamut_is_found_and_reduced(brightness, least, most, codin
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 7), (9, 1)], ids=str)
 @pytest.mark.parametrize("reduced", [False, True], ids=["whole", "reduced"])
 def test_single_samples_out_of_gamut_are_shrunk(shape, reduced):
-    """OpenCV takes arrays of one and of four numbers for something else than planes."""
+    """OpenCV does not treat arrays of one and of four numbers as planes."""
     luma = np.full(shape, 250, np.uint8)
     coefficients = np.zeros((4, 2, 2), np.float32)
     coefficients[1], coefficients[3] = 0.3, 0.2
@@ -153,7 +152,7 @@ def test_single_samples_out_of_gamut_are_shrunk(shape, reduced):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("row", [0.25, 0.5, 0.75])
 def test_chroma_of_films_is_that_of_the_luma_at_its_place(row, dtype):
-    """Chroma that is the luma itself: on the left of two columns it is 1 2 1 of the luma around, amid two 1 1."""
+    """If chroma equals the luma, a sample sited on the left of two columns is the mean of three, weighted 1 2 1."""
     rng = np.random.default_rng(1)
     luma = rng.integers(100, 156, (36, 50)).astype(np.uint8).astype(dtype)
     luma *= np.iinfo(dtype).max // 255
@@ -196,7 +195,7 @@ def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch,
 
 
 def test_strips_after_one_that_is_out_of_gamut_are_colored_as_ever(monkeypatch):
-    """Such a strip has the next one brought into gamut without a look at it."""
+    """After such a strip, the next one is brought into gamut without a search."""
     luma = np.full((60, 90), 128, np.uint8)
     luma[:20] = 250  # where hardly any chroma fits
     coefficients = np.random.default_rng(0).normal(0, 0.02, (4, 24, 30)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Cells of one thing agree on one of their likely colours."""
+"""Cells of one object agree on one of their likely colours."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ ORANGE, VIOLET, GREEN = ((color == BINS).all(1).argmax() for color in ((40, 40),
 
 
 def torn(first, second, height=16, width=24, seed=0):
-    """Distributions of cells that are torn between two colours, a little more for the first on average."""
+    """Return distributions of cells undecided between two colours, on average slightly in favour of the first."""
     share = np.random.default_rng(seed).uniform(0.25, 0.95, (height, width)).astype(np.float32)
     probability = np.full((len(BINS), height, width), 1e-4, np.float32)
     probability[first], probability[second] = share, 1 - share

@@ -1,4 +1,4 @@
-"""The walk of one picture, with a network of known answer."""
+"""The path of a picture through the colorizer, with a fake network."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -150,7 +150,7 @@ def test_hints_reach_a_network_that_takes_them_as_planes(tmp_path):
 
 
 def test_a_hint_changes_only_near_and_similar_pixels(tmp_path):
-    """The network answers a hint anywhere with another colour everywhere."""
+    """The fake network answers any hint with another colour everywhere."""
 
     def answer(inputs):
         return constant_answer(40, 0)(inputs) if inputs["hints"].any() else constant_answer(0, 40)(inputs)
@@ -211,7 +211,7 @@ def test_a_known_prediction_without_hints_is_not_computed_again(tmp_path):
 
 @pytest.mark.slow
 def test_one_colorizer_serves_many_threads():
-    """With the real network: each thread gets the answer to its own picture."""
+    """Each thread gets the real network's answer to its own picture."""
     colorizer = Colorizer()
     rng = np.random.default_rng(0)
     lumas = [cv2.resize(rng.integers(0, 256, (8, 8), np.uint8), (96, 96)) for _ in range(24)]

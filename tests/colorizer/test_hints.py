@@ -1,4 +1,4 @@
-"""Hints: read from a command line and from files, shown to a network, and kept to exactly."""
+"""Hints: parsed from text and files, given to a network, and met exactly."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ RED = (200, 30, 40)
 
 
 def ab_of(*colors: tuple[int, int, int]) -> np.ndarray:
-    """a*b* by other people's code, ``[..., 2]``."""
+    """Compute a*b* with another library, ``[..., 2]``."""
     return rgb2lab(np.array(colors, np.uint8)[None])[0, :, 1:].squeeze()
 
 
 def scene(height: int = 64, width: int = 96, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Some a*b* ``[2, h, w]`` and some L* ``[h, w]``."""
+    """Return some a*b* ``[2, h, w]`` and some L* ``[h, w]``."""
     rng = np.random.default_rng(seed)
     return rng.normal(0, 20, (2, height, width)).astype(np.float32), rng.uniform(0, 100, (height, width)).astype("f4")
 
@@ -65,7 +65,7 @@ def test_a_pixel_outside_is_reported_in_pixels() -> None:
 
 
 def test_a_name_is_a_colour_also_after_pillow_has_read_it() -> None:
-    """Pillow then holds numbers in its table, where it held text."""
+    """Pillow's table holds numbers after a name has been read, and text before."""
     ImageColor.getrgb("maroon")
     assert Hint.parse("0,0,maroon").color == Hint.parse("0,0,Maroon").color == (128, 0, 0)
 
@@ -117,7 +117,7 @@ def test_a_file_as_people_write_it(tmp_path: Path) -> None:
 
 
 def entry(**changes: object) -> bytes:
-    """A file with one hint, changed; a change to ``...`` takes the field out."""
+    """Write a file with one hint, with some fields changed; a change to ``...`` removes the field."""
     facts = {"x": 0.5, "y": 0.5, "color": "#c81e28"} | changes
     hint = {name: value for name, value in facts.items() if value is not ...}
     return json.dumps({"photochrom": "hints", "version": 1, "hints": [hint]}).encode()
@@ -308,7 +308,7 @@ def test_a_disc_of_one_tone_has_one_colour() -> None:
 
 
 def slowly_propagated(ab: np.ndarray, lightness: np.ndarray, given: list[Hint]) -> np.ndarray:
-    """By the formula, in double precision: a mean of what is left at the hints, weighted by Shepard."""
+    """Propagate hints by the formula, in double precision: Shepard's weighted mean of the differences at the hints."""
     height, width = lightness.shape
     rows, columns = np.mgrid[:height, :width]
     change, total, most = np.zeros(ab.shape), np.zeros(lightness.shape), np.zeros(lightness.shape)

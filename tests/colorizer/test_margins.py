@@ -1,4 +1,4 @@
-"""Plain margins: found by their straight edges, left neutral, and without influence on the picture inside."""
+"""Plain margins: found by their straight edges, kept neutral, and without influence on the picture inside."""
 
 import numpy as np
 import pytest
@@ -96,7 +96,7 @@ def test_planes_are_spread_in_place():
 
 @pytest.fixture
 def striped(tmp_path):
-    """A colorizer whose colour depends on the place in what the network sees, and how large that was."""
+    """Return a colorizer whose colours depend on the place, and the sizes of the pictures that its network has seen."""
     seen = []
 
     def answer(inputs):

@@ -1,4 +1,4 @@
-"""What a model suggests, with a network of known answer that takes hints and predicts a distribution."""
+"""Suggestions, with a fake network that takes hints and predicts a distribution."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MINE = Hint(0.8, 0.1, (180, 160, 90))  # in the sky
 
 
 def ab_of(color: tuple[int, int, int]) -> np.ndarray:
-    """a*b* by other people's code."""
+    """Compute a*b* with another library."""
     return rgb2lab(np.array([[color]], np.uint8))[0, 0, 1:]
 
 
@@ -126,7 +126,7 @@ def test_hints_of_the_user_are_kept(colorizer: Colorizer, luma: np.ndarray) -> N
 
 
 def test_an_alternative_has_alternatives(colorizer: Colorizer, luma: np.ndarray) -> None:
-    """Not its own copies: what it was made of is no word of the user's."""
+    """They are not copies of it: the hints that make an alternative do not count as the user's."""
     picked = Hint(0.31, 0.9, (90, 120, 160), suggested=True)  # at a place of the user's own choice
     (first,) = alternatives(colorizer, luma, 1, ColorOptions(hints=(MINE, picked)))
     found = alternatives(colorizer, luma, 3, first)
@@ -152,7 +152,7 @@ def test_the_network_runs_once(colorizer: Colorizer, luma: np.ndarray, runs: lis
 
 
 def test_certain_colours_do_not_change(tmp_path: Path, luma: np.ndarray) -> None:
-    """A network that holds one colour possible has no other to offer."""
+    """A network for which only one colour is possible has no other to offer."""
     certain = (BINS == (20, 20)).all(1).argmax()
 
     def answer(inputs: dict) -> dict:
@@ -212,7 +212,7 @@ def test_likely_colours_are_distinct_and_at_the_requested_place(
 
 
 def flat(tmp_path: Path, weights: dict[tuple[int, int], float], bins: np.ndarray = BINS) -> Colorizer:
-    """Of a network that holds the same to be likely everywhere."""
+    """Return an engine that predicts the same distribution everywhere."""
     probability = np.zeros(len(bins), np.float32)
     for color, weight in weights.items():
         probability[(bins == color).all(1).argmax()] = weight
@@ -236,7 +236,7 @@ def test_likely_colours_are_those_of_the_distribution_in_order(tmp_path: Path) -
 
 
 def test_the_flanks_of_one_peak_are_not_colours_of_their_own(tmp_path: Path) -> None:
-    """Hence the 0.04 at a distance come before what lies beside the peak, which has no probability at all."""
+    """So a distant colour of probability 0.04 comes before the colours beside the peak."""
     weights = {(20, 20): 0.8, (20, 40): 0.16, (-20, 20): 0.04}
     found = likely_colors(flat(tmp_path, weights), GREY, 0.5, 0.5)
     np.testing.assert_allclose([ab_of(hint.color) for hint in found], [(20, 20), (-20, 20)], atol=0.7)
@@ -291,7 +291,7 @@ def test_the_embedded_model_has_alternatives_or_says_why_not() -> None:
 
 
 def prediction(ab: tuple[float, float] = (0, 0), luma: int = 119) -> Prediction:
-    """One colour all over, 8 by 10 cells."""
+    """Return a prediction of one colour everywhere, 8 by 10 cells."""
     plane = np.full((64, 80), luma, np.uint8)
     return Prediction(plane, np.tile(np.float32(ab)[:, None, None], (1, 8, 10)))
 
@@ -356,7 +356,7 @@ def test_colors_have_their_everyday_names(rgb: tuple[int, int, int], name: str) 
 
 
 def test_alternatives_keep_the_first_picture_where_a_hint_has_influence(tmp_path: Path) -> None:
-    """A hint decides for the whole of a thing, not only for its own place."""
+    """A hint decides the colour of a whole object, not only of its own place."""
     torn = flat(tmp_path, {(20, 20): 0.4, (0, -40): 0.3, (-40, 20): 0.3})
     blue = Hint(0.5, 0.5, (70, 110, 180))
     known = ColorOptions(hints=(blue,), vividness=0.0)

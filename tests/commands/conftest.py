@@ -1,4 +1,4 @@
-"""A folder of photographs, and a model whose answers are known."""
+"""A folder of photographs, and a model with known answers."""
 
 import pytest
 from PIL import Image
@@ -9,7 +9,7 @@ from tests.helpers.suggesting import hinting_engine
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two grey photographs."""
+    """Return a folder with two grey photographs."""
     Image.fromarray(data.camera()).save(tmp_path / "a.jpg")
     Image.fromarray(data.camera()[::2, ::3]).save(tmp_path / "b.png")
     return tmp_path
@@ -17,7 +17,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def hinting(tmp_path_factory, monkeypatch):
-    """Options that choose a model of known answer, and what its network was asked for, run by run."""
+    """Return options that choose a fake model, and the hints that its network was given in each run."""
     runs = []
     path = tmp_path_factory.mktemp("model") / "hinting.onnx"
     path.write_bytes(b"hinting")

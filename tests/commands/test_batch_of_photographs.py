@@ -1,4 +1,4 @@
-"""``photochrom photo`` on folders: what is found, skipped, counted and said."""
+"""``photochrom photo`` on folders: photographs found, skipped and counted, and the printed lines."""
 
 import json
 
@@ -14,7 +14,7 @@ from photochrom.provenance import is_labelled
 
 @pytest.fixture
 def shoebox(tmp_path):
-    """Two grey photographs, one of them in a subfolder."""
+    """Return a folder with two grey photographs, one of them in a subfolder."""
     box = tmp_path / "box"
     (box / "1920").mkdir(parents=True)
     Image.fromarray(data.camera()[::4, ::4]).save(box / "a.jpg")

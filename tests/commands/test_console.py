@@ -1,4 +1,4 @@
-"""The progress bar: its clock goes on while one unit takes long."""
+"""The progress bar: its clock keeps running while one unit takes long."""
 
 import io
 import sys
@@ -11,7 +11,7 @@ from photochrom.commands import console
 
 
 class Terminal(io.StringIO):
-    """A terminal that tells when a bar has been drawn several times."""
+    """A terminal that reports when a bar has been drawn several times."""
 
     def __init__(self, times):
         super().__init__()
@@ -55,7 +55,7 @@ def test_nothing_is_drawn_without_a_terminal(capsys):
 
 
 def test_a_line_can_be_printed_while_tqdm_is_being_imported(monkeypatch, capsys):
-    """A signal handler says one, at any moment; it must not import what is half imported."""
+    """A signal handler may print one at any moment; it must not import a module that is only half imported."""
     monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
     console.say("finishing the items in progress")
     assert capsys.readouterr().err == "finishing the items in progress\n"

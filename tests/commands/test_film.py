@@ -1,4 +1,4 @@
-"""``photochrom film`` as its users meet it."""
+"""``photochrom film``, as users call it."""
 
 import fcntl
 import itertools
@@ -60,13 +60,13 @@ run()
 
 @pytest.fixture
 def film(tmp_path):
-    """Two shots, 24 and 30 frames."""
+    """Return a film of two shots, of 24 and 30 frames."""
     return write_film(tmp_path / "reel.mkv", pan(24) + other_shot(30), codec="ffv1", rate=24)
 
 
 @pytest.fixture(autouse=True)
 def no_network(tmp_path_factory, monkeypatch):
-    """A colorizer that makes everything orange, in place of the model."""
+    """Replace the model by a colorizer that makes everything orange."""
     ready = colorizer(tmp_path_factory.mktemp("model"), lambda _: (30, 40))
     monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: ready)
 
@@ -99,7 +99,7 @@ def test_a_film_is_coloured_beside_its_source(film, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_the_embedded_model_colours_a_film(tmp_path):
-    """The command itself, with the real network."""
+    """The command runs with the real network."""
     film = write_film(tmp_path / "a.mp4", pan(8, 160, 120, step=0), sound="aac")
     result = subprocess.run([sys.executable, "-m", "photochrom", "film", str(film)], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
@@ -383,7 +383,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_I
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
 @pytest.mark.slow
 def test_a_signal_stops_the_film_and_the_same_command_resumes(number, status, tmp_path):
-    """Real signals, to a real process, once it has finished something."""
+    """Real signals are sent to a real process, once it has finished a part."""
     film = write_film(tmp_path / "reel.mkv", (pan(30) + other_shot(30)) * 6, codec="ffv1", rate=24)
     job = process(tmp_path, film, "--preset", "ultrafast", stderr=subprocess.PIPE, text=True)
     folder = tmp_path / "reel.color.mkv.photochrom"

@@ -1,4 +1,4 @@
-"""``photochrom film`` and what scans of old film show."""
+"""``photochrom film`` with scans of old film."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""``photochrom film`` and single shots: lists out and in, and which shots are coloured."""
+"""``photochrom film`` with single shots: lists written and read, and the shots that are coloured."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, writ
 
 @pytest.fixture
 def film(tmp_path):
-    """Two shots, 24 and 30 frames."""
+    """Return a film of two shots, of 24 and 30 frames."""
     return write_film(
         tmp_path / "reel.mkv", pan(24) + other_shot(30), codec="ffv1", metadata={"timecode": "01:00:00:00"}
     )

@@ -46,7 +46,7 @@ def test_a_hint_is_a_place_of_the_upright_picture(folder, hinting, model, orient
 
 
 def test_hints_of_files_and_of_the_command_line_add_up(folder, hinting):
-    """In files first: of hints at one place the last counts."""
+    """Hints in files come first: the last of several at one place counts."""
     red, green, ochre = (180, 60, 60), (60, 130, 60), (170, 130, 60)
     Image.fromarray(np.full((160, 240), 120, np.uint8)).save(folder / "flat.png")
     (folder / "one.json").write_text(hints_json([Hint(0.2, 0.2, red), Hint(0.8, 0.2, red)]))
@@ -163,7 +163,7 @@ def test_one_can_continue_from_an_alternative(folder, hinting):
 
 
 def test_the_network_runs_once_for_each_picture_and_twice_with_hints(folder, hinting):
-    """An alternative is a picture with hints, of which the network is asked with them and without."""
+    """An alternative is a picture with hints, for which the network runs with and without them."""
     options, runs = hinting
     assert main(["photo", str(folder / "a.jpg"), "--alternatives", "3", "--confidence", *options]) == 0
     assert runs == [1] * (1 + 3 * 2)
@@ -243,7 +243,7 @@ def test_a_folder_in_the_place_of_an_extra_is_named(folder, hinting, capsys):
 
 @pytest.mark.parametrize("extra", [["--alternatives", "1"], ["--confidence"]])
 def test_extras_of_two_inputs_never_share_a_name(folder, hinting, capsys, extra):
-    """a.jpg and a.png have outputs of their own, but for these."""
+    """The outputs of a.jpg and a.png have different names, but these files would have the same."""
     Image.fromarray(data.camera()).save(folder / "a.png")
     before = everything(folder)
     both = [str(folder / "a.jpg"), str(folder / "a.png")]

@@ -1,4 +1,4 @@
-"""Faults of the machine: too little memory, disk, or room for files, no permission, and nobody who listens.
+"""Faults of the machine: too little memory, disk space or file handles, no permission, closed outputs.
 
 Whatever happens is told in one line each, without a traceback, and what is on the disk is whole.
 """
@@ -31,7 +31,7 @@ VERBS = ("photo", "film", "batch")
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """Three photographs, a film and a model."""
+    """Return a folder with three photographs, a film and a model."""
     folder = tmp_path_factory.mktemp("work")
     (folder / "box").mkdir()
     for number, end in enumerate(("jpg", "png", "tif")):
@@ -42,7 +42,7 @@ def work(tmp_path_factory):
 
 
 def call(work, verb, out, **how):
-    """Run a command on the fixture's files; it writes below ``out``."""
+    """Run a command on the fixture's files; its outputs are below ``out``."""
     source, target = {
         "photo": ("box", out / "photos"),
         "film": ("a.mp4", out / "a.mkv"),
@@ -56,7 +56,7 @@ def call(work, verb, out, **how):
 
 
 def check(done, out):
-    """Nothing half is left, and what went wrong is told in lines that begin with the program's name."""
+    """Check that no incomplete file is left, and that errors are lines that begin with the program's name."""
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode in (0, 1, 2), done
     assert not temporary_files(out)
@@ -150,7 +150,7 @@ def test_a_closed_output(verb, work, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 2 MB."""
+    """Return a file system of 2 MB."""
     if shutil.which("mount") is None or os.geteuid():
         pytest.skip("only root may mount a small disk")
     folder = tmp_path / "disk"
@@ -175,7 +175,7 @@ def test_a_full_disk(verb, work, small_disk):
 
 
 def without_privileges():
-    """Take from root the right to ignore permissions."""
+    """Take root's right to ignore permissions away."""
     if os.geteuid() == 0:
         libc = ctypes.CDLL(None)
         for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH

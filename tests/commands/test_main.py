@@ -1,4 +1,4 @@
-"""The command line itself: what it loads, its version, the models, and the evaluation."""
+"""The command line itself: imports, version, models, and evaluation."""
 
 import subprocess
 import sys

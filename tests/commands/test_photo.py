@@ -1,4 +1,4 @@
-"""``photochrom photo``: outputs beside their sources, nothing overwritten, and errors of one line."""
+"""``photochrom photo``: outputs beside their sources, no file overwritten, and one-line errors."""
 
 import io
 import signal
@@ -51,7 +51,7 @@ def test_a_source_is_never_overwritten(folder):
 
 
 def test_a_source_under_another_name_is_never_overwritten(folder, capsys):
-    """As on disks that take a.jpg and A.jpg for one."""
+    """Some disks do not distinguish a.jpg and A.jpg."""
     (folder / "A.jpg").hardlink_to(folder / "a.jpg")
     assert main(["photo", str(folder / "a.jpg"), "-o", str(folder / "A.jpg"), "--overwrite"]) == 2
     assert "is itself to be coloured" in capsys.readouterr().err
@@ -59,7 +59,7 @@ def test_a_source_under_another_name_is_never_overwritten(folder, capsys):
 
 @pytest.mark.slow
 def test_the_file_that_is_not_a_photograph_is_the_one_named(folder, capsys):
-    """Not the output that it would have had."""
+    """The error does not name the output that it would have had."""
     Image.fromarray(data.camera()).save(folder / "c.gif")
     for name, said in (("c.gif", "is not a JPEG, PNG"), ("e.jpg", "does not exist")):
         assert main(["photo", str(folder / name)]) == 1

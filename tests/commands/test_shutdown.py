@@ -1,4 +1,4 @@
-"""The process ends once: in order at the first signal, whatever follows it, and not amid threads at work."""
+"""The process ends once and cleanly at the first signal, and not while threads are at work."""
 
 import atexit
 import os
@@ -15,12 +15,12 @@ from photochrom.commands.shutdown import Shutdown
 
 
 class LeftError(Exception):
-    """In place of the end of the process."""
+    """Raised in place of ending the process."""
 
 
 @pytest.fixture
 def process(monkeypatch):
-    """The end of this process, which hears no signals and does not end."""
+    """Return a ``Shutdown`` that handles no signals, and raises an exception in place of ending the process."""
 
     def leave(status):
         raise LeftError(status)
@@ -64,7 +64,7 @@ def test_threads_at_work_are_not_ended_by_the_interpreter(process):
 
 
 def ended(code, folder):
-    """The status of a process that ends by a signal, and what it printed."""
+    """Return the status of a process that is ended by a signal, and its output."""
     begin = (
         "import os, signal\nfrom photochrom.commands.shutdown import Shutdown\n"
         "shutdown = Shutdown()\nshutdown.hear_signals()"
@@ -77,7 +77,7 @@ def ended(code, folder):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGTERM")
 def test_a_process_that_is_ended_twice_cleans_up_and_keeps_its_status(tmp_path):
-    """As ``timeout`` ends it: a signal to the process, and the same to its group."""
+    """``timeout`` sends its signal twice: to the process, and to its group."""
     code = """
 import atexit
 atexit.register(print, "registered later")

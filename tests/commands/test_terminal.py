@@ -1,4 +1,4 @@
-"""Nothing but our own messages reaches the terminal."""
+"""Only Photochrom's own messages reach the terminal."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ LOUD = {
 
 
 def said(paths, output, **environment):
-    """Lines that the command prints on the standard error while it colours files."""
+    """Return the lines that the command prints on standard error while it colours files."""
     code = "from photochrom.commands.main import run; run()"
     command = [sys.executable, "-c", code, "photo", *map(str, paths), "-o", f"{output}{os.sep}"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)

@@ -1,4 +1,4 @@
-"""``photochrom train`` as its users meet it."""
+"""``photochrom train``, as users call it."""
 
 import contextlib
 import copy
@@ -40,7 +40,7 @@ _TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
 
 @pytest.fixture(scope="module")
 def toy():
-    """The example, as a module."""
+    """Return the example as a module."""
     spec = importlib.util.spec_from_file_location("toy", _TOY)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -49,7 +49,7 @@ def toy():
 
 @pytest.fixture(scope="module")
 def photographs(toy, tmp_path_factory):
-    """40 crops at 96 pixels."""
+    """Return a folder of 40 crops of 96 pixels."""
     folder = tmp_path_factory.mktemp("photographs")
     toy.write_crops(folder, 40, 96)
     return folder
@@ -57,13 +57,13 @@ def photographs(toy, tmp_path_factory):
 
 @pytest.fixture
 def few_views(monkeypatch):
-    """Each photograph has two views, where so few would have eight."""
+    """Give each photograph two views instead of the eight that so few photographs would get."""
     monkeypatch.setattr(recipes, "MIN_VIEWS", 72)
 
 
 @pytest.fixture(scope="module")
 def finished(photographs, tmp_path_factory):
-    """A run of the command, small."""
+    """Return a small finished run of the command."""
     run = tmp_path_factory.mktemp("runs") / "mine"
     options = ["--epochs", "2", "--size", "64", "--batch", "16", "--precision", "fp32"]
     with pytest.MonkeyPatch.context() as patch:
@@ -74,7 +74,7 @@ def finished(photographs, tmp_path_factory):
 
 @pytest.fixture
 def unfinished(monkeypatch):
-    """Runs end before their model is exported and measured, which takes longer than the rest."""
+    """End runs before their model is exported and measured, which takes longer than the rest."""
     monkeypatch.setattr(pipeline, "finish", lambda run, epochs: None)
 
 
@@ -114,7 +114,7 @@ class TestRun:
         assert {name: (run / name).read_bytes() for name in before} == before
 
     def test_a_run_that_gets_no_better_ends_early_and_is_finished(self, finished, monkeypatch, tmp_path, capsys):
-        """Its steps and samples are left out, which take most of the time."""
+        """Its steps and samples are left out, because they take most of the time."""
 
         def step(trainer, source, batch):
             trainer.step += 1
@@ -194,7 +194,7 @@ class TestExport:
         assert re.fullmatch(r"\d+ colour photographs", card.training_data)
 
     def test_a_new_model_names_its_weights_and_is_read_back(self, finished, best):
-        """Also where the values of several are equal, which the order of use could not tell."""
+        """Some weights have equal values, which the order of their use could not distinguish."""
         _, weights = published_weights.read_model(finished[0] / "model.onnx")
         network = export.load_trained(best).network
         export.round_to_stored(network)
@@ -447,7 +447,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("inside", ["run", "."])
     def test_a_run_among_the_photographs(self, inside, photographs, capsys):
-        """Its samples and curves would be taken for photographs."""
+        """The run's samples and curves would be trained on."""
         assert main(["train", str(photographs), "-o", str(photographs / inside)]) == 2
         assert "and its pictures would be trained on: choose a folder outside" in capsys.readouterr().err
         assert not (photographs / "run").exists()
@@ -490,6 +490,6 @@ class TestBadInput:
 
 @pytest.mark.slow
 def test_the_toy_example_reaches_the_stated_loss(toy, unfinished, tmp_path):
-    """The example that people try first, in its smaller size; 10 % is what another processor may differ by."""
+    """This is the example that people try first, in its smaller size; another processor may differ by 10 %."""
     found = toy.train(tmp_path, "small")
     assert found == pytest.approx(toy.SIZES["small"].expected, rel=0.1)

@@ -172,7 +172,7 @@ def test_a_wrong_identity_is_reported_before_any_work(tmp_path, certificates, ki
 
 @pytest.mark.parametrize("kind", ["p384", "p521", "ed25519", "rsa"])
 def test_keys_of_other_kinds_sign_as_well(tmp_path, certificates, kind):
-    """The certificate is renewed for another key by the same means as an institution's own authority would."""
+    """The certificate is renewed for another key in the way that an institution's own authority would do it."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 

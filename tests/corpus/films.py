@@ -1,4 +1,4 @@
-"""Makes the film corpus: small films of every container, codec and pixel format, odd ones, and damaged ones.
+"""Makes the film corpus: small films of every container, codec and pixel format, unusual ones, and damaged ones.
 
 Nothing is stored: the films are made again, the same every time. ``python -m tests.corpus.films FOLDER`` writes them.
 """
@@ -36,7 +36,7 @@ class Film:
     refused: str | None = ""
     """Pattern of the message that refuses it; empty if it must be coloured; ``ANY`` if either will do."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Of ``FilmOptions``, beside lossless coding."""
+    """Options for ``FilmOptions``, beside lossless coding."""
     frames: int | None = None
     """Number of frames that must come out; None for what another decoding loop finds."""
 
@@ -77,18 +77,18 @@ SIZES = ((1, 1), (1, 40), (40, 1), (3, 5), (49, 65), (2, 300), (17, 31), (288, 6
 
 
 def grey(count: int = COUNT, width: int = 96, height: int = 64) -> list[np.ndarray]:
-    """Lumas of a camera that moves over a picture."""
+    """Return lumas of a camera that moves over a picture."""
     return [cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA) for luma in pan(count)]
 
 
 def frames_of(lumas: list[np.ndarray], name: str) -> list[av.VideoFrame]:
-    """Frames of a pixel format that show these lumas."""
+    """Return frames of a pixel format with these lumas."""
     frames = [av.VideoFrame.from_ndarray(np.ascontiguousarray(luma), format="gray") for luma in lumas]
     return frames if name == "gray" else [frame.reformat(format=name) for frame in frames]
 
 
 def in_colors(luma: np.ndarray) -> av.VideoFrame:
-    """A frame whose left half is red and whose right half is blue, whatever its luma."""
+    """Return a frame whose left half is red and whose right half is blue, whatever its luma."""
     frame = still_frame(luma)
     for plane, (left, right) in zip(frame.planes[1:], ((100, 170), (170, 100)), strict=True):
         rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
@@ -97,7 +97,7 @@ def in_colors(luma: np.ndarray) -> av.VideoFrame:
 
 
 def overfull(name: str) -> av.VideoFrame:
-    """A frame whose integers have bits that its pixel format does not."""
+    """Return a frame whose integers use bits that its pixel format does not have."""
     frame, random = av.VideoFrame(96, 64, name), np.random.default_rng(0)
     for plane in frame.planes:
         plane.update(random.bytes(plane.buffer_size))
@@ -105,7 +105,7 @@ def overfull(name: str) -> av.VideoFrame:
 
 
 def film(end: str, frames: list[av.VideoFrame] | None = None, name: str = "yuv420p", **options: Any) -> bytes:
-    """The bytes of a film, as ``write_frames`` makes it."""
+    """Return the bytes of a film made by ``write_frames``."""
     steady = {"threads": "1"}  # or the bytes depend on chance
     if options.get("codec", "libx264").startswith("libx264"):
         steady["x264-params"] = "cpu-independent=1"
@@ -119,7 +119,7 @@ def film(end: str, frames: list[av.VideoFrame] | None = None, name: str = "yuv42
 
 @contextmanager
 def usual_priority() -> Iterator[None]:
-    """Take back the priority that SVT-AV1 gives itself.
+    """Restore the usual priority after SVT-AV1 has raised it.
 
     Where it may, as root in a container, it puts the thread that calls it before everything else on the machine
     (SCHED_FIFO, 99), and leaves it there: the rest of the tests would starve all other processes.
@@ -209,7 +209,7 @@ def by_track() -> Iterator[Film]:
 
 
 def with_unknown_track(stream: bytes) -> bytes:
-    """A transport stream whose table of its program names another track, of a type that nobody knows."""
+    """Return a transport stream whose program table lists another track of an unknown type."""
     data = bytearray(stream)
     tables = [at for at in range(0, len(data), 188) if data[at + 1] & 0x40 and data[at + 5 : at + 6] == b"\x02"]
     for table in (at + 5 for at in tables):
@@ -222,7 +222,7 @@ def with_unknown_track(stream: bytes) -> bytes:
 
 
 def mpeg_checksum(data: bytes) -> int:
-    """CRC-32 as transport streams have it: the most significant bit first, not inverted at the end."""
+    """Compute the CRC-32 of transport streams: most significant bit first, not inverted at the end."""
     value = 0xFFFFFFFF
     for byte in data:
         value ^= byte << 24
@@ -300,11 +300,11 @@ _TO_DAMAGE = (
     ("h264", {}), ("nut", {"codec": "ffv1"}),
 )  # fmt: skip
 _INDEXES = {"avi": b"idx1", "mkv": b"\x1c\x53\xbb\x6b", "mp4": b"stss", "mov": b"stco", "nut": b"NX"}
-"""What marks the index of a container."""
+"""Bytes that mark the index of a container."""
 
 
 def damaged() -> Iterator[Film]:
-    """Films cut short, without their index, and with damaged packets."""
+    """Yield truncated films, films without their index, and films with damaged packets."""
     for number, (end, options) in enumerate(_TO_DAMAGE):
         options = {"codec": "gif"} | options if end == "gif" else options
         name = str(options.get("name", "yuv420p"))
@@ -315,7 +315,7 @@ def damaged() -> Iterator[Film]:
 
 
 def damages(data: bytes, end: str, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Damage one film in several ways: a name for each, and the film."""
+    """Damage one film in several ways; yields a name for each, and the film."""
     random = np.random.default_rng([seed, zlib.crc32(end.encode())])
     for percent in (3, 30, 60, 95):
         yield f"cut-{percent}", data[: len(data) * percent // 100]

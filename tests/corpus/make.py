@@ -1,4 +1,4 @@
-"""Makes the corpus: photographs of every kind that is read, and each of them damaged in every structural place.
+"""Makes the corpus: photographs of every readable kind, and each of them damaged at every structural place.
 
 Nothing is stored: the files are made again each time. ``python -m tests.corpus.make FOLDER`` writes them out.
 """
@@ -34,7 +34,7 @@ class Entry:
 
 
 def grey(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
-    """A smooth picture with some texture, the same every time."""
+    """Return a smooth picture with some texture, always the same."""
     rng = np.random.default_rng([height, width])
     ramp = np.add.outer(np.arange(height) * 3, np.arange(width) * 2) % 160 + 40
     values = ramp + rng.integers(0, 8, (height, width))
@@ -42,12 +42,12 @@ def grey(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
 
 
 def luma_of(rgb: np.ndarray) -> np.ndarray:
-    """BT.601 luma by floating arithmetic, independent of the package's."""
+    """Compute the BT.601 luma in floating point, independently of the package."""
     return np.rint(rgb.astype(np.float64) @ [0.299, 0.587, 0.114]).astype(rgb.dtype)
 
 
 def toned(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
-    """A toned grey picture, R'G'B'."""
+    """Return a toned grey picture, R'G'B'."""
     values = grey(height, width, dtype)
     unit = 257 if dtype == np.uint16 else 1
     return np.stack([values + 12 * unit, values, values - 14 * unit], axis=-1)
@@ -60,7 +60,7 @@ def saved(image: Image.Image, format: str, **options: object) -> bytes:
 
 
 def upright(luma: np.ndarray, orientation: int) -> np.ndarray:
-    """The picture as EXIF says it is to be shown."""
+    """Turn a picture upright by its EXIF orientation."""
     if orientation >= 5:
         luma = luma.T
     if orientation in (2, 3, 6, 7):
@@ -102,7 +102,7 @@ def jpegs() -> Iterator[Entry]:
 
 
 def _y_of(data: bytes) -> np.ndarray:
-    """The Y plane of a JPEG, as libjpeg decodes it."""
+    """Return the Y plane of a JPEG as libjpeg decodes it."""
     image = Image.open(io.BytesIO(data))
     image.draft("L", image.size)
     return np.asarray(image.convert("L"))
@@ -134,7 +134,7 @@ def chunk(kind: bytes, payload: bytes) -> bytes:
 
 
 def png(values: np.ndarray, bits: int, color: int, *, interlaced: bool = False) -> bytes:
-    """A PNG made here, of any depth and interlacing."""
+    """Build a PNG of any depth and interlacing."""
     height, width = values.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, int(interlaced))
     passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
@@ -206,7 +206,7 @@ def others() -> Iterator[Entry]:
 
 
 def cropped(avif: bytes) -> bytes:
-    """The same AVIF of 33 by 40 pixels, shown from column 15 and row 7 on, 12 wide and 20 high.
+    """Return the same AVIF of 33 by 40 pixels with a clean aperture from column 15 and row 7, 12 wide and 20 high.
 
     The box that states its depths gives way to a clean aperture, and all that lies around it is moved.
     """
@@ -233,7 +233,7 @@ def intact() -> Iterator[Entry]:
 
 
 def damaged() -> Iterator[Entry]:
-    """Damaged files: each structural part of some intact file cut off, doubled, enlarged, emptied or changed."""
+    """Yield damaged files: each structural part of some intact file cut off, doubled, enlarged, emptied or changed."""
     for entry in intact():
         if "17x31" not in entry.name and "-" in entry.name and entry.name.endswith((".jpg", ".png")):
             continue  # one size of each kind is enough
@@ -264,7 +264,7 @@ def _damages(entry: Entry) -> Iterator[tuple[str, bytes]]:
 
 
 def _parts(data: bytes) -> list[tuple[int, int, int, int, bool]]:
-    """Start and end of each structural part, and where and how its length is stored: (at, bytes, little endian)."""
+    """Return start and end of each structural part, and how its length is stored: (at, bytes, little endian)."""
     if data.startswith(b"\xff\xd8"):
         return list(_jpeg_parts(data))
     if data.startswith(b"\x89PNG"):

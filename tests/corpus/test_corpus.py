@@ -84,7 +84,7 @@ def test_intact_files_are_coloured_with_their_own_luma(results):
 
 
 def luma_in(data, suffix):
-    """The luma of an output by other libraries; None for lossy ones, whose luma their coder moves."""
+    """Return the luma of an output by other libraries; None for lossy formats, which change the luma."""
     if suffix in (".webp", ".avif"):
         return None
     if suffix == ".tif":
@@ -99,7 +99,7 @@ def luma_in(data, suffix):
 
 
 def test_damaged_files_that_are_coloured_are_pictures(results):
-    """What passes for whole in spite of its damage comes out as a whole file."""
+    """A damaged file that is not refused gives a complete output."""
     coloured = 0
     for entry, result in results:
         if entry.luma is None and not isinstance(result, Died) and result[0] == "coloured":

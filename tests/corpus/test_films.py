@@ -65,7 +65,7 @@ NEIGHBOUR = b"a file of somebody else"
 
 
 def frames_in(path):
-    """Seconds and frame of each picture, by the plainest loop that there is."""
+    """Yield seconds and frame of each picture, by the simplest possible loop."""
     import av
 
     with av.open(str(path), metadata_errors="replace") as container:
@@ -86,7 +86,7 @@ def frames_in(path):
 
 
 def differences(source, output):
-    """What is wrong with a coloured film: phrases."""
+    """Return a phrase for each difference between a coloured film and its source."""
     wrong = []
     pairs = itertools.zip_longest(frames_in(source), frames_in(output))
     for number, (before, after) in enumerate(pairs):
@@ -100,7 +100,7 @@ def differences(source, output):
 
 
 def luma_difference(before, after):
-    """What differs in the luma of a frame: at most one phrase."""
+    """Return at most one phrase about the difference between the lumas of two frames."""
     exact = luma_of(before, after.format.components[0].bits)
     if exact is not None:
         found = luma_of(after, after.format.components[0].bits)
@@ -111,7 +111,7 @@ def luma_difference(before, after):
 
 
 def luma_of(frame, bits):
-    """The luma plane of a frame at a depth; None for frames that have none."""
+    """Return the luma plane of a frame at a depth; None for frames without a luma plane."""
     kind = frame.format
     packed = {"yuyv422": 0, "uyvy422": 1}
     rows = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)

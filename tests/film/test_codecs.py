@@ -1,4 +1,4 @@
-"""Every codec in every container that takes it: frames, times, time code, sound, tags and luma, and other readers."""
+"""Every codec in every container that takes it: frames, times, time code, sound, tags, luma, and other readers."""
 
 import itertools
 import json
@@ -43,7 +43,7 @@ STATE_TIME_CODE = ("mov", "mp4", "mxf", "matroska")
 
 @pytest.fixture(scope="module")
 def reel(tmp_path_factory):
-    """Ten frames of limited range with sound and time code, every luma from 1 to 254."""
+    """Return ten frames of limited range with sound and time code, and every luma from 1 to 254."""
     lumas = [np.clip(luma, 1, 254) for luma in pan(10, 256, 128)]
     return write_film(
         tmp_path_factory.mktemp("reel") / "reel.mov",
@@ -69,13 +69,13 @@ def time_codes(path):
 
 
 def sound(path):
-    """All of a film's sound: containers without time stamps cut it into packets of their own."""
+    """Return all sound of a film, since containers without time stamps divide it into other packets."""
     with av.open(str(path)) as film:
         return b"".join(bytes(packet) for packet in film.demux(audio=0) if packet.size)
 
 
 def lumas_at(path, bits):
-    """The luma of each frame in integers of so many bits."""
+    """Return the luma of each frame in integers of the given number of bits."""
     return [plane(f).astype(float) * 2 ** (bits - f.format.components[0].bits) for f in decoded(path)]
 
 
@@ -190,7 +190,7 @@ def test_an_output_without_a_name_gets_a_container_for_its_codec(codec, end, suf
 @pytest.mark.parametrize("codec", ["prores", "dnxhr", "v210"])
 @pytest.mark.parametrize("name", ["yuv420p", "gray", "yuv422p10le"])
 def test_full_range_becomes_the_range_of_the_codec(name, codec, tmp_path, red):
-    """Of 8 bits, every luma can be told from its neighbours afterwards, and computed back."""
+    """For 8 bits, all values of luma stay distinct, and the original ones can be computed."""
     frames = [still_frame(luma, name) for luma in pan(3, 256, 128)]
     source = write_frames(tmp_path / "a.mkv", frames, name=name, codec="ffv1", full=True)
     report = colorize_film(source, tmp_path / "b.mov", FilmOptions(codec=codec), colorizer=red)

@@ -1,4 +1,4 @@
-"""Signed films: the manifest lies in the film, or beside one that cannot hold it."""
+"""Signed films: the manifest is in the film, or beside one that cannot hold it."""
 
 from dataclasses import replace
 

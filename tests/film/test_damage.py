@@ -1,4 +1,4 @@
-"""Films that are no films, or broken ones: one line that says what to do, nothing lost, and the rest goes on."""
+"""Damaged films and other files: a one-line error with a remedy, no data lost, and the rest of the film coloured."""
 
 import io
 import itertools
@@ -38,7 +38,7 @@ LOSSLESS = FilmOptions(codec="ffv1")
 
 
 def refused(path, fake, match, output=None, options=LOSSLESS, **more):
-    """What is said; nothing may be left behind."""
+    """Return the error for a film, and check that no files are left."""
     before = sorted(path.parent.iterdir()) if path.parent.is_dir() else None
     with pytest.raises(FilmError, match=match) as caught:
         colorize_film(path, output, options, colorizer=fake, **more)
@@ -84,7 +84,7 @@ def test_no_frames(tmp_path, fake_colorizer):
 
 @pytest.mark.slow
 def test_half_a_film_is_coloured_and_reported(tmp_path, fake_colorizer):
-    """The end is missing, the index stands in front."""
+    """The end is missing, and the index is at the beginning."""
     path = write_film(tmp_path / "a.mp4", pan(96), container_options={"movflags": "+faststart"})
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 6 // 10])
@@ -105,7 +105,7 @@ def test_half_a_matroska_film_is_coloured(tmp_path, fake_colorizer):
 
 
 def test_a_film_without_its_index(tmp_path, fake_colorizer):
-    """The end is missing, and the index would have stood there."""
+    """The end is missing, and with it the index."""
     path = write_film(tmp_path / "a.mp4", pan(48))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 6 // 10])
@@ -113,7 +113,7 @@ def test_a_film_without_its_index(tmp_path, fake_colorizer):
 
 
 def spoil(path, numbers):
-    """Turn bits in the packets of some frames."""
+    """Change bits in the packets of some frames."""
     with av.open(str(path)) as container:
         found = [bytes(p) for p in container.demux(video=0) if p.size]
     content = bytearray(path.read_bytes())
@@ -142,7 +142,7 @@ def test_damage_in_the_middle_is_reported_with_its_time(codec, tmp_path, fake_co
 
 
 def decoded_loosely(path):
-    """All frames that can be had."""
+    """Return all frames that can be decoded."""
     found = []
     with av.open(str(path)) as container:
         for packet in container.demux(video=0):
@@ -154,7 +154,7 @@ def decoded_loosely(path):
 
 
 def test_the_time_of_a_change_of_size_is_reported(tmp_path, fake_colorizer):
-    """Two H.264 streams, one behind the other."""
+    """The film consists of two H.264 streams, one after the other."""
     write_film(tmp_path / "1.h264", pan(30), format="h264")
     write_film(tmp_path / "2.h264", pan(30, 128, 80), format="h264")
     path = tmp_path / "a.h264"
@@ -164,7 +164,7 @@ def test_the_time_of_a_change_of_size_is_reported(tmp_path, fake_colorizer):
 
 
 def color_frames(count=6, width=128, height=96):
-    """Frames of a colour photograph."""
+    """Return frames of a colour photograph."""
     picture = np.ascontiguousarray(data.astronaut()[::4, ::4][:height, :width])
     for _ in range(count):
         yield av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
@@ -173,7 +173,7 @@ def color_frames(count=6, width=128, height=96):
 @pytest.mark.slow
 @pytest.mark.parametrize("begins", [True, False])
 def test_a_film_of_which_only_some_frames_are_interlaced(begins, tmp_path, fake_colorizer):
-    """A stream says that it is or is not, as the first frame has it."""
+    """The output's stream is marked like the first frame."""
     plain, fields = [still_frame(luma) for luma in pan(12)], in_fields([still_frame(luma) for luma in pan(12)], "tff")
     frames = fields + plain if begins else plain + fields
     path = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
@@ -185,7 +185,7 @@ def test_a_film_of_which_only_some_frames_are_interlaced(begins, tmp_path, fake_
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 def test_sound_whose_clock_goes_back(end, tmp_path, fake_colorizer):
-    """As where two recordings were joined that overlap a little: nothing is lost, and it is told."""
+    """As in two recordings joined with an overlap, nothing is lost, and the report says when."""
     for name, start in (("1", 0), ("2", 12)):
         pts = [start + i for i in range(12)]
         write_film(tmp_path / f"{name}.ts", pan(12), codec="mpeg2video", pts=pts, sound="aac")
@@ -210,7 +210,7 @@ def test_a_film_in_colour_is_refused_unless_recolouring_is_asked_for(end, tmp_pa
 
 
 def assert_colour_is_found(path, fake):
-    """Of a film that is partly in colour, the grey shots are coloured and the others left."""
+    """Check that the grey shots of a film partly in colour are coloured, and the others unchanged."""
     report = colorize_film(path, None, LOSSLESS, colorizer=fake)
     assert report.notes[0].startswith("1 of 2 shots is in colour and left unchanged")
 
@@ -230,7 +230,7 @@ def test_a_uniform_tint_is_not_colour(tmp_path, fake_colorizer):
 
 @pytest.mark.slow
 def test_a_sepia_tone_that_follows_the_luma_is_not_colour(tmp_path, fake_colorizer):
-    """As of a film that was toned: black and white stay, what lies between is brown."""
+    """In a toned film, black and white stay neutral, and the tones between are brown."""
     sepia = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
     frames = []
     for luma in pan(6, 128, 96):
@@ -309,7 +309,7 @@ def test_a_film_with_a_palette_may_be_in_colour(tmp_path, fake_colorizer):
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "ffv1"])
 @pytest.mark.parametrize("count", [2, 3, 4, 7])
 def test_a_few_frames(count, codec, tmp_path, fake_colorizer):
-    """So few that a decoder gives most of them only at the end, all at once."""
+    """There are so few that a decoder yields most of them only at the end, all at once."""
     path = write_film(tmp_path / "a.mkv", pan(count), codec=codec, options={"bf": "2"} if codec == "libx264" else {})
     report = colorize_film(path, None, FilmOptions(codec="ffv1", recolor=True), colorizer=fake_colorizer)
     assert (report.frames, report.notes) == (count, [])
@@ -319,7 +319,7 @@ def test_a_few_frames(count, codec, tmp_path, fake_colorizer):
 @pytest.mark.parametrize("end", ["mkv", "avi"])
 @pytest.mark.slow
 def test_any_frame_can_be_begun_with(end, tmp_path, monkeypatch):
-    """Also where the decoder holds back as many frames as a machine of many cores makes it; AVI has no times."""
+    """Decoders may hold back as many frames as the machine has cores, and AVI has no presentation times."""
     path = write_film(tmp_path / f"a.{end}", pan(80), options={"g": "5", "bf": "2", "preset": "veryfast"})
     opened = FilmReader._open
 
@@ -337,7 +337,7 @@ def test_any_frame_can_be_begun_with(end, tmp_path, monkeypatch):
 
 
 def test_films_that_were_joined_are_refused(tmp_path, fake_colorizer):
-    """The clock of the second part starts anew: sound could not be kept in step."""
+    """The clock of the second part starts again, so that sound would be out of step."""
     write_film(tmp_path / "1.ts", pan(40), codec="mpeg2video")
     write_film(tmp_path / "2.ts", other_shot(40), codec="mpeg2video")
     path = tmp_path / "a.ts"
@@ -368,7 +368,7 @@ def test_sound_that_outlasts_the_picture_is_not_damage(tmp_path, fake_colorizer)
 
 @pytest.mark.slow
 def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_colorizer, monkeypatch):
-    """The file may be whole, and the disk or the network at fault."""
+    """The file may be whole, and the disk or the network the cause."""
     path = write_film(tmp_path / "a.mkv", pan(24), sound="aac")
     honest = tracks.packets
 
@@ -390,7 +390,7 @@ def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_col
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["mp4", "ts", "mkv"])
 def test_colour_behind_the_only_key_frame(end, tmp_path, fake_colorizer):
-    """Where a film is sought in, one comes to a key frame, and a short film may have but one."""
+    """Seeking leads to a key frame, and a short film may have only one."""
     grey = [still_frame(luma) for luma in pan(90)]
     frames = grey + list(color_frames(90, 96, 64))
     path = write_frames(tmp_path / f"a.{end}", frames, options={"g": "250", "sc_threshold": "0"})
@@ -408,7 +408,7 @@ def test_colour_far_into_a_film_that_cannot_be_sought_in(tmp_path, fake_colorize
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_film_of_a_camera_that_writes_exif(orientation, tmp_path, fake_colorizer):
-    """PyAV cannot list what comes with such a frame."""
+    """PyAV cannot list the side data of such a frame."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "Canon", orientation
     path = tmp_path / "a.avi"
@@ -440,7 +440,7 @@ def test_a_very_wide_picture(tmp_path, fake_colorizer):
 
 @pytest.mark.slow
 def test_shots_do_not_lend_each_other_colours(tmp_path):
-    """From file to file: the dark shot is blue, the bright one orange, from one frame to the next."""
+    """In the written file, the dark shot is blue and the bright one orange, from one frame to the next."""
 
     def ab(lightness):
         return (30, 40) if lightness.mean() > 0.5 else (5, -40)
@@ -457,7 +457,7 @@ def test_shots_do_not_lend_each_other_colours(tmp_path):
 
 
 def test_damage_that_the_decoder_of_ffv1_hides_is_reported(tmp_path, fake_colorizer):
-    """It fills a damaged slice from the picture before; only the checksum tells."""
+    """It fills a damaged slice from the frame before, so that only the checksum shows the damage."""
     source = write_film(tmp_path / "a.mkv", pan(6), codec="ffv1", options={"level": "3", "slicecrc": "1"})
     assert colorize_film(source, tmp_path / "whole.mkv", LOSSLESS, colorizer=fake_colorizer).notes == []
     data = bytearray(source.read_bytes())
@@ -484,7 +484,7 @@ def test_a_clock_that_goes_back_a_little_is_reported(tmp_path, fake_colorizer):
 
 @pytest.mark.parametrize("name", ["list.m3u8", "list.mp4"])
 def test_a_playlist_opens_no_connection(name, tmp_path, fake_colorizer):
-    """An upload could make FFmpeg open any address, and any file of the machine."""
+    """Otherwise an upload could make FFmpeg open any address, and any file of the machine."""
     film = write_film(tmp_path / "private.ts", pan(4))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0)

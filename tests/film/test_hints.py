@@ -1,4 +1,4 @@
-"""Hints of a film: given on one frame, carried through its shot, and no further."""
+"""Hints of a film: given on one frame, tracked through its shot, and not beyond."""
 
 import json
 import tempfile
@@ -33,7 +33,7 @@ WIDTH, HEIGHT, SIDE = 160, 96, 28
 
 
 def scene(count=40):
-    """A checked square that moves over a still ground, two pixels a frame, and where it is."""
+    """Return a checked square that moves over a still background, two pixels a frame, and its positions."""
     ground = pan(1, WIDTH, HEIGHT)[0] // 4 + 20
     lumas, places = [], []
     y, x = np.mgrid[:SIDE, :SIDE]
@@ -48,7 +48,7 @@ def scene(count=40):
 
 @pytest.fixture
 def grey_colorizer(tmp_path):
-    """Says that everything is grey: what colour there is comes from the hints."""
+    """Return a colorizer that predicts grey everywhere, so that all colours come from hints."""
     return colorizer(tmp_path, lambda _: (0, 0))
 
 
@@ -58,7 +58,7 @@ def hint_at(time, left, color=RED):
 
 
 def redness(frame, left):
-    """Cr over neutral, in the middle of the square."""
+    """Return Cr above neutral in the middle of the square."""
     cr = plane(frame, 2).astype(float) - 128
     return cr[20:27, (left + 8) // 2 : (left + SIDE - 8) // 2].mean()
 
@@ -66,7 +66,7 @@ def redness(frame, left):
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 20, 39])
 def test_a_hint_follows_its_object(at, tmp_path, grey_colorizer):
-    """Forward and backward, and not into the next shot."""
+    """It is tracked forward and backward, and not into the next shot."""
     lumas, places = scene()
     source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
     hints = [hint_at(Fraction(at, 24), places[at])]
@@ -85,7 +85,7 @@ def test_a_hint_follows_its_object(at, tmp_path, grey_colorizer):
 @pytest.mark.slow
 @pytest.mark.parametrize("length", [26, 27, 28])
 def test_a_time_that_is_copied_from_a_list_of_shots_is_in_that_shot(length, tmp_path, grey_colorizer):
-    """Times are told to the millisecond, and these frames begin between two."""
+    """Times are printed to the millisecond, and these frames begin between two milliseconds."""
     rate = Fraction(24000, 1001)
     lumas = pan(length, WIDTH, HEIGHT) + other_shot(12, WIDTH, HEIGHT)
     source = write_film(tmp_path / "a.nut", lumas, codec="ffv1", rate=rate)
@@ -131,7 +131,7 @@ def test_a_coloured_still_colours_its_shot(tmp_path, grey_colorizer):
 @pytest.mark.slow
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_frame_has_just_the_colours_of_its_still(turned, tmp_path, grey_colorizer):
-    """In a small film, too; a red bow tie of six pixels stays red. The frames around it follow, and no other shot."""
+    """In a small film, too, a red bow tie of six pixels stays red. Nearby frames follow, but no other shot."""
     lumas = pan(18, 176, 144)
     still = np.dstack([lumas[10] // 2 + 60] * 3).astype(int)
     lumas = [luma // 2 + 60 for luma in lumas]
@@ -196,7 +196,7 @@ def test_small_things_of_a_still_get_hints_of_their_own(tmp_path):
 
 
 def test_a_still_is_read_upright(tmp_path):
-    """Cameras and scanners may store it on its side."""
+    """Cameras and scanners may store it rotated."""
     still = Image.fromarray(np.repeat(np.uint8([[RED, (40, 40, 200)]]), 30, axis=1).repeat(90, axis=0))
     lying = Image.Exif()
     lying[0x0112] = 6
@@ -223,7 +223,7 @@ def test_a_still_that_is_damaged_is_named(damage, tmp_path):
 
 @pytest.mark.slow
 def test_hints_continue_in_a_shot_too_long_to_be_kept(tmp_path, monkeypatch, grey_colorizer):
-    """Forward they are followed to its end, backward to its beginning, and never into the next shot."""
+    """They are tracked forward to its end and backward to its beginning, and not into the next shot."""
     monkeypatch.setattr("photochrom.film.hint_tracking._PART", 9)
     lumas, places = scene()
     source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
@@ -241,7 +241,7 @@ def test_hints_continue_in_a_shot_too_long_to_be_kept(tmp_path, monkeypatch, gre
 
 @pytest.mark.slow
 def test_a_hint_between_two_frames_belongs_to_the_one_still_shown(tmp_path, grey_colorizer):
-    """The last frame of the first shot is shown for two seconds: a hint then is for that shot."""
+    """The last frame of the first shot is shown for two seconds, and a hint during them belongs to that shot."""
     lumas = pan(20, WIDTH, HEIGHT) + other_shot(20, WIDTH, HEIGHT)
     pts = [*range(20), *range(67, 87)]
     source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1", pts=pts)
@@ -254,7 +254,7 @@ def test_a_hint_between_two_frames_belongs_to_the_one_still_shown(tmp_path, grey
 
 
 def test_hints_reach_a_part_of_the_film_too(tmp_path, grey_colorizer):
-    """Times count from the film's beginning, whatever part is coloured; a hint before it still counts."""
+    """Times count from the film's beginning even if only a part is coloured, and a hint before the part counts."""
     lumas, places = scene()
     source = write_film(tmp_path / "a.mkv", lumas, codec="ffv1")
     options = FilmOptions(codec="ffv1", start=Fraction(1), end=Fraction(3, 2))
@@ -304,7 +304,7 @@ def test_a_file_of_hints_is_read(tmp_path):
 
 
 def test_times_of_a_file_are_exact(tmp_path):
-    """A float cannot be a twenty-fourth of a second; a millionth decides."""
+    """A float cannot equal a twenty-fourth of a second, so times are rounded to millionths."""
     path = hints_file(tmp_path, entries({"time": 1001 / 24000}, {"time": 0.1}))
     first, second = (hint.time for hint in read_film_hints(path))
     assert first == Fraction(1001, 24000)

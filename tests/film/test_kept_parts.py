@@ -1,4 +1,4 @@
-"""Kept parts: a changed shot is coloured anew, the others are not, and the film is the one made in one go."""
+"""Kept parts: only a changed shot is coloured again, and the film equals one coloured in a single run."""
 
 import subprocess
 import sys
@@ -28,13 +28,13 @@ def options(**changes):
 
 
 def shots(*changed, **settings):
-    """The film's three shots, some of which have settings of their own."""
+    """Return the film's three shots, some of which have settings of their own."""
     return tuple(ShotOptions(start, **(settings if i in changed else {})) for i, start in enumerate(STARTS))
 
 
 @pytest.fixture
 def color(tmp_path, short_segments):
-    """Colours the film with options, and returns what was made and how many frames were coloured for it."""
+    """Return a function that colours the film with options, and returns the output and the count of coloured frames."""
     film = write_reel(tmp_path)
     model = lively(tmp_path)
 
@@ -169,7 +169,7 @@ def test_shots_begin_where_the_list_says(tmp_path):
 
 @pytest.fixture
 def sequence(tmp_path, short_segments):
-    """Colours a sequence with options, and returns its frames and how many of them were coloured for it."""
+    """Return a function that colours a sequence, and returns its frames and the number of coloured ones."""
     source = write_dpx(tmp_path / "reel", pan(31) + other_shot(20) + pan(30, top=150))
     model = lively(tmp_path)
 
@@ -185,7 +185,7 @@ def sequence(tmp_path, short_segments):
 
 @pytest.mark.slow
 def test_frames_of_a_sequence_are_their_own_parts(sequence, tmp_path):
-    """A changed shot is written anew, a frame that is missing too, and loose frames of a stopped run are not used."""
+    """Changed and missing frames are written again, and frames left by an interrupted run are not used."""
     sequence(options())
     with pytest.raises(Stop):
         sequence(options(shots=shots(1, strength=0.5)), progress=stop_at(45))
@@ -230,7 +230,7 @@ KILLED = textwrap.dedent(
 @pytest.mark.parametrize("kill_at", [1, 20, 50, 90, 150])
 @pytest.mark.slow
 def test_killed_while_shots_are_recoloured(kill_at, color, tmp_path):
-    """Killed in the first changed shot, in the second, and while the film is put together anew."""
+    """It is killed in the first changed shot, in the second, and while the film is muxed again."""
     before, _ = color(options())
     packets = all_packets(before)
     command = [sys.executable, "-c", KILLED.format(root=str(Path(__file__).parents[2]), kill_at=kill_at)]

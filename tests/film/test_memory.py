@@ -1,4 +1,4 @@
-"""Memory does not grow with a film's length, and large frames wait in small numbers."""
+"""Memory does not grow with a film's length, and only a few large frames are held at once."""
 
 import os
 import weakref
@@ -47,7 +47,7 @@ def test_the_larger_the_frames_the_fewer_wait(width, height, bits, subsampling, 
 
 @pytest.mark.slow
 def test_frames_are_released_once_written(tmp_path, fake_colorizer, monkeypatch):
-    """Of a long shot, too."""
+    """This holds for long shots, too."""
     alive, most = set(), 0
     see = FrameColorizer.prepare
 
@@ -69,7 +69,7 @@ def test_frames_are_released_once_written(tmp_path, fake_colorizer, monkeypatch)
 
 @pytest.mark.slow
 def test_packets_of_a_segment_are_written_at_once(tmp_path, fake_colorizer):
-    """Lossless ones of half a minute would fill the memory."""
+    """Lossless packets of half a minute would fill the memory."""
     noise = np.random.default_rng(0).integers(0, 255, (60, 120, 160), np.uint8)
     source = write_film(tmp_path / "a.mkv", noise, codec="ffv1")
     sizes = []
@@ -90,7 +90,7 @@ def test_at_least_one_frame_is_in_work():
 
 @pytest.mark.parametrize(("memory", "reading", "writing"), [(1e9, 64, 64), (3.5e6, 5, 3), (1e3, 1, 1)])
 def test_scans_are_in_work_by_their_bytes(memory, reading, writing, tmp_path, monkeypatch):
-    """As many as there are cores would be gigabytes of scans on a large machine."""
+    """One per core would be gigabytes of scans on a large machine."""
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(sequence_reader, "_IN_WORK", memory)
     monkeypatch.setattr(sequence_writer, "_IN_WORK", memory)
@@ -139,7 +139,7 @@ def test_frames_are_used_again_within_limits():
 
 @pytest.mark.slow
 def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monkeypatch):
-    """Frames of scans that are freed and given out anew, by several threads, would leave gaps in the memory."""
+    """Freeing and allocating frames of scans in several threads would fragment the memory."""
     made = []
     pool = FramePool()
     new = av.VideoFrame

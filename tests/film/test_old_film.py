@@ -1,4 +1,4 @@
-"""Old film as it comes from the scanner: part of the frame, negatives, intertitles, pulldown, odd rates, flicker."""
+"""Old film from the scanner: picture area, negatives, intertitles, pulldown, unusual rates, flicker."""
 
 from fractions import Fraction
 
@@ -33,7 +33,7 @@ LOSSLESS = {"codec": "ffv1"}
 
 @pytest.fixture
 def by_lightness(tmp_path):
-    """Orange where it is light, blue where it is dark."""
+    """Return orange for light pixels and blue for dark ones."""
     return colorizer(tmp_path, lambda lightness: (60 * (lightness - 0.5), 80 * (lightness - 0.5)))
 
 
@@ -76,7 +76,7 @@ def test_only_the_picture_is_coloured(name, tmp_path, orange):
 
 
 def test_pixels_around_the_picture_are_ignored(tmp_path, by_lightness):
-    """The same picture gets the same colours, whatever is beside it."""
+    """The same picture gets the same colours, whatever surrounds it."""
     lumas = pan(3, 96, 64)
     white, black = ([np.pad(luma, ((0, 0), (32, 0)), constant_values=v) for luma in lumas] for v in (255, 0))
     results = []
@@ -147,7 +147,7 @@ def test_a_negative_inverted_is_the_coloured_positive(name, tmp_path, by_lightne
 
 
 def scan_of_negative(count=24):
-    """A positive of a lamp-lit, mostly dark scene, inverted, with clear film around it."""
+    """Return a mostly dark scene, inverted, with clear film around it."""
     rows, columns = np.mgrid[0:96, 0:128]
     texture = np.random.default_rng(4).normal(0, 1, (96, 128))
     scene = 150 * np.exp(-(((rows - 25) / 30) ** 2) - ((columns - 64) / 40) ** 2) + 25
@@ -229,7 +229,7 @@ def test_letters_that_move_are_not_a_title():
 
 
 def telecined(lumas, order=0):
-    """Four film frames in five video frames: AA, BB, BC, CD, DD."""
+    """Return four film frames in five video frames: AA, BB, BC, CD, DD."""
     frames = []
     for start in range(0, len(lumas) - 3, 4):
         a, b, c, d = lumas[start : start + 4]

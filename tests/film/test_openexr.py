@@ -1,4 +1,4 @@
-"""Frames in OpenEXR: luminance exact in half and float, other channels and headers kept, wrong files named."""
+"""Frames in OpenEXR: exact luminance in half and float, other channels and headers kept, errors for wrong files."""
 
 from fractions import Fraction
 
@@ -27,7 +27,7 @@ def red(tmp_path):
 
 
 def light(number=0, dtype=np.float16):
-    """Linear light of a frame; up to eight times a display's white."""
+    """Return the linear light of a frame, up to eight times a display's white."""
     found = srgb_to_linear(pan(number + 1, 96, 64)[number].astype(np.float32) / 255)
     found[:8] *= 8
     return found.astype(dtype)

@@ -1,4 +1,4 @@
-"""Luma planes in, the same out; chroma planes of the right colour, in every format that films come in."""
+"""Luma planes stay the same and chroma planes have the right colour, in every pixel format of films."""
 
 import itertools
 import re
@@ -38,7 +38,7 @@ BOTH_WAYS = np.concatenate([np.arange(0, 256, 3), np.arange(255, -1, -3)]).astyp
 
 @pytest.fixture
 def split_colorizer(tmp_path):
-    """Makes the left half orange and the right half blue."""
+    """Return a colorizer that makes the left half orange and the right half blue."""
 
     def ab(lightness):
         left = np.arange(lightness.shape[1]) < lightness.shape[1] / 2
@@ -48,7 +48,7 @@ def split_colorizer(tmp_path):
 
 
 def ramp(height, width):
-    """Every luma there is, also those that no limited range should have."""
+    """Return every value of luma, including those outside limited range."""
     return np.resize(BOTH_WAYS, (height, width))
 
 
@@ -57,14 +57,14 @@ def colored(source, colorizer, options=LOSSLESS, output=None):
 
 
 def rgb(frame):
-    """As another program shows it: FFmpeg's swscale, by the matrix and the range that the frame is tagged with."""
+    """Convert a frame with FFmpeg's swscale, by the matrix and range in its tags."""
     matrix = {1: "ITU709", 5: "ITU601", 6: "ITU601", 9: 9}[frame.colorspace]
     shown = frame.reformat(format="rgb24", src_colorspace=matrix, dst_colorspace=matrix, interpolation="BICUBIC")
     return shown.to_ndarray()
 
 
 def stripes(height, width):
-    """Luma around 120 that is not flat: a frame that shows nothing would stay neutral."""
+    """Return a luma around 120 that is not flat, since blank frames stay neutral."""
     return np.tile(np.repeat(np.array([112, 128], np.uint8), 16), (height, width // 32 + 1))[:, :width].copy()
 
 
@@ -115,7 +115,7 @@ def test_luma_stays_where_planes_must_be_repacked(name, full, tmp_path, fake_col
 @pytest.mark.parametrize("name", ["yuv420p14le", "yuv422p16le", "yuv444p16be", "yuva444p16le", "gray16le"])
 @pytest.mark.parametrize("kept", [None, 12, 8])
 def test_all_bits_are_kept_unless_fewer_are_requested(kept, name, full, tmp_path, fake_colorizer):
-    """Not dithered: the same luma stays the same, and its neighbours too."""
+    """Fewer bits are not dithered: equal luma stays equal."""
     frames = [still_frame(luma, name) for luma in pan(3)]
     source = write_frames(tmp_path / "a.nut", frames, name=name, codec="rawvideo", full=full)
     options = FilmOptions(codec="ffv1", bits=kept)
@@ -154,7 +154,7 @@ def test_an_untagged_film_has_the_matrix_that_players_assume(height, width, matr
 
 @pytest.mark.parametrize("matrix", [spaces.BT601, spaces.BT709, spaces.BT2020], ids=str)
 def test_the_table_of_chroma_agrees_with_the_formula(matrix):
-    """At every luma, up to the most colourful a* and b* that there are."""
+    """The two agree at every luma, up to the most colourful a* and b*."""
     rng = np.random.default_rng(2)
     luma = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 80, axis=1)
     ab = rng.uniform(-108, 99, (2, 256, 80)).astype(np.float32)
@@ -209,7 +209,7 @@ def aspect(path):
 
 
 def test_lossless_pictures_know_the_shape_of_their_pixels(tmp_path, fake_colorizer):
-    """PyAV can tell Matroska none, so that FFV1's own pictures must say it."""
+    """PyAV cannot write it to Matroska, so FFV1's own headers must state it."""
     source = write_film(tmp_path / "a.mp4", pan(3), aspect=Fraction(8, 9))
     assert aspect(source) == Fraction(8, 9)
     assert shape_of_pixels(decoded(colored(source, fake_colorizer))[1]) == "8/9"
@@ -236,7 +236,7 @@ def shape_of_pixels(frame):
 
 
 def shown_info(frame, key):
-    """What FFmpeg's filter showinfo prints of a frame."""
+    """Return the output of FFmpeg's filter showinfo for a frame."""
     graph = av.filter.Graph()
     buffer = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format.name, time_base=frame.time_base
@@ -295,7 +295,7 @@ def test_hdr_is_refused(transfer, tmp_path, fake_colorizer):
 def test_fields_have_chroma_of_their_own_and_stay_in_their_order(
     source_codec, settings, codec, order, tmp_path, fake_colorizer
 ):
-    """Even rows are bright and odd rows dark: chroma that mixed the fields would be the same in both."""
+    """Even rows are bright and odd rows dark: if chroma mixed the fields, it would be equal in both."""
     luma = np.full((64, 96), 60, np.uint8)
     luma[::2] = np.linspace(150, 200, 96)
     frames = in_fields([still_frame(luma) for _ in range(4)], order)
@@ -313,7 +313,7 @@ def test_fields_have_chroma_of_their_own_and_stay_in_their_order(
 
 @pytest.mark.parametrize("height", [50, 62, 486])
 def test_fields_of_any_height(height, tmp_path, fake_colorizer):
-    """One of them may have a row more of luma than its chroma has rows for."""
+    """One field may have a row of luma more than its chroma has rows for."""
     frames = in_fields([still_frame(np.resize(pan(1)[0], (height, 96)) // 4 + 100) for _ in range(2)], "bff")
     source = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
     output = colored(source, fake_colorizer)
@@ -332,7 +332,7 @@ def test_a_codec_that_cannot_mark_fields_is_refused(tmp_path, fake_colorizer):
 
 @pytest.mark.parametrize("name", ["gray", "gray10le", "gray10be", "gray12le", "gray14le", "gray16le", "ya8"])
 def test_untagged_grey_is_shown_as_before(name, tmp_path):
-    """FFmpeg takes it for full range, so the coloured film has to say so; no bit may change."""
+    """FFmpeg assumes full range for it, so the coloured film must state that; no bit may change."""
     grey = av.VideoFormat(name)
     bits = grey.components[0].bits
     frame = still_frame(pan(1)[0], "gray").reformat(format="gray16le" if bits > 8 else name)
@@ -363,7 +363,7 @@ def test_untagged_grey_is_shown_as_before(name, tmp_path):
 
 @pytest.mark.parametrize("order", ["", "tff"])
 def test_chroma_is_sited_where_players_expect_it(order):
-    """Left of two columns; amid two rows, or in fields at a quarter and at three quarters of the way between two."""
+    """It is on the left of two columns, and between two rows: half-way, or in fields a quarter or three quarters."""
     rng = np.random.default_rng(1)
     luma = rng.integers(60, 190, (64, 96)).astype(np.uint8)
     y = luma.astype(np.float32)

@@ -1,4 +1,4 @@
-"""An iterator in a thread of its own: all items in order, errors where they are taken, and it always ends."""
+"""An iterator in a separate thread: all items in order, errors when an item is taken, and a thread that always ends."""
 
 import itertools
 import signal
@@ -87,7 +87,7 @@ def test_a_signal_while_the_thread_starts_leaves_no_thread(monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals to threads")
 def test_a_signal_while_the_block_waits_for_the_thread_is_raised_once_that_has_ended():
-    """As where Ctrl-C is pressed twice: the thread would outlive the main one, and abort the process in C++."""
+    """Otherwise a second Ctrl-C would let the thread outlive the main one, and abort the process in C++."""
     leaving, heard, left = (threading.Event() for _ in range(3))
     outlived = []
 

@@ -1,4 +1,4 @@
-"""Colours over time: steady within a shot, and of one shot only."""
+"""Colours over time: steady within a shot, and independent of other shots."""
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ SIZE = {"width": 96, "height": 64}
 
 
 def saying(ab, confidence=1.0):
-    """What a network says that answers with a*b*, numbers or ``[2, h, w]``."""
+    """Return a ``predict`` function with a fixed a*b*, numbers or ``[2, h, w]``."""
 
     def look(luma):
         planes = np.empty((2, *luma.shape), np.float32)
@@ -28,7 +28,7 @@ def saying(ab, confidence=1.0):
 
 
 def frames_of(lumas, look, starts=(0,)):
-    """Frames for ``steady_colors``; ``look`` is told number and luma."""
+    """Return frames for ``steady_colors``; ``look`` gets number and luma."""
     return [
         Frame(luma, i in starts, functools.partial(lambda number, luma: look(number)(luma), i, luma))
         for i, luma in enumerate(lumas)
@@ -55,7 +55,7 @@ def test_no_frames_no_colours():
 
 
 def test_no_colour_crosses_a_cut():
-    """Also where the pictures are alike: two shots of different looks stay apart to the last bit."""
+    """If the pictures of two shots are alike, their different colours still do not mix."""
     for second in (other_shot(30, **SIZE), pan(30, **SIZE)):
         lumas = pan(30, **SIZE) + second
         found = colors_of(frames_of(lumas, lambda i: saying((40, 0) if i < 30 else (0, -40)), starts=(0, 30)))
@@ -78,14 +78,14 @@ def test_flicker_is_averaged_away(step):
 
 
 def test_a_mean_of_colours_is_not_greyer_than_the_colours():
-    """Looks that disagree in hue would give grey: it is made up for, within limits."""
+    """Predictions of different hues have a grey mean, whose chroma is raised within limits."""
     found = colors_of(frames_of(pan(60, **SIZE), lambda i: saying((30, 15) if i % 12 else (15, 30))))
     chroma = np.hypot(*found[30].ab).mean()
     assert np.hypot(30, 15) * 0.93 < chroma <= np.hypot(30, 15) * 1.01
 
 
 def moving_square(i, at=0.5):
-    """A textured square on a textured ground, and where it is."""
+    """Return a textured square that moves over a textured background, and its positions."""
     luma = pan(1, **SIZE)[0].copy() // 3 + 20
     x = 10 + i
     y, columns = np.mgrid[:20, :20]
@@ -94,7 +94,7 @@ def moving_square(i, at=0.5):
 
 
 def test_a_moving_object_keeps_its_colour():
-    """The network sees the colour of the square well on the first frames only, and then has no idea."""
+    """The network is confident of the square's colour on the first frames only, and then has no idea."""
     scene = [moving_square(i) for i in range(50)]
 
     def look(i):
@@ -115,7 +115,7 @@ def test_a_moving_object_keeps_its_colour():
 
 
 def test_objects_that_come_into_view_have_colour_at_once():
-    """A square appears in the middle of a shot: its colour comes from then on, and also from behind."""
+    """A square appears in the middle of a shot: its colours are propagated from later frames, too."""
     lumas = [pan(1, **SIZE)[0].copy() for _ in range(40)]
     for luma in lumas[15:]:
         luma[20:44, 30:60] = 255 - luma[20:44, 30:60]
@@ -143,7 +143,7 @@ def test_confident_predictions_count_more():
 @pytest.mark.slow
 @pytest.mark.parametrize("ahead", [1, 3, 8])
 def test_resuming_gives_the_same_as_going_through(ahead):
-    """At every key of a long shot, with the state that belongs to it: what a job that goes on relies on."""
+    """A resumed job relies on this, at every key of a long shot and with its state."""
     rng = np.random.default_rng(2)
     looks = rng.normal(0, 20, (100, 2))
     frames = frames_of(pan(100, **SIZE), lambda i: saying(looks[i]))
@@ -173,7 +173,7 @@ def test_shots_do_not_affect_each_other(lengths, ahead):
 
 
 def test_the_look_ahead_is_at_most_the_stated_reach():
-    """The frames that wait for their colours must be held: that many, however long the shot."""
+    """The frames within this reach must be held until their colours are known, however long the shot."""
     for ahead in (1, 4, propagation.AHEAD):
         taken = 0
 
@@ -202,7 +202,7 @@ def test_the_network_runs_on_few_frames():
 
 
 def test_threads_do_not_disturb_each_other():
-    """OpenCV's own search is one object with one memory: two threads in it bring Python down."""
+    """One search object used in two threads would crash Python."""
     lumas = pan(12, **SIZE)
 
     def motion(_=None):
@@ -217,7 +217,7 @@ def test_threads_do_not_disturb_each_other():
 @pytest.mark.parametrize("size", [(24, 260), (16, 173), (12, 130), (64, 85), (5, 9), (260, 24)])
 @pytest.mark.parametrize("fast", [False, True])
 def test_motion_of_small_and_of_very_wide_frames(fast, size):
-    """In a thread that has seen no other: OpenCV's search of its own would read beyond the end of some."""
+    """In a thread that has seen no other sizes, OpenCV's own search would read beyond the end of some frames."""
     still = np.random.default_rng(0).integers(0, 255, size, dtype=np.uint8)
     column, row = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
     with ThreadPoolExecutor(1) as pool:

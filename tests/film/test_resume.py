@@ -1,4 +1,4 @@
-"""A job that is stopped goes on, and gives the very film that it would have given."""
+"""A stopped job resumes, and gives the same film as an uninterrupted one."""
 
 import errno
 import json
@@ -54,7 +54,7 @@ DRIVER = textwrap.dedent(
 
 @pytest.fixture
 def film(tmp_path):
-    """Three shots, the last of which takes several segments."""
+    """Return a film of three shots, the last of which takes several segments."""
     return write_reel(tmp_path)
 
 
@@ -64,7 +64,7 @@ def write_reel(folder):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The report of a job that was not stopped."""
+    """Return the report of an uninterrupted job."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
@@ -85,7 +85,7 @@ def run_in_a_process(film, output, *, kill_at=-1, file_size=0, codec="libx264"):
 @pytest.mark.parametrize("kill_at", [10, 45, 95])
 @pytest.mark.slow
 def test_a_killed_job_resumes_and_gives_the_same_film(kill_at, film, whole, tmp_path, short_segments):
-    """Killed in the first segment, in a later one, and in the middle of a shot that takes several."""
+    """It is killed in the first segment, in a later one, and in the middle of a shot of several segments."""
     output = tmp_path / "a.color.mp4"
     assert run_in_a_process(film, output, kill_at=kill_at).returncode == -9
     assert not output.exists()
@@ -104,7 +104,7 @@ def test_a_killed_job_resumes_and_gives_the_same_film(kill_at, film, whole, tmp_
 @pytest.mark.parametrize("rate", [24, 1])
 @pytest.mark.slow
 def test_every_place_to_stop_at_gives_the_same_film(rate, tmp_path, short_segments, monkeypatch):
-    """Twice in a row, also where a segment is shorter than what shots are found by."""
+    """The job is stopped twice in a row, also where a segment is shorter than the reach of shot detection."""
     monkeypatch.setattr("photochrom.film.coloring._LONGEST", 12 / rate)
     film = write_film(tmp_path / "a.mkv", pan(26) + other_shot(40), rate=rate, options={"g": "10"})
     whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=lively(tmp_path)).output
@@ -229,7 +229,7 @@ def test_a_film_that_appears_meanwhile_stays(film, tmp_path):
 @pytest.mark.parametrize("codec", ["ffv1", "libx264"])
 @pytest.mark.slow
 def test_a_full_disk_gives_a_one_line_error_and_the_job_resumes(codec, film, tmp_path, short_segments):
-    """A limit on the size of files stands for it: what writes is told no in the same way."""
+    """A limit on the size of files stands in for a full disk: writing fails in the same way."""
     output = tmp_path / "b.mkv"
     options = FilmOptions(codec=codec, preset="superfast")
     whole = colorize_film(film, tmp_path / "whole.mkv", options, colorizer=lively(tmp_path)).output

@@ -132,7 +132,7 @@ def test_a_part_keeps_the_numbers_of_the_whole(tmp_path, red):
 
 
 def header_of(position):
-    """Film and television fields of a frame, as a scanner writes them."""
+    """Return film and television fields of a frame's header, as a scanner writes them."""
     frames = f"{0x01000000 + int(f'{position:02}', 16):08x}"
     return {
         160: ("100s", b"scanner 4.1"),
@@ -176,7 +176,7 @@ def test_time_code_and_rate_of_headers_become_those_of_the_film(tmp_path, red):
 
 
 def as_displayed(rgb):
-    """Cineon's printing densities of 10 bits, as a display shows them: 0..1."""
+    """Convert Cineon's printing densities of 10 bits to displayed values, 0..1."""
     light = 10 ** ((rgb.astype(float) - 685) * 0.002 / 0.6)
     black = 10 ** ((95 - 685) * 0.002 / 0.6)
     light = np.clip((light - black) / (1 - black), 0, 1)
@@ -184,7 +184,7 @@ def as_displayed(rgb):
 
 
 def test_logarithmic_frames_are_reported_and_stay_so(tmp_path, red):
-    """They look as the same picture does that is not logarithmic, after the curve of a display."""
+    """On a display they look like the same picture that is not logarithmic."""
     transfer = {801: ("B", 1)}
     plain = pan(3)
     shown = np.linspace(95, 685, 4096)

@@ -96,7 +96,7 @@ def test_an_edl_is_read_as_it_was_written(first, tmp_path):
 
 
 def test_an_edl_of_an_editing_system(tmp_path):
-    """Sound, comments, a dissolve, and a timeline that begins at one hour."""
+    """It has sound, comments, a dissolve, and a timeline that begins at one hour."""
     (tmp_path / "a.edl").write_text(
         "TITLE: CUT 3\r\nFCM: NON-DROP FRAME\r\n\r\n"
         "001  TAPE1    V     C        10:00:00:00 10:00:02:00 01:00:00:00 01:00:02:00\r\n"

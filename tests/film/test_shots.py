@@ -1,4 +1,4 @@
-"""Where shots begin: at cuts, fades and dissolves, and nowhere else."""
+"""Shots begin at cuts, fades and dissolves, and nowhere else."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def third(count):
 
 
 def mixed(earlier, later):
-    """Frames that go from one shot to the other."""
+    """Return frames that change from one shot to the other."""
     shares = np.linspace(1, 0, len(earlier) + 2)[1:-1]
     return [(s * a + (1 - s) * b).astype(np.uint8) for s, a, b in zip(shares, earlier, later, strict=True)]
 
@@ -113,7 +113,7 @@ def test_a_flickering_lamp_is_not_a_cut():
 
 
 def flickering(lumas, kind, rng):
-    """Lumas whose brightness changes at random from frame to frame, by up to a half."""
+    """Return lumas whose brightness changes at random from frame to frame, by up to a half."""
     height, width = lumas[0].shape
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     for luma in lumas:
@@ -148,7 +148,7 @@ def test_scratches_and_dust_neither_make_nor_hide_a_cut():
 @settings(max_examples=15)
 @pytest.mark.slow
 def test_decisions_do_not_depend_on_where_one_begins(lengths, begin):
-    """What a job that goes on relies on."""
+    """A resumed job relies on this."""
     kinds = (one, other, third)
     lumas = [luma for kind, length in zip(kinds, lengths, strict=False) for luma in kind(length)]
     begin = min(begin, len(lumas) - 1)

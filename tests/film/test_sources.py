@@ -1,4 +1,4 @@
-"""What people's films hold besides picture and sound as one expects them: each is kept, or its loss is named."""
+"""Unusual content of films: it is kept, or its loss is named."""
 
 import sys
 from dataclasses import replace
@@ -39,7 +39,7 @@ def red(tmp_path):
 
 
 def noise(number, index, shape, *, blur=0.0, spread=6.0, cast=4):
-    """Chroma of a tape: noise around a cast."""
+    """Return chroma of a tape: noise around a cast."""
     grain = np.random.default_rng([number, index]).normal(0, 1, shape)
     if blur:
         grain = cv2.GaussianBlur(grain, (0, 0), blur)
@@ -59,7 +59,7 @@ def test_noise_and_a_cast_are_not_colours(blur, spread, tmp_path, red):
 
 
 def test_a_strong_tint_that_grows_with_the_luma_is_not_colour():
-    """Dyed film: each channel is the same share of the luma everywhere."""
+    """In dyed film, each channel is the same share of the luma everywhere."""
     frames = []
     for luma in pan(5, 320, 240, top=0):
         dyed = np.rint(luma[..., None] * np.array([1.0, 0.82, 0.45])).astype(np.uint8)
@@ -81,7 +81,7 @@ def test_one_frame_is_judged_alone():
 
 @pytest.mark.slow
 def test_blank_frames_stay_neutral(tmp_path, red):
-    """A grey leader with grain, and black: the picture between them has its colours."""
+    """These are a grey leader with grain, and black; the picture between them has its colours."""
     rng = np.random.default_rng(0)
     leader = [np.clip(rng.normal(110, 3, (64, 96)), 0, 255).astype(np.uint8) for _ in range(20)]
     path = write_film(tmp_path / "a.mkv", leader + pan(30) + [np.full((64, 96), 16, np.uint8)] * 5, codec="ffv1")
@@ -195,7 +195,7 @@ def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, code
 
 
 def raw_stream(tmp_path):
-    """A raw H.264 stream whose own rate is 24 frames per second; FFmpeg takes raw streams for 25."""
+    """Return a raw H.264 stream that states 24 frames per second, while FFmpeg assumes 25."""
     return write_film(tmp_path / "pi.h264", pan(30), rate=24, format="h264")
 
 
@@ -207,7 +207,7 @@ def test_a_raw_stream_keeps_its_own_rate(tmp_path, red):
 
 
 def captioned(tmp_path):
-    """An MPEG-2 film with closed captions (CEA-708) in the user data of each picture."""
+    """Return an MPEG-2 film with closed captions (CEA-708) in the user data of each picture."""
     plain = write_film(tmp_path / "plain.m2v", pan(12), codec="mpeg2video", format="mpeg2video")
     data = plain.read_bytes()
     caption = b"\0\0\1\xb2GA94\3\x41\xff\xfc\x94\x20\xff"
@@ -272,7 +272,7 @@ def test_the_shape_of_pixels_is_kept(aspect, codec, suffix, tmp_path, red):
 
 
 def test_samples_of_one_long_shot_are_read_on_and_read_once(tmp_path, monkeypatch):
-    """Each frame is decoded once, not from the only key frame on for every sample, nor again for the colours."""
+    """Each frame is decoded once, instead of from the only key frame for every sample and every purpose."""
     path = write_frames(tmp_path / "long.mp4", with_chroma(pan(120), lambda *_: np.float64(128)), codec="libx264")
     with FilmReader(path) as reader:
         decoded = reader._decoded

@@ -1,4 +1,4 @@
-"""A part of a film: its titles and its time code are those of the part."""
+"""A part of a film has its own subtitles and time code."""
 
 from fractions import Fraction
 
@@ -62,7 +62,7 @@ def test_a_part_has_its_own_time_code(end, tmp_path, fake_colorizer):
 
 @pytest.mark.parametrize(("end", "codec"), [("mp4", "mov_text"), ("mkv", "subrip")])
 def test_a_title_that_is_on_the_screen_is_cut_to_the_part(end, codec, tmp_path, fake_colorizer):
-    """They stand from 0.1 to 0.4 and from 0.5 to 0.8 seconds."""
+    """The titles last from 0.1 to 0.4 and from 0.5 to 0.8 seconds."""
     source = write_film(tmp_path / f"a.{end}", pan(36), titles=codec)
     options = FilmOptions(preset="ultrafast", start=Fraction(1, 4), end=Fraction(3, 4))
     part = colorize_film(source, tmp_path / f"b.{end}", options, colorizer=fake_colorizer).output

@@ -1,4 +1,4 @@
-"""Time code is kept through containers, counted on for a part, and read from frames where the file has none."""
+"""Time code is kept in containers, continued for a part, and read from frames if the file has none."""
 
 import struct
 from fractions import Fraction
@@ -13,7 +13,7 @@ from tests.helpers.sequences import field, write_dpx
 
 
 def stated(path):
-    """Time codes and reel names of a film's file and tracks."""
+    """Return time codes and reel names of a film's file and tracks."""
     with av.open(str(path)) as film:
         found = [film.metadata, *(stream.metadata for stream in film.streams)]
     return tuple({v for m in found for k, v in m.items() if k.lower() == name} for name in ("timecode", "reel_name"))
@@ -56,7 +56,7 @@ def test_time_code_goes_from_container_to_container(between, tmp_path, fake_colo
 
 
 def test_time_code_of_pictures_in_the_stream(tmp_path, fake_colorizer):
-    """MPEG-2 has it in the headers of its groups of pictures."""
+    """MPEG-2 stores it in the headers of its groups of pictures."""
     source = write_film(
         tmp_path / "a.mpg", pan(5), codec="mpeg2video", rate=25, options={"gop_timecode": "03:04:05:06"}
     )

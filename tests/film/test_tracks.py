@@ -1,4 +1,4 @@
-"""What is in a film besides its picture, and when: everything stays as it was."""
+"""All other tracks of a film, and their times, stay as they were."""
 
 import itertools
 from fractions import Fraction
@@ -17,7 +17,7 @@ IRREGULAR = [0, 1000, 1500, 4000, 4001, 4800, 7000, 7700, 9000, 12000, 12345, 15
 
 
 def facts(path):
-    """Of each track: kind, codec, metadata that has a meaning, disposition."""
+    """Return kind, codec, meaningful metadata and disposition of each track."""
     with av.open(str(path)) as container:
         return [
             (
@@ -31,7 +31,7 @@ def facts(path):
 
 
 def length(path):
-    """Seconds of the picture, with its last frame."""
+    """Return the seconds of the picture, including its last frame."""
     found = decoded(path)
     return (found[-1].pts - found[0].pts + found[-1].duration) * found[0].time_base
 
@@ -69,7 +69,7 @@ def test_times_survive_a_change_of_container(tmp_path, fake_colorizer):
 
 
 def test_chapters_stay_in_step_in_matroska(tmp_path, fake_colorizer):
-    """AAC begins with silence before 0, which must not push the pictures from it."""
+    """AAC begins with silence before 0, which must not shift the pictures against it."""
     source = write_film(tmp_path / "a.mp4", pan(30), sound="aac", chapters=[(0, 0.5, "One"), (0.5, 1.25, "Two")])
     output = colorize_film(source, tmp_path / "b.mkv", FilmOptions(), colorizer=fake_colorizer).output
     for path in (source, output):
@@ -81,7 +81,7 @@ def test_chapters_stay_in_step_in_matroska(tmp_path, fake_colorizer):
 
 
 def test_times_that_do_not_rise_are_mended(tmp_path, fake_colorizer):
-    """No container that knows times can hold such ones: every frame stays, with a time of its own."""
+    """Containers with time stamps cannot hold such times, so each frame gets a time of its own."""
     source = write_film(tmp_path / "a.avi", pan(12), codec="mjpeg", name="yuvj420p", full=True)
     assert [frame.pts for frame in decoded(source)] != [None] * 12
     output = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer).output
@@ -91,7 +91,7 @@ def test_times_that_do_not_rise_are_mended(tmp_path, fake_colorizer):
 
 
 def test_a_film_without_times_gets_some(tmp_path, fake_colorizer):
-    """A bare H.264 stream has none at all."""
+    """A bare H.264 stream has no time stamps at all."""
     source = write_film(tmp_path / "a.h264", pan(30), format="h264", options={"bf": "2", "preset": "veryfast"})
     report = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
     assert report.frames == len(decoded(source)) == 30
@@ -161,7 +161,7 @@ def test_a_track_that_does_not_fit_is_reported_before_any_work(tmp_path, fake_co
 
 
 def test_a_track_that_no_container_can_hold_is_reported(tmp_path, fake_colorizer):
-    """Of titles that Matroska does not know: a file of it is then no advice."""
+    """Matroska cannot hold these subtitles either, so it is not suggested."""
     source = write_film(tmp_path / "a.mp4", pan(3), titles="mov_text")
     with pytest.raises(FilmError, match=r"matroska cannot hold its subtitle track 1.*a copy of the film without it"):
         colorize_film(source, tmp_path / "b.mkv", FAST, colorizer=fake_colorizer)
@@ -247,7 +247,7 @@ def test_a_part_behind_the_end_is_an_error(tmp_path, fake_colorizer):
 
 
 def test_a_cover_is_not_a_film_and_stays(tmp_path, fake_colorizer):
-    """A picture of a cover, which FFmpeg shows as a track of pictures, is copied and not coloured."""
+    """FFmpeg presents a cover as a video track; it is copied and not coloured."""
     import io
 
     from PIL import Image
@@ -263,7 +263,7 @@ def test_a_cover_is_not_a_film_and_stays(tmp_path, fake_colorizer):
 
 
 def test_transparency_that_is_not_kept_is_named(tmp_path, fake_colorizer):
-    """Nor does the stream say any longer that it is transparent, and which encoder made the old one."""
+    """The stream no longer states that it is transparent, or which encoder made the old one."""
     old = {"alpha_mode": "1", "encoder": "Scanner 7"}
     source = write_film(tmp_path / "a.mkv", pan(2), name="yuva420p", codec="ffv1", video_metadata=old)
     report = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)

@@ -1,4 +1,4 @@
-"""Mutations of whole files: at structural places more often than at others, and several at once.
+"""Mutations of whole files: several at once, and more often at structural places than elsewhere.
 
 A mutated file is known by its target, its seed and its number, so that any find can be made again.
 """
@@ -39,7 +39,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Key:
-    """All that a mutated file is made of."""
+    """Everything that determines a mutated file."""
 
     target: str
     seed: int
@@ -97,7 +97,7 @@ def _photos() -> tuple[make.Entry, ...]:
 
 
 def _rich(target: str) -> Iterator[bytes]:
-    """Small pictures with every kind of metadata that Pillow writes."""
+    """Return small pictures with every kind of metadata that Pillow can write."""
     picture = Image.fromarray(make.toned(17, 31))
     exif = picture.getexif()
     exif.update({0x010E: "a caption", 0x0112: 6, 0x011A: 300.0, 0x8298: "rights", 0x9C9B: b"t\0i\0t\0l\0e\0"})
@@ -135,7 +135,7 @@ def _heic(picture: Image.Image, blocks: dict[str, bytes]) -> Iterator[bytes]:
 
 
 def _places(data: bytes) -> list[tuple[int, int, int, int, bool]]:
-    """Structural parts, or stretches between what looks like the names of boxes and chunks."""
+    """Return the structural parts, or the stretches between bytes that look like names of boxes and chunks."""
     try:
         parts = [part for part in make._parts(data) if part[1] <= len(data)]
     except Exception:  # the parser of the corpus knows whole files only
@@ -189,7 +189,7 @@ def _transplant(random: Random, data: bytes, sources: tuple[bytes, ...]) -> byte
 
 
 def _number(random: Random, data: bytes, _: object) -> bytes:
-    """Overwrite a number near the beginning of a part by one at the edge of what its bytes hold."""
+    """Overwrite a number near the beginning of a part with a value at the limit of its bytes."""
     start, end, *_rest = _part(random, data)
     size = int(random.choice((1, 2, 4)))
     at = start + int(random.integers(0, max(1, min(64, end - start))))

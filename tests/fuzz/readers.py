@@ -1,4 +1,4 @@
-"""Reads a mutated file as far as its reader goes; some of those that can be read are coloured, too.
+"""Reads mutated files, and colours some of those that can be read.
 
 Reading takes a tenth of the time of colouring, and goes wrong more often, so each file is read.
 """
@@ -70,7 +70,7 @@ def _read(made: Mutant, key: Key, folder: Path) -> Outcome:
 
 
 def _read_photograph(source: Path, *, is_asked: bool) -> None:
-    """Decode a photograph, and make its metadata for its own format and for a poorer and a richer one."""
+    """Decode a photograph, and build its metadata for its own format, for WebP and for TIFF."""
     from photochrom.photo.inspect import is_in_color
     from photochrom.photo.metadata import losses, metadata_for
     from photochrom.photo.names import EXTENSIONS

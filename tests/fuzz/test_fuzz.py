@@ -1,4 +1,4 @@
-"""A little fuzzing each time, of every reader; ``python -m tests.fuzz`` goes on for as long as it is asked to."""
+"""A short fuzzing run of every reader; ``python -m tests.fuzz`` runs for as long as you like."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The command in a process of its own, and what it leaves in a folder."""
+"""Runs the command line in a separate process, and inspects the files that it writes."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ def pixels(path):
 
 
 def facts(path):
-    """Format and size."""
+    """Return format and size of a picture."""
     with Image.open(path) as image:
         return image.format, image.size
 
@@ -36,7 +36,7 @@ def everything(folder):
 
 
 def luma_plane(path):
-    """The Y plane of a JPEG as it is stored."""
+    """Return the Y plane of a JPEG as it is stored."""
     with Image.open(path) as image:
         image.draft("YCbCr", None)
         return np.asarray(image)[..., 0].astype(int)
@@ -51,7 +51,7 @@ BLUE = (70, 110, 190)
 
 
 def ab_at(path, x, y):
-    """a*b* of a place, by other people's code."""
+    """Return a*b* at a place, computed by another library."""
     lab = rgb2lab(pixels(path).astype(np.uint8))
     return lab[int(y * lab.shape[0]), int(x * lab.shape[1]), 1:]
 

@@ -1,4 +1,4 @@
-"""Ends a piece of work at each of its system calls in turn, to see what is on the disk afterwards.
+"""Kills a piece of work at each of its system calls in turn, to inspect the disk afterwards.
 
 Every attempt is a fork that counts Python's audit events on files below a folder, and ends itself at one of them: there
 is no clock, so that the same moments are tried on every machine.
@@ -26,7 +26,7 @@ def attempts(
     before: Callable[[], object] = lambda: None,
     every: int = 1,
 ) -> Iterator[tuple[int, bool]]:
-    """Run work again and again, ended by a signal one moment later each time, until it gets to its end.
+    """Run work repeatedly, each time killed by a signal one moment later, until it reaches its end.
 
     Args:
         work: Done in a fork of this process.
@@ -63,7 +63,7 @@ def attempts(
 
 
 def _end_at(moment: int, folder: Path, number: int) -> None:
-    """End this process by a signal at the n-th event below a folder."""
+    """Send this process a signal at the n-th event below a folder."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     count, root = 0, str(folder)
 
@@ -78,5 +78,5 @@ def _end_at(moment: int, folder: Path, number: int) -> None:
 
 
 def temporary_files(folder: Path) -> list[str]:
-    """Names of what only unfinished work leaves below a folder."""
+    """Return the names of temporary files below a folder, which only unfinished work leaves."""
     return sorted(path.name for path in folder.rglob(".photochrom-*.part*"))

@@ -1,4 +1,4 @@
-"""Colorizers whose answers are known, and scores, for tests of the evaluation."""
+"""Colorizers with known results, and scores, for tests of the evaluation."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ SHA1 = "0123456789abcdef0123456789abcdef01234567"
 
 
 def chroma_of(rgb):
-    """Cb and Cr of RGB uint8, around 128."""
+    """Return Cb and Cr of RGB uint8, around 128."""
     r, _, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
     y = luma_of_rgb(rgb).astype(np.float32)
     return tuple(
@@ -26,12 +26,12 @@ def chroma_of(rgb):
 
 
 def grey_of(rgb):
-    """The grey picture of RGB uint8, as RGB."""
+    """Return the grey picture of RGB uint8, as RGB."""
     return np.repeat(luma_of_rgb(rgb)[..., None], 3, axis=2)
 
 
 class Painter:
-    """A colorizer whose answer is known: ``paint(luma, options)`` gives Cb and Cr."""
+    """A colorizer with known results: ``paint(luma, options)`` returns Cb and Cr."""
 
     label, card = "painter 1, sha256 0", dataclasses.replace(CARD, bins=())
 
@@ -50,16 +50,16 @@ class Painter:
 
 
 def flat(value):
-    """A painter's brush of one Cb and Cr."""
+    """Return a ``paint`` function with one Cb and Cr everywhere."""
     return lambda luma, _: (np.full_like(luma, value[0]), np.full_like(luma, value[1]))
 
 
 def scores(**changes):
-    """Scores of a picture, ordinary but for the changes."""
+    """Return ordinary scores with some values changed."""
     usual = {"psnr": 20.0, "ssim": 0.9, "ciede2000": 10.0, "luma_kept": 1.0}
     return metrics.Scores(**usual | {"colorfulness": 0.0, "colorfulness_absolute": 0.0, "agreement": 0.0} | changes)
 
 
 def strict(text):
-    """JSON that a strict reader takes: no NaN, no infinities."""
+    """Parse JSON strictly: NaN and infinities are errors."""
     return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))

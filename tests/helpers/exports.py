@@ -1,4 +1,4 @@
-"""PyTorch's exporter, asked once for each network: it takes seconds, and many runs begin from the same weights."""
+"""Caches ONNX exports of networks: an export takes seconds, and many runs begin from the same weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class KeptProgram:
-    """Stands in for ``torch.onnx.ONNXProgram``, which would follow the weights of a network that learns on."""
+    """Stands in for ``torch.onnx.ONNXProgram``, which would follow the weights of a network in training."""
 
     def __init__(self, program: torch.onnx.ONNXProgram) -> None:
         self._file = program.model_proto.SerializeToString()
@@ -27,7 +27,7 @@ class KeptProgram:
 
 
 def keeping(export: Callable[..., torch.onnx.ONNXProgram]) -> Callable[..., KeptProgram]:
-    """Return ``torch.onnx.export`` with a memory.
+    """Return a caching version of ``torch.onnx.export``.
 
     What an export depends on is compared: layers, weights, shapes, options, and what PyTorch rounds to.
     """
@@ -45,7 +45,7 @@ def keeping(export: Callable[..., torch.onnx.ONNXProgram]) -> Callable[..., Kept
 
 
 def _digest(network: nn.Module) -> bytes:
-    """Hash names and values of all that a network holds, also of what it does not save."""
+    """Hash the names and values of all tensors of a network, including those that it does not save."""
     digest = hashlib.sha256()
     for name, value in (*network.named_parameters(), *network.named_buffers()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())

@@ -1,4 +1,4 @@
-"""A fake engine's card and answers: a colorizer without a network."""
+"""A fake engine with its card: a colorizer without a network."""
 
 import json
 
@@ -18,12 +18,12 @@ CARD = ModelCard(
 
 
 def card_metadata(**changes):
-    """The metadata of a model file with ``CARD``, changed."""
+    """Return the metadata of a model file with ``CARD``, with some fields changed."""
     return {CARD_KEY: json.dumps(json.loads(CARD.to_json()) | changes)}
 
 
 def constant_answer(a, b):
-    """An engine's answer: one a*b* everywhere, at an eighth of the input's size."""
+    """Return an engine's answer: one a*b* everywhere, at an eighth of the input's size."""
 
     def answer(inputs):
         _, _, height, width = inputs["lightness"].shape
@@ -35,7 +35,7 @@ def constant_answer(a, b):
 
 
 def tiny_model(path):
-    """Write a model file of a few hundred bytes that makes everything orange: processes start with it at once."""
+    """Write a model file of a few hundred bytes that makes everything orange, and loads at once in each process."""
     import onnx
     from onnx import TensorProto, helper
 

@@ -1,4 +1,4 @@
-"""Small films for tests, made with PyAV: frames of any format and time, with sound, titles, chapters and the rest."""
+"""Small films for tests, made with PyAV: frames of any format and time, with sound, subtitles and chapters."""
 
 import itertools
 from fractions import Fraction
@@ -17,18 +17,18 @@ RATE = Fraction(24)
 
 
 def pan(count, width=96, height=64, picture=None, step=1, top=40):
-    """Lumas of a camera that moves over a picture, uint8."""
+    """Return lumas of a camera that moves over a picture, uint8."""
     wide = cv2.resize(data.camera() if picture is None else picture, (400, 300), interpolation=cv2.INTER_AREA)
     return [np.ascontiguousarray(wide[top : top + height, step * i : step * i + width]) for i in range(count)]
 
 
 def other_shot(count, width=96, height=64, step=1):
-    """Lumas of quite another place."""
+    """Return lumas of a different place."""
     return pan(count, width, height, data.coins(), step)
 
 
 def still_frame(luma, name="yuv420p", chroma=None):
-    """A frame with a luma plane (a 10-bit one takes its lower bits from the place), and chroma or none."""
+    """Return a frame with a luma plane (at 10 bits, the lower bits depend on the place), with or without chroma."""
     frame = av.VideoFrame(luma.shape[1], luma.shape[0], name)
     deep = frame.format.components[0].bits - 8
     for index, plane in enumerate(frame.planes):
@@ -44,7 +44,7 @@ def still_frame(luma, name="yuv420p", chroma=None):
 
 
 def with_chroma(lumas, chroma):
-    """Frames whose chroma planes are given by a function of the frame's number and the plane's shape."""
+    """Return frames whose chroma planes are a function of the frame's number and the plane's shape."""
     frames = [still_frame(luma) for luma in lumas]
     for number, frame in enumerate(frames):
         for index in (1, 2):
@@ -55,7 +55,7 @@ def with_chroma(lumas, chroma):
 
 
 def halves(number, index, shape, *, step=6):
-    """Pale colours: one half of the picture differs from the other in Cb, whatever the luma is."""
+    """Return pale colours: Cb differs between the two halves of the picture, whatever the luma is."""
     plane = np.full(shape, 128.0)
     if index == 1:
         plane[:, shape[1] // 2 :] += step
@@ -73,7 +73,7 @@ def documentary(folder):
 
 
 def in_fields(frames, order):
-    """The frames, marked as two fields each: ``tff`` or ``bff`` says which is the earlier."""
+    """Return the frames marked as two fields each; ``tff`` or ``bff`` names the earlier field."""
     graph = av.filter.Graph()
     first = frames[0]
     source = graph.add_buffer(width=first.width, height=first.height, format=first.format.name, time_base=1 / RATE)
@@ -86,14 +86,14 @@ def in_fields(frames, order):
 
 
 def plane(frame, index=0):
-    """A frame's plane as an array."""
+    """Return a frame's plane as an array."""
     found = frame.planes[index]
     dtype = np.uint8 if frame.format.components[index].bits == 8 else np.uint16
     return np.frombuffer(found, dtype).reshape(found.height, -1)[:, : found.width].copy()
 
 
 def write_film(path, lumas, *, pts=None, **options):
-    """A film of luma planes; see ``write_frames``."""
+    """Write a film of luma planes; see ``write_frames``."""
     name = options.get("name", "yuv420p")
     return write_frames(path, [still_frame(luma, name) for luma in lumas], pts=pts, **options)
 
@@ -123,7 +123,7 @@ def write_frames(
     container_options=None,
     format=None,
 ):
-    """A film of frames.
+    """Write a film of frames.
 
     Args:
         path: to write to.
@@ -228,25 +228,25 @@ def _titles(out, codec, languages):
 
 
 def decoded(path):
-    """All frames of a film."""
+    """Return all frames of a film."""
     with av.open(str(path)) as container:
         return list(container.decode(video=0))
 
 
 def seconds(path):
-    """Of each frame's time stamp, exactly."""
+    """Return the exact time of each frame, in seconds."""
     return [frame.pts * frame.time_base for frame in decoded(path)]
 
 
 def packets(path, index, *, times=False):
-    """Bytes of each packet of a track, with the seconds at which it is shown if wanted."""
+    """Return the bytes of each packet of a track, optionally with its presentation time in seconds."""
     with av.open(str(path)) as container:
         found = [packet for packet in container.demux(container.streams[index]) if packet.size]
         return [(packet.pts * packet.time_base, bytes(packet)) if times else bytes(packet) for packet in found]
 
 
 def all_packets(path):
-    """Everything in a film: track, times, flags and bytes of each packet."""
+    """Return everything in a film: track, times, flags and bytes of each packet."""
     with av.open(str(path)) as container:
         return [
             (p.stream_index, p.pts, p.dts, p.duration, p.is_keyframe, bytes(p)) for p in container.demux() if p.size
@@ -254,13 +254,13 @@ def all_packets(path):
 
 
 def same_lumas(one, other):
-    """Whether two films have the same luma, frame for frame, bit for bit."""
+    """Return whether two films have the same luma, frame for frame and bit for bit."""
     pairs = list(itertools.zip_longest(decoded(one), decoded(other)))
     return all(a is not None and b is not None and np.array_equal(plane(a), plane(b)) for a, b in pairs)
 
 
 def colorizer(folder, ab):
-    """A colorizer without a network.
+    """Return a colorizer without a network.
 
     Args:
         folder: to keep its file in.

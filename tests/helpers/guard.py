@@ -1,4 +1,4 @@
-"""Arrays that end where memory ends: reading or writing one byte beyond them is a segmentation fault."""
+"""Arrays that end at the end of accessible memory: reading one byte beyond them is a segmentation fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def guarded(array: np.ndarray) -> np.ndarray:
-    """Return a copy of an array whose last byte is the last one before a page that nobody may touch."""
+    """Return a copy of an array whose last byte is the last one before an inaccessible page."""
     length = -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
     memory = mmap.mmap(-1, length + mmap.PAGESIZE)
     start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
@@ -25,7 +25,7 @@ def guarded(array: np.ndarray) -> np.ndarray:
 
 
 def survives(code: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own, which a read beyond a guarded array ends with a signal (returncode < 0)."""
+    """Run code in a separate process, which reading beyond a guarded array ends with a signal (returncode < 0)."""
     root = Path(__file__).parents[2]
     script = f"import sys; sys.path.insert(0, {str(root)!r})\n" + textwrap.dedent(code)
     return subprocess.run([sys.executable, "-X", "faulthandler", "-c", script], capture_output=True, text=True)

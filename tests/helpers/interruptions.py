@@ -1,4 +1,4 @@
-"""What tests of interrupted films share: a stop at a frame, and colours that show which frame was made when."""
+"""Helpers for tests of interrupted films: a stop at a frame, and colours that differ from frame to frame."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from tests.helpers.films import colorizer
 
 
 class Stop(BaseException):
-    """Not an error: what Ctrl-C is like."""
+    """Raised to interrupt the work, like KeyboardInterrupt; not an error."""
 
 
 def stop_at(count):
-    """A function for ``progress`` that stops the work after a number of frames."""
+    """Return a ``progress`` function that stops the work after a number of frames."""
 
     def progress(state):
         if state.done == count:
@@ -20,7 +20,7 @@ def stop_at(count):
 
 
 def lively(folder):
-    """Colours that depend on the place, on the luma, and on each frame anew."""
+    """Return a colorizer whose colours depend on the place, the luma and the frame."""
 
     def ab(lightness):
         flicker = 12 * np.sin(5000 * float(lightness.mean()))

@@ -1,4 +1,4 @@
-"""Photographs with metadata of every kind in every container, and readers by other people's code."""
+"""Photographs with every kind of metadata in every container, and readers that do not use Photochrom."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ RESOURCES = GUIDES + resource(0x0404, IPTC) + resource(0x040C, b"thumbnail " + T
 
 
 def directory(order: str, start: int, tags: dict[int, tuple[int, object]], following: int = 0) -> bytes:
-    """A TIFF directory to stand at ``start``, values behind it. Types: 2 text, 3 short, 4 long, 5 rational, 7 bytes."""
+    """Build a TIFF directory at ``start`` with its values. Types: 2 text, 3 short, 4 long, 5 rational, 7 bytes."""
     rows, body = b"", b""
     behind = start + 2 + 12 * len(tags) + 4
     for tag, (kind, value) in sorted(tags.items()):
@@ -70,7 +70,8 @@ def exif_block(
     pixels: bytes = b"",
     extra: dict[int, tuple[int, object]] | None = None,
 ) -> bytes:
-    """An EXIF block with everything in it, laid out as cameras do; with ``pixels`` and ``extra`` tags, a TIFF file."""
+    """Build an EXIF block with all kinds of entries, laid out as by cameras; with ``pixels`` and ``extra``, a TIFF
+    file."""
     main = {
         256: (4, width), 262: (3, 1), 277: (3, 1), 271: (2, b"Leitz\0"), 272: (2, b"Leica III\0"),
         274: (3, orientation), 282: (5, (600, 1)), 283: (5, (300, 1)), 296: (3, 2), 305: (2, b"Scan 1.2\0"),
@@ -101,7 +102,7 @@ def exif_block(
 
 
 def source(format: str, order: str = "<") -> bytes:
-    """A grey picture of 64 x 48 pixels, lying on its side, with all the metadata that the container holds."""
+    """Return a grey picture of 64 x 48 pixels, stored on its side, with all metadata that the container can hold."""
     grey = smooth(48, 64)
     block = exif_block(order)
     if format == "JPEG":

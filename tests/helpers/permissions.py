@@ -1,4 +1,4 @@
-"""A user who may not do everything, also where the tests are run by root."""
+"""A user without privileges, for tests that may be run by root."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ is_root = hasattr(os, "geteuid") and os.geteuid() == 0
 
 @contextmanager
 def public_folder() -> Iterator[Path]:
-    """Give a folder that every user may enter, unlike those of pytest."""
+    """Return a folder that every user may enter, unlike those of pytest."""
     if os.name != "posix":
         pytest.skip("POSIX permissions")
     with tempfile.TemporaryDirectory() as name:
@@ -27,7 +27,7 @@ def public_folder() -> Iterator[Path]:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Act without root's rights."""
+    """Drop root's privileges during the block."""
     if is_root:
         os.seteuid(NOBODY)
     try:

@@ -1,4 +1,4 @@
-"""A drawing whose colours are known: a red flower of eight petals on grey paper, for what happens beside edges."""
+"""A drawing with known colours: a red flower of eight petals on grey paper, to test what happens beside edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures and colours for the tests of reading and writing, made without Photochrom's own arithmetic."""
+"""Pictures and colours for tests of reading and writing, made without Photochrom's own arithmetic."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ COLOR_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "HEIF", "AVIF")
 
 
 def bt601(rgb: np.ndarray) -> np.ndarray:
-    """Luma in float64, rounded: the definition."""
+    """Compute the BT.601 luma in float64 by its definition, rounded."""
     return np.rint(rgb[..., :3].astype(np.float64) @ [0.299, 0.587, 0.114]).astype(rgb.dtype)
 
 
 def colours(height: int, width: int, dtype: type, seed: int = 0) -> np.ndarray:
-    """Random R'G'B', every corner of the cube among them, (height, width, 3)."""
+    """Return random R'G'B', including every corner of the cube, ``[height, width, 3]``."""
     generator = np.random.default_rng(seed)
     top = int(np.iinfo(dtype).max)
     rgb = generator.integers(0, top, (height, width, 3), dtype=dtype, endpoint=True)
@@ -29,7 +29,7 @@ def colours(height: int, width: int, dtype: type, seed: int = 0) -> np.ndarray:
 
 
 def chroma(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cb and Cr of R'G'B' by the definition, rounded; a chroma that is in gamut for the luma of ``rgb``."""
+    """Compute Cb and Cr of R'G'B' by the definition, rounded: in gamut for the luma of ``rgb``."""
     top = int(np.iinfo(rgb.dtype).max)
     y = bt601(rgb).astype(np.float64)
     planes = [(rgb[..., i] - y) / scale + (top + 1) // 2 for i, scale in ((2, 1.772), (0, 1.402))]
@@ -38,14 +38,14 @@ def chroma(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def smooth(height: int, width: int) -> np.ndarray:
-    """A grey picture with gradients and an edge, uint8: kind to codecs."""
+    """Return a grey picture with gradients and an edge, uint8, which codecs compress well."""
     y, x = np.mgrid[0:height, 0:width]
     wave = 90 * np.sin(x / 17) + 60 * np.cos(y / 11)
     return np.clip(128 + wave * (1 - 0.5 * (x > width // 2)), 0, 255).astype(np.uint8)
 
 
 def saved(picture: Image.Image | np.ndarray, format: str, **options: object) -> bytes:
-    """A file by Pillow."""
+    """Encode a picture with Pillow."""
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     stream = BytesIO()
     image.save(stream, format, **options)
@@ -53,7 +53,7 @@ def saved(picture: Image.Image | np.ndarray, format: str, **options: object) -> 
 
 
 def neutral(picture: photo.Photo, format: str) -> tuple[np.ndarray, np.ndarray]:
-    """Chroma planes that mean no colour, as ``encode`` wants them for a format."""
+    """Return neutral chroma planes, in the shape that ``encode`` requires for a format."""
     steps = photo.chroma_sampling(picture, format)
     shape = tuple(-(-side // step) for side, step in zip(picture.luma.shape, steps, strict=True))
     plane = np.full(shape, (int(np.iinfo(picture.luma.dtype).max) + 1) // 2, picture.luma.dtype)
@@ -61,14 +61,14 @@ def neutral(picture: photo.Photo, format: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def coloured(picture: photo.Photo, format: str, *, lossless: bool = False, **options: object) -> bytes:
-    """The photograph as a file of a format, grey as it is; ``lossless`` as if it came from such a WebP."""
+    """Encode the photograph in a format with neutral chroma; ``lossless`` as if it came from a lossless WebP."""
     picture = replace(picture, lossless=lossless or picture.lossless)
     cb, cr = neutral(picture, format)
     return photo.encode_photo(picture, cb, cr, format=format, credit=MODEL, **options)
 
 
 def opened(data: bytes) -> Image.Image:
-    """A file as Pillow reads it."""
+    """Open a file with Pillow."""
     image = Image.open(BytesIO(data))
     image.load()
     return image

@@ -8,13 +8,13 @@ import numpy as np
 
 
 def codes(luma, bits):
-    """A luma plane of 8 bits at another depth, with something in its lower bits."""
+    """Convert an 8-bit luma plane to another depth, with lower bits that are not zero."""
     below = np.add.outer(np.arange(luma.shape[0]), np.arange(luma.shape[1])) % (1 << (bits - 8))
     return (luma.astype(np.uint16) << (bits - 8)) + below.astype(np.uint16) if bits > 8 else luma
 
 
 def dpx(plane, bits, *, order=">", rgb=True, fields=None, offset=2048, user=b""):
-    """A DPX file, bytes, packed here by the standard.
+    """Build a DPX file as the standard describes it.
 
     Args:
         plane: luma ``[H, W]``; all channels of RGB get it.
@@ -43,7 +43,7 @@ def dpx(plane, bits, *, order=">", rgb=True, fields=None, offset=2048, user=b"")
 
 
 def _packed(samples, bits, order):
-    """Pixels as words: 10 bits fill 32 in threes, each row anew; 12 bits fill 16."""
+    """Pack pixels into words: three of 10 bits per 32-bit word, row by row; 12 bits in 16."""
     if bits == 8:
         flat = samples.astype(np.uint8).reshape(samples.shape[0], -1)
         return np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4))).tobytes()
@@ -60,7 +60,7 @@ def _packed(samples, bits, order):
 
 
 def write_dpx(folder, lumas, bits=10, *, first=0, name="reel.{:07}.dpx", fields=None, **options):
-    """A folder of DPX files; ``fields`` is called with the position of a frame."""
+    """Write a folder of DPX files; ``fields`` is called with the position of a frame."""
     folder.mkdir(exist_ok=True)
     for i, luma in enumerate(lumas):
         file = dpx(codes(luma, bits), bits, fields=fields(i) if fields else None, **options)
@@ -69,7 +69,7 @@ def write_dpx(folder, lumas, bits=10, *, first=0, name="reel.{:07}.dpx", fields=
 
 
 def pixels(path):
-    """R'G'B' ``[H, W, 3]`` or grey ``[H, W]`` of a frame in a file, with its bits."""
+    """Read R'G'B' ``[H, W, 3]`` or grey ``[H, W]`` of a frame's file, and its bits."""
     if path.suffix in (".tif", ".png", ".jp2"):
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         return found[..., ::-1] if found.ndim == 3 else found, 8 * found.dtype.itemsize
@@ -89,7 +89,7 @@ def pixels(path):
 
 
 def luma_of(path):
-    """Y' of a frame by BT.601, in the integers of the file."""
+    """Return the BT.601 luma of a frame, in the integers of the file."""
     rgb, _ = pixels(path)
     if rgb.ndim == 2:
         return rgb
@@ -97,7 +97,7 @@ def luma_of(path):
 
 
 def field(path, form, place):
-    """A field of a DPX header."""
+    """Read a field of a DPX header."""
     data = path.read_bytes()[:2048]
     order = ">" if data[:4] == b"SDPX" else "<"
     found = struct.unpack_from(order + form, data, place)
@@ -105,6 +105,6 @@ def field(path, form, place):
 
 
 def read_by_ffmpeg(path):
-    """A frame as FFmpeg decodes it."""
+    """Decode a frame with FFmpeg."""
     with av.open(str(path)) as film:
         return next(film.decode(video=0))

@@ -4,7 +4,7 @@ import signal
 
 
 def hear_ctrl_c() -> None:
-    """Let this process, and every process that it starts, be interrupted.
+    """Allow this process, and all processes that it starts, to be interrupted.
 
     A shell starts background jobs with SIGINT ignored, as does nohup, and children inherit this. A child of a process
     that handles the signal starts with the default action instead.

@@ -1,4 +1,4 @@
-"""A studio in a process of its own, and visitors that speak to a studio as its page does."""
+"""A studio in a separate process, and visitors that send the requests of its page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunningStudio:
 
 @contextmanager
 def running_studio(folder: Path, *arguments: str, before: str = "") -> Iterator[RunningStudio]:
-    """A studio with the embedded model at a free port.
+    """Run a studio with the embedded model at a free port.
 
     Args:
         folder: for its temporary files.
@@ -59,11 +59,11 @@ def running_studio(folder: Path, *arguments: str, before: str = "") -> Iterator[
 
 
 class RefusedError(Exception):
-    """What the studio said instead of doing it."""
+    """The studio refused a request; the message is the studio's."""
 
 
 class Visitor:
-    """A browser with its cookies, without the browser.
+    """Sends the requests of a page, and keeps its cookies.
 
     Args:
         client: speaks to a studio, over the network or within the process.
@@ -86,7 +86,7 @@ class Visitor:
         return self._checked(self.client.post(path, params={"name": name}, content=content)).json()
 
     def add(self, name: str, content: bytes) -> str:
-        """Drop a file; the id of its item."""
+        """Drop a file, and return the id of its item."""
         return str(self.send("/api/items", name, content)["id"])
 
     def remove(self, item: str) -> None:
@@ -99,12 +99,12 @@ class Visitor:
         return self.post(f"/api/items/{item}/edit", {"do": do, **change})
 
     def put(self, item: str, x: float, y: float, color: str = "#c81e28", kind: str = "point", **more: Any) -> Any:
-        """Put a colour beside those that are there."""
+        """Add a colour to the existing ones."""
         mark = {"kind": kind, "places": [[x, y]], "color": color} | more
         return self.edit(item, "marks", marks=[*self.item(item)["marks"], mark])
 
     def download(self, item: str) -> tuple[str, bytes]:
-        """The result and its name."""
+        """Return the result and its name."""
         answer = self._checked(self.client.get(f"/api/items/{item}/download"))
         return answer.headers["content-disposition"].split('filename="')[1].rstrip('"'), answer.content
 

@@ -1,4 +1,4 @@
-"""A network of known answer that takes hints and predicts a distribution: what tests of both share."""
+"""A fake network that takes hints and predicts a distribution, for tests of suggestions and hints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BINS = np.array([(a, b) for a in STEPS for b in STEPS], np.float32)
 
 
 def hinting_engine(runs: list[int] | None = None, **changes: object) -> FakeEngine:
-    """An engine that is sure in bright places and torn between a few colours in dark ones.
+    """Return an engine that is certain in bright places and undecided between a few colours in dark ones.
 
     A hint decides for the places of its tone, the more the nearer they are.
 

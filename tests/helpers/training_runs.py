@@ -1,4 +1,4 @@
-"""Small training runs: features from which the colours can be told, and a log that keeps what a run says."""
+"""Small training runs: features that determine the colours, and a log in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHORT = {"epochs": 2, "learning_rate": 2e-4}  # faster
 
 
 class Tiny(torch.nn.Module):
-    """Stands in for VGG16: the same strides and an embedding of 512 channels, without the cost."""
+    """Stands in for VGG16: the same strides and an embedding of 512 channels at a small cost."""
 
     strides, channels = (32,), (512,)
 
@@ -43,7 +43,7 @@ class Tiny(torch.nn.Module):
 
 
 def features(recipe):
-    """Twelve rows for a recipe."""
+    """Return twelve rows of features for a recipe."""
     channels, cells, grid = {"reference": (512, 2, 16), "default": (48, 16, 16)}[recipe]
     rng = np.random.default_rng(0)
     colors = rng.integers(-60, 60, (12, 2, 1, 1)).astype(np.int8)
@@ -73,7 +73,7 @@ class MemoryLog:
 
 
 def new_trainer(recipe, folder, conditions=None, **numbers):
-    """A trainer on ``features``; ``numbers`` replace those of the recipe."""
+    """Return a trainer on ``features``; ``numbers`` replace those of the recipe."""
     fabric = launch(TrainingConfig(str(folder), folder, resume=True, precision="fp32"))
     cache = features(recipe)
     bins = ColorBins.of(cache.chroma) if recipe == "default" else None
@@ -83,7 +83,7 @@ def new_trainer(recipe, folder, conditions=None, **numbers):
 
 @contextmanager
 def double_precision():
-    """Compute in float64 all that training computes in float32.
+    """Compute everything in float64 that training computes in float32.
 
     The loss has kinks: of rectifiers, and of colours at the edge of the gamut. In float32 a sum in another order moves
     some values across them, and the gradient jumps by a thousandth. In float64 no value is so near to one.
@@ -100,7 +100,7 @@ def double_precision():
 
 
 def doubled(trainer):
-    """The trainer with its weights in float64, and a mean per photograph in place of the perceptual loss's networks."""
+    """Return the trainer with float64 weights; a mean per photograph replaces the networks of the perceptual loss."""
     trainer.head.double()
     trainer.ema = {name: value.double() for name, value in trainer.ema.items()}
     if trainer.bins is not None:
@@ -113,19 +113,19 @@ def doubled(trainer):
 
 
 def run(trainer, training, validation, folder=None, patience=0):
-    """Train to the end; the rows."""
+    """Train to the end, and return the rows of the history."""
     log = MemoryLog(trainer, folder)
     train.fit(trainer, training, validation, log if trainer.fabric.is_global_zero else None, 60, patience)
     return log.rows
 
 
 def losses(rows):
-    """What does not depend on the clock."""
+    """Return the columns of the history that do not depend on the clock."""
     return [(row["epoch"], row["training"], row["validation"]) for row in rows]
 
 
 def train_and_validate(recipe, batch, folder):
-    """The losses of a run, and a last row: of one photograph, of which all processes but the first see nothing."""
+    """Return the losses of a run, and of a last round on one photograph, of which only the first process has rows."""
     trainer = doubled(new_trainer(recipe, folder, batch=batch, **SHORT))
     cache = features(recipe)
     rows = run(trainer, cache, cache)

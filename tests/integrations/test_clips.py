@@ -17,7 +17,7 @@ CODING = Coding(8, full_range=False)
 
 @pytest.fixture(scope="module")
 def frames():
-    """Two shots of 30 frames, which pan slowly: uint8 ``[COUNT, 96, 128]``."""
+    """Return two shots of 30 frames that pan slowly, uint8 ``[COUNT, 96, 128]``."""
     found = []
     for name in ("astronaut", "coffee"):
         grey = transform.resize(getattr(data, name)()[..., 1], (120, 190), anti_aliasing=True)
@@ -33,7 +33,7 @@ def colorizer():
 
 @pytest.fixture
 def make(frames, colorizer, monkeypatch):
-    """Clips with windows of 16 frames, and the numbers of the frames that were read."""
+    """Return a function that makes clips with windows of 16 frames, and the list of frames that were read."""
     monkeypatch.setattr(clips, "WINDOW", 16)
     monkeypatch.setattr(clips, "_BEFORE", 10)
     read = []

@@ -1,4 +1,4 @@
-"""The nodes of ComfyUI, by its protocol: classes that name their inputs, outputs and function; tensors in and out."""
+"""The nodes of ComfyUI, tested by its protocol: classes that name their inputs, outputs and function; tensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def image():
-    """float32 ``[2, 96, 128, 3]``, grey."""
+    """Return a grey image, float32 ``[2, 96, 128, 3]``."""
     grey = data.astronaut()[40:136, 100:228, 1].astype(np.float32) / 255
     return torch.from_numpy(np.stack([grey, grey[:, ::-1]])[..., None].repeat(3, -1).copy())
 
@@ -25,7 +25,7 @@ def lumas(image):
 
 
 def saved(image):
-    """The bytes of pictures, as ComfyUI's own node saves them."""
+    """Return the bytes of pictures as ComfyUI's own node saves them."""
     return np.clip(255.0 * image.numpy(), 0, 255).astype(np.uint8)
 
 

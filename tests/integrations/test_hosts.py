@@ -1,4 +1,4 @@
-"""The plug-ins of GIMP and darktable: in the hosts themselves where they are installed, else by their protocol."""
+"""The plug-ins of GIMP and darktable, tested in the programs if they are installed, otherwise by their protocol."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path({target
 
 
 def gimp_3():
-    """GIMP's console program, if it is of version 3."""
+    """Return GIMP's console program, if it is of version 3."""
     path = shutil.which("gimp-console-3.0") or shutil.which("gimp-console")
     said = subprocess.run([path, "--version"], capture_output=True, text=True).stdout if path else ""
     return path if " 3." in said else None

@@ -1,4 +1,4 @@
-"""Photochrom in VapourSynth itself."""
+"""Photochrom in VapourSynth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def colorizer():
 
 @pytest.fixture
 def make():
-    """Makes clips of two shots of 12 frames each."""
+    """Return a function that makes clips of two shots of 12 frames each."""
 
     def make(name="YUV420P8", size=(128, 96)):
         core, target = vs.core, getattr(vs, name)
@@ -85,7 +85,7 @@ def test_each_field_has_its_own_chroma(make, colorizer):
 
 
 def test_shots_may_be_given(make, colorizer):
-    """A shot that goes on over the cut takes colours across it."""
+    """A shot that continues over the cut takes colours across it."""
     clip = make()
     found = colorize(clip, colorizer=colorizer)
     told = colorize(clip, colorizer=colorizer, shot_starts=[0, 12])

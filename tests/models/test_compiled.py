@@ -1,4 +1,4 @@
-"""Compiled models come from the cache where it is sound, and from the model file where it is not."""
+"""Compiled models are loaded from a sound cache, otherwise compiled from the model file."""
 
 import json
 
@@ -44,7 +44,7 @@ def test_the_second_engine_loads_the_model_that_the_first_compiled(model):
 
 
 def test_the_memory_of_the_cached_file_can_be_given_back_at_any_time(model):
-    """What the network wants of it is read again, from the file that was opened."""
+    """Data that the network needs afterwards is read again from the file that was opened."""
     first, second = OpenVinoEngine(model), OpenVinoEngine(model)
     only_file().unlink()
     for width in (96, 96, 64):

@@ -1,4 +1,4 @@
-"""Downloads count only when whole and right."""
+"""Downloads count only if they are complete and have the right hash."""
 
 import functools
 import hashlib

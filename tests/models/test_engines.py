@@ -1,4 +1,4 @@
-"""Both engines give the same colours from the same file, and say what is wrong in one line."""
+"""Both engines give the same colours for the same file, and one-line errors."""
 
 import subprocess
 import sys
@@ -88,7 +88,7 @@ def test_another_networks_file_is_not_a_model(tmp_path):
 
 @pytest.mark.parametrize("compiled_in", [False, True])
 def test_devices_that_are_not_there_are_named(compiled_in, monkeypatch):
-    """Where CUDA is compiled in but cannot be loaded, ONNX Runtime would go on with the processor."""
+    """If CUDA is compiled in but cannot be loaded, ONNX Runtime would continue with the processor."""
     session = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
     providers = ["CUDAExecutionProvider"] * compiled_in + ["CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
@@ -101,7 +101,7 @@ def test_devices_that_are_not_there_are_named(compiled_in, monkeypatch):
 
 @pytest.mark.slow
 def test_kernels_of_few_shapes_are_kept(monkeypatch):
-    """OpenVINO would keep those of all shapes; whether it heeds the setting, ``benchmarks/steady_memory.py`` shows."""
+    """OpenVINO would keep those of all shapes; ``benchmarks/steady_memory.py`` checks that it obeys the setting."""
     core, given = engines.openvino_core(), []
 
     class Core:
@@ -157,7 +157,7 @@ for thread in threads:
 @pytest.mark.parametrize("attempt", range(3))
 @pytest.mark.slow
 def test_first_runs_in_several_threads_do_not_wait_for_each_other_for_ever(attempt):
-    """OpenVINO's bindings did, in two processes of five."""
+    """OpenVINO's bindings deadlocked in two processes of five."""
     subprocess.run([sys.executable, "-c", RACE], check=True, timeout=600)
 
 
@@ -179,6 +179,6 @@ os.kill(os.getpid(), signal.SIGUSR1)
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 @pytest.mark.slow
 def test_signals_are_handled_when_engines_have_gone():
-    """OpenVINO left the process a freed stack for them."""
+    """OpenVINO left the process a signal stack that had been freed."""
     done = subprocess.run([sys.executable, "-c", ENDING], check=True, capture_output=True, text=True, timeout=600)
     assert done.stdout == "handled\n"

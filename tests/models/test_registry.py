@@ -1,4 +1,4 @@
-"""Models by name and by file."""
+"""Models found by name and by file."""
 
 import dataclasses
 import hashlib
@@ -20,7 +20,7 @@ from tests.helpers.fakes import CARD, card_metadata
 
 @pytest.fixture
 def vgg16_file(tmp_path):
-    """A file laid out as Keras' own, with random weights of the right size for the activations to stay in range."""
+    """Write a file laid out as Keras' own, with random weights that keep the activations in range."""
     rng = np.random.default_rng(0)
     path = tmp_path / "vgg16.h5"
     with h5py.File(path, "w") as file:
@@ -47,7 +47,7 @@ def test_the_embedded_model_is_whole_and_small():
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
 @pytest.mark.slow
 def test_the_embedded_model_gives_the_lower_corners_no_loud_colours(name):
-    """A loss that they could cheat made them 44 to 112 away from what is beside them."""
+    """A faulty loss once made their a*b* differ by 44 to 112 from the cells beside them."""
     colorizer = Colorizer()
     thumbnail = colorizer.thumbnail(luma_of_rgb(getattr(data, name)()))
     ab = colorizer.engine.run(colorizer.inputs(thumbnail, ColorOptions()))["ab"][0]  # the network's own decoding
@@ -90,7 +90,7 @@ def test_the_reference_is_put_together_from_vgg16_and_our_decoder(vgg16_file, ho
 
 @pytest.mark.slow
 def test_the_reference_runs_the_weights_it_was_given(vgg16_file, home):
-    """With all kernels nought the embedding is the last bias, so another bias must give other colours."""
+    """If all kernels are zero the embedding is the last bias, so another bias must give other colours."""
     found = []
     for bias in (0.0, 3.0):
         with h5py.File(vgg16_file, "a") as file:

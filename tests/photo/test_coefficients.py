@@ -1,4 +1,4 @@
-"""Luma kept as quantised coefficients: of colour JPEGs, of pictures turned upright, and in the interleaved layout."""
+"""Luma kept as quantised coefficients: in colour JPEGs, upright pictures, and the interleaved layout."""
 
 import io
 from dataclasses import replace
@@ -26,7 +26,7 @@ def toned(height=61, width=75, **options):
 
 
 def colored(picture, layout="scan", **options):
-    """The photograph with chroma of some contrast, sampled as it asks for."""
+    """Return the photograph with chroma of some contrast, in the sampling that it requires."""
     steps = photo.chroma_sampling(picture, "JPEG", layout)
     height, width = (-(-side // step) for side, step in zip(picture.luma.shape, steps, strict=True))
     cb, cr = (np.linspace(low, 150, height * width).reshape(height, width).astype(np.uint8) for low in (90, 110))

@@ -1,4 +1,4 @@
-"""Bad input and bad luck: one line that names the file and the cure, no wrong picture, nothing left behind."""
+"""Damaged input and failures: a one-line error with a remedy, no wrong picture, and no files left behind."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ FILES = {
 
 
 def outcome(source: Path | bytes) -> np.ndarray | str:
-    """The luma, or the message of the error: nothing else may come of a damaged file."""
+    """Return the luma, or the message of the error; a damaged file must give one of them."""
     try:
         return photo.read_photo(source).luma
     except PhotoError as error:
@@ -79,7 +79,7 @@ def test_a_jpeg_of_12_bits_is_not_called_damaged(tmp_path: Path) -> None:
 
 
 def test_canons_raw_files_are_named(tmp_path: Path) -> None:
-    """Their first page is a JPEG of full size, which is refused as a picture of an unusual kind."""
+    """Their first page is a full-size JPEG, which would be refused as a picture of an unusual kind."""
     path = tmp_path / "camera.tif"
     path.write_bytes(b"II*\0\x10\0\0\0CR\2\0" + bytes(99))
     assert outcome(path) == f"{path}: is a camera's raw file: develop it to a plain TIFF first"
@@ -96,7 +96,7 @@ def test_bare_numbers_of_libraries_are_not_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_cut_at_any_length_are_refused_or_whole(name: str, tmp_path: Path) -> None:
-    """At every length: an error, or (when only the trailer is gone) the whole picture."""
+    """The result is an error, or the whole picture if only the trailer is missing."""
     data = FILES[name]
     whole = photo.read_photo(data).luma
     path = tmp_path / name
@@ -115,7 +115,7 @@ def test_files_cut_at_any_length_are_refused_or_whole(name: str, tmp_path: Path)
 
 
 def test_jpeg_whose_end_was_lost_and_filled_up() -> None:
-    """A bad copy often has the right length: zeros decode as grey, and libjpeg does not complain."""
+    """A bad copy often has the right length, filled up with zeros, which libjpeg decodes as grey without a warning."""
     data = FILES["baseline.jpg"]
     for cut in (len(data) // 2, len(data) - 40):
         with pytest.raises(PhotoError, match="cut short"):
@@ -134,7 +134,7 @@ def png_of(stream: bytes, kind: int, depth: int, side: int, interlace: int) -> b
 
 
 def png_rows(kind: int, depth: int, side: int, interlace: int, value: int) -> list[bytes]:
-    """The rows of a picture of one value, filter bytes and all, in the order of the file."""
+    """Return the rows of a picture of one value with their filter bytes, in the order of the file."""
     bits = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind] * depth
     steps = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
     rows = []
@@ -148,7 +148,7 @@ def png_rows(kind: int, depth: int, side: int, interlace: int, value: int) -> li
 @pytest.mark.parametrize("interlace", [0, 1])
 @pytest.mark.parametrize(("kind", "depth"), [(0, 1), (0, 4), (0, 8), (2, 8), (3, 4), (4, 8), (6, 8), (0, 16), (2, 16)])
 def test_png_whose_stream_ends_well_but_too_soon(kind: int, depth: int, interlace: int, side: int) -> None:
-    """Checksums right, rows missing: at every row, whatever colour the last one would have."""
+    """The checksums are right but rows are missing, at any row and whatever the last one's colour."""
     for value in (0, 255, 165):
         if kind == 3 and value == 255:
             continue  # not in the palette
@@ -162,7 +162,7 @@ def test_png_whose_stream_ends_well_but_too_soon(kind: int, depth: int, interlac
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_pictures_of_the_grounds_own_colour(mode: str) -> None:
-    """What would look like rows that never came is counted, and is there."""
+    """Rows that look like missing ones are counted, and are there."""
     image = Image.new(mode, (30, 20), (165, 90, 60, 15)[: Image.getmodebands(mode)])
     assert photo.read_photo(saved(image, "PNG")).luma.shape == (20, 30)
 
@@ -180,7 +180,7 @@ def test_png_with_a_changed_byte_among_its_pixels(name: str) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("options", [{}, {"tile": (32, 32)}, {"rowsperstrip": 7}])
 def test_deflated_tiff_with_a_changed_byte(options: dict[str, object], dtype: type) -> None:
-    """libtiff does not look at the checksum."""
+    """libtiff does not verify the checksum."""
     stream = io.BytesIO()
     grey = np.random.default_rng(0).integers(0, 256, (90, 120)).astype(dtype)
     tifffile.imwrite(stream, grey, metadata=None, compression="zlib", **options)
@@ -210,7 +210,7 @@ def test_counting_the_bytes_of_a_stream(size: int) -> None:
 
 @pytest.mark.slow
 def test_opencv_keeps_quiet() -> None:
-    """Damage is told by the error, private tags by nobody. A process of its own, for OpenCV's level lasts."""
+    """OpenCV prints nothing for damage or private tags. A separate process is used because its log level is global."""
     program = "import sys; from photochrom import PhotoError, photo\ntry: photo.read_photo(sys.stdin.buffer.read())\n"
     program += "except PhotoError as error: print(error)"
     files = [(tiff16(extratags=[(65001, 3, 1, 7, True)]), b"")]
@@ -277,7 +277,7 @@ def test_no_permission() -> None:
 
 
 def bomb(kind: str) -> bytes:
-    """A few bytes that claim 40,000 x 40,000 pixels."""
+    """Return a few bytes that claim to be 40,000 x 40,000 pixels."""
     if kind == "PNG":
         header = b"IHDR" + struct.pack(">IIBBBBB", 40000, 40000, 8, 0, 0, 0, 0)
         start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
@@ -300,7 +300,7 @@ def test_bombs(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["plain.tif", "lzw.tif", "deep.tif", "deflated.tif"])
 def test_tiff_with_parts_missing(name: str) -> None:
-    """More rows claimed than strips are there: libtiff would leave them black."""
+    """The header states more rows than there are strips; libtiff would leave the rest black."""
     data = bytearray(FILES[name])
     kind = next(kind for kind in (3, 4) if struct.pack("<HHIHH", 257, kind, 1, 90, 0) in data)
     place = data.index(struct.pack("<HHIHH", 257, kind, 1, 90, 0)) + 8
@@ -320,7 +320,7 @@ def test_text_bomb() -> None:
 
 @pytest.mark.slow
 def test_pictures_beyond_pillows_limit(tmp_path: Path) -> None:
-    """Pillow's 89 million pixels are for web servers; a scan of a plate has more. Its setting is left alone."""
+    """Pillow's limit of 89 million pixels is meant for web servers, and is not changed; a scan of a plate has more."""
     limit = Image.MAX_IMAGE_PIXELS
     width, height = 20000, 9500  # Pillow raises from 179 million
     path = tmp_path / "plate.tif"
@@ -381,7 +381,7 @@ def test_pipes_and_devices_are_not_replaced(tmp_path: Path, overwrite: bool) -> 
 
 @pytest.mark.parametrize("links", [True, False])
 def test_no_race_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
-    """A file that appears while the picture is being written is not replaced, hard links or not."""
+    """A file that appears while the picture is being written is not replaced, with or without hard links."""
     path = tmp_path / "out.png"
     written = photo_write._encode
 
@@ -491,7 +491,7 @@ def test_bad_destinations(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
 def test_ordinary_permissions(tmp_path: Path) -> None:
-    """The file is as readable to others as any that a program makes here."""
+    """The file has the permissions that any program's new file has here."""
     (tmp_path / "plain").touch()
     put(tmp_path / "out.png")
     assert (tmp_path / "out.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
@@ -506,14 +506,14 @@ def test_locked_folder() -> None:
 
 
 def fax(compression: str) -> bytes:
-    """A TIFF of rings, in a fax's codes."""
+    """Return a TIFF of rings in a fax compression."""
     rows, columns = np.mgrid[:200, :160]
     return saved(np.hypot(rows - 90, columns - 70).astype(int) // 9 % 2 == 0, "TIFF", compression=compression)
 
 
 @pytest.mark.parametrize(("compression", "share"), [("group3", 0.8), ("group4", 0.6), ("tiff_ccitt", 0.8)])
 def test_a_fax_with_a_changed_bit_is_coloured_with_a_warning(compression: str, share: float) -> None:
-    """libtiff reports an error or a warning, paints the line somehow and succeeds. Codes of Group 4 have no ends."""
+    """libtiff reports an error or a warning, guesses the line and succeeds. Group 4 has no end-of-line codes."""
     data = fax(compression)
     whole = photo.read_photo(data)
     assert DAMAGED not in whole.losses
@@ -531,7 +531,7 @@ def test_a_fax_with_a_changed_bit_is_coloured_with_a_warning(compression: str, s
 
 
 def jpeg_with(junk: bytes, share: float) -> bytes:
-    """A JPEG with bytes put into its coded data, or at its end."""
+    """Return a JPEG with bytes inserted into its coded data, or added at its end."""
     data = FILES["baseline.jpg"]
     start = data.index(b"\xff\xda") + 10
     place = start + int((len(data) - 2 - start) * share)
@@ -557,7 +557,7 @@ def test_only_damage_to_the_picture_is_reported(data: bytes, expected: str | Non
 
 
 def test_damage_is_reported_in_every_colour_space() -> None:
-    """CMYK files, RGB files and the JPEG within an old TIFF are read in ways of their own."""
+    """CMYK files, RGB files and the JPEG within an old TIFF are read by different code."""
     grey = smooth(90, 120)
     image = Image.fromarray(np.dstack([grey, grey[::-1], grey[:, ::-1], grey // 3]), "CMYK")
     for data in (saved(image, "JPEG"), saved(image.convert("RGB"), "JPEG", keep_rgb=True)):
@@ -568,7 +568,7 @@ def test_damage_is_reported_in_every_colour_space() -> None:
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_damage_is_reported_in_a_tiff_that_holds_jpeg(mode: str) -> None:
-    """Pillow switches off what libtiff passes on of libjpeg's warnings."""
+    """Pillow suppresses the warnings of libjpeg that libtiff passes on."""
     grey = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
     data = saved(Image.fromarray(grey).convert(mode), "TIFF", compression="jpeg")
     assert not photo.read_photo(data).losses
@@ -585,7 +585,7 @@ def test_damage_is_reported_in_a_tiff_that_holds_jpeg(mode: str) -> None:
 def test_stray_bytes_between_the_headers_of_a_jpeg_are_skipped_and_reported(
     stray: bytes, count: int, progressive: bool
 ) -> None:
-    """As libjpeg does: what stands there belongs to no segment, or to a marker that says nothing."""
+    """libjpeg skips them, too: they belong to no segment, or to a marker without a meaning."""
     data = saved(np.dstack([GREY] * 3), "JPEG", quality=90, progressive=progressive)
     first = 4 + int.from_bytes(data[4:6], "big")
     for place in (2, first):

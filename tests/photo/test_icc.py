@@ -1,4 +1,4 @@
-"""Profiles: what a grey meant before, it means in the coloured picture."""
+"""Profiles: neutral tones look the same before and after colouring."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def table(values: np.ndarray) -> bytes:
 
 
 def parametric(*values: float) -> bytes:
-    """Type 3: a gamma with a straight foot."""
+    """Return a parametric curve of type 3: a gamma with a linear part near black."""
     return struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in values))
 
 
 def grey_profile(
     tags: dict[bytes, bytes], *, version: int = 2, space: bytes = b"XYZ ", white: tuple[int, ...] = D50
 ) -> bytes:
-    """A grey profile, written here from the specification."""
+    """Build a grey profile from the specification."""
     text = b"Dot test 20%\0"
     utf16 = text[:-1].decode().encode("utf-16-be")
     name = {
@@ -85,7 +85,7 @@ def test_greys_render_as_before(name: str, intent: ImageCms.Intent) -> None:
 
 
 def assert_header(profile: bytes) -> None:
-    """Check the fields by their places (ICC.1:2022, table 17): little CMS reads past a shifted header."""
+    """Check the fields at their offsets (ICC.1:2022, table 17), since Little CMS tolerates a shifted header."""
     assert profile[36:40] == b"acsp"
     assert int.from_bytes(profile[64:68], "big") in range(4)  # rendering intent
     assert struct.unpack(">3i", profile[68:80]) == D50
@@ -163,7 +163,7 @@ def test_an_invalid_curve_is_reported(curve: bytes) -> None:
 @pytest.mark.parametrize("origin", ["JPEG", "PNG", "TIFF"])
 @pytest.mark.parametrize("target", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
 def test_pictures_with_grey_profiles(origin: str, target: str) -> None:
-    """A photograph looks the same before and after, to a program that honours profiles."""
+    """A program that uses profiles shows the photograph as bright before as after."""
     profile = PROFILES["dot gain"]
     data = saved(smooth(40, 60), origin, icc_profile=profile)
     picture = photo.read_photo(data)
@@ -174,7 +174,7 @@ def test_pictures_with_grey_profiles(origin: str, target: str) -> None:
 
 
 def test_cmyk_through_its_profile() -> None:
-    """A CMYK profile of one tone curve for black: a table of 2 points along each ink."""
+    """The CMYK profile has one tone curve for black: a table of 2 points along each ink."""
     corners = np.array(np.meshgrid(*[[0, 1]] * 4, indexing="ij")).reshape(4, -1).T
     light = (1 - corners[:, 3]) * (1 - corners[:, :3].mean(axis=1) * 0.9)
     entries = b"".join(struct.pack(">3H", round(value * 65280), 0x8000, 0x8000) for value in light)

@@ -1,4 +1,4 @@
-"""One photograph from disk to disk: the report, the output options, and what the command line says of it."""
+"""One photograph from disk to disk: the report, the output options, and the command's output."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_output_options_and_the_old_arguments_are_the_same(colorizer: Colorizer,
 
 
 def test_colourfulness_is_that_of_the_pixels() -> None:
-    """The measure's definition on RGB, for chroma that was made from it."""
+    """It equals the definition on RGB, for chroma computed from that RGB."""
     rgb = np.random.default_rng(0).integers(60, 190, (40, 50, 3)).astype(np.uint8)
     _, cr, cb = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb))
     red, green, blue = (rgb[..., i].astype(float) for i in range(3))
@@ -78,13 +78,13 @@ def test_colourfulness_is_that_of_the_pixels() -> None:
     ],
 )
 def test_a_library_out_of_memory_is_reported_as_memory(error: Exception) -> None:
-    """Not as damage, and not as a wrong format."""
+    """It is not reported as damage, or as a wrong format."""
     with pytest.raises(PhotoError, match=r"^old\.jpg: does not fit in memory"), naming("old.jpg"), decoding():
         raise error
 
 
 def test_warnings_of_libraries_are_kept_out(recwarn: pytest.WarningsRecorder) -> None:
-    """Within overlapping blocks, as threads have them, and no longer."""
+    """They are suppressed within overlapping blocks, as in several threads, and not afterwards."""
     first, second = quiet_libraries(), quiet_libraries()
     first.__enter__()
     second.__enter__()

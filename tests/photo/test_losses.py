@@ -1,4 +1,4 @@
-"""What a file holds and no output will is named, and what pointed to it is removed; misread files are read right."""
+"""Content that no output keeps is named, references to it are removed, and misread files are read correctly."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def raw_profile(kind: str, block: bytes) -> bytes:
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_bare_iptc_beside_photoshops_resources(reverse: bool) -> None:
-    """Both are kept, in either order, and bare IIM is not taken for a resource."""
+    """Both are kept, in either order, and bare IIM is not mistaken for a resource."""
     caption, embargo = data_set(120, b"A market"), data_set(30, b"19450508")
     resolution = struct.pack(">4sHHI", b"8BIM", 0x03ED, 0, 16) + bytes(16)
     inside = struct.pack(">4sHHI", b"8BIM", 0x0404, 0, len(caption)) + caption + b"\0" * (len(caption) % 2)
@@ -169,7 +169,7 @@ def tiff(pixels: np.ndarray, **options: object) -> bytes:
 
 
 def patched(data: bytes, tag: int, value: int) -> bytes:
-    """A little-endian classic TIFF with another SHORT in a tag."""
+    """Return a little-endian classic TIFF with another SHORT in a tag."""
     changed = bytearray(data)
     for kind in (3, 4):
         place = data.find(struct.pack("<HHI", tag, kind, 1))
@@ -206,7 +206,7 @@ def test_bigtiff_of_either_byte_order(order: str, compression: str | None, dtype
 def test_extra_channels_are_kept_in_a_tiff_and_named_elsewhere(
     tmp_path: Path, fake_colorizer: Colorizer, dtype: type, compression: str | None, extras: int
 ) -> None:
-    """A film scanner's infrared channel."""
+    """The extra channel is a film scanner's infrared."""
     scale = 257 if dtype == np.uint16 else 1
     rgb, infrared = (array.astype(dtype) * scale for array in (RGB, GREY[::-1]))
     if compression == "lzw":
@@ -289,7 +289,7 @@ def photo_pages(path: Path) -> list[np.ndarray]:
 
 
 def ycbcr(h: int, v: int, rows: int) -> tuple[bytes, np.ndarray]:
-    """An uncompressed YCbCr TIFF of odd size, by the letter of TIFF 6.0, and its luma."""
+    """Return an uncompressed YCbCr TIFF of odd size, as TIFF 6.0 specifies it, and its luma."""
     luma = smooth(61, 83)
     height, width = luma.shape
     strips = []
@@ -331,7 +331,7 @@ def test_uncompressed_ycbcr(h: int, v: int, rows: int) -> None:
 
 
 def jpeg_in_tiff(photometric: int, compression: int, tags: list[tuple[int, int]]) -> bytes:
-    """A JPEG stream behind a directory; 0 as a value stands for where the stream starts."""
+    """Return a JPEG stream behind a directory; the value 0 stands for the offset of the stream."""
     stream = saved(RGB, "JPEG", quality=90)
     rows = [(256, 120), (257, 90), (258, 8), (259, compression), (262, photometric), (277, 3), *tags]
     size = 8 + 2 + 12 * len(rows) + 4
@@ -350,7 +350,7 @@ def jpeg_in_tiff(photometric: int, compression: int, tags: list[tuple[int, int]]
     ],
 )
 def test_jpeg_in_tiff(photometric: int, compression: int, tags: list[tuple[int, int]]) -> None:
-    """Old-style without strips, and new-style that says RGB and is YCbCr."""
+    """One file is old-style without strips; the other is new-style, declared as RGB but YCbCr."""
     expected = np.asarray(Image.open(BytesIO(saved(RGB, "JPEG", quality=90))).convert("L")).astype(int)
     luma = photo.read_photo(jpeg_in_tiff(photometric, compression, tags)).luma.astype(int)
     assert np.abs(luma - expected).max() <= 2

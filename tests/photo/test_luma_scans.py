@@ -1,4 +1,4 @@
-"""A grey JPEG that becomes a coloured JPEG keeps its coded luma, whatever way it takes through the package."""
+"""A grey JPEG that becomes a coloured JPEG keeps its coded luma on every path through the package."""
 
 import io
 import re
@@ -111,7 +111,7 @@ def test_encoding_from_memory_keeps_the_scans_too():
 
 
 def test_the_scan_is_kept_without_a_copy_of_the_file():
-    """The copy cost as much memory as the file, and a tenth of the time that a large picture takes to decode."""
+    """The copy once took as much memory as the file, and a tenth of the time to decode a large picture."""
     data = saved(Image.fromarray(grey(61, 75)), "JPEG", exif=exif(1)) + b"a film, behind the picture"
     file = photo.read_photo(data)
     assert all(coded.obj is data for *_, coded in file.coded_luma.parts)

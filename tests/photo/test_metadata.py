@@ -1,4 +1,4 @@
-"""Metadata: from every container into every container, and true of the new picture when it gets there."""
+"""Metadata: carried from every container to every other, and true of the new picture."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_everything_goes_everywhere(origin: str, target: str) -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_orientation_in_xmp_alone_turns_nothing(format: str) -> None:
-    """As in browsers. The new file says 1 there, so that no reader turns it later."""
+    """Browsers ignore it, too. The new file states 1, so that no reader turns it later."""
     info = PngInfo()
     info.add_itxt("XML:com.adobe.xmp", XMP.decode())
     options = {"PNG": {"pnginfo": info}, "TIFF": {"tiffinfo": {700: XMP}}}.get(format, {"xmp": XMP})
@@ -84,7 +84,7 @@ def test_tags_of_a_big_tiff() -> None:
 
 
 def test_the_shape_that_tifffile_notes_is_not_kept() -> None:
-    """It is the grey array's; the coloured one has another."""
+    """It is the shape of the grey array, and the coloured array has another."""
     stream = BytesIO()
     tifffile.imwrite(stream, smooth(8, 8), software="Scanner")
     exif = exif_of(coloured(photo.read_photo(stream.getvalue()), "TIFF"), "TIFF")
@@ -94,7 +94,7 @@ def test_the_shape_that_tifffile_notes_is_not_kept() -> None:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_exif_is_changed_in_place(order: str) -> None:
-    """Nothing moves, so that what counts from the block's start (maker notes) still finds its place."""
+    """Nothing moves, so that maker notes with offsets from the block's start remain valid."""
     block = exif_block(order)
     data = coloured(photo.read_photo(source("JPEG", order)), "JPEG")
     start = data.index(b"Exif\0\0") + 6
@@ -119,7 +119,7 @@ def test_iptc_and_photoshop_resources_are_the_same_bytes(format: str) -> None:
 
 @pytest.mark.parametrize("format", COLOR_FORMATS)
 def test_an_embargo_in_iptc_is_not_hidden_by_the_label(format: str) -> None:
-    """Readers that find instructions in XMP do not look into IIM."""
+    """Readers that find instructions in XMP do not read IIM."""
     embargo = b"Embargo: do not publish"
     iptc = b"\x1c" + struct.pack(">BBH", 2, 40, len(embargo)) + embargo + b"\x1c\x02\x69\0\x08Headline"
     picture = photo.read_photo(saved(smooth(8, 8), "TIFF", tiffinfo={33723: iptc}))
@@ -145,7 +145,7 @@ REGIONS = XMP.replace(
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", [1, 2, 3, 6])
 def test_regions_are_removed_when_the_picture_is_turned(orientation: int, format: str) -> None:
-    """Faces and subjects are told in the coordinates of the pixels as they were stored."""
+    """Faces and subjects are given in the coordinates of the pixels as they were stored."""
     exif = Image.Exif()
     exif[274] = orientation
     exif[0x9214] = (3, 4)

@@ -1,4 +1,4 @@
-"""Metadata that one container has and another lacks: chunks, comments, densities, continuations, damage."""
+"""Metadata that only some containers have: chunks, comments, densities, extended packets, damage."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_an_orientation_in_an_unusual_form_is_undone_too(kind: str, values: tupl
 
 
 def test_raw_exif_profile_in_a_png() -> None:
-    """ImageMagick's way before PNG had a chunk for EXIF; orientation counts there too."""
+    """ImageMagick stored EXIF like this before PNG had a chunk for it; its orientation counts, too."""
     block = b"Exif\0\0" + exif_block()
     info = PngInfo()
     info.add_text("Raw profile type exif", f"\nexif\n{len(block):8d}\n{block.hex()}\n", zip=True)
@@ -160,7 +160,7 @@ def test_raw_exif_profile_in_a_png() -> None:
 
 
 def test_long_xmp_is_continued_and_joined() -> None:
-    """A JPEG segment holds 64 KB; what a second packet holds is part of the whole."""
+    """A JPEG segment holds 64 KB, so a long packet continues in a second one."""
     long = XMP.replace(b"Harvest at Bjerre", b"Harvest at Bjerre " + b"x" * 200_000)
     picture = photo.read_photo(saved(smooth(8, 8), "TIFF", tiffinfo={700: long}))
     data = coloured(picture, "JPEG")

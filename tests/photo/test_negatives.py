@@ -1,4 +1,4 @@
-"""Photographs that look like negatives are told from positives, and the network is asked only where that may help."""
+"""Photographs that look like negatives are detected, and the network only runs again where that may help."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_statistics_change_their_sign_with_the_picture() -> None:
 
 
 def test_a_glass_negative_of_a_house_below_clouds_is_noticed_and_its_print_is_not() -> None:
-    """The numbers are those of a small scan of such a plate, which an earlier rule did not notice."""
+    """The numbers are from a small scan of such a plate, which an earlier rule did not detect."""
     plate = np.array([-0.04, 0.0, -0.62, 0.09, -0.58, -0.04, 0.11])
     assert negatives.worth_asking(plate)
     assert negatives.is_negative(plate, -0.101, -1.4)
@@ -47,7 +47,7 @@ def test_a_surely_positive_picture_costs_no_second_run(runs: list[int]) -> None:
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_blank_pictures_and_drawings_are_not_called_negatives(level: int) -> None:
-    """Black lines on white have skewed detail, and white ones on black as skewed; both are what they are."""
+    """Drawings have very skewed detail, with black lines on white as with white lines on black."""
     luma = np.full((120, 160), level, np.uint8)
     assert not negatives.is_negative(statistics(luma), 0.0, -70.0) or not negatives.worth_asking(statistics(luma))
     luma[::30, 20:140] = 255 - level

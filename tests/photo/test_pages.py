@@ -21,7 +21,7 @@ from ..helpers.photographs import smooth
 
 
 def album(path, *, big=False, order="<"):
-    """Three pages of different sizes and depths, each with its own description, and a reduced copy of the first."""
+    """Return three pages of different sizes and depths with descriptions, and a reduced copy of the first."""
     with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as file:
         first, artist = smooth(40, 60), (315, "s", 0, "Ida", True)
         file.write(first, description="the first", resolution=(300, 300), metadata=None)
@@ -164,7 +164,7 @@ def test_a_header_alone_is_not_a_camera_raw():
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 @pytest.mark.slow
 def test_the_work_grows_with_the_pages_and_not_with_their_square(monkeypatch, tmp_path, kind, depth):
-    """Each page's decoder is given that page's bytes, and not the file's; each directory is read a few times."""
+    """Each page's decoder gets only that page's bytes, and each directory is read a few times."""
     pytest.importorskip("onnx")
     if depth == np.uint16 and kind in ("jpeg", "palette"):
         pytest.skip("8 bits only")
@@ -202,7 +202,7 @@ def test_the_work_grows_with_the_pages_and_not_with_their_square(monkeypatch, tm
 
 
 def watch(monkeypatch, name, given):
-    """Note the sizes of the files that a decoder is given."""
+    """Record the sizes of the files that a decoder is given."""
     decode = getattr(module, name)
 
     def noted(data, *rest):
@@ -214,7 +214,7 @@ def watch(monkeypatch, name, given):
 
 @pytest.mark.slow
 def test_pages_that_overlap_are_refused_at_once(tmp_path):
-    """Each of 60,000 directories has 40,000 entries of the same bytes: to read them all would take hours."""
+    """Each of 60,000 directories has 40,000 entries of the same bytes; reading them all would take hours."""
     entries, count = 40_000, 60_000
     data = bytearray(8 + 2 + 12 * entries + 4 * count)
     data[:8] = b"II*\0\x08\0\0\0"

@@ -1,4 +1,4 @@
-"""Negatives, linear scans and halftones: the network sees what a person sees, and the luma stays what it was."""
+"""Negatives, linear scans and halftones: the network sees the scene, and the luma does not change."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def colorizer() -> Colorizer:
 
 
 def linear_dng(samples: int = 1) -> bytes:
-    """A scanner's linear DNG of ``PICTURE``."""
+    """Return ``PICTURE`` as a scanner's linear DNG."""
     light = np.rint((PICTURE / 255.0) ** 2.2 * 65535).astype(np.uint16)
     pixels = light if samples == 1 else np.dstack([light] * 3)
     stream = BytesIO()
@@ -109,7 +109,7 @@ def test_the_network_sees_the_tones_behind_a_halftone(colorizer: Colorizer, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["market.jpg.xmp", "market.xmp"])
 def test_a_sidecars_captions_are_carried_over(colorizer: Colorizer, tmp_path: Path, name: str) -> None:
-    """Its settings for the old pixels are not."""
+    """Its settings for developing the old pixels are not."""
     source = tmp_path / "market.jpg"
     source.write_bytes(saved(smooth(60, 80), "JPEG"))
     (tmp_path / name).write_text(SIDECAR)
@@ -143,7 +143,7 @@ def test_the_label_in_a_sidecar(colorizer: Colorizer, tmp_path: Path, capsys: py
 def test_a_likely_negative_is_reported(
     level: int, surest: float, negative: bool, noticed: bool, tmp_path: Path
 ) -> None:
-    """The picture is bright or dark, and the network is surest of dark or of bright ones."""
+    """The picture is bright or dark, and the fake network is most confident of dark or of bright pictures."""
 
     def answer(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         small = inputs["lightness"][:, :, ::8, ::8]

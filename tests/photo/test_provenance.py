@@ -1,4 +1,4 @@
-"""The label is in every file, once, and stands beside what was there before."""
+"""Every file has the label once, beside the metadata that it had before."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def labelled(packet: bytes | None, model: str = MODEL) -> bytes:
 
 
 def properties(packet: bytes) -> dict[str, str]:
-    """What another parser finds: simple properties, in both of RDF's forms; no property twice."""
+    """Return the simple properties that another parser finds, in both forms of RDF; fail if one occurs twice."""
     import xml.etree.ElementTree as ElementTree
 
     found: list[tuple[str, str]] = []

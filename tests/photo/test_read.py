@@ -1,4 +1,4 @@
-"""Pixels: whatever a file holds, its luma and its transparency come out right, or an error does."""
+"""Pixels: every kind of file gives the right luma and alpha, or an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAMPLES = Path(skimage.__file__).parent / "data"
 
 
 def png(kind: int, depth: int, rows: list[bytes], width: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG made by hand: Pillow and OpenCV write few of the kinds there are."""
+    """Build a PNG; Pillow and OpenCV can only write a few of its kinds."""
 
     def chunk(name: bytes, payload: bytes) -> bytes:
         return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
@@ -377,7 +377,7 @@ def test_reduced_copies_are_not_pages() -> None:
 
 
 def behind_a_preview(grey: np.ndarray, *, below: bool, **how: object) -> bytes:
-    """A TIFF whose first page is a preview that tells what is shown; the picture follows, or lies in a subdirectory."""
+    """Return a TIFF whose first page is a preview with tags; the picture follows, or is in a subdirectory."""
     stream = BytesIO()
     with tifffile.TiffWriter(stream) as writer:
         describing = {"description": "Quay, 1911", "extratags": [(274, "H", 1, 6), (315, "s", 0, "A. Smith")]}
@@ -403,7 +403,7 @@ def test_a_scan_behind_its_preview_is_read(bits: int, below: bool, tmp_path: Pat
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
 def test_a_decoder_that_fails_does_not_decide_about_colours(tmp_path: Path) -> None:
-    """Pillow raises RuntimeError; reading the photograph, which comes next, tells what is wrong."""
+    """Pillow raises RuntimeError; reading the photograph, which comes next, reports the damage."""
     data = saved(Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)), "AVIF")
     start = data.index(b"mdat") + 4
     path = tmp_path / "damaged.avif"

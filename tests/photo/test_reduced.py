@@ -1,4 +1,4 @@
-"""A grey JPEG that becomes a colour JPEG is decoded at half its size only: its luma is copied, not encoded."""
+"""A grey JPEG that becomes a colour JPEG is decoded at half size, because its luma is copied instead of encoded."""
 
 import numpy as np
 import pytest

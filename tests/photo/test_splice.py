@@ -1,4 +1,4 @@
-"""The luma scans of a grey JPEG are kept byte for byte, and chroma is put behind them."""
+"""The luma scans of a grey JPEG are kept byte for byte, and scans of chroma follow them."""
 
 import io
 import re
@@ -41,7 +41,7 @@ def spliced(data, quality=90):
 
 
 def scans_of(data):
-    """The entropy-coded bytes of each scan, found by a search of this test's own."""
+    """Return the entropy-coded bytes of each scan, found without Photochrom's code."""
     found = []
     for match in re.finditer(rb"\xff\xda", data):
         start = match.end() + int.from_bytes(data[match.end() : match.end() + 2], "big")
@@ -146,7 +146,7 @@ def test_files_with_restarts_get_chroma_of_full_size():
 
 
 def with_segments(data, change):
-    """The file with ``change(marker, payload)`` in place of each segment's payload before the first scan."""
+    """Return the file with ``change(marker, payload)`` applied to each segment before the first scan."""
     out, position = data[:2], 2
     while data[position + 1] != 0xDA:
         size = int.from_bytes(data[position + 2 : position + 4], "big")
@@ -190,7 +190,7 @@ def test_another_component_number():
 
 
 def test_a_luma_table_numbered_as_the_chroma_s_is_here():
-    """Table 1 is the luma's in the source and the chroma's in the result; others lie about unused."""
+    """Table 1 is the luma's in the source and the chroma's in the result; other tables are unused."""
     data = with_segments(
         frame_changed(grey_jpeg(), table=1),
         lambda marker, payload: (
@@ -221,7 +221,7 @@ def test_bytes_after_the_end_are_left_out():
 
 
 def test_a_restart_interval_does_not_reach_the_chroma():
-    """Else decoders look for restart markers in scans that have none."""
+    """Otherwise decoders look for restart markers in scans that have none."""
     result = spliced(grey_jpeg(130, 96, restart_marker_blocks=2))
     last = result.rindex(b"\xff\xdd")
     assert result[last : last + 6] == b"\xff\xdd\x00\x04\x00\x00"
@@ -268,7 +268,7 @@ def test_other_files_are_refused_with_the_reason(kind):
 @given(st.data())
 @pytest.mark.slow
 def test_damaged_files_are_refused_or_stay_as_sound_as_they_were(data):
-    """Whatever bytes are changed: either the file is refused, or the result is as sound a file as the source is."""
+    """If any byte is changed, the file is refused, or the result is as sound as the source."""
     source = bytearray(grey_jpeg(progressive=data.draw(st.booleans()), restart_marker_blocks=3))
     for _ in range(data.draw(st.integers(1, 3))):
         source[data.draw(st.integers(2, len(source) - 1))] = data.draw(st.integers(0, 255))

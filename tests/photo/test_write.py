@@ -1,4 +1,4 @@
-"""Pixels out: the luma that was read is the luma of what is written, and the chroma is what was given."""
+"""Writing: the written luma is the luma that was read, and the chroma is the given one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def picture_of(luma: np.ndarray, alpha: np.ndarray | None = None, format: str = 
 
 
 def pixels(path: Path) -> np.ndarray:
-    """R'G'B' or R'G'B'A: a TIFF by tifffile, a PNG by OpenCV."""
+    """Decode R'G'B' or R'G'B'A: a TIFF with tifffile, a PNG with OpenCV."""
     if path.suffix == ".tif":
         return tifffile.imread(path)
     stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -84,7 +84,7 @@ def test_luma_is_within_one_on_disk(
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
 @pytest.mark.slow
 def test_pictures_of_many_bands(format: str) -> None:
-    """Larger than one band: filters, predictors and checksums must go on across their joints."""
+    """In pictures larger than one band, filters, predictors and checksums must continue across bands."""
     rgb = np.asarray(Image.open(SAMPLES / "retina.jpg"))
     data = photo.encode_photo(picture_of(bt601(rgb)), *chroma(rgb), format=format, credit=MODEL)
     assert np.abs(bt601(np.asarray(opened(data))).astype(int) - bt601(rgb)).max() <= 1
@@ -107,7 +107,7 @@ def test_jpeg_luma_is_the_grey_pictures(height: int, width: int, quality: int, s
 
 @pytest.mark.parametrize("quality", [50, 75, 90, 95])
 def test_jpeg_luma_of_lower_quality_is_nearly_as_good(quality: int) -> None:
-    """Below quality 96 the encoder's transform is approximate: it costs up to 0.7 dB, at 95."""
+    """Below quality 96 the encoder's transform is approximate, and loses up to 0.7 dB, at 95."""
     luma = bt601(np.asarray(Image.open(SAMPLES / "coffee.png")))
     half = np.full(tuple(side // 2 for side in luma.shape), 128, np.uint8)
     data = photo.encode_photo(picture_of(luma), half, half, format="JPEG", quality=quality, credit=MODEL)
@@ -253,7 +253,7 @@ def test_importing_is_light() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="measures memory through wait4")
 def test_memory_of_a_twelve_megapixel_jpeg(tmp_path: Path) -> None:
-    """At most 250 MB beyond what an interpreter with the libraries takes."""
+    """It takes at most 250 MB more than an interpreter with the libraries."""
     program = """
 import resource, sys
 import numpy as np

@@ -1,4 +1,4 @@
-"""A studio within the process, with a network of known answer, and pictures for it."""
+"""A studio within the process, with a fake network, and pictures for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEGAPIXELS, MEGABYTES = 2, 1
 
 
 def picture(seed: int = 0) -> np.ndarray:
-    """A grey photograph unlike those of other seeds."""
+    """Return a grey photograph that differs from those of other seeds."""
     return np.roll(data.camera()[: 200 + 8 * seed, ::2], 20 * seed, axis=1)
 
 
@@ -49,7 +49,7 @@ def colorizer(tmp_path):
 
 @pytest.fixture
 def open_studio(tmp_path, colorizer, monkeypatch) -> Iterator[Callable[..., TestClient]]:
-    """Opens a studio with settings; each call of what it returns is a client of its own."""
+    """Return a function that opens a studio with settings; each call of its result is a new client."""
     folder = tmp_path / "studio"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -80,5 +80,5 @@ def visitor(client):
 
 @pytest.fixture
 def files(tmp_path):
-    """Lists the names of all files that the studio keeps."""
+    """Return a function that lists the names of all files in the studio's folder."""
     return lambda: sorted(path.name for path in (tmp_path / "studio").rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""The studio from its start to its end: settings, address, browser, and what it leaves behind."""
+"""The studio from its start to its end: settings, address, browser, and the files that it leaves."""
 
 from __future__ import annotations
 

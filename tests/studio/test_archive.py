@@ -1,4 +1,4 @@
-"""All photographs of a tray as files: folders, report, what is done again after a correction, what was not read."""
+"""All photographs of a tray as files: folders, report, repeated colouring after corrections, unreadable files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.studio.conftest import luma, picture, png
 
 
 def drop(visitor, folder, name, content):
-    """Drop a file of a folder; the id of its item."""
+    """Drop a file of a folder, and return the id of its item."""
     params = {"name": name, "folder": folder}
     return visitor._checked(visitor.client.post("/api/items", params=params, content=content)).json()["id"]
 
@@ -36,7 +36,7 @@ def table(archive):
 
 @pytest.fixture
 def done(monkeypatch) -> list[str]:
-    """Keys of the photographs that the engine colours, as it does."""
+    """Record the keys of the photographs that the batch colours."""
     keys: list[str] = []
 
     def noting(*arguments) -> Callable:
@@ -48,7 +48,7 @@ def done(monkeypatch) -> list[str]:
 
 
 def finished(visitor):
-    """Colour all, and what became of them."""
+    """Colour all photographs, and return the outcomes."""
     visitor.post("/api/archive/start")
     while (facts := visitor.get("/api/archive"))["job"]["status"] in ("waiting", "running"):
         pass

@@ -1,4 +1,4 @@
-"""The studio under attack, as ``docs/security.md`` lists it: HTTP to a studio in a process of its own."""
+"""Attacks on the studio that ``docs/security.md`` lists, over HTTP to a studio in a separate process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def studio(tmp_path_factory):
 
 @pytest.fixture
 def visit(studio):
-    """Makes visitors, whose connections are closed at the end of the test."""
+    """Return a function that makes visitors, whose connections are closed at the end of the test."""
     with ExitStack() as stack:
 
         def new():
@@ -52,7 +52,7 @@ def photograph():
 
 @pytest.fixture(scope="module")
 def secret(tmp_path_factory):
-    """A file of the server that nobody may have."""
+    """Return a file of the server that no visitor may read."""
     path = tmp_path_factory.mktemp("private") / "secret.txt"
     path.write_text(SECRET)
     return path
@@ -66,7 +66,7 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 def most_memory(studio) -> float:
-    """The most megabytes that the studio's process has had."""
+    """Return the peak memory of the studio's process, in megabytes."""
     status = Path(f"/proc/{studio.process.pid}/status")
     if not status.is_file():
         return 0.0  # not Linux
@@ -95,7 +95,7 @@ def test_no_route_gives_a_file_of_the_server(studio, visit, photograph, secret):
 
 
 def raw(studio, method: str, target: str, headers: str = "", body: bytes = b"") -> bytes:
-    """The answer to a request that no client library has tidied up."""
+    """Return the answer to a request that no client library has corrected."""
     host, port = studio.url.removeprefix("http://").rstrip("/").split(":")
     own = "" if "host:" in headers.lower() else f"Host: {host}:{port}\r\n"
     request = f"{method} {target} HTTP/1.1\r\n{own}Connection: close\r\n{headers}\r\n".encode()
@@ -169,7 +169,7 @@ def test_other_sites_are_refused(studio, headers):
 
 
 def test_playlists_open_no_connection(visit, secret):
-    """FFmpeg opens what a playlist names: addresses, and files of the server."""
+    """FFmpeg opens the addresses and the server's files that a playlist names."""
     visitor = visit()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0)
@@ -210,7 +210,7 @@ def test_an_upload_of_500_megabytes_is_refused(studio, visit):
 
 
 def bombs():
-    """Small files of huge pictures."""
+    """Return small files of huge pictures."""
     side = 60_000
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     rows = zlib.compress(bytes(20_000_000), 9)
@@ -256,7 +256,7 @@ def test_a_hundred_visitors_at_once_are_answered_within_bounds(studio, photograp
 
 
 def test_a_visitor_has_a_connection_of_its_own(monkeypatch):
-    """Another thread's visitor may come while this one is made; closing one's connection closed the other's."""
+    """Closing one visitor's connection once closed another's, made in another thread at the same time."""
 
     class Crowd(list):
         def append(self, client):
@@ -317,7 +317,7 @@ def test_files_left_by_kill_9_are_removed_at_the_next_start(tmp_path, photograph
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_memory_stays_level(studio, visit):
-    """Fifty here; ``benchmarks/steady_memory.py`` colours five hundred."""
+    """Fifty photographs are coloured here, and five hundred in ``benchmarks/steady_memory.py``."""
     visitor = visit()
 
     def color(number: int) -> int:

@@ -1,4 +1,4 @@
-"""Films on the tray: shots, hints on single frames, and the job that outlives its page."""
+"""Films on the tray: shots, hints on single frames, and jobs that continue after their page is closed."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ FRAMES = 106
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    """Three shots, in grey."""
+    """Return a grey film of three shots."""
     path = tmp_path_factory.mktemp("film") / "old.mp4"
     return write_film(path, pan(31) + other_shot(20) + pan(55, top=150), rate=24)
 
 
 @pytest.fixture
 def short_segments(monkeypatch):
-    """Of half a second to one."""
+    """Use segments of half a second to one second."""
     monkeypatch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
     monkeypatch.setattr("photochrom.film.coloring._LONGEST", 1)
 
@@ -50,7 +50,7 @@ def wait_for(visitor, item, name="job", until=("done", "failed", "stopped")):
 
 
 def dropped(visitor, film):
-    """Drop a film and wait for its shots."""
+    """Drop a film, and wait for its shots."""
     item = visitor.add("old.mp4", film.read_bytes())
     wait_for(visitor, item, "search")
     return item
@@ -151,7 +151,7 @@ def test_the_result_is_played_in_parts(visitor, film):
 
 
 def gated(monkeypatch):
-    """Films are coloured once the gate is open; the frames that were asked for."""
+    """Hold the colouring of films back until the gate is open; return the frames that were requested."""
     gate, begun = threading.Event(), threading.Event()
     color = Film._color
 

@@ -1,4 +1,4 @@
-"""Photographs on the tray: what is chosen, what is shown, and what is given to download."""
+"""Photographs on the tray: choices, displayed pictures, and downloads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BLUE = "#283cc8"
 
 @pytest.fixture
 def large():
-    """A grey photograph larger than what is shown."""
+    """Return a grey photograph larger than its display size."""
     return cv2.resize(data.camera(), (1800, 1500))
 
 
@@ -177,7 +177,7 @@ def test_likely_colours_are_those_of_the_place(visitor):
 
 
 def test_download_equals_the_command_lines_output_for_the_same_hints(visitor, tmp_path):
-    """With a photograph, a guess, a point, a stroke and an area."""
+    """The hints are those of a guess, a point, a stroke and an area."""
     item = visitor.add("old.png", png(picture(3)))
     visitor.get(f"/api/items/{item}/guesses")
     visitor.edit(item, "guess", guess=1)

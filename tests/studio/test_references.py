@@ -26,7 +26,7 @@ def references(colorizer):
 
 @pytest.mark.slow
 def test_the_same_scene_lends_its_true_colours(colorizer, references):
-    """Two pictures of one motorcycle, taken side by side."""
+    """The two pictures show one motorcycle, taken side by side."""
     left, right, _ = data.stereo_motorcycle()
     luma = luma_of_rgb(left)
     hints = references.borrow(luma, np.ascontiguousarray(right))

@@ -1,4 +1,4 @@
-"""What the studio refuses: other sites, other names, broken requests, files that are too large or none."""
+"""Requests that the studio refuses: from other sites, to other names, broken, too large or empty."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_a_full_disk_is_reported(open_studio, files, tmp_path):
 
 
 def test_uploads_under_way_count(open_studio):
-    """They must not all pass because none of them is there yet; nor are those refused that came in time."""
+    """Uploads in progress count towards the limit, and those that came in time are not refused."""
     from photochrom.studio.state import Disk
     from photochrom.studio.uploads import Uploads
 
@@ -296,7 +296,7 @@ def test_unexpected_errors_reveal_nothing(visitor, monkeypatch):
 
 
 def status(guard, path="/", *, host="127.0.0.1", origin=None):
-    """What a guard before an application that says 200 to everything answers."""
+    """Return the status of a request to a guarded application that answers 200 to everything."""
     sent = []
 
     async def receive():

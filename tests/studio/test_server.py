@@ -1,4 +1,4 @@
-"""The studio as a server: whose each photograph is, what changes and downloads at once do, and what is gone."""
+"""The studio as a server: owners of photographs, simultaneous changes and downloads, and removed items."""
 
 from __future__ import annotations
 

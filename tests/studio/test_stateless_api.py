@@ -1,4 +1,4 @@
-"""The studio for programs: functions that keep nothing, and the examples of its documentation."""
+"""The stateless REST API, and the examples of its documentation."""
 
 from __future__ import annotations
 

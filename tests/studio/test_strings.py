@@ -1,4 +1,4 @@
-"""The words of the page: every catalogue holds them all."""
+"""Texts of the page: every catalogue translates all of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _IN_SCRIPTS = (r'\b[tn]\(\s*"((?:[^"\\]|\\.)*)"', r'\b(?:t|label): "((?:[^"\\]|\
 
 
 def words() -> set[str]:
-    """Everything that the page says in English."""
+    """Return all English texts of the page."""
     found = set()
     for path in (STUDIO / "static").glob("*.js"):
         found |= {match for pattern in _IN_SCRIPTS for match in re.findall(pattern, path.read_text())}
@@ -37,7 +37,7 @@ def words() -> set[str]:
 
 @functools.cache
 def messages() -> dict[str, bool]:
-    """Parts of what the studio, and the library beneath it, say of what they refuse; whether all must be translated."""
+    """Return parts of the error messages of the studio and the library, and whether all must be translated."""
     found = {}
     for path in (*STUDIO.glob("*.py"), *(path for room in ROOMS for path in (SOURCES / room).rglob("*.py"))):
         for problem, remedy in texts(ast.parse(path.read_text())):
@@ -49,7 +49,7 @@ def messages() -> dict[str, bool]:
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Problem and remedy of each error in a source, and other texts in it, with {} for values."""
+    """Return problem and remedy of each error in a source, and its other texts, with {} for values."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             texts = [text for each in node.args[:1] if (text := template(each))]

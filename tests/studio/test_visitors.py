@@ -1,4 +1,4 @@
-"""Who may stay, who goes, and what goes with them."""
+"""Visitors: who is kept, who is removed, and their files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aging: deterministic, visible, and what it says of films is true of the pictures it makes."""
+"""Ageing is deterministic and visible, and the simulated films respond as described."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_aged_pictures_still_show_the_same(rgb):
 
 
 def test_early_films_show_red_dark_and_blue_light():
-    """Against a panchromatic film's view of the same three patches."""
+    """They are compared with a panchromatic film exposed to the same three patches."""
     patches = np.zeros((30, 30, 3), np.uint8)
     patches[:10, :, 0] = patches[10:20, :, 1] = patches[20:, :, 2] = 200
     seen = {"orthochromatic": [], "blue-sensitive": [], "panchromatic": []}

@@ -1,4 +1,4 @@
-"""Photographs that are decoded by processes of their own, as they are for a GPU."""
+"""Photographs decoded in separate processes, as for a GPU."""
 
 import cv2
 import numpy as np
@@ -51,7 +51,7 @@ def test_an_undecodable_photograph_is_reported_in_one_line(pictures):
 
 @pytest.mark.slow
 def test_the_encoder_that_is_run_at_every_step_gives_its_features_whatever_the_training_rounds_to():
-    """Traced within autocast, its graph rounded twice: features were off by four fifths of themselves."""
+    """When its graph was traced within autocast, it rounded twice, and features were off by four fifths."""
     backbone = load_encoder("efficientnet-lite2").backbone
     run = for_any_shape(backbone)
     coarse = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))

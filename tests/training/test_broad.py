@@ -1,4 +1,4 @@
-"""Training on broad photographs: frozen features of all strides, repeats, plain class weights, colour queries."""
+"""Training on broad photographs: frozen features of all strides, repeats, equal class weights, colour queries."""
 
 from collections import Counter
 from dataclasses import replace

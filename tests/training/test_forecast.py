@@ -1,4 +1,4 @@
-"""The forecast of the time that is left, and the schedule that it counts in."""
+"""The forecast of the remaining time, and the schedule that it is based on."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def test_measured_parts_use_their_measurement():
 
 
 def test_a_slow_machine_is_expected_to_be_slow_at_everything():
-    """Whole pictures come last: a bar that only averages the steps so far would promise too much all along."""
+    """Steps with whole pictures come last, so the mean of the steps so far would be too optimistic all along."""
     forecast = Forecast(Costs(1, 2, 10))
     for _ in range(60):
         forecast.measured("crop", 4)

@@ -1,4 +1,4 @@
-"""What a run starts from: the published models' own weights, an earlier run, and clear words where there are none."""
+"""Initial models of a run: published models, earlier runs, and errors for missing ones."""
 
 import re
 from dataclasses import asdict, replace
@@ -24,7 +24,7 @@ from photochrom.training.recipes import DEFAULT, OWN, REFERENCE, at_size, fit_to
 
 @pytest.fixture
 def untrained_vgg16(monkeypatch):
-    """VGG16 without its weights, which are not ours to ship."""
+    """Replace VGG16 by one without its ImageNet weights, which are not distributed."""
     torch.manual_seed(0)
     encoder = VGG16().eval().requires_grad_(False)
     monkeypatch.setattr(initial_model, "load_encoder", lambda name, weights=None: encoder)
@@ -62,7 +62,7 @@ def test_the_reference_decoder_gives_the_same_in_pytorch_as_its_file(untrained_v
 
 
 def test_an_older_model_without_spread_hints_answers_as_it_did():
-    """Planes that it does not know have no weight."""
+    """Hint planes that it does not know have zero weights."""
     weight = torch.ones(4, 3, 3, 3)
     grown = published_weights.add_hint_planes(weight, "decoder.hint.0.weight", torch.zeros(4, 12, 3, 3))
     assert grown.shape == (4, 12, 3, 3)
@@ -102,7 +102,7 @@ class TestEarlierRun:
         assert found.bins.centres.tolist() == [[0, 0], [60, 0]]
 
     def test_checkpoints_with_the_older_names_are_read(self, run):
-        """Runs that were begun before the names of tensors and recipe fields changed go on."""
+        """Runs from before tensors and recipe fields were renamed can be continued."""
         tensors, facts = checkpoint.load(run / BEST)
         older = {
             re.sub("^ema[.](stages[.])?", lambda m: "average.late." if m[1] else "average.", name): value
@@ -188,7 +188,7 @@ class TestBadStarts:
             load_initial_model(str(tmp_path / "x.onnx"), None, None)
 
     def test_encoder_weights_with_another_hash(self, tmp_path, monkeypatch):
-        """In the cache, where a download would lie: never used, never overwritten."""
+        """A wrong file in the cache is neither used nor overwritten."""
         monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path))
         path = tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
         path.write_bytes(b"another file")
@@ -209,7 +209,7 @@ class TestBadStarts:
 
 class TestRecipes:
     def test_the_published_numbers_stand(self):
-        """They are what makes the published models, so they change with those alone."""
+        """They reproduce the published models, so they may only change together with these."""
         assert (REFERENCE.photographs, REFERENCE.epochs, REFERENCE.batch, REFERENCE.size) == (10_000, 100, 64, 224)
         assert (DEFAULT.size, DEFAULT.views, DEFAULT.batch, DEFAULT.grid, DEFAULT.crop) == (256, 16, 384, 32, None)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, pressed in a process of its own: the command saves, says how to go on, and does."""
+"""Ctrl-C in a separate process: the command saves a checkpoint, says how to continue, and continues."""
 
 import csv
 import importlib.util

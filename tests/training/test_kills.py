@@ -1,4 +1,4 @@
-"""A run that is killed at any moment goes on from its last checkpoint, to the weights of one that was left in peace."""
+"""A run killed at any moment continues from its last checkpoint, to the same weights as an uninterrupted run."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Training: the recipe's parts against hand-made truths, and a whole run small enough to repeat."""
+"""Parts of the training, against values computed by hand, and a whole small run."""
 
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ NAMES = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemi
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
-    """A folder of 24 small colour photographs, one grey one and something else."""
+    """Return a folder of 24 small colour photographs, a grey one and another file."""
     folder = tmp_path_factory.mktemp("photographs")
     for name in NAMES:
         rgb = getattr(data, name)()
@@ -119,7 +119,7 @@ def test_ciede2000_and_psnr_of_known_pairs():
 
 @pytest.fixture(scope="module")
 def bins():
-    """Of pictures nearly all grey, one pixel in twenty orange."""
+    """Return the bins of pictures that are nearly all grey, with one orange pixel in twenty."""
     rng = np.random.default_rng(0)
     common, rare = rng.integers(-10, 11, (95, 2, 8, 8)), rng.integers(40, 61, (5, 2, 8, 8))
     return losses.ColorBins.of(np.concatenate([common, rare]).astype(np.int8))
@@ -157,7 +157,7 @@ class TestColorBins:
         assert bins.centres[by_bin.argmin()].tolist() == [50.0, 50.0]
 
     def test_the_best_prediction_of_a_coin_toss_is_the_coin_toss(self, bins):
-        """Cross-entropy with weights is minimised by the weighted distribution; untilting gives the true one back."""
+        """Weighted cross-entropy is minimised by the weighted distribution; removing the weights gives the true one."""
         uniform = 0.5
         loss = losses.RebalancedCrossEntropy(bins, uniform)
         chroma = torch.zeros(1, 2, 10, 10)
@@ -181,7 +181,8 @@ class TestColorBins:
 class TestDecodedColors:
     @pytest.mark.parametrize("colors", [((30, 0), (0, 30)), ((-20, 15), (15, -20)), ((70, 0), (0, 70))])
     def test_a_difference_of_hue_is_that_of_cie94(self, colors):
-        """For two colours of one chroma, where CIE94 is symmetric: as scikit-image has it, with the corner rounded."""
+        """For two colours of equal chroma, CIE94 is symmetric: the result equals scikit-image's, with the corner
+        rounded."""
         ab, truth = (torch.tensor(c, dtype=torch.float32).view(1, 2, 1, 1) for c in colors)
         known = deltaE_ciede94(*(np.array([50.0, *c]) for c in colors))
         assert losses.color_difference(ab, truth).item() == pytest.approx(np.sqrt(known**2 + 1) - 1, rel=1e-3)
@@ -203,7 +204,7 @@ class TestDecodedColors:
 
     @pytest.mark.parametrize("dull", [0.6, 0.75])
     def test_a_loud_corner_does_not_make_up_for_a_dull_picture(self, dull):
-        """With the standard deviation it did, and models gave pictures one."""
+        """The standard deviation as a measure of colourfulness did this, and models produced garish corners."""
         truth = 15 * torch.randn(1, 2, 32, 32, generator=torch.Generator().manual_seed(0))
         found = dull * truth
         loud = found.clone()
@@ -220,7 +221,7 @@ class TestDecodedColors:
 
 
 class Saying(torch.nn.Module):
-    """Answers with what went into it, whatever the hints."""
+    """Returns what it was given, whatever the hints."""
 
     def forward(self, maps, hints):
         return maps
@@ -317,7 +318,7 @@ class TestColorDecoder:
 
     @pytest.mark.slow
     def test_a_hint_has_influence_far_away(self, decoder):
-        """That is what attention is for: no convolution here reaches from one corner to the other."""
+        """Only attention can do this: no convolution here reaches from one corner to the other."""
         maps, hints = self.maps(64, 64), torch.zeros(1, 3, 64, 64)
         without = decoder(maps, hints)
         hints[0, :, 2, 2] = 1
@@ -331,7 +332,7 @@ class TestColorDecoder:
 
 
 def test_vgg16_preprocesses_as_keras_does():
-    """Grey 128 enters as 128 minus each channel's mean, blue first: what one unit convolution then shows."""
+    """Grey 128 enters as 128 minus each channel's mean, blue first, which a convolution with unit weights shows."""
     encoder = VGG16()
     first = encoder.layers[0]
     with torch.no_grad():
@@ -347,7 +348,7 @@ def test_vgg16_preprocesses_as_keras_does():
 
 @pytest.mark.parametrize("variant", [0, 1, 2])
 def test_lite_still_classifies_with_its_own_head(variant):
-    """Folding, padding and stages are right: the classifier on our features knows a cat and a rocket."""
+    """Folding, padding and stages are right: with these features the classifier recognises a cat and a rocket."""
     classifier = LiteClassifier(variant).eval()
     for name, classes in (("chelsea", range(281, 286)), ("rocket", (657, 744, 812))):
         rgb = dataset.square(getattr(data, name)(), 256).astype(np.float32)

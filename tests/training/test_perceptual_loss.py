@@ -19,7 +19,7 @@ def perceptual_loss(request):
 
 @pytest.fixture(scope="module")
 def rocket():
-    """Lightness 0..1 ``[1, 1, 128, 128]`` of a colour photograph, and its a*b* ``[1, 2, 32, 32]``."""
+    """Return lightness 0..1 ``[1, 1, 128, 128]`` of a colour photograph, and its a*b* ``[1, 2, 32, 32]``."""
     rgb = dataset.square(data.rocket(), 128)
     lightness = rgb_to_lab(rgb / 255)[..., 0] / 100
     return torch.from_numpy(lightness)[None, None], torch.from_numpy(dataset.true_chroma(rgb, 32))[None]

@@ -1,4 +1,4 @@
-"""What a folder of photographs is made of before training: every reason to leave one out, shards, remote sets."""
+"""Inspection of photographs before training: every reason to leave one out, shards, remote sets."""
 
 import functools
 import hashlib
@@ -30,7 +30,7 @@ def jpeg(rgb, **options):
 
 
 def crops(count):
-    """Colour photographs unlike one another: parts of four that come with scikit-image."""
+    """Return colour photographs unlike one another: crops of four that come with scikit-image."""
     names = ("astronaut", "coffee", "chelsea", "rocket")
     whole = [getattr(data, name)() for name in names]
     places = [(i % 4, 45 * (i // 4 % 4), 70 * (i // 16)) for i in range(count)]
@@ -39,7 +39,7 @@ def crops(count):
 
 @pytest.fixture
 def folder(tmp_path):
-    """24 good photographs, in two folders."""
+    """Return 24 good photographs in two folders."""
     for i, rgb in enumerate(crops(24)):
         path = tmp_path / "photographs" / ("a" if i % 2 else "b") / f"{i}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def shard(folder, tmp_path):
-    """The same as a tar file, WebDataset's way: a caption beside each photograph."""
+    """Return the same photographs as a tar file in WebDataset's format, with a caption beside each."""
     path = tmp_path / "shards" / "photographs-000.tar"
     path.parent.mkdir()
     with tarfile.open(path, "w") as tar:
@@ -109,7 +109,7 @@ class TestInspection:
         assert inspect(folder, table(tmp_path)).dropped == {}
 
     def test_unreadable_photographs_are_left_out(self, folder, tmp_path, monkeypatch):
-        """By a stand-in: tests may run as root, whom no permission stops."""
+        """A stand-in is used, because tests may run as root, who can read every file."""
         read = sources.read
 
         def refuse(place):
@@ -191,7 +191,7 @@ class TestInspection:
         assert {p.source for p in found.photographs} == {"here"}
 
     def test_the_held_out_photograph_of_two_duplicates_is_kept(self, folder, tmp_path):
-        """Else a measurement on what is held out would show what was trained on."""
+        """Otherwise the held-out set would contain photographs that were trained on."""
         rgb = crops(1)[0]
         held = next(
             x for x in (jpeg(rgb, quality=q) for q in range(20, 95)) if is_held_out(hashlib.sha1(x).hexdigest())
@@ -231,7 +231,7 @@ class TestInspection:
 
 class TestShards:
     def test_members_are_the_files(self, folder, shard, tmp_path):
-        """What is read out of a shard, at its place in it, is what went in."""
+        """Reading a member at its offset in the shard gives the file's bytes."""
         found = inspect(shard.parent, table(tmp_path))
         assert found.dropped == {}
         by_name = {p.name: p for p in inspect(folder, tmp_path / "other.csv").photographs}
@@ -285,7 +285,7 @@ def test_equal_and_nearly_equal_photographs_are_found_among_those_to_evaluate(fo
 class TestRemote:
     @pytest.fixture
     def server(self, shard):
-        """Serves the folder of the shard."""
+        """Serve the folder of the shard."""
         handler = functools.partial(_Quiet, directory=shard.parent)
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             thread = threading.Thread(target=server.serve_forever)

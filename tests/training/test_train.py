@@ -1,4 +1,4 @@
-"""The training loop: it learns, goes on to the same losses wherever it was stopped, and several processes agree."""
+"""The training loop: it learns, resumes to the same losses, and several processes agree."""
 
 import json
 import os
@@ -25,7 +25,7 @@ RECIPES = tuple(training_runs.RECIPES)
 
 @dataclass(frozen=True)
 class Eventful:
-    """Batches of another source; something happens when so many were given."""
+    """Batches of another source that call a function after some of them."""
 
     source: object
     number: int
@@ -64,7 +64,7 @@ def test_a_seed_determines_the_order_of_views_and_no_view_repeats_within_an_epoc
 
 @pytest.mark.slow
 def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
-    """Else the edges of a part would look to it like the ends of a picture, which have other colours."""
+    """Otherwise the edges of a crop would look to the encoder like edges of a picture, which have other colours."""
     cache, trainer, seen = features("default"), new_trainer("default", tmp_path), []
     trainer.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][0].shape[2:]))
     trainer.update(Eventful(cache, 1, lambda inputs: seen.append(inputs[0].shape[2:])), cache.batch(np.arange(4)))
@@ -75,7 +75,8 @@ def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestOneProcess:
     def test_a_run_learns_and_resumes_after_a_signal_with_the_same_losses(self, recipe, tmp_path):
-        """Stopped in the middle of an epoch, by the handler that Ctrl-C calls; ``test_ctrl_c`` presses it."""
+        """It is stopped in the middle of an epoch by the handler that Ctrl-C calls; ``test_ctrl_c`` uses the real
+        signal."""
         cache = features(recipe)
         whole = losses(run(new_trainer(recipe, tmp_path), cache, cache))
         assert whole[-1][1] < 0.9 * whole[0][1]
@@ -162,7 +163,7 @@ def test_the_name_of_a_run_is_not_taken_for_a_formula(name, tmp_path):
 
 
 class TestPatience:
-    """Runs of a round an epoch, whose held-out losses are given."""
+    """Runs of one round per epoch with given held-out losses."""
 
     @pytest.fixture
     def begin(self, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Weights in few bits: small files, and the same numbers in PyTorch as in the file."""
+"""Weights in few bits: small files, and equal weights in PyTorch and in the file."""
 
 import numpy as np
 import onnx

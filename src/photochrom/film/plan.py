@@ -267,8 +267,8 @@ def check_pictures(
     """Check, from some of its frames, that a film should be coloured.
 
     Returns:
-        The options. ``recolor`` is set to ``"grey-shots"``, unless it was given, if the film is partly in colour; or if
-        it is in colour, but only a part of it is asked for, which may be grey.
+        The options, with ``recolor`` set to ``"grey-shots"`` if it was not given and grey shots are likely: the film is
+        partly in colour, or only a part of it, which may be grey, is to be coloured.
 
     Raises:
         FilmError: The film is in colour already, or certainly a negative.

@@ -1,1 +1,1 @@
-"""The studio as its visitors meet it, in a real browser."""
+"""The studio in a real browser."""

@@ -1,4 +1,4 @@
-"""One studio and one browser for all tests of the page; each test has visitors of its own."""
+"""One studio and one browser for all tests of the page; each test has its own visitors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def studio(tmp_path_factory) -> Iterator[RunningStudio]:
 
 @pytest.fixture(scope="module")
 def browser():
-    """Debian's chromium, or the one that Playwright has installed.
+    """Start Debian's Chromium, or the one that Playwright has installed.
 
     Playwright keeps an event loop running in this thread, so it must end before other tests run one of their own.
     """
@@ -75,13 +75,13 @@ def visit(studio, browser) -> Iterator[Callable]:
 
 
 def told(message) -> str:
-    """A message of the browser's console, and what it is about."""
+    """Return a message of the browser's console, with its subject."""
     return f"{message.text} {message.location['url']}"
 
 
 @pytest.fixture
 def photograph(tmp_path):
-    """A grey photograph with facts about it."""
+    """Return a grey photograph with metadata."""
     path = tmp_path / "old.png"
     texts = PngInfo()
     texts.add_text("Author", "Dorothea Lange")

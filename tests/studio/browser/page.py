@@ -1,4 +1,4 @@
-"""What a hand does on the studio's page, and what is seen there."""
+"""Operates the studio's page as a user does, and reads what it shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZES = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 
 
 def drop(page, *paths):
-    """Drop files anywhere, as a hand does it, and wait until the first is shown and all are on the tray."""
+    """Drop files on the page as a user does, and wait until the first is shown and all are on the tray."""
     before = page.locator(".entry").count()
     files = [{"name": path.name, "content": base64.b64encode(path.read_bytes()).decode()} for path in paths]
     page.evaluate(
@@ -37,7 +37,7 @@ def drop(page, *paths):
 
 
 def state(page):
-    """What the studio says of the item that is shown."""
+    """Return the studio's state of the displayed item."""
     return page.evaluate(
         """async () => {
             const {item} = document.querySelector(".entry [aria-current=true]").dataset;
@@ -47,7 +47,7 @@ def state(page):
 
 
 def changed(page, action):
-    """Do something, and wait until the picture that it makes is shown."""
+    """Perform an action, and wait until the resulting picture is shown."""
     before = page.locator("#canvas").get_attribute("data-revision")
     action()
     page.wait_for_function(
@@ -58,13 +58,13 @@ def changed(page, action):
 
 
 def settled(page):
-    """Wait until nothing is on its way to the picture."""
+    """Wait until no request for the picture is pending."""
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.wait_for_function("() => document.querySelector('#canvas').ariaBusy === 'false'")
 
 
 def looked_at(page):
-    """The stage as it is seen, RGB, without what lies over the picture."""
+    """Return the stage as displayed, RGB, without the controls over the picture."""
     page.evaluate("document.querySelector('#overlay').style.visibility = 'hidden'")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     settled(page)
@@ -75,7 +75,7 @@ def looked_at(page):
 
 
 def at(page, x, y):
-    """A place of the picture, in pixels of the window; the picture fits the stage."""
+    """Return the position of a place of the picture, in pixels of the window; the picture fits the stage."""
     box, facts = page.locator("#canvas").bounding_box(), state(page)
     scale = min(box["width"] / facts["width"], box["height"] / facts["height"])
     return (
@@ -85,7 +85,7 @@ def at(page, x, y):
 
 
 def put(page, x, y, number=1):
-    """Click on the picture and take one of the likely colours; that colour."""
+    """Click on the picture, take one of the likely colours, and return it."""
     page.mouse.click(*at(page, x, y))
     swatch = page.locator("#popover .swatches").first.locator("button").nth(number)
     swatch.wait_for()

@@ -1,4 +1,4 @@
-"""The page for everyone: by keyboard alone, in several languages, and as axe-core judges it."""
+"""Access to the page: by keyboard alone, in several languages, and as checked by axe-core."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.studio.browser.page import (
 
 
 def test_the_page_can_be_used_by_keyboard_alone(visit, photograph, tmp_path):
-    """From the empty page to the download, by Tab, Space, Enter and arrows."""
+    """The test goes from the empty page to the download by Tab, Space, Enter and arrows."""
     page = visit()
 
     def tab_to(selector, most=60):
@@ -76,7 +76,7 @@ def test_the_page_has_the_language_of_the_browser_or_the_chosen_one(visit, photo
 
 @SIZES
 def test_axe_finds_nothing(visit, photograph, tmp_path, size):
-    """With axe-core, which CI installs: npm install axe-core, and AXE_CORE names its axe.min.js."""
+    """CI installs axe-core with npm, and AXE_CORE names its file axe.min.js."""
     axe = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
     if not axe.is_file():
         pytest.skip("axe-core is not there: npm install axe-core, and set AXE_CORE to its axe.min.js")

@@ -1,4 +1,4 @@
-"""A photograph on the page: looked at from near and far, hinted, dialled, corrected, downloaded."""
+"""A photograph on the page: zoomed, hinted, adjusted by dials, corrected, downloaded."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_drop_look_hint_choose_and_download(visit, photograph, tmp_path, size):
 
 @SIZES
 def test_zoomed_to_every_pixel_and_back(visit, tmp_path, size):
-    """At 100 % each pixel of the photograph is one of the screen, in its own luma."""
+    """At 100 % each pixel of the photograph is one pixel of the screen, with its own luma."""
     pixels = np.random.default_rng(0).integers(90, 160, (1000, 1700), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "large.png")
     page = visit(size)

@@ -1,4 +1,4 @@
-"""Many files on the page: dropped, chosen, pasted, removed, seen in the overview, taken as one ZIP file."""
+"""Many files on the page: dropped, chosen, pasted, removed, shown in the overview, downloaded as one ZIP file."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_tray_of_many_survives_a_reload(visit, photograph, tmp_path, size):
 
 
 def drop_folder(page, folder):
-    """Drag a folder from the disk to the page and drop it, as the browser's own protocol does."""
+    """Drag a folder from the disk to the page and drop it, through the browser's own protocol."""
     session = page.context.new_cdp_session(page)
     dragged = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):

@@ -1,4 +1,4 @@
-"""Photographs, a classifier that costs nothing, and colorizers whose answers are known."""
+"""Photographs, a fake classifier, and colorizers with known results."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ def truth():
 
 
 class FakeClassifier:
-    """Takes a picture for colourful or not; its features are the mean colour."""
+    """Classifies a picture as colourful or not; its features are the mean colour."""
 
     def __call__(self, rgb):
         return classifier.Classification(int(dataset.colorfulness(rgb) > 5), rgb.mean((0, 1)))
@@ -27,7 +27,7 @@ class FakeClassifier:
 
 @pytest.fixture
 def judge(monkeypatch):
-    """A classifier that costs nothing, and none of the figures that need a download."""
+    """Use a fake classifier, and none of the metrics that need a download."""
     monkeypatch.setattr(evaluate, "ImageClassifier", FakeClassifier)
     monkeypatch.setattr(evaluate, "FEATURES", 3)
     nothing = perceptual.Perceptual(None, None, {"LPIPS": "no <weights>: get them", "FID": "no weights either"})
@@ -36,7 +36,7 @@ def judge(monkeypatch):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Four photographs of two sources, one with a hostile name."""
+    """Return a folder with four photographs of two sources, one with a hostile name."""
     root = tmp_path_factory.mktemp("photographs")
     for source, name in ((HOSTILE, "astronaut"), (HOSTILE, "coffee"), ("cats", "chelsea"), ("cats", "rocket")):
         (root / source).mkdir(exist_ok=True)
@@ -53,14 +53,14 @@ def photographs(folder, judge, monkeypatch):
 
 @pytest.fixture
 def known(photographs):
-    """The truth of each photograph by its luma, for colorizers that cheat."""
+    """Return the truth of each photograph by its luma, for colorizers that look it up."""
     truths = [evaluate.load(p) for p in photographs]
     return {luma_of_rgb(truth).tobytes(): truth for truth in truths}
 
 
 @pytest.fixture
 def painters(known):
-    """One that knows the truth, one that makes everything orange."""
+    """Return one colorizer that knows the truth, and one that makes everything orange."""
 
     def oracle(luma, options):
         found = known.get(luma.tobytes())

@@ -1,4 +1,4 @@
-"""The evaluator: every figure belongs to its photograph, and the command writes what it is asked for."""
+"""The evaluation: every figure belongs to its photograph, and the command writes the requested files."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""Accuracy against colourfulness: the dial is moved, and figures are interpolated at equal colourfulness."""
+"""Accuracy against colourfulness: measured along the dial, and interpolated at equal colourfulness."""
 
 import dataclasses
 
@@ -50,7 +50,7 @@ def test_means_are_beside_the_grey_and_the_true_pictures():
 
 
 class Dialled:
-    """A colorizer that paints everything in one chroma, in proportion to its dial."""
+    """A colorizer that gives everything one chroma, in proportion to its dial."""
 
     def __init__(self, vividness):
         self.card, self.asked = dataclasses.replace(CARD, vividness=vividness), []

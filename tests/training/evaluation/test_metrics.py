@@ -1,4 +1,4 @@
-"""Figures of pictures and of sets of pictures, against known values."""
+"""Metrics of pictures and of sets of pictures, against known values."""
 
 import importlib.machinery
 import sys
@@ -152,7 +152,7 @@ def test_one_run_gives_the_class_and_the_features():
 class TestPerceptual:
     @pytest.fixture(autouse=True)
     def weights(self, tmp_path, monkeypatch):
-        """An empty folder of weights, and no torch-fidelity."""
+        """Use an empty folder of weights, and no torch-fidelity."""
         monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
         monkeypatch.delitem(sys.modules, "torch_fidelity", raising=False)
         find_spec = importlib.util.find_spec

@@ -1,4 +1,4 @@
-"""What an evaluation writes: tables, JSON, sheets, and a page."""
+"""Files of an evaluation: tables, JSON, sheets, and a page."""
 
 import base64
 import dataclasses

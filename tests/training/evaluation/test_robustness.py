@@ -22,7 +22,7 @@ def tried(colorizer, truth, options=None, sha1=SHA1):
 
 class TestAged:
     def test_colours_that_age_does_not_change_score_as_on_the_clean_picture(self, truth):
-        """Though the luma is damaged: it is not what is judged."""
+        """The damaged luma is not part of the score."""
         oracle = Painter(lambda *_: chroma_of(truth))
         found = tried(oracle, truth)
         assert found.aged_ciede2000 == pytest.approx(found.ciede2000)
@@ -137,7 +137,7 @@ class TestHints:
 
 
 class TestSeparated:
-    """A wall of luma between a point on the left and the pixels on the right."""
+    """A wall of luma separates a point on the left from the pixels on the right."""
 
     @staticmethod
     def picture(step, gap=0, size=128):

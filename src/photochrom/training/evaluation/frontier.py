@@ -55,7 +55,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Frontier:
-    """One colorizer along its dial."""
+    """Figures of one colorizer along its dial."""
 
     dial: Dial
     points: tuple[Point, ...]
