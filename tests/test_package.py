@@ -131,8 +131,8 @@ def test_each_folder_can_be_taken_in_at_a_glance():
     assert not crowded
 
 
-ROOMS = ("color", "models", "colorizer", "content_credentials", "photo", "film", "batch", "studio", "integrations")
-ROOMS += ("training", "commands")
+FOLDERS = ("color", "models", "colorizer", "content_credentials", "photo", "film", "batch", "studio", "integrations")
+FOLDERS += ("training", "commands")
 
 
 def test_each_folder_imports_only_from_those_before_it_and_single_modules_from_none():
@@ -143,7 +143,7 @@ def test_each_folder_imports_only_from_those_before_it_and_single_modules_from_n
         if path.name in ("__init__.py", "__main__.py") and path.parent.name == "photochrom":
             continue  # the public names, and the command line
         folder = name.split(".")[1]
-        later = ROOMS[ROOMS.index(folder) + 1 :] if folder in ROOMS else ROOMS
+        later = FOLDERS[FOLDERS.index(folder) + 1 :] if folder in FOLDERS else FOLDERS
         back += [(name, other) for other in _imported(path, source, paths) if other.split(".")[1] in later]
     assert len(paths) > 200
     assert not back

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "photochrom"
 BEGINNINGS = ("Of ", "What ", "That ", "With ")
 FLAG = re.compile(r"(?<![\w-])(--[a-z]|-o\b)")
-ROOMS = sorted({path.relative_to(SOURCE).parts[0] for path in SOURCE.rglob("*.py")})
+FOLDERS = sorted({path.relative_to(SOURCE).parts[0] for path in SOURCE.rglob("*.py")})
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
@@ -34,9 +34,9 @@ def fields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.stmt]:
     return [after for before, after in pairs if isinstance(before, ast.Assign | ast.AnnAssign)]
 
 
-def offenders(room: str | Path) -> list[str]:
+def offenders(folder_name: str | Path) -> list[str]:
     """Return the docstrings of a folder or module that begin in the middle of a sentence, with their places."""
-    folder = SOURCE / room
+    folder = SOURCE / folder_name
     return [
         f"{path}:{line}: {text.splitlines()[0]}"
         for path in (sorted(folder.rglob("*.py")) if folder.is_dir() else [folder])
@@ -45,9 +45,9 @@ def offenders(room: str | Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("room", [*ROOMS, ROOT / "tests", ROOT / "benchmarks", ROOT / "examples"])
-def test_docstrings_begin_as_sentences_do(room):
-    assert not offenders(room)
+@pytest.mark.parametrize("folder_name", [*FOLDERS, ROOT / "tests", ROOT / "benchmarks", ROOT / "examples"])
+def test_docstrings_begin_as_sentences_do(folder_name):
+    assert not offenders(folder_name)
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -116,10 +116,10 @@ def messages(path: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, text
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if room != "commands"])
-def test_the_library_names_no_flags(room):
+@pytest.mark.parametrize("folder_name", [folder_name for folder_name in FOLDERS if folder_name != "commands"])
+def test_the_library_names_no_flags(folder_name):
     """Remedies name arguments of the Python API as data, and ``commands.messages`` spells them as flags."""
-    folder = SOURCE / room
+    folder = SOURCE / folder_name
     paths = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder]
     assert not [
         f"{path.relative_to(SOURCE)}:{line}: {text}"

@@ -19,7 +19,7 @@ from photochrom.studio.strings import Catalogues, parse_po
 
 STUDIO = Path(photochrom.studio.__file__).parent
 SOURCES = STUDIO.parent
-ROOMS = ("color", "photo", "film", "colorizer")  # whose messages may reach the page
+FOLDERS = ("color", "photo", "film", "colorizer")  # whose messages may reach the page
 AT_START = ("app.py",)  # errors that end the command are not for the page
 LANGUAGES = ["de", "es", "fr", "ja"]
 # Words in JavaScript are arguments of t() and n(), and values of data-t and its kin.
@@ -39,7 +39,7 @@ def words() -> set[str]:
 def messages() -> dict[str, bool]:
     """Return parts of the error messages of the studio and the library, and whether all must be translated."""
     found = {}
-    for path in (*STUDIO.glob("*.py"), *(path for room in ROOMS for path in (SOURCES / room).rglob("*.py"))):
+    for path in (*STUDIO.glob("*.py"), *(path for folder in FOLDERS for path in (SOURCES / folder).rglob("*.py"))):
         for problem, remedy in texts(ast.parse(path.read_text())):
             # Whoever is advised is a person; what programs alone can do wrong is said without a remedy.
             is_needed = path.parent == STUDIO and bool(remedy) and path.name not in AT_START

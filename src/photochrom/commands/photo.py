@@ -186,8 +186,8 @@ def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, 
         OptionError: The name has a wrong extension, or belongs to another file; or there are too many photographs.
         PhotoError: The file exists, or its folder does not.
     """
+    from ..photo.contact_sheet import MOST, format_of_sheet
     from ..photo.names import check_destination, companion_paths, is_same_file
-    from ..photo.sheet import MOST, format_of_sheet
 
     format_of_sheet(path)
     if len(jobs) > MOST:
@@ -333,7 +333,7 @@ class _Work:
 
     def _write_sheet(self) -> None:
         """Write the contact sheet of all coloured photographs, if requested."""
-        from ..photo.sheet import contact_sheet, write_sheet
+        from ..photo.contact_sheet import contact_sheet, write_sheet
 
         if self.sheet is None or not self.shown:
             return

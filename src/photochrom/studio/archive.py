@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..batch import BatchOptions, BatchSummary, Item, color_batch
+from ..batch.contact_sheet import write_sheet
 from ..batch.report import Row
-from ..batch.sheet import write_sheet
 from ..colorizer.hints import hints_json
 from ..errors import PhotochromError, StudioError
 from ..photo import colored_path
