@@ -31,7 +31,7 @@ from PIL import Image, ImageDraw
 from photochrom.batch.workers import Died, WorkerPool
 
 SIDE = 200  # of a picture on a sheet, pixels
-_WALL = 12  # times as long by the clock as in processor time
+_WALL = 12  # limit of elapsed time, in multiples of processor time
 UNLIKE = 6.0  # mean difference of luma, 8-bit steps, from which a result is unlike its source
 
 
@@ -49,7 +49,7 @@ def prepare(seconds: int, megabytes: int, model: str) -> Callable[[str], dict[st
         if output.suffix not in written:
             output = output.with_suffix(".tif")  # the content may be of a kind that is read
         output.unlink(missing_ok=True)
-        # Either ends the process, whose death is the file's result; other programs may have the processor meanwhile.
+        # Either limit ends the process, and its death is the file's result. Other programs lengthen the elapsed time.
         signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.alarm(_WALL * seconds)
         forget_peak()

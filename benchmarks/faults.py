@@ -34,7 +34,7 @@ from tests.helpers.fakes import tiny_model
 from tests.helpers.films import all_packets, other_shot, pan, write_film
 
 PHOTOCHROM = (sys.executable, "-m", "photochrom")
-PATIENCE_S = 120  # that a command gets to end after SIGTERM
+PATIENCE_S = 120  # seconds in which a command must end after SIGTERM
 
 
 @dataclass

@@ -2,5 +2,7 @@
 
 import os
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; the libraries read this when they are loaded
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # pytest's workers share the cores; libraries read this variable when they are loaded
     os.environ.setdefault("OMP_NUM_THREADS", "1")

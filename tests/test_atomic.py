@@ -95,7 +95,7 @@ def test_files_left_by_a_killed_process_are_removed_by_the_next(tmp_path):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 def test_a_process_that_waits_for_its_parent_to_notice_its_end_has_ended():
     with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as process:
-        process.stdout.read()  # its end of the pipe is closed: it is over, or about to be
+        process.stdout.read()  # its end of the pipe is closed, so it has ended or is about to
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert not atomic._is_alive(process.pid)
 

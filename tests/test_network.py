@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-# Python's audit hooks hear every connection and look-up that Python code makes, in forked children, too.
+# Python's audit hooks report every connection and look-up by Python code, also in forked children.
 LISTEN = """
 import os, sys
 def listen(event, arguments):

@@ -45,7 +45,7 @@ def test_a_full_disk_ends_the_batch_and_it_resumes_when_there_is_room(small_disk
     try:
         summary = color_batch(tmp_path / "scans", small_disk, options)
         assert "the disk is full: make room" in summary.ended_early
-    except PhotochromError as exc:  # the report itself found no room
+    except PhotochromError as exc:  # the report itself could not be written
         assert "make room and start again" in str(exc)  # noqa: PT017
     rows = list(read_rows(small_disk / "report.jsonl"))
     assert {row.status for row in rows} <= {"ok"}
@@ -70,7 +70,7 @@ def test_a_target_without_the_right_to_write(tmp_path, tree, model):
     target = tmp_path / "target"
     target.mkdir(mode=0o555)
     for folder in (model.parent, *tmp_path.parents, tmp_path):
-        if is_root and folder.stat().st_mode & 0o777 == 0o700:  # of pytest, and hidden from others
+        if is_root and folder.stat().st_mode & 0o777 == 0o700:  # pytest's own folder, which other users cannot read
             folder.chmod(0o755)
     code = CHILD.format(user=NOBODY if is_root else 0)
     command = [sys.executable, "-c", code, "batch", str(tree), "-o", str(target), "--model", str(model)]

@@ -96,7 +96,7 @@ def test_errors_are_rows(tree, tmp_path, options, capsys):
     assert "is empty" in rows(target)["empty.png"].error
     again = color_batch(tree, target, options)
     assert (again.failed, again.failed_before, again.status) == (0, 2, 1)
-    scan(tree / "empty.png")  # mended: tried again without being asked
+    scan(tree / "empty.png")  # repaired, so it is retried without the option
     assert color_batch(tree, target, options).colored == 1
     assert color_batch(tree, target, replace(options, retry_errors=True)).failed == 1
 
@@ -165,7 +165,7 @@ def test_a_dry_run_does_not_count_colour_photographs_as_to_do(tree, tmp_path, op
     assert lines[0].startswith("6 items (3 png, 2 jpg, 1 tif), 4 to do, ")
     assert lines[1] == "2 are in colour already and will be skipped"
     assert told.source_bytes == sum(path.stat().st_size for path in tree.rglob("[abc].*"))
-    assert told.output_bytes > 0  # one that is in colour is not among those tried
+    assert told.output_bytes > 0  # colour photographs are not among the trials
     recoloring = estimate_batch(tree, str(tmp_path / "out"), replace(options, recolor=True))
     assert (recoloring.to_do, recoloring.skipped) == (6, 0)
 
@@ -266,7 +266,7 @@ def test_the_death_of_a_process_is_one_row(tree, tmp_path, process_options, monk
     assert (summary.colored, summary.failed) == (3, 1)
     row = rows(tmp_path / "out")["b.png"]
     assert "the process that coloured it ended with s" in row.error
-    again = color_batch(tree, tmp_path / "out", process_options)  # left alone, as every item that failed before
+    again = color_batch(tree, tmp_path / "out", process_options)  # not retried, like every item that failed before
     assert (again.colored, again.failed, again.done_before, again.failed_before) == (0, 0, 3, 1)
 
 

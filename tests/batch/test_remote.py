@@ -21,7 +21,7 @@ from tests.batch.conftest import XMP, scan
 
 if not all(map(find_spec, ("boto3", "fsspec", "s3fs"))):  # imported where they are used: they take half a second
     pytest.skip("needs boto3, fsspec and s3fs", allow_module_level=True)
-pytestmark = pytest.mark.filterwarnings("ignore")  # of botocore and aiohttp, about their own future
+pytestmark = pytest.mark.filterwarnings("ignore")  # deprecations within botocore and aiohttp
 
 
 def upload(client, tree):

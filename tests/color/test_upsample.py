@@ -130,7 +130,7 @@ def test_chroma_out_of_gamut_is_found_and_reduced(brightness, least, most, codin
     assert least < (factor < 1).mean() < most
     found = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling, coding=coding)
     for ours, plain in zip(found, expected, strict=True):
-        assert np.abs(ours - plain).max() < 1.1  # half of it from rounding before the gamut is looked at
+        assert np.abs(ours - plain).max() < 1.1  # half of it from rounding before the gamut is checked
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 7), (9, 1)], ids=str)
@@ -197,11 +197,11 @@ def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch,
 def test_strips_after_one_that_is_out_of_gamut_are_colored_as_ever(monkeypatch):
     """After such a strip, the next one is brought into gamut without a search."""
     luma = np.full((60, 90), 128, np.uint8)
-    luma[:20] = 250  # where hardly any chroma fits
+    luma[:20] = 250  # where hardly any chroma is in gamut
     coefficients = np.random.default_rng(0).normal(0, 0.02, (4, 24, 30)).astype(np.float32)
     how = {"strength": 1.0, "subsampling": (1, 1)}
     monkeypatch.setattr(bands, "_LEAST", 4)
     monkeypatch.setattr(bands, "_STRIP", 1)
     found = upsample.apply_to_luma(coefficients, luma, **how)
-    monkeypatch.setattr(upsample, "_MANY", 1.0)  # each strip is looked at
+    monkeypatch.setattr(upsample, "_MANY", 1.0)  # each strip is searched
     np.testing.assert_array_equal(found, upsample.apply_to_luma(coefficients, luma, **how))

@@ -137,7 +137,7 @@ def test_hints_reach_a_network_that_takes_them_as_planes(tmp_path):
     takes = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata(hints=True)))
     takes.predict(luma)
     takes.predict(luma, ColorOptions(hints=(Hint(0.75, 0.25, (200, 30, 40)),)))
-    # With hints it is asked twice: what lies out of their reach takes what it says without them.
+    # With hints the network runs twice: pixels beyond their influence take the prediction without them.
     assert [inputs["hints"].shape for inputs in seen] == [(1, 3, 64, 96)] * 3
     assert not seen[0]["hints"].any()
     known = seen[1]["hints"][0, :, 16, 72]
@@ -169,7 +169,7 @@ def test_a_prediction_holds_all_outputs_of_the_network(tmp_path):
     colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
     luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
     prediction = colorizer.predict(luma, ColorOptions(hints=(Hint(0.2, 0.5, (30, 90, 120)),)))
-    assert runs == [1, 1]  # with the hint, and without it for what lies out of its reach
+    assert runs == [1, 1]  # with the hint, and without it for pixels beyond its influence
     assert prediction.ab.shape == (2, 8, 12)
     assert prediction.probability.shape == (len(BINS), 8, 12)
     assert prediction.confidence.shape == (8, 12)

@@ -185,7 +185,7 @@ def test_a_file_that_holds_no_hints_gives_a_one_line_error(tmp_path: Path, conte
     assert message in text
     assert "\n" not in text
     assert len(text) < 300 + len(str(path))
-    assert ": " in text[len(str(path)) + 2 :]  # behind it stands what to do
+    assert ": " in text[len(str(path)) + 2 :]  # the remedy follows it
 
 
 def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_a_disc_of_one_tone_has_one_colour() -> None:
     ab = np.zeros((2, 64, 64), np.float32)
     propagated = propagate_hints(ab, np.full((64, 64), 50, np.float32), [Hint(0.5, 0.5, RED, radius=0.1)])
     np.testing.assert_allclose(propagated[:, 32, 27:38].T, np.tile(ab_of(RED), (11, 1)), atol=0.5)
-    assert np.abs(propagated[:, 32, 45]).max() > 1  # and passes into what is around it
+    assert np.abs(propagated[:, 32, 45]).max() > 1  # and falls off around it
     assert np.abs(propagated[:, 0, 0]).max() < 0.01
 
 

@@ -24,7 +24,7 @@ from photochrom.colorizer.suggestions import MOST, _as_colorful, _leanings
 from photochrom.models.engines import FakeEngine
 from tests.helpers.suggesting import BINS, hinting_engine
 
-APART = 24  # that two suggestions are at least, a*b*
+APART = 24  # least distance between two suggestions, in a*b*
 MINE = Hint(0.8, 0.1, (180, 160, 90))  # in the sky
 
 
@@ -127,7 +127,7 @@ def test_hints_of_the_user_are_kept(colorizer: Colorizer, luma: np.ndarray) -> N
 
 def test_an_alternative_has_alternatives(colorizer: Colorizer, luma: np.ndarray) -> None:
     """They are not copies of it: the hints that make an alternative do not count as the user's."""
-    picked = Hint(0.31, 0.9, (90, 120, 160), suggested=True)  # at a place of the user's own choice
+    picked = Hint(0.31, 0.9, (90, 120, 160), suggested=True)  # at a place that the user chose
     (first,) = alternatives(colorizer, luma, 1, ColorOptions(hints=(MINE, picked)))
     found = alternatives(colorizer, luma, 3, first)
     assert all(options.hints[:2] == (MINE, picked) for options in found)

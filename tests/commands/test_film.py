@@ -94,7 +94,7 @@ def test_a_film_is_coloured_beside_its_source(film, tmp_path, capsys):
     assert names(tmp_path) == ["reel.color.mkv", "reel.mkv"]
     assert same_lumas(film, tmp_path / "reel.color.mkv")
     captured = capsys.readouterr()
-    assert captured.err == ""  # no bar where nobody looks
+    assert captured.err == ""  # no bar without a terminal
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def test_a_changed_list_changes_its_shot(film, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_preview_may_be_a_film(film, tmp_path, capsys):
     assert main(["film", str(film), "--preview", "-o", str(tmp_path / "p.mp4")]) == 0
-    assert len(decoded(tmp_path / "p.mp4")) == 54  # both shots are shorter than what is shown of a long one
+    assert len(decoded(tmp_path / "p.mp4")) == 54  # both shots are shorter than the part of a long one that is shown
     assert not any(is_neutral(tmp_path / "p.mp4"))
     assert main(["film", str(film), "--preview", "-o", str(tmp_path / "p.mp4")]) == 1
     assert "exists" in capsys.readouterr().err

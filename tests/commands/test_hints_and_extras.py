@@ -125,7 +125,7 @@ def test_a_sheet_shows_the_first_picture_and_the_alternatives_by_name(folder, hi
         assert np.abs(one - other).max() > 10
     captions = [shown[316:336, 12 + n * width : 12 + n * width + 300] for n in range(5)]
     assert all((name < 100).any() for name in captions)
-    assert main(["photo", str(folder), "-o", str(folder / "again"), *hinting[0]]) == 0  # the sheet is no photograph
+    assert main(["photo", str(folder), "-o", str(folder / "again"), *hinting[0]]) == 0  # the sheet is not a photograph
     assert names(folder / "again") == ["a.color.jpg", "b.color.png"]
 
 
@@ -180,7 +180,7 @@ def test_confidence_is_a_grey_picture_of_the_photographs_size(folder, hinting):
         assert (image.format, image.mode, image.size) == ("PNG", "L", camera.size)
         sure = np.asarray(image)
     grey = np.asarray(camera)
-    assert sure[grey > 180].mean() > sure[grey < 40].mean() + 20  # that network is the surer the brighter
+    assert sure[grey > 180].mean() > sure[grey < 40].mean() + 20  # this network is more certain of brighter pixels
 
 
 def test_a_model_without_confidence_is_named(folder, monkeypatch, capsys):

@@ -171,7 +171,7 @@ def test_a_full_disk(verb, work, small_disk):
     assert re.search("No space left|disk is full", done.stdout + done.stderr), done
     (small_disk / "ballast").unlink()
     check(done := call(work, verb, small_disk), small_disk)
-    assert done.returncode == 0, done.stderr  # and with room again, the same command finishes
+    assert done.returncode == 0, done.stderr  # once there is space again, the same command finishes
 
 
 def without_privileges():

@@ -204,7 +204,7 @@ def test_streams(folder):
     result = run("photo", "-", stdin=(folder / "b.png").read_bytes())
     assert result.returncode == 0
     assert facts(io.BytesIO(result.stdout)) == facts(folder / "b.png")
-    assert result.stderr == b""  # it goes where it was sent: there is nothing to say
+    assert result.stderr == b""  # it was written to the requested place, so nothing is printed
     result = run("photo", folder / "a.jpg", "-o", "-")
     assert result.stderr == b""
     assert facts(io.BytesIO(result.stdout)) == facts(folder / "a.jpg")

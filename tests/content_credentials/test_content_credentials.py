@@ -55,7 +55,7 @@ def test_signed_files_are_whole_and_trusted_with_the_authority(tmp_path, identit
     assert claim.ingredients == ("old.jpg",)
     assert [action.partition(":")[0] for action in claim.actions] == ["c2pa.opened", "c2pa.color_adjustments"]
     assert "not a record of the original colours" in claim.actions[1]
-    assert claim.time == ""  # no authority was asked for the time
+    assert claim.time == ""  # no time stamp authority was used
     assert read_claim(path, [certificates / "authority.pem"]).is_trusted
     assert Image.open(path).convert("RGB").getpixel((5, 5))[0] > 200
 

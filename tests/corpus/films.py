@@ -41,7 +41,7 @@ class Film:
     """Number of frames that must come out; None for what another decoding loop finds."""
 
 
-# One line for each way to store a picture: container, codec, pixel format, and size if the codec is particular.
+# One line for each way to store a picture: container, codec, pixel format, and size if the codec requires one.
 KINDS: tuple[tuple[str, ...], ...] = (
     ("mp4", "libx264", "yuv420p"), ("mkv", "libx264", "yuv444p10le"), ("mkv", "libx264rgb", "rgb24"),
     ("ts", "libx264", "yuv420p"), ("f4v", "libx264", "yuv420p"), ("mkv", "libx265", "gray10le"),
@@ -106,7 +106,7 @@ def overfull(name: str) -> av.VideoFrame:
 
 def film(end: str, frames: list[av.VideoFrame] | None = None, name: str = "yuv420p", **options: Any) -> bytes:
     """Return the bytes of a film made by ``write_frames``."""
-    steady = {"threads": "1"}  # or the bytes depend on chance
+    steady = {"threads": "1"}  # otherwise the bytes differ from run to run
     if options.get("codec", "libx264").startswith("libx264"):
         steady["x264-params"] = "cpu-independent=1"
     options["options"] = steady | options.get("options", {})

@@ -104,7 +104,7 @@ def test_damaged_files_that_are_coloured_are_pictures(results):
     for entry, result in results:
         if entry.luma is None and not isinstance(result, Died) and result[0] == "coloured":
             coloured += 1
-            if not entry.name.endswith(".tif"):  # Pillow reads no colour of 16 bits
+            if not entry.name.endswith(".tif"):  # Pillow cannot read colour with 16 bits
                 Image.open(io.BytesIO(result[1])).load()
     assert coloured < len(results) / 2
 

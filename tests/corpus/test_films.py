@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.slow,
 ]
 SEEN = 3.0  # mean difference of luma as shown, 8-bit steps, where a picture has no luma plane that could be kept
-MOST_FAILURES = 1000  # in a row of packets; some demuxers fail for ever
+MOST_FAILURES = 1000  # consecutive packets; some demuxers fail for ever
 MILLISECOND = 0.001  # Matroska counts in these
 
 

@@ -66,7 +66,7 @@ def test_a_changed_film_is_found(tmp_path, orange, identity, extension):
 
 
 def test_another_signer_continues_the_work(identity):
-    assert repr(FilmOptions(c2pa=identity)) == repr(FilmOptions())  # which the folder of unfinished work is known by
+    assert repr(FilmOptions(c2pa=identity)) == repr(FilmOptions())  # part of the key of unfinished work
 
 
 def test_a_manifest_that_exists_is_not_replaced(tmp_path, orange, identity):

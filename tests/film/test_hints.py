@@ -192,7 +192,7 @@ def test_small_things_of_a_still_get_hints_of_their_own(tmp_path):
     Image.fromarray(still).save(tmp_path / "still.png")
     hints = [hint.hint for hint in hints_of_still(Fraction(0), tmp_path / "still.png")]
     assert any(hint.color[0] > hint.color[1] + 60 for hint in hints)
-    assert len(hints) < 120  # the plain ground needs no more
+    assert len(hints) < 120  # the plain background needs no more
 
 
 def test_a_still_is_read_upright(tmp_path):

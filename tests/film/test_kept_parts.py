@@ -75,7 +75,7 @@ def test_a_changed_shot_alone_is_recoloured(number, frames, color):
     color(options())
     changed = options(shots=shots(number, strength=0.3))
     made, count = color(changed)
-    assert count in (frames - 1, frames)  # the film's last frame is told like the end
+    assert count in (frames - 1, frames)  # the film's last frame is given as the end
     assert same_as_in_one_go(color, made, changed)
 
 

@@ -98,7 +98,9 @@ def test_a_signal_while_the_block_waits_for_the_thread_is_raised_once_that_has_e
     def computed():
         yield 1
         leaving.wait(600)
-        while not heard.is_set():  # a signal that arrives just before the main thread waits is only heard at its end
+        while (
+            not heard.is_set()
+        ):  # a signal that arrives just before the main thread waits is only handled after the wait
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             heard.wait(0.1)
         outlived.append(left.wait(0.5))

@@ -240,7 +240,7 @@ def test_a_full_disk_gives_a_one_line_error_and_the_job_resumes(codec, film, tmp
     assert not output.exists()
     reported = []
     colorize_film(film, output, options, colorizer=lively(tmp_path), progress=reported.append)
-    assert set(reported) == {PUT_TOGETHER}  # it was the whole film that was too large
+    assert set(reported) == {PUT_TOGETHER}  # only the whole film was too large
     assert all_packets(output) == all_packets(whole)
     tiny = run_in_a_process(film, tmp_path / "c.mkv", file_size=4000, codec=codec)
     assert (tiny.returncode, len(tiny.stderr.strip().splitlines())) == (1, 1)

@@ -16,7 +16,7 @@ from unittest import mock
 from tests.fuzz.mutations import PHOTOS, Key, Mutant, load_seeds, mutant
 from tests.helpers.limits import Outcome, outcome
 
-ASKED = 8  # of one in so many it is asked, too, whether it is in colour already
+ASKED = 8  # for one in so many files, it is also checked whether they are in colour already
 COLORED = 48  # one in so many files that can be read is coloured,
 BY_NETWORK = 8  # and of these, one in so many by a network, the others by a stand-in
 _MOST_PAGES = 4  # of a TIFF

@@ -15,7 +15,7 @@ from pathlib import Path
 from photochrom.atomic import sweep
 
 _EVENTS = ("open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree")
-_MOST = 500  # moments, lest a fault let this go on for ever
+_MOST = 500  # most moments, so that a fault cannot make this run for ever
 
 
 def attempts(
@@ -44,7 +44,7 @@ def attempts(
         if child == 0:
             _end_at(moment, folder, number)
             status = 0
-            sweep.cache_clear()  # a process of its own would know of nothing that this one has swept
+            sweep.cache_clear()  # a new process would not remember which folders this one has swept
             try:
                 work()
             except SystemExit:

@@ -37,7 +37,7 @@ def takes_too_much() -> bool:
     if int(line.split()[1]) <= MEGABYTES * 1000:
         return False
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # the next file is not to blame
+        Path("/proc/self/clear_refs").write_text("5")  # so that the peak does not count for the next file
     return True
 
 

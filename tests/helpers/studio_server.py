@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 600  # seconds, which only a studio that hangs takes
+PATIENCE = 600  # seconds, which only a hanging studio exceeds
 
 
 @dataclass
@@ -30,7 +30,7 @@ class RunningStudio:
 
     def visitor(self) -> Visitor:
         client = httpx.Client(base_url=self.url, timeout=PATIENCE)
-        self.clients.append(client)  # whose last one may be another thread's by now
+        self.clients.append(client)  # the last one may belong to another thread by now
         return Visitor(client)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 HOSTS = files("photochrom.integrations")
 
-# What darktable gives to its scripts, as far as ours uses it. It records what happens in `events`.
+# The part of darktable's interface that the script uses. Calls are recorded in `events`.
 DARKTABLE = """
 events = {}
 local function note(...) events[#events + 1] = table.concat({...}, " ") end

@@ -127,7 +127,7 @@ def test_memory_that_kernels_have_freed_is_given_back(tmp_path, monkeypatch):
         engine.run(grey)
     assert len(times) == 2
     monkeypatch.undo()
-    engines.give_back_freed_memory()  # which the system has, or not
+    engines.give_back_freed_memory()  # which the system may or may not have
 
 
 RACE = """

@@ -153,7 +153,7 @@ def test_cards_with_bins_survive_the_file(tmp_path):
     card = dataclasses.replace(CARD, hints=True, bins=((0.0, 1.5), (-20.0, 30.0)))
     found = ModelCard.of({CARD_KEY: card.to_json()}, tmp_path)
     assert found == card
-    assert hash(found) == hash(card)  # all the way down, as frozen things are
+    assert hash(found) == hash(card)  # immutable at every level
 
 
 def test_cards_of_older_models_have_neither_hints_nor_bins(tmp_path):

@@ -111,7 +111,7 @@ def test_made_profiles_are_in_order(name: str) -> None:
     for colour in ("red", "green", "blue"):
         ours, theirs = (getattr(profile, f"{colour}_primary")[1] for profile in (opened_profile, srgb))
         assert ours[:2] == pytest.approx(theirs[:2], abs=1e-3)
-    assert icc.for_rgb(PROFILES[name]) == made  # no date of today in it
+    assert icc.for_rgb(PROFILES[name]) == made  # it does not contain today's date
 
 
 def test_curve_is_the_sources_own_bytes() -> None:

@@ -19,7 +19,7 @@ def test_statistics_change_their_sign_with_the_picture() -> None:
     luma = np.clip(rng.gamma(2, 30, (90, 130)) + np.linspace(120, 0, 90)[:, None], 0, 255).astype(np.uint8)
     found = statistics(luma)
     assert found[4] > 0.5  # it is brighter above
-    assert found[5] > 0.1  # grains are brighter than what they lie on
+    assert found[5] > 0.1  # grains are brighter than their background
     assert np.allclose(statistics(255 - luma), -found, atol=0.02)
 
 

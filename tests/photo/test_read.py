@@ -80,7 +80,7 @@ def test_cmyk_jpeg_of_adobe_and_of_others() -> None:
     expected = np.asarray(Image.open(BytesIO(adobe)).convert("RGB").convert("L"))
     assert np.array_equal(photo.read_photo(adobe).luma, expected)
     assert np.abs(photo.read_photo(adobe).luma.astype(int) - np.asarray(ink.convert("L"))).mean() < 3
-    # Without Adobe's marker a file stores ink, not what is missing of it.
+    # Without Adobe's marker a file stores the amount of ink instead of its inverse.
     start = adobe.index(b"\xff\xee")
     others = adobe[:start] + adobe[start + 2 + int.from_bytes(adobe[start + 2 : start + 4], "big") :]
     inverse = ImageChops.invert(Image.open(BytesIO(adobe))).convert("RGB").convert("L")
@@ -237,7 +237,7 @@ def test_premultiplied_alpha_is_divided_out(dtype: type) -> None:
     picture = photo.read_photo(tiff(stored, photometric="rgb", extrasamples=["assocalpha"]))
     assert picture.alpha is not None
     assert np.array_equal(picture.alpha, alpha)
-    opaque = alpha > top // 4  # below, too little of the colour is left to tell
+    opaque = alpha > top // 4  # below this, too little of the colour is left
     assert np.abs(picture.luma.astype(int) - bt601(rgb))[opaque].max() <= 6
 
 

@@ -22,7 +22,7 @@ from tests.helpers.studio_server import PATIENCE, RefusedError, RunningStudio, V
 
 pytestmark = pytest.mark.slow
 SECRET = "known to the server alone"
-MEGABYTES = 1500  # that the studio may take, whatever is done to it
+MEGABYTES = 1500  # most that the studio may use, whatever the attack
 HERE = ("../../../../{0}", "{0}", "file://{0}", "..\\..\\{0}", "%2e%2e/%2e%2e{0}", "{0}\0.jpg", "//{0}")
 
 

@@ -31,7 +31,7 @@ def test_the_same_scene_lends_its_true_colours(colorizer, references):
     luma = luma_of_rgb(left)
     hints = references.borrow(luma, np.ascontiguousarray(right))
     assert len(hints) > 40
-    assert all(hint.suggested for hint in hints)  # which place has which colour is no person's word
+    assert all(hint.suggested for hint in hints)  # no person has said which place has which colour
     truth = rgb2lab(left)
 
     def error(options):

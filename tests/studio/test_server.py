@@ -116,7 +116,7 @@ def test_a_file_that_is_removed_before_it_is_sent_is_sent(visitor, monkeypatch, 
 
     visitor.download(item)
     folders = {path.parent for path in Path(tempfile.gettempdir()).rglob("old.color.png")}
-    assert len(folders) == 1  # nothing stays of what was sent
+    assert len(folders) == 1  # no part of the file stays
     monkeypatch.setattr(FileResponse, "__call__", removed_first)
     _, file = visitor.download(item)
     assert np.abs(luma(file) - picture(1)).max() <= 1

@@ -41,7 +41,7 @@ def messages() -> dict[str, bool]:
     found = {}
     for path in (*STUDIO.glob("*.py"), *(path for folder in FOLDERS for path in (SOURCES / folder).rglob("*.py"))):
         for problem, remedy in texts(ast.parse(path.read_text())):
-            # Whoever is advised is a person; what programs alone can do wrong is said without a remedy.
+            # Remedies are for people; errors that only programs can make have none.
             is_needed = path.parent == STUDIO and bool(remedy) and path.name not in AT_START
             parts = [*problem.split(": "), remedy]
             found |= {numbered(part): found.get(numbered(part), False) or is_needed for part in parts}

@@ -11,7 +11,7 @@ from photochrom.training.data.batches import Pictures, Sides
 from photochrom.training.data.feature_cache import for_any_shape
 from photochrom.training.networks.encoders import load_encoder
 
-# Python 3.12 and later remark that forking processes with threads may go wrong: PyTorch's loader is made for it.
+# Python 3.12 and later warn about forking processes with threads, for which PyTorch's loader is made.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 

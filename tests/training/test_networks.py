@@ -26,7 +26,7 @@ from photochrom.training.run_folder import RunLog
 from tests.helpers.training_runs import Tiny
 
 SIDES = Sides(picture=64, grid=16, thumbnail=32)
-UNSEEN = torch.zeros(1, 1, 0, 0)  # thumbnails of a loss that does not look at pictures
+UNSEEN = torch.zeros(1, 1, 0, 0)  # thumbnails for a loss without the perceptual loss
 
 NAMES = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemistry")
 
@@ -304,7 +304,7 @@ class TestColorDecoder:
         torch.manual_seed(0)
         decoder = ColorDecoder((4, 5, 6), 7)
         for name, parameter in decoder.named_parameters():
-            if name.endswith("weight") and not parameter.any():  # starts as the identity: wake it up
+            if name.endswith("weight") and not parameter.any():  # it starts as the identity, so its weights are set
                 torch.nn.init.normal_(parameter, std=0.05)
         return decoder.eval()
 
@@ -364,7 +364,7 @@ def test_features_are_computed_once_and_resume(photographs, tmp_path):
     expected = np.array(first.features)
     assert expected.shape == (len(training), 512 * 4)
     assert np.abs(expected).max() > 0
-    first.features[:] = 7  # a complete cache is believed
+    first.features[:] = 7  # a complete cache is trusted
     first.features.flush()
     again = cache_features(Tiny().eval(), "tiny", training, tmp_path, SIDES)
     assert (again.features == 7).all()

@@ -23,7 +23,7 @@ class Network(nn.Module):
 def network():
     torch.manual_seed(0)
     network = Network()
-    network.head.decoder.refine.weight.data[2] = 0  # a channel that is silent
+    network.head.decoder.refine.weight.data[2] = 0  # a channel of zeros
     network.head.decoder.refine.weight.data[3] *= 1000
     return network
 
