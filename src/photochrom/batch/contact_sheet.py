@@ -109,7 +109,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
         raise PhotochromError("the contact sheet needs jinja2", remedy="pip install 'photochrom[batch]'") from exc
     template = Environment(
         loader=PackageLoader("photochrom.batch", "."), autoescape=select_autoescape(), trim_blocks=True
-    ).get_template("sheet.html.j2")
+    ).get_template("contact_sheet.html.j2")
     ordered = sorted(rows, key=lambda row: (_ORDER.get(row.status, 2), row.confidence or 0.0, row.key))
     count = max(1, -(-len(ordered) // PER_PAGE))
     into = into or folder

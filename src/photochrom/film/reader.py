@@ -125,7 +125,7 @@ class FilmReader:
         """Reopen a raw stream at the rate that it states, and return its first frame.
 
         Returns:
-            None if the film has a container, or states the rate that FFmpeg assumed, or none.
+            None if the film has a container, or if the stream states no rate, or the one that FFmpeg assumed.
         """
         stated = self.video.codec_context.framerate
         if self.container.format.name not in _RAW or not stated or stated == self.video.average_rate:
@@ -198,7 +198,7 @@ class FilmReader:
                 yield frame
 
     def pts_at(self, seconds: Fraction) -> int:
-        """Return the pts of the first frame shown at a time or later.
+        """Return the pts of the first frame at or after a time.
 
         Raises:
             FilmError: The film ends before that time.

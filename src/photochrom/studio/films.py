@@ -173,7 +173,7 @@ class Film(Item[FilmChoices]):
         self._recolor = recolor
 
     def _go(self, time: Any) -> None:
-        """Show the first frame at a time or later."""
+        """Show the first frame at or after a time."""
         if not isinstance(time, int | float) or not 0 <= time < 1e7:
             raise OptionError("the time is not a number of seconds")
         self._time = Fraction(time).limit_denominator(10**6)

@@ -208,7 +208,7 @@ class SequenceReader(FilmReader):
         return [frame for place in wanted for frame in itertools.islice(self._decoded_from(place, Damage()), 1)]
 
     def pts_at(self, seconds: Fraction) -> int:
-        """Return the pts of the first frame shown at a time or later.
+        """Return the pts of the first frame at or after a time.
 
         Raises:
             FilmError: The film ends before that time.
