@@ -272,8 +272,12 @@ def test_the_shape_of_pixels_is_kept(aspect, codec, suffix, tmp_path, red):
 
 
 def test_samples_of_one_long_shot_are_read_on_and_read_once(tmp_path, monkeypatch):
-    """Each frame is decoded once, instead of from the only key frame for every sample and every purpose."""
-    path = write_frames(tmp_path / "long.mp4", with_chroma(pan(120), lambda *_: np.float64(128)), codec="libx264")
+    """Each frame is decoded once, instead of from the only key frame for every sample and every purpose.
+
+    Frames on which no others depend are not decoded between two samples.
+    """
+    frames, settings = with_chroma(pan(120), lambda *_: np.float64(128)), {"bf": "3", "b_strategy": "0"}
+    path = write_frames(tmp_path / "long.mp4", frames, options=settings)
     with FilmReader(path) as reader:
         decoded = reader._decoded
         count = 0
@@ -288,6 +292,6 @@ def test_samples_of_one_long_shot_are_read_on_and_read_once(tmp_path, monkeypatc
         times = [frame.pts for frame in reader.samples()]
         assert len(times) == 8
         assert times == sorted(set(times))
-        assert count <= 120
+        assert count <= 90
         assert reader.colored_part() == "none"
-        assert count <= 120
+        assert count <= 90

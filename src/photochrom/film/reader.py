@@ -402,9 +402,14 @@ class FilmReader:
 
     def _behind(self, last: int | None, pts: int, frames: Iterator[av.VideoFrame]) -> list[av.VideoFrame]:
         found = None
-        for found in itertools.islice(frames, _FAR):
-            if last is None or found.pts is None or (found.pts > last and (found.key_frame or found.pts >= pts)):
-                break
+        if last is not None:
+            self.video.codec_context.skip_frame = "NONREF"  # on the way, only frames that others need are decoded
+        try:
+            for found in itertools.islice(frames, _FAR):
+                if last is None or found.pts is None or (found.pts > last and (found.key_frame or found.pts >= pts)):
+                    break
+        finally:
+            self.video.codec_context.skip_frame = "DEFAULT"
         later = next(itertools.islice(frames, GAP - 1, None), None)
         pair = [frame for frame in (found, later) if frame is not None]
         self._sampled = pair[-1].pts if pair else None
