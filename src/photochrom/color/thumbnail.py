@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -27,7 +29,13 @@ def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.n
     small = cv2.resize(luma, (width, height), interpolation=interpolation)
     if coding.bits > 8:
         return _at_8_bits(small, coding)
-    return small if coding.full_range else cv2.LUT(small, _at_8_bits(np.arange(256), coding))
+    return small if coding.full_range else cv2.LUT(small, _table(coding))
+
+
+@functools.cache
+def _table(coding: Coding) -> np.ndarray:
+    """Return the full-range integer of each integer of 8-bit luma, uint8 ``[256]``."""
+    return _at_8_bits(np.arange(256), coding)
 
 
 def _at_8_bits(luma: np.ndarray, coding: Coding) -> np.ndarray:

@@ -37,6 +37,7 @@ class FramePool:
     def __init__(self, memory: float = _KEPT) -> None:
         self._memory, self._lock = memory, threading.Lock()
         self._frames: deque[av.VideoFrame] = deque()  # the most recently returned frame is last
+        self._held = 0  # bytes of these frames
 
     def take(self, width: int, height: int, name: str) -> av.VideoFrame:
         """Return a frame with undefined pixels, from the pool or new.
@@ -54,6 +55,7 @@ class FramePool:
                     break
             if found is not None:
                 self._frames.remove(found)
+                self._held -= frame_bytes(found)
         if found is None:
             return av.VideoFrame(width, height, name)
         found.make_writable()  # a decoder may still reference its pixels
@@ -64,13 +66,15 @@ class FramePool:
         """Return a frame to the pool; the caller must not use it any more."""
         with self._lock:
             self._frames.append(frame)
-            while sum(map(frame_bytes, self._frames)) > self._memory:
-                self._frames.popleft()
+            self._held += frame_bytes(frame)
+            while self._held > self._memory:
+                self._held -= frame_bytes(self._frames.popleft())
 
     def clear(self) -> None:
         """Release all frames when a film is finished."""
         with self._lock:
             self._frames.clear()
+            self._held = 0
 
 
 def frame_bytes(frame: av.VideoFrame) -> int:
