@@ -202,7 +202,7 @@ class View:
 
 
 def views(photographs: Sequence[Photograph], each: int, first: int = 0, aged: float = AGED) -> list[View]:
-    """Return ``each`` views of every photograph: first the view ``first`` of all photographs, then the next.
+    """Return ``each`` views of every photograph: number ``first`` of all photographs, then the next of all, and so on.
 
     Args:
         photographs: The photographs.
