@@ -14,11 +14,14 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+import photochrom.colorizer.colorizer
 from photochrom import OptionError
+from photochrom.color import bands
 from photochrom.commands.main import main
 from photochrom.film import FilmOptions, parse_time
 from photochrom.film.times import time_text
@@ -448,3 +451,21 @@ def test_recolor_may_stand_before_the_film(tmp_path, capsys):
     assert "choose from all, grey-shots" in capsys.readouterr().err
     assert main(["film", "--recolor"]) == 2
     assert "no film is named" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("cores", "more", "threads"), [(2, [], 1), (2, ["--preview"], None), (16, [], None)])
+def test_stages_share_few_cores_with_one_thread_each(cores, more, threads, film, monkeypatch):
+    """The stages of a film are threads themselves; a preview has one stage only."""
+    limits = []
+    model = photochrom.colorizer.colorizer.Colorizer
+
+    def opened(*arguments):
+        limits.append(bands.thread_limit())
+        return model(*arguments)
+
+    monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", opened)
+    monkeypatch.setattr("photochrom.commands.film.available_cores", lambda: cores)
+    before = cv2.getNumThreads()
+    assert main(["film", str(film), *more]) == 0
+    assert limits == [threads]
+    assert (bands.thread_limit(), cv2.getNumThreads()) == (None, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -33,6 +34,21 @@ def limit_threads(count: int) -> None:
     global _thread_limit
     _thread_limit = count
     cv2.setNumThreads(count)
+
+
+@contextlib.contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """Limit the threads of this process, as ``limit_threads`` does, until the block ends."""
+    import cv2
+
+    global _thread_limit
+    before = _thread_limit, cv2.getNumThreads()
+    limit_threads(count)
+    try:
+        yield
+    finally:
+        _thread_limit = before[0]
+        cv2.setNumThreads(before[1])
 
 
 def thread_limit() -> int | None:

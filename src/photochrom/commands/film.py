@@ -7,14 +7,14 @@ import functools
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
-from ..machine import reuse_freed_memory
+from ..machine import available_cores, reuse_freed_memory
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb, needed_folder
 from .console import Console, counted, duration
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 RECOLOR: Final = ("all", "grey-shots")
+_FEW: Final = 4  # most cores that the stages of a film keep busy, with one thread each
 
 
 def add(verbs: Verbs) -> None:
@@ -171,8 +172,16 @@ def run(args: argparse.Namespace) -> int:
     if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
     hints, stills = _hints(args), _stills(args, films[0], options)
-    with _output(args.output, several=len(films) > 1) as output:
+    with _output(args.output, several=len(films) > 1) as output, _shared_cores(args):
         return _each(films, Request(args, output, options, hints, stills))
+
+
+def _shared_cores(args: argparse.Namespace) -> AbstractContextManager[None]:
+    """Return a context in which the network and OpenCV use one thread each if the stages of a film fill all cores."""
+    from ..color.bands import limited_threads
+
+    is_colored = not (args.list_shots or args.preview or args.dry_run)
+    return limited_threads(1) if is_colored and available_cores() <= _FEW else nullcontext()
 
 
 def _each(films: list[str], request: Request) -> int:
