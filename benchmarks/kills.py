@@ -33,7 +33,7 @@ from tests.helpers.films import colorizer, other_shot, pan, write_film
 _SUFFIXES = {"prores": ".mov", "dnxhr": ".mxf", "ffv1": ".mkv", "libx264": ".mp4", "v210": ".mov"}
 
 
-def lively(folder: Path) -> object:
+def varied_model(folder: Path) -> object:
     """A colorizer whose colours depend on the place, the luma and the frame."""
 
     def ab(lightness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +96,7 @@ def main() -> None:
             def color(output: Path, codec: str = codec, *, first: bool = False) -> None:
                 shots = () if first or not args.keep_parts else changed
                 options = FilmOptions(codec=codec, keep_parts=args.keep_parts, shots=shots)
-                colorize_film(source, output, options, colorizer=lively(folder), overwrite=True)
+                colorize_film(source, output, options, colorizer=varied_model(folder), overwrite=True)
 
             def target(name: str, codec: str = codec) -> Path:
                 return folder / f"{codec}-{name}{_SUFFIXES.get(codec, '')}"

@@ -18,7 +18,7 @@ from _tools import print_table
 from photochrom import Colorizer
 from photochrom.color.coding import Coding
 from photochrom.color.polarity import at_small_size, statistics
-from photochrom.photo.negatives import is_negative, livelier, surer, worth_asking
+from photochrom.photo.negatives import chroma_difference, confidence_difference, is_negative, may_be_negative
 from photochrom.training.data.aging import age
 
 
@@ -32,7 +32,9 @@ def table(folder: Path, limit: int) -> np.ndarray:
 
     def facts(luma: np.ndarray) -> np.ndarray:
         positive, negative = (colorizer.predict(picture) for picture in (luma, 255 - luma))
-        return np.append(statistics(luma), [surer(positive, negative), livelier(positive, negative)])
+        return np.append(
+            statistics(luma), [confidence_difference(positive, negative), chroma_difference(positive, negative)]
+        )
 
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     np.random.default_rng(1).shuffle(files)
@@ -79,7 +81,7 @@ def main() -> None:
 
 def called_negative(rows: np.ndarray) -> np.ndarray:
     """Whether each photograph is called a negative, bool ``[N]``."""
-    return np.array([worth_asking(row[:7]) and is_negative(row[:7], row[7], row[8]) for row in rows])
+    return np.array([may_be_negative(row[:7]) and is_negative(row[:7], row[7], row[8]) for row in rows])
 
 
 if __name__ == "__main__":

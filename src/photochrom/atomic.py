@@ -76,7 +76,7 @@ def remove_folder(folder: Path) -> None:
 
 def _temporary(folder: Path, suffix: str) -> Path:
     # In the same folder, so that renaming it never copies; hidden, so that it is not mistaken for a result.
-    return folder / f"{_PREFIX}{_ours()}.part{suffix}"
+    return folder / f"{_PREFIX}{_owner()}.part{suffix}"
 
 
 @functools.cache
@@ -108,7 +108,7 @@ def temporary_folder(name: str) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith(f"{name}-") and _has_ended(entry.name.removeprefix(f"{name}-")):
                 shutil.rmtree(entry.path, ignore_errors=True)
-    folder = parent / f"{name}-{_ours()}"
+    folder = parent / f"{name}-{_owner()}"
     folder.mkdir(mode=0o700)
     try:
         yield folder
@@ -124,7 +124,7 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def _has_ended(name: str) -> bool:
-    """Return whether the process that made a name with ``_ours`` has certainly ended."""
+    """Return whether the process that made a name with ``_owner`` has certainly ended."""
     host, _, rest = name.partition("-")
     number = rest.partition("-")[0]
     if host != _host() or not number.isdigit():
@@ -132,7 +132,7 @@ def _has_ended(name: str) -> bool:
     return not _is_alive(int(number))
 
 
-def _ours() -> str:
+def _owner() -> str:
     """Return part of a file name: this machine, this process, and a random number."""
     return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 

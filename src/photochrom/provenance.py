@@ -23,7 +23,7 @@ def short_statement() -> str:
     return f"Colours added by software (photochrom {__version__}); not a record of the original colours"
 
 
-def stated_behind(text: str, model: str) -> str:
+def with_statement(text: str, model: str) -> str:
     """Append the statement to a text, replacing an earlier one of Photochrom's."""
     return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()
 

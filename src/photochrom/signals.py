@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def heard(*names: str) -> list[signal.Signals]:
+def not_ignored(*names: str) -> list[signal.Signals]:
     """Return the named signals that this platform has and that are not ignored (as SIGHUP is under nohup)."""
     found = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
     return [number for number in found if signal.getsignal(number) != signal.SIG_IGN]
@@ -20,7 +20,7 @@ def ending_at_once(*names: str) -> Iterator[None]:
     Long imports are such a block. If a handler raised KeyboardInterrupt there, the import of a C extension could fail
     half-way and turn it into another exception.
     """
-    former = {number: signal.signal(number, signal.SIG_DFL) for number in heard(*names)}
+    former = {number: signal.signal(number, signal.SIG_DFL) for number in not_ignored(*names)}
     try:
         yield
     finally:

@@ -32,23 +32,23 @@ def process(monkeypatch):
 
 def test_the_first_signal_exits_cleanly_and_immediate_repetitions_are_ignored(process):
     with pytest.raises(SystemExit) as first:
-        process._hear(signal.SIGTERM, None)
+        process._handle(signal.SIGTERM, None)
     assert first.value.code == 128 + signal.SIGTERM
-    process._hear(signal.SIGTERM, None)
-    process._hear(signal.SIGINT, None)
+    process._handle(signal.SIGTERM, None)
+    process._handle(signal.SIGINT, None)
 
 
 def test_ctrl_c_raises_keyboard_interrupt_and_a_later_one_exits_at_once(process, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
-        process._hear(signal.SIGINT, None)
+        process._handle(signal.SIGINT, None)
     monkeypatch.setattr(shutdown, "_AT_ONCE", -1.0)
     with pytest.raises(LeftError, match="130"):
-        process._hear(signal.SIGINT, None)
+        process._handle(signal.SIGINT, None)
 
 
 def test_signals_are_ignored_once_the_work_is_done(process):
     process.close()
-    process._hear(signal.SIGINT, None)
+    process._handle(signal.SIGINT, None)
     with pytest.raises(SystemExit):
         process.exit(0)
 
@@ -67,7 +67,7 @@ def ended(code, folder):
     """Return the status of a process that is ended by a signal, and its output."""
     begin = (
         "import os, signal\nfrom photochrom.commands.shutdown import Shutdown\n"
-        "shutdown = Shutdown()\nshutdown.hear_signals()"
+        "shutdown = Shutdown()\nshutdown.handle_signals()"
     )
     command = [sys.executable, "-c", f"{begin}\n{code}"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=600)

@@ -155,7 +155,7 @@ def test_other_readers_agree(codec, profile, end, name, reel, tmp_path, red):
 
 
 @pytest.mark.parametrize(
-    ("codec", "end", "way_out"),
+    ("codec", "end", "remedy"),
     [
         ("prores", ".mp4", "write to a .mov, .mkv or .mxf file"),
         ("prores", ".avi", "write to a .mov, .mkv or .mxf file"),
@@ -164,10 +164,10 @@ def test_other_readers_agree(codec, profile, end, name, reel, tmp_path, red):
         ("libx264", ".mxf", "write to a .mp4, .mov, .mkv or .nut file"),
     ],
 )
-def test_an_impossible_pair_is_refused_before_any_work(codec, end, way_out, reel, tmp_path, red):
+def test_an_impossible_pair_is_refused_before_any_work(codec, end, remedy, reel, tmp_path, red):
     with pytest.raises(FilmError) as raised:
         colorize_film(reel, tmp_path / f"b{end}", FilmOptions(codec=codec), colorizer=red)
-    assert str(raised.value).endswith(f"cannot hold {codec}: {way_out}")
+    assert str(raised.value).endswith(f"cannot hold {codec}: {remedy}")
     assert [p.name for p in tmp_path.iterdir()] == ["fake.onnx"]
 
 

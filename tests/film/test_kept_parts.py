@@ -16,7 +16,7 @@ from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.hints import FilmHint
 from tests.film.test_resume import PUT_TOGETHER, write_reel
 from tests.helpers.films import all_packets, decoded, other_shot, pan, plane, still_frame, write_frames
-from tests.helpers.interruptions import Stop, lively, stop_at
+from tests.helpers.interruptions import Stop, stop_at, varied_model
 from tests.helpers.sequences import write_dpx
 
 STARTS = (Fraction(0), Fraction(31, 24), Fraction(51, 24))
@@ -36,7 +36,7 @@ def shots(*changed, **settings):
 def color(tmp_path, short_segments):
     """Return a function that colours the film with options, and returns the output and the count of coloured frames."""
     film = write_reel(tmp_path)
-    model = lively(tmp_path)
+    model = varied_model(tmp_path)
 
     def work(changed, output="a.mkv", **arguments):
         told = []
@@ -159,9 +159,9 @@ def test_shots_that_the_film_does_not_have_are_reported(color):
 @pytest.mark.slow
 def test_shots_begin_where_the_list_says(tmp_path):
     one = FilmOptions(codec="ffv1", shots=(ShotOptions(Fraction(0)),))
-    assert colorize_film(write_reel(tmp_path), tmp_path / "a.mkv", one, colorizer=lively(tmp_path)).shots == [0]
+    assert colorize_film(write_reel(tmp_path), tmp_path / "a.mkv", one, colorizer=varied_model(tmp_path)).shots == [0]
     again = FilmOptions(recolor="all", codec="ffv1", shots=shots())
-    report = colorize_film(write_reel(tmp_path), tmp_path / "b.mkv", again, colorizer=lively(tmp_path))
+    report = colorize_film(write_reel(tmp_path), tmp_path / "b.mkv", again, colorizer=varied_model(tmp_path))
     assert [round(float(start), 3) for start in report.shots] == [round(float(start), 3) for start in STARTS]
     with pytest.raises(OptionError, match="shot 2 begins at 1 s, not after"):
         FilmOptions(shots=(ShotOptions(Fraction(2)), ShotOptions(Fraction(1))))
@@ -171,7 +171,7 @@ def test_shots_begin_where_the_list_says(tmp_path):
 def sequence(tmp_path, short_segments):
     """Return a function that colours a sequence, and returns its frames and the number of coloured ones."""
     source = write_dpx(tmp_path / "reel", pan(31) + other_shot(20) + pan(30, top=150))
-    model = lively(tmp_path)
+    model = varied_model(tmp_path)
 
     def work(changed, output="out", progress=None):
         told = []
@@ -208,7 +208,7 @@ KILLED = textwrap.dedent(
     import photochrom.film.coloring as module
     from photochrom.film import colorize_film
     from tests.film.test_kept_parts import options, shots
-    from tests.helpers.interruptions import lively
+    from tests.helpers.interruptions import varied_model
 
     module._SHORTEST, module._LONGEST = 0.5, 1
     told = 0
@@ -221,7 +221,7 @@ KILLED = textwrap.dedent(
 
     source, output = map(Path, sys.argv[1:])
     changed = options(shots=shots(0, 2, strength=0.3))
-    model = lively(source.parent)
+    model = varied_model(source.parent)
     colorize_film(source, output, changed, colorizer=model, progress=progress, overwrite=True)
     """
 )
@@ -250,7 +250,7 @@ def test_shots_that_are_left_out_of_a_grey_film_are_neutral(name, tmp_path):
     grey = [still_frame(luma).reformat(format=name) for luma in pan(12) + other_shot(12)]
     film = write_frames(path, grey, name="bgr0" if name == "rgb24" else name, codec=codec)
     changed = FilmOptions(codec="ffv1", only_shots=(1,), shots=(ShotOptions(0), ShotOptions(Fraction(1, 2))))
-    made = colorize_film(film, None, changed, colorizer=lively(tmp_path)).output
+    made = colorize_film(film, None, changed, colorizer=varied_model(tmp_path)).output
     deviations = [max(np.ptp(plane(frame, i)) for i in (1, 2)) for frame in decoded(made)]
     middle = 128 if name != "gray10le" else 512
     assert min(deviations[:12]) > 2
@@ -266,5 +266,5 @@ def test_shots_that_are_left_out_keep_their_colours(recolor, tmp_path):
     film = write_frames(tmp_path / "a.mkv", colours, codec="ffv1")
     shots = (ShotOptions(0), ShotOptions(Fraction(1, 2)))
     changed = FilmOptions(codec="ffv1", only_shots=(1,), recolor=recolor, shots=shots)
-    made = decoded(colorize_film(film, None, changed, colorizer=lively(tmp_path)).output)
+    made = decoded(colorize_film(film, None, changed, colorizer=varied_model(tmp_path)).output)
     assert [bool((plane(frame, 1) == 90).all()) for frame in made] == [False] * 12 + [True] * 12

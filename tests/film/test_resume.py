@@ -16,7 +16,7 @@ from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, Progress, colorize_film
 from photochrom.film.hints import FilmHint
 from tests.helpers.films import all_packets, decoded, other_shot, pan, write_film
-from tests.helpers.interruptions import Stop, lively, stop_at
+from tests.helpers.interruptions import Stop, stop_at, varied_model
 
 FAST = FilmOptions(preset="superfast")
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ DRIVER = textwrap.dedent(
     import os, resource, signal, sys
     sys.path.insert(0, {tests!r})
     from pathlib import Path
-    from tests.helpers.interruptions import lively
+    from tests.helpers.interruptions import varied_model
     from photochrom.errors import FilmError
     from photochrom.film import FilmOptions, colorize_film
     import photochrom.film.coloring as module
@@ -45,7 +45,7 @@ DRIVER = textwrap.dedent(
 
     try:
         options = FilmOptions(codec=codec, preset="superfast")
-        colorize_film(source, output, options, colorizer=lively(Path(source).parent), progress=progress)
+        colorize_film(source, output, options, colorizer=varied_model(Path(source).parent), progress=progress)
     except FilmError as exc:
         sys.exit(str(exc))
     """
@@ -69,7 +69,7 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("photochrom.film.coloring._SHORTEST", 0.5)
         patch.setattr("photochrom.film.coloring._LONGEST", 1)
-        return colorize_film(write_reel(folder), None, FAST, colorizer=lively(folder))
+        return colorize_film(write_reel(folder), None, FAST, colorizer=varied_model(folder))
 
 
 def unfinished(film):
@@ -92,7 +92,7 @@ def test_a_killed_job_resumes_and_gives_the_same_film(kill_at, film, whole, tmp_
     done = len(list(unfinished(film).glob("[0-9]*.json")))
     assert (done > 0) == (kill_at > 30)
     reported = []
-    report = colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=reported.append)
+    report = colorize_film(film, output, FAST, colorizer=varied_model(tmp_path), progress=reported.append)
     assert (reported[0].done > 1) == (done > 0)
     assert (reported[-1].done, reported[-1].total) == (106, 106)
     assert report.shots == whole.shots == [0, Fraction(31, 24), Fraction(51, 24)]
@@ -107,13 +107,13 @@ def test_every_place_to_stop_at_gives_the_same_film(rate, tmp_path, short_segmen
     """The job is stopped twice in a row, also where a segment is shorter than the reach of shot detection."""
     monkeypatch.setattr("photochrom.film.coloring._LONGEST", 12 / rate)
     film = write_film(tmp_path / "a.mkv", pan(26) + other_shot(40), rate=rate, options={"g": "10"})
-    whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=lively(tmp_path)).output
+    whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=varied_model(tmp_path)).output
     for first, second in ((14, 31), (27, 40), (39, 52), (50, 65)):
         output = tmp_path / f"{first}.mkv"
         for stop in (first, second):
             with pytest.raises(Stop):
-                colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=stop_at(stop))
-        colorize_film(film, output, FAST, colorizer=lively(tmp_path))
+                colorize_film(film, output, FAST, colorizer=varied_model(tmp_path), progress=stop_at(stop))
+        colorize_film(film, output, FAST, colorizer=varied_model(tmp_path))
         assert all_packets(output) == all_packets(whole), (first, second)
 
 
@@ -124,17 +124,17 @@ def test_ctrl_c_keeps_finished_work(film, tmp_path, short_segments):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=interrupt)
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=interrupt)
     assert not (tmp_path / "a.color.mp4").exists()
     reported = []
-    colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=reported.append)
+    colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=reported.append)
     assert reported[0].done > 20
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.color.mp4", "a.mp4", "fake.onnx"]
 
 
 def test_a_job_stopped_before_anything_is_done_leaves_nothing(film, tmp_path):
     with pytest.raises(Stop):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(5))
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(5))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "fake.onnx"]
 
 
@@ -143,7 +143,7 @@ def test_a_job_killed_before_any_work_can_be_repeated_with_other_options(film, t
     assert run_in_a_process(film, tmp_path / "a.color.mp4", kill_at=5).returncode == -9
     assert unfinished(film).is_dir()
     other = FilmOptions(crf=30, preset="ultrafast")
-    assert colorize_film(film, None, other, colorizer=lively(tmp_path)).frames == 106
+    assert colorize_film(film, None, other, colorizer=varied_model(tmp_path)).frames == 106
 
 
 @pytest.mark.slow
@@ -156,11 +156,11 @@ def test_stopped_while_the_film_is_put_together(film, whole, tmp_path, short_seg
 
     told = []
     with pytest.raises(Stop):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop)
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop)
     assert not list(unfinished(film).glob("film.*"))
     assert not (tmp_path / "a.color.mp4").exists()
     reported = []
-    output = colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=reported.append).output
+    output = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=reported.append).output
     assert set(reported) == {PUT_TOGETHER}
     assert all_packets(output) == all_packets(whole.output)
 
@@ -168,43 +168,43 @@ def test_stopped_while_the_film_is_put_together(film, whole, tmp_path, short_seg
 @pytest.mark.slow
 def test_other_settings_do_not_resume_the_work(film, tmp_path, short_segments):
     with pytest.raises(Stop):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
     for options, hints, what in (
         (FilmOptions(preset="superfast", crf=20), (), "options"),
         (FilmOptions(ColorOptions(strength=0.5), preset="superfast"), (), "options"),
         (FAST, (FilmHint(Fraction(0), Hint(0.5, 0.5, (200, 0, 0))),), "hints, model"),
     ):
         with pytest.raises(FilmError, match=rf"unfinished work with other settings \({what}\).*restart=True"):
-            colorize_film(film, None, options, hints=hints, colorizer=lively(tmp_path))
+            colorize_film(film, None, options, hints=hints, colorizer=varied_model(tmp_path))
     reported = []
     other = FilmOptions(preset="superfast", crf=20)
-    report = colorize_film(film, None, other, colorizer=lively(tmp_path), restart=True, progress=reported.append)
+    report = colorize_film(film, None, other, colorizer=varied_model(tmp_path), restart=True, progress=reported.append)
     assert (reported[0].done, report.frames) == (1, 106)
 
 
 @pytest.mark.slow
 def test_a_film_that_was_changed_meanwhile_does_not_resume(film, tmp_path, short_segments):
     with pytest.raises(Stop):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
     write_film(film, pan(50))
     with pytest.raises(FilmError, match=r"other settings \(film\)"):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path))
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
 
 
 @pytest.mark.slow
 def test_two_jobs_on_one_output_are_refused(film, tmp_path):
     unfinished(film).mkdir()
     with FileLock(unfinished(film) / "lock"), pytest.raises(FilmError, match="another process is at work"):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path))
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
     assert unfinished(film).is_dir()
-    assert colorize_film(film, None, FAST, colorizer=lively(tmp_path)).frames == 106
+    assert colorize_film(film, None, FAST, colorizer=varied_model(tmp_path)).frames == 106
 
 
 @pytest.mark.slow
 def test_the_output_does_not_exist_before_it_is_complete(film, tmp_path, short_segments):
     output = tmp_path / "a.color.mp4"
     seen = set()
-    colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=lambda _: seen.add(output.exists()))
+    colorize_film(film, output, FAST, colorizer=varied_model(tmp_path), progress=lambda _: seen.add(output.exists()))
     assert seen == {False}
     assert len(decoded(output)) == 106
 
@@ -218,10 +218,10 @@ def test_a_film_that_appears_meanwhile_stays(film, tmp_path):
             output.write_bytes(b"another's")
 
     with pytest.raises(FilmError, match=r"appeared meanwhile.*overwrite=True"):
-        colorize_film(film, output, FAST, colorizer=lively(tmp_path), progress=progress)
+        colorize_film(film, output, FAST, colorizer=varied_model(tmp_path), progress=progress)
     assert output.read_bytes() == b"another's"
     reported = []
-    colorize_film(film, output, FAST, colorizer=lively(tmp_path), overwrite=True, progress=reported.append)
+    colorize_film(film, output, FAST, colorizer=varied_model(tmp_path), overwrite=True, progress=reported.append)
     assert set(reported) == {PUT_TOGETHER}
     assert len(decoded(output)) == 106
 
@@ -232,14 +232,14 @@ def test_a_full_disk_gives_a_one_line_error_and_the_job_resumes(codec, film, tmp
     """A limit on the size of files stands in for a full disk: writing fails in the same way."""
     output = tmp_path / "b.mkv"
     options = FilmOptions(codec=codec, preset="superfast")
-    whole = colorize_film(film, tmp_path / "whole.mkv", options, colorizer=lively(tmp_path)).output
+    whole = colorize_film(film, tmp_path / "whole.mkv", options, colorizer=varied_model(tmp_path)).output
     result = run_in_a_process(film, output, file_size=whole.stat().st_size // 2, codec=codec)
     assert result.returncode == 1
     assert len(result.stderr.strip().splitlines()) == 1
     assert "b.mkv cannot be written (File too large)" in result.stderr
     assert not output.exists()
     reported = []
-    colorize_film(film, output, options, colorizer=lively(tmp_path), progress=reported.append)
+    colorize_film(film, output, options, colorizer=varied_model(tmp_path), progress=reported.append)
     assert set(reported) == {PUT_TOGETHER}  # only the whole film was too large
     assert all_packets(output) == all_packets(whole)
     tiny = run_in_a_process(film, tmp_path / "c.mkv", file_size=4000, codec=codec)
@@ -262,9 +262,9 @@ def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments
     with monkeypatch.context() as patch:
         patch.setattr(SegmentEncoder, "write", full)
         with pytest.raises(FilmError, match=r"cannot be written \(No space left on device\).*start again"):
-            colorize_film(film, None, FAST, colorizer=lively(tmp_path))
+            colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
     reported = []
-    colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=reported.append)
+    colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=reported.append)
     assert reported[0].done > 20
 
 
@@ -272,10 +272,10 @@ def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments
 def test_damage_is_reported_also_by_the_job_that_resumes(tmp_path, short_segments):
     film = write_film(tmp_path / "a.mkv", pan(96), rate=Fraction(24000, 1001), options={"g": "12"})
     spoil(film, 20)
-    whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=lively(tmp_path))
+    whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=varied_model(tmp_path))
     with pytest.raises(Stop):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(80))
-    report = colorize_film(film, None, FAST, colorizer=lively(tmp_path))
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(80))
+    report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
     assert report.notes == whole.notes
     assert len(report.notes) == 1
     assert all_packets(report.output) == all_packets(whole.output)
@@ -299,7 +299,7 @@ def spoil(path, number):
 @pytest.mark.slow
 def test_unfinished_work_is_described_in_its_folder(film, tmp_path, short_segments):
     with pytest.raises(Stop):
-        colorize_film(film, None, FAST, colorizer=lively(tmp_path), progress=stop_at(60))
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
     facts = json.loads((unfinished(film) / "job.json").read_text())
     assert {"film", "options", "hints", "model", "format", "version"} == facts.keys()
     assert str(film) in facts["film"]

@@ -20,7 +20,7 @@ from photochrom.film.damage import Damage
 from photochrom.film.sequences.names import find_sequence, frames_in_words, missing, pattern_of
 from photochrom.film.sequences.reader import open_film
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
-from tests.helpers.interruptions import Stop, lively, stop_at
+from tests.helpers.interruptions import Stop, stop_at, varied_model
 from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
 
 ROOT = Path(__file__).parents[2]
@@ -459,16 +459,18 @@ def test_only_missing_frames_are_made_again(tmp_path, short_segments, monkeypatc
     from photochrom.film.sequences.writer import SequenceWriter
 
     source = write_dpx(tmp_path / "reel", pan(16) + other_shot(14), 8)
-    whole = [path.read_bytes() for path in files(colorize_film(source, tmp_path / "whole", colorizer=lively(tmp_path)))]
+    whole = [
+        path.read_bytes() for path in files(colorize_film(source, tmp_path / "whole", colorizer=varied_model(tmp_path)))
+    ]
     made = []
     write = SequenceWriter._write
     monkeypatch.setattr(SequenceWriter, "_write", lambda self, *args: (made.append(args[1]), write(self, *args)))
     for stop in (6, 21):
         with pytest.raises(Stop):
-            colorize_film(source, tmp_path / "out", colorizer=lively(tmp_path), progress=stop_at(stop))
+            colorize_film(source, tmp_path / "out", colorizer=varied_model(tmp_path), progress=stop_at(stop))
         assert not (tmp_path / "out").exists()
         assert len(list((tmp_path / "out.photochrom" / "frames").glob("reel*"))) >= stop - 4
-    report = colorize_film(source, tmp_path / "out", colorizer=lively(tmp_path))
+    report = colorize_film(source, tmp_path / "out", colorizer=varied_model(tmp_path))
     assert sorted(made) == list(range(30))  # each frame once
     assert [path.read_bytes() for path in files(report)] == whole
     assert not list(tmp_path.glob("*.photochrom"))
@@ -479,7 +481,7 @@ DRIVER = textwrap.dedent(
     import os, signal, sys
     sys.path.insert(0, {tests!r})
     from pathlib import Path
-    from tests.helpers.interruptions import lively
+    from tests.helpers.interruptions import varied_model
     from photochrom.film import FilmOptions, colorize_film
     import photochrom.film.coloring as module
 
@@ -490,7 +492,7 @@ DRIVER = textwrap.dedent(
         if state.done == int(kill_at):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    colorize_film(source, output, colorizer=lively(Path(source).parent), progress=progress)
+    colorize_film(source, output, colorizer=varied_model(Path(source).parent), progress=progress)
     """
 )
 
@@ -499,11 +501,11 @@ DRIVER = textwrap.dedent(
 @pytest.mark.slow
 def test_a_killed_sequence_resumes(kill_at, tmp_path, short_segments):
     source = write_dpx(tmp_path / "reel", pan(16) + other_shot(14), 8)
-    whole = files(colorize_film(source, tmp_path / "whole", colorizer=lively(tmp_path)))
+    whole = files(colorize_film(source, tmp_path / "whole", colorizer=varied_model(tmp_path)))
     code = DRIVER.format(tests=str(ROOT))
     command = [sys.executable, "-c", code, str(source), str(tmp_path / "out"), str(kill_at)]
     assert subprocess.run(command, capture_output=True, timeout=600).returncode == -9
-    found = files(colorize_film(source, tmp_path / "out", colorizer=lively(tmp_path)))
+    found = files(colorize_film(source, tmp_path / "out", colorizer=varied_model(tmp_path)))
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(found, whole, strict=True))
 
 

@@ -19,7 +19,7 @@ def stop_at(count):
     return progress
 
 
-def lively(folder):
+def varied_model(folder):
     """Return a colorizer whose colours depend on the place, the luma and the frame."""
 
     def ab(lightness):

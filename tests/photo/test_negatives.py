@@ -26,7 +26,7 @@ def test_statistics_change_their_sign_with_the_picture() -> None:
 def test_a_glass_negative_of_a_house_below_clouds_is_noticed_and_its_print_is_not() -> None:
     """The numbers are from a small scan of such a plate, which an earlier rule did not detect."""
     plate = np.array([-0.04, 0.0, -0.62, 0.09, -0.58, -0.04, 0.11])
-    assert negatives.worth_asking(plate)
+    assert negatives.may_be_negative(plate)
     assert negatives.is_negative(plate, -0.101, -1.4)
     assert not negatives.is_negative(-plate, 0.101, 1.4)
 
@@ -49,6 +49,6 @@ def test_a_surely_positive_picture_costs_no_second_run(runs: list[int]) -> None:
 def test_blank_pictures_and_drawings_are_not_called_negatives(level: int) -> None:
     """Drawings have very skewed detail, with black lines on white as with white lines on black."""
     luma = np.full((120, 160), level, np.uint8)
-    assert not negatives.is_negative(statistics(luma), 0.0, -70.0) or not negatives.worth_asking(statistics(luma))
+    assert not negatives.is_negative(statistics(luma), 0.0, -70.0) or not negatives.may_be_negative(statistics(luma))
     luma[::30, 20:140] = 255 - level
     assert np.abs(statistics(luma)[5:]).max() <= 1.5

@@ -19,7 +19,7 @@ from photochrom.film.reader import FilmReader
 from photochrom.studio.films import Film
 from photochrom.studio.jobs import Job, Jobs, StoppedError
 from tests.helpers.films import all_packets, documentary, other_shot, pan, write_film
-from tests.helpers.interruptions import lively
+from tests.helpers.interruptions import varied_model
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import rgb
 
@@ -213,7 +213,7 @@ class Stops:
 
 @pytest.mark.slow
 def test_a_film_that_is_stopped_resumes(open_studio, film, short_segments, tmp_path, monkeypatch):
-    colorizer = lively(tmp_path)
+    colorizer = varied_model(tmp_path)
     whole = colorize_film(film, tmp_path / "whole.mp4", FilmOptions(keep_parts=True), colorizer=colorizer).output
     visitor = Visitor(open_studio(colorizer)())
     item = dropped(visitor, film)
@@ -234,7 +234,7 @@ def test_a_film_that_is_stopped_resumes(open_studio, film, short_segments, tmp_p
 def test_a_stopped_film_with_other_colours_starts_over(
     open_studio, film, short_segments, tmp_path, monkeypatch, change
 ):
-    visitor = Visitor(open_studio(lively(tmp_path))())
+    visitor = Visitor(open_studio(varied_model(tmp_path))())
     item = dropped(visitor, film)
     with monkeypatch.context() as patch:
         Stops(patch, 60)

@@ -17,7 +17,7 @@ from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
 from photochrom.studio.photographs import read, read_in_color, small
 from photochrom.studio.pictures import PREVIEW
-from photochrom.studio.render import doubts
+from photochrom.studio.render import doubt_map
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.helpers.suggesting import hinting_engine
 from tests.studio.conftest import luma, picture, png, rgb
@@ -255,7 +255,7 @@ def test_unsure_places_are_numbered_from_the_most_useful(visitor):
     confidence = np.full((24, 32), 0.9, np.float32)
     confidence[2:14, 2:14] = 0.2
     confidence[18:22, 26:30] = 0.25
-    found = doubts(Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence))
+    found = doubt_map(Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence))
     doubt = np.array(found["map"])
     assert doubt.shape == (24, 32)
     assert (doubt.min(), doubt.max()) == (0, 1)
@@ -268,7 +268,7 @@ def test_unsure_places_are_numbered_from_the_most_useful(visitor):
 
 def test_a_model_without_confidence_is_named():
     with pytest.raises(OptionError, match="does not report its confidence"):
-        doubts(Prediction(np.zeros((8, 8), np.uint8), np.zeros((2, 1, 1), np.float32)))
+        doubt_map(Prediction(np.zeros((8, 8), np.uint8), np.zeros((2, 1, 1), np.float32)))
 
 
 def test_too_many_pixels_are_refused_in_one_line_without_the_servers_path(large, tmp_path):
@@ -342,6 +342,8 @@ def test_a_picture_is_as_large_as_it_is_shown(visitor, side, width):
 def test_unsure_places_lie_inside_the_picture():
     confidence = np.full((24, 32), 0.9, np.float32)
     confidence[:, 0] = confidence[0] = 0.1  # the edges alone
-    found = doubts(Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence))["places"]
+    found = doubt_map(Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence))[
+        "places"
+    ]
     assert found
     assert all(0.04 <= share <= 0.96 for place in found for share in place)

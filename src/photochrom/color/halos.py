@@ -50,7 +50,7 @@ def color_of_even_areas(planes: np.ndarray, guide: np.ndarray) -> tuple[np.ndarr
     np.maximum(variance, 0, out=variance)
     lowest = float(guide.min())
     levels = lowest + _LEVEL * np.arange(2 + int((float(guide.max()) - lowest) / _LEVEL), dtype=np.float32)
-    found = _at_pixels(_believed(planes, mean, variance, levels), (guide - np.float32(lowest)) / np.float32(_LEVEL))
+    found = _at_pixels(_even_colors(planes, mean, variance, levels), (guide - np.float32(lowest)) / np.float32(_LEVEL))
     mixed = cv2.resize(variance / (variance + np.float32(_MIXED**2)), guide.shape[::-1], interpolation=cv2.INTER_LINEAR)
     between = np.minimum(cv2.dilate(guide, _AROUND) - guide, guide - cv2.erode(guide, _AROUND))
     mixed *= cv2.exp(np.square(between) * np.float32(-0.5 / _BETWEEN**2))
@@ -64,7 +64,7 @@ def _around(plane: np.ndarray) -> np.ndarray:
     return cv2.sepFilter2D(plane, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT)
 
 
-def _believed(planes: np.ndarray, mean: np.ndarray, variance: np.ndarray, levels: np.ndarray) -> np.ndarray:
+def _even_colors(planes: np.ndarray, mean: np.ndarray, variance: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Average the even cells around each cell, for each level of lightness.
 
     Args:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError
-from ..signals import heard
+from ..signals import not_ignored
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_jpeg_layout, add_verb
 from .console import say
@@ -232,7 +232,7 @@ def _interruptible() -> Iterator[Any]:
         asked = True
         say("photochrom: finishing the items in progress; press Ctrl-C again to stop at once")
 
-    before = [(number, signal.signal(number, after_imports(note))) for number in heard("SIGINT")]
+    before = [(number, signal.signal(number, after_imports(note))) for number in not_ignored("SIGINT")]
     try:
         yield lambda: asked
     finally:

@@ -59,10 +59,10 @@ def say(text: str) -> None:
     try:
         _write(text, sys.stderr)
     except OSError:
-        drop_unsaid()
+        discard_unwritable()
 
 
-def drop_unsaid() -> None:
+def discard_unwritable() -> None:
     """Redirect standard error to the null device if it cannot be written, and discard its buffer.
 
     Python flushes the buffer when it starts a subprocess, which would fail, and when it ends, where a failure changes

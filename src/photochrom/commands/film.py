@@ -16,7 +16,7 @@ from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
 from ..machine import available_cores, reuse_freed_memory
 from . import INTERRUPTED, c2pa
-from .arguments import add_dials, add_model, add_overwrite, add_talk, add_verb, needed_folder
+from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity, needed_folder
 from .console import Console, counted, duration
 from .file_kinds import kind_of
 from .film_preview import Request, show_without_coloring
@@ -127,7 +127,7 @@ def add(verbs: Verbs) -> None:
         "--fill-gaps", action="store_true", help="replace missing frames of a sequence by the frame before"
     )
     add_model(film)
-    add_talk(film)
+    add_verbosity(film)
 
 
 def run(args: argparse.Namespace) -> int:

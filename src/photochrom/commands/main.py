@@ -15,10 +15,10 @@ from ..machine import lacks_memory
 from ..version import __version__
 from . import INTERRUPTED, batch, c2pa, doctor, evaluate, film, models, photo, studio, train
 from .arguments import DOCUMENTATION
-from .console import drop_unsaid, say
+from .console import discard_unwritable, say
 from .file_kinds import kind_of
 from .messages import error_text
-from .parser import Parser, meant
+from .parser import Parser, did_you_mean
 from .settings import apply_settings
 from .shutdown import Shutdown
 from .terminal import silence_libraries
@@ -97,7 +97,7 @@ def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
     if not (Path(files[0]).exists() or Path(files[0]).suffix or os.sep in files[0] or files[0] == "-"):
         raise OptionError(
             f"{files[0]!r} is neither a verb nor a file",
-            remedy=meant(files[0], verbs).removeprefix(": ") or f"the verbs are {', '.join(verbs)}",
+            remedy=did_you_mean(files[0], verbs).removeprefix(": ") or f"the verbs are {', '.join(verbs)}",
         )
     films = [file for file in files if kind_of(Path(file)) == "film"]
     photos = [file for file in files if file not in films]
@@ -121,7 +121,7 @@ def _write_any_name() -> None:
 def run() -> None:
     """Run the command and exit; the entry point of ``photochrom``."""
     shutdown = Shutdown()
-    shutdown.hear_signals()
+    shutdown.handle_signals()
     _write_any_name()
     if sys.argv[1:2] != ["train"]:  # its processes share one standard error, which must stay connected
         silence_libraries()
@@ -139,7 +139,7 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
     shutdown.close()
-    drop_unsaid()
+    discard_unwritable()
     shutdown.exit(status)
 
 

@@ -38,18 +38,18 @@ class Parser(argparse.ArgumentParser):
         if found := re.fullmatch(r"unrecognized arguments: (.*)", message, re.S):
             wrong = found[1].split(" ")[0]
             what = "unknown option" if wrong.startswith("-") else "unexpected argument"
-            return f"{what} {wrong}{meant(wrong.partition('=')[0], self._option_string_actions) or f': {see}'}"
+            return f"{what} {wrong}{did_you_mean(wrong.partition('=')[0], self._option_string_actions) or f': {see}'}"
         if found := re.fullmatch(r"argument (.+?): invalid choice: '(.*)' \(choose from (.+)\)", message, re.S):
             name, wrong, choices = found.groups()
             options = [choice.strip("'") for choice in choices.split(", ")]
-            return f"{name}: unknown value {wrong!r}{meant(wrong, options) or f': choose from {choices}'}"
+            return f"{name}: unknown value {wrong!r}{did_you_mean(wrong, options) or f': choose from {choices}'}"
         return f"{message}: {see}"
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
-def meant(wrong: str, known: Iterable[str]) -> str:
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return ``: did you mean X?`` for the nearest known word, or an empty string."""
     near = difflib.get_close_matches(wrong, list(known), n=1)
     return f": did you mean {near[0]}?" if near else ""

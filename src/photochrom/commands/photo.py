@@ -16,7 +16,7 @@ from ..errors import OptionError, PhotochromError, PhotoError
 from ..machine import reuse_freed_memory
 from ..photo.names import STREAM
 from . import c2pa
-from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_talk, add_verb
+from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_verb, add_verbosity
 from .console import Console, Progress, duration
 from .file_kinds import kind_of
 from .messages import error_text, note_text
@@ -82,7 +82,7 @@ def add(verbs: Verbs) -> None:
         "--page", type=int, metavar="N", help="colour one page of a multi-page TIFF (default: all, into one TIFF)"
     )
     add_model(photo)
-    add_talk(photo)
+    add_verbosity(photo)
 
 
 def _add_hints(photo: argparse.ArgumentParser) -> None:

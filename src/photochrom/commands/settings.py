@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import OptionError
-from .parser import meant, options_of
+from .parser import did_you_mean, options_of
 
 SETTINGS: Final = frozenset(
     (
@@ -66,7 +66,8 @@ def _of_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
             raise OptionError(
                 f"unknown setting {name!r}",
                 path=path,
-                remedy=meant(name, SETTINGS).removeprefix(": ") or f"the settings are {', '.join(sorted(SETTINGS))}",
+                remedy=did_you_mean(name, SETTINGS).removeprefix(": ")
+                or f"the settings are {', '.join(sorted(SETTINGS))}",
             )
     return {name: (f"{path}: {name}", value) for name, value in (common | dict(table)).items()}
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
-from ..signals import heard
+from ..signals import not_ignored
 
 _MAIN: Final = threading.main_thread().ident or 0  # never None, since the thread is running
 _KILLED: Final = 128  # base of the exit status, to which the signal's number is added
@@ -40,12 +40,12 @@ class Shutdown:
         self._is_over = False
         atexit.register(self._leave)  # registered before any library's functions, and thus called last
 
-    def hear_signals(self) -> None:
+    def handle_signals(self) -> None:
         """Handle termination signals from now on, except those that are ignored."""
-        for number in heard("SIGTERM", "SIGHUP", "SIGINT"):
-            signal.signal(number, after_imports(self._hear))
+        for number in not_ignored("SIGTERM", "SIGHUP", "SIGINT"):
+            signal.signal(number, after_imports(self._handle))
 
-    def _hear(self, number: int, _: FrameType | None) -> None:
+    def _handle(self, number: int, _: FrameType | None) -> None:
         if self._is_over:
             return
         now = time.monotonic()

@@ -139,7 +139,7 @@ def _rendered(
     for prepared, colors, start in predicted:
         frame = None if is_written(prepared.pts) else frame_colorizer.render(prepared, colors.ab)
         rendered = _Rendered(prepared.pts, prepared.frame.duration or 0, frame, colors, start)
-        frame_colorizer.let_go(prepared)
+        frame_colorizer.recycle(prepared)
         yield rendered
 
 

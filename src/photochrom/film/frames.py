@@ -269,7 +269,7 @@ class FrameColorizer:
         render_fields(render, luma, (cb, cr), interlaced=prepared.interlaced, subsampling=subsampling)
         return new
 
-    def let_go(self, prepared: PreparedFrame) -> None:
+    def recycle(self, prepared: PreparedFrame) -> None:
         """Recycle the memory of a frame; the caller must not use it any more."""
         if prepared.is_copy:
             pool.give_back(prepared.frame)

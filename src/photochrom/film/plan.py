@@ -19,7 +19,7 @@ from .frame_memory import luma_plane
 from .options import FilmOptions
 from .output import tracks
 from .output.codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
-from .output.mux import mux, way_out
+from .output.mux import mux, remedy_for
 from .output.plane_format import plane_format
 from .output.resume import is_publishing, work_folder
 from .output.segments import EncodedSegment, SegmentEncoder
@@ -354,5 +354,5 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
                 ) from exc
             raise FilmError(
                 f"{plan.output}: a {plan.container} file cannot hold all that is in {reader.path} as {options.codec} "
-                f"({exc}): {way_out(plan.container, options.codec)}"
+                f"({exc}): {remedy_for(plan.container, options.codec)}"
             ) from exc

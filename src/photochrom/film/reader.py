@@ -16,7 +16,7 @@ import av
 from ..errors import FilmError, OptionError
 from .damage import Damage
 from .source.checksums import PacketCheck
-from .source.colors import GAP, has_colors, shows_nothing
+from .source.colors import GAP, has_colors, is_blank_frame
 from .source.frame_facts import display_matrix, fields
 from .source.opening import address, main_stream, opened
 from .source.side_data import kinds
@@ -354,7 +354,7 @@ class FilmReader:
         """
         found = []
         for frames in self._spread(on_frame):
-            if self.may_have_colors and not shows_nothing(frames[0]):
+            if self.may_have_colors and not is_blank_frame(frames[0]):
                 found.append(has_colors(frames))
             yield frames[0]
         self._are_colored = found

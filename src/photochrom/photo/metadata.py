@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from ..provenance import stated_behind, statement
+from ..provenance import statement, with_statement
 from ..version import __version__
 from .formats import exif, icc, photoshop, xmp
 from .formats.image import Decoded, Density, Metadata
@@ -93,7 +93,7 @@ def label(packet: Packet, model: str) -> None:
     packet.set("Iptc4xmpExt:AISystemUsed", [f"Photochrom, model {model}"])
     packet.set("Iptc4xmpExt:AISystemVersionUsed", [__version__])
     packet.set("photochrom:Statement", [statement(model)])
-    packet.set("photoshop:Instructions", [stated_behind(packet.get("photoshop:Instructions") or "", model)])
+    packet.set("photoshop:Instructions", [with_statement(packet.get("photoshop:Instructions") or "", model)])
 
 
 def losses(metadata: Metadata, depth: int, format: str) -> Iterator[str]:

@@ -113,7 +113,7 @@ class Archive:
             entries = {entry.item.key: entry for entry in self._entries(photographs)}
             self._remove_others(entries.values())
 
-            def told_of(summary: BatchSummary, row: Row | None) -> None:
+            def on_progress(summary: BatchSummary, row: Row | None) -> None:
                 if row is not None:
                     self._note(entries[row.key], row)
                 self._state.disk.check(fresh=False)
@@ -122,7 +122,7 @@ class Archive:
 
             summary = color_batch(
                 [entry.item for entry in entries.values()], self._files, self._options(),
-                colorizer=self._state.colorizer, progress=told_of, stop=lambda: job is not None and job.is_stopping,
+                colorizer=self._state.colorizer, progress=on_progress, stop=lambda: job is not None and job.is_stopping,
             )  # fmt: skip
             if job is not None and job.is_stopping:
                 raise StoppedError

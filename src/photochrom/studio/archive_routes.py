@@ -32,7 +32,7 @@ class ArchiveRoutes:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            Route("/api/archive", self._look),
+            Route("/api/archive", self._describe),
             Route("/api/archive/start", self._start, methods=["POST"]),
             Route("/api/archive/stop", self._stop, methods=["POST"]),
             Route("/api/archive/forget", self._forget, methods=["POST"]),
@@ -45,7 +45,7 @@ class ArchiveRoutes:
             visitor.archive = Archive(self._state)
         return visitor.archive
 
-    async def _look(self, request: Request) -> Response:
+    async def _describe(self, request: Request) -> Response:
         visitor = self._visitor_of(request)
         facts = await run_in_threadpool(self.archive_of(visitor).describe, _photographs(visitor))
         return JSONResponse(facts)
@@ -53,15 +53,15 @@ class ArchiveRoutes:
     async def _start(self, request: Request) -> Response:
         visitor = self._visitor_of(request)
         self.archive_of(visitor).start(_photographs(visitor))
-        return await self._look(request)
+        return await self._describe(request)
 
     async def _stop(self, request: Request) -> Response:
         self.archive_of(self._visitor_of(request)).job.stop()
-        return await self._look(request)
+        return await self._describe(request)
 
     async def _forget(self, request: Request) -> Response:
         self.archive_of(self._visitor_of(request)).refused = []
-        return await self._look(request)
+        return await self._describe(request)
 
     async def _zip(self, request: Request) -> Response:
         visitor = self._visitor_of(request)

@@ -269,7 +269,7 @@ class Film(Item[FilmChoices]):
     def _color(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> str:
         goes_on = self._can_go_on(options, hints)
 
-        def told_of(progress: Progress) -> None:
+        def on_progress(progress: Progress) -> None:
             self.job.progress(progress.done, progress.total)
             self._state.disk.check(fresh=False)
             if progress.done:
@@ -280,7 +280,7 @@ class Film(Item[FilmChoices]):
         with naming(self.source):
             report = colorize_film(
                 self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
-                restart=not goes_on, progress=told_of,
+                restart=not goes_on, progress=on_progress,
             )  # fmt: skip
         self.result, self._is_whole = report.output, True
         frames, shots = report.frames, len(report.shots)

@@ -36,7 +36,7 @@ def jpeg(rgb: np.ndarray) -> bytes:
     return simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), QUALITY, "RGB", "444")
 
 
-def doubts(prediction: Prediction) -> dict[str, Any]:
+def doubt_map(prediction: Prediction) -> dict[str, Any]:
     """Return a map of the model's doubt, 0 to 1, and the places where a given colour would help most, in order.
 
     Raises:
@@ -45,10 +45,10 @@ def doubts(prediction: Prediction) -> dict[str, Any]:
     if prediction.confidence is None:
         raise OptionError("this model does not report its confidence", remedy="start the studio with another")
     doubt = np.clip((_SURE - prediction.confidence) / (_SURE - _LOST), 0, 1)  # [h, w]
-    return {"map": np.round(doubt, 2).tolist(), "places": _most(doubt)}
+    return {"map": np.round(doubt, 2).tolist(), "places": _unsure_places(doubt)}
 
 
-def _most(doubt: np.ndarray) -> list[tuple[float, float]]:
+def _unsure_places(doubt: np.ndarray) -> list[tuple[float, float]]:
     """Return the centres of the largest unsure areas."""
     height, width = doubt.shape
     sigma = max(1.0, max(doubt.shape) / 16)

@@ -28,7 +28,7 @@ from .films import Film
 from .items import naming
 from .photographs import Photograph
 from .pictures import PREVIEW, small
-from .render import doubts, grey, jpeg
+from .render import doubt_map, grey, jpeg
 from .responses import OwnFile, attachment
 from .state import AppState
 from .stateless_api import StatelessApi, place
@@ -266,7 +266,7 @@ class Api:
 
     async def _unsure(self, request: Request) -> Response:
         item = self._its_item(request)
-        return JSONResponse(await run_in_threadpool(lambda: doubts(item.prediction())))
+        return JSONResponse(await run_in_threadpool(lambda: doubt_map(item.prediction())))
 
     async def _borrow(self, request: Request) -> Response:
         item = _photograph(self._its_item(request))

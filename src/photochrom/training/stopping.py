@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from ..signals import heard
+from ..signals import not_ignored
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, termination by a cluster, and a closed terminal
 
@@ -41,7 +41,7 @@ def stopping() -> Iterator[Callable[[], int]]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield lambda: 0
         return
-    before = {number: signal.signal(number, note) for number in heard(*_SIGNALS)}
+    before = {number: signal.signal(number, note) for number in not_ignored(*_SIGNALS)}
     try:
         yield lambda: asked
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 
 from ...errors import FilmError
-from ...provenance import stated_behind
+from ...provenance import with_statement
 from ..damage import Damage
 from ..options import FilmOptions
 from ..planes import PlaneFormat
@@ -118,7 +118,7 @@ def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
         yield item
 
 
-def way_out(name: str, codec: str) -> str:
+def remedy_for(name: str, codec: str) -> str:
     """Return a remedy for a container that cannot hold all tracks."""
     other = next((c for c in ("matroska", "mov") if c in CODECS[codec].containers), name)
     if name == other:
@@ -204,11 +204,11 @@ def _transcoder(
         if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:
             raise FilmError(
                 f"{path}: mxf holds sound of {MXF_HERTZ} Hz only, and track {stream.index} has "
-                f"{stream.codec_context.sample_rate} Hz: {way_out(name, codec)}"
+                f"{stream.codec_context.sample_rate} Hz: {remedy_for(name, codec)}"
             )
         return SoundTranscoder(out, stream)
     raise FilmError(
-        f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({reason}): {way_out(name, codec)}"
+        f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({reason}): {remedy_for(name, codec)}"
     ) from reason
 
 
@@ -219,7 +219,7 @@ def _describe(out: av.container.OutputContainer, source: av.container.InputConta
             former = value
         elif key.lower() not in _OF_THE_FILE and not _is_of_a_package(key):
             out.metadata[key] = value
-    out.metadata["comment"] = stated_behind(former, model)
+    out.metadata["comment"] = with_statement(former, model)
     out.set_chapters([moved for chapter in source.chapters() if (moved := span.chapter(chapter))])
 
 

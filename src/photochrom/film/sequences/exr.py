@@ -21,7 +21,7 @@ from ...color.bands import strips
 from ...color.coding import Coding
 from ...color.spaces import BT709, Matrix, linear_to_srgb, srgb_to_linear
 from ...errors import FilmError
-from ...provenance import stated_behind
+from ...provenance import with_statement
 from .pixels import rgb_of_planes
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def colored(
     new = _with_colors(source, planes, coding, _matrix(header))
     kept = {name: c for name, c in channels.items() if "G" in channels or name not in _LUMINANCE_AND_CHROMA}
     kept |= {name: exr.Channel(name, plane) for name, plane in zip("RGB", new, strict=True)}
-    header["comments"] = stated_behind(str(header.get("comments", "")), label)
+    header["comments"] = with_statement(str(header.get("comments", "")), label)
     if time_code and "timeCode" in header:
         _set_time(header["timeCode"], time_code)
     first = exr.Part(header, kept, *([header["name"]] if "name" in header else []))

@@ -58,7 +58,7 @@ def coherent_chroma(earlier: np.ndarray, later: np.ndarray) -> float:
     return math.sqrt(covariance / earlier.shape[1])
 
 
-def shows_nothing(frame: av.VideoFrame) -> bool:
+def is_blank_frame(frame: av.VideoFrame) -> bool:
     """Return whether a frame is blank: uniformly black, white or grey."""
     return is_blank(_samples(frame)[0])
 

@@ -25,7 +25,7 @@ WARNINGS: Final = (DAMAGED, LEFT_OVER)
 _LOST: Final = re.compile(r"Corrupt JPEG data|Premature end of JPEG|Inconsistent progression")
 _EXTRA: Final = re.compile(r"(\d+) extraneous bytes before marker 0x(..)")
 
-_heard = threading.local()
+_collecting = threading.local()
 
 
 def in_jpeg(data: bytes, colors: str = "GRAY") -> tuple[str, ...]:
@@ -87,38 +87,38 @@ def in_group3(data: bytes, luma: np.ndarray) -> tuple[str, ...]:
 
 
 @contextmanager
-def heard_of_fax() -> Iterator[list[str]]:
+def collected_fax_errors() -> Iterator[list[str]]:
     """Collect the errors of libtiff's fax decoders in this thread.
 
     Yields:
         A list that receives ``DAMAGED`` if libtiff meets an invalid code word. It stays empty where Pillow's libtiff is
         not accessible, as on Windows.
     """
-    _listen()
-    heard: list[str] = []
-    _heard.damage = heard
+    _register_handler()
+    errors: list[str] = []
+    _collecting.damage = errors
     try:
-        yield heard
+        yield errors
     finally:
-        _heard.damage = None
+        _collecting.damage = None
 
 
 @cache
-def _listen() -> Any:
-    """Register ``_hear`` as an additional error handler of libtiff, for the rest of the process."""
+def _register_handler() -> Any:
+    """Register ``_record_error`` as an additional error handler of libtiff, for the rest of the process."""
     try:
         libtiff = ctypes.CDLL(_imaging.__file__)  # a lookup in Pillow's extension covers the libraries it uses
         install = libtiff.TIFFSetErrorHandlerExt
     except (AttributeError, OSError):
         return None
     install.restype = ctypes.c_void_p
-    listener = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)(_hear)
-    install(listener)
-    return listener  # never released, since libtiff may call it at any time
+    handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)(_record_error)
+    install(handler)
+    return handler  # never released, since libtiff may call it at any time
 
 
-def _hear(_: int | None, source: bytes | None, __: bytes | None, ___: int | None) -> None:
+def _record_error(_: int | None, source: bytes | None, __: bytes | None, ___: int | None) -> None:
     """Record an error of one of libtiff's functions, such as ``Fax4Decode``. The third argument is a printf format."""
-    heard: list[str] | None = getattr(_heard, "damage", None)
-    if heard is not None and not heard and (source or b"").startswith(b"Fax"):
-        heard.append(DAMAGED)
+    errors: list[str] | None = getattr(_collecting, "damage", None)
+    if errors is not None and not errors and (source or b"").startswith(b"Fax"):
+        errors.append(DAMAGED)

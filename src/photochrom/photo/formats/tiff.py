@@ -104,7 +104,7 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
         photo = jpeg.read(stream)
         return Decoded(photo.luma, None, metadata, losses=tuple({*damage.WARNINGS} & {*photo.losses}))
-    parts, heard = _parts(tiff, entries, page), list[str]()
+    parts, losses = _parts(tiff, entries, page), list[str]()
     if (
         page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1
     ):  # no writer is known to use 2, reversed bits
@@ -116,12 +116,12 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         samples = _planes_of(_by_strips(tiff, entries, page, parts), page)
     else:
         single = _single(data, tiff, entries, is_first)
-        with damage.heard_of_fax() as heard:
+        with damage.collected_fax_errors() as losses:
             samples = _read_16(single, page) if page.bits == 16 else _read_8(single, page, icc)
-        if not heard and page.compression in _GROUP_3 and page.bits == page.samples == 1:
-            heard.extend(damage.in_group3(single, samples.luma))
+        if not losses and page.compression in _GROUP_3 and page.bits == page.samples == 1:
+            losses.extend(damage.in_group3(single, samples.luma))
         if page.compression == _JPEG:
-            heard.extend(damage.in_jpegs(exif.find(entries, _JPEG_TABLES), (data[a:b] for a, b in parts.places)))
+            losses.extend(damage.in_jpegs(exif.find(entries, _JPEG_TABLES), (data[a:b] for a, b in parts.places)))
     linear = page.photometric == _LINEAR_RAW
     return Decoded(
         samples.luma,
@@ -129,7 +129,7 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         replace(metadata, icc=linear_rgb()) if linear else metadata,
         linear=linear,
         srgb=page.photometric == _CMYK,
-        losses=(*_losses(entries, page, samples.extra), *heard),
+        losses=(*_losses(entries, page, samples.extra), *losses),
         extra=samples.extra,
     )
 

@@ -37,7 +37,7 @@ _SHUFFLED = np.random.default_rng(0).permutation(256)  # so that no plain area f
 
 
 @dataclass(frozen=True)
-class Look:
+class InspectedFile:
     """Result of inspecting one file: a row of the table."""
 
     file: str
@@ -88,47 +88,47 @@ def inspect(folder: Path, table: Path) -> Inspection:
         found = Inspection([p for p in listed if p.colorfulness >= MIN_COLORFULNESS], {})
         found.dropped.update({"nearly grey": grey} if (grey := len(listed) - len(found.photographs)) else {})
     else:
-        found = _summary(without_duplicates(_look_at_all(folder, table)), table)
+        found = _summary(without_duplicates(_inspect_all(folder, table)), table)
     if len(found.photographs) < MIN_PHOTOGRAPHS:
         raise TrainingError(f"{folder}: {found}; training needs at least {MIN_PHOTOGRAPHS} colour photographs")
     return found
 
 
-def _look_at_all(folder: Path, table: Path) -> list[Look]:
-    looked = read_table(table) if table.is_file() else []
-    known = {(look.file, look.member, look.offset, look.stamp): look for look in looked}
+def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
+    earlier = read_table(table) if table.is_file() else []
+    known = {(row.file, row.member, row.offset, row.stamp): row for row in earlier}
     listed = list(files(folder))
-    looks: list[Look] = []
+    rows: list[InspectedFile] = []
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in tqdm(range(0, len(listed), 512), "looking", unit="512 photographs", disable=None):
-                looks += pool.map(lambda file: _look(file, known), listed[start : start + 512])
+                rows += pool.map(lambda file: _inspect_file(file, known), listed[start : start + 512])
     finally:  # an interrupted inspection resumes from this table
-        if looks:
-            write_table(looks, table)
-    return looks
+        if rows:
+            write_table(rows, table)
+    return rows
 
 
-def _look(file: File, known: dict[tuple[str, str, int, str], Look]) -> Look:
-    look = Look(str(file.path), file.source, file.member, file.offset, file.size, "")
+def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFile]) -> InspectedFile:
+    row = InspectedFile(str(file.path), file.source, file.member, file.offset, file.size, "")
     try:
         status = file.path.stat()
-        look = replace(look, stamp=f"{status.st_size} {status.st_mtime_ns}")
-        before = known.get((look.file, look.member, look.offset, look.stamp))
+        row = replace(row, stamp=f"{status.st_size} {status.st_mtime_ns}")
+        before = known.get((row.file, row.member, row.offset, row.stamp))
         if before is not None and before.dropped != "unreadable":  # it may have become readable since
             return replace(before, dropped="") if "duplicate" in before.dropped else before
         data = read(file)
     except OSError:
-        return replace(look, dropped="unreadable")
+        return replace(row, dropped="unreadable")
     try:
         rgb, short_side = _decode_strictly(data, file.path)
     except Exception:  # Pillow's decoders raise almost anything for damaged files
-        return replace(look, dropped="damaged")
+        return replace(row, dropped="damaged")
     color = colorfulness(rgb)
     reason = "tiny" if short_side < MIN_SIDE else "nearly grey" if color < MIN_COLORFULNESS else ""
     mean = " ".join(f"{value:.1f}" for value in rgb.mean((0, 1)))
     sha1 = hashlib.sha1(data).hexdigest()
-    return replace(look, sha1=sha1, colorfulness=color, hash=_hash(rgb), mean=mean, dropped=reason)
+    return replace(row, sha1=sha1, colorfulness=color, hash=_hash(rgb), mean=mean, dropped=reason)
 
 
 def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
@@ -152,28 +152,28 @@ def _hash(rgb: np.ndarray) -> str:
     return np.packbits((grey[:, 1:] > grey[:, :-1]).ravel()[_SHUFFLED]).tobytes().hex()
 
 
-def without_duplicates(looks: Sequence[Look]) -> list[Look]:
+def without_duplicates(rows: Sequence[InspectedFile]) -> list[InspectedFile]:
     """Return the rows with duplicates and near duplicates of kept ones marked as dropped.
 
     Of two duplicates, a held-out one is kept, so that a held-out photograph is never trained on.
     """
     seen: set[str] = set()
-    bands: dict[tuple[int, str], list[Look]] = defaultdict(list)
+    bands: dict[tuple[int, str], list[InspectedFile]] = defaultdict(list)
     marked = {}
-    for i in sorted(range(len(looks)), key=lambda i: not (looks[i].sha1 and is_held_out(looks[i].sha1))):
-        look = looks[i]
-        if not look.dropped and look.sha1 in seen:
-            look = replace(look, dropped="duplicate")
-        elif not look.dropped:
-            keys = [(k, look.hash[k : k + _BAND]) for k in range(0, len(look.hash), _BAND)]
-            if any(_alike(look, other) for key in keys for other in bands[key]):
-                look = replace(look, dropped="nearly duplicate")
+    for i in sorted(range(len(rows)), key=lambda i: not (rows[i].sha1 and is_held_out(rows[i].sha1))):
+        row = rows[i]
+        if not row.dropped and row.sha1 in seen:
+            row = replace(row, dropped="duplicate")
+        elif not row.dropped:
+            keys = [(k, row.hash[k : k + _BAND]) for k in range(0, len(row.hash), _BAND)]
+            if any(_alike(row, other) for key in keys for other in bands[key]):
+                row = replace(row, dropped="nearly duplicate")
             else:
-                seen.add(look.sha1)
+                seen.add(row.sha1)
                 for key in keys:
-                    bands[key].append(look)
-        marked[i] = look
-    return [marked[i] for i in range(len(looks))]
+                    bands[key].append(row)
+        marked[i] = row
+    return [marked[i] for i in range(len(rows))]
 
 
 def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
@@ -182,19 +182,17 @@ def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
     Unreadable, tiny and grey photographs are not removed.
     """
 
-    def look(photograph: Photograph) -> Look:
+    def inspected(photograph: Photograph) -> InspectedFile:
         file = File(photograph.path, photograph.source, photograph.member, photograph.offset, photograph.size)
-        found = _look(file, {})
+        found = _inspect_file(file, {})
         return replace(found, dropped="") if found.hash else found
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = list(pool.map(look, photographs))
-    return [
-        p for p, look in zip(photographs, without_duplicates(looks), strict=True) if "duplicate" not in look.dropped
-    ]
+        rows = list(pool.map(inspected, photographs))
+    return [p for p, row in zip(photographs, without_duplicates(rows), strict=True) if "duplicate" not in row.dropped]
 
 
-def _alike(one: Look, other: Look) -> bool:
+def _alike(one: InspectedFile, other: InspectedFile) -> bool:
     if (int(one.hash, 16) ^ int(other.hash, 16)).bit_count() > _NEAR:
         return False
     return all(
@@ -202,7 +200,7 @@ def _alike(one: Look, other: Look) -> bool:
     )
 
 
-def read_table(path: Path) -> list[Look]:
+def read_table(path: Path) -> list[InspectedFile]:
     """Read a table written by ``write_table``.
 
     Raises:
@@ -211,31 +209,31 @@ def read_table(path: Path) -> list[Look]:
     kinds = {"offset": int, "size": int, "colorfulness": float}
     try:
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            return [Look(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)]
+            return [InspectedFile(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError) as exc:
         raise TrainingError(
             f"{path} cannot be read ({exc})", remedy="delete it to inspect the photographs again"
         ) from exc
 
 
-def write_table(looks: Iterable[Look], path: Path) -> None:
+def write_table(rows: Iterable[InspectedFile], path: Path) -> None:
     """Write one row per file; if writing fails, the previous table is kept.
 
     Raises:
         TrainingError: The table cannot be written.
     """
     text = io.StringIO()
-    table = csv.DictWriter(text, [field.name for field in fields(Look)], lineterminator="\n")
+    table = csv.DictWriter(text, [field.name for field in fields(InspectedFile)], lineterminator="\n")
     table.writeheader()
-    table.writerows(asdict(look) for look in looks)
+    table.writerows(asdict(row) for row in rows)
     write(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
-def _summary(looks: Sequence[Look], table: Path) -> Inspection:
-    write_table(looks, table)
+def _summary(rows: Sequence[InspectedFile], table: Path) -> Inspection:
+    write_table(rows, table)
     kept = [
         Photograph(Path(k.file), k.sha1, k.source, k.colorfulness, k.member, k.offset, k.size)
-        for k in looks
+        for k in rows
         if not k.dropped
     ]
-    return Inspection(kept, dict(Counter(look.dropped for look in looks if look.dropped)))
+    return Inspection(kept, dict(Counter(row.dropped for row in rows if row.dropped)))
