@@ -1,6 +1,7 @@
 """``photochrom photo`` on folders: photographs found, skipped and counted, and the printed lines."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -35,6 +36,20 @@ def test_a_folder_is_mirrored_and_the_output_created(shoebox, tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert f"{shoebox / 'a.jpg'} -> {out / 'a.color.jpg'}" in said
     assert said[-1].startswith("2 coloured, 0 skipped, 0 failed, in 0:")
+
+
+@pytest.mark.slow
+def test_pictures_that_cannot_be_read_are_counted_and_pipes_are_left_alone(shoebox, tmp_path, capsys):
+    for name in ("a.bmp", "1920/b.GIF", "1920/c.gif", ".hidden.gif"):
+        (shoebox / name).write_bytes(b"no matter")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(shoebox / "pipe.jpg")  # reading it would never end
+    assert main(["photo", str(shoebox), "-o", str(tmp_path / "out")]) == 0
+    assert files(tmp_path / "out") == ["1920/b.color.png", "a.color.jpg"]
+    told = "left out, because Photochrom does not read their formats: 3 (.bmp .gif); convert them to PNG or TIFF"
+    assert told in capsys.readouterr().err
+    assert main(["photo", str(shoebox), "-o", str(tmp_path / "out"), "--no-recursive", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.slow

@@ -85,6 +85,13 @@ def test_canons_raw_files_are_named(tmp_path: Path) -> None:
     assert outcome(path) == f"{path}: is a camera's raw file: develop it to a plain TIFF first"
 
 
+def test_a_raw_file_is_refused_as_such_even_where_its_own_ending_names_the_output(tmp_path: Path) -> None:
+    path = tmp_path / "camera.cr2"
+    path.write_bytes(b"II*\0\x10\0\0\0CR\2\0" + bytes(99))
+    with pytest.raises(PhotoError, match=r"camera\.cr2: is a camera's raw file: develop it to a plain TIFF first"):
+        photo.colorize_file(path)
+
+
 def test_bare_numbers_of_libraries_are_not_shown(tmp_path: Path) -> None:
     """Pillow wraps the KeyError of a missing tag, here that of a palette, into a SyntaxError."""
     path = tmp_path / "palette.tif"

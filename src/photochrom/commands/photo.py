@@ -33,6 +33,7 @@ _FRAMES = (".dpx", ".exr")  # suffixes of files that are only used for frames of
 # Reasons for skipping photographs of a folder, printed once for all of them.
 _OWN: Final = "made by Photochrom: {}; -v names them, --recolor colours them anyway"
 _EXISTING: Final = "coloured already: {}; -v names them, --overwrite colours them again"
+_UNREAD: Final = "left out, because Photochrom does not read their formats: {} ({}); convert them to PNG or TIFF"
 _IN_COLOR: Final = "in colour already: {}; -v names them, --recolor colours them anyway"
 
 
@@ -140,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
     files = [hint for path in args.hints for hint in read_hints(path)]
     options = ColorOptions(vividness=args.vividness, strength=args.strength)
     from ..photo.options import OutputOptions
-    from .photo_jobs import find_jobs
+    from .photo_jobs import find_jobs, unread_pictures
 
     output = OutputOptions(
         args.quality,
@@ -176,7 +177,10 @@ def run(args: argparse.Namespace) -> int:
     work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page, sheet)
     for job in own:
         work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anyway", _OWN)
-    return work.color_all(jobs, failed=len(clashes))
+    status = work.color_all(jobs, failed=len(clashes))
+    if unread := unread_pictures(args.inputs, recursive=args.recursive):
+        console.note(_UNREAD.format(unread.total(), " ".join(sorted(unread))))
+    return status
 
 
 def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]) -> Path:

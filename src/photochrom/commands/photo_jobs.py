@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,11 @@ from ..provenance import is_labelled
 from .arguments import create_folder
 
 _ENDINGS = frozenset((".dng", *(ending for endings in EXTENSIONS.values() for ending in endings)))
+_UNREAD = frozenset((
+    ".bmp", ".gif", ".jp2", ".jpx", ".j2k", ".jxl", ".psd", ".tga", ".pcx", ".ppm", ".pgm",
+    ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq",
+))  # fmt: skip
+"""Endings of pictures in formats that Photochrom does not read, including cameras' raw files."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,16 @@ def find_jobs(
     return [job for job in jobs if job.source not in bad], own, list(bad.values())
 
 
+def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> Counter[str]:
+    """Count the pictures in folders that are left out because Photochrom does not read their formats, by ending."""
+    found: Counter[str] = Counter()
+    for folder in filter(os.path.isdir, dict.fromkeys(inputs)):
+        for _, names, files in os.walk(folder):
+            names[:] = [name for name in names if recursive and not name.startswith(".")]
+            found.update(Path(name).suffix.lower() for name in files if not name.startswith("."))
+    return Counter({ending: count for ending, count in found.items() if ending in _UNREAD})
+
+
 def _is_own(path: Path) -> bool:
     """Return whether a photograph, or the sidecar beside it, carries the label of Photochrom's outputs."""
     try:
@@ -137,7 +153,10 @@ def _folder(destination: str | None, *, several: bool) -> Path | None:
 
 
 def _photographs(folder: Path, *, recursive: bool, without: Path | None) -> Iterator[Path]:
-    """List the photographs of a folder by name, without hidden files, confidence maps, and the output folder."""
+    """List the photographs of a folder by name, without hidden files, confidence maps, and the output folder.
+
+    Pipes, sockets and devices are left out, since reading one may never end. Broken links are listed, to be reported.
+    """
     excluded = None if without is None else os.path.realpath(without)
     if excluded == os.path.realpath(folder):
         excluded = None
@@ -149,7 +168,8 @@ def _photographs(folder: Path, *, recursive: bool, without: Path | None) -> Iter
             names.clear()
         for name in sorted(files):
             path = Path(parent, name)
-            if path.suffix.lower() in _ENDINGS and not name.startswith(".") and not name.endswith(_CONFIDENCE):
+            is_wanted = path.suffix.lower() in _ENDINGS and not name.startswith(".") and not name.endswith(_CONFIDENCE)
+            if is_wanted and (path.is_file() or not path.exists()):
                 yield path
 
 

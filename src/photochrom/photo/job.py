@@ -130,7 +130,12 @@ def colorize_photo(
         check_source(Path(source))
     for file in (path, *companion_paths(path, output)):
         check_destination(file, overwrite=output.overwrite)
-    format_of(path)
+    try:
+        format_of(path)
+    except PhotoError:
+        if isinstance(source, str | os.PathLike):
+            read_photo(source)  # raises what is wrong with the source, such as a raw file with its own extension
+        raise
     colorizer, options = colorizer or Colorizer(), options or ColorOptions()
     if not isinstance(source, str | os.PathLike | bytes):
         source = source.read()
