@@ -228,6 +228,16 @@ def test_outputs_in_the_source_are_not_inputs(tmp_path, options):
     assert (again.listed, again.done_before) == (1, 1)
 
 
+def test_links_that_lead_nowhere_are_listed_to_be_reported(tree):
+    (tree / "gone.jpg").symlink_to("master.jpg")
+    (tree / "self.jpg").symlink_to("self.jpg")
+    (tree / "gone.txt").symlink_to("master.txt")
+    (tree / "loop").symlink_to("loop")
+    found = {item.key: item.size for item in list_items(str(tree))}
+    assert set(found) == {"a.jpg", "b.png", "1934/a.jpg", "1934/deep/c.tif", "gone.jpg", "self.jpg"}
+    assert found["gone.jpg"] == found["self.jpg"] == -1
+
+
 def test_a_link_to_a_folder_above_ends_nowhere(tree, tmp_path, options):
     (tree / "1934" / "up").symlink_to(tree)
     assert color_batch(tree, tmp_path / "out", options).listed == 4

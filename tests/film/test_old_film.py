@@ -265,6 +265,12 @@ def test_pulldown_is_detected_through_grain_and_not_in_other_films():
     assert not seen([pan(1)[0]] * 64)
 
 
+def test_a_rate_given_for_a_film_that_has_one_is_said_to_be_unused(tmp_path, orange):
+    film = write_film(tmp_path / "a.mov", pan(8), rate=25)
+    report = made(film, tmp_path / "b.mov", FilmOptions(rate=18), orange)
+    assert report.notes == ["the film keeps its own 25 frames a second, since a rate is for numbered frames only"]
+
+
 @pytest.mark.parametrize("rate", [16, 18, Fraction(50, 3), 20])
 def test_slow_film_keeps_its_times(rate, tmp_path, orange):
     film = write_film(tmp_path / "a.mov", pan(12), rate=rate)

@@ -118,13 +118,24 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
         folders = []
         for entry in entries:
             key = prefix + entry.name
-            if entry.is_dir():
+            if _is_folder(entry):
                 if wanted.enters(key) and not _is_above(entry, here):
                     folders.append((key + "/", entry.path, here))
-            elif wanted.takes(key) and entry.is_file():
+            elif not wanted.takes(key):
+                continue
+            elif entry.is_symlink() and not Path(entry).exists():
+                yield Item(key, entry.path)  # the report names it as missing
+            elif entry.is_file():
                 found = entry.stat()
                 yield Item(key, entry.path, found.st_size, str(found.st_mtime_ns))
         pending += reversed(folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _is_above(entry: os.DirEntry[str], here: frozenset[tuple[int, int]]) -> bool:

@@ -135,6 +135,10 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     total = max(0, round((until - start) * reader.rate)) if shift or not stated else stated
     notes = reader.notes() + [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
     notes += _not_in_frames(reader, options.codec) if frames is not None else _other_pictures(reader)
+    if options.rate is not None and not reader.is_sequence:
+        notes.append(
+            f"the film keeps its own {float(reader.rate):g} frames a second, since a rate is for numbered frames only"
+        )
     if any(part.is_alpha for part in reader.video.codec_context.format.components) and options.codec != "exr":
         notes.append("not kept: the alpha channel (transparency)")
     if options.codec == "ffv1" and reader.aspect != 1 and container in _LACK_ASPECT:
