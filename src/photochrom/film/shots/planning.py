@@ -43,7 +43,8 @@ def make_shot_plan(
         return None
     numbers = frozenset(number - 1 for number in options.only_shots)
     if numbers and max(numbers) >= len(starts):
-        raise FilmError(f"{reader.path} has {len(starts)} shot{'' if len(starts) == 1 else 's'}, and not {max(numbers) + 1}", remedy="list them first")
+        found = "1 shot" if len(starts) == 1 else f"{len(starts)} shots"
+        raise FilmError(f"{reader.path} has {found}, and not {max(numbers) + 1}", remedy="list them first")
     left_out = frozenset(range(len(starts))) - numbers if numbers else frozenset()
     return ShotPlan(tuple(starts), colors_of(starts, options, reader), left_out)
 
