@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from photochrom import OptionError, PhotochromError, PhotoError, read_hints
-from photochrom.commands.messages import error_text
+from photochrom.commands.messages import error_text, note_text
 
 
 def test_a_message_is_path_problem_remedy():
@@ -57,3 +57,10 @@ def test_the_command_line_spells_arguments_as_flags(remedy, flags):
 def test_errors_without_a_remedy_are_printed_as_they_are():
     assert error_text(PhotoError("a=True.jpg: exists")) == "a=True.jpg: exists"
     assert error_text(ValueError("wrong")) == "wrong"
+
+
+def test_control_characters_in_names_are_escaped():
+    """A message stays one line, and does not change the terminal's colours or title."""
+    error = PhotoError("exists", path="a\n\x1b[31m\x9b1m é📷.jpg", remedy="overwrite=True")
+    assert error_text(error) == "a\\n\\x1b[31m\\x9b1m é📷.jpg: exists: --overwrite"
+    assert note_text("b\r.jpg: looks like a negative") == "b\\r.jpg: looks like a negative"

@@ -17,7 +17,7 @@ from ..signals import not_ignored
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_jpeg_layout, add_verb
 from .console import say
-from .messages import error_text
+from .messages import error_text, one_line
 from .parser import Verbs
 from .shutdown import after_imports
 
@@ -266,7 +266,7 @@ class _Progress:
         speed = summary.megapixels / summary.seconds if summary.seconds else 0.0
         self._bar.set_postfix_str(f"{speed:.1f} MP/s, {summary.failed} failed", refresh=False)
         if row.status == "error":
-            say(f"photochrom: {row.error}")
+            say(f"photochrom: {one_line(row.error)}")
 
 
 def _dry_run(args: argparse.Namespace, options: BatchOptions) -> int:

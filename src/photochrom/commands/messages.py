@@ -7,6 +7,7 @@ from typing import Final
 
 _ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|(False)\b|"([^"]*)"|(\d[\d.]*))""")
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SPELLED: Final = {"initial": "from"}  # arguments whose flags are named differently
 
 
@@ -17,15 +18,20 @@ def error_text(error: Exception) -> str:
     becomes ``--cache-gb 0``. The rest of the message is kept, since a file may be called ``a=1.jpg``.
     """
     text = str(error)
-    if not (remedy := getattr(error, "remedy", "")):
-        return text
-    return text.removesuffix(remedy) + _ARGUMENT.sub(_flag, remedy)
+    if remedy := getattr(error, "remedy", ""):
+        text = text.removesuffix(remedy) + _ARGUMENT.sub(_flag, remedy)
+    return one_line(text)
 
 
 def note_text(note: str) -> str:
     """Return a note on a photograph or film, in which ``negative=True`` in the remedy becomes ``--negative``."""
     fact, colon, remedy = note.rpartition(": ")
-    return fact + colon + _ARGUMENT.sub(_flag, remedy)
+    return one_line(fact + colon + _ARGUMENT.sub(_flag, remedy))
+
+
+def one_line(text: str) -> str:
+    """Escape control characters, which names of files may contain, so that no message breaks or commands a terminal."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _flag(found: re.Match[str]) -> str:
