@@ -342,8 +342,7 @@ def test_a_picture_is_as_large_as_it_is_shown(visitor, side, width):
 def test_unsure_places_lie_inside_the_picture():
     confidence = np.full((24, 32), 0.9, np.float32)
     confidence[:, 0] = confidence[0] = 0.1  # the edges alone
-    found = doubt_map(Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence))[
-        "places"
-    ]
+    prediction = Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence)
+    found = doubt_map(prediction)["places"]
     assert found
     assert all(0.04 <= share <= 0.96 for place in found for share in place)
