@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 RECOLOR: Final = ("all", "grey-shots")
-_FEW: Final = 4  # most cores that the stages of a film keep busy, with one thread each
+_FEW: Final = 4  # number of cores that the stages of a film can keep busy with one thread each
 
 
 def add(verbs: Verbs) -> None:

@@ -30,7 +30,7 @@ def note_text(note: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Escape control characters, which names of files may contain, so that no message breaks or commands a terminal."""
+    """Escape control characters, which file names may contain: line breaks, and commands to the terminal."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

@@ -19,7 +19,7 @@ _UNREAD = frozenset((
     ".bmp", ".gif", ".jp2", ".jpx", ".j2k", ".jxl", ".psd", ".tga", ".pcx", ".ppm", ".pgm",
     ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq",
 ))  # fmt: skip
-"""Endings of pictures in formats that Photochrom does not read, including cameras' raw files."""
+"""Extensions of pictures in formats that Photochrom does not read, including cameras' raw files."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def find_jobs(
 
 
 def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> Counter[str]:
-    """Count the pictures in folders that are left out because Photochrom does not read their formats, by ending."""
+    """Count the pictures of folders whose formats Photochrom does not read, for each extension."""
     found: Counter[str] = Counter()
     for folder in filter(os.path.isdir, dict.fromkeys(inputs)):
         for _, names, files in os.walk(folder):
