@@ -230,4 +230,19 @@ def test_optical_flow_does_not_depend_on_earlier_frames():
         lumas = pan(2, 85, 64)
         first = pool.submit(optical_flow.backward_flow, *lumas, fast=True).result()
         pool.submit(optical_flow.backward_flow, *pan(2, 320, 180), fast=True).result()
+        pool.submit(optical_flow.backward_flow, *lumas, fast=True, near=first + 4).result()
         assert np.array_equal(first, pool.submit(optical_flow.backward_flow, *lumas, fast=True).result())
+
+
+def test_optical_flow_follows_motion_over_many_frames():
+    """Each search starts from the flow to the frame before; without it, so long a way is not found."""
+    lumas = pan(20, 192, 96, step=4)
+    way = 4 * 19
+    flow = None
+    for luma in lumas[1:]:
+        flow = optical_flow.backward_flow(lumas[0], luma, near=flow)
+    seen_before = np.s_[:, : 192 - way - 8]  # the rest has come into view
+    column = np.arange(192)
+    assert np.abs(flow[..., 0] - column - way)[seen_before].max() < 2
+    direct = optical_flow.backward_flow(lumas[0], lumas[-1])
+    assert np.abs(direct[..., 0] - column - way)[seen_before].max() > 10

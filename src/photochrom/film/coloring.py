@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import av
+import numpy as np
 
 from ..errors import FilmError
 from . import propagation
@@ -216,7 +217,7 @@ class _SegmentWriter:
         ends_shot = rendered.starts_shot and count >= self._shortest
         return ends_shot or (rendered.colors.is_key and count >= self._longest)
 
-    def finish(self, following: int | None, propagated: propagation.PropagatedColors | None) -> None:
+    def finish(self, following: int | None, propagated: np.ndarray | None) -> None:
         """End the segment.
 
         Args:

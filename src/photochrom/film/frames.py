@@ -318,7 +318,7 @@ class FrameColorizer:
         return new
 
     def colors(
-        self, frames: Iterable[av.VideoFrame], first: int, before: propagation.PropagatedColors | None
+        self, frames: Iterable[av.VideoFrame], first: int, before: np.ndarray | None
     ) -> Iterator[tuple[PreparedFrame, propagation.Colors, bool]]:
         """Compute the propagated, steady colours of frames.
 

@@ -13,21 +13,26 @@ import numpy as np
 _LEAST = 16  # least side in pixels; DIS cannot search smaller frames, so they are padded
 
 
-def backward_flow(source: np.ndarray, target: np.ndarray, *, fast: bool = False) -> np.ndarray:
+def backward_flow(
+    source: np.ndarray, target: np.ndarray, *, fast: bool = False, near: np.ndarray | None = None
+) -> np.ndarray:
     """Find where each pixel of the target frame comes from in the source frame.
 
     Args:
         source: Luma, uint8 ``[h, w]``.
         target: Luma of the other frame, uint8 ``[h, w]``.
         fast: Whether to use the fastest and coarsest preset.
+        near: Result for the same source and a target shortly before or after this one, from which the search starts.
 
     Returns:
         Absolute column and row in the source, float32 ``[h, w, 2]``; a map for ``warp``.
     """
     height, width = source.shape
+    start = None if near is None else near - _grid(height, width)
     if min(height, width) < _LEAST:
-        target, source = (_padded(frame) for frame in (target, source))
-    found: np.ndarray = _searches.of(fast, *source.shape).calc(target, source, None)[:height, :width]
+        target, source, start = _padded(target), _padded(source), None
+    search = _searches.of(fast, *source.shape, start is not None)
+    found: np.ndarray = search.calc(target, source, start)[:height, :width]
     found += _grid(height, width)
     return found
 
@@ -51,8 +56,11 @@ def warp(planes: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return np.asarray(remap(planes, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _search(fast: bool, height: int, width: int) -> Any:
+def _search(fast: bool, height: int, width: int, is_started: bool) -> Any:
     """Create OpenCV's flow search for frames of one size.
+
+    A search that was once started from a flow keeps it, and starts from it whenever it is given none. So searches with
+    and without a start are different objects: ``is_started`` only distinguishes them in the cache.
 
     The finest scale is set explicitly. If the coarsest scale did not fit, OpenCV would choose another one by the width
     alone, read past the end of flat frames, crash, and keep its choice for later sizes.
@@ -70,7 +78,7 @@ class _Searches(threading.local):
     """A cache of searches per thread, since using one search in two threads at once crashes the process."""
 
     def __init__(self) -> None:
-        self.of = functools.lru_cache(maxsize=4)(_search)
+        self.of = functools.lru_cache(maxsize=8)(_search)
 
 
 _searches = _Searches()

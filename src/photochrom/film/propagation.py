@@ -4,14 +4,15 @@ The network predicts only some frames of a shot, the keys. Its colours for each 
 the luma to the following keys and to the preceding ones. The final colours of a key are the mean of all colours that
 reach it, weighted by how well the flow explains the luma and by the network's confidence. So a coat keeps its colour
 while its wearer turns, and whatever comes into view is coloured at once. Frames between two keys take their colours
-from both. The flow is computed at the thumbnail's scale, where film grain is averaged out.
+from both. The flow is computed at the thumbnail's scale, where film grain is averaged out. Each search for the flow
+from a key starts from the flow to the neighbouring frame, and so follows motion over many frames.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -44,39 +45,31 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class PropagatedColors:
-    """Colours accumulated up to a key of a shot; the complete state for continuing from there."""
-
-    luma: np.ndarray
-    """Luma of the key, uint8 ``[h, w]``."""
-    colors: np.ndarray
-    """float32 ``[h, w, 4]``: a*, b*, chroma, and their weight."""
-
-
-@dataclass(frozen=True)
 class Colors:
     """The colours of one frame."""
 
     ab: np.ndarray
     """a*b*, float32 ``[2, h, w]``."""
     is_key: bool
-    before: PropagatedColors | None
-    """State at this frame, from which ``steady_colors`` can continue; None except at keys after the first of a shot."""
+    before: np.ndarray | None
+    """Colours propagated to this frame from earlier ones, float32 ``[h, w, 4]``: a*, b*, chroma, and their weight.
+    ``steady_colors`` can continue from them. None except at keys after the first of a shot."""
 
 
 @dataclass
 class _Key:
     luma: np.ndarray
     predicted: np.ndarray
-    """The network's own prediction, in the form of ``PropagatedColors.colors``."""
-    before: PropagatedColors | None
-    propagated: PropagatedColors
-    """The prediction merged with colours from earlier in the shot."""
-    between: list[tuple[np.ndarray, Flow]]
+    """The network's own prediction, in the form of ``Colors.before``."""
+    before: np.ndarray | None
+    """See ``Colors.before``."""
+    propagated: np.ndarray
+    """The prediction merged with ``before``."""
+    between: list[tuple[np.ndarray, Flow]] = field(default_factory=list)
     """Luma of each frame between this key and the next, and the flow to it."""
     is_known: bool = False
-    back: Flow | None = None
-    """Flow from this key to the previous one; None for the first key of a shot."""
+    back: list[Flow] = field(default_factory=list)
+    """Flow from this key to the previous one, and to each frame after that; empty for the first key of a shot."""
     final: np.ndarray | None = None
     """Final a*b*, float32 ``[h, w, 2]``; None until it is computed."""
 
@@ -87,10 +80,13 @@ class Flow:
     Args:
         source: Luma, uint8 ``[h, w]``.
         target: Luma of the other frame, uint8 ``[h, w]``.
+        near: Flow from the same source to the frame before or after the target. The search starts from it, so that it
+            follows motion over many frames.
     """
 
-    def __init__(self, source: np.ndarray, target: np.ndarray) -> None:
-        self.backward_flow = optical_flow.backward_flow(source, target)
+    def __init__(self, source: np.ndarray, target: np.ndarray, near: Flow | None = None) -> None:
+        start = None if near is None else near.backward_flow
+        self.backward_flow: np.ndarray = optical_flow.backward_flow(source, target, near=start)
         self.confidence = flow_confidence(self.warp(source), target)
         """How well the flow explains the target's luma, float32 ``[h, w]``, 0 to 1."""
         height, width = source.shape
@@ -131,9 +127,7 @@ def _merged(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return mean
 
 
-def steady_colors(
-    frames: Iterable[Frame], before: PropagatedColors | None = None, *, ahead: int = AHEAD
-) -> Iterator[Colors]:
+def steady_colors(frames: Iterable[Frame], before: np.ndarray | None = None, *, ahead: int = AHEAD) -> Iterator[Colors]:
     """Compute the colours of each frame, with a delay of at most ``reach(ahead)`` frames.
 
     Args:
@@ -149,11 +143,13 @@ def steady_colors(
         if frame.starts_shot:
             yield from _rest(keys)
             keys, before = [], None
-        flow = Flow(keys[-1].luma, frame.luma) if keys else None
+        flow = _flow_on(keys[-1], frame.luma) if keys else None
         if flow is not None and not frame.is_known and not _is_key(flow, len(keys[-1].between) + 1):
             keys[-1].between.append((frame.luma, flow))
             continue
-        keys.append(_key(frame, flow, keys[-1].propagated if keys else before))
+        if flow is not None:
+            before = flow.propagate(keys[-1].propagated)
+        keys.append(_key(frame, before, keys[-1] if keys else None))
         if len(keys) > ahead + 1:
             if keys[0].final is None:
                 _finish(keys[:-1], 0)  # the same look-ahead for all keys, so that a resumed film is identical
@@ -181,17 +177,25 @@ def _is_key(flow: Flow, distance: int) -> bool:
     return distance >= _INTERVAL or (distance >= _CLOSEST and 1 - float(flow.confidence.mean()) > _UNEXPLAINED)
 
 
-def _key(frame: Frame, flow: Flow | None, before: PropagatedColors | None) -> _Key:
+def _flow_on(key: _Key, luma: np.ndarray) -> Flow:
+    """Return the flow from the last key to the next frame."""
+    return Flow(key.luma, luma, key.between[-1][1] if key.between else None)
+
+
+def _flows_back(luma: np.ndarray, last: _Key) -> list[Flow]:
+    """Return the flow from a new key to the last one, and to each frame after that."""
+    flows: list[Flow] = []
+    for earlier in (*(between for between, _ in reversed(last.between)), last.luma):
+        flows.append(Flow(luma, earlier, flows[-1] if flows else None))
+    return flows[::-1]
+
+
+def _key(frame: Frame, before: np.ndarray | None, last: _Key | None) -> _Key:
     ab, weight = frame.predict()
     predicted = np.dstack([*ab, np.hypot(*ab), weight])  # [h, w, 4]
-    propagated = PropagatedColors(frame.luma, predicted)
-    if before is None:
-        return _Key(frame.luma, predicted, None, propagated, [], frame.is_known)
-    if not frame.is_known:
-        flow = flow or Flow(before.luma, frame.luma)
-        propagated = PropagatedColors(frame.luma, _merged(predicted, flow.propagate(before.colors)))
-    back = Flow(frame.luma, before.luma)
-    return _Key(frame.luma, predicted, before, propagated, [], frame.is_known, back)
+    propagated = predicted if before is None or frame.is_known else _merged(predicted, before)
+    back = [] if last is None else _flows_back(frame.luma, last)
+    return _Key(frame.luma, predicted, before, propagated, is_known=frame.is_known, back=back)
 
 
 def _finish(keys: Sequence[_Key], number: int) -> None:
@@ -200,18 +204,13 @@ def _finish(keys: Sequence[_Key], number: int) -> None:
     if key.is_known:
         key.final = np.ascontiguousarray(key.predicted[..., :2])
         return
-    colors = key.propagated.colors
+    colors = key.propagated
     if behind:
         back = behind[-1].predicted
         for later, earlier in itertools.pairwise(reversed(behind)):
-            back = _merged(earlier.predicted, _flow_back(later).propagate(back))
-        colors = _merged(colors, _flow_back(behind[0]).propagate(back))
+            back = _merged(earlier.predicted, later.back[0].propagate(back))
+        colors = _merged(colors, behind[0].back[0].propagate(back))
     key.final = _raised(colors)
-
-
-def _flow_back(key: _Key) -> Flow:
-    assert key.back is not None  # only the first key of a shot has none
-    return key.back
 
 
 def _raised(colors: np.ndarray) -> np.ndarray:
@@ -229,11 +228,11 @@ def _run(keys: list[_Key]) -> Iterator[Colors]:
         _finish(keys, 0)
     assert key.final is not None
     yield Colors(key.final.transpose(2, 0, 1), True, key.before)
-    for number, (luma, flow) in enumerate(key.between, 1):
+    for number, (_, flow) in enumerate(key.between, 1):
         ab = flow.warp(key.final)
         if following is not None and following.final is not None:
             share = number / (len(key.between) + 1)
-            coming = Flow(following.luma, luma)
+            coming = following.back[number]
             ahead = share * (coming.confidence + _LEAST)
             ahead /= ahead + (1 - share) * (flow.confidence + _LEAST)
             ab += ahead[..., None] * (coming.warp(following.final) - ab)

@@ -21,7 +21,6 @@ from filelock import FileLock, Timeout
 
 from ...atomic import new_file, remove_folder, sweep
 from ...errors import FilmError
-from ..propagation import PropagatedColors
 
 _SUFFIX = ".photochrom"
 _PUBLISHING = "publishing"
@@ -170,7 +169,7 @@ class ResumeFolder:
         """Store facts about the film with its segments."""
         _write(self.folder / f"{name}.json", facts)
 
-    def finish(self, number: int, segment: FinishedSegment, propagated: PropagatedColors | None) -> None:
+    def finish(self, number: int, segment: FinishedSegment, propagated: np.ndarray | None) -> None:
         """Record that a segment is finished.
 
         Args:
@@ -182,16 +181,16 @@ class ResumeFolder:
             sync(self.segment_path(number))
         if propagated is not None:
             with new_file(self._state(number), overwrite=True) as stream:
-                np.savez(stream, luma=propagated.luma, colors=propagated.colors)
+                np.savez(stream, colors=propagated)
         _write(self._record(number), asdict(segment))
 
-    def propagated(self, number: int) -> PropagatedColors | None:
+    def propagated(self, number: int) -> np.ndarray | None:
         """Return the propagated colours at the end of a finished segment; None if the next one begins with a shot."""
         path = self._state(number)
         if not path.is_file():
             return None
         with np.load(path) as state:
-            return PropagatedColors(state["luma"], state["colors"])
+            return np.asarray(state["colors"])
 
     def discard(self) -> None:
         """Remove the folder."""
