@@ -328,7 +328,7 @@ def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
         (
             ["reel.mkv", "--start", "90"],
             1,
-            "no frame at 0:01:30.000: it is shorter, its last frame begins at 0:00:02.208",
+            "no frame at 0:01:30.000: it is shorter, and its last frame begins at 0:00:02.208",
         ),
         (["reel.mkv", "-o", "reel.mkv", "--overwrite"], 1, "is the film itself"),
         (["reel.mkv", "-o", "a.txt"], 1, "a.txt has no suffix of a container"),

@@ -85,4 +85,4 @@ def test_a_shot_that_begins_beyond_all_clocks_is_reported(film, tmp_path, capsys
     listed = tmp_path / "shots.json"
     listed.write_text('{"photochrom": "film shots", "version": 1, "shots": [{"start": 1e308}]}')
     assert main(["film", str(film), "--list-shots", "--shots", str(listed)]) == 1
-    assert "it is shorter, its last frame begins at" in capsys.readouterr().err
+    assert "it is shorter, and its last frame begins at" in capsys.readouterr().err

@@ -219,7 +219,7 @@ class FilmReader:
                 return last
         end = time_text(self.seconds(last))
         raise FilmError(
-            f"{self.path} has no frame at {time_text(seconds)}: it is shorter, its last frame begins at {end}"
+            f"{self.path} has no frame at {time_text(seconds)}: it is shorter, and its last frame begins at {end}"
         )
 
     def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:

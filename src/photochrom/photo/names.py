@@ -184,7 +184,7 @@ def _destination(source: str, destination: str | None, *, several: bool) -> str:
     is_folder = destination != STREAM and (destination.endswith(os.sep) or Path(destination).is_dir())
     if several and not is_folder:
         raise OptionError(
-            f"several photographs need a folder as output, {destination} is not one", remedy="create it first"
+            f"several photographs need a folder as output, and {destination} is not one", remedy="create it first"
         )
     if not is_folder:
         return destination

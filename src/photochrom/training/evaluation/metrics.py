@@ -117,7 +117,7 @@ def ciede2000_map(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def _check(picture: np.ndarray, truth: np.ndarray) -> None:
     if picture.shape != truth.shape or not picture.dtype == truth.dtype == np.uint8:
         kinds = " and ".join(f"{p.dtype} {list(p.shape)}" for p in (picture, truth))
-        raise TrainingError(f"only RGB uint8 pictures of one size can be compared, these are {kinds}")
+        raise TrainingError(f"only RGB uint8 pictures of one size can be compared, and these are {kinds}")
 
 
 def summary(scores: Sequence[Scores], grey: Sequence[Scores], truth: Sequence[Scores]) -> Summary:
