@@ -200,6 +200,16 @@ def test_one_bad_file_does_not_stop_the_others(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="its limit on names is another")
+def test_a_name_that_is_too_long_for_an_output_does_not_stop_the_others(folder, capsys):
+    long = folder / f"aa{'n' * 246}.jpg"  # between the two others
+    long.write_bytes((folder / "a.jpg").read_bytes())
+    assert main(["photo", str(folder)]) == 1
+    assert (folder / "a.color.jpg").is_file()
+    assert (folder / "b.color.png").is_file()
+    assert "n.color.jpg: has too long a name: shorten it\n" in capsys.readouterr().err
+
+
 def test_streams(folder):
     result = run("photo", "-", stdin=(folder / "b.png").read_bytes())
     assert result.returncode == 0

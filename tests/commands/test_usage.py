@@ -58,6 +58,8 @@ def test_the_wrong_verb_names_the_right_one(grey, film, capsys):
     assert "is a film: colour it with 'photochrom film'" in capsys.readouterr().err
     assert main(["film", str(grey.parent)]) == 1
     assert "is a folder" in capsys.readouterr().err
+    assert main(["film", "-"]) == 1
+    assert "a film cannot be read from the standard input: name a file" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -235,11 +235,13 @@ def _claim(place: Path, film: str, claimed: dict[Path, str]) -> None:
 
 
 def check_kind(film: str) -> None:
-    """Raise an error for photographs.
+    """Raise an error for photographs, and for the standard input.
 
     Raises:
-        FilmError: The path is a photograph.
+        FilmError: The path is a photograph, or ``-``.
     """
+    if film == "-":
+        raise FilmError("a film cannot be read from the standard input", remedy="name a file")
     if kind_of(Path(film)) == "photo":
         raise FilmError("is a photograph", path=film, remedy="colour it with 'photochrom photo'")
 

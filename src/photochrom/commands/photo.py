@@ -228,6 +228,18 @@ def _refuse_frames(inputs: Sequence[str]) -> None:
             raise PhotoError("holds frames of a film", path=folder, remedy="colour it with 'photochrom film'")
 
 
+def _exists(path: str) -> bool:
+    """Return whether a file exists.
+
+    Raises:
+        PhotoError: The path cannot be looked up, for example because its name is too long.
+    """
+    from ..photo.library_errors import naming
+
+    with naming(path):
+        return Path(path).exists()
+
+
 @dataclass
 class _Work:
     """Colours photographs one after the other, and counts the results."""
@@ -291,7 +303,7 @@ class _Work:
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
             raise PhotoError("is a film", path=job.source, remedy="colour it with 'photochrom film'")
-        if job.is_skippable and not self.output.overwrite and Path(job.destination).exists():
+        if job.is_skippable and not self.output.overwrite and _exists(job.destination):
             return f"{job.destination} exists already: skipped; --overwrite replaces it", _EXISTING
         if self.recolor or job.is_stream:
             return None
