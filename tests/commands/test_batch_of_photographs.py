@@ -9,8 +9,11 @@ from PIL import Image
 from skimage import data
 
 from photochrom.commands.main import main
+from photochrom.commands.photo_jobs import find_jobs
+from photochrom.photo import OutputOptions
 from photochrom.photo.inspect import is_in_color
 from photochrom.provenance import is_labelled
+from tests.helpers.permissions import as_nobody, public_folder
 
 
 @pytest.fixture
@@ -50,6 +53,21 @@ def test_pictures_that_cannot_be_read_are_counted_and_pipes_are_left_alone(shoeb
     assert told in capsys.readouterr().err
     assert main(["photo", str(shoebox), "-o", str(tmp_path / "out"), "--no-recursive", "--quiet"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_beside_the_others():
+    with public_folder() as folder:
+        for name in ("a.jpg", "closed/b.jpg"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).touch(0o644)
+        (folder / "closed").chmod(0)
+        with as_nobody():
+            jobs, _, errors = find_jobs([str(folder)], None, OutputOptions())
+            alone = find_jobs([str(folder / "closed")], None, OutputOptions())
+        (folder / "closed").chmod(0o700)
+        told = f"{folder / 'closed'}: cannot be listed (Permission denied): give access to it"
+        assert [job.source for job in jobs] == [str(folder / "a.jpg")]
+        assert [str(error) for error in errors] == [str(error) for error in alone[2]] == [told]
 
 
 @pytest.mark.slow

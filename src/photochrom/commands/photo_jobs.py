@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import OptionError, PhotoError
+from ..errors import OptionError, PhotochromError, PhotoError
 from ..photo.names import EXTENSIONS, STREAM, clashes, colored_path, confidence_path, sidecar_path
 from ..photo.options import OutputOptions
 from ..provenance import is_labelled
@@ -58,7 +58,7 @@ def find_jobs(
     recursive: bool = True,
     recolor: bool = False,
     kept: Sequence[str] = (),
-) -> tuple[list[PhotoJob], list[PhotoJob], list[OptionError]]:
+) -> tuple[list[PhotoJob], list[PhotoJob], list[PhotochromError]]:
     """Find all photographs and pair each with its destination.
 
     Subfolders are mirrored below the destination. A photograph that is found twice counts once.
@@ -72,8 +72,8 @@ def find_jobs(
         kept: Other inputs, which must not be overwritten.
 
     Returns:
-        The jobs; the jobs left out because Photochrom made their sources; and an error for each photograph whose output
-        would collide with another's or with an input.
+        The jobs; the jobs left out because Photochrom made their sources; and an error for each folder that cannot be
+        listed, and for each photograph whose output would collide with another's or with an input.
 
     Raises:
         OptionError: The destination cannot hold several photographs.
@@ -86,9 +86,10 @@ def find_jobs(
             raise OptionError("is the root of the file system", path=name, remedy="name the folder of the photographs")
     into = _folder(destination, several=len(distinct) > 1 or bool(folders))
     found: dict[str, PhotoJob] = {}
+    unlisted: list[PhotochromError] = []
     for name in distinct:
         if name in folders:
-            for path in _photographs(Path(name), recursive=recursive, without=into):
+            for path in _photographs(Path(name), unlisted, recursive=recursive, without=into):
                 target = colored_path(path) if into is None else into / colored_path(path).relative_to(name)
                 found.setdefault(str(path), PhotoJob(str(path), str(target), is_named=False))
         else:
@@ -96,7 +97,7 @@ def find_jobs(
     own = [] if recolor else [job for job in found.values() if not job.is_stream and _is_own(Path(job.source))]
     jobs = [job for job in found.values() if job not in own]
     bad = clashes([(job.source, job.destination) for job in jobs], output, kept)
-    return [job for job in jobs if job.source not in bad], own, list(bad.values())
+    return [job for job in jobs if job.source not in bad], own, [*unlisted, *bad.values()]
 
 
 def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> Counter[str]:
@@ -152,15 +153,22 @@ def _folder(destination: str | None, *, several: bool) -> Path | None:
     return None
 
 
-def _photographs(folder: Path, *, recursive: bool, without: Path | None) -> Iterator[Path]:
+def _photographs(
+    folder: Path, unlisted: list[PhotochromError], *, recursive: bool, without: Path | None
+) -> Iterator[Path]:
     """List the photographs of a folder by name, without hidden files, confidence maps, and the output folder.
 
     Pipes, sockets and devices are left out, since reading one may never end. Broken links are listed, to be reported.
+    For each folder that cannot be listed, an error is added to ``unlisted``.
     """
+
+    def note(exc: OSError) -> None:
+        unlisted.append(PhotoError(f"cannot be listed ({exc.strerror})", path=exc.filename, remedy="give access to it"))
+
     excluded = None if without is None else os.path.realpath(without)
     if excluded == os.path.realpath(folder):
         excluded = None
-    for parent, names, files in os.walk(folder):
+    for parent, names, files in os.walk(folder, onerror=note):
         names[:] = sorted(
             name for name in names if not name.startswith(".") and os.path.realpath(Path(parent, name)) != excluded
         )
