@@ -19,7 +19,7 @@ import numpy as np
 
 from . import optical_flow
 
-AHEAD = 6
+AHEAD = 3
 """Number of keys after a frame that influence its colours."""
 _INTERVAL = 8  # usual number of frames from one key to the next
 _CLOSEST = 3  # least interval, for fast motion
