@@ -268,6 +268,15 @@ def test_a_full_disk_in_a_segment_loses_only_that(film, tmp_path, short_segments
     assert reported[0].done > 20
 
 
+def test_a_folder_that_must_not_be_written_is_not_called_a_full_disk(film, tmp_path, monkeypatch):
+    def forbidden(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("photochrom.film.job.ResumeFolder", forbidden)
+    with pytest.raises(FilmError, match=r"cannot be written \(Permission denied\): ask for permission, or choose"):
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
+
+
 @pytest.mark.slow
 def test_damage_is_reported_also_by_the_job_that_resumes(tmp_path, short_segments):
     film = write_film(tmp_path / "a.mkv", pan(96), rate=Fraction(24000, 1001), options={"g": "12"})

@@ -171,10 +171,11 @@ def _disk_errors(source: Path, output: Path) -> Iterator[None]:
             raise FilmError("has too long a name", path=output, remedy="choose a shorter one") from exc
         if not source.exists():
             raise FilmError("has disappeared", path=source, remedy="put it back, then start again") from exc
-        raise FilmError(
-            f"{output} cannot be written ({exc.strerror or exc}): make room or repair the disk, then start again; "
-            "finished work is kept"
-        ) from exc
+        if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            remedy = "ask for permission, or choose another folder"
+        else:
+            remedy = "make room or repair the disk, then start again; finished work is kept"
+        raise FilmError(f"{output} cannot be written ({exc.strerror or exc})", remedy=remedy) from exc
 
 
 def _put_together(
