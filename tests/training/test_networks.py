@@ -14,7 +14,7 @@ from photochrom.color.spaces import lightness_of_luma, luma_of_rgb, rgb_to_lab
 from photochrom.training import checkpoint
 from photochrom.training.data import dataset
 from photochrom.training.data import feature_cache as features
-from photochrom.training.data.feature_cache import Sides, cache_features
+from photochrom.training.data.feature_cache import Sides, cache_features, cached_views
 from photochrom.training.data.simulated_hints import simulate_hints
 from photochrom.training.evaluation import metrics
 from photochrom.training.networks import losses
@@ -370,6 +370,16 @@ def test_features_are_computed_once_and_resume(photographs, tmp_path):
     assert (again.features == 7).all()
     fewer = cache_features(Tiny().eval(), "tiny", training[1:], tmp_path, SIDES)  # other photographs
     np.testing.assert_array_equal(fewer.features, expected[1:])
+
+
+def test_the_sign_of_a_zero_weight_does_not_change_the_key_of_a_cache(photographs, tmp_path):
+    """A moving average of a frozen weight of -0 is 0, which is the same network."""
+    views = dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
+    negative, positive = (Tiny().eval() for _ in range(2))
+    negative.register_buffer("weight", torch.tensor([-0.0]))
+    positive.register_buffer("weight", torch.tensor([0.0]))
+    cache_features(negative, "tiny", views, tmp_path, SIDES)
+    assert cached_views(positive, views, tmp_path, SIDES) == len(views)
 
 
 class TestDamagedCache:

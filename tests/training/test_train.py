@@ -110,6 +110,28 @@ class TestOneProcess:
         assert all(value.isfinite().all() for value in tensors.values())
 
 
+@pytest.mark.slow
+class TestBlindEncoder:
+    """Units of a ReLU6 can all end below 0 at too high a rate; the loss still falls by what other strides tell."""
+
+    def blind(self, trainer):
+        for name, value in trainer.head.stages.stages[-1].named_parameters():
+            value.data.fill_(-100.0 if name.endswith("expand.bias") else 0.0)
+
+    def test_a_run_that_makes_it_blind_is_ended(self, tmp_path):
+        cache, trainer = features("default"), new_trainer("default", tmp_path)
+        with pytest.raises(TrainingError, match=r"stride 32 have become the same.* a learning rate below 0.001"):
+            run(trainer, Eventful(cache, 5, lambda _: self.blind(trainer)), cache, tmp_path)
+        assert trainer.step == 6  # the next round's end
+        assert checkpoint.load(tmp_path / CHECKPOINT)[1]["step"] == 3
+
+    def test_a_run_from_a_blind_one_goes_on(self, tmp_path):
+        cache, trainer = features("default"), new_trainer("default", tmp_path, epochs=1)
+        self.blind(trainer)
+        run(trainer, cache, cache)
+        assert trainer.step == trainer.steps
+
+
 @pytest.mark.parametrize("exc", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
 def test_too_little_memory_is_reported(exc, tmp_path):
     def fail(_):

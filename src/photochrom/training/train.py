@@ -33,6 +33,7 @@ from .data.simulated_hints import simulate_hints
 from .forecast import Clock, Costs, Forecast, Kind, duration
 from .memory import explain_memory_errors
 from .networks.colorization import ColorizationHead
+from .networks.encoders import constant_maps
 from .networks.losses import ColorBins, Objective, build_objective
 from .recipes import Recipe
 from .schedule import Schedule
@@ -40,6 +41,7 @@ from .stopping import Stopped, stopping
 
 WARM_UP = 200  # steps; at most a tenth of a cycle
 STRETCH = 200  # steps per stretch of views; a stretch is repeated before the next one begins
+_STRIDES = (8, 16, 32)  # of the features that a ColorizationHead takes
 _COARSEST = 4  # cells at stride 8 along one side of a cell at stride 32
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}{postfix}]"
 
@@ -75,8 +77,8 @@ def fit(
         costs: Costs measured by the estimate, for the forecast of the remaining time; None for a rough guess.
 
     Raises:
-        TrainingError: The loss is not a number, the disk is full, or the memory is too small; the last checkpoint is
-            kept.
+        TrainingError: The loss is not a number, the encoder's features no longer depend on the picture, the disk is
+            full, or the memory is too small; the last checkpoint is kept.
         Stopped: A signal arrived; a checkpoint is written.
     """
     per_round = trainer.schedule.steps_per_round
@@ -85,6 +87,7 @@ def fit(
     forecast = Forecast(trainer.schedule.guessed_costs(len(validation)) if costs is None else costs)
     clock, batches = Clock(), training.stream(trainer.rows())
     with explain_memory_errors(), stopping() as signal_number, bar, closing(batches):
+        blind = trainer.constant_strides(validation)  # of the initial model
         for batch in clock.timed(batches):
             # Early stopping comes before the step, because a resumed run may already have ended.
             if 0 < patience <= trainer.rounds_without_gain:
@@ -102,6 +105,7 @@ def fit(
             # Validation of the EMA weights, once a round; the log writes a checkpoint with it.
             if trainer.step % per_round == 0 or trainer.step == trainer.steps:
                 row = {"epoch": trainer.step / trainer.steps_per_epoch, "training": float(np.mean(trainer.losses))}
+                trainer.check_features(validation, blind)
                 row |= {"validation": trainer.validate(validation)} | clock.lap()
                 trainer.history.append(row)
                 trainer.losses.clear()
@@ -304,6 +308,33 @@ class Trainer:
         # A process without rows does not know K.
         losses, weights = self.mean_over_processes(total + total.new_zeros(2, self.max_over_processes(total.shape[1])))
         return (losses / weights).sum().item()
+
+    @torch.no_grad()
+    def constant_strides(self, source: Batches) -> set[int]:
+        """Return the strides at which the encoder's features are the same for all held-out pictures."""
+        rows = np.arange(min(len(source), self.recipe.batch))
+        if len(rows) < 2 or not isinstance(self.head, ColorizationHead):
+            return set()
+        with self.fabric.autocast():
+            maps = self.head.features(source.maps(self.fabric.to_device(source.batch(rows).inputs)))
+        return {_STRIDES[i] for i in constant_maps([m.float() for m in maps])}
+
+    def check_features(self, source: Batches, known: set[int]) -> None:
+        """Check that training has not made the encoder's features independent of the picture.
+
+        Args:
+            source: Held-out views.
+            known: Strides at which the initial model's features were already constant.
+
+        Raises:
+            TrainingError: The features have become the same for all held-out pictures at some stride.
+        """
+        if constant := self.constant_strides(source) - known:
+            raise TrainingError(
+                f"the encoder's features at stride {min(constant)} have become the same for all pictures at step "
+                f"{self.step:,}, and the last checkpoint is kept",
+                remedy=f"start another run with a learning rate below {self.recipe.learning_rate:g}",
+            )
 
     @property
     def best(self) -> dict[str, float]:

@@ -202,7 +202,7 @@ def _key(encoder: Backbone, views: Sequence[View], sides: Sides) -> str:
     """Return a hash of everything on which the rows depend: the encoder's weights, the views in order, the sizes."""
     key = hashlib.sha256(json.dumps([*sides, fingerprint(views)]).encode())
     for name, value in encoder.state_dict().items():
-        key.update(name.encode() + value.numpy().tobytes())
+        key.update(name.encode() + (value + 0).numpy().tobytes())  # -0 becomes 0, as it does in a moving average
     return key.hexdigest()
 
 

@@ -43,8 +43,13 @@ class ColorizationHead(nn.Module):
         self.stages, self.decoder = stages, decoder
 
     def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
-        logits: Tensor = self.decoder(self.stages(maps) if len(maps) == 1 else maps, hints)
+        logits: Tensor = self.decoder(self.features(maps), hints)
         return logits
+
+    def features(self, maps: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the features of all stages, given the backbone's or all of them."""
+        found: Sequence[Tensor] = self.stages(maps) if len(maps) == 1 else maps
+        return found
 
 
 class DistributionNetwork(nn.Module):

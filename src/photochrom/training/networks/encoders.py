@@ -86,6 +86,7 @@ _LITE_SHA256 = {
     2: "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
 _BATCH_NORM_EPS = 1e-3
+_CONSTANT = 1e-3  # least deviation between pictures that counts, relative to the root mean square of a map
 
 
 class SameConv(nn.Conv2d):
@@ -262,6 +263,18 @@ class FrozenLite(nn.Module):
 
 Encoder = VGG16 | EfficientNetLite
 Backbone = VGG16 | LiteBackbone | FrozenLite
+
+
+def constant_maps(maps: Sequence[Tensor]) -> list[int]:
+    """Return the indices of feature maps that are the same for all pictures of a batch, and so say nothing about them.
+
+    A rectifier whose input is always below 0, or above 6 for a ReLU6, has no gradient and never recovers. Stages
+    that are trained at too high a rate can lose all of their channels in this way, while the loss still falls.
+
+    Args:
+        maps: Feature maps ``[N, C, h, w]`` of at least two different pictures.
+    """
+    return [i for i, m in enumerate(maps) if m.std(0).mean() <= _CONSTANT * m.square().mean().sqrt()]
 
 
 def lite_state(variant: int) -> State:
