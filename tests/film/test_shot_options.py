@@ -83,7 +83,7 @@ def test_a_shot_without_settings_looks_like_the_film():
     assert ShotOptions(0, strength=2).color(film) == ColorOptions(vividness=0.75, strength=2)
 
 
-@pytest.mark.parametrize("first", [None, "01:00:00:00", "00:59:58;12"])
+@pytest.mark.parametrize("first", [None, "01:00:00:00", "00:59:58;12", "00:00:58;12"])  # the last drops two numbers
 def test_an_edl_is_read_as_it_was_written(first, tmp_path):
     clock = Clock(Fraction(30000, 1001) if first and ";" in first else RATE, first)
     shots = [Shot(a / clock.rate, b / clock.rate, b - a) for a, b in itertools.pairwise(BOUNDS)]
