@@ -115,7 +115,9 @@ def test_only_doubtful_cells_of_an_alternative_are_paler() -> None:
 
 def test_hints_of_the_user_are_kept(colorizer: Colorizer, luma: np.ndarray) -> None:
     wanted = ColorOptions(vividness=0.7, strength=0.9, hints=(MINE,))
-    for options in alternatives(colorizer, luma, 3, wanted):
+    found_options = alternatives(colorizer, luma, 3, wanted)
+    assert len(found_options) == 3
+    for options in found_options:
         assert (options.vividness, options.strength) == (0.7, 0.9)
         assert options.hints[0] == MINE
         assert not options.hints[0].suggested
