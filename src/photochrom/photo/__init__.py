@@ -30,7 +30,7 @@ __all__ = [
     "write_photo",
 ]
 
-# Loaded on first use, because the colorizer imports photo.formats and job.py imports the colorizer.
+# Loaded on first use: job.py imports the colorizer, which most users of names and formats do not need.
 _MODULES = {
     "job": ("colorize_file", "colorize_photo", "write_colored"),
     "names": ("EXTENSIONS", "colored_path", "format_of"),
