@@ -23,7 +23,7 @@ from photochrom import Colorizer, ColorOptions
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb, rgb_to_lab
 from photochrom.film import FilmOptions, optical_flow
-from photochrom.film.frame_memory import view
+from photochrom.film.frame_buffers import view
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.output.codecs import CODECS
 from photochrom.film.output.plane_format import plane_format

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .batch.report import Row
     from .color.coding import Coding
     from .color.spaces import Matrix
-    from .colorizer.alternative_names import name_alternatives
+    from .colorizer.alternative_captions import name_alternatives
     from .colorizer.colorizer import Colorizer, Prediction
     from .colorizer.hints import Hint, read_hints
     from .colorizer.margins import Box
@@ -100,7 +100,7 @@ _MODULES = {
     "content_credentials": ("Identity",),
     "color.coding": ("Coding",),
     "color.spaces": ("Matrix",),
-    "colorizer.alternative_names": ("name_alternatives",),
+    "colorizer.alternative_captions": ("name_alternatives",),
     "colorizer.colorizer": ("Colorizer", "Prediction"),
     "colorizer.hints": ("Hint", "read_hints"),
     "colorizer.margins": ("Box",),

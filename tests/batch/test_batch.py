@@ -125,8 +125,8 @@ def test_a_raw_scan_becomes_a_tiff(tmp_path):
 
 @pytest.mark.slow
 def test_colour_photographs_are_skipped_with_a_row_unless_recolor_is_set(tree, tmp_path, options, capsys):
+    from photochrom.batch.archival import write_premis
     from photochrom.batch.contact_sheet import sums_of, write_sheet
-    from photochrom.batch.preservation import write_premis
 
     in_color(tree / "autochrome.png", 0)
     target = tmp_path / "out"

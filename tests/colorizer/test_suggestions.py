@@ -17,7 +17,7 @@ from skimage.color import rgb2lab
 
 from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, alternatives, likely_colors
 from photochrom.color.gamut import rgb_of_luma
-from photochrom.colorizer.alternative_names import color_name, name_alternatives
+from photochrom.colorizer.alternative_captions import color_name, name_alternatives
 from photochrom.colorizer.colorizer import Prediction
 from photochrom.colorizer.hints import hints_json, read_hints
 from photochrom.colorizer.suggestions import MOST, _as_colorful, _leanings

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from photochrom.color.coding import Coding
-from photochrom.film import FilmOptions, coloring, colorize_film, frame_memory, frames, planes, propagation
+from photochrom.film import FilmOptions, coloring, colorize_film, frame_buffers, frames, planes, propagation
 from photochrom.film.coloring import _BURST, _WAITING
 from photochrom.film.damage import Damage
-from photochrom.film.frame_memory import FramePool, frame_bytes, frames_within
+from photochrom.film.frame_buffers import FramePool, frame_bytes, frames_within
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.plan import make_plan
 from photochrom.film.planes import PlaneFormat
@@ -143,7 +143,7 @@ def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monke
     made = []
     pool = FramePool()
     new = av.VideoFrame
-    monkeypatch.setattr(frame_memory, "av", SimpleNamespace(VideoFrame=lambda *a: made.append(a[2]) or new(*a)))
+    monkeypatch.setattr(frame_buffers, "av", SimpleNamespace(VideoFrame=lambda *a: made.append(a[2]) or new(*a)))
     for module in (coloring, frames, planes, sequence_writer):
         monkeypatch.setattr(module, "pool", pool)
     source = write_dpx(tmp_path / "scans", pan(120, 96, 64))

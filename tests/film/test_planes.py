@@ -16,8 +16,8 @@ from photochrom.color import spaces
 from photochrom.color.upsample import apply_to_luma
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.frame_buffers import view
 from photochrom.film.frame_kinds.interlaced import render_fields
-from photochrom.film.frame_memory import view
 from tests.helpers.films import (
     RATE,
     colorizer,

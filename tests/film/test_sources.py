@@ -12,7 +12,7 @@ import pytest
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.reader import FilmReader
-from photochrom.film.source.colors import has_colors
+from photochrom.film.source.color_detection import has_colors
 from photochrom.film.source.side_data import kinds
 from tests.helpers.films import (
     RATE,

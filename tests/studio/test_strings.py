@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import photochrom.studio
-from photochrom.colorizer import alternative_names
-from photochrom.colorizer.alternative_names import color_name
+from photochrom.colorizer import alternative_captions
+from photochrom.colorizer.alternative_captions import color_name
 from photochrom.studio.strings import Catalogues, parse_po
 
 STUDIO = Path(photochrom.studio.__file__).parent
@@ -91,8 +91,8 @@ def test_a_catalogue_holds_all_words_and_no_others(language):
 
 def test_names_of_guesses_are_made_of_words_that_are_translated():
     colors = {color_name(*lab) for lab in itertools.product((30, 70), range(-60, 61, 5), range(-60, 61, 5))}
-    places = {alternative_names._place(one) for one in np.eye(81, dtype=bool).reshape(81, 9, 9)}
-    directions = {name for _, name in alternative_names._DIRECTIONS} | {"paler", "nearly the same"}
+    places = {alternative_captions._place(one) for one in np.eye(81, dtype=bool).reshape(81, 9, 9)}
+    directions = {name for _, name in alternative_captions._DIRECTIONS} | {"paler", "nearly the same"}
     assert len(colors) == 12
     assert len(places) == 9
     assert colors | places | directions <= words()

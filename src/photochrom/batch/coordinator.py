@@ -17,12 +17,12 @@ from ..errors import OptionError, PhotochromError
 from ..models.download import digest
 from ..models.registry import find_model
 from ..provenance import is_labelled
-from .addresses import is_remote, naming_errors, open_address
 from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
 from .listing import Filter, list_items, with_local_state
 from .naming import Outputs, possible_name
 from .options import BatchOptions
+from .remote_files import is_remote, naming_errors, open_address
 from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, mark, marks_by_status, report_paths
 from .report_folder import locked, report_folder, report_path

@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..errors import PhotochromError
-from .addresses import is_remote
 from .coordinator import clock, job_of, listed_items, pending_items
 from .distribute import worker_count
 from .items import Item
 from .options import BatchOptions
+from .remote_files import is_remote
 from .report_folder import report_folder
 from .shard import BatchJob, local_copy, prepare
 

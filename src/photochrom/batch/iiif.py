@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import OptionError
-from .addresses import read_address
 from .items import Item
+from .remote_files import read_address
 
 
 def list_iiif(address: str) -> Iterator[Item]:

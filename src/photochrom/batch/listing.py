@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError
-from .addresses import is_remote, naming_errors, open_address, read_address, version_of
 from .iiif import list_iiif
 from .items import Item
 from .manifests import read_manifest
+from .remote_files import is_remote, naming_errors, open_address, read_address, version_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..errors import OptionError, PhotochromError
-from .addresses import is_remote
 from .iiif import items_of_manifest
 from .items import Item
+from .remote_files import is_remote
 
 COLUMNS: Final = {
     "path": ("path", "file", "filename", "source", "url"),

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from .addresses import is_remote, naming_errors, open_address
+from .remote_files import is_remote, naming_errors, open_address
 from .report import merge, report_paths
 
 _INTERVAL_S: Final = 60.0  # between copies; if the machine is lost, items of the last interval are repeated

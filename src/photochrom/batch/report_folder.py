@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 
 from ..errors import OptionError, PhotochromError
 from ..models.download import cache_folder
-from .addresses import is_remote
 from .options import BatchOptions
+from .remote_files import is_remote
 
 
 def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:

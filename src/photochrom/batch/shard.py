@@ -18,9 +18,9 @@ from ..errors import PhotochromError, PhotoError
 from ..machine import reuse_freed_memory
 from ..photo.options import OutputOptions
 from ..version import __version__
-from .addresses import is_remote, naming_errors, open_address
 from .items import Item
 from .naming import DEFAULT_NAME, output_name
+from .remote_files import is_remote, naming_errors, open_address
 from .report import Row, utc_now
 
 if TYPE_CHECKING:

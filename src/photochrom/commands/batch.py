@@ -209,8 +209,8 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
 
 def _preserve(args: argparse.Namespace, folder: Path) -> None:
     """Write the requested preservation files; the bag comes last, because it seals everything else."""
+    from ..batch.archival import make_bag, write_parquet, write_premis
     from ..batch.contact_sheet import rows_of
-    from ..batch.preservation import make_bag, write_parquet, write_premis
 
     if args.parquet:
         write_parquet(folder, rows_of(folder))
@@ -277,8 +277,8 @@ def _dry_run(args: argparse.Namespace, options: BatchOptions) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
+    from ..batch.archival import write_parquet, write_premis
     from ..batch.contact_sheet import rows_of, sums_of, write_sheet
-    from ..batch.preservation import write_parquet, write_premis
 
     folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
     rows = rows_of(folder)

@@ -20,8 +20,8 @@ from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbos
 from .console import Console, counted, duration
 from .file_kinds import kind_of
 from .film_preview import Request, show_without_coloring
-from .film_scans import add_old_film
-from .film_shots import add_shots, numbers_of, shots_of
+from .film_scan_arguments import add_old_film
+from .film_shot_arguments import add_shots, numbers_of, shots_of
 from .messages import error_text, note_text
 from .parser import Verbs
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FilmError, OptionError
 from .console import counted
-from .film_shots import print_shots
+from .film_shot_arguments import print_shots
 from .messages import note_text
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
     from ..film.plan import check, check_pictures, make_plan, resolved
     from ..film.preview import preview
     from ..film.sequences.reader import open_film
-    from ..film.shots.colored import leaving_colored_shots
+    from ..film.shots.already_in_color import leaving_colored_shots
     from ..film.shots.planning import make_shot_plan
     from ..film.shots.titles import keeping_titles
 

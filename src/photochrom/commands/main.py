@@ -21,7 +21,7 @@ from .messages import error_text
 from .parser import Parser, did_you_mean
 from .settings import apply_settings
 from .shutdown import Shutdown
-from .terminal import silence_libraries
+from .silence import silence_libraries
 
 _FAILED, _USAGE = 1, 2
 _VERBS = (photo, batch, film, studio, models, doctor, c2pa, evaluate, train)

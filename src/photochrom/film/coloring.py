@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import FilmError
 from . import propagation
 from .damage import Damage
-from .frame_memory import frames_within, pool
+from .frame_buffers import frames_within, pool
 from .frames import FrameColorizer, PreparedFrame
 from .output.resume import FinishedSegment, ResumeFolder
 from .output.segments import SegmentEncoder

@@ -18,10 +18,10 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from . import propagation
+from .frame_buffers import luma_plane, pool, view
 from .frame_kinds import logarithmic, negative
 from .frame_kinds.interlaced import render_fields
 from .frame_kinds.picture_area import PictureArea, picture_area
-from .frame_memory import luma_plane, pool, view
 from .options import FilmOptions
 from .planes import PlaneFormat, in_format, luma_only
 from .reader import FilmReader

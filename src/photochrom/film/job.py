@@ -33,7 +33,7 @@ from .plan import Plan, check, make_plan, resolved
 from .reader import FilmReader
 from .sequences.reader import open_film
 from .sequences.writer import publish_frames, taken
-from .shots.colored import leaving_colored_shots
+from .shots.already_in_color import leaving_colored_shots
 from .shots.planning import make_shot_plan
 from .shots.titles import keeping_titles
 from .source import side_data

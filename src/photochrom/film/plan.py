@@ -15,7 +15,7 @@ import av
 from ..color.polarity import at_small_size
 from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
-from .frame_memory import luma_plane
+from .frame_buffers import luma_plane
 from .options import FilmOptions
 from .output import tracks
 from .output.codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes

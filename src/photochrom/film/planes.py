@@ -10,7 +10,7 @@ import numpy as np
 
 from ..color.coding import Coding
 from ..color.spaces import BT601, BT709, BT2020, Matrix
-from .frame_memory import luma_plane, pool, view
+from .frame_buffers import luma_plane, pool, view
 from .sequences.pixels import luma_and_chroma
 
 # Matrices by their code in ITU-T H.273.

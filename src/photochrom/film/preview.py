@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..color.gamut import rgb_of_luma
-from .frame_memory import view
+from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import follow
 from .hints import FilmHint

@@ -15,10 +15,10 @@ import av
 
 from ..errors import FilmError, OptionError
 from .damage import Damage
-from .source.checksums import PacketCheck
-from .source.colors import GAP, has_colors, is_blank_frame
+from .source.color_detection import GAP, has_colors, is_blank_frame
 from .source.frame_facts import display_matrix, fields
 from .source.opening import address, main_stream, opened
+from .source.packet_damage import PacketCheck
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
 from .times import ROUNDED, parse_time, time_text

@@ -345,7 +345,7 @@ class _Job:
     def _report_alternatives(
         self, report: PhotoReport, first: Prediction, others: Sequence[tuple[ColorOptions, Prediction]]
     ) -> PhotoReport:
-        from ..colorizer.alternative_names import name_alternatives
+        from ..colorizer.alternative_captions import name_alternatives
 
         names = name_alternatives(first, [prediction for _, prediction in others])
         if not self.output.preview:

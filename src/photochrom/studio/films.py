@@ -19,16 +19,16 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from ..film import FilmOptions, Progress, colorize_film
-from ..film.frame_memory import luma_plane
+from ..film.frame_buffers import luma_plane
 from ..film.frames import FrameColorizer, PreparedFrame
 from ..film.hints import FilmHint, film_hints_json, read_film_hints
 from ..film.plan import Plan, make_plan
 from ..film.preview import in_own_colors, shot_pictures
 from ..film.reader import FilmReader
-from ..film.shots.colored import ColoredShots, find_colored_shots
+from ..film.shots.already_in_color import ColoredShots, find_colored_shots
 from ..film.shots.detection import Shot
 from ..film.shots.options import ShotOptions
-from ..film.source.colors import GAP, has_colors
+from ..film.source.color_detection import GAP, has_colors
 from ..film.times import ROUNDED
 from .history import History
 from .items import Item, naming

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..colorizer.alternative_names import name_alternatives
+from ..colorizer.alternative_captions import name_alternatives
 from ..colorizer.hints import Hint, hints_json, read_hints
 from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import alternatives

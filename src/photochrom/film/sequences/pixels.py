@@ -11,7 +11,7 @@ import numpy as np
 
 from ...color.bands import strips
 from ...color.coding import Coding
-from ..frame_memory import view
+from ..frame_buffers import view
 
 
 def rgb_of_frame(frame: av.VideoFrame) -> list[np.ndarray]:

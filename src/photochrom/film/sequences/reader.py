@@ -21,10 +21,10 @@ import av
 from ...color.bands import thread_limit
 from ...errors import FilmError
 from ..damage import Damage
-from ..frame_memory import frames_within
+from ..frame_buffers import frames_within
 from ..options import FilmOptions
 from ..reader import FilmReader
-from ..source.colors import GAP
+from ..source.color_detection import GAP
 from ..times import ROUNDED, time_text
 from . import dpx, exr, pictures
 from .names import Pattern, find_sequence, frames_in_words, missing

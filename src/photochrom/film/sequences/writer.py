@@ -24,7 +24,7 @@ from ...photo.metadata import metadata_for
 from ...photo.read import Photo, count_pages, read_photo
 from ...photo.write import encode_photo
 from ...provenance import short_statement
-from ..frame_memory import frames_within, pool, view
+from ..frame_buffers import frames_within, pool, view
 from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..source.time_code import later

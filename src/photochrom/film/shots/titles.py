@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from ...color.thumbnail import thumbnail
+from ..frame_buffers import luma_plane
 from ..frame_kinds import negative
-from ..frame_memory import luma_plane
 from ..frames import FrameColorizer, PreparedFrame
 from ..plan import Plan
 from . import detection

@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 import av
 import numpy as np
 
-from ..frame_memory import view
+from ..frame_buffers import view
 from ..reader import FilmReader
 
 _CYCLE = 5  # video frames that hold four film frames

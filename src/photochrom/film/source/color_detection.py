@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 
-from ..frame_memory import view
+from ..frame_buffers import view
 from ..shots.detection import is_blank
 
 # Measured with 24 cells along the short side and frames 4 apart: a tape's chroma noise, which fluctuates by 4 steps,

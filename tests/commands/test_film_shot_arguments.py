@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from photochrom.commands.film_shots import numbers_of
+from photochrom.commands.film_shot_arguments import numbers_of
 from photochrom.commands.main import main
 from photochrom.errors import OptionError
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film

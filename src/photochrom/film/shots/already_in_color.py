@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..frames import FrameColorizer
 from ..plan import Plan, in_color
-from ..source.colors import GAP, coherent_chroma, is_colored, unexplained_chroma
+from ..source.color_detection import GAP, coherent_chroma, is_colored, unexplained_chroma
 from . import detection
 
 
@@ -74,8 +74,8 @@ def find_colored_shots(
 ) -> ColoredShots:
     """Read a film, and find the shots that are in colour.
 
-    A shot is in colour if most pairs of its frames, ``GAP`` apart, are (see ``source.colors.has_colors``). Blank frames
-    are ignored.
+    A shot is in colour if most pairs of its frames, ``GAP`` apart, are (see ``source.color_detection.has_colors``).
+    Blank frames are ignored.
 
     Args:
         frame_colorizer: Prepares the frames of the film.
