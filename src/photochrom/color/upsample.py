@@ -133,6 +133,8 @@ def apply_to_luma(
     # Position of each row of chroma among the lines of the coefficients.
     position = np.clip((np.arange(height) + row) * (lines / height) - 0.5, 0, lines - 1)
 
+    # Each strip of rows needs few lines of coefficients. They are widened to the picture's width a few at a time
+    # (``wide`` has those in ``held``), and each row of chroma is a weighted sum of the two lines nearest to it.
     def color(rows: range) -> None:
         buffer: list[np.ndarray] = []
         held = range(0)  # lines of the coefficients that have been widened

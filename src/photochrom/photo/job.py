@@ -144,7 +144,7 @@ def colorize_photo(
         return colorize_pages(colorizer, data, path, options, output, name=name, negative=negative, on_page=on_page)
     photo = read_photo(source, negative=negative, reduced=format_of(path) == "JPEG", page=page)
     with enough_memory(photo.name):
-        return _Job(colorizer, photo, output).write(path, options_of_page(options, page, photo.name))
+        return _Outputs(colorizer, photo, output).write(path, options_of_page(options, page, photo.name))
 
 
 def colorize_job(
@@ -297,8 +297,8 @@ def _how(output: OutputOptions) -> _How:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One photograph, and the outputs to write for it."""
+class _Outputs:
+    """The files to write for one photograph: the coloured picture, alternatives and the confidence map."""
 
     colorizer: Colorizer
     photo: Photo

@@ -180,16 +180,18 @@ class Trainer:
 
         Every view comes once per epoch, in an order determined by the recipe's seed and the number of the epoch. With
         repeats, the epoch's order is cut into stretches, and each is passed several times in a new order before the
-        next. An epoch then has the same number of steps, but does not contain every view.
+        next. An epoch then has the same number of steps, but does not contain every view. With stretches of 200 steps
+        and 3 passes, for example, step 1,250 is batch 50 of the first pass through the third stretch.
         """
-        order, known = np.empty(0, np.intp), None
-        length, repeats = self._stretch()
+        order, ordered = np.empty(0, np.intp), None
+        length, passes = self._stretch()
         for step in range(self.step, self.steps):
-            number, rest = divmod(step, length * repeats)
-            (epoch, stretch), (again, batch) = divmod(number, self.steps_per_epoch // length), divmod(rest, length)
-            if (epoch, stretch, again) != known:
-                order, known = self._order(epoch, stretch, again), (epoch, stretch, again)
-            rows = np.sort(order[batch * self.batch : (batch + 1) * self.batch])
+            visited, in_stretch = divmod(step, length * passes)
+            epoch, stretch = divmod(visited, self.steps_per_epoch // length)
+            pass_number, position = divmod(in_stretch, length)
+            if (epoch, stretch, pass_number) != ordered:
+                order, ordered = self._order(epoch, stretch, pass_number), (epoch, stretch, pass_number)
+            rows = np.sort(order[position * self.batch : (position + 1) * self.batch])
             yield rows[self.fabric.global_rank :: self.fabric.world_size]
 
     def _stretch(self) -> tuple[int, int]:
@@ -198,14 +200,14 @@ class Trainer:
             return self.steps_per_epoch, 1
         return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
 
-    def _order(self, epoch: int, stretch: int, again: int) -> np.ndarray:
+    def _order(self, epoch: int, stretch: int, pass_number: int) -> np.ndarray:
         """Return the views of one pass through a stretch, in the order of the steps."""
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.count)
         length, repeats = self._stretch()
         if repeats == 1:
             return order
         views = order[stretch * length * self.batch : (stretch + 1) * length * self.batch]
-        return np.random.default_rng([self.recipe.seed, epoch, stretch, again]).permutation(views)
+        return np.random.default_rng([self.recipe.seed, epoch, stretch, pass_number]).permutation(views)
 
     def update(self, source: Batches, batch: Batch) -> float:
         """Make one step of gradient descent.
@@ -277,7 +279,10 @@ class Trainer:
         return [simulate_hints(chroma, seeds, self.recipe.hintless)]
 
     def learning_rate(self) -> float:
-        """Return the learning rate of this step: in each cycle a linear warm-up, then a cosine to zero."""
+        """Return the learning rate of this step: in each cycle a linear warm-up, then a cosine to zero.
+
+        Each cycle starts at half the rate of the one before.
+        """
         cycle, step = divmod(self.step, self.schedule.steps_per_cycle)
         warm_up = min(WARM_UP, math.ceil(self.schedule.steps_per_cycle / 10))
         highest = self.recipe.learning_rate / 2**cycle

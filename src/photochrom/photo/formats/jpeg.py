@@ -60,7 +60,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
         return _read_cmyk(file, metadata)
     try:
         reduced = reduced and exif.orientation(metadata.exif) == 1
-        luma, coded, reason = _sound_luma(file, reduced=reduced)
+        luma, coded, reason = _undamaged_luma(file, reduced=reduced)
     except CannotSplice as exc:
         return _read_by_pillow(file, metadata, str(exc))
     whole = luma.shape == image.size[::-1]
@@ -92,7 +92,7 @@ def _read_by_pillow(file: JpegFile, metadata: Metadata, reason: str) -> Decoded:
     return Decoded(luma, None, metadata, losses=lost, recoded=reason)
 
 
-def _sound_luma(file: JpegFile, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
+def _undamaged_luma(file: JpegFile, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
     """Decode the luma of a grey or Y'CbCr file, and find its coded form.
 
     Args:

@@ -30,6 +30,8 @@ _COLORFULNESS_WEIGHT = 12.0  # colour difference equivalent to a colourfulness w
 class Objective(Protocol):
     """Maps a head's output, true a*b* and thumbnails to losses and their weights, ``[K]`` both.
 
+    K is the number of terms of the loss, such as the cross-entropy and the perceptual loss.
+
     The sum of the losses is minimised. The loss of a batch is the weighted mean of the losses of its parts.
     """
 
