@@ -1,4 +1,4 @@
-"""``photochrom`` and ``python -m photochrom``."""
+"""Entry point for ``photochrom`` and ``python -m photochrom``."""
 
 from .signals import ending_at_once
 

@@ -158,7 +158,12 @@ def _host() -> str:
 
 
 def publish(part: Path, path: Path, *, overwrite: bool) -> None:
-    """Rename a finished file atomically; both paths are in one folder.
+    """Rename a finished file atomically.
+
+    Args:
+        part: The finished file.
+        path: Its new name; both paths must be in the same folder.
+        overwrite: Whether to replace a file that has this name.
 
     Raises:
         FileExistsError: The name is taken, and ``overwrite`` is false.

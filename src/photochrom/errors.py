@@ -67,4 +67,4 @@ class StudioError(PhotochromError):
 
 
 class TrainingError(PhotochromError):
-    """Training cannot start or cannot go on."""
+    """Training cannot start or cannot continue."""

@@ -1,4 +1,4 @@
-"""Signal handling: which signals to handle, and how imports are interrupted."""
+"""``not_ignored``: which signals to handle; ``ending_at_once``: safe interruption of long imports."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Itera
 
 
 def _existing(target: str) -> Callable[[str], bool]:
-    """Return a function that checks whether an output exists; a remote target is listed once."""
+    """Return a predicate that tells whether an output exists. A remote target is listed once, now."""
     if not is_remote(target):
         root = target
         return lambda name: os.path.exists(os.path.join(root, name))  # noqa: PTH110, PTH118

@@ -100,7 +100,7 @@ def by_ray(
         items: The items. Sources and target must be accessible from every node.
         job: How to colour.
         address: Address of the cluster; None starts Ray on this machine, or joins the cluster in RAY_ADDRESS.
-        workers: Maximum number of actors; None uses every core.
+        workers: Maximum number of actors; None: one per CPU in the cluster.
         stop: Called between results; returning True stops the work.
 
     Raises:
@@ -140,7 +140,7 @@ def by_ray(
 
 
 def _blocks(items: Iterable[Item]) -> Iterator[bytes]:
-    """Yield small groups of items, pickled, since Ray's own tables would guess their types."""
+    """Yield items in small pickled groups; Ray would otherwise convert them to Arrow tables and infer column types."""
     coming = iter(items)
     while block := list(itertools.islice(coming, _BLOCK)):
         yield pickle.dumps(block)

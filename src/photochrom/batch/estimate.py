@@ -117,7 +117,7 @@ def _to_search(items: Sequence[Item]) -> list[Item]:
 
 
 def _spread(items: Sequence[Item], most: int) -> list[Item]:
-    """Choose at most ``most`` items, evenly spaced, with the first and the last."""
+    """Choose up to ``most`` items, evenly spaced, with the first and the last."""
     count = min(most, len(items))
     return [items[round(i * (len(items) - 1) / max(1, count - 1))] for i in range(count)]
 

@@ -106,10 +106,10 @@ class Outputs:
         return {int(mark) for mark in marks[counts > 1]}
 
     def clashes(self, items: Iterable[Item]) -> list[tuple[str, str, str]]:
-        """Return the first clashes among items that have all been recorded before.
+        """Return up to 20 pairs of items that share an output; all items must have passed through ``note``.
 
         Returns:
-            Key of the earlier item, key of the later one, and the later one's output; at most 20.
+            For each pair, the key of the earlier item, the key of the later one, and the later one's output.
         """
         doubled, first, found = self.doubled(), dict[int, str](), list[tuple[str, str, str]]()
         for item in items if doubled else ():

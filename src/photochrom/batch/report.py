@@ -77,7 +77,7 @@ class Row:
 
         Raises:
             ValueError: The line is not a row.
-            OptionError: The row has a later schema.
+            OptionError: The row was written by a newer version of Photochrom.
         """
         facts = json.loads(line)
         if not isinstance(facts, dict) or "key" not in facts or "status" not in facts:

@@ -1,4 +1,4 @@
-"""The integers of Y'CbCr planes: bits, range and neutral chroma."""
+"""``Coding``: the code values of Y'CbCr planes: bits, range and neutral chroma."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from .spaces import BT601, Matrix
 
 @dataclass(frozen=True)
 class Coding:
-    """Meaning of the integers in Y'CbCr planes. The default is that of JPEG."""
+    """Meaning of the code values in Y'CbCr planes. The default is that of JPEG."""
 
     bits: int = 8
     """Bits per sample, 8 to 16; samples of more than 8 bits are stored as uint16."""
     full_range: bool = True
-    """Whether samples use the full range of integers; otherwise, at 8 bits, luma is 16 to 235 and chroma 16 to 240."""
+    """Whether the full range of code values is used; otherwise, at 8 bits, luma is 16 to 235 and chroma 16 to 240."""
     matrix: Matrix = BT601
     """Weights of R', G' and B' in the luma."""
 
     @property
     def highest(self) -> int:
-        """Highest integer of a sample."""
+        """Highest code value of a sample."""
         return (1 << self.bits) - 1
 
     @property
     def black(self) -> int:
-        """Integer of black luma."""
+        """Code value of black luma."""
         return 0 if self.full_range else 16 << (self.bits - 8)
 
     @property
     def luma_span(self) -> int:
-        """Difference between the integers of white and black luma."""
+        """Difference between the code values of white and black luma."""
         return self.highest if self.full_range else 219 << (self.bits - 8)
 
     @property
     def chroma_span(self) -> int:
-        """Difference between the integers of the highest and lowest chroma (0.5 and -0.5)."""
+        """Difference between the code values of the highest and lowest chroma (0.5 and -0.5)."""
         return self.highest if self.full_range else 224 << (self.bits - 8)
 
     @property
     def neutral(self) -> int:
-        """Integer of neutral chroma: 128 at 8 bits."""
+        """Code value of neutral chroma: 128 at 8 bits."""
         return 1 << (self.bits - 1)
 
     @classmethod
@@ -53,5 +53,5 @@ class Coding:
 
 
 def centre(dtype: npt.DTypeLike) -> int:
-    """Return the integer of neutral chroma at full range: 128 for uint8, 32768 for uint16."""
+    """Return the code value of neutral chroma at full range: 128 for uint8, 32768 for uint16."""
     return 1 << (8 * np.dtype(dtype).itemsize - 1)

@@ -69,7 +69,7 @@ def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
 
 
 def _rgb_of_8_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
-    """Convert as ``_rgb_of_16_bits`` does, in fewer passes; values half-way between integers may round differently."""
+    """Convert as ``_rgb_of_16_bits`` does, in fewer passes; values half-way between two codes may round differently."""
     import cv2
 
     add: Any = cv2.add  # the type stubs lack sums of different dtypes
@@ -84,7 +84,7 @@ def _rgb_of_8_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.nda
 
 @functools.cache
 def _chroma_tables() -> tuple[np.ndarray, np.ndarray]:
-    """R' - Y' of each integer of Cr, and B' - Y' of each of Cb, rounded, int16 ``[256]``."""
+    """R' - Y' of each code value of Cr, and B' - Y' of each of Cb, rounded, int16 ``[256]``."""
     chroma = np.arange(256) - 128
     red, blue = (np.rint(scale * chroma).astype(np.int16) for scale in (BT601.cr_to_r, BT601.cb_to_b))
     return red, blue

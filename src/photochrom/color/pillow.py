@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return luma and alpha, both uint8 ``[H, W]``, of an 8-bit picture that is not CMYK.
+    """Return luma and alpha of an 8-bit picture that is not CMYK, uint8 ``[H, W]`` each; alpha is None if it is opaque.
 
     Raises:
         PhotoError: The luma of the pixels is not defined: floating point, 32-bit integers, Lab.

@@ -1,4 +1,4 @@
-"""Statistics that distinguish negatives from positives; all of them change sign if the luma is inverted."""
+"""``statistics``: numbers that distinguish negatives from positives, and change sign if the luma is inverted."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.n
 
     Args:
         luma: uint8 or uint16 ``[H, W]``, native byte order, any strides.
-        coding: Meaning of its integers.
+        coding: Meaning of its code values.
         height: Rows of the result.
         width: Columns of the result.
 
@@ -34,12 +34,12 @@ def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.n
 
 @functools.cache
 def _table(coding: Coding) -> np.ndarray:
-    """Return the full-range integer of each integer of 8-bit luma, uint8 ``[256]``."""
+    """Return the full-range code value of each code value of 8-bit luma, uint8 ``[256]``."""
     return _at_8_bits(np.arange(256), coding)
 
 
 def _at_8_bits(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Convert integers of luma to 8-bit full range; values beyond black and white are clipped."""
+    """Convert code values of luma to 8-bit full range; values beyond black and white are clipped."""
     shifted = (luma.astype(np.float32) - coding.black) * np.float32(255 / coding.luma_span)
     return np.clip(shifted + 0.5, 0, 255).astype(np.uint8)
 

@@ -110,7 +110,7 @@ def apply_to_luma(
         luma: uint8 or uint16 ``[H, W]``.
         strength: Factor applied to the chroma.
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
-        coding: Meaning of the integers of luma and chroma; None for a photograph's.
+        coding: Meaning of the code values of luma and chroma; None for a photograph's.
         out: Planes to write into, with any strides; None for new ones.
         reduced: Whether ``luma`` is a copy at half the picture's height and width. Subsampling is then 1, and the range
             of luma at which a sample must be in gamut is estimated from the samples around it.
@@ -125,7 +125,7 @@ def apply_to_luma(
     coding = coding or Coding.of_photograph(luma.dtype)
     height, width = (-(-side // step) for side, step in zip(luma.shape, subsampling, strict=True))
     planes = out or tuple(np.empty((2, height, width), luma.dtype))  # one array, which may get huge pages
-    small = _between_integers(np.float32(strength) * coefficients, coding)
+    small = _in_code_values(np.float32(strength) * coefficients, coding)
     lines = coefficients.shape[1]
     row, column = ((place + 0.5) / step if step > 1 else 0.5 for place, step in zip(siting, subsampling, strict=True))
     small = _moved_left(small, (0.5 - column) * small.shape[2] / width)
@@ -169,13 +169,13 @@ def _chroma(
 
     Args:
         weights: Share of each line of the coefficients in each row, float32 ``[rows, lines]``.
-        coefficients: Gains of Cb and Cr, then their offsets, in integers: float32 ``[lines, 4, w]``.
-        luma: Integers ``[rows, w]``.
+        coefficients: Gains of Cb and Cr, then their offsets, in code values: float32 ``[lines, 4, w]``.
+        luma: Code values ``[rows, w]``.
         buffer: Arrays reused from strip to strip, which stay in the processor's cache; empty for the first strip.
 
     Returns:
-        Cb and Cr, float32 ``[rows, w]``, in steps of the integers, around 0, and a spare array like them. They belong
-        to the buffer.
+        Cb and Cr, float32 ``[rows, w]``, in code values, around 0, and a spare array like them. They belong to the
+        buffer.
     """
     if not buffer or buffer[0].shape != luma.shape:
         buffer[:] = [np.empty(luma.shape, np.float32) for _ in range(4)]
@@ -197,8 +197,8 @@ def _moved_left(planes: np.ndarray, share: float) -> np.ndarray:
     return moved
 
 
-def _between_integers(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
-    """Convert coefficients to integers of luma and chroma (around 0): gains of Cb and Cr, then their offsets."""
+def _in_code_values(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
+    """Convert coefficients to code values of luma and chroma (around 0): gains of Cb and Cr, then their offsets."""
     gains = coefficients[0::2] * np.float32(coding.chroma_span / coding.luma_span)
     offsets = coefficients[1::2] * np.float32(coding.chroma_span) - gains * np.float32(coding.black)
     return np.concatenate([gains, offsets])
@@ -214,17 +214,17 @@ def _quantised(
     *,
     many: bool = False,
 ) -> tuple[list[np.ndarray], bool]:
-    """Round chroma to integers that are in gamut at every luma from ``darkest`` to ``brightest``.
+    """Round chroma to code values that are in gamut at every luma from ``darkest`` to ``brightest``.
 
     Few colours are out of gamut. So all are rounded first, and a cheap test then finds those that may be: with every
     matrix, no channel differs from the luma by more than twice the chroma.
 
     Args:
-        cb: float32 ``[h, w]``, in steps of the integers, around 0. It may be overwritten.
+        cb: float32 ``[h, w]``, in steps of the code values, around 0. It may be overwritten.
         cr: The same.
-        darkest: Lowest luma that shares the chroma, integers ``[h, w]``.
+        darkest: Lowest luma that shares the chroma, code values ``[h, w]``.
         brightest: Highest luma that shares it.
-        coding: Meaning of the integers.
+        coding: Meaning of the code values.
         spare: float32 ``[h, w]``, to be overwritten.
         many: Whether many samples are expected to be out of gamut, as in the strip before. The test is then skipped.
 
@@ -263,13 +263,13 @@ def _all_in_gamut(
 
 
 def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Call ``in_gamut`` for integer luma, and chroma in integer steps around 0."""
+    """Call ``in_gamut`` for luma in code values, and chroma in steps of code values around 0."""
     low, high = (_steps_of_chroma(plane, coding) for plane in (darkest, brightest))
     return in_gamut(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
 
 
 def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray:
-    """Round chroma, float32 ``[h, w]`` around 0, to integers; ``spare`` is overwritten."""
+    """Round chroma, float32 ``[h, w]`` around 0, to code values; ``spare`` is overwritten."""
     if coding.bits > 8:
         add: Any = cv2.add  # the type stubs lack sums with a number
         wide: np.ndarray = add(plane, coding.neutral, dtype=cv2.CV_16U)
@@ -280,14 +280,14 @@ def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray
 
 
 def _distance(cb: np.ndarray, cr: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute the larger of the distances of Cb and Cr from neutral, in integers, or one more than that."""
+    """Compute the larger of the distances of Cb and Cr from neutral, in code values, or one more than that."""
     mirrored = np.bitwise_xor(np.minimum(cb, cr), 2 * coding.neutral - 1)
     farther = np.maximum(np.maximum(cb, cr), mirrored, out=mirrored)
     return np.subtract(farther, coding.neutral - 1, out=farther)
 
 
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute the distance of the luma from the nearer of black and white, in integers; 0 beyond them."""
+    """Compute the distance of the luma from the nearer of black and white, in code values; 0 beyond them."""
     black, white = coding.black, coding.black + coding.luma_span
     if not coding.full_range:
         darkest, brightest = (np.clip(plane, black, white) for plane in (darkest, brightest))
@@ -370,7 +370,7 @@ def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Return integers of luma on the scale of chroma, float32; those beyond black and white are clipped."""
+    """Return code values of luma on the scale of chroma, float32; those beyond black and white are clipped."""
     y = luma.astype(np.float32)
     if coding.full_range:
         return y

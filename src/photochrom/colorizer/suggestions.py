@@ -84,7 +84,7 @@ def alternatives(
 
 
 def _leanings(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> list[np.ndarray]:
-    """Lean the picture toward each of ``_HUES`` hues; each result is a*b*, float32 ``[2, h, w]``."""
+    """Return a*b* of the picture shifted toward each of ``_HUES`` evenly spaced hues, ``[2, h, w]`` each."""
     probability = declared(prediction.probability, colorizer.card).astype(np.float64)
     bins = np.array(colorizer.card.bins, np.float64)
     gain = chroma_gain(colorizer.vividness_of(options) or 0)
@@ -138,7 +138,7 @@ def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -
 
 
 def _grid(height: int, width: int) -> list[tuple[float, float]]:
-    """Return x and y of evenly spaced places; the same for all pictures of one size."""
+    """Return the (x, y) positions, 0 to 1, of an evenly spaced grid, row by row; they depend only on the size."""
     step = _step(height, width)
     rows, columns = (max(1, round(side / step)) for side in (height, width))
     return [((x + 0.5) / columns, (y + 0.5) / rows) for y, x in np.ndindex(rows, columns)]

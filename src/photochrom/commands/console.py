@@ -1,4 +1,4 @@
-"""``Console``: prints a command's results, progress and errors."""
+"""``Console``: prints a command's results, notes and errors; ``Progress``: a progress bar."""
 
 from __future__ import annotations
 

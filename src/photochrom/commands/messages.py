@@ -1,4 +1,4 @@
-"""Formats errors for the command line: the one place where arguments of the Python API become flags."""
+"""Texts of errors and notes for the command line, in which arguments of the Python API become flags."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def apply_settings(verb: str, parser: argparse.ArgumentParser) -> None:
     """Replace the defaults of a verb's options with the user's.
 
     Raises:
-        OptionError: The file cannot be read, or has an unknown name or an invalid value.
+        OptionError: The settings file cannot be read, or has an unknown name or an invalid value.
     """
     path = config_path()
     actions = {action.dest: action for action in options_of(parser) if action.dest in SETTINGS}

@@ -26,7 +26,7 @@ class Shutdown:
     """Ends the process cleanly.
 
     The first signal raises an exception, so that unfinished files are removed. During an import it is delayed, since C
-    extensions may swallow the exception or replace it by one of their own. Signals that follow at once are ignored,
+    extensions may swallow the exception or replace it with one of their own. Signals that follow at once are ignored,
     since they would interrupt the removal. A later signal, from a user who no longer wants to wait, kills the process.
 
     Python ends threads that outlive the main thread when they return from a library to Python. If the library is

@@ -1,4 +1,4 @@
-"""Suppresses warnings that C libraries print to the terminal."""
+"""``silence_libraries``: keeps the warnings of C libraries off the terminal."""
 
 from __future__ import annotations
 

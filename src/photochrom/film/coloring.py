@@ -65,14 +65,14 @@ def color_frames(
     segments = folder.finished()
     try:
         while not segments or segments[-1].next is not None:
-            segments = _color_on(frame_colorizer, folder, plan, damage, label, segments, progress)
+            segments = _fill_gap(frame_colorizer, folder, plan, damage, label, segments, progress)
     finally:
         pool.clear()
     damage.restore(segments[-1].damaged, segments[-1].ends_early, segments[-1].other_fields)
     return segments
 
 
-def _color_on(
+def _fill_gap(
     frame_colorizer: FrameColorizer,
     folder: ResumeFolder,
     plan: Plan,

@@ -175,7 +175,7 @@ class FrameColorizer:
 
     def color_options(self, pts: int) -> ColorOptions:
         """Return the film's colour options with the hints of one frame."""
-        color = self.options.color if self.shots is None else self.shots.color(pts)
+        color = self.options.color if self.shots is None else self.shots.options_at(pts)
         hints = tuple(self.hints.get(pts, ()))
         return color.with_hints(hints) if hints else color
 

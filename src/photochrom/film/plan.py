@@ -1,4 +1,4 @@
-"""Plans the output of a film before it is coloured: path, container, codec, span, and whether it is possible."""
+"""``Plan``: path, format, span and losses of a coloured film, decided and checked before its frames are coloured."""
 
 from __future__ import annotations
 

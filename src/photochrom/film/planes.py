@@ -1,4 +1,4 @@
-"""Converts frames to and from arrays of planes, without RGB at full size."""
+"""``PlaneFormat``: how a coloured film's planes are stored; converts frames to it, without RGB at full size."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PlaneFormat:
         return np.uint8 if self.coding.bits == 8 else np.uint16
 
     def change(self) -> str:
-        """Describe in one line how the integers of luma differ from the source's; empty if they do not."""
+        """Describe in one line how the code values of luma differ from the source's; empty if they do not."""
         old, new = self.source, self.coding
         if old is None:
             return ""
@@ -140,13 +140,13 @@ def _copy_luma(frame: av.VideoFrame, new: av.VideoFrame, planes: PlaneFormat) ->
     luma = view(frame, 0)
     bits = frame.format.components[0].bits
     old = Coding(bits, planes.source.full_range if planes.source else planes.coding.full_range, planes.coding.matrix)
-    # Raw and damaged films may hold integers beyond their depth, which are clipped to its highest.
+    # Raw and damaged films may hold code values beyond their depth, which are clipped to its highest.
     view(new, 0)[...] = luma if old == planes.coding else _code_table(old, planes.coding).take(luma, mode="clip")
 
 
 @functools.cache
 def _code_table(old: Coding, new: Coding) -> np.ndarray:
-    """Return the new integer of each old integer of luma, uint8 or uint16 ``[2 ** old.bits]``."""
+    """Return the new code value of each old code value of luma, uint8 or uint16 ``[2 ** old.bits]``."""
     codes = np.arange(1 << old.bits, dtype=np.int64)
     if new.bits < old.bits and new.full_range == old.full_range:
         codes >>= old.bits - new.bits  # truncated without dithering, so that equal luma stays equal

@@ -1,4 +1,4 @@
-"""``Span``: the part of a film to colour, which cuts and shifts frames, packets and chapters."""
+"""``Span``: the part of a film to colour; cuts frames, packets and chapters to it, and shifts their times."""
 
 from __future__ import annotations
 

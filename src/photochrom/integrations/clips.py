@@ -57,7 +57,7 @@ class ClipColorizer:
         colorizer: The model.
         luma: Function that returns a frame's luma plane, uint8 or uint16 ``[H, W]``, by its number.
         count: Number of frames.
-        coding: Meaning of the planes' integers.
+        coding: Meaning of the planes' code values.
         options: How to colour; None for the model's defaults.
         aspect: Width of a pixel divided by its height.
         shot_starts: Numbers of the frames that begin a shot; None to find them.

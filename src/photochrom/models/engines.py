@@ -84,7 +84,7 @@ def import_openvino() -> Any:
 
 
 def _convert_model(*args: Any, **options: Any) -> Any:
-    """Load OpenVINO's converter and call it, for other users of OpenVINO in this process."""
+    """Load OpenVINO's converter and call it, for other code in this process that uses OpenVINO."""
     return importlib.import_module(_CONVERTER).convert_model(*args, **options)
 
 

@@ -77,7 +77,7 @@ def _marked(rgb: np.ndarray, confidence: np.ndarray) -> np.ndarray:
 
 
 def _centered(rgb: np.ndarray, text: str, center: tuple[float, float], scale: float) -> None:
-    """Draw a text centred on a place, or as near to it as the text fits into the picture."""
+    """Draw a text centred on a place, moved only as far as needed to keep the text inside the picture."""
     height, width = rgb.shape[:2]
     (wide, tall), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, max(0.3, scale), 1)
     edge = 1 + round(3 * scale)  # width of the outline

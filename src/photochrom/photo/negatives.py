@@ -1,4 +1,4 @@
-"""Detects photographs that look like negatives, which would be coloured wrongly."""
+"""``looks_negative``: whether a photograph looks like a negative, which would be coloured wrongly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours multi-page TIFFs page by page, with the pixels of one page in memory at a time."""
+"""``colorize_pages``: colours multi-page TIFFs page by page, with the pixels of one page in memory at a time."""
 
 from __future__ import annotations
 

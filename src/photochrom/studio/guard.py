@@ -1,4 +1,4 @@
-"""``Guard``: ASGI middleware that only admits requests of the studio's own page, and of programs on this machine.
+"""``Guard``: ASGI middleware that refuses requests from the web pages of other sites.
 
 Another site that is open in a visitor's browser must not reach the studio, neither by cross-origin requests (``Origin``
 and ``Sec-Fetch-Site`` headers) nor through a host name of its own that resolves to this machine (DNS rebinding,
@@ -67,7 +67,7 @@ class Guard:
 
 
 def is_local(host: str) -> bool:
-    """Return whether an address or name can be reached from this machine only."""
+    """Return whether a host is ``localhost`` or a loopback address, which only this machine can reach."""
     return host.lower() == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 

@@ -1,4 +1,4 @@
-"""``Item``: an item of a visitor's tray; base class of ``Photograph`` and ``Film``."""
+"""``Item``: base class of ``Photograph`` and ``Film``, the items of a visitor's tray."""
 
 from __future__ import annotations
 

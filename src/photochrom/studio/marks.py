@@ -1,4 +1,4 @@
-"""``Mark``: a colour that a visitor gives with a click, a stroke or a lasso, and its conversion to hints.
+"""``Mark``: a colour that a visitor gives with a click, a stroke or a lasso; parses marks, and converts them to hints.
 
 A hint is a small disc. A mark groups the hints of one gesture, so that they can be moved, recoloured, removed and
 undone together.

@@ -1,4 +1,4 @@
-"""Pictures at display size, their cached predictions, and ``Recent``, an LRU cache."""
+"""``Picture``: a picture at display size; ``CachedPrediction``: its predictions; ``Recent``: an LRU cache."""
 
 from __future__ import annotations
 

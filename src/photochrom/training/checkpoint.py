@@ -25,7 +25,7 @@ Facts = dict[str, Any]
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and facts that JSON can hold.
+    """Write a checkpoint of tensors and of facts, which must be JSON-serialisable.
 
     Raises:
         TrainingError: The disk is full or the folder cannot be written; an older checkpoint is kept.

@@ -1,4 +1,4 @@
-"""Estimates the time, disk space and memory of a run from a few views and steps."""
+"""``Estimate``: time, disk space and memory that a run will need, measured with a few views and steps."""
 
 from __future__ import annotations
 

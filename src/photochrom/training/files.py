@@ -1,4 +1,4 @@
-"""Writes files, with system errors as ``TrainingError``."""
+"""``write``: writes a file atomically; ``writing``: turns system errors into ``TrainingError``."""
 
 from __future__ import annotations
 

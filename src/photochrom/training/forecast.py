@@ -1,4 +1,4 @@
-"""Forecasts the remaining time of a run, from a guess that is corrected by every measured step and round."""
+"""``Forecast``: the remaining time of a run, updated by every measured step and round; ``Clock``: measured times."""
 
 from __future__ import annotations
 

@@ -58,7 +58,13 @@ def _unfold(constant: Tensor) -> Tensor:
 
 
 def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> None:
-    """Load the weights named ``prefix`` in the model file into a part of a network.
+    """Load the weights whose names start with ``prefix`` into a part of a network.
+
+    Args:
+        part: The part, which is changed.
+        prefix: Start of the names of its weights.
+        weights: All weights of a model file.
+        path: The file, named in the error.
 
     Raises:
         TrainingError: The file holds another architecture.

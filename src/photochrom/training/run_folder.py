@@ -138,7 +138,7 @@ class TorchEngine:
 
     @torch.no_grad()
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """See ``Engine.run``."""
+        """Run the network; see ``models.engines.Engine.run``."""
         found = self.network(*(torch.from_numpy(inputs[name]) for name in self.network.inputs))
         outputs = found if isinstance(found, tuple) else (found,)
         return {name: value.numpy() for name, value in zip(self.network.outputs, outputs, strict=True)}

@@ -17,7 +17,9 @@ from tests.helpers.suggesting import hinting_engine
 
 def tried(colorizer, truth, options=None, sha1=SHA1):
     options = options or ColorOptions()
-    return robustness.trial(colorizer, sha1, truth, colorizer.colorize(luma_of_rgb(truth), options), options)
+    return robustness.measure_robustness(
+        colorizer, sha1, truth, colorizer.colorize(luma_of_rgb(truth), options), options
+    )
 
 
 class TestAged:

@@ -1,4 +1,4 @@
-"""Negatives: the network sees the positive, and its colours are written as their complements.
+"""Colours films that are negatives: inverts luma for the network, and writes the complements of its colours.
 
 Inverting the coloured film, luma and chroma, gives the coloured positive. The luma is not changed.
 """

@@ -67,7 +67,7 @@ class Codec:
     """Least width and height of a picture."""
 
     def formats(self, profile: str | None) -> frozenset[str]:
-        """Return the names of the pixel formats that a profile supports."""
+        """Return the names of the pixel formats that a profile supports; None: the codec's default profile."""
         if self.profiles:
             return frozenset(self.profiles[profile or self.usual_profile])
         return frozenset(self.only) or _encodable(self.encoder)

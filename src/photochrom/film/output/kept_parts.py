@@ -92,7 +92,7 @@ class KeptParts:
         before = self._before
         if before.starts:
             unchanged = self._unchanged(shots)
-            self._folder.remove(lambda segment: not _numbers(segment, before.starts) <= unchanged)
+            self._folder.remove(lambda segment: not _shots_in(segment, before.starts) <= unchanged)
             if self._plan.frames is not None:
                 self._folder.remove(lambda segment: not all(self._is_there(pts) for pts in segment.pts))
                 if len(unchanged) < len(before.starts):
@@ -155,7 +155,7 @@ class KeptParts:
         return False
 
 
-def _numbers(segment: FinishedSegment, starts: Sequence[int]) -> set[int]:
+def _shots_in(segment: FinishedSegment, starts: Sequence[int]) -> set[int]:
     """Return the numbers of the shots that have frames in a segment."""
     first, last = (max(0, bisect_right(starts, pts) - 1) for pts in (segment.pts[0], segment.pts[-1]))
     return set(range(first, last + 1))

@@ -198,7 +198,11 @@ def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) ->
 def _transcoder(
     out: av.container.OutputContainer, stream: av.stream.Stream, path: Path, codec: str, reason: Exception
 ) -> SoundTranscoder:
-    """Return a transcoder for a sound track that the container cannot hold; raise an error for other tracks."""
+    """Return a transcoder for a sound track that the container cannot hold as it is.
+
+    Raises:
+        FilmError: The track is not sound, or its sample rate is not the only one that MXF can hold.
+    """
     name = out.format.name
     if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
         if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:

@@ -181,7 +181,7 @@ def colored(
     Args:
         path: The black-and-white frame.
         planes: Y', Cb and Cr of the frame as displayed, uint16 ``[H, W]`` each.
-        coding: Meaning of these integers.
+        coding: Meaning of these code values.
         label: Credit of the colours, added to the comments.
         time_code: Time code to write; empty to keep the frame's own.
 

@@ -39,7 +39,7 @@ class PictureHeader:
 
 
 def read_header(path: Path) -> PictureHeader | None:
-    """Read a frame's header; None if it is damaged, which decoding the frame will report.
+    """Read a frame's header; None if it is damaged: decoding the frame reports the damage.
 
     Raises:
         FilmError: The file cannot be read.

@@ -33,7 +33,7 @@ def luma_and_chroma(frame: av.VideoFrame, coding: Coding, *, chroma: bool) -> li
 
     Args:
         frame: RGB of the depth of ``coding``.
-        coding: Meaning of the integers; full range.
+        coding: Meaning of the code values; full range.
         chroma: Whether to compute Cb and Cr.
     """
     red, green, blue = rgb_of_frame(frame)
@@ -68,7 +68,7 @@ def rgb_of_planes(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, coding: Codi
         luma: uint8 or uint16 ``[H, W]``, full range.
         cb: Cb, of the shape and dtype of ``luma``.
         cr: Cr, likewise.
-        coding: Meaning of the integers.
+        coding: Meaning of the code values.
         out: Red, green and blue to write into, of that shape, with any strides and either byte order.
     """
     matrix, top = coding.matrix, coding.highest

@@ -44,7 +44,7 @@ class Clock:
 
 
 def clock_of(reader: FilmReader) -> Clock:
-    """Return the clock of a film."""
+    """Return a film's frame rate and starting time code."""
     code = reader.time_code
     return Clock(reader.rate, code if code and re.fullmatch(_TIME, code) else None)
 

@@ -1,4 +1,4 @@
-"""Decides, before a film is coloured, where its shots begin and how each is coloured."""
+"""``make_shot_plan``: decides, before a film is coloured, where its shots begin and how each is coloured."""
 
 from __future__ import annotations
 

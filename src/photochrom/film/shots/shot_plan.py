@@ -1,4 +1,4 @@
-"""``ShotPlan``: where the shots of a film begin, and how each is coloured."""
+"""``ShotPlan``: the first pts and the colour options of each shot of a film, and conversion of times to pts."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class ShotPlan:
         """Return the number, from 0, of the shot that contains a frame."""
         return max(0, bisect_right(self.starts, pts) - 1)
 
-    def color(self, pts: int) -> ColorOptions:
-        """Return the colour options of a frame, without hints."""
+    def options_at(self, pts: int) -> ColorOptions:
+        """Return the options for the frame at ``pts`` (without hints)."""
         return self.colors[self.number(pts)]
 
     def is_left_out(self, pts: int) -> bool:

@@ -92,7 +92,10 @@ def keeping_titles(
 
 
 def _legible(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return the frame at a size at which letters can be recognised, independent of the model, uint8 ``[h, w]``."""
+    """Return the frame's luma, small but legible: at most ``_SIZE`` pixels on the short side, uint8 ``[h, w]``.
+
+    The size does not depend on the model's.
+    """
     luma = luma_plane(prepared.frame)[frame_colorizer.area.luma]
     scale = min(1.0, _SIZE / min(luma.shape))
     height, width = (max(1, round(side * scale)) for side in luma.shape)

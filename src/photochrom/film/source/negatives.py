@@ -1,4 +1,4 @@
-"""Detects films that are certainly negatives, which would be coloured wrongly.
+"""``is_surely_negative``: whether a film is certainly a negative, which would be coloured wrongly.
 
 Two signs must agree. Unexposed film is clear, so the margin around a negative's picture is as bright as its brightest
 parts, while a print's is black. And the luma must have the statistics of a negative: most scenes are rather dark, lit

@@ -59,7 +59,7 @@ class Photograph:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802  ComfyUI asks for this name
-        """Return the inputs of the node."""
+        """Declare the node's inputs, in ComfyUI's format."""
         return {
             "required": {"image": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH},
             "optional": {"hints": (_HINTS,)},
@@ -81,7 +81,7 @@ class Frames:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
-        """Return the inputs of the node."""
+        """Declare the node's inputs, in ComfyUI's format."""
         return {"required": {"frames": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH}}
 
     def color(self, frames: Any, vividness: float, strength: float) -> tuple[Any]:
@@ -102,7 +102,7 @@ class Hints:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
-        """Return the inputs of the node."""
+        """Declare the node's inputs, in ComfyUI's format."""
         return {
             "required": {"mask": ("MASK",), "color": ("STRING", {"default": "#7a2b22"})},
             "optional": {"hints": (_HINTS,)},

@@ -236,7 +236,7 @@ def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
 
 
 def _of_luma(scan: bytes) -> bytes:
-    """Return a scan header with the luma's component number in place of the grey file's."""
+    """Return the scan header of a grey JPEG with its component ID changed to the luma's."""
     if len(scan) != 6 or scan[0] != 1:
         raise CannotSplice("its structure is damaged")
     return bytes([1, _LUMA]) + scan[2:]

@@ -61,13 +61,13 @@ class _AsStored(TiffImageFile):
     """Pillow's TIFF decoder without its size limit and rotation, which Photochrom applies to all formats alike."""
 
     def load_prepare(self) -> None:
-        """Allocate the image in the orientation in which it is stored."""
+        """Override Pillow: allocate the image without applying its orientation."""
         if self._im is None:
             self.im = Image.new(self.mode, self._tile_size).im
         ImageFile.load_prepare(self)
 
     def load_end(self) -> None:
-        """Keep the orientation in which the pixels are stored."""
+        """Override Pillow: leave the pixels in the orientation in which they are stored."""
 
 
 def read(data: bytes) -> Decoded:

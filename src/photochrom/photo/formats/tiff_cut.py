@@ -29,7 +29,7 @@ def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
     """
     out = bytearray((b"II*\0" if tiff.order == "<" else b"MM\0*") + bytes(4))
     offsets, sizes = parts_of(tiff, entries)
-    if _is_apart(tiff, entries, offsets, sizes):
+    if _can_copy_parts(tiff, entries, offsets, sizes):
         moved = []
         for offset, size in zip(offsets, sizes, strict=True):
             moved.append(len(out))
@@ -70,8 +70,11 @@ def shifted(tiff: Tiff, entries: Sequence[Entry], by: int) -> list[Entry]:
     ]
 
 
-def _is_apart(tiff: Tiff, entries: Sequence[Entry], offsets: Sequence[int], sizes: Sequence[int]) -> bool:
-    """Return whether the strips or tiles hold all of the page's pixel data, and can be copied one by one."""
+def _can_copy_parts(tiff: Tiff, entries: Sequence[Entry], offsets: Sequence[int], sizes: Sequence[int]) -> bool:
+    """Return whether each strip or tile can be copied on its own: all sizes are known, and it is not old-style JPEG.
+
+    Nor can they if their sizes add up to more than the file, since some then overlap.
+    """
     known = len(offsets) == len(sizes) and sum(sizes) <= len(tiff.data)
     return known and tiff.number(entries, _COMPRESSION, 1) != _OLD_JPEG
 

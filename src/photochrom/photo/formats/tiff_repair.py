@@ -23,7 +23,7 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of
 def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries of a page in a form that Pillow, libtiff and OpenCV read correctly.
 
-    - Orientation is removed: OpenCV turns 16-bit TIFFs even when told not to; Photochrom turns them later.
+    - Orientation is removed: OpenCV rotates 16-bit TIFFs even when told not to; Photochrom rotates them later.
     - The tag of a fourth 8-bit channel that is neither colour nor alpha is removed: Pillow would drop the channel.
     - A palette of bytes (0 to 255 instead of 0 to 65535) is stretched, as libtiff's own tools do.
     - Subsampled JPEG declared as RGB becomes YCbCr.

@@ -61,7 +61,7 @@ class TiffWriter:
         self._link = 0  # position at which to store the offset of the next directory; 0 before the first page
 
     def add(self, planes: Planes, metadata: Metadata) -> None:
-        """Append a page: planes ``[H, W]`` as RGB of their depth, with alpha and other channels.
+        """Append a page: convert Y'CbCr planes to RGB of the same bit depth, and add alpha and extra channels.
 
         Raises:
             PhotoError: The EXIF block is not a TIFF structure, the file would exceed 4 GB, or the compression is not

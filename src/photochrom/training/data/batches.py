@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class Sides(NamedTuple):
-    """Sizes of the squares that a recipe is trained on."""
+    """Side lengths of the square arrays that training uses."""
 
     picture: int
     """Side of the picture that the encoder sees, in pixels; a multiple of 32."""
@@ -38,7 +38,7 @@ class Sides(NamedTuple):
 
     @classmethod
     def of(cls, recipe: Recipe) -> Sides:
-        """Return the sizes for a recipe."""
+        """Return the side lengths for a recipe."""
         return cls(recipe.size, recipe.grid, recipe.cell * recipe.grid)
 
 
@@ -113,7 +113,7 @@ def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -
 
 @dataclass(frozen=True)
 class _Loader(Dataset["Batch | PhotochromError"]):
-    """Data set of a decoding process."""
+    """Dataset for a DataLoader worker, indexed by the rows of a batch. Returns a PhotochromError, never raises it."""
 
     views: Sequence[View]
     sides: Sides
@@ -149,7 +149,12 @@ def _load_batch(views: Sequence[View], sides: Sides, rows: np.ndarray) -> Batch:
 
 
 def load_view(view: View, sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a view's lightness ``L*/100``, float32; its true a*b*, int8; and a thumbnail of the lightness, uint8."""
+    """Return a view's lightness, its true a*b*, and a thumbnail of the lightness.
+
+    Returns:
+        ``L*/100``, float32 ``[picture, picture]``; a*b*, int8 ``[2, grid, grid]``; and ``255 L*/100``, uint8
+        ``[thumbnail, thumbnail]`` (see ``Sides``).
+    """
     rgb, luma = view.load(sides.picture)
     lightness = lightness_of_luma(luma) / 100
     chroma = np.clip(np.rint(true_chroma(rgb, sides.grid)), -127, 127)

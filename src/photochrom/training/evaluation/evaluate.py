@@ -28,7 +28,7 @@ from .frontier import DialScores, Frontier, along_dial, dial_of
 from .frontier import frontier as frontier_of
 from .lpips_fid import INCEPTION_FEATURES, Perceptual, open_perceptual
 from .metrics import Scores, Summary, score, summary
-from .robustness import Trial, trial
+from .robustness import Trial, measure_robustness
 
 SIZE = 256  # side of the squares compared, pixels
 THUMBNAIL = 160  # side of the pictures on the sheet
@@ -60,7 +60,7 @@ class Evaluation:
     """Pictures of each kind for the first photographs, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
 
     def summary(self, kind: str) -> Summary:
-        """Return the mean scores of one kind of picture."""
+        """Summarise the scores of ``grey``, ``truth`` or a model (by name), relative to grey and truth."""
         return summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
 
 
@@ -212,7 +212,7 @@ class _Examiner:
             features={kind: verdict.features for kind, verdict in verdicts.items()},
             inception={kind: inception(picture) for kind, picture in pictures.items()} if inception else {},
             trials={
-                name: trial(colorizer, photograph.sha1, truth, pictures[name], self.options)
+                name: measure_robustness(colorizer, photograph.sha1, truth, pictures[name], self.options)
                 for name, colorizer in self.colorizers.items()
                 if self.full
             },

@@ -85,15 +85,17 @@ class RobustnessSummary:
     alternative was nearer to the truth."""
 
 
-def trial(colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray, options: ColorOptions) -> Trial:
+def measure_robustness(
+    colorizer: Colorizer, sha1: str, truth: np.ndarray, clean: np.ndarray, options: ColorOptions
+) -> Trial:
     """Measure the robustness of a colorizer with one photograph.
 
     Args:
         colorizer: The colorizer to measure.
         sha1: Hash of the photograph, hexadecimal; the seed for ageing and hints.
         truth: The photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.
-        clean: The colorizer's result for its luma.
-        options: How ``clean`` was coloured.
+        clean: The colorizer's result for the undamaged luma, RGB uint8 ``[H, W, 3]``.
+        options: Options with which ``clean`` was made.
     """
     luma = luma_of_rgb(truth)
     errors = ciede2000_map(clean, truth)

@@ -46,7 +46,7 @@ class ColorDecoder(nn.Module):
 
     Hints are ``[N, 3, H/8, W/8]``: 1 where a colour is known, else 0; a* and b* there over ``AB_SCALE``, else 0. They
     enter at every level (Zhang et al. 2017), but not the encoder, so that its features can be cached. They are first
-    spread over their surroundings (``spread_hints``), since convolutions would propagate a single cell too little.
+    spread over their surroundings (``spread_hints``), since convolutions would not propagate a single cell far enough.
     """
 
     widths = (96, 192, 256)  # channels of the levels at strides 8, 16 and 32

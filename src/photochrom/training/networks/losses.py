@@ -1,6 +1,7 @@
 """Losses: squared error of a*b* (the reference), or class-rebalanced cross-entropy over quantised a*b* (the default).
 
-The default adds the error of the colour that is decoded from the distribution, and a perceptual loss.
+The default can add three losses of the colour that is decoded from the distribution: its difference from the truth, the
+error of its gradient, and a perceptual loss.
 """
 
 from __future__ import annotations
@@ -137,15 +138,17 @@ def _frequency(centres: Tensor, share: Tensor) -> Tensor:
 class RebalancedCrossEntropy:
     """Cross-entropy against softly encoded a*b*, with class weights that favour rare colours (Zhang et al. 2016).
 
-    Two further losses apply to the colour decoded from the distribution, which the user sees. The first is its
-    difference from the truth (``color_difference``) plus the error of its colourfulness. It teaches the network where
-    strong colours are safe, so that the picture is as colourful as the true one at the least error. The second is a
-    ``PerceptualLoss``, in which errors that change what a picture shows count more.
+    Three further losses apply to the colour decoded from the distribution, which the user sees; each has a weight:
+
+    - ``decoded_loss`` is its difference from the truth plus the error of its colourfulness. It teaches the network
+      where strong colours are safe, so that the picture is as colourful as the true one at the least error.
+    - ``gradient_loss`` is the error of its spatial gradient, so that false and missing edges count more.
+    - ``PerceptualLoss`` is one in which errors that change what a picture shows count more.
 
     Args:
-        bins: The bins.
+        bins: The quantised colours.
         rebalance_lambda: Share of the uniform distribution in the class weights.
-        decoded_weight: Weight of the difference of the decoded colour; 0 for none.
+        decoded_weight: Weight of ``decoded_loss``; 0 for none.
         perceptual_weight: Weight of the perceptual loss.
         perceptual_loss: Maps lightness, a*b* and true a*b* to losses ``[N]``; None for none.
         device: Device of the training.
