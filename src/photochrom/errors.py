@@ -6,8 +6,8 @@ PhotochromError
 ├── ModelError      a model file is missing, damaged, or not a Photochrom model
 ├── EngineError     the engine that runs the network is missing or failed
 ├── OptionError     an option is out of range, or the model does not support it
-├── StudioError     the studio cannot start or cannot go on
-└── TrainingError   training cannot start or cannot go on
+├── StudioError     the studio cannot start or cannot continue
+└── TrainingError   training cannot start or cannot continue
 
 A message is one line: the path if there is one, the problem, and what to do about it. Exceptions of third-party
 libraries are caught where the library is called and re-raised as one of these (``raise ... from``).

@@ -73,7 +73,7 @@ def shifted(tiff: Tiff, entries: Sequence[Entry], by: int) -> list[Entry]:
 def _can_copy_parts(tiff: Tiff, entries: Sequence[Entry], offsets: Sequence[int], sizes: Sequence[int]) -> bool:
     """Return whether each strip or tile can be copied on its own: all sizes are known, and it is not old-style JPEG.
 
-    Nor can they if their sizes add up to more than the file, since some then overlap.
+    If the sizes add up to more than the file, some parts overlap, and the answer is no.
     """
     known = len(offsets) == len(sizes) and sum(sizes) <= len(tiff.data)
     return known and tiff.number(entries, _COMPRESSION, 1) != _OLD_JPEG

@@ -111,7 +111,7 @@ class Packet:
                 description.removeChild(occurrence)
 
     def set(self, name: str, values: Sequence[str], array: str = "") -> None:
-        """Replace a property by one value, or by an array of values if ``array`` is "Alt", "Bag" or "Seq"."""
+        """Replace a property with one value, or with an array of values if ``array`` is "Alt", "Bag" or "Seq"."""
         self.remove(name)
         prefix = name.partition(":")[0]
         self._own.setAttribute(f"xmlns:{prefix}", NAMESPACES[prefix])

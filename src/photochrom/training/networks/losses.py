@@ -143,7 +143,7 @@ class RebalancedCrossEntropy:
     - ``decoded_loss`` is its difference from the truth plus the error of its colourfulness. It teaches the network
       where strong colours are safe, so that the picture is as colourful as the true one at the least error.
     - ``gradient_loss`` is the error of its spatial gradient, so that false and missing edges count more.
-    - ``PerceptualLoss`` is one in which errors that change what a picture shows count more.
+    - ``PerceptualLoss`` gives more weight to errors that change what a picture shows.
 
     Args:
         bins: The quantised colours.
