@@ -73,7 +73,7 @@ _STAGES = {
     "coefficients": "colorizer.colorizer:linear_coefficients",
     "range of luma": "color.upsample:_luma_range",
     "chroma at full size": "color.upsample:_chroma",
-    "rounding and gamut": "color.upsample:_quantised",
+    "rounding and gamut": "color.upsample:_quantized",
     "encode": "film.output.segments:SegmentEncoder.write",
 }
 _END = "\nimport time; print(peak(), time.process_time())"

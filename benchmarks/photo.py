@@ -65,7 +65,7 @@ _STAGES = {
     "a*b* to Cb and Cr": "colorizer.colorizer:ab_to_cbcr",
     "luma around each sample": "color.upsample:_reduced_range",
     "chroma at full size": "color.upsample:_chroma",
-    "rounding and gamut": "color.upsample:_quantised",
+    "rounding and gamut": "color.upsample:_quantized",
     "encode chroma": "photo.formats.splice:_coded_chroma",
     "splice": "photo.formats.jpeg:splice",
     "metadata": "photo.write:metadata_for",

@@ -39,6 +39,6 @@ def test_even_areas_take_no_product_that_is_shared_between_threads(monkeypatch):
         return matmul(one, other, out=out)
 
     monkeypatch.setattr(np, "matmul", noted)
-    halos.color_of_even_areas(np.zeros((2, 44, 176), np.float32), np.zeros((352, 1408), np.float32))
+    halos.color_of_flat_areas(np.zeros((2, 44, 176), np.float32), np.zeros((352, 1408), np.float32))
     assert sizes
     assert max(sizes) <= 1 << 18

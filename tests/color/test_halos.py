@@ -1,4 +1,4 @@
-"""Plain background keeps its own colour up to the edges of objects, and nothing else changes."""
+"""Flat background keeps its own colour up to the edges of objects, and nothing else changes."""
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ def test_the_flower_keeps_its_colour():
 
 
 def test_a_branch_against_the_sky_keeps_its_colour():
-    """No even cell has the branch's lightness, so there is no other colour to take."""
+    """No flat cell has the branch's lightness, so there is no other colour to take."""
     lightness, ab = np.full((256, 256), 80, np.float32), np.zeros((2, 256, 256), np.float32)
     ab[1], branch = -25, np.s_[:, 100:104]
     lightness[branch], ab[0][branch], ab[1][branch] = 20, 15, 20

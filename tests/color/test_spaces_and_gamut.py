@@ -95,7 +95,7 @@ def brought_into_gamut(luma, cb, cr):
     top, middle = np.iinfo(luma.dtype).max, coding.centre(luma.dtype)
     y = luma.astype(np.float32) / top
     b, r = ((p.astype(np.float32) - middle) / top for p in (cb, cr))
-    factor = gamut.in_gamut(b, r, y, y)
+    factor = gamut.gamut_factor(b, r, y, y)
     return [np.rint(p * factor * top + middle).clip(0, top).astype(luma.dtype) for p in (b, r)]
 
 
@@ -120,9 +120,9 @@ def test_rgb_of_8_bits_is_pillows():
 
 
 @given(hnp.arrays(np.float32, (3, 40), elements=st.floats(-0.5, 0.5, width=32)))
-def test_in_gamut_keeps_hue_and_never_adds_chroma(values):
+def test_gamut_factor_keeps_hue_and_never_adds_chroma(values):
     cb, cr, luma = values[0], values[1], values[2] + 0.5
-    factor = gamut.in_gamut(cb, cr, luma, luma)
+    factor = gamut.gamut_factor(cb, cr, luma, luma)
     assert (factor >= 0).all()
     assert (factor <= 1).all()
     red = luma + spaces.BT601.cr_to_r * cr * factor
@@ -137,7 +137,7 @@ def test_colours_in_gamut_are_left_alone():
     rgb = np.random.default_rng(4).random((1000, 3), np.float32)
     luma = rgb @ np.float32([spaces.BT601.red, spaces.BT601.green, spaces.BT601.blue])
     cb, cr = (rgb[:, 2] - luma) / spaces.BT601.cb_to_b, (rgb[:, 0] - luma) / spaces.BT601.cr_to_r
-    assert gamut.in_gamut(cb, cr, luma, luma).min() > 0.9999
+    assert gamut.gamut_factor(cb, cr, luma, luma).min() > 0.9999
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 70))

@@ -102,7 +102,7 @@ def plainly(coefficients, luma, subsampling, coding):
     )
     full = [cv2.resize(c, (width, height), interpolation=cv2.INTER_LINEAR) for c in coefficients]
     cb, cr = full[0] * y + full[1], full[2] * y + full[3]
-    factor = gamut.in_gamut(cb, cr, darkest, brightest, coding.matrix)
+    factor = gamut.gamut_factor(cb, cr, darkest, brightest, coding.matrix)
     return [plane * factor * coding.chroma_span + coding.neutral for plane in (cb, cr)], factor
 
 
@@ -189,8 +189,8 @@ def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch,
     coefficients = rng.normal(0, 0.1, (4, 24, 30)).astype(np.float32)
     how = {"strength": 1.0, "subsampling": (1, 1)}
     whole = upsample.apply_to_luma(coefficients, luma, **how)
-    monkeypatch.setattr(bands, "_LEAST", 3)  # rows: one or two lines of the coefficients
-    monkeypatch.setattr(bands, "_STRIP", 1)
+    monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 3)  # rows: one or two lines of the coefficients
+    monkeypatch.setattr(bands, "_STRIP_SAMPLES", 1)
     np.testing.assert_array_equal(upsample.apply_to_luma(coefficients, luma, **how, threads=threads), whole)
 
 
@@ -200,8 +200,8 @@ def test_strips_after_one_that_is_out_of_gamut_are_colored_as_ever(monkeypatch):
     luma[:20] = 250  # where hardly any chroma is in gamut
     coefficients = np.random.default_rng(0).normal(0, 0.02, (4, 24, 30)).astype(np.float32)
     how = {"strength": 1.0, "subsampling": (1, 1)}
-    monkeypatch.setattr(bands, "_LEAST", 4)
-    monkeypatch.setattr(bands, "_STRIP", 1)
+    monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 4)
+    monkeypatch.setattr(bands, "_STRIP_SAMPLES", 1)
     found = upsample.apply_to_luma(coefficients, luma, **how)
-    monkeypatch.setattr(upsample, "_MANY", 1.0)  # each strip is searched
+    monkeypatch.setattr(upsample, "_MANY_SHARE", 1.0)  # each strip is searched
     np.testing.assert_array_equal(found, upsample.apply_to_luma(coefficients, luma, **how))

@@ -1,4 +1,4 @@
-"""Processing of large planes in bands of rows, which keeps temporary arrays small and threads busy."""
+"""Helpers for large planes: bands of rows, threads, matrix products, rounding to 8 bits, and EXIF orientation."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..machine import available_cores
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
-BAND_BYTES: Final = 1 << 20  # size of a band of the output: fits the cache, and deflate compresses it well
+BAND_BYTES: Final = 1 << 20  # bytes of output per band: fits the cache, and is long enough for deflate to compress
 
-_STRIP = 3 << 14  # samples in a strip, so that intermediate arrays stay in the processor's cache
-_LEAST: Final = 24  # least rows of a strip, even if it is wide, because of the overhead of each strip
-_SHARED_FROM: Final = 1 << 18  # number of multiplications from which OpenBLAS splits a matrix product between threads
+_STRIP_SAMPLES = 3 << 14  # samples per strip, so that intermediate arrays stay in the processor's cache
+_MIN_STRIP_ROWS: Final = 24  # with fewer rows, the overhead of each strip would dominate
+_BLAS_THREADS_FROM: Final = 1 << 18  # number of multiplications from which OpenBLAS uses several threads
 _thread_limit: int | None = None
 
 
 def limit_threads(count: int) -> None:
-    """Limit the threads of this process: of ``in_parallel``, OpenCV, and engines opened after this call.
+    """Limit the threads of this process, in ``in_parallel``, in OpenCV, and in engines opened after this call.
 
-    Several processes with one photograph and one thread each are faster than the same processes with more threads.
+    Where several processes each colour a photograph, they are fastest with one thread each.
 
     Args:
         count: Maximum number of threads, at least 1.
@@ -52,21 +52,21 @@ def limited_threads(count: int) -> Iterator[None]:
 
 
 def thread_limit() -> int | None:
-    """Return the limit that ``limit_threads`` set, or None."""
+    """Return the limit set by ``limit_threads``, or None if there is none."""
     return _thread_limit
 
 
 def threads() -> int:
-    """Return the number of threads to use for a single photograph."""
+    """Return the number of threads for one photograph: the limit, or else the number of available cores."""
     return _thread_limit or available_cores()
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Divide ``height`` rows into strips that fit the processor's cache, and yield each strip's start and stop row.
+    """Yield the start and stop row of each strip, for ``height`` rows cut into strips that fit the processor's cache.
 
-    Pictures wider than 2,000 pixels get strips of 24 rows, which may need a larger cache.
+    Strips have at least 24 rows, even if rows of more than about 2,000 samples then exceed the cache.
     """
-    rows = max(_LEAST, _STRIP // width)
+    rows = max(_MIN_STRIP_ROWS, _STRIP_SAMPLES // width)
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
 
@@ -78,7 +78,10 @@ def bands(height: int, row_bytes: int) -> list[range]:
 
 
 def in_parallel(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
-    """Apply ``work`` to each part in threads, and yield the results in order. numpy and zlib release the GIL."""
+    """Apply ``work`` to each part in threads, and yield the results in order.
+
+    This is faster than a loop only if ``work`` mostly calls NumPy, OpenCV or zlib, which release the GIL.
+    """
     if len(parts) == 1:
         yield work(parts[0])
         return
@@ -87,10 +90,10 @@ def in_parallel(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterat
 
 
 def product(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Multiply matrices in parts so small that OpenBLAS, NumPy's backend, does not use threads.
+    """Multiply matrices without letting OpenBLAS, NumPy's backend, use threads.
 
-    OpenBLAS's threads wait for work in a busy loop, which costs more processor time than all other steps of colouring a
-    photograph together.
+    Threads of OpenBLAS wait for work in a busy loop, which costs more processor time than all other steps of colouring
+    a photograph together. OpenBLAS starts none for small products, so the matrices are multiplied in parts.
 
     Args:
         left: float32 ``[..., n, m]``.
@@ -103,7 +106,7 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) 
     (*_, n, m), (*_, k) = left.shape, right.shape
     if out is None:
         out = np.empty((*np.broadcast_shapes(left.shape[:-2], right.shape[:-2]), n, k), np.float32)
-    step = max(1, _SHARED_FROM // max(1, n * m))
+    step = max(1, _BLAS_THREADS_FROM // max(1, n * m))
     for start in range(0, k, step):
         part = slice(start, start + step)
         np.matmul(left, right[..., part], out=out[..., part])
@@ -111,19 +114,19 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) 
 
 
 def at_8_bits(plane: np.ndarray) -> np.ndarray:
-    """Convert uint16 (0..65535) to uint8 (0..255), rounded to nearest; uint8 is returned unchanged. Any shape."""
+    """Round uint16 (0..65535) of any shape to uint8 (0..255); uint8 is returned unchanged."""
     if plane.dtype == np.uint8:
         return plane
     result = np.empty(plane.shape, np.uint8)
     for rows in bands(*_height_and_row_bytes(plane)):
-        # (v * 255 + 32895) >> 16 is round(v / 257) for every v of 16 bits (libpng's identity).
+        # For every 16-bit v, (v * 255 + 32895) >> 16 equals round(v / 257); libpng uses the same identity.
         wide = plane[rows.start : rows.stop].astype(np.uint32)
         result[rows.start : rows.stop] = (wide * 255 + 32895) >> 16
     return result
 
 
 def upright(plane: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn a plane ``[H, W]`` upright by its EXIF orientation, 1..8; the result is contiguous."""
+    """Rotate or mirror a plane ``[H, W]`` upright, given its EXIF orientation (1..8); the result is contiguous."""
     if orientation in (5, 6, 7, 8):
         plane = plane.T
     if orientation in (2, 3, 6, 7):

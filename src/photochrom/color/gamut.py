@@ -1,4 +1,4 @@
-"""The RGB gamut: reduces chroma at constant luma until it fits, and makes RGB of exactly a given luma."""
+"""Gamut mapping: reduces chroma at constant luma until colours fit RGB, and computes RGB of an exact luma."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .coding import centre
 from .spaces import BT601, LUMA_WEIGHTS, Matrix
 
 
-def in_gamut(
+def gamut_factor(
     cb: np.ndarray,
     cr: np.ndarray,
     darkest: np.ndarray,
@@ -21,44 +21,44 @@ def in_gamut(
     *,
     white: float = 1,
 ) -> np.ndarray:
-    """Compute the factor that brings chroma into the RGB gamut; hue and luma stay as they are.
+    """Compute the factor by which chroma must be multiplied to fit the RGB gamut at unchanged hue and luma.
 
     Args:
         cb: float32, any shape, ``-white / 2`` to ``white / 2``.
-        cr: The same.
-        darkest: Lowest luma of the pixels that share the chroma, float32 of that shape, 0 to ``white``.
-        brightest: Highest luma of those pixels, likewise.
-        matrix: Weights of the luma.
+        cr: Like ``cb``.
+        darkest: Lowest luma of the pixels that share a chroma sample, float32 of the same shape, 0 to ``white``.
+        brightest: Highest luma of the pixels that share it, likewise.
+        matrix: Weights of R', G' and B' in the luma.
         white: Luma of white.
 
     Returns:
-        float32 of that shape, 0..1; 1 where the chroma is in gamut at every luma from ``darkest`` to ``brightest``.
+        float32 of the same shape, 0..1; 1 where the chroma is in gamut at every luma from ``darkest`` to ``brightest``.
     """
     red, blue = matrix.cr_to_r * cr, matrix.cb_to_b * cb
     green = matrix.cb_to_g * cb + matrix.cr_to_g * cr
     over = np.maximum(np.maximum(red, green), blue)
     under = np.minimum(np.minimum(red, green, out=red), blue, out=red)
-    over += np.float32(1e-9)  # avoids a division by zero for grey, which any factor suits
+    over += np.float32(1e-9)  # avoids division by zero for grey, for which every factor is right
     under -= np.float32(1e-9)
     room_above = np.divide(white - brightest, over, out=over)
     room_below = np.divide(-darkest, under, out=under)
-    # NumPy clips to two numbers several times as fast as it finds a minimum with one.
+    # np.clip with two scalars is several times as fast as np.minimum with one.
     return np.clip(np.minimum(room_above, room_below, out=over), 0, 1, out=over)
 
 
 def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
-    """Convert Y'CbCr to R'G'B' that has exactly the given luma.
+    """Convert Y'CbCr to R'G'B' whose luma is exactly ``luma``.
 
-    Red and blue are rounded, and green is then chosen so that ``luma_of_rgb`` returns ``luma`` again. Where the chroma
-    is out of gamut, the luma may differ.
+    Red and blue are rounded, and green is then chosen so that ``luma_of_rgb`` returns ``luma``. Only where the chroma
+    is out of gamut may the luma differ.
 
     Args:
         luma: uint8 or uint16 ``[H, W]``, full range.
-        cb: Cb, of the shape and dtype of ``luma``.
-        cr: Cr, likewise.
+        cb: Cb, of the same shape and dtype.
+        cr: Cr, of the same shape and dtype.
 
     Returns:
-        R'G'B' ``[H, W, 3]`` of that dtype.
+        R'G'B' ``[H, W, 3]`` of the same dtype.
     """
     height, width = luma.shape
     rgb = np.empty((height, width, 3), luma.dtype)
@@ -69,7 +69,7 @@ def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
 
 
 def _rgb_of_8_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
-    """Convert as ``_rgb_of_16_bits`` does, in fewer passes; values half-way between two codes may round differently."""
+    """Convert a strip of uint8 into ``rgb``: faster than ``_rgb_of_16_bits``, but ties may be rounded differently."""
     import cv2
 
     add: Any = cv2.add  # the type stubs lack sums of different dtypes
@@ -84,14 +84,14 @@ def _rgb_of_8_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.nda
 
 @functools.cache
 def _chroma_tables() -> tuple[np.ndarray, np.ndarray]:
-    """R' - Y' of each code value of Cr, and B' - Y' of each of Cb, rounded, int16 ``[256]``."""
+    """Return R' - Y' for each code value of Cr, and B' - Y' for each code value of Cb, rounded, int16 ``[256]``."""
     chroma = np.arange(256) - 128
     red, blue = (np.rint(scale * chroma).astype(np.int16) for scale in (BT601.cr_to_r, BT601.cb_to_b))
     return red, blue
 
 
 def _rgb_of_16_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
-    """Convert a strip of either dtype, and write it into ``rgb``."""
+    """Convert a strip of uint16 (or of uint8, as tests do) into ``rgb``."""
     middle = centre(luma.dtype)
     top = 2 * middle - 1
     red_share, green_share, blue_share = (weight / 65536 for weight in LUMA_WEIGHTS)

@@ -1,4 +1,4 @@
-"""Luma and alpha of Pillow's images."""
+"""Computes luma and alpha of Pillow images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return luma and alpha of an 8-bit picture that is not CMYK, uint8 ``[H, W]`` each; alpha is None if it is opaque.
+    """Compute luma and alpha of an 8-bit grey or RGB image, uint8 ``[H, W]`` each; alpha is None without transparency.
 
     Raises:
-        PhotoError: The luma of the pixels is not defined: floating point, 32-bit integers, Lab.
+        PhotoError: The pixels are of another kind, such as CMYK, Lab, floating point, or integers of 16 or 32 bits.
     """
     if image.mode not in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr"):
         raise PhotoError(f"holds {image.mode} pixels: convert it to grey or RGB of 8 or 16 bits")

@@ -1,4 +1,4 @@
-"""``statistics``: numbers that distinguish negatives from positives, and change sign if the luma is inverted."""
+"""Statistics that distinguish negatives from positives; each changes its sign if the luma is inverted."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import numpy as np
 from .coding import Coding
 from .thumbnail import thumbnail
 
-_SEEN = 256  # short side in pixels of the copy that ``at_small_size`` makes
-_SIZE = 128  # short side in pixels of the smaller copy on which ``statistics`` works
-_FINEST = (1.0, 2.0)  # pixels of Gaussian blurs
+_COPY_SIDE = 256  # short side, in pixels, of the copy that ``at_small_size`` makes
+_SIDE = 128  # short side, in pixels, of the smaller copy on which ``statistics`` works
+# Standard deviations of Gaussian blurs, in pixels:
+_DETAIL_BLURS = (1.0, 2.0)
 _FINE, _COARSE = 1.5, 12.0
-_MOST_SKEWED = 1.5  # about that of photographs; drawings and print, black lines on white, reach 20
+_MOST_SKEWED = 1.5  # about the skewness of photographs; drawings and print, black lines on white, reach 20
 
 
 def at_small_size(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Return the small copy that ``statistics`` takes, uint8 ``[h, w]``, full range."""
-    scale = min(1.0, _SEEN / min(luma.shape))
+    """Reduce a luma plane to the small copy that ``statistics`` expects, uint8 ``[h, w]``, full range."""
+    scale = min(1.0, _COPY_SIDE / min(luma.shape))
     height, width = (max(1, round(side * scale)) for side in luma.shape)
     return thumbnail(luma, coding, height, width)
 
 
 def statistics(luma: np.ndarray) -> np.ndarray:
-    """Compute statistics that change their sign if luma is inverted.
+    """Compute seven statistics of a picture, each of which changes its sign if the luma is inverted.
 
     Args:
         luma: uint8 ``[h, w]``, full range.
@@ -33,10 +34,10 @@ def statistics(luma: np.ndarray) -> np.ndarray:
         fine detail with brightness; correlation of brightness with height; skewness of detail of about one pixel, and
         of two.
     """
-    scale = _SIZE / min(luma.shape)
+    scale = _SIDE / min(luma.shape)
     size = tuple(max(16, round(side * scale)) for side in luma.shape[::-1])
     small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float64) / 255
-    around, finest, finer = (cv2.GaussianBlur(small, (0, 0), sigma) for sigma in (_FINE, *_FINEST))
+    around, finest, finer = (cv2.GaussianBlur(small, (0, 0), sigma) for sigma in (_FINE, *_DETAIL_BLURS))
     down = np.diff(cv2.GaussianBlur(small, (0, 0), _COARSE), axis=0)
     detail = np.abs(small - around)
     height = np.repeat(np.linspace(1, -1, len(small))[:, None], small.shape[1], axis=1)
@@ -59,5 +60,5 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _skewness(detail: np.ndarray) -> float:
-    cubes = detail * detail * detail  # many times as fast as a power
+    cubes = detail * detail * detail  # many times as fast as ``detail**3``
     return float(np.clip(cubes.mean() / (detail.std() ** 3 + 1e-9), -_MOST_SKEWED, _MOST_SKEWED))

@@ -1,8 +1,8 @@
 """Colour spaces: sRGB, CIE Lab and Y'CbCr, and the one definition of luma.
 
 R'G'B' is sRGB (IEC 61966-2-1). Lab is CIE 1976 under D65, 2 degrees: L* runs from 0 to 100; a* and b* of sRGB colours
-lie within -108 .. 99. The luma of photographs is Y' of BT.601, full range, as in JPEG (JFIF). Floating R'G'B' and luma
-run from 0 to 1, floating Cb and Cr from -0.5 to 0.5.
+lie within -108 .. 99. The luma of photographs is Y' of BT.601, full range, as in JPEG (JFIF). In floating point, R'G'B'
+and luma run from 0 to 1, Cb and Cr from -0.5 to 0.5.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
-_FARTHEST: Final = 110  # largest |a*| and |b*| in the table of chroma; sRGB colours lie within -108 .. 99
-_STEP: Final = 5  # distance between entries of that table
+_MAX_AB: Final = 110  # largest |a*| and |b*| in ``_chroma_table``; sRGB colours lie within -108 .. 99
+_STEP: Final = 5  # step between entries of that table, in a* and b*
 _PIXELS: Final = 1 << 14  # pixels converted at once, so that intermediate arrays stay in the processor's cache
-_LIGHT_RANGE: Final = (-1.5, 4.5, 1 << 14)  # ends of the table of the sRGB curve, and its entries per unit
-_LUMA_RANGE: Final = (-1.0, 2.0, 1 << 12)  # the same for the table of lightness
+_LIGHT_RANGE: Final = (-1.5, 4.5, 1 << 14)  # start and end of ``_srgb_table``, and entries per unit
+_LUMA_RANGE: Final = (-1.0, 2.0, 1 << 12)  # the same for ``_fine_lightness_table``
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ LUMA_WEIGHTS: Final = (19595, 38470, 7471)
 def luma_of_rgb(rgb: np.ndarray) -> np.ndarray:
     """Compute the luma of R'G'B', rounded to nearest: the one definition of luma for photographs.
 
-    The arithmetic is in integers, equal at 8 and 16 bits, and equal to Pillow's ``convert("L")``. The luma of a grey
-    pixel is exactly its value.
+    The integer arithmetic is the same at 8 and 16 bits, and at 8 bits the same as in Pillow's ``convert("L")``. The
+    luma of a grey pixel is exactly its value.
 
     Args:
         rgb: uint8 or uint16 ``[..., 3]``.
@@ -141,22 +141,22 @@ def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
 
 
 def _power(base: np.ndarray, exponent: float) -> np.ndarray:
-    """Raise to a power with OpenCV, which is several times as fast as numpy."""
+    """Raise float arrays to a power with OpenCV, which is several times as fast as NumPy."""
     import cv2  # slow to load, and not needed to read or write a photograph
 
     return cv2.pow(base, exponent).reshape(base.shape)
 
 
 def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.ndarray:
-    """Find the chroma that gives pixels of known luma the hue and chroma of a*b*.
+    """Convert a*b* to Cb and Cr for pixels whose luma is known, but not their lightness.
 
-    Two colours of equal luma may differ in lightness. So the lightness at which the colour has the given luma is found
-    first; two steps of a fixed-point iteration bring it within 0.3 L*.
+    Two colours of equal luma may differ in lightness. Therefore the lightness at which each colour has the given luma
+    is found first: two steps of a fixed-point iteration bring it within 0.3 L*.
 
     Args:
         luma: Y' float32 ``[h, w]``, 0..1.
         ab: a*b* float32 ``[2, h, w]``.
-        matrix: Weights of the luma.
+        matrix: Weights of R', G' and B' in the luma.
 
     Returns:
         Cb and Cr float32 ``[2, h, w]``, -0.5..0.5, possibly out of gamut.
@@ -166,40 +166,40 @@ def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.n
     flat = luma.reshape(-1), ab.reshape(2, -1), cbcr.reshape(2, -1)
     for start in range(0, luma.size, _PIXELS):
         y, (a, b), found = (plane[..., start : start + _PIXELS] for plane in flat)
-        tilt = np.stack([a * np.float32(1 / 500), np.zeros_like(a), b * np.float32(-1 / 200)])
+        offset = np.stack([a * np.float32(1 / 500), np.zeros_like(a), b * np.float32(-1 / 200)])
         target = lightness = _lightness(y)
-        rgb = _rgb_of_lab(lightness, tilt)  # [3, pixels]
+        rgb = _rgb_of_lab(lightness, offset)  # [3, pixels]
         for _ in range(2):
             lightness = lightness + target - _lightness(weights @ rgb)
-            rgb = _rgb_of_lab(lightness, tilt)
-        own = weights @ rgb
-        found[0], found[1] = (rgb[2] - own) / matrix.cb_to_b, (rgb[0] - own) / matrix.cr_to_r
+            rgb = _rgb_of_lab(lightness, offset)
+        reached = weights @ rgb  # nearly the given luma
+        found[0], found[1] = (rgb[2] - reached) / matrix.cb_to_b, (rgb[0] - reached) / matrix.cr_to_r
     return cbcr
 
 
-def _rgb_of_lab(lightness: np.ndarray, tilt: np.ndarray) -> np.ndarray:
-    """Compute R'G'B' float32 ``[3, N]`` as ``lab_to_rgb`` does, within 0.0004.
+def _rgb_of_lab(lightness: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Compute R'G'B', float32 ``[3, N]``, within 0.0004 of the results of ``lab_to_rgb``.
 
     Args:
         lightness: L*, float32 ``[N]``.
-        tilt: a*/500, 0 and -b*/200, float32 ``[3, N]``.
+        offset: a*/500, 0 and -b*/200, float32 ``[3, N]``.
     """
-    f = tilt + (lightness + 16) * np.float32(1 / 116)
+    f = offset + (lightness + 16) * np.float32(1 / 116)
     # The cube above the knee, and its tangent below. Selecting between them by a mask would take most of the time.
     above = np.clip(f, np.float32(_KNEE), np.float32(_ABOVE_ALL))
     f -= above
     f *= np.float32(116 / _KAPPA)
     f += above * above * above
-    return _looked_up(_srgb_table(), (XYZ_TO_RGB * WHITE).astype(np.float32) @ f, _LIGHT_RANGE)
+    return _look_up(_srgb_table(), (XYZ_TO_RGB * WHITE).astype(np.float32) @ f, _LIGHT_RANGE)
 
 
 def _lightness(luma: np.ndarray) -> np.ndarray:
-    """Compute L* of grey pixels of any luma, float32 ``[N]``, within 0.02."""
-    return _looked_up(_fine_lightness_table(), luma, _LUMA_RANGE)
+    """Compute L* of grey pixels from their luma, float32 ``[N]``, with an error of at most 0.02."""
+    return _look_up(_fine_lightness_table(), luma, _LUMA_RANGE)
 
 
-def _looked_up(table: np.ndarray, values: np.ndarray, span: tuple[float, float, int]) -> np.ndarray:
-    """Look values up in a table, float32 of any shape; values beyond its ends are clipped to them."""
+def _look_up(table: np.ndarray, values: np.ndarray, span: tuple[float, float, int]) -> np.ndarray:
+    """Return the table entry nearest to each value, float32 of any shape; those beyond ``span`` get an end entry."""
     low, _, steps = span
     places = values * np.float32(steps)
     places -= np.float32(low * steps - 0.5)  # to the nearest entry
@@ -221,12 +221,12 @@ def _fine_lightness_table() -> np.ndarray:
 
 
 def quick_ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.ndarray:
-    """Interpolate ``ab_to_cbcr`` in a table: ten times as fast, with a mean error of 0.0006.
+    """Convert as ``ab_to_cbcr`` does, by a table: ten times as fast, with a mean error of 0.0006.
 
     Args:
         luma: Y' uint8 ``[h, w]``, full range.
         ab: a*b* float32 ``[2, h, w]``.
-        matrix: Weights of the luma.
+        matrix: Weights of R', G' and B' in the luma.
 
     Returns:
         Cb and Cr float32 ``[2, h, w]``, -0.5..0.5, possibly out of gamut.
@@ -234,7 +234,7 @@ def quick_ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -
     import cv2
 
     table, side = _chroma_table(matrix)
-    a, b = (np.clip(plane, -_FARTHEST, _FARTHEST) * (1 / _STEP) + _FARTHEST / _STEP for plane in ab)
+    a, b = (np.clip(plane, -_MAX_AB, _MAX_AB) * (1 / _STEP) + _MAX_AB / _STEP for plane in ab)
     remap: Any = cv2.remap  # the type stubs lack maps of one channel
     cbcr = remap(table, a, b + luma.astype(np.float32) * side, cv2.INTER_LINEAR)
     return np.ascontiguousarray(cbcr.transpose(2, 0, 1))
@@ -242,8 +242,11 @@ def quick_ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -
 
 @functools.lru_cache(maxsize=4)
 def _chroma_table(matrix: Matrix) -> tuple[np.ndarray, int]:
-    """Cb and Cr on a grid, float32 ``[256 levels of luma * levels of b*, levels of a*, 2]``, and the levels of b*."""
-    axis = np.arange(-_FARTHEST, _FARTHEST + _STEP, _STEP, dtype=np.float32)
+    """Tabulate Cb and Cr over luma, b* and a*, and also return the number of levels of b*.
+
+    The table is float32 ``[256 levels of luma * levels of b*, levels of a*, 2]``.
+    """
+    axis = np.arange(-_MAX_AB, _MAX_AB + _STEP, _STEP, dtype=np.float32)
     levels = np.linspace(0, 1, 256, dtype=np.float32)
     luma, b, a = (part.reshape(-1, len(axis)) for part in np.meshgrid(levels, axis, axis, indexing="ij"))
     return np.ascontiguousarray(ab_to_cbcr(luma, np.stack([a, b]), matrix).transpose(1, 2, 0)), len(axis)

@@ -15,7 +15,7 @@ def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.n
 
     Args:
         luma: uint8 or uint16 ``[H, W]``, native byte order, any strides.
-        coding: Meaning of its code values.
+        coding: How the luma is coded.
         height: Rows of the result.
         width: Columns of the result.
 
@@ -34,20 +34,20 @@ def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.n
 
 @functools.cache
 def _table(coding: Coding) -> np.ndarray:
-    """Return the full-range code value of each code value of 8-bit luma, uint8 ``[256]``."""
+    """Return the full-range luma for each code value of 8-bit luma, uint8 ``[256]``."""
     return _at_8_bits(np.arange(256), coding)
 
 
 def _at_8_bits(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Convert code values of luma to 8-bit full range; values beyond black and white are clipped."""
+    """Convert luma from any coding to full range, uint8; values beyond black and white are clipped."""
     shifted = (luma.astype(np.float32) - coding.black) * np.float32(255 / coding.luma_span)
     return np.clip(shifted + 0.5, 0, 255).astype(np.uint8)
 
 
 def halved(luma: np.ndarray) -> np.ndarray:
-    """Average blocks of 2 by 2 pixels of a plane ``[H, W]``; an odd last row or column is left out.
+    """Halve a plane ``[H, W]`` by averaging blocks of 2 by 2 pixels; an odd last row or column is dropped.
 
-    It is several times as fast as an area average with fractional pixels.
+    This is several times as fast as resizing by a fraction.
     """
     height, width = (side // 2 for side in luma.shape)
     return cv2.resize(luma[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)

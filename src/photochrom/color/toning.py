@@ -8,26 +8,26 @@ import cv2
 import numpy as np
 
 _SIDE: Final = 96  # pixels; averaging removes sensor noise and the chroma noise of JPEG
-_GROUPS: Final = 16  # groups of pixels of equal lightness
-# benchmarks/toning.py measures the error rates; docs/photographs.md lists them.
-_SPREAD: Final = 2.0
-_FAR: Final = 13.0
-_CAST: Final = 45.0  # difference between the channels of the darkest tones, of 255
-_CONTRAST: Final = 1.0  # logarithm of the ratio of the lightest to the darkest values of the weakest channel
-_ENDS: Final = (0.01, 0.99)  # quantiles that stand for the darkest and the lightest values
-_DARK: Final = 8.0  # added to values, since ratios of the darkest are mostly noise
+_GROUPS: Final = 16  # groups of pixels of similar lightness
+# Thresholds; benchmarks/toning.py measures the error rates, and docs/photographs.md lists them.
+_SPREAD: Final = 2.0  # standard deviation of a*b* along the direction in which it varies least
+_DISTANCE: Final = 13.0  # 95th percentile of the distance in a*b* from the median colour of the group
+_CAST: Final = 45.0  # greatest difference between the channels of the darkest tones, of 255
+_CONTRAST: Final = 1.0  # logarithm of the ratio of the lightest to the darkest values, in the channel where it is least
+_ENDS: Final = (0.01, 0.99)  # quantiles that are used as the darkest and the lightest values
+_DARK: Final = 8.0  # added to values, since the darkest ones are mostly noise and would dominate the ratio
 
 
 def has_colors(rgb: np.ndarray) -> bool:
-    """Return whether a picture is in colour: neither toned, nor stained, nor faded.
+    """Return whether a picture is a colour photograph that is not faded, rather than a toned or stained print.
 
-    In a toned print the colour depends on the lightness alone, and stains and yellowing vary along one hue. So pixels
-    of equal lightness are compared: in a colour photograph their colours vary in two directions, or widely. In a faded
+    In a toned print, colour depends on lightness alone; stains and yellowing vary it along one hue. Therefore pixels of
+    similar lightness are compared: in a colour photograph, their colours vary in two directions, or widely. In a faded
     colour print, one dye has lost most of its density: the darkest tones have a cast, and one channel has little
     contrast.
 
     Args:
-        rgb: sRGB, uint8 ``[H, W, 3]``. A small picture will do.
+        rgb: sRGB, uint8 ``[H, W, 3]``; a thumbnail is enough.
     """
     small = cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return _has_different_colors(small) and not _is_faded(small)
@@ -39,7 +39,7 @@ def _has_different_colors(small: np.ndarray) -> bool:
     residual = np.concatenate([group - np.median(group, axis=0) for group in np.array_split(ab, _GROUPS)])
     smaller_variance = max(0.0, float(np.linalg.eigvalsh(np.cov(residual.T))[0]))
     distance = float(np.quantile(np.hypot(residual[:, 0], residual[:, 1]), 0.95))
-    return smaller_variance**0.5 > _SPREAD or distance > _FAR
+    return smaller_variance**0.5 > _SPREAD or distance > _DISTANCE
 
 
 def _is_faded(small: np.ndarray) -> bool:

@@ -1,9 +1,9 @@
-"""Upsampling of chroma along the edges of the luma.
+"""Upsamples chroma so that its edges follow those of the luma.
 
-There are two steps, from the network's grid to the thumbnail and from the thumbnail to the full picture. Like the fast
+There are two steps: from the network's grid to the thumbnail, and from the thumbnail to the full picture. Like the fast
 guided filter (He and Sun 2015), both assume that chroma is a linear function of luma in each small neighbourhood. They
-interpolate the chroma and add the detail that this function predicts from the luma. The original filter, which also
-smooths, was worse than plain interpolation (``benchmarks/upsampling.py``).
+interpolate the chroma and add the detail that this function predicts from the luma. The original filter also smooths,
+and was worse than bicubic interpolation (``benchmarks/upsampling.py``).
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import numpy as np
 
 from .bands import in_parallel, product, strips
 from .coding import Coding
-from .gamut import in_gamut
-from .halos import color_of_even_areas
+from .gamut import gamut_factor
+from .halos import color_of_flat_areas
 
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
-_EDGE_Y = 0.03  # the same in luma, 0..1, at the size of the thumbnail
-_MANY = 1 / 8  # share of samples out of gamut above which treating all alike is faster
-_SAMPLED = 4  # every fourth row is checked for whether many samples are out of gamut
-_HELD = 6  # lines of coefficients that are widened at once, and shared by the strips of a wide picture
-_AROUND = np.ones((3, 3), np.uint8)
+_EDGE_Y = 0.03  # the same contrast in luma, 0..1, at the size of the thumbnail
+_MANY_SHARE = 1 / 8  # share of samples out of gamut, above which it is faster to map all samples
+_ROW_STEP = 4  # that share is estimated from every fourth row
+_WIDENED_AT_ONCE = 6  # lines of coefficients resized to the picture's width at once, for several strips
+_NEIGHBORS = np.ones((3, 3), np.uint8)
 CENTER = (0.5, 0.5)
-"""Siting of chroma in JPEG: in the middle of the pixels that share a sample. See ``apply_to_luma``."""
+"""Chroma siting of JPEG: in the middle of the pixels that share a sample. See ``apply_to_luma``."""
 LEFT = (0.5, 0.0)
-"""Siting of chroma in films (MPEG-2, H.264, H.265): on the left column, half-way between the rows."""
-_WIDER = 0.5  # share of the range that is added; found with benchmarks/clipping.py
+"""Chroma siting of films (MPEG-2, H.264, H.265): on the left column, half-way between the rows."""
+_WIDENING = 0.5  # fraction by which an estimated range of luma is widened; found with benchmarks/clipping.py
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """Upsample the network's chroma to the size of the thumbnail, along its edges and without halos in even areas.
+    """Upsample the network's chroma to the size of the thumbnail, along edges and without halos in flat areas.
 
     Args:
         planes: a*b*, float32 ``[2, h, w]``.
@@ -41,7 +41,7 @@ def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
     Returns:
         a*b*, float32 ``[2, H, W]``.
     """
-    ab, share = color_of_even_areas(planes, guide)
+    ab, share = color_of_flat_areas(planes, guide)
     ab += (1 - share) * along_edges(planes, guide)
     return ab
 
@@ -49,8 +49,9 @@ def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
 def along_edges(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """Upsample chroma along the edges of a guide.
 
-    The result is a bicubic interpolation plus the guide's detail (its difference from a bicubic copy of itself) times
-    the local slope of chroma over the guide. Arguments and result are those of ``to_thumbnail``.
+    The result is the bicubically interpolated chroma plus the guide's detail times the local slope of chroma over the
+    guide. Detail is the difference between the guide and its own copy reduced to the grid and interpolated back.
+    Arguments and result are those of ``to_thumbnail``.
     """
     small = cv2.resize(guide, planes.shape[:0:-1], interpolation=cv2.INTER_AREA)
     detail = guide - _resize(small, guide, cv2.INTER_CUBIC)
@@ -70,14 +71,14 @@ def linear_coefficients(luma: np.ndarray, cbcr: np.ndarray) -> np.ndarray:
         cbcr: float32 ``[2, h, w]``, -0.5..0.5.
 
     Returns:
-        Gain and offset of Cb, then of Cr, float32 ``[4, h, w]``; ``gain * luma + offset`` is the pixel's own chroma.
+        Gain and offset of Cb, then of Cr, float32 ``[4, h, w]``; ``gain * luma + offset`` gives back ``cbcr``.
     """
     gains = _gains(cbcr, luma, _EDGE_Y)
     return np.stack([c for gain, plane in zip(gains, cbcr, strict=True) for c in (gain, plane - gain * luma)])
 
 
 def _gains(planes: np.ndarray, guide: np.ndarray, edge: float) -> list[np.ndarray]:
-    """Compute the slope of each plane over the guide in 3 by 3 neighbourhoods; contrasts below ``edge`` are damped."""
+    """Compute each plane's slope over the guide in 3 by 3 neighbourhoods; contrast below ``edge`` damps it."""
     mean = _mean(guide)
     variance = _mean(guide * guide) - mean * mean + edge * edge
     return [(_mean(guide * plane) - mean * _mean(plane)) / variance for plane in planes]
@@ -103,19 +104,19 @@ def apply_to_luma(
     siting: tuple[float, float] = CENTER,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Apply a thumbnail's coefficients to the full-size luma, and bring the resulting chroma into gamut.
+    """Compute full-size chroma from the thumbnail's coefficients and the full-size luma, and bring it into gamut.
 
     Args:
         coefficients: Result of ``linear_coefficients``, float32 ``[4, h, w]``.
         luma: uint8 or uint16 ``[H, W]``.
         strength: Factor applied to the chroma.
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
-        coding: Meaning of the code values of luma and chroma; None for a photograph's.
+        coding: How luma and chroma are coded; None for a photograph's coding.
         out: Planes to write into, with any strides; None for new ones.
         reduced: Whether ``luma`` is a copy at half the picture's height and width. Subsampling is then 1, and the range
             of luma at which a sample must be in gamut is estimated from the samples around it.
-        siting: Position of a sample, in pixels from the first of those that share it: row, 0 to 1, and column, 0 or
-            0.5. Ignored along an axis that is not subsampled.
+        siting: Row (0 to 1) and column (0 or 0.5) of a chroma sample, in pixels from the first pixel that shares it.
+            Ignored along an axis that is not subsampled.
         threads: Number of threads that share the rows.
 
     Returns:
@@ -124,7 +125,9 @@ def apply_to_luma(
     """
     coding = coding or Coding.of_photograph(luma.dtype)
     height, width = (-(-side // step) for side, step in zip(luma.shape, subsampling, strict=True))
-    planes = out or tuple(np.empty((2, height, width), luma.dtype))  # one array, which may get huge pages
+    planes = out or tuple(
+        np.empty((2, height, width), luma.dtype)
+    )  # one array, for which the system may use huge pages
     small = _in_code_values(np.float32(strength) * coefficients, coding)
     lines = coefficients.shape[1]
     row, column = ((place + 0.5) / step if step > 1 else 0.5 for place, step in zip(siting, subsampling, strict=True))
@@ -133,27 +136,29 @@ def apply_to_luma(
     # Position of each row of chroma among the lines of the coefficients.
     position = np.clip((np.arange(height) + row) * (lines / height) - 0.5, 0, lines - 1)
 
-    # Each strip of rows needs few lines of coefficients. They are widened to the picture's width a few at a time
-    # (``wide`` has those in ``held``), and each row of chroma is a weighted sum of the two lines nearest to it.
+    # Each strip of rows needs few lines of coefficients. A few lines at a time are resized to the picture's width
+    # (``wide``; ``widened`` has their indices). Each row of chroma is a weighted sum of the two lines nearest to it.
     def color(rows: range) -> None:
         buffer: list[np.ndarray] = []
-        held = range(0)  # lines of the coefficients that have been widened
+        widened = range(0)
         wide: np.ndarray = np.empty(0, np.float32)
         many = False  # whether many samples of the previous strip were out of gamut
         for start, stop in strips(len(rows), width):
             start, stop = rows.start + start, rows.start + stop
             mean, darkest, brightest = (
-                _reduced_range(luma, start, stop) if reduced else _luma_range(luma, start, stop, subsampling, siting)
+                _estimated_luma_range(luma, start, stop)
+                if reduced
+                else _luma_range(luma, start, stop, subsampling, siting)
             )
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
-            if last > held.stop:
-                held = range(first, max(last, min(first + _HELD, lines)))
-                narrow = small[first : held.stop].reshape(-1, small.shape[2])
+            if last > widened.stop:
+                widened = range(first, max(last, min(first + _WIDENED_AT_ONCE, lines)))
+                narrow = small[first : widened.stop].reshape(-1, small.shape[2])
                 wide = cv2.resize(narrow, (width, len(narrow)))  # linear
             weights = _weights(position[start:stop] - first, last - first)
-            here = wide.reshape(-1, 4, width)[first - held.start : last - held.start]
+            here = wide.reshape(-1, 4, width)[first - widened.start : last - widened.start]
             cb, cr, spare = _chroma(weights, here, mean, buffer)
-            rounded, many = _quantised(cb, cr, darkest, brightest, coding, spare, many=many)
+            rounded, many = _quantized(cb, cr, darkest, brightest, coding, spare, many=many)
             for plane, values in zip(planes, rounded, strict=True):
                 plane[start:stop] = values
 
@@ -174,8 +179,8 @@ def _chroma(
         buffer: Arrays reused from strip to strip, which stay in the processor's cache; empty for the first strip.
 
     Returns:
-        Cb and Cr, float32 ``[rows, w]``, in code values, around 0, and a spare array like them. They belong to the
-        buffer.
+        Cb and Cr, float32 ``[rows, w]``, in code values, around 0; and a spare array of that shape. All three belong to
+        ``buffer``.
     """
     if not buffer or buffer[0].shape != luma.shape:
         buffer[:] = [np.empty(luma.shape, np.float32) for _ in range(4)]
@@ -204,7 +209,7 @@ def _in_code_values(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
     return np.concatenate([gains, offsets])
 
 
-def _quantised(
+def _quantized(
     cb: np.ndarray,
     cr: np.ndarray,
     darkest: np.ndarray,
@@ -216,17 +221,17 @@ def _quantised(
 ) -> tuple[list[np.ndarray], bool]:
     """Round chroma to code values that are in gamut at every luma from ``darkest`` to ``brightest``.
 
-    Few colours are out of gamut. So all are rounded first, and a cheap test then finds those that may be: with every
+    Few samples are out of gamut. Therefore all are rounded first, and a cheap test then finds candidates: with every
     matrix, no channel differs from the luma by more than twice the chroma.
 
     Args:
-        cb: float32 ``[h, w]``, in steps of the code values, around 0. It may be overwritten.
-        cr: The same.
-        darkest: Lowest luma that shares the chroma, code values ``[h, w]``.
-        brightest: Highest luma that shares it.
-        coding: Meaning of the code values.
-        spare: float32 ``[h, w]``, to be overwritten.
-        many: Whether many samples are expected to be out of gamut, as in the strip before. The test is then skipped.
+        cb: float32 ``[h, w]``, in code values, around 0. It may be overwritten.
+        cr: Like ``cb``.
+        darkest: Lowest luma of the pixels that share the sample, in code values, ``[h, w]``.
+        brightest: Highest luma of those pixels.
+        coding: How luma and chroma are coded.
+        spare: float32 ``[h, w]``, which is overwritten.
+        many: Whether to skip the test, because many samples of the previous strip were out of gamut.
 
     Returns:
         Cb and Cr, uint8 or uint16 ``[h, w]``; and whether many samples were out of gamut.
@@ -236,7 +241,7 @@ def _quantised(
     rounded = [_rounded(plane, coding, spare) for plane in (cb, cr)]
     far = np.greater(_distance(rounded[0], rounded[1], coding), _room(darkest, brightest, coding) >> 1)
     count = np.count_nonzero(far)
-    if count > _MANY * far.size:
+    if count > _MANY_SHARE * far.size:
         return _all_in_gamut(cb, cr, darkest, brightest, coding, spare)
     if count:
         places = np.flatnonzero(far)
@@ -252,20 +257,20 @@ def _quantised(
 def _all_in_gamut(
     cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding, spare: np.ndarray
 ) -> tuple[list[np.ndarray], bool]:
-    """Replace ``_quantised`` where many samples are out of gamut: all are mapped, without a search for those samples.
+    """Map and round all samples, which is faster than ``_quantized`` if many of them are out of gamut.
 
-    Arguments and result are those of ``_quantised``.
+    Arguments and result are those of ``_quantized``.
     """
     factor = _factor(cb, cr, darkest, brightest, coding)
-    sample = factor[::_SAMPLED]
-    many = bool(np.count_nonzero(sample < 1) > _MANY * sample.size)
+    sample = factor[::_ROW_STEP]
+    many = bool(np.count_nonzero(sample < 1) > _MANY_SHARE * sample.size)
     return [_rounded(np.multiply(plane, factor, out=plane), coding, spare) for plane in (cb, cr)], many
 
 
 def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Call ``in_gamut`` for luma in code values, and chroma in steps of code values around 0."""
+    """Call ``gamut_factor`` with luma in code values, and chroma in code values around 0."""
     low, high = (_steps_of_chroma(plane, coding) for plane in (darkest, brightest))
-    return in_gamut(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
+    return gamut_factor(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
 
 
 def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray:
@@ -280,14 +285,14 @@ def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray
 
 
 def _distance(cb: np.ndarray, cr: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute the larger of the distances of Cb and Cr from neutral, in code values, or one more than that."""
+    """Return the larger distance of Cb and Cr from neutral, in code values; it may be too large by one."""
     mirrored = np.bitwise_xor(np.minimum(cb, cr), 2 * coding.neutral - 1)
     farther = np.maximum(np.maximum(cb, cr), mirrored, out=mirrored)
     return np.subtract(farther, coding.neutral - 1, out=farther)
 
 
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute the distance of the luma from the nearer of black and white, in code values; 0 beyond them."""
+    """Return the distance of luma from black or white, whichever is nearer, in code values; 0 beyond either."""
     black, white = coding.black, coding.black + coding.luma_span
     if not coding.full_range:
         darkest, brightest = (np.clip(plane, black, white) for plane in (darkest, brightest))
@@ -298,17 +303,17 @@ def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndar
 def _luma_range(
     luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int], siting: tuple[float, float] = CENTER
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute the luma at each chroma sample, and the range of luma over its pixels, for some rows of chroma.
+    """Compute, for some rows of chroma, the luma at each sample, and the range of luma over the pixels that share it.
 
     Args:
         luma: The whole plane, ``[H, W]``.
         start: First row of chroma.
-        stop: End of the rows.
-        subsampling: Rows and columns that share a sample.
-        siting: Position of the sample among them, as for ``apply_to_luma``.
+        stop: Row of chroma at which to stop.
+        subsampling: Rows and columns of luma that share a sample.
+        siting: As for ``apply_to_luma``.
 
     Returns:
-        Luma at the sample, lowest and highest luma of its pixels, of the luma's dtype.
+        Luma at each sample, then lowest and highest luma of its pixels, of the luma's dtype.
     """
     rows, columns = subsampling
     luma = luma[start * rows : stop * rows]
@@ -323,11 +328,11 @@ def _luma_range(
     if columns == 2:
         least = np.minimum(*_halves(least)).astype(luma.dtype)
         greatest = np.maximum(*_halves(greatest)).astype(luma.dtype)
-    return _sampled(even, subsampling, siting), least, greatest
+    return _luma_at_samples(even, subsampling, siting), least, greatest
 
 
-def _sampled(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float, float]) -> np.ndarray:
-    """Compute the luma at the place of each chroma sample, of the luma's dtype; sides are even."""
+def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float, float]) -> np.ndarray:
+    """Interpolate luma at the position of each chroma sample; ``luma`` must have even sides along subsampled axes."""
     (rows, columns), (row, column) = subsampling, siting
     half = luma.shape[1] // columns, luma.shape[0] // rows
     if (row == 0.5 or rows == 1) and (column == 0.5 or columns == 1):
@@ -344,25 +349,28 @@ def _sampled(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float
     return cv2.addWeighted(left, 0.5, right, 0.5, 0)
 
 
-def _reduced_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimate the range of luma around each sample from a copy at half size.
+def _estimated_luma_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Estimate what ``_luma_range`` returns from a copy of the luma at half the picture's height and width.
 
-    Arguments and result are those of ``_luma_range``. The range is that of the 3 by 3 samples around each one, from
-    which a decoder interpolates chroma, too. It is widened by half, since the copy averages the grain, which has a
-    wider range in the picture.
+    The estimate is the range of the 3 by 3 samples around each sample, from which a decoder may interpolate chroma. It
+    is widened by half, since the copy averages out grain.
     """
     first, last = max(0, start - 1), min(stop + 1, luma.shape[0])
     around, inner = luma[first:last], slice(start - first, stop - first)
     own = luma[start:stop]
-    least, greatest = cv2.erode(around, _AROUND)[inner], cv2.dilate(around, _AROUND)[inner]
+    least, greatest = cv2.erode(around, _NEIGHBORS)[inner], cv2.dilate(around, _NEIGHBORS)[inner]
     weighted: Any = cv2.addWeighted
-    return own, weighted(least, 1 + _WIDER, own, -_WIDER, 0), weighted(greatest, 1 + _WIDER, own, -_WIDER, 0)
+    return (
+        own,
+        weighted(least, 1 + _WIDENING, own, -_WIDENING, 0),
+        weighted(greatest, 1 + _WIDENING, own, -_WIDENING, 0),
+    )
 
 
 def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Split a plane into its even and odd columns, several times as fast as slices with a step.
 
-    The byte order of the machine decides which of the two comes first.
+    Which of the two comes first depends on the byte order of the machine.
     """
     bits = 8 * plane.dtype.itemsize
     pairs = np.ascontiguousarray(plane).view(np.dtype(f"u{2 * plane.dtype.itemsize}"))
@@ -370,7 +378,7 @@ def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Return code values of luma on the scale of chroma, float32; those beyond black and white are clipped."""
+    """Rescale luma so that black is 0 and white is ``coding.chroma_span``, float32; values beyond them are clipped."""
     y = luma.astype(np.float32)
     if coding.full_range:
         return y
@@ -379,5 +387,5 @@ def _steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
 
 
 def _weights(position: np.ndarray, lines: int) -> np.ndarray:
-    """Weights of linear interpolation between lines, for rows at the given positions: float32 ``[rows, lines]``."""
+    """Return the weights that interpolate linearly between lines at the given positions, float32 ``[rows, lines]``."""
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(lines))).astype(np.float32)

@@ -13,7 +13,7 @@ from itertools import combinations
 import cv2
 import numpy as np
 
-from ...color.gamut import in_gamut, rgb_of_luma
+from ...color.gamut import gamut_factor, rgb_of_luma
 from ...color.spaces import ab_to_cbcr, luma_of_rgb, rgb_to_lab
 from ...colorizer.colorizer import Colorizer
 from ...colorizer.hints import Hint
@@ -160,7 +160,7 @@ def at_luma(color: tuple[int, int, int], luma: np.ndarray) -> np.ndarray:
     ab = rgb_to_lab(np.array(color, np.float32) / 255)[1:]
     brightness = luma.astype(np.float32) / 255
     cb, cr = ab_to_cbcr(brightness, np.broadcast_to(ab[:, None, None], (2, *luma.shape))).astype(np.float32)
-    factor = in_gamut(cb, cr, brightness, brightness)
+    factor = gamut_factor(cb, cr, brightness, brightness)
     planes = (np.clip(np.rint(128 + 255 * factor * plane), 0, 255).astype(np.uint8) for plane in (cb, cr))
     return rgb_of_luma(luma, *planes)
 
