@@ -1,4 +1,4 @@
-"""Colours the frames of a film in three threads: prepare and predict, render, encode in segments."""
+"""Colours the frames of a film, with one thread each for predicting, rendering and encoding."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from .sequences.names import Pattern
 from .sequences.writer import SequenceWriter
 from .shots import detection
 
-_WAITING = 4  # frames queued between two threads
-_BURST = 8  # the same for frames that arrive in bursts, from one key to the next
-_BETWEEN = 32e6  # most bytes in either queue, for large frames
-_SHORTEST, _LONGEST = 5, 10  # seconds: a segment ends at a cut after the first number, or at a key after the second
+_RENDERED_QUEUE = 4  # most rendered frames that wait for encoding
+_PREDICTED_QUEUE = 8  # most predicted frames that wait for rendering; they come in bursts, one per key frame
+_QUEUE_BYTES = 32e6  # most bytes in either queue; it limits the number of large frames
+_SHORTEST, _LONGEST = 5, 10  # seconds after which a segment may end before a new shot, or before any key frame
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a film."""
+    """Progress of colouring a film."""
 
     done: int
-    """Number of frames coloured."""
+    """Number of frames coloured so far, including those of earlier runs."""
     total: int
-    """Number of frames of the film, according to the file."""
+    """Number of frames to colour, as far as the file states it; at least ``done``."""
 
 
 def color_frames(
@@ -46,21 +46,21 @@ def color_frames(
     label: str,
     progress: Callable[[Progress], None],
 ) -> list[FinishedSegment]:
-    """Colour and encode all frames that are not finished yet.
+    """Colour and encode all frames that earlier runs have not finished.
 
     Args:
         frame_colorizer: Colours the frames of the film.
-        folder: Working folder with the finished segments; the others are written to it.
-        plan: How the film is stored.
-        damage: Collects damage found now and by earlier runs.
-        label: Credit of the colours, written into the files of a sequence.
+        folder: Working folder that holds the finished segments and receives the new ones.
+        plan: Format and span of the coloured film.
+        damage: Collects damage found by this run and by earlier ones.
+        label: Credit that is written into the files of an image sequence.
         progress: Called after each frame; an exception that it raises stops the colouring.
 
     Returns:
-        All finished segments, from the film's beginning.
+        All segments of the coloured film, in order.
 
     Raises:
-        FilmError: None of the frames can be decoded, or the codec fails.
+        FilmError: None of the frames can be decoded, their size or format changes, or the codec fails.
     """
     segments = folder.finished()
     try:
@@ -81,31 +81,32 @@ def _fill_gap(
     segments: list[FinishedSegment],
     progress: Callable[[Progress], None],
 ) -> list[FinishedSegment]:
-    """Colour and encode frames from the first gap between finished segments to the next finished segment.
+    """Colour and encode the frames from the end of ``segments`` to the next finished segment or the end of the film.
 
     Returns:
-        All finished segments, from the film's beginning to the next gap.
+        All finished segments from the film's beginning to the next gap.
     """
     reader = frame_colorizer.reader
     count = sum(len(segment.pts) for segment in segments)
-    following, warm_up = plan.first, plan.first
+    first, warm_up = plan.first, plan.first
     if segments:
         last = segments[-1]
         damage.restore(last.damaged, last.ends_early, last.other_fields)
-        assert last.next is not None  # it is not the film's last
+        assert last.next is not None  # the film's last segment leaves no gap
         assert last.warm_up is not None
-        following, warm_up = last.next, last.warm_up
+        first, warm_up = last.next, last.warm_up
     frames = plan.span.of(reader.frames(warm_up, damage=damage), reader.time_base)
     before = folder.propagated(len(segments) - 1) if segments else None
     writer = _SegmentWriter(frame_colorizer, folder, plan, damage, segments, label)
     luma = frame_colorizer.luma_bytes
-    most = _WAITING if plan.frames is None else 1  # SequenceWriter has its own queue
-    burst, waiting = frames_within(_BETWEEN, luma, _BURST), frames_within(_BETWEEN, 2 * luma, most)
+    most_rendered = _RENDERED_QUEUE if plan.frames is None else 1  # SequenceWriter has its own queue
+    predicted_ahead = frames_within(_QUEUE_BYTES, luma, _PREDICTED_QUEUE)
+    rendered_ahead = frames_within(_QUEUE_BYTES, 2 * luma, most_rendered)
     try:
         # Prediction, rendering and encoding take about the same time, so each has a thread.
         with (
-            prefetched(frame_colorizer.colors(frames, following, before), burst) as predicted,
-            prefetched(_rendered(frame_colorizer, predicted, writer.has), waiting) as rendered,
+            prefetched(frame_colorizer.colors(frames, first, before), predicted_ahead) as predicted,
+            prefetched(_rendered(frame_colorizer, predicted, writer.has), rendered_ahead) as rendered,
         ):
             for item in rendered:
                 if not writer.write(item):
@@ -121,13 +122,13 @@ def _fill_gap(
 
 @dataclass(frozen=True)
 class _Rendered:
-    """A coloured frame."""
+    """A coloured frame on its way to the encoder."""
 
     pts: int
     duration: int
     """Duration in the film's time base; 0 if unknown."""
     frame: av.VideoFrame | None
-    """The frame; None if an earlier run has written it."""
+    """The frame; None if an earlier run has already written its file."""
     colors: propagation.Colors
     starts_shot: bool
 
@@ -137,6 +138,7 @@ def _rendered(
     predicted: Iterator[tuple[PreparedFrame, propagation.Colors, bool]],
     is_written: Callable[[int], bool],
 ) -> Iterator[_Rendered]:
+    """Render frames, except those that an earlier run has written, and recycle their memory."""
     for prepared, colors, start in predicted:
         frame = None if is_written(prepared.pts) else frame_colorizer.render(prepared, colors.ab)
         rendered = _Rendered(prepared.pts, prepared.frame.duration or 0, frame, colors, start)
@@ -175,16 +177,16 @@ class _SegmentWriter:
             self._shortest = 1  # one shot per segment, so that shots can be recoloured one by one
 
     def has(self, pts: int) -> bool:
-        """Return whether an earlier run has written this frame of a sequence."""
+        """Return whether an earlier run has written the file of this frame; False unless the output is a sequence."""
         if self._work is None:
             return False
         return self._work.file(self._plan.number(self._reader, pts)).is_file()
 
     def write(self, rendered: _Rendered) -> bool:
-        """Encode a frame, in a new segment if one can begin here.
+        """Encode a frame, and begin a new segment with it if the current one may end here.
 
         Returns:
-            Whether the frame was encoded; False if a finished segment begins with it.
+            False if the next segment is already finished and begins with this frame, which is then not encoded.
         """
         pts, frame = rendered.pts, rendered.frame
         if self._encoder and self._may_end(self._encoder, rendered):
@@ -213,16 +215,20 @@ class _SegmentWriter:
         return SegmentEncoder(path, self._reader, self._plan.planes, self._options)
 
     def _may_end(self, encoder: SegmentEncoder | SequenceWriter, rendered: _Rendered) -> bool:
+        """Return whether the current segment may end before this frame."""
         count = len(encoder.pts)
         ends_shot = rendered.starts_shot and count >= self._shortest
         return ends_shot or (rendered.colors.is_key and count >= self._longest)
 
     def finish(self, following: int | None, propagated: np.ndarray | None) -> None:
-        """End the segment.
+        """Finish the current segment and record it in the working folder.
 
         Args:
-            following: pts of the next frame; None at the end of the film.
-            propagated: Propagated colours at the beginning of the next segment; None if a shot begins there.
+            following: pts of the next segment's first frame; None at the end of the film.
+            propagated: ``Colors.before`` of that frame; None if a shot begins there.
+
+        Raises:
+            FilmError: The segment has no frame, or the codec fails.
         """
         if self._encoder is None:
             raise FilmError(f"{self._reader.path}: none of its frames can be decoded", remedy="check the file")
@@ -245,6 +251,6 @@ class _SegmentWriter:
         self._encoder, self._shots = None, []
 
     def abandon(self) -> None:
-        """Close the open segment; the next run starts it over."""
+        """Discard the unfinished segment, whose frames a later run colours again."""
         if self._encoder is not None:
             self._encoder.abandon()

@@ -1,6 +1,6 @@
-"""Memory of frames: limits by bytes, reuse of buffers, and views of their planes.
+"""Buffers of video frames: a pool that reuses them, limits in bytes, and planes as NumPy views.
 
-A frame of a scan may be a hundred times as large as one of standard television, so limits count bytes, not frames.
+Limits count bytes, not frames, because a scanned frame may be a hundred times as large as one of standard television.
 """
 
 from __future__ import annotations
@@ -11,40 +11,40 @@ from collections import deque
 import av
 import numpy as np
 
-_KEPT = 100e6  # most bytes of frames kept for reuse
+_POOL_BYTES = 100e6  # limit on the frames kept for reuse
 
 
 def frames_within(memory: float, frame_bytes: float, most: int) -> int:
-    """Return how many frames fit into memory, at least one.
+    """Return the number of frames that fit into some memory, from 1 to ``most``.
 
     Args:
-        memory: Bytes for all of them.
-        frame_bytes: Bytes per frame, including intermediate results.
+        memory: Memory for all frames, in bytes.
+        frame_bytes: Memory per frame, including intermediate results, in bytes.
         most: Upper limit of the result.
     """
     return max(1, min(most, int(memory / frame_bytes)))
 
 
 class FramePool:
-    """A pool of frames whose memory is reused.
+    """A pool of video frames whose memory is reused; any thread may use it.
 
-    Touching newly allocated memory takes as long as colouring a scan.
+    For a large scan, first access to newly allocated memory takes as long as colouring the frame.
 
     Args:
-        memory: Maximum number of bytes of frames in the pool.
+        memory: Maximum size of the pool in bytes; the oldest frames are released first.
     """
 
-    def __init__(self, memory: float = _KEPT) -> None:
+    def __init__(self, memory: float = _POOL_BYTES) -> None:
         self._memory, self._lock = memory, threading.Lock()
         self._frames: deque[av.VideoFrame] = deque()  # the most recently returned frame is last
-        self._held = 0  # bytes of these frames
+        self._size = 0  # bytes of these frames
 
     def take(self, width: int, height: int, name: str) -> av.VideoFrame:
-        """Return a frame with undefined pixels, from the pool or new.
+        """Return a frame with undefined pixels, from the pool if it has one of this size and format.
 
         Args:
-            width: Number of columns.
-            height: Number of rows.
+            width: Columns of luma.
+            height: Rows of luma.
             name: FFmpeg's name of the pixel format.
         """
         found = None
@@ -55,7 +55,7 @@ class FramePool:
                     break
             if found is not None:
                 self._frames.remove(found)
-                self._held -= frame_bytes(found)
+                self._size -= frame_bytes(found)
         if found is None:
             return av.VideoFrame(width, height, name)
         found.make_writable()  # a decoder may still reference its pixels
@@ -63,22 +63,22 @@ class FramePool:
         return found
 
     def give_back(self, frame: av.VideoFrame) -> None:
-        """Return a frame to the pool; the caller must not use it any more."""
+        """Put a frame into the pool; the caller must not use it any more."""
         with self._lock:
             self._frames.append(frame)
-            self._held += frame_bytes(frame)
-            while self._held > self._memory:
-                self._held -= frame_bytes(self._frames.popleft())
+            self._size += frame_bytes(frame)
+            while self._size > self._memory:
+                self._size -= frame_bytes(self._frames.popleft())
 
     def clear(self) -> None:
-        """Release all frames when a film is finished."""
+        """Release the memory of all frames in the pool."""
         with self._lock:
             self._frames.clear()
-            self._held = 0
+            self._size = 0
 
 
 def frame_bytes(frame: av.VideoFrame) -> int:
-    """Return the number of bytes of a frame's pixels."""
+    """Return the size of a frame's pixels in bytes."""
     return sum(plane.buffer_size for plane in frame.planes)
 
 
@@ -87,12 +87,12 @@ pool = FramePool()
 
 
 def luma_plane(frame: av.VideoFrame) -> np.ndarray:
-    """Return the luma of a frame as a view, uint8 or uint16 ``[H, W]``, which must not be modified."""
+    """Return the luma plane of a planar frame, uint8 or uint16 ``[H, W]``, as a view that must not be modified."""
     return view(frame, 0)
 
 
 def view(frame: av.VideoFrame, index: int) -> np.ndarray:
-    """Return a plane of a planar frame as a view, uint8 or uint16 ``[h, w]``."""
+    """Return a plane of a planar frame, uint8 or uint16 ``[h, w]``, as a view into the frame's memory."""
     plane = frame.planes[index]
     order = ">u2" if frame.format.is_big_endian else "<u2"
     dtype = np.uint8 if frame.format.components[index].bits == 8 else np.dtype(order)

@@ -1,4 +1,4 @@
-"""``FrameColorizer``: prepares, predicts, propagates and renders the frames of one film."""
+"""``FrameColorizer``: colours the frames of one film, from decoding to finished chroma planes."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from .source.side_data import has_captions
 if TYPE_CHECKING:
     from .shots.shot_plan import ShotPlan
 
-_BUFFERED = 256e6  # most bytes of frames that wait while later keys are predicted
-_KNOWN = 8.0  # weight of a still's colours, in frames predicted with full confidence
-_UNSURE = 0.05  # weight of a colour predicted with no confidence
+_WAITING_BYTES = 256e6  # limit on the frames that wait for the prediction of later key frames
+_STILL_WEIGHT = 8.0  # a still's colours count as much as eight predictions of full confidence
+_LEAST_WEIGHT = 0.05  # weight of colours of no confidence, and of the grey of frames that are not predicted
 
 
 @dataclass(frozen=True)
 class PreparedFrame:
-    """A frame that waits for its colours."""
+    """A frame before colouring, with the thumbnails from which its colours are computed."""
 
     frame: av.VideoFrame
-    """The frame in the coloured film's format, or only its luma if its chroma is not needed."""
+    """The frame in the coloured film's format, or a grey frame with its luma if its own chroma is not needed."""
     thumbnail: np.ndarray
-    """Luma as the network sees it, uint8 ``[h, w]``, full range, upright."""
+    """Luma as the network sees it, uint8 ``[H, W]``, full range, upright."""
     small: np.ndarray
-    """The thumbnail at the scale of optical flow and propagation."""
+    """The thumbnail at half its width and height, uint8 ``[h, w]``, for optical flow and propagation."""
     interlaced: bool
     """Whether the frame consists of two fields, whose chroma is computed separately."""
     visibility: float
-    """From 0 (the whole frame is black, white or grey) to 1 (a picture)."""
+    """Factor on the chroma: 0 if the frame is blank, 1 if it shows a picture, in between during a fade."""
     is_copy: bool
-    """Whether ``frame`` is a copy of the luma, which is not shared."""
+    """Whether nothing else uses the memory of ``frame``, so that it can be recycled."""
 
     @property
     def pts(self) -> int:
@@ -61,7 +61,14 @@ class PreparedFrame:
 
 
 def at_scale_of_propagation(thumbnail: np.ndarray) -> np.ndarray:
-    """Halve a thumbnail ``[H, W]`` with even sides, which averages out film grain and makes optical flow cheaper."""
+    """Halve the width and height of a thumbnail, to average out film grain and make optical flow cheaper.
+
+    Args:
+        thumbnail: uint8 ``[H, W]`` with even sides.
+
+    Returns:
+        uint8 ``[H / 2, W / 2]``.
+    """
     height, width = thumbnail.shape
     return cv2.resize(thumbnail, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
 
@@ -69,35 +76,36 @@ def at_scale_of_propagation(thumbnail: np.ndarray) -> np.ndarray:
 def predict_small(
     colorizer: Colorizer, thumbnail: np.ndarray, small: np.ndarray, options: ColorOptions
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Run the network on a thumbnail, and return its colours at the scale of propagation.
+    """Predict the colours of a thumbnail, at the size of its halved copy.
 
     Args:
-        colorizer: The model.
+        colorizer: Runs the model.
         thumbnail: Luma, uint8 ``[H, W]``, full range.
-        small: The same luma at the scale of propagation, uint8 ``[h, w]``.
-        options: How to colour.
+        small: Result of ``at_scale_of_propagation``, uint8 ``[h, w]``.
+        options: Vividness, hints and other options.
 
     Returns:
-        a*b* float32 ``[2, h, w]`` and their weight float32 ``[h, w]``, see ``propagation.Frame``.
+        a*b*, float32 ``[2, h, w]``, and the weight of each pixel in averages over frames, float32 ``[h, w]``: its
+        confidence, at least 0.05; 1 if the model computes no confidence.
     """
     prediction = colorizer.predict(thumbnail, options)
     ab = colorizer.ab(prediction, options.hints, small)
     if prediction.confidence is None:
         return ab, np.ones(small.shape, np.float32)
     weight = cv2.resize(prediction.confidence, small.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return ab, np.maximum(weight, np.float32(_UNSURE))
+    return ab, np.maximum(weight, np.float32(_LEAST_WEIGHT))
 
 
 class FrameColorizer:
     """Colours the frames of one film.
 
     Args:
-        colorizer: The model.
+        colorizer: Runs the model.
         reader: The film.
         planes: Format of the coloured film.
-        options: How to colour.
-        hints: Known colours of single frames, by the frame's pts.
-        is_kept: Function that tells, by pts, whether a frame keeps its own chroma.
+        options: Options of the film.
+        hints: Hints for single frames, by the frame's pts.
+        is_kept: Returns, for a frame's pts, whether the frame keeps its own chroma.
         shots: Known shots and their options; None to detect shots and colour all of them alike.
         stills: Known a*b* of upright frames, float32 ``[2, h, w]`` at any size, by the frame's pts.
     """
@@ -136,18 +144,21 @@ class FrameColorizer:
         )
 
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
-        """Return a copy for the same film with hints, by the frames' pts."""
+        """Return a copy of this colorizer whose hints, by frame pts, are replaced."""
         return self._changed(hints, self._is_kept, self.shots, self.stills)
 
     def with_stills(self, stills: Mapping[int, np.ndarray]) -> FrameColorizer:
-        """Return a copy for the same film with known colours of some frames, by their pts.
+        """Return a copy of this colorizer whose stills are replaced.
 
-        Stills show whole frames, so they are not used if only a part of each frame is coloured (``FilmOptions.frame``).
+        Stills show whole frames, so they are ignored if only a part of each frame is coloured (``FilmOptions.frame``).
+
+        Args:
+            stills: As for ``FrameColorizer``.
         """
         return self._changed(self.hints, self._is_kept, self.shots, {} if self.area.box else stills)
 
     def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
-        """Return a copy for the same film that also leaves the frames unchanged whose pts satisfy ``is_kept``."""
+        """Return a copy of this colorizer that also leaves those frames unchanged for whose pts ``is_kept`` is true."""
 
         def both(pts: int) -> bool:
             return self._is_kept(pts) or is_kept(pts)
@@ -155,11 +166,14 @@ class FrameColorizer:
         return self._changed(self.hints, both, self.shots, self.stills)
 
     def is_kept(self, pts: int) -> bool:
-        """Return whether a frame is left unchanged."""
+        """Return whether the frame with this pts keeps its own chroma."""
         return self._is_kept(pts)
 
     def with_shots(self, shots: ShotPlan | None) -> FrameColorizer:
-        """Return a copy for the same film with the shots and their options from a plan."""
+        """Return a copy of this colorizer that takes shots, their options and the frames to keep from a plan.
+
+        None returns to automatic shot detection.
+        """
         is_kept = self._is_kept if shots is None else shots.is_left_out
         return self._changed(self.hints, is_kept, shots, self.stills)
 
@@ -174,7 +188,7 @@ class FrameColorizer:
         return FrameColorizer(*same, hints, is_kept, shots, stills)
 
     def color_options(self, pts: int) -> ColorOptions:
-        """Return the film's colour options with the hints of one frame."""
+        """Return the colour options of the frame with this pts: those of its shot, with the frame's own hints."""
         color = self.options.color if self.shots is None else self.shots.options_at(pts)
         hints = tuple(self.hints.get(pts, ()))
         return color.with_hints(hints) if hints else color
@@ -185,7 +199,7 @@ class FrameColorizer:
         chroma, decoded = self._may_keep(frame), frame
         frame = in_format(frame, self.planes, chroma=chroma)
         if frame.format.name == self.planes.name and not (chroma or has_captions(frame)):
-            frame = luma_only(frame, self.planes)  # dozens of frames wait for the colours of later keys
+            frame = luma_only(frame, self.planes)  # saves memory, since dozens of frames wait for later key frames
         luma = luma_plane(frame)[self.area.luma]
         thumbnail = self.colorizer.thumbnail(
             luma, self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
@@ -196,7 +210,7 @@ class FrameColorizer:
         return PreparedFrame(frame, thumbnail, small, interlaced, detection.visibility(small), is_copy)
 
     def _for_network(self, thumbnail: np.ndarray) -> np.ndarray:
-        """Return the picture of a thumbnail that the network sees."""
+        """Convert a thumbnail of a negative or of a logarithmic scan to the positive that the network expects."""
         if self.options.negative:
             return negative.for_network(thumbnail)
         return logarithmic.for_network(thumbnail) if self.reader.is_log else thumbnail
@@ -207,7 +221,14 @@ class FrameColorizer:
         return self.reader.may_have_colors and (is_kept or self.options.recolor == "grey-shots")
 
     def prepared(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[PreparedFrame, bool]]:
-        """Yield prepared frames, each with whether a shot begins there."""
+        """Prepare frames and find the shots.
+
+        Args:
+            frames: Decoded frames in display order.
+
+        Yields:
+            A prepared frame, and whether a shot begins with it.
+        """
         if self.shots is not None:
             yield from self._prepared_by_plan(frames, self.shots)
             return
@@ -232,28 +253,28 @@ class FrameColorizer:
             last = number
 
     def predict(self, prepared: PreparedFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Run the network on one frame.
+        """Return the colours of one frame: its still's, the network's, or grey if it is blank or left unchanged.
 
         Returns:
-            a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``, and their weight float32 ``[h, w]``, see
-            ``propagation.Frame``.
+            a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``, and the weight of each pixel in averages
+            over frames, float32 ``[h, w]``: from 0.05 to 1 for predictions, 8 for stills.
         """
         color = self.color_options(prepared.pts)
         if (known := self.stills.get(prepared.pts)) is not None and not self._is_kept(prepared.pts):
             size = prepared.small.shape[::-1]
             ab = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in known])
-            return ab, np.full(prepared.small.shape, _KNOWN, np.float32)
+            return ab, np.full(prepared.small.shape, _STILL_WEIGHT, np.float32)
         if self._is_kept(prepared.pts) or (prepared.visibility == 0 and not color.hints):
             neutral = np.zeros((2, *prepared.small.shape), np.float32)
-            return neutral, np.full(prepared.small.shape, _UNSURE, np.float32)
+            return neutral, np.full(prepared.small.shape, _LEAST_WEIGHT, np.float32)
         return predict_small(self.colorizer, prepared.thumbnail, prepared.small, color)
 
     def render(self, prepared: PreparedFrame, ab: np.ndarray) -> av.VideoFrame:
-        """Make the coloured frame: the luma plane unchanged, with chroma planes upsampled along it.
+        """Return the coloured frame: the luma plane unchanged, and chroma planes upsampled along the luma's edges.
 
         Args:
             prepared: The frame.
-            ab: a*b* float32 ``[2, h, w]`` at the scale of ``PreparedFrame.small``.
+            ab: a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``.
         """
         if self._is_kept(prepared.pts):
             return self._as_it_is(prepared.frame)
@@ -270,20 +291,20 @@ class FrameColorizer:
         return new
 
     def recycle(self, prepared: PreparedFrame) -> None:
-        """Recycle the memory of a frame; the caller must not use it any more."""
+        """Return a frame's memory to the pool if nothing else uses it; the caller must not use the frame any more."""
         if prepared.is_copy:
             pool.give_back(prepared.frame)
 
     def _finest(self, prepared: PreparedFrame, ab: np.ndarray, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return luma and a*b* to render a frame from; if it has a still, these are at the still's size."""
+        """Return the luma and a*b* from which to render a frame, at the size of its still if there is one."""
         if (known := self.stills.get(prepared.pts)) is None:
             return prepared.small, ab
         turns = self.reader.turns
-        height, width = known.shape[1:][:: -1 if turns % 2 else 1]  # as stored
+        height, width = known.shape[1:][:: -1 if turns % 2 else 1]  # before turning
         return self._for_network(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
 
     def _render(self, luma: np.ndarray, *, small: np.ndarray, ab: np.ndarray, **how: Any) -> None:
-        """Compute the chroma of luma in its stored orientation."""
+        """Compute chroma for a luma plane; all arrays have the orientation in which the film is stored."""
         coding = self.planes.coding
         if self.options.negative or self.reader.is_log:
             kind = negative if self.options.negative else logarithmic
@@ -292,9 +313,9 @@ class FrameColorizer:
             self.colorizer.render(luma, small, ab, coding=coding, exact=False, **how)
 
     def _as_it_is(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return a frame with its own chroma, or neutral chroma if it has none."""
+        """Return a frame with its own chroma, or with neutral chroma if the film has none."""
         if self.reader.may_have_colors:
-            frame.pict_type = 0  # the encoder decides which frames are key frames
+            frame.pict_type = 0  # lets the encoder decide which frames become intra frames
             return frame
         new = self._uncolored(frame)
         for index in (1, 2):
@@ -302,13 +323,13 @@ class FrameColorizer:
         return new
 
     def _chroma_of_picture(self, plane: np.ndarray) -> np.ndarray:
-        """Return the part of a chroma plane inside the picture area, after filling the rest with neutral."""
+        """Set a chroma plane to neutral outside the picture area, and return a view of the part inside."""
         if self.area.box is not None:
             plane[...] = self.planes.coding.neutral
         return plane[self.area.chroma]
 
     def _uncolored(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return a copy of a frame, with its luma and closed captions, whose chroma can be written."""
+        """Return a writable frame with the luma and closed captions of another one, and chroma yet to be written."""
         if frame.format.name == self.planes.name and has_captions(frame):
             frame.make_writable()  # PyAV cannot add side data to a new frame
             frame.pict_type = 0
@@ -320,32 +341,32 @@ class FrameColorizer:
     def colors(
         self, frames: Iterable[av.VideoFrame], first: int, before: np.ndarray | None
     ) -> Iterator[tuple[PreparedFrame, propagation.Colors, bool]]:
-        """Compute the propagated, steady colours of frames.
+        """Compute colours that are steady over each shot.
 
         Args:
-            frames: Frames in display order. Frames before ``first`` are only used to find the shots.
+            frames: Decoded frames in display order. Those before ``first`` only help to find the shots.
             first: pts of the first frame to colour.
-            before: Colours propagated to that frame, if it is not the first of its shot.
+            before: ``Colors.before`` of the frame ``first``, float32 ``[h, w, 4]``; None if a shot begins there.
 
         Yields:
-            The prepared frame, its colours, and whether a shot begins with it.
+            A prepared frame, its colours, and whether a shot begins with it.
         """
-        coming: deque[tuple[PreparedFrame, bool]] = deque()
+        waiting: deque[tuple[PreparedFrame, bool]] = deque()
 
         def to_steady() -> Iterator[propagation.Frame]:
             for prepared, start in self.prepared(frames):
                 if prepared.pts >= first:
-                    coming.append((prepared, start))
+                    waiting.append((prepared, start))
                     is_known = prepared.pts in self.stills and not self._is_kept(prepared.pts)
                     predict = functools.partial(self.predict, prepared)
                     yield propagation.Frame(prepared.small, start, predict, is_known)
 
         for colors in propagation.steady_colors(to_steady(), before, ahead=self._ahead()):
-            prepared, start = coming.popleft()
+            prepared, start = waiting.popleft()
             yield prepared, colors, start
 
     def _ahead(self) -> int:
-        """Return how many keys may be predicted ahead without the waiting frames filling the memory."""
+        """Return the number of key frames to predict ahead, at least 1, within the memory for waiting frames."""
         rows, columns = self.planes.subsampling
-        frames = _BUFFERED / (self.luma_bytes * (1 + 2 / (rows * columns))) - detection.REACH
+        frames = _WAITING_BYTES / (self.luma_bytes * (1 + 2 / (rows * columns))) - detection.REACH
         return max(1, min(propagation.AHEAD, int(frames / propagation.reach(0)) - 1))

@@ -10,26 +10,26 @@ from typing import Any
 import cv2
 import numpy as np
 
-_LEAST = 16  # least side in pixels; DIS cannot search smaller frames, so they are padded
+_LEAST_SIDE = 16  # pixels; frames with a shorter side are padded, because DIS cannot search them
 
 
 def backward_flow(
     source: np.ndarray, target: np.ndarray, *, fast: bool = False, near: np.ndarray | None = None
 ) -> np.ndarray:
-    """Find where each pixel of the target frame comes from in the source frame.
+    """Return the position in the source frame of each pixel of the target frame.
 
     Args:
         source: Luma, uint8 ``[h, w]``.
-        target: Luma of the other frame, uint8 ``[h, w]``.
+        target: Luma, uint8 ``[h, w]``.
         fast: Whether to use the fastest and coarsest preset.
-        near: Result for the same source and a target shortly before or after this one, from which the search starts.
+        near: Result for the same source and the frame before or after the target, from which the search starts.
 
     Returns:
         Absolute column and row in the source, float32 ``[h, w, 2]``; a map for ``warp``.
     """
     height, width = source.shape
     start = None if near is None else near - _grid(height, width)
-    if min(height, width) < _LEAST:
+    if min(height, width) < _LEAST_SIDE:
         target, source, start = _padded(target), _padded(source), None
     search = _searches.of(fast, *source.shape, start is not None)
     found: np.ndarray = search.calc(target, source, start)[:height, :width]
@@ -38,15 +38,15 @@ def backward_flow(
 
 
 def _padded(frame: np.ndarray) -> np.ndarray:
-    down, right = (max(0, _LEAST - side) for side in frame.shape)
+    down, right = (max(0, _LEAST_SIDE - side) for side in frame.shape)
     return cv2.copyMakeBorder(frame, 0, down, 0, right, cv2.BORDER_REPLICATE)
 
 
 def warp(planes: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Warp planes of the source frame to the target frame.
+    """Warp planes of the source frame to the target frame, with bilinear interpolation.
 
     Args:
-        planes: ``[h, w]`` or ``[h, w, C]`` with C up to 4.
+        planes: uint8 or float32, ``[h, w]`` or ``[h, w, C]`` with C up to 4.
         flow: Result of ``backward_flow``.
 
     Returns:
@@ -57,13 +57,13 @@ def warp(planes: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def _search(fast: bool, height: int, width: int, is_started: bool) -> Any:
-    """Create OpenCV's flow search for frames of one size.
+    """Create an OpenCV object that searches for the flow between frames of one size.
 
-    A search that was once started from a flow keeps it, and starts from it whenever it is given none. So searches with
-    and without a start are different objects: ``is_started`` only distinguishes them in the cache.
+    Such an object remembers the last initial flow that it was given, and uses it again if a later call gives none. So
+    searches with and without an initial flow need two objects, which ``is_started`` distinguishes in the cache.
 
-    The finest scale is set explicitly. If the coarsest scale did not fit, OpenCV would choose another one by the width
-    alone, read past the end of flat frames, crash, and keep its choice for later sizes.
+    The finest scale is set explicitly. Otherwise, if the frames are too small for the coarsest scale, OpenCV chooses
+    another one by their width alone, reads past the end of flat frames, crashes, and keeps its choice for later sizes.
     """
     maker: Any = cv2.DISOpticalFlow  # OpenCV's stubs lack its factory
     search = maker.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if fast else cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -75,7 +75,7 @@ def _search(fast: bool, height: int, width: int, is_started: bool) -> Any:
 
 
 class _Searches(threading.local):
-    """A cache of searches per thread, since using one search in two threads at once crashes the process."""
+    """A cache of search objects per thread, because using one object in two threads at once crashes the process."""
 
     def __init__(self) -> None:
         self.of = functools.lru_cache(maxsize=8)(_search)

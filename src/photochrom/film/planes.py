@@ -1,4 +1,4 @@
-"""``PlaneFormat``: how a coloured film's planes are stored; converts frames to it, without RGB at full size."""
+"""``PlaneFormat``: the pixel format and coding of a coloured film, and the conversion of decoded frames to it."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ from ..color.spaces import BT601, BT709, BT2020, Matrix
 from .frame_buffers import luma_plane, pool, view
 from .sequences.pixels import luma_and_chroma
 
-# Matrices by their code in ITU-T H.273.
 MATRICES = {1: BT709, 4: Matrix(0.3, 0.11), 5: BT601, 6: BT601, 7: Matrix(0.212, 0.087), 9: BT2020, 10: BT2020}
-_LIMITED_RANGE, FULL_RANGE = 1, 2
-_DIGITS = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}
-_EXPANDED = 8  # bits to which the channels of RGB are expanded first
-_PLANAR = range(8, 17)  # bit depths of grey formats that are converted here instead of by FFmpeg
+"""Y'CbCr matrices by their code in ITU-T H.273."""
+_LIMITED_RANGE, FULL_RANGE = 1, 2  # FFmpeg's codes of the color range
+_DIGITS = {(2, 2): "420", (1, 2): "422", (1, 1): "444", (2, 1): "440"}  # in FFmpeg's names of pixel formats
+_LEAST_RGB_BITS = 8  # RGB with fewer bits per channel is converted to 8 bits first
+_GREY_BITS = range(8, 17)  # bit depths of grey formats that are converted here instead of by FFmpeg
 
 
 @dataclass(frozen=True)
 class PlaneFormat:
-    """How the planes of a coloured film are stored."""
+    """Pixel format and coding of a coloured film."""
 
     name: str
-    """Name of FFmpeg's pixel format."""
+    """FFmpeg's name of the pixel format."""
     subsampling: tuple[int, int]
     """Rows and columns of luma that share one chroma sample."""
     coding: Coding
+    """Bits, range and matrix of the coloured film."""
     colorspace: int
-    """Code of the matrix in ITU-T H.273, for the stream's tag."""
+    """Code of the matrix in ITU-T H.273, with which the stream is tagged."""
     converted: bool
-    """Whether the source's frames must be converted to this format first."""
+    """Whether decoded frames have another format, so that they must be converted."""
     source: Coding | None = None
     """Coding of the source's luma; None if equal to ``coding``."""
     exact_rgb: bool = False
-    """Whether the source is full-range RGB whose luma is computed here, exact for grey pixels."""
+    """Whether the source is full-range RGB whose luma is computed without FFmpeg, so that grey keeps its value."""
 
     @property
     def dtype(self) -> type[np.unsignedinteger]:
-        """Type of one sample."""
+        """NumPy type of the samples: uint8 for 8 bits, otherwise uint16."""
         return np.uint8 if self.coding.bits == 8 else np.uint16
 
     def change(self) -> str:
-        """Describe in one line how the code values of luma differ from the source's; empty if they do not."""
+        """Describe in one line how the code values of luma are converted from the source's; empty if they are kept."""
         old, new = self.source, self.coding
         if old is None:
             return ""
@@ -60,17 +61,17 @@ class PlaneFormat:
 
 
 def _grey(bits: int) -> str:
-    """Return FFmpeg's name of the grey format of a bit depth."""
+    """Return FFmpeg's name of the grey pixel format with this bit depth."""
     return "gray" if bits == 8 else f"gray{bits}le"
 
 
 def planar_name(subsampling: tuple[int, int], bits: int) -> str:
-    """Return FFmpeg's name of a planar format."""
+    """Return FFmpeg's name of the planar Y'CbCr format with this subsampling and bit depth, such as ``yuv420p10le``."""
     return f"yuv{_DIGITS[subsampling]}p" + ("" if bits == 8 else f"{bits}le")
 
 
 def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
-    """Copy luma and time stamps of a frame in the coloured film's format to a grey frame of the same depth."""
+    """Return a grey frame with the luma and time stamps of a frame that is already in the coloured film's format."""
     new = pool.take(frame.width, frame.height, _grey(planes.coding.bits))
     view(new, 0)[...] = luma_plane(frame)
     new.pts, new.time_base, new.duration = frame.pts, frame.time_base, frame.duration
@@ -78,24 +79,24 @@ def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
 
 
 def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True) -> av.VideoFrame:
-    """Convert a frame to the format of the coloured film; a frame in that format is returned as is.
+    """Convert a decoded frame to the format of the coloured film; return it unchanged if it has that format.
 
     Args:
-        frame: A frame of the source.
-        planes: The format.
-        chroma: Whether the frame's own chroma is needed; otherwise a converted frame may hold luma only.
+        frame: A decoded frame of the source.
+        planes: Format of the coloured film.
+        chroma: Whether the frame's own chroma is needed. If not, the result may be a grey frame of the same depth.
     """
     if not planes.converted:
         return frame
     if planes.exact_rgb:
         return _of_rgb(frame, planes, chroma=chroma)
     if frame.format.is_rgb:
-        if min(part.bits for part in frame.format.components) < _EXPANDED:
+        if min(part.bits for part in frame.format.components) < _LEAST_RGB_BITS:
             frame = frame.reformat(format="rgb24")  # otherwise FFmpeg's scaler turns white into light grey
         new_range = FULL_RANGE if planes.coding.full_range else _LIMITED_RANGE
         return frame.reformat(format=planes.name, dst_colorspace=planes.colorspace, dst_color_range=new_range)
     parts = frame.format.components
-    if len(parts) < 3 and (len(frame.planes) > 1 or len(parts) > 1 or parts[0].bits not in _PLANAR):
+    if len(parts) < 3 and (len(frame.planes) > 1 or len(parts) > 1 or parts[0].bits not in _GREY_BITS):
         frame = frame.reformat(format="gray" if parts[0].bits <= 8 else "gray16le")
     elif len(frame.planes) < 3 <= len(parts):  # packed, or chroma in one plane
         return _repacked(frame, planes, chroma=chroma)
@@ -112,14 +113,14 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
 
 
 def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.VideoFrame:
-    """Convert RGB of a sequence; the luma of grey pixels is exactly their value."""
-    if frame.format.has_palette or min(part.bits for part in frame.format.components) < _EXPANDED:
+    """Convert an RGB frame of an image sequence; the luma of a grey pixel is exactly its value."""
+    if frame.format.has_palette or min(part.bits for part in frame.format.components) < _LEAST_RGB_BITS:
         frame = frame.reformat(format="rgb24")
     old = planes.source or planes.coding
     new = pool.take(frame.width, frame.height, planes.name if chroma else _grey(planes.coding.bits))
-    found = luma_and_chroma(frame, old, chroma=chroma)
-    view(new, 0)[...] = found[0] if old == planes.coding else _code_table(old, planes.coding)[found[0]]
-    for index, plane in enumerate(found[1:], 1):
+    luma, *chroma_planes = luma_and_chroma(frame, old, chroma=chroma)
+    view(new, 0)[...] = luma if old == planes.coding else _code_table(old, planes.coding)[luma]
+    for index, plane in enumerate(chroma_planes, 1):
         part = plane[:: planes.subsampling[0], :: planes.subsampling[1]].astype(np.float32) - old.neutral
         scaled = part * (planes.coding.chroma_span / old.chroma_span) + planes.coding.neutral
         view(new, index)[...] = np.clip(np.rint(scaled), 0, planes.coding.highest)
@@ -128,19 +129,19 @@ def _of_rgb(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.Vi
 
 
 def _repacked(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.VideoFrame:
-    """Convert a frame that does not have three planes with FFmpeg, which keeps luma of the same coding."""
+    """Convert a frame whose samples are not in three planes; FFmpeg separates the planes without changing the luma."""
     if planes.source is None:
         return frame.reformat(format=planes.name)
-    plain = planar_name(planes.subsampling, planes.source.bits)
-    return in_format(frame.reformat(format=plain), planes, chroma=chroma)
+    planar = planar_name(planes.subsampling, planes.source.bits)
+    return in_format(frame.reformat(format=planar), planes, chroma=chroma)
 
 
 def _copy_luma(frame: av.VideoFrame, new: av.VideoFrame, planes: PlaneFormat) -> None:
-    """Copy luma sample by sample, because FFmpeg's scaler dithers and assumes full range for grey."""
+    """Convert luma by a table of code values, because FFmpeg's scaler dithers and takes grey for full range."""
     luma = view(frame, 0)
     bits = frame.format.components[0].bits
     old = Coding(bits, planes.source.full_range if planes.source else planes.coding.full_range, planes.coding.matrix)
-    # Raw and damaged films may hold code values beyond their depth, which are clipped to its highest.
+    # In raw and damaged films, code values may exceed the bit depth; ``clip`` replaces them by the highest one.
     view(new, 0)[...] = luma if old == planes.coding else _code_table(old, planes.coding).take(luma, mode="clip")
 
 

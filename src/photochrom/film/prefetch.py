@@ -1,4 +1,4 @@
-"""An iterator that computes items ahead in another thread, so that stages of the work overlap."""
+"""``prefetched``: computes the items of an iterator ahead of their use, in another thread."""
 
 from __future__ import annotations
 
@@ -15,12 +15,20 @@ _NO_MORE: Final[Any] = object()
 
 @contextlib.contextmanager
 def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
-    """Compute items in another thread, at most ``count`` ahead; the thread ends with the block.
+    """Compute the items of an iterator in another thread, at most ``count`` ahead of their use.
 
-    Exceptions raised while computing an item are re-raised when it is taken. Exceptions that signals raise while the
-    block waits for the thread to end are re-raised afterwards. Unlike ``queue.Queue``, the queues used here have no
-    lock that could stay locked when a signal interrupts the main thread.
+    An exception raised while computing an item is re-raised where the item would have been returned. At the end of the
+    ``with`` block, the thread finishes the item that it is computing, and ends. If a signal handler raises an exception
+    during that wait, the exception is re-raised afterwards.
+
+    Args:
+        items: The iterator; only the other thread may use it.
+        count: Maximum number of items that are computed but not yet used.
+
+    Yields:
+        An iterator over the same items, in order.
     """
+    # SimpleQueue, because queue.Queue has a lock that stays locked if a signal interrupts the main thread inside it.
     ready: queue.SimpleQueue[tuple[bool, _Item | BaseException | None]] = queue.SimpleQueue()
     room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds one entry for each item that may still be computed
     over = False
@@ -43,7 +51,7 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
             is_item, item = ready.get()
             if is_item:
                 room.put(None)
-                yield item  # type: ignore[misc]  # the flag says that it is an item
+                yield item  # type: ignore[misc]  # not an exception or None, since is_item is true
             elif isinstance(item, BaseException):
                 raise item
             else:
@@ -60,10 +68,10 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
 
 
 class _Worker(threading.Thread):
-    """A thread that can be waited for even if signal handlers raise exceptions meanwhile.
+    """A thread whose ``wait`` returns only after the work has ended, even if a signal handler raises an exception.
 
-    Such an exception interrupts ``Thread.join``, and Python 3.11 then even considers the thread ended. A thread that
-    outlives the main thread aborts the process when it returns from a C++ library.
+    ``Thread.join`` does not suffice: the exception interrupts it, and Python 3.11 then even considers the thread ended.
+    A thread that outlives the main thread aborts the process when it returns from a C++ library.
     """
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -79,7 +87,7 @@ class _Worker(threading.Thread):
             self._done.put(None)
 
     def wait(self) -> None:
-        """Wait until the work is done, if it was started; re-raise an exception of a signal handler afterwards."""
+        """Wait for the end of the work, if it was started, then re-raise any exception of a signal handler."""
         interruption: BaseException | None = None
         while self.ident is not None and not self._is_done:
             try:
