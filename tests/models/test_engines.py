@@ -124,7 +124,7 @@ def test_memory_that_kernels_have_freed_is_given_back(tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "give_back_freed_memory", lambda: times.append(1))
     engine = OpenVinoEngine(tiny_model(tmp_path / "tiny.onnx"))
     grey = {"lightness": np.full((1, 1, 16, 16), 0.5, np.float32), "vividness": np.array([0.5], np.float32)}
-    for _ in range(2 * engines._RUNS_BETWEEN + 1):
+    for _ in range(2 * engines._RUNS_BETWEEN_TRIMS + 1):
         engine.run(grey)
     assert len(times) == 2
     monkeypatch.undo()

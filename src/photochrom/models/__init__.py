@@ -1,1 +1,1 @@
-"""Trained models (ONNX files): finds, describes, downloads and runs them. They are made in ``training/``."""
+"""Finds, describes, downloads and runs trained models, which are ONNX files exported by ``training/``."""

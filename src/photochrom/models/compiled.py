@@ -1,8 +1,8 @@
-"""A cache of models compiled by OpenVINO; loading one takes a third of the time of compiling.
+"""Caches models compiled by OpenVINO: loading a compiled model takes a third of the time of compiling it.
 
-Each file holds one model as exported by OpenVINO, after a header that identifies it: the hash of the model file, the
-version of OpenVINO, the processor and the precision. A file with another header or a wrong checksum is ignored and
-rewritten.
+Each file of the cache contains a header and one compiled model as exported by OpenVINO. The header identifies the
+model: hash of the model file, version of OpenVINO, processor and precision. A file with another header or a wrong
+checksum is ignored and rewritten.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ..machine import processor_flags, processor_name
 from .download import cache_folder, known_digest
 
 SWITCH: Final = "PHOTOCHROM_MODEL_CACHE"
-"""Environment variable; set to 0, it switches the cache off."""
-_HEADER: Final = 1 << 14  # bytes; a card with its bins takes about 6,000
-_KEPT: Final = 4  # compiled models kept; the embedded one takes 37 MB
+"""Environment variable that switches the cache off if it is set to 0, false, no or off."""
+_HEADER: Final = 1 << 14  # bytes of the header; the model's card with its bins takes about 6,000
+_KEPT: Final = 4  # most compiled models in the cache; that of the embedded model takes 37 MB
 
 
 def compiled_folder() -> Path:
-    """Return the folder of compiled models, whether or not it exists."""
+    """Return the folder of compiled models, which may not exist."""
     return cache_folder() / "compiled"
 
 
@@ -40,7 +40,7 @@ def is_enabled() -> bool:
 
 
 class Loaded(NamedTuple):
-    """A model from the cache."""
+    """A compiled model that was loaded from the cache."""
 
     compiled: Any
     """OpenVINO's compiled model."""
@@ -51,10 +51,10 @@ class Loaded(NamedTuple):
 
 
 def release(memory: mmap.mmap) -> None:
-    """Return the memory of a mapped file to the system, which reads the file again on access.
+    """Give the memory of a mapped file back to the system, which reads the file again if it is accessed again.
 
-    The whole file is read to check it, and again when the network first runs and copies its weights. From then on the
-    mapping would hold them a second time.
+    The checksum reads the whole file, and so does the first run of the network, which copies the weights. From then on
+    the weights would be in memory twice.
     """
     if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
         memory.madvise(mmap.MADV_DONTNEED)
@@ -66,7 +66,7 @@ class CompiledModel:
     Args:
         path: The model file.
         version: Version of OpenVINO.
-        settings: OpenVINO's settings for compiling. The number of threads is not part of a compiled model.
+        settings: OpenVINO's settings for compiling. The number of threads is ignored, since it is not compiled in.
     """
 
     def __init__(self, path: Path, version: str, settings: Mapping[str, str]) -> None:
@@ -78,23 +78,23 @@ class CompiledModel:
         """Path of the entry's file, which may not exist."""
 
     def load(self, core: Any, openvino: Any, settings: Mapping[str, str]) -> Loaded | None:
-        """Load the model from the cache; None if the file is missing or damaged."""
+        """Load the model from the cache; return None if the file is missing, damaged, or of another model."""
         try:
             with self.path.open("rb") as file:
                 header = json.loads(file.read(_HEADER))
-                memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # OpenVINO takes writable memory only
+                memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # OpenVINO accepts writable memory only
             blob = np.frombuffer(memory, np.uint8, offset=_HEADER)
             if header["key"] != self._key or header["crc32"] != zlib.crc32(blob.data):
                 return None
             compiled = core.import_model(openvino.Tensor(blob, shared_memory=True), "CPU", dict(settings))
             release(memory)
-            self.path.touch()  # the least recently used files are removed
+            self.path.touch()  # marks it as recently used
             return Loaded(compiled, dict(header["metadata"]), memory)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError):
             return None
 
     def store(self, compiled: Any, metadata: Mapping[str, str]) -> None:
-        """Write a compiled model to the cache; does nothing if the folder is not writable."""
+        """Write a compiled model to the cache; if that is impossible, do nothing."""
         with suppress(OSError, RuntimeError):
             blob = compiled.export_model().getbuffer()
             header = json.dumps({"key": self._key, "crc32": zlib.crc32(blob), "metadata": dict(metadata)}).encode()
@@ -104,10 +104,10 @@ class CompiledModel:
             with new_file(self.path, overwrite=True) as file:
                 file.write(header.ljust(_HEADER))
                 file.write(blob)
-            _remove_oldest()
+            _remove_least_recently_used()
 
 
-def _remove_oldest() -> None:
+def _remove_least_recently_used() -> None:
     files = sorted(compiled_folder().glob("*.blob"), key=lambda path: path.stat().st_mtime)
     for path in files[:-_KEPT]:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Downloads, verified by hash, and the cache folder that keeps them."""
+"""Downloads files into the cache folder and verifies them by hash."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import ModelError
 
 
 def cache_folder() -> Path:
-    """Return ``$PHOTOCHROM_HOME``, else ``$XDG_CACHE_HOME/photochrom``, else ``~/.cache/photochrom``."""
+    """Return the cache folder: ``$PHOTOCHROM_HOME``, ``$XDG_CACHE_HOME/photochrom`` or ``~/.cache/photochrom``."""
     if home := os.environ.get("PHOTOCHROM_HOME"):
         return Path(home)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "photochrom"
@@ -29,33 +29,32 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 def known_digest(path: Path) -> str:
-    """Compute the sha256 of a file, cached for the life of the process until its size or modification time changes.
+    """Return the SHA-256 of a file, which is computed again only if the file's size or modification time changes.
 
     Raises:
         OSError: The file cannot be read.
     """
-    facts = path.stat()
-    return _known(path, facts.st_size, facts.st_mtime_ns)
+    status = path.stat()
+    return _digest_of_state(path, status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=8)
-def _known(path: Path, size: int, changed: int) -> str:
+def _digest_of_state(path: Path, size: int, changed: int) -> str:
     del size, changed  # only part of the cache's key, so that a changed file is read again
     return digest(path)
 
 
 def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
-    """Return ``path``, after downloading it from ``url`` unless it is there already with the expected hash.
+    """Download a file unless it exists already, check its hash, and return its path.
 
     Args:
         url: Source of the file.
-        path: Where to store it.
+        path: Where to store the file.
         algorithm: Name of a hash algorithm in hashlib.
-        expected: Hexadecimal hash of the right file.
+        expected: Hexadecimal hash of the file.
 
     Raises:
-        ModelError: The download failed, the disk is full, or the hash differs; the message says how to place the file
-            by hand.
+        ModelError: The download failed, the disk is full, or the hash differs.
     """
     from http.client import HTTPException  # slow to load, and seldom needed
 
@@ -73,7 +72,7 @@ def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
 
 
 def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
-    """Download into a temporary file, which gets its name only if the hash agrees."""
+    """Download into a temporary file, which is renamed to ``path`` only if its hash is ``expected``."""
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
@@ -87,8 +86,8 @@ def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
         while piece := response.read(1 << 20):
             hashed.update(piece)
             file.write(piece)
-        whole = int(response.headers.get("Content-Length") or file.tell())
-        if file.tell() < whole:  # read(size) does not report a connection that was cut
-            raise OSError(f"the connection broke after {file.tell():,} of {whole:,} bytes")
+        size = int(response.headers.get("Content-Length") or file.tell())
+        if file.tell() < size:  # read(n) does not report a broken connection
+            raise OSError(f"the connection broke after {file.tell():,} of {size:,} bytes")
         if (found := hashed.hexdigest()) != expected:
             raise ModelError(f"{url} has changed ({algorithm} {found}, not {expected})", remedy="report it")

@@ -1,7 +1,7 @@
-"""Engines, which run a model file: OpenVINO and ONNX Runtime behind one method, ``run``.
+"""Runs model files with OpenVINO or ONNX Runtime, behind one interface: ``Engine``.
 
-Both engines read the same file, and tests check that they give the same numbers. OpenVINO is the default, since it is
-faster on Intel and AMD processors (``benchmarks/engines.py``).
+Both read the same file, and tests check that they compute the same numbers. OpenVINO is the default, since it is faster
+on Intel and AMD processors (``benchmarks/engines.py``).
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from .compiled import CompiledModel, is_enabled, release
 Arrays = Mapping[str, np.ndarray]
 
 _CONVERTER: Final = "openvino.tools.ovc"
-# OpenVINO compiles kernels for each of the 49 shapes that a thumbnail may have, and by default keeps the 5,000 most
-# recently used: that is all of them, 370 MB. With this limit, the six most common shapes are predicted just as fast.
+# OpenVINO compiles kernels for each of the 49 shapes that a thumbnail may have. By default it keeps the 5,000 most
+# recently used, which means all of them, 370 MB. This limit does not slow down predictions at the six commonest shapes.
 _KEPT_KERNELS = 500
-# Discarded kernels leave freed memory that glibc keeps: 60 MB after 15 predictions of as many shapes. Giving it back
-# takes 2 ms.
-_RUNS_BETWEEN = 20
+# The C library keeps the memory of discarded kernels: 60 MB after 15 predictions at 15 shapes. After so many runs it is
+# given back to the system, which takes 2 ms.
+_RUNS_BETWEEN_TRIMS = 20
 DEVICES = ("auto", "cpu", "cuda", "gpu")
 """``auto`` and ``cpu``: the processor; ``cuda``: NVIDIA, by ONNX Runtime; ``gpu``: Intel graphics, by OpenVINO."""
 
 
 class Engine(Protocol):
-    """A loaded network. One engine may be used by several threads."""
+    """A loaded network, which several threads may use at the same time."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -47,10 +47,10 @@ class Engine(Protocol):
         """Run the network once.
 
         Args:
-            inputs: float32 arrays by the names of the network's inputs; ``Colorizer.inputs`` makes them.
+            inputs: float32 arrays by name of the input, as returned by ``Colorizer.inputs``.
 
         Returns:
-            float32 arrays by the names of the network's outputs.
+            float32 arrays by name of the output.
 
         Raises:
             EngineError: The network could not be run.
@@ -61,9 +61,9 @@ class Engine(Protocol):
 def import_openvino() -> Any:
     """Import OpenVINO without its telemetry and without its converter.
 
-    OpenVINO comes with ``openvino_telemetry``, which reports every import to its vendor unless the user has opted out.
-    If that package cannot be imported, OpenVINO uses a stub. The converter for models of other frameworks takes two
-    thirds of the import time; here ``openvino.convert_model`` loads it when first called.
+    OpenVINO depends on ``openvino_telemetry``, which reports every import to the vendor unless the user has opted out;
+    OpenVINO uses a stub if that package cannot be imported. Its converter of models from other frameworks takes two
+    thirds of the import time, and is therefore loaded only when ``openvino.convert_model`` is first called.
 
     Raises:
         ImportError: OpenVINO is not installed.
@@ -84,29 +84,29 @@ def import_openvino() -> Any:
 
 
 def _convert_model(*args: Any, **options: Any) -> Any:
-    """Load OpenVINO's converter and call it, for other code in this process that uses OpenVINO."""
+    """Load and call OpenVINO's converter, for other code in this process that needs it."""
     return importlib.import_module(_CONVERTER).convert_model(*args, **options)
 
 
 @functools.cache
 def openvino_core() -> Any:
-    """Return the process's only OpenVINO core.
+    """Return the OpenVINO core of this process; there must be only one.
 
-    A core installs an alternate signal stack, and restores the previous one when it is destroyed. If two cores were
-    destroyed in the order of their creation, the second would restore the first one's stack, which has been freed by
-    then, and the next Ctrl-C would crash the process.
+    A core installs an alternate signal stack, and restores the previous stack when it is destroyed. If two cores were
+    destroyed in the order of their creation, the second would restore the stack of the first, which is freed already,
+    and the next Ctrl-C would crash the process.
     """
     return import_openvino().Core()
 
 
 def openvino_settings(exact: bool) -> dict[str, str]:
-    """Settings for ``compile_model``: low latency, and float32 if ``exact``, else bfloat16 if the hardware has it."""
+    """Return settings for ``compile_model``: low latency, and float32 if ``exact``, else bfloat16 if available."""
     settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
     limit = thread_limit()
     return settings if limit is None else settings | {"INFERENCE_NUM_THREADS": str(limit)}
 
 
-def _cache(path: Path, settings: Mapping[str, str]) -> CompiledModel | None:
+def _cache_entry(path: Path, settings: Mapping[str, str]) -> CompiledModel | None:
     """Return the model's entry in the cache; None if the cache is off or the model cannot be read."""
     if not is_enabled():
         return None
@@ -119,41 +119,40 @@ def _cache(path: Path, settings: Mapping[str, str]) -> CompiledModel | None:
 class OpenVinoEngine:
     """OpenVINO on the processor, or on Intel graphics.
 
-    A model compiled for the processor is cached on disk for the next process (``models.compiled``).
+    Models compiled for the processor are cached on disk, so that later processes load faster (``models.compiled``).
 
     Args:
         path: The model file.
         device: ``cpu`` or ``gpu``.
-        exact: Whether to always compute in float32. By default the engine uses bfloat16 where the hardware supports it,
+        exact: Whether to compute in float32 always. By default the engine uses bfloat16 if the hardware supports it,
             which halves the time and changes a* and b* by about half a unit.
-        adapt: Function that turns the OpenVINO model read from the file into the one to compile.
+        adapt: Function that converts the OpenVINO model in the file to the one that is compiled.
 
     Raises:
-        EngineError: OpenVINO is not installed, or the device cannot be used.
+        EngineError: OpenVINO is not installed, the device cannot be used, or memory is too low.
         ModelError: The file is not a network.
     """
 
     def __init__(
         self, path: Path, device: str = "cpu", *, exact: bool = False, adapt: Callable[[Any], Any] | None = None
     ) -> None:
-        self._memory: mmap.mmap | None = None
-        self._is_fresh, self._runs = False, 0
+        self._memory: mmap.mmap | None = None  # the compiled model, if it was loaded from the cache
+        self._runs = 0
         try:
             openvino = import_openvino()
         except ImportError as exc:
             _check_memory(exc)
             raise EngineError("OpenVINO is not installed", remedy="pip install openvino") from exc
         try:
-            # The bindings import numpy when they first receive an array. Two threads that passed their first arrays at
-            # once would deadlock (a C++ static guard against the GIL), so a first array is passed here.
+            # The bindings import NumPy when they first receive an array. If two threads passed the first arrays at the
+            # same time, they would deadlock (one holds a C++ static guard, one the GIL). So one is passed beforehand.
             openvino.Tensor(np.zeros(1, np.float32))
             core, settings = openvino_core(), openvino_settings(exact)
             if device == "cpu":
                 settings["CPU_RUNTIME_CACHE_CAPACITY"] = str(_KEPT_KERNELS)
-            cache = _cache(path, settings) if device == "cpu" and adapt is None else None
+            cache = _cache_entry(path, settings) if device == "cpu" and adapt is None else None
             if cache and (found := cache.load(core, openvino, settings)):
                 self._compiled, self.metadata, self._memory = found
-                self._is_fresh = True
                 return
             model = core.read_model(path)
             self._compiled = core.compile_model(adapt(model) if adapt else model, device.upper(), settings)
@@ -167,16 +166,15 @@ class OpenVinoEngine:
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See ``Engine.run``."""
         try:
-            # Each call makes its own request, since the compiled model's shared one refuses a second thread.
+            # Each call makes its own request, since the compiled model's own request refuses a second thread.
             found = self._compiled.create_infer_request().infer(dict(inputs), share_inputs=True)
         except RuntimeError as exc:
             _check_memory(exc)
             raise EngineError(f"OpenVINO failed ({_reason(exc)})", remedy="report it") from exc
-        if self._is_fresh and self._memory is not None:
-            self._is_fresh = False
+        if self._runs == 0 and self._memory is not None:
             release(self._memory)
         self._runs += 1
-        if self._runs % _RUNS_BETWEEN == 0:
+        if self._runs % _RUNS_BETWEEN_TRIMS == 0:
             give_back_freed_memory()
         return {port.any_name: np.asarray(value, np.float32) for port, value in found.items()}
 
@@ -189,7 +187,7 @@ class OnnxRuntimeEngine:
         device: ``cpu`` or ``cuda``.
 
     Raises:
-        EngineError: ONNX Runtime is not installed, or has no CUDA.
+        EngineError: ONNX Runtime is not installed or has no CUDA, or memory is too low.
         ModelError: The file is not a network.
     """
 
@@ -208,9 +206,9 @@ class OnnxRuntimeEngine:
             settings = onnxruntime.SessionOptions()
             settings.intra_op_num_threads = thread_limit() or 0  # 0: as many as there are cores
             self._session = onnxruntime.InferenceSession(path, settings, providers=[provider])
-        except Exception as exc:  # its errors have no common base class
+        except Exception as exc:  # ONNX Runtime's errors have no common base class
             raise _translate(exc, path, device) from exc
-        if provider not in self._session.get_providers():  # on failure it only logs, and falls back to the processor
+        if provider not in self._session.get_providers():  # if CUDA fails, it only logs and uses the processor
             raise EngineError(
                 "ONNX Runtime cannot load CUDA here", remedy='install CUDA and cuDNN, or use device="cpu"'
             )
@@ -221,7 +219,7 @@ class OnnxRuntimeEngine:
         names = [output.name for output in self._session.get_outputs()]
         try:
             found = self._session.run(names, dict(inputs))
-        except Exception as exc:  # its errors have no common base class
+        except Exception as exc:  # ONNX Runtime's errors have no common base class
             _check_memory(exc)
             raise EngineError(f"ONNX Runtime failed ({_reason(exc)})", remedy="report it") from exc
         return dict(zip(names, (np.asarray(value, np.float32) for value in found), strict=True))
@@ -231,8 +229,8 @@ class FakeEngine:
     """An engine that calls a function instead of a network, for tests.
 
     Args:
-        answer: Function that maps the inputs to the outputs.
-        metadata: Metadata of the model file that it replaces.
+        answer: Function that computes the outputs from the inputs, as ``Engine.run`` does.
+        metadata: Metadata of a model file.
     """
 
     def __init__(self, answer: Callable[[Arrays], dict[str, np.ndarray]], metadata: Mapping[str, str]) -> None:
@@ -245,14 +243,14 @@ class FakeEngine:
 
 
 def open_engine(path: Path, device: str = "auto") -> Engine:
-    """Load a model file into the best installed engine for a device.
+    """Load a model file with the fastest installed engine for a device.
 
     Args:
         path: The model file.
         device: One of ``DEVICES``.
 
     Raises:
-        EngineError: The device is unknown or cannot be used, or no engine for it is installed.
+        EngineError: The device is unknown or cannot be used, no engine for it is installed, or memory is too low.
         ModelError: The file is not a network.
     """
     if device not in DEVICES:
@@ -273,6 +271,7 @@ def _check_memory(exc: Exception) -> None:
 
 
 def _translate(exc: Exception, path: Path, device: str) -> EngineError | ModelError:
+    """Return our exception for one that was raised while a model was loaded."""
     _check_memory(exc)
     if device not in ("cpu", "auto") and "onnx" not in str(exc).lower():
         return EngineError(f"cannot use the device {device!r} ({_reason(exc)})", remedy='use device="cpu"')

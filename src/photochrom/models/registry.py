@@ -1,8 +1,8 @@
 """Finds models by name or file, and reads the cards that describe them.
 
-A model is one ONNX file, whose metadata holds its card as JSON under ``photochrom``. The model ``default`` comes with
-the package. The model ``reference`` is assembled from the published weights of VGG16, which are downloaded, and a
-decoder that comes with the package.
+A model is one ONNX file, and its card is JSON in the file's metadata under the key ``photochrom``. The model
+``default`` comes with the package. The model ``reference`` is assembled from the published weights of VGG16, which are
+downloaded, and a decoder that comes with the package.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .download import cache_folder, digest, known_digest
 CARD_KEY = "photochrom"
 WEIGHTS = Path(__file__).parent / "weights"
 NAMES = ("default", "reference")
-_FORMAT = 1  # version of the model file: names and meaning of the network's inputs and outputs
+_FORMAT = 1  # version of the model file format: names and meanings of the network's inputs and outputs
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Description of a model, stored in its file."""
+    """Description of a model, stored in the metadata of its file."""
 
     name: str
-    """Short name, used in the label of coloured pictures."""
+    """Short name, which appears in the label of coloured pictures."""
     version: str
     """Version of the weights."""
     licence: str
@@ -37,15 +37,15 @@ class ModelCard:
     description: str
     """One sentence about the network."""
     training_data: str
-    """Pictures that the weights were trained on."""
+    """Pictures on which the weights were trained."""
     working_size: int
-    """Short side of the thumbnail that the network sees, in pixels; a multiple of 32."""
+    """Short side of thumbnails in pixels; a multiple of 32."""
     vividness: float | None
     """Recommended vividness, 0 to 1; None if the network has no vividness input."""
     hints: bool = False
-    """Whether the network takes hints."""
+    """Whether the network has an input for hints."""
     bins: tuple[tuple[float, float], ...] = ()
-    """a* and b* of the colours whose probabilities the network predicts; empty if it predicts no probabilities."""
+    """a* and b* of each colour whose probability the network predicts; empty if it predicts none."""
     format: int = _FORMAT
     """Version of the model file format."""
 
@@ -54,11 +54,11 @@ class ModelCard:
         """Read the card from the metadata of a model.
 
         Args:
-            metadata: Metadata of the model file or the engine.
-            path: The model file, for messages; None for an engine without a file.
+            metadata: Metadata of the model file, as from ``Engine.metadata``.
+            path: The model file, for error messages; None for an engine without a file.
 
         Raises:
-            ModelError: There is no card, or it was written for another version of the model format.
+            ModelError: There is no valid card, or it is of another version of the model file format.
         """
         try:
             facts = json.loads(metadata[CARD_KEY])
@@ -79,7 +79,7 @@ class ModelCard:
         return card
 
     def to_json(self) -> str:
-        """Serialise the card as it is stored in a model file."""
+        """Serialise the card as JSON, as stored in a model file."""
         return json.dumps(dataclasses.asdict(self))
 
 
@@ -90,11 +90,11 @@ def find_model(model: str | os.PathLike[str]) -> Path:
         model: Name (``default``, ``reference``) or path of an .onnx file.
 
     Raises:
-        ModelError: There is no such name or file, the file is not an .onnx file, the embedded file is damaged, or the
-            reference has not been assembled yet.
+        ModelError: There is no such model or file, the file is not an .onnx file, the default model's file is damaged,
+            or the reference model has not been assembled yet.
     """
     if model == "default":
-        return _embedded()
+        return _default_path()
     if model == "reference":
         if not (path := reference_path()).is_file():
             raise ModelError(
@@ -103,13 +103,13 @@ def find_model(model: str | os.PathLike[str]) -> Path:
         return path
     path = Path(model)
     if path.is_file():
-        if path.suffix.lower() != ".onnx":  # engines would try to read other formats, and print what fails
-            raise ModelError("not an .onnx file", path=path, remedy=f"give one, or one of {', '.join(NAMES)}")
+        if path.suffix.lower() != ".onnx":  # engines would try other formats, and print errors
+            raise ModelError("not an .onnx file", path=path, remedy=f"give an .onnx file, or one of {', '.join(NAMES)}")
         return path
     raise ModelError(f"there is no model {str(model)!r}", remedy=f"give an .onnx file, or one of {', '.join(NAMES)}")
 
 
-def _embedded() -> Path:
+def _default_path() -> Path:
     path = WEIGHTS / "default.onnx"
     try:
         whole = known_digest(path) == (WEIGHTS / "default.sha256").read_text().split()[0]
@@ -129,10 +129,10 @@ def get_reference(encoder_weights: Path | None = None) -> Path:
     """Assemble the reference model from VGG16's ImageNet encoder and the decoder that comes with Photochrom.
 
     Args:
-        encoder_weights: A local "notop" weight file of Keras; None downloads the published one.
+        encoder_weights: A local "notop" weight file of Keras; None downloads the published file.
 
     Returns:
-        The model file.
+        Path of the model file.
 
     Raises:
         ModelError: The weights cannot be downloaded or read, the model cannot be written, or the packages of

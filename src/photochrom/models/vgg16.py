@@ -1,4 +1,4 @@
-"""The ImageNet weights of VGG16 (Simonyan and Zisserman 2015), as Keras publishes them."""
+"""Downloads and reads the ImageNet weights of VGG16 (Simonyan and Zisserman 2015) that Keras publishes."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ SHAPES = {
     )
     for i in range(repeats)
 }
-"""Output and input channels of each layer, by its name in Keras."""
+"""Output and input channels of each layer, by its name in Keras, such as ``block1_conv1``."""
 
 
 def fetch_vgg16() -> Path:
-    """Return the cached weight file, downloading it on first use.
+    """Return the path of the weight file, which is downloaded into the cache folder on first use.
 
     Raises:
-        ModelError: The download failed or gave another file; the message says how to place the file by hand.
+        ModelError: The download failed, or the file is not the published one.
     """
     return fetch(URL, cache_folder() / FILE, "md5", MD5)
 
 
 def read_vgg16(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Read a Keras "notop" weight file.
+    """Read a "notop" weight file of Keras, which contains the convolutions without the classifier.
 
     Returns:
-        Kernel, float32 ``[out, in, 3, 3]``, and bias, float32 ``[out]``, of each layer by its name.
+        Kernel, float32 ``[out, in, 3, 3]``, and bias, float32 ``[out]``, by layer name.
 
     Raises:
-        ModelError: The file is missing, is not HDF5, or lacks one of the thirteen convolutions; or h5py is missing.
+        ModelError: The file is missing, is not HDF5, or lacks one of the thirteen convolutions; or h5py is not
+            installed.
     """
     try:
         import h5py
