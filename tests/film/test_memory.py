@@ -11,7 +11,7 @@ import pytest
 
 from photochrom.color.coding import Coding
 from photochrom.film import FilmOptions, coloring, colorize_film, frame_buffers, frames, planes, propagation
-from photochrom.film.coloring import _BURST, _WAITING
+from photochrom.film.coloring import _PREDICTED_QUEUE, _RENDERED_QUEUE
 from photochrom.film.damage import Damage
 from photochrom.film.frame_buffers import FramePool, frame_bytes, frames_within
 from photochrom.film.frames import FrameColorizer
@@ -63,7 +63,7 @@ def test_frames_are_released_once_written(tmp_path, fake_colorizer, monkeypatch)
     monkeypatch.setattr(FrameColorizer, "prepare", watched)
     source = write_film(tmp_path / "a.mkv", pan(200), codec="ffv1")
     colorize_film(source, None, FilmOptions(preset="ultrafast"), colorizer=fake_colorizer)
-    assert most <= propagation.reach(propagation.AHEAD) + detection.REACH + _BURST + _WAITING + 4
+    assert most <= propagation.reach(propagation.AHEAD) + detection.REACH + _PREDICTED_QUEUE + _RENDERED_QUEUE + 4
     assert len(alive) <= 1
 
 
@@ -114,7 +114,7 @@ def test_large_frames_wait_in_small_numbers_between_threads(tmp_path, fake_color
     counts = []
     prefetched = coloring.prefetched
     monkeypatch.setattr(coloring, "prefetched", lambda items, count: counts.append(count) or prefetched(items, count))
-    monkeypatch.setattr(coloring, "_BETWEEN", 64_000)
+    monkeypatch.setattr(coloring, "_QUEUE_BYTES", 64_000)
     source = write_film(tmp_path / "a.mkv", pan(9, 160, 120), codec="ffv1")  # 19,200 bytes of luma each
     colorize_film(source, None, FilmOptions(preset="ultrafast"), colorizer=fake_colorizer)
     assert counts == [3, 1]
@@ -148,7 +148,7 @@ def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monke
         monkeypatch.setattr(module, "pool", pool)
     source = write_dpx(tmp_path / "scans", pan(120, 96, 64))
     colorize_film(source, None, FilmOptions(), colorizer=fake_colorizer)
-    waiting = propagation.reach(propagation.AHEAD) + detection.REACH + _BURST + _WAITING + 8
+    waiting = propagation.reach(propagation.AHEAD) + detection.REACH + _PREDICTED_QUEUE + _RENDERED_QUEUE + 8
     assert made.count("gray10le") <= waiting
     assert made.count("yuv444p10le") <= 2 * (os.cpu_count() or 1) + 4
     assert not pool._frames
