@@ -1,4 +1,4 @@
-"""Plain margins: found by their straight edges, kept neutral, and without influence on the picture inside."""
+"""Blank margins: found by their straight edges, kept neutral, and without influence on the picture inside."""
 
 import numpy as np
 import pytest

@@ -20,7 +20,7 @@ from photochrom.color.gamut import rgb_of_luma
 from photochrom.colorizer.alternative_captions import color_name, name_alternatives
 from photochrom.colorizer.colorizer import Prediction
 from photochrom.colorizer.hints import hints_json, read_hints
-from photochrom.colorizer.suggestions import MOST, _as_colorful, _leanings
+from photochrom.colorizer.suggestions import MAX_ALTERNATIVES, _limit_chroma, _shifted_to_hues
 from photochrom.models.engines import FakeEngine
 from tests.helpers.suggesting import BINS, hinting_engine
 
@@ -60,7 +60,7 @@ def coloured(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions | Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [None, ColorOptions(vividness=0.7, strength=0.9, hints=(MINE,))])
-@pytest.mark.parametrize("count", [1, 4, MOST])
+@pytest.mark.parametrize("count", [1, 4, MAX_ALTERNATIVES])
 def test_alternatives_differ_from_the_picture_and_from_one_another(
     colorizer: Colorizer, luma: np.ndarray, count: int, options: ColorOptions | None
 ) -> None:
@@ -73,7 +73,7 @@ def test_alternatives_differ_from_the_picture_and_from_one_another(
 
 
 def test_each_speaks_of_the_whole_picture_and_is_marked_as_the_models(colorizer: Colorizer, luma: np.ndarray) -> None:
-    for options in alternatives(colorizer, luma, MOST):
+    for options in alternatives(colorizer, luma, MAX_ALTERNATIVES):
         assert {(int(4 * hint.x), int(4 * hint.y)) for hint in options.hints} == set(np.ndindex(4, 4))
         for one, other in itertools.combinations(options.hints, 2):
             assert max(abs(one.x - other.x), abs(one.y - other.y)) > 0.05
@@ -96,7 +96,7 @@ def test_alternatives_are_about_as_colourful_as_the_picture(
     options = ColorOptions(vividness=vividness)
     prediction = colorizer.predict(luma, options)
     usual = np.hypot(*prediction.ab)
-    for leaned in _leanings(colorizer, prediction, options):
+    for leaned in _shifted_to_hues(colorizer, prediction, options):
         chroma = np.hypot(*leaned)
         assert chroma.mean() <= max(1.2 * usual.mean(), 8) + 0.01
         assert (chroma - usual).max() <= 30
@@ -107,7 +107,7 @@ def test_only_doubtful_cells_of_an_alternative_are_paler() -> None:
     first[0], leaned = 10, np.zeros((2, 4, 4), np.float32)
     first[0, 0], leaned[0, 0] = 25, 25  # certain, as skin is
     leaned[1, 1:] = 60
-    limited = _as_colorful(leaned, first)
+    limited = _limit_chroma(leaned, first)
     assert np.allclose(limited[:, 0], leaned[:, 0])
     assert (limited[0, 1:] == 0).all()
     assert np.hypot(*limited).mean() == pytest.approx(1.2 * np.hypot(*first).mean(), abs=0.5)
@@ -172,13 +172,13 @@ def test_certain_colours_do_not_change(tmp_path: Path, luma: np.ndarray) -> None
 
 @pytest.mark.parametrize("level", [0, 90, 255])
 def test_featureless_pictures_have_alternatives_too(colorizer: Colorizer, level: int) -> None:
-    found = alternatives(colorizer, np.full((40, 50), level, np.uint8), MOST)
-    assert len({options.hints for options in found}) == MOST
+    found = alternatives(colorizer, np.full((40, 50), level, np.uint8), MAX_ALTERNATIVES)
+    assert len({options.hints for options in found}) == MAX_ALTERNATIVES
 
 
-@pytest.mark.parametrize("count", [-1, 0, MOST + 1, 10**9])
+@pytest.mark.parametrize("count", [-1, 0, MAX_ALTERNATIVES + 1, 10**9])
 def test_a_number_out_of_range_is_refused(colorizer: Colorizer, luma: np.ndarray, count: int, runs: list[int]) -> None:
-    with pytest.raises(OptionError, match=f"ask for 1 to {MOST}"):
+    with pytest.raises(OptionError, match=f"ask for 1 to {MAX_ALTERNATIVES}"):
         alternatives(colorizer, luma, count)
     assert not runs
 
@@ -363,7 +363,7 @@ def test_alternatives_keep_the_first_picture_where_a_hint_has_influence(tmp_path
     blue = Hint(0.5, 0.5, (70, 110, 180))
     known = ColorOptions(hints=(blue,), vividness=0.0)
     picture = torn.ab(torn.predict(GREY, known), known.hints)
-    for options in alternatives(torn, GREY, MOST, known):
+    for options in alternatives(torn, GREY, MAX_ALTERNATIVES, known):
         near = [hint for hint in options.hints[1:] if np.hypot(hint.x - 0.5, hint.y - 0.5) < 0.2]
         assert len(near) >= 4
         for hint in near:

@@ -1,7 +1,7 @@
-"""Names alternatives by how they differ from the first picture: ``warmer``, or ``blue, lower left``.
+"""Names alternative colourings by how they differ from the first one: ``warmer``, or ``blue, lower left``.
 
-If the whole picture changes in one direction, the name is that direction. Otherwise it is the new colour and the place
-of the region that changes most visibly.
+If the whole picture changes in one direction, the name is that direction. Otherwise the name is the new colour and the
+place of the region that changes most visibly.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ if TYPE_CHECKING:
     from .colorizer import Prediction
 
 # Chosen by eye on 31 old photographs with five alternatives each.
-_LEAST: Final = 4.0  # change in a*b* that is visible
-_SHARE: Final = 0.25  # share of the picture's strongest change (95th percentile) below which a change is ignored
-_STRONG: Final = 0.95
+_VISIBLE: Final = 4.0  # smallest change in a*b* that counts as visible
+_SHARE: Final = 0.25  # share of the picture's strongest change, below which a change is ignored
+_STRONG: Final = 0.95  # quantile of all changes that counts as the strongest
 _WHOLE: Final = 0.5  # share of the picture that must change for the whole picture to count as changed
-_ALIKE: Final = 0.75  # length of the mean change over the mean length of changes, above which all go in one direction
-_PALER: Final = 0.7  # share of the first picture's chroma below which an alternative is called paler
-_SIDE: Final = 0.38  # a region whose centre is nearer to an edge than this share of the side lies at that edge
+_SAME_DIRECTION: Final = 0.75  # least ratio of the mean change's length to the mean length of changes
+_PALER: Final = 0.7  # share of the first colouring's chroma, below which an alternative is called paler
+_SIDE: Final = 0.38  # a region lies at an edge if its centre is nearer to the edge than this share of the side
 _BROAD: Final = 0.75  # a region that extends over more than this share of the side lies at neither edge
 _GREY: Final = 8.0  # chroma below which a colour is called grey
 _DIRECTIONS: Final = ((20, "pinker"), (115, "warmer"), (195, "greener"), (295, "cooler"), (360, "pinker"))
-"""Upper limit of the hue, in degrees, and name of each direction of change."""
+"""Upper limit of the hue, in degrees, and name, for each direction of change."""
 
 
 @dataclass(frozen=True)
 class _Region:
-    """Neighbouring cells of one colour."""
+    """A region of adjacent cells that have the same colour name."""
 
     color: str
     cells: np.ndarray
     """Mask of the region's cells, bool ``[h, w]``."""
     weight: float
-    """Visibility of the region's change."""
+    """How visible the region's change is."""
 
 
 def name_alternatives(first: Prediction, others: Sequence[Prediction]) -> list[str]:
-    """Name alternatives by how they differ from the first picture; all names are different.
+    """Name alternatives by how they differ from the first colouring; no two names are the same.
 
     Args:
-        first: Prediction of the first picture.
-        others: Predictions of the alternatives, of the same size.
+        first: Prediction for the first colouring.
+        others: Predictions for the alternatives, of the same size.
 
     Returns:
-        Names such as ``warmer``, ``blue, lower left`` or ``mostly green``.
+        One name per alternative, such as ``warmer``, ``blue, lower left`` or ``mostly green``.
     """
     lightness = cv2.resize(lightness_of_luma(first.luma), first.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
     before = _smooth(first.ab)
@@ -70,12 +70,12 @@ def _smooth(ab: np.ndarray) -> np.ndarray:
 
 
 def _names(lightness: np.ndarray, before: np.ndarray, after: np.ndarray) -> Iterator[str]:
-    """Yield names that fit an alternative, the best one first; a*b* is ``[2, h, w]``."""
+    """Yield names that fit an alternative, the best first; ``before`` and ``after`` are a*b* ``[2, h, w]``."""
     change = after - before
     strength = np.hypot(*change)
-    changed = strength > max(_LEAST, _SHARE * float(np.quantile(strength, _STRONG)))
+    changed = strength > max(_VISIBLE, _SHARE * float(np.quantile(strength, _STRONG)))
     mean = change.mean(axis=(1, 2))
-    if changed.mean() > _WHOLE and np.hypot(*mean) > _ALIKE * strength.mean():
+    if changed.mean() > _WHOLE and np.hypot(*mean) > _SAME_DIRECTION * strength.mean():
         hue = _hue(*mean)
         yield next(name for end, name in _DIRECTIONS if hue <= end)
         if np.hypot(*after).mean() < _PALER * np.hypot(*before).mean():
@@ -87,11 +87,11 @@ def _names(lightness: np.ndarray, before: np.ndarray, after: np.ndarray) -> Iter
 
 
 def _regions(lightness: np.ndarray, before: np.ndarray, after: np.ndarray, changed: np.ndarray) -> list[_Region]:
-    """Find regions of one colour that had another colour before, the most visible first."""
+    """Find the regions whose colour name changes, and return them with the most visible first."""
     old, new = (_color_names(lightness, ab) for ab in (before, after))
     weight = np.hypot(*(after - before)) * (np.hypot(*after) + _GREY)
     different = changed & (old != new)
-    if not different.any():  # only stronger or weaker, with the same colour names
+    if not different.any():  # colours are only stronger or weaker, and keep their names
         different = changed
     regions = []
     for color in np.unique(new[different]):
@@ -110,7 +110,7 @@ def _color_names(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
 
 
 def _place(region: np.ndarray) -> str:
-    """Describe the position of a region; empty if it covers most of the picture."""
+    """Describe where a region lies, such as ``lower left``; empty if it covers most of the picture."""
     vertical, is_tall = _edge(region.sum(axis=1), ("top", "bottom"))
     horizontal, is_wide = _edge(region.sum(axis=0), ("left", "right"))
     if vertical and horizontal:
@@ -121,7 +121,7 @@ def _place(region: np.ndarray) -> str:
 
 
 def _edge(counts: np.ndarray, names: tuple[str, str]) -> tuple[str, bool]:
-    """Return the edge at which a region lies along one axis, if any, and whether it spans most of the axis.
+    """Return the edge at which a region lies along one axis (empty if none), and whether it spans most of the axis.
 
     Args:
         counts: Number of the region's cells in each row, or in each column.
@@ -139,13 +139,7 @@ def _hue(a: float, b: float) -> float:
 
 
 def color_name(lightness: float, a: float, b: float) -> str:
-    """Return the everyday name of a colour, such as ``brown``; light and weak colours have names of their own.
-
-    Args:
-        lightness: L*, 0 to 100.
-        a: a*.
-        b: b*.
-    """
+    """Return the everyday name of a Lab colour, such as ``brown`` or ``beige``; ``lightness`` is 0 to 100."""
     chroma, hue = math.hypot(a, b), _hue(a, b)
     if chroma < _GREY:
         return "grey"

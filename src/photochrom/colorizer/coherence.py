@@ -1,10 +1,10 @@
-"""Coherent colours: cells of one object agree on a likely colour instead of each choosing its own.
+"""Makes colours coherent: the cells of one object agree on a likely colour instead of choosing independently.
 
 The network predicts a distribution of colours for each cell of its grid, independently of the other cells. A coat that
-may be orange or violet would come out in both colours. So the distributions are decoded jointly, as in a fully
-connected conditional random field (Kraehenbuehl and Koltun, Efficient Inference in Fully Connected CRFs with Gaussian
-Edge Potentials, 2011): a colour becomes more probable if cells near by and of similar lightness expect similar colours.
-A cell that is certain hardly changes, since a colour without probability cannot gain any.
+may be orange or violet would have patches of both colours. Therefore the distributions are decoded jointly, as in a
+fully connected conditional random field (Kraehenbuehl and Koltun, Efficient Inference in Fully Connected CRFs with
+Gaussian Edge Potentials, 2011): a colour becomes more probable if nearby cells of similar lightness expect similar
+colours. A cell that is certain hardly changes, since a colour of zero probability cannot become likely.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from ..models.registry import ModelCard
 Bins = tuple[tuple[float, float], ...]
 
 # Chosen on 50 outside photographs for the least CIEDE2000 at equal colourfulness; docs/experiments.md has the figures.
-_NEAR: Final = 3.0  # distance in cells over which the influence of another cell falls off
-_ALIKE: Final = 6.0  # contrast in L* over which it falls off
-_SIMILAR: Final = 20.0  # distance in a*b* over which two colours support each other
+_NEAR: Final = 3.0  # width of the Gaussian, over distance in cells, by which cells influence each other
+_ALIKE: Final = 6.0  # width of the Gaussian, over difference in L*, by which cells influence each other
+_SIMILAR: Final = 20.0  # width of the Gaussian, over distance in a*b*, by which colours support each other
 _SUPPORT: Final = 10.0  # change of the log probability of a colour if all other cells expect exactly this colour
-_ROUNDS: Final = 2  # iterations; more of them change little
+_ROUNDS: Final = 2  # iterations; further ones change little
 _RANK: Final = 16  # dimensions of the features by which distributions are compared
-_STEP: Final = 2  # side, in cells, of the blocks whose means represent their cells
-_FARTHEST: Final = -60.0  # smallest exponent; smaller powers would be denormal numbers, which are slow
-_LEAST: Final = np.float32(1e-9)  # smallest probability; low enough that other cells never overrule a certain one
+_BLOCK: Final = 2  # side, in cells, of the blocks whose means represent their cells
+_MIN_EXPONENT: Final = -60.0  # smaller powers would be denormal numbers, which are slow
+_MIN_PROBABILITY: Final = np.float32(1e-9)  # low enough that other cells never overrule a cell that is certain
 
 
 def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float) -> np.ndarray:
@@ -39,10 +39,10 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float)
 
     Args:
         probability: Probability of each bin, float32 ``[bins, h, w]``.
-        luma: Luma of the same picture, uint8 ``[H, W]``, at any size.
+        luma: Luma of the same picture at any size, uint8 ``[H, W]``, full range.
         bins: a* and b* of each bin.
-        lean: Preference for vivid colours of the hue that other cells expect; 0 for none. It is the change of a
-            colour's log probability per unit of the expected a*b* and per unit of the colour's a*b* in that direction.
+        lean: Preference for vivid colours of the hue that other cells expect; 0 for none. A colour's log probability
+            grows by ``lean`` times the inner product of its a*b* and the expected a*b*.
 
     Returns:
         Probabilities, float32 ``[bins, h, w]``.
@@ -51,7 +51,7 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float)
     given = np.asarray(probability, np.float32).reshape(count, -1)  # [bins, cells]
     weights = _weights(luma, height, width)  # [blocks, cells]
     features = np.hstack([_likeness(bins), np.array(bins, np.float32) * np.float32(lean**0.5)])  # [bins, features]
-    own, agreed = cv2.log(np.clip(given, _LEAST, 1)), given
+    own, agreed = cv2.log(np.clip(given, _MIN_PROBABILITY, 1)), given
     for _ in range(_ROUNDS):
         expected = product(features.T, agreed).reshape(-1, height, width)
         agreed = product(features, product(_blocks(expected).reshape(len(expected), -1), weights))
@@ -62,11 +62,11 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float)
     return agreed.reshape(probability.shape)
 
 
-def declared(probability: np.ndarray | None, card: ModelCard) -> np.ndarray:
-    """Return a network's probabilities ``[bins, h, w]``, after checking that there is one per bin of the model's card.
+def checked_probability(probability: np.ndarray | None, card: ModelCard) -> np.ndarray:
+    """Return ``probability`` unchanged if it has shape ``[bins, h, w]`` for the bins of the model's card.
 
     Raises:
-        ModelError: The network's output contradicts the card.
+        ModelError: The network gave no probabilities, or not one per bin.
     """
     if probability is None or len(probability) != len(card.bins):
         raise ModelError(
@@ -77,7 +77,7 @@ def declared(probability: np.ndarray | None, card: ModelCard) -> np.ndarray:
 
 
 def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
-    """Return the mean a*b* of distributions ``[bins, h, w]``, float32 ``[2, h, w]``."""
+    """Compute the mean a*b* of each cell, float32 ``[2, h, w]``, from probabilities ``[bins, h, w]``."""
     count, height, width = probability.shape
     centres = np.array(bins, np.float32)
     mean = product(centres.T, probability.astype(np.float32, copy=False).reshape(count, -1))
@@ -85,32 +85,32 @@ def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
 
 
 def _weights(luma: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return the weight of each block for each cell, float32 ``[blocks, cells]``; each column sums to 1."""
+    """Compute the influence of each block on each cell, float32 ``[blocks, cells]``; each column sums to 1."""
     lightness = cv2.resize(lightness_of_luma(luma), (width, height), interpolation=cv2.INTER_AREA)
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    place = np.stack([y / _NEAR, x / _NEAR, lightness / _ALIKE]).astype(np.float32)  # [3, h, w]
-    cells, blocks = place.reshape(3, -1), _blocks(place).reshape(3, -1)
-    # Minus half the squared distance is a·b - a²/2 - b²/2: one matrix product, with the squares as two more terms.
+    position = np.stack([y / _NEAR, x / _NEAR, lightness / _ALIKE]).astype(np.float32)  # [3, h, w]
+    cells, blocks = position.reshape(3, -1), _blocks(position).reshape(3, -1)
+    # Minus half the squared distance is a·b - a²/2 - b²/2: one matrix product, if the squares are appended as terms.
     halves = [np.float32(-0.5) * np.square(part).sum(0, keepdims=True) for part in (blocks, cells)]
     left = np.vstack([blocks, halves[0], np.ones_like(halves[0])])
     right = np.vstack([cells, np.ones_like(halves[1]), halves[1]])
     weights = product(left.T, right)
-    cv2.exp(np.clip(weights, _FARTHEST, 0, out=weights), dst=weights)
-    weights /= np.maximum(weights.sum(0), _LEAST)
+    cv2.exp(np.clip(weights, _MIN_EXPONENT, 0, out=weights), dst=weights)
+    weights /= np.maximum(weights.sum(0), _MIN_PROBABILITY)
     return weights
 
 
 def _blocks(planes: np.ndarray) -> np.ndarray:
-    """Average planes ``[N, h, w]`` over blocks of ``_STEP`` by ``_STEP`` cells."""
-    height, width = (max(1, side // _STEP) for side in planes.shape[1:])
+    """Average planes ``[N, h, w]`` over blocks of ``_BLOCK`` by ``_BLOCK`` cells."""
+    height, width = (max(1, side // _BLOCK) for side in planes.shape[1:])
     return np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in planes])
 
 
 @functools.lru_cache(maxsize=4)
 def _likeness(bins: Bins) -> np.ndarray:
-    """Return features ``[bins, features]`` whose inner products measure how much two colours support each other.
+    """Return features of the bins, ``[bins, features]``; inner products tell how much two colours support each other.
 
-    These are the leading eigenvectors of a Gaussian kernel over the bins' distances.
+    The features are the leading eigenvectors of a Gaussian kernel over the distances between bins.
     """
     centres = np.array(bins, np.float64)
     distance = np.square(centres[:, None] - centres).sum(-1)

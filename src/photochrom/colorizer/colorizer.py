@@ -23,7 +23,7 @@ from ..errors import OptionError, PhotoError
 from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
-from .coherence import coherent, declared, mean_color
+from .coherence import checked_probability, coherent, mean_color
 from .hint_propagation import hint_influence, hint_planes, propagate_hints
 from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _MULTIPLE = 32  # the network halves its input five times
-_LONGEST = 4  # most working sizes along the long side; longer panoramas are seen in less detail
+_LONGEST = 4  # longest side, in working sizes; longer panoramas are seen in less detail
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Output of the network for one picture, on the network's small grid."""
+    """Prediction for one picture, in cells of the network's small grid ``[h', w']``."""
 
     luma: np.ndarray
-    """Luma of the thumbnail, uint8 ``[h, w]``, full range."""
+    """Luma of the picture's thumbnail, uint8 ``[h, w]``, full range."""
     ab: np.ndarray
     """a*b*, float32 ``[2, h', w']``, before any upsampling."""
     confidence: np.ndarray | None = None
@@ -50,21 +50,21 @@ class Prediction:
     probability: np.ndarray | None = None
     """Probability of each colour in the card's ``bins``, float32 ``[bins, h', w']``; None if the model has no bins."""
     picture: Box | None = None
-    """Position of the picture inside plain margins, which stay neutral; None without margins, ``NOWHERE`` if the whole
-    picture is margin."""
+    """Position of the picture inside blank margins, which stay neutral; None if there are no margins, ``NOWHERE`` if
+    there is nothing else."""
 
 
 class Colorizer:
     """Colours pictures with one model, which is loaded once. Several threads may use one colorizer.
 
-    ``chroma`` and ``colorize`` run the whole path. Films call its steps one by one: ``thumbnail``, ``predict``, ``ab``
-    and ``render``.
+    ``chroma`` and ``colorize`` run all steps. Films call the steps one by one: ``thumbnail``, ``predict``, ``ab`` and
+    ``render``.
 
     Args:
-        model: Name (``default``, ``reference``) or path of an .onnx file. None is ``default``, or no file if ``engine``
-            is given.
+        model: Name (``default``, ``reference``) or path of an .onnx file. None means ``default``, or no file if
+            ``engine`` is given.
         device: ``auto``, ``cpu``, ``cuda`` or ``gpu``; see ``photochrom.models.engines``.
-        engine: A loaded network to use instead of loading one. ``model`` then only names the file it came from.
+        engine: A network that is already loaded. ``model`` then only names the file that it came from.
 
     Raises:
         ModelError: The model is missing or damaged, or is not a model of Photochrom.
@@ -85,26 +85,26 @@ class Colorizer:
 
     @functools.cached_property
     def label(self) -> str:
-        """Name, version and hash of the model, as written into the label of coloured pictures."""
+        """Name, version and hash of the model, for the label of coloured pictures."""
         source = "no model file" if self.path is None else f"sha256 {known_digest(self.path)}"
         return f"{self.card.name} {self.card.version}, {source}"
 
     def colorize(
         self, image: np.ndarray | Image.Image, options: ColorOptions | None = None
     ) -> np.ndarray | Image.Image:
-        """Colour a picture in memory. An array returns an array, a PIL image a PIL image.
+        """Colour a picture in memory: an array gives an array, a PIL image gives a PIL image.
 
         Args:
-            image: uint8 or uint16 array, luma ``[H, W]`` or RGB ``[H, W, 3]`` (only its luma is used); or a PIL image.
-                An image is turned upright and keeps its alpha channel, but loses its metadata (``colorize_file`` keeps
-                them).
+            image: uint8 or uint16 array, luma ``[H, W]`` or RGB ``[H, W, 3]``, of which only the luma is used; or a PIL
+                image, which is turned upright, and keeps its alpha channel but not its metadata (``colorize_file``
+                keeps metadata, too).
             options: How to colour; None for the model's defaults.
 
         Returns:
             RGB ``[H, W, 3]`` of the same dtype; or a PIL image, RGB or RGBA.
 
         Raises:
-            PhotoError: The picture is neither an array of that kind nor a PIL image, or has no pixels.
+            PhotoError: ``image`` is neither such an array nor a PIL image of 8 or 16 bits, or it has no pixels.
             OptionError: The options ask for something that the model cannot do.
             EngineError: The network could not be run.
         """
@@ -119,7 +119,7 @@ class Colorizer:
         if not isinstance(image, Image.Image):
             raise PhotoError(f"a picture is an array or a PIL image, not {type(image).__name__}", remedy="convert it")
         upright = ImageOps.exif_transpose(image)
-        luma, alpha = from_pillow(_of_8_bits(upright))
+        luma, alpha = from_pillow(_to_8_bits(upright))
         colored = Image.fromarray(rgb_of_luma(luma, *self.chroma(luma, options)))
         if alpha is not None:
             colored.putalpha(Image.fromarray(alpha))
@@ -134,21 +134,21 @@ class Colorizer:
         prediction: Prediction | None = None,
         reduced: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Colour a luma plane.
+        """Compute the full-size chroma of a luma plane.
 
         Args:
             luma: Y' (BT.601, full range), uint8 or uint16 ``[H, W]``, upright.
             options: How to colour; None for the model's defaults.
-            subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each; one number stands for both.
-            prediction: Result of ``predict`` for this luma and these options, if already computed; the network then
-                does not run.
+            subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each; one number means both.
+            prediction: Result of ``predict`` for this luma and these options, if already computed; the network is then
+                not run.
             reduced: Whether ``luma`` is a copy at half the picture's height and width; see ``apply_to_luma``.
 
         Returns:
             Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype; 128 or 32768 is neutral.
 
         Raises:
-            OptionError: The options ask for something that the model cannot do.
+            OptionError: ``subsampling`` is not 1 or 2, or the options ask for something that the model cannot do.
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
             EngineError: The network could not be run.
         """
@@ -158,19 +158,19 @@ class Colorizer:
         options, luma = options or ColorOptions(), _checked(luma)
         prediction = prediction or self.predict(luma, options)
         ab = self.ab(prediction, options.hints)
-        how: dict[str, Any] = {"strength": options.strength, "subsampling": shared, "reduced": reduced}
-        cb, cr = self.render(luma, prediction.luma, ab, threads=threads(), **how)
+        details: dict[str, Any] = {"strength": options.strength, "subsampling": shared, "reduced": reduced}
+        cb, cr = self.render(luma, prediction.luma, ab, threads=threads(), **details)
         if prediction.picture is not None and not prediction.picture.misses(options.hints):
             for plane in (cb, cr):  # at full size: a pixel of the thumbnail may lie across the edge of the picture
                 prediction.picture.clear_outside(plane, Coding.of_photograph(luma.dtype).neutral)
         return cb, cr
 
     def thumbnail_size(self, height: float, width: float) -> tuple[int, int]:
-        """Return height and width of the thumbnail for a picture.
+        """Return height and width of the thumbnail for a picture of the given height and width.
 
-        The short side is the card's working size, the long side keeps the aspect ratio, and both are multiples of 32.
-        Panoramas are scaled down until the long side is four times the working size. A picture that is already a
-        thumbnail keeps its size.
+        The short side is the card's working size, the long side follows from the aspect ratio, and both are multiples
+        of 32. Panoramas are reduced further, so that the long side is at most four times the working size. A picture
+        that is already a thumbnail keeps its size.
         """
         short, long = sorted((height, width))
         scale = min(self.card.working_size / short, _LONGEST * self.card.working_size / long)
@@ -184,12 +184,12 @@ class Colorizer:
 
         Args:
             luma: uint8 or uint16 ``[H, W]``, as stored.
-            coding: Meaning of its integers; None for full range, as in photographs.
+            coding: How the luma is coded; None for a photograph's coding, which is full range.
             aspect: Width of a pixel divided by its height.
             turns: Quarter turns counter-clockwise that make the picture upright.
 
         Returns:
-            Upright luma, uint8 ``[h, w]``, full range, of the size that ``thumbnail_size`` gives.
+            Upright luma, uint8 ``[h, w]``, full range; before turning, its size is that of ``thumbnail_size``.
 
         Raises:
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
@@ -202,16 +202,16 @@ class Colorizer:
     def predict(
         self, luma: np.ndarray, options: ColorOptions | None = None, *, plain: Prediction | None = None
     ) -> Prediction:
-        """Run the network on a luma plane.
+        """Predict the colours of a luma plane, on the network's small grid.
 
-        With hints the network runs twice, with and without them, because pixels beyond their influence keep the colours
-        that they have without hints.
+        If there are hints, the network runs twice, with and without them: pixels beyond the influence of hints get the
+        colours that were predicted without hints.
 
         Args:
             luma: As for ``chroma``, or a result of ``thumbnail``.
             options: How to colour; None for the model's defaults.
-            plain: Prediction for this luma and these options without their hints, if already computed; it saves one
-                run.
+            plain: Prediction for this luma and for these options without hints, if already computed; it saves the
+                second run.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
@@ -223,17 +223,17 @@ class Colorizer:
         if not (self.card.hints and options.hints):
             return plain or self._predict(luma, options, picture)
         hinted = self._predict(luma, options, picture)
-        return _near_hints(hinted, plain or self._predict(luma, options.with_hints(()), picture), options.hints)
+        return _blend_near_hints(hinted, plain or self._predict(luma, options.with_hints(()), picture), options.hints)
 
     def _predict(self, luma: np.ndarray, options: ColorOptions, picture: Box | None) -> Prediction:
-        """Run the network on the picture inside the margins, and extend the result over the whole."""
+        """Predict the picture inside the margins, and extend the prediction over the margins."""
         if picture is not None:
             inside = self.thumbnail(luma[picture.pixels(*luma.shape)])
-            answer = self._run(inside, options.with_hints(picture.hints(options.hints, *luma.shape)))
-            return _spread(answer, luma, picture)
-        answer = self._run(self.thumbnail(luma), options)
-        flat = is_flat(answer.luma) and not options.hints  # a hint means that the user wants colour here
-        return replace(answer, picture=NOWHERE) if flat else answer
+            prediction = self._run(inside, options.with_hints(picture.hints(options.hints, *luma.shape)))
+            return _with_margins(prediction, luma, picture)
+        prediction = self._run(self.thumbnail(luma), options)
+        flat = is_flat(prediction.luma) and not options.hints  # a hint means that the user wants colour here
+        return replace(prediction, picture=NOWHERE) if flat else prediction
 
     def _run(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
         outputs = self.engine.run(self.inputs(thumbnail, options))
@@ -241,24 +241,26 @@ class Colorizer:
         probability = outputs["probability"][0] if "probability" in outputs else None
         return self._coherent(Prediction(thumbnail, outputs["ab"][0], confidence, probability), options)
 
-    def _coherent(self, answer: Prediction, options: ColorOptions) -> Prediction:
-        """Decode the distributions of a picture jointly; see ``coherence``.
+    def _coherent(self, prediction: Prediction, options: ColorOptions) -> Prediction:
+        """Replace a*b* by colours decoded jointly from the distributions of all cells; see ``coherence``.
 
         Raises:
             ModelError: The network's output contradicts the model's card.
         """
         if not (bins := self.card.bins):
-            return answer
+            return prediction
         vividness = self.vividness_of(options) or 0
-        probability = coherent(declared(answer.probability, self.card), answer.luma, bins, lean(vividness))
-        return replace(answer, ab=mean_color(probability, bins) * np.float32(chroma_gain(vividness)))
+        probability = coherent(
+            checked_probability(prediction.probability, self.card), prediction.luma, bins, lean(vividness)
+        )
+        return replace(prediction, ab=mean_color(probability, bins) * np.float32(chroma_gain(vividness)))
 
     def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
         """Build the network's inputs from a result of ``thumbnail``.
 
         Returns:
-            ``lightness`` float32 ``[1, 1, h, w]``, L*/100; ``vividness`` float32 ``[1]`` and ``hints`` float32
-            ``[1, 3, h, w]`` if the model takes them.
+            ``lightness`` float32 ``[1, 1, h, w]``, L*/100; and if the model has these inputs, ``vividness`` float32
+            ``[1]`` and ``hints`` float32 ``[1, 3, h, w]``.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
@@ -272,7 +274,7 @@ class Colorizer:
         return inputs
 
     def vividness_of(self, options: ColorOptions) -> float | None:
-        """Return the vividness in the options, or the model's default; None if the model has no dial.
+        """Return the vividness to use: that of the options, or else the model's default; None if the model has no dial.
 
         Raises:
             OptionError: The options ask for a vividness, and the model has no dial.
@@ -284,15 +286,15 @@ class Colorizer:
         return self.card.vividness if options.vividness is None else options.vividness
 
     def ab(self, prediction: Prediction, hints: Sequence[Hint] = (), thumbnail: np.ndarray | None = None) -> np.ndarray:
-        """Upsample a prediction along the edges of a thumbnail, with exactly the hinted colours at the hints.
+        """Upsample a prediction to a thumbnail's size, along its edges; pixels of hints get exactly their colours.
 
         Args:
             prediction: Result of ``predict``.
             hints: Known colours.
-            thumbnail: Luma of the same picture at any small size, uint8 ``[h, w]``; None for the prediction's own.
+            thumbnail: Luma of the same picture at any small size, uint8 ``[h, w]``; None for ``prediction.luma``.
 
         Returns:
-            a*b* float32 ``[2, h, w]``.
+            a*b*, float32 ``[2, h, w]``.
         """
         lightness = lightness_of_luma(prediction.luma if thumbnail is None else thumbnail)
         ab = to_thumbnail(prediction.ab, lightness)
@@ -316,17 +318,17 @@ class Colorizer:
         siting: tuple[float, float] = CENTER,
         threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Upsample a*b* along the luma of the full-size picture, and bring the chroma into gamut.
+        """Convert a thumbnail's a*b* to full-size chroma, which follows the edges of the luma and is in gamut.
 
         Args:
             luma: uint8 or uint16 ``[H, W]``, native byte order.
             thumbnail: The same picture's luma, uint8 ``[h, w]``, full range.
-            ab: a*b* float32 ``[2, h, w]``. It and the thumbnail are oriented like ``luma``.
+            ab: a*b* of the thumbnail, float32 ``[2, h, w]``. All three have the same orientation.
             strength: Factor applied to the chroma.
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
-            coding: Meaning of the integers of luma and chroma; None for a photograph's.
-            exact: Whether to convert a*b* by the formula. False interpolates in a table, as films do; it is ten times
-                as fast.
+            coding: How luma and chroma are coded; None for a photograph's coding.
+            exact: Whether to convert a*b* by the formula. If not, a table is interpolated, which is ten times as fast;
+                films use it.
             out: Planes to write into, with any strides; None for new ones.
             reduced: As for ``apply_to_luma``.
             siting: As for ``apply_to_luma``.
@@ -343,41 +345,41 @@ class Colorizer:
         else:
             cbcr = quick_ab_to_cbcr(thumbnail, ab, coding.matrix)
         coefficients = linear_coefficients(y, cbcr)  # [4, h, w]
-        how: dict[str, Any] = {"strength": strength, "subsampling": subsampling, "coding": coding, "reduced": reduced}
-        return apply_to_luma(coefficients, luma, out=out, siting=siting, threads=threads, **how)
+        details: dict[str, Any] = {"strength": strength, "subsampling": subsampling, "coding": coding}
+        return apply_to_luma(coefficients, luma, out=out, reduced=reduced, siting=siting, threads=threads, **details)
 
 
 def _shares(height: int, count: int) -> list[slice]:
-    """Divide rows into at most ``count`` slices."""
+    """Divide ``height`` rows into at most ``count`` slices."""
     share = -(-height // count)
     return [slice(start, start + share) for start in range(0, height, share)]
 
 
-def _spread(answer: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
-    """Extend a prediction of the picture inside the margins to the margins, at the same scale."""
+def _with_margins(prediction: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
+    """Extend a prediction for the picture inside the margins over the margins, at the same scale."""
     changes: dict[str, Any] = {
         name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
         for name in ("ab", "confidence", "probability")
-        if (planes := getattr(answer, name)) is not None
+        if (planes := getattr(prediction, name)) is not None
     }
-    small = thumbnail(luma, Coding.of_photograph(luma.dtype), *picture.whole(*answer.luma.shape))
-    return replace(answer, luma=small, picture=picture, **changes)
+    small = thumbnail(luma, Coding.of_photograph(luma.dtype), *picture.whole(*prediction.luma.shape))
+    return replace(prediction, luma=small, picture=picture, **changes)
 
 
-def _near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
-    """Blend two predictions: the hinted one where hints have influence, the plain one elsewhere."""
-    near = hint_influence(lightness_of_luma(plain.luma), hints)
-    near = cv2.resize(near, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
+def _blend_near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
+    """Blend two predictions: ``hinted`` where hints have influence, ``plain`` elsewhere."""
+    influence = hint_influence(lightness_of_luma(plain.luma), hints)
+    influence = cv2.resize(influence, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
 
     changes: dict[str, Any] = {"picture": hinted.picture}
     for name in ("ab", "confidence", "probability"):
         if (without := getattr(plain, name)) is not None:
-            changes[name] = without + near * (getattr(hinted, name) - without)
+            changes[name] = without + influence * (getattr(hinted, name) - without)
     return replace(plain, **changes)
 
 
-def _of_8_bits(image: Image.Image) -> Image.Image:
-    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK without a profile."""
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK to RGB without a profile."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
@@ -386,7 +388,7 @@ def _of_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _checked(luma: np.ndarray) -> np.ndarray:
-    """Return the luma plane in native byte order, or refuse it."""
+    """Check that ``luma`` is a luma plane with pixels, and return it in native byte order."""
     luma = luma.astype(luma.dtype.newbyteorder("="), copy=False)
     if luma.ndim != 2 or luma.dtype not in (np.uint8, np.uint16):
         raise PhotoError(

@@ -1,4 +1,4 @@
-"""Applies hints: as input planes of the network, and as a correction that spreads exact colours from each hint."""
+"""Applies hints: as input planes of the network, and as a correction that spreads the exact colour of each hint."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .hints import Hint
 
 # Distances are shares of the picture's short side, contrasts are in L*. Chosen on held-out photographs with random
 # hints; docs/experiments.md has the figures.
-_SPREAD = 0.12  # distance over which the correction falls off
-_EDGE = 10.0  # contrast over which it falls off
-_FAR = 0.35  # distance over which the network's own reaction to a hint falls off
-_UNLIKE = 25.0  # contrast over which it falls off
-_CUTOFF = 6.0  # times the spread: beyond it, less than exp(-0.5 * 6 * 6) = 1.5e-8 of a correction is left
+_SPREAD = 0.12  # width of the Gaussian by which the correction falls off with distance
+_EDGE = 10.0  # width of the Gaussian by which the correction falls off with contrast
+_FAR = 0.35  # width of the Gaussian that limits the network's own reaction to a hint, over distance
+_UNLIKE = 25.0  # the same over contrast
+_CUTOFF = 6.0  # in units of the spread: farther away, less than exp(-0.5 * 6 * 6) = 1.5e-8 of a correction is left
 _TINY = np.float32(1e-9)
 
 
 def hint_planes(hints: Sequence[Hint], height: int, width: int) -> np.ndarray:
-    """Draw hints as the network's input: a mask of known pixels, then their a* and b*.
+    """Draw hints as input planes of the network: a mask of known pixels, then their a* and b*.
 
     Where hints overlap, the later one wins.
 
     Returns:
-        float32 ``[3, height, width]``; zero where nothing is known.
+        float32 ``[3, height, width]``; zero where no colour is known.
     """
     known = np.zeros((3, height, width), np.float32)
     for hint, ab in zip(hints, _ab(hints), strict=True):
@@ -41,44 +41,44 @@ def hint_planes(hints: Sequence[Hint], height: int, width: int) -> np.ndarray:
 
 
 def _ab(hints: Sequence[Hint]) -> np.ndarray:
-    """Convert the hints' colours to a*b*: float32 ``[hints, 2]``."""
+    """Return the a*b* of each hint's colour, float32 ``[hints, 2]``."""
     if not hints:
         return np.zeros((0, 2), np.float32)
     return rgb_to_lab(np.array([hint.color for hint in hints], np.float32) / 255)[:, 1:]
 
 
 def hint_influence(lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
-    """Return the weight of the hints at each pixel: 1 at a hint, less with distance and with contrast to it.
+    """Compute the influence of the hints on each pixel: 1 at a hint, less with distance and with contrast.
 
-    A network may react to one hint by changing colours all over the picture. The weight confines its reaction to pixels
-    near the hint and of similar lightness.
+    A network may react to one hint by changing colours all over the picture. Multiplied by the influence, that reaction
+    is limited to pixels near the hint and of similar lightness.
 
     Args:
         lightness: L*, float32 ``[H, W]``.
         hints: At least one.
 
     Returns:
-        float32 ``[H, W]``, 0 to 1; the largest weight of any hint.
+        float32 ``[H, W]``, 0 to 1; where hints overlap, the largest influence of any of them.
     """
     tone = lightness * np.float32(0.5**0.5 / _UNLIKE)
-    most, here = np.full_like(tone, -np.inf), np.empty_like(tone)
+    strongest, influence = np.full_like(tone, -np.inf), np.empty_like(tone)
     for hint in hints:
         pixel = hint.pixel(tone.shape)
-        np.square(np.subtract(tone, tone[pixel], out=here), out=here)
-        np.subtract(_falloff_at(tone.shape, _FAR, hint, pixel)[0], here, out=here)
-        np.maximum(most, here, out=most)
-    return np.exp(most, out=most)
+        np.square(np.subtract(tone, tone[pixel], out=influence), out=influence)
+        np.subtract(_falloff_at(tone.shape, _FAR, hint, pixel)[0], influence, out=influence)
+        np.maximum(strongest, influence, out=strongest)
+    return np.exp(strongest, out=strongest)
 
 
 def propagate_hints(ab: np.ndarray, lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
-    """Correct chroma so that each hint's pixel has exactly the hinted colour.
+    """Correct chroma so that the pixel of each hint has exactly the hinted colour.
 
     A network follows hints only approximately. The remaining difference at each hint is added to its surroundings: in
     full at pixels of the hint's disc that have the lightness of its centre, and less with distance from the disc and
-    with contrast. Where several hints meet, the correction is the mean of theirs, weighted by inverse distance (Shepard
-    1968). So every hint is met exactly, however close the hints are, and no pixel changes by more than the largest
-    correction. If two hints fall on one pixel, the later one wins. Models without a hint input follow hints by this
-    correction alone.
+    with contrast. Where several hints overlap, their corrections are averaged, weighted by inverse distance (Shepard
+    1968). Therefore each hint's pixel gets its colour exactly, however close the hints are, and no pixel changes by
+    more than the largest correction. If two hints fall on one pixel, the later one wins. If the model has no input for
+    hints, this correction alone applies them.
 
     Args:
         ab: a*b*, float32 ``[2, H, W]``.
@@ -91,20 +91,20 @@ def propagate_hints(ab: np.ndarray, lightness: np.ndarray, hints: Sequence[Hint]
     if not hints:
         return ab
     tone = lightness * np.float32(0.5**0.5 / _EDGE)
-    change, total, most = np.zeros_like(ab), np.zeros_like(tone), np.full_like(tone, -np.inf)
+    change, total, strongest = np.zeros_like(ab), np.zeros_like(tone), np.full_like(tone, -np.inf)
     at_pixels = {hint.pixel(tone.shape): (hint, color) for hint, color in zip(hints, _ab(hints), strict=True)}
     for pixel, (hint, color) in at_pixels.items():
-        near = _window(pixel, (_CUTOFF * _SPREAD + hint.radius) * min(tone.shape))
-        influence, away = (plane[near] for plane in _falloff_at(tone.shape, _SPREAD, hint, pixel))
-        contrast = np.square(tone[near] - tone[pixel])
+        window = _window(pixel, (_CUTOFF * _SPREAD + hint.radius) * min(tone.shape))
+        influence, half_square = (plane[window] for plane in _falloff_at(tone.shape, _SPREAD, hint, pixel))
+        contrast = np.square(tone[window] - tone[pixel])
         weight = influence - contrast
-        np.maximum(most[near], weight, out=most[near])
+        np.maximum(strongest[window], weight, out=strongest[window])
         np.exp(weight, out=weight)
-        weight /= np.add(contrast, away, out=contrast)
-        total[near] += weight
+        weight /= np.add(contrast, half_square, out=contrast)
+        total[window] += weight
         for plane, rest in zip(change, color - ab[:, *pixel], strict=True):
-            cv2.scaleAdd(weight, float(rest), plane[near], plane[near])
-    return ab + np.exp(most) * change / np.maximum(total, _TINY)
+            cv2.scaleAdd(weight, float(rest), plane[window], plane[window])
+    return ab + np.exp(strongest) * change / np.maximum(total, _TINY)
 
 
 def _window(pixel: tuple[int, int], radius: float) -> tuple[slice, slice]:
@@ -115,18 +115,18 @@ def _window(pixel: tuple[int, int], radius: float) -> tuple[slice, slice]:
 def _falloff_at(
     shape: tuple[int, ...], spread: float, hint: Hint, pixel: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the falloff of a hint's influence with distance.
+    """Compute how the influence of a hint falls off with distance.
 
     Args:
         shape: Height and width of the picture.
-        spread: Distance that counts as 1, as a share of the short side.
+        spread: Unit of distance, as a share of the picture's short side.
         hint: The hint, of which only the radius is used.
         pixel: Row and column of the hint.
 
     Returns:
-        Two read-only float32 ``[height, width]``. First, the logarithm of the influence: minus half the square of the
-        distance from the hint's disc. Second, half the square of the distance from the hint's centre, plus a tiny
-        number so that it is a valid divisor.
+        Two arrays, float32 ``[height, width]``, which must not be changed. First, the logarithm of the influence: minus
+        half the squared distance from the hint's disc. Second, half the squared distance from the hint's centre, plus a
+        tiny number so that it can be a divisor.
     """
     height, width = shape
     unit, radius = spread * min(shape), hint.radius / spread
@@ -134,27 +134,27 @@ def _falloff_at(
         return _falloff(np.arange(height) - pixel[0], np.arange(width) - pixel[1], unit, radius)
     top, left = height - 1 - pixel[0], width - 1 - pixel[1]
     window = slice(top, top + height), slice(left, left + width)
-    influence, away = _default_falloff(height, width, unit, radius)
-    return influence[window], away[window]
+    influence, half_square = _default_falloff(height, width, unit, radius)
+    return influence[window], half_square[window]
 
 
 @functools.lru_cache(maxsize=8)
 def _default_falloff(height: int, width: int, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the falloff around the centre of a picture twice the size; a window of it serves any hint position.
+    """Compute the falloff around the centre of a picture twice the size, of which each hint uses a window.
 
-    It is cached, since a picture may have hundreds of hints, nearly all of them with the default radius.
+    The result is cached, since a picture may have hundreds of hints, nearly all of them with the default radius.
     """
     return _falloff(np.arange(1 - height, height), np.arange(1 - width, width), unit, radius)
 
 
 def _falloff(down: np.ndarray, right: np.ndarray, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
     down, right = (axis.astype(np.float32) / np.float32(unit) for axis in (down, right))
-    away = (down * down)[:, None] + right * right
-    beyond = np.sqrt(away)
+    square = (down * down)[:, None] + right * right
+    beyond = np.sqrt(square)
     beyond -= np.float32(radius)
     np.maximum(beyond, 0, out=beyond)
     beyond *= beyond
     beyond *= np.float32(-0.5)
-    away += _TINY
-    away *= np.float32(0.5)
-    return beyond, away
+    square += _TINY
+    square *= np.float32(0.5)
+    return beyond, square

@@ -1,4 +1,4 @@
-"""Hints, which are known colours at places of the picture, and the JSON files that store them.
+"""``Hint``: a known colour at a place of the picture; reads and writes hints as text and as JSON files.
 
 ``hint_propagation`` applies them. A file of hints looks like this::
 
@@ -22,18 +22,18 @@ from typing import Any, TypeVar
 
 from ..errors import OptionError
 
-Found = TypeVar("Found")
+Parsed = TypeVar("Parsed")
 
 _VERSION = 1
 _OUR_FILE = "give one that Photochrom wrote"
 _RADIUS = 0.01
-_MOST_BYTES = 4_000_000  # bytes: largest file that is read
-_MOST = 1000  # most hints in a file, since the cost grows with hints times pixels of the thumbnail
+_MAX_BYTES = 4_000_000  # size of the largest file that is read
+_MAX_HINTS = 1000  # per file, since the cost of applying hints grows with their number times the thumbnail's pixels
 
 
 @dataclass(frozen=True)
 class Hint:
-    """A place whose colour is known. Only the hue and chroma of the colour are used; lightness comes from the picture.
+    """A known colour at a place of the picture. Only its hue and chroma are used; lightness comes from the picture.
 
     Raises:
         OptionError: A value is out of range or of the wrong type.
@@ -46,7 +46,7 @@ class Hint:
     color: tuple[int, int, int]
     """sRGB, 0 to 255 each."""
     radius: float = _RADIUS
-    """Radius of the disc that has this colour, as a share of the picture's short side, 0 to 0.25."""
+    """Radius of the disc that has this colour, 0 to 0.25 times the picture's short side."""
     suggested: bool = False
     """Whether a model proposed the colour. The picture's label counts such hints separately."""
     page: int | None = None
@@ -70,14 +70,14 @@ class Hint:
         return color_hex(self.color)
 
     def pixel(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """Row and column of the hint in a picture whose shape begins with height and width."""
+        """Return row and column of the hint in a picture of this shape, ``[H, W, ...]``."""
         return pixel_at(self.x, self.y, shape)
 
     @classmethod
     def parse(cls, text: str, *, size: tuple[int, int] | None = None) -> Hint:
-        """Read ``X,Y,COLOR``, as in ``0.42,0.31,#7a2b22``, ``42%,31%,maroon`` or ``812px,440px,#732``.
+        """Parse a hint written ``X,Y,COLOR``: ``0.42,0.31,#7a2b22``, ``42%,31%,maroon`` or ``812px,440px,#732``.
 
-        A page number of a multi-page TIFF may precede it: ``2:42%,31%,maroon``.
+        The page number of a multi-page TIFF may come first: ``2:42%,31%,maroon``.
 
         Args:
             text: The hint.
@@ -100,11 +100,11 @@ class Hint:
 
 
 def credit(model: str, hints: Sequence[Hint]) -> str:
-    """Name the sources of the colours: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
+    """Return the label's text on where colours come from: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
 
     Args:
         model: Label of the model (``Colorizer.label``).
-        hints: Hints that were used; suggested ones are counted separately.
+        hints: Hints that were applied; suggested hints are counted separately.
     """
     suggested = sum(hint.suggested for hint in hints)
     given = len(hints) - suggested
@@ -114,13 +114,13 @@ def credit(model: str, hints: Sequence[Hint]) -> str:
 
 
 def page_of(hint: str) -> int | None:
-    """Return the page that the text of a hint names, or None."""
+    """Return the page number at the start of a hint's text, or None if there is none."""
     found = re.match(r"\s*(\d{1,6}):", hint)
     return int(found[1]) if found else None
 
 
 def _share(text: str, side: int | None) -> float:
-    """Convert a position along one side, ``0.42``, ``42%`` or ``812px``, to a share of the side."""
+    """Convert a position along one side (``0.42``, ``42%`` or ``812px``) to a share of the side."""
     text = text.strip()
     if text.endswith("%"):
         return float(text[:-1]) / 100
@@ -138,12 +138,12 @@ def _share(text: str, side: int | None) -> float:
 
 
 def _is_a(kind: type, value: object) -> bool:
-    """Check the type of a value. True and False are not accepted as numbers, although bool is a subclass of int."""
+    """Return whether a value is of a numeric type; True and False do not count as numbers."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def pixel_at(x: float, y: float, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return row and column of a place, given as shares of width and height, in a picture ``[H, W, ...]``."""
+    """Return row and column in a picture ``[H, W, ...]`` of a place given as shares of its width and height."""
     height, width = shape[:2]
     return min(int(y * height), height - 1), min(int(x * width), width - 1)
 
@@ -154,7 +154,7 @@ def color_hex(color: tuple[int, int, int]) -> str:
 
 
 def parse_color(text: str) -> tuple[int, int, int]:
-    """Read a colour written ``#7a2b22``, ``7a2b22``, ``#732`` or by its CSS name, such as ``maroon``.
+    """Parse a colour written ``#7a2b22``, ``7a2b22``, ``#732``, or as a CSS name such as ``maroon``.
 
     Raises:
         OptionError: The text is not a colour.
@@ -169,7 +169,7 @@ def parse_color(text: str) -> tuple[int, int, int]:
 
 
 def _css_color(name: str) -> tuple[int, int, int]:
-    """Return the colour of a CSS name."""
+    """Return the sRGB colour of a CSS name, or raise ``OptionError``."""
     from PIL.ImageColor import colormap, getrgb
 
     if name.lower() not in colormap:
@@ -182,29 +182,29 @@ def read_hints(path: str | os.PathLike[str]) -> tuple[Hint, ...]:
     """Read the hints of a photograph from a JSON file.
 
     Raises:
-        OptionError: The file cannot be read, is not a file of hints, or has an invalid hint, which the message names.
+        OptionError: The file cannot be read, is not a file of hints, or contains an invalid hint.
     """
     return read_file(path, _from_file)
 
 
-def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Found], *, what: str = "file of hints") -> Found:
-    """Read a JSON file of hints of any kind.
+def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Parsed], *, what: str = "file of hints") -> Parsed:
+    """Read and parse a JSON file of hints, of a photograph or of a film.
 
     Args:
         path: The file.
-        parse: Converts the JSON value to the result, or raises OptionError.
-        what: Kind of file, for messages.
+        parse: Function that converts the JSON value to the result, or raises ``OptionError``.
+        what: Kind of file, for error messages.
 
     Raises:
         OptionError: The file cannot be read, is not JSON, or ``parse`` refuses it; the message names the file.
     """
     try:
-        if Path(path).stat().st_size > _MOST_BYTES:
+        if Path(path).stat().st_size > _MAX_BYTES:
             raise OptionError(
-                f"is larger than a {what} can be ({_MOST_BYTES / 1e6:g} MB)", remedy="check that it is one"
+                f"is larger than a {what} can be ({_MAX_BYTES / 1e6:g} MB)", remedy="check that it is one"
             )
-        # utf-8-sig: editors on Windows write a byte order mark. parse_int: Python refuses integers of thousands of
-        # digits; as a float such a number is infinite, and is refused as out of range.
+        # utf-8-sig: editors on Windows write a byte order mark. parse_int: Python cannot read integers of thousands of
+        # digits; as a float, such a number is infinite, and then out of range.
         return parse(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
     except OptionError as exc:
         raise OptionError(exc.problem, path=path, remedy=exc.remedy) from exc
@@ -232,12 +232,12 @@ def hints_of_entries(entries: Any) -> tuple[Hint, ...]:
     """Parse the list under ``"hints"`` in a file.
 
     Raises:
-        OptionError: It is not a list of at most 1000 hints, or one of them is invalid.
+        OptionError: ``entries`` is not a list of at most 1000 hints, or one of the hints is invalid.
     """
     if not isinstance(entries, list):
         raise OptionError('has no list of "hints"', remedy="put them in square brackets")
-    if len(entries) > _MOST:
-        raise OptionError(f"holds {len(entries)} hints", remedy=f"leave at most {_MOST}")
+    if len(entries) > _MAX_HINTS:
+        raise OptionError(f"holds {len(entries)} hints", remedy=f"leave at most {_MAX_HINTS}")
     return tuple(_from_entry(number, entry) for number, entry in enumerate(entries, 1))
 
 
@@ -262,13 +262,13 @@ def _from_entry(number: int, entry: Any) -> Hint:
 
 
 def hints_json(hints: Sequence[Hint]) -> str:
-    """Serialise hints as JSON text that ``read_hints`` can read."""
+    """Serialise hints as JSON text, as ``read_hints`` reads it from a file."""
     facts = {"photochrom": "hints", "version": _VERSION, "hints": [entry_of(hint) for hint in hints]}
     return json.dumps(facts, indent=1) + "\n"
 
 
 def entry_of(hint: Hint) -> dict[str, object]:
-    """Convert one hint to its JSON object."""
+    """Convert a hint to its JSON object."""
     place = {"x": float(hint.x), "y": float(hint.y)}
     entry = place | {"color": hint.hex, "radius": float(hint.radius)}
     entry |= {"suggested": True} if hint.suggested else {}

@@ -1,7 +1,7 @@
-"""Finds plain margins: the flat border that a scanner's lid or a mount leaves around a picture.
+"""Finds blank margins: flat borders around a picture, such as a mount, or the lid of a scanner.
 
-A margin is not part of the scene, so it stays neutral. It would also mislead the network, so the colorizer first finds
-the picture inside the margins, and passes only that to the network.
+Margins are not part of the scene, so they stay neutral. They would also mislead the network, so the colorizer passes
+only the picture inside the margins to the network.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from ..color.coding import Coding
 from ..color.thumbnail import halved, thumbnail
 from .hints import Hint
 
-_LOOKED_AT = 512  # longest side of the copy in which margins are looked for, pixels
-_FLAT = 6.0  # grey levels by which a margin's pixels may differ from its tone, for grain and JPEG noise
-_CLEAN = 0.98  # share of a margin's row that must be flat; the rest may be dust
-_STEP = 12.0  # grey levels by which the picture must differ from the margin next to its edge,
-_STRAIGHT = 0.5  # along this share of the edge. A horizon or a silhouette is not so straight.
-_ALIKE = 8.0  # grey levels by which the tones of one margin's sides may differ
-_THIN = 0.02  # share of the picture's side; thinner margins do no harm
-_LEAST = 0.25  # share of the picture's side that must be left
-_NESTED = 3  # most margins inside margins, such as a print's white border on a scanner's lid
+_SEARCH_SIDE = 512  # longest side, in pixels, of the reduced copy in which margins are found
+_FLAT = 6.0  # grey levels by which a margin's pixels may differ from its tone, because of grain and JPEG noise
+_CLEAN = 0.98  # share of each row of a margin that must be flat; the rest may be dust
+_STEP = 12.0  # grey levels by which the picture must differ from the margin at their common edge ...
+_STRAIGHT = 0.5  # ... along at least this share of the edge; a horizon or a silhouette is less straight
+_ALIKE = 8.0  # grey levels by which the tones of a margin at different sides may differ
+_MIN_DEPTH = 0.02  # share of the picture's side; thinner margins do no harm
+_MIN_SIDE = 0.25  # share of the whole side that the picture inside the margins must have
+_MAX_NESTED = 3  # margins inside margins, such as a print's white border on a scanner's lid
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in a picture, in shares of the picture's height and width."""
+    """A rectangle in a picture; positions are shares of the picture's height and width, 0 to 1."""
 
     top: float
     left: float
@@ -44,7 +44,7 @@ class Box:
         )
 
     def whole(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width of the whole picture, given those of the box."""
+        """Return height and width of the whole picture, given height and width of the box."""
         return round(height / (self.bottom - self.top)), round(width / (self.right - self.left))
 
     def within(self, outer: Box) -> Box:
@@ -55,20 +55,20 @@ class Box:
         return Box(rows[0], columns[0], rows[1], columns[1])
 
     def misses(self, hints: Sequence[Hint]) -> bool:
-        """Return whether any hint lies outside the box, which means that the user wants a margin coloured."""
-        return any(not self._holds(hint) for hint in hints)
+        """Return whether any hint lies outside the box; if so, the user wants a margin coloured."""
+        return any(not self._contains(hint) for hint in hints)
 
     def clear_outside(self, plane: np.ndarray, value: int) -> None:
-        """Set the pixels outside the box to a value, in place; ``plane`` is ``[H, W]``."""
+        """Set the pixels of ``plane`` (``[H, W]``) outside the box to ``value``, in place."""
         rows, columns = self.pixels(*plane.shape)
         plane[: rows.start] = plane[rows.stop :] = value
         plane[:, : columns.start] = plane[:, columns.stop :] = value
 
-    def _holds(self, hint: Hint) -> bool:
+    def _contains(self, hint: Hint) -> bool:
         return self.left <= hint.x <= self.right and self.top <= hint.y <= self.bottom
 
     def hints(self, hints: Sequence[Hint], height: int, width: int) -> tuple[Hint, ...]:
-        """Return the hints that lie in the box, with positions and radii relative to the box."""
+        """Return the hints inside the box, moved and scaled so that they are relative to the box."""
         rows, columns = self.bottom - self.top, self.right - self.left
         wider = min(height, width) / min(rows * height, columns * width)
         return tuple(
@@ -79,7 +79,7 @@ class Box:
                 radius=min(0.25, hint.radius * wider),
             )
             for hint in hints
-            if self._holds(hint)
+            if self._contains(hint)
         )
 
     def spread(self, planes: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -100,7 +100,7 @@ class Box:
 
 
 NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
-"""An empty box, for a frame or page that is all margin, such as a film leader."""
+"""An empty box, for a page or frame without a picture, such as a film leader."""
 
 
 def _interpolation(count: int, cells: int, low: float, high: float) -> np.ndarray:
@@ -109,60 +109,60 @@ def _interpolation(count: int, cells: int, low: float, high: float) -> np.ndarra
     Args:
         count: Number of pixels, which span 0 to 1.
         cells: Number of cells.
-        low: Where the cells begin.
-        high: Where the cells end.
+        low: Position at which the first cell begins, from 0 to 1.
+        high: Position at which the last cell ends.
 
     Returns:
         float32 ``[count, cells]``; each row sums to 1.
     """
-    place = ((np.arange(count) + 0.5) / count - low) / (high - low) * cells - 0.5
-    place = place.clip(0, cells - 1)[:, None]
-    return np.maximum(0, 1 - np.abs(place - np.arange(cells))).astype(np.float32)
+    position = ((np.arange(count) + 0.5) / count - low) / (high - low) * cells - 0.5
+    position = position.clip(0, cells - 1)[:, None]
+    return np.maximum(0, 1 - np.abs(position - np.arange(cells))).astype(np.float32)
 
 
 def is_flat(luma: np.ndarray) -> bool:
-    """Return whether a picture has a single tone, like a film leader; ``luma`` is uint8 or uint16 ``[H, W]``."""
+    """Return whether a picture has only one tone, as a film leader does; ``luma`` is uint8 or uint16 ``[H, W]``."""
     small = _small(luma)
     return bool(np.mean(np.abs(small - np.median(small)) <= _FLAT) >= _CLEAN)
 
 
 def find_picture(luma: np.ndarray) -> Box | None:
-    """Find the picture inside plain margins.
+    """Find the picture inside blank margins.
 
-    A margin has one tone, ends at a straight edge, and lies along at least two sides. The edge of a flat sky or studio
-    background is not straight.
+    A margin has one tone, ends at a straight edge, and lies along at least two sides. A flat sky or studio background
+    is not a margin, because its edge is not straight.
 
     Args:
-        luma: uint8 or uint16 ``[H, W]``.
+        luma: uint8 or uint16 ``[H, W]``, full range.
 
     Returns:
         Position of the picture; None if there are no margins.
     """
     small, box = _small(luma), None
-    for _ in range(_NESTED):
-        inner = _inside(small)
+    for _ in range(_MAX_NESTED):
+        inner = _inside_outermost(small)
         if inner is None:
             break
         box = inner if box is None else inner.within(box)
         small = small[inner.pixels(*small.shape)]
-    if box is None or min(box.bottom - box.top, box.right - box.left) < _LEAST:
+    if box is None or min(box.bottom - box.top, box.right - box.left) < _MIN_SIDE:
         return None
     return box
 
 
 def _small(luma: np.ndarray) -> np.ndarray:
-    """Return a copy of at most ``_LOOKED_AT`` pixels a side, float32, 0 to 255."""
-    while max(luma.shape) >= 2 * _LOOKED_AT and min(luma.shape) > 1:
+    """Reduce luma to at most ``_SEARCH_SIDE`` pixels per side, float32, 0 to 255."""
+    while max(luma.shape) >= 2 * _SEARCH_SIDE and min(luma.shape) > 1:
         luma = halved(luma)  # several times as fast as the resize that follows
-    scale = min(1.0, _LOOKED_AT / max(luma.shape))
+    scale = min(1.0, _SEARCH_SIDE / max(luma.shape))
     height, width = (max(1, round(scale * side)) for side in luma.shape)
     return thumbnail(luma, Coding.of_photograph(luma.dtype), height, width).astype(np.float32)
 
 
-def _inside(luma: np.ndarray) -> Box | None:
+def _inside_outermost(luma: np.ndarray) -> Box | None:
     """Find the picture inside the outermost margin; None if there is none. ``luma`` is float32 ``[h, w]``."""
     height, width = luma.shape
-    sides = [luma, luma[::-1], luma.T, luma.T[::-1]]  # rows of each run inwards from the top, bottom, left and right
+    sides = [luma, luma[::-1], luma.T, luma.T[::-1]]  # turned so that the first row is at the top, bottom, left, right
     tones = [float(np.median(side[:2])) for side in sides]
     depths = [_depth(side, tone) for side, tone in zip(sides, tones, strict=True)]
     top, bottom, left, right = depths
@@ -181,9 +181,9 @@ def _inside(luma: np.ndarray) -> Box | None:
 
 
 def _depth(side: np.ndarray, tone: float) -> int:
-    """Count the flat rows at the beginning; 0 if there are too few, or if all rows are flat."""
-    least = max(2, math.ceil(_THIN * len(side)))
-    if not _is_flat_row(side[:least], tone).all():  # most pictures end here
+    """Count the first rows that are flat; return 0 if they are too few for a margin, or if all rows are flat."""
+    least = max(2, math.ceil(_MIN_DEPTH * len(side)))
+    if not _is_flat_row(side[:least], tone).all():  # the case of most pictures, decided quickly
         return 0
     depth = int(_is_flat_row(side, tone).argmin())  # first row that is not flat; 0 if all are
     return depth if depth >= least else 0
@@ -195,7 +195,7 @@ def _is_flat_row(side: np.ndarray, tone: float) -> np.ndarray:
 
 
 def _is_straight(side: np.ndarray, depth: int, tone: float) -> bool:
-    """Return whether the margin ends sharply along most of its edge; ``side`` excludes the other margins."""
+    """Return whether a margin ends sharply along most of its edge; ``side`` excludes the margins at its ends."""
     first = side[depth : depth + 3]
     if first.size == 0:
         return False

@@ -9,24 +9,24 @@ from ..errors import OptionError
 from .hints import Hint
 
 DEFAULT_QUALITY = 96
-"""Default quality of lossy outputs. From 96 on, the JPEG encoder uses its exact transform, below it a faster
+"""Default quality of lossy outputs. Below 96, the JPEG encoder replaces its exact transform by a faster
 approximation."""
 
 
 @dataclass(frozen=True)
 class ColorOptions:
-    """Options that decide the colours of a picture.
+    """Options that determine the colours of a picture.
 
     Raises:
         OptionError: A value is out of its range.
     """
 
     vividness: float | None = None
-    """From 0 (the mean of all plausible colours, cautious) to 1 (the likeliest colour, bold); None for the model's
-    default. Models that predict no distribution do not support it."""
+    """From 0 (cautious: the mean of all plausible colours) to 1 (bold: the likeliest colour); None for the model's
+    default. Only models that predict a distribution support it."""
 
     strength: float = 1.0
-    """Factor applied to the chroma, from 0 (grey) through 1 (the model's colours) to 2."""
+    """Factor applied to the chroma, 0 to 2: 0 gives grey, 1 the model's colours."""
 
     hints: tuple[Hint, ...] = ()
     """Known colours at places of the picture."""

@@ -1,8 +1,8 @@
 """Borrows colours from a reference photograph that shows the same things in colour, as hints.
 
-The model's encoder computes features of both lumas. A place of the picture matches a place of the reference if their
-features are mutual nearest neighbours, similar enough, and of about the same lightness. At each match the reference's
-colour becomes a hint. (This is unrelated to the model named ``reference``.)
+The model's encoder computes features of both lumas on a grid of places. A place of the picture matches a place of the
+reference if their features are mutual nearest neighbours and similar enough, and if their lightness is about the same.
+At each match the reference's colour becomes a hint. (This is unrelated to the model named ``reference``.)
 
 The encoder is extracted from the model file with OpenVINO, whichever engine runs the model. It ends before the layer
 that reduces the feature maps from 1/16 to 1/32 of the picture's size.
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from .colorizer import Colorizer
 
 _STRIDE = 16  # side of a place, in pixels of the thumbnail
-_PROBE = 256  # input size at which the sizes of the network's feature maps are determined
-_ALIKE = 0.6  # least cosine similarity; frames of one scene then match at hundreds of places, unrelated pictures at few
-_TONE = 25.0  # largest difference in L*
-_CELL = 2  # side, in places, of the cells that keep only their best match, since more hints cost time and add little
+_PROBE = 256  # input size with which the sizes of the network's feature maps are determined
+_MIN_SIMILARITY = 0.6  # cosine; frames of one scene then match at hundreds of places, unrelated pictures at few
+_TONE = 25.0  # largest difference in L* between matching places
+_CELL = 2  # side, in places, of the cells of which only the best match is kept: more hints cost time and add little
 _FEATURES = "features"
 
 
 class References:
-    """Borrows colours from reference photographs, for one ``Colorizer``. Several threads may use one object.
+    """Borrows colours from reference photographs for one ``Colorizer``. Several threads may use one instance.
 
     The encoder is loaded on first use.
     """
@@ -61,23 +61,23 @@ class References:
         """
         shape, features, lightness = self._features(luma)
         other_shape, other_features, other_lightness = self._features(luma_of_rgb(reference))
-        likeness = features @ other_features.T
-        best = likeness.argmax(1)
+        similarity = features @ other_features.T
+        best = similarity.argmax(1)
         places = np.arange(len(best))
-        matches = likeness.argmax(0)[best] == places
-        matches &= likeness[places, best] > _ALIKE
+        matches = similarity.argmax(0)[best] == places
+        matches &= similarity[places, best] > _MIN_SIMILARITY
         matches &= np.abs(lightness - other_lightness[best]) < _TONE
         colors = cv2.resize(reference, other_shape[::-1], interpolation=cv2.INTER_AREA).reshape(-1, 3)
-        chosen = _best_of_each_cell(places[matches], likeness[places, best][matches], shape[1])
+        chosen = _best_of_each_cell(places[matches], similarity[places, best][matches], shape[1])
         return tuple(_hint(place, colors[best[place]], shape) for place in chosen)
 
     def _features(self, luma: np.ndarray) -> tuple[tuple[int, int], np.ndarray, np.ndarray]:
-        """Return the grid of places (rows, columns), their unit features ``[places, channels]``, and their L*."""
+        """Return the grid's rows and columns, unit features of its places ``[places, channels]``, and their L*."""
         thumbnail = self._colorizer.thumbnail(luma)
         inputs = self._colorizer.inputs(thumbnail, ColorOptions())
         features = self._encoder().run(inputs)[_FEATURES][0]  # [channels, rows, columns]
         _, height, width = features.shape
-        features -= features.mean((1, 2), keepdims=True)  # the mean feature does not distinguish places
+        features -= features.mean((1, 2), keepdims=True)  # the mean feature tells nothing about a place
         features /= np.maximum(np.linalg.norm(features, axis=0), 1e-6)
         lightness = cv2.resize(lightness_of_luma(thumbnail), (width, height), interpolation=cv2.INTER_AREA)
         return (height, width), features.reshape(len(features), -1).T, lightness.ravel()
@@ -92,7 +92,7 @@ class References:
 
 
 def encoder_of(model: Any) -> Any:
-    """Cut the encoder out of an OpenVINO model: the result has the same inputs and one output, ``features``.
+    """Extract the encoder of an OpenVINO model: a model with the same inputs and one output, ``features``.
 
     Raises:
         ModelError: No layer halves a map of one sixteenth of the picture's size.
@@ -105,7 +105,7 @@ def encoder_of(model: Any) -> Any:
 
 
 def _last_before_halving(model: Any) -> str:
-    """Name the layer before the last halving, which is found in a copy of the network with a fixed input size."""
+    """Return the name of the layer before the last halving, found in a copy of the network of fixed input size."""
     probe = model.clone()
     shapes = {port.any_name: port.partial_shape for port in probe.inputs if len(port.partial_shape) == 4}
     probe.reshape({name: [1, shape[1].get_length(), _PROBE, _PROBE] for name, shape in shapes.items()})
@@ -118,10 +118,10 @@ def _last_before_halving(model: Any) -> str:
     raise ModelError("this model has no encoder to match pictures with", remedy="choose another model")
 
 
-def _best_of_each_cell(places: np.ndarray, likeness: np.ndarray, columns: int) -> list[int]:
-    """Keep the most similar match in each cell of the grid."""
+def _best_of_each_cell(places: np.ndarray, similarity: np.ndarray, columns: int) -> list[int]:
+    """Return the places of the most similar match in each cell of the grid, in ascending order."""
     chosen: dict[tuple[int, int], int] = {}
-    for place in places[np.argsort(likeness)]:  # ascending, so that the best one is written last
+    for place in places[np.argsort(similarity)]:  # ascending, so that the best one is written last
         row, column = divmod(int(place), columns)
         chosen[row // _CELL, column // _CELL] = int(place)
     return sorted(chosen.values())
@@ -130,5 +130,5 @@ def _best_of_each_cell(places: np.ndarray, likeness: np.ndarray, columns: int) -
 def _hint(place: int, color: np.ndarray, shape: tuple[int, int]) -> Hint:
     row, column = divmod(place, shape[1])
     red, green, blue = (int(value) for value in color)
-    # Marked as suggested, since the model matched the places, and no person chose the colour.
+    # Marked as suggested, since the model matched the places and nobody chose the colour.
     return Hint((column + 0.5) / shape[1], (row + 0.5) / shape[0], (red, green, blue), suggested=True)

@@ -1,9 +1,9 @@
 """Suggests likely colours at a place, and alternative colourings of the whole picture.
 
 An alternative raises the probabilities of one hue in the whole picture. Where the model is certain (skin, grass), no
-other colour has any probability, and little changes; uncertain things (a coat, a wall) take on the hue consistently. An
-alternative is returned as hints on a grid over the picture, so that users can see its colours, save them and change
-them.
+other colour has any probability, and little changes. Where it is uncertain (a coat, a wall), whole objects get the
+hue. An alternative is returned as hints on a grid over the picture, so that users can see its colours, save them and
+change them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from ..color.spaces import lab_to_rgb, lightness_of_luma, rgb_to_lab
 from ..errors import OptionError
-from .coherence import declared, mean_color
+from .coherence import checked_probability, mean_color
 from .hint_propagation import hint_influence, propagate_hints
 from .hints import Hint, pixel_at
 from .options import ColorOptions
@@ -26,19 +26,19 @@ from .vividness import chroma_gain
 if TYPE_CHECKING:
     from .colorizer import Colorizer, Prediction
 
-MOST = 5
+MAX_ALTERNATIVES = 5
 """Maximum number of alternatives for one picture."""
 _HUES = 12  # number of hues that are tried, evenly spaced
 _LEAN = 0.1  # change of a colour's log probability per unit of a*b* toward the hue
-_COLORFUL = 1.2  # greatest mean chroma of an alternative, as a share of the first picture's
-_PALE = 8.0  # the same in units of a*b*, for a first picture with hardly any colour
-_GARISH = 30.0  # greatest increase in chroma over the first picture in any cell
+_COLORFUL = 1.2  # greatest mean chroma of an alternative, relative to the first colouring
+_PALE = 8.0  # the same in units of a*b*, if the first colouring has hardly any colour
+_GARISH = 30.0  # greatest increase in chroma, in any cell, over the first colouring
 _GRID = 8  # number of hints along the short side
-_PLACES = 400  # approximate number of hints for a panorama, since files of hints are limited
+_MAX_PLACES = 400  # approximate number of hints for a panorama, since files of hints are limited in size
 _SMOOTH = 12.0  # distance in a*b* over which probabilities are pooled
 _DISTINCT = 24.0  # least distance in a*b* between two suggestions
 _POSSIBLE = 1e-3  # least probability of a suggestion relative to the likeliest
-_TONES = (35, 80)  # range of L* in which suggestions are shown, since very dark and very light colours show no chroma
+_TONES = (35, 80)  # range of L* to which shown colours are limited: very dark and very light ones show no chroma
 
 
 def alternatives(
@@ -49,21 +49,21 @@ def alternatives(
     *,
     prediction: Prediction | None = None,
 ) -> list[ColorOptions]:
-    """Find other plausible colourings of a picture, distinct from the automatic one and from one another.
+    """Find other plausible colourings of a picture, distinct from the first colouring and from each other.
 
-    Each result is ``options`` with added hints. Where hints in ``options`` have influence, all alternatives keep the
-    first picture's colours. The network runs once.
+    The first colouring is the one with ``options`` themselves. Each alternative is ``options`` with added hints. Where
+    hints in ``options`` have influence, all alternatives keep the colours of the first colouring.
 
     Args:
-        colorizer: Its model predicts a distribution.
+        colorizer: A colorizer whose model predicts a distribution.
         luma: As for ``Colorizer.chroma``.
-        count: Number of alternatives, 1 to ``MOST``.
-        options: Options to begin with. Their hints are kept, except those that an earlier alternative put on the grid.
-        prediction: Result of ``Colorizer.predict`` for ``luma`` and ``options``, if it is at hand; the network then
-            does not run.
+        count: Number of alternatives, 1 to ``MAX_ALTERNATIVES``.
+        options: Options of the first colouring. Their hints are kept, except those that belong to an alternative.
+        prediction: Result of ``Colorizer.predict`` for ``luma`` and ``options``, if already computed; the network is
+            then not run.
 
     Returns:
-        ``count`` options, the most distinct first.
+        ``count`` alternatives, the most distinct first.
 
     Raises:
         OptionError: The model predicts no distribution, or ``count`` is out of range.
@@ -78,33 +78,34 @@ def alternatives(
     prediction = prediction or colorizer.predict(luma, options)
     grid = _grid(*prediction.ab.shape[1:])
     kept = tuple(hint for hint in options.hints if not (hint.suggested and (hint.x, hint.y) in grid))
-    candidates = _obeying(kept, prediction, _leanings(colorizer, prediction, options))
+    candidates = _keep_hints(kept, prediction, _shifted_to_hues(colorizer, prediction, options))
     leaned = _most_distinct(candidates, prediction.ab, count)
     return [replace(options, hints=(*kept, *_grid_hints(prediction, ab, grid, kept))) for ab in leaned]
 
 
-def _leanings(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> list[np.ndarray]:
-    """Return a*b* of the picture shifted toward each of ``_HUES`` evenly spaced hues, ``[2, h, w]`` each."""
-    probability = declared(prediction.probability, colorizer.card).astype(np.float64)
+def _shifted_to_hues(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> list[np.ndarray]:
+    """Return the picture's a*b* shifted towards each of ``_HUES`` evenly spaced hues, ``[2, h, w]`` each."""
+    probability = checked_probability(prediction.probability, colorizer.card).astype(np.float64)
     bins = np.array(colorizer.card.bins, np.float64)
     gain = chroma_gain(colorizer.vividness_of(options) or 0)
     found = []
     for angle in np.arange(_HUES) * (2 * np.pi / _HUES):
         weights = np.exp(_LEAN * bins @ (np.cos(angle), np.sin(angle)))
         leaned = probability * weights[:, None, None]
-        found.append(_as_colorful(gain * mean_color(leaned / leaned.sum(0), bins), prediction.ab))
+        found.append(_limit_chroma(gain * mean_color(leaned / leaned.sum(0), bins), prediction.ab))
     return found
 
 
-def _as_colorful(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Limit an alternative's chroma relative to the first picture, in each cell and on average.
+def _limit_chroma(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Limit an alternative's chroma relative to the first colouring, in each cell and on average.
 
-    Raising one hue narrows the distributions, so their means lie farther from grey: with the first picture's gain,
-    paper would be yellow and coats would glow. Certain cells have about the first picture's chroma, and keep it.
+    Raising one hue narrows the distributions, so that their means lie farther from grey. Without a limit, paper would
+    be yellow and coats would be garish. Cells that are certain have about the chroma of the first colouring, and keep
+    it.
 
     Args:
         ab: a*b* of the alternative, float32 ``[2, h, w]``.
-        first: a*b* of the first picture, float32 ``[2, h, w]``.
+        first: a*b* of the first colouring, float32 ``[2, h, w]``.
 
     Returns:
         a*b* of the same hues, float32 ``[2, h, w]``.
@@ -117,8 +118,8 @@ def _as_colorful(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
     return ab * (limited[chosen] / np.maximum(chroma, np.float32(1e-6)))
 
 
-def _obeying(hints: Sequence[Hint], prediction: Prediction, candidates: list[np.ndarray]) -> list[np.ndarray]:
-    """Blend candidates ``[2, h, w]`` with the first picture where hints have influence."""
+def _keep_hints(hints: Sequence[Hint], prediction: Prediction, candidates: list[np.ndarray]) -> list[np.ndarray]:
+    """Blend candidates ``[2, h, w]`` with the first colouring where hints have influence."""
     if not hints:
         return candidates
     size = prediction.ab.shape[:0:-1]
@@ -129,7 +130,7 @@ def _obeying(hints: Sequence[Hint], prediction: Prediction, candidates: list[np.
 
 
 def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -> list[np.ndarray]:
-    """Choose ``count`` candidates greedily, each as far as possible from the base and those already chosen."""
+    """Choose ``count`` candidates greedily, each as far as possible from the base and from those already chosen."""
     chosen = [base.astype(np.float64)]
     for _ in range(count):
         nearest = [min(float(np.hypot(*(c - other)).mean()) for other in chosen) for c in candidates]
@@ -138,20 +139,20 @@ def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -
 
 
 def _grid(height: int, width: int) -> list[tuple[float, float]]:
-    """Return the (x, y) positions, 0 to 1, of an evenly spaced grid, row by row; they depend only on the size."""
+    """Return the (x, y) positions, 0 to 1, of an evenly spaced grid for a picture of this size, row by row."""
     step = _step(height, width)
     rows, columns = (max(1, round(side / step)) for side in (height, width))
     return [((x + 0.5) / columns, (y + 0.5) / rows) for y, x in np.ndindex(rows, columns)]
 
 
 def _step(height: int, width: int) -> float:
-    return max(min(height, width) / _GRID, (height * width / _PLACES) ** 0.5)
+    return max(min(height, width) / _GRID, (height * width / _MAX_PLACES) ** 0.5)
 
 
 def _grid_hints(
     prediction: Prediction, ab: np.ndarray, grid: Sequence[tuple[float, float]], known: Sequence[Hint]
 ) -> list[Hint]:
-    """Turn a picture's colours into hints at the places of a grid, except near known hints."""
+    """Return a colouring as hints at the places of a grid, except near known hints."""
     height, width = ab.shape[1:]
     step = _step(height, width)
     smooth = np.stack([cv2.blur(plane, (3, 3)) for plane in ab])
@@ -167,13 +168,9 @@ def _grid_hints(
 
 
 def check_count(count: int) -> None:
-    """Raise an error if the number of alternatives is out of range.
-
-    Raises:
-        OptionError: ``count`` is not 1 to ``MOST``.
-    """
-    if not 1 <= count <= MOST:
-        raise OptionError(f"cannot make {count} alternatives", remedy=f"ask for 1 to {MOST}")
+    """Raise ``OptionError`` unless the number of alternatives is from 1 to ``MAX_ALTERNATIVES``."""
+    if not 1 <= count <= MAX_ALTERNATIVES:
+        raise OptionError(f"cannot make {count} alternatives", remedy=f"ask for 1 to {MAX_ALTERNATIVES}")
 
 
 def likely_colors(
@@ -189,14 +186,14 @@ def likely_colors(
     """Find the colours that the model considers likely at a place.
 
     Args:
-        colorizer: Its model predicts a distribution.
+        colorizer: A colorizer whose model predicts a distribution.
         luma: As for ``Colorizer.chroma``.
         x: Horizontal position, 0 (left) to 1 (right).
         y: Vertical position, 0 (top) to 1 (bottom).
         count: Maximum number of colours.
-        options: Options that the picture is coloured with; their hints change which colours are likely.
-        prediction: Result of ``Colorizer.predict`` for ``luma`` and ``options``, if it is at hand; the network then
-            does not run.
+        options: Options with which the picture is coloured; their hints change which colours are likely.
+        prediction: Result of ``Colorizer.predict`` for ``luma`` and ``options``, if already computed; the network is
+            then not run.
 
     Returns:
         Hints at that place, marked as suggested, the likeliest colour first.
@@ -218,9 +215,9 @@ def likely_colors(
 def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) -> list[Hint]:
     """Find the peaks of the distribution at a place, highest first; at least two, unless all bins are similar.
 
-    Choosing a colour removes the bins around it, so that the flanks of a peak do not count as colours of their own.
+    Each chosen colour removes the bins around it, so that the flanks of a peak do not count as separate colours.
     """
-    probability = declared(prediction.probability, colorizer.card).astype(np.float64)
+    probability = checked_probability(prediction.probability, colorizer.card).astype(np.float64)
     bins = np.array(colorizer.card.bins, np.float64)
     row, column = pixel_at(x, y, probability.shape[1:])
     near = probability[:, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2].mean((1, 2))
@@ -243,7 +240,7 @@ def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) ->
 
 
 def _within_srgb(ab: np.ndarray, lightness: float) -> np.ndarray:
-    """Convert a*b* ``[N, 2]`` at one lightness to sRGB uint8 ``[N, 3]``; chroma out of gamut is reduced, hue kept."""
+    """Convert a*b* ``[N, 2]`` at one lightness to sRGB uint8 ``[N, 3]``, reducing chroma that is out of gamut."""
     shares = np.linspace(1, 0, 41)[:, None, None]
     lab = np.concatenate([np.full((len(shares), len(ab), 1), lightness), shares * ab], axis=-1)
     rgb = lab_to_rgb(lab)
