@@ -91,7 +91,7 @@ __all__ = [
     "read_still",
 ]
 
-# Loaded on first use, so that `import photochrom` is instant and the command line answers at once.
+# Modules are imported on first use of a name, so that `import photochrom` is fast and the command line starts quickly.
 _MODULES = {
     "batch.items": ("Item",),
     "batch.coordinator": ("BatchSummary", "color_batch"),

@@ -4,9 +4,9 @@ from .signals import ending_at_once
 
 
 def run() -> None:
-    """Run the command and exit; the entry point of ``photochrom``.
+    """Run the command line of the process and exit; this is the entry point of ``photochrom``.
 
-    Ctrl-C ends the process silently while the command line is being loaded; afterwards ``commands.main`` handles it.
+    While the command line is being loaded, Ctrl-C ends the process silently; afterwards ``commands.main`` handles it.
     """
     with ending_at_once("SIGINT"):
         from .commands.main import run as run_command

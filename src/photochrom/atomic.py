@@ -1,4 +1,4 @@
-"""Atomic file writes: a file appears complete or not at all, and replaces another one only if asked to."""
+"""Atomic file writes: a file appears complete or not at all, and replaces an existing file only on request."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _ABANDONED_S: Final = 2 * 86_400.0  # seconds after which a temporary file count
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """Open a seekable stream to write a file through.
+    """Yield a seekable binary stream that writes a new file.
 
-    The file gets its name when the block ends without an error. Until then, and after an error, a file that already has
-    the name is left alone.
+    The file gets its name when the block ends without an error. Until then, and after an error, an existing file of
+    that name is unchanged.
 
     Args:
         path: Name of the file; its folder exists.
         overwrite: Whether a file of that name may be replaced.
 
     Raises:
-        FileExistsError: The name is taken, even if only since the block began, and ``overwrite`` is false.
+        FileExistsError: A file has this name, perhaps only since the block began, and ``overwrite`` is false.
         OSError: The file cannot be written.
     """
     with new_path(path, overwrite=overwrite) as part, part.open("xb") as stream:
@@ -41,7 +41,7 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]:
-    """Yield a temporary path, for code that writes a file by name; otherwise the same as ``new_file``.
+    """Yield a temporary path, at which the block must write the file; otherwise the same as ``new_file``.
 
     Args:
         path: Name that the file gets at the end; its folder exists.
@@ -49,7 +49,7 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
         suffix: Extension of the temporary name, for writers that require one.
 
     Raises:
-        FileExistsError: The name is taken, even if only since the block began, and ``overwrite`` is false.
+        FileExistsError: A file has this name, perhaps only since the block began, and ``overwrite`` is false.
         OSError: The file cannot be written.
     """
     sweep(path.parent)
@@ -57,7 +57,7 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
     try:
         yield part
         with part.open("rb+") as stream:
-            os.fsync(stream.fileno())  # without it, a power cut could leave an empty file under the name
+            os.fsync(stream.fileno())  # otherwise a power cut could leave an empty file with the final name
         publish(part, path, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
@@ -67,15 +67,15 @@ def remove_folder(folder: Path) -> None:
     """Remove a folder in one step, so that a killed process never leaves part of it under its name.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: The folder cannot be renamed or removed.
     """
-    doomed = _temporary(folder.parent, "")
-    folder.rename(doomed)
-    shutil.rmtree(doomed)
+    renamed = _temporary(folder.parent, "")
+    folder.rename(renamed)
+    shutil.rmtree(renamed)
 
 
 def _temporary(folder: Path, suffix: str) -> Path:
-    # In the same folder, so that renaming it never copies; hidden, so that it is not mistaken for a result.
+    # In the same folder, so that a rename does not copy data; hidden, so that the file is not mistaken for an output.
     return folder / f"{_PREFIX}{_owner()}.part{suffix}"
 
 
@@ -93,7 +93,7 @@ def sweep(folder: Path) -> None:
 
 @contextmanager
 def temporary_folder(name: str) -> Iterator[Path]:
-    """Create a folder in the system's temporary folder, and remove it when the block ends.
+    """Create a folder in the system's temporary folder, yield its path, and remove it after the block.
 
     Folders of the same name that killed processes have left behind are removed first.
 
@@ -117,23 +117,23 @@ def temporary_folder(name: str) -> Iterator[Path]:
 
 
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:
-    """Return whether a temporary file is abandoned: its process has ended, or it is days old."""
+    """Return whether a temporary file is abandoned: its process has ended, or it is two days old."""
     if time.time() - entry.stat().st_mtime > _ABANDONED_S:
         return True
     return _has_ended(entry.name.removeprefix(_PREFIX))
 
 
 def _has_ended(name: str) -> bool:
-    """Return whether the process that made a name with ``_owner`` has certainly ended."""
+    """Return whether the process that called ``_owner`` for a name has certainly ended."""
     host, _, rest = name.partition("-")
     number = rest.partition("-")[0]
     if host != _host() or not number.isdigit():
-        return False  # made on another machine that shares the disk: only its age can tell
+        return False  # the process may be running on another machine that shares the disk
     return not _is_alive(int(number))
 
 
 def _owner() -> str:
-    """Return part of a file name: this machine, this process, and a random number."""
+    """Return a part for file names that identifies this machine and process, with a random number to make it unique."""
     return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
@@ -145,8 +145,8 @@ def _is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # it belongs to another user
-    with suppress(OSError):  # no /proc here, or the process has just gone
+        return True  # the process belongs to another user
+    with suppress(OSError):  # this system has no /proc, or the process has just ended
         state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1]
         return state != "Z"  # a zombie has ended, and waits for its parent to collect it
     return True
@@ -166,14 +166,14 @@ def publish(part: Path, path: Path, *, overwrite: bool) -> None:
         overwrite: Whether to replace a file that has this name.
 
     Raises:
-        FileExistsError: The name is taken, and ``overwrite`` is false.
-        OSError: The file system refuses.
+        FileExistsError: A file has this name, and ``overwrite`` is false.
+        OSError: The file cannot be renamed.
     """
     if overwrite:
         part.replace(path)
         return
     try:
-        path.hardlink_to(part)  # unlike a rename, this fails if the name is taken
+        path.hardlink_to(part)  # unlike a rename, this fails if a file has the name
     except FileExistsError:
         raise
     except OSError:  # no hard links on this file system (FAT, some network shares): reserve the name first

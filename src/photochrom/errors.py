@@ -5,7 +5,7 @@ PhotochromError
 ├── FilmError       a film cannot be read or written
 ├── ModelError      a model file is missing, damaged, or not a Photochrom model
 ├── EngineError     the engine that runs the network is missing or failed
-├── OptionError     an option is out of range, or the model does not support it
+├── OptionError     an option is invalid, or the model does not support it
 ├── StudioError     the studio cannot start or cannot continue
 └── TrainingError   training cannot start or cannot continue
 
@@ -23,7 +23,7 @@ from pathlib import Path
 
 
 class PhotochromError(Exception):
-    """Base class of all exceptions in this package. ``str()`` returns the whole message.
+    """Base class of all exceptions that Photochrom raises. ``str()`` returns the whole message.
 
     Args:
         problem: Short description of the fault.
@@ -59,11 +59,11 @@ class EngineError(PhotochromError):
 
 
 class OptionError(PhotochromError, ValueError):
-    """An option is out of its range, or the chosen model does not support it."""
+    """An option is invalid or contradicts another one, or the chosen model does not support it."""
 
 
 class StudioError(PhotochromError):
-    """The studio cannot start or go on: a package is missing, its address is taken, or the disk is full."""
+    """The studio cannot start or continue: a package is missing, its address is in use, or the disk is full."""
 
 
 class TrainingError(PhotochromError):

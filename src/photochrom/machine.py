@@ -1,4 +1,4 @@
-"""Resources of the machine: the cores and memory that this process may use, and recognising out-of-memory errors."""
+"""Resources of the machine: available cores and memory, freed memory, out-of-memory errors, and the processor."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def free_memory() -> int | None:
         limits.append(1024 * int(line.split()[1]))
     limit, used, parts = (_CGROUP / name for name in ("memory.max", "memory.current", "memory.stat"))
     if limit.is_file() and (text := limit.read_text().strip()) != "max":
-        # The page cache counts as used, but the kernel gives it up where memory is short.
+        # The page cache counts as used, but the kernel frees it if memory is short.
         (cached,) = (line for line in parts.read_text().splitlines() if line.startswith("inactive_file "))
         limits.append(int(text) - int(used.read_text()) + int(cached.split()[1]))
     return min(limits, default=None)
@@ -46,9 +46,9 @@ def free_memory() -> int | None:
 def reuse_freed_memory() -> None:
     """Configure glibc's allocator so that freed memory is reused; does nothing with other C libraries.
 
-    By default glibc gives each thread its own arena, whose freed memory other threads cannot use: some 50 MB while a
-    film is coloured. It also returns each photograph's arrays to the system, which must fill them with zeros again for
-    the next photograph; that takes a tenth of the time.
+    By default, glibc gives each thread its own arena, whose freed memory other threads cannot use: some 50 MB while a
+    film is coloured. It also returns the arrays of each photograph to the system, which must fill them with zeros again
+    for the next photograph; this takes a tenth of the time.
     """
     if sys.platform != "linux":
         return
@@ -73,7 +73,7 @@ def lacks_memory(error: BaseException) -> bool:
 
 
 def processor_name() -> str:
-    """Return the processor's name, or what the system reports in its place."""
+    """Return the processor's model name, or otherwise its architecture, as far as the system reports them."""
     for line in _cpuinfo():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

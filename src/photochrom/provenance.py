@@ -1,4 +1,4 @@
-"""The label in every output, as text: it says that the colours are a guess, and which model made it."""
+"""The label that every output contains: a sentence that calls the colours a guess and names the model."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a 
 
 
 def statement(model: str) -> str:
-    """Write the label as one sentence, without a full stop; ``model`` is a result of ``colorizer.hints.credit``."""
+    """Return the label as one sentence, without a full stop; ``model`` is a result of ``colorizer.hints.credit``."""
     return f"Colours added by software (photochrom {__version__}, model {model}); not a record of the original colours"
 
 
 def short_statement() -> str:
-    """Write the label without the model, for fields of at most 99 characters."""
+    """Return the label without the model, for metadata fields of at most 99 characters."""
     return f"Colours added by software (photochrom {__version__}); not a record of the original colours"
 
 
 def with_statement(text: str, model: str) -> str:
-    """Append the statement to a text, replacing an earlier one of Photochrom's."""
+    """Return a text with the label appended; an earlier label in the text is removed."""
     return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()
 
 
 def is_labelled(path: Path) -> bool:
-    """Return whether a file holds Photochrom's label, which makes it an output of Photochrom.
+    """Return whether a file contains Photochrom's label, and so is an output of Photochrom.
 
-    XMP is plain text in every format that Photochrom writes, so the file is searched without being parsed.
+    The file is not parsed, but searched, since XMP is plain text in every format that Photochrom writes.
 
     Raises:
         OSError: The file cannot be read.

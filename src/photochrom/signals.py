@@ -1,4 +1,4 @@
-"""``not_ignored``: which signals to handle; ``ending_at_once``: safe interruption of long imports."""
+"""``not_ignored``: selects the signals to handle; ``ending_at_once``: lets signals end the process during imports."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 
 
 def not_ignored(*names: str) -> list[signal.Signals]:
-    """Return the named signals that this platform has and that are not ignored (as SIGHUP is under nohup)."""
+    """Return the named signals that exist on this platform and are not ignored, as SIGHUP is under ``nohup``."""
     found = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
     return [number for number in found if signal.getsignal(number) != signal.SIG_IGN]
 
 
 @contextmanager
 def ending_at_once(*names: str) -> Iterator[None]:
-    """Restore the signals' default action, which ends the process, during a block that writes nothing.
+    """Restore the default action of signals, which ends the process, during a block that writes no files.
 
-    Long imports are such a block. If a handler raised KeyboardInterrupt there, the import of a C extension could fail
-    half-way and turn it into another exception.
+    This is for long imports. If a handler raised ``KeyboardInterrupt`` there, a C extension that is being imported
+    could turn it into another exception.
     """
     former = {number: signal.signal(number, signal.SIG_DFL) for number in not_ignored(*names)}
     try:

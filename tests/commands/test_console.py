@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 def test_the_bar_moves_during_a_long_unit(total, monkeypatch):
     terminal = Terminal(times=3)
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(console, "_BEAT", 0.01)
+    monkeypatch.setattr(console, "_REFRESH_SECONDS", 0.01)
     with console.Progress("photo", total, quiet=False):
         assert terminal.drawn.wait(600)
     lines = terminal.getvalue().split("\r")
@@ -42,7 +42,7 @@ def test_the_bar_moves_during_a_long_unit(total, monkeypatch):
 def test_a_short_unit_alone_shows_no_bar(monkeypatch):
     terminal = Terminal(times=1)
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(console, "_BEAT", 600)
+    monkeypatch.setattr(console, "_REFRESH_SECONDS", 600)
     with console.Progress("photo", 1, quiet=False):
         pass
     assert terminal.getvalue().strip() == ""
@@ -57,5 +57,5 @@ def test_nothing_is_drawn_without_a_terminal(capsys):
 def test_a_line_can_be_printed_while_tqdm_is_being_imported(monkeypatch, capsys):
     """A signal handler may print one at any moment; it must not import a module that is only half imported."""
     monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
-    console.say("finishing the items in progress")
+    console.print_to_stderr("finishing the items in progress")
     assert capsys.readouterr().err == "finishing the items in progress\n"

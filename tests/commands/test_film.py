@@ -307,7 +307,7 @@ def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
     other.write_bytes(film.read_bytes())
     assert main(["film", str(film), str(other), "-o", str(tmp_path / "colored"), "--overwrite"]) == 1
     said = capsys.readouterr().err
-    assert f"{other}: is to be written to {tmp_path}/colored/reel.color.mkv, as {film} is" in said
+    assert f"{other}: would be written to {tmp_path}/colored/reel.color.mkv, like {film}" in said
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
     [
         (["none.mp4"], 1, "none.mp4 does not exist"),
         (["reel.mkv", "--codec", "vp9"], 2, "codec is 'vp9': choose one of libx264, libx265, ffv1"),
-        (["reel.mkv", "--json"], 2, "--json is the form of a list of shots: add --list-shots"),
+        (["reel.mkv", "--json"], 2, "--json is a format of the list of shots: add --list-shots"),
         (["reel.mkv", "--preset", "quick"], 2, "choose one of ultrafast"),
         (["reel.mkv", "--crf", "60"], 2, "crf is 60"),
         (["reel.mkv", "--strength", "7"], 2, "strength"),

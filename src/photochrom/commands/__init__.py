@@ -3,7 +3,7 @@
 ``arguments`` declares shared arguments, ``parser`` suggests corrections, ``settings`` reads the user's defaults,
 ``console`` prints results and progress, ``file_kinds`` distinguishes photographs from films.
 
-Heavy imports stay inside the functions, so that ``photochrom --help`` answers at once.
+Modules import heavy libraries inside functions, so that ``photochrom --help`` starts quickly.
 """
 
 INTERRUPTED = 130

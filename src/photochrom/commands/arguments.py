@@ -17,15 +17,15 @@ DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
 def add_verb(
     verbs: Verbs, name: str, summary: str, description: str, *, examples: tuple[str, ...], page: str
 ) -> Parser:
-    """Declare a verb. Its help ends with examples and the address of its documentation.
+    """Declare a verb and return its parser, whose help ends with examples and a link to the documentation.
 
     Args:
-        verbs: The list of verbs.
+        verbs: The subparsers of the main parser.
         name: Name of the verb.
         summary: One line for the list of verbs.
         description: A few sentences for the verb's own help.
         examples: Commands, without the leading ``photochrom``.
-        page: Page of the documentation.
+        page: Page of the documentation, such as ``films``; empty for the front page.
     """
     lines = "\n".join(f"  photochrom {example}" for example in examples)
     epilog = f"examples:\n{lines}\n\ndocumentation: {DOCUMENTATION}{page and page + '/'}"
@@ -60,8 +60,8 @@ def add_jpeg_layout(parser: argparse._ActionsContainer) -> None:
         "--jpeg-layout",
         choices=("scan", "interleaved"),
         default="scan",
-        help="scan: the coded luma of a grey JPEG byte for byte; interleaved: its coefficients in the usual order, for "
-        "readers that support no other; needs the extra 'jpeg' (default: %(default)s)",
+        help="how to keep the luma of a grey JPEG: scan, byte for byte; interleaved, with the same coefficients in the "
+        "order that every reader supports (needs the extra 'jpeg') (default: %(default)s)",
     )
 
 
@@ -77,18 +77,18 @@ def add_compression(parser: argparse._ActionsContainer) -> None:
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """Declare ``--overwrite``."""
-    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
 
 
 def add_verbosity(parser: argparse.ArgumentParser) -> None:
     """Declare ``--quiet`` and ``--verbose``."""
-    talk = parser.add_mutually_exclusive_group()
-    talk.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    talk.add_argument("-v", "--verbose", action="store_true", help="print more about each step")
+    verbosity = parser.add_mutually_exclusive_group()
+    verbosity.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    verbosity.add_argument("-v", "--verbose", action="store_true", help="print more about each step")
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """Wraps descriptions, but keeps the lines of the examples."""
+    """A help formatter that wraps descriptions, but not the examples."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith("examples:"):
@@ -97,10 +97,10 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 
 def create_folder(folder: Path, error: type[PhotochromError]) -> None:
-    """Create a folder for outputs, including parent folders, unless it exists.
+    """Create a folder for outputs, including its parents, unless it exists.
 
     Raises:
-        PhotochromError: It is a file, or cannot be created. The exception has the type ``error``.
+        PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,10 +114,10 @@ def create_folder(folder: Path, error: type[PhotochromError]) -> None:
 
 @contextmanager
 def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
-    """Create a folder for outputs, including parent folders; when the block ends, remove created ones that are empty.
+    """Create a folder for outputs, including its parents; after the block, remove those created here that are empty.
 
     Raises:
-        PhotochromError: It is a file, or cannot be created. The exception has the type ``error``.
+        PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
     """
     created = [path for path in (folder, *folder.parents) if not path.exists()]
     create_folder(folder, error)

@@ -16,7 +16,7 @@ from ..errors import OptionError
 from ..signals import not_ignored
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_jpeg_layout, add_verb
-from .console import say
+from .console import print_to_stderr
 from .messages import error_text, one_line
 from .parser import Verbs
 from .shutdown import after_imports
@@ -51,7 +51,7 @@ def add(verbs: Verbs) -> None:
         "or the word 'report'",
     )
     batch.add_argument("folder", nargs="?", type=Path, help="after 'report': the target of the batch to report on")
-    batch.add_argument("-o", "--output", metavar="TARGET", help="a folder or an address; keeps subfolders")
+    batch.add_argument("-o", "--output", metavar="TARGET", help="a folder or an address; subfolders are kept")
     _add_selection(batch)
     _add_coloring(batch)
     _add_running(batch)
@@ -61,13 +61,15 @@ def add(verbs: Verbs) -> None:
 def _add_selection(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("which items, and their outputs")
     group.add_argument(
-        "--include", action="append", default=[], metavar="GLOB", help="colour these only: *.tif, 1934/*"
-    )
+        "--include", action="append", default=[], metavar="GLOB",
+        help="colour only matching files, as in '*.tif' or '1934/*'; may be repeated",
+    )  # fmt: skip
     group.add_argument(
-        "--exclude", action="append", default=[], metavar="GLOB", help="leave out these files or folders"
-    )
+        "--exclude", action="append", default=[], metavar="GLOB",
+        help="leave out matching files or folders; may be repeated",
+    )  # fmt: skip
     group.add_argument("--name", metavar="TEMPLATE", help='name of each output (default: "{stem}.color{suffix}")')
-    group.add_argument("--retry-errors", action="store_true", help="try again the items that failed before")
+    group.add_argument("--retry-errors", action="store_true", help="retry the items that failed before")
 
 
 def _add_coloring(batch: argparse.ArgumentParser) -> None:
@@ -83,7 +85,10 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     add_jpeg_layout(group)
     add_compression(group)
     group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
-    group.add_argument("--negative", action="store_true", help="the photographs are negatives, and stay negatives")
+    group.add_argument(
+        "--negative", action="store_true", help="the photographs are negatives: predict from the positive, and write "
+        "complementary colours; the luma does not change",
+    )  # fmt: skip
     group.add_argument("--recolor", action="store_true", help="also colour photographs that are in colour already")
     group.add_argument("--sidecar", action="store_true", help="write the label beside each output, not into it")
     c2pa.add_signing(group)
@@ -102,12 +107,12 @@ def _add_running(batch: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--max-errors",
-        type=_errors,
+        type=_error_limit,
         metavar="N|N%",
-        help="end early after N errors, or once N%% of the items have failed",
+        help="end early after N errors, or after N%% of the items have failed",
     )
     group.add_argument(
-        "--dry-run", action="store_true", help="count the items, and estimate by colouring a few of them"
+        "--dry-run", action="store_true", help="only count the items, and estimate time and disk space from a few"
     )
     group.add_argument("--quiet", action="store_true", help="print errors and the last line only")
 
@@ -118,13 +123,13 @@ def _add_reporting(batch: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="FOLDER",
-        help="folder of the report (default: the target; for an address, a cache folder, copied to the target)",
+        help="folder of the report (default: the target; for an address, a cache folder that is copied to it)",
     )
     group.add_argument("--no-thumbnails", action="store_true", help="do not keep thumbnails for the contact sheet")
     group.add_argument("--parquet", action="store_true", help="also write report.parquet; needs the extra 'batch'")
     group.add_argument("--premis", action="store_true", help="also write premis.xml, with an event for each item")
     group.add_argument(
-        "--bagit", action="store_true", help="make a bag of the finished target; needs the extra 'batch'"
+        "--bagit", action="store_true", help="turn the finished target into a BagIt bag; needs the extra 'batch'"
     )
 
 
@@ -136,15 +141,19 @@ def _shard(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a shard: write 3/8 for the third of eight") from None
 
 
-def _errors(text: str) -> int | float:
+def _error_limit(text: str) -> int | float:
     try:
         return float(text[:-1]) / 100 if text.endswith("%") else int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number or a share: write 100 or 5%") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor a percentage: write 100 or 5%") from None
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the batch; return the exit status: 0 if all is done, 1 if some items failed, 2 if nothing could be done."""
+    """Run the batch and return the exit status: 0 if all is done, 1 if items failed, 2 if all failed, 130 after Ctrl+C.
+
+    Raises:
+        OptionError: The arguments contradict one another.
+    """
     if args.source == "report" and args.folder is not None:
         return _report(args)
     if args.folder is not None:
@@ -198,7 +207,7 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
         interrupted = stop()
     print(summary)
     if summary.in_color and not args.quiet:
-        print("those in colour already were skipped; --recolor colours them anyway")
+        print("photographs in colour were skipped; --recolor colours them anyway")
     folder = report_folder(args.output, options)
     if not summary.ended_early:
         _preserve(args, folder)
@@ -222,26 +231,26 @@ def _preserve(args: argparse.Namespace, folder: Path) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[Any]:
-    """Let Ctrl-C finish the items in progress during the block; a second Ctrl-C interrupts at once."""
-    asked = False
+    """Yield a function that returns whether Ctrl-C was pressed; a second Ctrl-C raises ``KeyboardInterrupt``."""
+    pressed = False
 
-    def note(*_: int | FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+    def handle(*_: int | FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
             raise KeyboardInterrupt
-        asked = True
-        say("photochrom: finishing the items in progress; press Ctrl-C again to stop at once")
+        pressed = True
+        print_to_stderr("photochrom: finishing the items in progress; press Ctrl-C again to stop at once")
 
-    before = [(number, signal.signal(number, after_imports(note))) for number in not_ignored("SIGINT")]
+    before = [(number, signal.signal(number, after_imports(handle))) for number in not_ignored("SIGINT")]
     try:
-        yield lambda: asked
+        yield lambda: pressed
     finally:
         for number, handler in before:
             signal.signal(number, handler)
 
 
 class _Progress:
-    """A progress bar with rate, errors and time left, and lines for errors above it."""
+    """A progress bar with rate, failures and remaining time; errors are printed above it."""
 
     def __init__(self, *, quiet: bool) -> None:
         from tqdm import tqdm
@@ -259,14 +268,14 @@ class _Progress:
     def __call__(self, summary: BatchSummary, row: Row | None) -> None:
         if row is None:
             if not self._quiet:
-                say(f"{summary.listed:,} items, {summary.to_do:,} to do")
+                print_to_stderr(f"{summary.listed:,} items, {summary.to_do:,} to do")
             self._bar.reset(total=summary.to_do)
             return
         self._bar.update()
         speed = summary.megapixels / summary.seconds if summary.seconds else 0.0
         self._bar.set_postfix_str(f"{speed:.1f} MP/s, {summary.failed} failed", refresh=False)
         if row.status == "error":
-            say(f"photochrom: {one_line(row.error)}")
+            print_to_stderr(f"photochrom: {one_line(row.error)}")
 
 
 def _dry_run(args: argparse.Namespace, options: BatchOptions) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_signing(parser: Any) -> None:
-    """Declare the signing flags, for verbs whose outputs can be signed."""
+    """Declare ``--c2pa`` and ``--tsa``, with which a verb signs its outputs."""
     parser.add_argument(
         "--c2pa",
         nargs=2,
@@ -28,7 +28,7 @@ def add_signing(parser: Any) -> None:
 
 
 def identity_of(args: argparse.Namespace) -> Identity | None:
-    """Return the signer, or None.
+    """Return the signer that ``--c2pa`` and ``--tsa`` describe; None if outputs are not signed.
 
     Raises:
         OptionError: The certificate or the key cannot be used, or a time stamp is requested without them.
@@ -82,19 +82,19 @@ def _init(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Print each file's claim; the exit status is 1 if one has none or has been changed."""
+    """Print each file's claim and return the exit status: 1 if a file has none, or has changed since it was signed."""
     from ..content_credentials import read_claim
 
-    sound = 0
+    unchanged = 0
     for path in args.files:
         claim = read_claim(path, args.trust)
         if claim is None:
             print(f"{path}: no content credentials")
             continue
-        sound += claim.is_whole
+        unchanged += claim.is_whole
         state = "unchanged" if claim.is_whole else f"CHANGED since it was signed ({', '.join(claim.problems)})"
         trust = "trusted" if claim.is_trusted else "not known to be trusted"
         print(f"{path}: {state}; signed by {claim.signer} ({trust}) with {claim.generator} {claim.time}".rstrip())
         for line in (*claim.actions, *(f"made from {name}" for name in claim.ingredients)):
             print(f"  {line}")
-    return 0 if sound == len(args.files) else 1
+    return 0 if unchanged == len(args.files) else 1

@@ -9,8 +9,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-_BEAT = 1.0  # seconds between updates of the bar's clock
-_EVERY = 30.0  # seconds between progress lines without a terminal
+_REFRESH_SECONDS = 1.0  # interval between updates of the bar's clock
+_LOG_SECONDS = 30.0  # interval between progress lines if there is no terminal
 
 
 class Console:
@@ -19,7 +19,7 @@ class Console:
     Args:
         quiet: Whether to print errors only.
         verbose: Whether to print details as well.
-        to_stderr: Whether to print results to standard error, because standard output carries a picture.
+        to_stderr: Whether results go to standard error, because a picture is written to standard output.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, to_stderr: bool = False) -> None:
@@ -27,35 +27,35 @@ class Console:
         self._to_stderr = to_stderr
 
     def result(self, text: str) -> None:
-        """Print a result."""
+        """Print a result, unless ``quiet``."""
         if self.quiet:
             return
         if self._to_stderr:
-            say(text)
+            print_to_stderr(text)
         else:
             _write(text, sys.stdout)
 
     def detail(self, text: str) -> None:
-        """Print a detail, if ``verbose``."""
+        """Print a detail to the results, if ``verbose``."""
         if self.verbose:
             self.result(text)
 
     def note(self, text: str) -> None:
-        """Print a remark that is not an error."""
+        """Print a remark that is not an error, unless ``quiet``."""
         if not self.quiet:
             self.error(text)
 
     def error(self, text: str) -> None:
-        """Print an error."""
-        say(f"photochrom: {text}")
+        """Print an error, even if ``quiet``."""
+        print_to_stderr(f"photochrom: {text}")
 
     def progress(self, unit: str, total: int | None = None) -> Progress:
         """Return a progress bar, to be used in a ``with`` block."""
         return Progress(unit, total, quiet=self.quiet)
 
 
-def say(text: str) -> None:
-    """Print a line to standard error; does nothing if it is closed or cannot be written."""
+def print_to_stderr(text: str) -> None:
+    """Print a line to standard error; do nothing if that is closed or cannot be written."""
     try:
         _write(text, sys.stderr)
     except OSError:
@@ -65,8 +65,8 @@ def say(text: str) -> None:
 def discard_unwritable() -> None:
     """Redirect standard error to the null device if it cannot be written, and discard its buffer.
 
-    Python flushes the buffer when it starts a subprocess, which would fail, and when it ends, where a failure changes
-    the exit status.
+    Otherwise, Python would flush the buffer again and fail: when it starts a subprocess, and when it exits, where the
+    failure would change the exit status.
     """
     try:
         if sys.stderr is not None:
@@ -78,7 +78,7 @@ def discard_unwritable() -> None:
 def _write(text: str, stream: Any) -> None:
     if stream is None:  # the stream was closed at the start
         return
-    # A signal handler may call this in the middle of the import of tqdm; there is no bar to write above until it ends.
+    # tqdm may be only partly imported, if a signal handler calls this; then there is no bar yet to print above.
     bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
     if bars is None:
         stream.write(f"{text}\n")
@@ -88,7 +88,7 @@ def _write(text: str, stream: Any) -> None:
 
 
 class Progress:
-    """A progress bar on a terminal; elsewhere, as in logs, a line from time to time.
+    """A progress bar on a terminal; in logs and pipes, a line every 30 seconds.
 
     The bar's clock keeps running while a single unit takes long, such as encoding a large photograph as HEIC. A bar of
     one unit appears only after a second.
@@ -99,9 +99,13 @@ class Progress:
 
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         hidden, self._late = quiet or not is_terminal, total == 1
-        self._bar = tqdm(unit=unit, total=total, disable=hidden, delay=_BEAT if self._late else 0, leave=not self._late)
+        self._bar = tqdm(
+            unit=unit, total=total, disable=hidden, delay=_REFRESH_SECONDS if self._late else 0, leave=not self._late
+        )
         self._ended = threading.Event()
-        self._clock = None if hidden else threading.Thread(target=self._beat, name="photochrom-bar", daemon=True)
+        self._clock = (
+            None if hidden else threading.Thread(target=self._refresh_regularly, name="photochrom-bar", daemon=True)
+        )
         self._logs = not quiet and not is_terminal and sys.stderr is not None
         self._unit, self._total = unit, total
         self._begun = self._printed = time.monotonic()
@@ -120,13 +124,13 @@ class Progress:
             self._clock.join()
         self._bar.close()
 
-    def _beat(self) -> None:
-        while not self._ended.wait(_BEAT):
+    def _refresh_regularly(self) -> None:
+        while not self._ended.wait(_REFRESH_SECONDS):
             self._bar.delay = 0  # the bar is visible from now on, and must be cleared
             self._bar.refresh()
 
     def show(self, done: int, total: int | None) -> None:
-        """Show how many units are done; the first call may start above zero, for a resumed job."""
+        """Show the number of units done, and the total if it is known; a resumed job starts above zero."""
         if self._first is None:
             self._first = max(0, done - 1)
             self._bar.initial = self._bar.n = self._first
@@ -138,10 +142,10 @@ class Progress:
         """Show how many pages of the current photograph are done."""
         self._bar.set_postfix_str(f"page {done:,} of {total:,}" if done < total else "", refresh=False)
         if self._is_time_to_log():
-            say(f"photochrom: {done:,} of {total:,} pages")
+            print_to_stderr(f"photochrom: {done:,} of {total:,} pages")
 
     def finish(self) -> None:
-        """Set the total, which may have been an estimate, to the number done."""
+        """Show the number of units done as the total, which may have been an estimate."""
         self._bar.total = self._bar.n
         self._bar.refresh()
 
@@ -152,23 +156,23 @@ class Progress:
         if self._total:
             left = (time.monotonic() - self._begun) * (self._total - done) / max(1, done - (self._first or 0))
             text = f"{done:,} of {self._total:,} {self._unit}s, about {duration(left)} left"
-        say(f"photochrom: {text}")
+        print_to_stderr(f"photochrom: {text}")
 
     def _is_time_to_log(self) -> bool:
         now = time.monotonic()
-        if not self._logs or now - self._printed < _EVERY:
+        if not self._logs or now - self._printed < _LOG_SECONDS:
             return False
         self._printed = now
         return True
 
 
 def duration(seconds: float) -> str:
-    """Format a duration: ``0:48``, ``12:30`` or ``1:02:05``."""
+    """Format a duration as ``0:48``, ``12:30`` or ``1:02:05``."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def counted(number: int, thing: str) -> str:
-    """Format a number with its noun: ``1 frame``, ``2 frames``."""
+    """Format a number with its noun, as in ``1 frame`` or ``2 frames``."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -30,7 +30,7 @@ def add(verbs: Verbs) -> None:
         verbs,
         "doctor",
         "print versions, processor, engines and memory, for bug reports",
-        "Prints what Photochrom finds on this machine, and which engine it would use, to paste into a bug report.",
+        "Prints facts about this machine and the engine that Photochrom would use, to paste into a bug report.",
         examples=("doctor",),
         page="",
     )
@@ -38,8 +38,8 @@ def add(verbs: Verbs) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Print the report; the exit status is 1 if the embedded model cannot be used."""
-    sound = True
+    """Print the report and return the exit status: 1 if the embedded model cannot be used, otherwise 0."""
+    is_usable = True
     for name, text in (*_system(), *_packages(), *_configuration()):
         print(f"{name:14} {text}")
     try:
@@ -47,8 +47,8 @@ def run(_: argparse.Namespace) -> int:
             print(f"{name:14} {text}")
     except PhotochromError as exc:
         print(f"{'model':14} {error_text(exc)}")
-        sound = False
-    return 0 if sound else 1
+        is_usable = False
+    return 0 if is_usable else 1
 
 
 def _system() -> Iterator[tuple[str, str]]:
@@ -73,8 +73,8 @@ def _packages() -> Iterator[tuple[str, str]]:
 def _configuration() -> Iterator[tuple[str, str]]:
     path = config_path()
     try:
-        facts = read_config(path)
-        yield "settings", f"{path}: {facts}" if facts else f"none ({path})"
+        settings = read_config(path)
+        yield "settings", f"{path}: {settings}" if settings else f"none ({path})"
     except PhotochromError as exc:
         yield "settings", error_text(exc)
     variables = sorted(name for name in os.environ if name.startswith("PHOTOCHROM_"))
@@ -105,13 +105,13 @@ def _model_cache() -> str:
 
 
 def processor_features() -> list[str]:
-    """Return the instruction sets that the engines can use, on Linux."""
+    """Return the processor's instruction sets that make the engines fast; always empty except on Linux."""
     present = set(processor_flags())
     return [feature for feature in _FEATURES if feature in present]
 
 
 def memory() -> str:
-    """Return the free and total memory, on Linux."""
+    """Return free and total memory, such as ``5.2 of 7.8 GiB free``; ``unknown`` except on Linux."""
     try:
         facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line)
         free, total = (int(facts[name].split()[0]) / 2**20 for name in ("MemAvailable", "MemTotal"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, TrainingError
 from .arguments import add_overwrite, add_verb
-from .console import say
+from .console import print_to_stderr
 from .parser import Verbs
 
 
@@ -31,7 +31,7 @@ def add(verbs: Verbs) -> None:
     evaluate.add_argument("--held-out", action="store_true", help="only photographs that are never trained on")
     evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most N photographs (default: 2000)")
     evaluate.add_argument(
-        "--vividness", type=float, metavar="0..1", help="0: cautious, 1: bold (default: each model's)"
+        "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: each model's own)"
     )
     evaluate.add_argument(
         "--full", action="store_true", help="also measure aged pictures, hints and confidence; takes longer"
@@ -43,10 +43,12 @@ def add(verbs: Verbs) -> None:
     )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a JSON file")
     evaluate.add_argument(
-        "--sheet", type=Path, metavar="PNG", help="write a sheet of pictures: grey, coloured and true"
+        "--sheet", type=Path, metavar="PNG", help="also write a sheet of pictures: grey, coloured and true"
     )
     evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
-    evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page: figures, best and worst pictures")
+    evaluate.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write a page: figures, best and worst pictures"
+    )
     evaluate.add_argument(
         "--html-size", type=int, default=12, metavar="N", help="pictures in each section (default: 12)"
     )
@@ -54,9 +56,9 @@ def add(verbs: Verbs) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure the models and return the exit status."""
+    """Measure the models and return the exit status: 1 if a photograph was skipped, otherwise 0."""
     options = ColorOptions(vividness=args.vividness)
-    _check(args)  # before the work
+    _check(args)
 
     from ..colorizer.colorizer import Colorizer
 
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
     def skip(exc: TrainingError) -> None:
         skipped.append(exc)
-        say(f"photochrom: {exc}")
+        print_to_stderr(f"photochrom: {exc}")
 
     colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
     photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit, skip=skip)
@@ -96,10 +98,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Raise an error for outputs that cannot or must not be written."""
+    """Check that the requested files can be written, before the photographs are measured.
+
+    Raises:
+        OptionError: A file cannot be written, exists, or has the name of another, or a number of pictures is below 1.
+    """
     outputs = [path for path in (args.json, args.sheet, args.html) if path]
     if len({path.resolve() for path in outputs}) < len(outputs):
-        raise OptionError("two of --json, --sheet and --html name one file: give each a name of its own")
+        raise OptionError("two of --json, --sheet and --html name the same file: give each another name")
     for path in outputs:
         if path.is_dir():
             raise OptionError(f"{path} is a folder: give the name of a file in it")

@@ -17,7 +17,7 @@ _PHOTO_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", 
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Return the kind of a file; None for folders, unreadable files and unknown formats."""
+    """Return ``photo`` or ``film`` for a file; None for folders, unreadable files and unknown formats."""
     try:
         if not path.is_file():
             return None

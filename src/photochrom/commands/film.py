@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 RECOLOR: Final = ("all", "grey-shots")
-_FEW: Final = 4  # number of cores that the stages of a film can keep busy with one thread each
+_FEW: Final = 4  # number of cores that are fully used if each stage of a film runs in one thread
 
 
 def add(verbs: Verbs) -> None:
@@ -42,11 +42,11 @@ def add(verbs: Verbs) -> None:
         verbs,
         "film",
         "colour films",
-        "Colours films, steady within each shot. Times, sound, subtitles and chapters are kept. A job that was stopped "
-        "is resumed when the same command is given again.",
+        "Colours films, with steady colours within each shot. Time stamps, sound, subtitles and chapters are kept. If "
+        "a job is stopped, the same command resumes it.",
         examples=(
             "film reel.mp4                       writes reel.color.mp4",
-            "film reel.mp4 --preview             writes a sheet of its shots first",
+            "film reel.mp4 --preview             only writes a sheet of its shots",
             "film reel.mp4 --start 1:30 --end 2:00",
             "film reels/*.mkv -o coloured/",
         ),
@@ -58,8 +58,8 @@ def add(verbs: Verbs) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help="a file, or a folder: one that exists, or a name that ends in a slash (default: NAME.color.EXT beside IN; "
-        "NAME.preview.png for a preview)",
+        help="a file, an existing folder, or a new folder, whose name ends in a slash (default: NAME.color.EXT beside "
+        "IN; NAME.preview.png for a preview)",
     )
     add_overwrite(film)
     film.add_argument("--restart", action="store_true", help="discard the work of an earlier, unfinished job")
@@ -68,10 +68,10 @@ def add(verbs: Verbs) -> None:
     only.add_argument(
         "--preview",
         action="store_true",
-        help="write NAME.preview.png, a sheet with some frames of each shot, coloured one by one; or, with "
+        help="only write NAME.preview.png, a sheet with some frames of each shot, coloured one by one; or, with "
         "-o NAME.mp4, a short film with the middle of each shot, as steady as the whole film",
     )
-    only.add_argument("--dry-run", action="store_true", help="print the plan, and how long it will take")
+    only.add_argument("--dry-run", action="store_true", help="only print the plan, and an estimate of the time")
     add_shots(film)
     add_old_film(film)
     film.add_argument("--start", metavar="TIME", help="start at this time: seconds, or 0:01:30.5")
@@ -81,14 +81,14 @@ def add(verbs: Verbs) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="known colours and their times (JSON)",
+        help="a JSON file of known colours with their places and times; may be repeated",
     )
     film.add_argument(
         "--still",
         action="append",
         default=[],
         metavar="TIME=FILE",
-        help="a coloured picture of the frame at a time, whose colours spread through its shot; may be repeated",
+        help="a coloured version of the frame at TIME; its colours spread through its shot; may be repeated",
     )
     film.add_argument(
         "--recolor",
@@ -97,14 +97,14 @@ def add(verbs: Verbs) -> None:
         default=False,
         metavar="{all,grey-shots}",
         help="colour a film that is in colour already: all of it from its luma, or only its grey shots. By default, a "
-        "film that is in colour throughout is refused, and of any other the grey shots are coloured",
+        "film that is entirely in colour is refused, and in a film with some grey shots only these are coloured",
     )
     add_dials(film)
     film.add_argument(
         "--codec",
         default="auto",
         help="libx264, libx265, ffv1 (lossless), prores, dnxhr, v210, or frames: dpx, tiff, png, jp2, exr "
-        "(default: libx264; for frames their own format)",
+        "(default: libx264; for a sequence of frames, its own format)",
     )
     film.add_argument(
         "--profile", help="for prores: hq, standard, lt, proxy, 4444, 4444xq; for dnxhr: hqx, hq, sq, lb, 444"
@@ -124,15 +124,15 @@ def add(verbs: Verbs) -> None:
         "--rate", metavar="FPS", help="frames per second of a sequence (default: from its headers, or 24)"
     )
     film.add_argument(
-        "--fill-gaps", action="store_true", help="replace missing frames of a sequence by the frame before"
+        "--fill-gaps", action="store_true", help="replace each missing frame of a sequence by the frame before it"
     )
     add_model(film)
     add_verbosity(film)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Colour the films and return the exit status."""
-    # Set before NumPy is loaded, because the threads of its BLAS library would only wait for one another.
+    """Colour the films and return the exit status: 0 if all succeeded, 1 if one failed, 130 after Ctrl+C."""
+    # More threads of NumPy's BLAS library would only wait for one another. It reads this when NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     reuse_freed_memory()
     from ..film.frame_kinds.picture_area import parse_area
@@ -145,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
         args.inputs.insert(0, args.recolor)
         args.recolor = "all"
     if not args.list_shots and (form := next((f for f in ("json", "csv", "edl") if getattr(args, f)), None)):
-        raise OptionError(f"--{form} is the form of a list of shots", remedy="add --list-shots")
+        raise OptionError(f"--{form} is a format of the list of shots", remedy="add --list-shots")
     if not args.inputs:
         raise OptionError("no film is named", remedy="name one, as in 'photochrom film reel.mp4'")
     films = args.inputs = _distinct(args.inputs)
@@ -173,19 +173,19 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
     hints, stills = _hints(args), _stills(args, films[0], options)
     with _output(args.output, several=len(films) > 1) as output, _shared_cores(args):
-        return _each(films, Request(args, output, options, hints, stills))
+        return _process_all(films, Request(args, output, options, hints, stills))
 
 
 def _shared_cores(args: argparse.Namespace) -> AbstractContextManager[None]:
-    """Return a context in which the network and OpenCV use one thread each if the stages of a film fill all cores."""
+    """Limit the network and OpenCV to one thread each, in a ``with`` block, if the stages of a film use all cores."""
     from ..color.bands import limited_threads
 
     is_colored = not (args.list_shots or args.preview or args.dry_run)
     return limited_threads(1) if is_colored and available_cores() <= _FEW else nullcontext()
 
 
-def _each(films: list[str], request: Request) -> int:
-    """Colour or preview films one after the other; the failure of one does not stop the others."""
+def _process_all(films: list[str], request: Request) -> int:
+    """Colour or preview films one after the other, even if some of them fail, and return the exit status."""
     args, claimed = request.args, dict[Path, str]()
     console = Console(quiet=args.quiet, verbose=args.verbose)
     colorizer = None
@@ -213,7 +213,7 @@ def _each(films: list[str], request: Request) -> int:
 
 
 def _distinct(inputs: list[str]) -> list[str]:
-    """Return each film once; frames of one sequence, as from ``*.dpx``, count as one film."""
+    """Return each film once; several frames of one sequence, as a shell makes of ``*.dpx``, count as one film."""
     from ..film.sequences.names import family_of
 
     found: dict[object, str] = {}
@@ -230,15 +230,15 @@ def _claim(place: Path, film: str, claimed: dict[Path, str]) -> None:
     """
     if (other := claimed.setdefault(place.absolute(), film)) != film:
         raise FilmError(
-            f"is to be written to {place}, as {other} is", path=film, remedy="colour it alone, into another folder"
+            f"would be written to {place}, like {other}", path=film, remedy="colour it alone, into another folder"
         )
 
 
 def check_kind(film: str) -> None:
-    """Raise an error for photographs, and for the standard input.
+    """Check that a path is neither a photograph nor ``-``, which stands for standard input.
 
     Raises:
-        FilmError: The path is a photograph, or ``-``.
+        FilmError: It is one of them.
     """
     if film == "-":
         raise FilmError("a film cannot be read from the standard input", remedy="name a file")
@@ -248,10 +248,10 @@ def check_kind(film: str) -> None:
 
 @contextmanager
 def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
-    """Yield the output; for several films, or if its name ends in a slash, it is a folder, which is created.
+    """Yield the output's path; create it as a folder if there are several films, or if its name ends in a slash.
 
     Raises:
-        OptionError: A folder is needed, but the output is a file or cannot be created.
+        OptionError: A folder is needed, but the output is a file, has a file's suffix, or cannot be created.
     """
     output = None if text is None else Path(text)
     if output is None or not (several or str(text).endswith((os.sep, "/"))):

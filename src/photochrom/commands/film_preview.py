@@ -1,4 +1,4 @@
-"""Prints the plan or the shots of a film, or writes a preview of it, as options of ``photochrom film`` ask."""
+"""Runs ``photochrom film`` without colouring: prints the plan or the shots of a film, or writes its preview."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """One ``photochrom film`` command: everything that applies to each of its films."""
+    """Arguments, options and hints of one ``photochrom film`` command, which apply to each of its films."""
 
     args: argparse.Namespace
     output: Path | None
@@ -38,7 +38,7 @@ class Request:
 
 
 def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> None:
-    """Print the shots or the plan of a film, or write its preview.
+    """Print the plan or the shots of a film, or write its preview, whichever the arguments request.
 
     Raises:
         FilmError: The film cannot be read or coloured, or the preview cannot be written.
@@ -95,7 +95,7 @@ def _check_preview(path: Path, *, overwrite: bool) -> None:
     from ..film.output.codecs import FORMATS
 
     if path.suffix.lower() not in (".png", *FORMATS):
-        raise OptionError(f"{path}: a preview is a PNG file, or a short film such as preview.mp4: name it so")
+        raise OptionError(f"{path}: a preview is a PNG file or a short film: give a name such as preview.png or .mp4")
     if path.exists() and not overwrite:
         raise FilmError(f"{path} exists: choose another output, or --overwrite")
 

@@ -6,11 +6,11 @@ import argparse
 
 
 def add_old_film(film: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Declare ``--frame``, ``--negative`` and ``--keep-titles``."""
     film.add_argument(
         "--frame",
         metavar="X,Y,W,H",
-        help="the area of the picture in pixels; everything around it, such as sprocket holes, stays neutral",
+        help="the area of the picture in pixels; everything around it, such as sprocket holes, is left grey",
     )
     film.add_argument(
         "--negative",

@@ -1,4 +1,4 @@
-"""Arguments of ``photochrom film`` for single shots, and the printed list of shots."""
+"""Arguments of ``photochrom film`` that concern single shots, and ``print_shots``, which prints the list of shots."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def add_shots(film: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Declare ``--json``, ``--csv``, ``--edl``, ``--shots``, ``--only-shots`` and ``--keep-parts``."""
     form = film.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="with --list-shots: print JSON, which --shots reads")
-    form.add_argument("--csv", action="store_true", help="with --list-shots: print CSV, which --shots reads")
+    form.add_argument("--json", action="store_true", help="with --list-shots: print JSON, which --shots can read")
+    form.add_argument("--csv", action="store_true", help="with --list-shots: print CSV, which --shots can read")
     form.add_argument("--edl", action="store_true", help="with --list-shots: print an edit decision list (CMX 3600)")
     film.add_argument(
         "--shots",
         metavar="FILE",
-        help="list of shots, with the vividness, strength and hints of each: JSON, CSV, or .edl",
+        help="list of shots, with the vividness, strength and hints of each: a JSON, CSV or .edl file",
     )
     film.add_argument("--only-shots", metavar="3,7-9", help="colour these shots and leave the others as they are")
     film.add_argument(
@@ -36,14 +36,17 @@ def add_shots(film: argparse.ArgumentParser) -> None:
 
 
 def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOptions, ...]:
-    """Read the file of shots; an edit decision list is read with the film's rate and time code.
+    """Read the list of shots that ``--shots`` names; return an empty tuple without it.
+
+    An edit decision list is read with the film's frame rate and time code.
 
     Args:
-        args: The arguments.
-        options: How to open the film.
+        args: The arguments of ``photochrom film``.
+        options: Options with which the film is opened for this.
 
     Raises:
-        OptionError: The file cannot be read, or there are several films.
+        FilmError: The film of an edit decision list cannot be read.
+        OptionError: The list cannot be read, or there are several films.
     """
     from ..film.shots.options import read_shots
 
@@ -61,7 +64,7 @@ def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOption
 
 
 def numbers_of(text: str | None) -> tuple[int, ...]:
-    """Parse numbers of shots such as ``3,7-9``.
+    """Parse numbers of shots: ``3,7-9`` becomes ``(3, 7, 8, 9)``, None becomes ``()``.
 
     Raises:
         OptionError: The text is not such a list.
@@ -78,7 +81,7 @@ def numbers_of(text: str | None) -> tuple[int, ...]:
 def print_shots(
     args: argparse.Namespace, frame_colorizer: FrameColorizer, plan: Plan, write: Callable[[str], object] = print
 ) -> None:
-    """Print the shots of a film, as a table or in the requested form."""
+    """Print the shots of a film as a table, or in the format that ``--json``, ``--csv`` or ``--edl`` requests."""
     from ..film.preview import list_shots
     from ..film.shots.edl import clock_of, write_edl
     from ..film.shots.options import shots_csv, shots_json, with_settings

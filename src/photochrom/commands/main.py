@@ -1,4 +1,4 @@
-"""The entry point: finds the verb, and turns errors into one line and an exit status."""
+"""The entry point: finds and runs the verb, and turns errors into one-line messages and exit statuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..machine import lacks_memory
 from ..version import __version__
 from . import INTERRUPTED, batch, c2pa, doctor, evaluate, film, models, photo, studio, train
 from .arguments import DOCUMENTATION
-from .console import discard_unwritable, say
+from .console import discard_unwritable, print_to_stderr
 from .file_kinds import kind_of
 from .messages import error_text
 from .parser import Parser, did_you_mean
@@ -28,7 +28,10 @@ _VERBS = (photo, batch, film, studio, models, doctor, c2pa, evaluate, train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb and return the exit status.
+    """Run the command line ``photochrom ARGUMENTS`` and return its exit status.
+
+    Args:
+        arguments: Arguments without the program's name; None for those of the process.
 
     Returns:
         0 if everything was done, 1 if something failed, 2 for wrong usage, 130 after Ctrl+C.
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(parser: Parser, verbs: dict[str, Parser], call: list[str]) -> int:
-    # Help and the doctor do not read settings, so that they work even if these are invalid.
+    # --help and doctor must work even if the settings are invalid, so they do not read them.
     if call and call[0] in verbs and call[0] != "doctor" and not {"-h", "--help"} & set(call):
         apply_settings(call[0], verbs[call[0]])
     args = parser.parse_args(call)
@@ -85,10 +88,11 @@ class _PrintCompletion(argparse.Action):
 
 
 def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
-    """Return the argument lists to run: files given without a verb get the verb of their kind.
+    """Return the arguments of each verb to run; if no verb is given, insert ``photo`` or ``film`` before the files.
 
     Raises:
-        OptionError: The first argument is neither a verb nor a file, or options are given to files of both kinds.
+        OptionError: The first argument is neither a verb nor a file, or photographs, films and options are given
+            together.
     """
     if not arguments or arguments[0] in verbs or (arguments[0].startswith("-") and arguments[0] != "-"):
         return [arguments]
@@ -109,21 +113,21 @@ def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
 
 
 def _complain(message: str) -> None:
-    say(f"photochrom: {message}")
+    print_to_stderr(f"photochrom: {message}")
 
 
-def _write_any_name() -> None:
-    """Allow printing file names that are not valid text; in UTF-8 they are printed byte for byte."""
+def _allow_invalid_names() -> None:
+    """Let standard output print file names that are not valid Unicode: unchanged if it is UTF-8, otherwise escaped."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape" if sys.stdout.encoding == "utf-8" else "backslashreplace")
 
 
 def run() -> None:
-    """Run the command and exit; the entry point of ``photochrom``."""
+    """Run the command line of the process and exit; this is the entry point of ``photochrom``."""
     shutdown = Shutdown()
     shutdown.handle_signals()
-    _write_any_name()
-    if sys.argv[1:2] != ["train"]:  # its processes share one standard error, which must stay connected
+    _allow_invalid_names()
+    if sys.argv[1:2] != ["train"]:  # the processes of a training run share one standard error, and all need it
         silence_libraries()
     try:
         status = _status_of_main()
@@ -131,7 +135,7 @@ def run() -> None:
             sys.stdout.flush()
     except KeyboardInterrupt:  # raised while modules were loading, before main could catch it
         status = INTERRUPTED
-    except BrokenPipeError:  # the reader of the output has closed it
+    except BrokenPipeError:  # the program that reads the output, such as head, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _FAILED
     except OSError as exc:
@@ -144,7 +148,7 @@ def run() -> None:
 
 
 def _status_of_main() -> int:
-    """Return the exit status, even if argparse exits by itself or memory runs out at the start."""
+    """Call ``main`` and return the exit status, also if argparse exits or memory runs out while modules are loaded."""
     try:
         return main()
     except SystemExit as exc:

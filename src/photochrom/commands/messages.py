@@ -1,4 +1,4 @@
-"""Texts of errors and notes for the command line, in which arguments of the Python API become flags."""
+"""Error and note texts for the command line: arguments of the Python API in their remedies are rewritten as flags."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _SPELLED: Final = {"initial": "from"}  # arguments whose flags are named differe
 
 
 def error_text(error: Exception) -> str:
-    """Return an error's message, in which ``overwrite=True`` in the remedy becomes ``--overwrite``.
+    """Return an error's message in one line, with the Python arguments in its remedy rewritten as flags.
 
-    Likewise ``negative=False`` becomes ``--no-negative``, ``device="cpu"`` becomes ``--device cpu``, and ``cache_gb=0``
-    becomes ``--cache-gb 0``. The rest of the message is kept, since a file may be called ``a=1.jpg``.
+    ``overwrite=True`` becomes ``--overwrite``, ``negative=False`` becomes ``--no-negative``, ``device="cpu"`` becomes
+    ``--device cpu``, and ``cache_gb=0`` becomes ``--cache-gb 0``. The message before the remedy is not rewritten, since
+    it may name a file such as ``a=1.jpg``.
     """
     text = str(error)
     if remedy := getattr(error, "remedy", ""):
@@ -24,13 +25,13 @@ def error_text(error: Exception) -> str:
 
 
 def note_text(note: str) -> str:
-    """Return a note on a photograph or film, in which ``negative=True`` in the remedy becomes ``--negative``."""
+    """Return a note on a photograph or film in one line, with the Python arguments after its last colon as flags."""
     fact, colon, remedy = note.rpartition(": ")
     return one_line(fact + colon + _ARGUMENT.sub(_flag, remedy))
 
 
 def one_line(text: str) -> str:
-    """Escape control characters, which file names may contain: line breaks, and commands to the terminal."""
+    """Escape control characters, such as line breaks and terminal commands, which file names may contain."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

@@ -27,7 +27,7 @@ def add(verbs: Verbs) -> None:
     get = actions.add_parser("get", help="assemble a model from public weights")
     get.set_defaults(verb=_get)
     get.add_argument("name", choices=["reference"], help="the model to assemble")
-    get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="weights of VGG16, if you have them already")
+    get.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
 
 
 def _list(_: argparse.Namespace) -> int:

@@ -9,22 +9,25 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
-from .console import say
+from .console import print_to_stderr
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports wrong usage in one line, with the nearest valid option or value if there is one."""
+    """An argument parser that reports wrong usage in one line, and suggests the nearest valid option or value."""
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
-        """Parse, and report unknown options here, where the verb's own options are known."""
+        """Parse arguments, and exit if one is unknown.
+
+        ``argparse`` would leave this to the main parser, which cannot suggest an option of the verb.
+        """
         found, rest = super().parse_known_args(args, namespace)
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return found, rest
 
     def error(self, message: str) -> NoReturn:
-        """Print the message with a suggestion, and exit with status 2."""
-        say(f"{self.prog}: {self._improved(message)}")
+        """Print a message with a suggestion, and exit with status 2."""
+        print_to_stderr(f"{self.prog}: {self._improved(message)}")
         self.exit(2)
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -50,11 +53,11 @@ Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """Return ``: did you mean X?`` for the nearest known word, or an empty string."""
+    """Return ``: did you mean X?``, where X is the known word most similar to a wrong one; empty if none is similar."""
     near = difflib.get_close_matches(wrong, list(known), n=1)
     return f": did you mean {near[0]}?" if near else ""
 
 
 def options_of(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
-    """Return the actions of a parser, which argparse has no public way to list."""
-    return parser._actions
+    """Return the arguments that a parser declares, as argparse's actions."""
+    return parser._actions  # argparse has no public way to list them

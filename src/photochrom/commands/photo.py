@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..photo.report import PhotoReport
     from .photo_jobs import PhotoJob
 
-_FRAMES = (".dpx", ".exr")  # suffixes of files that are only used for frames of films
+_FRAMES = (".dpx", ".exr")  # suffixes of formats that Photochrom reads as frames of films only
 
 # Reasons for skipping photographs of a folder, printed once for all of them.
 _OWN: Final = "made by Photochrom: {}; -v names them, --recolor colours them anyway"
@@ -43,7 +43,7 @@ def add(verbs: Verbs) -> None:
         verbs,
         "photo",
         "colour photographs",
-        "Colours photographs and folders of them (JPEG, PNG, TIFF, WebP, AVIF; HEIC where installed). Luma, "
+        "Colours photographs, and those in folders (JPEG, PNG, TIFF, WebP, AVIF; HEIC where installed). Luma, "
         "orientation, resolution, profile and metadata are kept. Existing outputs are skipped.",
         examples=(
             "photo old.jpg                         writes old.color.jpg",
@@ -96,7 +96,7 @@ def _add_hints(photo: argparse.ArgumentParser) -> None:
         "812px,440px,#732, and 2:42%%,31%%,maroon on page 2; may be repeated",
     )
     photo.add_argument(
-        "--hints", action="append", default=[], metavar="FILE", help="a file of such hints (JSON); may be repeated"
+        "--hints", action="append", default=[], metavar="FILE", help="a JSON file of such hints; may be repeated"
     )
 
 
@@ -106,28 +106,31 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="1..5",
-        help="also write this many other plausible pictures as NAME.color.1.EXT, and the hints that make each as "
+        help="also write this many other plausible pictures as NAME.color.1.EXT, and the hints that produce each as "
         "NAME.color.1.json",
     )
     photo.add_argument(
         "--sheet",
         metavar="FILE",
-        help="also write one contact sheet (PNG, JPEG, WebP): each photograph before and after, and its alternatives "
-        "with their names",
+        help="also write a contact sheet (PNG, JPEG, WebP) that shows each photograph before and after, and its named "
+        "alternatives",
     )
     photo.add_argument(
         "--confidence",
         action="store_true",
-        help="also write NAME.confidence.png, a map of the model's confidence, and print the least sure places",
+        help="also write NAME.confidence.png, a map of the model's confidence, and print the places where it is least "
+        "sure",
     )
     photo.add_argument(
-        "--confidence-raw", action="store_true", help="the same map in grey without a legend: black is 0, white is 1"
+        "--confidence-raw",
+        action="store_true",
+        help="like --confidence, with the map in grey and without a legend: black is 0, white is 1",
     )
     photo.add_argument(
         "--negative",
         action="store_true",
-        help="the photographs are negatives: predict from the positive, and write complementary colours; the luma is "
-        "kept",
+        help="the photographs are negatives: predict from the positive, and write complementary colours; the luma does "
+        "not change",
     )
     photo.add_argument(
         "--sidecar", action="store_true", help="write the label to NAME.color.EXT.xmp instead of into the photograph"
@@ -136,9 +139,9 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Colour the photographs and return the exit status."""
+    """Colour the photographs and return the exit status: 1 if one failed, otherwise 0."""
     # If several hints share a place, the last one counts, so typed hints come after those in files.
-    files = [hint for path in args.hints for hint in read_hints(path)]
+    from_files = [hint for path in args.hints for hint in read_hints(path)]
     options = ColorOptions(vividness=args.vividness, strength=args.strength)
     from ..photo.options import OutputOptions
     from .photo_jobs import find_jobs, unread_pictures
@@ -164,9 +167,9 @@ def run(args: argparse.Namespace) -> int:
     if (args.hints or args.hint) and len(jobs) > 1:
         raise OptionError("hints belong to one picture", remedy="name one photograph, or leave them out")
     typed = [Hint.parse(text, size=_size(jobs, text, args.page)) for text in args.hint]
-    options = options.with_hints((*files, *typed))
+    options = options.with_hints((*from_files, *typed))
     sheet = None if args.sheet is None else _checked_sheet(Path(args.sheet), [*jobs, *own], output, args.hints)
-    if clashes and not jobs:  # nothing else to do
+    if clashes and not jobs:
         raise clashes[0]
     for clash in clashes:
         console.error(error_text(clash))
@@ -184,11 +187,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]) -> Path:
-    """Return the path of the contact sheet, checked before any work begins.
+    """Check that the contact sheet can be written, before any work begins, and return its path.
 
     Raises:
-        OptionError: The name has a wrong extension, or belongs to another file; or there are too many photographs.
-        PhotoError: The file exists, or its folder does not.
+        OptionError: The path has a wrong extension, or is that of an input or another output; or there are too many
+            photographs.
+        PhotoError: The file exists and must not be overwritten, or its folder does not exist.
     """
     from ..photo.contact_sheet import MOST, format_of_sheet
     from ..photo.names import check_destination, companion_paths, is_same_file
@@ -208,7 +212,7 @@ def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, 
 
 
 def _size(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, int] | None:
-    """Return width and height of the photograph for a hint in pixels; None for other hints."""
+    """Return the upright photograph's width and height if a hint is given in pixels; None for other hints."""
     if "px" not in hint or not jobs:
         return None
     from ..photo.inspect import upright_size
@@ -217,10 +221,10 @@ def _size(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, i
 
 
 def _refuse_frames(inputs: Sequence[str]) -> None:
-    """Raise an error for folders that hold frames of a film and no photographs.
+    """Check that no input is a folder with frames of a film; called if there are no photographs.
 
     Raises:
-        PhotoError: There is such a folder.
+        PhotoError: A folder holds frames of a film.
     """
     for name in inputs:
         folder = Path(name)
@@ -232,7 +236,7 @@ def _exists(path: str) -> bool:
     """Return whether a file exists.
 
     Raises:
-        PhotoError: The path cannot be looked up, for example because its name is too long.
+        PhotoError: This cannot be found out, for example because the name is too long.
     """
     from ..photo.library_errors import naming
 
@@ -242,7 +246,7 @@ def _exists(path: str) -> bool:
 
 @dataclass
 class _Work:
-    """Colours photographs one after the other, and counts the results."""
+    """Colours photographs one after the other, and counts how many are coloured, skipped and failed."""
 
     colorizer: Colorizer
     options: ColorOptions
@@ -259,7 +263,7 @@ class _Work:
     skipped: int = 0
 
     def color_all(self, jobs: Sequence[PhotoJob], *, failed: int) -> int:
-        """Colour all photographs and return the exit status."""
+        """Colour all photographs and return the exit status; ``failed`` counts those that have failed before."""
         begun, self.failed = time.monotonic(), failed
         several = len(jobs) + failed + self.skipped > 1
         with self.console.progress("photo", len(jobs)) as bar:
@@ -276,14 +280,14 @@ class _Work:
             self.console.note(reason.format(count))
         return 1 if self.failed else 0
 
-    def skip(self, job: PhotoJob, reason: str, of_many: str) -> None:
-        """Count a skipped photograph; print the reason at once if the user named it, otherwise once for all others."""
+    def skip(self, job: PhotoJob, reason: str, summary: str) -> None:
+        """Count a skipped photograph and print why: at once if the user named it, otherwise in a summary at the end."""
         self.skipped += 1
         if job.is_named:
             self.console.note(f"{job.source}: {reason}")
         else:
             self.console.detail(f"{job.source}: {reason}")
-            self.skipped_as[of_many] += 1
+            self.skipped_as[summary] += 1
 
     def _color(self, job: PhotoJob, bar: Progress) -> None:
         try:
@@ -292,13 +296,17 @@ class _Work:
             else:
                 self._write(job, bar)
         except OptionError:
-            raise  # it concerns the whole call, not only this photograph
+            raise  # wrong options concern all photographs
         except PhotochromError as exc:
             self.failed += 1
             self.console.error(error_text(exc))
 
     def _reasons_to_skip(self, job: PhotoJob) -> tuple[str, str] | None:
-        """Return the reason to skip a photograph, for it alone and for all such photographs; None to colour it."""
+        """Return why a photograph is skipped, and the summary of all such photographs; None if it is to be coloured.
+
+        Raises:
+            PhotoError: The photograph is a film, or cannot be read; or the user named it, and it is in colour already.
+        """
         from ..photo.inspect import is_in_color
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
@@ -332,7 +340,7 @@ class _Work:
         if self.sheet is not None:
             self.shown.append((job.source, report))
         pages = f" ({report.pages} pages)" if report.pages > 1 else ""
-        if job.destination != STREAM:  # no need to print the destination otherwise
+        if job.destination != STREAM:
             self.console.result(f"{job.source} -> {job.destination}{pages}")
         self.console.detail(
             f"  {report.width} x {report.height} pixels, colourfulness {report.colorfulness:.0f}, "

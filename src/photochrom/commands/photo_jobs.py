@@ -31,7 +31,7 @@ class PhotoJob:
     is_named: bool = True
     """Whether the user named the file itself instead of a folder."""
     is_skippable: bool = True
-    """Whether to skip the job if its destination exists. If the user named the destination, that is an error
+    """Whether the job is skipped if its destination exists. If the user named the destination, this is an error
     instead."""
 
     @property
@@ -40,7 +40,7 @@ class PhotoJob:
         return self.source == STREAM
 
     def make_folder(self) -> None:
-        """Create the folder of the destination.
+        """Create the folder of the destination, unless it exists.
 
         Raises:
             PhotoError: The folder cannot be created.
@@ -66,23 +66,23 @@ def find_jobs(
     Args:
         inputs: Files, folders, or ``-`` for standard input.
         destination: A file (for one photograph), a folder, or ``-``; None for ``NAME.color.EXT`` beside each source.
-        output: Determines the files written beside each destination.
+        output: Options that determine which files are written beside each destination.
         recursive: Whether to descend into subfolders.
         recolor: Whether to colour Photochrom's own outputs again.
         kept: Other inputs, which must not be overwritten.
 
     Returns:
-        The jobs; the jobs left out because Photochrom made their sources; and an error for each folder that cannot be
-        listed, and for each photograph whose output would collide with another's or with an input.
+        The jobs to do; the jobs to skip, because Photochrom made their sources; and errors: one for each folder that
+        cannot be listed, and one for each photograph whose output would replace another output or an input.
 
     Raises:
-        OptionError: The destination cannot hold several photographs.
+        OptionError: The destination cannot hold several photographs, or an input is the root of the file system.
         PhotoError: A source has no file name.
     """
     distinct = list(dict.fromkeys(inputs))
     folders = [name for name in distinct if name != STREAM and name and Path(name).is_dir()]
     for name in folders:
-        if Path(name).resolve() == Path(Path(name).resolve().anchor):  # a mistake that would colour the whole disk
+        if Path(name).resolve() == Path(Path(name).resolve().anchor):  # probably a mistake
             raise OptionError("is the root of the file system", path=name, remedy="name the folder of the photographs")
     into = _folder(destination, several=len(distinct) > 1 or bool(folders))
     found: dict[str, PhotoJob] = {}
@@ -101,7 +101,7 @@ def find_jobs(
 
 
 def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> Counter[str]:
-    """Count the pictures of folders whose formats Photochrom does not read, for each extension."""
+    """Count, by extension, the pictures in input folders whose formats Photochrom does not read."""
     found: Counter[str] = Counter()
     for folder in filter(os.path.isdir, dict.fromkeys(inputs)):
         for _, names, files in os.walk(folder):
@@ -111,10 +111,10 @@ def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> Counter
 
 
 def _is_own(path: Path) -> bool:
-    """Return whether a photograph, or the sidecar beside it, carries the label of Photochrom's outputs."""
+    """Return whether a photograph, or the sidecar beside it, has the label of Photochrom's outputs."""
     try:
         return any(file.is_file() and is_labelled(file) for file in (path, sidecar_path(path)))
-    except (OSError, ValueError):  # reading the photograph will report it
+    except (OSError, ValueError):  # reported when the photograph is read
         return False
 
 
@@ -131,10 +131,10 @@ def _named(name: str, destination: str | None, into: Path | None) -> PhotoJob:
 
 
 def _folder(destination: str | None, *, several: bool) -> Path | None:
-    """Return the destination if it is a folder, or will become one.
+    """Return the destination if it is a folder or will be created as one; None for a file or standard output.
 
     Raises:
-        OptionError: A folder is needed, but the destination is a file or looks like one; or it is empty.
+        OptionError: A folder is needed, but the destination is a file or has a suffix; or the destination is empty.
     """
     if destination is None:
         return None
@@ -156,10 +156,10 @@ def _folder(destination: str | None, *, several: bool) -> Path | None:
 def _photographs(
     folder: Path, unlisted: list[PhotochromError], *, recursive: bool, without: Path | None
 ) -> Iterator[Path]:
-    """List the photographs of a folder by name, without hidden files, confidence maps, and the output folder.
+    """Yield the photographs in a folder, sorted by name, except hidden files, confidence maps and those in ``without``.
 
-    Pipes, sockets and devices are left out, since reading one may never end. Broken links are listed, to be reported.
-    For each folder that cannot be listed, an error is added to ``unlisted``.
+    Pipes, sockets and devices are left out, since reading one may never end. Broken links are included, so that errors
+    report them. For each folder that cannot be listed, an error is added to ``unlisted``.
     """
 
     def note(exc: OSError) -> None:

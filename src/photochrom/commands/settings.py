@@ -1,6 +1,6 @@
 """The user's defaults, from a configuration file and from environment variables.
 
-The file is TOML. Top-level values apply to every verb with that option, values in a table to one verb::
+The file is TOML. A top-level value applies to every verb that has the option, a value in a table to one verb::
 
     device = "cpu"
     [photo]
@@ -31,9 +31,9 @@ SETTINGS: Final = frozenset(
 
 
 def config_path() -> Path:
-    """Return the path of the configuration file, which may not exist.
+    """Return the path of the configuration file, which need not exist.
 
-    The variable ``PHOTOCHROM_CONFIG`` overrides it.
+    It is in the platform's folder for configuration, unless the variable ``PHOTOCHROM_CONFIG`` names another path.
     """
     if path := os.environ.get("PHOTOCHROM_CONFIG"):
         return Path(path)
@@ -43,24 +43,25 @@ def config_path() -> Path:
 
 
 def apply_settings(verb: str, parser: argparse.ArgumentParser) -> None:
-    """Replace the defaults of a verb's options with the user's.
+    """Make the user's settings the defaults of a verb's options.
 
     Raises:
-        OptionError: The settings file cannot be read, or has an unknown name or an invalid value.
+        OptionError: The configuration file cannot be read or has an unknown name, or a setting has an invalid value.
     """
     path = config_path()
     actions = {action.dest: action for action in options_of(parser) if action.dest in SETTINGS}
-    for name, (source, value) in (_of_file(path, verb) | _of_environment(verb)).items():
+    for name, (source, value) in (_from_file(path, verb) | _from_environment(verb)).items():
         if action := actions.get(name):
             parser.set_defaults(**{name: _converted(value, action, source)})
 
 
-def _of_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
-    facts = read_config(path)
-    table = facts.get(verb, {})
+def _from_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
+    """Return the settings for a verb by name, each with its source, for error messages, and its value."""
+    config = read_config(path)
+    table = config.get(verb, {})
     if not isinstance(table, Mapping):
         raise OptionError(f"{verb} is not a table", path=path, remedy=f"write [{verb}], and the options below it")
-    common = {name: value for name, value in facts.items() if not isinstance(value, Mapping)}
+    common = {name: value for name, value in config.items() if not isinstance(value, Mapping)}
     for name in (*common, *table):
         if name not in SETTINGS:
             raise OptionError(
@@ -73,10 +74,10 @@ def _of_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read the configuration file; a missing file counts as empty, unless ``PHOTOCHROM_CONFIG`` names it.
+    """Read the configuration file; return an empty dictionary if it does not exist.
 
     Raises:
-        OptionError: The file cannot be read, is not TOML, or was named and is missing.
+        OptionError: The file cannot be read, is not TOML, or does not exist although ``PHOTOCHROM_CONFIG`` names it.
     """
     import tomllib
 
@@ -94,7 +95,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise OptionError(f"is not TOML ({exc})", path=path, remedy='write NAME = VALUE, text as "text"') from exc
 
 
-def _of_environment(verb: str) -> dict[str, tuple[str, Any]]:
+def _from_environment(verb: str) -> dict[str, tuple[str, Any]]:
+    """Return the settings for a verb by name, each with its source, for error messages, and its value."""
     found: dict[str, tuple[str, Any]] = {}
     for prefix in ("PHOTOCHROM_", f"PHOTOCHROM_{verb.upper()}_"):  # the more specific name takes precedence
         for name in SETTINGS:
@@ -105,7 +107,7 @@ def _of_environment(verb: str) -> dict[str, tuple[str, Any]]:
 
 
 def _converted(value: Any, action: argparse.Action, source: str) -> Any:
-    """Convert a value to the type of an option."""
+    """Convert a setting's value to the type of its option."""
     if isinstance(action, argparse.BooleanOptionalAction):
         known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         if (flag := known.get(str(value).lower())) is None:

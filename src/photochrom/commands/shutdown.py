@@ -1,4 +1,4 @@
-"""``Shutdown``: ends the process cleanly after a signal, and while threads are still running."""
+"""``Shutdown``: ends the process cleanly after a signal, even if threads are still running."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from typing import Final, NoReturn
 from ..signals import not_ignored
 
 _MAIN: Final = threading.main_thread().ident or 0  # never None, since the thread is running
-_KILLED: Final = 128  # base of the exit status, to which the signal's number is added
+_KILLED: Final = 128  # plus the signal's number, the exit status of a killed process
 _LATER: Final = 0.05  # seconds after which a signal that arrived during an import is sent again
-_AT_ONCE: Final = 2.0  # seconds in which further signals are ignored as repetitions; ``timeout`` sends its signal twice
+_AT_ONCE: Final = 2.0  # seconds in which further signals count as repetitions, since ``timeout`` sends its signal twice
 
 
 class Shutdown:
-    """Ends the process cleanly.
+    """Ends the process cleanly: without unfinished files, and with the right exit status.
 
-    The first signal raises an exception, so that unfinished files are removed. During an import it is delayed, since C
-    extensions may swallow the exception or replace it with one of their own. Signals that follow at once are ignored,
-    since they would interrupt the removal. A later signal, from a user who no longer wants to wait, kills the process.
+    The first signal raises an exception, so that unfinished files are removed. During an import the signal is delayed,
+    since C extensions may swallow the exception or replace it with one of their own. Signals that follow within two
+    seconds are ignored, since they would interrupt the removal. A later signal, from a user who no longer wants to
+    wait, kills the process.
 
-    Python ends threads that outlive the main thread when they return from a library to Python. If the library is
-    written in C++, that aborts the process. So after a signal, or while daemon threads are running, the interpreter is
-    not finalised: the process exits after the functions registered with ``atexit``.
+    When the interpreter is finalised, Python ends a thread as soon as it returns from a library to Python. If the
+    library is written in C++, this aborts the process. So after a signal, or while daemon threads are running, the
+    interpreter is not finalised: the process exits after the functions registered with ``atexit``.
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,7 @@ class Shutdown:
         atexit.register(self._leave)  # registered before any library's functions, and thus called last
 
     def handle_signals(self) -> None:
-        """Handle termination signals from now on, except those that are ignored."""
+        """Handle SIGTERM, SIGHUP and SIGINT from now on, except those that are ignored, as under ``nohup``."""
         for number in not_ignored("SIGTERM", "SIGHUP", "SIGINT"):
             signal.signal(number, after_imports(self._handle))
 
@@ -59,11 +60,11 @@ class Shutdown:
         sys.exit(self._status)
 
     def close(self) -> None:
-        """Ignore all further signals, because the work is done and its exit status is known."""
+        """Ignore all further signals; to be called when the exit status is known."""
         self._is_over = True
 
     def exit(self, status: int) -> NoReturn:
-        """End the process."""
+        """End the process with an exit status."""
         self._status = status
         sys.exit(status)
 
@@ -77,7 +78,7 @@ class Shutdown:
 
 
 def after_imports(handler: Callable[[int, FrameType | None], None]) -> Callable[[int, FrameType | None], None]:
-    """Return a signal handler that calls another one, but not before an import that the signal interrupts has ended."""
+    """Return a signal handler that calls ``handler``: at once, or after the import that the signal interrupts."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         if not _is_importing(frame):
@@ -91,7 +92,7 @@ def after_imports(handler: Callable[[int, FrameType | None], None]) -> Callable[
 
 
 def _send(number: int) -> None:
-    """Send a signal to the main thread, so that it wakes."""
+    """Send a signal to the main thread, so that a blocking call there is interrupted."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(_MAIN, number)
     else:
@@ -99,7 +100,7 @@ def _send(number: int) -> None:
 
 
 def _is_importing(frame: FrameType | None) -> bool:
-    """Return whether a frame is executed, directly or indirectly, by an import."""
+    """Return whether a stack frame, or one of its callers, belongs to Python's import system."""
     while frame is not None:
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             return True

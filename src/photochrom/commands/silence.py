@@ -1,4 +1,4 @@
-"""``silence_libraries``: keeps the warnings of C libraries off the terminal."""
+"""``silence_libraries``: prevents C libraries from printing warnings to standard error."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 
 
 def silence_libraries() -> None:
-    """Redirect file descriptor 2, to which libpng, libtiff and others print warnings directly.
+    """Redirect file descriptor 2, to which libpng, libtiff and others print warnings, to the null device.
 
-    From now on the descriptor is the null device, and ``sys.stderr`` writes to a copy of the original. Warnings that
-    matter are reported as errors or warnings of Photochrom. If PHOTOCHROM_DEBUG is set, nothing is redirected.
+    ``sys.stderr`` writes to a copy of the original descriptor instead. Warnings that matter are reported as errors or
+    notes of Photochrom. If ``PHOTOCHROM_DEBUG`` is set, nothing is redirected.
     """
     if os.environ.get("PHOTOCHROM_DEBUG") or sys.stderr is None:
         return
@@ -21,8 +21,8 @@ def silence_libraries() -> None:
         return
     sys.stderr.flush()
     encoding = sys.stderr.encoding
-    real = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    sys.stderr = os.fdopen(real, "w", buffering=1, encoding=encoding, errors="backslashreplace")
+    original = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    sys.stderr = os.fdopen(original, "w", buffering=1, encoding=encoding, errors="backslashreplace")

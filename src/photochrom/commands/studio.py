@@ -32,7 +32,7 @@ def add(verbs: Verbs) -> None:
     )
     studio.add_argument(
         "--name", action="append", default=[], metavar="HOST",
-        help="host name under which a proxy serves it to others; may be repeated",
+        help="host name under which a proxy serves the page to other machines; may be repeated",
     )  # fmt: skip
     studio.add_argument(
         "--open", action=argparse.BooleanOptionalAction, default=True, help="open the browser (default: yes)"
@@ -55,7 +55,7 @@ def add(verbs: Verbs) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve the page until interrupted, and return the exit status."""
+    """Serve the page until it is interrupted, and return the exit status."""
     from ..colorizer.colorizer import Colorizer
 
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import TrainingError
 from ..signals import ending_at_once
 from .arguments import add_verb
-from .console import say
+from .console import print_to_stderr
 from .messages import error_text
 from .parser import Verbs
 
@@ -19,8 +19,8 @@ def add(verbs: Verbs) -> None:
         verbs,
         "train",
         "train a colorizer on your own photographs",
-        "Trains a colorizer on colour photographs; by default it continues from the embedded model. The photographs "
-        "are checked first, unsuitable ones are left out, and the time that the run needs is estimated.",
+        "Trains a colorizer on colour photographs; by default, training starts from the embedded model. The "
+        "photographs are checked first, unsuitable ones are left out, and the duration of the run is estimated.",
         examples=(
             "train photographs/ -o run --dry-run",
             "train photographs/ -o run",
@@ -39,8 +39,8 @@ def add(verbs: Verbs) -> None:
     train.add_argument(
         "--resume", action="store_true", help="resume the run, with the same losses as without the interruption"
     )
-    _add_recipe(train.add_argument_group("what is learnt"))
-    _add_machine(train.add_argument_group("the machine"))
+    _add_recipe(train.add_argument_group("recipe"))
+    _add_machine(train.add_argument_group("machine"))
 
 
 def _add_recipe(group: argparse._ArgumentGroup) -> None:
@@ -63,20 +63,20 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
         "--patience",
         type=int,
         metavar="N",
-        help="end after N rounds (see losses.csv) without a better held-out loss; 0: never (default: 10; with "
-        "--recipe, never)",
+        help="end after N rounds without a lower held-out loss, see losses.csv; 0: never (default: 10; with "
+        "--recipe, 0)",
     )
     group.add_argument(
         "--size", type=int, metavar="N", help="side of the training squares, a multiple of 32 from 64 on"
     )
     group.add_argument("--learning-rate", type=float, metavar="RATE", help="learning rate after the warm-up")
     group.add_argument(
-        "--seed", type=int, metavar="N", help="seed of the order of views and of simulated hints (default: 0)"
+        "--seed", type=int, metavar="N", help="random seed for the order of views and for simulated hints (default: 0)"
     )
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--batch", type=int, metavar="N", help="views in a step of each process")
+    group.add_argument("--batch", type=int, metavar="N", help="number of views per step and process")
     group.add_argument(
         "--minutes", type=float, default=10, metavar="N", help="minutes between checkpoints (default: 10)"
     )
@@ -96,13 +96,13 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
         help="device to train on: cuda is an NVIDIA card, mps an Apple GPU (default: cpu)",
     )
     group.add_argument(
-        "--devices", type=int, metavar="N", help="processes on each machine (default: 1, or from torchrun)"
+        "--devices", type=int, metavar="N", help="number of processes per machine (default: 1, or from torchrun)"
     )
     group.add_argument("--nodes", type=int, metavar="N", help="number of machines (default: 1, or from torchrun)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train and return the exit status."""
+    """Train a model and return the exit status: 0 if the run finished, 128 + N if signal N stopped it."""
     try:
         with ending_at_once("SIGTERM", "SIGHUP"):
             from ..training.config import TrainingConfig
@@ -115,6 +115,6 @@ def run(args: argparse.Namespace) -> int:
         if (model := train(TrainingConfig(**chosen))) is not None:
             print(f"photochrom photo OLD.jpg --model {model}")
     except Stopped as exc:
-        say(f"photochrom: {error_text(exc)}")
+        print_to_stderr(f"photochrom: {error_text(exc)}")
         return exc.status
     return 0

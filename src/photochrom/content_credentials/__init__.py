@@ -1,6 +1,6 @@
 """Content credentials (C2PA): signed statements in outputs about their origin and editing.
 
-Needs ``pip install 'photochrom[c2pa]'``. No network connection is opened unless a time stamp authority is given.
+This needs ``pip install 'photochrom[c2pa]'``. No network connection is opened unless a time stamp authority is given.
 """
 
 from .certificates import make_certificates

@@ -1,7 +1,8 @@
-"""Makes certificates for signing: the user's own authority, and an end-entity certificate issued by it.
+"""Makes certificates for signing: the user's own certificate authority, and an end-entity certificate that it issues.
 
-C2PA readers reject self-signed certificates. The C2PA specification 2.2, section 14.5, lists the required fields of an
-end-entity certificate: extended key usage, authority and subject key identifiers, and that it is not an authority.
+C2PA readers reject self-signed certificates. The C2PA specification 2.2, section 14.5, lists the required extensions of
+an end-entity certificate: extended key usage, authority and subject key identifiers, and basic constraints, according
+to which it is not an authority.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 AUTHORITY, CERTIFICATE, KEY = "authority.pem", "certificate.pem", "key.pem"
 _C2PA_SIGNING = "1.3.6.1.5.5.7.3.36"  # id-kp-documentSigning, RFC 9336
 _AUTHORITY_DAYS, _CERTIFICATE_DAYS = 3650, 825
-_CLOCKS_APART = datetime.timedelta(hours=1)  # tolerated lag of a reader's clock behind this machine's
+_CLOCKS_APART = datetime.timedelta(hours=1)  # by which the clock of a reader's machine may be slow
 
 
 def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path, Path]:
-    """Make an authority, and a signing certificate (ES256) issued by it; the authority's own key is discarded.
+    """Make a certificate authority, and a signing certificate (ES256) that it issues; the authority's key is discarded.
 
     Args:
         folder: Folder for ``certificate.pem`` (the chain), ``key.pem`` (readable by its owner only) and
-            ``authority.pem``, which readers need to trust the signatures. Created if it does not exist.
+            ``authority.pem``, which readers need to trust the signatures. It is created if it does not exist.
         name: Name of the signer, as shown by readers.
         organization: Institution of the signer, as shown by readers.
 
@@ -45,9 +46,9 @@ def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path,
         raise PhotochromError(
             "making certificates needs cryptography", remedy="pip install 'photochrom[c2pa]'"
         ) from exc
-    for what, text in (("name", name), ("organization", organization)):
+    for attribute, text in (("name", name), ("organization", organization)):
         if not 1 <= len(text) <= 64:  # X.520's limit for both
-            raise OptionError(f"the {what} has {len(text)} characters", remedy="give 1 to 64")
+            raise OptionError(f"the {attribute} has {len(text)} characters", remedy="give 1 to 64")
     for path in (folder / AUTHORITY, folder / CERTIFICATE, folder / KEY):
         if path.exists():
             raise OptionError(f"{path} exists already", remedy="name another folder, or keep using these certificates")

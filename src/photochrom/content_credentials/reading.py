@@ -14,31 +14,31 @@ from .signing import MIME_TYPES, library, one_line
 
 @dataclass(frozen=True)
 class Claim:
-    """Content of the newest manifest of a file."""
+    """Content of a file's newest manifest, and the result of its verification."""
 
     is_whole: bool
     """Whether the file is identical to the one that was signed."""
     is_trusted: bool
     """Whether the signer's certificate was issued by one of the given authorities."""
     problems: tuple[str, ...]
-    """Status codes of C2PA for what is wrong; empty if the file is unchanged and its signer is trusted."""
+    """C2PA status codes of all problems; empty if the file is unchanged and its signer is trusted."""
     signer: str
-    """Organisation or common name in the certificate."""
+    """Organisation or common name in the signer's certificate."""
     time: str
     """Time of signing according to a time stamp authority, ISO 8601; empty without a time stamp."""
     generator: str
-    """Program that made the claim, and its version."""
+    """Name and version of the program that made the claim."""
     actions: tuple[str, ...]
-    """Actions in order, with their descriptions if any."""
+    """Actions in order, such as the colouring, each with its description if it has one."""
     ingredients: tuple[str, ...]
-    """Names of the files from which it was made."""
+    """Names of the files from which the file was made."""
 
 
 def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
     """Read and verify a file's newest manifest.
 
     Args:
-        path: The file. If it holds no manifest, one beside it (``NAME.EXT.c2pa``) is used.
+        path: The file. If there is a manifest beside it (``NAME.EXT.c2pa``), that one is used.
         authorities: PEM files of authorities to trust.
 
     Returns:

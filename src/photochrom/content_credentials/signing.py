@@ -1,4 +1,4 @@
-"""Signs coloured pictures and films, with the hash of the grey original and the colouring as an action."""
+"""Signs coloured pictures and films: the manifest records the hash of the grey original, and the colouring."""
 
 from __future__ import annotations
 
@@ -106,16 +106,16 @@ def sign(
     original_name: str,
     credit: str,
 ) -> bool:
-    """Sign a finished output.
+    """Sign a finished output: write it with a manifest in it, or the manifest alone, to a stream.
 
     Args:
         output: The whole output file, with all its metadata, open for reading at its start.
         signed: Stream for the signed file, open for reading and writing; or, if such a file cannot hold a manifest, for
             the manifest alone, to be stored beside the output as ``NAME.EXT.c2pa``.
         extension: The output's extension, with its dot.
-        identity: Signer.
-        original: The whole file of the grey original; a manifest in it is included.
-        original_name: Name of that file, without folders.
+        identity: The signer.
+        original: The whole file of the grey original, open for reading at its start; a manifest in it is included.
+        original_name: Name of the original's file, without folders.
         credit: Name, version and hash of the model.
 
     Returns:
@@ -171,7 +171,7 @@ def _manifest(original_name: str, credit: str) -> dict[str, Any]:
 
 
 def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
-    """Return a function that signs in COSE's format, and the name of its algorithm."""
+    """Return a function that signs with a key in COSE's format, and the name of its algorithm."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
@@ -192,7 +192,8 @@ def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
     algorithm, digest = kinds[key.curve.name]
     size = -(-key.key_size // 8)
 
-    def sign(data: bytes) -> bytes:  # converts DER to two numbers of fixed size (IEEE P1363)
+    def sign(data: bytes) -> bytes:
+        # COSE needs two numbers of fixed size (IEEE P1363) instead of DER.
         pair = utils.decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
         return b"".join(number.to_bytes(size, "big") for number in pair)
 
@@ -206,7 +207,7 @@ def library() -> Any:
     """Return the module ``c2pa``.
 
     Raises:
-        PhotochromError: It is not installed.
+        PhotochromError: c2pa-python is missing.
     """
     try:
         import c2pa

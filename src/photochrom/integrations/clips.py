@@ -1,9 +1,9 @@
 """``ClipColorizer``: steady colours for clips whose frames are requested in any order.
 
 Films are coloured from beginning to end, but a host such as VapourSynth may request frame 500 first and frame 20 next,
-and must get the same picture each time. So a clip is divided into windows, which are computed independently. Each is
-extended by some frames before it, whose colours are propagated into it, and some after it, which influence its last
-frames.
+and must get the same picture each time. So a clip is divided into windows of frames, which are coloured independently.
+For each window, some frames before it are read, whose colours are propagated into it, and some after it, which
+influence its last frames.
 """
 
 from __future__ import annotations
@@ -27,40 +27,41 @@ from ..film.shots import detection
 
 WINDOW = 192
 """Number of frames in a window."""
-_BEFORE = 80  # frames read before a window: ten keys, after which propagated colours have settled
-_KEPT = 3  # windows in memory, about 35 MB each at an aspect ratio of 16:9
+_BEFORE = 80  # frames read before a window: ten key frames, enough to forget where propagation began
+_KEPT = 3  # maximum number of windows in memory, about 35 MB each at an aspect ratio of 16:9
 
 
 @dataclass(frozen=True)
 class _Colors:
-    """Colours of one frame at the scale of propagation."""
+    """Luma and colours of one frame at the scale of propagation."""
 
     small: np.ndarray
     """Luma, uint8 ``[h, w]``, full range."""
     ab: np.ndarray
     """a*b*, float16 ``[2, h, w]``."""
     visibility: float
+    """Factor on the chroma, from 0 to 1, see ``detection.visibility``."""
 
 
 @dataclass
 class _Window:
-    """The frames of a window, computed as far as requested."""
+    """The colours of a window's frames, computed as far as they were requested."""
 
-    coming: Iterator[_Colors]
+    remaining: Iterator[_Colors]
     done: list[_Colors] = field(default_factory=list)
 
 
 class ClipColorizer:
-    """Colours the frames of a clip with random access. Several threads may use one object.
+    """Colours the frames of a clip in any order. Several threads may use one object.
 
     Args:
-        colorizer: The model.
-        luma: Function that returns a frame's luma plane, uint8 or uint16 ``[H, W]``, by its number.
+        colorizer: The loaded model.
+        luma: Function that returns the luma plane of the frame with a given number, uint8 or uint16 ``[H, W]``.
         count: Number of frames.
-        coding: Meaning of the planes' code values.
-        options: How to colour; None for the model's defaults.
+        coding: Coding of the luma, and of the chroma to return.
+        options: Options for colouring; None for the model's defaults.
         aspect: Width of a pixel divided by its height.
-        shot_starts: Numbers of the frames that begin a shot; None to find them.
+        shot_starts: Numbers of the frames that begin a shot; None to detect them.
     """
 
     def __init__(
@@ -83,12 +84,12 @@ class ClipColorizer:
     def chroma(
         self, number: int, luma: np.ndarray, subsampling: tuple[int, int], *, interlaced: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Colour a frame.
+        """Return the chroma planes of a frame.
 
         Args:
-            number: Number of the frame.
-            luma: Its luma plane, uint8 or uint16 ``[H, W]``.
-            subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
+            number: Number of the frame, from 0.
+            luma: Luma plane of the frame, uint8 or uint16 ``[H, W]``.
+            subsampling: Numbers of luma rows and of luma columns per chroma sample, 1 or 2 each.
             interlaced: Whether the frame consists of two fields, each of which gets its own chroma.
 
         Returns:
@@ -112,7 +113,7 @@ class ClipColorizer:
         return cb, cr
 
     def _colors(self, number: int) -> _Colors:
-        """Return the colours of a frame; computes its window up to it."""
+        """Return the colours of a frame, after computing those of earlier frames in its window."""
         index, position = divmod(number, WINDOW)
         with self._lock:
             if index not in self._windows:
@@ -121,11 +122,11 @@ class ClipColorizer:
                     self._windows.popitem(last=False)
             self._windows.move_to_end(index)
             window = self._windows[index]
-            window.done += itertools.islice(window.coming, max(0, position + 1 - len(window.done)))
+            window.done += itertools.islice(window.remaining, max(0, position + 1 - len(window.done)))
             return window.done[position]
 
     def _computed(self, index: int) -> Iterator[_Colors]:
-        """Compute the colours of a window's frames."""
+        """Yield the colours of a window's frames in order."""
         first, end = index * WINDOW, min(self._count, (index + 1) * WINDOW)
         start = max(0, first - _BEFORE)
         stop = min(self._count, end + propagation.reach(propagation.AHEAD) + detection.REACH)
@@ -138,6 +139,7 @@ class ClipColorizer:
                 return
 
     def _frames(self, start: int, stop: int, waiting: deque[np.ndarray]) -> Iterator[propagation.Frame]:
+        """Yield the frames from ``start`` to ``stop`` for propagation, and append the luma of each to ``waiting``."""
         thumbnails: deque[np.ndarray] = deque()
         smalls: deque[np.ndarray] = deque()
 

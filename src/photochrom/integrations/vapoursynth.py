@@ -1,4 +1,4 @@
-"""Photochrom for VapourSynth: colours a clip, frame by frame on request.
+"""Photochrom for VapourSynth: ``colorize`` returns a clip whose frames are coloured when they are requested.
 
     import vapoursynth as vs
     from photochrom.integrations.vapoursynth import colorize
@@ -45,23 +45,24 @@ def colorize(
     """Colour a clip, with colours that are steady within each shot.
 
     Args:
-        clip: Constant format, YUV or GRAY, 8 to 16 bits. Its own chroma, if any, is replaced. The frame properties
-            ``_Matrix``, ``_Range`` and ``_SARNum``/``_SARDen`` are read from the first frame, ``_FieldBased`` from each
-            frame: interlaced frames get chroma for each field.
+        clip: Clip of constant format, YUV or GRAY, 8 to 16 bits. Its own chroma, if any, is replaced. The frame
+            properties ``_Matrix``, ``_Range`` and ``_SARNum``/``_SARDen`` are read from the first frame. If
+            ``_FieldBased`` marks a frame as interlaced, each of its fields gets its own chroma.
         vividness: From 0 (muted) to 1 (bold); None for the model's default.
-        strength: Factor applied to the chroma, 0 to 2.
+        strength: Factor on the chroma, from 0 to 2.
         shot_starts: Numbers of the frames that begin a shot; None to detect them.
-        model: Name or file of a model; None for the default.
-        device: See ``Colorizer``.
+        model: Name or file of a model; None for the default model.
+        device: Device on which the model runs, as for ``Colorizer``.
         colorizer: A loaded model to use instead of ``model`` and ``device``.
 
     Returns:
-        A clip of the same length and bits: YUV of the same subsampling, or 4:2:0 for GRAY (4:4:4 if a side is odd).
+        A clip of the same length and bit depth: YUV of the same subsampling, or 4:2:0 for GRAY (4:4:4 if a side is
+        odd).
 
     Raises:
         FilmError: The clip has another format.
-        EngineError: VapourSynth is limited to one thread, which would deadlock.
-        OptionError, ModelError: As for ``Colorizer`` and ``ColorOptions``.
+        EngineError: VapourSynth is limited to one thread, in which it would wait for itself for ever.
+        OptionError, ModelError: ``Colorizer`` or ``ColorOptions`` raised it.
     """
     import vapoursynth
 
@@ -84,14 +85,14 @@ def colorize(
     shared = 1 << target.subsampling_h, 1 << target.subsampling_w
     blank = core.std.BlankClip(clip, format=target.id, keep=True)
 
-    def paint(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        painted = f[0].copy()
+    def fill(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
+        filled = f[0].copy()
         interlaced = int(f[1].props.get("_FieldBased", 0)) > 0
         for plane, chroma in enumerate(frames.chroma(n, _plane(f[1], 0), shared, interlaced=interlaced), 1):
-            np.asarray(painted[plane])[...] = chroma
-        return painted
+            np.asarray(filled[plane])[...] = chroma
+        return filled
 
-    chroma = core.std.ModifyFrame(blank, clips=[blank, clip], selector=paint)
+    chroma = core.std.ModifyFrame(blank, clips=[blank, clip], selector=fill)
     colored = core.std.ShufflePlanes([clip, chroma, chroma], planes=[0, 1, 2], colorfamily=vapoursynth.YUV)
     return core.std.SetFrameProps(colored, _Matrix=matrix)
 
@@ -119,14 +120,14 @@ def _coding(clip: vs.VideoNode, props: Any) -> tuple[Coding, int]:
     """Return the coding of a clip, and the code of its matrix."""
     number = int(props.get("_Matrix", _UNKNOWN))
     if number not in _MATRICES:
-        number = 1 if clip.height > 576 else 6  # as players assume
+        number = 1 if clip.height > 576 else 6  # what players assume
     return Coding(clip.format.bits_per_sample, _is_full_range(props), _MATRICES[number]), number
 
 
 def _is_full_range(props: Any) -> bool:
     if "_Range" in props:
         return int(props["_Range"]) == 1
-    with warnings.catch_warnings():  # older versions use this property instead, in which 0 means full range
+    with warnings.catch_warnings():  # older versions use _ColorRange instead, in which 0 means full range
         warnings.simplefilter("ignore", DeprecationWarning)
         return int(props.get("_ColorRange", 1)) == 0
 

@@ -1,10 +1,10 @@
 """The studio: a local web page to colour photographs and films interactively, and its REST API.
 
 ``app`` starts and stops the server. ``guard`` refuses requests from other sites, ``server`` has the routes,
-``stateless_api`` those that need no session, and ``uploads`` receives files. Each of the ``visitors`` has a tray of
-``items``: ``photographs`` and ``films``. ``marks`` are colours given by hand, ``history`` is undo and redo. ``render``,
-``full_size`` and ``responses`` make the pictures and files to send. ``archive`` and ``archive_routes`` write all
-photographs of a tray as files, with the code of ``photochrom batch``. ``jobs`` runs long work in the background, and
-``strings`` translates the page. The page itself is in ``static``: HTML, CSS and JavaScript modules that need no build
-step.
+``stateless_api`` has those that need no session, and ``uploads`` receives files. Each of the ``visitors`` has a tray of
+``items``: ``photographs`` and ``films``. ``marks`` holds the colours that visitors give by hand, and ``history`` undoes
+and redoes choices. ``render``, ``full_size`` and ``responses`` make the pictures and files to send. ``archive`` and
+``archive_routes`` colour all photographs of a tray, with the code of ``photochrom batch``. ``jobs`` runs long work in
+the background, and ``strings`` translates the page. The page itself is in ``static``: HTML, CSS and JavaScript modules
+that need no build step.
 """

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from ..content_credentials import Identity
 
 _SECONDS_TO_END = 2  # grace period for responses in progress
-_SWEEP_SECONDS = 60  # interval at which visitors who have left are removed
-_PICTURES, _FULL_SIZES = 24, 2  # pictures kept in memory, about 15 MB each, and full-size ones, 1.5 bytes per pixel
+_SWEEP_SECONDS = 60  # interval at which inactive visitors are removed
+_PICTURES = 24  # number of pictures at display size that are kept in memory, about 15 MB each
+_FULL_SIZES = 2  # number of pictures at full size that are kept in memory, 1.5 bytes per pixel each
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,17 @@ class Settings:
     """
 
     host: str = "127.0.0.1"
+    """Address or name at which the server listens."""
     port: int = 7860
+    """Port at which the server listens; 0 for any free one."""
     max_megapixels: float = 200
+    """Largest photograph or film frame, in millions of pixels."""
     max_upload_mb: float = 200
     """Largest upload; 1 MB is 10^6 bytes."""
     max_disk_mb: float = 4000
     """Maximum total size of all visitors' files, uploaded and produced."""
     names: tuple[str, ...] = ()
-    """Host names under which the studio is reached through a proxy."""
+    """Host names under which a proxy serves the studio."""
     identity: Identity | None = None
     """Signer of the photographs' content credentials; None for unsigned photographs."""
 
@@ -70,20 +74,25 @@ class Settings:
 def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> None:
     """Run the studio until it is interrupted.
 
+    Args:
+        colorizer: The model, shared by all visitors.
+        settings: Address and limits.
+        open_browser: Whether to open the page in a browser on this machine.
+
     Raises:
         StudioError: The address is in use or does not belong to this machine.
     """
     with listening(settings) as listener, application(colorizer, settings) as app:
         address = url(settings.host, listener.getsockname()[1])
 
-        def say() -> None:
+        def announce() -> None:
             print(f"The studio is at {address} (Ctrl+C ends it)", flush=True)
             if not is_local(settings.host):
                 print("Anyone who can reach this machine can use it; there is no password.", file=sys.stderr)
             if open_browser:  # in a thread, since a text-mode browser blocks until it is closed
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-        server(app, say).run(sockets=[listener])
+        server(app, announce).run(sockets=[listener])
 
 
 def server(app: Guard, ready: Callable[[], None]) -> uvicorn.Server:
@@ -91,7 +100,7 @@ def server(app: Guard, ready: Callable[[], None]) -> uvicorn.Server:
 
     Args:
         app: Application to serve.
-        ready: Called once the server accepts connections and can be stopped.
+        ready: Function that is called once, when the server accepts connections and can be stopped.
     """
     return _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END), ready)
 
@@ -106,14 +115,14 @@ class _Server(uvicorn.Server):
         self._ready()  # Ctrl+C before this point may be lost while the event loop is created
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # This interrupts a film that is being played, which uvicorn would log at length.
+        # A film that is being played is cut off, which uvicorn would log with a traceback.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
 
 @contextmanager
 def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
-    """Create the ASGI application and its temporary folder, which is removed when the block ends.
+    """Yield the ASGI application; its temporary folder is removed after the block.
 
     Args:
         colorizer: The model, shared by all visitors.
@@ -132,14 +141,14 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
             try:
                 yield Guard(build(state, visitors), settings.host, settings.names)
             finally:
-                for each in (jobs, searches, exports):
-                    each.end()
+                for queue in (jobs, searches, exports):
+                    queue.end()
                 visitors.close()
 
 
 @contextmanager
 def _sweeping(visitors: Visitors) -> Iterator[None]:
-    """Remove the files of visitors who have left, in the background."""
+    """Remove inactive visitors and their files, in a thread that ends with the block."""
     ended = threading.Event()
 
     def sweep() -> None:
@@ -157,7 +166,7 @@ def _sweeping(visitors: Visitors) -> Iterator[None]:
 
 @contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Open the studio's socket.
+    """Yield a socket that listens at the studio's address, and close it after the block.
 
     Raises:
         StudioError: The address is in use or does not belong to this machine.
@@ -174,6 +183,6 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 
 
 def url(host: str, port: int) -> str:
-    """Return the address to open in a browser."""
+    """Return the studio's URL for a browser on this machine; for a wildcard address such as 0.0.0.0, use loopback."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{name}:{port}"

@@ -1,7 +1,7 @@
 """Colours all photographs of a tray with ``photochrom batch``'s code, and packs them and a report into a ZIP file.
 
-Files keep the folders in which they were dropped. Only photographs that have changed since the last run are coloured
-again, also after an interruption.
+In the ZIP file, photographs are in the folders in which they were dropped on the page. A photograph is coloured again
+only if its choices have changed since it was coloured last, even after an interruption.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ from .jobs import Job, StoppedError
 from .photographs import Photograph
 from .state import AppState
 
-_MOST_REFUSED = 500  # most unreadable files that the report lists
+_MOST_REFUSED = 500  # maximum number of unreadable files that the report lists
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that could not be read when it was dropped."""
+    """A file that was dropped on the page but could not be read."""
 
     folder: str
     name: str
     message: str
+    """Error message for the visitor."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,22 @@ class _Entry:
     photograph: Photograph
     item: Item
     marks: int
+    """Number of colours given by hand."""
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Outcome of one photograph."""
+    """Outcome of one photograph: its row in the batch's report, and what the row was made from."""
 
     row: Row
     version: str = ""
-    """Version of the item that was coloured."""
+    """Version of the coloured item, see ``_version``."""
     marks: int = 0
     """Number of colours given by hand."""
 
 
 class Archive:
-    """The files of one visitor's photographs.
+    """Colours all photographs of one visitor as files, and packs these into a ZIP file.
 
     Args:
         state: State that all visitors share.
@@ -74,48 +76,50 @@ class Archive:
         self.refused: list[Refused] = []
         self._state, self._lock = state, threading.Lock()
         self._folder: Path | None = None
-        self._rows: dict[str, _Outcome] = {}  # by the id of the photograph
+        self._outcomes: dict[str, _Outcome] = {}  # by the id of the photograph
 
     def refuse(self, folder: str, name: str, message: str) -> None:
-        """Record a file that could not be read."""
+        """Record an error message for a file that could not be read."""
         self.accept(folder, name)
         self.refused = [*self.refused, Refused(folder, name, message)][-_MOST_REFUSED:]
 
     def accept(self, folder: str, name: str) -> None:
-        """Remove a file from those that could not be read."""
+        """Remove a file from the record of unreadable ones, because it has been read now."""
         self.refused = [each for each in self.refused if (each.folder, each.name) != (folder, name)]
 
     def describe(self, photographs: Iterable[Photograph]) -> dict[str, Any]:
-        """Return the outcome of each photograph, by id."""
-        items = {each.id: self._facts(each, self._rows[each.id].row) for each in photographs if each.id in self._rows}
+        """Return the job, the photographs' outcomes by id, and the unreadable files, as JSON for the page."""
+        items = {
+            each.id: self._facts(each, self._outcomes[each.id].row) for each in photographs if each.id in self._outcomes
+        }
         refused = [{"folder": each.folder, "name": each.name, "message": each.message} for each in self.refused]
         return {"job": self.job.describe(), "items": items, "refused": refused}
 
     def _facts(self, photograph: Photograph, row: Row) -> dict[str, Any]:
-        # The page compares the revision, since the photograph may have changed meanwhile.
+        # The page compares the revision with its own, since the photograph may have changed meanwhile.
         return {
             "isCurrent": self._is_current(photograph), "revision": photograph.revision,
             "output": row.output, "error": row.error, "warnings": row.warnings,
         }  # fmt: skip
 
     def start(self, photographs: Sequence[Photograph]) -> None:
-        """Queue the colouring of all photographs whose files are missing or out of date.
+        """Queue a job that colours all photographs whose files are missing or out of date.
 
         Raises:
-            OptionError: The work is queued already.
+            OptionError: The job is queued or running already.
         """
         self._state.exports.add(self.job, lambda: self._color(photographs, self.job))
 
     def _color(self, photographs: Sequence[Photograph], job: Job | None = None) -> str:
         with self._lock:
-            coming = (each.source.stat().st_size for each in photographs if not self._is_current(each))
-            self._state.disk.check(sum(coming))
+            sizes = (each.source.stat().st_size for each in photographs if not self._is_current(each))
+            self._state.disk.check(sum(sizes))  # an output is about as large as its source
             entries = {entry.item.key: entry for entry in self._entries(photographs)}
             self._remove_others(entries.values())
 
             def on_progress(summary: BatchSummary, row: Row | None) -> None:
                 if row is not None:
-                    self._note(entries[row.key], row)
+                    self._record(entries[row.key], row)
                 self._state.disk.check(fresh=False)
                 if job is not None:
                     job.progress(summary.finished, summary.to_do)
@@ -131,8 +135,8 @@ class Archive:
         return ""
 
     def _is_current(self, photograph: Photograph) -> bool:
-        """Return whether the photograph's file is up to date."""
-        outcome = self._rows.get(photograph.id)
+        """Return whether a photograph has been coloured with its present choices."""
+        outcome = self._outcomes.get(photograph.id)
         return outcome is not None and outcome.row.status == "ok" and outcome.version == _version(photograph)
 
     def _options(self) -> BatchOptions:
@@ -141,24 +145,24 @@ class Archive:
             output=self._state.output,
             model="default" if model is None else str(model),
             retry_errors=True,
-            recolor=True,  # the page shows photographs that are in colour in new colours, too
+            recolor=True,  # as on the page, photographs that are in colour already get new colours
         )
 
     @property
     def _files(self) -> Path:
-        """The folder of coloured files and the batch's report."""
+        """The folder of the coloured files and of the batch's report."""
         if self._folder is None:
             self._folder = self._state.new_folder()
         return self._folder / "coloured"
 
     def _entries(self, photographs: Iterable[Photograph]) -> Iterator[_Entry]:
-        """Yield the items of the photographs, each with a unique path; writes their hints to files."""
+        """Yield a batch item with unique paths for each photograph, and write the photograph's hints to a file."""
         hints = self._files.parent / "hints"
         hints.mkdir(exist_ok=True)
         sources, outputs = set[str](), set[str]()
         for each in photographs:
-            key = _free(PurePosixPath(each.place, each.source.name), sources)
-            output = _free(PurePosixPath(each.place, colored_path(each.source).name), outputs)
+            key = _unique(PurePosixPath(each.place, each.source.name), sources)
+            output = _unique(PurePosixPath(each.place, colored_path(each.source).name), outputs)
             options = each.options()
             path = hints / f"{each.id}.json"
             path.write_text(hints_json(options.hints), encoding="utf-8")
@@ -169,37 +173,38 @@ class Archive:
             yield _Entry(each, item, len(each.marks()))
 
     def _remove_others(self, entries: Iterable[_Entry]) -> None:
-        """Remove the files of photographs that have left the tray or have another name now."""
+        """Remove the outputs of photographs that are not among the entries or whose output has another name now."""
         names = {entry.photograph.id: entry.item.name for entry in entries}
-        for identity, outcome in list(self._rows.items()):
+        for identity, outcome in list(self._outcomes.items()):
             output = outcome.row.output
             if names.get(identity) != output:
-                del self._rows[identity]
+                del self._outcomes[identity]
                 if output and output not in names.values():
                     (self._files / output).unlink(missing_ok=True)
 
-    def _note(self, entry: _Entry, row: Row) -> None:
+    def _record(self, entry: _Entry, row: Row) -> None:
+        """Record the outcome of a photograph, without the paths of folders on the server."""
         folder = f"{entry.photograph.folder}{os.sep}"
         source = PurePosixPath(entry.photograph.place, entry.photograph.source.name)
-        clean = replace(row, source=str(source), error=row.error.replace(folder, ""))
-        self._rows[entry.photograph.id] = _Outcome(clean, entry.item.version, entry.marks)
+        row = replace(row, source=str(source), error=row.error.replace(folder, ""))
+        self._outcomes[entry.photograph.id] = _Outcome(row, entry.item.version, entry.marks)
 
     # The ZIP file ----------------------------------------------------------------------------------------------
 
     def pack(self, photographs: Sequence[Photograph], folder: Path) -> Path:
-        """Colour the photographs that are not yet coloured, and write the ZIP file.
+        """Colour photographs unless they are up to date, write them and a report to a ZIP file, and return its path.
 
         Args:
             photographs: All photographs to pack.
-            folder: An empty folder for the file.
+            folder: An empty folder for the ZIP file.
 
         Raises:
             PhotochromError: A file cannot be written.
         """
         self._color(photographs)
         path = folder / "photochrom.zip"
-        with self._lock, zipfile.ZipFile(path, "w") as archive:  # stored, since photographs are compressed already
-            found = [self._rows[each.id] for each in photographs if each.id in self._rows]
+        with self._lock, zipfile.ZipFile(path, "w") as archive:  # not deflated: photographs are compressed already
+            found = [self._outcomes[each.id] for each in photographs if each.id in self._outcomes]
             outputs = [outcome.row.output for outcome in found if outcome.row.status == "ok"]
             self._state.disk.check(sum((self._files / output).stat().st_size for output in outputs))
             for output in outputs:
@@ -212,12 +217,12 @@ class Archive:
         return path
 
     def _add_sheet(self, archive: zipfile.ZipFile, rows: Sequence[Row]) -> None:
-        with suppress(PhotochromError):  # omitted if Jinja is not installed
+        with suppress(PhotochromError):  # the contact sheet is left out if Jinja is not installed
             for page in write_sheet(self._files, rows):
                 archive.write(page, page.name)
 
     def close(self) -> None:
-        """Stop the work and remove the files."""
+        """Stop the job and remove the files."""
         self.job.stop()
         with self._lock:  # waits until the current photograph is finished
             if self._folder is not None:
@@ -225,13 +230,17 @@ class Archive:
 
 
 def _version(photograph: Photograph) -> str:
-    """Return a text of everything that the output depends on, to detect changes."""
+    """Return a hash of everything that a photograph's output depends on, to detect changes."""
     facts = f"{photograph.id} {photograph.options()!r}"
     return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
 
 
-def _free(path: PurePosixPath, taken: set[str]) -> str:
-    """Return an unused path; names that differ only in case or Unicode normalisation count as equal."""
+def _unique(path: PurePosixPath, taken: set[str]) -> str:
+    """Return a path, with a number if it is taken, and add it to the taken ones.
+
+    Paths that differ only in case or Unicode normalisation count as equal, since some file systems do not distinguish
+    them.
+    """
 
     def folded(path: PurePosixPath) -> str:
         return unicodedata.normalize("NFC", str(path)).casefold()

@@ -1,4 +1,4 @@
-"""The routes for all photographs of a tray together: colour them, follow the progress, download the ZIP file."""
+"""The routes that colour all photographs of a tray, report the progress, and send them as a ZIP file."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from starlette.routing import Route
 
 from .archive import Archive
 from .photographs import Photograph
-from .responses import OwnFile
+from .responses import TemporaryFile
 from .state import AppState
 from .visitors import Visitor
 
 
 class ArchiveRoutes:
-    """The requests and their routes.
+    """Endpoints for all photographs of a tray, and their routes.
 
     Args:
         state: State that all visitors share.
-        visitor_of: Function that returns the sender of a request.
+        visitor_of: Function that returns the visitor who sent a request.
     """
 
     def __init__(self, state: AppState, visitor_of: Callable[[Request], Visitor]) -> None:
         self._state, self._visitor_of = state, visitor_of
 
     def routes(self) -> list[Route]:
-        """Return the routes."""
+        """Return the routes under ``/api/archive``, and that of the ZIP file."""
         return [
             Route("/api/archive", self._describe),
             Route("/api/archive/start", self._start, methods=["POST"]),
@@ -40,7 +40,7 @@ class ArchiveRoutes:
         ]
 
     def archive_of(self, visitor: Visitor) -> Archive:
-        """Return the visitor's archive, which is created on first use."""
+        """Return a visitor's archive; create it on first use."""
         if visitor.archive is None:
             visitor.archive = Archive(self._state)
         return visitor.archive
@@ -66,7 +66,7 @@ class ArchiveRoutes:
     async def _zip(self, request: Request) -> Response:
         visitor = self._visitor_of(request)
         path = await run_in_threadpool(self._packed, self.archive_of(visitor), _photographs(visitor))
-        return OwnFile(path, filename=path.name)
+        return TemporaryFile(path, filename=path.name)
 
     def _packed(self, archive: Archive, photographs: list[Photograph]) -> Path:
         folder = self._state.new_folder()

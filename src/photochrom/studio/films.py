@@ -38,8 +38,8 @@ from .pictures import PREVIEW, Picture, small
 from .render import jpeg
 from .state import AppState
 
-_ANY_CHROMA = FilmOptions(recolor="grey-shots")  # keeps the chroma of frames, to show those that are in colour
-_MOST_SHOTS = 2000  # most shots on the timeline
+_ANY_CHROMA = FilmOptions(recolor="grey-shots")  # decodes chroma, too, to show the frames that are in colour
+_MOST_SHOTS = 2000  # maximum number of shots on the timeline
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class Film(Item[FilmChoices]):
         self.result: Path | None = None
         self.shots: list[Shot] = []
         self._recolor = self._is_closed = False
-        self._begun: tuple[FilmOptions, tuple[FilmHint, ...]] | None = None  # what the kept parts were made from
-        self._is_whole = False  # whether they once formed a whole film, so that single shots can be recoloured
-        self._finished: tuple[FilmChoices, bool] | None = None  # what the result was made from
+        self._begun: tuple[FilmOptions, tuple[FilmHint, ...]] | None = None  # with which the kept parts were coloured
+        self._is_whole = False  # whether the kept parts made a finished film, so that single shots can be recoloured
+        self._finished: tuple[FilmChoices, bool] | None = None  # choices and recolor with which the result was made
         self._time, self._shape, self._duration = Fraction(0), (1, 1), 0.0
-        self._colored_shots: ColoredShots | None = None  # until they are found
-        self._is_frame_colored = False  # whether the displayed frame is in such a shot
+        self._colored_shots: ColoredShots | None = None  # None until they are found
+        self._is_frame_colored = False  # whether the displayed frame is in a shot in colour
         with open_film(self._colorizer, source, _ANY_CHROMA, state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
             self.colored_part = reader.colored_part()
@@ -82,13 +82,13 @@ class Film(Item[FilmChoices]):
         state.searches.add(self.search, lambda: self._unless_closed(self._find_shots))
 
     def options(self) -> ColorOptions:
-        """Return the options for the displayed frame."""
+        """Return the options for colouring the displayed frame."""
         now = self._history.now
         hints = tuple(hint for mark in self.marks() for hint in mark.hints(self._shape))
         return replace(ColorOptions(now.vividness, now.strength, hints), **self._own_dials(self._shot()))
 
     def film_options(self) -> FilmOptions:
-        """Return the options for colouring the film."""
+        """Return the options for colouring the whole film."""
         now = self._history.now
         color = ColorOptions(now.vividness, now.strength)
         if self.search.status != "done":
@@ -100,11 +100,11 @@ class Film(Item[FilmChoices]):
         return FilmOptions(base, recolor=self._recolor, shots=shots, keep_parts=True)
 
     def _shot(self) -> Shot | None:
-        """Return the shot of the displayed frame, if it has been found."""
+        """Return the shot that contains the displayed frame; None if it has not been found yet."""
         return next((s for s in self.shots if s.start - ROUNDED <= self._time < s.end - ROUNDED), None)
 
     def _own_dials(self, shot: Shot | None) -> dict[str, Any]:
-        """Return the dials set for a single shot."""
+        """Return the values of the dials that are set for a shot alone, by name."""
         return {dial: value for start, dial, value in self._history.now.shots if shot and shot.start == start}
 
     def hints(self) -> tuple[FilmHint, ...]:
@@ -123,7 +123,7 @@ class Film(Item[FilmChoices]):
         return mark.time is not None and abs(mark.time - self._time) <= ROUNDED
 
     def describe(self) -> dict[str, Any]:
-        """Return the film's state for the page."""
+        """Return the film's state as JSON for the page."""
         height, width = self._shape
         shots = [{"start": float(shot.start), "end": float(shot.end), "frames": shot.frames} for shot in self.shots]
         return super().describe() | {
@@ -173,7 +173,7 @@ class Film(Item[FilmChoices]):
         self._recolor = recolor
 
     def _go(self, time: Any) -> None:
-        """Show the first frame at or after a time."""
+        """Display the first frame at or after a time in seconds."""
         if not isinstance(time, int | float) or not 0 <= time < 1e7:
             raise OptionError("the time is not a number of seconds")
         self._time = Fraction(time).limit_denominator(10**6)
@@ -196,16 +196,16 @@ class Film(Item[FilmChoices]):
         return Picture(luma, prepared.thumbnail, own)
 
     def rendered(self, longest: int) -> np.ndarray:
-        """Return the displayed frame as it will be in the coloured film, see ``Item.rendered``."""
+        """Return the displayed frame as it will be in the coloured film; see ``Item.rendered``."""
         own = self._loaded().own if self._is_kept() else None
         return super().rendered(longest) if own is None else small(own, longest)
 
     def _is_kept(self) -> bool:
-        """Return whether the film leaves the displayed frame unchanged."""
+        """Return whether colouring the film leaves the displayed frame unchanged."""
         return self._is_frame_colored and not self._recolor
 
     def _is_colored(self, frames: list[av.VideoFrame]) -> bool:
-        """Return whether the first of some frames is in a shot in colour, which the film leaves unchanged."""
+        """Return whether the first of consecutive frames is in a shot that is in colour already."""
         if self._colored_shots is None:
             return has_colors(frames[::GAP])
         return self._colored_shots.has(cast(int, frames[0].pts))
@@ -213,14 +213,14 @@ class Film(Item[FilmChoices]):
     # Shots -----------------------------------------------------------------------------------------------------
 
     def _find_shots(self) -> str:
-        """Find the shots, and write a thumbnail of each."""
+        """Find the shots, and write a small picture of each; return an empty message for the job."""
         folder = self.folder / "shots"
         folder.mkdir()
         with open_film(self._colorizer, self.source, _ANY_CHROMA) as (frame_colorizer, plan):
             if self.colored_part == "some":
                 found = find_colored_shots(frame_colorizer, plan, lambda: self.search.progress(0, 0))
                 frame_colorizer = frame_colorizer.keeping(found.has)
-                self._leave(found)
+                self._set_colored_shots(found)
             for shot, rgb in shot_pictures(frame_colorizer, plan, lambda: self.search.progress(len(self.shots), 0)):
                 (folder / f"{len(self.shots)}.jpg").write_bytes(jpeg(rgb))
                 self.shots.append(shot)
@@ -228,15 +228,15 @@ class Film(Item[FilmChoices]):
                     break
         return ""
 
-    def _leave(self, found: ColoredShots) -> None:
-        """Show the frames of shots in colour as they are."""
+    def _set_colored_shots(self, shots: ColoredShots) -> None:
+        """Record which shots are in colour, and reload the displayed frame, which may be in one of them."""
         with self.lock:
-            self._colored_shots = found
+            self._colored_shots = shots
             self._state.pictures.put(self.id, self._load())
             self._revision += 1
 
     def shot_picture(self, number: int) -> bytes:
-        """Return a small JPEG of a shot.
+        """Return a small picture of a shot, as JPEG; shots are numbered from 0.
 
         Raises:
             OptionError: There is no such shot, or it has not been found yet.
@@ -248,10 +248,14 @@ class Film(Item[FilmChoices]):
     # The job ---------------------------------------------------------------------------------------------------
 
     def start(self, *, recolor: bool) -> None:
-        """Queue the colouring of the film.
+        """Queue the job that colours the film.
+
+        Args:
+            recolor: Whether to colour shots that are in colour already, too.
 
         Raises:
-            OptionError: The film is being coloured already, or is in colour throughout and ``recolor`` is false.
+            OptionError: The job is queued or running already, or the film is entirely in colour and ``recolor`` is
+                false.
         """
         if self.colored_part == "all" and not recolor:
             raise OptionError("this film is in colour already", remedy="tick the box to colour it anyway")
@@ -267,39 +271,42 @@ class Film(Item[FilmChoices]):
             self._state.jobs.add(self.job, lambda: self._unless_closed(color))
 
     def _color(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> str:
-        goes_on = self._can_go_on(options, hints)
+        resumes = self._can_resume(options, hints)
 
         def on_progress(progress: Progress) -> None:
             self.job.progress(progress.done, progress.total)
             self._state.disk.check(fresh=False)
             if progress.done:
                 self._begun = (options, hints)
-                self._is_whole &= goes_on
+                self._is_whole &= resumes
 
         self._state.disk.check()
         with naming(self.source):
             report = colorize_film(
                 self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
-                restart=not goes_on, progress=on_progress,
+                restart=not resumes, progress=on_progress,
             )  # fmt: skip
         self.result, self._is_whole = report.output, True
         frames, shots = report.frames, len(report.shots)
         sums = f"{frames} frames, 1 shot" if shots == 1 else f"{frames} frames, {shots} shots"  # for translation
         return "\n".join([sums, *report.notes])
 
-    def _can_go_on(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> bool:
-        """Return whether parts of an earlier run can be reused: shot by shot if it was finished, else as a whole."""
+    def _can_resume(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> bool:
+        """Return whether the kept parts of an earlier run can be reused.
+
+        Those of a finished run can be reused shot by shot; those of an unfinished run only if nothing has changed.
+        """
         if self._begun is None:
             return False
         former = self._begun[0]
-        is_like_it = (former.color, former.recolor) == (options.color, options.recolor)
-        return is_like_it and (self._is_whole or self._begun == (options, hints))
+        is_similar = (former.color, former.recolor) == (options.color, options.recolor)
+        return is_similar and (self._is_whole or self._begun == (options, hints))
 
     def load_hints(self, path: Path) -> None:
-        """Replace all colours by those of a file of hints.
+        """Replace all marks by the hints of a JSON file.
 
         Raises:
-            OptionError: The file does not hold a film's hints.
+            OptionError: The file does not contain hints for a film.
         """
         with naming(path):
             hints = read_film_hints(path)
@@ -309,11 +316,11 @@ class Film(Item[FilmChoices]):
             self._revision += 1
 
     def hints_text(self) -> str:
-        """Return the hints as JSON text for ``photochrom film --hints``."""
+        """Return the hints as JSON text, in the format of ``photochrom film --hints``."""
         return film_hints_json(self.hints())
 
     def download(self) -> Path:
-        """Return the coloured film.
+        """Return the path of the coloured film.
 
         Raises:
             OptionError: The film is not coloured yet.
@@ -330,7 +337,7 @@ class Film(Item[FilmChoices]):
         super().close()
 
     def _unless_closed(self, work: Callable[[], str]) -> str:
-        """Run a job, and remove its files if the film was removed meanwhile."""
+        """Run a job's work; if the film was removed meanwhile, remove the files that the job has written."""
         try:
             return work()
         finally:
@@ -342,7 +349,7 @@ class Film(Item[FilmChoices]):
 def open_film(
     colorizer: Colorizer, path: Path, options: FilmOptions, max_pixels: float = math.inf
 ) -> Iterator[tuple[FrameColorizer, Plan]]:
-    """Open a film to display its frames.
+    """Yield a film's frame colorizer and plan, to display frames; the film is closed after the block.
 
     Raises:
         FilmError: The film cannot be read or is too large.
@@ -353,7 +360,7 @@ def open_film(
 
 
 def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return a frame's luma, upright with square pixels, uint8 ``[H, W]``, at most ``PREVIEW`` pixels a side."""
+    """Return a frame's luma, uint8 ``[h, w]``, upright, with square pixels and sides of at most ``PREVIEW``."""
     reader = frame_colorizer.reader
     height, width = reader.height, reader.width * float(reader.aspect)
     scale = min(1, PREVIEW / max(height, width))

@@ -1,4 +1,4 @@
-"""``FullSize``: a coloured photograph at full size, which the page shows in tiles."""
+"""``FullSize``: a coloured photograph at full size, from which tiles are rendered for the page."""
 
 from __future__ import annotations
 
@@ -28,12 +28,17 @@ class FullSize:
 
     @classmethod
     def of(cls, colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> FullSize:
-        """Colour a photograph from its prediction."""
+        """Colour a photograph, given its luma, uint8 or uint16 ``[H, W]``, and its prediction."""
         luma = at_8_bits(luma)
         return cls(luma, *colorizer.chroma(luma, options, subsampling=2, prediction=prediction))
 
     def tile(self, column: int, row: int, *, grey: bool = False) -> np.ndarray:
-        """Return a tile as RGB uint8 ``[h, w, 3]``; tiles at the right and lower edges are smaller.
+        """Return a tile as RGB, uint8 ``[h, w, 3]``; at the right and lower edges it may be smaller than ``TILE``.
+
+        Args:
+            column: Number of the tile from the left, from 0.
+            row: Number of the tile from the top, from 0.
+            grey: Whether to return the luma as grey RGB instead of the colours.
 
         Raises:
             OptionError: There is no such tile.

@@ -1,8 +1,8 @@
 """``Guard``: ASGI middleware that refuses requests from the web pages of other sites.
 
-Another site that is open in a visitor's browser must not reach the studio, neither by cross-origin requests (``Origin``
-and ``Sec-Fetch-Site`` headers) nor through a host name of its own that resolves to this machine (DNS rebinding,
-``Host`` header).
+A hostile site that is open in a visitor's browser must not reach the studio. ``Origin`` and ``Sec-Fetch-Site`` headers
+reveal cross-origin requests. The ``Host`` header reveals DNS rebinding, in which the site makes its own host name
+resolve to this machine.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses requests that come from other sites.
+    """ASGI application that passes on requests from the studio's own page, and refuses those from other sites.
 
     Args:
-        app: The guarded application.
-        host: Address or name that the studio is bound to.
-        names: Host names under which the studio is reached through a proxy.
+        app: Application that receives the accepted requests.
+        host: Address or name at which the studio listens.
+        names: Host names under which a proxy serves the studio.
     """
 
     def __init__(self, app: ASGIApp, host: str, names: Iterable[str] = ()) -> None:
@@ -43,7 +43,7 @@ class Guard:
             self._names |= {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request (ASGI)."""
+        """Handle an ASGI connection."""
         if scope["type"] == "http":
             refusal = self._refusal(Headers(scope=scope), opens_page=scope["path"] == "/" and scope["method"] == "GET")
             await (refusal or self._app)(scope, receive, _with_headers(send))
@@ -52,7 +52,9 @@ class Guard:
 
     def _refusal(self, headers: Headers, *, opens_page: bool) -> PlainTextResponse | None:
         if not self._is_ours(headers.get("host", "")):
-            return PlainTextResponse("the studio does not go by this name: use the address that it printed\n", 403)
+            return PlainTextResponse(
+                "the studio is not served under this host name: use the address that it printed\n", 403
+            )
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
         foreign = origin is not None and origin.partition("://")[2] != headers["host"]
         is_link = opens_page and headers.get("sec-fetch-dest") == "document"  # a link on another site was followed
@@ -61,7 +63,10 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """Check the Host header: a hostile site can make its own name resolve here, but cannot forge an IP address."""
+        """Return whether a Host header names this studio: by one of its names, or by any IP address.
+
+        A hostile site can make its own name resolve to this machine, but cannot use an IP address as its name.
+        """
         name = re.sub(r":\d+$", "", host).lower()
         return name in self._names or _is_ip(name.strip("[]"))
 

@@ -6,46 +6,51 @@ from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
 Choices = TypeVar("Choices")
-_MOST = 200  # steps that can be undone
+_MOST = 200  # maximum number of steps that can be undone
 
 
 @dataclass(frozen=True)
 class History(Generic[Choices]):
-    """The current choices, with those before and after them. Immutable: every change returns a new history."""
+    """Current, earlier and undone choices. Immutable: every change returns a new history."""
 
     now: Choices
     """The current choices, a frozen dataclass."""
     past: tuple[Choices, ...] = ()
+    """Earlier choices, to which undo returns; the latest is last."""
     future: tuple[Choices, ...] = ()
+    """Undone choices, to which redo returns; the next is first."""
     dial: str = ""
-    """Name of the dial that the last change turned; empty if it was another change."""
+    """Name of the dial that the last change turned; empty if the last change was of another kind."""
 
     def choose(self, **changes: object) -> Self:
-        """Return the history after a change."""
+        """Return the history after some fields of the choices change; this history if they keep their values."""
         now = replace(self.now, **changes)  # type: ignore[type-var]
         if now == self.now:
             return self
         return replace(self, now=now, past=(*self.past[1 - _MOST :], self.now), future=(), dial="")
 
     def turn(self, dial: str, value: float) -> Self:
-        """Return the history after a dial is turned. Consecutive turns of one dial are one step of undo."""
+        """Return the history after a dial is turned. Consecutive turns of one dial are undone in one step."""
         return self.turn_to(dial, **{dial: value})
 
     def turn_to(self, dial: str, **changes: object) -> Self:
-        """Return the history after a dial makes the given changes; as in ``turn``, several in a row are one step."""
+        """Return the history after a dial is turned that changes other fields than the one with its name.
+
+        As in ``turn``, consecutive turns of one dial are undone in one step.
+        """
         turned = self.choose(**changes)
         past = self.past if dial == self.dial else turned.past
         return replace(turned, past=past, dial=dial) if turned is not self else self
 
     def undo(self) -> Self:
-        """Return the history before the last change, or this one if there is none."""
+        """Return the history after undoing the last change; this history if there is none."""
         if not self.past:
             return self
         *past, now = self.past
         return replace(self, now=now, past=tuple(past), future=(self.now, *self.future), dial="")
 
     def redo(self) -> Self:
-        """Return the history after redoing the last undone change, or this one if there is none."""
+        """Return the history after redoing the last undone change; this history if there is none."""
         if not self.future:
             return self
         now, *future = self.future

@@ -1,4 +1,4 @@
-"""``Item``: base class of ``Photograph`` and ``Film``, the items of a visitor's tray."""
+"""``Item``: the base class of ``Photograph`` and ``Film``, which are the items on a visitor's tray."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Item(ABC, Generic[Choices]):
 
     Args:
         state: State that all visitors share.
-        source: The uploaded file, alone in a folder, which the item owns from now on.
-        choices: The first choices.
-        place: Folder that the file was dropped in, with ``/`` between folders; empty for a single file.
+        source: The uploaded file, alone in its folder; the item removes this folder when it is closed.
+        choices: The initial choices.
+        place: Folder in which the file was dropped, with ``/`` between folders; empty for a single file.
     """
 
     kind: str
@@ -48,14 +48,14 @@ class Item(ABC, Generic[Choices]):
         self._state, self._colorizer = state, state.colorizer
         self._history: History[Choices] = History(choices)
         self.order = 0
-        """Position on the tray: items are sorted by the start of their uploads, not by the end."""
+        """Position on the tray, by the time at which the upload began."""
         self._revision = 0
 
     # Defined by subclasses ---------------------------------------------------------------------------------------
 
     @abstractmethod
     def options(self) -> ColorOptions:
-        """Return the options for the displayed picture."""
+        """Return the options for colouring the displayed picture."""
 
     @abstractmethod
     def marks(self) -> tuple[Mark, ...]:
@@ -63,11 +63,11 @@ class Item(ABC, Generic[Choices]):
 
     @abstractmethod
     def _with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
-        """Return the history after replacing the marks on the displayed picture."""
+        """Return the history after the marks on the displayed picture are replaced."""
 
     @abstractmethod
     def _load(self) -> Picture:
-        """Read the displayed picture."""
+        """Read the displayed picture from the source."""
 
     # Everything else -------------------------------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ class Item(ABC, Generic[Choices]):
         return self._revision
 
     def describe(self) -> dict[str, Any]:
-        """Return the item's state for the page."""
+        """Return the item's state as JSON for the page."""
         history, options = self._history, self.options()
         return {
             "id": self.id, "kind": self.kind, "name": self.source.name, "order": self.order, "folder": self.place,
@@ -93,14 +93,14 @@ class Item(ABC, Generic[Choices]):
             OptionError: The change is unknown, or one of its values is wrong.
         """
         with self.lock:
-            former, formerly = self._history, self._revision
+            history, revision = self._history, self._revision
             try:
                 self._history = self._changed(change)
                 self.options()  # raises an error for too many hints
             except BaseException:
-                self._history = former
+                self._history = history
                 raise
-            if self._history is not former or self._revision != formerly:
+            if self._history is not history or self._revision != revision:
                 self._revision += 1
 
     def _changed(self, change: dict[str, Any]) -> History[Choices]:
@@ -120,19 +120,19 @@ class Item(ABC, Generic[Choices]):
         return self._history.turn(dial, value)
 
     def picture(self) -> Picture:
-        """Return the displayed picture with a prediction for the current choices."""
+        """Return the displayed picture, with a prediction for the current choices in ``cached``."""
         with self.lock:
             picture = self._loaded()
             found = cached_prediction(self._colorizer, picture.thumbnail, self.options(), picture.cached)
             return self._state.pictures.put(self.id, replace(picture, cached=found))
 
     def _loaded(self) -> Picture:
-        """Return the displayed picture, possibly with an outdated prediction."""
+        """Return the displayed picture; its cached prediction may be missing or outdated."""
         with self.lock:
             return self._state.pictures.get(self.id) or self._state.pictures.put(self.id, self._load())
 
     def rendered(self, longest: int) -> np.ndarray:
-        """Return the displayed picture in colour, RGB uint8 ``[h, w, 3]``, with at most ``longest`` pixels a side."""
+        """Return the displayed picture in colour: RGB, uint8 ``[h, w, 3]``, with sides of at most ``longest``."""
         picture, options = self.picture(), self.options()
         assert picture.cached is not None
         return colored(self._colorizer, small(picture.luma, longest), options, picture.cached.prediction)
@@ -165,7 +165,7 @@ def _dial(change: dict[str, Any], *, has_vividness: bool) -> tuple[str, float]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Remove the folder from errors, since visitors should not see paths on the server."""
+    """Remove the folder of ``path`` from errors in the block, since visitors should not see paths on the server."""
     try:
         yield
     except PhotochromError as exc:

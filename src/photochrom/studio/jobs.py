@@ -17,22 +17,24 @@ Status = Literal["none", "waiting", "running", "stopped", "failed", "done"]
 
 
 class StoppedError(Exception):
-    """The job was cancelled."""
+    """The visitor stopped the job, or the studio is shutting down."""
 
 
 @dataclass
 class Job:
-    """A job that is queued, runs, and can be stopped."""
+    """Status, progress and outcome of work that a queue runs in the background."""
 
     status: Status = "none"
     done: int = 0
+    """Number of units done, such as frames."""
     total: int = 0
+    """Number of units in all; 0 if unknown."""
     message: str = ""
-    """Outcome, for the visitor."""
+    """Outcome or error message for the visitor."""
     began: float = 0.0
-    """Clock at the first call of ``progress``, to estimate the time left."""
+    """Time of the first call of ``progress``, by ``time.monotonic``, to estimate the remaining time."""
     before: int = 0
-    """Units that were done by then, in an earlier run."""
+    """Value of ``done`` at that call; above 0 if an earlier run is resumed."""
     number: int = 0
     """Number of times that the job was queued."""
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -44,21 +46,21 @@ class Job:
         return self.status in ("waiting", "running")
 
     def stop(self) -> None:
-        """Ask the job to stop."""
+        """Stop the job: at once if it is queued, at its next call of ``progress`` if it is running."""
         self._stop.set()
         if self.status == "waiting":
             self.status = "stopped"
 
     @property
     def is_stopping(self) -> bool:
-        """Whether the job was asked to stop."""
+        """Whether ``stop`` was called since the job was queued."""
         return self._stop.is_set()
 
     def progress(self, done: int, total: int) -> None:
-        """Report progress.
+        """Report the progress of the work.
 
         Raises:
-            StoppedError: The job was asked to stop.
+            StoppedError: The job is to stop.
         """
         if self._stop.is_set():
             raise StoppedError
@@ -67,7 +69,7 @@ class Job:
         self.done, self.total = done, total
 
     def describe(self) -> dict[str, Any]:
-        """Return the job's state for the page."""
+        """Return the job's state as JSON for the page."""
         facts: dict[str, Any] = {"status": self.status, "done": self.done, "total": self.total, "number": self.number}
         new = self.done - self.before
         if self.status == "running" and new > 0 and self.total:
@@ -90,7 +92,8 @@ class Jobs:
 
         Args:
             job: The job, whose status is updated.
-            work: Function that does the work and returns the final message. It must call ``job.progress`` often.
+            work: Function that does the work and returns the message for the visitor. It must call ``job.progress``
+                often.
 
         Raises:
             OptionError: The job is queued or running already.
@@ -100,11 +103,11 @@ class Jobs:
         job.status, job.message, job.began, job.done = "waiting", "", 0.0, 0
         job.number += 1
         job._stop.clear()
-        job._work = work  # a job stopped while queued is still in the queue, and must do its new work
+        job._work = work  # replaces the old work of a job that was stopped while queued, and is still in the queue
         self._waiting.put(job)
 
     def end(self) -> None:
-        """Stop the running job, and wait for the thread."""
+        """Stop the running job, discard the queued ones, and wait until the thread has ended."""
         self._ending = True
         self._current.stop()
         self._waiting.put(None)
@@ -126,7 +129,7 @@ class Jobs:
             job.status = "stopped"
         except PhotochromError as exc:
             job.message, job.status = str(exc), "failed"
-        except OSError as exc:  # its own text would reveal a path on the server
+        except OSError as exc:  # its own message would reveal a path on the server
             job.message, job.status = f"the studio cannot read or write its files ({exc.strerror})", "failed"
         except Exception:
             _LOG.exception("a job failed")

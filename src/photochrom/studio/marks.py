@@ -1,7 +1,7 @@
-"""``Mark``: a colour that a visitor gives with a click, a stroke or a lasso; parses marks, and converts them to hints.
+"""``Mark``: a colour that a visitor gives with a click, a stroke or a lasso. Parses marks, and converts them to hints.
 
-A hint is a small disc. A mark groups the hints of one gesture, so that they can be moved, recoloured, removed and
-undone together.
+A hint applies to a small disc. A mark groups the hints of one gesture, so that they can be moved, recoloured, removed
+and undone together.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ..errors import OptionError
 Kind = Literal["point", "stroke", "area"]
 Place = tuple[float, float]
 _KINDS = ("point", "stroke", "area")
-_MOST_PLACES = 500  # most places in a mark sent by the page
-_MOST_HINTS = 1000  # most hints of all marks together, as in a file of hints
-_STROKE_HINTS = 48  # most hints of one stroke
-_AREA_HINTS = 64  # approximate limit of hints per area
-_AREA_PLACES = 64 * _AREA_HINTS  # most places examined in the box around an area
-_POINT_RADIUS = 0.01
+_MOST_PLACES = 500  # maximum number of places in a mark that the page sends
+_MOST_HINTS = 1000  # maximum number of hints of all marks together, as in a file of hints
+_STROKE_HINTS = 48  # maximum number of hints per stroke
+_AREA_HINTS = 64  # approximate maximum number of hints per area
+_AREA_PLACES = 64 * _AREA_HINTS  # maximum number of places examined in the bounding box of an area
+_POINT_RADIUS = 0.01  # as a share of the picture's short side
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A colour, and where it applies."""
+    """A colour that a visitor gives, and the point, stroke or area to which it applies."""
 
     kind: Kind
     color: tuple[int, int, int]
@@ -42,12 +42,12 @@ class Mark:
     radius: float = _POINT_RADIUS
     """Radius of a point, or half the width of a stroke, as a share of the picture's short side."""
     suggested: bool = False
-    """Whether the model proposed the colour."""
+    """Whether the colour was chosen from the model's suggestions."""
     time: Fraction | None = None
-    """Seconds from a film's beginning; None in a photograph."""
+    """Time in a film, in seconds from its beginning; None in a photograph."""
 
     def hints(self, shape: tuple[int, ...]) -> tuple[Hint, ...]:
-        """Convert the mark to hints for a picture whose shape begins with height and width."""
+        """Convert the mark to hints for a picture of shape ``[H, W]`` or ``[H, W, C]``."""
         if self.kind == "point":
             return (self._hint(self.places[0], self.radius),)
         size = (shape[0], shape[1])
@@ -87,7 +87,7 @@ def parse_marks(facts: Any, time: Fraction | None = None) -> tuple[Mark, ...]:
         time: Time of the marks in a film; None for a photograph.
 
     Raises:
-        OptionError: The list, or a mark in it, is not of that form.
+        OptionError: ``facts`` is not a list of at most 1000 marks in this form.
     """
     if not isinstance(facts, list) or len(facts) > _MOST_HINTS:
         raise OptionError("the colours are not a list")
@@ -124,9 +124,9 @@ def points_of(hints: Iterable[Hint], time: Fraction | None = None) -> tuple[Mark
     return tuple(Mark("point", hint.color, ((hint.x, hint.y),), hint.radius, hint.suggested, time) for hint in hints)
 
 
-@functools.lru_cache(_MOST_HINTS)  # each click needs the hints of all marks several times
+@functools.lru_cache(_MOST_HINTS)  # a click needs the hints of all marks several times
 def _along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list[Place]:
-    """Return places along a path, about a radius apart, including both ends."""
+    """Return places along a path, about a radius apart, including both its ends."""
     height, width = shape
     points = np.array(path) * (width, height)  # [N, 2], in pixels
     lengths = np.hypot(*np.diff(points, axis=0).T) if len(points) > 1 else np.zeros(0)
@@ -139,12 +139,12 @@ def _along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list
 
 @functools.lru_cache(_MOST_HINTS)
 def _inside(corners: Sequence[Place], shape: tuple[int, int]) -> list[tuple[Place, float]]:
-    """Return places that fill an area evenly, each with a radius whose disc stays inside."""
+    """Return places spread evenly over an area, each with the radius of a disc that lies inside it."""
     height, width = shape
     polygon = (np.array(corners) * (width, height)).astype(np.float32)  # [N, 2], in pixels
     area = abs(float(cv2.contourArea(polygon)))
     (left, top), (right, bottom) = polygon.min(0), polygon.max(0)
-    # The polygon's own area may be nearly zero: for a lasso that is almost a line, or that crosses itself.
+    # The bounding box limits the number of places, too, since the area of a lasso that crosses itself may be nearly 0.
     box = float(right - left) * float(bottom - top)
     step = max(1.0, math.sqrt(area / _AREA_HINTS), math.sqrt(box / _AREA_PLACES))
     found = _grid(polygon, step, min(height, width))
@@ -157,7 +157,7 @@ def _inside(corners: Sequence[Place], shape: tuple[int, int]) -> list[tuple[Plac
 
 
 def _grid(polygon: np.ndarray, step: float, short: int) -> list[tuple[Place, float]]:
-    """Return the grid points (in pixels) inside a polygon, and radii as shares of the picture's short side."""
+    """Return the grid points inside a polygon, in pixels, each with a radius as a share of the picture's short side."""
     (left, top), (right, bottom) = polygon.min(0), polygon.max(0)
     found = []
     for y in np.arange(top + step / 2, bottom, step):

@@ -40,7 +40,7 @@ class Choices:
     borrowed: tuple[Hint, ...] = ()
     """Hints borrowed from another photograph."""
     marks: tuple[Mark, ...] = ()
-    """Colours given by hand."""
+    """Colours that the visitor gave by hand."""
 
 
 class Photograph(Item[Choices]):
@@ -59,16 +59,16 @@ class Photograph(Item[Choices]):
         state.pictures.put(self.id, self._load())
 
     def options(self) -> ColorOptions:
-        """Return the options for the photograph. If several hints share a place, the last one counts."""
+        """Return the options for colouring the photograph; if several hints share a place, the last one counts."""
         now = self._history.now
         return ColorOptions(now.vividness, now.strength, (*now.guess, *now.borrowed, *hints_of(now.marks, self._size)))
 
     def marks(self) -> tuple[Mark, ...]:
-        """Return the marks on the photograph."""
+        """Return the colours that the visitor gave by hand."""
         return self._history.now.marks
 
     def describe(self) -> dict[str, Any]:
-        """Return the photograph's state for the page."""
+        """Return the photograph's state as JSON for the page."""
         now, guesses = self._history.now, self._guesses or ()
         chosen = guesses.index(now.guess) if now.guess in guesses else None
         height, width = self._size
@@ -100,10 +100,10 @@ class Photograph(Item[Choices]):
         return Picture(small(luma), self._colorizer.thumbnail(luma))
 
     def guesses(self) -> list[tuple[str, np.ndarray]]:
-        """Return the model's alternatives, given the marks so far.
+        """Return other colourings that the model finds plausible, given the marks so far.
 
         Returns:
-            Name and small RGB picture ``[h, w, 3]`` of each.
+            For each, its name and a small RGB picture, uint8 ``[h, w, 3]``.
         """
         if not self._colorizer.card.bins:
             return []
@@ -114,17 +114,17 @@ class Photograph(Item[Choices]):
         others = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=found.prediction)
         self._guesses = tuple(tuple(hint for hint in o.hints if hint not in options.hints) for o in others)
         luma = small(picture.luma, _GUESS_SIDE)
-        answers = [
+        predictions = [
             cached_prediction(self._colorizer, picture.thumbnail, each, picture.cached).prediction for each in others
         ]
-        pictures = [colored(self._colorizer, luma, *each) for each in zip(others, answers, strict=True)]
-        return list(zip(name_alternatives(found.prediction, answers), pictures, strict=True))
+        pictures = [colored(self._colorizer, luma, *each) for each in zip(others, predictions, strict=True)]
+        return list(zip(name_alternatives(found.prediction, predictions), pictures, strict=True))
 
     def borrow(self, reference: Path) -> int:
-        """Borrow colours from another photograph where it matches, and return the number of places.
+        """Borrow colours from a photograph where it matches this one, as hints, and return the number of hints.
 
         Raises:
-            PhotoError: The other photograph cannot be read.
+            PhotoError: ``reference`` cannot be read, or is too large.
         """
         rgb = read_in_color(reference, self._state.max_pixels)
         found = self._state.references.borrow(self._loaded().thumbnail, rgb)
@@ -134,10 +134,10 @@ class Photograph(Item[Choices]):
         return len(found)
 
     def load_hints(self, path: Path) -> None:
-        """Replace all colours by those of a file of hints.
+        """Replace the marks, the chosen alternative and borrowed colours by the hints of a JSON file.
 
         Raises:
-            OptionError: The file does not hold hints.
+            OptionError: The file does not contain hints.
         """
         with naming(path):
             hints = read_hints(path)
@@ -147,11 +147,11 @@ class Photograph(Item[Choices]):
             self._revision += 1
 
     def hints_text(self) -> str:
-        """Return the hints as JSON text for ``photochrom photo --hints``."""
+        """Return the hints as JSON text, in the format of ``photochrom photo --hints``."""
         return hints_json(self.options().hints)
 
     def full_size(self) -> FullSize:
-        """Return the coloured photograph at full size; the two used last are cached."""
+        """Return the coloured photograph at full size, which is cached; see ``AppState.full_sizes``."""
         key = (self.id, self._revision)
         with self.lock:
             found = self._state.full_sizes.get(key)
@@ -163,7 +163,9 @@ class Photograph(Item[Choices]):
         return found
 
     def write(self, folder: Path) -> Path:
-        """Write the coloured photograph with its metadata: ``old.jpg`` becomes ``old.color.jpg`` in the folder.
+        """Write the coloured photograph, with its metadata, to a folder, and return its path.
+
+        ``old.jpg`` becomes ``old.color.jpg``.
 
         Raises:
             PhotoError: The result cannot be written.
@@ -175,7 +177,7 @@ class Photograph(Item[Choices]):
         return path
 
     def download(self) -> Path:
-        """Return the file for download; writes it again if the choices have changed."""
+        """Return the path of the coloured file for download; write it first if it is missing or outdated."""
         with self.lock:
             folder = self.folder / f"result-{self._revision}"
             path = folder / colored_path(self.source).name
@@ -189,7 +191,7 @@ class Photograph(Item[Choices]):
 
 
 def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read an uploaded photograph.
+    """Read an uploaded photograph of at most ``max_pixels`` pixels.
 
     Raises:
         PhotoError: The file cannot be read or is too large.
@@ -199,7 +201,7 @@ def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
 
 
 def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
-    """Read a colour photograph, upright, as RGB uint8 ``[H, W, 3]`` with a longest side of at most ``PREVIEW`` pixels.
+    """Read a colour photograph as upright RGB, uint8 ``[h, w, 3]``, with sides of at most ``PREVIEW`` pixels.
 
     Raises:
         PhotoError: The file cannot be read or is too large.

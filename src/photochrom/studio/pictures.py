@@ -1,4 +1,4 @@
-"""``Picture``: a picture at display size; ``CachedPrediction``: its predictions; ``Recent``: an LRU cache."""
+"""``Picture``: a picture at display size, with its cached predictions; ``Recent``: a cache of recently used values."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, eq=False)
 class CachedPrediction:
-    """Predictions for one picture, kept between clicks."""
+    """Predictions for one picture with and without its hints, so that a new hint needs only one more."""
 
     vividness: float | None
+    """Vividness of both predictions."""
     hints: tuple[Hint, ...]
+    """Hints of ``prediction``."""
     plain: Prediction
     """Prediction without hints."""
     prediction: Prediction
-    """Prediction with ``hints``."""
+    """Prediction with the hints."""
 
 
 def cached_prediction(
     colorizer: Colorizer, thumbnail: np.ndarray, options: ColorOptions, former: CachedPrediction | None = None
 ) -> CachedPrediction:
-    """Predict the colours of a picture, reusing the valid parts of a former prediction.
+    """Predict the colours of a picture, and reuse a former prediction as far as the options are the same.
 
     Args:
         colorizer: The model, shared by all visitors.
-        thumbnail: Luma, uint8 ``[H, W]``, at the size of ``Prediction.luma``.
-        options: How to colour it.
-        former: Earlier prediction for the same picture.
+        thumbnail: Luma of the picture, uint8 ``[h, w]``, from ``Colorizer.thumbnail``.
+        options: Options for colouring the picture.
+        former: Earlier predictions for the same picture.
     """
     plain = former.plain if former and former.vividness == options.vividness else None
     if former and plain and former.hints == options.hints:
@@ -55,16 +57,16 @@ def cached_prediction(
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Decoded photograph or frame at display size."""
+    """A decoded photograph or film frame at display size."""
 
     luma: np.ndarray
     """Luma, uint8 ``[h, w]``, with a longest side of at most ``PREVIEW`` pixels."""
     thumbnail: np.ndarray
-    """Input of the network, uint8 ``[h, w]``; equal to that of the full-size picture, so that the colours are equal."""
+    """Input of the network, uint8 ``[h, w]``, made from the full-size picture, so that both get the same colours."""
     own: np.ndarray | None = None
-    """The picture in its own colours, RGB uint8 ``[h, w, 3]``, if the film leaves it unchanged; else None."""
+    """Frame in its own colours, RGB, uint8 ``[h, w, 3]``, if it belongs to a shot in colour; otherwise None."""
     cached: CachedPrediction | None = None
-    """Latest prediction, possibly for earlier choices."""
+    """Latest predictions, possibly for earlier choices; None before the first."""
 
 
 def small(picture: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
@@ -77,7 +79,7 @@ def small(picture: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
 
 
 class Recent(Generic[Key, Value]):
-    """A thread-safe cache of the most recently used values."""
+    """A thread-safe cache that keeps at most ``most`` values, those used last."""
 
     def __init__(self, most: int) -> None:
         self._most, self._values, self._lock = most, OrderedDict[Key, Value](), threading.Lock()
@@ -98,8 +100,8 @@ class Recent(Generic[Key, Value]):
                 self._values.popitem(last=False)
         return value
 
-    def drop(self, wanted: Callable[[Key], bool]) -> None:
-        """Remove the values for whose keys ``wanted`` is true."""
+    def drop(self, condition: Callable[[Key], bool]) -> None:
+        """Remove the values whose keys satisfy a condition."""
         with self._lock:
-            for key in [key for key in self._values if wanted(key)]:
+            for key in [key for key in self._values if condition(key)]:
                 del self._values[key]

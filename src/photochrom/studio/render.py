@@ -14,30 +14,34 @@ from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 
 QUALITY = 90  # JPEG quality on the page; downloads are encoded separately
-_PLACES = 5  # most unsure places that are marked
-_APART = 0.15  # least distance between them, as a share of the longest side
-_MARGIN = 0.04  # least distance from the edges, so that their numbers are not cut off
-_WORTH = 0.25  # least mean doubt around a place for it to be marked
-_SURE, _LOST = 0.6, 0.2  # confidence at which doubt is 0 and 1; most pictures lie between
+_PLACES = 5  # maximum number of unsure places that are marked
+_APART = 0.15  # minimum distance between marked places, as a share of the longest side
+_MARGIN = 0.04  # minimum distance from the edges, so that the numbers on the places are not cut off
+_WORTH = 0.25  # minimum mean doubt around a marked place
+_SURE, _LOST = 0.6, 0.2  # confidence at which doubt is 0 and 1; most confidence values of pictures lie between
 
 
 def colored(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> np.ndarray:
-    """Colour a preview from its prediction; returns RGB, uint8 ``[H, W, 3]``."""
+    """Return a picture, uint8 luma ``[H, W]``, with the colours of a prediction: RGB, uint8 ``[H, W, 3]``."""
     return rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
 
 
 def grey(luma: np.ndarray) -> np.ndarray:
-    """Return a luma plane ``[H, W]`` as grey RGB ``[H, W, 3]``."""
+    """Convert a luma plane ``[H, W]`` to grey RGB ``[H, W, 3]`` of the same dtype."""
     return np.repeat(luma[..., None], 3, axis=2)
 
 
 def jpeg(rgb: np.ndarray) -> bytes:
-    """Encode a picture for the page."""
+    """Encode RGB, uint8 ``[H, W, 3]``, as JPEG for the page."""
     return simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), QUALITY, "RGB", "444")
 
 
 def doubt_map(prediction: Prediction) -> dict[str, Any]:
-    """Return a map of the model's doubt, 0 to 1, and the places where a given colour would help most, in order.
+    """Return the model's doubt as JSON for the page.
+
+    Returns:
+        ``map``: rows of doubt, from 0 (sure) to 1; ``places``: x and y, from 0 to 1, of the places where a hint would
+        help most, the best first.
 
     Raises:
         OptionError: The model does not predict its confidence.
@@ -49,14 +53,14 @@ def doubt_map(prediction: Prediction) -> dict[str, Any]:
 
 
 def _unsure_places(doubt: np.ndarray) -> list[tuple[float, float]]:
-    """Return the centres of the largest unsure areas."""
+    """Return x and y, from 0 to 1, of the centres of the largest unsure areas, the largest first."""
     height, width = doubt.shape
     sigma = max(1.0, max(doubt.shape) / 16)
     near, spread = (
         cv2.GaussianBlur(doubt.astype(np.float32), (0, 0), sigma, borderType=border)
         for border in (cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT)
     )
-    # Padded with zeros, since mirrored doubt would be greatest on the edges themselves.
+    # ``spread`` is padded with zeros, since with mirrored padding its maxima would be on the edges themselves.
     spread[near <= _WORTH] = 0
     rows, columns = np.mgrid[:height, :width]
     found: list[tuple[float, float]] = []

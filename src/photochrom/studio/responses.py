@@ -10,8 +10,8 @@ from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 
-class OwnFile(FileResponse):
-    """A file in a temporary folder, which is removed when the file has been sent or the connection is closed."""
+class TemporaryFile(FileResponse):
+    """Response that sends a file, and then removes its folder, even if the connection is closed before the end."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file (ASGI)."""
@@ -22,5 +22,5 @@ class OwnFile(FileResponse):
 
 
 def attachment(name: str) -> dict[str, str]:
-    """Return the header with which a browser saves a response under a name."""
+    """Return the HTTP header that makes a browser save a response under a name."""
     return {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}

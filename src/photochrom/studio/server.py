@@ -29,7 +29,7 @@ from .items import naming
 from .photographs import Photograph
 from .pictures import PREVIEW, small
 from .render import doubt_map, grey, jpeg
-from .responses import OwnFile, attachment
+from .responses import TemporaryFile, attachment
 from .state import AppState
 from .stateless_api import StatelessApi, place
 from .strings import Catalogues
@@ -40,7 +40,7 @@ HERE = Path(__file__).parent
 FILMS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv", ".mxf",
 )  # fmt: skip
-_MOST_JSON = 1 << 20  # most bytes of a JSON request; changes hold marks, never pictures
+_MOST_JSON = 1 << 20  # maximum size of a JSON request in bytes
 _SMALL = 240  # longest side of a picture on the tray, in pixels
 _WEEK = 7 * 24 * 3600
 
@@ -48,7 +48,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build(state: AppState, visitors: Visitors) -> Starlette:
-    """Build the Starlette application."""
+    """Build the Starlette application with all routes."""
     files = StaticFiles(directory=HERE / "static")
     return Starlette(
         routes=[Route("/", _page), *Api(state, visitors).routes(), Mount("/static", files)],
@@ -64,7 +64,7 @@ def build(state: AppState, visitors: Visitors) -> Starlette:
 
 @asynccontextmanager
 async def _few_threads(app: Starlette) -> AsyncIterator[None]:
-    """Limit the threads that process pictures, so that many visitors do not exhaust the memory."""
+    """Limit the number of threads that process pictures, so that many visitors do not exhaust the memory."""
     to_thread.current_default_thread_limiter().total_tokens = max(4, 2 * (os.cpu_count() or 1))
     yield
 
@@ -85,18 +85,18 @@ async def _unknown(request: Request, exc: Exception) -> Response:
 
 
 async def _left(request: Request, exc: Exception) -> Response:
-    return Response(status_code=400)  # nobody reads it, since the page was closed during an upload
+    return Response(status_code=400)  # never received, since the page was closed during an upload
 
 
 async def _failed(request: Request, exc: Exception) -> Response:
-    # The error's own text would reveal a path on the server.
+    # The error's own message would reveal a path on the server.
     reason = (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
     message = f"the studio cannot read or write its files ({reason}): tell whoever runs it"
     return JSONResponse({"error": message}, 500)
 
 
 class Api:
-    """The REST API.
+    """The endpoints of the REST API, and their routes.
 
     Args:
         state: State that all visitors share.
@@ -116,8 +116,8 @@ class Api:
             Route(item, self._item),
             Route(item, self._remove, methods=["DELETE"]),
             Route(f"{item}/edit", self._edit, methods=["POST"]),
-            *(Route(f"{item}/{name}.jpg", self._drawn(draw)) for name, draw in pictures.items()),
-            Route(f"{item}/tile/{{column:int}}/{{row:int}}.jpg", self._drawn(_tile)),
+            *(Route(f"{item}/{name}.jpg", self._jpeg_endpoint(draw)) for name, draw in pictures.items()),
+            Route(f"{item}/tile/{{column:int}}/{{row:int}}.jpg", self._jpeg_endpoint(_tile)),
             Route(f"{item}/guesses", self._guesses),
             Route(f"{item}/guesses/{{number:int}}.jpg", self._guess),
             Route(f"{item}/likely", self._likely),
@@ -135,7 +135,7 @@ class Api:
             Route("/api/strings/{language}", self._strings),
             Route("/api/items", self._add, methods=["POST"]),
             *self._archives.routes(),
-            *(Route(route.path, self._saying_what_is_lost(route.endpoint), methods=route.methods) for route in of_item),
+            *(Route(route.path, self._reporting_removal(route.endpoint), methods=route.methods) for route in of_item),
             *StatelessApi(self._state, self._uploads).routes(),
         ]
 
@@ -146,17 +146,19 @@ class Api:
             raise LostError("the studio does not know this page any more", remedy="load it again")
         return visitor
 
-    def _saying_what_is_lost(self, endpoint: Endpoint) -> Endpoint:
+    def _reporting_removal(self, endpoint: Endpoint) -> Endpoint:
+        """Return an endpoint that raises ``LostError`` if the item is removed while the given endpoint works on it."""
+
         async def outer(request: Request) -> Response:
             try:
                 return await endpoint(request)
             except (PhotochromError, OSError):
-                self._its_item(request)  # raises LostError if the item was removed meanwhile, with its files
+                self._item_of(request)  # raises LostError if the item was removed
                 raise
 
         return outer
 
-    def _its_item(self, request: Request) -> AnyItem:
+    def _item_of(self, request: Request) -> AnyItem:
         return self._visitor(request).item(request.path_params["id"])
 
     async def _studio(self, request: Request) -> Response:
@@ -200,22 +202,24 @@ class Api:
         return JSONResponse(item.describe(), 201)
 
     async def _item(self, request: Request) -> Response:
-        return JSONResponse(self._its_item(request).describe())
+        return JSONResponse(self._item_of(request).describe())
 
     async def _remove(self, request: Request) -> Response:
         await run_in_threadpool(self._visitor(request).remove, request.path_params["id"])
         return Response(status_code=204)
 
     async def _edit(self, request: Request) -> Response:
-        item, change = self._its_item(request), await _json(request)
+        item, change = self._item_of(request), await _json(request)
         await run_in_threadpool(item.edit, change)
         return JSONResponse(item.describe())
 
     # Pictures --------------------------------------------------------------------------------------------------
 
-    def _drawn(self, draw: Callable[[AnyItem, Request], bytes]) -> Endpoint:
+    def _jpeg_endpoint(self, draw: Callable[[AnyItem, Request], bytes]) -> Endpoint:
+        """Return an endpoint that sends the JPEG file that a function makes of an item."""
+
         async def endpoint(request: Request) -> Response:
-            item = self._its_item(request)
+            item = self._item_of(request)
             data = await run_in_threadpool(draw, item, request)
             # The URL includes the revision, so the response never changes.
             return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
@@ -234,8 +238,8 @@ class Api:
     # Suggestions -----------------------------------------------------------------------------------------------
 
     async def _guesses(self, request: Request) -> Response:
-        """Compute the alternatives; the page fetches their pictures one by one."""
-        item = _photograph(self._its_item(request))
+        """Compute the alternatives, and write their pictures, which the page requests one by one."""
+        item = _photograph(self._item_of(request))
         found = await run_in_threadpool(item.guesses)
         folder = item.folder / "guesses"
         folder.mkdir(exist_ok=True)
@@ -244,13 +248,13 @@ class Api:
         return JSONResponse({"guesses": len(found), "names": [name for name, _ in found], "revision": item.revision})
 
     async def _guess(self, request: Request) -> Response:
-        path = self._its_item(request).folder / "guesses" / f"{request.path_params['number']}.jpg"
+        path = self._item_of(request).folder / "guesses" / f"{request.path_params['number']}.jpg"
         if not path.is_file():
             raise LostError("this guess is gone", remedy="choose another")
         return FileResponse(path)
 
     async def _likely(self, request: Request) -> Response:
-        item, (x, y) = self._its_item(request), place(request.query_params)
+        item, (x, y) = self._item_of(request), place(request.query_params)
 
         def find() -> list[str]:
             if not self._state.colorizer.card.bins:
@@ -265,11 +269,11 @@ class Api:
         return JSONResponse({"colors": await run_in_threadpool(find)})
 
     async def _unsure(self, request: Request) -> Response:
-        item = self._its_item(request)
+        item = self._item_of(request)
         return JSONResponse(await run_in_threadpool(lambda: doubt_map(item.prediction())))
 
     async def _borrow(self, request: Request) -> Response:
-        item = _photograph(self._its_item(request))
+        item = _photograph(self._item_of(request))
         async with self._uploads.received(request) as path:
             matches = await run_in_threadpool(item.borrow, path)
         shutil.rmtree(path.parent, ignore_errors=True)
@@ -278,13 +282,13 @@ class Api:
     # Files -----------------------------------------------------------------------------------------------------
 
     async def _hints(self, request: Request) -> Response:
-        item = self._its_item(request)
+        item = self._item_of(request)
         assert isinstance(item, Photograph | Film)
         name = f"{colored_path(item.source).stem}.json"
         return Response(item.hints_text(), media_type="application/json", headers=attachment(name))
 
     async def _load_hints(self, request: Request) -> Response:
-        item = self._its_item(request)
+        item = self._item_of(request)
         assert isinstance(item, Photograph | Film)
         async with self._uploads.received(request) as path:
             await run_in_threadpool(item.load_hints, path)
@@ -292,21 +296,21 @@ class Api:
         return JSONResponse(item.describe())
 
     async def _download(self, request: Request) -> Response:
-        item = self._its_item(request)
+        item = self._item_of(request)
         assert isinstance(item, Photograph | Film)
         path = await run_in_threadpool(self._linked, item)
         inline = "play" in request.query_params
-        return OwnFile(path, filename=None if inline else path.name)
+        return TemporaryFile(path, filename=None if inline else path.name)
 
     def _linked(self, item: Photograph | Film) -> Path:
-        """Link the file for download to a second name, because changing or removing the item deletes the first."""
+        """Return a second path of an item's output, since the first is removed if the item is changed meanwhile."""
         folder = self._state.new_folder()
         try:
             with item.lock:
                 path = item.download()
                 try:
                     os.link(path, folder / path.name)
-                except OSError:  # a disk without links
+                except OSError:  # the file system has no hard links
                     shutil.copy2(path, folder / path.name)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -316,27 +320,27 @@ class Api:
     # Films -----------------------------------------------------------------------------------------------------
 
     async def _start(self, request: Request) -> Response:
-        film, facts = _film(self._its_item(request)), await _json(request)
+        film, facts = _film(self._item_of(request)), await _json(request)
         await run_in_threadpool(film.start, recolor=facts.get("recolor") is True)
         return JSONResponse(film.describe())
 
     async def _stop(self, request: Request) -> Response:
-        film = _film(self._its_item(request))
+        film = _film(self._item_of(request))
         film.job.stop()
         return JSONResponse(film.describe())
 
     async def _shot(self, request: Request) -> Response:
-        picture = _film(self._its_item(request)).shot_picture(request.path_params["number"])
+        picture = _film(self._item_of(request)).shot_picture(request.path_params["number"])
         return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _cookie(request: Request) -> str:
-    """Return the cookie's name, which includes the port, since browsers send cookies to all ports of a machine."""
+    """Return the cookie's name; it includes the port, since browsers send cookies to all ports of a machine."""
     return f"photochrom-{request.scope['server'][1]}"
 
 
 def _side(request: Request) -> int:
-    """Return the requested limit for the longest side of a picture, in pixels."""
+    """Return the maximum for the sides of a picture that a request asks for, in pixels."""
     side = request.query_params.get("side", "")
     return min(PREVIEW, max(_SMALL, int(side))) if side.isdecimal() and len(side) < 6 else PREVIEW
 

@@ -1,4 +1,4 @@
-"""``AppState``: state shared by all visitors: the model, the folder and its limits, caches and job queues."""
+"""``AppState``: the model, limits, caches and job queues that all visitors share; ``Disk``: limits the disk space."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FRESH = 2.0  # seconds for which a measurement of the disk is reused
 
 @dataclass(frozen=True)
 class AppState:
-    """State shared by all visitors. Immutable except for caches, queues and the event."""
+    """State that all visitors share. Its fields are fixed, but caches and queues change."""
 
     colorizer: Colorizer
     references: References
@@ -46,24 +46,24 @@ class AppState:
     exports: Jobs
     """Queue of trays whose photographs are to be written as files."""
     output: OutputOptions = field(default_factory=OutputOptions)
-    """How to write and sign photographs."""
+    """Options with which photographs are written and signed."""
 
     def new_folder(self) -> Path:
         """Create a folder with an unused name."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def forget(self, item: str) -> None:
-        """Drop the cached pictures of an item."""
+        """Remove the pictures of an item from the caches."""
         self.pictures.drop(lambda key: key == item)
         self.full_sizes.drop(lambda key: key[0] == item)
 
 
 class Disk:
-    """Limits the disk space of the studio's folder.
+    """Limits the disk space that the studio's folder takes.
 
     Args:
         folder: Folder of all uploads and all files made from them.
-        most: Limit in bytes.
+        most: Limit of its size, in bytes.
     """
 
     def __init__(self, folder: Path, most: int) -> None:
@@ -72,14 +72,14 @@ class Disk:
         self._lock = threading.Lock()
 
     def check(self, coming: int = 0, *, fresh: bool = True) -> None:
-        """Check that there is enough space.
+        """Check that the folder stays below the limit if a number of bytes is written.
 
         Args:
             coming: Number of bytes about to be written.
-            fresh: Whether to measure now instead of reusing a measurement of the last two seconds.
+            fresh: Whether to measure the folder even if it was measured in the last two seconds.
 
         Raises:
-            StudioError: There is not enough space.
+            StudioError: The folder would exceed the limit.
         """
         with self._lock:
             if fresh or time.monotonic() - self._measured > _FRESH:

@@ -24,19 +24,19 @@ from .uploads import Uploads
 
 
 class StatelessApi:
-    """The stateless endpoints and their routes.
+    """The endpoints that need no session, and their routes.
 
     Args:
         state: State that all visitors share.
-        uploads: Receives the photographs.
+        uploads: Receiver of the photographs.
     """
 
     def __init__(self, state: AppState, uploads: Uploads) -> None:
         self._state, self._uploads = state, uploads
 
     def routes(self) -> list[Route]:
-        """Return the routes, which accept PUT because ``curl -T`` sends it."""
-        methods = ["POST", "PUT"]
+        """Return the routes of the stateless endpoints."""
+        methods = ["POST", "PUT"]  # curl -T sends PUT
         return [
             Route("/api/colorize", self._colorize, methods=methods),
             Route("/api/likely-colors", self._likely_colors, methods=methods),
@@ -73,7 +73,7 @@ class StatelessApi:
 
 
 def color_options(query: QueryParams) -> ColorOptions:
-    """Parse ``vividness``, ``strength`` and any number of ``hint=x,y,colour``.
+    """Parse the parameters ``vividness``, ``strength``, and any number of ``hint=x,y,colour``.
 
     Raises:
         OptionError: A value is not a number, or out of range.
@@ -84,7 +84,7 @@ def color_options(query: QueryParams) -> ColorOptions:
 
 
 def place(query: QueryParams) -> tuple[float, float]:
-    """Parse ``x`` and ``y``; the default is the middle.
+    """Parse the parameters ``x`` and ``y``, from 0 to 1; a missing one is 0.5.
 
     Raises:
         OptionError: One of them is not a number from 0 to 1.

@@ -12,7 +12,7 @@ _KEYS = ("msgid", "msgstr")
 
 
 class Catalogues:
-    """The catalogues in a folder: ``de.po`` translates the page's English texts into German.
+    """The gettext catalogues in a folder, one per language: ``de.po`` translates the page from English into German.
 
     Args:
         folder: Folder of the .po files.
@@ -27,20 +27,22 @@ class Catalogues:
         return ["en", *sorted(path.stem for path in self._folder.glob("*.po"))]
 
     def strings(self, language: str) -> dict[str, str]:
-        """Return the translation of each English text; empty for English.
+        """Return the translations into a language, by their English texts; empty for English.
 
         Raises:
-            OptionError: There is no such language.
+            OptionError: There is no catalogue for the language.
         """
         if language == "en":
             return {}
         if language not in self.languages:
-            raise OptionError(f"the studio does not speak {language!r:.20}")
+            raise OptionError(f"the studio has no translation for {language!r:.20}")
         return parse_po((self._folder / f"{language}.po").read_text(encoding="utf-8"))
 
 
 def parse_po(text: str) -> dict[str, str]:
-    """Parse a catalogue without plural forms; untranslated texts are omitted.
+    """Parse a gettext catalogue without plural forms; return translations by their original texts.
+
+    Untranslated texts are left out.
 
     Raises:
         ValueError: A line is invalid.

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from ..errors import OptionError, StudioError
 from .state import AppState
 
-_LONGEST_FOLDER = 1000  # most characters of the folders above a file
-_LONGEST_NAME = 180  # most bytes of a name, which leaves room for the suffixes of results
+_LONGEST_FOLDER = 1000  # maximum number of characters in the path of a file's folder
+_LONGEST_NAME = 180  # maximum number of bytes in a name; most file systems allow 255, and results get longer names
 
 
 class Uploads:
-    """Receives uploads while there is space, including that needed by uploads in progress.
+    """Receives uploads as long as the disk has space for them and for the uploads in progress.
 
     Args:
         state: State that all visitors share.
@@ -32,13 +32,14 @@ class Uploads:
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[Path]:
-        """Receive the file of a request into a new folder.
+        """Write the body of a request to a file in a new folder, and yield the file's path.
 
-        The folder is removed if the block raises. Otherwise the block's caller owns the folder.
+        If the block raises an exception, the folder is removed. Otherwise the caller must remove it.
 
         Raises:
-            StudioError: There is not enough space.
-            OptionError: The request has no name or size, or the file is too large or cut short.
+            StudioError: There is not enough space on the disk.
+            OptionError: The request has no name or size, or the file is too large, or is larger or smaller than that
+                size.
         """
         name, size = file_name(request.query_params.get("name", "")), await self._size(request)
         folder = self._state.new_folder()
@@ -81,13 +82,13 @@ class Uploads:
 
 
 async def _drain(request: Request) -> None:
-    """Read the rest of a request, since browsers do not read the response before they have sent all of it."""
+    """Read and discard the rest of a request, since browsers do not read the response before they have sent it all."""
     async for _ in request.stream():
         pass
 
 
 def folder_name(path: str) -> str:
-    """Return the folders of a dropped file, with ``/`` between them, without ``..`` and other special names.
+    """Return the path of a dropped file's folder, with ``/`` between names, and without ``..`` and invalid characters.
 
     Raises:
         OptionError: The folders are nested too deeply.
@@ -102,7 +103,7 @@ def file_name(name: str) -> str:
     """Return the name of an upload without folders and invalid characters.
 
     Raises:
-        OptionError: Nothing is left.
+        OptionError: No characters remain, or the extension alone is too long.
     """
     name = re.sub(r"[\x00-\x1f\x7f<>:\"|?*]", "_", re.split(r"[/\\]", name)[-1]).strip().lstrip(".")
     stem, dot, suffix = name.rpartition(".")

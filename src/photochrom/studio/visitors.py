@@ -17,20 +17,21 @@ from .items import Item
 MOST_ITEMS = 500
 """Maximum number of photographs and films per visitor, so that a mistake does not fill the disk."""
 MOST_VISITORS = 100
+"""Maximum number of visitors at a time."""
 _HOUR = 3600.0
 _DAY, _WEEK = 24 * _HOUR, 7 * 24 * _HOUR  # seconds without a request after which a visitor's files are removed
-_YOUNG = 600.0  # seconds without a request for which every visitor is kept, however many there are
+_YOUNG = 600.0  # seconds after their last request for which visitors are kept, even if there are too many
 
 AnyItem = Item[Any]
 
 
 class Visitor:
-    """One browser, identified by a secret token, and its tray."""
+    """A visitor, who is one browser, identified by a secret token, and the visitor's tray."""
 
     def __init__(self, token: str, now: float) -> None:
         self.token, self.seen = token, now
         self.archive: Archive | None = None
-        """The archive of all photographs; None until it is requested."""
+        """Files of all photographs, for download as a ZIP file; None until they are requested."""
         self._orders = itertools.count(1)
         self._items: dict[str, AnyItem] = {}
         self._lock = threading.Lock()
@@ -52,35 +53,39 @@ class Visitor:
             raise OptionError(f"the tray holds {MOST_ITEMS} files", remedy="remove some, or use 'photochrom batch'")
 
     def next_order(self) -> int:
-        """Return the position of a file whose upload begins now."""
+        """Return the position on the tray for a file whose upload begins now."""
         return next(self._orders)
 
     def add(self, item: AnyItem, order: int = 0) -> None:
-        """Put an item on the tray, at a position from ``next_order``."""
+        """Put an item on the tray, at a position that ``next_order`` has returned."""
         item.order = order
         with self._lock:
             self._items[item.id] = item
 
-    def item(self, name: str) -> AnyItem:
-        """Return an item of this visitor.
+    def item(self, identity: str) -> AnyItem:
+        """Return the item with an id.
 
         Raises:
             LostError: The visitor has no item with this id.
         """
         with self._lock:
-            if name not in self._items:
+            if identity not in self._items:
                 raise LostError("it is no longer here", remedy="drop it again")
-            return self._items[name]
+            return self._items[identity]
 
-    def remove(self, name: str) -> None:
-        """Remove an item and its files."""
-        item = self.item(name)
+    def remove(self, identity: str) -> None:
+        """Remove the item with an id, and its files.
+
+        Raises:
+            LostError: The visitor has no item with this id.
+        """
+        item = self.item(identity)
         with self._lock:
-            self._items.pop(name, None)
+            self._items.pop(identity, None)
         item.close()
 
     def close(self) -> None:
-        """Remove everything."""
+        """Remove all items, and all files of the visitor."""
         for item in self:
             self.remove(item.id)
         if self.archive is not None:
@@ -88,19 +93,19 @@ class Visitor:
 
     @property
     def patience(self) -> float:
-        """Seconds without a request after which the visitor is removed; more with films, which take long to colour."""
+        """Seconds without a request after which the visitor is removed: a day, or a week if there are films."""
         return _WEEK if any(isinstance(item, Film) for item in self) else _DAY
 
 
 class LostError(OptionError):
-    """An item that is gone, or that belongs to someone else."""
+    """A requested item or visitor does not exist any more, or the item belongs to another visitor."""
 
 
 class Visitors:
-    """All visitors.
+    """All visitors of the studio.
 
     Args:
-        clock: Function that returns seconds; replaced in tests.
+        clock: Function that returns the present time in seconds, which tests replace.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -108,7 +113,7 @@ class Visitors:
         self._visitors: dict[str, Visitor] = {}
 
     def find(self, token: str | None) -> Visitor | None:
-        """Return the visitor with a cookie's token; None if unknown."""
+        """Return the visitor with the token from a cookie, and record the request; None if the token is unknown."""
         with self._lock:
             visitor = self._visitors.get(token or "")
             if visitor is not None:
@@ -116,10 +121,10 @@ class Visitors:
             return visitor
 
     def new(self) -> Visitor:
-        """Return a new visitor; if there are too many, the one longest inactive is removed.
+        """Add a visitor and return it; if there are too many, remove the one who has been inactive for longest.
 
         Raises:
-            StudioError: There are too many, and all of them were active in the last minutes.
+            StudioError: There are too many, and all of them were active in the last ten minutes.
         """
         with self._lock:
             gone = self._make_room() if len(self._visitors) >= MOST_VISITORS else None
@@ -130,7 +135,7 @@ class Visitors:
         return visitor
 
     def _make_room(self) -> Visitor:
-        # Visitors with an empty tray are removed first, since programs and robots come without a cookie each time.
+        # Visitors with an empty tray are removed first: most are programs, which send no cookie with any request.
         oldest = min(self._visitors.values(), key=lambda visitor: (len(visitor) > 0, visitor.seen))
         if len(oldest) and self._clock() - oldest.seen < _YOUNG:
             raise StudioError("the studio is full", remedy="try again in some minutes")

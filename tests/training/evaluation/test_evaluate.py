@@ -105,7 +105,7 @@ class TestCommand:
     def test_two_outputs_do_not_share_a_name(self, folder, tmp_path, capsys):
         outputs = ["--json", str(tmp_path / "x"), "--html", str(tmp_path / "a" / ".." / "x")]
         assert main(["evaluate", str(folder), *outputs]) == 2
-        assert "two of --json, --sheet and --html name one file" in capsys.readouterr().err
+        assert "two of --json, --sheet and --html name the same file" in capsys.readouterr().err
 
     def test_equal_photographs_count_once(self, photographs, folder, tmp_path):
         shutil.copytree(folder, tmp_path / "set")

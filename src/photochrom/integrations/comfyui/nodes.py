@@ -21,7 +21,7 @@ from ..clips import ClipColorizer
 
 _HINTS = "PHOTOCHROM_HINTS"
 _CATEGORY = "image/photochrom"
-_EXACT = 1e-3  # distance from steps of 8 bits up to which an image counts as loaded from them
+_EXACT = 1e-3  # maximum distance from 8-bit code values in an image that counts as loaded from an 8-bit file
 _MOST = 64  # approximate number of hints per mask
 _VIVIDNESS = ("FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.05})
 _STRENGTH = ("FLOAT", {"default": 1.0, "min": 0.0, "max": 2.0, "step": 0.05})
@@ -29,15 +29,15 @@ _STRENGTH = ("FLOAT", {"default": 1.0, "min": 0.0, "max": 2.0, "step": 0.05})
 
 @functools.cache
 def _colorizer() -> Colorizer:
-    """Load the default model once for all nodes."""
+    """Return the default model, which is loaded once for all nodes."""
     return Colorizer()
 
 
 def _lumas(image: Any) -> np.ndarray:
-    """Return the luma of images ``[B, H, W]``: uint8 if they were loaded from 8 bits, otherwise uint16."""
+    """Return the luma ``[B, H, W]`` of images ``[B, H, W, C]``, as uint8 if they come from 8-bit files, else uint16."""
     rgb = image.detach().cpu().float().numpy()[..., :3].clip(0, 1)
     steps = rgb * np.float32(255)
-    # ComfyUI cuts off what is finer than 8 bits when it saves: colours of 16 bits would darken the luma by a step.
+    # ComfyUI truncates to 8 bits when it saves an image. This would darken the luma by a step if colours had 16 bits.
     if np.abs(steps - np.rint(steps)).max() < _EXACT:
         codes = np.rint(steps).astype(np.uint8)
     else:
@@ -46,7 +46,7 @@ def _lumas(image: Any) -> np.ndarray:
 
 
 def _tensor(like: Any, pictures: list[np.ndarray]) -> Any:
-    """Convert RGB pictures, uint8 or uint16 ``[H, W, 3]``, to a tensor of the same type and device as another."""
+    """Convert RGB pictures, uint8 or uint16 ``[H, W, 3]``, to a tensor with the type and device of ``like``."""
     return like.new_tensor(np.stack(pictures).astype(np.float32) / np.iinfo(pictures[0].dtype).max)
 
 
@@ -66,7 +66,7 @@ class Photograph:
         }
 
     def color(self, image: Any, vividness: float, strength: float, hints: tuple[Hint, ...] = ()) -> tuple[Any]:
-        """Colour images ``[B, H, W, C]``; the luma of the result is that of the input."""
+        """Return images ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma."""
         options = ColorOptions(vividness, strength, tuple(hints))
         colored = [rgb_of_luma(luma, *_colorizer().chroma(luma, options)) for luma in _lumas(image)]
         return (_tensor(image, colored),)
@@ -85,7 +85,7 @@ class Frames:
         return {"required": {"frames": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH}}
 
     def color(self, frames: Any, vividness: float, strength: float) -> tuple[Any]:
-        """Colour frames ``[B, H, W, C]``; their luma is kept."""
+        """Return consecutive frames ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma."""
         lumas = _lumas(frames)
         coding, options = Coding.of_photograph(lumas.dtype), ColorOptions(vividness, strength)
         clip = ClipColorizer(_colorizer(), lambda number: lumas[number], len(lumas), coding, options)
@@ -94,7 +94,7 @@ class Frames:
 
 
 class Hints:
-    """Makes hints of one colour from a mask, and adds them to others."""
+    """Makes hints that give the white part of a mask one colour, and appends them to other hints."""
 
     RETURN_TYPES: ClassVar = (_HINTS,)
     FUNCTION = "make"
@@ -109,13 +109,19 @@ class Hints:
         }
 
     def make(self, mask: Any, color: str, hints: tuple[Hint, ...] = ()) -> tuple[tuple[Hint, ...]]:
-        """Spread hints over the white part of a mask ``[H, W]`` or of the first mask in ``[B, H, W]``."""
+        """Return the given hints, followed by hints that cover the white part of a mask.
+
+        Args:
+            mask: ``[H, W]`` or ``[B, H, W]``, of which the first mask is used.
+            color: The hints' colour, in hexadecimal digits or by its CSS name.
+            hints: Other hints, to which the new ones are appended.
+        """
         plane = mask.detach().cpu().float().numpy()
         return ((*hints, *_spread(plane.reshape(-1, *plane.shape[-2:])[0] > 0.5, parse_color(color))),)
 
 
 def _spread(inside: np.ndarray, color: tuple[int, int, int]) -> list[Hint]:
-    """Return hints on a grid inside the true part of a mask ``[H, W]``, with their discs within it."""
+    """Return hints on a grid, whose discs lie inside the true part of a mask ``[H, W]``."""
     height, width = inside.shape
     padded = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]  # pixels to the edge

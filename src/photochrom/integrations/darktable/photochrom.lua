@@ -3,8 +3,8 @@ Colorize with Photochrom: a script for darktable.
 
 Copy this file to ~/.config/darktable/lua/contrib/ and add the line
     require "contrib/photochrom"
-to ~/.config/darktable/luarc. The command "photochrom" must be installed; the preference "photochrom: command" names
-it if it is not on the search path.
+to ~/.config/darktable/luarc. The command "photochrom" must be installed. If it is not on the search path, enter its
+path as the preference "photochrom: command".
 
 "Colorize with Photochrom" in the panel "selected images" exports each selected image as 16-bit TIFF, colours it,
 imports the result beside the original, and groups the two.
@@ -21,21 +21,21 @@ local function quoted(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
--- Run photochrom on a file; returns what it said if it failed.
+-- Run photochrom on a file; return its error message if it fails, otherwise nil.
 local function colorize(source, target)
   local command = dt.preferences.read(NAME, "command", "string")
   local log = os.tmpname()
   local line = string.format("%s photo %s -o %s --recolor --quiet 2> %s", command, quoted(source), quoted(target), quoted(log))
   local done = os.execute(line)
   local file = io.open(log)
-  local said = file and file:read("a") or ""
+  local message = file and file:read("a") or ""
   if file then file:close() end
   os.remove(log)
   if done == true or done == 0 then return nil end
-  return said ~= "" and said or "photochrom failed"
+  return message ~= "" and message or "photochrom failed"
 end
 
--- A name that no file has yet: old.color.tif, old.color-2.tif ...
+-- Return the path of a file that does not exist yet: old.color.tif, old.color-2.tif ...
 local function free_name(folder, stem)
   local name, number = folder .. "/" .. stem .. ".color.tif", 1
   local file = io.open(name)
@@ -54,10 +54,10 @@ local function color_one(image)
   local exported = os.tmpname() .. ".tif"
   format:write_image(image, exported, false)
   local target = free_name(image.path, image.filename:gsub("%.[^.]*$", ""))
-  local trouble = colorize(exported, target)
+  local message = colorize(exported, target)
   os.remove(exported)
-  if trouble then
-    dt.print(string.format("%s: %s", image.filename, trouble))
+  if message then
+    dt.print(string.format("%s: %s", image.filename, message))
     return
   end
   local colored = dt.database.import(target)

@@ -2,10 +2,11 @@
 """Plug-in for GIMP 3: Colors > Colorize with Photochrom.
 
 Copy this file to a folder ``photochrom`` in GIMP's folder of plug-ins, and make it executable. The command
-``photochrom`` must be installed; PHOTOCHROM_COMMAND names it if it is not on the search path.
+``photochrom`` must be installed. If it is not on the search path, set the environment variable PHOTOCHROM_COMMAND to
+its path.
 
-The layer is not changed. The colours are added as a layer above it, in the mode "LCh Color", so that they can be erased
-or weakened by hand.
+Existing layers are not changed. The colours are added as a layer above them, in the mode "LCh Color", so that they can
+be erased or weakened by hand.
 """
 
 import os
@@ -51,8 +52,8 @@ class Photochrom(Gimp.PlugIn):
         try:
             add_colors(image)
         except (subprocess.CalledProcessError, OSError) as exc:
-            said = (getattr(exc, "stderr", "") or str(exc)).strip()
-            error = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), said, 0)
+            message = (getattr(exc, "stderr", "") or str(exc)).strip()
+            error = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), message, 0)
             return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, error)
         finally:
             image.undo_group_end()
@@ -73,7 +74,7 @@ def add_colors(image):
         arguments = ["photo", grey.get_path(), "-o", colored.get_path(), "--recolor", "--quiet"]
         subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
         if image.get_base_type() == Gimp.ImageBaseType.GRAY:
-            image.convert_rgb()  # before loading: a loaded layer is converted to the image's type
+            image.convert_rgb()  # otherwise the loaded layer would become grey, too
         layer = Gimp.file_load_layer(Gimp.RunMode.NONINTERACTIVE, image, colored)
     layer.set_name("Photochrom")
     layer.set_mode(Gimp.LayerMode.LCH_COLOR)
