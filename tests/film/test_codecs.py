@@ -245,7 +245,7 @@ def test_prores_and_v210_mark_fields(order, tmp_path, red):
 def test_uneven_times_are_refused_where_no_times_are_stored(end, tmp_path, red):
     pts = [0, 1, 2, 3, 7, 8]
     source = write_film(tmp_path / "a.mov", pan(6, 256, 128), rate=24, pts=pts, options={"bf": "0"})
-    with pytest.raises(FilmError, match=r"stores no time stamps.*\(the first at 0:00:00\.\d+\): write to a \.mov or"):
+    with pytest.raises(FilmError, match=r"stores no time stamps.*\(first at 0:00:00\.\d+\): write to a \.mov or"):
         colorize_film(source, tmp_path / f"b{end}", FilmOptions(codec="ffv1"), colorizer=red)
 
 
@@ -273,7 +273,7 @@ def test_the_first_of_several_essences_is_coloured_and_the_others_reported(tmp_p
             out.mux(packet)
     options = FilmOptions(codec="dnxhr", profile="hq")
     report = colorize_film(source, tmp_path / "b.mov", options, colorizer=red)
-    assert "track 1 is another picture, which is copied as it is: only the first is coloured" in report.notes
+    assert "track 1 is a further video track, which is copied uncoloured: only the first is coloured" in report.notes
     with av.open(str(report.output)) as film:
         assert len(film.streams.video) == 2
         assert len(list(film.decode(video=1))) == 4

@@ -178,7 +178,9 @@ def test_a_film_of_which_only_some_frames_are_interlaced(begins, tmp_path, fake_
     frames = fields + plain if begins else plain + fields
     path = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
     report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
-    assert report.notes == ["only some frames are interlaced; all are marked like the first (another one: 0:00:00.500)"]
+    assert report.notes == [
+        "only some frames are interlaced; all are marked like the first (one differs at 0:00:00.500)"
+    ]
     assert [frame.interlaced_frame for frame in decoded(report.output)] == [begins] * 24
 
 

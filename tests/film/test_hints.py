@@ -18,7 +18,7 @@ from photochrom.color.spaces import luma_of_rgb
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.frames import FrameColorizer
-from photochrom.film.hint_tracking import follow
+from photochrom.film.hint_tracking import track_hints
 from photochrom.film.hints import FilmHint, film_hints_json, read_film_hints
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
@@ -224,14 +224,14 @@ def test_a_still_that_is_damaged_is_named(damage, tmp_path):
 @pytest.mark.slow
 def test_hints_continue_in_a_shot_too_long_to_be_kept(tmp_path, monkeypatch, grey_colorizer):
     """They are tracked forward to its end and backward to its beginning, and not into the next shot."""
-    monkeypatch.setattr("photochrom.film.hint_tracking._PART", 9)
+    monkeypatch.setattr("photochrom.film.hint_tracking._PART_FRAMES", 9)
     lumas, places = scene()
     source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
     known = {}
     for at in (0, 12):
         with FilmReader(source) as reel:
             painter = FrameColorizer(grey_colorizer, reel, make_plan(reel, None, LOSSLESS).planes, LOSSLESS)
-            known[at] = follow(painter, [hint_at(Fraction(at, 24), places[at])])
+            known[at] = track_hints(painter, [hint_at(Fraction(at, 24), places[at])])
     frames = {pts: hints for pts, hints in known[0].items() if hints}
     assert len(frames) == 40
     for number, hints in enumerate(frames[pts] for pts in sorted(frames)):
@@ -268,7 +268,7 @@ def test_hints_reach_a_part_of_the_film_too(tmp_path, grey_colorizer):
 @pytest.mark.slow
 def test_a_hint_behind_the_end_is_an_error(tmp_path, grey_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(24, WIDTH, HEIGHT), codec="ffv1")
-    with pytest.raises(FilmError, match=r"no frame at 0:00:05.000, where a hint is"):
+    with pytest.raises(FilmError, match=r"no frame at 0:00:05.000, the time of a hint"):
         colorize_film(source, None, LOSSLESS, hints=[hint_at(5, 20)], colorizer=grey_colorizer)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mkv", "fake.onnx"]
     colorize_film(source, None, LOSSLESS, hints=[hint_at(Fraction(23, 24), 20)], colorizer=grey_colorizer)

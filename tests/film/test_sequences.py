@@ -379,7 +379,9 @@ def test_frames_are_not_written_over_the_film_by_another_pattern(pattern, reel, 
 
 
 def test_a_codec_and_a_pattern_that_disagree_are_refused(reel, tmp_path, red):
-    with pytest.raises(FilmError, match="names frames of png, and the codec is dpx: change either"):
+    with pytest.raises(
+        FilmError, match="is a pattern of png files, but the codec is dpx: change the suffix or the codec"
+    ):
         colorize_film(reel, tmp_path / "x.%04d.png", FilmOptions(codec="dpx"), colorizer=red)
 
 

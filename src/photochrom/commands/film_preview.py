@@ -63,17 +63,17 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
             path = _preview_path(reader, request.output)
             _check_preview(path, overwrite=args.overwrite)
             options = check_pictures(reader, plan, options)
-        asked = bool(request.options.recolor)
+        is_explicit = bool(request.options.recolor)
         frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
         frame_colorizer = frame_colorizer.with_shots(make_shot_plan(frame_colorizer, plan))
         if args.dry_run:
-            if options.recolor and not asked:
+            if options.recolor and not is_explicit:
                 plan.notes.append('shots in colour are left unchanged: recolor="all" colours them, too')
             _print_plan(reader, plan, frame_colorizer)
         elif args.list_shots:
             print_shots(args, frame_colorizer, plan)
         else:
-            frame_colorizer = leaving_colored_shots(frame_colorizer, plan, asked=asked)
+            frame_colorizer = leaving_colored_shots(frame_colorizer, plan, is_explicit=is_explicit)
             frame_colorizer = keeping_titles(frame_colorizer, plan)
             hints = [*request.hints, *(hint for shot in options.shots for hint in shot.hints)]
             hints += [hint for still in request.stills for hint in still.hints]

@@ -95,7 +95,7 @@ def _fill_gap(
         assert last.next is not None  # the film's last segment leaves no gap
         assert last.warm_up is not None
         first, warm_up = last.next, last.warm_up
-    frames = plan.span.of(reader.frames(warm_up, damage=damage), reader.time_base)
+    frames = plan.span.until_end(reader.frames(warm_up, damage=damage), reader.time_base)
     before = folder.propagated(len(segments) - 1) if segments else None
     writer = _SegmentWriter(frame_colorizer, folder, plan, damage, segments, label)
     luma = frame_colorizer.luma_bytes

@@ -1,6 +1,6 @@
 """``FilmHint``, a known colour at a place of one frame, and the JSON files that store such hints.
 
-A file looks like a photograph's file of hints, with a time in seconds for each hint::
+Such a file has the form of a photograph's file of hints, with a time in seconds for each hint::
 
     {"photochrom": "film hints", "version": 1,
      "hints": [{"time": 12.5, "x": 0.42, "y": 0.31, "color": "#7a2b22"}]}
@@ -31,8 +31,9 @@ class FilmHint:
     """
 
     time: Fraction
-    """Seconds from the film's beginning. The hint belongs to the frame shown at that time."""
+    """Seconds from the film's beginning, during the display of the frame."""
     hint: Hint
+    """The place and colour."""
 
     def __post_init__(self) -> None:
         if self.time < 0:
@@ -40,7 +41,7 @@ class FilmHint:
 
 
 def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
-    """Read hints from a JSON file.
+    """Read a film's hints from a JSON file.
 
     Raises:
         OptionError: The file cannot be read, or does not hold a film's hints.
@@ -57,10 +58,10 @@ def _from_file(facts: Any) -> tuple[FilmHint, ...]:
 
 
 def film_hints_of_entries(entries: Any) -> tuple[FilmHint, ...]:
-    """Parse the list under ``"hints"`` in a file.
+    """Convert the parsed JSON list under ``"hints"`` to hints.
 
     Raises:
-        OptionError: It is not a list of hints with times, or one of them is invalid.
+        OptionError: ``entries`` is not a list of hints with times, or a hint is invalid.
     """
     hints = hints_of_entries(entries)
     return tuple(

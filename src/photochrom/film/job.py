@@ -1,4 +1,4 @@
-"""``colorize_film``: colours one film from file to file; its stages in order."""
+"""``colorize_film``: the stages of colouring a film from file to file, in order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..version import __version__
 from .coloring import Progress, color_frames
 from .damage import Damage
 from .frames import FrameColorizer
-from .hint_tracking import follow
+from .hint_tracking import track_hints
 from .hints import FilmHint
 from .options import FilmOptions
 from .output.credentials import check_signing, sign_film
@@ -45,12 +45,13 @@ class FilmReport:
     """The result of colouring a film."""
 
     output: Path
+    """The coloured film, or the pattern of its numbered frames."""
     frames: int
-    """Number of frames."""
+    """Number of frames in the coloured film."""
     shots: list[Fraction]
     """Times at which shots begin, in seconds from the source's beginning."""
     notes: list[str] = field(default_factory=list)
-    """One line for each thing that was damaged or could not be kept."""
+    """One line for each kind of damage in the source, and for each property that changed or could not be kept."""
 
 
 def colorize_film(
@@ -66,19 +67,19 @@ def colorize_film(
     progress: Callable[[Progress], None] = lambda _: None,
     on_output: Callable[[Path], None] = lambda _: None,
 ) -> FilmReport:
-    """Colour a film. Everything except its chroma is kept.
+    """Colour a film from file to file; luma, sound, subtitles, chapters and metadata are copied from the source.
 
-    If the work was interrupted for any reason, the same call resumes it; the result is the same as without
-    interruption.
+    ``FilmReport.notes`` lists everything that the output format cannot hold. After an interruption of any kind, the
+    same call resumes the work, and gives the same result as an uninterrupted run.
 
     Args:
         source: The film: a file, a folder of numbered frames, or a pattern of their names (``reel.%07d.dpx``).
         output: A file, a folder, or a pattern of frames; None for ``NAME.color.EXT`` beside the source.
         options: How to colour and write; None for the defaults.
-        hints: Known colours at places of single frames; each is followed through its shot.
-        stills: Coloured pictures of single frames. These frames get exactly their colours, which spread through the
-            shot.
-        colorizer: A loaded model; None for the default.
+        hints: Known colours at places of single frames; each hint is tracked through its shot.
+        stills: Coloured pictures of single frames. A frame with a still gets exactly the still's colours, and the rest
+            of its shot gets hints from them.
+        colorizer: A loaded model; None for the default one.
         overwrite: Whether an existing output may be replaced.
         restart: Whether to discard unfinished work on this output.
         progress: Called after each frame; also while the film is examined, with no frame done, and while it is muxed,
@@ -86,8 +87,9 @@ def colorize_film(
         on_output: Called with the path of the output before any work. An exception that it raises stops the work.
 
     Raises:
-        FilmError: The film cannot be read, or cannot be written as asked.
-        OptionError: The options ask for something that the model cannot do.
+        FilmError: The film cannot be read, or cannot be written with these options.
+        OptionError: The options need something that the model or the codec does not support.
+        EngineError: The network could not be run.
     """
     options = options or FilmOptions()
     target = None if output is None else Path(output)
@@ -99,7 +101,7 @@ def colorize_film(
         def examining() -> None:
             progress(Progress(0, plan.total))
 
-        asked = bool(options.recolor)
+        is_explicit = bool(options.recolor)
         options = check(reader, plan, options, overwrite=overwrite, on_frame=examining)
         if options.c2pa is not None:
             check_signing(reader.path, plan.output, overwrite=overwrite)
@@ -119,16 +121,14 @@ def colorize_film(
             frame_colorizer = frame_colorizer.with_shots(shots)
             if kept:
                 kept.remove_changed(shots)
-            followed = kept.hints_to_follow(shots) if kept else hints
-            frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, followed, examining))
-            frame_colorizer = leaving_colored_shots(frame_colorizer, plan, asked=asked, on_frame=examining)
+            to_track = kept.hints_to_track(shots) if kept else hints
+            frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, to_track, examining))
+            frame_colorizer = leaving_colored_shots(frame_colorizer, plan, is_explicit=is_explicit, on_frame=examining)
             frame_colorizer = keeping_titles(frame_colorizer, plan, examining)
             segments = color_frames(frame_colorizer, folder, plan, damage, label, progress)
             if kept:
                 kept.finish(segments, shots)
-            _put_together(
-                reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress
-            )
+            _assemble(reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress)
         notes = plan.notes + side_data.lost(damage.side_data, options.codec) + damage.lines()
         starts = [reader.seconds(pts) for segment in segments for pts in segment.shots]
         return FilmReport(plan.output, _count(segments), starts, notes)
@@ -143,9 +143,9 @@ def _key(
     label: str,
     model: str,
 ) -> dict[str, str]:
-    """Return everything that the frames depend on, under the names of the options.
+    """Return all settings that the coloured frames depend on; only work with an equal key is resumed.
 
-    With kept parts, the options of single shots are left out, since they are compared shot by shot.
+    If ``keep_parts`` is set, the key leaves out the options of single shots, which ``KeptParts`` compares shot by shot.
     """
     known = repr(tuple(hints)).encode() + b"".join(still.ab.tobytes() for still in stills)
     digest = hashlib.sha256(known).hexdigest() if hints else "none"
@@ -163,7 +163,7 @@ def _key(
 
 @contextlib.contextmanager
 def _disk_errors(source: Path, output: Path) -> Iterator[None]:
-    """Translate errors of the disk and of FFmpeg's writers into FilmError."""
+    """Re-raise errors of the disk and of FFmpeg's writers as ``FilmError``."""
     try:
         yield
     except (OSError, av.error.FFmpegError) as exc:
@@ -178,7 +178,7 @@ def _disk_errors(source: Path, output: Path) -> Iterator[None]:
         raise FilmError(f"{output} cannot be written ({exc.strerror or exc})", remedy=remedy) from exc
 
 
-def _put_together(
+def _assemble(
     reader: FilmReader,
     folder: ResumeFolder,
     segments: Sequence[FinishedSegment],
@@ -219,7 +219,7 @@ def _put_together(
 def _publish_frames(
     reader: FilmReader, folder: ResumeFolder, segments: Sequence[FinishedSegment], plan: Plan, *, overwrite: bool
 ) -> None:
-    """Give all frames of a sequence their final names."""
+    """Move the finished frames of a sequence to their final names."""
     assert plan.frames is not None
     numbers = [plan.number(reader, pts) for segment in segments for pts in segment.pts]
     if not overwrite and not is_publishing(folder.folder) and (found := taken(plan.frames, numbers)):

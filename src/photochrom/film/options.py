@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RECOLOR = ("all", "grey-shots")
 """Choices of ``FilmOptions.recolor`` for a film that is in colour already."""
+# Choices of FilmOptions.preset, from the fastest to the one with the smallest files.
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
 
@@ -33,40 +34,42 @@ class FilmOptions:
     """
 
     color: ColorOptions = field(default_factory=ColorOptions)
-    """Vividness and strength. Hints belong to single frames: see ``FilmHint``."""
+    """Options for all frames, such as vividness and strength; hints are given per frame, as ``FilmHint``."""
     codec: str = "auto"
     """Codec of the coloured film: ``libx264``, ``libx265``, ``ffv1``, ``prores``, ``dnxhr`` or ``v210``; or the format
-    of numbered frames: ``dpx``, ``tiff``, ``png``, ``jp2`` or ``exr``. All but the first two, ``prores`` and
-    ``dnxhr`` are lossless. ``auto`` is ``libx264`` for a film, and a sequence's own format for a sequence."""
+    of numbered frames: ``dpx``, ``tiff``, ``png``, ``jp2`` or ``exr``. ``libx264``, ``libx265``, ``prores`` and
+    ``dnxhr`` are lossy, the others lossless. ``auto`` means ``libx264`` for a film in one file, and the source's format
+    for a sequence, unless the output's name decides otherwise."""
     crf: int = 18
-    """Quality of a lossy codec, 0 to 51; lower is better and larger."""
+    """Constant rate factor of ``libx264`` and ``libx265``, 0 to 51: lower values mean better quality, larger files."""
     preset: str = "veryfast"
-    """Trade-off between the codec's speed and the size of the file; one of ``PRESETS``."""
+    """Trade-off of ``libx264`` and ``libx265`` between speed and file size; one of ``PRESETS``."""
     start: Fraction | float | str | None = None
-    """Seconds from the film's beginning, or text such as ``1:30``; None for the beginning."""
+    """Start of the part to colour: seconds from the film's beginning, or text such as ``1:30``; None for the
+    beginning."""
     end: Fraction | float | str | None = None
-    """End of the part to colour, likewise; None for the film's end."""
+    """End of the part to colour, in the same form as ``start``; None for the film's end."""
     recolor: bool | str = False
-    """Treatment of colours that the film has already. ``"grey-shots"`` colours only the shots without colours;
-    ``"all"`` (or True) recolours everything from the luma. False refuses a film that is in colour throughout, and
-    colours the grey shots of one that is partly in colour."""
-    c2pa: Identity | None = field(default=None, repr=False)  # the work of another signer can be continued
-    """Signer of the film's content credentials (C2PA), which are added last; None for an unsigned film. Matroska and
-    MXF cannot hold them, so they are written beside the film, to ``NAME.EXT.c2pa``."""
+    """How to treat a film that is in colour already. ``"grey-shots"`` colours only the shots without colours; ``"all"``
+    (or True) colours all shots anew, from their luma. False raises an error if the whole film is in colour, and colours
+    only the grey shots if a part of it is."""
+    c2pa: Identity | None = field(default=None, repr=False)  # not in repr, so that another signer can resume the work
+    """Signer of the film's content credentials (C2PA); None for an unsigned film. Containers that cannot hold
+    credentials, such as Matroska and MXF, get a file ``NAME.EXT.c2pa`` beside the film."""
     profile: str | None = None
     """Profile of ``prores`` (``hq``, ``standard``, ``lt``, ``proxy``, ``4444``, ``4444xq``) or ``dnxhr`` (``hqx``,
-    ``hq``, ``sq``, ``lb``, ``444``); None for the first of them."""
+    ``hq``, ``sq``, ``lb``, ``444``); None for ``hq`` or ``hqx``, respectively."""
     bits: int | None = None
-    """Bits per sample of the coloured film; None for the source's, or more if the codec requires more."""
+    """Bits per sample of the coloured film; None for the source's, or the next greater depth that the codec has."""
     rate: Fraction | float | str | None = None
     """Frames per second of an image sequence: a number, or text such as ``24000/1001``; None for the rate in its
     headers, or 24."""
     fill_gaps: bool = False
-    """Whether to replace missing frames of a sequence by the frames before them; otherwise they are an error."""
+    """Whether each missing frame of a sequence is replaced by the frame before it; otherwise a gap raises an error."""
 
     shots: tuple[ShotOptions, ...] = ()
-    """The film's shots in order, each with its own vividness, strength and hints. Empty (the default) to detect shots
-    and colour all of them alike."""
+    """The film's shots in order, each with its own vividness, strength and hints. Empty to detect the shots and colour
+    all of them alike."""
     only_shots: tuple[int, ...] = ()
     """Numbers of the shots to colour, from 1; the others are left unchanged. Empty for all shots."""
     keep_parts: bool = False
@@ -77,10 +80,10 @@ class FilmOptions:
     """Left, top, width and height of the picture area, in pixels of the stored frame. Everything outside it, such as
     sprocket holes and frame lines, is ignored and stays neutral. None for the whole frame."""
     negative: bool | None = None
-    """Whether the film is a negative: the network then sees its positive, the luma stays negative, and the colours are
-    complementary. None raises an error if the film is certainly a negative."""
+    """Whether the film is a negative. The network then sees the inverted luma; the film stays a negative, with the
+    complementary colours. None means a positive, and raises an error if the film is certainly a negative."""
     keep_titles: bool = False
-    """Whether intertitles (still text on black) keep their own chroma: that of their tint, or none."""
+    """Whether intertitles (still text on black) are left unchanged: tinted or grey as they are."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codec", codec_named(self.codec))  # the class is frozen
@@ -98,7 +101,7 @@ class FilmOptions:
         for name in ("start", "end"):
             object.__setattr__(self, name, _seconds(name, getattr(self, name)))
         if self.color.hints:
-            raise OptionError("hints of a film belong to a frame", remedy="give them with their time")
+            raise OptionError("a film's hints need times", remedy="give them as FilmHint objects, not in color.hints")
         check_shots(self.shots)
         if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in self.only_shots):
             raise OptionError(f"only_shots is {self.only_shots!r:.60}", remedy="give whole numbers from 1 up")
@@ -109,7 +112,7 @@ class FilmOptions:
 
     @property
     def times(self) -> tuple[Fraction | None, Fraction | None]:
-        """Start and end in seconds, as fractions."""
+        """``start`` and ``end`` in seconds, after their conversion to fractions."""
         return cast(tuple[Fraction | None, Fraction | None], (self.start, self.end))
 
 

@@ -33,13 +33,13 @@ from .source.negatives import is_surely_negative
 from .span import Span
 from .times import time_text
 
-_STATE_RANGE = ("matroska", "mxf")  # containers that can signal full range, which FFV1 cannot
-_OF_THE_MACHINE: tuple[int, ...] = (
+_STATE_RANGE = ("matroska", "mxf")  # containers that store the color range, which FFV1 itself does not
+_MACHINE_ERRORS: tuple[int, ...] = (
     errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
 )  # fmt: skip
-"""Errors unrelated to the film: the disk is full, too many files are open, a folder is not writable."""
-_LACK_TIME_CODE = ("avi", "tiff", "png", "jp2")
-_LACK_ASPECT = ("nut",)  # PyAV cannot set the field from which this header takes the pixel aspect ratio
+"""Error numbers that have nothing to do with the film: a full disk, too many open files, a folder not writable."""
+_LACK_TIME_CODE = ("avi", "tiff", "png", "jp2")  # containers and frame formats that store no time code
+_LACK_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
 
 
 @dataclass(frozen=True)
@@ -47,40 +47,44 @@ class Plan:
     """Where to write a film, and in which format."""
 
     output: Path
+    """The file to write, or the pattern of the frames to write."""
     container: str
+    """FFmpeg's name of the container format; for a sequence, the format of its frames."""
     planes: PlaneFormat
     first: int
     """pts of the first frame to colour."""
     span: Span
     total: int
-    """Number of frames, according to the file."""
+    """Number of frames to colour, estimated from the file's header; 0 if unknown."""
     notes: list[str]
-    """One line for everything that will not be kept."""
+    """One line for each property of the source that will change or cannot be kept."""
     frames: Pattern | None = None
-    """Pattern of the frames' names, if the coloured film is a sequence."""
+    """Names of the frames to write if the coloured film is a sequence; otherwise None."""
     first_number: int = 0
-    """Number of the film's first frame in the sequence that is written."""
+    """Number of the source's first frame in the names of a sequence's files."""
 
     def number(self, reader: FilmReader, pts: int) -> int:
-        """Return the number of a frame, if the coloured film is a sequence."""
+        """Return the number in the file name of the frame with this pts, for a coloured film that is a sequence."""
         return number_of(reader, self.first_number, pts)
 
 
 def resolved(options: FilmOptions, reader: FilmReader, output: Path | None) -> FilmOptions:
-    """Return options with the codec resolved if it is ``auto``.
+    """Replace the codec ``auto`` in the options by an actual codec.
 
-    The suffix of a pattern of frames determines their format.
+    If the output is a pattern of numbered frames, its suffix decides the codec.
 
     Raises:
         OptionError: The codec does not have the requested profile.
-        FilmError: Codec and pattern name different formats of frames.
+        FilmError: The codec in the options contradicts the suffix of a pattern.
     """
     codec = options.codec
     if output is not None and is_pattern(output):
         codec = SUFFIXES[output.suffix.lower()]
         if options.codec not in (AUTO, codec):
             raise FilmError(
-                f"names frames of {codec}, and the codec is {options.codec}", path=output, remedy="change either"
+                f"is a pattern of {codec} files, but the codec is {options.codec}",
+                path=output,
+                remedy="change the suffix or the codec",
             )
     elif codec == AUTO:
         named = output is not None and output.suffix.lower() in FORMATS
@@ -93,13 +97,14 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
 
     Args:
         reader: The film.
-        output: A file or a folder; None for ``NAME.color.EXT`` beside the source.
+        output: A file, a folder or a pattern of frames; None for ``NAME.color.EXT`` beside the source.
         options: How to colour and write.
 
     Raises:
-        FilmError: The output's suffix is not that of a container, or the container cannot hold the codec or the film's
-            range or rate; the codec does not support such pictures; the film is HDR; or it has no frame between the
-            times.
+        FilmError: The output's suffix does not denote a container; the container cannot hold the codec, or the film's
+            range or frame rate; the codec does not support the size or depth of the frames; the film is HDR; or the
+            film has no frame between ``start`` and ``end``.
+        OptionError: The codec does not have the requested profile.
     """
     if output is not None and output.suffix.lower() not in FORMATS:
         check_suffix(output)
@@ -114,11 +119,11 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     container = options.codec if frames else _container(output, options)
     planes = plane_format(reader, CODECS[options.codec], options.profile, options.bits)
     if options.codec == "ffv1" and planes.coding.full_range and container not in _STATE_RANGE:
-        raise FilmError(f"{output}: FFV1 in such a file cannot state full range", remedy="write to a .mkv file")
+        raise FilmError(f"{output}: FFV1 in a {container} file cannot state full range", remedy="write to a .mkv file")
     if container in CONSTANT_RATE and (at := reader.irregular_at()) is not None:
         raise FilmError(
-            f"{output}: {container} stores no time stamps, and frames of {reader.path} do not follow one another "
-            f"evenly (the first at {time_text(at)}): write to a .mov or .mkv file"
+            f"{output}: {container} stores no time stamps, but the frame rate of {reader.path} varies "
+            f"(first at {time_text(at)}): write to a .mov or .mkv file"
         )
     wanted, until = options.times
     start = wanted or Fraction(0)
@@ -127,7 +132,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     shift = wanted is not None or until is not None
     begins = first * reader.time_base if shift else Fraction(0)
     span = Span(begins, end, shift)
-    if not span.goes_on(begins):
+    if not span.is_before_end(begins):
         times = f"{time_text(start)} and {time_text(until or 0)}"
         raise FilmError(f"{reader.path} has no frame between {times}", remedy="give a later end")
     until = reader.duration if until is None else min(until, reader.duration or until)
@@ -154,7 +159,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
 
 
 def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pattern:
-    """Return the pattern of the frames to write: the source's names if possible, in a folder beside it."""
+    """Return the names of the frames to write: those of the source's frames if possible, in a folder beside it."""
     if output is not None and is_pattern(output):
         return pattern_of(output)
     if output is not None and output.suffix.lower() in FORMATS:
@@ -174,17 +179,18 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
 
 
 def _other_pictures(reader: FilmReader) -> list[str]:
-    """Return a note for each further track of moving pictures, as in files with several essences."""
+    """Return a note for each further track of moving pictures, as in MXF files with several of them."""
     copied = tracks.kept(reader.container, reader.video.index)[0]
     still = av.stream.Disposition.attached_pic
     moving = [s.index for s in copied if s.type == "video" and not s.disposition & still]
     return [
-        f"track {index} is another picture, which is copied as it is: only the first is coloured" for index in moving
+        f"track {index} is a further video track, which is copied uncoloured: only the first is coloured"
+        for index in moving
     ]
 
 
 def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
-    """Return a note for everything in the film that a sequence of frames cannot hold."""
+    """Return a note for each part of the film that numbered frames cannot hold."""
     copied = tracks.kept(reader.container, reader.video.index)[0]
     notes = [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
     if reader.turns:
@@ -207,12 +213,13 @@ def _container(output: Path, options: FilmOptions) -> str:
 
 
 def _named_beside(folder: Path, suffix: str, stem: str = "") -> Path:
-    """Return a path beside a folder; relative if the folder's own path is relative and not just dots."""
+    """Return a path beside a folder; it is absolute if the folder is given as ``.`` or ends in ``..``."""
     folder = folder if folder.name not in ("", "..") else folder.absolute()
     return folder.with_name((stem or folder.name) + suffix)
 
 
 def _beside(reader: FilmReader, options: FilmOptions) -> Path:
+    """Return the default output beside the source, such as ``reel.color.mp4``."""
     codec = CODECS[options.codec]
     if isinstance(reader, SequenceReader):
         return _named_beside(reader.pattern.folder, f".color{codec.suffix}", reader.stem)
@@ -230,21 +237,22 @@ def check(
     overwrite: bool,
     on_frame: Callable[[], None] = lambda: None,
 ) -> FilmOptions:
-    """Check that a film should be coloured, and that it can be written as planned.
+    """Check that a film should be coloured, and that it can be written as planned; adds notes to the plan.
 
     Args:
         reader: The film.
-        plan: Where to write it, and in which format.
+        plan: Where to write the film, and in which format.
         options: How to colour and write.
         overwrite: Whether an existing output may be replaced.
         on_frame: Called before each frame that is examined; an exception that it raises ends the check.
 
     Returns:
-        The options, see ``check_pictures``.
+        The options, as returned by ``check_pictures``.
 
     Raises:
         FilmError: The film is in colour already, or certainly a negative; the output exists, or its folder does not; or
             the container cannot hold the film.
+        OptionError: The options ask for content credentials in a sequence.
     """
     if plan.frames is not None:
         _check_frames(reader, plan, options, overwrite=overwrite)
@@ -268,11 +276,17 @@ def check(
 def check_pictures(
     reader: FilmReader, plan: Plan, options: FilmOptions, on_frame: Callable[[], None] = lambda: None
 ) -> FilmOptions:
-    """Check, from some of its frames, that a film should be coloured.
+    """Check on some frames of a film that it should be coloured.
+
+    Args:
+        reader: The film.
+        plan: The part of the film to colour.
+        options: How to colour.
+        on_frame: Called before each frame that is examined; an exception that it raises ends the check.
 
     Returns:
-        The options, with ``recolor`` set to ``"grey-shots"`` if it was not given and grey shots are likely: the film is
-        partly in colour, or only a part of it, which may be grey, is to be coloured.
+        The options. If ``recolor`` is False, it becomes ``"grey-shots"`` for a film that is partly in colour, and if
+        only a part of a colour film is to be coloured, since that part may be grey.
 
     Raises:
         FilmError: The film is in colour already, or certainly a negative.
@@ -282,14 +296,19 @@ def check_pictures(
     if options.recolor or (part := reader.colored_part(on_frame)) == "none":
         return options
     if part == "all" and not (plan.span.shift or options.only_shots):
-        raise in_color(reader)
+        raise in_color_error(reader)
     return replace(options, recolor="grey-shots")
 
 
-def in_color(reader: FilmReader, which: str = "") -> FilmError:
-    """Return the error for a film that is in colour already, or for the shots that ``which`` names, with a verb."""
-    of_film = f": {which}" if which else " is"
-    return FilmError(f"{reader.path}{of_film} in colour already", remedy='recolor="all" colours from the luma')
+def in_color_error(reader: FilmReader, shots: str = "") -> FilmError:
+    """Return the error for a film, or for some of its shots, in colour already.
+
+    Args:
+        reader: The film.
+        shots: Names the shots, with a verb: ``shots 2, 3 are``. Empty if the whole film is in colour.
+    """
+    subject = f": {shots}" if shots else " is"
+    return FilmError(f"{reader.path}{subject} in colour already", remedy='recolor="all" colours from the luma')
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:
@@ -322,7 +341,7 @@ def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overw
 
 
 def _share_names(target: Pattern, source: Pattern, numbers: list[int]) -> bool:
-    """Return whether two patterns give the same names, as ``f.0%03d.png`` and ``f.%04d.png`` may."""
+    """Return whether two patterns give any frame the same name, as ``f.0%03d.png`` and ``f.%04d.png`` do."""
     if (target.prefix, target.suffix) == (source.prefix, source.suffix):
         return True
     names = {source.file(number).name.casefold() for number in numbers}
@@ -330,7 +349,7 @@ def _share_names(target: Pattern, source: Pattern, numbers: list[int]) -> bool:
 
 
 def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]:
-    """Mux a film of one empty frame, so that tracks that the container cannot hold are found before the work.
+    """Mux a film of one empty frame, to find tracks that the container cannot hold before any frame is coloured.
 
     Returns:
         One line of text for each track that is re-encoded.
@@ -352,11 +371,11 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
             return mux(reader, plan.planes, [part], film, plan.container, options, plan.span, "", rehearsal=True)
         except (av.error.FFmpegError, OSError, ValueError) as exc:
             number: int = errno.ENOMEM if lacks_memory(exc) else getattr(exc, "errno", 0)
-            if number in _OF_THE_MACHINE:
+            if number in _MACHINE_ERRORS:
                 raise FilmError(
                     f"{folder} cannot be written ({os.strerror(number)})", remedy="make room there"
                 ) from exc
             raise FilmError(
-                f"{plan.output}: a {plan.container} file cannot hold all that is in {reader.path} as {options.codec} "
+                f"{plan.output}: a {plan.container} file with {options.codec} cannot hold all tracks of {reader.path} "
                 f"({exc}): {remedy_for(plan.container, options.codec)}"
             ) from exc

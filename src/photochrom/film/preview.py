@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from ..color.gamut import rgb_of_luma
 from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
-from .hint_tracking import follow
+from .hint_tracking import track_hints
 from .hints import FilmHint
 from .output.codecs import FORMATS
 from .output.segments import SegmentEncoder, number_of
@@ -31,17 +31,17 @@ from .times import time_text
 
 PER_SHOT = 3
 """Number of frames of each shot on a sheet."""
-_MOST = 48  # most shots on a sheet
-_KEPT = 32  # most frames held while a shot is read
-_TRIAL = 96  # frames coloured to estimate the speed
-_CAPTION = 14  # rows of pixels for a caption
-_SHOWN = 2  # seconds of each shot in the short film
+_MOST_SHOTS = 48  # in a preview
+_MOST_FRAMES = 32  # of one shot in memory while it is read
+_TRIAL_FRAMES = 96  # coloured to measure the speed
+_CAPTION = 14  # height of a caption in pixels
+_CLIP_SECONDS = 2  # of each shot in the preview film
 
-_Shown = TypeVar("_Shown")
+_Item = TypeVar("_Item")
 
 
 def list_shots(frame_colorizer: FrameColorizer, plan: Plan) -> Iterator[Shot]:
-    """Detect the shots of a film, and yield each when it is found."""
+    """Detect the shots of a film, and yield each as soon as its end is found."""
     for shot, _ in _shots(frame_colorizer, plan, keep=1):
         yield shot
 
@@ -54,20 +54,23 @@ def preview(
 ) -> Image.Image:
     """Draw a sheet with some frames of each shot, grey above and coloured below; at most 48 shots are shown.
 
-    Frames are coloured independently, so they may differ slightly more than in the film. A still's frame has the
-    still's colours; the other frames of the shot follow them less closely than in the film.
+    Each frame is coloured by itself, so colours vary slightly more within a shot than in the coloured film. A frame
+    with a still has the still's colours; the rest of its shot resembles the still less than in the coloured film.
 
     Args:
-        frame_colorizer: Colours the frames of the film, and knows its stills.
+        frame_colorizer: Colours the frames of the film.
         plan: The part of the film to show.
         hints: Known colours at places of single frames.
         on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
 
+    Returns:
+        RGB picture, one row per shot.
+
     Raises:
         FilmError: The film cannot be read, or has no frame at a hint's time.
     """
-    frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, hints, on_frame))
-    found = list(_shots(frame_colorizer, plan, keep=_KEPT, on_frame=on_frame))
+    frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
+    found = list(_shots(frame_colorizer, plan, keep=_MOST_FRAMES, on_frame=on_frame))
     rows = [
         _row(frame_colorizer, number, shot, frames, on_frame) for number, (shot, frames) in enumerate(_some(found), 1)
     ]
@@ -91,18 +94,18 @@ def preview_film(
     Args:
         frame_colorizer: Colours the frames of the film.
         plan: The part of the film to show.
-        path: The file to write.
+        path: The file to write; its suffix decides the container.
         hints: Known colours at places of single frames.
         on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
 
     Returns:
-        Number of frames.
+        Number of frames written.
 
     Raises:
         FilmError: The film cannot be read, or has no frame at a hint's time.
         OSError: The file cannot be written.
     """
-    frame_colorizer = frame_colorizer.with_hints(follow(frame_colorizer, hints, on_frame))
+    frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
     shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame)])
     reader = frame_colorizer.reader
     with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +113,7 @@ def preview_film(
         segment = SegmentEncoder(part, reader, plan.planes, frame_colorizer.options)
         count = 0
         for shot in shots:
-            length = min(shot.frames, max(1, round(_SHOWN * reader.rate)))
+            length = min(shot.frames, max(1, round(_CLIP_SECONDS * reader.rate)))
             first = reader.pts_at(shot.start + (shot.frames - length) // 2 / reader.rate)
             frames = islice(reader.frames(first, on_frame=on_frame), length)
             for prepared, colors, _ in frame_colorizer.colors(frames, first, None):
@@ -127,21 +130,21 @@ def _copy(part: Path, path: Path, rate: Fraction) -> None:
         stream = out.add_stream_from_template(source.streams.video[0])
         stream.time_base = 1 / rate
         packets = [packet for packet in source.demux(video=0) if packet.size]
-        late = max(number - number_of(packet) for number, packet in enumerate(packets))
+        delay = max(number - number_of(packet) for number, packet in enumerate(packets))
         for number, packet in enumerate(packets):
-            packet.pts, packet.dts = number_of(packet), number - late
+            packet.pts, packet.dts = number_of(packet), number - delay
             packet.time_base, packet.stream = 1 / rate, stream
             out.mux_one(packet)
 
 
-def _some(found: Sequence[_Shown]) -> list[_Shown]:
-    """Choose at most ``_MOST`` items, evenly spaced."""
-    return [found[i] for i in np.unique(np.linspace(0, len(found) - 1, min(len(found), _MOST)).astype(int))]
+def _some(items: Sequence[_Item]) -> list[_Item]:
+    """Choose at most ``_MOST_SHOTS`` items, evenly spaced."""
+    return [items[i] for i in np.unique(np.linspace(0, len(items) - 1, min(len(items), _MOST_SHOTS)).astype(int))]
 
 
 def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
-    """Measure how many frames per second this machine colours, from the film's first seconds."""
-    frames = islice(frame_colorizer.reader.frames(plan.first), _TRIAL)
+    """Measure the speed of colouring on the film's first 96 frames, in frames per second."""
+    frames = islice(frame_colorizer.reader.frames(plan.first), _TRIAL_FRAMES)
     with tempfile.TemporaryDirectory() as folder:
         segment = _trial_encoder(Path(folder), frame_colorizer, plan)
         started = time.perf_counter()
@@ -161,9 +164,11 @@ def _trial_encoder(folder: Path, frame_colorizer: FrameColorizer, plan: Plan) ->
 def _shots(
     frame_colorizer: FrameColorizer, plan: Plan, *, keep: int, on_frame: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Shot, list[PreparedFrame]]]:
-    """Yield each shot with some of its frames: evenly spaced ones, and those of stills."""
+    """Yield each shot with at most ``keep`` evenly spaced frames, and the frames that have stills."""
     reader, stills = frame_colorizer.reader, frame_colorizer.stills
-    frames: Iterable[av.VideoFrame] = plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
+    frames: Iterable[av.VideoFrame] = plan.span.until_end(
+        reader.frames(plan.first, on_frame=on_frame), reader.time_base
+    )
     kept: list[PreparedFrame] = []
     stride, count, first, last = 1, 0, 0, 0
     for prepared, start in frame_colorizer.prepared(frames):
@@ -189,6 +194,7 @@ def _row(
     frames: Sequence[PreparedFrame],
     on_frame: Callable[[], None],
 ) -> Image.Image:
+    """Draw the row of one shot: a caption, and below it up to ``PER_SHOT`` frames, grey and coloured."""
     places = np.linspace(0, len(frames) - 1, min(len(frames), PER_SHOT) + 2)[1:-1].round().astype(int)
     for known in (i for i, frame in enumerate(frames) if frame.pts in frame_colorizer.stills):
         places[np.abs(places - known).argmin()] = known
@@ -204,7 +210,7 @@ def _row(
 
 
 def _pair(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return a frame, grey above and as in the film below, RGB uint8 ``[2 h, w, 3]``."""
+    """Return a frame twice, RGB uint8 ``[2 h, w, 3]``: in grey, and below that as in the coloured film."""
     luma = prepared.thumbnail
     if frame_colorizer.is_kept(prepared.pts):
         return np.vstack([np.dstack([luma] * 3), in_own_colors(frame_colorizer, prepared, luma)])
@@ -215,12 +221,12 @@ def _pair(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarra
 
 
 def in_own_colors(frame_colorizer: FrameColorizer, prepared: PreparedFrame, luma: np.ndarray) -> np.ndarray:
-    """Return a frame with the chroma that the source has, which is neutral if it has none.
+    """Convert a frame to RGB with the source's own chroma; grey if the source has none.
 
     Args:
-        frame_colorizer: Colours the frames of the film, and leaves this one unchanged.
+        frame_colorizer: Has prepared the frame.
         prepared: The frame.
-        luma: The frame's luma as it is to be shown, upright, uint8 ``[h, w]``, full range.
+        luma: The frame's luma in the size of the result, upright, uint8 ``[h, w]``, full range.
 
     Returns:
         RGB uint8 ``[h, w, 3]``.
@@ -245,7 +251,7 @@ def in_own_colors(frame_colorizer: FrameColorizer, prepared: PreparedFrame, luma
 def shot_pictures(
     frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Shot, np.ndarray]]:
-    """Find the shots of a film, and yield each with a small picture of it in colour.
+    """Find the shots of a film, and yield each with a small coloured picture of its middle frame.
 
     Args:
         frame_colorizer: Colours the frames of the film.
@@ -253,7 +259,7 @@ def shot_pictures(
         on_frame: Called before each frame that is read; an exception that it raises ends the search.
 
     Yields:
-        The shot, and a frame of it as RGB uint8 ``[h, w, 3]``.
+        The shot, and its picture, RGB uint8 ``[h, w, 3]``.
 
     Raises:
         FilmError: The film cannot be read.

@@ -1,4 +1,4 @@
-"""Stills: coloured pictures of single frames, which get exactly their colours, and hints for the rest of the shot."""
+"""``Still``: a coloured picture of one frame, which decides that frame's colours and gives hints to its shot."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from .options import FilmOptions
 from .sequences.reader import open_film
 from .times import ROUNDED
 
-_SIDE = 128  # short side in pixels at which a still is turned into hints
-_FINE = 720  # greatest short side in pixels at which it colours its own frame
-_SQUARES = 8  # initial hints along a still's short side
+_HINT_SIDE = 128  # greatest short side in pixels of the copy of a still from which hints are chosen
+_COLOR_SIDE = 720  # greatest short side in pixels of the copy of a still that decides its frame's colours
+_GRID = 8  # initial hints along a still's short side
 _ROUNDS = 3  # rounds of adding hints
-_MOST = 400  # most hints per still
-_APART = 2  # least distance in pixels between added hints
-_CLOSE = 3.0  # error in a*b* below which no hint is added
-_LIKE = 0.6  # least correlation between the luma of a still and its frame
-_FLAT = 3.0  # standard deviation of luma below which a frame is too flat to compare
+_MOST_HINTS = 400  # per still
+_APART = 2  # pixels around an added hint in which no place has a greater error
+_LEAST_ERROR = 3.0  # error in a*b* at a place, from which a hint is added
+_LEAST_CORRELATION = 0.6  # between the luma of a still and of its frame
+_FLAT = 3.0  # standard deviation of luma, up to which a frame is too flat to compare
 
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """A coloured picture of one frame of a film."""
+    """The colours of one frame of a film, from a coloured picture of that frame."""
 
     pts: int
     """Presentation time stamp of the frame, in the film's time base."""
     ab: np.ndarray
     """a*b* of the upright frame, float32 ``[2, h, w]``."""
     hints: tuple[FilmHint, ...]
-    """Hints that spread its colours to the rest of the shot."""
+    """Hints at this frame for colouring the rest of the shot."""
 
 
 def read_still(
@@ -47,75 +47,86 @@ def read_still(
     path: str | os.PathLike[str],
     options: FilmOptions | None = None,
 ) -> Still:
-    """Read a coloured picture of the frame that a film shows at a time.
+    """Read a still: a coloured picture of the frame that a film shows at a given time.
 
     Args:
         film: The film: a file, a folder of numbered frames, or a pattern of their names.
         time: Time of the frame, in seconds from the film's beginning.
-        path: The still, in any format that Pillow can read.
-        options: Options of the film; only needed for numbered frames.
+        path: The picture, in any format that Pillow can read.
+        options: Options of the film; only those for numbered frames matter.
 
     Raises:
         FilmError: The film cannot be read, or ends before that time.
-        OptionError: The still cannot be read as a picture, or is not a picture of the frame.
+        OptionError: The picture cannot be read, or does not show the frame.
     """
     pts, luma = frame_at(film, time, options)
     hints = hints_of_still(time, path, luma)
-    lab = rgb_to_lab(_read_still(path, _FINE).astype(np.float32) / 255)
+    lab = rgb_to_lab(_read_still(path, _COLOR_SIDE).astype(np.float32) / 255)
     return Still(pts, np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0)), hints)
 
 
 def hints_of_still(
     time: Fraction, path: str | os.PathLike[str], frame: np.ndarray | None = None
 ) -> tuple[FilmHint, ...]:
-    """Turn a coloured still into hints: on a coarse grid first, then where the error of propagating them is greatest.
+    """Choose hints that reproduce the colours of a still.
+
+    They lie on a coarse grid, and at those places where propagating the hints chosen so far gives the greatest errors.
 
     Args:
         time: Time of the frame, in seconds from the film's beginning.
-        path: The still, in any format that Pillow reads.
-        frame: Luma of the frame, uint8 ``[h, w]`` at any size, upright; None to skip the comparison.
+        path: The picture, in any format that Pillow can read.
+        frame: Luma of the upright frame at any size, uint8 ``[h, w]``, to check the picture; None to skip the check.
 
     Raises:
-        OptionError: The file cannot be read as a picture, or is not a picture of the frame.
+        OptionError: The picture cannot be read, or does not show the frame.
     """
     rgb = _read_still(path)
     if frame is not None:
         _check_still(rgb, frame, path, time)
     height, width = rgb.shape[:2]
     lab = rgb_to_lab(rgb.astype(np.float32) / 255)
-    lightness, wanted = (np.ascontiguousarray(planes) for planes in (lab[..., 0], np.moveaxis(lab[..., 1:], -1, 0)))
-    step = min(height, width) / _SQUARES
+    lightness, ab = (np.ascontiguousarray(planes) for planes in (lab[..., 0], np.moveaxis(lab[..., 1:], -1, 0)))
+    step = min(height, width) / _GRID
     rows, columns = max(1, round(height / step)), max(1, round(width / step))
     small = cv2.resize(rgb, (columns, rows), interpolation=cv2.INTER_AREA)
     hints = [_hint_of(small, place) for place in np.ndindex(rows, columns)]
-    expected = np.stack([cv2.GaussianBlur(plane, (0, 0), step / 2) for plane in wanted])  # from the grid alone
+    blurred = np.stack([cv2.GaussianBlur(plane, (0, 0), step / 2) for plane in ab])  # approximates the grid's effect
     for _ in range(_ROUNDS):
-        missed = np.hypot(*(propagate_hints(expected, lightness, hints) - wanted))
-        hints += [_hint_of(rgb, place) for place in _worst(missed, (_MOST - len(hints)) // 2)]
+        error = np.hypot(*(propagate_hints(blurred, lightness, hints) - ab))
+        hints += [_hint_of(rgb, place) for place in _greatest(error, (_MOST_HINTS - len(hints)) // 2)]
     return tuple(FilmHint(time, hint) for hint in hints)
 
 
 def frame_at(
     film: str | os.PathLike[str], time: Fraction, options: FilmOptions | None = None
 ) -> tuple[int, np.ndarray]:
-    """Return the pts of the frame shown at a time, and a small upright copy of its luma, uint8 ``[h, w]``.
+    """Return the pts of the frame shown at a time, and a small upright copy of its luma.
+
+    Args:
+        film: The film: a file, a folder of numbered frames, or a pattern of their names.
+        time: Seconds from the film's beginning.
+        options: Options of the film; only those for numbered frames matter.
+
+    Returns:
+        The pts, and luma as uint8 ``[h, w]`` with a short side of at most 128 pixels.
 
     Raises:
-        FilmError: The film cannot be read, or ends before that time."""
+        FilmError: The film cannot be read, or ends before that time.
+    """
     with open_film(film, options or FilmOptions()) as reader:
-        here = next(reader.frames(reader.pts_at(max(Fraction(0), time - 1 / reader.rate))))
-        for frame in reader.frames(here.pts):
+        shown = next(reader.frames(reader.pts_at(max(Fraction(0), time - 1 / reader.rate))))
+        for frame in reader.frames(shown.pts):
             if frame.pts is None or reader.seconds(frame.pts) > time + ROUNDED:
                 break
-            here = frame
-        scale = min(1, _SIDE / min(here.width, here.height))
-        small = here.reformat(max(1, round(here.width * scale)), max(1, round(here.height * scale)), format="gray")
-        assert here.pts is not None  # guaranteed by FilmReader.frames
-        return int(here.pts), np.rot90(small.to_ndarray(), reader.turns)
+            shown = frame
+        scale = min(1, _HINT_SIDE / min(shown.width, shown.height))
+        small = shown.reformat(max(1, round(shown.width * scale)), max(1, round(shown.height * scale)), format="gray")
+        assert shown.pts is not None  # guaranteed by FilmReader.frames
+        return int(shown.pts), np.rot90(small.to_ndarray(), reader.turns)
 
 
-def _read_still(path: str | os.PathLike[str], side: int = _SIDE) -> np.ndarray:
-    """Read a still, turned upright, with a short side of at most ``side`` pixels: RGB uint8 ``[h, w, 3]``."""
+def _read_still(path: str | os.PathLike[str], side: int = _HINT_SIDE) -> np.ndarray:
+    """Read a picture as upright RGB, uint8 ``[h, w, 3]``, reduced to a short side of at most ``side`` pixels."""
     from PIL import Image, ImageOps
 
     try:
@@ -130,15 +141,15 @@ def _read_still(path: str | os.PathLike[str], side: int = _SIDE) -> np.ndarray:
 
 
 def _check_still(rgb: np.ndarray, frame: np.ndarray, path: str | os.PathLike[str], time: Fraction) -> None:
-    """Raise an error if the luma of a still does not match its frame; flat frames are not compared.
+    """Raise an error if the luma of a still does not correlate with that of its frame; flat frames are not compared.
 
-    A still may have been brightened, sharpened or scaled, which hardly affects the correlation. Frames of the same shot
-    some seconds apart correlate, too: such a still is not ideal, but not wrong.
+    Brightening, sharpening or scaling a still hardly affects the correlation. Frames of the same shot some seconds
+    apart correlate, too: a still of one of them is accepted, since its colours are not wrong.
     """
     still = cv2.resize(luma_of_rgb(rgb), frame.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
-    still, there = still - still.mean(), frame - frame.mean(dtype=np.float64)
-    spread = float(np.sqrt((still**2).mean() * (there**2).mean()))
-    if there.std() > _FLAT and float((still * there).mean()) < _LIKE * spread:
+    still, luma = still - still.mean(), frame - frame.mean(dtype=np.float64)
+    spread = float(np.sqrt((still**2).mean() * (luma**2).mean()))
+    if luma.std() > _FLAT and float((still * luma).mean()) < _LEAST_CORRELATION * spread:
         raise OptionError(
             f"is not a picture of the frame at {float(time):g} s",
             path=path,
@@ -153,11 +164,11 @@ def _hint_of(rgb: np.ndarray, place: tuple[int, int]) -> Hint:
     return Hint((column + 0.5) / width, (row + 0.5) / height, (red, green, blue))
 
 
-def _worst(missed: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """Return the places of the greatest errors, none of them adjacent."""
-    near = 2 * _APART + 1
-    smooth = cv2.GaussianBlur(missed, (0, 0), 1)
-    peaks = (smooth == cv2.dilate(smooth, np.ones((near, near), np.uint8))) & (smooth > _CLOSE)
+def _greatest(error: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """Return row and column of at most ``count`` local maxima of an error ``[h, w]``, the greatest first."""
+    window = 2 * _APART + 1
+    smooth = cv2.GaussianBlur(error, (0, 0), 1)
+    peaks = (smooth == cv2.dilate(smooth, np.ones((window, window), np.uint8))) & (smooth > _LEAST_ERROR)
     rows, columns = np.nonzero(peaks)
     order = np.argsort(-smooth[rows, columns])[:count]
     return [(int(rows[i]), int(columns[i])) for i in order]

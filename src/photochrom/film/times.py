@@ -9,11 +9,11 @@ from fractions import Fraction
 from ..errors import OptionError
 
 ROUNDED = Fraction(1, 2000)
-"""Rounding error in seconds of a time that was copied or typed by a user."""
+"""Tolerance in seconds for times that were rounded to milliseconds, as in files and in a user's input."""
 
 
 def parse_time(text: str) -> Fraction:
-    """Convert ``90``, ``1:30`` or ``0:01:30.5`` to seconds.
+    """Convert a time such as ``90``, ``1:30`` or ``0:01:30.5`` to seconds.
 
     Raises:
         OptionError: The text is not a time.
@@ -29,7 +29,7 @@ def parse_time(text: str) -> Fraction:
 
 
 def time_text(seconds: float | Fraction) -> str:
-    """Write seconds as ``0:01:30.500``; times before the beginning have a minus sign."""
+    """Format seconds as hours, minutes, seconds and milliseconds, such as ``0:01:30.500``, or ``-0:00:00.040``."""
     whole, rest = divmod(math.floor(abs(Fraction(seconds)) * 1000 + Fraction(1, 2)), 1000)
     sign = "-" if seconds < 0 and (whole or rest) else ""
     return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"

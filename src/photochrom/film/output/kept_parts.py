@@ -135,7 +135,7 @@ class KeptParts:
         facts: dict[str, Any] = asdict(_Appearance(self._now.asked, self._now.named, starts, looks))
         self._folder.write(_FILE, facts)
 
-    def hints_to_follow(self, shots: ShotPlan | None) -> list[FilmHint]:
+    def hints_to_track(self, shots: ShotPlan | None) -> list[FilmHint]:
         """Return the hints of shots with frames left to colour; all hints if the shots are not known yet."""
         if shots is None:
             return list(self._hints)

@@ -74,7 +74,7 @@ def packets(
                 yield _moment(last, span), number, encoded
             continue
         attached = packet.stream.disposition & av.stream.Disposition.attached_pic
-        if not attached and not span.take(packet, seconds):
+        if not attached and not span.adjust(packet, seconds):
             continue
         last = max(last, seconds)
         index = packet.stream.index
@@ -94,7 +94,7 @@ def _moment(time: Fraction, span: Span) -> Fraction:
 def _encoded(transcoder: SoundTranscoder, packet: av.Packet | None, span: Span) -> Iterator[av.Packet]:
     """Yield the newly encoded packets that lie in the span."""
     for encoded in transcoder.packets(packet):
-        if encoded.pts is None or span.take(encoded, encoded.pts * encoded.time_base):
+        if encoded.pts is None or span.adjust(encoded, encoded.pts * encoded.time_base):
             yield encoded
 
 

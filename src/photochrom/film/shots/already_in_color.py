@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..frames import FrameColorizer
-from ..plan import Plan, in_color
+from ..plan import Plan, in_color_error
 from ..source.color_detection import GAP, coherent_chroma, is_colored, unexplained_chroma
 from . import detection
 
@@ -28,14 +28,14 @@ class ColoredShots:
 
 
 def leaving_colored_shots(
-    frame_colorizer: FrameColorizer, plan: Plan, *, asked: bool, on_frame: Callable[[], None] = lambda: None
+    frame_colorizer: FrameColorizer, plan: Plan, *, is_explicit: bool, on_frame: Callable[[], None] = lambda: None
 ) -> FrameColorizer:
     """Return a frame colorizer that leaves shots in colour unchanged if the options say so; adds a note to the plan.
 
     Args:
         frame_colorizer: Colours the frames of the film.
         plan: The part of the film to colour.
-        asked: Whether the user asked for it. Otherwise, an error is raised if nothing is left to colour.
+        is_explicit: Whether the user chose ``recolor``. If not, an error is raised if nothing is left to colour.
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
     Raises:
@@ -49,13 +49,13 @@ def leaving_colored_shots(
     colored = [pts for pts in to_color if found.has(pts)]
     which = _which(colored, to_color, frame_colorizer)
     if colored and len(colored) == len(to_color):
-        if not asked:
-            raise in_color(frame_colorizer.reader, which if frame_colorizer.options.only_shots else "")
+        if not is_explicit:
+            raise in_color_error(frame_colorizer.reader, which if frame_colorizer.options.only_shots else "")
         plan.notes.append(f"{which} in colour: nothing was coloured")
     elif colored:
-        remedy = "" if asked else ': recolor="all" colours all of them'
+        remedy = "" if is_explicit else ': recolor="all" colours all of them'
         plan.notes.append(f"{which} in colour and left unchanged{remedy}")
-    elif asked:
+    elif is_explicit:
         plan.notes.append("no shot is in colour: all of them were coloured")
     return frame_colorizer.keeping(found.has)
 
@@ -89,7 +89,7 @@ def find_colored_shots(
     scores: list[list[float]] = []
     number, last = 0, None
     for prepared, start in frame_colorizer.prepared(
-        plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
+        plan.span.until_end(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
     ):
         if start:
             starts.append(prepared.pts)

@@ -37,7 +37,7 @@ def make_shot_plan(
         _check_end(options.shots, reader)
     starts = known or starts_asked_for(options, reader)
     if not starts and options.only_shots:
-        frames = plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
+        frames = plan.span.until_end(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
         starts = [prepared.pts for prepared, start in frame_colorizer.prepared(frames) if start]
     if not starts:
         return None

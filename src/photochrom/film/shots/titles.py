@@ -68,7 +68,7 @@ def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[
     starts: list[int] = []
     looks: list[list[np.ndarray | None]] = []
     number = 0
-    frames = plan.span.of(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
+    frames = plan.span.until_end(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
     for prepared, start in frame_colorizer.prepared(frames):
         if start:
             starts.append(prepared.pts)
