@@ -15,6 +15,7 @@ from photochrom import ColorOptions, Hint
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, Progress, colorize_film
 from photochrom.film.hints import FilmHint
+from photochrom.film.output.resume import work_folder
 from tests.helpers.films import all_packets, decoded, other_shot, pan, write_film
 from tests.helpers.interruptions import Stop, stop_at, varied_model
 
@@ -201,6 +202,34 @@ def test_two_jobs_on_one_output_are_refused(film, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_file_in_place_of_the_working_folder_is_not_called_a_full_disk(film, tmp_path):
+    (tmp_path / "b.mp4.photochrom").write_text("mine")
+    with pytest.raises(FilmError, match=r"b.mp4.photochrom: is a file, .*: move it away, or choose another output$"):
+        colorize_film(film, tmp_path / "b.mp4", FAST, colorizer=varied_model(tmp_path))
+    assert (tmp_path / "b.mp4.photochrom").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_damaged_unfinished_work_is_named(film, tmp_path, short_segments):
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
+    for name in ("00000.json", "job.json"):
+        path = unfinished(film) / name
+        before = path.read_bytes()
+        for content in (b"{", b"\xff", b"7"):
+            path.write_bytes(content)
+            with pytest.raises(FilmError, match=f"{name}: is damaged, .*: start over with restart=True$"):
+                colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
+        path.write_bytes(before)
+    report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), restart=True)
+    assert report.frames == 106
+
+
+def test_a_percent_sign_in_a_name_is_not_a_pattern(tmp_path):
+    assert work_folder(tmp_path / "50%.mp4") == tmp_path / "50%.mp4.photochrom"
+    assert work_folder(tmp_path / "a" / "x.%04d.png") == tmp_path / "a.photochrom"
+
+
 def test_the_output_does_not_exist_before_it_is_complete(film, tmp_path, short_segments):
     output = tmp_path / "a.color.mp4"
     seen = set()

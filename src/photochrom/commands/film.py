@@ -228,9 +228,12 @@ def _claim(place: Path, film: str, claimed: dict[Path, str]) -> None:
     Raises:
         FilmError: Another film has the same output.
     """
+    from ..film.sequences.names import is_pattern
+
     if (other := claimed.setdefault(place.absolute(), film)) != film:
+        named = place.parent if is_pattern(place) else place
         raise FilmError(
-            f"would be written to {place}, like {other}", path=film, remedy="colour it alone, into another folder"
+            f"would be written to {named}, like {other}", path=film, remedy="colour it alone, into another folder"
         )
 
 

@@ -86,8 +86,10 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
 
 
 def _preview_path(reader: FilmReader, output: Path | None) -> Path:
-    folder = reader.path.parent
-    path = output or (Path(os.path.normpath(folder / os.pardir)) if reader.is_sequence else folder)
+    from ..film.sequences.reader import SequenceReader
+
+    folder = reader.pattern.folder / os.pardir if isinstance(reader, SequenceReader) else reader.path.parent
+    path = output or Path(os.path.normpath(folder))
     return path / f"{reader.stem}.preview.png" if path.is_dir() else path
 
 

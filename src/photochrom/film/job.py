@@ -31,7 +31,7 @@ from .output.resume import FinishedSegment, ResumeFolder, is_publishing, sync
 from .output.segments import EncodedSegment
 from .plan import Plan, check, make_plan, resolved
 from .reader import FilmReader
-from .sequences.reader import open_film
+from .sequences.reader import SequenceReader, open_film
 from .sequences.writer import publish_frames, taken
 from .shots.already_in_color import leaving_colored_shots
 from .shots.planning import make_shot_plan
@@ -113,7 +113,7 @@ def colorize_film(
         key = _key(reader, plan, options, hints, stills, label, frame_colorizer.colorizer.label)
         damage = Damage()
         with (
-            _disk_errors(reader.path if not reader.is_sequence else reader.path.parent, plan.output),
+            _disk_errors(reader.pattern.folder if isinstance(reader, SequenceReader) else reader.path, plan.place),
             ResumeFolder(plan.output, key, restart=restart) as folder,
         ):
             kept = KeptParts(folder, reader, plan, options, hints) if options.keep_parts else None

@@ -63,6 +63,11 @@ class Plan:
     first_number: int = 0
     """Number of the source's first frame in the names of a sequence's files."""
 
+    @property
+    def place(self) -> Path:
+        """The output as errors name it: the file, or the folder of the frames."""
+        return self.output if self.frames is None else self.frames.folder
+
     def number(self, reader: FilmReader, pts: int) -> int:
         """Return the number in the file name of the frame with this pts, for a coloured film that is a sequence."""
         return number_of(reader, self.first_number, pts)
@@ -261,7 +266,7 @@ def check(
     if found := pulldown.note(reader, plan.first):
         plan.notes.append(found)
     if plan.frames is None and plan.output.exists():
-        if plan.output.samefile(reader.path):
+        if not reader.is_sequence and plan.output.samefile(reader.path):
             raise FilmError(f"{plan.output} is the film itself", remedy="choose another output")
         if not overwrite:
             raise FilmError(f"{plan.output} exists", remedy="choose another output, or overwrite=True")
@@ -269,7 +274,7 @@ def check(
     if plan.frames is not None and not folder.is_dir():
         folder = folder.absolute().parent  # the folder of the frames is created
     if not folder.is_dir():
-        raise FilmError(f"{plan.output} cannot be written: there is no folder {folder}")
+        raise FilmError(f"{plan.place} cannot be written: there is no folder {folder}")
     return check_pictures(reader, plan, options, on_frame)
 
 
@@ -333,7 +338,7 @@ def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overw
     if isinstance(reader, SequenceReader) and target.folder.is_dir():
         same = target.folder.samefile(reader.pattern.folder)
         if same and _share_names(target, reader.pattern, reader.numbers):
-            raise FilmError(f"{plan.output} is the film itself", remedy="choose another output")
+            raise FilmError(f"{target.folder} holds the film itself", remedy="choose another output")
     last = plan.number(reader, plan.first) + max(plan.total, 1)
     found = taken(target, list(range(plan.number(reader, plan.first), last)))
     if found is not None and not overwrite and not is_publishing(work_folder(plan.output)):

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from ...atomic import new_file, remove_folder, sweep
 from ...errors import FilmError
+from ..sequences.names import is_pattern
 
 _SUFFIX = ".photochrom"
 _PUBLISHING = "publishing"
@@ -52,7 +53,7 @@ class FinishedSegment:
 
 def work_folder(output: Path) -> Path:
     """Return the working folder of an output; for a sequence, beside the folder of its frames."""
-    beside = output.parent.absolute() if "%" in output.name else output
+    beside = output.parent.absolute() if is_pattern(output) else output
     return beside.with_name(f"{beside.name}{_SUFFIX}")
 
 
@@ -81,7 +82,14 @@ class ResumeFolder:
 
     def __enter__(self) -> ResumeFolder:
         sweep(self.folder.parent)
-        self.folder.mkdir(exist_ok=True)
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except FileExistsError as exc:
+            raise FilmError(
+                "is a file, and unfinished work would be kept in a folder of this name",
+                path=self.folder,
+                remedy="move it away, or choose another output",
+            ) from exc
         self._lock = FileLock(self.folder / "lock")
         try:
             self._lock.acquire(blocking=False)
@@ -102,7 +110,7 @@ class ResumeFolder:
     def _check_key(self) -> None:
         file = self.folder / "job.json"
         if self._has_work() and not self._restart:
-            found = json.loads(file.read_text())
+            found = _read(file)
             if changed := sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k)):
                 whole = (self.folder / "appearance.json").exists()
                 raise FilmError(
@@ -144,16 +152,16 @@ class ResumeFolder:
     def segment(self, number: int) -> FinishedSegment | None:
         """Return the record of a segment; None if it is not finished."""
         record = self._record(number)
-        return FinishedSegment(**json.loads(record.read_text())) if record.is_file() else None
+        return _segment(record) if record.is_file() else None
 
     def segments(self) -> list[FinishedSegment]:
         """Return all finished segments in order, including those after gaps."""
-        return [FinishedSegment(**json.loads(record.read_text())) for record in self._records()]
+        return [_segment(record) for record in self._records()]
 
     def remove(self, is_outdated: Callable[[FinishedSegment], bool]) -> None:
         """Remove the segments that are outdated."""
         for record in self._records():
-            if is_outdated(FinishedSegment(**json.loads(record.read_text()))):
+            if is_outdated(_segment(record)):
                 record.unlink()
                 record.with_suffix(".npz").unlink(missing_ok=True)
 
@@ -163,7 +171,7 @@ class ResumeFolder:
     def read(self, name: str) -> dict[str, Any] | None:
         """Read facts stored by ``write``; None if there are none."""
         path = self.folder / f"{name}.json"
-        return dict(json.loads(path.read_text())) if path.is_file() else None
+        return _read(path) if path.is_file() else None
 
     def write(self, name: str, facts: dict[str, Any]) -> None:
         """Store facts about the film with its segments."""
@@ -208,6 +216,30 @@ def sync(path: Path) -> None:
     """Flush a file to the disk, so that a power failure does not lose it."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
+
+
+def _segment(record: Path) -> FinishedSegment:
+    facts = _read(record)
+    try:
+        return FinishedSegment(**facts)
+    except TypeError as exc:
+        raise _damaged(record) from exc
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a file written by ``_write``.
+
+    Raises:
+        FilmError: The file is missing or damaged.
+    """
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError) as exc:
+        raise _damaged(path) from exc
+
+
+def _damaged(path: Path) -> FilmError:
+    return FilmError("is damaged, so the work cannot be resumed", path=path, remedy="start over with restart=True")
 
 
 def _write(path: Path, facts: dict[str, Any]) -> None:

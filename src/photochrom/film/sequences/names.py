@@ -25,7 +25,7 @@ _PLACE = re.compile(r"%(0\d+)?d|#+")
 _SURELY = re.compile(r"%(0\d+)?d|##+")  # a single # also occurs in names of films and folders
 _ONE_STANDS_FOR_ALL = (".dpx", ".exr")  # files of these formats are frames; others may be photographs
 _WIDEST = 200  # digits; longer than any file name allows
-_NAMED = 5  # runs of missing frames that a message lists
+_NAMED = 5  # sequences, or runs of missing frames, that a message lists
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,11 @@ def family_of(path: Path) -> tuple[Path, str, str] | None:
     return path.parent, parts[1], parts[3]
 
 
+def is_alone(pattern: Pattern) -> bool:
+    """Return whether a folder holds no other numbered frames than those of a pattern."""
+    return _digits(pattern.folder).keys() <= {(pattern.prefix, pattern.suffix)}
+
+
 def _in_folder(folder: Path) -> Pattern:
     groups = _digits(folder)
     if not groups:
@@ -140,8 +145,13 @@ def _in_folder(folder: Path) -> Pattern:
             remedy="name a film in it",
         )
     if len(groups) > 1:
-        names = sorted(_unchecked(folder, a, b, digits).path.name for (a, b), digits in groups.items())
-        raise FilmError(f"holds several sequences ({', '.join(names[:4])})", path=folder, remedy="name one of them")
+        patterns = sorted((_unchecked(folder, a, b, digits).path for (a, b), digits in groups.items()), key=str)
+        firsts = sorted(f"{a}{min(digits, key=int)}{b}" for (a, b), digits in groups.items())
+        raise FilmError(
+            f"holds several sequences (beginning with {', '.join(firsts[:_NAMED])})",
+            path=folder,
+            remedy=f"name one, as in {patterns[0]}",
+        )
     (((prefix, suffix), digits),) = groups.items()
     return _numbered(folder, prefix, suffix, digits)
 
@@ -163,10 +173,12 @@ def _numbered(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Patt
         FilmError: No single pattern matches them all, as with ``reel.7.dpx`` beside ``reel.0008.dpx``.
     """
     found = _unchecked(folder, prefix, suffix, digits)
-    names = ((text, f"{prefix}{text}{suffix}") for text in sorted(digits))
-    if (other := next((name for text, name in names if found.file(int(text)).name != name), None)) is not None:
+    names = [f"{prefix}{text}{suffix}" for text in sorted(digits)]
+    alike = {found.file(int(text)).name for text in digits}
+    if others := [name for name in names if name not in alike]:
+        like = next(name for name in names if name in alike)
         raise FilmError(
-            f"has frames whose numbers are written in several ways ({other}, and {found.path.name})",
+            f"has frames whose numbers are written in several ways ({others[0]}, and {like})",
             path=folder,
             remedy="rename them alike, or name a pattern like reel.%07d.dpx",
         )

@@ -27,7 +27,7 @@ from ..reader import FilmReader
 from ..source.color_detection import GAP
 from ..times import ROUNDED, time_text
 from . import dpx, exr, pictures
-from .names import Pattern, find_sequence, frames_in_words, missing
+from .names import Pattern, find_sequence, frames_in_words, is_alone, missing
 from .pixels import encoded
 
 _USUAL_RATE = Fraction(24)
@@ -57,7 +57,7 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: fl
         return FilmReader(path, max_pixels)
     rate = options.rate
     assert rate is None or isinstance(rate, Fraction)
-    return SequenceReader(pattern, rate=rate, fill_gaps=options.fill_gaps, max_pixels=max_pixels)
+    return SequenceReader(pattern, Path(path), rate=rate, fill_gaps=options.fill_gaps, max_pixels=max_pixels)
 
 
 class SequenceReader(FilmReader):
@@ -65,6 +65,7 @@ class SequenceReader(FilmReader):
 
     Args:
         pattern: Pattern of the frames' names.
+        path: The sequence as the user named it, for messages.
         rate: Frames per second; None for the rate in the headers, or 24.
         fill_gaps: Whether to replace missing frames by the frames before them.
         max_pixels: Greatest number of pixels of a frame.
@@ -76,30 +77,31 @@ class SequenceReader(FilmReader):
     def __init__(
         self,
         pattern: Pattern,
+        path: Path,
         *,
         rate: Fraction | None = None,
         fill_gaps: bool = False,
         max_pixels: float = math.inf,
     ) -> None:
         self.pattern = pattern
-        self.numbers = _numbers(pattern)
+        self.numbers = _numbers(pattern, path)
         """Numbers of the files that exist, in order."""
         self.gaps = missing(self.numbers)
         """Runs of missing frame numbers."""
         if self.gaps and not fill_gaps:
             raise FilmError(
                 f"lacks {frames_in_words(self.gaps)}",
-                path=pattern.path,
+                path=path,
                 remedy="add what is missing, or fill_gaps=True repeats the frame before",
             )
-        self.path, self._max_pixels = pattern.path, max_pixels
+        self.path, self._max_pixels = path, max_pixels
         self._dropped: tuple[str, ...] = ()
         header = self._headers()
         self._of_thread = threading.local()
         self._at = 0  # position of the next frame to decode
         super().__init__(pattern.file(self.numbers[0]), max_pixels)
-        self.path = pattern.path
-        self.stem = pattern.folder.absolute().name if find_sequence(pattern.folder) else pattern.prefix.rstrip("._- ")
+        self.path = path
+        self.stem = pattern.folder.absolute().name if is_alone(pattern) else pattern.prefix.rstrip("._- ")
         self.is_sequence = True
         self.states_rate = rate is not None or (header is not None and header.rate is not None)
         self.rate = rate or (header and header.rate) or _USUAL_RATE
@@ -173,7 +175,7 @@ class SequenceReader(FilmReader):
         for number in self.numbers:
             stat = self.pattern.file(number).stat()
             sizes.update(f"{number} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-        return f"{self.path.absolute()}, {len(self.numbers)} files, {sizes.hexdigest()[:16]}, {self.rate}"
+        return f"{self.pattern.path.absolute()}, {len(self.numbers)} files, {sizes.hexdigest()[:16]}, {self.rate}"
 
     def notes(self) -> list[str]:
         """Return notes about the sequence for the user, one line each."""
@@ -193,7 +195,7 @@ class SequenceReader(FilmReader):
         if not self.is_linear:
             return super()._container()
         # FFmpeg reads only part of OpenEXR, and would report floats: the first frame as displayed represents the film.
-        picture = encoded(exr.shown(self.path), "png", {"compression_level": "1"})
+        picture = encoded(exr.shown(self.file(0)), "png", {"compression_level": "1"})
         return av.open(BytesIO(picture))
 
     def _rewind(self) -> None:
@@ -291,11 +293,11 @@ class SequenceReader(FilmReader):
             )
 
 
-def _numbers(pattern: Pattern) -> list[int]:
+def _numbers(pattern: Pattern, path: Path) -> list[int]:
     if not pattern.folder.is_dir():
         raise FilmError("does not exist", path=pattern.folder, remedy="check the path")
     if not (numbers := pattern.numbers()):
-        raise FilmError("names no frame that exists", path=pattern.path, remedy="check the pattern")
+        raise FilmError("names no frame that exists", path=path, remedy="check the pattern")
     return numbers
 
 

@@ -7,16 +7,14 @@ from fractions import Fraction
 import av
 import av.filter
 import numpy as np
-from av.sidedata.sidedata import Type as SideData
+
+from .side_data import side_data_of
 
 
 def display_matrix(frame: av.VideoFrame) -> list[int] | None:
     """Return the nine numbers of the frame's display matrix; None if it has none."""
-    try:
-        found = frame.side_data.get(SideData.DISPLAYMATRIX)
-    except ValueError:  # PyAV fails altogether if it does not know one kind of side data, such as EXIF
-        found = None
-    return None if found is None else np.frombuffer(bytes(found), np.int32).tolist()
+    found = [part for part in side_data_of(frame) if part.type.name == "DISPLAYMATRIX"]
+    return np.frombuffer(bytes(found[0]), np.int32).tolist() if found else None
 
 
 def fields(frame: av.VideoFrame) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
 import av
+import av.filter
 from av.sidedata.sidedata import SideData, SideDataContainer
 
 _CAPTIONS = "A53_CC"
+_PROFILE = "ICC_PROFILE"
+_PNG_FORMATS = frozenset((
+    "gray", "gray16be", "monob", "pal8", "rgb24", "rgb48be", "rgba", "rgba64be", "ya8", "ya16be",
+))  # fmt: skip
+"""Pixel formats of FFmpeg's decoder of PNG."""
 _CARRY_CAPTIONS = ("libx264",)
 _NAMES = {
     _CAPTIONS: "closed captions",
@@ -16,7 +23,7 @@ _NAMES = {
     "S12M_TIMECODE": "time codes of single frames",
     "STEREO3D": "the arrangement of a stereo picture",
     "SPHERICAL": "the projection of a spherical picture",
-    "ICC_PROFILE": "the ICC profile",
+    _PROFILE: "the ICC profile",
     "MASTERING_DISPLAY_METADATA": "the mastering display",
     "CONTENT_LIGHT_LEVEL": "the content light level",
     "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
@@ -27,18 +34,46 @@ _NAMES = {
 
 
 def side_data_of(frame: av.VideoFrame) -> list[SideData]:
-    """Return the side data on a frame."""
+    """Return the side data on a frame, without the ICC profile of a PNG."""
+    without = _filtered(frame, "delete") if _has_png_profile(frame) else frame
     try:
         # ``frame.side_data`` would create a reference cycle, so that only the garbage collector frees the planes.
         container: Any = SideDataContainer  # the type stub lacks the argument
-        return list(container(frame))
+        return list(container(without))
     except ValueError:  # PyAV fails altogether if it does not know one kind, such as EXIF
         return []
 
 
 def kinds(frame: av.VideoFrame) -> frozenset[str]:
     """Return the kinds of side data on a frame, by PyAV's names (``A53_CC``)."""
-    return frozenset(part.type.name for part in side_data_of(frame))
+    found = frozenset(part.type.name for part in side_data_of(frame))
+    return found | {_PROFILE} if _has_png_profile(frame) else found
+
+
+def _has_png_profile(frame: av.VideoFrame) -> bool:
+    """Return whether a frame has the pixel format of a PNG and an ICC profile.
+
+    FFmpeg's decoder of PNG stores the profile's name as metadata of the side data, which PyAV frees once more than
+    FFmpeg: the process would crash. Other decoders store no such metadata.
+    """
+    return frame.format.name in _PNG_FORMATS and _filtered(frame, "select") is not None
+
+
+def _filtered(frame: av.VideoFrame, mode: str) -> av.VideoFrame | None:
+    """Select a frame if it has an ICC profile (None otherwise), or delete its profile; shares the planes."""
+    graph = av.filter.Graph()
+    size = {"width": frame.width, "height": frame.height, "format": frame.format.name}
+    source = graph.add_buffer(**size, time_base=Fraction(1, 1000))
+    filter = graph.add("sidedata", f"mode={mode}:type={_PROFILE}")
+    graph.link_nodes(source, filter, graph.add("buffersink")).configure()
+    graph.push(frame)
+    graph.push(None)
+    try:
+        found = graph.pull()
+    except av.error.EOFError:
+        return None
+    assert isinstance(found, av.VideoFrame)
+    return found
 
 
 def has_captions(frame: av.VideoFrame) -> bool:
