@@ -133,7 +133,7 @@ def _has_ended(name: str) -> bool:
 
 
 def _owner() -> str:
-    """Return a part for file names that identifies this machine and process, with a random number to make it unique."""
+    """Return a unique text for file names, which identifies this machine and this process."""
     return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 

@@ -73,7 +73,7 @@ def lacks_memory(error: BaseException) -> bool:
 
 
 def processor_name() -> str:
-    """Return the processor's model name, or otherwise its architecture, as far as the system reports them."""
+    """Return the processor's model name; if the system does not report it, the processor's architecture."""
     for line in _cpuinfo():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,4 +1,4 @@
-"""The label that every output contains: a sentence that calls the colours a guess and names the model."""
+"""The label that every output contains: a sentence that says that software added the colours, and names the model."""
 
 from __future__ import annotations
 

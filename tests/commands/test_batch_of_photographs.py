@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error_beside_the_others():
             jobs, _, errors = find_jobs([str(folder)], None, OutputOptions())
             alone = find_jobs([str(folder / "closed")], None, OutputOptions())
         (folder / "closed").chmod(0o700)
-        told = f"{folder / 'closed'}: cannot be listed (Permission denied): give access to it"
+        told = f"{folder / 'closed'}: cannot be listed (Permission denied): check its permissions"
         assert [job.source for job in jobs] == [str(folder / "a.jpg")]
         assert [str(error) for error in errors] == [str(error) for error in alone[2]] == [told]
 

@@ -110,7 +110,7 @@ def test_a_single_thread_is_refused(make, colorizer, monkeypatch):
     clip, before = make(), vs.core.num_threads
     vs.core.num_threads = 1
     try:
-        with pytest.raises(EngineError, match="VapourSynth has one thread"):
+        with pytest.raises(EngineError, match="VapourSynth has only one thread"):
             colorize(clip, colorizer=colorizer)
     finally:
         vs.core.num_threads = before

@@ -187,5 +187,5 @@ def test_a_folder_does_not_decide_where_it_is_stored(path, kept):
 
 
 def test_folders_are_not_nested_without_end():
-    with pytest.raises(OptionError, match="nested too deeply: drop an inner one"):
+    with pytest.raises(OptionError, match="nested too deeply: drop an inner folder"):
         folder_name("a/" * 1000)

@@ -172,7 +172,7 @@ def test_one_film_at_a_time_and_the_next_one_waits(visitor, film, monkeypatch):
     assert begun.wait(600)
     visitor.post(f"/api/items/{second}/start", {})
     assert visitor.item(second)["job"]["status"] == "waiting"
-    with pytest.raises(RefusedError, match="is being worked on already: wait, or stop it"):
+    with pytest.raises(RefusedError, match="is already in progress: wait, or stop it"):
         visitor.post(f"/api/items/{first}/start", {})
     visitor.post(f"/api/items/{second}/stop")
     assert visitor.item(second)["job"]["status"] == "stopped"
@@ -384,7 +384,7 @@ def test_a_job_stopped_while_queued_does_its_latest_work(jobs):
         jobs.add(job, lambda number=number: done.append(number) or str(number))
         if number == 1:
             job.stop()
-    with pytest.raises(OptionError, match="being worked on already"):
+    with pytest.raises(OptionError, match="already in progress"):
         jobs.add(job, str)
     gate.set()
     until(lambda: job.status == "done")
@@ -405,7 +405,7 @@ def test_a_failed_job_says_why_and_can_be_repeated(jobs, caplog):
             OSError(28, "No space left on device", "/secret/place"),
             "the studio cannot read or write its files (No space",
         ),
-        (ZeroDivisionError("/secret"), "the studio failed at this"),
+        (ZeroDivisionError("/secret"), "the studio failed to do this"),
     ]:
         jobs.add(job, raises(error))
         until(lambda: job.status == "failed")

@@ -183,12 +183,12 @@ def test_a_large_file_is_refused_and_removed(visitor, files):
 def test_a_file_of_unknown_size_is_refused(visitor, files):
     answer = visitor.client.post("/api/items?name=old.png", content=iter([b"abc"]))
     assert answer.status_code == 400
-    assert answer.json()["error"] == "the request does not say how large the file is: send Content-Length"
+    assert answer.json()["error"] == "the request does not state the size of the file: send Content-Length"
     assert files() == []
 
 
 def test_a_file_of_another_size_than_announced_is_refused(visitor, files):
-    for said, message in ((3, "larger than the request says"), (99, "cut short: send it again")):
+    for said, message in ((3, "larger than the request states"), (99, "cut short: send it again")):
         answer = visitor.client.post("/api/items?name=a.png", content=b"abcdef", headers={"Content-Length": str(said)})
         assert answer.status_code == 400
         assert message in answer.json()["error"]
@@ -199,7 +199,7 @@ def test_a_full_disk_is_reported(open_studio, files, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (600, 600), np.uint8)
     visitor = Visitor(open_studio(max_disk_mb=1)())
     item = visitor.add("old.png", png(noise))
-    full = r"507 the studio has no room for more files \(1 MB\): remove .*max_disk_mb"
+    full = r"507 the studio has no space for more files \(1 MB\): remove .*max_disk_mb"
     for act in (
         lambda: visitor.add("other.png", png(noise)[:-100_000] + bytes(400_000)),
         lambda: visitor.send("/api/colorize", "other.png", png(noise) + bytes(400_000)),

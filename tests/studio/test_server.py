@@ -53,7 +53,7 @@ def test_another_visitor_gets_nothing(client, visitor, route):
         stranger.fetch(f"/api/items/{item}{route}")
     answer = nobody.get(f"/api/items/{item}{route}")
     assert (answer.status_code, answer.json()) == (
-        404, {"error": "the studio does not know this page any more: load it again"},
+        404, {"error": "the session of this page has ended: load it again"},
     )  # fmt: skip
 
 

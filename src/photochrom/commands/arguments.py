@@ -114,7 +114,7 @@ def create_folder(folder: Path, error: type[PhotochromError]) -> None:
 
 @contextmanager
 def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
-    """Create a folder for outputs, including its parents; after the block, remove those created here that are empty.
+    """Create a folder for outputs, including its parents; after the block, remove the created folders that are empty.
 
     Raises:
         PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.

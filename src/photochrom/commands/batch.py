@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb."""
+    """Declare ``photochrom batch`` and its arguments."""
     batch = add_verb(
         verbs,
         "batch",
@@ -217,7 +217,7 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
 
 
 def _preserve(args: argparse.Namespace, folder: Path) -> None:
-    """Write the requested preservation files; the bag comes last, because it seals everything else."""
+    """Write the requested preservation files; the bag comes last, because its checksums cover all other files."""
     from ..batch.archival import make_bag, write_parquet, write_premis
     from ..batch.contact_sheet import rows_of
 

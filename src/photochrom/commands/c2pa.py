@@ -45,7 +45,7 @@ def identity_of(args: argparse.Namespace) -> Identity | None:
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb and its arguments."""
+    """Declare ``photochrom c2pa`` and its arguments."""
     parser = add_verb(
         verbs,
         "c2pa",

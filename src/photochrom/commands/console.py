@@ -145,7 +145,7 @@ class Progress:
             print_to_stderr(f"photochrom: {done:,} of {total:,} pages")
 
     def finish(self) -> None:
-        """Show the number of units done as the total, which may have been an estimate."""
+        """Set the bar's total, which may have been an estimate, to the number of units done."""
         self._bar.total = self._bar.n
         self._bar.refresh()
 

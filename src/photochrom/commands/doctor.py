@@ -25,7 +25,7 @@ _FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", 
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb."""
+    """Declare ``photochrom doctor`` and its arguments."""
     doctor = add_verb(
         verbs,
         "doctor",
@@ -61,7 +61,7 @@ def _system() -> Iterator[tuple[str, str]]:
 
 
 def _packages() -> Iterator[tuple[str, str]]:
-    from importlib import metadata  # slow to import, and this module is loaded for every verb
+    from importlib import metadata  # imported only here, because it is slow and every verb imports this module
 
     for name in _PACKAGES:
         try:
@@ -105,7 +105,7 @@ def _model_cache() -> str:
 
 
 def processor_features() -> list[str]:
-    """Return the processor's instruction sets that make the engines fast; always empty except on Linux."""
+    """Return those instruction sets of the processor that speed up the engines; always empty except on Linux."""
     present = set(processor_flags())
     return [feature for feature in _FEATURES if feature in present]
 

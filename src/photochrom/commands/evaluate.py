@@ -13,7 +13,7 @@ from .parser import Verbs
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb."""
+    """Declare ``photochrom evaluate`` and its arguments."""
     evaluate = add_verb(
         verbs,
         "evaluate",

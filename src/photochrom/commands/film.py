@@ -37,7 +37,7 @@ _FEW: Final = 4  # number of cores that are fully used if each stage of a film r
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb."""
+    """Declare ``photochrom film`` and its arguments."""
     film = add_verb(
         verbs,
         "film",
@@ -177,7 +177,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _shared_cores(args: argparse.Namespace) -> AbstractContextManager[None]:
-    """Limit the network and OpenCV to one thread each, in a ``with`` block, if the stages of a film use all cores."""
+    """Return a context that limits the network and OpenCV to one thread each, if the stages of a film use all cores."""
     from ..color.bands import limited_threads
 
     is_colored = not (args.list_shots or args.preview or args.dry_run)
@@ -213,7 +213,7 @@ def _process_all(films: list[str], request: Request) -> int:
 
 
 def _distinct(inputs: list[str]) -> list[str]:
-    """Return each film once; several frames of one sequence, as a shell makes of ``*.dpx``, count as one film."""
+    """Return each film once; frames of one sequence, to which a shell expands ``*.dpx``, count as one film."""
     from ..film.sequences.names import family_of
 
     found: dict[object, str] = {}
@@ -241,7 +241,7 @@ def check_kind(film: str) -> None:
     """Check that a path is neither a photograph nor ``-``, which stands for standard input.
 
     Raises:
-        FilmError: It is one of them.
+        FilmError: The path is a photograph or ``-``.
     """
     if film == "-":
         raise FilmError("a film cannot be read from the standard input", remedy="name a file")

@@ -12,7 +12,7 @@ from .parser import Verbs
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb."""
+    """Declare ``photochrom models`` and its arguments."""
     models = add_verb(
         verbs,
         "models",

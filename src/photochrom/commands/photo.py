@@ -38,7 +38,7 @@ _IN_COLOR: Final = "in colour already: {}; -v names them, --recolor colours them
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb."""
+    """Declare ``photochrom photo`` and its arguments."""
     photo = add_verb(
         verbs,
         "photo",
@@ -236,7 +236,7 @@ def _exists(path: str) -> bool:
     """Return whether a file exists.
 
     Raises:
-        PhotoError: This cannot be found out, for example because the name is too long.
+        PhotoError: The path cannot be examined, for example because its name is too long.
     """
     from ..photo.library_errors import naming
 
@@ -302,7 +302,7 @@ class _Work:
             self.console.error(error_text(exc))
 
     def _reasons_to_skip(self, job: PhotoJob) -> tuple[str, str] | None:
-        """Return why a photograph is skipped, and the summary of all such photographs; None if it is to be coloured.
+        """Return why a photograph is skipped, and a message that counts all such photographs; None to colour it.
 
         Raises:
             PhotoError: The photograph is a film, or cannot be read; or the user named it, and it is in colour already.

@@ -69,7 +69,7 @@ def find_jobs(
         output: Options that determine which files are written beside each destination.
         recursive: Whether to descend into subfolders.
         recolor: Whether to colour Photochrom's own outputs again.
-        kept: Other inputs, which must not be overwritten.
+        kept: Other input files, such as files of hints, which must not be overwritten.
 
     Returns:
         The jobs to do; the jobs to skip, because Photochrom made their sources; and errors: one for each folder that
@@ -101,7 +101,7 @@ def find_jobs(
 
 
 def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> Counter[str]:
-    """Count, by extension, the pictures in input folders whose formats Photochrom does not read."""
+    """Count the pictures of unsupported formats in the input folders, by extension."""
     found: Counter[str] = Counter()
     for folder in filter(os.path.isdir, dict.fromkeys(inputs)):
         for _, names, files in os.walk(folder):
@@ -163,7 +163,9 @@ def _photographs(
     """
 
     def note(exc: OSError) -> None:
-        unlisted.append(PhotoError(f"cannot be listed ({exc.strerror})", path=exc.filename, remedy="give access to it"))
+        unlisted.append(
+            PhotoError(f"cannot be listed ({exc.strerror})", path=exc.filename, remedy="check its permissions")
+        )
 
     excluded = None if without is None else os.path.realpath(without)
     if excluded == os.path.realpath(folder):

@@ -56,7 +56,7 @@ def apply_settings(verb: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _from_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
-    """Return the settings for a verb by name, each with its source, for error messages, and its value."""
+    """Return a verb's settings from the configuration file: name -> (source, for error messages; value)."""
     config = read_config(path)
     table = config.get(verb, {})
     if not isinstance(table, Mapping):
@@ -96,7 +96,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(verb: str) -> dict[str, tuple[str, Any]]:
-    """Return the settings for a verb by name, each with its source, for error messages, and its value."""
+    """Return a verb's settings from environment variables: name -> (source, for error messages; value)."""
     found: dict[str, tuple[str, Any]] = {}
     for prefix in ("PHOTOCHROM_", f"PHOTOCHROM_{verb.upper()}_"):  # the more specific name takes precedence
         for name in SETTINGS:

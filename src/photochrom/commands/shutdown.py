@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 from ..signals import not_ignored
 
 _MAIN: Final = threading.main_thread().ident or 0  # never None, since the thread is running
-_KILLED: Final = 128  # plus the signal's number, the exit status of a killed process
+_KILLED: Final = 128  # exit status of a process killed by a signal, minus the signal's number
 _LATER: Final = 0.05  # seconds after which a signal that arrived during an import is sent again
 _AT_ONCE: Final = 2.0  # seconds in which further signals count as repetitions, since ``timeout`` sends its signal twice
 

@@ -13,7 +13,7 @@ from .parser import Verbs
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb."""
+    """Declare ``photochrom studio`` and its arguments."""
     studio = add_verb(
         verbs,
         "studio",

@@ -14,7 +14,7 @@ from .parser import Verbs
 
 
 def add(verbs: Verbs) -> None:
-    """Declare the verb."""
+    """Declare ``photochrom train`` and its arguments."""
     train = add_verb(
         verbs,
         "train",

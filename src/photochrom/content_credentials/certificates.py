@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 AUTHORITY, CERTIFICATE, KEY = "authority.pem", "certificate.pem", "key.pem"
 _C2PA_SIGNING = "1.3.6.1.5.5.7.3.36"  # id-kp-documentSigning, RFC 9336
 _AUTHORITY_DAYS, _CERTIFICATE_DAYS = 3650, 825
-_CLOCKS_APART = datetime.timedelta(hours=1)  # by which the clock of a reader's machine may be slow
+_CLOCKS_APART = datetime.timedelta(hours=1)  # tolerance for the clock of a reader's machine, which may be slow
 
 
 def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path, Path]:

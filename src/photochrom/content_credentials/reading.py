@@ -68,7 +68,9 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
         ) from exc
     except sdk.C2paError as exc:
         raise PhotochromError(
-            f"its content credentials are damaged ({one_line(exc)})", path=path, remedy="get the file as it was signed"
+            f"its content credentials are damaged ({one_line(exc)})",
+            path=path,
+            remedy="get an unchanged copy of the file",
         ) from exc
 
 

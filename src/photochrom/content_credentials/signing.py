@@ -19,11 +19,12 @@ MIME_TYPES: Final = {
     ".webp": "image/webp", ".heic": "image/heic", ".heif": "image/heif", ".hif": "image/heif", ".avif": "image/avif",
     ".jxl": "image/jxl", ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".avi": "video/x-msvideo",
 }  # fmt: skip
-"""Media types, by extension, of files that can hold a manifest; for others it is written to a ``.c2pa`` file."""
+"""Media types, by extension, of files that can hold a manifest; other files get a ``.c2pa`` file beside them."""
 _ANY: Final = "application/octet-stream"
 _SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _SETTINGS: Final = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
-"""Thumbnails would increase a manifest from 13 kB and 7 ms to 370 kB and 0.1 s. Verifying would reread the file."""
+"""Settings of c2pa: no thumbnails, which increase a manifest from 13 kB and 7 ms to 370 kB and 0.1 s, and no
+verification, which rereads the file."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -171,7 +172,7 @@ def _manifest(original_name: str, credit: str) -> dict[str, Any]:
 
 
 def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
-    """Return a function that signs with a key in COSE's format, and the name of its algorithm."""
+    """Return a function that signs bytes with a key, in COSE's format, and the name of the signature algorithm."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 

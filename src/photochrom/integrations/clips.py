@@ -27,7 +27,8 @@ from ..film.shots import detection
 
 WINDOW = 192
 """Number of frames in a window."""
-_BEFORE = 80  # frames read before a window: ten key frames, enough to forget where propagation began
+# Number of frames read before a window: ten key frames, after which colours hardly depend on where propagation began.
+_BEFORE = 80
 _KEPT = 3  # maximum number of windows in memory, about 35 MB each at an aspect ratio of 16:9
 
 
@@ -45,10 +46,12 @@ class _Colors:
 
 @dataclass
 class _Window:
-    """The colours of a window's frames, computed as far as they were requested."""
+    """Colours of up to ``WINDOW`` consecutive frames, of which only those requested so far are computed."""
 
     remaining: Iterator[_Colors]
+    """Computes the colours of the next frame."""
     done: list[_Colors] = field(default_factory=list)
+    """Colours of the first frames."""
 
 
 class ClipColorizer:

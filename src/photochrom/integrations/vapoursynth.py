@@ -68,7 +68,7 @@ def colorize(
 
     core = vapoursynth.core
     if core.num_threads < 2:
-        raise EngineError("VapourSynth has one thread", remedy="set core.num_threads to 2 or more")
+        raise EngineError("VapourSynth has only one thread", remedy="set core.num_threads to 2 or more")
     target = _format(vapoursynth, clip)
     first = clip.get_frame(0)
     coding, matrix = _coding(clip, first.props)

@@ -55,7 +55,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Outcome of one photograph: its row in the batch's report, and what the row was made from."""
+    """Outcome of one photograph: its row in the batch's report, and the version and marks that were coloured."""
 
     row: Row
     version: str = ""

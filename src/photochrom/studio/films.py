@@ -104,7 +104,7 @@ class Film(Item[FilmChoices]):
         return next((s for s in self.shots if s.start - ROUNDED <= self._time < s.end - ROUNDED), None)
 
     def _own_dials(self, shot: Shot | None) -> dict[str, Any]:
-        """Return the values of the dials that are set for a shot alone, by name."""
+        """Return the values of the dials that are set for a shot alone, by the name of the dial."""
         return {dial: value for start, dial, value in self._history.now.shots if shot and shot.start == start}
 
     def hints(self) -> tuple[FilmHint, ...]:
@@ -154,7 +154,7 @@ class Film(Item[FilmChoices]):
             return super()._turned(dial, value, for_shot=False)
         shot = self._shot()
         if shot is None or self.search.busy:
-            raise OptionError("the shots are not found yet", remedy="wait until they are")
+            raise OptionError("the shots have not been found yet", remedy="wait until they are")
         others = (entry for entry in self._history.now.shots if entry[:2] != (shot.start, dial))
         return self._history.turn_to(f"{dial} {shot.start}", shots=(*others, (shot.start, dial, value)))
 

@@ -20,11 +20,11 @@ class FullSize:
     """Luma and chroma of a photograph at 8 bits, with 4:2:0 chroma as in most JPEGs."""
 
     luma: np.ndarray
-    """uint8 ``[H, W]``."""
+    """Luma plane, uint8 ``[H, W]``."""
     cb: np.ndarray
-    """uint8 ``[ceil(H / 2), ceil(W / 2)]``."""
+    """Cb plane, uint8 ``[ceil(H / 2), ceil(W / 2)]``."""
     cr: np.ndarray
-    """The other chroma plane, with the shape and dtype of ``cb``."""
+    """Cr plane, uint8 ``[ceil(H / 2), ceil(W / 2)]``."""
 
     @classmethod
     def of(cls, colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> FullSize:

@@ -16,9 +16,9 @@ class History(Generic[Choices]):
     now: Choices
     """The current choices, a frozen dataclass."""
     past: tuple[Choices, ...] = ()
-    """Earlier choices, to which undo returns; the latest is last."""
+    """Earlier choices, oldest first; undo restores the last."""
     future: tuple[Choices, ...] = ()
-    """Undone choices, to which redo returns; the next is first."""
+    """Undone choices; redo restores the first."""
     dial: str = ""
     """Name of the dial that the last change turned; empty if the last change was of another kind."""
 
@@ -34,7 +34,7 @@ class History(Generic[Choices]):
         return self.turn_to(dial, **{dial: value})
 
     def turn_to(self, dial: str, **changes: object) -> Self:
-        """Return the history after a dial is turned that changes other fields than the one with its name.
+        """Return the history after a dial is turned, given the fields that this changes.
 
         As in ``turn``, consecutive turns of one dial are undone in one step.
         """

@@ -24,7 +24,7 @@ from .pictures import Picture, cached_prediction, small
 from .render import colored
 from .state import AppState
 
-_DIALS = {"vividness": 1.0, "strength": 2.0}  # highest values
+_DIALS = {"vividness": 1.0, "strength": 2.0}  # maximum value of each dial
 
 Choices = TypeVar("Choices")
 

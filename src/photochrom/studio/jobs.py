@@ -34,7 +34,7 @@ class Job:
     began: float = 0.0
     """Time of the first call of ``progress``, by ``time.monotonic``, to estimate the remaining time."""
     before: int = 0
-    """Value of ``done`` at that call; above 0 if an earlier run is resumed."""
+    """Value of ``done`` at the first call of ``progress``; above 0 if an earlier run is resumed."""
     number: int = 0
     """Number of times that the job was queued."""
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -60,7 +60,7 @@ class Job:
         """Report the progress of the work.
 
         Raises:
-            StoppedError: The job is to stop.
+            StoppedError: ``stop`` was called.
         """
         if self._stop.is_set():
             raise StoppedError
@@ -99,7 +99,7 @@ class Jobs:
             OptionError: The job is queued or running already.
         """
         if job.busy:
-            raise OptionError("this is being worked on already", remedy="wait, or stop it")
+            raise OptionError("this is already in progress", remedy="wait, or stop it")
         job.status, job.message, job.began, job.done = "waiting", "", 0.0, 0
         job.number += 1
         job._stop.clear()
@@ -133,4 +133,7 @@ class Jobs:
             job.message, job.status = f"the studio cannot read or write its files ({exc.strerror})", "failed"
         except Exception:
             _LOG.exception("a job failed")
-            job.message, job.status = "the studio failed at this: tell whoever runs it", "failed"
+            job.message, job.status = (
+                "the studio failed to do this: report it to the person who runs the studio",
+                "failed",
+            )

@@ -36,9 +36,9 @@ class Mark:
 
     kind: Kind
     color: tuple[int, int, int]
-    """sRGB, 0 to 255 each."""
+    """sRGB colour, three values from 0 to 255."""
     places: tuple[Place, ...]
-    """x and y from 0 to 1: the point, the path of the stroke, or the corners of the area."""
+    """Position of the point, path of the stroke, or corners of the area, as x and y from 0 to 1."""
     radius: float = _POINT_RADIUS
     """Radius of a point, or half the width of a stroke, as a share of the picture's short side."""
     suggested: bool = False

@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, eq=False)
 class CachedPrediction:
-    """Predictions for one picture with and without its hints, so that a new hint needs only one more."""
+    """Predictions for one picture, without hints and with them; the former is reused when hints change."""
 
     vividness: float | None
     """Vividness of both predictions."""
@@ -70,7 +70,12 @@ class Picture:
 
 
 def small(picture: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
-    """Reduce luma ``[H, W]`` or RGB ``[H, W, 3]`` to uint8 with a longest side of at most ``longest`` pixels."""
+    """Convert a picture to uint8, and scale it down to sides of at most ``longest`` pixels.
+
+    Args:
+        picture: Luma ``[H, W]`` or RGB ``[H, W, 3]``, uint8 or uint16.
+        longest: Maximum length of the longest side, in pixels.
+    """
     scale = longest / max(picture.shape[:2])
     if scale < 1:
         height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
@@ -85,14 +90,14 @@ class Recent(Generic[Key, Value]):
         self._most, self._values, self._lock = most, OrderedDict[Key, Value](), threading.Lock()
 
     def get(self, key: Key) -> Value | None:
-        """Return a value; None if it is not cached."""
+        """Return the value of a key; None if it is not cached."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key: Key, value: Value) -> Value:
-        """Cache a value, and return it."""
+        """Cache a value under a key, and return the value."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)

@@ -18,11 +18,11 @@ _PLACES = 5  # maximum number of unsure places that are marked
 _APART = 0.15  # minimum distance between marked places, as a share of the longest side
 _MARGIN = 0.04  # minimum distance from the edges, so that the numbers on the places are not cut off
 _WORTH = 0.25  # minimum mean doubt around a marked place
-_SURE, _LOST = 0.6, 0.2  # confidence at which doubt is 0 and 1; most confidence values of pictures lie between
+_SURE, _LOST = 0.6, 0.2  # values of confidence at which doubt is 0 and 1; most values in a picture lie between
 
 
 def colored(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> np.ndarray:
-    """Return a picture, uint8 luma ``[H, W]``, with the colours of a prediction: RGB, uint8 ``[H, W, 3]``."""
+    """Colour luma, uint8 ``[H, W]``, according to a prediction; return RGB, uint8 ``[H, W, 3]``."""
     return rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
 
 
@@ -40,14 +40,14 @@ def doubt_map(prediction: Prediction) -> dict[str, Any]:
     """Return the model's doubt as JSON for the page.
 
     Returns:
-        ``map``: rows of doubt, from 0 (sure) to 1; ``places``: x and y, from 0 to 1, of the places where a hint would
-        help most, the best first.
+        ``map``: rows of a map, with values from 0 (sure) to 1 (unsure). ``places``: x and y, from 0 to 1, of the places
+        where a hint would help most, the best place first.
 
     Raises:
         OptionError: The model does not predict its confidence.
     """
     if prediction.confidence is None:
-        raise OptionError("this model does not report its confidence", remedy="start the studio with another")
+        raise OptionError("this model does not report its confidence", remedy="start the studio with another model")
     doubt = np.clip((_SURE - prediction.confidence) / (_SURE - _LOST), 0, 1)  # [h, w]
     return {"map": np.round(doubt, 2).tolist(), "places": _unsure_places(doubt)}
 

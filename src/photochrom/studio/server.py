@@ -91,7 +91,7 @@ async def _left(request: Request, exc: Exception) -> Response:
 async def _failed(request: Request, exc: Exception) -> Response:
     # The error's own message would reveal a path on the server.
     reason = (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
-    message = f"the studio cannot read or write its files ({reason}): tell whoever runs it"
+    message = f"the studio cannot read or write its files ({reason}): report it to the person who runs the studio"
     return JSONResponse({"error": message}, 500)
 
 
@@ -143,7 +143,7 @@ class Api:
 
     def _visitor(self, request: Request) -> Visitor:
         if (visitor := self._visitors.find(request.cookies.get(_cookie(request)))) is None:
-            raise LostError("the studio does not know this page any more", remedy="load it again")
+            raise LostError("the session of this page has ended", remedy="load it again")
         return visitor
 
     def _reporting_removal(self, endpoint: Endpoint) -> Endpoint:
@@ -216,7 +216,7 @@ class Api:
     # Pictures --------------------------------------------------------------------------------------------------
 
     def _jpeg_endpoint(self, draw: Callable[[AnyItem, Request], bytes]) -> Endpoint:
-        """Return an endpoint that sends the JPEG file that a function makes of an item."""
+        """Return an endpoint that sends a JPEG of an item, which ``draw`` returns as bytes."""
 
         async def endpoint(request: Request) -> Response:
             item = self._item_of(request)
@@ -303,7 +303,7 @@ class Api:
         return TemporaryFile(path, filename=None if inline else path.name)
 
     def _linked(self, item: Photograph | Film) -> Path:
-        """Return a second path of an item's output, since the first is removed if the item is changed meanwhile."""
+        """Link an item's output to a second path, since the first is removed when the item changes; return it."""
         folder = self._state.new_folder()
         try:
             with item.lock:

@@ -87,7 +87,7 @@ class Disk:
             full = self._used + coming > self._most
         if full:
             raise StudioError(
-                f"the studio has no room for more files ({self._most / 1e6:g} MB)",
+                f"the studio has no space for more files ({self._most / 1e6:g} MB)",
                 remedy="remove photographs no longer needed, or start it with a larger max_disk_mb",
             )
 

@@ -53,7 +53,7 @@ class Uploads:
     async def _size(self, request: Request) -> int:
         length = request.headers.get("content-length", "")
         if not length.isdecimal():
-            raise OptionError("the request does not say how large the file is", remedy="send Content-Length")
+            raise OptionError("the request does not state the size of the file", remedy="send Content-Length")
         if int(length) > self._state.max_upload_bytes:
             await _drain(request)
             most = self._state.max_upload_bytes / 1e6
@@ -73,7 +73,7 @@ class Uploads:
                 async for chunk in request.stream():
                     received += len(chunk)
                     if received > size:
-                        raise OptionError("the file is larger than the request says")
+                        raise OptionError("the file is larger than the request states")
                     await asyncio.to_thread(file.write, chunk)
             if received < size:
                 raise OptionError("the upload was cut short", remedy="send it again")
@@ -94,7 +94,7 @@ def folder_name(path: str) -> str:
         OptionError: The folders are nested too deeply.
     """
     if len(path) > _LONGEST_FOLDER:
-        raise OptionError("the folders are nested too deeply", remedy="drop an inner one")
+        raise OptionError("the folders are nested too deeply", remedy="drop an inner folder")
     parts = (part for part in re.split(r"[/\\]", path) if part.strip(". "))
     return "/".join(file_name(part) for part in parts)
 
@@ -111,5 +111,7 @@ def file_name(name: str) -> str:
         stem = stem[:-1]
         name = stem + dot + suffix
     if not name or len(name.encode()) > _LONGEST_NAME:
-        raise OptionError("the file has no name", remedy="give one that ends like its format, for example .jpg")
+        raise OptionError(
+            "the file has no name", remedy="give a name with the extension of its format, for example .jpg"
+        )
     return name

@@ -26,7 +26,7 @@ AnyItem = Item[Any]
 
 
 class Visitor:
-    """A visitor, who is one browser, identified by a secret token, and the visitor's tray."""
+    """One browser that uses the studio, identified by a secret token, with its tray."""
 
     def __init__(self, token: str, now: float) -> None:
         self.token, self.seen = token, now
@@ -113,7 +113,7 @@ class Visitors:
         self._visitors: dict[str, Visitor] = {}
 
     def find(self, token: str | None) -> Visitor | None:
-        """Return the visitor with the token from a cookie, and record the request; None if the token is unknown."""
+        """Return the visitor with a cookie's token, and record the time of this request; None if there is none."""
         with self._lock:
             visitor = self._visitors.get(token or "")
             if visitor is not None:
@@ -135,7 +135,7 @@ class Visitors:
         return visitor
 
     def _make_room(self) -> Visitor:
-        # Visitors with an empty tray are removed first: most are programs, which send no cookie with any request.
+        # Visitors with an empty tray are removed first: most are programs that do not store the cookie.
         oldest = min(self._visitors.values(), key=lambda visitor: (len(visitor) > 0, visitor.seen))
         if len(oldest) and self._clock() - oldest.seen < _YOUNG:
             raise StudioError("the studio is full", remedy="try again in some minutes")
