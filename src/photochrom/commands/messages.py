@@ -31,7 +31,7 @@ def note_text(note: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Escape control characters, such as line breaks and terminal commands, which file names may contain."""
+    """Return a text in one line: control characters, which file names may contain, are escaped."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

@@ -1,4 +1,4 @@
-"""Colours all photographs of a tray with ``photochrom batch``'s code, and packs them and a report into a ZIP file.
+"""Colours all photographs of a tray, as ``photochrom batch`` does, and packs the files and a report into a ZIP file.
 
 In the ZIP file, photographs are in the folders in which they were dropped on the page. A photograph is coloured again
 only if its choices have changed since it was coloured last, even after an interruption.
@@ -65,7 +65,7 @@ class _Outcome:
 
 
 class Archive:
-    """Colours all photographs of one visitor as files, and packs these into a ZIP file.
+    """Writes all photographs of one visitor in colour, and packs the files and a report into a ZIP file.
 
     Args:
         state: State that all visitors share.

@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, eq=False)
 class CachedPrediction:
-    """Predictions for one picture, without hints and with them; the former is reused when hints change."""
+    """Two predictions for one picture: one without hints, which is reused when hints change, and one with hints."""
 
     vividness: float | None
     """Vividness of both predictions."""

@@ -1,6 +1,6 @@
-/** Requests to the studio. Each returns the studio's answer, or throws an Error with its message. */
+/** Requests to the studio. Each returns the JSON of the response, or throws an Error with the studio's message. */
 
-import { said, t } from "./words.js";
+import { translateMessage, t } from "./words.js";
 
 /** @param {string} path @param {RequestInit} [init] */
 async function ask(path, init) {
@@ -12,7 +12,7 @@ async function ask(path, init) {
   }
   const isJson = (response.headers.get("content-type") || "").includes("json");
   const answer = isJson ? await response.json() : null;
-  if (!response.ok) throw new Error(answer?.error ? said(answer.error) : `${response.status} ${response.statusText}`);
+  if (!response.ok) throw new Error(answer?.error ? translateMessage(answer.error) : `${response.status} ${response.statusText}`);
   return answer;
 }
 
@@ -26,11 +26,11 @@ const send = (path, file, folder = "") =>
 export const studio = () => ask("/api/studio");
 /** @param {File} file @param {string} folder */
 export const add = (file, folder) => send("/api/items", file, folder);
-/** The outcomes of the photographs' files. */
+/** Outcomes of all photographs that were written as files. */
 export const archive = () => ask("/api/archive");
 export const colorAll = () => post("/api/archive/start", {});
 export const stopAll = () => post("/api/archive/stop", {});
-/** Forget the files that could not be read. */
+/** Clear the list of files that could not be read. */
 export const forget = () => post("/api/archive/forget", {});
 /** @param {string} id */
 export const item = (id) => ask(`/api/items/${id}`);
@@ -54,7 +54,7 @@ export const start = (id, recolor) => post(`/api/items/${id}/start`, { recolor }
 export const stop = (id) => post(`/api/items/${id}/stop`, {});
 
 /**
- * Address of an item's current picture.
- * @param {{id: string, revision: number}} item @param {string} name @param {number} [side] pixels of its longest side, at most
+ * Return the URL of an item's current picture.
+ * @param {{id: string, revision: number}} item @param {string} name @param {number} [side] maximum of its longest side, in pixels
  */
 export const picture = (item, name, side) => `/api/items/${item.id}/${name}.jpg?revision=${item.revision}${side ? `&side=${side}` : ""}`;

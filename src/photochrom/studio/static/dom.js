@@ -1,8 +1,8 @@
-/** Small helpers for the page's elements. */
+/** Functions that create, find and change elements of the page. */
 import { t } from "./words.js";
 
-const SECONDS = 6; // for which messages are shown
-/** Seconds for which messages with buttons are shown. */
+const SECONDS = 6; // for which a message is shown
+/** Seconds for which a message with buttons is shown. */
 export const SECONDS_TO_ACT = 20;
 
 /**
@@ -35,12 +35,12 @@ export function clamp(x, low, high) {
 }
 
 /**
- * Show a message for some seconds; an error stays until it is closed.
+ * Show a message for some seconds, or an error until the visitor closes it.
  * @param {string} text
  * @param {boolean} [isError]
  * @param {HTMLElement[]} actions buttons, which close the message, too
  */
-export function tell(text, isError = false, ...actions) {
+export function showMessage(text, isError = false, ...actions) {
   const message = make("p", { class: isError ? "error" : "" }, make("span", {}, text));
   const close = make("button", { type: "button", "aria-label": t("Close"), onclick: () => message.remove() }, "×");
   for (const action of actions) action.addEventListener("click", () => message.remove());
@@ -57,7 +57,7 @@ export function save(url, name = "") {
   link.remove();
 }
 
-/** Whether typed keys go into a field. @param {EventTarget | null} target */
+/** Return whether an element is a field into which keys are typed. @param {EventTarget | null} target */
 export function isField(target) {
   return target instanceof HTMLElement && target.matches("input:not([type=range]), select, textarea");
 }

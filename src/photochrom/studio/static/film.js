@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { find, make } from "./dom.js";
 import { store } from "./store.js";
-import { said, t } from "./words.js";
+import { translateMessage, t } from "./words.js";
 
 const section = find("#film");
 const EVERY = 1000; // milliseconds between two queries of a job
@@ -42,7 +42,7 @@ function build(film) {
       make("button", { type: "button", class: "primary", id: "start", onclick: start }, t("Colour the film")),
       make("button", { type: "button", id: "stop", onclick: () => store.try(async () => store.update(await api.stop(film.id))) }, t("Stop")),
       make("progress", { id: "progress", "aria-label": t("Progress") }),
-      make("button", { type: "button", id: "play", onclick: () => store.look("play") }, t("Play")),
+      make("button", { type: "button", id: "play", onclick: () => store.setView("play") }, t("Play")),
       make("output", { id: "job-text" }))),
   );
   /** @type {HTMLInputElement} */ (find("#recolor")).checked = film.recolor;
@@ -104,7 +104,7 @@ function job(film) {
   const left = secondsLeft === undefined ? "" : t("{time} left", { time: clock(secondsLeft) });
   find("#job-text").textContent = {
     none: "", waiting: t("Waiting for another film to finish"), running: `${done} / ${total || "?"}  ${left}`,
-    stopped: t("Stopped. Colour the film again to continue where it left off."), failed: said(message), done: message.split("\n").map(said).join("\n"),
+    stopped: t("Stopped. Colour the film again to continue where it left off."), failed: translateMessage(message), done: message.split("\n").map(translateMessage).join("\n"),
   }[status];
   find("#play").hidden = isBusy || !film.result;
 }

@@ -6,12 +6,12 @@ import { colorAt, fit, pan, toPicture, zoom, zoomFull } from "./stage.js";
 import { store } from "./store.js";
 
 const box = find("#canvas");
-const SLIP = 5; // screen pixels by which the pointer may move during a click
+const SLIP = 5; // maximum movement of the pointer during a click, in screen pixels
 /** @type {Map<number, {x: number, y: number}>} pressed pointers */
 const pointers = new Map();
 
 const inside = ({ x, y }) => x >= 0 && x <= 1 && y >= 0 && y <= 1;
-const held = ({ x, y }) => [clamp(x, 0, 1), clamp(y, 0, 1)];
+const clamped = ({ x, y }) => [clamp(x, 0, 1), clamp(y, 0, 1)];
 
 box.addEventListener("pointerdown", (event) => {
   if (!store.item || event.target !== box.firstElementChild) return;
@@ -38,7 +38,7 @@ function follow(move, end) {
   box.onpointerup = box.onpointercancel = stop;
 }
 
-/** A click gives or picks a colour; a drag with any of these tools moves the picture. @param {PointerEvent} event */
+/** Handle a click, which gives or picks a colour, or a drag, which moves the picture. @param {PointerEvent} event */
 function click(event) {
   let isDrag = false;
   let last = { x: event.clientX, y: event.clientY };
@@ -62,7 +62,7 @@ function click(event) {
 function pick(at) {
   const color = colorAt(at.x, at.y);
   if (color) store.use(color);
-  store.take("point");
+  store.setTool("point");
 }
 
 /** @param {PointerEvent} event */
@@ -74,13 +74,13 @@ function drag(event) {
   }, () => {});
 }
 
-/** A stroke, or a lasso around an area. @param {PointerEvent} event */
+/** Draw a stroke, or a lasso around an area. @param {PointerEvent} event */
 function draw(event) {
   const kind = store.tool;
-  const places = [held(toPicture(event.clientX, event.clientY))];
+  const places = [clamped(toPicture(event.clientX, event.clientY))];
   follow((move) => {
     if (pointers.size > 1) return setPath(null);
-    places.push(held(toPicture(move.clientX, move.clientY)));
+    places.push(clamped(toPicture(move.clientX, move.clientY)));
     setPath(places, kind === "area");
   }, (up) => {
     setPath(null);

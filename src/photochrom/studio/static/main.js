@@ -1,24 +1,24 @@
-/** Starts the page: dropped and pasted files, global keys, and the bar at the top. */
+/** Starts the page, and handles dropped and pasted files, global keys, and the bar at the top. */
 import * as api from "./api.js";
-import { find, isField, make, save, tell } from "./dom.js";
+import { find, isField, make, save, showMessage } from "./dom.js";
 import "./film.js";
 import "./gestures.js";
 import { build, KEYS } from "./panel.js";
 import { close } from "./popover.js";
-import { hold } from "./stage.js";
+import { showOriginal } from "./stage.js";
 import { store } from "./store.js";
 import { build as buildOverview } from "./overview.js";
 import { announce, build as buildTray } from "./tray.js";
-import { preferred, speak, t } from "./words.js";
+import { preferred, loadLanguage, t } from "./words.js";
 
-const AT_ONCE = 2; // parallel uploads
+const AT_ONCE = 2; // number of parallel uploads
 
-/** Put files on the tray, two at a time. @param {{file: File, folder: string}[]} files */
-async function take(files) {
+/** Upload files, two at a time, and put them on the tray. @param {{file: File, folder: string}[]} files */
+async function addFiles(files) {
   const known = [...store.studio.photographs, ...store.studio.films];
   const isKnown = ({ file }) => known.some((ending) => file.name.toLowerCase().endsWith(ending));
   const wanted = files.filter((each) => isKnown(each) || files.length === 1);
-  if (wanted.length < files.length) tell(t("Neither photographs nor films, so left out: {count}", { count: files.length - wanted.length }));
+  if (wanted.length < files.length) showMessage(t("Neither photographs nor films, so left out: {count}", { count: files.length - wanted.length }));
   const announced = ({ file, folder }, isComing) => announce(folder ? `${folder}/${file.name}` : file.name, isComing);
   wanted.forEach((each) => announced(each, true));
   const queue = [...wanted];
@@ -36,11 +36,11 @@ async function take(files) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  if (failures.length) tell(failures.join("\n"), true);
-  if (wanted.length > 1) tell(t("{count} of {all} added", { count: wanted.length - failures.length, all: wanted.length }));
+  if (failures.length) showMessage(failures.join("\n"), true);
+  if (wanted.length > 1) showMessage(t("{count} of {all} added", { count: wanted.length - failures.length, all: wanted.length }));
 }
 
-/** All dropped files, including those in folders. @param {DataTransfer} transfer */
+/** Return all dropped files, including those in folders. @param {DataTransfer} transfer */
 async function filesOf(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return single([...transfer.files]);
@@ -57,14 +57,14 @@ async function walk(entry, folder) {
   const reader = entry.createReader();
   const inner = folder ? `${folder}/${entry.name}` : entry.name;
   const found = [];
-  for (;;) { // a browser lists a hundred entries at a time
+  for (;;) { // browsers return at most a hundred entries per call
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return found.sort((one, other) => one.file.name.localeCompare(other.file.name, undefined, { numeric: true }));
     for (const child of some) found.push(...(await walk(child, inner)));
   }
 }
 
-/** Files of a chosen folder. @param {Iterable<File>} files */
+/** Return the files of a chosen folder, each with its path in it. @param {Iterable<File>} files */
 const ofFolder = (files) => [...files].map((file) => ({ file, folder: file.webkitRelativePath.split("/").slice(0, -1).join("/") }));
 
 function listenToDrops() {
@@ -81,11 +81,11 @@ function listenToDrops() {
     event.preventDefault(); // the browser would leave the page and open the file
     curtain.hidden = true;
     depth = 0;
-    if (event.dataTransfer) take(await filesOf(event.dataTransfer));
+    if (event.dataTransfer) addFiles(await filesOf(event.dataTransfer));
   });
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files || [])];
-    if (files.length) take(single(files.map((file) => (file.name === "image.png" ? new File([file], `${t("pasted")}.png`) : file))));
+    if (files.length) addFiles(single(files.map((file) => (file.name === "image.png" ? new File([file], `${t("pasted")}.png`) : file))));
   });
 }
 
@@ -93,7 +93,7 @@ function listenToChoosers() {
   for (const id of ["files", "folder"]) {
     const input = /** @type {HTMLInputElement} */ (find(`#${id}`));
     input.addEventListener("change", () => {
-      take(ofFolder(input.files || []));
+      addFiles(ofFolder(input.files || []));
       input.value = "";
     });
   }
@@ -107,20 +107,20 @@ function listenToKeys() {
     const key = event.key.toLowerCase();
     if ((event.ctrlKey || event.metaKey) && key === "z") store.edit({ do: event.shiftKey ? "redo" : "undo" });
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
-    else if (key === " " && !(event.target instanceof HTMLButtonElement)) hold(true);
+    else if (key === " " && !(event.target instanceof HTMLButtonElement)) showOriginal(true);
     else if (key === "m") store.reveal(!store.marked);
     else if (key === "enter" && store.view === "overview" && event.target === document.body) store.open(store.item.id);
-    else if (key === "g") store.look(store.view === "overview" ? "color" : "overview");
+    else if (key === "g") store.setView(store.view === "overview" ? "color" : "overview");
     else if (key === "arrowleft" || key === "arrowright") {
       if (event.target instanceof HTMLInputElement) return;
       store.step(key === "arrowleft" ? -1 : 1);
-    } else if (key === "escape") store.view === "overview" ? store.look("color") : close();
-    else if (KEYS[key]) store.take(KEYS[key]);
+    } else if (key === "escape") store.view === "overview" ? store.setView("color") : close();
+    else if (KEYS[key]) store.setTool(KEYS[key]);
     else return;
     event.preventDefault();
   });
-  addEventListener("keyup", (event) => event.key === " " && hold(false));
-  addEventListener("blur", () => hold(false));
+  addEventListener("keyup", (event) => event.key === " " && showOriginal(false));
+  addEventListener("blur", () => showOriginal(false));
 }
 
 function listenToBar() {
@@ -128,12 +128,12 @@ function listenToBar() {
   find("#redo").addEventListener("click", () => store.edit({ do: "redo" }));
   find("#download").addEventListener("click", () => save(`/api/items/${store.shown}/download`));
   for (const button of document.querySelectorAll("[data-view]")) {
-    button.addEventListener("click", () => store.look(button.dataset.view));
+    button.addEventListener("click", () => store.setView(button.dataset.view));
   }
   const language = /** @type {HTMLSelectElement} */ (find("#language"));
   language.addEventListener("change", async () => {
     localStorage.setItem("language", language.value);
-    await speak(language.value);
+    await loadLanguage(language.value);
     rebuild();
     store.changed("items");
     store.changed("item");
@@ -155,7 +155,7 @@ function show() {
   for (const id of ["name", "stage", "panel", "views", "history"]) find(`#${id}`).hidden = !item;
   find("#download").hidden = !item || (item.kind === "film" && !item.result);
   find('[data-view="play"]').hidden = !item?.result;
-  if (store.view === "play" && !item?.result) store.look("color");
+  if (store.view === "play" && !item?.result) store.setView("color");
   if (!item) return;
   document.title = `${item.name} – Photochrom`;
   find("#name").textContent = find("#name").title = item.name;
@@ -164,7 +164,7 @@ function show() {
   find("#canvas").setAttribute("aria-label", t("{name} in colour. Arrow keys move the cross, Enter chooses a colour there.", { name: item.name }));
 }
 
-function look() {
+function markView() {
   const isOverview = store.view === "overview";
   for (const id of ["name", "history", "download"]) find(`#${id}`).classList.toggle("gone", isOverview);
   for (const button of document.querySelectorAll("[data-view]")) {
@@ -174,7 +174,7 @@ function look() {
 
 async function begin() {
   store.addEventListener("item", show);
-  store.addEventListener("view", look);
+  store.addEventListener("view", markView);
   store.studio = await store.try(api.studio);
   if (!store.studio) return;
   const names = new Intl.DisplayNames([], { type: "language" });
@@ -182,7 +182,7 @@ async function begin() {
   find("#language").append(...languages.map((tag) => make("option", { value: tag }, new Intl.DisplayNames([tag], { type: "language" }).of(tag) || names.of(tag))));
   const language = preferred(languages);
   /** @type {HTMLSelectElement} */ (find("#language")).value = language;
-  await speak(language);
+  await loadLanguage(language);
   if (!store.studio.guesses) find('[data-view="unsure"]').hidden = true;
   listenToDrops();
   listenToChoosers();

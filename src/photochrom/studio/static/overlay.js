@@ -7,11 +7,11 @@ import { n, t } from "./words.js";
 
 const overlay = find("#overlay");
 const SVG = "http://www.w3.org/2000/svg";
-/** Place of the cross, which keys move. @type {{x: number, y: number} | null} */
+/** Place of the cross, which arrow keys move. @type {{x: number, y: number} | null} */
 let cross = null;
 /** Path of the stroke or lasso in progress. @type {{places: number[][], closed: boolean} | null} */
 let path = null;
-/** Number of the mark under the pointer or with the focus. */
+/** Number of the mark that is hovered or focused; -1 for none. */
 let looked = -1;
 
 /** @param {{x: number, y: number} | null} place */
@@ -30,7 +30,7 @@ export function setPath(places, closed = false) {
   follow();
 }
 
-/** The place of a mark at which its button is shown. @param {any} mark */
+/** Return the place at which the button of a mark is shown. @param {any} mark */
 export function centreOf(mark) {
   const count = mark.places.length;
   if (mark.kind !== "area") return mark.places[Math.floor(count / 2)];
@@ -53,7 +53,7 @@ function rebuild() {
     button.addEventListener("pointerdown", (event) => drag(event, button, number));
     button.addEventListener("keydown", (event) => keys(event, number));
     for (const [name, at] of [["pointerenter", number], ["pointerleave", -1], ["focus", number], ["blur", -1]]) {
-      button.addEventListener(name, () => look(at));
+      button.addEventListener(name, () => setLooked(at));
     }
     overlay.append(button);
   });
@@ -67,7 +67,7 @@ function rebuild() {
   follow();
 }
 
-/** Move everything to the picture's current position. */
+/** Move all elements of the overlay to their places on the picture. */
 function follow() {
   const item = store.item;
   if (!item || !overlay.firstChild) return;
@@ -89,7 +89,7 @@ function follow() {
 }
 
 /** Show the width of a stroke while its button is hovered or focused. @param {number} number */
-function look(number) {
+function setLooked(number) {
   looked = number;
   if (store.item) outline(store.item);
 }
@@ -118,7 +118,7 @@ function outline(item) {
   }));
 }
 
-/** A dot for a hint from the model or from another photograph. @param {[number, number, string]} hint */
+/** Return a dot for a hint that comes from the model or from another photograph. @param {[number, number, string]} hint */
 function dot([x, y, color]) {
   const circle = document.createElementNS(SVG, "circle");
   const { left, top } = toStage(x, y);

@@ -3,10 +3,10 @@ import * as api from "./api.js";
 import { find, make, save } from "./dom.js";
 import { store } from "./store.js";
 import { setSource, stateOf } from "./tray.js";
-import { said, t } from "./words.js";
+import { translateMessage, t } from "./words.js";
 
 const section = find("#overview");
-const EVERY = 700; // milliseconds between two queries of the work
+const EVERY = 700; // milliseconds between two queries of the job
 /** State of the photographs' files, from the studio. @type {any} */
 let archive = { job: { status: "none" }, items: {}, refused: [] };
 /** @type {number | undefined} */
@@ -14,7 +14,7 @@ let timer;
 
 const busy = () => ["waiting", "running"].includes(archive.job.status);
 
-/** Draw the head, in the language of the page. */
+/** Draw the buttons at the top, in the language of the page. */
 export function build() {
   section.replaceChildren(
     make("div", { class: "row" },
@@ -37,7 +37,7 @@ function draw() {
   const bar = /** @type {HTMLProgressElement} */ (find("#all-progress"));
   bar.hidden = !busy();
   if (total) [bar.max, bar.value] = [total, done];
-  find("#all-text").textContent = busy() ? (total ? `${done} / ${total}` : "") : status === "failed" ? said(message) : "";
+  find("#all-text").textContent = busy() ? (total ? `${done} / ${total}` : "") : status === "failed" ? translateMessage(message) : "";
   const folders = new Map();
   for (const item of store.items) folders.set(item.folder, [...(folders.get(item.folder) || []), item]);
   const there = new Map([...section.querySelectorAll("[data-key]")].map((tile) => [tile.dataset.key, tile]));
@@ -63,7 +63,7 @@ function show(tile, item) {
   const isCurrent = file.isCurrent && file.revision === item.revision;
   setSource(/** @type {HTMLImageElement} */ (tile.querySelector("img")), api.picture(item, "small"));
   /** @type {HTMLElement} */ (tile.querySelector(".state")).dataset.text = `${stateOf(item)} ${isCurrent ? "✓" : ""}`.trim();
-  const note = file.error ? said(file.error) : (file.warnings || []).map(said).join("\n");
+  const note = file.error ? translateMessage(file.error) : (file.warnings || []).map(translateMessage).join("\n");
   /** @type {HTMLElement} */ (tile.querySelector(".note")).textContent = note;
   tile.setAttribute("aria-current", String(item.id === store.shown));
   tile.classList.toggle("failed", Boolean(file.error));
@@ -74,13 +74,13 @@ function show(tile, item) {
 /** Files that could not be read. */
 function refused() {
   if (!archive.refused.length) return [];
-  const rows = archive.refused.map(({ folder, message }) => make("li", {}, (folder ? `${folder}/` : "") + said(message)));
+  const rows = archive.refused.map(({ folder, message }) => make("li", {}, (folder ? `${folder}/` : "") + translateMessage(message)));
   return [make("section", { class: "refused" }, make("h3", {}, t("Not read")), make("ul", {}, ...rows),
-    make("button", { type: "button", onclick: () => store.try(async () => take(await api.forget())) }, t("Clear this list")))];
+    make("button", { type: "button", onclick: () => store.try(async () => update(await api.forget())) }, t("Clear this list")))];
 }
 
 /** @param {any} facts */
-function take(facts) {
+function update(facts) {
   archive = facts;
   draw();
 }
@@ -89,40 +89,40 @@ function take(facts) {
 async function start() {
   await store.flush();
   await store.try(async () => {
-    take(await api.colorAll());
+    update(await api.colorAll());
     watch();
   });
 }
 
 function stop() {
-  store.try(async () => take(await api.stopAll()));
+  store.try(async () => update(await api.stopAll()));
 }
 
-/** Query the work until it is done. */
+/** Query the job until it is done, then download the ZIP file. */
 function watch() {
   clearTimeout(timer);
   timer = setTimeout(async () => {
     const wasBusy = busy();
     const facts = await api.archive().catch(() => null);
-    if (facts) take(facts);
+    if (facts) update(facts);
     if (busy()) watch();
     else if (wasBusy && archive.job.status === "done") save("/api/items/archive", "photochrom.zip");
   }, EVERY);
 }
 
-async function look() {
+async function showOverview() {
   const isShown = store.view === "overview" && store.items.length > 0;
   section.hidden = !isShown;
   find("main").hidden = isShown;
   if (!isShown) return;
   draw();
-  take((await store.try(api.archive)) || archive);
+  update((await store.try(api.archive)) || archive);
   if (busy()) watch();
 }
 
-store.addEventListener("view", look);
+store.addEventListener("view", showOverview);
 store.addEventListener("items", () => {
   if (section.hidden) return;
-  if (store.items.length) look();
-  else store.look("color"); // the page is empty again
+  if (store.items.length) showOverview();
+  else store.setView("color"); // the page is empty again
 });

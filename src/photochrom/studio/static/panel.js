@@ -1,6 +1,6 @@
 /** The tools beside the picture. */
 import * as api from "./api.js";
-import { find, make, save, tell } from "./dom.js";
+import { find, make, save, showMessage } from "./dom.js";
 import { store } from "./store.js";
 import { nameOf } from "./guess_names.js";
 import { n, t, translate } from "./words.js";
@@ -15,11 +15,11 @@ const TOOLS = [
 ];
 /** Keys of the tools. */
 export const KEYS = Object.fromEntries(TOOLS.map(([tool, , key]) => [key.toLowerCase(), tool]));
-/** Item and revision of the guesses. */
+/** Item and choices for which the guesses were requested. */
 let guessed = "";
 /** The pending request for guesses. */
 let asking = new AbortController();
-/** Film and time of the dials. */
+/** Id of the film, and the time, whose dials are shown. */
 let lookedAt = "";
 
 export function build() {
@@ -79,7 +79,7 @@ function dial(name, label, most) {
   return make("label", { class: "dial", id: `${name}-label` }, make("span", { data: { t: label } }), output, input);
 }
 
-/** Give a shot its own dials, or reset it to the film's. @param {any} event */
+/** Let the dials apply to the displayed shot only, or reset its dials to those of the film. @param {any} event */
 function single(event) {
   store.single = event.target.checked;
   if (!store.single) store.edit({ do: "like the film" });
@@ -88,15 +88,15 @@ function single(event) {
 /** @param {string[]} tool */
 function toolButton([tool, name, key, help]) {
   return make("button", {
-    type: "button", role: "radio", title: `${t(help)} (${key})`, data: { tool, t: name }, onclick: () => store.take(tool),
+    type: "button", role: "radio", title: `${t(help)} (${key})`, data: { tool, t: name }, onclick: () => store.setTool(tool),
   });
 }
 
-/** A button that lets the user choose a file. */
-function chooser(id, label, accept, take) {
+/** Return a button with which the visitor chooses a file. */
+function chooser(id, label, accept, onChoice) {
   const input = /** @type {HTMLInputElement} */ (make("input", { type: "file", accept, hidden: true, id: `${id}-file` }));
   input.addEventListener("change", () => {
-    if (input.files?.[0]) take(input.files[0]);
+    if (input.files?.[0]) onChoice(input.files[0]);
     input.value = "";
   });
   return make("span", {}, make("button", { type: "button", id, data: { t: label }, onclick: () => input.click() }), input);
@@ -107,7 +107,7 @@ function borrow(file) {
   store.try(async () => {
     const answer = await api.borrow(store.shown, file);
     store.update(answer);
-    tell(answer.matches ? t("Colours borrowed for {count} places", { count: answer.matches }) : t("Nothing in it matches this photograph."));
+    showMessage(answer.matches ? t("Colours borrowed for {count} places", { count: answer.matches }) : t("Nothing in it matches this photograph."));
   });
 }
 
@@ -149,8 +149,8 @@ async function guess(item) {
   grid.setAttribute("aria-busy", "true");
   asking.abort(); // when leafing through the tray, only the last photograph's guesses matter
   asking = new AbortController();
-  const answer = await api.guesses(item.id, asking.signal).catch((error) => guessed === key && void tell(error.message, true));
-  if (guessed !== key) return; // another item is shown meanwhile, or this one has changed
+  const answer = await api.guesses(item.id, asking.signal).catch((error) => guessed === key && void showMessage(error.message, true));
+  if (guessed !== key) return; // meanwhile, another item is shown, or this one has changed
   grid.setAttribute("aria-busy", "false");
   if (!answer) return;
   const stamp = Date.now();

@@ -1,4 +1,4 @@
-/** The picture, beside its original: as large as the window allows, or in tiles when zoomed to 100 % and beyond. */
+/** Draws the picture and its original, as large as the window allows, or in tiles when zoomed to 100 % and beyond. */
 import { picture as address } from "./api.js";
 import * as api from "./api.js";
 import { clamp, find } from "./dom.js";
@@ -99,7 +99,7 @@ export function zoom(factor, x = box.clientWidth / 2, y = box.clientHeight / 2) 
   view.y = y - ((y - view.y) * scale) / view.scale;
   view.scale = scale;
   view.fitted = false;
-  stay();
+  keepOnStage();
 }
 
 /** Zoom to one pixel of the photograph per screen pixel. */
@@ -111,11 +111,11 @@ export function zoomFull(x, y) {
 export function pan(dx, dy) {
   view.x = exact.x + dx;
   view.y = exact.y + dy;
-  stay();
+  keepOnStage();
 }
 
 /** Keep the picture on the stage. */
-function stay() {
+function keepOnStage() {
   const item = store.item;
   for (const [axis, side, room] of [["x", item.width, box.clientWidth], ["y", item.height, box.clientHeight]]) {
     const length = side * view.scale;
@@ -127,7 +127,7 @@ function stay() {
 }
 
 /** Show the original while a key is held. @param {boolean} held */
-export function hold(held) {
+export function showOriginal(held) {
   if (isHeld === held) return;
   isHeld = held;
   box.classList.toggle("held", held);
@@ -218,7 +218,7 @@ function tileOf(url) {
   return tile;
 }
 
-/** Hatch the areas where the model is unsure, a pattern that no photograph has. */
+/** Hatch the areas where the model is unsure, since photographs do not contain such a pattern. */
 function hatch(map, width, height) {
   const [rows, columns] = [map.length, map[0].length];
   const mask = new OffscreenCanvas(columns, rows);
@@ -262,7 +262,7 @@ function load() {
   if (shown.revision === item.revision) return;
   const now = shown;
   now.revision = item.revision;
-  const side = Math.max(now.side, sideOf(item)); // never shrinks, so that a photograph keeps its look
+  const side = Math.max(now.side, sideOf(item)); // never shrinks, so that the picture does not become less sharp
   now.grey = item.kind === "film" || side !== now.side ? image(address(item, "original", side)) : now.grey;
   now.side = side;
   const color = image(address(item, "picture", side));
@@ -341,7 +341,7 @@ for (const button of document.querySelectorAll("#zoom button")) {
   const act = { out: () => zoom(1 / 1.5), in: () => zoom(1.5), fit, full: () => zoomFull() };
   button.addEventListener("click", () => act[button.dataset.zoom]());
 }
-new ResizeObserver(() => box.clientWidth && (view.fitted ? fit() : stay())).observe(box); // 0: the overview is shown
+new ResizeObserver(() => box.clientWidth && (view.fitted ? fit() : keepOnStage())).observe(box); // 0: the overview is shown
 store.addEventListener("item", load);
 store.addEventListener("view", doubt);
 divide(0.5);

@@ -1,9 +1,10 @@
 /**
  * The page's state: the items on the tray, the displayed item, the current tool.
- * Listeners are notified of changes by name: "items", "item" (another one, or changed), "marks", "tool", "view".
+ * Events notify listeners of changes: "items", "item" (another item is displayed, or the displayed one has changed), "marks",
+ * "tool", "view".
  */
 import * as api from "./api.js";
-import { make, SECONDS_TO_ACT, tell } from "./dom.js";
+import { make, SECONDS_TO_ACT, showMessage } from "./dom.js";
 import { t } from "./words.js";
 
 const RECENT = 10;
@@ -29,7 +30,7 @@ class Store extends EventTarget {
   #waiting = new Map();
   /** @type {Promise<void>} */
   #last = Promise.resolve();
-  /** Pending changes of marks, by item; until they are answered, the page's marks are the valid ones. @type {Map<string, number>} */
+  /** Number of pending changes of marks, by item; while there are any, the page's marks are newer than the studio's. @type {Map<string, number>} */
   #unanswered = new Map();
 
   /** Removed items that can still be restored, and their timers. @type {Map<string, number>} */
@@ -61,7 +62,7 @@ class Store extends EventTarget {
 
   /** Show an item, and leave the overview or the player. @param {string} id */
   open(id) {
-    if (this.view === "overview" || this.view === "play") this.look("color");
+    if (this.view === "overview" || this.view === "play") this.setView("color");
     this.show(id);
   }
 
@@ -88,7 +89,7 @@ class Store extends EventTarget {
       this.items.splice(at, 0, item);
       this.show(id);
     };
-    tell(t("{name} is removed", { name: item.name }), false, make("button", { type: "button", onclick: back }, t("Undo")));
+    showMessage(t("{name} is removed", { name: item.name }), false, make("button", { type: "button", onclick: back }, t("Undo")));
   }
 
   /** @param {string} id */
@@ -97,7 +98,7 @@ class Store extends EventTarget {
     if (this.#leaving.delete(id)) await this.try(() => api.remove(id));
   }
 
-  /** Finally delete the items that could still be restored. */
+  /** Delete the removed items that could still be restored. */
   async flush() {
     await Promise.all([...this.#leaving.keys()].map((id) => this.#leave(id)));
   }
@@ -126,7 +127,7 @@ class Store extends EventTarget {
           const item = await api.edit(id, latest).finally(answered);
           this.update(item);
         } catch (error) {
-          this.update(await api.item(id)); // its actual state, since the change has failed
+          this.update(await api.item(id)); // the change has failed, so the page may differ from the studio
           throw error;
         }
       }),
@@ -156,7 +157,7 @@ class Store extends EventTarget {
   }
 
   /** @param {string} tool */
-  take(tool) {
+  setTool(tool) {
     this.tool = tool;
     this.changed("tool");
   }
@@ -169,7 +170,7 @@ class Store extends EventTarget {
   }
 
   /** @param {string} view */
-  look(view) {
+  setView(view) {
     this.view = view;
     this.changed("view");
   }
@@ -179,7 +180,7 @@ class Store extends EventTarget {
     try {
       return await work();
     } catch (error) {
-      tell(error instanceof Error ? error.message : String(error), true);
+      showMessage(error instanceof Error ? error.message : String(error), true);
       return undefined;
     }
   }

@@ -22,7 +22,7 @@ export function build() {
   const button = (id, text, label, act) => make("button", { type: "button", id, title: label, "aria-label": label, onclick: act }, text);
   find("#tray-buttons").replaceChildren(
     button("more", "+", t("Add more"), () => find("#files").click()),
-    button("overview-button", "▦", `${t("Overview")} (G)`, () => store.look(store.view === "overview" ? "color" : "overview")),
+    button("overview-button", "▦", `${t("Overview")} (G)`, () => store.setView(store.view === "overview" ? "color" : "overview")),
   );
   draw();
 }

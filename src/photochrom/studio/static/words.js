@@ -13,11 +13,11 @@ export function t(text, values = {}) {
 }
 
 /**
- * Translate messages of the studio, which contain values, such as "old.jpg: is cut short: get a whole copy of the file".
- * Catalogues hold the parts between colons, with {1}, {2} and so on for values. Unknown messages stay in English.
+ * Translate a message of the studio, which may contain values, such as "old.jpg: is cut short: get a whole copy of the file".
+ * Catalogues contain the parts between colons, with {1}, {2} and so on for values. Other messages are returned in English.
  * @param {string} message
  */
-export function said(message) {
+export function translateMessage(message) {
   const whole = filled(message);
   if (whole) return whole;
   const parts = message.split(": ");
@@ -56,7 +56,7 @@ export function preferred(languages) {
 }
 
 /** Load a language and translate the page. @param {string} language */
-export async function speak(language) {
+export async function loadLanguage(language) {
   const response = await fetch(`/api/strings/${language}`);
   strings = response.ok ? await response.json() : {};
   patterns = patternsOf();
