@@ -1,4 +1,4 @@
-"""MkDocs hook: links to files outside ``docs``, which work in the repository, lead there from the site too."""
+"""MkDocs hook: on the site, links to files outside ``docs`` point to the repository."""
 
 import re
 from typing import Any

@@ -2,7 +2,7 @@
 
     python docs/tree.py
 
-Run it after a module was added, moved or renamed; a test compares the names.
+Run it after a module is added, moved or renamed; a test compares the names.
 """
 
 import ast

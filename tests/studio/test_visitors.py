@@ -56,11 +56,11 @@ def test_visitors_away_for_a_day_are_removed(visitors, clock):
     goes.add(item("gone", closed))
     stays.add(item("there", closed))
     clock.now = 23 * 3600
-    visitors.sweep()
+    visitors.remove_inactive()
     assert closed == []
     assert visitors.find(stays.token) is stays
     clock.now = 25 * 3600
-    visitors.sweep()
+    visitors.remove_inactive()
     assert closed == ["gone"]
     assert visitors.find(goes.token) is None
     assert visitors.find(stays.token) is stays
@@ -73,10 +73,10 @@ def test_films_are_waited_for_a_week(visitors, clock):
     film.id, film.close = "film", lambda: closed.append("film")
     visitor.add(film)
     clock.now = 6 * 24 * 3600
-    visitors.sweep()
+    visitors.remove_inactive()
     assert closed == []
     clock.now = 8 * 24 * 3600
-    visitors.sweep()
+    visitors.remove_inactive()
     assert closed == ["film"]
 
 
@@ -106,10 +106,10 @@ def test_a_full_studio_says_so_and_removes_only_inactive_visitors(visitors, cloc
 def test_a_tray_is_bounded(visitors):
     visitor = visitors.new()
     for number in range(MOST_ITEMS):
-        visitor.check_room()
+        visitor.check_space()
         visitor.add(item(str(number)))
     with pytest.raises(OptionError, match=f"the tray holds {MOST_ITEMS} files: remove some"):
-        visitor.check_room()
+        visitor.check_space()
 
 
 def test_all_visitors_are_removed_at_the_end(visitors):

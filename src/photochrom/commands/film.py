@@ -222,16 +222,16 @@ def _distinct(inputs: list[str]) -> list[str]:
     return list(found.values())
 
 
-def _claim(place: Path, film: str, claimed: dict[Path, str]) -> None:
-    """Record the output of a film, so that no film of this command replaces another.
+def _claim(output: Path, film: str, claimed: dict[Path, str]) -> None:
+    """Record the output of a film in ``claimed``, so that no film of this command replaces another.
 
     Raises:
         FilmError: Another film has the same output.
     """
     from ..film.sequences.names import is_pattern
 
-    if (other := claimed.setdefault(place.absolute(), film)) != film:
-        named = place.parent if is_pattern(place) else place
+    if (other := claimed.setdefault(output.absolute(), film)) != film:
+        named = output.parent if is_pattern(output) else output
         raise FilmError(
             f"would be written to {named}, like {other}", path=film, remedy="colour it alone, into another folder"
         )

@@ -160,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
     )
     console = Console(quiet=args.quiet, verbose=args.verbose, to_stderr=args.output == "-" or "-" in args.inputs)
     jobs, own, clashes = find_jobs(
-        args.inputs, args.output, output, recursive=args.recursive, recolor=args.recolor, kept=args.hints
+        args.inputs, args.output, output, recursive=args.recursive, recolor=args.recolor, other_inputs=args.hints
     )
     if not (jobs or own or clashes):
         _refuse_frames(args.inputs)
@@ -256,8 +256,8 @@ class _Work:
     negative: bool
     page: int | None
     sheet: Path | None = None
-    shown: list[tuple[str, PhotoReport]] = field(default_factory=list)
-    skipped_as: Counter[str] = field(default_factory=Counter)
+    reports: list[tuple[str, PhotoReport]] = field(default_factory=list)
+    skipped_counts: Counter[str] = field(default_factory=Counter)
     colored: int = 0
     failed: int = 0
     skipped: int = 0
@@ -276,7 +276,7 @@ class _Work:
             self.console.result(self._summary(time.monotonic() - begun))
         elif not jobs and not self.skipped:
             self.console.note("no photographs found")
-        for reason, count in self.skipped_as.items():  # photographs of a folder are not reported one by one
+        for reason, count in self.skipped_counts.items():  # photographs of a folder are not reported one by one
             self.console.note(reason.format(count))
         return 1 if self.failed else 0
 
@@ -287,7 +287,7 @@ class _Work:
             self.console.note(f"{job.source}: {reason}")
         else:
             self.console.detail(f"{job.source}: {reason}")
-            self.skipped_as[summary] += 1
+            self.skipped_counts[summary] += 1
 
     def _color(self, job: PhotoJob, bar: Progress) -> None:
         try:
@@ -338,7 +338,7 @@ class _Work:
         )
         self.colored += 1
         if self.sheet is not None:
-            self.shown.append((job.source, report))
+            self.reports.append((job.source, report))
         pages = f" ({report.pages} pages)" if report.pages > 1 else ""
         if job.destination != STREAM:
             self.console.result(f"{job.source} -> {job.destination}{pages}")
@@ -359,11 +359,11 @@ class _Work:
         """Write the contact sheet of all coloured photographs, if requested."""
         from ..photo.contact_sheet import contact_sheet, write_sheet
 
-        if self.sheet is None or not self.shown:
+        if self.sheet is None or not self.reports:
             return
         label = credit(self.colorizer.label, self.options.hints)
         try:
-            write_sheet(contact_sheet(self.shown), self.sheet, credit=label, overwrite=self.output.overwrite)
+            write_sheet(contact_sheet(self.reports), self.sheet, credit=label, overwrite=self.output.overwrite)
         except PhotochromError as exc:
             self.failed += 1
             self.console.error(error_text(exc))

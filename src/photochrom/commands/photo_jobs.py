@@ -57,7 +57,7 @@ def find_jobs(
     *,
     recursive: bool = True,
     recolor: bool = False,
-    kept: Sequence[str] = (),
+    other_inputs: Sequence[str] = (),
 ) -> tuple[list[PhotoJob], list[PhotoJob], list[PhotochromError]]:
     """Find all photographs and pair each with its destination.
 
@@ -69,7 +69,7 @@ def find_jobs(
         output: Options that determine which files are written beside each destination.
         recursive: Whether to descend into subfolders.
         recolor: Whether to colour Photochrom's own outputs again.
-        kept: Other input files, such as files of hints, which must not be overwritten.
+        other_inputs: Other input files, such as files of hints, which must not be overwritten.
 
     Returns:
         The jobs to do; the jobs to skip, because Photochrom made their sources; and errors: one for each folder that
@@ -96,7 +96,7 @@ def find_jobs(
             found[name] = _named(name, destination, into)
     own = [] if recolor else [job for job in found.values() if not job.is_stream and _is_own(Path(job.source))]
     jobs = [job for job in found.values() if job not in own]
-    bad = clashes([(job.source, job.destination) for job in jobs], output, kept)
+    bad = clashes([(job.source, job.destination) for job in jobs], output, other_inputs)
     return [job for job in jobs if job.source not in bad], own, [*unlisted, *bad.values()]
 
 

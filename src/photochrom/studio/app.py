@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..content_credentials import Identity
 
 _SECONDS_TO_END = 2  # grace period for responses in progress
-_SWEEP_SECONDS = 60  # interval at which inactive visitors are removed
+_REMOVAL_SECONDS = 60  # interval at which inactive visitors are removed
 _PICTURES = 24  # number of pictures at display size that are kept in memory, about 15 MB each
 _FULL_SIZES = 2  # number of pictures at full size that are kept in memory, 1.5 bytes per pixel each
 
@@ -137,7 +137,7 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
             int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6), pictures, full_sizes,
             jobs, searches, exports, OutputOptions(c2pa=settings.identity),
         )  # fmt: skip
-        with _sweeping(visitors):
+        with _removing_inactive(visitors):
             try:
                 yield Guard(build(state, visitors), settings.host, settings.names)
             finally:
@@ -147,15 +147,15 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
 
 
 @contextmanager
-def _sweeping(visitors: Visitors) -> Iterator[None]:
+def _removing_inactive(visitors: Visitors) -> Iterator[None]:
     """Remove inactive visitors and their files, in a thread that ends with the block."""
     ended = threading.Event()
 
-    def sweep() -> None:
-        while not ended.wait(_SWEEP_SECONDS):
-            visitors.sweep()
+    def remove_regularly() -> None:
+        while not ended.wait(_REMOVAL_SECONDS):
+            visitors.remove_inactive()
 
-    thread = threading.Thread(target=sweep, name="photochrom-sweeper")
+    thread = threading.Thread(target=remove_regularly, name="photochrom-removal")
     thread.start()
     try:
         yield

@@ -31,7 +31,7 @@ from ..film.shots.options import ShotOptions
 from ..film.source.color_detection import GAP, has_colors
 from ..film.times import ROUNDED
 from .history import History
-from .items import Item, naming
+from .items import Item, hiding_folder
 from .jobs import Job
 from .marks import Mark, hints_of, points_of
 from .pictures import PREVIEW, Picture, small
@@ -281,7 +281,7 @@ class Film(Item[FilmChoices]):
                 self._is_whole &= resumes
 
         self._state.disk.check()
-        with naming(self.source):
+        with hiding_folder(self.source):
             report = colorize_film(
                 self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
                 restart=not resumes, progress=on_progress,
@@ -308,7 +308,7 @@ class Film(Item[FilmChoices]):
         Raises:
             OptionError: The file does not contain hints for a film.
         """
-        with naming(path):
+        with hiding_folder(path):
             hints = read_film_hints(path)
         marks = tuple(mark for hint in hints for mark in points_of([hint.hint], hint.time))
         with self.lock:
@@ -354,7 +354,7 @@ def open_film(
     Raises:
         FilmError: The film cannot be read or is too large.
     """
-    with naming(path), FilmReader(path, max_pixels) as reader:
+    with hiding_folder(path), FilmReader(path, max_pixels) as reader:
         plan = make_plan(reader, None, options)
         yield FrameColorizer(colorizer, reader, plan.planes, options), plan
 

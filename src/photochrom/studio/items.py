@@ -164,7 +164,7 @@ def _dial(change: dict[str, Any], *, has_vividness: bool) -> tuple[str, float]:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def hiding_folder(path: Path) -> Iterator[None]:
     """Remove the folder of ``path`` from errors in the block, since visitors should not see paths on the server."""
     try:
         yield

@@ -19,7 +19,7 @@ from ..photo import Photo, colored_path, read_photo, write_colored
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size
 from .full_size import FullSize
 from .history import History
-from .items import Item, naming
+from .items import Item, hiding_folder
 from .marks import Mark, hints_of, points_of
 from .pictures import PREVIEW, Picture, cached_prediction, small
 from .render import colored
@@ -139,7 +139,7 @@ class Photograph(Item[Choices]):
         Raises:
             OptionError: The file does not contain hints.
         """
-        with naming(path):
+        with hiding_folder(path):
             hints = read_hints(path)
         own, suggested = ([hint for hint in hints if hint.suggested == kind] for kind in (False, True))
         with self.lock:
@@ -171,7 +171,7 @@ class Photograph(Item[Choices]):
             PhotoError: The result cannot be written.
         """
         path = folder / colored_path(self.source).name
-        with naming(path):
+        with hiding_folder(path):
             photograph = read(self.source)
             write_colored(self._colorizer, photograph, path, self.options(), self.prediction(), self._state.output)
         return path
@@ -196,7 +196,7 @@ def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
     Raises:
         PhotoError: The file cannot be read or is too large.
     """
-    with naming(upload):
+    with hiding_folder(upload):
         return read_photo(upload, max_pixels=max_pixels)
 
 

@@ -25,7 +25,7 @@ from ..photo import EXTENSIONS, colored_path
 from ..version import __version__
 from .archive_routes import ArchiveRoutes
 from .films import Film
-from .items import naming
+from .items import hiding_folder
 from .photographs import Photograph
 from .pictures import PREVIEW, small
 from .render import doubt_map, grey, jpeg
@@ -185,14 +185,14 @@ class Api:
 
     async def _add(self, request: Request) -> Response:
         visitor = self._visitor(request)
-        visitor.check_room()
+        visitor.check_space()
         order = visitor.next_order()
         place, name = (request.query_params.get(key, "") for key in ("folder", "name"))
         archive, facts = self._archives.archive_of(visitor), (folder_name(place), file_name(name))
         try:
             async with self._uploads.received(request) as path:
                 kind = Film if path.suffix.lower() in FILMS else Photograph
-                with naming(path):
+                with hiding_folder(path):
                     item: AnyItem = await run_in_threadpool(kind, self._state, path, facts[0])
         except PhotochromError as exc:
             archive.refuse(*facts, str(exc))

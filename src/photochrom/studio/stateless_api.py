@@ -17,7 +17,7 @@ from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import likely_colors
 from ..errors import OptionError
 from ..photo import colored_path, write_colored
-from .items import naming
+from .items import hiding_folder
 from .photographs import read
 from .state import AppState
 from .uploads import Uploads
@@ -53,7 +53,7 @@ class StatelessApi:
     def _colored(self, path: Path, options: ColorOptions) -> Path:
         self._state.disk.check(path.stat().st_size)
         result = path.parent / colored_path(path).name
-        with naming(path):
+        with hiding_folder(path):
             photograph = read(path, self._state.max_pixels)
             write_colored(self._state.colorizer, photograph, result, options, output=self._state.output)
         return result

@@ -43,7 +43,7 @@ class Visitor:
     def __len__(self) -> int:
         return len(self._items)
 
-    def check_room(self) -> None:
+    def check_space(self) -> None:
         """Check that the tray is not full.
 
         Raises:
@@ -141,7 +141,7 @@ class Visitors:
             raise StudioError("the studio is full", remedy="try again in some minutes")
         return self._visitors.pop(oldest.token)
 
-    def sweep(self) -> None:
+    def remove_inactive(self) -> None:
         """Remove visitors who have been inactive for too long."""
         with self._lock:
             now = self._clock()
