@@ -66,14 +66,14 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
     optimizer = torch.optim.AdamW([p for p in head.parameters() if p.requires_grad])
 
     def plain() -> None:
-        part = trainer.draw_crop()
-        maps, truth, lightness = [part(m) for m in loaded.inputs], part(loaded.chroma), part(loaded.lightness)
-        inputs = [maps]
+        crop = trainer.draw_crop()
+        truth, small_lightness = crop(loaded.chroma), crop(loaded.small_lightness)
+        inputs = [[crop(f) for f in loaded.inputs]]
         if bins is not None:
             inputs.append(simulate_hints(truth, [[i] for i in range(len(truth))], recipe.hintless))
         with torch.autocast("cpu", torch.bfloat16):
             output = head(*inputs)
-        losses, _ = trainer.objective(output, truth, lightness)
+        losses, _ = trainer.objective(output, truth, small_lightness)
         loss = losses.sum()
         optimizer.zero_grad()
         loss.backward()

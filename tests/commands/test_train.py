@@ -104,7 +104,7 @@ class TestRun:
     def test_a_run_is_not_begun_twice(self, finished, capsys):
         _, arguments = finished
         assert main(["train", *arguments]) == 2
-        assert "already holds a run: add --resume to go on" in capsys.readouterr().err
+        assert "already contains a run: add --resume to resume it" in capsys.readouterr().err
 
     def test_a_finished_run_that_is_resumed_trains_no_more(self, finished, unfinished, capsys):
         run, arguments = finished
@@ -170,7 +170,7 @@ class TestRun:
         for value, found in zip(one.parameters(), mean.parameters(), strict=True):
             torch.testing.assert_close(found, value + 1)
         checkpoint.save(higher[1], tensors | {"bins.centres": tensors["bins.centres"] + 1}, facts)
-        with pytest.raises(TrainingError, match=r"2.safetensors has other colours than .*best.safetensors"):
+        with pytest.raises(TrainingError, match=r"2.safetensors has other bins than .*best.safetensors"):
             export.load_mean([best, higher[1]])
         assert export.main([str(best), str(best), str(tmp_path / "model.onnx"), "--name", "mean"]) == 0
         assert Colorizer(tmp_path / "model.onnx").card.name == "mean"
@@ -273,7 +273,7 @@ class TestDryRun:
     def test_features_beyond_their_bound_are_not_kept(self, arguments, capsys):
         assert main([*arguments, "--cache-gb", "0.000001"]) == 0
         said = capsys.readouterr().out
-        assert "and may take 0.0 GB: the encoder runs at every step instead" in said
+        assert "more than the 0.0 GB allowed: the encoder runs at every step instead" in said
         assert "for features" not in said
 
     def test_a_run_without_a_checkpoint_begins_and_says_so(self, arguments, tmp_path, capsys):
@@ -406,7 +406,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("own", [{"initial": "scratch"}, {"encoder": "vgg16"}, {"size": 128}])
     def test_a_published_recipe_has_its_own_start(self, own, photographs, tmp_path):
-        with pytest.raises(OptionError, match="the recipe 'default' decides the encoder"):
+        with pytest.raises(OptionError, match="the recipe 'default' determines the encoder"):
             TrainingConfig(str(photographs), tmp_path, recipe="default", **own)
 
     def test_a_published_recipe_does_not_start_from_another_network(self, photographs, tmp_path):

@@ -17,7 +17,7 @@ from photochrom.training.data.feature_cache import FeatureCache
 from photochrom.training.networks.colorization import new_head
 from photochrom.training.networks.encoders import load_encoder
 from photochrom.training.networks.losses import ColorBins
-from photochrom.training.processes import launch, leave
+from photochrom.training.processes import launch, leave_process_group
 from photochrom.training.recipes import OWN, REFERENCE
 from photochrom.training.train import Trainer
 
@@ -142,4 +142,4 @@ def main(recipe, batch, folder):
 
 if __name__ == "__main__":  # one of several processes: RECIPE BATCH FOLDER
     main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
-    leave()
+    leave_process_group()

@@ -46,7 +46,7 @@ def test_early_films_show_red_dark_and_blue_light():
     patches[:10, :, 0] = patches[10:20, :, 1] = patches[20:, :, 2] = 200
     seen = {"orthochromatic": [], "blue-sensitive": [], "panchromatic": []}
     for seed in range(60):
-        kind = np.random.default_rng(seed).choice(list(aging._EMULSIONS), p=aging._CHANCES)
+        kind = np.random.default_rng(seed).choice(list(aging._EMULSIONS), p=aging._EMULSION_PROBABILITIES)
         film = aging.emulsion(patches, np.random.default_rng(seed))
         seen[kind].append((film[5, 5], film[15, 15], film[25, 25]))
     red, green, blue = np.mean(seen["orthochromatic"], axis=0)
@@ -56,12 +56,12 @@ def test_early_films_show_red_dark_and_blue_light():
     assert np.mean(seen["panchromatic"], axis=0).min() > 0.25
 
 
-@pytest.mark.parametrize("step", [step for _, step in aging._STEPS], ids=lambda step: step.__name__)
-def test_each_step_does_something_and_more_with_severity(step, rgb):
+@pytest.mark.parametrize("defect", [defect for _, defect in aging._DEFECTS], ids=lambda defect: defect.__name__)
+def test_each_defect_changes_the_picture_and_more_with_severity(defect, rgb):
     film = luma_of_rgb(rgb).astype(np.float32) / 255
 
     def change(severity):
-        changes = [np.abs(step(film.copy(), np.random.default_rng(s), severity) - film).mean() for s in range(12)]
+        changes = [np.abs(defect(film.copy(), np.random.default_rng(s), severity) - film).mean() for s in range(12)]
         return float(np.mean(changes))
 
     assert change(1.0) > 1.2 * change(0.25) > 0

@@ -36,7 +36,7 @@ def test_batches_arrive_in_the_requested_order(pictures):
     for batch, wanted in zip(found, map(pictures.batch, rows()), strict=True):
         torch.testing.assert_close(batch.inputs[0], wanted.inputs[0], rtol=0, atol=0)
         torch.testing.assert_close(batch.chroma, wanted.chroma, rtol=0, atol=0)
-        torch.testing.assert_close(batch.lightness, wanted.lightness, rtol=0, atol=0)
+        torch.testing.assert_close(batch.small_lightness, wanted.small_lightness, rtol=0, atol=0)
 
 
 def test_an_undecodable_photograph_is_reported_in_one_line(pictures):

@@ -18,18 +18,18 @@ def test_remaining_parts_are_counted(recipe, count, cycles):
         coming = range(step, schedule.steps)
         whole = sum(map(schedule.sees_whole_pictures, coming))
         ends = sum((s + 1) % schedule.steps_per_round == 0 or s + 1 == schedule.steps for s in coming)
-        assert schedule.left(step) == (len(coming) - whole, whole, ends)
+        assert schedule.remaining(step) == (len(coming) - whole, whole, ends)
 
 
 def test_a_forecast_begins_with_the_guess():
-    assert Forecast(Costs(1, 2, 10)).left((30, 5, 2)) == 60
+    assert Forecast(Costs(1, 2, 10)).seconds_left((30, 5, 2)) == 60
 
 
 def test_measured_parts_use_their_measurement():
     forecast = Forecast(Costs(1, 2, 10))
     for _ in range(20):
         forecast.measured("crop", 3)
-    assert forecast.left((10, 0, 0)) == pytest.approx(30, rel=0.1)
+    assert forecast.seconds_left((10, 0, 0)) == pytest.approx(30, rel=0.1)
 
 
 def test_a_slow_machine_is_expected_to_be_slow_at_everything():
@@ -37,7 +37,7 @@ def test_a_slow_machine_is_expected_to_be_slow_at_everything():
     forecast = Forecast(Costs(1, 2, 10))
     for _ in range(60):
         forecast.measured("crop", 4)
-    assert forecast.left((0, 10, 1)) == pytest.approx(4 * 30, rel=0.05)
+    assert forecast.seconds_left((0, 10, 1)) == pytest.approx(4 * 30, rel=0.05)
 
 
 def test_only_ratios_of_the_guess_matter_once_something_was_measured():
@@ -45,14 +45,14 @@ def test_only_ratios_of_the_guess_matter_once_something_was_measured():
     for forecast in forecasts:
         for _ in range(200):
             forecast.measured("crop", 4)
-    assert [forecast.left((10, 10, 1)) for forecast in forecasts] == pytest.approx([160, 160, 160], rel=0.1)
+    assert [forecast.seconds_left((10, 10, 1)) for forecast in forecasts] == pytest.approx([160, 160, 160], rel=0.1)
 
 
 def test_a_forecast_follows_a_machine_that_gets_busy():
     forecast = Forecast(Costs(1, 1, 1))
     for seconds in (1,) * 100 + (3,) * 100:
         forecast.measured("whole", seconds)
-    assert forecast.left((0, 100, 0)) == pytest.approx(300, rel=0.05)
+    assert forecast.seconds_left((0, 100, 0)) == pytest.approx(300, rel=0.05)
 
 
 @pytest.mark.parametrize(

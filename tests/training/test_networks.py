@@ -458,7 +458,7 @@ def test_a_checkpoint_survives_a_full_disk(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(TrainingError, match="the previous one is kept"):
+    with pytest.raises(TrainingError, match="the previous checkpoint is kept"):
         checkpoint.save(path, {"a": torch.zeros(3)}, {"step": 2})
     tensors, facts = checkpoint.load(path)
     assert facts == {"step": 1}

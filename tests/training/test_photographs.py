@@ -319,7 +319,7 @@ class TestRemote:
     def test_shards_of_one_name_are_not_taken_for_one(self, tmp_path):
         for name in "ab":
             fsspec.filesystem("memory").pipe(f"/twins/{name}/train.tar", name.encode())
-        with pytest.raises(TrainingError, match="files of one name in several folders: give the folder above"):
+        with pytest.raises(TrainingError, match="files of the same name in different folders: give the folder above"):
             sources.copy_here("memory://twins/*/train.tar", tmp_path)
 
     def test_a_folder_keeps_its_folders_and_is_copied_once(self, folder, tmp_path):
@@ -338,7 +338,7 @@ class TestRemote:
         for name in ("roses", "asters"):
             system.pipe(f"/{name}/{name}.jpg", b"a flower")
         sources.copy_here("memory://roses", tmp_path / "copy")
-        with pytest.raises(TrainingError, match="holds photographs from memory://roses: give another run folder"):
+        with pytest.raises(TrainingError, match="contains photographs from memory://roses: give another run folder"):
             sources.copy_here("memory://asters", tmp_path / "copy")
         assert [path.name for path in (tmp_path / "copy").iterdir()] == ["roses.jpg"]
 

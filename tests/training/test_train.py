@@ -14,7 +14,7 @@ import torch
 from photochrom import OptionError, TrainingError
 from photochrom.training import checkpoint, schedule, train
 from photochrom.training.config import CHECKPOINT, TrainingConfig
-from photochrom.training.data.batches import ahead
+from photochrom.training.data.batches import load_ahead
 from photochrom.training.run_folder import draw_curves
 from photochrom.training.stopping import Stopped
 from tests.helpers import training_runs
@@ -35,16 +35,16 @@ class Eventful:
         return len(self.source)
 
     def stream(self, rows):
-        return ahead(self.batch, rows, 1)
+        return load_ahead(self.batch, rows, 1)
 
     def batch(self, rows):
         return self.source.batch(rows)
 
-    def maps(self, inputs):
+    def backbone_features(self, inputs):
         object.__setattr__(self, "number", self.number - 1)
         if self.number == 0:
             inputs = self.event(inputs) or inputs
-        return self.source.maps(inputs)
+        return self.source.backbone_features(inputs)
 
 
 @pytest.fixture(autouse=True)
@@ -169,7 +169,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkey
 
     save_file = checkpoint.save_file
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(TrainingError, match="the previous one is kept"):
+    with pytest.raises(TrainingError, match="the previous checkpoint is kept"):
         run(trainer, features("reference"), features("reference"), tmp_path)
     assert checkpoint.load(tmp_path / CHECKPOINT)[1]["step"] == 3
     resumed = new_trainer("reference", tmp_path, epochs=3)

@@ -25,7 +25,7 @@ Facts = dict[str, Any]
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write a checkpoint of tensors and of facts, which must be JSON-serialisable.
+    """Write tensors, and facts that JSON can hold, to a checkpoint.
 
     Raises:
         TrainingError: The disk is full or the folder cannot be written; an older checkpoint is kept.
@@ -35,12 +35,12 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
             save_file({k: v.contiguous() for k, v in tensors.items()}, part, {"facts": json.dumps(facts)})
     except (OSError, SafetensorError) as exc:
         raise TrainingError(
-            f"cannot write the checkpoint {path} ({exc})", remedy="make room; the previous one is kept"
+            f"cannot write the checkpoint {path} ({exc})", remedy="make room; the previous checkpoint is kept"
         ) from exc
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Facts]:
-    """Read tensors and facts of a checkpoint, also of one written by an older version of Photochrom.
+    """Read the tensors and facts of a checkpoint; names of older versions are translated to today's.
 
     Raises:
         TrainingError: The file is missing or is not a checkpoint.
@@ -73,7 +73,7 @@ def _facts(file: Any) -> Facts:
     return upgrade_facts(json.loads((file.metadata() or {})["facts"]))
 
 
-# Names of tensors and of recipe fields in older files, and today's.
+# Names of tensors and of recipe fields in older files, mapped to today's.
 _PREFIXES = {"tail.late.": "head.stages.", "tail.": "head.", "average.late.": "ema.stages.", "average.": "ema."}
 _TENSORS = {"tilt": "log_class_weights"}
 _RECIPE_FIELDS = {
@@ -88,7 +88,7 @@ _RECIPE_FIELDS = {
 
 
 def upgrade_name(name: str) -> str:
-    """Translate a tensor's name in an older checkpoint or model file; current names are returned unchanged."""
+    """Translate the name of a tensor in an older file to today's; current names are returned unchanged."""
     for old, new in _PREFIXES.items():
         if name.startswith(old):
             return new + name.removeprefix(old)
@@ -96,7 +96,7 @@ def upgrade_name(name: str) -> str:
 
 
 def upgrade_facts(facts: Facts) -> Facts:
-    """Translate the facts of an older checkpoint; current facts are returned unchanged."""
+    """Translate the facts of an older checkpoint to today's names; current facts keep theirs."""
     if not isinstance(facts.get("recipe"), dict):
         return facts
     recipe = {_RECIPE_FIELDS.get(name, name): value for name, value in facts["recipe"].items()}
@@ -107,7 +107,7 @@ def upgrade_facts(facts: Facts) -> Facts:
 
 
 def describe_views(count: int, fingerprint: str) -> str:
-    """Describe a set of views for the conditions of a run, by its fingerprint (see ``data.dataset.fingerprint``)."""
+    """Describe a set of views, for the conditions of a run, by its size and ``data.dataset.fingerprint``."""
     return f"{count:,} views, sha256 {fingerprint[:16]}"
 
 
@@ -126,26 +126,26 @@ def recipe_of(facts: Facts) -> Recipe:
 
 
 def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object]) -> None:
-    """Check that a checkpoint belongs to a run under the same conditions.
+    """Check that a checkpoint belongs to a run with the same conditions.
 
     Args:
         path: Path of the checkpoint, for the message.
         facts: Facts of the checkpoint.
-        conditions: Name and value of everything that a resumed run must agree on (see ``TrainingRun.conditions``).
-            Conditions missing from an older checkpoint are not compared.
+        conditions: Facts by name that must be equal in a resumed run (see ``TrainingRun.conditions``). Those that an
+            older checkpoint lacks are not compared.
 
     Raises:
-        TrainingError: Some differ; the message names each with both values.
+        TrainingError: Some conditions differ; the message names each with both values.
     """
-    noted = facts.get("conditions", {})
-    other = [
-        f"{name} ({_readable(noted[name])} then, {_readable(now)} now)"
+    recorded = facts.get("conditions", {})
+    changes = [
+        f"{name} ({_readable(recorded[name])} then, {_readable(now)} now)"
         for name, now in conditions.items()
-        if name in noted and noted[name] != now
+        if name in recorded and recorded[name] != now
     ]
-    if other:
+    if changes:
         raise TrainingError(
-            f"{path} belongs to a run with other options: {', '.join(other)}; give the same ones, or another folder"
+            f"{path} belongs to a run with other options: {', '.join(changes)}; give the same ones, or another folder"
         )
 
 
@@ -154,7 +154,7 @@ def _readable(value: object) -> str:
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the optimizer's running statistics as named tensors."""
+    """Return an optimizer's running statistics as named tensors, for a checkpoint."""
     return {
         f"optimizer.{i}.{name}": value
         for i, values in optimizer.state_dict()["state"].items()
@@ -163,7 +163,7 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Restore the statistics that ``pack_optimizer`` returned."""
+    """Load the statistics that ``pack_optimizer`` returned into an optimizer; other tensors are ignored."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
@@ -173,12 +173,12 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Ten
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with ``prefix``, with the prefix removed."""
+    """Return the tensors whose names begin with ``prefix``, by their names without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def color_queries_of(tensors: Mapping[str, Tensor], head: str) -> int:
-    """Count the colour queries in a decoder's weights; 0 if it has none.
+    """Return the number of colour queries of a decoder, given its weights; 0 if it has none.
 
     Args:
         tensors: The weights of a checkpoint or of a model file, by their names.
@@ -189,7 +189,7 @@ def color_queries_of(tensors: Mapping[str, Tensor], head: str) -> int:
 
 
 def bins_of(tensors: Mapping[str, Tensor], recipe: Recipe) -> ColorBins | None:
-    """Return the bins of a checkpoint; None if its recipe has none."""
+    """Return the bins in the tensors of a checkpoint; None if its recipe has none."""
     if recipe.rebalance_lambda is None:
         return None
     return ColorBins(tensors["bins.centres"], tensors["bins.frequency"])

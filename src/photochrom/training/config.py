@@ -17,48 +17,51 @@ SETTINGS = "settings.json"
 CHECKPOINT, BEST, MODEL = "checkpoint.safetensors", "best.safetensors", "model.onnx"
 PATIENCE = 10  # rounds without a better held-out loss after which a run ends
 
-
 # Settings that determine the result of a run; the others may change when it is resumed.
 _KEPT = ("initial", "encoder", "recipe", "epochs", "size", "batch", "learning_rate", "seed", "patience")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Options of a training run. Values that are None are chosen to suit the photographs and the machine.
+    """Options of a training run; those that are None are chosen to suit the photographs and the machine.
 
     Raises:
         OptionError: An option is invalid, or conflicts with another.
-        TrainingError: There are no photographs at the given place.
+        TrainingError: The folder or tar shard of photographs does not exist.
     """
 
     photographs: str
-    """A folder, a tar shard, or the address of either."""
+    """Path or address of a folder of photographs, or of a tar shard."""
     run_folder: Path
-    """Folder of the run."""
+    """Folder of the run; the model is named after it."""
     initial: str | None = None
     """Name of the initial model (see ``load_initial_model``); None for the embedded model, or for an untrained one if a
     recipe is given."""
     encoder: str | None = None
-    """Name of the encoder, for an untrained model."""
+    """Name of the encoder of an untrained model; see ``networks.encoders.ENCODERS``."""
     encoder_weights: Path | None = None
-    """Local file of VGG16's weights."""
+    """Local file with VGG16's weights; None to download them when needed."""
     recipe: str | None = None
-    """Name of a published model to retrain with its own settings: from scratch, unless ``initial`` is a model."""
+    """Name of the recipe of a published model, to train as that model was; see ``recipes.RECIPES``. Training starts
+    from scratch unless ``initial`` is given."""
     epochs: float | None = None
+    """Number of times that each view is shown."""
     size: int | None = None
-    """Side of the training squares, in pixels; a multiple of 32."""
+    """Side of the training squares, in pixels; a multiple of 32, at least 64."""
     batch: int | None = None
     """Number of views in a step of each process."""
     learning_rate: float | None = None
+    """Learning rate at the end of the first warm-up."""
     seed: int | None = None
-    """Seed of the order of the views and of the simulated hints; use a new one for a run that continues another."""
+    """Seed of the order of the views, of the crops, and of the simulated hints; use a new one for a run that continues
+    another."""
     patience: int | None = None
     """Number of rounds without a better held-out loss after which the run ends; 0 for no early stopping. See
     ``rounds_of_patience``."""
     minutes: float = 10.0
-    """Maximum time between two checkpoints."""
+    """Maximum minutes between two checkpoints."""
     cache_gb: float | None = None
-    """Maximum disk space for features, in GB; 0 to cache none."""
+    """Maximum disk space for cached features, in GB; 0 to cache none."""
     precision: str = "auto"
     """``bf16``, ``fp32``, or ``auto`` for bf16 if the processor supports it."""
     accelerator: str = "cpu"
@@ -68,7 +71,9 @@ class TrainingConfig:
     nodes: int | None = None
     """Number of machines."""
     resume: bool = False
+    """Whether to resume the run in ``run_folder``; if there is none, a new run begins."""
     dry_run: bool = False
+    """Whether to end after the estimate, before training."""
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -76,20 +81,18 @@ class TrainingConfig:
             self.initial in INITIAL_MODELS[1:] or self.encoder is not None or self.size is not None
         ):
             raise OptionError(
-                f"the recipe {self.recipe!r} decides the encoder and the size",
+                f"the recipe {self.recipe!r} determines the encoder and the size",
                 remedy="leave out encoder and size, and start from a model, an earlier run, or nothing",
             )
         if not self.run_folder.resolve().name:
-            raise OptionError(
-                "has no name, and the model is called after it", path=self.run_folder, remedy="choose another folder"
-            )
+            raise OptionError("has no name to give to the model", path=self.run_folder, remedy="choose another folder")
         if self.run_folder.is_file():
             raise OptionError("is a file", path=self.run_folder, remedy="choose a folder for the run")
         if not self.resume and not self.dry_run and (self.run_folder / CHECKPOINT).exists():
             raise OptionError(
-                "already holds a run",
+                "already contains a run",
                 path=self.run_folder,
-                remedy="add resume=True to go on with it, or choose another folder",
+                remedy="add resume=True to resume it, or choose another folder",
             )
         if not is_remote(self.photographs) and not Path(self.photographs).exists():
             raise TrainingError(f"there is no {self.photographs}", remedy="give a folder of photographs or a tar shard")
@@ -109,43 +112,44 @@ class TrainingConfig:
 
         Raises:
             OptionError: Given settings differ from the run's; the message names each with both values.
+            TrainingError: The run's settings cannot be read.
         """
         path = self.run_folder / SETTINGS
         if not self.resume or not path.exists():  # runs of older versions have no such file
             return self
         try:
-            noted = {name: value for name, value in json.loads(path.read_text()).items() if name in _KEPT}
+            recorded = {name: value for name, value in json.loads(path.read_text()).items() if name in _KEPT}
         except (OSError, ValueError) as exc:
             raise TrainingError("cannot be read", path=path, remedy="remove it, and give the run's settings") from exc
-        other = [
+        changes = [
             f"{name} is {getattr(self, name)} and was {'not given' if value is None else value}"
-            for name, value in noted.items()
+            for name, value in recorded.items()
             if getattr(self, name) not in (None, value)
         ]
-        if other:
+        if changes:
             raise OptionError(
-                f"the run has other settings: {', '.join(other)}",
+                f"the run has other settings: {', '.join(changes)}",
                 path=self.run_folder,
                 remedy="leave them out, or choose another folder",
             )
-        return replace(self, **noted)
+        return replace(self, **recorded)
 
     def note_settings(self) -> None:
-        """Write the settings to the run's folder, for ``resumed``.
+        """Write the settings that ``resumed`` reads into the run's folder.
 
         Raises:
-            TrainingError: The disk is full.
+            TrainingError: The file cannot be written.
         """
-        noted = {name: getattr(self, name) for name in _KEPT}
-        write(self.run_folder / SETTINGS, (json.dumps(noted, indent=1) + "\n").encode())
+        kept = {name: getattr(self, name) for name in _KEPT}
+        write(self.run_folder / SETTINGS, (json.dumps(kept, indent=1) + "\n").encode())
 
     @property
     def name(self) -> str:
-        """Name of the run, after its folder."""
+        """Name of the run and of its model: that of its folder."""
         return self.run_folder.resolve().name
 
     def recipe_for(self, initial: InitialModel, photographs: int, world_size: int) -> Recipe:
-        """Return the recipe of the run.
+        """Return the recipe of the run: the configured or the initial model's, adapted to the options.
 
         Args:
             initial: The model to start from.
@@ -170,7 +174,7 @@ class TrainingConfig:
         return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
     def rounds_of_patience(self) -> int:
-        """Return the patience: the given one, or 0 for a published recipe, or ``PATIENCE``."""
+        """Return the patience in rounds: as configured, else 0 with a published recipe, else ``PATIENCE``."""
         if self.patience is not None:
             return self.patience
         return PATIENCE if self.recipe is None else 0

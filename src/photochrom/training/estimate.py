@@ -1,4 +1,4 @@
-"""``Estimate``: time, disk space and memory that a run will need, measured with a few views and steps."""
+"""Estimates the time, disk space and memory that a run will need, by training for a few steps on a few views."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from .processes import process_counts
 from .schedule import Schedule
 from .train import Trainer
 
-_TRIED = 32  # least number of views used for the estimate
-_TIMED = 3  # most steps of each kind that are timed
+_MIN_VIEWS = 32  # minimum number of views used for the estimate
+_TIMED = 3  # maximum number of steps of each kind that are timed
 _LONG = 4.0  # seconds after which no further step is timed, so that a short run does not wait for its estimate
-_ROUND_SECONDS = 2.0  # for the end of a round: samples, curves and a checkpoint
+_ROUND_SECONDS = 2.0  # for the end of a round, apart from validation: samples, curves and a checkpoint
 _EXPORT_SECONDS, _REPORT_SECONDS = 15.0, 0.3  # for the model, and for each held-out photograph of the report
-_SLACK = 1.5  # factor on the memory of tensors, for the overhead of allocators and libraries
-_LIBRARIES = 1_000_000_000  # bytes: PyTorch, OpenVINO, and decoded photographs
+_OVERHEAD = 1.5  # factor on the memory of tensors, for what allocators and libraries need besides
+_LIBRARIES = 1_000_000_000  # bytes of memory for PyTorch, OpenVINO, and decoded photographs
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimated resources of a run."""
+    """Estimated time, disk space and memory of a run."""
 
     features: float
-    """Seconds for computing features; 0 if they are not cached or already computed."""
+    """Seconds for computing features; 0 if they are already computed or will not be cached."""
     training: float
     """Seconds for training, including the ends of rounds."""
     ending: float
@@ -47,7 +47,7 @@ class Estimate:
     memory: int
     """Bytes of memory for all processes on this machine."""
     costs: Costs
-    """Seconds of each part of the training."""
+    """Seconds of each kind of step, and of the end of a round."""
 
     def __str__(self) -> str:
         times = f"{duration(self.features)} for features and " if self.features else ""
@@ -58,40 +58,42 @@ class Estimate:
 
 
 def estimate(run: TrainingRun) -> Estimate:
-    """Estimate a run by training a copy of the network on a few views.
+    """Estimate the resources of a run by training a copy of its network on a few views.
 
     Raises:
         TrainingError: The disk or the memory is too small.
     """
     with explain_memory_errors():
         few, seconds = _few_batches(run)
-        cycle = replace(run.recipe, epochs=10, cycles=1)  # long enough for crops and whole pictures
-        trial = replace(run, recipe=cycle).trainer(few)
+        trial_recipe = replace(run.recipe, epochs=10, cycles=1)  # long enough for crops and whole pictures
+        trial = replace(run, recipe=trial_recipe).trainer(few)
         costs, memory = measure(trial, few, len(run.validation))
     checkpoints = 5 * sum(value.nbytes for value in trial.head.state_dict().values())
     missing = run.missing_views()
     memory *= process_counts(run.config)[0]
-    steps = Schedule(run.recipe, len(run.training), run.fabric.world_size).left(0)
+    counts = Schedule(run.recipe, len(run.training), run.fabric.world_size).remaining(0)
     ending = _EXPORT_SECONDS + _REPORT_SECONDS * min(REPORTED, len(run.validation))
-    found = Estimate(missing * seconds, costs.of(steps), ending, checkpoints + missing * run.row_bytes, memory, costs)
-    _check_room(found, run)
-    return found
+    disk = checkpoints + missing * run.row_bytes
+    estimated = Estimate(missing * seconds, costs.total(counts), ending, disk, memory, costs)
+    _check_room(estimated, run)
+    return estimated
 
 
 def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
-    """Return a few views to train on, and the seconds per view for computing features, if they are cached."""
+    """Return a source of a few training views, and the seconds per view for computing features; 0 if not cached."""
     backbone, sides = run.backbone, Sides.of(run.recipe)
-    count = max(_TRIED, run.recipe.batch * run.fabric.world_size)  # with fewer views, no step would see whole pictures
-    some = (run.training * math.ceil(count / len(run.training)))[:count]
+    count = max(_MIN_VIEWS, run.recipe.batch * run.fabric.world_size)  # with fewer, no step would see whole pictures
+    views = (run.training * math.ceil(count / len(run.training)))[:count]
     if not run.cached:
-        return Pictures(some, run.backbone_on_device(), sides), 0.0
-    few_features(backbone, run.compiled, some[:_TRIED], sides)  # the first inference is slower
+        return Pictures(views, run.backbone_on_device(), sides), 0.0
+    few_features(backbone, run.compiled, views[:_MIN_VIEWS], sides)  # not timed, since the first inference is slower
     started = time.perf_counter()
-    few = few_features(backbone, run.compiled, some, sides)
-    return few, (time.perf_counter() - started) / len(some)
+    few = few_features(backbone, run.compiled, views, sides)
+    return few, (time.perf_counter() - started) / len(views)
 
 
 def _check_room(estimate: Estimate, run: TrainingRun) -> None:
+    """Raise a ``TrainingError`` if the disk or the memory is too small."""
     folder = run.config.run_folder
     free = shutil.disk_usage(folder).free
     if estimate.disk > free:
@@ -108,11 +110,17 @@ def _check_room(estimate: Estimate, run: TrainingRun) -> None:
 
 
 def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, int]:
-    """Measure the costs of a run's parts, and the memory of a step in bytes; changes the trainer."""
+    """Measure the costs of steps and rounds, and the memory of a training process in bytes.
+
+    Args:
+        trainer: A trainer for this measurement only, since its weights change.
+        source: Source of the views to train on and to validate.
+        held_out: Number of held-out views of the run.
+    """
     batch = source.batch(np.arange(trainer.recipe.batch) % len(source))
 
     def seconds(step: int) -> float:
-        """Return the median time of some steps, since the first may be slow and other programs may interfere."""
+        """Return the median time of repetitions of a step, since the first may be slow and other programs interfere."""
         times = []
         for _ in range(_TIMED):
             trainer.step, start = step, time.perf_counter()
@@ -129,14 +137,15 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, in
     whole, crop = seconds(last), seconds(0)
     start = time.perf_counter()
     trainer.validate(source)
-    seen = (time.perf_counter() - start) / len(source)  # seconds for a held-out view
-    weights = 5 * sum(p.numel() * p.element_size() for p in trainer.head.parameters())  # + gradient, EMA, Adam's two
-    costs = Costs(crop, whole, _ROUND_SECONDS + held_out * seen)
-    return costs, round(_SLACK * (weights + saved.bytes)) + _LIBRARIES
+    seconds_per_view = (time.perf_counter() - start) / len(source)
+    # Five tensors per parameter: the weights, their gradient, their EMA, and the two moments of AdamW.
+    weight_bytes = 5 * sum(p.numel() * p.element_size() for p in trainer.head.parameters())
+    costs = Costs(crop, whole, _ROUND_SECONDS + held_out * seconds_per_view)
+    return costs, round(_OVERHEAD * (weight_bytes + saved.bytes)) + _LIBRARIES
 
 
 class _SavedTensors:
-    """Counts the bytes that autograd saves for the gradient, each storage once."""
+    """Counts the bytes that autograd saves for the backward pass during a block; tensors may share memory."""
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}

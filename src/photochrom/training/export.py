@@ -1,6 +1,6 @@
-"""Exports a checkpoint, or the mean of several, as an ONNX model file with its card, and compares it with PyTorch.
+"""Exports a checkpoint, or the mean of several, as an ONNX model file, and compares the file with PyTorch.
 
-python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5
+Command: ``python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5``
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from .published_weights import FOLDED_KEY, idle_blocks
 from .recipes import Recipe
 from .weight_storage import round_to_stored, store_small
 
-_SIZES = ((224, 224), (256, 320), (416, 192))  # sizes in pixels at which the export is compared
-_TOLERANCE = 0.05  # units of a*b*, for rounding in another order of additions
+_SIZES = ((224, 224), (256, 320), (416, 192))  # heights and widths in pixels at which the file is compared
+_TOLERANCE = 0.05  # in units of a*b*; results differ slightly because numbers are added in another order
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Trained:
     recipe: Recipe
     network: Network
     photographs: int
-    """Number of photographs that it was trained on."""
+    """Number of photographs that the network was trained on."""
 
 
 def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
@@ -68,12 +68,16 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
 
 @torch.no_grad()
 def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
-    """Load the network with the mean weights of several checkpoints; see ``load_trained``.
+    """Load several checkpoints as one network with the mean of their weights.
 
-    For runs that started from the same model, the mean is often better than each of them (Wortsman et al. 2022).
+    The mean of runs that started from the same model is often better than each of them (Wortsman et al. 2022).
+
+    Args:
+        paths: Paths of the checkpoints, at least one.
+        encoder: See ``load_trained``.
 
     Raises:
-        TrainingError: The checkpoints hold different networks, or different bins.
+        TrainingError: A file is not a checkpoint, or the checkpoints have different networks or bins.
     """
     first, *others = (load_trained(path, encoder) for path in paths)
     buffers, mean = dict(first.network.named_buffers()), dict(first.network.named_parameters())
@@ -81,7 +85,7 @@ def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
         same = _close(buffers, dict(other.network.named_buffers()))
         if not same or other.recipe.encoder != first.recipe.encoder:
             raise TrainingError(
-                f"{path} has other colours than {paths[0]}", remedy="give runs that started from the same model"
+                f"{path} has other bins than {paths[0]}", remedy="give runs that started from the same model"
             )
         for name, value in other.network.named_parameters():
             mean[name].lerp_(value, 1 / count)
@@ -89,12 +93,17 @@ def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
 
 
 def _close(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
-    """Compare buffers, tolerating the lower precision of a model file."""
+    """Return whether two sets of buffers are equal, up to the lower precision of a model file."""
     return one.keys() == other.keys() and all(torch.allclose(one[name], other[name], atol=1e-4) for name in one)
 
 
 def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Set a head to the EMA weights of a checkpoint.
+    """Load the EMA weights of a checkpoint into a head.
+
+    Args:
+        head: The head, which is changed.
+        tensors: Tensors of the checkpoint.
+        path: Path of the checkpoint, for the message.
 
     Raises:
         TrainingError: The checkpoint has another architecture.
@@ -107,7 +116,9 @@ def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def export(trained: Trained, card: ModelCard, path: Path) -> float:
-    """Write the model file with its card, and compare it with PyTorch at three sizes.
+    """Write a network and its card as a model file, and compare the file with PyTorch at three sizes.
+
+    The network's weights are first rounded, in place, to the precision of the file.
 
     Returns:
         The largest difference in a*b*.
@@ -116,7 +127,7 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
         TrainingError: The file's colours differ from PyTorch's, or it cannot be written.
     """
     network = trained.network
-    round_to_stored(network)  # gives PyTorch the file's weights, so that the comparison can be strict
+    round_to_stored(network)  # so that the comparison, with equal weights, can be strict
     examples = example_inputs(network, 256, 320)
     planes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     dynamic = {name: planes if example.ndim == 4 else {} for name, example in examples.items()}
@@ -140,7 +151,12 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
 
 
 def capabilities(network: Network, vividness: float | None) -> dict[str, Any]:
-    """Return the fields of a card that depend on the kind of network."""
+    """Return the fields of a model card that depend on the kind of network.
+
+    Args:
+        network: The network.
+        vividness: Vividness that the card recommends, 0 to 1; ignored for a network without vividness.
+    """
     if isinstance(network, ReferenceNetwork):
         return {"vividness": None}
     bins = tuple((float(a), float(b)) for a, b in network.centres[:, :, 0, 0].T)
@@ -148,7 +164,7 @@ def capabilities(network: Network, vividness: float | None) -> dict[str, Any]:
 
 
 def strip_traces(model: onnx.ModelProto) -> None:
-    """Remove the exporter's metadata about the Python source of each node, which contain paths of this machine."""
+    """Remove the exporter's metadata on the Python source of each node, because they contain local paths."""
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
@@ -158,7 +174,7 @@ def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> 
     """Map the names of weights to the unnamed constants into which the exporter folded them.
 
     The exporter transposes weights of linear layers, adds axes to those of group norms, and expands learned tokens to a
-    batch of one. They are found by their values.
+    batch of one. The constants are found by their values.
     """
     arrays = ((tensor.name, numpy_helper.to_array(tensor)) for tensor in model.graph.initializer)
     constants = {(_folded_shape(a), a.tobytes()): name for name, a in arrays if name not in state}
@@ -173,7 +189,7 @@ def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> 
 
 
 def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
-    """Return the shape of a constant; a group norm's ``[C, 1, 1]`` counts as ``[C]``."""
+    """Return the shape by which a constant is compared: ``[C]`` for a group norm's ``[C, 1, 1]``."""
     tokens = array.ndim == 3 and array.shape[0] == 1
     return array.shape if array.ndim == 2 or tokens else (array.size,)
 
@@ -201,17 +217,24 @@ def compare(network: Network, path: Path) -> float:
 
 
 def example_inputs(network: Network, height: int, width: int) -> dict[str, Tensor]:
-    """Return example inputs for the network: a smooth picture, and vividness and one hint if it takes them."""
+    """Return example inputs of a network by name, float32.
+
+    They are a smooth ``lightness`` ``[1, 1, height, width]`` and, if the network takes them, ``vividness`` ``[1]`` and
+    ``hints`` ``[1, 3, height, width]`` with one patch of colour.
+    """
     smooth = torch.rand(1, 1, height // 16, width // 16, generator=torch.Generator().manual_seed(height))
     hints = torch.zeros(1, 3, height, width)
     hints[:, :, 40:44, 90:94] = torch.tensor([1.0, 30, -20])[:, None, None]
     lightness = nn.functional.interpolate(smooth, (height, width), mode="bilinear")
-    every = {"lightness": lightness, "vividness": torch.tensor([0.4]), "hints": hints}
-    return {name: every[name] for name in network.inputs}
+    examples = {"lightness": lightness, "vividness": torch.tensor([0.4]), "hints": hints}
+    return {name: examples[name] for name in network.inputs}
 
 
 def strip_encoder(path: Path) -> None:
-    """Remove VGG16's weights, which are not distributed, from a reference model; ``models`` adds them again."""
+    """Remove VGG16's weights, which are not distributed, from the file of a reference model.
+
+    ``models.registry.get_reference`` adds them again.
+    """
     model = onnx.load(path)
     kept_tensors = [t for t in model.graph.initializer if not t.name.startswith("encoder.layers.")]
     kept_nodes = [
@@ -224,7 +247,7 @@ def strip_encoder(path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return its exit status."""
+    """Run the command line, and return its exit status."""
     args = _parser().parse_args(arguments)
     try:
         _check(args)
@@ -239,9 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m photochrom.training.export", description="Write a checkpoint as a model file."
     )
-    parser.add_argument(
-        "checkpoint", type=Path, nargs="+", help="checkpoint; several are replaced by the mean of their weights"
-    )
+    parser.add_argument("checkpoint", type=Path, nargs="+", help="checkpoint to export; several are averaged")
     parser.add_argument("model", type=Path, help="model file to write, .onnx")
     parser.add_argument("--overwrite", action="store_true", help="replace the model file if it exists")
     parser.add_argument("--name", help="name of the model (default: the recipe's)")
@@ -250,7 +271,9 @@ def _parser() -> argparse.ArgumentParser:
         "--licence", default="as its photographs allow", help="licence of the model (default: %(default)s)"
     )
     parser.add_argument("--description", default="")
-    parser.add_argument("--training-data", metavar="TEXT", help="what the model was trained on (default: how many)")
+    parser.add_argument(
+        "--training-data", metavar="TEXT", help="what the model was trained on (default: the number of photographs)"
+    )
     parser.add_argument(
         "--vividness", type=float, default=0.5, metavar="0..1", help="vividness that the card recommends"
     )

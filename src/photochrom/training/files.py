@@ -1,4 +1,4 @@
-"""``write``: writes a file atomically; ``writing``: turns system errors into ``TrainingError``."""
+"""Writes files atomically, and translates system errors into ``TrainingError``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Forecast``: the remaining time of a run, updated by every measured step and round; ``Clock``: measured times."""
+"""``Forecast`` predicts the remaining time of a run from its measured steps and rounds; ``Clock`` measures them."""
 
 from __future__ import annotations
 
@@ -10,70 +10,70 @@ from typing import Final, Literal, TypeVar
 Item = TypeVar("Item")
 Kind = Literal["crop", "whole", "round"]
 _KINDS: Final[tuple[Kind, ...]] = ("crop", "whole", "round")
-_TRUST: Final = 1.0  # weight of the first guess, in measurements
-_MEMORY: Final = 30.0  # number of measurements averaged, so that the forecast follows changes in the machine's load
+_GUESS_WEIGHT: Final = 1.0  # weight of the guess in a mean, where each measurement has weight 1
+_AVERAGED: Final = 30.0  # approximate number of recent measurements in a mean, which thus follows the machine's load
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Time taken by the parts of a run: in seconds where measured, in any unit where guessed."""
+    """Times taken by steps and rounds: in seconds if measured, in any unit if guessed."""
 
     crop: float
-    """A step that sees crops."""
+    """Time of a step on crops."""
     whole: float
-    """A step that sees whole pictures."""
+    """Time of a step on whole pictures."""
     round: float
-    """The end of a round: validation, samples and a checkpoint."""
+    """Time of the end of a round: validation, samples and a checkpoint."""
 
-    def of(self, counts: Sequence[float]) -> float:
-        """Return the seconds for given numbers of steps with crops, steps with whole pictures, and rounds."""
+    def total(self, counts: Sequence[float]) -> float:
+        """Return the total time of given numbers of steps on crops, steps on whole pictures, and rounds."""
         return sum(count * getattr(self, kind) for kind, count in zip(_KINDS, counts, strict=True))
 
 
 class Forecast:
-    """Forecasts the remaining seconds.
+    """Forecasts the remaining seconds of a run.
 
-    For parts that have been measured, their mean is used. For others, the guess is scaled by the ratio of measurements
-    to guesses of the measured parts, since a slow machine is slow at everything.
+    If a kind of step (or the end of a round) has been measured, its mean is used. Otherwise its guess is scaled by the
+    ratio of measured to guessed times of the other kinds, since a slow machine is slow at everything.
 
     Args:
-        guess: Initial costs; only their ratios matter after the first measurement.
+        guess: Guessed costs; after a few measurements, only their ratios matter.
     """
 
     def __init__(self, guess: Costs) -> None:
         self.guess = self.costs = guess
-        self._seen = dict.fromkeys(_KINDS, 0.0)
+        self._counts = dict.fromkeys(_KINDS, 0.0)
 
     def measured(self, kind: Kind, seconds: float) -> None:
-        """Take a measurement into account."""
-        self._seen[kind] += 1
-        old, count = getattr(self.costs, kind), min(self._seen[kind] + _TRUST, _MEMORY)
+        """Add a measured time to the mean of its kind."""
+        self._counts[kind] += 1
+        old, count = getattr(self.costs, kind), min(self._counts[kind] + _GUESS_WEIGHT, _AVERAGED)
         self.costs = replace(self.costs, **{kind: old + (seconds - old) / count})
 
-    def left(self, counts: Sequence[float]) -> float:
+    def seconds_left(self, counts: Sequence[float]) -> float:
         """Return the remaining seconds.
 
         Args:
-            counts: Remaining steps with crops, steps with whole pictures, and rounds.
+            counts: Remaining numbers of steps on crops, steps on whole pictures, and rounds.
         """
-        seen = [kind for kind in _KINDS if self._seen[kind]]
-        spent = sum(getattr(self.costs, kind) * self._seen[kind] for kind in seen)
-        guessed = sum(getattr(self.guess, kind) * self._seen[kind] for kind in seen)
+        known = [kind for kind in _KINDS if self._counts[kind]]
+        spent = sum(getattr(self.costs, kind) * self._counts[kind] for kind in known)
+        guessed = sum(getattr(self.guess, kind) * self._counts[kind] for kind in known)
         ratio = spent / guessed if guessed else 1.0
-        costs = {kind: getattr(self.costs if kind in seen else self.guess, kind) for kind in _KINDS}
-        scaled = {kind: cost * (1.0 if kind in seen else ratio) for kind, cost in costs.items()}
-        return Costs(**scaled).of(counts)
+        costs = {kind: getattr(self.costs if kind in known else self.guess, kind) for kind in _KINDS}
+        scaled = {kind: cost * (1.0 if kind in known else ratio) for kind, cost in costs.items()}
+        return Costs(**scaled).total(counts)
 
 
 def duration(seconds: float) -> str:
-    """Format a duration for reading: 50 s, 12 min, 3.4 h."""
+    """Format a duration for people: ``50 s``, ``12 min``, ``3.4 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class Clock:
-    """Measures the time of rounds, and the time since the last checkpoint."""
+    """Measures steps and rounds, the time spent waiting for data, and the time since the last checkpoint."""
 
     def __init__(self) -> None:
         self._lap = self._saved = self._last = time.monotonic()
@@ -91,14 +91,14 @@ class Clock:
             yield item
 
     def lap(self) -> dict[str, float]:
-        """Return the seconds of the round and the seconds spent waiting for data, and start a new round."""
+        """End a round: return its ``seconds``, and those of them that were ``waited`` for data; start the next."""
         now = time.monotonic()
-        found = {"seconds": now - self._lap, "waited": self._waited}
+        times = {"seconds": now - self._lap, "waited": self._waited}
         self._lap, self._waited = now, 0.0
-        return found
+        return times
 
     def since_last(self) -> float:
-        """Return the seconds since the last call, or since the beginning."""
+        """Return the seconds since the last call of this method, or since the clock was made."""
         now = time.monotonic()
         seconds, self._last = now - self._last, now
         return seconds

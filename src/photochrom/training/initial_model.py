@@ -25,25 +25,26 @@ _VIVIDNESS = 0.5  # default for models that recommend none
 
 @dataclass(frozen=True)
 class InitialModel:
-    """A network before its first step."""
+    """The network from which a run starts."""
 
     label: str
     """Name for display."""
     recipe: Recipe
+    """Recipe to train the network with, before it is adapted to the photographs."""
     encoder: Encoder
     head: nn.Module | None
-    """Trained head, with the class weights of the dial; None for an untrained head, which is made when its bins are
-    known."""
+    """Trained head, with the class weights of ``DIAL_LAMBDA``; None for an untrained head, which is built when its bins
+    are known."""
     bins: ColorBins | None
     """Bins of the head; None if it predicts no distribution, or if they are not determined yet."""
     vividness: float | None
-    """Vividness that the model recommends; None for a model without that dial."""
+    """Vividness that the model recommends; None for a model without vividness."""
     compared: str | Path
-    """Model for comparison in the report: the initial model, or the default."""
+    """Name or path of the model with which the report compares the trained one: the initial model, or the default."""
 
     @property
     def identity(self) -> str:
-        """Label, and a hash of the weights if the head is trained."""
+        """Label and, if the head is trained, a hash of its weights."""
         if self.head is None:
             return self.label
         digest = hashlib.sha256()
@@ -57,8 +58,9 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
 
     Args:
         name: One of ``INITIAL_MODELS``, the folder of an earlier run, or an ONNX file.
-        encoder: Name of the encoder for ``scratch``; None for the default model's. Other models have their own.
-        encoder_weights: A local file with VGG16's weights, instead of a download.
+        encoder: Name of the encoder for ``scratch``; None for the default model's. Must be None for other models, which
+            have their own.
+        encoder_weights: Local file with VGG16's weights; None to download them when needed.
 
     Raises:
         OptionError: There is no such model, or an encoder is given for a model that has its own.
@@ -89,7 +91,7 @@ def _scratch(name: str, weights: Path | None) -> InitialModel:
 
 
 def _model(path: Path, compared: str | Path) -> InitialModel:
-    """Load a model that predicts a distribution, as the default does."""
+    """Load a model file that predicts a distribution of colours, as the default does."""
     card, weights = read_model(path)
     if not card.bins or "log_class_weights" not in weights:
         raise TrainingError(

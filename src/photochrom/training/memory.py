@@ -1,4 +1,4 @@
-"""Memory of the training process: reuse of freed memory, and one-line errors if it runs out."""
+"""Lets the training process reuse freed memory, and explains the errors of running out of memory."""
 
 from __future__ import annotations
 

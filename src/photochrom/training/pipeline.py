@@ -1,4 +1,4 @@
-"""``train``: runs a training from photographs to model; its stages in order."""
+"""``train`` runs a training from photographs to model, stage by stage."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from .initial_model import load_initial_model
 from .memory import keep_memory
 from .networks.decoder import count_parameters
 from .preparation import inspect_photographs, prepare_run
-from .processes import launch, leave, one_error_for_all
+from .processes import launch, leave_process_group, one_error_for_all
 from .recipes import RECIPES
 from .run_folder import RunLog, finish
 from .train import Trainer, fit
 
 
 def train(config: TrainingConfig) -> Path | None:
-    """Inspect the photographs, estimate the run, train, export the model, and write a report.
+    """Inspect the photographs, estimate the run, train, export the model, and write the report.
 
     Returns:
         Path of the model file; None after a dry run, and in all processes except the first.
 
     Raises:
         PhotochromError: Something is missing or invalid; the message says what to do.
-        Stopped: A signal arrived while training.
+        Stopped: A signal arrived while training; a checkpoint was written.
     """
     keep_memory()
     config = config.resumed()
     fabric = launch(config)
     with one_error_for_all(fabric):
         model = _train(config, fabric)
-    leave()
+    leave_process_group()
     return model
 
 
 def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
-    say = fabric.print
+    print_once = fabric.print  # prints in the first process only
     published = RECIPES.get(config.recipe or "") if config.initial is None else None
     name, encoder = ("scratch", published.encoder) if published else (config.initial or "default", config.encoder)
     initial = load_initial_model(name, encoder, config.encoder_weights)
     found = inspect_photographs(config, fabric)
-    say(f"{config.photographs}: {found}")
+    print_once(f"{config.photographs}: {found}")
     run = prepare_run(config, fabric, initial, found)
-    say(str(run))
+    print_once(str(run))
 
     latest, costs = config.run_folder / CHECKPOINT, None
     if config.resume and latest.exists():
         checkpoint.check_conditions(latest, checkpoint.load_facts(latest), run.conditions)  # before hours of features
     else:
         if config.resume:
-            say(f"there is nothing to resume in {config.run_folder}: a new run begins")
+            print_once(f"there is nothing to resume in {config.run_folder}: a new run begins")
         estimated = estimate(run)
-        say(f"takes {estimated}")
+        print_once(f"takes {estimated}")
         costs = estimated.costs
     if config.dry_run:
         return None
@@ -66,11 +66,11 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     trainer = run.trainer(training)
     if latest.exists():
         trainer.resume(latest)
-    say(f"{count_parameters(trainer.head):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
+    print_once(f"{count_parameters(trainer.head):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
     log = RunLog(run, trainer) if fabric.is_global_zero else None
     fit(trainer, training, validation, log, config.minutes, config.rounds_of_patience(), costs)
     if trainer.step < trainer.steps:
-        say(_early_stop(trainer))
+        print_once(_early_stop(trainer))
     return finish(run, trainer.best["epoch"]) if fabric.is_global_zero else None
 
 

@@ -45,13 +45,13 @@ from .train import Trainer
 
 VALIDATION = 500  # maximum number of photographs in each round's validation
 REPORTED = 200  # maximum number of held-out photographs that the report at the end measures
-_COLOR_VIEWS = 2_000  # number of views from which the bins are determined if views must be decoded
-_FREE_SHARE = 0.8  # share of the free disk space that features may take unless the user sets a limit
+_COLOR_VIEWS = 2_000  # number of views from which the bins are determined unless the colours of all are cached
+_FREE_SHARE = 0.8  # share of the free disk space that cached features may take unless the user sets a limit
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Everything that a run needs before its first step."""
+    """A run before its first step: options, initial model, recipe, and photographs."""
 
     config: TrainingConfig
     fabric: Fabric
@@ -62,7 +62,7 @@ class TrainingRun:
 
     @property
     def conditions(self) -> dict[str, object]:
-        """Conditions, by name, that must be equal in a resumed run for the losses to be the same."""
+        """Facts by name that must be equal in a resumed run, since its losses depend on them."""
         return asdict(self.recipe) | {
             "set of photographs": describe_views(len(self.training), fingerprint(self.training)),
             "initial model": self.initial.identity,
@@ -71,7 +71,7 @@ class TrainingRun:
 
     @property
     def parts(self) -> dict[str, list[View]]:
-        """Views by the name of the folder of their cached features."""
+        """Training and validation views, by the name of the folder of their cached features."""
         return {"training": self.training, "validation": views(self.validation, 1)}
 
     @cached_property
@@ -86,16 +86,16 @@ class TrainingRun:
 
     @property
     def row_bytes(self) -> int:
-        """Size on disk of one view's features, in bytes."""
+        """Number of bytes that one view takes in the feature cache."""
         return row_bytes(self.backbone, Sides.of(self.recipe))
 
     @property
     def feature_bytes(self) -> int:
-        """Size on disk of all views' features, in bytes."""
+        """Number of bytes that all views take in the feature cache."""
         return self.row_bytes * sum(map(len, self.parts.values()))
 
     def missing_views(self) -> int:
-        """Return the number of views whose features must still be computed; 0 if they are not cached."""
+        """Return the number of views whose features must still be computed; 0 if features are not cached."""
         backbone, sides = self.backbone, Sides.of(self.recipe)
         folder = self.config.run_folder / "features"
         done = [cached_views(backbone, part, folder / name, sides) for name, part in self.parts.items()]
@@ -103,7 +103,10 @@ class TrainingRun:
 
     @cached_property
     def cache_limit(self) -> int:
-        """Most bytes of features on disk; by default 0 on a GPU, which computes features faster than disks read."""
+        """Maximum size of the feature cache in bytes.
+
+        By default, it is 0 on a GPU, which computes features faster than a disk reads them.
+        """
         if self.config.cache_gb is not None:
             return round(1e9 * self.config.cache_gb)
         if self.config.accelerator != "cpu":
@@ -114,16 +117,18 @@ class TrainingRun:
 
     @property
     def cached(self) -> bool:
-        """Whether features are cached on disk; otherwise the backbone runs at every step."""
+        """Whether features are cached on disk; otherwise the backbone computes them at every step."""
         return self.feature_bytes <= self.cache_limit
 
     @cached_property
     def compiled(self) -> Compiled:
-        """The encoder's backbone, compiled."""
+        """The backbone, compiled with OpenVINO; see ``compile_backbone``."""
         return compile_backbone(self.backbone, self.recipe.size)
 
     def batches(self) -> tuple[Batches, Batches]:
-        """Return training and validation batches. One process computes the features while the others wait.
+        """Return the sources of training and validation batches.
+
+        Missing features are computed by one process while the others wait.
 
         Raises:
             TrainingError: A photograph cannot be decoded, or the disk is full.
@@ -146,13 +151,13 @@ class TrainingRun:
             return training, cache("validation", self.parts["validation"])
 
     def _decoding_processes(self) -> int:
-        """Return the number of decoding processes: enough to supply a GPU; 0 on a CPU, which training occupies."""
+        """Return the number of decoding processes: one per core on a GPU; 0 on a CPU, whose cores are busy training."""
         if self.config.accelerator == "cpu":
             return 0
         return max(1, (os.cpu_count() or 1) // process_counts(self.config)[0])
 
     def backbone_on_device(self) -> Callable[[Tensor], list[Tensor]]:
-        """Return the backbone for lightness ``[N, 1, H, W]`` on the training device."""
+        """Return the backbone on the training device: a function from lightness ``[N, 1, H, W]`` to feature maps."""
         backbone = self.backbone
         if self.config.accelerator == "cpu":
             return for_any_shape(backbone)
@@ -160,7 +165,7 @@ class TrainingRun:
         return moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def trainer(self, training: Batches) -> Trainer:
-        """Return a trainer at its first step."""
+        """Return a trainer at its first step; the bins of an untrained head are determined from the training views."""
         bins = self.initial.bins
         if bins is None and self.recipe.rebalance_lambda is not None:
             rows = np.linspace(0, len(training) - 1, min(_COLOR_VIEWS, len(training))).astype(int)
@@ -172,7 +177,7 @@ class TrainingRun:
     def _head(self, bins: ColorBins | None) -> nn.Module:
         """Return the head to train, with the recipe's class weights and colour queries.
 
-        It is a copy, because the initial model's hash is a condition of resuming.
+        It is a copy, because the initial model must not change: its hash is a condition of resuming.
         """
         head, recipe = copy.deepcopy(self.initial.head), self.recipe
         if head is None:
@@ -187,7 +192,7 @@ class TrainingRun:
         recipe, world_size = self.recipe, self.fabric.world_size
         features = f"features take {gigabytes(self.feature_bytes)}"
         if not self.cached:
-            features += f", and may take {gigabytes(self.cache_limit)}: the encoder runs at every step instead"
+            features += f", more than the {gigabytes(self.cache_limit)} allowed: the encoder runs at every step instead"
         precision = "bfloat16" if uses_bf16(self.config) else "float32"
         return (
             f"{len(self.training) // recipe.views:,} to train on ({recipe.views} views of each), "
@@ -198,14 +203,14 @@ class TrainingRun:
         )
 
 
-def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, found: Inspection) -> TrainingRun:
-    """Choose the recipe and the photographs of a run.
+def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, inspection: Inspection) -> TrainingRun:
+    """Choose the recipe, the training views and the held-out photographs of a run.
 
     Raises:
         OptionError: The recipe is for another network than the initial model's.
-        TrainingError: No photographs are left to train on, or they are fewer than a batch.
+        TrainingError: No photographs are left to train on, or there are fewer views than a step takes.
     """
-    training, held_out = split(found.photographs)
+    training, held_out = split(inspection.photographs)
     if not training:
         raise TrainingError(
             f"all {len(held_out):,} photographs of {config.photographs} are held out, and none are left to train on",
@@ -214,11 +219,13 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, f
     recipe = config.recipe_for(initial, len(training), fabric.world_size)
     per_source = max(VALIDATION // 10, math.ceil(VALIDATION / len({p.source for p in held_out})))
     chosen = sample(training, recipe.photographs, recipe.per_source)
-    shown = views(chosen, recipe.views, recipe.first_view, recipe.aged)
-    step = recipe.batch * fabric.world_size
-    if len(shown) < step:
-        raise TrainingError(f"a step takes {step} views, but there are {len(shown)}", remedy="give a smaller batch")
-    return TrainingRun(config, fabric, initial, recipe, shown, sample(held_out, VALIDATION, per_source))
+    training_views = views(chosen, recipe.views, recipe.first_view, recipe.aged)
+    needed = recipe.batch * fabric.world_size
+    if len(training_views) < needed:
+        raise TrainingError(
+            f"a step takes {needed} views, but there are {len(training_views)}", remedy="give a smaller batch"
+        )
+    return TrainingRun(config, fabric, initial, recipe, training_views, sample(held_out, VALIDATION, per_source))
 
 
 def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
@@ -231,11 +238,11 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
     folder, run_folder = Path(config.photographs), config.run_folder
     if not is_remote(config.photographs) and run_folder.resolve().is_relative_to(folder.resolve()):
         raise OptionError(
-            f"lies in {folder}, and its pictures would be trained on",
+            f"is inside {folder}, so the run's own pictures would be trained on",
             path=run_folder,
             remedy="choose a folder outside for the run",
         )
-    found: Inspection | None = None
+    inspection: Inspection | None = None
     if fabric.is_global_zero:
         try:
             run_folder.mkdir(parents=True, exist_ok=True)
@@ -246,11 +253,11 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
         if is_remote(config.photographs):
             folder = run_folder / "photographs"
             copy_here(config.photographs, folder)
-        found = inspect(folder, run_folder / "photographs.csv")
-    shared: Inspection = fabric.broadcast(found)  # type: ignore[assignment]
+        inspection = inspect(folder, run_folder / "photographs.csv")
+    shared: Inspection = fabric.broadcast(inspection)  # type: ignore[assignment]
     return shared
 
 
 def gigabytes(count: float) -> str:
-    """Format a number of bytes in GB."""
+    """Format a number of bytes in GB, as ``1.5 GB``."""
     return f"{count / 1e9:.1f} GB"

@@ -18,7 +18,7 @@ from ..errors import TrainingError
 from ..models.engines import openvino_core
 from .config import TrainingConfig
 
-_PATIENT = timedelta(days=2)  # time for which processes wait while one of them inspects the photographs
+_TIMEOUT = timedelta(days=2)  # for processes that wait while one of them inspects the photographs
 
 
 def launch(config: TrainingConfig) -> Fabric:
@@ -35,7 +35,7 @@ def launch(config: TrainingConfig) -> Fabric:
             accelerator=config.accelerator,
             devices=devices,
             num_nodes=nodes,
-            strategy=DDPStrategy(timeout=_PATIENT) if several else "auto",
+            strategy=DDPStrategy(timeout=_TIMEOUT) if several else "auto",
             precision="bf16-mixed" if uses_bf16(config) else "32-true",
         )
         fabric.launch()
@@ -45,7 +45,7 @@ def launch(config: TrainingConfig) -> Fabric:
 
 
 def process_counts(config: TrainingConfig) -> tuple[int, int]:
-    """Return the number of processes per machine and of machines, as configured or set by torchrun."""
+    """Return the number of processes per machine and the number of machines, as configured or set by torchrun."""
     if "LOCAL_WORLD_SIZE" not in os.environ:  # Fabric itself sets WORLD_SIZE only
         return config.devices or 1, config.nodes or 1
     local = int(os.environ["LOCAL_WORLD_SIZE"])
@@ -53,7 +53,7 @@ def process_counts(config: TrainingConfig) -> tuple[int, int]:
 
 
 def uses_bf16(config: TrainingConfig) -> bool:
-    """Return whether to compute in bfloat16: as configured, otherwise if the hardware supports it."""
+    """Return whether to compute in bfloat16: as configured, or by default if the hardware supports it."""
     if config.precision != "auto":
         return config.precision == "bf16"
     if config.accelerator == "cuda":
@@ -64,11 +64,12 @@ def uses_bf16(config: TrainingConfig) -> bool:
     return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def leave() -> None:
-    """Leave the process group, if there is one, after all trainers have been freed.
+def leave_process_group() -> None:
+    """Leave the process group, if there is one; trainers must not be used any more.
 
-    Communication threads may hold tensors, and abort Python if they free them while it exits. They end with the last
-    reference to the group, and a trainer's references form cycles.
+    The group's communication threads may still refer to tensors, and Python aborts if they free a tensor while it
+    exits. The threads end with the last reference to the group. A trainer refers to the group in cycles, which only the
+    garbage collector removes.
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
@@ -77,10 +78,10 @@ def leave() -> None:
 
 @contextmanager
 def one_error_for_all(fabric: Fabric) -> Iterator[None]:
-    """Make a run that fails within the block print only one message, of the process that failed first.
+    """Let only one process report an error that ends the block.
 
     An error in one process breaks the connections of the others, and an error in all of them would be reported by each.
-    So the first process to fail raises its error, and the others exit silently with status 1.
+    Therefore the first process to fail raises its error, and the others exit silently with status 1.
     """
     try:
         yield
@@ -99,5 +100,5 @@ def _is_first_to_fail() -> bool:
     try:
         store = torch.distributed.distributed_c10d._get_default_store()
         return bool(store.add("photochrom/failed", 1) == 1)
-    except (RuntimeError, ValueError):  # the process that holds the store has failed and ended
+    except (RuntimeError, ValueError):  # the process that serves the store has failed and ended
         return False

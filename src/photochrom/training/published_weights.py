@@ -25,7 +25,7 @@ FOLDED_KEY = "photochrom.folded"  # key of JSON in a model's metadata; see ``exp
 
 
 def read_model(path: Path) -> tuple[ModelCard, Weights]:
-    """Read the card of a model file, and its constants by name as float32, in the order of their use.
+    """Read the card of a model file, and its weights by name as float32, in the order of their use.
 
     Raises:
         TrainingError: The file is not an ONNX file.
@@ -48,9 +48,10 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
 
 
 def _unfold(constant: Tensor) -> Tensor:
-    """Convert ``[in, out]`` of a linear layer to ``[out, in]``, and ``[C, 1, 1]`` of a group norm to ``[C]``.
+    """Undo the exporter's change of a weight's shape.
 
-    Learned tokens ``[1, tokens, C]`` become ``[tokens, C]``.
+    ``[in, out]`` of a linear layer becomes ``[out, in]``, ``[C, 1, 1]`` of a group norm ``[C]``, and
+    ``[1, tokens, C]`` of learned tokens ``[tokens, C]``.
     """
     if constant.ndim == 3 and constant.shape[0] == 1:
         return constant[0]
@@ -62,12 +63,12 @@ def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> Non
 
     Args:
         part: The part, which is changed.
-        prefix: Start of the names of its weights.
+        prefix: Start of the names of the part's weights in the file.
         weights: All weights of a model file.
-        path: The file, named in the error.
+        path: Path of the file, for the message.
 
     Raises:
-        TrainingError: The file holds another architecture.
+        TrainingError: The file has another architecture.
     """
     state = part.state_dict()
     found = {name: weights[prefix + name] for name in state if prefix + name in weights}
@@ -77,14 +78,14 @@ def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> Non
         part.load_state_dict({name: add_hint_planes(found[name], name, value) for name, value in state.items()})
     except (KeyError, RuntimeError, StopIteration) as exc:
         raise TrainingError(
-            f"{path} holds a network of another architecture", remedy="start from another model"
+            f"{path} contains a network of another architecture", remedy="start from another model"
         ) from exc
 
 
 def _unnamed_weights(missing: list[str], weights: Weights) -> Weights:
-    """Find folded weights by the order of their use, for older files that do not name them.
+    """Find folded weights by the order of their use, in older files that do not name them.
 
-    They are the only constants with two or three axes.
+    No other constants in these files have two or three axes.
     """
     unnamed = (w for w in weights.values() if w.ndim in (2, 3))
     return {name: _unfold(next(unnamed)) for name in missing}
@@ -103,23 +104,34 @@ def _folded(part: nn.Module) -> list[str]:
 
 
 def idle_blocks(state: Weights, found: Weights) -> Weights:
-    """Return weights for decoder blocks that an older model lacks, initialised so that the blocks change nothing."""
+    """Return weights for the decoder blocks that an older model lacks, such that these blocks have no effect.
+
+    Args:
+        state: All weights of the part, as initialised.
+        found: The older model's weights, by the same names.
+    """
     known = {_block(name) for name in found}
     idle = {name: value for name, value in state.items() if _block(name) not in known}
     return {name: value if _LAST.search(name) is None else torch.zeros_like(value) for name, value in idle.items()}
 
 
-_LAST = re.compile(r"\.(place|second|join|narrow)\.(weight|bias)$")  # last layers of blocks
+_LAST = re.compile(r"\.(place|second|join|narrow)\.(weight|bias)$")  # layers whose output is added to a block's input
 
 
 def _block(name: str) -> str:
-    """Return the name of the block that a weight belongs to; empty if there is none."""
+    """Return the name of the block that a weight belongs to; empty if it belongs to none."""
     match = re.match(r"(.*refine\.\d+\.\d+)\.", name)
     return match[1] if match else ""
 
 
 def add_hint_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:
-    """Add zeros to weights of the hint inputs for planes that an older model lacks, which keeps its colours."""
+    """Append zeros to weights of the hint inputs for planes that an older model lacks; its colours do not change.
+
+    Args:
+        weight: Weight of the older model.
+        name: Name of the weight; others than those of the hint inputs are returned unchanged.
+        like: Weight with all planes, ``[out, planes, h, w]``.
+    """
     if ".hint." not in name or weight.ndim != 4:
         return weight
     missing = like.shape[1] - weight.shape[1]
@@ -127,7 +139,13 @@ def add_hint_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:
 
 
 def read_bins(card: ModelCard, weights: Weights, rebalance_lambda: float) -> ColorBins:
-    """Return the bins of a model, with frequencies computed from its class weights (``ColorBins.class_weights``)."""
+    """Return the bins of a model; their frequencies are computed from its class weights.
+
+    Args:
+        card: Card of the model.
+        weights: Weights of the model file.
+        rebalance_lambda: Share of the uniform distribution in them; see ``ColorBins.class_weights``.
+    """
     mixed = (-weights["log_class_weights"].ravel()).exp()
     mixed /= mixed.sum()
     frequency = (mixed - rebalance_lambda / len(mixed)) / (1 - rebalance_lambda)

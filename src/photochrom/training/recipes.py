@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 FINE_TUNING_RATE = 0.3  # learning rate for fine-tuning a trained model, relative to the recipe's
-MIN_VIEWS = 10_000  # least number of views in a training set; fewer photographs get more random crops each
+MIN_VIEWS = 10_000  # views that a small set of photographs is brought up to, by more random crops of each photograph
 SHOWN_VIEWS = 25_000  # views shown unless the user sets the epochs; takes minutes on two cores
 
 
@@ -30,8 +30,8 @@ class Recipe:
     grid: int
     """Side of the grid of true a*b* values, in cells."""
     crop: int | None
-    """Side of the random crop of the features that a step sees, in cells at stride 8; None for whole pictures. The
-    last fifth of each cycle always sees whole pictures."""
+    """Side of the random crop that a step sees, in cells at stride 8; None for whole pictures. The last fifth of each
+    cycle always sees whole pictures."""
     epochs: float
     """Number of times that each view is shown."""
     cycles: int
@@ -45,8 +45,9 @@ class Recipe:
     """Learning rate of the encoder's later stages, relative to the decoder's. With 0 they are frozen, and the features
     of all stages can be cached."""
     weight_decay: float
+    """Weight decay of AdamW."""
     ema_decay: float
-    """Decay per step of the exponential moving average of the weights, which is exported; 0 for none."""
+    """Decay per step of the exponential moving average (EMA) of the weights; 0 to use the last weights instead."""
     hintless: float
     """Share of the pictures that are shown without simulated hints."""
     rebalance_lambda: float | None
@@ -65,8 +66,8 @@ class Recipe:
     aged: float = 0.4
     """Share of the random views that are aged."""
     repeats: int = 1
-    """Number of passes through a stretch of views before the next stretch, so that features computed on demand are used
-    several times while they are in memory."""
+    """Number of passes through each stretch of views (see ``Trainer.rows``), so that features computed on demand are
+    used several times while they are in memory."""
     gradient_weight: float = 0.0
     """Weight of the L1 error of the spatial gradient of the decoded colours, relative to the cross-entropy."""
     color_queries: int = 0
@@ -119,7 +120,7 @@ DEFAULT = Recipe(
     cell=6,
 )
 
-# The network of DEFAULT for machines without a GPU, and for the user's own photographs.
+# DEFAULT's network, with settings for machines without a GPU and for users' own photographs.
 OWN = replace(
     DEFAULT,
     name="default-cpu",
@@ -132,7 +133,7 @@ OWN = replace(
     cell=5,
 )
 
-# Only the decoder, on frozen features: a third of OWN's cost per step, for many views of diverse photographs.
+# Trains the decoder only, on features of the frozen encoder, for a third of OWN's cost per step; for many photographs.
 BROAD = replace(
     OWN,
     name="broad",
@@ -163,9 +164,9 @@ def fine_tuning(recipe: Recipe) -> Recipe:
 
 
 def fit_to_photographs(recipe: Recipe, photographs: int, world_size: int) -> Recipe:
-    """Adapt a recipe to a number of photographs, all of which are used; the fewer, the more views each gets.
+    """Adapt a recipe to a number of photographs, all of which are used; the fewer they are, the more views each gets.
 
-    The result has one cycle, because early stopping could end the run in the first of several.
+    The adapted recipe has one cycle, because early stopping could end the run in the first of several.
 
     Args:
         recipe: The recipe, whose ``views``, ``epochs``, ``cycles``, ``batch`` and limits are replaced.
@@ -182,6 +183,6 @@ def fit_to_photographs(recipe: Recipe, photographs: int, world_size: int) -> Rec
 
 
 def at_size(recipe: Recipe, size: int) -> Recipe:
-    """Adapt a recipe to squares of another size, in pixels; the grid and the crop keep their proportions."""
+    """Adapt a recipe to squares of ``size`` pixels; the grid and the crop keep their proportions."""
     crop = None if recipe.crop is None else max(4, 4 * round(recipe.crop * size / recipe.size / 4))
     return replace(recipe, size=size, grid=recipe.grid * size // recipe.size, crop=crop)

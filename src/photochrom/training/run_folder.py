@@ -27,7 +27,7 @@ from .preparation import REPORTED, TrainingRun
 from .train import Trainer
 
 SAMPLES = 12  # number of photographs coloured after each round
-TRAINED = "trained"
+TRAINED = "trained"  # name of the trained model in the report
 _COLUMNS = 2  # photographs per row in the sheet of samples
 
 History = Sequence[Mapping[str, float]]
@@ -41,12 +41,12 @@ class RunLog:
         with writing(self.folder / "tensorboard"):
             self.board = SummaryWriter(self.folder / "tensorboard", purge_step=trainer.step)
 
-    def note(self, row: dict[str, float], left: float) -> None:
+    def note(self, row: dict[str, float], seconds_left: float) -> None:
         """Write the losses of a round, the curves, the samples, a checkpoint, and the best weights so far.
 
         Args:
             row: The round's row of the history.
-            left: Remaining seconds of training.
+            seconds_left: Remaining seconds of training.
 
         Raises:
             TrainingError: The disk is full.
@@ -60,7 +60,7 @@ class RunLog:
         tqdm.write(
             f"epoch {row['epoch']:g}: loss {row['training']:.4f}, held out {row['validation']:.4f}, "
             f"{row['seconds']:.0f} s, of which {row['waited']:.1f} waiting for data"
-            + (f"; about {duration(left)} left" if left > 0 else "")
+            + (f"; about {duration(seconds_left)} left" if seconds_left > 0 else "")
         )
         self._color_samples(row["epoch"])
         if row is trainer.best:
@@ -76,7 +76,7 @@ class RunLog:
         self.trainer.save(self.folder / CHECKPOINT)
 
     def _color_samples(self, epoch: float) -> None:
-        """Colour the same held-out photographs each time."""
+        """Colour a few held-out photographs, the same in each round, and write them as a picture."""
         run, trainer = self.run, self.trainer
         folder = self.folder / "samples"
         with writing(folder):
@@ -103,11 +103,11 @@ def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
 
 
 def finish(run: TrainingRun, epochs: float) -> Path:
-    """Export the best network of a run, compare it with the run's initial model, and write the report.
+    """Export the best network of a run, compare it with the initial model, and write the report.
 
     Args:
         run: A finished run.
-        epochs: Number of epochs after which the network was best.
+        epochs: Number of epochs after which the held-out loss was lowest.
 
     Returns:
         Path of the model file.
@@ -130,7 +130,7 @@ def finish(run: TrainingRun, epochs: float) -> Path:
 
 
 class TorchEngine:
-    """An engine that runs a network in training, so that samples are coloured like any photograph."""
+    """Engine that runs a network in PyTorch, so that samples are coloured like any other photograph."""
 
     def __init__(self, network: Network, card: ModelCard) -> None:
         self.network = network
@@ -180,7 +180,7 @@ def draw_curves(history: History, title: str, path: Path) -> None:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
-    axes.set_title(title, parse_math=False)  # a $ in the run's name is not math
+    axes.set_title(title, parse_math=False)  # otherwise a $ in the run's name would begin a formula
     for name in ("training", "validation"):
         axes.plot([h["epoch"] for h in history], [h[name] for h in history], ".-", label=name)
     axes.legend()

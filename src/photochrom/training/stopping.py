@@ -14,7 +14,7 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, termination by a cluster, 
 
 
 class Stopped(Exception):  # noqa: N818
-    """A signal stopped the run; a checkpoint was written."""
+    """Raised when a signal has stopped the run, after a checkpoint was written."""
 
     remedy = "go on with resume=True"
 
@@ -26,24 +26,24 @@ class Stopped(Exception):  # noqa: N818
 
 @contextmanager
 def stopping() -> Iterator[Callable[[], int]]:
-    """Collect signals within the block; the yielded function returns the last signal's number, or 0.
+    """Collect signals during the block; the yielded function returns the number of the last one, or 0.
 
     A second Ctrl-C raises ``KeyboardInterrupt``.
     """
-    asked = 0
+    received = 0
 
     def note(number: int, _: FrameType | None) -> None:
-        nonlocal asked
-        if asked == signal.SIGINT == number:
+        nonlocal received
+        if received == signal.SIGINT == number:
             raise KeyboardInterrupt
-        asked = number
+        received = number
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield lambda: 0
         return
     before = {number: signal.signal(number, note) for number in not_ignored(*_SIGNALS)}
     try:
-        yield lambda: asked
+        yield lambda: received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,13 +1,13 @@
-"""The training loop, to be read from top to bottom.
+"""The training loop: steps, validation, early stopping and checkpoints. Read it from top to bottom.
 
-A training step is followed through eight files: ``recipes.py`` (the numbers), this one, ``data/batches.py`` and
-``data/feature_cache.py`` (where batches come from; ``preparation.py`` chooses between them),
-``data/simulated_hints.py``, ``networks/colorization.py`` and ``networks/decoder.py`` (what is trained), and
-``networks/losses.py`` (what is minimised).
+One training step passes through eight files: ``recipes.py`` (the hyperparameters), this file, ``data/batches.py`` and
+``data/feature_cache.py`` (the sources of batches, between which ``preparation.py`` chooses),
+``data/simulated_hints.py``, ``networks/colorization.py`` and ``networks/decoder.py`` (the trained network), and
+``networks/losses.py`` (the loss).
 
-The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder, and with the
-default recipe also the encoder's later stages. A run can be stopped at any time; resumed from its last checkpoint, it
-reaches the same losses. ``pipeline.py`` calls this loop, and does everything before and after it.
+The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder and, with the
+default recipe, the encoder's later stages. A run can be stopped at any time; resumed from its last checkpoint, it
+reaches the same losses. ``pipeline.py`` calls ``fit``, and does everything before and after it.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from .recipes import Recipe
 from .schedule import Schedule
 from .stopping import Stopped, stopping
 
-WARM_UP = 200  # steps; at most a tenth of a cycle
-STRETCH = 200  # steps per stretch of views; a stretch is repeated before the next one begins
-_STRIDES = (8, 16, 32)  # of the features that a ColorizationHead takes
-_COARSEST = 4  # cells at stride 8 along one side of a cell at stride 32
+WARM_UP = 200  # steps of rising learning rate at the start of a cycle; at most a tenth of the cycle
+STRETCH = 200  # steps per pass through a stretch of views; see ``Trainer.rows``
+_STRIDES = (8, 16, 32)  # strides of the feature maps that ``ColorizationHead.features`` returns
+_COARSEST = 4  # side of a cell at stride 32, in cells at stride 8
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}{postfix}]"
 
 
 class Log(Protocol):
     """Receiver of a run's progress; see ``run_folder.RunLog``."""
 
-    def note(self, row: dict[str, float], left: float) -> None:
-        """Record the losses of a round and the remaining seconds, and write a checkpoint."""
+    def note(self, row: dict[str, float], seconds_left: float) -> None:
+        """Record a round's row of the history and the remaining seconds, and write a checkpoint."""
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -68,53 +68,53 @@ def fit(
     """Train to the last step, or until the held-out loss no longer improves.
 
     Args:
-        trainer: The trainer, at any step.
-        training: Batches to learn from.
-        validation: Held-out views.
-        log: Called after each round; None in all processes except the first.
-        minutes: Maximum time between two checkpoints.
+        trainer: The trainer, at its first step or resumed.
+        training: Source of the views to train on.
+        validation: Source of the held-out views.
+        log: Receives the progress and writes checkpoints; None in all processes except the first.
+        minutes: Maximum minutes between two checkpoints.
         patience: Number of rounds without a better held-out loss after which the run ends; 0 for no early stopping.
-        costs: Costs measured by the estimate, for the forecast of the remaining time; None for a rough guess.
+        costs: Measured costs of steps and rounds, to forecast the remaining time; None to guess them.
 
     Raises:
         TrainingError: The loss is not a number, the encoder's features no longer depend on the picture, the disk is
             full, or the memory is too small; the last checkpoint is kept.
-        Stopped: A signal arrived; a checkpoint is written.
+        Stopped: A signal arrived; a checkpoint was written.
     """
-    per_round = trainer.schedule.steps_per_round
-    hidden = None if log else True  # None: hidden unless the output is a terminal
+    schedule = trainer.schedule
+    hidden = None if log else True  # None hides the bar unless the output is a terminal
     bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden, bar_format=_BAR)
-    forecast = Forecast(trainer.schedule.guessed_costs(len(validation)) if costs is None else costs)
+    forecast = Forecast(schedule.guessed_costs(len(validation)) if costs is None else costs)
     clock, batches = Clock(), training.stream(trainer.rows())
     with explain_memory_errors(), stopping() as signal_number, bar, closing(batches):
-        blind = trainer.constant_strides(validation)  # of the initial model
+        constant_before = trainer.constant_strides(validation)
         for batch in clock.timed(batches):
             # Early stopping comes before the step, because a resumed run may already have ended.
             if 0 < patience <= trainer.rounds_without_gain:
                 break
 
             # One step: crop, hints, loss, gradient, learning rate, AdamW, EMA.
-            kind: Kind = "whole" if trainer.schedule.sees_whole_pictures(trainer.step) else "crop"
+            kind: Kind = "whole" if schedule.sees_whole_pictures(trainer.step) else "crop"
             loss = trainer.update(training, batch)
             forecast.measured(kind, clock.since_last())
-            left = duration(forecast.left(trainer.schedule.left(trainer.step)))
-            bar.set_postfix_str(f"about {left} left, loss {loss:.3f}", refresh=False)
+            seconds_left = forecast.seconds_left(schedule.remaining(trainer.step))
+            bar.set_postfix_str(f"about {duration(seconds_left)} left, loss {loss:.3f}", refresh=False)
             bar.update()
-            stop = trainer.max_over_processes(signal_number())
+            stop = trainer.max_over_processes(signal_number())  # so that all processes stop at the same step
 
-            # Validation of the EMA weights, once a round; the log writes a checkpoint with it.
-            if trainer.step % per_round == 0 or trainer.step == trainer.steps:
+            # At the end of a round: validation of the EMA weights, and a checkpoint, which the log writes.
+            if trainer.step % schedule.steps_per_round == 0 or trainer.step == trainer.steps:
                 row = {"epoch": trainer.step / trainer.steps_per_epoch, "training": float(np.mean(trainer.losses))}
-                trainer.check_features(validation, blind)
+                trainer.check_features(validation, constant_before)
                 row |= {"validation": trainer.validate(validation)} | clock.lap()
                 trainer.history.append(row)
                 trainer.losses.clear()
                 if log:
-                    log.note(row, forecast.left(trainer.schedule.left(trainer.step)))
+                    log.note(row, seconds_left)
                     clock.saved()
                 forecast.measured("round", clock.since_last())
 
-            # Checkpoints in between.
+            # Within a round: a checkpoint every few minutes, and before stopping.
             elif log and (stop or clock.since_saved() > 60 * minutes):
                 log.save()
                 clock.saved()
@@ -123,18 +123,18 @@ def fit(
 
 
 class Trainer:
-    """The state of training: head, EMA, optimizer, step, and losses so far.
+    """Trains a head step by step, and holds the state: weights, EMA, optimizer, step, and losses so far.
 
-    Several processes may train together, each with its own batch. Their steps equal those of one process with all
-    batches combined.
+    Several processes may train together, each with its own batch. A step of theirs equals a step of one process with
+    all batches combined.
 
     Args:
         fabric: Launched Fabric; see ``processes.launch``.
         recipe: Recipe of the run.
-        head: The network to train, moved to the fabric's device.
+        head: The network to train; it is moved to the fabric's device.
         bins: Bins of the head; None for squared error on a*b*.
         count: Number of training views.
-        conditions: Further conditions, by name, that must be equal in a resumed run.
+        conditions: Facts by name that must be equal in a resumed run, besides the recipe.
     """
 
     def __init__(
@@ -149,11 +149,7 @@ class Trainer:
         self.fabric, self.recipe, self.bins, self.count = fabric, recipe, bins, count
         self.conditions = asdict(recipe) | dict(conditions or {})
         self.schedule = Schedule(recipe, count, fabric.world_size)
-        self.batch, self.steps, self.steps_per_epoch = (
-            self.schedule.batch,
-            self.schedule.steps,
-            self.schedule.steps_per_epoch,
-        )
+        self.steps, self.steps_per_epoch = self.schedule.steps, self.schedule.steps_per_epoch
         if recipe.stages_rate == 0 and isinstance(head, ColorizationHead):
             head.stages.requires_grad_(False)
         self.head = fabric.to_device(head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -165,33 +161,35 @@ class Trainer:
         self.losses: list[float] = []
         """Losses of the steps since the last row of the history."""
         self.history: list[dict[str, float]] = []
-        """One row per round: epoch, training and validation loss, seconds, seconds waited for data."""
+        """One row per round: epoch, training and validation loss, seconds, and seconds spent waiting for data."""
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         """Return the trained parameters in groups, each with its learning rate relative to the decoder's."""
         trained = [(name, p) for name, p in self.head.named_parameters() if p.requires_grad]
         stages = [p for name, p in trained if name.startswith("stages.")]
         decoder = [p for name, p in trained if not name.startswith("stages.")]
-        groups: list[dict[str, object]] = [{"params": decoder, "part": 1.0}]
-        return [*groups, {"params": stages, "part": self.recipe.stages_rate}] if stages else groups
+        groups: list[dict[str, object]] = [{"params": decoder, "relative_rate": 1.0}]
+        return [*groups, {"params": stages, "relative_rate": self.recipe.stages_rate}] if stages else groups
 
     def rows(self) -> Iterator[np.ndarray]:
-        """Yield this process's rows of each remaining batch, int ``[batch]``.
+        """Yield the rows of this process's views for each remaining step, int ``[recipe.batch]``.
 
-        Every view comes once per epoch, in an order determined by the recipe's seed and the number of the epoch. With
-        repeats, the epoch's order is cut into stretches, and each is passed several times in a new order before the
-        next. An epoch then has the same number of steps, but does not contain every view. With stretches of 200 steps
-        and 3 passes, for example, step 1,250 is batch 50 of the first pass through the third stretch.
+        The recipe's seed and the number of the epoch determine the order, in which every view comes once per epoch. If
+        the recipe repeats views, this order is cut into stretches, and each stretch is passed through several times, in
+        a new order each time, before the next one begins. An epoch then has the same number of steps, but does not
+        contain every view. With stretches of 200 steps and 3 passes, for example, step 1,250 is batch 50 of the first
+        pass through the third stretch.
         """
         order, ordered = np.empty(0, np.intp), None
         length, passes = self._stretch()
         for step in range(self.step, self.steps):
-            visited, in_stretch = divmod(step, length * passes)
-            epoch, stretch = divmod(visited, self.steps_per_epoch // length)
-            pass_number, position = divmod(in_stretch, length)
+            stretches_done, step_in_stretch = divmod(step, length * passes)
+            epoch, stretch = divmod(stretches_done, self.steps_per_epoch // length)
+            pass_number, step_in_pass = divmod(step_in_stretch, length)
             if (epoch, stretch, pass_number) != ordered:
                 order, ordered = self._order(epoch, stretch, pass_number), (epoch, stretch, pass_number)
-            rows = np.sort(order[position * self.batch : (position + 1) * self.batch])
+            first = step_in_pass * self.schedule.views_per_step
+            rows = np.sort(order[first : first + self.schedule.views_per_step])
             yield rows[self.fabric.global_rank :: self.fabric.world_size]
 
     def _stretch(self) -> tuple[int, int]:
@@ -201,36 +199,44 @@ class Trainer:
         return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
 
     def _order(self, epoch: int, stretch: int, pass_number: int) -> np.ndarray:
-        """Return the views of one pass through a stretch, in the order of the steps."""
+        """Return the rows of one pass through a stretch of views, in the order of the steps."""
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.count)
-        length, repeats = self._stretch()
-        if repeats == 1:
+        length, passes = self._stretch()
+        if passes == 1:
             return order
-        views = order[stretch * length * self.batch : (stretch + 1) * length * self.batch]
-        return np.random.default_rng([self.recipe.seed, epoch, stretch, pass_number]).permutation(views)
+        size = length * self.schedule.views_per_step
+        rows = order[stretch * size : (stretch + 1) * size]
+        return np.random.default_rng([self.recipe.seed, epoch, stretch, pass_number]).permutation(rows)
 
     def update(self, source: Batches, batch: Batch) -> float:
-        """Make one step of gradient descent.
+        """Make one training step: crop, hints, loss, gradient, AdamW, EMA.
+
+        Args:
+            source: Source of the batch.
+            batch: This process's views.
 
         Returns:
             The mean loss over all processes.
 
         Raises:
-            TrainingError: The loss is not a number; nothing was changed.
+            TrainingError: The loss is not a number; the weights were not changed.
         """
-        # Crop, and hints drawn from the true colours; on the CPU, because each small operation is slow on a GPU.
+        # Crop the targets, and simulate hints: on the CPU, because each of these small operations is slow on a GPU.
         crop = self.draw_crop()
-        chroma, lightness = crop(batch.chroma), crop(batch.lightness)  # [N, 2, g, g], [N, 1, cell g, cell g]
+        chroma = crop(batch.chroma)  # [N, 2, g, g], g the side of the crop
+        small_lightness = crop(batch.small_lightness)  # [N, 1, cell * g, cell * g]
         hints = self._hints(chroma, self.step)  # [[N, 3, g, g]], or [] for a head without hints
-        inputs, chroma, lightness, hints = self.fabric.to_device((batch.inputs, chroma, lightness, hints))
+        on_device = self.fabric.to_device((batch.inputs, chroma, small_lightness, hints))
+        inputs, chroma, small_lightness, hints = on_device
 
-        # Features are cropped, not the picture, since the encoder would see the crop's edges as edges of the picture.
+        # Crop the features, not the picture, since the encoder would see the crop's edges as edges of the picture.
         with self.fabric.autocast():
-            maps = [crop(m.float()) for m in source.maps(inputs)]  # [N, C, g, g] at stride 8
+            features = [crop(f.float()) for f in source.backbone_features(inputs)]  # [[N, C, g, g], ...]
 
-        # The K losses are weighted so that the mean over processes equals that of one large batch.
-        losses, weights = self.objective(self.model(maps, *hints), chroma, lightness)  # [K] both
-        loss = (losses * (weights / self.mean_over_processes(weights))).sum()  # []
+        # Weight the K terms of the loss so that their mean over processes equals that of one large batch.
+        output = self.model(features, *hints)  # logits [N, bins, g, g], or a*b* [N, 2, h, w]
+        losses, weights = self.objective(output, chroma, small_lightness)  # [K] both
+        loss = (losses * (weights / self.mean_over_processes(weights))).sum()  # scalar
 
         # Gradient, clipped to norm 1.
         self.optimizer.zero_grad()
@@ -245,7 +251,7 @@ class Trainer:
 
         # AdamW step, then EMA.
         for group in self.optimizer.param_groups:
-            group["lr"] = group["part"] * self.learning_rate()
+            group["lr"] = group["relative_rate"] * self.learning_rate()
         self.optimizer.step()
         self.step += 1
         self.update_ema()
@@ -253,14 +259,18 @@ class Trainer:
         return mean_loss
 
     def draw_crop(self) -> Callable[[Tensor], Tensor]:
-        """Return this step's crop function for maps ``[..., s grid, s grid]`` of any scale s; none at a cycle's end."""
+        """Draw this step's crop, and return a function that cuts it out of tensors of any resolution.
+
+        The function takes a tensor ``[..., S, S]`` that covers the whole picture, and returns it unchanged if the step
+        sees whole pictures.
+        """
         side, grid = self.recipe.crop, self.recipe.grid
         if side is None or self.schedule.sees_whole_pictures(self.step):
             return lambda x: x
         # Seeded by the step, so that a resumed run draws the same crop.
         rng = np.random.default_rng([self.recipe.seed, 1, self.step])
-        step = _COARSEST if self.recipe.stages_rate == 0 else 1  # features at stride 32 are cropped, too
-        top, left = step * rng.integers(0, (grid - side) // step + 1, 2)
+        unit = _COARSEST if self.recipe.stages_rate == 0 else 1  # frozen stages: features at stride 32 are cropped, too
+        top, left = unit * rng.integers(0, (grid - side) // unit + 1, 2)
 
         def crop(x: Tensor) -> Tensor:
             rows, columns = (slice(at * x.shape[-1] // grid, (at + side) * x.shape[-1] // grid) for at in (top, left))
@@ -269,72 +279,77 @@ class Trainer:
         return crop
 
     def _hints(self, chroma: Tensor, step: int | None) -> list[Tensor]:
-        """Return simulated hints of a step, or planes without hints for None; an empty list for heads without hints."""
+        """Return the head's hints as a list of one tensor ``[N, 3, h, w]``; an empty list for a head without hints.
+
+        They are simulated from the true chroma ``[N, 2, h, w]``; without a step, the tensor contains no hints.
+        """
         if self.bins is None:
             return []
         if step is None:
             return [chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])]
-        places = range(self.fabric.global_rank, self.batch, self.fabric.world_size)
-        seeds = [[self.recipe.seed, 2, step, place] for place in places]
+        positions = range(self.fabric.global_rank, self.schedule.views_per_step, self.fabric.world_size)
+        seeds = [[self.recipe.seed, 2, step, position] for position in positions]
         return [simulate_hints(chroma, seeds, self.recipe.hintless)]
 
     def learning_rate(self) -> float:
-        """Return the learning rate of this step: in each cycle a linear warm-up, then a cosine to zero.
+        """Return the decoder's learning rate at this step.
 
-        Each cycle starts at half the rate of the one before.
+        In each cycle, it rises linearly to a maximum, then falls to zero along a cosine. The maximum halves from cycle
+        to cycle.
         """
         cycle, step = divmod(self.step, self.schedule.steps_per_cycle)
         warm_up = min(WARM_UP, math.ceil(self.schedule.steps_per_cycle / 10))
-        highest = self.recipe.learning_rate / 2**cycle
+        maximum = self.recipe.learning_rate / 2**cycle
         if step < warm_up:
-            return highest * (step + 1) / warm_up
-        done = (step - warm_up) / max(1, self.schedule.steps_per_cycle - warm_up)
-        return highest * (1 + math.cos(math.pi * done)) / 2
+            return maximum * (step + 1) / warm_up
+        progress = (step - warm_up) / max(1, self.schedule.steps_per_cycle - warm_up)
+        return maximum * (1 + math.cos(math.pi * progress)) / 2
 
     def update_ema(self) -> None:
-        """Update the moving average of the weights; faster in the first steps, which are soon forgotten."""
+        """Update the EMA of the weights; its decay is lower in early steps, so that they are soon forgotten."""
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step)) if self.recipe.ema_decay else 0.0
         for name, value in self.head.state_dict().items():
             self.ema[name].lerp_(value, 1 - decay)
 
     @torch.no_grad()
     def validate(self, source: Batches) -> float:
-        """Return the mean loss of the EMA weights on all rows, without hints."""
-        total = torch.zeros(2, 1, device=self.fabric.device)  # grows to [2, K]
+        """Return the mean loss of the EMA weights over all views of a source, without hints."""
+        total = torch.zeros(2, 1, device=self.fabric.device)  # sums of weighted losses and of weights; becomes [2, K]
         rows = np.arange(self.fabric.global_rank, len(source), self.fabric.world_size)
         for start in range(0, len(rows), self.recipe.batch):
             batch = source.batch(rows[start : start + self.recipe.batch])
-            inputs, chroma, lightness = self.fabric.to_device(batch)
+            inputs, chroma, small_lightness = self.fabric.to_device(batch)
             with self.fabric.autocast():
-                arguments = (source.maps(inputs), *self._hints(chroma, None))
-                output = torch.func.functional_call(self.head, self.ema, arguments)
-            losses, weights = self.objective(output, chroma, lightness)  # [K] both
+                arguments = (source.backbone_features(inputs), *self._hints(chroma, None))
+                output = torch.func.functional_call(self.head, self.ema, arguments)  # as in ``update``
+            losses, weights = self.objective(output, chroma, small_lightness)  # [K] both
             total = total + torch.stack([losses * weights, weights])
-        # A process without rows does not know K.
+        # Bring all processes to K columns; one without rows still has a single column.
         losses, weights = self.mean_over_processes(total + total.new_zeros(2, self.max_over_processes(total.shape[1])))
         return (losses / weights).sum().item()
 
     @torch.no_grad()
     def constant_strides(self, source: Batches) -> set[int]:
-        """Return the strides at which the encoder's features are the same for all held-out pictures."""
+        """Return the strides at which the encoder's features are the same for all pictures of the first batch."""
         rows = np.arange(min(len(source), self.recipe.batch))
         if len(rows) < 2 or not isinstance(self.head, ColorizationHead):
             return set()
+        inputs = self.fabric.to_device(source.batch(rows).inputs)
         with self.fabric.autocast():
-            maps = self.head.features(source.maps(self.fabric.to_device(source.batch(rows).inputs)))
-        return {_STRIDES[i] for i in constant_maps([m.float() for m in maps])}
+            features = self.head.features(source.backbone_features(inputs))  # [[N, C, h, w], ...] at _STRIDES
+        return {_STRIDES[i] for i in constant_maps([f.float() for f in features])}
 
-    def check_features(self, source: Batches, known: set[int]) -> None:
+    def check_features(self, source: Batches, constant_before: set[int]) -> None:
         """Check that training has not made the encoder's features independent of the picture.
 
         Args:
-            source: Held-out views.
-            known: Strides at which the initial model's features were already constant.
+            source: Source of the held-out views.
+            constant_before: Strides at which the features were already constant when training began.
 
         Raises:
-            TrainingError: The features have become the same for all held-out pictures at some stride.
+            TrainingError: The features have become the same for all pictures at some stride.
         """
-        if constant := self.constant_strides(source) - known:
+        if constant := self.constant_strides(source) - constant_before:
             raise TrainingError(
                 f"the encoder's features at stride {min(constant)} have become the same for all pictures at step "
                 f"{self.step:,}, and the last checkpoint is kept",
@@ -343,7 +358,7 @@ class Trainer:
 
     @property
     def best(self) -> dict[str, float]:
-        """First row of the history that has the lowest held-out loss."""
+        """Row of the history with the lowest held-out loss; the first if several are equal."""
         return min(self.history, key=lambda row: row["validation"])
 
     @property
@@ -352,13 +367,13 @@ class Trainer:
         return len(self.history) - 1 - self.history.index(self.best) if self.history else 0
 
     def mean_over_processes(self, value: Tensor) -> Tensor:
-        """Return the mean of the processes' tensors."""
+        """Return the mean of a tensor over all processes."""
         if self.fabric.world_size == 1:
             return value
         return self.fabric.all_reduce(value.clone(), reduce_op="mean")  # type: ignore[return-value]  # works in place
 
     def max_over_processes(self, number: int) -> int:
-        """Return the maximum of the processes' numbers, so that all stop at the same step."""
+        """Return the maximum of an integer over all processes."""
         if self.fabric.world_size == 1:
             return number
         return int(self.fabric.all_reduce(torch.tensor(number, device=self.fabric.device), reduce_op="max"))  # type: ignore[arg-type]
@@ -370,13 +385,21 @@ class Trainer:
         return head.eval()
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint with everything that a resumed run needs."""
+        """Write a checkpoint with everything that a resumed run needs.
+
+        Raises:
+            TrainingError: The checkpoint cannot be written.
+        """
         tensors = {f"head.{k}": v for k, v in self.head.state_dict().items()}
         tensors |= checkpoint.pack_optimizer(self.optimizer)
         checkpoint.save(path, tensors | self._result(), self._facts() | {"losses": self.losses})
 
     def save_result(self, path: Path) -> None:
-        """Write a checkpoint with only the EMA weights, from which a model is exported."""
+        """Write a checkpoint with only the EMA weights, from which a model is exported.
+
+        Raises:
+            TrainingError: The checkpoint cannot be written.
+        """
         checkpoint.save(path, self._result(), self._facts())
 
     def _result(self) -> dict[str, Tensor]:
@@ -391,7 +414,8 @@ class Trainer:
         """Restore the state from a checkpoint written by ``save``.
 
         Raises:
-            TrainingError: The checkpoint belongs to a run with other options, photographs or architecture.
+            TrainingError: The file is not a checkpoint, or belongs to a run with other options, photographs or
+                architecture.
         """
         tensors, facts = checkpoint.load(path)
         checkpoint.check_conditions(path, facts, self.conditions)

@@ -12,12 +12,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-_SMALL: Final = 256  # smaller weights stay float32
+_SMALL: Final = 256  # number of elements below which a weight stays float32
 
 
 @torch.no_grad()
 def round_to_stored(network: nn.Module) -> None:
-    """Round the weights to the values that ``store_small`` stores."""
+    """Round the weights of a network, in place, to the values that ``store_small`` stores."""
     for name, tensor in network.state_dict().items():
         if _is_kernel(name, tensor.shape):
             integers, scale = _eight_bits(tensor.numpy())
@@ -27,9 +27,9 @@ def round_to_stored(network: nn.Module) -> None:
 
 
 def store_small(model: onnx.ModelProto) -> None:
-    """Store large float32 weights in fewer bits, with nodes that restore them when the model is loaded.
+    """Store a model's large float32 weights in fewer bits, in place, with nodes that restore them on loading.
 
-    Kernels of the decoder are stored as int8 with a scale per output channel, others as float16.
+    Kernels of the decoder are stored as int8 with a scale per output channel, other weights as float16.
     """
     stored: list[TensorProto] = []
     nodes: list[onnx.NodeProto] = []  # nodes that restore the weights
@@ -53,7 +53,7 @@ def store_small(model: onnx.ModelProto) -> None:
 
 
 def _is_kernel(name: str, shape: Sequence[int]) -> bool:
-    """Return whether a weight is stored in 8 bits, as the decoder's convolutions are, except those for the logits."""
+    """Return whether a weight is stored in 8 bits: the decoder's convolutions are, except those that compute logits."""
     last = name.startswith(("head.decoder.classify.", "head.decoder.queries.add."))
     return name.startswith("head.decoder.") and not last and len(shape) == 4 and math.prod(shape) >= _SMALL
 

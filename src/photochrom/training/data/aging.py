@@ -1,6 +1,6 @@
-"""Simulated ageing: makes the grey picture that old film, and decades of wear, would have left of a colour photograph.
+"""Simulates ageing: turns a colour photograph into the grey picture that old film and decades of wear would leave.
 
-Only the luma that the network sees is aged; the true colours are kept. Each step has its own probability and a random
+Only the luma that the network sees is aged; the true colours are kept. Each defect has its own probability and a random
 strength, so that most pictures are aged a little and a few a great deal.
 """
 
@@ -13,17 +13,20 @@ import numpy as np
 
 from ...color.spaces import luma_of_rgb, srgb_to_linear
 
-Point = tuple[float, float]  # x, y, pixels
-Step = Callable[[np.ndarray, np.random.Generator, float], np.ndarray]
+Point = tuple[float, float]  # x and y in pixels
 
-# Sensitivity of emulsions to red, green and blue light. Early emulsions were sensitive to blue only, orthochromatic
-# ones to blue and green; panchromatic film, from the 1920s on, to all three.
+# From a picture, float32 [H, W], 0..1, a random generator and a severity, 0.2 to 1, to the picture with a defect added,
+# which may exceed 0..1.
+Defect = Callable[[np.ndarray, np.random.Generator, float], np.ndarray]
+
+# Ranges of the sensitivity of emulsions to red, green and blue light. Early emulsions were sensitive to blue only,
+# orthochromatic ones to blue and green; panchromatic film, from the 1920s on, to all three.
 _EMULSIONS = {
     "orthochromatic": ((0.0, 0.08), (0.35, 0.65), (0.35, 0.6)),
     "blue-sensitive": ((0.0, 0.03), (0.05, 0.25), (0.75, 0.95)),
     "panchromatic": ((0.2, 0.45), (0.3, 0.6), (0.15, 0.4)),
 }
-_CHANCES = (0.35, 0.15, 0.5)
+_EMULSION_PROBABILITIES = (0.35, 0.15, 0.5)
 
 
 def age(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -38,26 +41,33 @@ def age(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     severity = rng.uniform(0.2, 1.0)
     film = emulsion(rgb, rng) if rng.random() < 0.6 else luma_of_rgb(rgb).astype(np.float32) / 255
-    for chance, step in _STEPS:
-        if rng.random() < chance:
-            film = step(film, rng, severity)
+    for probability, defect in _DEFECTS:
+        if rng.random() < probability:
+            film = defect(film, rng, severity)
     return _at_8_bits(film)
 
 
 def emulsion(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Expose a random kind of film to sRGB uint8 ``[H, W, 3]``; return float32 ``[H, W]``, 0..1, as bright as luma."""
-    kind = rng.choice(list(_EMULSIONS), p=_CHANCES)
+    """Return a colour photograph as a random kind of film records it, about as bright as its luma.
+
+    Args:
+        rgb: sRGB uint8 ``[H, W, 3]``.
+        rng: Source of all random choices.
+
+    Returns:
+        float32 ``[H, W]``, 0..1.
+    """
+    kind = rng.choice(list(_EMULSIONS), p=_EMULSION_PROBABILITIES)
     shares = np.array([rng.uniform(low, high) for low, high in _EMULSIONS[kind]], np.float32)
     light = _LINEAR[rgb] @ (shares / shares.sum())
     luma = luma_of_rgb(rgb).astype(np.float32) / 255
-    exposed = (
-        light * (float((luma**2.2).mean()) + 1e-3) / (float(light.mean()) + 1e-3)
-    )  # exposed as a photographer would
+    # A photographer would choose the exposure at which the mean brightness is right.
+    exposed = light * (float((luma**2.2).mean()) + 1e-3) / (float(light.mean()) + 1e-3)
     film: np.ndarray = np.clip(exposed, 0, 1) ** np.float32(1 / 2.2)
     return film
 
 
-_LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32) / 255)
+_LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32) / 255)  # linear light of each 8-bit sRGB value
 
 
 def _contrast(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.ndarray:
@@ -90,7 +100,7 @@ def _blur(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.nda
 
 
 def _grain(film: np.ndarray, rng: np.random.Generator, severity: float) -> np.ndarray:
-    """Add clumps of silver: noise of a random size, strongest in the middle tones."""
+    """Add film grain: noise of a random size, strongest in the middle tones."""
     noise = rng.standard_normal(film.shape, np.float32)
     size = rng.uniform(0.0, 1.2)
     if size > 0.35:
@@ -114,7 +124,7 @@ def _scratches(film: np.ndarray, rng: np.random.Generator, severity: float) -> n
 
 
 def _mark(layer: np.ndarray, marks: np.ndarray, start: Point, end: Point, rng: np.random.Generator) -> None:
-    """Draw one line: its tone into ``layer``, its opacity into ``marks``."""
+    """Draw one line: its tone into ``layer``, and its opacity into ``marks``."""
     (x, y), (right, bottom) = ((round(float(x)), round(float(y))) for x, y in (start, end))
     tone = float(rng.choice([rng.uniform(0.75, 1), rng.uniform(0, 0.25)], p=[0.7, 0.3]))
     width = int(rng.integers(1, 3))
@@ -134,8 +144,8 @@ def _at_8_bits(film: np.ndarray) -> np.ndarray:
     return np.rint(255 * np.clip(film, 0, 1)).astype(np.uint8)
 
 
-# In the order of a photograph's history: lens, film, print, decades, scan.
-_STEPS: tuple[tuple[float, Step], ...] = (
+# Defects and their probabilities, in the order of a photograph's history: lens, film, print, decades of wear, scan.
+_DEFECTS: tuple[tuple[float, Defect], ...] = (
     (0.4, _vignette),
     (0.6, _contrast),
     (0.6, _blur),

@@ -1,4 +1,4 @@
-"""Batches of training data: their types, and a source that decodes photographs for every batch."""
+"""Batches of training data: ``Batch``, the interface ``Batches`` of their sources, and one that decodes photographs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sides(NamedTuple):
     grid: int
     """Side of the grid of true a*b* values, in cells."""
     thumbnail: int
-    """Side of the lightness that the perceptual loss sees, in pixels; 0 without that loss."""
+    """Side of the small lightness that the perceptual loss sees, in pixels; 0 without that loss."""
 
     @classmethod
     def of(cls, recipe: Recipe) -> Sides:
@@ -46,74 +46,76 @@ class Batch(NamedTuple):
     """The views of one training step."""
 
     inputs: list[Tensor]
-    """Arguments of ``Batches.maps``, float32 ``[N, ...]`` each."""
+    """Input of ``Batches.backbone_features``: lightness or cached features, float32 ``[N, C, h, w]`` each."""
     chroma: Tensor
     """True a*b*, float32 ``[N, 2, grid, grid]``."""
-    lightness: Tensor
-    """``L*/100`` of the network's input, float32 ``[N, 1, thumbnail, thumbnail]``."""
+    small_lightness: Tensor
+    """``L*/100`` of the pictures for the perceptual loss, float32 ``[N, 1, thumbnail, thumbnail]``."""
 
 
 class Batches(Protocol):
     """A source of training data, with one row per view."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        ...
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield batches, loading the next ones while one is in use."""
+        """Yield one batch per array of rows; the next batches are loaded while one is in use."""
         ...
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """Return the batch of the given rows."""
+        """Return the batch of the given rows, int ``[N]``."""
         ...
 
-    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
-        """Return the feature maps ``[N, C, h, w]`` of the encoder's backbone."""
+    def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Return the features of the encoder's backbone, ``[N, C, h, w]`` each, given ``Batch.inputs``."""
         ...
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Views that are decoded and encoded at every step: slow, but needs no cache on disk."""
+    """Source that decodes photographs and runs the backbone at every step: slow, but needs no cache on disk."""
 
     views: Sequence[View]
     backbone: Callable[[Tensor], list[Tensor]]
     """Function from lightness ``[N, 1, H, W]`` to feature maps, both on the training device."""
     sides: Sides
     processes: int = 0
-    """Number of decoding processes. With 0, threads decode; because of the GIL they are too slow for a GPU."""
+    """Number of decoding processes. With 0, threads decode instead, which is too slow for a GPU because of the GIL."""
 
     def __len__(self) -> int:
         return len(self.views)
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """See ``Batches``; the one input is lightness ``[N, 1, H, W]``."""
+        """See ``Batches``; the only input is lightness ``[N, 1, H, W]``."""
         return _load_batch(self.views, self.sides, rows)
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
         """See ``Batches``."""
         if not self.processes:
-            return ahead(self.batch, rows, os.cpu_count() or 1)
-        return _decoded(_Loader(self.views, self.sides), rows, self.processes)
+            return load_ahead(self.batch, rows, os.cpu_count() or 1)
+        return _decoded_by_processes(_Loader(self.views, self.sides), rows, self.processes)
 
     @torch.no_grad()
-    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
+    def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
         """See ``Batches``."""
         return self.backbone(inputs[0])
 
 
-def ahead(load: Callable[[Item], Result], items: Iterator[Item], workers: int) -> Generator[Result]:
-    """Yield ``load(item)`` for each item, in order, computed ahead by threads."""
-    with ThreadPoolExecutor(workers) as pool:
-        coming = deque(pool.submit(load, item) for item in islice(items, 2 * workers))
-        while coming:
-            result = coming.popleft().result()
-            coming.extend(pool.submit(load, item) for item in islice(items, 1))
+def load_ahead(load: Callable[[Item], Result], items: Iterator[Item], threads: int) -> Generator[Result]:
+    """Yield ``load(item)`` for each item, in order; threads load the next items while one is in use."""
+    with ThreadPoolExecutor(threads) as pool:
+        pending = deque(pool.submit(load, item) for item in islice(items, 2 * threads))
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(pool.submit(load, item) for item in islice(items, 1))
             yield result
 
 
 @dataclass(frozen=True)
 class _Loader(Dataset["Batch | PhotochromError"]):
-    """Dataset for a DataLoader worker, indexed by the rows of a batch. Returns a PhotochromError, never raises it."""
+    """Batches for the processes of a ``DataLoader``, indexed by their rows; errors are returned, not raised."""
 
     views: Sequence[View]
     sides: Sides
@@ -122,21 +124,21 @@ class _Loader(Dataset["Batch | PhotochromError"]):
         try:
             return _load_batch(self.views, self.sides, rows)
         except PhotochromError as exc:
-            return exc  # a raised error would arrive with this process's traceback in its message
+            return exc  # DataLoader would add this process's traceback to the message of a raised error
 
 
-def _decoded(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
+def _decoded_by_processes(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
     cuda = torch.cuda.is_available()
     for batch in DataLoader(
-        loader, batch_size=None, sampler=rows, num_workers=processes, worker_init_fn=_alone, pin_memory=cuda
+        loader, batch_size=None, sampler=rows, num_workers=processes, worker_init_fn=_prepare_process, pin_memory=cuda
     ):
         if isinstance(batch, PhotochromError):
             raise batch
         yield batch
 
 
-def _alone(_: int) -> None:
-    """Prepare a decoding process: only the parent handles Ctrl-C, and the process ends with it."""
+def _prepare_process(_: int) -> None:
+    """Make a decoding process ignore Ctrl-C, which the parent handles, and end at once on SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)  # OpenCV's threads do not exist in a forked process
@@ -149,11 +151,18 @@ def _load_batch(views: Sequence[View], sides: Sides, rows: np.ndarray) -> Batch:
 
 
 def load_view(view: View, sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a view's lightness, its true a*b*, and a thumbnail of the lightness.
+    """Decode a view, and return its lightness, its true a*b*, and its small lightness.
+
+    Args:
+        view: The view.
+        sides: Sides of the returned arrays.
 
     Returns:
-        ``L*/100``, float32 ``[picture, picture]``; a*b*, int8 ``[2, grid, grid]``; and ``255 L*/100``, uint8
-        ``[thumbnail, thumbnail]`` (see ``Sides``).
+        ``L*/100``, float32 ``[picture, picture]``; a*b*, rounded, int8 ``[2, grid, grid]``; and ``255 L*/100``, uint8
+        ``[thumbnail, thumbnail]``.
+
+    Raises:
+        TrainingError: The photograph cannot be decoded.
     """
     rgb, luma = view.load(sides.picture)
     lightness = lightness_of_luma(luma) / 100

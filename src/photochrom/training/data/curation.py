@@ -29,16 +29,16 @@ from .sources import File, files, read
 MIN_SIDE = 64  # pixels; smaller pictures contain too little to learn from
 MIN_PHOTOGRAPHS = 20
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # formats of Pillow that OpenCV decodes, too
-_LOOKED_AT = 256  # least short side that is decoded, in pixels
-_NEAR = 12  # bits, of 256 in a picture's hash; copies of other size or compression differ in fewer
-_NEAR_COLOR = 8.0  # difference of mean colours, 0 to 255; above it, equal hashes are different photographs
-_BAND = 4  # hexadecimal digits, 16 bits: if two hashes differ in 12 of 256 bits, at least 4 of their 16 bands are equal
-_SHUFFLED = np.random.default_rng(0).permutation(256)  # so that no plain area fills a band
+_DECODED_SIDE = 256  # pixels: JPEGs are decoded at a reduced scale at which their short side is at least this
+_NEAR = 12  # maximum number of different bits in the 256-bit hashes of copies of other size or compression
+_NEAR_COLOR = 8.0  # difference of mean R, G or B, 0 to 255, above which pictures are not copies despite similar hashes
+_BAND = 4  # digits of a hash, 16 bits: if two hashes differ in 12 of 256 bits, at least 4 of their 16 bands are equal
+_SHUFFLED = np.random.default_rng(0).permutation(256)  # order of a hash's bits, so that no plain area fills a band
 
 
 @dataclass(frozen=True)
 class InspectedFile:
-    """Result of inspecting one file: a row of the table."""
+    """Result of inspecting one file: a row of ``photographs.csv``."""
 
     file: str
     source: str
@@ -50,8 +50,8 @@ class InspectedFile:
     sha1: str = ""
     colorfulness: float = 0.0
     hash: str = ""
-    """Difference hash, 256 bits in hexadecimal: whether brightness increases to the right, on a 16 by 16 grid,
-    shuffled."""
+    """Difference hash of 256 bits in hexadecimal: whether the picture gets brighter to the right, in each cell of a 16
+    by 16 grid, in shuffled order."""
     mean: str = ""
     """Mean R, G and B, as text."""
     dropped: str = ""
@@ -67,21 +67,22 @@ class Inspection:
     """Number of photographs left out, by reason."""
 
     def __str__(self) -> str:
-        many = len(self.photographs) + sum(self.dropped.values())
-        why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.dropped.items()))
-        return f"{many:,} photographs, {len(self.photographs):,} usable" + (f"; left out: {why}" if why else "")
+        total = len(self.photographs) + sum(self.dropped.values())
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.dropped.items()))
+        usable = f"{total:,} photographs, {len(self.photographs):,} usable"
+        return f"{usable}; left out: {reasons}" if reasons else usable
 
 
 def inspect(folder: Path, table: Path) -> Inspection:
     """Find the photographs of a folder that are suitable for training.
 
     Args:
-        folder: Folder of photographs and tar shards. If it holds an ``index.csv`` (columns file, source, colourfulness,
-            sha1), that is trusted, and no file is read.
-        table: CSV file for the results; unchanged files in an existing one are not inspected again.
+        folder: Folder of photographs and tar shards. If it contains an ``index.csv`` with the columns file, source,
+            colourfulness and sha1, the index is trusted, and no photograph is read.
+        table: CSV file for the results. If it exists, unchanged files in it are not inspected again.
 
     Raises:
-        TrainingError: A folder cannot be read, or too few photographs are left.
+        TrainingError: A folder, the index or the table cannot be read, or fewer than 20 photographs are usable.
     """
     if (index := folder / "index.csv").is_file():
         listed = from_index(index)
@@ -101,7 +102,7 @@ def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
     rows: list[InspectedFile] = []
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for start in tqdm(range(0, len(listed), 512), "looking", unit="512 photographs", disable=None):
+            for start in tqdm(range(0, len(listed), 512), "inspecting", unit="512 photographs", disable=None):
                 rows += pool.map(lambda file: _inspect_file(file, known), listed[start : start + 512])
     finally:  # an interrupted inspection resumes from this table
         if rows:
@@ -128,34 +129,35 @@ def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFi
     reason = "tiny" if short_side < MIN_SIDE else "nearly grey" if color < MIN_COLORFULNESS else ""
     mean = " ".join(f"{value:.1f}" for value in rgb.mean((0, 1)))
     sha1 = hashlib.sha1(data).hexdigest()
-    return replace(row, sha1=sha1, colorfulness=color, hash=_hash(rgb), mean=mean, dropped=reason)
+    return replace(row, sha1=sha1, colorfulness=color, hash=_difference_hash(rgb), mean=mean, dropped=reason)
 
 
 def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
-    """Decode to RGB uint8, JPEG at a reduced scale, and return the file's short side too.
+    """Return a picture as RGB uint8 ``[H, W, 3]``, JPEGs at a reduced scale, and its short side in pixels.
 
-    Unlike OpenCV, which decodes in training, this raises an error for truncated files.
+    An error is raised for truncated files, which OpenCV, the decoder used in training, would accept.
     """
     if data[:2] == b"\xff\xd8":
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         if space not in ("CMYK", "YCCK"):
-            least = {"min_height": _LOOKED_AT, "min_width": _LOOKED_AT} if min(height, width) > _LOOKED_AT else {}
-            return simplejpeg.decode_jpeg(data, "RGB", **least), min(height, width)
+            is_large = min(height, width) > _DECODED_SIDE
+            minimum = {"min_height": _DECODED_SIDE, "min_width": _DECODED_SIDE} if is_large else {}
+            return simplejpeg.decode_jpeg(data, "RGB", **minimum), min(height, width)
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         rgb = np.asarray(image.convert("RGB"))
     decode(data, path)  # raises an error if training could not decode it
     return rgb, min(rgb.shape[:2])
 
 
-def _hash(rgb: np.ndarray) -> str:
+def _difference_hash(rgb: np.ndarray) -> str:
     grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (17, 16), interpolation=cv2.INTER_AREA).astype(int)
     return np.packbits((grey[:, 1:] > grey[:, :-1]).ravel()[_SHUFFLED]).tobytes().hex()
 
 
 def without_duplicates(rows: Sequence[InspectedFile]) -> list[InspectedFile]:
-    """Return the rows with duplicates and near duplicates of kept ones marked as dropped.
+    """Return the rows, with duplicates and near duplicates marked as dropped.
 
-    Of two duplicates, a held-out one is kept, so that a held-out photograph is never trained on.
+    If one of two near duplicates is held out, it is the one that is kept, so that no held-out photograph is trained on.
     """
     seen: set[str] = set()
     bands: dict[tuple[int, str], list[InspectedFile]] = defaultdict(list)
@@ -177,7 +179,7 @@ def without_duplicates(rows: Sequence[InspectedFile]) -> list[InspectedFile]:
 
 
 def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
-    """Return the photographs without duplicates and near duplicates; reads every file once.
+    """Return the photographs without duplicates and near duplicates, after reading each file once.
 
     Unreadable, tiny and grey photographs are not removed.
     """
@@ -193,6 +195,7 @@ def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
 
 
 def _alike(one: InspectedFile, other: InspectedFile) -> bool:
+    """Return whether two pictures are near duplicates, judging by their hashes and mean colours."""
     if (int(one.hash, 16) ^ int(other.hash, 16)).bit_count() > _NEAR:
         return False
     return all(
@@ -230,6 +233,7 @@ def write_table(rows: Iterable[InspectedFile], path: Path) -> None:
 
 
 def _summary(rows: Sequence[InspectedFile], table: Path) -> Inspection:
+    """Write the table, and return the photographs that are not dropped."""
     write_table(rows, table)
     kept = [
         Photograph(Path(k.file), k.sha1, k.source, k.colorfulness, k.member, k.offset, k.size)

@@ -1,6 +1,6 @@
-"""The data set: colour photographs, the held-out split, and views as pairs of luma and true a*b*.
+"""The data set: colour photographs, those held out, and the square views that the network trains on.
 
-The grey picture is the luma Y' (BT.601) of the colour picture, or an aged version of it (``aging``).
+The network sees a view's luma Y' (BT.601), or an aged version of it (``aging``), and learns to predict its a*b*.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .aging import age
 from .sources import SUFFIXES, files, read
 
 VALIDATION_SHARE = 46  # one photograph in this many is held out: 2,000 of 93,440
-MIN_VALIDATION = 20  # least number of held-out photographs, if the folder has ten times as many
-CROP = (0.6, 1.0)  # range of a random square's side, relative to the largest square
+MIN_VALIDATION = 20  # minimum number of held-out photographs; a tenth of all if there are fewer than 200
+CROP = (0.6, 1.0)  # range of a random square's side, relative to the picture's short side
 AGED = 0.4  # share of the random views that are aged
 MIN_COLORFULNESS = 15.0  # greyer pictures teach the network grey (Kim et al. 2022, BigColor)
 
@@ -34,28 +34,28 @@ class Photograph:
     """One colour photograph of a data set."""
 
     path: Path
-    """The file, or the tar shard that holds it."""
+    """The image file, or the tar shard that contains it."""
     sha1: str
-    """SHA-1 of the file, hexadecimal; determines whether the photograph is held out."""
+    """SHA-1 of the image file, hexadecimal; determines whether the photograph is held out."""
     source: str
-    """Top-level folder of the file."""
+    """Top-level folder of the image file, such as the name of a collection; empty if it is in none."""
     colorfulness: float
     """Colourfulness with signed axes (Hasler and Suesstrunk 2003)."""
     member: str = ""
-    """Name within the shard; empty if the photograph is a file."""
+    """Name within the shard; empty if the photograph is not in a shard."""
     offset: int = 0
     """Position in the shard, in bytes."""
     size: int = -1
-    """Size within the shard, in bytes; -1 if the photograph is a file."""
+    """Size within the shard, in bytes; -1 if the photograph is not in a shard."""
 
     @property
     def held_out(self) -> bool:
-        """See ``is_held_out``."""
+        """Whether the photograph is never trained on; see ``is_held_out``."""
         return is_held_out(self.sha1)
 
     @property
     def name(self) -> str:
-        """File name for display; within a shard, the member's."""
+        """File name for display, without its folders."""
         return Path(self.member).name if self.member else self.path.name
 
     def read(self) -> bytes:
@@ -68,7 +68,7 @@ class Photograph:
             return read(self)
         except OSError as exc:
             raise TrainingError(
-                f"{self.path} cannot be read ({exc.strerror})", remedy="give access, or take it out"
+                f"{self.path} cannot be read ({exc.strerror})", remedy="give access to it, or remove it"
             ) from exc
 
     def decode(self) -> np.ndarray:
@@ -81,7 +81,7 @@ class Photograph:
 
 
 def is_held_out(sha1: str) -> bool:
-    """Return whether a file belongs to the validation set; depends only on its content."""
+    """Return whether a photograph is held out, given the SHA-1 of its file, on which alone it depends."""
     return int(sha1[:8], 16) % VALIDATION_SHARE == 0
 
 
@@ -89,15 +89,15 @@ Skip = Callable[[TrainingError], None]
 
 
 def refuse(exc: TrainingError) -> None:
-    """Raise the error; the default for ``skip``."""
+    """Raise the error: the default of parameters named ``skip``."""
     raise exc
 
 
 def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
-    """Find all colour photographs under ``folder``, in a fixed order.
+    """Find all photographs in a folder and its subfolders, grey ones included, in a fixed order.
 
-    An ``index.csv`` with the columns file, source, colourfulness and sha1 is trusted. Without one, all files are read,
-    including those in tar shards.
+    If the folder contains an ``index.csv`` with the columns file, source, colourfulness and sha1, the index is trusted.
+    Otherwise all files are read, including those in tar shards.
 
     Args:
         folder: Folder of photographs, or a tar shard.
@@ -105,7 +105,8 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
             out.
 
     Raises:
-        TrainingError: The folder does not exist or holds no photographs.
+        TrainingError: The folder does not exist or contains no photographs, the index is invalid, or a photograph
+            cannot be read and ``skip`` raises the error.
     """
     if not folder.exists():
         raise TrainingError(f"there is no {folder}", remedy="give a folder of photographs")
@@ -113,7 +114,7 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
     found = from_index(index) if index.is_file() else list(_from_files(folder, skip))
     if not found:
         raise TrainingError(
-            f"no photographs in {folder}", remedy=f"it needs {', '.join(SUFFIXES)} files, in folders or flat"
+            f"no photographs in {folder}", remedy=f"put {', '.join(SUFFIXES)} files into it or into its subfolders"
         )
     return found
 
@@ -127,7 +128,9 @@ def from_index(index: Path) -> list[Photograph]:
     try:
         with index.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return [
-                Photograph(index.parent / row["file"], _hash(row["sha1"]), row["source"], float(row["colourfulness"]))
+                Photograph(
+                    index.parent / row["file"], _checked(row["sha1"]), row["source"], float(row["colourfulness"])
+                )
                 for row in csv.DictReader(file)
             ]
     except (OSError, KeyError, ValueError, TypeError) as exc:  # TypeError: a row is too short
@@ -136,9 +139,10 @@ def from_index(index: Path) -> list[Photograph]:
         ) from exc
 
 
-def _hash(text: str) -> str:
-    int(text[:8], 16)  # raises ValueError; the hash determines the held-out photographs and the views
-    return text
+def _checked(sha1: str) -> str:
+    """Return a hash unchanged, or raise ``ValueError`` if it is not hexadecimal."""
+    int(sha1[:8], 16)
+    return sha1
 
 
 def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
@@ -154,10 +158,10 @@ def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
 
 
 def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Photograph]]:
-    """Split photographs into training and validation, leaving out nearly grey ones.
+    """Split photographs into those for training and those for validation, leaving out nearly grey ones.
 
-    Validation consists of the held-out photographs. If they are few, those with the lowest hashes are added until there
-    are 20, or a tenth of all.
+    The held-out photographs are for validation. If they are too few, those with the lowest hashes are added until there
+    are 20, or a tenth of all photographs if that is fewer.
     """
     colored = [p for p in photographs if p.colorfulness >= MIN_COLORFULNESS]
     by_hash = sorted(colored, key=lambda p: (not p.held_out, p.sha1))
@@ -166,7 +170,7 @@ def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Pho
 
 
 def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 0) -> list[Photograph]:
-    """Draw at most ``count`` photographs at random, at most ``cap`` from each source so that none dominates."""
+    """Draw up to ``count`` photographs at random, but at most ``cap`` of each source, so that no source dominates."""
     by_source: dict[str, list[Photograph]] = defaultdict(list)
     for photograph in photographs:
         by_source[photograph.source].append(photograph)
@@ -178,16 +182,16 @@ def sample(photographs: Sequence[Photograph], count: int, cap: int, seed: int = 
 
 @dataclass(frozen=True, slots=True)  # a recipe may have millions of them
 class View:
-    """A square crop of a photograph, determined by the photograph and ``number``."""
+    """A square crop of a photograph, the same each time it is loaded."""
 
     photograph: Photograph
     number: int = 0
-    """0 for the unchanged central square; others are random squares, some of them mirrored or aged."""
+    """Number of the view: 0 is the central square; all others are random squares, some of them mirrored or aged."""
     aged: float = AGED
     """Probability that a random square is aged."""
 
     def load(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the square, RGB uint8 ``[size, size, 3]``, and its luma, possibly aged, uint8 ``[size, size]``.
+        """Return the square, RGB uint8 ``[size, size, 3]``, and its luma, uint8 ``[size, size]``, which may be aged.
 
         Raises:
             TrainingError: The photograph cannot be decoded.
@@ -202,13 +206,13 @@ class View:
 
 
 def views(photographs: Sequence[Photograph], each: int, first: int = 0, aged: float = AGED) -> list[View]:
-    """Return ``each`` views of every photograph: number ``first`` of all photographs, then the next of all, and so on.
+    """Return ``each`` views of every photograph, sorted by the number of the view.
 
     Args:
         photographs: The photographs.
         each: Number of views of each photograph.
         first: Number of the first view; 0 for the central square.
-        aged: Share of the random views that are aged.
+        aged: Probability that a random view is aged.
     """
     return [View(photograph, number, aged) for number in range(first, first + each) for photograph in photographs]
 
@@ -219,13 +223,17 @@ def fingerprint(views: Sequence[View]) -> str:
 
 
 def _identity(view: View) -> tuple[str, int] | tuple[str, int, float]:
-    """Return everything that determines a view; omits the default share of aged views, as older runs did."""
+    """Return everything that determines a view, but not the default of ``aged``, which older runs did not have."""
     identity = (view.photograph.sha1, view.number)
     return identity if view.number == 0 or view.aged == AGED else (*identity, view.aged)
 
 
 def decode(data: bytes, path: Path) -> np.ndarray:
     """Decode the bytes of an image file to RGB uint8 ``[H, W, 3]``.
+
+    Args:
+        data: The bytes.
+        path: Path of the file, for the message.
 
     Raises:
         TrainingError: The file cannot be decoded.
@@ -240,7 +248,13 @@ def decode(data: bytes, path: Path) -> np.ndarray:
 
 
 def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:
-    """Crop the central square of an RGB uint8 picture, or with ``rng`` a random one, scaled to ``size`` pixels."""
+    """Crop a square of an RGB uint8 picture ``[H, W, 3]``, and scale it to ``[size, size, 3]``.
+
+    Args:
+        rgb: The picture.
+        size: Side of the result, in pixels.
+        rng: Source of random choices for a random square, mirrored half of the time; None for the central square.
+    """
     height, width = rgb.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -253,7 +267,7 @@ def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -
 
 
 def true_chroma(rgb: np.ndarray, grid: int) -> np.ndarray:
-    """Return the a*b* of an RGB uint8 square ``[S, S, 3]`` on a small grid, float32 ``[2, grid, grid]``."""
+    """Return the mean a*b* in each cell of a grid, float32 ``[2, grid, grid]``, for an RGB uint8 square."""
     small = cv2.resize(rgb.astype(np.float32) / 255, (grid, grid), interpolation=cv2.INTER_AREA)
     return rgb_to_lab(small)[..., 1:].transpose(2, 0, 1)
 
@@ -261,7 +275,10 @@ def true_chroma(rgb: np.ndarray, grid: int) -> np.ndarray:
 def colorfulness(rgb: np.ndarray, absolute: bool = False) -> float:
     """Return the colourfulness M3 (Hasler and Suesstrunk 2003) of RGB uint8 ``[H, W, 3]``.
 
-    Its opponent axes are signed; figures published for several colorizers use absolute values (``absolute``).
+    Args:
+        rgb: The picture.
+        absolute: Whether to take absolute values along the opponent axes. M3 uses signed ones, but figures published
+            for several colorizers use absolute ones.
     """
     r, g, b = np.moveaxis(rgb.astype(np.float32), -1, 0)
     rg, yb = r - g, (r + g) / 2 - b

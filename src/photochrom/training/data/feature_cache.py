@@ -1,9 +1,9 @@
-"""A disk cache of the frozen encoder's features, which makes a hundred epochs affordable.
+"""Caches the features of the frozen encoder on disk, so that they are computed once instead of in every epoch.
 
 A cache is a folder: ``cache.json`` (its key and the number of finished rows), ``features.npy`` (float16, one row per
-view of a photograph, the encoder's feature maps one after another), ``chroma.npy`` (int8, a*b* on a small grid) and
-``thumbnail.npy`` (uint8, small lightness, for the perceptual loss). An interrupted cache is resumed; if the encoder,
-size, photographs or views change, it is rebuilt.
+view, the encoder's feature maps one after another), ``chroma.npy`` (int8, true a*b*) and ``thumbnail.npy`` (uint8,
+small lightness for the perceptual loss). An interrupted cache is resumed; if the encoder, the sizes, the photographs or
+the views change, it is rebuilt.
 """
 
 from __future__ import annotations
@@ -31,72 +31,73 @@ from ...models.engines import openvino_core, openvino_settings
 from ..files import writing
 from ..networks.encoders import Backbone
 from ..networks.onnx_export import to_onnx
-from .batches import Batch, Sides, ahead, load_view
+from .batches import Batch, Sides, load_ahead, load_view
 from .dataset import View, fingerprint
 
 _BATCH = 32  # views encoded at once
 _CHUNK = 256  # views between two updates of cache.json
 
-
-Shapes = tuple[tuple[int, int, int], ...]
+Shapes = tuple[tuple[int, int, int], ...]  # (channels, height, width) of each feature map
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """The cached rows of ``count`` views."""
+    """Source of batches with cached features; its arrays are in memory or memory-mapped, with one row per view."""
 
     features: np.ndarray
-    """float16 ``[count, sum of shapes]``, on disk."""
+    """Flattened feature maps one after another, float16 ``[count, values of all maps]``."""
     chroma: np.ndarray
-    """int8 ``[count, 2, grid, grid]``: a*b*, rounded, on disk."""
+    """True a*b*, rounded, int8 ``[count, 2, grid, grid]``."""
     shapes: Shapes
     """``(channels, height, width)`` of each feature map."""
     thumbnails: np.ndarray
-    """uint8 ``[count, thumbnail, thumbnail]``: lightness, 255 for white, on disk."""
+    """Small lightness, 255 for white, uint8 ``[count, thumbnail, thumbnail]``."""
 
     def __len__(self) -> int:
         return len(self.chroma)
 
     def flush(self) -> None:
-        """Flush memory-mapped rows to the disk."""
+        """Write memory-mapped rows to the disk."""
         for rows in (self.features, self.chroma, self.thumbnails):
             if isinstance(rows, np.memmap):
                 rows.flush()
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """See ``Batches``; the inputs are feature maps ``[N, C, h, w]``."""
-        flat = torch.from_numpy(self.features[rows])
+        """See ``Batches``; the inputs are the cached features, ``[N, C, h, w]`` each."""
+        flat = torch.from_numpy(self.features[rows])  # [N, values of all maps]
         parts = flat.split([int(np.prod(s)) for s in self.shapes], dim=1)
-        maps = [
-            p.float().view(-1, *s).contiguous(memory_format=torch.channels_last)
+        features = [
+            p.float().view(-1, *s).contiguous(memory_format=torch.channels_last)  # [N, C, h, w]
             for p, s in zip(parts, self.shapes, strict=True)
         ]
-        small = torch.from_numpy(self.thumbnails[rows])[:, None].float() / 255
-        return Batch(maps, torch.from_numpy(self.chroma[rows]).float(), small)
+        chroma = torch.from_numpy(self.chroma[rows]).float()  # [N, 2, grid, grid]
+        small_lightness = torch.from_numpy(self.thumbnails[rows])[:, None].float() / 255  # [N, 1, thumbnail, thumbnail]
+        return Batch(features, chroma, small_lightness)
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """See ``Batches``; two threads are fast enough."""
-        return ahead(self.batch, rows, 2)
+        """See ``Batches``; two threads load fast enough."""
+        return load_ahead(self.batch, rows, 2)
 
-    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
-        """See ``Batches``; the inputs are the cached maps themselves."""
+    def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Return the inputs, which are the cached features."""
         return inputs
 
 
-Compiled = Callable[[np.ndarray], list[np.ndarray]]
+Compiled = Callable[[np.ndarray], list[np.ndarray]]  # from lightness [N, 1, H, W] to feature maps [N, C, h, w]
 
 
 class GrowingCache:
-    """A cache whose features are computed on first use, so that training does not wait for all of them.
+    """Source of batches whose features are computed on first use, so that training does not wait for all of them.
 
-    The folder is the same as for ``cache_features``, with an additional ``there.npy`` (bool, one per view).
+    The folder is that of ``cache_features`` with an additional file: ``there.npy``, bool ``[count]``, which rows are
+    computed.
 
     Args:
         encoder: The frozen part of an encoder.
         views: Views in the order of the rows.
         folder: Folder of the cache.
-        sides: Sides of the squares.
-        run: The encoder, compiled.
+        sides: Sides of the cached arrays.
+        run: The compiled encoder.
 
     Raises:
         TrainingError: The folder cannot be written.
@@ -107,41 +108,42 @@ class GrowingCache:
     def __init__(self, encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides, run: Compiled) -> None:
         self.views, self.folder, self.sides, self.run = views, folder, sides, run
         self._key, self._fills, self._lock = _key(encoder, views, sides), 0, Lock()
-        fresh, there = _done(folder, self._key) == 0, folder / "there.npy"
+        fresh, record = _done(folder, self._key) == 0, folder / "there.npy"
         with writing(folder):
             self._cache = _open(folder, len(views), _shapes(encoder, sides.picture), sides, fresh, reserve=False)
-        self._there = np.zeros(len(views), bool) if fresh or not there.is_file() else np.load(there)
+        self._computed = np.zeros(len(views), bool) if fresh or not record.is_file() else np.load(record)
 
     def __len__(self) -> int:
         return len(self.views)
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """See ``Batches``; features that are missing are computed."""
+        """See ``Batches``; missing features are computed first."""
         with self._lock:
-            if len(missing := rows[~self._there[rows]]):
+            if len(missing := rows[~self._computed[rows]]):
                 self._fill(missing)
         return self._cache.batch(rows)
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """See ``Batches``."""
-        return ahead(self.batch, rows, 1)
+        """See ``Batches``; one thread works ahead."""
+        return load_ahead(self.batch, rows, 1)
 
-    def maps(self, inputs: list[Tensor]) -> list[Tensor]:
-        """See ``Batches``."""
+    def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Return the inputs, which are the cached features."""
         return inputs
 
     def _fill(self, rows: np.ndarray) -> None:
-        found = _rows(self.run, [self.views[row] for row in rows], self.sides)
+        """Compute and store missing rows, and from time to time record which rows are computed."""
+        computed = _rows(self.run, [self.views[row] for row in rows], self.sides)
         cache = self._cache
-        for row, loaded in zip(rows, found, strict=True):
-            cache.features[row], cache.chroma[row], cache.thumbnails[row] = loaded
-        self._there[rows] = True
+        for row, values in zip(rows, computed, strict=True):
+            cache.features[row], cache.chroma[row], cache.thumbnails[row] = values
+        self._computed[rows] = True
         self._fills += 1
-        if self._fills % self._EVERY == 0 or self._there.all():
+        if self._fills % self._EVERY == 0 or self._computed.all():
             with writing(self.folder):
-                self._cache.flush()  # first, since a power cut must not leave a record of unwritten rows
-                np.save(self.folder / "there.npy", self._there)
-                _note(self.folder, self._key, int(self._there.sum()))
+                cache.flush()  # before the record, which after a power cut must not name unwritten rows
+                np.save(self.folder / "there.npy", self._computed)
+                _note(self.folder, self._key, int(self._computed.sum()))
 
 
 def cache_features(
@@ -155,12 +157,12 @@ def cache_features(
     """Return the features of all views, computing those that are missing from ``folder``.
 
     Args:
-        encoder: The frozen part of an encoder (``backbone``).
-        name: The encoder's name, for the progress bar.
+        encoder: The frozen part of an encoder.
+        name: Kind of views, such as ``training``, for the progress bar.
         views: Views in the order of the rows.
         folder: Folder of the cache; takes 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) per view.
-        sides: Sizes of the squares.
-        run: The compiled encoder, if it exists already.
+        sides: Sides of the cached arrays.
+        run: The compiled encoder; None to compile it if features are missing.
 
     Raises:
         TrainingError: A photograph cannot be decoded, or the disk is too small or cannot be written.
@@ -183,18 +185,22 @@ def cache_features(
 
 
 def few_features(encoder: Backbone, run: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
-    """Compute the features of a few views in memory."""
+    """Return the features of a few views, computed now and kept in memory; see ``cache_features``.
+
+    Raises:
+        TrainingError: A photograph cannot be decoded.
+    """
     features, chroma, thumbnails = (np.stack(part) for part in zip(*_rows(run, views, sides), strict=True))
     return FeatureCache(features, chroma, _shapes(encoder, sides.picture), thumbnails)
 
 
 def cached_views(encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides) -> int:
-    """Return the number of views whose features are already in ``folder``."""
+    """Return the number of views whose features are already in ``folder``; see ``cache_features``."""
     return _done(folder, _key(encoder, views, sides))
 
 
 def row_bytes(encoder: Backbone, sides: Sides) -> int:
-    """Return the bytes that one view takes on disk."""
+    """Return the number of bytes that one view takes in a cache."""
     return 2 * sum(map(np.prod, _shapes(encoder, sides.picture))) + 2 * sides.grid**2 + sides.thumbnail**2
 
 
@@ -202,7 +208,7 @@ def _key(encoder: Backbone, views: Sequence[View], sides: Sides) -> str:
     """Return a hash of everything on which the rows depend: the encoder's weights, the views in order, the sizes."""
     key = hashlib.sha256(json.dumps([*sides, fingerprint(views)]).encode())
     for name, value in encoder.state_dict().items():
-        key.update(name.encode() + (value + 0).numpy().tobytes())  # -0 becomes 0, as it does in a moving average
+        key.update(name.encode() + (value + 0).numpy().tobytes())  # turns -0 into 0, as a moving average does
     return key.hexdigest()
 
 
@@ -211,12 +217,13 @@ def _shapes(encoder: Backbone, size: int) -> Shapes:
 
 
 def _done(folder: Path, key: str) -> int:
+    """Return the number of finished rows in a folder; 0 if its key differs, or if it is missing or damaged."""
     try:
         facts = json.loads((folder / "cache.json").read_text())
         for name in ("features", "chroma", "thumbnail"):
             np.lib.format.open_memmap(folder / f"{name}.npy", "r")
         return int(facts["done"]) if facts["key"] == key else 0
-    except (OSError, ValueError, KeyError, TypeError):  # none, or damaged
+    except (OSError, ValueError, KeyError, TypeError):
         return 0
 
 
@@ -226,6 +233,7 @@ def _note(folder: Path, key: str, done: int) -> None:
 
 
 def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, reserve: bool = True) -> FeatureCache:
+    """Map the files of a cache into memory; if ``fresh``, create them, and if ``reserve``, reserve their disk space."""
     folder.mkdir(parents=True, exist_ok=True)
     if fresh:
         (folder / "cache.json").unlink(missing_ok=True)
@@ -244,7 +252,7 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
 
 
 def _reserve(path: Path) -> None:
-    """Reserve disk space for the whole file, since a full disk under a memory-mapped file kills the process."""
+    """Reserve disk space for a whole file, since writing a memory-mapped file to a full disk kills the process."""
     if hasattr(os, "posix_fallocate"):
         try:
             with path.open("r+b") as file:
@@ -256,17 +264,17 @@ def _reserve(path: Path) -> None:
 
 
 def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield features float16, a*b* int8 and thumbnail uint8 of each view; decoding works ahead of the network."""
+    """Yield the row of each view: features float16, a*b* int8 and small lightness uint8; threads decode ahead."""
 
     def load(start: int) -> list[tuple[np.ndarray, ...]]:
         return [load_view(view, sides) for view in views[start : start + _BATCH]]
 
-    for batch in ahead(load, iter(range(0, len(views), _BATCH)), os.cpu_count() or 1):
+    for batch in load_ahead(load, iter(range(0, len(views), _BATCH)), os.cpu_count() or 1):
         lightness = np.zeros((_BATCH, 1, sides.picture, sides.picture), np.float32)
         lightness[: len(batch), 0] = [loaded[0] for loaded in batch]
-        maps = run(lightness)
-        for i, (_, *others) in enumerate(batch):
-            yield np.concatenate([m[i].ravel() for m in maps]).astype(np.float16), *others
+        features = run(lightness)  # [[32, C, h, w], ...]
+        for i, (_, chroma, small_lightness) in enumerate(batch):
+            yield np.concatenate([f[i].ravel() for f in features]).astype(np.float16), chroma, small_lightness
 
 
 def compile_backbone(encoder: Backbone, size: int) -> Compiled:
@@ -275,7 +283,10 @@ def compile_backbone(encoder: Backbone, size: int) -> Compiled:
 
 
 def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
-    """Return a backbone for batches ``[N, 1, H, W]`` of any shape; compiling a new shape takes about a second."""
+    """Return a function that runs a backbone on lightness ``[N, 1, H, W]`` of any shape.
+
+    Each new shape is compiled on first use, which takes about a second.
+    """
 
     @cache
     def of(shape: torch.Size) -> Compiled:
@@ -291,7 +302,10 @@ def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
 def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Compiled:
     """Compile a network with OpenVINO, which runs convolutions 1.4 to 2.5 times as fast as PyTorch on a CPU.
 
-    ``exact`` computes in float32 even if the processor supports bfloat16.
+    Args:
+        network: The network, with one input.
+        example: Input of the only shape that the compiled network takes.
+        exact: Whether to compute in float32 even if the processor supports bfloat16.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"

@@ -1,4 +1,4 @@
-"""Simulates the hints of users who know a few colours of a picture, or none (Zhang et al. 2017, section 3.2)."""
+"""Simulates the hints of users who know some colours of a picture, or none (Zhang et al. 2017, section 3.2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PATCHES = (1, 1, 1, 2, 3)  # sides of a hint's patch, in cells
 
 
 def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: float) -> Tensor:
-    """Draw hints for pictures from their true a*b*, in the form that the decoder takes.
+    """Simulate hints from the true a*b* of pictures, in the form that the decoder takes.
 
     Args:
         chroma: float32 ``[N, 2, h, w]``, at stride 8, on the CPU.
@@ -23,7 +23,8 @@ def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: flo
         hintless: Share of the pictures without hints.
 
     Returns:
-        float32 ``[N, 3, h, w]``: mask, then a* and b* over ``AB_SCALE``; a patch has the mean of its colours.
+        float32 ``[N, 3, h, w]``: a mask that is 1 in patches with a hint, then a* and b* over ``AB_SCALE``, whose value
+        in a patch is the mean of the true colours there.
     """
     hints = np.zeros((len(chroma), 3, *chroma.shape[2:]), np.float32)
     for picture, planes, seed in zip(chroma.numpy(), hints, seeds, strict=True):

@@ -1,7 +1,7 @@
 """Sources of photographs: folders and tar shards (WebDataset's format), local or remote.
 
-Remote photographs are first copied to the run's folder. So the order of training, and with it the losses, do not depend
-on the network, and a resumed run finds the same photographs.
+Remote photographs are first copied to the run's folder, so that neither the order of training nor the losses depend on
+the connection, and a resumed run finds the same photographs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, in WebDatase
 
 
 class Place(Protocol):
-    """Location of the bytes of a picture: a file, or a part of a tar shard."""
+    """Location of an image file's bytes: a file, or a part of a tar shard."""
 
     @property
     def path(self) -> Path: ...
@@ -37,25 +37,29 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class File:
-    """A file that may be a photograph, or a member of a tar shard."""
+    """A file, or a member of a tar shard, that may be a photograph; see ``data.dataset.Photograph`` for the fields."""
 
     path: Path
     source: str
-    """Top-level folder of the file, below the given folder or within the shard."""
+    """Top-level folder of the file, below the given folder or within the shard; empty if it is in none."""
     member: str = ""
     offset: int = 0
     size: int = -1
 
 
 def read(place: Place) -> bytes:
-    """Read the bytes at a place."""
+    """Read an image file, or a part of a tar shard.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     with place.path.open("rb") as file:
         file.seek(place.offset)
         return file.read(place.size)
 
 
 def files(folder: Path) -> Iterator[File]:
-    """Yield all possible photographs below a folder, including those in tar shards, in a fixed order.
+    """Yield the files with a photograph's extension in a folder, its subfolders and their tar shards, in a fixed order.
 
     Raises:
         TrainingError: A folder cannot be listed, or a shard is damaged.
@@ -69,6 +73,8 @@ def files(folder: Path) -> Iterator[File]:
 
 
 def _listed(folder: Path) -> list[Path]:
+    """Return all files in a folder and its subfolders, sorted; each linked folder is entered once."""
+
     def refuse(exc: OSError) -> None:
         raise TrainingError(
             f"{exc.filename} cannot be read ({exc.strerror})", remedy="give yourself access, or move it away"
@@ -96,7 +102,7 @@ def _members(shard: Path) -> Iterator[File]:
 
 
 def _check_end(shard: Path, offset: int) -> None:
-    """Check that a tar file has zeros where reading ended, since ``tarfile`` takes a damaged header for the end."""
+    """Check that a tar file has zeros where reading ended; ``tarfile`` also ends, silently, at a damaged header."""
     with shard.open("rb") as file:
         file.seek(offset)
         if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
@@ -104,7 +110,7 @@ def _check_end(shard: Path, offset: int) -> None:
 
 
 def is_remote(photographs: str) -> bool:
-    """Return whether photographs are given by an address (``s3://``, ``gs://``, ``https://`` ...)."""
+    """Return whether ``photographs`` is an address (``s3://``, ``gs://``, ``https://`` ...) and not a local path."""
     return _REMOTE.match(photographs) is not None
 
 
@@ -113,7 +119,7 @@ def copy_here(photographs: str, folder: Path) -> None:
 
     Args:
         photographs: Address of one tar shard, of several (``...-{000..146}.tar``, ``...-*.tar``), or of a folder.
-        folder: Created if missing. Files appear in it only once they are complete.
+        folder: Folder for the copies, created if missing. A file appears in it only when it is complete.
 
     Raises:
         TrainingError: The address cannot be read, the folder holds copies from another address, or the disk is
@@ -128,7 +134,8 @@ def copy_here(photographs: str, folder: Path) -> None:
         _note_address(photographs, folder.with_name(f"{folder.name}.address"))
         if len({name for _, name in there}) < len(there):
             raise TrainingError(
-                f"{photographs} holds files of one name in several folders", remedy="give the folder above them"
+                f"{photographs} contains files of the same name in different folders",
+                remedy="give the folder above them",
             )
         for remote, name in tqdm(there, "copying", disable=None):
             if not (path := folder / name).exists():
@@ -139,7 +146,8 @@ def copy_here(photographs: str, folder: Path) -> None:
         raise TrainingError(f"{photographs} cannot be read: {exc}") from exc
     except (OSError, ValueError) as exc:
         raise TrainingError(
-            f"{photographs} cannot be copied to {folder} ({exc})", remedy="start again; what is there is kept"
+            f"{photographs} cannot be copied to {folder} ({exc})",
+            remedy="start again; the files copied so far are kept",
         ) from exc
 
 
@@ -147,13 +155,13 @@ def _note_address(photographs: str, note: Path) -> None:
     """Record the address of the copies, so that copies from two addresses are not mixed."""
     if note.is_file() and (other := note.read_text()) != photographs:
         raise TrainingError(
-            f"{note.parent} holds photographs from {other}", remedy=f"give another run folder for {photographs}"
+            f"{note.parent} contains photographs from {other}", remedy=f"give another run folder for {photographs}"
         )
     note.write_text(photographs)
 
 
 def _remote_files(system: Any, photographs: str) -> Iterator[tuple[str, str]]:
-    """Yield each remote file and its local name."""
+    """Yield each remote file with its name in the local folder."""
     if match := _RANGE.search(photographs):
         first, last = match.groups()
         names = [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]

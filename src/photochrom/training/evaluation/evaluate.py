@@ -1,7 +1,7 @@
 """Evaluates models on a folder of colour photographs; ``report`` turns the results into tables, JSON and pictures.
 
-Protocol: the central square of each photograph is scaled to 256 by 256 pixels, and its luma coloured exactly as
-``photochrom photo`` does. The result, and the grey picture, are compared with the photograph at this size and luma.
+Protocol: the central square of each photograph is scaled to 256 by 256 pixels, and its luma is coloured as
+``photochrom photo`` would. The coloured picture and the grey one are compared with the true one at this size and luma.
 Nearly grey photographs (colourfulness under 15) are left out, since every model scores well on them.
 """
 
@@ -30,58 +30,70 @@ from .lpips_fid import INCEPTION_FEATURES, Perceptual, open_perceptual
 from .metrics import Scores, Summary, score, summary
 from .robustness import Trial, measure_robustness
 
-SIZE = 256  # side of the squares compared, pixels
-THUMBNAIL = 160  # side of the pictures on the sheet
-_BATCH = 64  # photographs whose features are held at once
+SIZE = 256  # side of the compared squares, in pixels
+THUMBNAIL = 160  # side of the pictures on the sheet, in pixels
+_BATCH = 64  # photographs whose features are in memory at once
 _THREADS = 2
 
 
 @dataclass
 class Evaluation:
-    """All measurements. The kinds of picture are ``grey``, the models by name, and ``truth``."""
+    """Measurements of several models on the same photographs.
+
+    Some fields have one entry for each kind of picture: ``grey``, the models by name, and ``truth``.
+    """
 
     colorizers: Mapping[str, Colorizer]
+    """The measured models, by name."""
     options: ColorOptions
+    """How the pictures were coloured."""
     photographs: list[Photograph]
     """Photographs that could be read."""
     scores: dict[str, list[Scores]]
     """Scores by kind of picture, in the photographs' order."""
     trials: dict[str, list[Trial]]
-    """Trials by model, in the photographs' order; empty lists unless ``full``."""
+    """Trials of robustness by model, in the photographs' order; empty lists unless requested (``full``)."""
     not_measured: dict[str, str]
-    """Reasons for missing figures, and how to get them, by figure."""
+    """Why figures are missing and how to get them, by figure (``LPIPS`` or ``FID``)."""
     frechet: dict[str, float] = field(default_factory=dict)
-    """Distance from the truth in EfficientNet-Lite1's features, by kind of picture."""
+    """Fréchet distance from the true pictures in EfficientNet-Lite1's features, by kind of picture."""
     fid: dict[str, float] = field(default_factory=dict)
-    """The same in InceptionV3's features; empty if not measured."""
+    """FID, the Fréchet distance in InceptionV3's features, by kind of picture; empty if not measured."""
     frontiers: dict[str, Frontier] = field(default_factory=dict)
-    """Figures along the dial, by model; empty unless requested."""
+    """Figures along the dial, by model; empty unless requested (``frontier``)."""
     thumbnails: list[list[np.ndarray]] = field(default_factory=list)
-    """Pictures of each kind for the first photographs, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
+    """Small pictures of each kind for the first photographs, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
 
     def summary(self, kind: str) -> Summary:
-        """Summarise the scores of ``grey``, ``truth`` or a model (by name), relative to grey and truth."""
+        """Return the mean scores of one kind of picture, and their relation to those of grey and true pictures."""
         return summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """Measurements of one photograph, by kind of picture."""
+    """Measurements with one photograph, by kind of picture or by model."""
 
     photograph: Photograph
     scores: dict[str, Scores]
     features: dict[str, np.ndarray]
     inception: dict[str, np.ndarray]
     trials: dict[str, Trial]
-    dialled: dict[str, list[DialScores]]
+    dial_scores: dict[str, list[DialScores]]
     thumbnails: list[np.ndarray]
 
 
 def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> list[Photograph]:
-    """Return the photographs to evaluate on: all colour photographs of a folder, or only the held-out ones.
+    """Choose the photographs to evaluate on, without duplicates and nearly grey ones.
+
+    Args:
+        folder: Folder of photographs, or a tar shard.
+        held_out: Whether to choose only photographs that are held out from training.
+        limit: Maximum number of photographs; if there are more, they are drawn at random, the same ones each time.
+        skip: Called with the error for each photograph that cannot be read; unless it raises, the photograph is left
+            out.
 
     Raises:
-        TrainingError: The folder does not exist or holds no colour photographs.
+        TrainingError: The folder does not exist or contains no colour photographs.
         OptionError: The limit is below 1.
     """
     if limit < 1:
@@ -112,19 +124,19 @@ def evaluate(
         colorizers: Colorizers by their names in the report.
         photographs: At least one photograph.
         options: How to colour; None for each model's defaults.
-        full: Whether to also measure aged pictures, hints and confidence, at three times the cost.
-        frontier: Whether to also measure each model along its dial, at six times the cost of colouring.
+        full: Whether to measure robustness, too (see ``measure_robustness``), at three times the cost.
+        frontier: Whether to measure each model along its dial, too, at six times the cost of colouring.
         thumbnails: Number of photographs whose small pictures are kept for a sheet.
         skip: Called with the error for each photograph that cannot be read; unless it raises, the photograph is left
             out.
 
     Raises:
         TrainingError: No photograph can be read, or the classifier's weights are missing.
-        OptionError: A model lacks the dial.
+        OptionError: The options contain a dial that a model lacks.
     """
     kinds = ("grey", *colorizers, "truth")
     perceptual = open_perceptual()
-    found = Evaluation(
+    result = Evaluation(
         colorizers,
         options or ColorOptions(),
         photographs=[],
@@ -134,54 +146,54 @@ def evaluate(
     )
     features = {kind: Gaussian(FEATURES) for kind in kinds}
     inception = {kind: Gaussian(INCEPTION_FEATURES) for kind in kinds} if perceptual.inception else {}
-    examine = _Examiner(colorizers, found.options, ImageClassifier(), perceptual, full, frontier)
-    dialled: dict[str, list[list[DialScores]]] = {name: [] for name in colorizers if frontier}
-    for batch in _measured(examine, photographs, skip):
-        for one in batch:
-            found.photographs.append(one.photograph)
-            for kind, scores in one.scores.items():
-                found.scores[kind].append(scores)
-            for name, tried in one.trials.items():
-                found.trials[name].append(tried)
-            for name, along in one.dialled.items():
-                dialled[name].append(along)
-            if len(found.thumbnails) < thumbnails:
-                found.thumbnails.append(one.thumbnails)
+    measure = _Measurement(colorizers, result.options, ImageClassifier(), perceptual, full, frontier)
+    dial_scores: dict[str, list[list[DialScores]]] = {name: [] for name in colorizers if frontier}
+    for batch in _measured(measure, photographs, skip):
+        for measured in batch:
+            result.photographs.append(measured.photograph)
+            for kind, scores in measured.scores.items():
+                result.scores[kind].append(scores)
+            for name, trial in measured.trials.items():
+                result.trials[name].append(trial)
+            for name, along in measured.dial_scores.items():
+                dial_scores[name].append(along)
+            if len(result.thumbnails) < thumbnails:
+                result.thumbnails.append(measured.thumbnails)
         for kind in kinds:
-            features[kind].add(np.stack([one.features[kind] for one in batch]))
+            features[kind].add(np.stack([measured.features[kind] for measured in batch]))
         for kind, gaussian in inception.items():
-            gaussian.add(np.stack([one.inception[kind] for one in batch]))
-    if not found.photographs:
+            gaussian.add(np.stack([measured.inception[kind] for measured in batch]))
+    if not result.photographs:
         raise TrainingError(
             "none of the photographs can be read: nothing was measured", remedy="give other photographs"
         )
-    found.frechet = {kind: distance(g, features["truth"]) for kind, g in features.items()}
-    found.fid = {kind: distance(g, inception["truth"]) for kind, g in inception.items()}
-    found.frontiers = {
-        name: frontier_of(dial_of(colorizers[name]), along, found.scores["grey"], found.scores["truth"])
-        for name, along in dialled.items()
+    result.frechet = {kind: distance(g, features["truth"]) for kind, g in features.items()}
+    result.fid = {kind: distance(g, inception["truth"]) for kind, g in inception.items()}
+    result.frontiers = {
+        name: frontier_of(dial_of(colorizers[name]), along, result.scores["grey"], result.scores["truth"])
+        for name, along in dial_scores.items()
     }
-    return found
+    return result
 
 
-def _measured(examine: _Examiner, photographs: Sequence[Photograph], skip: Skip) -> Iterator[list[_Measured]]:
-    """Yield batches in the photographs' order; threads colour the pictures."""
+def _measured(measure: _Measurement, photographs: Sequence[Photograph], skip: Skip) -> Iterator[list[_Measured]]:
+    """Yield batches of measurements in the photographs' order, made by several threads."""
     with ThreadPoolExecutor(_THREADS) as pool, tqdm(total=len(photographs), desc="evaluating", disable=None) as bar:
         for start in range(0, len(photographs), _BATCH):
             batch = []
-            for one in pool.map(examine, photographs[start : start + _BATCH]):
+            for measured in pool.map(measure, photographs[start : start + _BATCH]):
                 bar.update()
-                if isinstance(one, TrainingError):
-                    skip(one)
+                if isinstance(measured, TrainingError):
+                    skip(measured)
                 else:
-                    batch.append(one)
+                    batch.append(measured)
             if batch:
                 yield batch
 
 
 @dataclass(frozen=True)
-class _Examiner:
-    """Measures a photograph; shared between threads."""
+class _Measurement:
+    """Function that colours and measures one photograph, or returns the error; several threads may call it."""
 
     colorizers: Mapping[str, Colorizer]
     options: ColorOptions
@@ -196,7 +208,7 @@ class _Examiner:
         except TrainingError as exc:
             return exc
         pictures = versions(self.colorizers, truth, self.options)
-        verdicts = {kind: self.classifier(picture) for kind, picture in pictures.items()}
+        classes = {kind: self.classifier(picture) for kind, picture in pictures.items()}
         inception, lpips = self.perceptual.inception, self.perceptual.lpips
         return _Measured(
             photograph,
@@ -204,19 +216,19 @@ class _Examiner:
                 kind: score(
                     picture,
                     truth,
-                    agrees=verdicts[kind].label == verdicts["truth"].label,
+                    agrees=classes[kind].label == classes["truth"].label,
                     lpips=lpips(picture, truth) if lpips else None,
                 )
                 for kind, picture in pictures.items()
             },
-            features={kind: verdict.features for kind, verdict in verdicts.items()},
+            features={kind: classification.features for kind, classification in classes.items()},
             inception={kind: inception(picture) for kind, picture in pictures.items()} if inception else {},
             trials={
                 name: measure_robustness(colorizer, photograph.sha1, truth, pictures[name], self.options)
                 for name, colorizer in self.colorizers.items()
                 if self.full
             },
-            dialled={
+            dial_scores={
                 name: along_dial(colorizer, truth, self.options)
                 for name, colorizer in self.colorizers.items()
                 if self.frontier
@@ -226,19 +238,29 @@ class _Examiner:
 
 
 def load(photograph: Photograph) -> np.ndarray:
-    """Load the central square of a photograph, RGB uint8 ``[SIZE, SIZE, 3]``."""
+    """Load the central square of a photograph, RGB uint8 ``[SIZE, SIZE, 3]``.
+
+    Raises:
+        TrainingError: The photograph cannot be read or decoded.
+    """
     return square(photograph.decode(), SIZE)
 
 
 def versions(
     colorizers: Mapping[str, Colorizer], truth: np.ndarray, options: ColorOptions | None = None
 ) -> dict[str, np.ndarray]:
-    """Return the grey picture, each colorizer's result, and the truth; RGB uint8."""
+    """Return the grey picture, each colorizer's, and the true one, by kind, all RGB uint8 ``[H, W, 3]``.
+
+    Args:
+        colorizers: Colorizers by name.
+        truth: The true picture, RGB uint8 ``[H, W, 3]``.
+        options: How to colour; None for each model's defaults.
+    """
     luma = luma_of_rgb(truth)
     colored = {name: np.asarray(c.colorize(luma, options)) for name, c in colorizers.items()}
     return {"grey": np.repeat(luma[..., None], 3, axis=2), **colored, "truth": truth}
 
 
 def small_pictures(pictures: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Return small pictures for a sheet, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
+    """Scale square pictures down for a sheet, to RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
     return [cv2.resize(p, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for p in pictures.values()]

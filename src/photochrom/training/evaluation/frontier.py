@@ -1,8 +1,8 @@
 """Accuracy against colourfulness: measures a colorizer along its dial, and interpolates at a given colourfulness.
 
-More colour costs accuracy, so two models can only be compared at equal colourfulness. A colorizer is measured at
-several settings of its dial; between two settings its figures are interpolated linearly over colourfulness. The dial is
-vividness; for a model without vividness it is strength, the factor applied to the chroma.
+More colour costs accuracy, so models can only be compared at equal colourfulness. A colorizer is measured at several
+settings of its dial, and its figures between two settings are interpolated linearly over the colourfulness. The dial is
+the vividness or, for a model without vividness, the strength.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..data.dataset import colorfulness
 from .metrics import Scores, ciede2000, difference, mean, psnr, ratio
 
 TARGETS = (0.72, 0.91)
-"""Colourfulness, relative to the truth's, at which models are compared."""
+"""Colourfulness, relative to that of the true pictures, at which models are compared."""
 
 Dial = Literal["vividness", "strength"]
 _SETTINGS: dict[Dial, tuple[float, ...]] = {
@@ -41,16 +41,16 @@ class DialScores:
 
 @dataclass(frozen=True)
 class Point:
-    """Figures over a set of photographs at one setting of the dial. None: undefined."""
+    """Figures over a set of photographs at one setting of the dial; undefined figures are None."""
 
     setting: float | None
     """Vividness or strength."""
     colorfulness_ratio: float | None
-    """Mean colourfulness relative to the truth's."""
+    """Mean colourfulness divided by that of the true pictures."""
     ciede2000_ratio: float | None
-    """Mean CIEDE2000 relative to the grey pictures'."""
+    """Mean CIEDE2000 divided by that of the grey pictures."""
     psnr_gain: float | None
-    """Mean PSNR minus the grey pictures', dB."""
+    """Mean PSNR minus that of the grey pictures, in dB."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class Frontier:
     """Points in the order of the settings."""
 
     def at(self, colorfulness_ratio: float) -> Point | None:
-        """Interpolate at a colourfulness, between the first two neighbouring settings that enclose it.
+        """Interpolate the figures at a colourfulness, between the first two neighbouring settings that enclose it.
 
         Args:
-            colorfulness_ratio: Colourfulness relative to the truth's.
+            colorfulness_ratio: Colourfulness relative to that of the true pictures.
 
         Returns:
             Interpolated figures; None if no two settings enclose the colourfulness.
@@ -78,46 +78,46 @@ class Frontier:
 
 
 def dial_of(colorizer: Colorizer) -> Dial:
-    """Name the dial that changes a colorizer's colourfulness."""
+    """Return the dial that changes a colorizer's colourfulness: the vividness if it has one, else the strength."""
     return "strength" if colorizer.card.vividness is None else "vividness"
 
 
 def along_dial(colorizer: Colorizer, truth: np.ndarray, options: ColorOptions) -> list[DialScores]:
-    """Colour the luma of a photograph at each setting of the dial, and compare the pictures with the photograph.
+    """Colour the luma of a photograph at each setting of the dial, and score each picture against the photograph.
 
     Args:
         colorizer: Colorizer to measure.
-        truth: RGB uint8 ``[H, W, 3]``.
+        truth: The photograph, RGB uint8 ``[H, W, 3]``.
         options: How to colour, apart from the dial.
     """
     luma, dial = luma_of_rgb(truth), dial_of(colorizer)
-    pictures = (np.asarray(colorizer.colorize(luma, _dialled(options, dial, v))) for v in _SETTINGS[dial])
+    pictures = (np.asarray(colorizer.colorize(luma, _with_dial(options, dial, v))) for v in _SETTINGS[dial])
     return [DialScores(psnr(p, truth), ciede2000(p, truth), colorfulness(p)) for p in pictures]
 
 
-def _dialled(options: ColorOptions, dial: Dial, setting: float) -> ColorOptions:
+def _with_dial(options: ColorOptions, dial: Dial, setting: float) -> ColorOptions:
     return replace(options, vividness=setting) if dial == "vividness" else replace(options, strength=setting)
 
 
 def frontier(
     dial: Dial, photographs: Sequence[Sequence[DialScores]], grey: Sequence[Scores], truth: Sequence[Scores]
 ) -> Frontier:
-    """Average the figures of many photographs.
+    """Return the mean figures of a colorizer along its dial, over many photographs.
 
     Args:
         dial: The dial.
-        photographs: Results of ``along_dial``.
+        photographs: Result of ``along_dial`` for each photograph.
         grey: Scores of the grey pictures, in the same order.
         truth: Scores of the photographs themselves, in the same order.
     """
-    floor = {name: mean(getattr(s, name) for s in grey) for name in ("psnr", "ciede2000")}
-    full = mean(s.colorfulness for s in truth)
+    grey_mean = {name: mean(getattr(s, name) for s in grey) for name in ("psnr", "ciede2000")}
+    true_colorfulness = mean(s.colorfulness for s in truth)
     points = (
         Point(
             setting,
-            ratio(mean(s.colorfulness for s in scores), full),
-            ratio(mean(s.ciede2000 for s in scores), floor["ciede2000"]),
-            difference(mean(s.psnr for s in scores), floor["psnr"]),
+            ratio(mean(s.colorfulness for s in scores), true_colorfulness),
+            ratio(mean(s.ciede2000 for s in scores), grey_mean["ciede2000"]),
+            difference(mean(s.psnr for s in scores), grey_mean["psnr"]),
         )
         for setting, scores in zip(_SETTINGS[dial], zip(*photographs, strict=True), strict=True)
     )

@@ -1,4 +1,4 @@
-"""Writes an evaluation as one HTML page: tables, then the best, worst and random photographs of each model.
+"""Writes an evaluation as one HTML page: tables, then the best and worst photographs of each model, and random ones.
 
 The template is ``report.html.j2``; pictures are embedded.
 """
@@ -21,12 +21,12 @@ from .evaluate import SIZE, Evaluation, load, versions
 from .metrics import Scores
 from .report import Table, cell, sources, tables
 
-_QUALITY = 82  # JPEG quality, without chroma subsampling, since colours matter here
+_QUALITY = 82  # JPEG quality; chroma is not subsampled, since colours matter here
 
 
 @dataclass(frozen=True)
 class _Figure:
-    """One picture of a photograph: the truth, the grey picture, or one in a model's colours."""
+    """One picture of a photograph: the grey one, a model's, or the true one."""
 
     kind: str
     width: int
@@ -50,26 +50,28 @@ class _Section:
     photographs: list[_Photograph]
 
 
-def write_page(found: Evaluation, path: Path, protocol: Mapping[str, object], count: int = 12) -> None:
-    """Write tables and pictures to one file. An evaluation keeps no pictures, so those shown are coloured again.
+def write_page(evaluation: Evaluation, path: Path, protocol: Mapping[str, object], count: int = 12) -> None:
+    """Write an evaluation's tables and pictures as one HTML file.
+
+    The pictures are coloured again, since an evaluation does not keep them.
 
     Args:
-        found: The evaluation to show.
-        path: The page; it is replaced if it exists.
-        protocol: Facts about the evaluation by name, for the page's head.
-        count: Photographs in each section: the best and the worst of each model, and random ones for all.
+        evaluation: The evaluation.
+        path: The file; it is replaced if it exists.
+        protocol: Facts about the evaluation by name, for the head of the page.
+        count: Number of photographs in each section.
 
     Raises:
-        TrainingError: The page cannot be written.
+        TrainingError: A photograph cannot be read any more, or the page cannot be written.
     """
-    ranked = list(_sections(found, count))
-    shown = {i: _photograph(found, i) for i in sorted({i for _, _, rows in ranked for i in rows})}
+    ranked = list(_sections(evaluation, count))
+    shown = {i: _photograph(evaluation, i) for i in sorted({i for _, _, rows in ranked for i in rows})}
     sections = [_Section(title, note, [shown[i] for i in rows]) for title, note, rows in ranked]
     page = _template().render(
-        kinds=len(found.scores),
-        facts=_facts(found, protocol),
-        tables=tables(found),
-        sources=_sources(found),
+        kinds=len(evaluation.scores),
+        facts=_facts(evaluation, protocol),
+        tables=tables(evaluation),
+        sources=_sources(evaluation),
         sections=sections,
     )
     write(path, page.encode(errors="replace"))
@@ -81,26 +83,26 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _sections(found: Evaluation, count: int) -> Iterator[tuple[str, str, list[int]]]:
-    """Yield title, note, and the photographs by index."""
-    for name in found.colorizers:
-        ranked = _ranked(found.scores[name], found.scores["grey"])
+def _sections(evaluation: Evaluation, count: int) -> Iterator[tuple[str, str, list[int]]]:
+    """Yield the title, the note and the indices of the photographs of each section."""
+    for name in evaluation.colorizers:
+        ranked = _ranked(evaluation.scores[name], evaluation.scores["grey"])
         note = "By CIEDE2000 relative to the grey picture's, in brackets: above 1, grey would have been better."
         yield f"Best of {name}", note, ranked[:count]
         yield f"Worst of {name}", note, ranked[::-1][:count]
-    rows = range(len(found.photographs))
+    rows = range(len(evaluation.photographs))
     yield "Random photographs", "The same draw for all models.", random.Random(0).sample(rows, min(count, len(rows)))
 
 
 def _ranked(scores: Sequence[Scores], grey: Sequence[Scores]) -> list[int]:
-    """Return indices of photographs, best first, without those whose truth is grey."""
+    """Return the indices of photographs, best first, without those that are grey themselves."""
     ratios = {i: s.ciede2000 / g.ciede2000 for i, (s, g) in enumerate(zip(scores, grey, strict=True)) if g.ciede2000}
     return sorted(ratios, key=ratios.__getitem__)
 
 
-def _facts(found: Evaluation, protocol: Mapping[str, object]) -> dict[str, str]:
-    counts = {"photographs": len(found.photographs), "compared": f"central squares, {SIZE} by {SIZE}"}
-    named = {f"model {name}": colorizer.label for name, colorizer in found.colorizers.items()}
+def _facts(evaluation: Evaluation, protocol: Mapping[str, object]) -> dict[str, str]:
+    counts = {"photographs": len(evaluation.photographs), "compared": f"central squares, {SIZE} by {SIZE}"}
+    named = {f"model {name}": colorizer.label for name, colorizer in evaluation.colorizers.items()}
     return {name.replace("_", " "): _plain(value) for name, value in {**counts, **named, **protocol}.items()}
 
 
@@ -108,24 +110,24 @@ def _plain(value: object) -> str:
     return {True: "yes", False: "no", None: "-"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
-def _sources(found: Evaluation) -> Table:
+def _sources(evaluation: Evaluation) -> Table:
     rows = []
-    for source, facts in sources(found).items():
+    for source, facts in sources(evaluation).items():
         ratios = facts["ciede2000_ratio"]
         assert isinstance(ratios, dict)
-        figures = [cell(ratios[name], ".3f") for name in found.colorizers]
+        figures = [cell(ratios[name], ".3f") for name in evaluation.colorizers]
         rows.append([source or "-", str(facts["photographs"]), *figures])
     note = "CIEDE2000 of each source's photographs, divided by that of the grey pictures."
-    return Table("By source", ["source", "photographs", *found.colorizers], rows, note)
+    return Table("By source", ["source", "photographs", *evaluation.colorizers], rows, note)
 
 
-def _photograph(found: Evaluation, index: int) -> _Photograph:
-    """Render one photograph: all kinds of picture side by side, each with its figures."""
-    photograph = found.photographs[index]
+def _photograph(evaluation: Evaluation, index: int) -> _Photograph:
+    """Colour one photograph, and return its pictures of all kinds, each with its figures."""
+    photograph = evaluation.photographs[index]
     name = f"{photograph.source}/{photograph.name}" if photograph.source else photograph.name
-    pictures = versions(found.colorizers, load(photograph), found.options)
-    grey = found.scores["grey"][index]
-    figures = [_figure(picture, kind, found.scores[kind][index], grey) for kind, picture in pictures.items()]
+    pictures = versions(evaluation.colorizers, load(photograph), evaluation.options)
+    grey = evaluation.scores["grey"][index]
+    figures = [_figure(picture, kind, evaluation.scores[kind][index], grey) for kind, picture in pictures.items()]
     return _Photograph(name, figures)
 
 

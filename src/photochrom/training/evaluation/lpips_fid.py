@@ -1,8 +1,8 @@
 """Computes LPIPS and FID with torch-fidelity, if it is installed and its weights are on the disk.
 
-Its figures are comparable with published ones: its InceptionV3 is a port of the TensorFlow network with which FID was
-first computed, including the resizing, and its LPIPS is the VGG16 version of Zhang et al. 2018. Nothing is downloaded
-here; missing parts are reported, with advice on how to get them.
+The figures can be compared with published ones: torch-fidelity's InceptionV3, including the resizing, is a port of the
+TensorFlow network with which FID was first computed, and its LPIPS is the VGG16 version of Zhang et al. 2018. Nothing
+is downloaded here; missing parts are reported, with advice on how to get them.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ INCEPTION_FEATURES = 2048
 
 @dataclass(frozen=True)
 class Perceptual:
-    """The networks of LPIPS and FID that are available, and the reasons why others are not."""
+    """The available networks of LPIPS and FID, and the reasons why others are missing."""
 
     lpips: Callable[[np.ndarray, np.ndarray], float] | None
-    """Function from two RGB uint8 pictures ``[H, W, 3]`` to their distance; 0 for equal ones."""
+    """Function from two RGB uint8 pictures ``[H, W, 3]`` to their LPIPS, 0 for equal pictures; None if missing."""
     inception: Callable[[np.ndarray], np.ndarray] | None
-    """Function from RGB uint8 ``[H, W, 3]`` to float32 ``[INCEPTION_FEATURES]``; their Fréchet distance is FID."""
+    """Function from an RGB uint8 picture ``[H, W, 3]`` to its features, float32 ``[INCEPTION_FEATURES]``, of which FID
+    is the Fréchet distance; None if missing."""
     not_measured: dict[str, str]
     """Missing parts and how to get them, by figure (``LPIPS`` or ``FID``)."""
 
 
 def open_perceptual() -> Perceptual:
-    """Load the networks that are available."""
+    """Load the networks of LPIPS and FID, as far as they are available."""
     not_measured: dict[str, str] = {}
     lpips = inception = None
     try:
@@ -81,7 +82,7 @@ def _library(weights: Sequence[str]) -> ModuleType:
     """Import torch-fidelity.
 
     Raises:
-        TrainingError: It is not installed, cannot be imported, or its weights are missing.
+        TrainingError: torch-fidelity is not installed, cannot be imported, or lacks its weights.
     """
     missing = []
     if importlib.util.find_spec("torch_fidelity") is None:
@@ -100,7 +101,7 @@ def _library(weights: Sequence[str]) -> ModuleType:
 
 
 def _local(url: str) -> Path:
-    """Return the path at which torch stores a download."""
+    """Return the path at which PyTorch stores the download of an address."""
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
 
 

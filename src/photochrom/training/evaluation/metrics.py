@@ -1,7 +1,7 @@
-"""Metrics of coloured pictures: distance from the truth, colourfulness, and recognition by a classifier.
+"""Metrics of coloured pictures: distance from the true picture, colourfulness, and recognition by a classifier.
 
-This module avoids three mistakes of published scripts: differences of uint8 that wrap around, colourfulness with
-unsigned axes passed off as Hasler and Suesstrunk's, and pictures compared at another size or another luma.
+Published scripts make three mistakes that this module avoids: differences of uint8 that wrap around, colourfulness with
+absolute axes under the name of Hasler and Suesstrunk's, and pictures compared at another size or another luma.
 """
 
 from __future__ import annotations
@@ -23,31 +23,34 @@ class Scores:
     """Metrics of one picture."""
 
     psnr: float
-    """PSNR in dB, over 8-bit R, G and B. The grey picture scores 20 to 23, so compare with its PSNR."""
+    """PSNR in dB over 8-bit R, G and B. Compare it with that of the grey picture, which already has 20 to 23 dB."""
     ssim: float
-    """Structural similarity (Wang et al. 2004), mean over R, G and B; 1 is equal. Grey scores over 0.9, because its
-    luma is the truth's."""
+    """Structural similarity (Wang et al. 2004), mean over R, G and B; 1 for equal pictures. The grey picture has over
+    0.9, because its luma is the true one."""
     ciede2000: float
     """Mean CIEDE2000 colour difference over the pixels (Sharma et al. 2005); 1 is just noticeable."""
     luma_kept: float
     """Share of pixels whose 8-bit luma equals the true picture's."""
     colorfulness: float
-    """Colourfulness with signed opponent axes (Hasler and Suesstrunk 2003). Grey is 0."""
+    """Colourfulness with signed opponent axes (Hasler and Suesstrunk 2003); 0 for the grey picture."""
     colorfulness_absolute: float
-    """The same with absolute axes, as in several colorizers' papers."""
+    """Colourfulness with absolute opponent axes, as in the papers of several colorizers."""
     agreement: float
-    """1 if an ImageNet classifier gives the picture and the true one the same class, else 0."""
+    """1 if an ImageNet classifier assigns the picture and the true one to the same class, else 0."""
     lpips: float | None = None
-    """Learned perceptual distance (Zhang et al. 2018), with VGG16; None if not measured."""
+    """Learned perceptual distance (LPIPS, Zhang et al. 2018), with VGG16; None if not measured."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean metrics of one kind of picture (grey, a model's, the truth) over a set; None if undefined or unmeasured."""
+    """Mean metrics of one kind of picture (grey, a model's, true) over a set; None if undefined or not measured.
+
+    Fields that ``Scores`` also has are the means of its fields.
+    """
 
     psnr: float | None
     psnr_gain: float | None
-    """PSNR minus that of the grey pictures, dB."""
+    """PSNR minus that of the grey pictures, in dB."""
     ssim: float | None
     ciede2000: float | None
     ciede2000_ratio: float | None
@@ -58,23 +61,31 @@ class Summary:
     colorfulness_ratio: float | None
     """Colourfulness divided by that of the true pictures."""
     colorfulness_delta: float | None
-    """Absolute difference from the truth of the mean over the set, as in papers; too much and too little colour cancel
-    out."""
+    """Absolute difference between the mean colourfulness and that of the true pictures, as in papers; pictures with too
+    much and too little colour cancel each other out."""
     colorfulness_delta_each: float | None
-    """Mean over pictures of the absolute difference from the picture's own truth."""
+    """Mean absolute difference between the colourfulness of each picture and that of its true picture."""
     colorfulness_absolute: float | None
     colorfulness_absolute_ratio: float | None
+    """``colorfulness_ratio`` with absolute opponent axes."""
     colorfulness_absolute_delta: float | None
+    """``colorfulness_delta`` with absolute opponent axes."""
     agreement: float | None
     recovered: float | None
-    """Share of the agreement lost in the grey picture that colouring recovers: (agreement - grey's) / (1 - grey's)."""
+    """Share of the agreement lost in the grey pictures that colouring recovers: (agreement - grey's) / (1 - grey's)."""
 
 
 def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float | None = None) -> Scores:
-    """Compare a picture with the true one, both RGB uint8 ``[H, W, 3]``.
+    """Compute the metrics of a picture.
+
+    Args:
+        picture: The picture, RGB uint8 ``[H, W, 3]``.
+        truth: The true picture, RGB uint8 ``[H, W, 3]``.
+        agrees: Whether a classifier assigns both to the same class.
+        lpips: The pictures' LPIPS; None if not measured.
 
     Raises:
-        TrainingError: The arrays are not RGB pictures of equal size.
+        TrainingError: The pictures differ in size, or are not uint8.
     """
     return Scores(
         psnr=psnr(picture, truth),
@@ -89,26 +100,38 @@ def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float 
 
 
 def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Return the peak signal-to-noise ratio in dB, infinite for equal pictures."""
+    """Return the peak signal-to-noise ratio of two RGB uint8 pictures in dB; infinite if they are equal.
+
+    Raises:
+        TrainingError: The pictures differ in size, or are not uint8.
+    """
     _check(picture, truth)
     error = np.mean((picture.astype(np.float64) - truth) ** 2)
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
 def ssim(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Return the structural similarity (Wang et al. 2004) of two RGB uint8 pictures of at least 11 by 11 pixels."""
+    """Return the structural similarity (Wang et al. 2004) of two RGB uint8 pictures of at least 11 by 11 pixels.
+
+    Raises:
+        TrainingError: The pictures differ in size, or are not uint8.
+    """
     _check(picture, truth)
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(picture, truth, channel_axis=-1, data_range=255, **settings))
 
 
 def ciede2000(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Return the mean CIEDE2000 of two RGB uint8 pictures."""
+    """Return the mean CIEDE2000 of two RGB uint8 pictures; see ``ciede2000_map``."""
     return float(ciede2000_map(picture, truth).mean(dtype=np.float64))
 
 
 def ciede2000_map(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the CIEDE2000 of each pixel, float32 ``[...]``, of RGB uint8 ``[..., 3]``."""
+    """Return the CIEDE2000 of each pixel, float32 ``[...]``, between two RGB uint8 pictures ``[..., 3]``.
+
+    Raises:
+        TrainingError: The pictures differ in size, or are not uint8.
+    """
     _check(picture, truth)
     difference: np.ndarray = deltaE_ciede2000(*(rgb_to_lab(p.astype(np.float32) / 255) for p in (truth, picture)))
     return difference
@@ -117,23 +140,29 @@ def ciede2000_map(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def _check(picture: np.ndarray, truth: np.ndarray) -> None:
     if picture.shape != truth.shape or not picture.dtype == truth.dtype == np.uint8:
         kinds = " and ".join(f"{p.dtype} {list(p.shape)}" for p in (picture, truth))
-        raise TrainingError(f"only RGB uint8 pictures of one size can be compared, and these are {kinds}")
+        raise TrainingError(f"only RGB uint8 pictures of the same size can be compared, but these are {kinds}")
 
 
 def summary(scores: Sequence[Scores], grey: Sequence[Scores], truth: Sequence[Scores]) -> Summary:
-    """Average scores over a set, relative to its grey and true pictures; all three in the same order."""
-    own, floor, top = (_means(s) for s in (scores, grey, truth))
-    lost = None if floor["agreement"] is None else 1 - floor["agreement"]
+    """Return the mean scores of one kind of picture over a set, and their relation to those of grey and true pictures.
+
+    Args:
+        scores: Scores of the pictures.
+        grey: Scores of the grey pictures, in the same order.
+        truth: Scores of the true pictures, in the same order.
+    """
+    means, grey_means, true_means = (_means(s) for s in (scores, grey, truth))
+    lost = None if grey_means["agreement"] is None else 1 - grey_means["agreement"]
     return Summary(
-        **own,
-        psnr_gain=difference(own["psnr"], floor["psnr"]),
-        ciede2000_ratio=ratio(own["ciede2000"], floor["ciede2000"]),
-        colorfulness_ratio=ratio(own["colorfulness"], top["colorfulness"]),
-        colorfulness_delta=_distance(own["colorfulness"], top["colorfulness"]),
+        **means,
+        psnr_gain=difference(means["psnr"], grey_means["psnr"]),
+        ciede2000_ratio=ratio(means["ciede2000"], grey_means["ciede2000"]),
+        colorfulness_ratio=ratio(means["colorfulness"], true_means["colorfulness"]),
+        colorfulness_delta=_distance(means["colorfulness"], true_means["colorfulness"]),
         colorfulness_delta_each=mean(abs(s.colorfulness - t.colorfulness) for s, t in zip(scores, truth, strict=True)),
-        colorfulness_absolute_ratio=ratio(own["colorfulness_absolute"], top["colorfulness_absolute"]),
-        colorfulness_absolute_delta=_distance(own["colorfulness_absolute"], top["colorfulness_absolute"]),
-        recovered=ratio(difference(own["agreement"], floor["agreement"]), lost),
+        colorfulness_absolute_ratio=ratio(means["colorfulness_absolute"], true_means["colorfulness_absolute"]),
+        colorfulness_absolute_delta=_distance(means["colorfulness_absolute"], true_means["colorfulness_absolute"]),
+        recovered=ratio(difference(means["agreement"], grey_means["agreement"]), lost),
     )
 
 
@@ -142,26 +171,29 @@ def _means(scores: Sequence[Scores]) -> dict[str, float | None]:
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of the values that are defined and finite (the PSNR of equal pictures is not), or None."""
+    """Return the mean of the values that are defined and finite, or None if there are none.
+
+    The PSNR of equal pictures, for example, is infinite.
+    """
     known = [v for v in values if v is not None and np.isfinite(v)]
     return float(np.mean(known)) if known else None
 
 
 def median(values: Iterable[float | None]) -> float | None:
-    """Return the median of the values that are defined and finite, or None."""
+    """Return the median of the values that are defined and finite, or None if there are none."""
     known = [v for v in values if v is not None and np.isfinite(v)]
     return float(np.median(known)) if known else None
 
 
 def ratio(a: float | None, b: float | None) -> float | None:
-    """Return a / b, or None where either is undefined or b is 0."""
+    """Return a / b, or None if either is None or b is 0."""
     return None if a is None or not b else a / b
 
 
 def difference(a: float | None, b: float | None) -> float | None:
-    """Return a - b, or None where either is undefined."""
+    """Return a - b, or None if either is None."""
     return None if a is None or b is None else a - b
 
 
 def _distance(a: float | None, b: float | None) -> float | None:
-    return None if (found := difference(a, b)) is None else abs(found)
+    return None if (signed := difference(a, b)) is None else abs(signed)

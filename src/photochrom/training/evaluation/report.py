@@ -30,63 +30,65 @@ class Table:
 
     title: str
     columns: _Row
+    """Headings of the columns."""
     rows: Sequence[_Row]
     note: str = ""
+    """Explanation of the figures, shown below the table."""
 
 
-def tables(found: Evaluation) -> list[Table]:
-    """Return the tables: fidelity, colour and meaning, then frontier and robustness if measured."""
-    several = [_fidelity(found), _color(found)]
-    if found.frontiers:
-        several.append(_frontier(found))
-    if any(found.trials.values()):
-        several.append(_robustness(found))
-    return several
+def tables(evaluation: Evaluation) -> list[Table]:
+    """Return an evaluation's tables: fidelity, colour and meaning, then frontier and robustness if measured."""
+    measured = [_fidelity(evaluation), _color(evaluation)]
+    if evaluation.frontiers:
+        measured.append(_frontier(evaluation))
+    if any(evaluation.trials.values()):
+        measured.append(_robustness(evaluation))
+    return measured
 
 
-def _fidelity(found: Evaluation) -> Table:
+def _fidelity(evaluation: Evaluation) -> Table:
     columns = ["picture", "PSNR", "PSNR - grey's", "SSIM", "CIEDE2000", "/ grey's", "luma kept", "LPIPS"]
     rows = []
-    for kind in found.scores:
-        s = found.summary(kind)
+    for kind in evaluation.scores:
+        s = evaluation.summary(kind)
         cells = [cell(s.psnr, ".2f"), cell(s.psnr_gain, "+.2f"), cell(s.ssim, ".4f"), cell(s.ciede2000, ".2f")]
         rows.append([kind, *cells, cell(s.ciede2000_ratio, ".3f"), cell(s.luma_kept, ".1%"), cell(s.lpips, ".4f")])
-    note = "PSNR in dB over 8-bit RGB. Grey's own figures are the floor: its luma is the truth's."
-    return Table("Fidelity", columns, rows, _with_missing(note, found, "LPIPS"))
+    note = "PSNR in dB over 8-bit RGB. Compare with the grey pictures' figures, whose luma is that of the true ones."
+    return Table("Fidelity", columns, rows, _with_missing(note, evaluation, "LPIPS"))
 
 
-def _color(found: Evaluation) -> Table:
+def _color(evaluation: Evaluation) -> Table:
     columns = ["picture", "CF", "/ truth's", "ΔCF of means", "mean ΔCF", "CF abs.", "/ truth's", "ΔCF abs. of means"]
     columns += ["agreement", "recovered", "Fréchet Lite1", "FID"]
     rows = []
-    for kind in found.scores:
-        s = found.summary(kind)
+    for kind in evaluation.scores:
+        s = evaluation.summary(kind)
         signed = [cell(s.colorfulness, ".1f"), cell(s.colorfulness_ratio, ".2f"), cell(s.colorfulness_delta, ".1f")]
         unsigned = [cell(s.colorfulness_absolute, ".1f"), cell(s.colorfulness_absolute_ratio, ".2f")]
         meaning = [cell(s.agreement, ".1%"), cell(s.recovered, ".1%")]
-        distances = [cell(found.frechet.get(kind), ".2f"), cell(found.fid.get(kind), ".2f")]
+        distances = [cell(evaluation.frechet.get(kind), ".2f"), cell(evaluation.fid.get(kind), ".2f")]
         each, delta = cell(s.colorfulness_delta_each, ".1f"), cell(s.colorfulness_absolute_delta, ".1f")
         rows.append([kind, *signed, each, *unsigned, delta, *meaning, *distances])
     note = (
         "CF: colourfulness of Hasler and Suesstrunk with signed axes, abs. with absolute ones. ΔCF of means: "
-        "|mean CF - the truth's mean CF|; mean ΔCF: mean of |CF - the truth's CF| over the photographs. Agreement: how "
-        "often EfficientNet-Lite1 takes the picture for what it takes the true one for; recovered: share of what "
-        "greying loses that colouring wins back. Fréchet distances fall as the number of photographs grows: compare "
-        f"only those of {len(found.photographs)} photographs."
+        "|mean CF - the truth's mean CF|; mean ΔCF: mean of |CF - the truth's CF| over the photographs. Agreement: "
+        "share of the pictures that EfficientNet-Lite1 assigns to the same class as the true ones; recovered: share of "
+        "the agreement lost in the grey pictures that colouring recovers. Fréchet distances fall as the number of "
+        f"photographs grows: compare only those of {len(evaluation.photographs)} photographs."
     )
-    return Table("Colour and meaning", columns, rows, _with_missing(note, found, "FID"))
+    return Table("Colour and meaning", columns, rows, _with_missing(note, evaluation, "FID"))
 
 
-def _frontier(found: Evaluation) -> Table:
+def _frontier(evaluation: Evaluation) -> Table:
     rows = []
-    for name, frontier in found.frontiers.items():
+    for name, frontier in evaluation.frontiers.items():
         rows += [[name, f"{frontier.dial} {cell(p.setting, '.2f')}", *_figures(p)] for p in frontier.points]
         for target in TARGETS:
             point = frontier.at(target)
             where = f"at CF {target:g}" + (f" ({frontier.dial} {cell(point.setting, '.2f')})" if point else "")
             rows.append([name, where, *(_figures(point) if point else [cell(target, ".2f"), "-", "-"])])
     note = (
-        "Figures along each model's dial, and interpolated at equal colourfulness, where models can be compared. "
+        "Figures along each model's dial, and interpolated at equal colourfulness, at which models can be compared. "
         "-: the dial does not reach that colourfulness."
     )
     return Table("Frontier", ["model", "at", "CF / truth's", "CIEDE2000 / grey's", "PSNR - grey's"], rows, note)
@@ -100,12 +102,12 @@ def _figures(point: Point) -> list[str]:
     ]
 
 
-def _robustness(found: Evaluation) -> Table:
+def _robustness(evaluation: Evaluation) -> Table:
     columns = ["model", "aged CIEDE2000", "/ clean's", "aged PSNR - grey's", f"{HINTS} hints PSNR - none"]
     columns += ["at one hint: median", "mean", "without it", "elsewhere", "surer half / other", "within each picture"]
     columns += [f"{OTHERS} alternatives apart", "best of all / first"]
     rows = []
-    for name, trials in found.trials.items():
+    for name, trials in evaluation.trials.items():
         s = robustness_summary(trials)
         aged = [cell(s.aged_ciede2000, ".2f"), cell(s.aged_ciede2000_ratio, ".3f"), cell(s.aged_psnr_gain, "+.2f")]
         hints = [
@@ -118,29 +120,30 @@ def _robustness(found: Evaluation) -> Table:
         others = [cell(s.alternatives_apart, ".2f"), cell(s.alternatives_best_ratio, ".3f")]
         rows.append([name, *aged, *hints, *rest, *sure, *others])
     note = (
-        "Aged: chroma from an aged luma, compared on the clean one (aim: at most 1.15 of the clean CIEDE2000). "
-        f"{HINTS} hints: true colours at random points (aim: +3 dB). At one hint: CIEDE2000 of 5 by 5 pixels from the "
-        "hint's colour at their own luma (aim: under 5). Elsewhere: the change in CIEDE2000 beyond strong edges and a "
-        "quarter of the picture away. Surer half / other: ratio of CIEDE2000 by confidence (aim: at most 0.6). "
-        "Alternatives apart: CIEDE2000 between any two of the picture and its alternatives; best of all / first: what "
-        "is left of the error if the one nearest to the truth is chosen."
+        "Aged: pictures with chroma predicted from an aged luma, and the clean luma (aim: at most 1.15 of the clean "
+        f"CIEDE2000). {HINTS} hints: true colours at random points (aim: +3 dB). At one hint: CIEDE2000 between 5 by 5 "
+        "pixels and the hint's colour at their luma (aim: under 5). Elsewhere: CIEDE2000 between the pictures with and "
+        "without the hint, beyond strong edges and a quarter of the picture away. Surer half / other: CIEDE2000 of the "
+        "pixels with higher confidence, divided by that of the others (aim: at most 0.6). Alternatives apart: mean "
+        "CIEDE2000 between any two of the picture and its alternatives; best of all / first: error of the best of "
+        "them, divided by that of the picture."
     )
     return Table("Robustness", columns, rows, note)
 
 
-def _with_missing(note: str, found: Evaluation, figure: str) -> str:
-    why = found.not_measured.get(figure)
+def _with_missing(note: str, evaluation: Evaluation, figure: str) -> str:
+    why = evaluation.not_measured.get(figure)
     return f"{note} {figure}: not measured ({why})." if why else note
 
 
 def cell(value: float | None, form: str) -> str:
-    """Format a figure, or return a dash for None."""
+    """Format a figure; return a dash if it is None or infinite."""
     return "-" if value is None or not math.isfinite(value) else format(value, form)
 
 
-def markdown(found: Evaluation) -> str:
+def markdown(evaluation: Evaluation) -> str:
     """Return all tables in Markdown, each with its note."""
-    return "\n\n".join(_markdown(table) for table in tables(found))
+    return "\n\n".join(_markdown(table) for table in tables(evaluation))
 
 
 def _markdown(table: Table) -> str:
@@ -149,66 +152,69 @@ def _markdown(table: Table) -> str:
     return f"### {table.title}\n\n{rows}\n\n{table.note}"
 
 
-def facts(found: Evaluation, protocol: Mapping[str, object]) -> dict[str, object]:
+def facts(evaluation: Evaluation, protocol: Mapping[str, object]) -> dict[str, object]:
     """Return all figures and the protocol, ready for JSON; undefined figures are None."""
     return {
         "photochrom": __version__,
         "protocol": {"size": SIZE, "least_colorfulness": MIN_COLORFULNESS, **protocol},
-        "photographs": len(found.photographs),
-        "models": {name: colorizer.label for name, colorizer in found.colorizers.items()},
+        "photographs": len(evaluation.photographs),
+        "models": {name: colorizer.label for name, colorizer in evaluation.colorizers.items()},
         "scores": {
-            kind: dataclasses.asdict(found.summary(kind))
-            | {"frechet_lite1": found.frechet.get(kind), "fid": found.fid.get(kind)}
-            for kind in found.scores
+            kind: dataclasses.asdict(evaluation.summary(kind))
+            | {"frechet_lite1": evaluation.frechet.get(kind), "fid": evaluation.fid.get(kind)}
+            for kind in evaluation.scores
         },
         "robustness": {
-            name: dataclasses.asdict(robustness_summary(trials)) for name, trials in found.trials.items() if trials
+            name: dataclasses.asdict(robustness_summary(trials)) for name, trials in evaluation.trials.items() if trials
         },
         "frontier": {
             name: dataclasses.asdict(frontier)
             | {"at": {f"{t:g}": (point := frontier.at(t)) and dataclasses.asdict(point) for t in TARGETS}}
-            for name, frontier in found.frontiers.items()
+            for name, frontier in evaluation.frontiers.items()
         },
-        "sources": sources(found),
-        "not_measured": found.not_measured,
+        "sources": sources(evaluation),
+        "not_measured": evaluation.not_measured,
     }
 
 
-def sources(found: Evaluation) -> dict[str, dict[str, object]]:
-    """Return each source's number of photographs, and each model's mean CIEDE2000 relative to the grey pictures'."""
+def sources(evaluation: Evaluation) -> dict[str, dict[str, object]]:
+    """Return the number of photographs of each source, and each model's mean CIEDE2000 relative to grey pictures."""
     by_source: dict[str, list[int]] = {}
-    for i, photograph in enumerate(found.photographs):
+    for i, photograph in enumerate(evaluation.photographs):
         by_source.setdefault(photograph.source, []).append(i)
     return {
         source: {
             "photographs": len(rows),
-            "ciede2000_ratio": {name: _ratio_of(found, name, rows) for name in found.colorizers},
+            "ciede2000_ratio": {name: _ratio_of(evaluation, name, rows) for name in evaluation.colorizers},
         }
         for source, rows in sorted(by_source.items())
     }
 
 
-def _ratio_of(found: Evaluation, name: str, rows: Iterable[int]) -> float | None:
-    own, grey = (mean(found.scores[kind][i].ciede2000 for i in rows) for kind in (name, "grey"))
+def _ratio_of(evaluation: Evaluation, name: str, rows: Iterable[int]) -> float | None:
+    own, grey = (mean(evaluation.scores[kind][i].ciede2000 for i in rows) for kind in (name, "grey"))
     return ratio(own, grey)
 
 
-def write_json(found: Evaluation, path: Path, protocol: Mapping[str, object]) -> None:
-    """Write ``facts`` to a file.
+def write_json(evaluation: Evaluation, path: Path, protocol: Mapping[str, object]) -> None:
+    """Write ``facts`` to a JSON file.
 
     Raises:
-        TrainingError: It cannot be written.
+        TrainingError: The file cannot be written.
     """
-    write(path, (json.dumps(facts(found, protocol), indent=2, allow_nan=False) + "\n").encode())
+    write(path, (json.dumps(facts(evaluation, protocol), indent=2, allow_nan=False) + "\n").encode())
 
 
 def write_sheet(pictures: Sequence[Sequence[np.ndarray]], path: Path, columns: int) -> None:
-    """Write a PNG: all kinds of picture of a photograph side by side, ``columns`` photographs in a row.
+    """Write a PNG file that shows all pictures of each photograph side by side.
 
-    The pictures are RGB uint8 of one size.
+    Args:
+        pictures: Pictures of each photograph, RGB uint8 ``[H, W, 3]``, all of the same size.
+        path: The file; it is replaced if it exists.
+        columns: Number of photographs in a row.
 
     Raises:
-        TrainingError: It cannot be written.
+        TrainingError: The file cannot be written.
     """
     strips = [np.pad(np.hstack(p), [(2, 2), (6, 6), (0, 0)], constant_values=255) for p in pictures]
     strips += [np.full_like(strips[0], 255)] * (-len(strips) % columns)

@@ -22,14 +22,14 @@ from ...colorizer.suggestions import alternatives
 from ..data.aging import age
 from .metrics import ciede2000, ciede2000_map, mean, median, psnr, ratio
 
-HINTS = 10
-OTHERS = 3  # alternatives measured
+HINTS = 10  # number of hints in the trial with several
+OTHERS = 3  # number of alternatives that are measured
 NEAR = 2  # pixels on each side of a hint that are measured: 5 by 5
-FAR = 0.25  # share of the short side: pixels at least this far from a hint count as elsewhere
-EDGE = 10.0  # luma steps per pixel, after a blur of one pixel: an edge of about 33 of 255
-_LEAST = 0.01  # least share of the picture that must count as elsewhere
+FAR = 0.25  # share of the short side: pixels farther than this from a hint count as elsewhere
+EDGE = 10.0  # slope in 8-bit luma values per pixel, after a blur of one pixel: an edge of about 33 values
+_MIN_SHARE = 0.01  # minimum share of the picture that counts as elsewhere
 _BINS = 1024  # bins of confidence
-_AGED, _TEN, _ONE = 1, 2, 3  # streams of random numbers
+_AGED, _TEN, _ONE = 1, 2, 3  # numbers of the streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -39,34 +39,38 @@ class Trial:
     ciede2000: float
     """Mean CIEDE2000 of the picture coloured from clean luma."""
     aged_ciede2000: float
-    """CIEDE2000 of chroma predicted from the aged luma combined with the clean luma, so that only colour is judged."""
+    """Mean CIEDE2000 of the picture with the clean luma, and the chroma predicted from the aged luma. Thus only colours
+    are compared."""
     aged_psnr_gain: float
-    """PSNR of the same picture minus that of the clean grey picture, dB."""
+    """PSNR of this picture minus that of the clean grey picture, in dB."""
     ten_hints_psnr_gain: float
-    """Gain in PSNR from ten true colours at random points, dB."""
+    """Gain in PSNR from ten hints, true colours at random points, in dB."""
     hint_error: float
-    """Mean CIEDE2000, around one hint, between the result and the hint's colour at the result's luma."""
+    """Mean CIEDE2000 around one hint, between the picture with it and the hint's colour; see ``hint_error``."""
     hint_error_without: float
     """The same for the picture without the hint, for comparison."""
     elsewhere: float | None
-    """Mean CIEDE2000 between the pictures with and without the one hint, far from it and across strong edges
-    (``separated``); None where the photograph has too few such pixels."""
+    """Mean CIEDE2000 between the pictures with and without the one hint, far from it and across strong edges (see
+    ``separated``); None if the photograph has too few such pixels."""
     sureness: np.ndarray | None
-    """Number of pixels by confidence, and the sum of their CIEDE2000, float64 ``[2, bins]``; None without
+    """Number of pixels by confidence, and the sum of their CIEDE2000, float64 ``[2, bins]``; None if the model has no
     confidence."""
     apart: float | None = None
-    """Mean CIEDE2000 between any two of the picture and its ``OTHERS`` alternatives; None where the model has none."""
+    """Mean CIEDE2000 between any two of the picture and its ``OTHERS`` alternatives; None if the model has none."""
     best: float | None = None
-    """CIEDE2000 between the truth and the nearest of these pictures."""
+    """Smallest mean CIEDE2000 between the truth and one of these pictures; None if the model has no alternatives."""
 
 
 @dataclass(frozen=True)
 class RobustnessSummary:
-    """Mean results of one colorizer over a set; None if undefined, or if the model has no confidence."""
+    """Mean results of one colorizer over a set of photographs; None if undefined, or if the model has no confidence.
+
+    Fields that ``Trial`` also has are the means of its fields.
+    """
 
     aged_ciede2000: float | None
     aged_ciede2000_ratio: float | None
-    """CIEDE2000 divided by that of the clean pictures."""
+    """``aged_ciede2000`` divided by the CIEDE2000 of the pictures coloured from clean luma."""
     aged_psnr_gain: float | None
     ten_hints_psnr_gain: float | None
     hint_error_median: float | None
@@ -74,15 +78,17 @@ class RobustnessSummary:
     hint_error_without: float | None
     elsewhere: float | None
     elsewhere_photographs: int
-    """Number of photographs with enough pixels that strong edges separate from the hint."""
+    """Number of photographs that ``elsewhere`` is the mean of."""
     confidence_ratio: float | None
-    """Mean CIEDE2000 over the half of the set's pixels of which the model is surer, divided by that over the rest."""
+    """Mean CIEDE2000 over the half of the set's pixels with higher confidence, divided by that over the other half."""
     confidence_ratio_each: float | None
-    """The same within each picture, then averaged: whether confidence tells the parts of one picture apart."""
+    """The same within each picture, averaged over the pictures: whether confidence distinguishes the parts of a
+    picture."""
     alternatives_apart: float | None
+    """Mean of ``Trial.apart``."""
     alternatives_best_ratio: float | None
-    """CIEDE2000 of the best among the picture and its alternatives, relative to the picture's; under 1 if an
-    alternative was nearer to the truth."""
+    """Mean of ``Trial.best`` divided by the mean CIEDE2000 of the pictures; under 1 if alternatives are nearer to the
+    truth."""
 
 
 def measure_robustness(
@@ -94,7 +100,7 @@ def measure_robustness(
         colorizer: The colorizer to measure.
         sha1: Hash of the photograph, hexadecimal; the seed for ageing and hints.
         truth: The photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.
-        clean: The colorizer's result for the undamaged luma, RGB uint8 ``[H, W, 3]``.
+        clean: The photograph's luma as the colorizer coloured it, without ageing and hints, RGB uint8 ``[H, W, 3]``.
         options: Options with which ``clean`` was made.
     """
     luma = luma_of_rgb(truth)
@@ -104,7 +110,7 @@ def measure_robustness(
     (hint,) = hints(truth, 1, _rng(sha1, _ONE))
     one = _hinted(colorizer, luma, [hint], options)
     confidence = colorizer.predict(luma, options).confidence
-    several = [clean, *_others(colorizer, luma, options)]
+    candidates = [clean, *_alternatives(colorizer, luma, options)]
     return Trial(
         ciede2000=float(errors.mean(dtype=np.float64)),
         aged_ciede2000=ciede2000(aged, truth),
@@ -114,8 +120,8 @@ def measure_robustness(
         hint_error_without=hint_error(clean, hint),
         elsewhere=_change(one, clean, separated(luma, *hint.pixel(luma.shape)[::-1])),
         sureness=None if confidence is None else sureness(confidence, errors),
-        apart=mean(ciede2000(one, other) for one, other in combinations(several, 2)),
-        best=min(ciede2000(picture, truth) for picture in several) if len(several) > 1 else None,
+        apart=mean(ciede2000(one, other) for one, other in combinations(candidates, 2)),
+        best=min(ciede2000(picture, truth) for picture in candidates) if len(candidates) > 1 else None,
     )
 
 
@@ -127,14 +133,14 @@ def _hinted(colorizer: Colorizer, luma: np.ndarray, points: Sequence[Hint], opti
     return rgb_of_luma(luma, *colorizer.chroma(luma, dataclasses.replace(options, hints=tuple(points))))
 
 
-def _others(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> list[np.ndarray]:
+def _alternatives(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> list[np.ndarray]:
     if not colorizer.card.bins:
         return []
     return [rgb_of_luma(luma, *colorizer.chroma(luma, o)) for o in alternatives(colorizer, luma, OTHERS, options)]
 
 
 def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
-    """Draw hints with the true colours of random pixels of RGB uint8 ``[H, W, 3]``, except at the border."""
+    """Draw ``count`` hints: the true colours of random pixels, not at the border, of RGB uint8 ``[H, W, 3]``."""
     height, width = truth.shape[:2]
     found = []
     for _ in range(count):
@@ -147,8 +153,12 @@ def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]
 def hint_error(picture: np.ndarray, hint: Hint) -> float:
     """Return the mean CIEDE2000 between the 5 by 5 pixels around a hint and the hint's colour at each pixel's luma.
 
-    A hint determines the colour, not the luma, which is the photograph's. If the hint's chroma is out of gamut at that
-    luma, it is reduced for the comparison.
+    The luma is the photograph's, because a hint only determines a*b*. If they are out of gamut at a pixel's luma, they
+    are reduced for the comparison.
+
+    Args:
+        picture: The coloured picture, RGB uint8 ``[H, W, 3]``.
+        hint: The hint.
     """
     y, x = hint.pixel(picture.shape)
     near = picture[y - NEAR : y + NEAR + 1, x - NEAR : x + NEAR + 1]
@@ -168,53 +178,62 @@ def at_luma(color: tuple[int, int, int], luma: np.ndarray) -> np.ndarray:
 def separated(luma: np.ndarray, x: int, y: int) -> np.ndarray:
     """Return a mask of the pixels that are far from a point and separated from it by strong edges, bool ``[H, W]``.
 
-    An edge is where the luma, blurred by one pixel, changes by ``EDGE`` or more per pixel; gaps of one pixel are
-    closed. A pixel counts if every path to it from the 5 by 5 pixels around the point crosses an edge, and if it is
-    more than ``FAR`` of the short side away. The edges themselves, where the colours of both sides mix, do not count.
+    Edges are the pixels at which the luma, blurred by one pixel, changes by ``EDGE`` or more per pixel; gaps of one
+    pixel between them are closed. The mask contains the pixels that are more than ``FAR`` of the short side away and
+    that no path from the 5 by 5 pixels around the point reaches without crossing an edge. It excludes the edges
+    themselves, where the colours of both sides mix.
+
+    Args:
+        luma: uint8 ``[H, W]``.
+        x: Column of the point.
+        y: Row of the point.
     """
     smooth = cv2.GaussianBlur(luma.astype(np.float32), (0, 0), 1)
     slope = cv2.magnitude(*(cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0)))
-    cuts = cv2.morphologyEx((slope >= EDGE).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    cuts[max(0, y - NEAR) : y + NEAR + 1, max(0, x - NEAR) : x + NEAR + 1] = 0
-    _, regions = cv2.connectedComponents(1 - cuts, connectivity=4)
+    edges = cv2.morphologyEx((slope >= EDGE).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    edges[max(0, y - NEAR) : y + NEAR + 1, max(0, x - NEAR) : x + NEAR + 1] = 0
+    _, regions = cv2.connectedComponents(1 - edges, connectivity=4)
     rows, columns = np.ogrid[: luma.shape[0], : luma.shape[1]]
     far = np.hypot(columns - x, rows - y) > FAR * min(luma.shape)
-    return (cuts == 0) & (regions != regions[y, x]) & far
+    return (edges == 0) & (regions != regions[y, x]) & far
 
 
 def _change(picture: np.ndarray, other: np.ndarray, where: np.ndarray) -> float | None:
-    if where.mean() < _LEAST:
+    if where.mean() < _MIN_SHARE:
         return None
     return ciede2000(picture[where], other[where])
 
 
 def sureness(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return histograms over confidence of pixels and of their errors, float64 ``[2, bins]``, least sure first.
+    """Return the number of pixels and the sum of their errors in each bin of confidence, float64 ``[2, bins]``.
 
     Args:
         confidence: float32 ``[h, w]``, 0..1, of any size.
-        errors: float32 ``[H, W]``.
+        errors: Error of each pixel, float32 ``[H, W]``.
     """
     full = cv2.resize(confidence, errors.shape[::-1], interpolation=cv2.INTER_LINEAR)
     bins = np.clip((full * _BINS).astype(np.int64), 0, _BINS - 1).ravel()
     return np.stack([np.bincount(bins, weights, _BINS) for weights in (None, errors.ravel())]).astype(np.float64)
 
 
-def surer_half_ratio(pixels: np.ndarray) -> float | None:
-    """Return the mean error of the surer half of the pixels over the other half's, from one or summed ``sureness``.
+def surer_half_ratio(histogram: np.ndarray) -> float | None:
+    """Return the mean error of the half of the pixels with higher confidence, divided by that of the other half.
 
     The middle bin is divided between the halves, so that an uninformative confidence gives 1.
+
+    Args:
+        histogram: Result of ``sureness``, or the sum of several results.
     """
-    counts, errors = pixels
-    lower = np.clip(counts.sum() / 2 - (np.cumsum(counts) - counts), 0, counts)  # in the less sure half
+    counts, errors = histogram
+    lower = np.clip(counts.sum() / 2 - (np.cumsum(counts) - counts), 0, counts)  # pixels in the less sure half
     unsure = float(np.sum(errors * np.divide(lower, counts, out=np.zeros_like(counts), where=counts > 0)))
     return ratio(float(errors.sum()) - unsure, unsure)
 
 
 def summary(trials: Sequence[Trial]) -> RobustnessSummary:
-    """Average trials over a set."""
+    """Return the mean results of a colorizer's trials with a set of photographs."""
     aged = mean(t.aged_ciede2000 for t in trials)
-    told = [t.sureness for t in trials if t.sureness is not None]
+    histograms = [t.sureness for t in trials if t.sureness is not None]
     return RobustnessSummary(
         aged_ciede2000=aged,
         aged_ciede2000_ratio=ratio(aged, mean(t.ciede2000 for t in trials)),
@@ -225,8 +244,8 @@ def summary(trials: Sequence[Trial]) -> RobustnessSummary:
         hint_error_without=mean(t.hint_error_without for t in trials),
         elsewhere=mean(t.elsewhere for t in trials),
         elsewhere_photographs=sum(t.elsewhere is not None for t in trials),
-        confidence_ratio=surer_half_ratio(np.sum(told, axis=0)) if told else None,
-        confidence_ratio_each=mean(map(surer_half_ratio, told)),
+        confidence_ratio=surer_half_ratio(np.sum(histograms, axis=0)) if histograms else None,
+        confidence_ratio_each=mean(map(surer_half_ratio, histograms)),
         alternatives_apart=mean(t.apart for t in trials),
         alternatives_best_ratio=ratio(mean(t.best for t in trials), mean(t.ciede2000 for t in trials)),
     )

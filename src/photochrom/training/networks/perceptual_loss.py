@@ -17,11 +17,11 @@ _VARIANTS = (0, 2)  # variants of EfficientNet-Lite; ``evaluate`` uses Lite1, so
 
 
 class PerceptualLoss(nn.Module):
-    """Difference between two colourings of a picture as seen by image classifiers; 0 if they are equal.
+    """Difference between two colourings of a picture as image classifiers see them; 0 if they are equal.
 
-    Each network contributes the Kullback-Leibler divergence of its classes, in nats, and ``_FEATURE_WEIGHT`` times the
-    mean squared distance of its features at strides 8, 16 and 32, each scaled to length 1 (as in LPIPS, Zhang et al.
-    2018, without its learnt weights). The networks are averaged.
+    For each network, it is the Kullback-Leibler divergence of the class probabilities, in nats, plus
+    ``_FEATURE_WEIGHT`` times the mean squared distance of the features at strides 8, 16 and 32, scaled to length 1 (as
+    in LPIPS, Zhang et al. 2018, but without learnt weights). The mean over the networks is returned.
 
     Args:
         autocast: Function that returns the autocast context for the networks.
@@ -42,11 +42,11 @@ class PerceptualLoss(nn.Module):
 
         Args:
             lightness: ``L*/100``, ``[N, 1, H, W]``.
-            ab: Predicted a*b*, ``[N, 2, h, w]``, not larger than the lightness.
-            truth: True a*b*, likewise.
+            ab: Predicted a*b*, ``[N, 2, h, w]``; it is enlarged to the size of the lightness.
+            truth: True a*b*, ``[N, 2, h, w]``.
 
         Returns:
-            ``[N]``.
+            The difference in each picture, ``[N]``.
         """
         colored = _picture(lightness, ab)  # [N, 3, H, W]
         with torch.no_grad():
@@ -70,7 +70,7 @@ class PerceptualLoss(nn.Module):
 
 
 def _picture(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Return R'G'B' from 0 to 255, as a classifier takes it: ``[N, 3, H, W]``."""
+    """Return a picture for a classifier: R'G'B' from 0 to 255, ``[N, 3, H, W]``."""
     smooth = F.interpolate(ab, lightness.shape[2:], mode="bilinear", align_corners=False)
     return 255 * rgb_of_lab(100 * lightness, smooth).contiguous(memory_format=torch.channels_last)
 
