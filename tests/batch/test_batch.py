@@ -171,7 +171,7 @@ def test_a_dry_run_does_not_count_colour_photographs_as_to_do(tree, tmp_path, op
 
 
 def test_a_dry_run_of_many_estimates_how_many_are_in_colour(tmp_path, options, monkeypatch):
-    monkeypatch.setattr("photochrom.batch.estimate._SEARCHED", 4)
+    monkeypatch.setattr("photochrom.batch.estimate._CHECKED", 4)
     for number in range(12):
         (scan if number % 2 else in_color)(tmp_path / "box" / f"{number:02}.png", number)
     told = estimate_batch(tmp_path / "box", str(tmp_path / "out"), options)

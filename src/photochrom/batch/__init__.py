@@ -1,4 +1,4 @@
-"""Colours many photographs (folders, buckets, manifests) in a resumable run, with a report on each item."""
+"""Colours many photographs (from folders, buckets or manifests) in a resumable run, and reports on each."""
 
 from .coordinator import BatchSummary, color_batch
 from .items import Item

@@ -1,4 +1,4 @@
-"""Output for preservation systems: BagIt bags (RFC 8493), PREMIS 3 events, and the report as Parquet."""
+"""Writes files for preservation systems: BagIt bags (RFC 8493), PREMIS 3 events, and the report as Parquet."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _OUTCOMES: Final = {"ok": "success", "error": "fail"}
 
 
 def make_bag(folder: Path) -> Path:
-    """Turn a finished target into a bag: its contents move to ``data/``, and manifests are written.
+    """Turn the target of a finished batch into a BagIt bag: its files move to ``data/``, and checksums are written.
 
     Returns:
-        The folder, now a valid bag.
+        The folder.
 
     Raises:
         OptionError: The folder is a bag already.
@@ -44,10 +44,14 @@ def make_bag(folder: Path) -> Path:
 
 
 def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
-    """Write a PREMIS event for each item: what was done, when, with which software, and the outcome.
+    """Write a PREMIS event for each item that was coloured or failed: what was done, when, by what, and the outcome.
+
+    Args:
+        folder: Folder for the file.
+        rows: Rows of the report.
 
     Returns:
-        The file, ``premis.xml``.
+        Path of the file, ``premis.xml``.
 
     Raises:
         PhotochromError: The file cannot be written.
@@ -107,7 +111,14 @@ def _agent(version: str) -> str:
 
 
 def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
-    """Write a report as one Parquet file, ``report.parquet``.
+    """Write a report as a Parquet file.
+
+    Args:
+        folder: Folder for the file.
+        rows: Rows of the report.
+
+    Returns:
+        Path of the file, ``report.parquet``.
 
     Raises:
         PhotochromError: The package pyarrow is missing, or the file cannot be written.

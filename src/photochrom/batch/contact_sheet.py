@@ -1,4 +1,4 @@
-"""Summarises a report, and writes its contact sheet: thumbnails before and after, least confident first."""
+"""Summarises a report, and writes its contact sheet: thumbnails of sources and outputs, least confident first."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ from ..errors import OptionError, PhotochromError
 from .report import Row, read_rows, report_paths
 from .thumbnails import Thumbnails
 
-PER_PAGE: Final = 500  # items per page, which then has about 5 MB and opens quickly
-_ORDER: Final = {"ok": 0, "skipped": 1}
-_NAMED: Final = 10  # most kinds of errors, and of warnings, that are listed
+PER_PAGE: Final = 500  # items per page, so that a page has about 5 MB and opens quickly
+_ORDER: Final = {"ok": 0, "skipped": 1}  # order of the items by status; errors come last
+_NAMED: Final = 10  # maximum number of different errors that are listed, and of warnings
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Totals of a batch's rows."""
+    """Totals over the rows of a report."""
 
     ok: int
     failed: int
     skipped: int
-    """Items that are in colour already."""
+    """Number of items that are in colour already."""
     megapixels: float
     core_seconds: float
     mean_confidence: float | None
+    """Mean confidence of the coloured items; None if the model does not predict it."""
     errors: Counter[str]
+    """Number of errors by message, without file names."""
     warnings: Counter[str]
+    """Number of warnings by text."""
 
     def __str__(self) -> str:
         lines = [
@@ -50,7 +53,7 @@ class Sums:
 
 
 def rows_of(folder: Path) -> list[Row]:
-    """Read the last row of each item from all reports in a target.
+    """Read the last row of each item from all reports in a folder.
 
     Raises:
         OptionError: There is no report, or it cannot be read.
@@ -83,7 +86,7 @@ def sums_of(rows: Sequence[Row]) -> Sums:
 
 
 def problem_of(row: Row) -> str:
-    """Return a row's error without its file name."""
+    """Return the error of a row without the file's name."""
     return row.error.removeprefix(f"{row.source}: ").removeprefix(f"{row.key}: ")
 
 
@@ -93,12 +96,12 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
     Items are sorted by confidence, the least confident first; skipped items follow, and failures come last.
 
     Args:
-        folder: Folder of the report; outputs in it are linked.
+        folder: Folder of the report and of the outputs.
         rows: Rows of the report.
-        into: Folder of the pages; None for the report's.
+        into: Folder for the pages; None for ``folder``. Only outputs in it are linked.
 
     Returns:
-        The pages.
+        Paths of the pages.
 
     Raises:
         PhotochromError: Jinja is missing, or the pages cannot be written.
@@ -128,7 +131,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
 
 
 class _Entry:
-    """A row as the template shows it."""
+    """A row of the report with the values that the template needs besides: error, link and thumbnails."""
 
     def __init__(self, row: Row, thumbnails: Thumbnails, folder: Path, into: Path) -> None:
         self.row, self.problem = row, problem_of(row)

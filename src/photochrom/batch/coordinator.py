@@ -37,41 +37,44 @@ _ENOUGH: Final = 20  # least number of items for which a share of errors is cons
 
 @dataclass
 class BatchSummary:
-    """Counts of a batch, so far."""
+    """Counts of a batch: while it runs, those so far."""
 
     listed: int = 0
-    """Items of the source, or of this shard of it."""
+    """Number of items of the source, or of this shard of it."""
     done_before: int = 0
-    """Items that an earlier run had finished."""
+    """Number of items that an earlier run coloured."""
     failed_before: int = 0
-    """Items that failed in an earlier run, and are not retried."""
+    """Number of items that failed in an earlier run, and are not retried."""
     skipped_before: int = 0
-    """Items that an earlier run found to be in colour already."""
+    """Number of items that an earlier run skipped because they are in colour already."""
     colored: int = 0
     failed: int = 0
     skipped: int = 0
-    """Items that are in colour already, and were not coloured."""
+    """Number of items that this run skipped because they are in colour already."""
     errors: Counter[str] = field(default_factory=Counter)
     """Number of errors by message, without file names."""
     warnings: Counter[str] = field(default_factory=Counter)
+    """Number of warnings by text."""
     megapixels: float = 0.0
+    """Total size of the coloured items."""
     seconds: float = 0.0
+    """Wall-clock time of the batch."""
     ended_early: str = ""
     """Reason why the batch ended early; empty if it did not."""
 
     @property
     def to_do(self) -> int:
-        """Items that this run has to colour."""
+        """Number of items that this run has to colour."""
         return self.listed - self.done_before - self.failed_before - self.skipped_before
 
     @property
     def finished(self) -> int:
-        """Items that this run has finished, coloured or not."""
+        """Number of items that this run has coloured or skipped, or that failed."""
         return self.colored + self.failed + self.skipped
 
     @property
     def in_color(self) -> int:
-        """Items that are in colour already, and were skipped by this run or an earlier one."""
+        """Number of items that this run or an earlier one skipped because they are in colour already."""
         return self.skipped + self.skipped_before
 
     @property
@@ -100,7 +103,7 @@ class BatchSummary:
 
 
 def clock(seconds: float) -> str:
-    """Write a time as ``1:05:09`` or ``0:48``."""
+    """Format seconds as ``1:05:09`` or ``0:48``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
@@ -115,23 +118,26 @@ def color_batch(
     progress: Callable[[BatchSummary, Row | None], None] = lambda *_: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> BatchSummary:
-    """Colour all photographs of a source. A repeated call colours only what is missing.
+    """Colour all photographs of a source; a repeated call colours only the missing ones.
+
+    The outcome of each item is written to the report, ``report.jsonl`` in the target.
 
     Args:
         source: Folder, manifest or address (see ``listing.list_items``), or items.
-        target: Folder, or its address. Outputs keep the folders of the source.
+        target: Folder for the outputs, or its address. The outputs are in the same subfolders as their sources.
         options: How to colour; None for the defaults.
-        colorizer: The loaded model of ``options.model``, to colour one item after the other in this process; None
-            starts worker processes.
-        progress: Called when all items are listed, and with the row of each finished item.
+        colorizer: The loaded model of ``options.model``, to colour one item after the other in this process; None to
+            start worker processes.
+        progress: Called with the counts so far: once with None when all items are listed, then with the row of each
+            finished item.
         stop: Called before each item; once it returns True, items in progress are finished and no more are begun.
 
     Returns:
-        The counts. The outcome of each item is in the report, ``report.jsonl`` in the target.
+        The counts.
 
     Raises:
-        OptionError: There is no such source, two inputs would share an output, or another batch is running in the
-            target.
+        OptionError: There is no such source, two inputs would share an output, an output would replace a file that
+            Photochrom did not write, or another batch is running in the target.
         PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
     """
     options, target = options or BatchOptions(), os.fspath(target)
@@ -174,12 +180,12 @@ def color_batch(
 
 
 def job_of(target: str, options: BatchOptions) -> BatchJob:
-    """Return the part of the options that workers need."""
+    """Return the job of the workers: the target and the options that they need."""
     return BatchJob(
         target=target,
         template=options.name,
         color=options.color,
-        output=replace(options.output, overwrite=True, preview=options.thumbnails),  # _check_outputs decides
+        output=replace(options.output, overwrite=True, preview=options.thumbnails),  # after _check_outputs
         negative=options.negative,
         recolor=options.recolor,
         model=options.model,
@@ -188,7 +194,7 @@ def job_of(target: str, options: BatchOptions) -> BatchJob:
 
 
 def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions) -> list[Item]:
-    """List the items of a source, or of this shard of it.
+    """List the items of a source, or those of the shard in the options.
 
     Raises:
         OptionError: There is no such source, or two inputs would share an output.
@@ -214,8 +220,14 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
     """Yield each item with its state: ``done``, ``failed before``, ``skipped before`` or ``to do``.
 
     An item is done if its output exists, and the report records it for the same source, model and options. An item that
-    failed is not retried unless it, the model or the options change, or ``retry_errors`` is set. An item that is in
-    colour already is skipped unless ``recolor`` is set.
+    failed is not retried unless its source, the model or the options change, or ``retry_errors`` is set. An item that
+    was skipped is skipped again unless one of these changes, or ``recolor`` is set.
+
+    Args:
+        items: The items.
+        folder: Folder of the report.
+        job: How to colour.
+        options: Options of the batch.
     """
     marks = marks_by_status(report_paths(folder))
     done, failed, skipped = marks["ok"], marks["error"], marks["skipped"]
@@ -237,6 +249,7 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
 
 
 def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Iterator[Item]:
+    """Yield the items that are to do, and count the others."""
     for item, state in states:
         summary.done_before += state == "done"
         summary.failed_before += state == "failed before"
@@ -246,7 +259,7 @@ def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Itera
 
 
 def _existing(target: str) -> Callable[[str], bool]:
-    """Return a predicate that tells whether an output exists. A remote target is listed once, now."""
+    """Return a function that checks whether the target contains an output. A remote target is listed once, now."""
     if not is_remote(target):
         root = target
         return lambda name: os.path.exists(os.path.join(root, name))  # noqa: PTH110, PTH118
@@ -257,7 +270,7 @@ def _existing(target: str) -> Callable[[str], bool]:
 
 
 def _check_outputs(items: list[Item], job: BatchJob) -> None:
-    """Raise an error if outputs would replace files that are in no report and do not carry Photochrom's label.
+    """Check that no output would replace a file without Photochrom's label; remote targets are not checked.
 
     Raises:
         OptionError: Such files exist.
@@ -273,13 +286,13 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
         raise OptionError(
-            f"{names}: would be replaced, and was not coloured by Photochrom", remedy="name another target"
+            f"{names}: would be replaced, but was not coloured by Photochrom", remedy="name another target"
         )
 
 
 @contextmanager
 def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
-    """Append rows and thumbnails during the block; at its end, reduce the report to one row per item."""
+    """Yield a function that appends to the report and the thumbnails; at the end, leave one row per item."""
     path = report_path(folder, options)
     try:
         with ReportWriter(path) as rows, ThumbnailWriter(path.with_suffix(".thumbnails")) as thumbnails:
@@ -322,7 +335,7 @@ def _count(summary: BatchSummary, row: Row) -> None:
 
 
 def _too_many(summary: BatchSummary, most: int | float | None) -> str:
-    """Return the reason to end the batch if there are too many errors; otherwise an empty string."""
+    """Return the reason to end the batch if it has too many errors (``BatchOptions.max_errors``), else ``""``."""
     if most is None or not summary.failed:
         return ""
     if isinstance(most, int):

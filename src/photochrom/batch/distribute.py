@@ -18,14 +18,14 @@ from .report import Row, utc_now
 from .shard import BatchJob, Colored, prepare
 from .workers import Died, WorkerPool
 
-_WORKER_BYTES: Final = 1.5e9  # memory of a process for a scan of 50 megapixels at 16 bits
-_BLOCK: Final = 16  # items sent to a Ray actor at once
+_WORKER_BYTES: Final = 1.5e9  # memory that a process needs for a scan of 50 megapixels at 16 bits
+_BLOCK: Final = 16  # number of items that are sent to a Ray actor at once
 
 Stop = Callable[[], bool]
 
 
 def worker_count(wanted: int | None = None) -> int:
-    """Return how many processes to start: the number wanted, or one per core as far as the memory allows.
+    """Return the number of processes to start: ``wanted``, or by default one per core as far as the memory allows.
 
     Raises:
         OptionError: ``wanted`` is less than 1.
@@ -39,7 +39,13 @@ def worker_count(wanted: int | None = None) -> int:
 
 
 def by_processes(items: Iterable[Item], job: BatchJob, workers: int, stop: Stop) -> Iterator[Colored]:
-    """Colour items in processes on this machine; yields results as they finish.
+    """Colour items in worker processes on this machine, and yield the results as they finish.
+
+    Args:
+        items: The items.
+        job: How to colour.
+        workers: Number of processes.
+        stop: Called before each item; once it returns True, items in progress are finished and no more are begun.
 
     Raises:
         PhotochromError: The model cannot be loaded.
@@ -61,13 +67,14 @@ def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: Bat
 
 
 def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
+    """Return the outcome of an item whose worker process died; the reason is that of ``Died``."""
     row = Row(
         item.key,
         "error",
         item.source,
         source_size=item.size,
         source_version=item.version,
-        model=f"{Path(job.model).stem}, sha256 {digest(find_model(job.model))}",  # marks it as tried with this model
+        model=f"{Path(job.model).stem}, sha256 {digest(find_model(job.model))}",  # so that only another model retries
         options=job.options,
         photochrom=__version__,
         error=f"{item.source}: the process that coloured it {reason}",
@@ -78,10 +85,10 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
 
 
 def of_shard(items: Iterable[Item], number: int, count: int) -> Iterator[Item]:
-    """Return the items of shard ``number`` (1 to ``count``), by a hash of their keys, without communication.
+    """Return the items of shard ``number`` of ``count``, chosen by a hash of their keys, so that machines agree.
 
     Raises:
-        OptionError: ``number`` is out of range.
+        OptionError: ``number`` is not from 1 to ``count``.
     """
     if not 1 <= number <= count:
         raise OptionError(f"shard is {number}/{count}", remedy=f"give a number from 1 to {count}")
@@ -91,17 +98,17 @@ def of_shard(items: Iterable[Item], number: int, count: int) -> Iterator[Item]:
 def by_ray(
     items: Iterable[Item], job: BatchJob, address: str | None, workers: int | None, stop: Stop
 ) -> Iterator[Colored]:
-    """Colour items with actors of a Ray cluster; only paths and report rows are transferred, never pixels.
+    """Colour items with actors of a Ray cluster, to which no pixels are sent, only paths and report rows.
 
-    Each actor colours in a separate process, so that a file that crashes the process costs only its own row. If an
-    actor or its node is lost, Ray repeats its unfinished items elsewhere.
+    Each actor colours in a separate process, so that if a file crashes the process, only this file's item fails. If an
+    actor or its node is lost, Ray repeats the unfinished items elsewhere.
 
     Args:
         items: The items. Sources and target must be accessible from every node.
         job: How to colour.
-        address: Address of the cluster; None starts Ray on this machine, or joins the cluster in RAY_ADDRESS.
-        workers: Maximum number of actors; None: one per CPU in the cluster.
-        stop: Called between results; returning True stops the work.
+        address: Address of the cluster; None to join the cluster in RAY_ADDRESS, or to start Ray on this machine.
+        workers: Maximum number of actors; None for one per CPU of the cluster.
+        stop: Called between results; once it returns True, no more are yielded.
 
     Raises:
         PhotochromError: Ray is missing, or cannot be reached.
@@ -140,14 +147,14 @@ def by_ray(
 
 
 def _blocks(items: Iterable[Item]) -> Iterator[bytes]:
-    """Yield items in small pickled groups; Ray would otherwise convert them to Arrow tables and infer column types."""
-    coming = iter(items)
-    while block := list(itertools.islice(coming, _BLOCK)):
+    """Yield the items in small groups, pickled, since Ray would convert plain items to Arrow tables."""
+    remaining = iter(items)
+    while block := list(itertools.islice(remaining, _BLOCK)):
         yield pickle.dumps(block)
 
 
 class _RayColorist:
-    """Ray actor that passes items to its own worker process, which keeps the model loaded."""
+    """Ray actor that colours items in a worker process of its own, which keeps the model loaded."""
 
     def __init__(self, job: BatchJob) -> None:
         self._job = job
@@ -157,7 +164,7 @@ class _RayColorist:
         return {"results": [pickle.dumps(self._colored(pickle.loads(block))) for block in batch["block"]]}
 
     def _colored(self, items: list[Item]) -> list[Colored] | PhotochromError:
-        """Return the items' results, or an error that affects all of them; Ray would wrap a raised one."""
+        """Return the outcomes of items, or an error that affects all of them; Ray would wrap a raised error."""
         try:
             return [*_colored_by(self._pool, items, self._job, lambda: False)]
         except PhotochromError as exc:

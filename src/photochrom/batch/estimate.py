@@ -1,4 +1,4 @@
-"""Estimates the time and space of a batch: counts its items, searches some for colours, and colours a few."""
+"""Estimates the time and disk space of a batch: counts items, checks whether some are in colour, and colours a few."""
 
 from __future__ import annotations
 
@@ -20,39 +20,42 @@ from .remote_files import is_remote
 from .report_folder import report_folder
 from .shard import BatchJob, local_copy, prepare
 
-_TRIED: Final = 3  # items that are coloured, or downloaded to be searched for colours
-_SEARCHED: Final = 100  # local items that are searched for colours: three seconds for JPEGs of 12 megapixels
-_READ: Final = 1e9  # most bytes that are read for it, since other formats than JPEG must be decoded at full size
+_TRIED: Final = 3  # number of items that are coloured, and of remote items that are checked for colour
+_CHECKED: Final = 100  # number of local items that are checked for colour: three seconds for JPEGs of 12 megapixels
+_READ: Final = 1e9  # maximum bytes of these items, since formats other than JPEG must be decoded at full size
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Counts of a batch, and the estimated time and space."""
+    """Counts of a batch, and its estimated time and disk space."""
 
     listed: int
+    """Number of items of the source, or of this shard of it."""
     pending: int
-    """Items that are not finished, including those that will be skipped because they are in colour."""
+    """Number of items that are not finished, including those that will be skipped because they are in colour."""
     kinds: Counter[str]
+    """Number of listed items by extension."""
     searched: int
-    """Number of pending items that were searched for colours."""
+    """Number of pending items that were checked for colour."""
     in_color: int
-    """Number of those that are in colour already."""
+    """Number of checked items that are in colour already."""
     source_bytes: int
     """Bytes of the items to colour, as far as known."""
     output_bytes: float | None
-    """Estimated bytes of their outputs; None if no trial succeeded."""
+    """Estimated bytes of the outputs; None if none of the items tried could be coloured."""
     core_seconds: float | None
-    """Estimated seconds on one core; None if no trial succeeded."""
+    """Estimated seconds on one core; None if none of the items tried could be coloured."""
     workers: int
+    """Number of processes."""
 
     @property
     def skipped(self) -> int:
-        """Number of pending items that are in colour already; estimated unless all were searched."""
+        """Number of pending items that are in colour already; estimated unless all were checked."""
         return round(self.pending * self.in_color / self.searched) if self.searched else 0
 
     @property
     def to_do(self) -> int:
-        """Number of items to colour; estimated unless all were searched."""
+        """Number of items to colour; estimated unless all pending items were checked for colour."""
         return self.pending - self.skipped
 
     def __str__(self) -> str:
@@ -74,9 +77,14 @@ class Estimate:
 
 
 def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOptions) -> Estimate:
-    """Count the items of a batch, search some for colours, and colour up to three into a temporary folder.
+    """Estimate a batch: count its items, check some for colour, and colour up to three into a temporary folder.
 
-    Up to a hundred local items, or a gigabyte of them, are searched; of remote ones only three, which are downloaded.
+    Up to a hundred local items, or a gigabyte of them, are checked; of remote items only three, which are downloaded.
+
+    Args:
+        source: Folder, manifest or address; see ``listing.list_items``.
+        target: Folder for the outputs, or its address.
+        options: How to colour.
 
     Raises:
         OptionError: As for ``color_batch``.
@@ -86,13 +94,13 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     job, folder = job_of(target, options), report_folder(target, options, make=False)
     pending = [item for item, state in pending_items(items, folder, job, options) if state == "to do"]
     kinds = Counter(PurePosixPath(item.key).suffix.lower().lstrip(".") or "without extension" for item in items)
-    chosen = [] if options.recolor else _to_search(pending)
+    chosen = [] if options.recolor else _to_check(pending)
     started = time.perf_counter()
     grey = [item for item in chosen if not _is_in_color(item)] if chosen else pending
-    search_seconds = time.perf_counter() - started
+    check_seconds = time.perf_counter() - started
     share = len(grey) / len(chosen) if chosen else 1.0
     size = _bytes(grey) if len(chosen) in (0, len(pending)) else round(share * _bytes(pending))
-    seconds, grown = _tried(grey, replace(job, recolor=True))
+    seconds, growth = _tried(grey, replace(job, recolor=True))
     return Estimate(
         listed=len(items),
         pending=len(pending),
@@ -100,24 +108,24 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         searched=len(chosen),
         in_color=len(chosen) - len(grey) if chosen else 0,
         source_bytes=size,
-        output_bytes=None if grown is None else grown * size,
+        output_bytes=None if growth is None else growth * size,
         core_seconds=None
         if seconds is None
-        else len(pending) * (share * seconds + search_seconds / max(1, len(chosen))),
+        else len(pending) * (share * seconds + check_seconds / max(1, len(chosen))),
         workers=worker_count(options.workers),
     )
 
 
-def _to_search(items: Sequence[Item]) -> list[Item]:
-    """Choose the items to search for colours, spread over the list."""
+def _to_check(items: Sequence[Item]) -> list[Item]:
+    """Choose the items to check for colour, evenly spaced in the list."""
     if any(is_remote(item.source) for item in items):
-        return _spread(items, _TRIED)
+        return _spaced(items, _TRIED)
     mean = max(1.0, _bytes(items) / max(1, len(items)))
-    return _spread(items, max(_TRIED, min(_SEARCHED, int(_READ / mean))))
+    return _spaced(items, max(_TRIED, min(_CHECKED, int(_READ / mean))))
 
 
-def _spread(items: Sequence[Item], most: int) -> list[Item]:
-    """Choose up to ``most`` items, evenly spaced, with the first and the last."""
+def _spaced(items: Sequence[Item], most: int) -> list[Item]:
+    """Choose up to ``most`` evenly spaced items, among them the first and the last."""
     count = min(most, len(items))
     return [items[round(i * (len(items) - 1) / max(1, count - 1))] for i in range(count)]
 
@@ -138,13 +146,13 @@ def _bytes(items: Sequence[Item]) -> int:
 
 
 def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None]:
-    """Colour a few items; return mean seconds per item, and the ratio of output to source bytes; None if all failed."""
+    """Colour a few items; return the mean seconds, and the ratio of output to source bytes. None if all failed."""
     if not items:
         return None, None
     seconds, bytes_in, bytes_out = [], 0, 0
     with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
         color = prepare(replace(job, target=folder))
-        for item in _spread(items, _TRIED):
+        for item in _spaced(items, _TRIED):
             started = time.perf_counter()
             row = color(item).row
             if row.status != "error":

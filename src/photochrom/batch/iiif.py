@@ -13,7 +13,7 @@ from .remote_files import read_address
 
 
 def list_iiif(address: str) -> Iterator[Item]:
-    """List the pictures of an address that returns IIIF JSON.
+    """List the pictures of an address that returns an IIIF manifest or an image's ``info.json``.
 
     Raises:
         OptionError: The address cannot be read, or does not return IIIF JSON.
@@ -29,12 +29,17 @@ def list_iiif(address: str) -> Iterator[Item]:
 
 
 def items_of_manifest(facts: Any, name: str) -> Iterator[Item]:
-    """List the pictures of a manifest or of an image's ``info.json``.
+    """List the pictures of an IIIF manifest or of an image's ``info.json``.
 
-    The first picture of each canvas is taken; in a ``Choice`` that is the original. Keys are ``0001-LABEL.jpg``.
+    Only the first picture of each canvas is listed; if it is a ``Choice``, its first or default option. Keys have the
+    form ``0001-LABEL.jpg``.
+
+    Args:
+        facts: The parsed JSON.
+        name: Name or address of the JSON, for the message.
 
     Raises:
-        OptionError: The JSON is neither.
+        OptionError: The JSON is not a manifest with pictures, nor an ``info.json``.
     """
     try:
         addresses = list(_pictures(facts)) if isinstance(facts, dict) else []
@@ -50,6 +55,7 @@ def items_of_manifest(facts: Any, name: str) -> Iterator[Item]:
 
 
 def _pictures(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the label and the address of each picture."""
     if "items" in facts:  # Presentation 3: canvases, annotation pages, annotations
         for canvas in facts["items"]:
             for page in canvas.get("items", ()):
@@ -66,7 +72,7 @@ def _pictures(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _address(body: Any) -> str:
-    """Return the address of a body's picture at full size, from its image service if it has one."""
+    """Return the address of an annotation body's picture, at full size if it has an image service."""
     if isinstance(body, list):
         body = body[0] if body else None
     if not isinstance(body, dict):
@@ -81,6 +87,7 @@ def _address(body: Any) -> str:
 
 
 def _image(service: dict[str, Any]) -> str:
+    """Return the address of the full-size picture of an image service; empty if the service has no address."""
     base = str(service.get("id") or service.get("@id") or "").rstrip("/")
     if not base:
         return ""

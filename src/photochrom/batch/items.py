@@ -1,4 +1,4 @@
-"""``Item``: one photograph of a batch, with its source, version and options."""
+"""``Item``: one photograph of a batch, with its own options."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Item:
     version: str = ""
     """ETag, or modification time in nanoseconds, to detect changes; empty if neither is known."""
     name: str = ""
-    """Path of the output below the target, from a manifest; empty for the default."""
+    """Path of the output below the target; empty to name it by the template of the batch."""
     hints: str = ""
-    """Local path or address of a file of hints, from a manifest; empty for none."""
+    """Local path or address of a file of hints; empty for none."""
     vividness: float | None = None
-    """Vividness, from a manifest; None for the batch's."""
+    """Vividness, 0 to 1; None for that of the batch."""
     strength: float | None = None
-    """Strength, from a manifest; None for the batch's."""
+    """Strength; None for that of the batch."""
     sidecar: str | None = None
     """Address of the XMP sidecar of a remote source; empty if there is none, None if unknown."""
 

@@ -24,8 +24,9 @@ EXTENSIONS: Final = frozenset(
         *(".heic", ".heif", ".hif", ".avif", ".jp2", ".jpx", ".j2k", ".dng"),
     )
 )
-"""Extensions of files that are listed as photographs; if one turns out not to be one, that is an error."""
+"""Extensions of files that are listed as photographs; the report has an error for a listed file that is not one."""
 MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
+"""Extensions of manifests, apart from ``.json``, the extension of IIIF manifests."""
 _OUTPUT: Final = ".color."  # part of the names of Photochrom's outputs
 
 
@@ -37,19 +38,23 @@ class Filter:
     """
 
     include: tuple[str, ...] = ()
-    """Patterns, one of which a file must match; empty for every photograph."""
+    """Patterns of which a file must match at least one; empty for every photograph."""
     exclude: tuple[str, ...] = ()
     """Patterns of files to leave out, and of folders not to enter."""
 
     def takes(self, key: str) -> bool:
-        """Return whether to list a file: a photograph by its extension, not hidden, and not an output of Photochrom."""
+        """Return whether to list a file, given its path below the source.
+
+        Besides matching the patterns, it must have a photograph's extension, and be neither hidden nor an output of
+        Photochrom.
+        """
         name = key.rpartition("/")[2]
         if name.startswith(".") or _OUTPUT in name or os.path.splitext(name)[1].lower() not in EXTENSIONS:  # noqa: PTH122
             return False
         return (not self.include or _any(self.include, key, name)) and not _any(self.exclude, key, name)
 
     def enters(self, key: str) -> bool:
-        """Return whether to enter a folder."""
+        """Return whether to enter a folder, given its path below the source."""
         name = key.rpartition("/")[2]
         return not name.startswith(".") and not _any(self.exclude, key, name)
 
@@ -62,8 +67,8 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
     """List the photographs of a source, in a fixed order.
 
     Args:
-        source: A folder, a photograph, or a manifest (CSV, JSONL or Parquet), local or at an address that fsspec can
-            open; or the address of an IIIF manifest or image.
+        source: Path or address of a folder, of a photograph, or of a manifest (CSV, JSONL, Parquet or IIIF); or the
+            address of an IIIF image.
         wanted: Selects files of a folder or bucket; manifests are not filtered.
 
     Raises:
@@ -89,9 +94,10 @@ def _local_item(key: str, path: Path) -> Item:
 
 
 def with_local_state(item: Item) -> Item:
-    """Add size and modification time of a local file to an item that lacks them; a missing file is not an error here.
+    """Return an item with the size and modification time of its local file; unchanged if the file is missing.
 
-    Items of a manifest lack them, so that a shard of a large manifest is read without accessing the other files.
+    Items of a manifest are listed without them, so that one shard of a large manifest can be coloured without accessing
+    the files of the others.
     """
     if item.size >= 0 or is_remote(item.source):
         return item
@@ -103,7 +109,7 @@ def with_local_state(item: Item) -> Item:
 
 
 def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
-    """Walk a folder in the order of names. Links to folders are followed, except into a folder that contains them."""
+    """List a folder and its subfolders in the order of names; links to folders that contain them are not followed."""
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(root), frozenset())]
     while pending:
         prefix, folder, above = pending.pop()
@@ -124,7 +130,7 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
             elif not wanted.takes(key):
                 continue
             elif entry.is_symlink() and not Path(entry).exists():
-                yield Item(key, entry.path)  # the report names it as missing
+                yield Item(key, entry.path)  # so that the report has an error for the missing file
             elif entry.is_file():
                 found = entry.stat()
                 yield Item(key, entry.path, found.st_size, str(found.st_mtime_ns))
@@ -158,6 +164,7 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
 
 
 def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -> Iterator[Item]:
+    """List a remote file or folder; XMP sidecars among the files are noted in the items."""
     with naming_errors(address):
         if not address.endswith("/") and system.isfile(path):  # on a web server a folder is also a page
             found = {path: system.info(path)}

@@ -21,15 +21,16 @@ COLUMNS: Final = {
     "hints": ("hints",),
     "vividness": ("vividness",),
 }
-"""Columns that are read, with their accepted names; all except the path are optional."""
+"""Columns that are read, each with its accepted names; only the path is required."""
 
 
 def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
-    """Read the items of a manifest, without accessing their files; ``listing.with_local_state`` does that.
+    """Read the items of a manifest, without accessing their files (see ``listing.with_local_state``).
 
     Args:
-        data: The whole file.
-        name: Its name, for messages and for the format by its extension. A ``.json`` file is an IIIF manifest.
+        data: Content of the manifest.
+        name: File name of the manifest, for messages; its extension determines the format. A ``.json`` file is an IIIF
+            manifest.
         base: Folder or address to which relative paths refer.
 
     Raises:
@@ -69,6 +70,7 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
 
 
 def _field(row: Mapping[str, Any], name: str) -> str:
+    """Return the value of a row under one of the column's accepted names; empty if it has none."""
     for column in COLUMNS[name]:
         value = row.get(column)
         if value is not None and str(value).strip():
@@ -77,13 +79,14 @@ def _field(row: Mapping[str, Any], name: str) -> str:
 
 
 def _below(base: str, path: str) -> str:
+    """Return a path or address in full, given the folder or address to which relative paths refer."""
     if is_remote(path):
         return path
     return f"{base.rstrip('/')}/{path}" if is_remote(base) else str(Path(base, path))
 
 
 def _key(path: str) -> str:
-    """Return the key of a path: the path without its root."""
+    """Return the key of an item: its path without root, drive, protocol and ``..``."""
     if is_remote(path):
         path = path.partition("://")[2]
     parts = [part for part in PurePosixPath(Path(path).as_posix()).parts if part not in ("/", "..") and ":" not in part]

@@ -1,4 +1,4 @@
-"""Names outputs, and makes sure that no two inputs share one."""
+"""Names the outputs, and finds inputs that would share one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from .items import Item
 
 DEFAULT_NAME: Final = "{stem}.color{suffix}"
 _FIELDS: Final = ("stem", "suffix", "folder")
-_LONGEST: Final = 255  # most bytes of a file name, on nearly every file system
-_NAMED: Final = 20  # most clashes that a message lists
+_LONGEST: Final = 255  # maximum bytes of a file name on nearly every file system
+_NAMED: Final = 20  # maximum number of clashes that are returned
 
 
 def check_template(template: str) -> None:
     """Check a template for the names of outputs.
 
     Args:
-        template: A path below the target. ``{stem}`` and ``{suffix}`` stand for parts of the source's name (``old`` and
-            ``.jpg``), ``{folder}`` for its folder. Without ``{folder}`` the folders of the source are kept.
+        template: A path below the target, in which ``{stem}`` and ``{suffix}`` are replaced by parts of the source's
+            name (``old`` and ``.jpg``), and ``{folder}`` by its folder. Without ``{folder}``, outputs are in the same
+            subfolders as their sources.
 
     Raises:
         OptionError: The template has other fields, or gives all files of a folder the same name.
@@ -48,6 +49,10 @@ def check_template(template: str) -> None:
 def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
     """Return the path of an item's output below the target, with ``/`` between folders.
 
+    Args:
+        item: The item.
+        template: Template of the path (see ``check_template``), unless the item has a name of its own.
+
     Raises:
         OptionError: The path leads out of the target, or a name in it is too long for file systems.
     """
@@ -63,7 +68,7 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
         name = name.with_suffix(".tif")
     if name.is_absolute() or ".." in name.parts or not name.parts:
         raise OptionError(
-            f"{item.key}: its output {str(name)!r} does not lie in the target", remedy="name it relative to that"
+            f"{item.key}: its output {str(name)!r} is not in the target", remedy="give a path relative to the target"
         )
     if any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST for part in name.parts):
         raise OptionError(
@@ -73,7 +78,10 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
 
 
 def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
-    """Return the path of an item's output; empty if it is invalid, which colouring the item will report."""
+    """Return the path of an item's output, or an empty string if it is invalid.
+
+    The error is raised, and reported, when the item is coloured.
+    """
     try:
         return output_name(item, template)
     except OptionError:
@@ -81,7 +89,7 @@ def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
 
 
 class Outputs:
-    """Finds inputs that would share an output, also on disks that ignore case or Unicode normalisation.
+    """Finds inputs that would share an output, also on file systems that ignore case or Unicode normalisation.
 
     Only 8 bytes per name are kept, so that ten million items fit in the memory of any machine.
 
@@ -101,12 +109,12 @@ class Outputs:
             yield item
 
     def doubled(self) -> set[int]:
-        """Return the hashes of names that were recorded more than once."""
+        """Return the hashes of the names that ``note`` recorded more than once."""
         marks, counts = np.unique(np.frombuffer(self._marks, np.uint64), return_counts=True)
         return {int(mark) for mark in marks[counts > 1]}
 
     def clashes(self, items: Iterable[Item]) -> list[tuple[str, str, str]]:
-        """Return up to 20 pairs of items that share an output; all items must have passed through ``note``.
+        """Return up to 20 pairs of items that would share an output; all items must have passed through ``note``.
 
         Returns:
             For each pair, the key of the earlier item, the key of the later one, and the later one's output.
@@ -126,5 +134,6 @@ class Outputs:
 
 
 def _mark(name: str) -> int:
+    """Return a hash of a name, equal for names that differ in case or Unicode normalisation."""
     folded = unicodedata.normalize("NFC", name).casefold().encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big")

@@ -14,7 +14,7 @@ from .naming import DEFAULT_NAME, check_template
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How to colour and report a batch.
+    """Options of a batch: how to colour, name, distribute and report its items.
 
     Raises:
         OptionError: A value is out of its range.
@@ -29,26 +29,31 @@ class BatchOptions:
     model: str = "default"
     """Name of a model, or path of a model file."""
     device: str = "auto"
+    """Device on which the model runs; see ``Colorizer``."""
     name: str = DEFAULT_NAME
     """Template of the outputs' names; see ``naming.check_template``."""
     include: tuple[str, ...] = ()
+    """Globs of files to colour, of which each must match one; empty for all. See ``listing.Filter``."""
     exclude: tuple[str, ...] = ()
-    """Globs of files to leave out; see ``listing.Filter``."""
+    """Globs of files to leave out, and of folders not to enter."""
     workers: int | None = None
     """Number of processes (or Ray actors); None for one per core, as far as the memory allows."""
     shard: tuple[int, int] | None = None
-    """Number of this shard, from 1, and number of shards; None to colour everything."""
+    """Number of this shard, from 1, and number of shards; None to colour all items."""
     ray: bool = False
     """Whether to distribute the items with Ray."""
     ray_address: str | None = None
+    """Address of the Ray cluster; see ``distribute.by_ray``."""
     retry_errors: bool = False
-    """Whether to retry items that failed before; otherwise they are retried only if they change."""
+    """Whether to retry items that failed before; otherwise they are retried only if they, the model or the options
+    change."""
     max_errors: int | float | None = None
-    """Errors after which the batch ends: a number, or a share of the finished items, 0 to 1."""
+    """Errors after which the batch ends: an integer for their number, or a float, 0 to 1, for their share of the
+    finished items. None for no limit."""
     thumbnails: bool = True
     """Whether to keep thumbnails for the contact sheet, about 8 kB per item."""
     report: Path | None = None
-    """Folder of the report; None for the target, or for a cache folder if the target is remote."""
+    """Folder for the report; None for the target, or for a cache folder if the target is remote."""
 
     def __post_init__(self) -> None:
         check_template(self.name)

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 def is_remote(address: str) -> bool:
-    """Return whether an address has a protocol, like ``s3://bucket`` and unlike ``C:\\scans``."""
+    """Return whether an address has a protocol, as ``s3://bucket`` does, and ``C:\\scans`` does not."""
     scheme, found, _ = address.partition("://")
     return bool(found) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
 
 
 def version_of(info: dict[str, Any]) -> str:
-    """Return the ETag, checksum or modification time of a remote file, to detect changes."""
+    """Return the ETag, checksum or modification time of a remote file, to detect changes; empty if none is known.
+
+    Args:
+        info: Description of the file, as fsspec's ``info`` returns it.
+    """
     for name in ("ETag", "etag", "md5Hash", "content_settings", "LastModified", "last_modified", "mtime", "created"):
         if value := info.get(name):
             return str(value).strip('"')
@@ -28,7 +32,7 @@ def version_of(info: dict[str, Any]) -> str:
 
 
 def open_address(address: str) -> tuple[AbstractFileSystem, str]:
-    """Return the file system of an address, and the path within it.
+    """Return the file system of an address, and the path in that file system.
 
     Raises:
         PhotochromError: fsspec or the package for the protocol is missing.
@@ -58,7 +62,7 @@ _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", 
 
 @contextmanager
 def naming_errors(address: str, verb: str = "read") -> Iterator[None]:
-    """Translate errors of a remote file system into errors that name the address."""
+    """Translate errors of a remote file system in the block into an ``OptionError``: "ADDRESS cannot be VERB"."""
     try:
         yield
     except PhotochromError:
@@ -73,8 +77,9 @@ def read_address(address: str) -> bytes:
     """Read a whole file, local or remote.
 
     Raises:
-        OptionError: The file cannot be read.
-        PhotochromError: The package for its protocol is missing.
+        OptionError: The remote file cannot be read.
+        OSError: The local file cannot be read.
+        PhotochromError: The package for the file's protocol is missing.
     """
     if not is_remote(address):
         return Path(address).read_bytes()

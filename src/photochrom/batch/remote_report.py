@@ -14,7 +14,7 @@ _INTERVAL_S: Final = 60.0  # between copies; if the machine is lost, items of th
 
 
 class ReportCopy:
-    """Copies reports to and from a remote target; does nothing for a local one, which holds the report itself.
+    """Copies reports to and from a remote target; does nothing if the target is local.
 
     Args:
         target: Folder or address of the outputs.
@@ -27,7 +27,7 @@ class ReportCopy:
         self._copied = time.monotonic()
 
     def fetch(self) -> None:
-        """Fetch the reports in the target: this batch's own, and those of other shards.
+        """Fetch the reports in the target, this batch's own and those of other shards, and merge them into local ones.
 
         Raises:
             OptionError: The target cannot be read, or a report in it is invalid.
@@ -44,7 +44,7 @@ class ReportCopy:
                 merge(found, local)
 
     def send(self, *, now: bool = False) -> None:
-        """Copy the batch's own report to the target if a minute has passed since the last copy, or ``now`` is set.
+        """Copy the batch's own report to the target if ``now`` is set, or if the last copy is more than a minute old.
 
         Raises:
             OptionError: The target cannot be written.

@@ -1,7 +1,7 @@
 """The report of a batch: one row per item, appended as items finish, so that a batch can be stopped at any time.
 
-``report.jsonl`` is in the target; shards write ``report-2-of-8.jsonl``. An incomplete last line is ignored. If a key
-has several rows, the last one counts; ``compact`` removes the others.
+The report is a file in the target: ``report.jsonl``, or ``report-2-of-8.jsonl`` for a shard. An incomplete last line is
+ignored. If a key has several rows, the last one counts; ``compact`` removes the others.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ SCHEMA: Final = 1
 
 @dataclass(frozen=True)
 class Row:
-    """Outcome of one item. Unknown fields are None or empty."""
+    """Outcome of one item; unknown fields are None or empty."""
 
     key: str
-    """Path below the source."""
+    """The item's key: its path below the source."""
     status: str
     """``ok``, ``error``, or ``skipped`` (in colour already; the reason is in ``warnings``)."""
     source: str
-    """Path or address of the source."""
+    """Path or address of the source file."""
     output: str = ""
     """Path of the output below the target, with ``/`` between folders."""
     source_size: int = -1
-    """Bytes."""
+    """Size of the source file in bytes; -1 if unknown."""
     source_version: str = ""
-    """ETag, or modification time in nanoseconds, when listed."""
+    """ETag or modification time in nanoseconds of the source file, when it was listed."""
     source_sha256: str = ""
     output_sha256: str = ""
     width: int | None = None
     """Width of the upright output, in pixels."""
     height: int | None = None
+    """Height of the upright output, in pixels."""
     model: str = ""
     """Name, version and sha256 of the model."""
     options: str = ""
@@ -54,15 +55,15 @@ class Row:
     confidence: float | None = None
     """Mean confidence, 0 to 1; None if the model does not predict it."""
     seconds: float = 0.0
-    """Wall-clock time of the item."""
+    """Wall-clock time that the item took."""
     warnings: tuple[str, ...] = ()
     """Content of the source that the output does not keep, and other observations; one line each."""
     luma_coding: str = ""
     """Whether a JPEG keeps the coded luma of its source, or why not; empty for other formats."""
     error: str = ""
-    """The error, in one line; empty unless the status is ``error``."""
+    """Message of the error, in one line; empty unless the status is ``error``."""
     remedy: str = ""
-    """Advice on the error; empty if there is none."""
+    """Advice on how to avoid the error; empty if there is none."""
     finished: str = ""
     """Time at which the item finished, ISO 8601 in UTC."""
     schema: int = SCHEMA
@@ -101,10 +102,10 @@ _NAMES: Final = frozenset(f.name for f in fields(Row))
 
 
 class ReportWriter:
-    """Appends rows to a report. A context manager.
+    """Context manager that appends rows to a report, and closes it at the end of the block.
 
     Args:
-        path: The file; an incomplete last line of a killed process is removed.
+        path: The report; if its last line is incomplete because a process was killed, the line is removed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -131,7 +132,7 @@ class ReportWriter:
 
 
 def _mend(path: Path) -> None:
-    """Remove an incomplete last line."""
+    """Remove an incomplete last line from a file."""
     if not path.is_file() or not path.stat().st_size:
         return
     with path.open("rb+") as file:
@@ -149,10 +150,10 @@ def _mend(path: Path) -> None:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Read a report's rows in the order they were written; an incomplete last line is ignored.
+    """Read the rows of a report in the order in which they were written; an incomplete last line is ignored.
 
     Raises:
-        OptionError: Another line is not a row, or the report has a later schema.
+        OptionError: A complete line is not a row, or was written by a newer version of Photochrom.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -169,12 +170,12 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def report_paths(folder: Path) -> list[Path]:
-    """Return the reports in a target, of the whole batch and of shards, oldest first."""
+    """Return the paths of the reports in a folder, of whole batches and of shards, oldest first."""
     return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
-    """Return the mark of each item's last row, by status and key."""
+    """Return the mark (see ``mark``) of each item's last row in reports, by status and key."""
     marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}}
     for path in paths:
         for row in read_rows(path):
@@ -187,13 +188,25 @@ def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
 
 
 def mark(size: int, version: str, model: str, options: str, output: str) -> bytes:
-    """Return an 8-byte hash of source version, model (by its SHA-256), options and output."""
+    """Return an 8-byte hash of everything that must be equal for an item to be finished.
+
+    Args:
+        size: Size of the source in bytes; -1 if unknown.
+        version: Version of the source; see ``Row.source_version``.
+        model: SHA-256 of the model, hexadecimal.
+        options: Options; see ``Row.options``.
+        output: Path of the output below the target; empty if there is no output.
+    """
     facts = "\0".join((str(size), version, model, options, output))
     return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=8).digest()
 
 
 def merge(other: Path, path: Path) -> None:
-    """Merge another report into a report, which need not exist; of rows with one key, the latest is kept.
+    """Append those rows of another report to a report that are newer than its rows with the same keys.
+
+    Args:
+        other: The other report.
+        path: The report; it need not exist.
 
     Raises:
         OptionError: One of the files is not a report.
@@ -207,10 +220,10 @@ def merge(other: Path, path: Path) -> None:
 
 
 def compact(path: Path) -> int:
-    """Keep only the last row of each key, in the order of these rows; every line must be complete.
+    """Remove all rows from a report except the last one of each key; every line must be complete.
 
     Returns:
-        The number of rows.
+        The number of remaining rows.
     """
     last: dict[str, int] = {}
     count = 0

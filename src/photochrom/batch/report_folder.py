@@ -1,4 +1,4 @@
-"""Finds and locks the folder that holds the report of a batch."""
+"""Determines and locks the folder of a batch's report."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .remote_files import is_remote
 def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
     """Return the folder of the report, and create it if ``make`` is set.
 
-    The report of a remote target is in a cache folder named by the target's address, and is copied to the target
-    (``ReportCopy``).
+    By default, this is the target. The report of a remote target is in a cache folder that is named after its address;
+    ``ReportCopy`` copies it to the target.
 
     Raises:
         OptionError: The folder cannot be created, or is a bag.
@@ -45,10 +45,13 @@ def _cached(target: str) -> Path:
 
 @contextmanager
 def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
-    """Lock a target: a whole batch excludes all others, a shard excludes the same shard and whole batches.
+    """Lock the folder of a report during the block.
+
+    A whole batch excludes all other batches; a shard excludes whole batches and the same shard.
 
     Raises:
-        OptionError: Another batch is running there.
+        OptionError: Another batch is running in the folder.
+        PhotochromError: The folder cannot be written.
     """
     names = [".photochrom-batch.lock"]
     if shard is not None:

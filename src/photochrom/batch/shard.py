@@ -1,4 +1,4 @@
-"""Colours items one after the other, and returns errors as results; all ways of distributing call it."""
+"""Colours items one after the other, and returns errors as results; every way of distributing a batch calls it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
 
 IN_COLOR: Final = "is in colour already"
-"""Reason why an item is skipped."""
+"""Reason for skipping an item, as in the report."""
 _THUMBNAIL: Final = 192  # long side in pixels
 _PIECE: Final = 1 << 20  # bytes read at a time when a file is hashed
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # protocols that write objects atomically
+_ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # protocols that write files atomically
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class BatchJob:
     target: str
     """Folder of the outputs, or its address."""
     template: str = DEFAULT_NAME
-    """Name of each output, see ``naming.check_template``."""
+    """Template of the outputs' names; see ``naming.check_template``."""
     color: ColorOptions = field(default_factory=ColorOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     negative: bool = False
@@ -54,8 +54,9 @@ class BatchJob:
     model: str = "default"
     """Name of a model, or path of a model file."""
     device: str = "auto"
+    """Device on which the model runs; see ``Colorizer``."""
     threads: int | None = 1
-    """Threads per process; None for the libraries' defaults."""
+    """Number of threads per process; None for the libraries' defaults."""
 
     @property
     def options(self) -> str:
@@ -70,16 +71,16 @@ class Colored:
 
     row: Row
     before: bytes = b""
-    """Thumbnail of the source, a small JPEG; empty if not requested, or if the item failed."""
+    """Thumbnail of the source, a small JPEG; empty if not requested, or if the item was not coloured."""
     after: bytes = b""
-    """Thumbnail of the output, likewise."""
+    """Thumbnail of the output, a small JPEG; empty if ``before`` is."""
     ends: str = ""
-    """Reason why no other item can be coloured either, such as a full disk; the row is then dropped. Empty
-    otherwise."""
+    """Reason why no other item can be coloured either, such as a full disk; empty otherwise. If there is a reason, the
+    batch ends, and the row is not written."""
 
 
 def color_shard(items: Iterable[Item], job: BatchJob) -> Iterator[Colored]:
-    """Colour items one after the other; errors are returned as results.
+    """Colour items one after the other, and yield the outcome of each; errors of items are not raised.
 
     Raises:
         ModelError, EngineError: The model cannot be loaded.
@@ -88,7 +89,7 @@ def color_shard(items: Iterable[Item], job: BatchJob) -> Iterator[Colored]:
 
 
 def prepare(job: BatchJob) -> Callable[[Item], Colored]:
-    """Load the model, and return a function that colours one item.
+    """Load the model of a job, and return a function that colours one item.
 
     Raises:
         ModelError, EngineError: The model cannot be loaded.
@@ -102,7 +103,7 @@ def prepare(job: BatchJob) -> Callable[[Item], Colored]:
 
 
 def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
-    """Return a function that colours one item with a loaded model."""
+    """Return a function that colours one item with a loaded model, and returns errors as outcomes."""
 
     def color(item: Item) -> Colored:
         started = time.perf_counter()
@@ -126,6 +127,7 @@ def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
 
 
 def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Colored:
+    """Colour an item unless it is in colour already; the row of the outcome is completed from ``known``."""
     name = output_name(item, job.template)
     own: dict[str, Any] = {"vividness": item.vividness, "strength": item.strength}
     options = replace(job.color, **{dial: value for dial, value in own.items() if value is not None})
@@ -157,7 +159,7 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
 
 
 def _ends(error: PhotochromError) -> str:
-    """Return the message of an error that affects the whole target; empty for other errors."""
+    """Return the message of an error that makes the whole target unwritable; empty for other errors."""
     if isinstance(error, TargetError):
         return str(error)
     cause = error.__cause__
@@ -165,7 +167,7 @@ def _ends(error: PhotochromError) -> str:
 
 
 class TargetError(PhotochromError):
-    """The whole target cannot be written."""
+    """Raised if the whole target cannot be written, which ends the batch."""
 
 
 def _hints(address: str) -> tuple[Any, ...]:
@@ -177,7 +179,7 @@ def _hints(address: str) -> tuple[Any, ...]:
 
 @contextmanager
 def local_copy(item: Item) -> Iterator[Path]:
-    """Yield a local path of the item; a remote file and its sidecar are downloaded for the block."""
+    """Yield a local path of an item's source; a remote source and its sidecar are downloaded for the block."""
     if not is_remote(item.source):
         yield Path(item.source)
         return
@@ -202,7 +204,7 @@ def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str
 
 @contextmanager
 def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path, ...]], None]]]:
-    """Yield a local path to write to, and a function that moves the written files to the target."""
+    """Yield a local path for an output, and a function that then copies the written files to a remote target."""
     if not is_remote(target):
         path = Path(target, name)
         try:
@@ -233,7 +235,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
 
 @contextmanager
 def _writing(target: str) -> Iterator[None]:
-    """Raise ``TargetError``, which ends the batch, if the whole target is missing or forbidden."""
+    """Raise a ``TargetError`` if the block fails because the whole target is missing or forbidden."""
     try:
         with naming_errors(target, "written"):
             yield
@@ -244,7 +246,7 @@ def _writing(target: str) -> Iterator[None]:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
@@ -253,7 +255,7 @@ def sha256(path: Path) -> str:
 
 
 def _thumbnails(before: np.ndarray, after: np.ndarray) -> tuple[bytes, bytes]:
-    """Encode previews of before (grey) and after (R'G'B') as small JPEGs."""
+    """Encode a source ``[H, W]`` and its output, R'G'B' ``[H, W, 3]``, as small JPEGs."""
     import cv2
 
     scale = _THUMBNAIL / max(before.shape)

@@ -1,7 +1,7 @@
-"""Stores thumbnails of before and after for the contact sheet, in one file beside the report.
+"""Stores thumbnails of sources and outputs for the contact sheet, in one file beside the report.
 
-``report.thumbnails`` holds one record per item: the lengths of key, before and after (three unsigned 32-bit integers,
-little endian), then the three themselves. Records are appended; the last record of a key counts.
+``report.thumbnails`` has one record per item: the lengths of the key, of the source's JPEG and of the output's JPEG
+(three unsigned 32-bit integers, little endian), then these three. Records are appended; the last one of a key counts.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ _LENGTHS: Final = struct.Struct("<III")
 
 
 class ThumbnailWriter:
-    """Appends thumbnails to a file. A context manager."""
+    """Context manager that appends thumbnails to a file, and closes it at the end of the block.
+
+    Args:
+        path: The file; if its last record is incomplete because a process was killed, the record is removed.
+    """
 
     def __init__(self, path: Path) -> None:
         end = max((stop for _, _, stop in _records(path)), default=0)
         self._file = path.open("ab")
-        self._file.truncate(end)  # removes an incomplete record of a killed process
+        self._file.truncate(end)
 
     def append(self, key: str, before: bytes, after: bytes) -> None:
-        """Write a record, unless the item has no thumbnails."""
+        """Write the thumbnails of an item's source and output, JPEGs, unless they are empty."""
         if before and after:
             name = key.encode("utf-8", "surrogateescape")
             self._file.write(_LENGTHS.pack(len(name), len(before), len(after)) + name + before + after)
@@ -36,17 +40,17 @@ class ThumbnailWriter:
 
 
 class Thumbnails:
-    """Reads thumbnails by key; only their positions are kept in memory.
+    """Reads thumbnails by the items' keys; only their positions in the files are in memory.
 
     Args:
-        paths: Files of one batch, some of which may be missing.
+        paths: Files written by ``ThumbnailWriter``; missing ones are ignored.
     """
 
     def __init__(self, paths: list[Path]) -> None:
         self._places = {key: (path, start) for path in paths for key, start, _ in _records(path)}
 
     def get(self, key: str) -> tuple[bytes, bytes] | None:
-        """Return the small JPEGs of before and after, or None."""
+        """Return the thumbnails of an item's source and output, JPEGs, or None if there are none."""
         if (place := self._places.get(key)) is None:
             return None
         with place[0].open("rb") as file:
@@ -57,7 +61,7 @@ class Thumbnails:
 
 
 def _records(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield key, start and end of each complete record."""
+    """Yield the key, start and end of each complete record in a file."""
     if not path.is_file():
         return
     size = path.stat().st_size

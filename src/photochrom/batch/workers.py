@@ -1,6 +1,6 @@
-"""A pool of worker processes in which the death of a process fails only the task that it was doing.
+"""A pool of worker processes; if a process dies, only its current task fails.
 
-``concurrent.futures`` abandons the whole pool when a process dies, and a damaged file may crash any decoder.
+A damaged file may crash the decoder, and with it the process; ``concurrent.futures`` would then abandon all tasks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Died:
     """Result of a task whose process died."""
 
     reason: str
-    """How the process ended, as a predicate: "ended with signal 11 (SIGSEGV)"."""
+    """How the process ended, such as "ended with signal 11 (SIGSEGV)"; see ``reason_of``."""
 
 
 @dataclass
@@ -38,10 +38,10 @@ class _Worker(Generic[Task]):
 
 
 class WorkerPool(Generic[Task, Result]):
-    """Processes that apply one function to tasks. A context manager.
+    """Context manager with processes that apply a function to tasks; they end with the block.
 
     Args:
-        prepare: Called once in each process; returns the function to apply to tasks. Must be importable.
+        prepare: Importable function, called once in each process, that returns the function to apply to tasks.
         arguments: Arguments of ``prepare``.
         count: Number of processes.
     """
@@ -71,29 +71,30 @@ class WorkerPool(Generic[Task, Result]):
     def map(
         self, tasks: Iterable[Task], stop: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[Task, Result | Died]]:
-        """Apply the function to all tasks; yields results as they finish.
+        """Apply the function to all tasks, and yield each task with its result as it finishes.
 
         Args:
-            tasks: Taken one by one, as processes become free.
+            tasks: The tasks; the next one is requested when a process becomes free.
             stop: Called before each task is assigned; once it returns True, only tasks in progress are finished.
 
         Raises:
-            RuntimeError: ``prepare`` failed; the message is that of the first process.
+            RuntimeError: ``prepare`` failed in a process, whose message this is.
         """
-        coming = iter(tasks)
+        remaining = iter(tasks)
         while len(self._workers) < self._count:
-            self._workers.append(self._started())
+            self._workers.append(self._start())
         for worker in self._workers:
-            self._hand_out(worker, coming, stop)
+            self._assign(worker, remaining, stop)
         while busy := [worker for worker in self._workers if worker.task is not None]:
             ready = wait([worker.pipe for worker in busy])
             for worker in busy:
                 if worker.pipe in ready:
-                    task, result = self._answer(worker)
-                    self._hand_out(worker, coming, stop)
+                    task, result = self._receive(worker)
+                    self._assign(worker, remaining, stop)
                     yield task, result
 
-    def _started(self) -> _Worker[Task]:
+    def _start(self) -> _Worker[Task]:
+        """Start a process."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_serve, args=(theirs, self._prepare, self._arguments), daemon=True, name="photochrom-worker"
@@ -103,13 +104,15 @@ class WorkerPool(Generic[Task, Result]):
         theirs.close()
         return _Worker(process, ours)
 
-    def _hand_out(self, worker: _Worker[Task], coming: Iterator[Task], stop: Callable[[], bool]) -> None:
-        worker.task = None if stop() else next(coming, None)
+    def _assign(self, worker: _Worker[Task], remaining: Iterator[Task], stop: Callable[[], bool]) -> None:
+        """Send a worker its next task, if there is one."""
+        worker.task = None if stop() else next(remaining, None)
         if worker.task is not None:
-            with suppress(OSError):  # the process has died, which ``_answer`` reports
+            with suppress(OSError):  # the process has died, which ``_receive`` notices
                 worker.pipe.send(worker.task)
 
-    def _answer(self, worker: _Worker[Task]) -> tuple[Task, Result | Died]:
+    def _receive(self, worker: _Worker[Task]) -> tuple[Task, Result | Died]:
+        """Return a worker's task and its result; if the process has died, start another one in its place."""
         task = worker.task
         assert task is not None  # only called for busy workers
         try:
@@ -118,8 +121,8 @@ class WorkerPool(Generic[Task, Result]):
             worker.process.join(_PATIENCE_S)
             died = Died(reason_of(worker.process.exitcode))
             worker.pipe.close()
-            fresh = self._started()
-            worker.process, worker.pipe = fresh.process, fresh.pipe
+            successor = self._start()
+            worker.process, worker.pipe = successor.process, successor.pipe
             return task, died
         if kind == "cannot prepare":
             raise RuntimeError(value)
@@ -130,8 +133,8 @@ class WorkerPool(Generic[Task, Result]):
 def _one_blas_thread() -> Iterator[None]:
     """Limit OpenBLAS to one thread in processes started during the block, unless the user has set a limit.
 
-    OpenBLAS reads the variable when NumPy is loaded, before any of this package's code runs. Its threads would wait in
-    busy loops on the cores of the other workers.
+    More threads would wait in busy loops on the cores of the other workers. OpenBLAS reads the limit from the
+    environment when NumPy is imported, so it must be set before a process starts.
     """
     if "OPENBLAS_NUM_THREADS" in os.environ:
         yield
@@ -144,8 +147,8 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
-    """Serve tasks until None arrives or the pipe is closed."""
-    # A terminal sends Ctrl-C to all its processes; the parent decides what happens to tasks in progress.
+    """Apply the prepared function to tasks from a pipe until None arrives or the pipe is closed."""
+    # A terminal sends Ctrl-C to all its processes, but the parent decides whether tasks in progress are finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = prepare(*arguments)
@@ -159,7 +162,7 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], argum
 
 
 def reason_of(exit_code: int | None) -> str:
-    """Describe how a process ended: ``ended with signal 11 (SIGSEGV)``, ``ended with status 3``."""
+    """Return how a process ended, given its exit code: "ended with signal 11 (SIGSEGV)", "ended with status 3"."""
     if exit_code is None:
         return "does not answer"
     if exit_code >= 0:

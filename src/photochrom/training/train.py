@@ -231,7 +231,7 @@ class Trainer:
 
         # Crop the features, not the picture, since the encoder would see the crop's edges as edges of the picture.
         with self.fabric.autocast():
-            features = [crop(f.float()) for f in source.backbone_features(inputs)]  # [[N, C, g, g], ...]
+            features = [crop(f.float()) for f in source.backbone_features(inputs)]  # [[N, C, g, g], ...] by stride
 
         # Weight the K terms of the loss so that their mean over processes equals that of one large batch.
         output = self.model(features, *hints)  # logits [N, bins, g, g], or a*b* [N, 2, h, w]
@@ -306,7 +306,7 @@ class Trainer:
         return maximum * (1 + math.cos(math.pi * progress)) / 2
 
     def update_ema(self) -> None:
-        """Update the EMA of the weights; its decay is lower in early steps, so that they are soon forgotten."""
+        """Update the EMA of the weights, with a lower decay in early steps, so that the first weights are forgotten."""
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step)) if self.recipe.ema_decay else 0.0
         for name, value in self.head.state_dict().items():
             self.ema[name].lerp_(value, 1 - decay)

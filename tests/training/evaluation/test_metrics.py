@@ -36,7 +36,7 @@ class TestFidelity:
     def test_pictures_of_another_size_or_depth_are_refused_and_not_stretched(self, truth):
         for other in (truth[:1], truth[:64], truth.astype(np.uint16), grey_of(truth)[..., 0]):
             for figure in (metrics.psnr, metrics.ssim, metrics.ciede2000):
-                with pytest.raises(TrainingError, match="only RGB uint8 pictures of one size"):
+                with pytest.raises(TrainingError, match="only RGB uint8 pictures of the same size"):
                     figure(other, truth)
 
     def test_another_luma_shows(self, truth):
