@@ -124,7 +124,7 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def _has_ended(name: str) -> bool:
-    """Return whether the process that called ``_owner`` for a name has certainly ended."""
+    """Return whether the process that ``_owner`` has put into a name has ended; False if this cannot be known."""
     host, _, rest = name.partition("-")
     number = rest.partition("-")[0]
     if host != _host() or not number.isdigit():

@@ -75,7 +75,7 @@ def _add_selection(batch: argparse.ArgumentParser) -> None:
 def _add_coloring(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("colouring")
     group.add_argument(
-        "--vividness", type=float, metavar="0..1", help="0: cautious, 1: bold (default: the model's own)"
+        "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: set by the model)"
     )
     group.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="multiplies the chroma (default: 1)")
     group.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
@@ -100,7 +100,7 @@ def _add_running(batch: argparse.ArgumentParser) -> None:
         "--workers", type=int, metavar="N", help="number of processes (default: one per core, if memory allows)"
     )
     group.add_argument(
-        "--shard", type=_shard, metavar="I/N", help="colour only the I-th of N parts, one on each machine"
+        "--shard", type=_shard, metavar="I/N", help="colour only the I-th of N parts; each machine colours another"
     )
     group.add_argument(
         "--ray", nargs="?", const="", metavar="ADDRESS", help="distribute with Ray; needs the extra 'ray'"
@@ -112,7 +112,9 @@ def _add_running(batch: argparse.ArgumentParser) -> None:
         help="end early after N errors, or after N%% of the items have failed",
     )
     group.add_argument(
-        "--dry-run", action="store_true", help="only count the items, and estimate time and disk space from a few"
+        "--dry-run",
+        action="store_true",
+        help="only count the items, and estimate time and disk space by colouring a few",
     )
     group.add_argument("--quiet", action="store_true", help="print errors and the last line only")
 

@@ -24,12 +24,14 @@ def add(verbs: Verbs) -> None:
         page="training",
     )
     evaluate.set_defaults(verb=run)
-    evaluate.add_argument("photographs", type=Path, metavar="FOLDER")
+    evaluate.add_argument("photographs", type=Path, metavar="FOLDER", help="folder of colour photographs")
     evaluate.add_argument(
         "--model", action="append", help="a name or a file; may be repeated (default: the embedded model)"
     )
-    evaluate.add_argument("--held-out", action="store_true", help="only photographs that are never trained on")
-    evaluate.add_argument("--limit", type=int, default=2000, metavar="N", help="at most N photographs (default: 2000)")
+    evaluate.add_argument("--held-out", action="store_true", help="use only photographs that are never trained on")
+    evaluate.add_argument(
+        "--limit", type=int, default=2000, metavar="N", help="use at most N photographs (default: 2000)"
+    )
     evaluate.add_argument(
         "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: each model's own)"
     )
@@ -50,7 +52,7 @@ def add(verbs: Verbs) -> None:
         "--html", type=Path, metavar="FILE", help="also write a page: figures, best and worst pictures"
     )
     evaluate.add_argument(
-        "--html-size", type=int, default=12, metavar="N", help="pictures in each section (default: 12)"
+        "--html-size", type=int, default=12, metavar="N", help="pictures in each section of the page (default: 12)"
     )
     add_overwrite(evaluate)
 

@@ -171,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
     options = replace(options, shots=shots_of(args, options))
     if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
-    hints, stills = _hints(args), _stills(args, films[0], options)
+    hints, stills = _read_hints(args), _read_stills(args, films[0], options)
     with _output(args.output, several=len(films) > 1) as output, _shared_cores(args):
         return _process_all(films, Request(args, output, options, hints, stills))
 
@@ -266,13 +266,13 @@ def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
         yield output
 
 
-def _hints(args: argparse.Namespace) -> list[FilmHint]:
+def _read_hints(args: argparse.Namespace) -> list[FilmHint]:
     from ..film.hints import read_film_hints
 
     return [hint for path in args.hints for hint in read_film_hints(path)]
 
 
-def _stills(args: argparse.Namespace, film: str, options: FilmOptions) -> list[Still]:
+def _read_stills(args: argparse.Namespace, film: str, options: FilmOptions) -> list[Still]:
     from ..film.stills import read_still
     from ..film.times import parse_time
 

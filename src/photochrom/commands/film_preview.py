@@ -31,7 +31,7 @@ class Request:
 
     args: argparse.Namespace
     output: Path | None
-    """Output file or folder; None to write beside each film."""
+    """Output file or folder; None for an output beside each film."""
     options: FilmOptions
     hints: list[FilmHint]
     stills: list[Still]

@@ -25,7 +25,7 @@ def error_text(error: Exception) -> str:
 
 
 def note_text(note: str) -> str:
-    """Return a note on a photograph or film in one line, with the Python arguments after its last colon as flags."""
+    """Return a note on a photograph or film in one line; Python arguments after its last colon become flags."""
     fact, colon, remedy = note.rpartition(": ")
     return one_line(fact + colon + _ARGUMENT.sub(_flag, remedy))
 

@@ -43,7 +43,7 @@ def add(verbs: Verbs) -> None:
         verbs,
         "photo",
         "colour photographs",
-        "Colours photographs, and those in folders (JPEG, PNG, TIFF, WebP, AVIF; HEIC where installed). Luma, "
+        "Colours photographs and folders of photographs (JPEG, PNG, TIFF, WebP, AVIF; HEIC where installed). Luma, "
         "orientation, resolution, profile and metadata are kept. Existing outputs are skipped.",
         examples=(
             "photo old.jpg                         writes old.color.jpg",
@@ -166,9 +166,9 @@ def run(args: argparse.Namespace) -> int:
         _refuse_frames(args.inputs)
     if (args.hints or args.hint) and len(jobs) > 1:
         raise OptionError("hints belong to one picture", remedy="name one photograph, or leave them out")
-    typed = [Hint.parse(text, size=_size(jobs, text, args.page)) for text in args.hint]
+    typed = [Hint.parse(text, size=_size_for_hint(jobs, text, args.page)) for text in args.hint]
     options = options.with_hints((*from_files, *typed))
-    sheet = None if args.sheet is None else _checked_sheet(Path(args.sheet), [*jobs, *own], output, args.hints)
+    sheet = None if args.sheet is None else _check_sheet(Path(args.sheet), [*jobs, *own], output, args.hints)
     if clashes and not jobs:
         raise clashes[0]
     for clash in clashes:
@@ -186,7 +186,7 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]) -> Path:
+def _check_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]) -> Path:
     """Check that the contact sheet can be written, before any work begins, and return its path.
 
     Raises:
@@ -211,7 +211,7 @@ def _checked_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, 
     return path
 
 
-def _size(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, int] | None:
+def _size_for_hint(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, int] | None:
     """Return the upright photograph's width and height if a hint is given in pixels; None for other hints."""
     if "px" not in hint or not jobs:
         return None

@@ -84,7 +84,7 @@ def find_jobs(
     for name in folders:
         if Path(name).resolve() == Path(Path(name).resolve().anchor):  # probably a mistake
             raise OptionError("is the root of the file system", path=name, remedy="name the folder of the photographs")
-    into = _folder(destination, several=len(distinct) > 1 or bool(folders))
+    into = _output_folder(destination, several=len(distinct) > 1 or bool(folders))
     found: dict[str, PhotoJob] = {}
     unlisted: list[PhotochromError] = []
     for name in distinct:
@@ -93,7 +93,7 @@ def find_jobs(
                 target = colored_path(path) if into is None else into / colored_path(path).relative_to(name)
                 found.setdefault(str(path), PhotoJob(str(path), str(target), is_named=False))
         else:
-            found[name] = _named(name, destination, into)
+            found[name] = _named_job(name, destination, into)
     own = [] if recolor else [job for job in found.values() if not job.is_stream and _is_own(Path(job.source))]
     jobs = [job for job in found.values() if job not in own]
     bad = clashes([(job.source, job.destination) for job in jobs], output, other_inputs)
@@ -118,7 +118,7 @@ def _is_own(path: Path) -> bool:
         return False
 
 
-def _named(name: str, destination: str | None, into: Path | None) -> PhotoJob:
+def _named_job(name: str, destination: str | None, into: Path | None) -> PhotoJob:
     if into is not None:
         if name == STREAM:
             raise OptionError(
@@ -130,7 +130,7 @@ def _named(name: str, destination: str | None, into: Path | None) -> PhotoJob:
     return PhotoJob(name, destination, is_skippable=False)
 
 
-def _folder(destination: str | None, *, several: bool) -> Path | None:
+def _output_folder(destination: str | None, *, several: bool) -> Path | None:
     """Return the destination if it is a folder or will be created as one; None for a file or standard output.
 
     Raises:

@@ -52,7 +52,7 @@ def apply_settings(verb: str, parser: argparse.ArgumentParser) -> None:
     actions = {action.dest: action for action in options_of(parser) if action.dest in SETTINGS}
     for name, (source, value) in (_from_file(path, verb) | _from_environment(verb)).items():
         if action := actions.get(name):
-            parser.set_defaults(**{name: _converted(value, action, source)})
+            parser.set_defaults(**{name: _convert(value, action, source)})
 
 
 def _from_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
@@ -106,7 +106,7 @@ def _from_environment(verb: str) -> dict[str, tuple[str, Any]]:
     return found
 
 
-def _converted(value: Any, action: argparse.Action, source: str) -> Any:
+def _convert(value: Any, action: argparse.Action, source: str) -> Any:
     """Convert a setting's value to the type of its option."""
     if isinstance(action, argparse.BooleanOptionalAction):
         known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}

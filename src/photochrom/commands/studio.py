@@ -25,7 +25,9 @@ def add(verbs: Verbs) -> None:
     )
     studio.set_defaults(verb=run)
     studio.add_argument(
-        "--host", default="127.0.0.1", help="address to serve at; 0.0.0.0 lets other machines in (default: %(default)s)"
+        "--host",
+        default="127.0.0.1",
+        help="address to serve at; 0.0.0.0 for access from other machines (default: %(default)s)",
     )
     studio.add_argument(
         "--port", type=int, default=7860, help="port to serve at; 0 for any free one (default: %(default)s)"
@@ -38,10 +40,14 @@ def add(verbs: Verbs) -> None:
         "--open", action=argparse.BooleanOptionalAction, default=True, help="open the browser (default: yes)"
     )
     studio.add_argument(
-        "--max-megapixels", type=float, default=200, metavar="N", help="refuse larger photographs (default: 200)"
+        "--max-megapixels",
+        type=float,
+        default=200,
+        metavar="N",
+        help="refuse larger photographs and film frames (default: 200)",
     )
     studio.add_argument(
-        "--max-upload-mb", type=float, default=200, metavar="N", help="refuse larger files (default: 200)"
+        "--max-upload-mb", type=float, default=200, metavar="N", help="refuse larger uploads (default: 200)"
     )
     studio.add_argument(
         "--max-disk-mb",

@@ -120,7 +120,7 @@ class ClipColorizer:
         index, position = divmod(number, WINDOW)
         with self._lock:
             if index not in self._windows:
-                self._windows[index] = _Window(self._computed(index))
+                self._windows[index] = _Window(self._compute_window(index))
                 while len(self._windows) > _KEPT:
                     self._windows.popitem(last=False)
             self._windows.move_to_end(index)
@@ -128,7 +128,7 @@ class ClipColorizer:
             window.done += itertools.islice(window.remaining, max(0, position + 1 - len(window.done)))
             return window.done[position]
 
-    def _computed(self, index: int) -> Iterator[_Colors]:
+    def _compute_window(self, index: int) -> Iterator[_Colors]:
         """Yield the colours of a window's frames in order."""
         first, end = index * WINDOW, min(self._count, (index + 1) * WINDOW)
         start = max(0, first - _BEFORE)

@@ -65,10 +65,10 @@ class ArchiveRoutes:
 
     async def _zip(self, request: Request) -> Response:
         visitor = self._visitor_of(request)
-        path = await run_in_threadpool(self._packed, self.archive_of(visitor), _photographs(visitor))
+        path = await run_in_threadpool(self._pack, self.archive_of(visitor), _photographs(visitor))
         return TemporaryFile(path, filename=path.name)
 
-    def _packed(self, archive: Archive, photographs: list[Photograph]) -> Path:
+    def _pack(self, archive: Archive, photographs: list[Photograph]) -> Path:
         folder = self._state.new_folder()
         try:
             return archive.pack(photographs, folder)

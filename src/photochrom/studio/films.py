@@ -138,7 +138,7 @@ class Film(Item[FilmChoices]):
             "isCurrent": self.result is not None and self._finished == (self._history.now, self._recolor),
         }  # fmt: skip
 
-    def _changed(self, change: dict[str, Any]) -> History[FilmChoices]:
+    def _history_after(self, change: dict[str, Any]) -> History[FilmChoices]:
         if change.get("do") == "go":
             self._go(change.get("time"))
             return self._history
@@ -146,23 +146,23 @@ class Film(Item[FilmChoices]):
             self._set_recolor(change.get("recolor") is True)
             return self._history
         if change.get("do") == "like the film":
-            return self._without_own_dials()
-        return super()._changed(change)
+            return self._history_without_own_dials()
+        return super()._history_after(change)
 
-    def _turned(self, dial: str, value: float, *, for_shot: bool) -> History[FilmChoices]:
+    def _history_after_turn(self, dial: str, value: float, *, for_shot: bool) -> History[FilmChoices]:
         if not for_shot:
-            return super()._turned(dial, value, for_shot=False)
+            return super()._history_after_turn(dial, value, for_shot=False)
         shot = self._shot()
         if shot is None or self.search.busy:
             raise OptionError("the shots have not been found yet", remedy="wait until they are")
         others = (entry for entry in self._history.now.shots if entry[:2] != (shot.start, dial))
         return self._history.turn_to(f"{dial} {shot.start}", shots=(*others, (shot.start, dial, value)))
 
-    def _without_own_dials(self) -> History[FilmChoices]:
+    def _history_without_own_dials(self) -> History[FilmChoices]:
         shot = self._shot()
         return self._history.choose(shots=tuple(e for e in self._history.now.shots if shot and e[0] != shot.start))
 
-    def _with_marks(self, marks: tuple[Mark, ...]) -> History[FilmChoices]:
+    def _history_with_marks(self, marks: tuple[Mark, ...]) -> History[FilmChoices]:
         others = tuple(mark for mark in self._history.now.marks if not self._is_here(mark))
         here = tuple(Mark(m.kind, m.color, m.places, m.radius, m.suggested, self._time) for m in marks)
         hints_of(here, self._shape)  # raises an error for too many hints
@@ -190,7 +190,7 @@ class Film(Item[FilmChoices]):
         self._is_frame_colored = self.colored_part == "some" and self._is_colored(frames)
         prepared = frame_colorizer.prepare(frames[0])
         self._time = reader.seconds(prepared.pts)
-        luma = _shown(frame_colorizer, prepared)
+        luma = _display_luma(frame_colorizer, prepared)
         self._shape = luma.shape
         own = in_own_colors(frame_colorizer, prepared, luma) if self._is_frame_colored else None
         return Picture(luma, prepared.thumbnail, own)
@@ -359,7 +359,7 @@ def open_film(
         yield FrameColorizer(colorizer, reader, plan.planes, options), plan
 
 
-def _shown(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
+def _display_luma(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
     """Return a frame's luma, uint8 ``[h, w]``, upright, with square pixels and sides of at most ``PREVIEW``."""
     reader = frame_colorizer.reader
     height, width = reader.height, reader.width * float(reader.aspect)

@@ -51,10 +51,10 @@ class FullSize:
         if grey:
             return np.repeat(luma[..., None], 3, axis=2)
         half = slice(top // 2, top // 2 + TILE // 2), slice(left // 2, left // 2 + TILE // 2)
-        cb, cr = (_doubled(plane[half], luma.shape) for plane in (self.cb, self.cr))
+        cb, cr = (_double(plane[half], luma.shape) for plane in (self.cb, self.cr))
         return rgb_of_luma(np.ascontiguousarray(luma), cb, cr)
 
 
-def _doubled(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _double(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     whole = plane.repeat(2, axis=0).repeat(2, axis=1)
     return np.ascontiguousarray(whole[: shape[0], : shape[1]])

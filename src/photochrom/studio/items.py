@@ -62,7 +62,7 @@ class Item(ABC, Generic[Choices]):
         """Return the marks on the displayed picture."""
 
     @abstractmethod
-    def _with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
+    def _history_with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
         """Return the history after the marks on the displayed picture are replaced."""
 
     @abstractmethod
@@ -95,7 +95,7 @@ class Item(ABC, Generic[Choices]):
         with self.lock:
             history, revision = self._history, self._revision
             try:
-                self._history = self._changed(change)
+                self._history = self._history_after(change)
                 self.options()  # raises an error for too many hints
             except BaseException:
                 self._history = history
@@ -103,7 +103,7 @@ class Item(ABC, Generic[Choices]):
             if self._history is not history or self._revision != revision:
                 self._revision += 1
 
-    def _changed(self, change: dict[str, Any]) -> History[Choices]:
+    def _history_after(self, change: dict[str, Any]) -> History[Choices]:
         kind = change.get("do")
         if kind == "undo":
             return self._history.undo()
@@ -111,12 +111,12 @@ class Item(ABC, Generic[Choices]):
             return self._history.redo()
         if kind == "dial":
             dial, value = _dial(change, has_vividness=self._colorizer.card.vividness is not None)
-            return self._turned(dial, value, for_shot=change.get("shot") is True)
+            return self._history_after_turn(dial, value, for_shot=change.get("shot") is True)
         if kind == "marks":
-            return self._with_marks(parse_marks(change.get("marks")))
+            return self._history_with_marks(parse_marks(change.get("marks")))
         raise OptionError(f"the studio cannot do {kind!r:.60}")
 
-    def _turned(self, dial: str, value: float, *, for_shot: bool) -> History[Choices]:
+    def _history_after_turn(self, dial: str, value: float, *, for_shot: bool) -> History[Choices]:
         return self._history.turn(dial, value)
 
     def picture(self) -> Picture:

@@ -52,8 +52,8 @@ class Mark:
             return (self._hint(self.places[0], self.radius),)
         size = (shape[0], shape[1])
         if self.kind == "stroke":
-            return tuple(self._hint(place, self.radius) for place in _along(self.places, size, self.radius))
-        return tuple(self._hint(place, radius) for place, radius in _inside(self.places, size))
+            return tuple(self._hint(place, self.radius) for place in _places_along(self.places, size, self.radius))
+        return tuple(self._hint(place, radius) for place, radius in _discs_inside(self.places, size))
 
     def _hint(self, place: Place, radius: float) -> Hint:
         return Hint(*place, self.color, min(radius, 0.25), self.suggested)
@@ -125,7 +125,7 @@ def points_of(hints: Iterable[Hint], time: Fraction | None = None) -> tuple[Mark
 
 
 @functools.lru_cache(_MOST_HINTS)  # a click needs the hints of all marks several times
-def _along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list[Place]:
+def _places_along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list[Place]:
     """Return places along a path, about a radius apart, including both its ends."""
     height, width = shape
     points = np.array(path) * (width, height)  # [N, 2], in pixels
@@ -138,7 +138,7 @@ def _along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list
 
 
 @functools.lru_cache(_MOST_HINTS)
-def _inside(corners: Sequence[Place], shape: tuple[int, int]) -> list[tuple[Place, float]]:
+def _discs_inside(corners: Sequence[Place], shape: tuple[int, int]) -> list[tuple[Place, float]]:
     """Return places spread evenly over an area, each with the radius of a disc that lies inside it."""
     height, width = shape
     polygon = (np.array(corners) * (width, height)).astype(np.float32)  # [N, 2], in pixels

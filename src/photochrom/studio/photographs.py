@@ -77,12 +77,12 @@ class Photograph(Item[Choices]):
             "others": [[hint.x, hint.y, hint.hex] for hint in (*now.guess, *now.borrowed)],
         }  # fmt: skip
 
-    def _changed(self, change: dict[str, Any]) -> History[Choices]:
+    def _history_after(self, change: dict[str, Any]) -> History[Choices]:
         if change.get("do") == "guess":
             return self._history.choose(guess=self._guess(change.get("guess")))
         if change.get("do") == "give back":
             return self._history.choose(borrowed=())
-        return super()._changed(change)
+        return super()._history_after(change)
 
     def _guess(self, number: Any) -> tuple[Hint, ...]:
         if number is None:
@@ -91,7 +91,7 @@ class Photograph(Item[Choices]):
             raise OptionError("this guess is gone", remedy="choose another")
         return (self._guesses or ())[number]
 
-    def _with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
+    def _history_with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
         return self._history.choose(marks=marks)
 
     def _load(self) -> Picture:
@@ -121,7 +121,7 @@ class Photograph(Item[Choices]):
         return list(zip(name_alternatives(found.prediction, predictions), pictures, strict=True))
 
     def borrow(self, reference: Path) -> int:
-        """Borrow colours from a photograph where it matches this one, as hints, and return the number of hints.
+        """Add hints with the colours of another photograph, where it matches this one, and return their number.
 
         Raises:
             PhotoError: ``reference`` cannot be read, or is too large.

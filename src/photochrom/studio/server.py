@@ -53,17 +53,17 @@ def build(state: AppState, visitors: Visitors) -> Starlette:
     return Starlette(
         routes=[Route("/", _page), *Api(state, visitors).routes(), Mount("/static", files)],
         exception_handlers={
-            PhotochromError: _refused,
-            OSError: _failed,
-            ClientDisconnect: _left,
-            HTTPException: _unknown,
+            PhotochromError: _on_error,
+            OSError: _on_os_error,
+            ClientDisconnect: _on_disconnect,
+            HTTPException: _on_http_error,
         },
-        lifespan=_few_threads,
+        lifespan=_limited_threads,
     )
 
 
 @asynccontextmanager
-async def _few_threads(app: Starlette) -> AsyncIterator[None]:
+async def _limited_threads(app: Starlette) -> AsyncIterator[None]:
     """Limit the number of threads that process pictures, so that many visitors do not exhaust the memory."""
     to_thread.current_default_thread_limiter().total_tokens = max(4, 2 * (os.cpu_count() or 1))
     yield
@@ -73,22 +73,22 @@ async def _page(request: Request) -> Response:
     return FileResponse(HERE / "static" / "index.html", headers={"Cache-Control": "no-cache"})
 
 
-async def _refused(request: Request, exc: Exception) -> Response:
+async def _on_error(request: Request, exc: Exception) -> Response:
     status = 404 if isinstance(exc, LostError) else 507 if isinstance(exc, StudioError) else 400
     return JSONResponse({"error": str(exc)}, status)
 
 
-async def _unknown(request: Request, exc: Exception) -> Response:
+async def _on_http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     message = f"the studio does not answer {request.method} {request.url.path}: see 'For programs' in its documentation"
     return JSONResponse({"error": message}, exc.status_code, headers=exc.headers)
 
 
-async def _left(request: Request, exc: Exception) -> Response:
+async def _on_disconnect(request: Request, exc: Exception) -> Response:
     return Response(status_code=400)  # never received, since the page was closed during an upload
 
 
-async def _failed(request: Request, exc: Exception) -> Response:
+async def _on_os_error(request: Request, exc: Exception) -> Response:
     # The error's own message would reveal a path on the server.
     reason = (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
     message = f"the studio cannot read or write its files ({reason}): report it to the person who runs the studio"
@@ -298,11 +298,11 @@ class Api:
     async def _download(self, request: Request) -> Response:
         item = self._item_of(request)
         assert isinstance(item, Photograph | Film)
-        path = await run_in_threadpool(self._linked, item)
+        path = await run_in_threadpool(self._link_output, item)
         inline = "play" in request.query_params
         return TemporaryFile(path, filename=None if inline else path.name)
 
-    def _linked(self, item: Photograph | Film) -> Path:
+    def _link_output(self, item: Photograph | Film) -> Path:
         """Link an item's output to a second path, since the first is removed when the item changes; return it."""
         folder = self._state.new_folder()
         try:

@@ -117,11 +117,11 @@ class Hints:
             hints: Other hints, to which the new ones are appended.
         """
         plane = mask.detach().cpu().float().numpy()
-        return ((*hints, *_spread(plane.reshape(-1, *plane.shape[-2:])[0] > 0.5, parse_color(color))),)
+        return ((*hints, *_hints_in_mask(plane.reshape(-1, *plane.shape[-2:])[0] > 0.5, parse_color(color))),)
 
 
-def _spread(inside: np.ndarray, color: tuple[int, int, int]) -> list[Hint]:
-    """Return hints on a grid, whose discs lie inside the true part of a mask ``[H, W]``."""
+def _hints_in_mask(inside: np.ndarray, color: tuple[int, int, int]) -> list[Hint]:
+    """Return hints at the points of a grid, with discs that lie inside the true part of a mask, bool ``[H, W]``."""
     height, width = inside.shape
     padded = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]  # pixels to the edge
