@@ -257,7 +257,7 @@ def refused() -> Iterator[Film]:
     larger = film("m2v", frames_of(grey(COUNT, 128, 96), "yuv420p"), **raw)
     yield Film("size-changes.m2v", film("m2v", **raw) + larger, "the size of the picture changes at")
     part = film("ts", frames_of(grey(50), "yuv420p"), **raw)
-    yield Film("joined.ts", part + part, "the clock starts over at")
+    yield Film("joined.ts", part + part, "its time stamps start over at")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.mka"
         with av.open(str(path), "w", format="matroska", container_options={"fflags": "+bitexact"}) as out:

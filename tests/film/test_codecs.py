@@ -285,7 +285,7 @@ def test_the_first_of_several_essences_is_coloured_and_the_others_reported(tmp_p
 def test_sound_that_mxf_cannot_hold_is_pcm_there(tmp_path, red):
     source = write_film(tmp_path / "a.mkv", pan(12, 256, 128), rate=24, sound="flac")
     report = colorize_film(source, tmp_path / "b.mxf", FilmOptions(codec="dnxhr"), colorizer=red)
-    assert "sound of track 1 is re-encoded, without loss: mxf cannot hold flac, it is pcm_s24le now" in report.notes
+    assert "the sound of track 1 is re-encoded without loss as pcm_s24le, because mxf cannot hold flac" in report.notes
     before, after = ([f.to_ndarray() for f in frames_of_sound(path)] for path in (source, report.output))
     before, after = (np.concatenate(part, axis=1).ravel() for part in (before, after))
     assert np.array_equal(after >> 16, before[: after.size])
@@ -297,7 +297,7 @@ def test_sound_that_mxf_cannot_hold_is_pcm_there(tmp_path, red):
     [
         (
             {"titles": "subrip"},
-            "mxf cannot hold its subtitle track 1 (it holds one picture, and sound): write to a .mov",
+            "mxf cannot hold its subtitle track 1 (it holds one video track, and sound): write to a .mov",
         ),
         (
             {"sound": "pcm_s16le", "hertz": 44100},

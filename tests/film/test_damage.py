@@ -344,7 +344,7 @@ def test_films_that_were_joined_are_refused(tmp_path, fake_colorizer):
     write_film(tmp_path / "2.ts", other_shot(40), codec="mpeg2video")
     path = tmp_path / "a.ts"
     path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
-    message = refused(path, fake_colorizer, "the clock starts over at 0:00:01.6")
+    message = refused(path, fake_colorizer, "its time stamps start over at 0:00:01.6")
     assert "colour the parts" in message
 
 

@@ -187,8 +187,8 @@ def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, code
     path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="adpcm_ms")
     report = colorize_film(path, tmp_path / f"new{suffix}", colorizer=red)
     assert report.notes == [
-        f"sound of track 1 is re-encoded, without loss: {report_container(suffix)} cannot hold adpcm_ms, "
-        f"it is {codec} now"
+        f"the sound of track 1 is re-encoded without loss as {codec}, because {report_container(suffix)} cannot hold "
+        "adpcm_ms"
     ]
     before, after = sound_of(path).astype(np.int64), sound_of(report.output).astype(np.int64)
     assert np.array_equal(before, after if suffix != ".mov" else after >> 16)

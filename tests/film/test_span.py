@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.source.time_code import later
+from photochrom.film.source.time_code import add_frames
 from tests.helpers.films import decoded, pan, write_film
 
 NTSC = Fraction(30000, 1001)
@@ -30,19 +30,19 @@ NTSC = Fraction(30000, 1001)
     ],
 )
 def test_later_time_codes(timecode, frames, rate, expected):
-    assert later(timecode, frames, rate) == expected
+    assert add_frames(timecode, frames, rate) == expected
 
 
 @given(st.integers(0, 20 * 107892), st.integers(0, 4 * 107892), st.sampled_from(":;"))
 def test_time_codes_add_up(first, second, mark):
     zero = f"00:00:00{mark}00"
-    there = later(later(zero, first, NTSC), second, NTSC)
-    assert there == later(zero, first + second, NTSC)
+    there = add_frames(add_frames(zero, first, NTSC), second, NTSC)
+    assert there == add_frames(zero, first + second, NTSC)
 
 
 @given(st.integers(0, 23 * 107892))
 def test_time_code_with_numbers_left_out_keeps_to_the_clock(frames):
-    hours, minutes, rest = later("00:00:00;00", frames, NTSC).split(":")
+    hours, minutes, rest = add_frames("00:00:00;00", frames, NTSC).split(":")
     seconds, frame = rest.split(";")
     shown = 3600 * int(hours) + 60 * int(minutes) + int(seconds) + int(frame) / 30
     assert abs(shown - float(frames / NTSC)) < 0.2  # it is off most at the end of a tenth minute, and late in the day

@@ -152,7 +152,7 @@ def _key(
     if options.keep_parts:
         options, digest, label = replace(options, shots=(), only_shots=()), "by shot", model
     return {
-        "film": reader.facts(),
+        "film": reader.fingerprint(),
         "options": repr(options),
         "hints": digest,
         "model": label,

@@ -143,7 +143,9 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     until = reader.duration if until is None else min(until, reader.duration or until)
     stated = reader.stated_frames
     total = max(0, round((until - start) * reader.rate)) if shift or not stated else stated
-    notes = reader.notes() + [f"not kept: {line}" for line in tracks.kept(reader.container, reader.video.index)[1]]
+    notes = reader.notes() + [
+        f"not kept: {line}" for line in tracks.streams_to_copy(reader.container, reader.video.index)[1]
+    ]
     notes += _not_in_frames(reader, options.codec) if frames is not None else _other_pictures(reader)
     if options.rate is not None and not reader.is_sequence:
         notes.append(
@@ -185,7 +187,7 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
 
 def _other_pictures(reader: FilmReader) -> list[str]:
     """Return a note for each further track of moving pictures, as in MXF files with several of them."""
-    copied = tracks.kept(reader.container, reader.video.index)[0]
+    copied = tracks.streams_to_copy(reader.container, reader.video.index)[0]
     still = av.stream.Disposition.attached_pic
     moving = [s.index for s in copied if s.type == "video" and not s.disposition & still]
     return [
@@ -196,7 +198,7 @@ def _other_pictures(reader: FilmReader) -> list[str]:
 
 def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
     """Return a note for each part of the film that numbered frames cannot hold."""
-    copied = tracks.kept(reader.container, reader.video.index)[0]
+    copied = tracks.streams_to_copy(reader.container, reader.video.index)[0]
     notes = [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
     if reader.turns:
         notes.append(f"not kept: the rotation by {90 * reader.turns} degrees, which frames cannot state")

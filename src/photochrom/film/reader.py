@@ -23,14 +23,16 @@ from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
 from .times import ROUNDED, parse_time, time_text
 
-_SAMPLES = 8  # frames that are examined for colours
-_FAR = 500  # most frames read to get past a key frame that was sampled already
-_APART = 50  # frames between samples of a film that is not seekable
-_BACK = 1  # seconds by which a time stamp may go back; more means that the clock starts over
+_SAMPLES = 8  # number of places at which a film is examined for colours
+_MOST_READ = 500  # most frames read to get past a keyframe that was sampled already
+_SAMPLE_INTERVAL = 50  # frames between samples of a film that is not seekable
+_MOST_BACKWARD = (
+    1  # seconds by which a time stamp may decrease; a greater decrease means that the time stamps start over
+)
 _MISSING = 1  # seconds without picture that are tolerated at a film's end
-_STATE_THEIR_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
+_STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
-"""Raw streams, for which FFmpeg assumes 25 frames per second whatever the stream states."""
+"""FFmpeg's names of raw streams, for which it assumes 25 frames per second even if the stream states another rate."""
 _LAST_PTS = Fraction(1 << 62)  # greatest time that FFmpeg can seek to
 
 
@@ -39,7 +41,7 @@ def _ignore() -> None:
 
 
 class FilmReader:
-    """An opened film. A context manager.
+    """An opened film, with its properties and frames; a context manager that closes the file.
 
     Args:
         path: The film.
@@ -53,26 +55,27 @@ class FilmReader:
         self.path, self._max_pixels = Path(path), max_pixels
         self._file = self.path
         self._demuxer_options: dict[str, str] = {}
-        self._are_colored: list[bool] | None = None  # for each sample that is not blank, once they were read
+        self._are_colored: list[bool] | None = None  # for each sample that is not blank; None until they are read
         self._ahead: Iterator[av.VideoFrame] = iter(())  # decoded frames that follow the last sample
         self._sampled: int | None = None  # pts of the last sample's second frame
         self._open()
         try:
             first = self._first_frame()
-            first = self._at_its_own_rate() or first
+            first = self._reopened_at_stated_rate() or first
         except BaseException:
             self.container.close()
             raise
         self.time_base: Fraction = self.video.time_base or Fraction(1, 90000)
         self.first_pts = first.pts or 0
+        """Presentation time stamp of the first frame."""
         self.fields = fields(first)
-        """Field order, ``tff`` or ``bff`` as in FFmpeg; empty if the film is not interlaced."""
+        """Field order of an interlaced film: ``tff`` (top field first) or ``bff``; empty if it is not interlaced."""
         self.turns = round(first.rotation / 90) % 4
         """Quarter turns counter-clockwise that make the frames upright."""
         self.display_matrix = display_matrix(first)
         context = self.video.codec_context
         self.tags: tuple[int, int] = context.color_primaries, context.color_trc
-        """Primaries and transfer characteristics, as codes of ITU-T H.273."""
+        """Codes of primaries and transfer characteristics in ITU-T H.273."""
         self.width, self.height, self._format = first.width, first.height, first.format.name
         self.aspect: Fraction = self.video.sample_aspect_ratio or Fraction(1)
         """Width of a pixel divided by its height."""
@@ -83,7 +86,7 @@ class FilmReader:
         self.is_sequence = False
         """Whether the film consists of numbered files."""
         self.time_code = time_code_of(self.container, first)
-        """Time code of the first frame, ``01:00:00:00``; empty if there is none."""
+        """Time code of the first frame, such as ``01:00:00:00``; empty if there is none."""
         self.reel_name = reel_name_of(self.container)
         """Name of the reel to which the time code belongs; empty if there is none."""
         self.is_log = False
@@ -117,15 +120,16 @@ class FilmReader:
             raise FilmError(f"{self.path}: its picture is {width} x {height} pixels, more than {most}")
 
     def _rewind(self) -> None:
-        """Reopen the film to return to its beginning, because not every film is seekable."""
+        """Return to the film's beginning by reopening the file, because not every film is seekable."""
         self.container.close()
         self._open()
 
-    def _at_its_own_rate(self) -> av.VideoFrame | None:
-        """Reopen a raw stream at the rate that it states, and return its first frame.
+    def _reopened_at_stated_rate(self) -> av.VideoFrame | None:
+        """Reopen a raw stream at the frame rate that it states, and return its first frame.
 
         Returns:
-            None if the film has a container, or if the stream states no rate, or the one that FFmpeg assumed.
+            None if reopening is not necessary: the film has a container, or the stream states no other rate than FFmpeg
+            assumed.
         """
         stated = self.video.codec_context.framerate
         if self.container.format.name not in _RAW or not stated or stated == self.video.average_rate:
@@ -136,7 +140,7 @@ class FilmReader:
 
     @property
     def tracks_file(self) -> Path:
-        """The file that holds the tracks."""
+        """The file from which sound and other tracks are copied."""
         return self._file
 
     @property
@@ -144,8 +148,8 @@ class FilmReader:
         """Number of frames according to the file; 0 if unknown."""
         return self.video.frames
 
-    def facts(self) -> str:
-        """Identify the file, for the key of unfinished work."""
+    def fingerprint(self) -> str:
+        """Return a text that differs if the source has changed, so that work on another version is not resumed."""
         file = self.path.stat()
         return f"{self.path.resolve()}, {file.st_size} bytes, {file.st_mtime_ns}"
 
@@ -174,31 +178,31 @@ class FilmReader:
         """Decode frames in display order, with strictly increasing ``pts``.
 
         Args:
-            start: pts of the first frame to yield; None for the film's first. If seeking to it fails, the film is read
+            start: pts of the first frame to yield; None for the film's first frame. If seeking fails, the film is read
                 from the beginning.
             damage: Collects damage found.
             on_frame: Called before each frame; an exception that it raises ends the reading.
 
         Raises:
-            FilmError: The size or format of the picture changes within the film, or its clock starts over.
+            FilmError: The size or format of the picture changes within the film, or its time stamps start over.
         """
         damage = Damage() if damage is None else damage
         if start is not None and start != self.first_pts:
-            # The same generator is used to the end, because it holds further frames of the first frame's packet.
+            # One generator decodes all frames, because it may hold further frames of the packet of the first one.
             decoded = self._decoded_from(start, damage)
             for frame in decoded:
                 if frame.pts == start:
-                    yield from self._rising(itertools.chain([frame], decoded), damage, on_frame)
+                    yield from self._checked_frames(itertools.chain([frame], decoded), damage, on_frame)
                     return
                 if frame.pts is None or frame.pts > start:
                     break
         self._rewind()
-        for frame in self._rising(self._decoded(damage), damage, on_frame):
+        for frame in self._checked_frames(self._decoded(damage), damage, on_frame):
             if start is None or frame.pts >= start:
                 yield frame
 
     def pts_at(self, seconds: Fraction) -> int:
-        """Return the pts of the first frame at or after a time.
+        """Return the pts of the first frame at or after a time in seconds from the film's beginning.
 
         Raises:
             FilmError: The film ends before that time.
@@ -213,7 +217,7 @@ class FilmReader:
             before = True
         self._rewind()
         last = self.first_pts
-        for frame in self._rising(self._decoded(Damage()), Damage(), _ignore):
+        for frame in self._checked_frames(self._decoded(Damage()), Damage(), _ignore):
             last = frame.pts
             if last >= wanted:
                 return last
@@ -223,7 +227,7 @@ class FilmReader:
         )
 
     def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
-        """Decode frames from slightly before a time; yields nothing if the film is not seekable."""
+        """Decode frames from about two seconds before a pts; yield none if the film is not seekable."""
         if self.container.format.name == "avi" and self.video.codec_context.has_b_frames:
             return  # AVI stores decoding times only; presentation times depend on all preceding packets
         try:
@@ -233,6 +237,7 @@ class FilmReader:
         yield from self._decoded(damage)
 
     def _decoded(self, damage: Damage) -> Iterator[av.VideoFrame]:
+        """Decode frames from the current position, and record damaged packets."""
         packets = self.container.demux(self.video)
         time = Fraction(0)
         check = PacketCheck(self.video.codec_context.name)
@@ -257,10 +262,10 @@ class FilmReader:
                 damage.note(time)
             yield from frames
 
-    def _rising(
+    def _checked_frames(
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
     ) -> Iterator[av.VideoFrame]:
-        """Give each frame a valid time stamp if its own is missing or does not increase."""
+        """Check each frame, replace its pts if that is missing or does not increase, and record its side data."""
         step = max(1, round(1 / (self.rate * self.time_base)))
         last: int | None = None
         for frame in frames:
@@ -283,18 +288,19 @@ class FilmReader:
             raise FilmError(
                 f"{self.path}: the {what} of the picture changes at {at}", remedy="colour the parts one by one"
             )
-        if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _BACK:
+        if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _MOST_BACKWARD:
             at = time_text(self.seconds(last))
             raise FilmError(
-                f"{self.path}: the clock starts over at {at}", remedy="colour the parts that were joined one by one"
+                f"{self.path}: its time stamps start over at {at}",
+                remedy="colour the parts that were joined one by one",
             )
 
     def seconds(self, pts: int) -> Fraction:
-        """Convert a time stamp to seconds from the film's beginning."""
+        """Convert a pts to seconds from the film's beginning."""
         return (pts - self.first_pts) * self.time_base
 
     def check_end(self, end: int, damage: Damage) -> None:
-        """Record as damage if the picture ends (at the time stamp ``end``) long before the film should."""
+        """Record damage if the last frame ends, at the pts ``end``, over a second before the film's stated end."""
         length = self._picture_length()
         missing = 0 if length is None else length - self.seconds(end)
         if missing > _MISSING and not damage.ends_early:
@@ -303,19 +309,19 @@ class FilmReader:
 
     def _picture_length(self) -> Fraction | None:
         """Return the seconds from the first frame to the end of the last, if the file states them."""
-        if not self.container.format.name.startswith(_STATE_THEIR_LENGTH):
+        if not self.container.format.name.startswith(_STATE_LENGTH):
             return None
         if self.video.duration:
             return self.video.duration * self.time_base
         if tag := self.video.metadata.get("DURATION"):  # a tag of Matroska's tracks
             with contextlib.suppress(OptionError):
-                return parse_time(tag) - self.first_pts * self.time_base  # its clock begins at 0
+                return parse_time(tag) - self.first_pts * self.time_base  # the tag counts from the time stamp 0
         if len(self.container.streams) > 1:
-            return None  # the stated length is that of the longest track, which may be another one
+            return None  # the stated length is that of the longest track, which may not be the picture
         return self.duration - self.first_pts * self.time_base
 
     def irregular_at(self) -> Fraction | None:
-        """Return the time in seconds of the first frame that breaks the film's frame rate; None if there is none."""
+        """Return the time in seconds of the first frame off the constant frame rate; None if there is none."""
         with av.open(address(self.path), metadata_errors="replace", options=self._demuxer_options) as container:
             packets = container.demux(container.streams[self.video.index])
             found = sorted(packet.pts for packet in packets if packet.size and packet.pts is not None)
@@ -331,7 +337,7 @@ class FilmReader:
         return len(format.components) >= 3 or format.has_palette
 
     def colored_part(self, on_frame: Callable[[], None] = _ignore) -> Literal["none", "some", "all"]:
-        """Return whether none, some or all of the sampled frames are in colour, beyond a tint or toning.
+        """Return whether none, some or all sampled frames are in colour, which a tint or a toning does not count as.
 
         Blank frames are ignored.
 
@@ -347,7 +353,7 @@ class FilmReader:
         return "none" if not found or not any(found) else "all" if all(found) else "some"
 
     def samples(self, on_frame: Callable[[], None] = _ignore) -> Iterator[av.VideoFrame]:
-        """Decode some frames spread over the film.
+        """Decode some frames spread over the film, and examine them for ``colored_part``.
 
         Args:
             on_frame: Called before each frame that is read; an exception that it raises ends the reading.
@@ -360,7 +366,7 @@ class FilmReader:
         self._are_colored = found
 
     def _spread(self, on_frame: Callable[[], None]) -> Iterator[list[av.VideoFrame]]:
-        """Decode pairs of frames spread over the film; reads all of a film that is not seekable."""
+        """Decode pairs of frames, ``GAP`` apart, spread over the film; a film that is not seekable is read whole."""
         span = self.video.duration or round(self.duration / self.time_base)
         last, found, self._sampled = None, 0, None
         for i in range(_SAMPLES if span else 0):
@@ -376,36 +382,40 @@ class FilmReader:
         sample: list[av.VideoFrame] = []
         for number, frame in enumerate(self._decoded(Damage())):
             on_frame()
-            if number % _APART == 0:
+            if number % _SAMPLE_INTERVAL == 0:
                 sample = [frame]
-            elif number % _APART == GAP:
+            elif number % _SAMPLE_INTERVAL == GAP:
                 yield [*sample, frame]
                 sample = []
         if sample:
             yield sample
 
     def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
-        """Return the key frame before a time (or a later one if it was sampled already), and a frame soon after it."""
+        """Return the keyframe before a pts, or a later frame if that one was sampled, and the frame ``GAP`` after it.
+
+        The result is shorter at the end of the film, and empty if seeking fails.
+        """
         with contextlib.suppress(av.error.FFmpegError):
-            if self._goes_on_to(pts) and (frames := self._behind(last, pts, self._ahead)):
+            if self._is_ahead(pts) and (frames := self._next_pair(last, pts, self._ahead)):
                 return frames
             self.container.seek(pts, stream=self.video, backward=True)
             self._ahead = self._decoded(Damage())
-            return self._behind(last, pts, self._ahead)
+            return self._next_pair(last, pts, self._ahead)
         return []
 
-    def _goes_on_to(self, pts: int) -> bool:
-        """Return whether no key frame lies between the last sample and a time, so that reading on is fastest."""
+    def _is_ahead(self, pts: int) -> bool:
+        """Return whether no keyframe lies between the last sample and a pts, so that seeking would go back."""
         entries = self.video.index_entries
-        key = entries.search_timestamp(pts, backward=True)
-        return key >= 0 and self._sampled is not None and entries[key].timestamp <= self._sampled < pts
+        keyframe = entries.search_timestamp(pts, backward=True)
+        return keyframe >= 0 and self._sampled is not None and entries[keyframe].timestamp <= self._sampled < pts
 
-    def _behind(self, last: int | None, pts: int, frames: Iterator[av.VideoFrame]) -> list[av.VideoFrame]:
+    def _next_pair(self, last: int | None, pts: int, frames: Iterator[av.VideoFrame]) -> list[av.VideoFrame]:
+        """Return the first frame after ``last`` that is a keyframe or not before ``pts``, and the one ``GAP`` later."""
         found = None
         if last is not None:
-            self.video.codec_context.skip_frame = "NONREF"  # on the way, only frames that others need are decoded
+            self.video.codec_context.skip_frame = "NONREF"  # skips frames that no other frame refers to
         try:
-            for found in itertools.islice(frames, _FAR):
+            for found in itertools.islice(frames, _MOST_READ):
                 if last is None or found.pts is None or (found.pts > last and (found.key_frame or found.pts >= pts)):
                     break
         finally:

@@ -1,4 +1,4 @@
-"""Computes the chroma of a frame; in interlaced frames, of each field separately."""
+"""``render_fields``: computes the chroma of a frame, separately for each field if the frame is interlaced."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ def render_fields(
     interlaced: bool,
     subsampling: tuple[int, int],
 ) -> None:
-    """Compute the chroma of a frame.
+    """Compute the chroma of a frame, separately for each field if the frame is interlaced.
 
     Args:
-        render: Called with luma and the keyword arguments ``subsampling``, ``siting`` and ``out`` of ``apply_to_luma``.
+        render: Computes chroma; called with luma and the keyword arguments ``subsampling``, ``siting`` and ``out``, as
+            ``apply_to_luma`` takes them.
         luma: uint8 or uint16 ``[H, W]``.
-        out: Cb and Cr to write into.
+        out: Cb and Cr to write into, of the dtype of ``luma``.
         interlaced: Whether the frame consists of two fields, each of which gets its own chroma.
         subsampling: Rows and columns of luma that share one chroma sample.
     """
     cb, cr = out
     for part, siting in _FIELDS if interlaced else ((slice(None), LEFT),):
-        rows = cb[part].shape[0] * subsampling[0]  # a field's last row of luma may be without chroma
+        rows = cb[part].shape[0] * subsampling[0]  # a field of odd height has no chroma for its last row of luma
         render(luma[part][:rows], subsampling=subsampling, siting=siting, out=(cb[part], cr[part]))

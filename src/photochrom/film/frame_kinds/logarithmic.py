@@ -1,8 +1,8 @@
 """Logarithmic film scans (Cineon): converts luma for the network, and its colours back to log.
 
 Samples are printing densities: 0.002 density per 10-bit step, film white at 685 and film black at 95 (Kodak,
-"Conversion of 10-bit log film data to 8-bit linear or video data", 1995). The network sees the picture as displayed,
-and its chroma is converted back to logarithms.
+"Conversion of 10-bit log film data to 8-bit linear or video data", 1995). The network sees the picture as it is
+displayed; the chroma for this picture is then converted to chroma for logarithmic samples.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from ...color.spaces import Matrix, linear_to_srgb, quick_ab_to_cbcr
 from ...color.upsample import linear_coefficients
 
-_WHITE, _BLACK, _TOP = 685, 95, 1023
-_DENSITY, _GAMMA = 0.002, 0.6  # density per step, and contrast of negative film
+_WHITE, _BLACK, _TOP = 685, 95, 1023  # 10-bit code values of film white, film black, and the highest one
+_DENSITY, _GAMMA = 0.002, 0.6  # density per code value, and contrast of negative film
 
 
 def _displayed(code: np.ndarray) -> np.ndarray:
@@ -23,28 +23,29 @@ def _displayed(code: np.ndarray) -> np.ndarray:
     return linear_to_srgb(np.clip((10.0**exponent - dark) / (1 - dark), 0, 1))
 
 
-_CODES = np.linspace(0, 1, 4096)
-_DISPLAYED = _displayed(_CODES)
-_SHOWN = np.rint(255 * _displayed(np.arange(256) / 255)).astype(np.uint8)
+# Tables with 256 entries, for 8-bit levels.
 _LEVELS = np.arange(256) / 255
-_LOGARITHMS = np.interp(_LEVELS, _DISPLAYED, _CODES).astype(np.float32)
-_SLOPES = np.gradient(_LOGARITHMS, _LEVELS).astype(np.float32)
+_TO_DISPLAY = np.rint(255 * _displayed(_LEVELS)).astype(np.uint8)  # displayed luma of each logarithmic level
+_CODES = np.linspace(0, 1, 4096)
+_LOGARITHMS = np.interp(_LEVELS, _displayed(_CODES), _CODES).astype(np.float32)  # the inverse, 0..1
+_SLOPES = np.gradient(_LOGARITHMS, _LEVELS).astype(np.float32)  # derivative of _LOGARITHMS
 
 
 def for_network(thumbnail: np.ndarray) -> np.ndarray:
-    """Convert a logarithmic thumbnail to what the network sees, both uint8 of any shape, full range."""
-    return _SHOWN[thumbnail]
+    """Convert a thumbnail, uint8 of any shape, from logarithmic luma to displayed luma, which the network expects."""
+    return _TO_DISPLAY[thumbnail]
 
 
 def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarray:
     """Fit chroma as a linear function of logarithmic luma.
 
-    To first order, a difference in displayed values is a difference in logarithms times the slope of the curve.
+    To first order, a difference between logarithmic values is the difference between the displayed values, times the
+    slope of the curve from displayed to logarithmic values.
 
     Args:
         small: Result of ``for_network``, uint8 ``[h, w]``.
-        ab: a*b* float32 ``[2, h, w]``.
-        matrix: Weights of the film's luma.
+        ab: a*b* of the displayed picture, float32 ``[2, h, w]``.
+        matrix: Y'CbCr matrix of the film.
 
     Returns:
         Coefficients in the form of ``linear_coefficients``, float32 ``[4, h, w]``.

@@ -1,6 +1,6 @@
-"""Colours films that are negatives: inverts luma for the network, and writes the complements of its colours.
+"""Colours films that are negatives: inverts luma for the network, and writes the complements of the colours.
 
-Inverting the coloured film, luma and chroma, gives the coloured positive. The luma is not changed.
+The film's own luma is not changed. Inverting luma and chroma of the coloured film gives the coloured positive.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ...color.upsample import linear_coefficients
 
 
 def for_network(thumbnail: np.ndarray) -> np.ndarray:
-    """Invert a negative's thumbnail for the network, both uint8 of any shape, full range."""
+    """Invert the thumbnail of a negative, uint8 of any shape, full range, for the network."""
     return 255 - thumbnail
 
 
@@ -22,7 +22,7 @@ def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarra
     Args:
         small: Result of ``for_network``, uint8 ``[h, w]``.
         ab: a*b* of the positive, float32 ``[2, h, w]``.
-        matrix: Weights of the film's luma.
+        matrix: Y'CbCr matrix of the film.
 
     Returns:
         Coefficients in the form of ``linear_coefficients``, float32 ``[4, h, w]``.

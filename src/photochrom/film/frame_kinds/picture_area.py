@@ -38,7 +38,7 @@ class PictureArea:
 
 
 def parse_area(text: str) -> tuple[int, int, int, int]:
-    """Read ``X,Y,W,H``: left, top, width and height in pixels.
+    """Parse ``X,Y,W,H``: left, top, width and height in pixels.
 
     Raises:
         OptionError: The text is not four whole numbers.
@@ -58,7 +58,7 @@ def picture_area(
     *,
     turns: int = 0,
 ) -> PictureArea:
-    """Find the samples of a frame inside the picture.
+    """Return the picture area of a frame, shrunk to whole chroma samples.
 
     Args:
         area: Left, top, width and height in pixels of the stored frame; None for all of it.
@@ -74,7 +74,7 @@ def picture_area(
     left, top, width, height = area
     if left + width > size[1] or top + height > size[0] or min(width, height) < _LEAST:
         raise FilmError(
-            f"the picture cannot be {width} x {height} pixels at {left},{top}, where frames are {size[1]} x {size[0]}: "
+            f"the picture cannot be {width} x {height} pixels at {left},{top} of frames of {size[1]} x {size[0]}: "
             f"name a part of the frame whose sides have {_LEAST} pixels or more"
         )
     rows = _whole(top, height, size[0], 2 * subsampling[0])  # steps of both fields, since any frame may be interlaced
@@ -84,16 +84,18 @@ def picture_area(
 
 
 def _whole(start: int, length: int, side: int, step: int) -> slice:
-    """Shrink a range to whole steps; it may also end at the end of the side."""
+    """Shrink a range of pixels to multiples of ``step``; it may also end at the end of the side."""
     stop = start + length
     return slice(-(-start // step) * step, side if stop == side else stop // step * step)
 
 
 def _shared(luma: slice, step: int) -> slice:
+    """Return the chroma samples of a range of luma, of which ``step`` share one."""
     return slice(luma.start // step, -(-luma.stop // step))
 
 
 def _upright(rows: slice, columns: slice, size: tuple[int, int], turns: int) -> Box:
+    """Return an area of the stored frame as shares of the upright frame."""
     box = Box(rows.start / size[0], columns.start / size[1], rows.stop / size[0], columns.stop / size[1])
     for _ in range(turns):
         box = Box(1 - box.right, box.top, 1 - box.left, box.bottom)

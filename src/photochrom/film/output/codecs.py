@@ -1,6 +1,6 @@
 """Tables of the codecs and containers of coloured films.
 
-To add a codec, add its row, provided that FFmpeg's encoder takes planar Y'CbCr.
+A codec can be added as a row of ``CODECS`` if FFmpeg's encoder for it accepts planar Y'CbCr.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ FORMATS = {
     ".avi": "avi",
     ".nut": "nut",
 }
-"""Container formats of coloured films, by file suffix."""
+"""FFmpeg's names of the container formats of coloured films, by file suffix."""
 SEQUENCES = ("dpx", "tiff", "png", "jp2", "exr")
-"""File formats of numbered frames, each codec and container in one."""
+"""File formats of numbered frames; each is both a codec and a container."""
 CONSTANT_RATE = ("mxf", "avi", *SEQUENCES)
-"""Containers with numbered frames instead of time stamps."""
+"""Containers that store no time stamps, so that the frame rate must be constant."""
 MXF_SOUND, MXF_HERTZ = ("pcm_s16le", "pcm_s24le"), 48000
-"""Codecs and sample rate of sound in MXF."""
+"""Codecs and sample rate of the sound that MXF can hold."""
 AUTO = "auto"
-"""Name for the codec that is chosen by source and output."""
+"""Value of ``FilmOptions.codec`` with which source and output decide the codec."""
 ALIASES = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "dnxhd": "dnxhr"}
-"""Other names of codecs."""
+"""Keys of ``CODECS`` by alternative names."""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec of coloured films."""
+    """A codec of coloured films. Formats have FFmpeg's names."""
 
     encoder: str
     """Name of FFmpeg's encoder."""
     containers: tuple[str, ...]
-    """Names of the container formats that can hold it."""
+    """Container formats that can hold the codec."""
     suffix: str
     """Suffix of the default output if the source's own container cannot hold the codec."""
     profiles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """FFmpeg's pixel formats of each profile, by name, the default profile first; empty without profiles."""
+    """Pixel formats by name of the profile, the default profile first; empty if the codec has no profiles."""
     only: tuple[str, ...] = ()
-    """Names of the pixel formats to use; empty for all that the encoder supports."""
+    """Pixel formats to use; empty for all that the encoder supports."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Options of the encoder that apply to every film."""
     segment: str = "nut"
@@ -56,18 +56,18 @@ class Codec:
     lossless: bool = False
     """Whether the luma is kept bit for bit."""
     even: bool = True
-    """Whether it requires even sizes where chroma is subsampled."""
+    """Whether each side along which chroma is subsampled must be even."""
     full_range: bool = True
-    """Whether it can signal full range."""
+    """Whether a stream can signal full range."""
     fields: bool = True
-    """Whether it can mark interlaced frames."""
+    """Whether a stream can mark interlaced frames."""
     quality: bool = False
-    """Whether it has ``crf`` and ``preset``."""
+    """Whether the encoder has the options ``crf`` and ``preset``."""
     smallest: tuple[int, int] = (1, 1)
-    """Least width and height of a picture."""
+    """Least width and height of a frame."""
 
     def formats(self, profile: str | None) -> frozenset[str]:
-        """Return the names of the pixel formats that a profile supports; None: the codec's default profile."""
+        """Return the pixel formats that a profile supports; None means the default profile."""
         if self.profiles:
             return frozenset(self.profiles[profile or self.usual_profile])
         return frozenset(self.only) or _encodable(self.encoder)
@@ -80,6 +80,7 @@ class Codec:
 
 @functools.cache
 def _encodable(encoder: str) -> frozenset[str]:
+    """Return all pixel formats that an encoder of FFmpeg supports."""
     return frozenset(f.name for f in av.Codec(encoder, "w").video_formats or ())
 
 
@@ -89,7 +90,7 @@ _422_10, _444_10, _422_8 = ("yuv422p10le",), ("yuv444p10le",), ("yuv422p",)
 
 
 def _444(*depths: int) -> tuple[str, ...]:
-    """Return names of formats without subsampling, for files that hold RGB."""
+    """Return the pixel formats without subsampling of these bit depths, for files that hold RGB."""
     return tuple("yuv444p" if depth == 8 else f"yuv444p{depth}le" for depth in depths)
 
 
@@ -150,7 +151,7 @@ def codec_named(name: str) -> str:
 
 
 def check_profile(codec: str, profile: str | None) -> None:
-    """Check that a codec has a profile.
+    """Check that a codec has a profile of this name; None is always valid.
 
     Raises:
         OptionError: The codec has no profiles, or none of this name.
@@ -162,13 +163,13 @@ def check_profile(codec: str, profile: str | None) -> None:
 
 
 def codec_tag(codec: str, profile: str | None) -> str:
-    """Return the FourCC by which players of MP4 and MOV recognise a codec; empty if FFmpeg's choice is right."""
+    """Return the FourCC by which players of MP4 and MOV recognise a codec; empty to leave the choice to FFmpeg."""
     if codec == "prores":
         return _PRORES_TAGS[profile or CODECS[codec].usual_profile]
     return "hvc1" if codec == "libx265" else ""
 
 
 def suffixes(codec: Codec) -> str:
-    """List the file suffixes that can hold a codec, for messages."""
+    """List the suffixes of containers that can hold a codec, for messages: ``.mov or .mkv``."""
     found = [suffix for suffix, container in FORMATS.items() if container in codec.containers and suffix != ".m4v"]
     return ", ".join(found[:-1]) + (" or " if found[1:] else "") + found[-1]

@@ -1,4 +1,4 @@
-"""Signs coloured films with content credentials: inside MP4, MOV and AVI, otherwise in a file beside the film."""
+"""Signs coloured films with content credentials: inside MP4, MOV and AVI files, otherwise in a file beside the film."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ...errors import FilmError, OptionError
 
 
 def manifest_path(film: Path) -> Path | None:
-    """Return the path of the manifest beside a film, ``film.mkv.c2pa``; None if the film itself holds it."""
+    """Return the path of the manifest beside a film, such as ``film.mkv.c2pa``; None if the film can hold it."""
     return None if film.suffix.lower() in MIME_TYPES else film.with_name(f"{film.name}.c2pa")
 
 
 def check_signing(source: Path, output: Path, *, overwrite: bool) -> None:
-    """Raise an error if the film could not be signed, before any work is done.
+    """Check, before a film is coloured, that it can be signed.
 
     Raises:
-        FilmError: The file for the manifest exists, and may not be replaced.
-        OptionError: The source is not a single file, to which a manifest could be bound.
+        FilmError: A manifest beside the output exists, and may not be replaced.
+        OptionError: The source is a sequence, whereas content credentials refer to one source file.
     """
     if not source.is_file():
         raise OptionError(
-            "content credentials bind one file, and this is not one", path=source, remedy="leave them out"
+            "is not one file, to which content credentials could refer", path=source, remedy="leave them out"
         )
     manifest = manifest_path(output)
     if manifest is not None and manifest.exists() and not overwrite:
@@ -33,14 +33,14 @@ def check_signing(source: Path, output: Path, *, overwrite: bool) -> None:
 
 
 def sign_film(whole: Path, output: Path, source: Path, identity: Identity, credit: str, *, overwrite: bool) -> None:
-    """Sign a finished film, in place if the container can hold a manifest, otherwise in a file beside the output.
+    """Sign a finished film: in place if its container can hold a manifest, otherwise in a file beside the output.
 
     Args:
         whole: The finished film, under its temporary name.
-        output: Its final path.
+        output: Final path of the film.
         source: The black-and-white film.
-        identity: Signer.
-        credit: Sources of the colours; see ``colorizer.hints.credit``.
+        identity: The signer.
+        credit: Which model added the colours; see ``colorizer.hints.credit``.
         overwrite: Whether a manifest beside the output may be replaced.
 
     Raises:

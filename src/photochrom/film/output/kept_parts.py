@@ -29,12 +29,12 @@ _FILE = "appearance"
 
 @dataclass(frozen=True)
 class _Appearance:
-    """The recorded appearance of the film whose segments the folder holds."""
+    """Content of ``appearance.json``: how the film in the folder was coloured."""
 
     asked: str
-    """Digest of all options."""
+    """Digest of all hints and of the options for single shots."""
     named: list[int]
-    """Starts of the shots given in the options; empty if the shots were detected."""
+    """Least pts of each shot in the options; empty if the shots were detected."""
     starts: list[int] = field(default_factory=list)
     """pts of the first frame of each shot; empty while the film is unfinished."""
     shots: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class KeptParts:
         reader: The film.
         plan: The part of the film to colour.
         options: How to colour it.
-        hints: Known colours at places of single frames.
+        hints: All hints, including those from stills.
 
     Raises:
         FilmError: The folder holds unfinished work with other shots or hints.
@@ -67,7 +67,7 @@ class KeptParts:
         if not self._before.starts and self._before.asked != asked:
             raise FilmError(
                 f"{folder.folder} holds unfinished work with other shots or hints",
-                remedy="use those, or start over with restart=True",
+                remedy="use the earlier ones, or start over with restart=True",
             )
 
     def known_starts(self) -> list[int]:
@@ -94,17 +94,17 @@ class KeptParts:
             unchanged = self._unchanged(shots)
             self._folder.remove(lambda segment: not _shots_in(segment, before.starts) <= unchanged)
             if self._plan.frames is not None:
-                self._folder.remove(lambda segment: not all(self._is_there(pts) for pts in segment.pts))
+                self._folder.remove(lambda segment: not all(self._file_exists(pts) for pts in segment.pts))
                 if len(unchanged) < len(before.starts):
                     self._remove_loose_frames()
         self._write(self.known_starts(), shots)
 
-    def _is_there(self, pts: int) -> bool:
-        """Return whether the file of a coloured frame of a sequence is still where it was written."""
+    def _file_exists(self, pts: int) -> bool:
+        """Return whether the file of a coloured frame exists, in the working folder or under its final name."""
         return any(file.is_file() for file in self._files(pts))
 
     def _files(self, pts: int) -> tuple[Path, Path]:
-        """Return the path of a frame in the working folder, and its final one."""
+        """Return the path of a frame's file in the working folder, and its final path."""
         assert self._plan.frames is not None
         final = self._plan.frames.file(self._plan.number(self._reader, pts))
         return self._folder.frames / final.name, final
@@ -117,10 +117,11 @@ class KeptParts:
                 path.unlink()
 
     def _unchanged(self, shots: ShotPlan | None) -> set[int]:
+        """Return the numbers of the leading shots whose appearance is the same as in the earlier film."""
         if shots is None:
             return set()
         before, now = self._before.shots, shots.appearance(self._reader, self._hints)
-        count = len(before) if self._has_same_shots else self._same_starts - 1  # the last of these has another end
+        count = len(before) if self._has_same_shots else self._same_starts - 1  # the last of them ends elsewhere
         return {i for i in range(count) if before[i] == now[i]}
 
     def finish(self, segments: Iterable[FinishedSegment], shots: ShotPlan | None) -> None:
@@ -131,12 +132,12 @@ class KeptParts:
         self._write(list(starts), whole)
 
     def _write(self, starts: list[int], shots: ShotPlan | None) -> None:
-        looks = shots.appearance(self._reader, self._hints) if starts and shots is not None else []
-        facts: dict[str, Any] = asdict(_Appearance(self._now.asked, self._now.named, starts, looks))
+        appearances = shots.appearance(self._reader, self._hints) if starts and shots is not None else []
+        facts: dict[str, Any] = asdict(_Appearance(self._now.asked, self._now.named, starts, appearances))
         self._folder.write(_FILE, facts)
 
     def hints_to_track(self, shots: ShotPlan | None) -> list[FilmHint]:
-        """Return the hints of shots with frames left to colour; all hints if the shots are not known yet."""
+        """Return the hints of shots that still have frames to colour; all hints if the shots are not known yet."""
         if shots is None:
             return list(self._hints)
         spans = [(segment.pts[0], segment.next) for segment in self._folder.segments()]
@@ -146,12 +147,12 @@ class KeptParts:
         """Return whether finished segments cover the whole shot of a hint."""
         number = shots.number(pts_of_hint(self._reader, hint))
         end = shots.starts[number + 1] if number + 1 < len(shots.starts) else None
-        reached = shots.starts[number]
-        for start, following in spans:
-            if start <= reached and (following is None or following > reached):
-                if following is None or (end is not None and following >= end):
+        covered = shots.starts[number]  # pts up to which the shot is covered
+        for start, next_start in spans:
+            if start <= covered and (next_start is None or next_start > covered):
+                if next_start is None or (end is not None and next_start >= end):
                     return True
-                reached = following
+                covered = next_start
         return False
 
 

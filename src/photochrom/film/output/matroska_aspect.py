@@ -15,11 +15,13 @@ _SEGMENT, _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x18538067, 0x114D9B74, 
 _VOID, _INFO, _TRACKS, _TRACK, _VIDEO = 0xEC, 0x1549A966, 0x1654AE6B, 0xAE, 0xE0
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
 _AS_RATIO = 3  # display unit: width and height are a ratio
-_HEADER = 1 << 20  # bytes read from a file; the tracks are well within them
+_HEADER = 1 << 20  # bytes read from a file, which contain all fields of interest
 
 
 @dataclass(frozen=True)
 class _Element:
+    """An element's ID, and the offsets of its parts in the file."""
+
     id: int
     start: int
     data: int
@@ -58,7 +60,7 @@ def write_aspect(path: Path, width: int, height: int, aspect: Fraction) -> bool:
 
 
 def _located(header: bytes) -> tuple[_Element, _Element, _Element, _Element] | None:
-    """Find index, void, information and tracks; None if they are not consecutive."""
+    """Return the index, the Void element, the segment information and the tracks; None if they are not consecutive."""
     segment = next((e for e in _elements(header, 0, len(header)) if e.id == _SEGMENT), None)
     if segment is None:
         return None
@@ -69,6 +71,7 @@ def _located(header: bytes) -> tuple[_Element, _Element, _Element, _Element] | N
 
 
 def _elements(buffer: bytes, start: int, end: int) -> Iterator[_Element]:
+    """Yield the elements between two offsets, without those inside them."""
     while start < end:
         id_length = 9 - buffer[start].bit_length()
         size_at = start + id_length
@@ -96,9 +99,10 @@ def _with_display(header: bytes, tracks: _Element, width: int, height: int) -> b
 
 
 def _display(header: bytes, video: _Element, width: int, height: int) -> bytes:
-    ours = {_DISPLAY_WIDTH: width, _DISPLAY_HEIGHT: height, _DISPLAY_UNIT: _AS_RATIO}
-    kept = [header[e.start : e.end] for e in _elements(header, video.data, video.end) if e.id not in ours]
-    return b"".join(kept + [_encoded(id, value.to_bytes(4, "big")) for id, value in ours.items()])
+    """Return the payload of a video element with the display size replaced."""
+    fields = {_DISPLAY_WIDTH: width, _DISPLAY_HEIGHT: height, _DISPLAY_UNIT: _AS_RATIO}
+    kept = [header[e.start : e.end] for e in _elements(header, video.data, video.end) if e.id not in fields]
+    return b"".join(kept + [_encoded(id, value.to_bytes(4, "big")) for id, value in fields.items()])
 
 
 def _moved(header: bytes, seek_head: _Element, growth: int) -> bytes:

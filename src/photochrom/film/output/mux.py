@@ -16,23 +16,23 @@ from ..options import FilmOptions
 from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..source.opening import address
-from ..source.time_code import later
+from ..source.time_code import add_frames
 from ..span import Span
 from . import tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, codec_tag
 from .matroska_aspect import write_aspect
-from .segments import EncodedSegment, decoding_times, describe, number_of
+from .segments import EncodedSegment, decoding_times, number_of, set_tags
 from .sound import SoundTranscoder, lossless_codec
 from .tracks import Item
 
-# Otherwise Matroska's muxer would shift picture and sound, but not chapters, to make the priming of AAC begin at 0.
 _FASTSTART = {"movflags": "+faststart"}
+# By default, Matroska's muxer shifts picture and sound, but not chapters, so that the priming of AAC begins at 0.
 _OPTIONS = {"mp4": _FASTSTART, "mov": _FASTSTART, "matroska": {"avoid_negative_ts": "disabled"}}
 _OPTIONS["mxf"] = {"strict": "unofficial"}  # permits rates not in SMPTE ST 377, such as 18 frames/s
-# Metadata keys that do not apply to the new file or to the new picture.
+# Metadata keys that describe the source's file or its encoded picture, and so do not apply to the coloured film.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _OF_THE_CODEC = ("encoder", "bps", "number_of_bytes", "number_of_frames", "alpha_mode")  # upper or lower case
-# The same for MXF: the writer of the file, and the identifiers of its packages.
+# Such keys in MXF: the software that wrote the file, and the identifiers of its packages.
 _OF_MXF = ("company_name", "application_platform", "operational_pattern_ul", "modification_date")
 _OF_PACKAGES = ("uid", "umid", "product_", "toolkit_")
 
@@ -45,47 +45,48 @@ def mux(
     name: str,
     options: FilmOptions,
     span: Span,
-    model: str,
+    credit: str,
     *,
     damage: Damage | None = None,
     on_packet: Callable[[], None] = lambda: None,
     rehearsal: bool = False,
 ) -> list[str]:
-    """Write the finished film.
+    """Write the finished film: the coloured segments joined, and the source's other tracks and metadata.
 
     Args:
         reader: The source.
         planes: Format of the coloured film.
         segments: The coloured film's segments, in order.
         path: The file to write.
-        name: Name of the container format.
+        name: FFmpeg's name of the container format.
         options: Codec and profile.
         span: The coloured part of the source.
-        model: Credit of the colours, for the metadata.
+        credit: The label's text, for the metadata.
         damage: Collects damage found in the source's other tracks.
         on_packet: Called before each packet; an exception that it raises ends the writing.
-        rehearsal: Whether to leave the other tracks empty, to only test whether the container accepts them.
+        rehearsal: Whether to leave the other tracks empty, if only the container's support for them is tested.
 
     Returns:
-        One line of text for each track of sound that is re-encoded, because the container cannot hold its codec.
+        Notes for the user: one line for each sound track that is re-encoded, because the container cannot hold its
+        codec, and for a pixel aspect ratio that the header lacks.
 
     Raises:
         FilmError: The container cannot hold a track of the source.
         OSError: The file cannot be written.
     """
     settings = _OPTIONS.get(name, {})
-    states_aspect = name == "matroska" and reader.aspect != 1
-    if states_aspect:
-        settings = settings | {"write_crc32": "0"}  # the header is changed afterwards
+    needs_aspect = name == "matroska" and reader.aspect != 1
+    if needs_aspect:
+        settings = settings | {"write_crc32": "0"}  # write_aspect changes the header afterwards
     with (
         av.open(address(segments[0].path)) as first,
         av.open(address(reader.tracks_file), metadata_errors="replace") as source,
         av.open(address(path), "w", format=name, container_options=settings) as out,
     ):
         streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options)
-        describe(streams[reader.video.index].codec_context, reader, planes)  # segments do not store all of it
-        _describe(out, source, span, model)
-        _state_time_code(out, streams[reader.video.index].metadata, reader, span)
+        set_tags(streams[reader.video.index].codec_context, reader, planes)  # segments do not store all tags
+        _set_metadata(out, source, span, credit)
+        _set_time_code(out, streams[reader.video.index].metadata, reader, span)
         video = streams.pop(reader.video.index)
         colored = _colored(segments, reader.time_base, video, span)
         kept = tracks.packets(source, streams, transcoders, span, reader, damage or Damage())
@@ -98,20 +99,20 @@ def mux(
             if packet.stream.type in ends and packet.pts is not None:
                 ends[packet.stream.type] = (packet.pts + (packet.duration or 0)) * packet.time_base
             out.mux_one(packet)
-        if name == "mxf" and (over := ends["audio"] - ends["video"]) > 0 and damage:
-            damage.cut_sound = over
+        if name == "mxf" and (excess := ends["audio"] - ends["video"]) > 0 and damage:
+            damage.cut_sound = excess
         notes = [
-            f"sound of track {index} is re-encoded, without loss: {name} cannot hold "
-            f"{source.streams[index].codec_context.name}, it is {lossless_codec(name)} now"
+            f"the sound of track {index} is re-encoded without loss as {lossless_codec(name)}, because {name} cannot "
+            f"hold {source.streams[index].codec_context.name}"
             for index in transcoders
         ]
-    if states_aspect and not write_aspect(path, reader.width, reader.height, reader.aspect):
+    if needs_aspect and not write_aspect(path, reader.width, reader.height, reader.aspect):
         notes.append(f"the header does not state the pixel aspect ratio {reader.aspect}; the frames do")
     return notes
 
 
 def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
-    """Yield packets until each of the tracks has had one."""
+    """Yield packets until there was one from each of this number of tracks."""
     found: set[int] = set()
     while len(found) < tracks and (item := next(items, None)):
         found.add(item[2].stream_index)
@@ -119,10 +120,10 @@ def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
 
 
 def remedy_for(name: str, codec: str) -> str:
-    """Return a remedy for a container that cannot hold all tracks."""
+    """Return advice for a film with a track that the container ``name`` cannot hold."""
     other = next((c for c in ("matroska", "mov") if c in CODECS[codec].containers), name)
     if name == other:
-        return "make a copy of the film without it first"
+        return "first make a copy of the film without that track"
     return f"write to a {'.mkv' if other == 'matroska' else '.mov'} file"
 
 
@@ -133,8 +134,8 @@ def _add_streams(
     reader: FilmReader,
     options: FilmOptions,
 ) -> tuple[dict[int, av.stream.Stream], dict[int, SoundTranscoder]]:
-    """Return the new film's streams and the transcoders for some of them, by index in the source."""
-    copied = {stream.index for stream in tracks.kept(source, reader.video.index)[0]}
+    """Add all streams to the coloured film; return them, and the transcoders that some need, by index in the source."""
+    copied = {stream.index for stream in tracks.streams_to_copy(source, reader.video.index)[0]}
     streams: dict[int, av.stream.Stream] = {}
     transcoders: dict[int, SoundTranscoder] = {}
     for stream in source.streams:
@@ -159,11 +160,12 @@ def _add_video(
     reader: FilmReader,
     options: FilmOptions,
 ) -> av.VideoStream:
+    """Add the coloured picture's stream, with the metadata, disposition and rotation of the source's."""
     video = out.add_stream_from_template(template, opaque=True)
     constant = out.format.name in CONSTANT_RATE
     video.time_base = 1 / reader.rate if constant else reader.time_base
     video.codec_context.framerate = reader.rate
-    video.metadata.clear()  # the segment's own
+    video.metadata.clear()  # removes that of the segment
     video.metadata.update({k: v for k, v in source.metadata.items() if not _is_of_the_codec(k)})
     video.disposition = int(source.disposition)
     if reader.display_matrix is not None:
@@ -176,6 +178,7 @@ def _add_video(
 
 
 def _is_of_the_codec(key: str) -> bool:
+    """Return whether a metadata key describes the source's encoded picture."""
     return key.partition("-")[0].casefold() in _OF_THE_CODEC or _is_of_a_package(key)
 
 
@@ -185,11 +188,11 @@ def _is_of_a_package(key: str) -> bool:
 
 
 def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) -> None:
-    """Raise ValueError if MXF cannot hold a track; FFmpeg would report it only after the work."""
+    """Raise ValueError if the container is MXF and cannot hold a track; FFmpeg would report it only at the end."""
     if out.format.name != "mxf":
         return
     if not isinstance(stream, av.AudioStream):
-        raise ValueError("it holds one picture, and sound")
+        raise ValueError("it holds one video track, and sound")
     context = stream.codec_context
     if context is None or context.name not in MXF_SOUND or context.sample_rate != MXF_HERTZ:
         raise ValueError(f"it holds PCM of {MXF_HERTZ} Hz only")
@@ -198,10 +201,10 @@ def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) ->
 def _transcoder(
     out: av.container.OutputContainer, stream: av.stream.Stream, path: Path, codec: str, reason: Exception
 ) -> SoundTranscoder:
-    """Return a transcoder for a sound track that the container cannot hold as it is.
+    """Return a transcoder for a sound track whose codec the container cannot hold.
 
     Raises:
-        FilmError: The track is not sound, or its sample rate is not the only one that MXF can hold.
+        FilmError: The track is not sound, or its sample rate is not 48 kHz, which MXF requires.
     """
     name = out.format.name
     if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
@@ -216,48 +219,50 @@ def _transcoder(
     ) from reason
 
 
-def _describe(out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, model: str) -> None:
-    former = ""
+def _set_metadata(
+    out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, credit: str
+) -> None:
+    """Copy the source's metadata and chapters, and add the credit to its comment."""
+    comment = ""
     for key, value in source.metadata.items():
         if key.lower() == "comment":  # Matroska writes tags in capitals
-            former = value
+            comment = value
         elif key.lower() not in _OF_THE_FILE and not _is_of_a_package(key):
             out.metadata[key] = value
-    out.metadata["comment"] = with_statement(former, model)
-    out.set_chapters([moved for chapter in source.chapters() if (moved := span.chapter(chapter))])
+    out.metadata["comment"] = with_statement(comment, credit)
+    out.set_chapters([adjusted for chapter in source.chapters() if (adjusted := span.chapter(chapter))])
 
 
-def _state_time_code(
-    out: av.container.OutputContainer, metadata: dict[str, str], reader: FilmReader, span: Span
-) -> None:
-    """Write time code and reel name, taken from the source's metadata, frames or headers, for the coloured part.
+def _set_time_code(out: av.container.OutputContainer, metadata: dict[str, str], reader: FilmReader, span: Span) -> None:
+    """Write the source's reel name, and the time code of the first coloured frame.
 
     Args:
-        out: The new film.
-        metadata: Metadata of its picture.
+        out: The coloured film.
+        metadata: Metadata of the coloured film's picture.
         reader: The source.
-        span: The coloured part."""
-    places = (out.metadata, metadata)
-    if reader.time_code and not any(key.lower() == "timecode" for place in places for key in place):
+        span: The coloured part of the source.
+    """
+    both = (out.metadata, metadata)
+    if reader.time_code and not any(key.lower() == "timecode" for tags in both for key in tags):
         metadata["timecode"] = reader.time_code
     if reader.reel_name:
-        for place in places if out.format.name == "mxf" else (metadata,):
-            place["reel_name"] = reader.reel_name
+        for tags in both if out.format.name == "mxf" else (metadata,):
+            tags["reel_name"] = reader.reel_name
     if not span.shift:
         return
-    passed = round((span.start - reader.first_pts * reader.time_base) * reader.rate)
-    for place in places:
-        for key in [key for key in place if key.lower() == "timecode"]:
-            if (moved := later(place.pop(key), passed, reader.rate)) is not None:  # None: it is not a time code
-                place[key] = moved
+    skipped = round((span.start - reader.first_pts * reader.time_base) * reader.rate)
+    for tags in both:
+        for key in [key for key in tags if key.lower() == "timecode"]:
+            if (code := add_frames(tags.pop(key), skipped, reader.rate)) is not None:  # None if it is no time code
+                tags[key] = code
 
 
 def _colored(
     segments: Sequence[EncodedSegment], time_base: Fraction, stream: av.VideoStream, span: Span
 ) -> Iterator[Item]:
-    """Yield the packets of the coloured film with the source's times."""
+    """Yield the packets of the segments, with the source's times instead of frame numbers."""
     pts = [time for segment in segments for time in segment.pts]
-    after = [*pts[1:], segments[-1].end]
+    ends = [*pts[1:], segments[-1].end]
     shift = round(span.start / time_base) if span.shift else 0
     dts = decoding_times(pts, max(segment.delay for segment in segments))
     first = 0
@@ -266,7 +271,7 @@ def _colored(
             number = first + number_of(packet)
             packet.time_base = time_base
             packet.pts, packet.dts = pts[number] - shift, next(dts) - shift
-            packet.duration = after[number] - pts[number]
+            packet.duration = ends[number] - pts[number]
             packet.stream = stream
             yield packet.dts * time_base, 0, packet
         first += len(segment.pts)

@@ -13,40 +13,42 @@ from ..planes import FULL_RANGE, MATRICES, PlaneFormat, planar_name
 from ..reader import FilmReader
 from .codecs import SEQUENCES, Codec
 
-_UNTAGGED = 0
-_HDR = {16: "PQ", 18: "HLG"}
+_UNTAGGED = 0  # FFmpeg's code of a color range that is not stated
+_HDR = {16: "PQ", 18: "HLG"}  # transfer characteristics of HDR films, by code in ITU-T H.273
 _SD = (1024, 576)  # largest size at which players assume BT.601 for an untagged film
-_DEPTHS = (8, 10, 12, 14, 16)
+_DEPTHS = (8, 10, 12, 14, 16)  # bits per sample of FFmpeg's planar formats
 
 
 def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, bits: int | None = None) -> PlaneFormat:
     """Choose the pixel format of the coloured film: the source's, with chroma planes added if it has none.
 
-    If the codec does not support it, the nearest format without loss is chosen: more chroma or more bits.
+    If the codec does not support that format, the nearest lossless choice is made: finer chroma, or more bits.
 
     Args:
         reader: The source.
         codec: The codec of the coloured film.
         profile: One of the codec's profiles; None for the default one.
-        bits: Bits per sample; None for the source's, or more if the codec requires more.
+        bits: Bits per sample; None for the source's, or the next greater depth that the codec has.
 
     Raises:
-        FilmError: The film is HDR, while the model expects standard dynamic range; or the codec does not support the
-            size of the picture, or as many bits.
+        FilmError: The film is HDR, but the model expects standard dynamic range; or the codec does not support the
+            frame size or the depth.
     """
     context, path = reader.video.codec_context, reader.path
     source = context.format
     if context.color_trc in _HDR:
         problem = f"the film is HDR ({_HDR[context.color_trc]})"
         raise FilmError(problem, path=path, remedy="convert it to standard dynamic range first")
-    subsampling, depths = _stored(path, codec, profile, (context.width, context.height), _shared(source))
+    subsampling, depths = _subsampling_and_depths(
+        path, codec, profile, (context.width, context.height), _shared(source)
+    )
     old_bits = max(part.bits for part in source.components)
-    new_bits = _bits(path, bits or max(8, old_bits), depths, codec, asked=bits is not None)
+    new_bits = _bits(path, bits or max(8, old_bits), depths, codec, exact=bits is not None)
     name = planar_name(subsampling, new_bits)
     same = {name, name.replace("yuv", "yuvj"), "gray" if new_bits == 8 else f"gray{new_bits}le"}
     into_frames = codec.containers[0] in SEQUENCES
     full = reader.is_sequence or (not source.is_rgb and _is_full(source, context.color_range))
-    matrix = BT601 if into_frames else _matrix(context)  # the luma of photographs
+    matrix = BT601 if into_frames else _matrix(context)  # numbered frames are written with the luma of photographs
     stated = context.colorspace if not (source.is_rgb or reader.is_sequence or into_frames) else None
     colorspace = (1 if matrix == BT709 else 6) if stated is None else stated
     old = Coding(old_bits, full, matrix)
@@ -57,10 +59,13 @@ def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, b
     return PlaneFormat(name, subsampling, new, colorspace, converted, known, exact_rgb)
 
 
-def _stored(
-    path: Path, codec: Codec, profile: str | None, size: tuple[int, int], shared: tuple[int, int]
+def _subsampling_and_depths(
+    path: Path, codec: Codec, profile: str | None, size: tuple[int, int], wanted: tuple[int, int]
 ) -> tuple[tuple[int, int], list[int]]:
-    """Return rows and columns of luma per chroma sample, and the depths that the codec supports with them."""
+    """Return the nearest subsampling that the codec supports for frames of a size, and its depths in bits.
+
+    ``size`` is width and height; subsamplings are rows and columns of luma per chroma sample.
+    """
     width, height = size
     if width < codec.smallest[0] or height < codec.smallest[1]:
         least = "{} x {}".format(*codec.smallest)
@@ -70,8 +75,8 @@ def _stored(
             remedy='choose codec="prores" or codec="ffv1"',
         )
     known = codec.formats(profile)
-    finer = [other for other in ((2, 2), (1, 2), (1, 1)) if other[0] <= shared[0] and other[1] <= shared[1]]
-    for subsampling in dict.fromkeys((shared, *finer, (1, 2))):
+    finer = [other for other in ((2, 2), (1, 2), (1, 1)) if other[0] <= wanted[0] and other[1] <= wanted[1]]
+    for subsampling in dict.fromkeys((wanted, *finer, (1, 2))):
         odd = width % subsampling[1] or height % subsampling[0]
         depths = [depth for depth in _DEPTHS if planar_name(subsampling, depth) in known]
         if depths and not (odd and codec.even):
@@ -81,10 +86,10 @@ def _stored(
     )
 
 
-def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, asked: bool) -> int:
-    """Return the least depth without loss, or exactly the requested one."""
+def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, exact: bool) -> int:
+    """Return the least depth of at least ``wanted`` bits; if it must be ``exact``, any other is an error."""
     found = min((depth for depth in depths if depth >= wanted), default=0)
-    if asked and found != wanted:
+    if exact and found != wanted:
         choice = " or ".join(f"bits={depth}" for depth in depths)
         raise FilmError(f"{codec.encoder} does not take {wanted} bits here", path=path, remedy=f"choose {choice}")
     if not found:
@@ -97,15 +102,16 @@ def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, asked: bo
 
 
 def _is_full(source: av.VideoFormat, tag: int) -> bool:
-    """Return whether the range is full: as tagged, otherwise as FFmpeg assumes, for which grey is full range."""
+    """Return whether the source has full range: by its tag, or, if untagged, as FFmpeg assumes (full for grey)."""
     if tag == _UNTAGGED:
         return len(source.components) < 3 or source.name.startswith("yuvj")
     return tag == FULL_RANGE
 
 
 def _shared(source: av.VideoFormat) -> tuple[int, int]:
+    """Return rows and columns of luma that share one chroma sample in the source."""
     if len(source.components) < 3:
-        return 2, 2  # for grey sources, what every player shows
+        return 2, 2  # for a grey source, the subsampling that every player supports
     if source.is_rgb:
         return 1, 1
     rows, columns = (round(16 / of(16)) for of in (source.chroma_height, source.chroma_width))
@@ -113,5 +119,6 @@ def _shared(source: av.VideoFormat) -> tuple[int, int]:
 
 
 def _matrix(context: av.VideoCodecContext) -> Matrix:
+    """Return the matrix that the source states, or the one that players assume for its size."""
     small = context.width <= _SD[0] and context.height <= _SD[1]
     return MATRICES.get(context.colorspace, BT601 if small else BT709)

@@ -1,4 +1,4 @@
-"""The working folder of an unfinished film, beside its output, in which finished work survives any interruption.
+"""``ResumeFolder``: keeps the finished segments of an unfinished film in a folder beside its output.
 
 For each finished segment, ``reel.color.mp4.photochrom/`` holds a file of frames, a JSON record, and, if the next
 segment begins inside a shot, the colours propagated so far. The record is written last: a segment without it is
@@ -32,33 +32,33 @@ class FinishedSegment:
     """Record of a finished segment; the content of its JSON file."""
 
     pts: list[int]
-    """Presentation time stamps of its frames, in the source's time base, strictly increasing."""
+    """Presentation time stamps of the frames, in the source's time base, strictly increasing."""
     shots: list[int]
     """pts of the frames that begin a shot."""
     delay: int
-    """Greatest number of frames that the codec held back to reorder them."""
+    """Greatest number of places by which a frame comes later in decoding order than in display order."""
     end: int
-    """Time at which its last frame ends, in the source's time base."""
+    """Time at which the last frame ends, in the source's time base."""
     damaged: list[str]
-    """Times of the packets that could not be decoded so far, in seconds, as fractions."""
+    """Times, in seconds, of the packets that could not be decoded so far, in the notation of ``str(Fraction)``."""
     ends_early: str
     """Reason why reading stopped before the film's end; empty if it did not."""
     other_fields: str
-    """Time of the first frame so far whose interlacing differs from the film's first; empty if there is none."""
+    """Time, as text, of the first frame so far whose interlacing differs from the film's first; may be empty."""
     next: int | None
-    """pts of the next frame; None at the end of the film."""
+    """pts of the next segment's first frame; None at the end of the film."""
     warm_up: int | None
-    """pts from which the film must be read to detect the same shots again; None at the end of the film."""
+    """pts from which a resumed run must read to detect the same shots; None at the end of the film."""
 
 
 def work_folder(output: Path) -> Path:
-    """Return the working folder of an output; for a sequence, beside the folder of its frames."""
-    beside = output.parent.absolute() if is_pattern(output) else output
-    return beside.with_name(f"{beside.name}{_SUFFIX}")
+    """Return the working folder of an output: beside the file, or beside the folder of a sequence's frames."""
+    published = output.parent.absolute() if is_pattern(output) else output
+    return published.with_name(f"{published.name}{_SUFFIX}")
 
 
 def is_publishing(folder: Path) -> bool:
-    """Return whether all frames of a sequence are finished, so that some may have their final names."""
+    """Return whether an interrupted run has begun to move the frames of a finished sequence to their final names."""
     return (folder / _PUBLISHING).exists()
 
 
@@ -66,12 +66,12 @@ class ResumeFolder:
     """Working folder of one unfinished film; a context manager that locks it for this process.
 
     Args:
-        output: The film to be made.
-        key: Everything that its frames depend on. Work with another key is not resumed.
+        output: The coloured film.
+        key: All settings that the coloured frames depend on; only work with an equal key is resumed.
         restart: Whether to discard unfinished work.
 
     Raises:
-        FilmError: Another process holds the lock, or there is unfinished work with other settings.
+        FilmError: On entry: another process has locked the folder, or it holds unfinished work with another key.
     """
 
     def __init__(self, output: Path, key: dict[str, Any], *, restart: bool = False) -> None:
@@ -116,7 +116,8 @@ class ResumeFolder:
                 raise FilmError(
                     f"{self.folder} holds {'kept parts' if whole else 'unfinished work'} with other settings "
                     f"({', '.join(changed)})",
-                    remedy=f"use those{' and keep_parts=True' if whole else ''}, or start over with restart=True",
+                    remedy=f"use the earlier ones{' and keep_parts=True' if whole else ''}, "
+                    "or start over with restart=True",
                 )
             return
         for path in self.folder.iterdir():
@@ -131,11 +132,11 @@ class ResumeFolder:
         return bool(self._records()) or frames
 
     def start_publishing(self) -> None:
-        """Record that all frames of a sequence are finished and are being moved to their final names."""
+        """Record that the frames of a finished sequence are about to be moved to their final names."""
         (self.folder / _PUBLISHING).touch()
 
     def end_publishing(self) -> None:
-        """Record that all frames of a sequence have their final names."""
+        """Record that all frames of a sequence have got their final names."""
         (self.folder / _PUBLISHING).unlink()
 
     def segment_path(self, number: int) -> Path:
@@ -159,7 +160,7 @@ class ResumeFolder:
         return [_segment(record) for record in self._records()]
 
     def remove(self, is_outdated: Callable[[FinishedSegment], bool]) -> None:
-        """Remove the segments that are outdated."""
+        """Remove the finished segments for whose record ``is_outdated`` is true."""
         for record in self._records():
             if is_outdated(_segment(record)):
                 record.unlink()
@@ -169,12 +170,12 @@ class ResumeFolder:
         return sorted(self.folder.glob("[0-9]*.json"))
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """Read facts stored by ``write``; None if there are none."""
+        """Read the JSON object that ``write`` stored under a name; None if there is none."""
         path = self.folder / f"{name}.json"
         return _read(path) if path.is_file() else None
 
     def write(self, name: str, facts: dict[str, Any]) -> None:
-        """Store facts about the film with its segments."""
+        """Store a JSON object under a name, beside the segments."""
         _write(self.folder / f"{name}.json", facts)
 
     def finish(self, number: int, segment: FinishedSegment, propagated: np.ndarray | None) -> None:
@@ -182,8 +183,9 @@ class ResumeFolder:
 
         Args:
             number: Number of the segment, from 0.
-            segment: The record.
-            propagated: Propagated colours at the beginning of the next segment; None if a shot begins there.
+            segment: Record of the segment.
+            propagated: ``Colors.before`` of the next segment's first frame, float32 ``[h, w, 4]``; None if a shot
+                begins there.
         """
         if self.segment_path(number).exists():  # frames of a sequence have been synced one by one
             sync(self.segment_path(number))
@@ -193,7 +195,7 @@ class ResumeFolder:
         _write(self._record(number), asdict(segment))
 
     def propagated(self, number: int) -> np.ndarray | None:
-        """Return the propagated colours at the end of a finished segment; None if the next one begins with a shot."""
+        """Return the colours that ``finish`` stored with a segment; None if the next segment begins with a shot."""
         path = self._state(number)
         if not path.is_file():
             return None
@@ -201,7 +203,7 @@ class ResumeFolder:
             return np.asarray(state["colors"])
 
     def discard(self) -> None:
-        """Remove the folder."""
+        """Release the lock, and remove the folder."""
         self._lock.release()
         remove_folder(self.folder)
 

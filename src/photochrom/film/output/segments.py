@@ -1,6 +1,6 @@
 """``SegmentEncoder``: encodes a few seconds of film to a separate file, so that work can be resumed.
 
-Segments store frame numbers instead of times. The muxer replaces them with the source's times.
+Segments store frame numbers instead of times; ``mux`` replaces these numbers by the source's times.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .codecs import CODECS
 
 TICK = Fraction(1, 1000)
 """Time base of a segment; one frame is one tick."""
-_ROOM = 64  # ticks reserved for decoding times before the first frame; no codec holds back more frames
+_LEAD = 64  # ticks before the first frame, for earlier decoding times; greater than the delay of any codec
 _SLICES: tuple[dict[str, str], ...] = ({"slices": "4"}, {}, {"slices": "1"})
 """Numbers of slices for FFV1, the best first; each of them fails for some odd sizes."""
 _FIELD_ORDERS = {"": 1, "tff": 2, "bff": 3}  # FFmpeg's AVFieldOrder
@@ -36,11 +36,11 @@ class EncodedSegment:
 
     path: Path
     pts: list[int]
-    """Presentation time stamps of its frames, in the source's time base, strictly increasing."""
+    """Presentation time stamps of the frames, in the source's time base, strictly increasing."""
     delay: int
-    """Greatest number of frames that the codec held back to reorder them."""
+    """Greatest number of places by which a frame comes later in decoding order than in display order."""
     end: int
-    """Time at which its last frame ends, in the source's time base."""
+    """Time at which the last frame ends, in the source's time base."""
 
 
 class SegmentEncoder:
@@ -60,11 +60,11 @@ class SegmentEncoder:
     def __init__(self, path: Path, reader: FilmReader, planes: PlaneFormat, options: FilmOptions) -> None:
         self.pts: list[int] = []
         self.delay = 0
-        """Greatest number of frames that the codec has held back so far to reorder them."""
+        """As ``EncodedSegment.delay``, for the frames encoded so far."""
         self._waiting: dict[int, int] = {}  # numbers of the frames inside the codec, by pts
         self._written = 0
         self._time_base, self._source = reader.time_base, reader.path
-        self._marks = _marks(reader, planes)
+        self._marking = _marking(reader, planes)
         self._tags = {"color_range": 2 if planes.coding.full_range else 1, "colorspace": planes.colorspace}
         self._tags |= dict(zip(("color_primaries", "color_trc"), reader.tags, strict=True))
         self._container = av.open(address(path), "w", format=CODECS[options.codec].segment)
@@ -75,24 +75,24 @@ class SegmentEncoder:
             raise
 
     def write(self, frame: av.VideoFrame, pts: int) -> None:
-        """Encode one frame."""
+        """Encode one frame, whose time stamp is set to ``pts``."""
         frame.pts, frame.time_base = pts, self._time_base
         self._waiting[pts] = len(self.pts)
         self.pts.append(pts)
-        if self._marks is not None:
-            self._marks.push(frame)
-            frame = self._marks.pull()
+        if self._marking is not None:
+            self._marking.push(frame)
+            frame = self._marking.pull()
         for name, tag in self._tags.items():  # some encoders take them from the frames
             setattr(frame, name, tag)
         self._mux(self._stream.encode(frame))
 
     def _mux(self, packets: Iterable[av.Packet]) -> None:
-        """Write packets, which arrive in decoding order, with frame numbers as times."""
+        """Write packets with frame numbers as times; the codec returns them in decoding order."""
         for packet in packets:
             number = self._waiting.pop(packet.pts)
             self.delay = max(self.delay, self._written - number)
             packet.time_base = TICK
-            packet.pts, packet.dts = number + _ROOM, self._written
+            packet.pts, packet.dts = number + _LEAD, self._written
             self._written += 1
             self._container.mux_one(packet)
 
@@ -116,15 +116,15 @@ class SegmentEncoder:
 
 def number_of(packet: av.Packet) -> int:
     """Return the number of a packet's frame within its segment."""
-    return round(packet.pts * packet.time_base / TICK) - _ROOM
+    return round(packet.pts * packet.time_base / TICK) - _LEAD
 
 
 def decoding_times(pts: Sequence[int], delay: int) -> Iterator[int]:
-    """Yield increasing decoding times, one per frame in decoding order, none later than the frame's presentation.
+    """Yield increasing decoding times, one per frame in decoding order, none later than the frame's pts.
 
     Args:
         pts: Presentation time stamps of the frames, strictly increasing.
-        delay: Greatest number of frames that the codec held back.
+        delay: As ``EncodedSegment.delay``, the greatest of all segments.
     """
     step = min((b - a for a, b in itertools.pairwise(pts)), default=1)
     return itertools.chain((pts[0] - step * i for i in range(delay, 0, -1)), pts)
@@ -133,6 +133,7 @@ def decoding_times(pts: Sequence[int], delay: int) -> Iterator[int]:
 def _stream(
     container: av.container.OutputContainer, reader: FilmReader, planes: PlaneFormat, options: FilmOptions
 ) -> av.VideoStream:
+    """Add a video stream with the encoder, format and settings of the coloured film."""
     codec = CODECS[options.codec]
     if reader.fields and not codec.fields:
         raise FilmError(
@@ -146,13 +147,13 @@ def _stream(
     context.width, context.height, context.pix_fmt = reader.width, reader.height, planes.name
     context.time_base = reader.time_base
     if reader.fields and options.codec == "prores":
-        context.flags |= av.codec.context.Flags.interlaced_dct  # its only way to mark fields
-    describe(context, reader, planes)
+        context.flags |= av.codec.context.Flags.interlaced_dct  # ProRes marks fields by this flag alone
+    set_tags(context, reader, planes)
     return stream
 
 
-def _marks(reader: FilmReader, planes: PlaneFormat) -> av.filter.Graph | None:
-    """Return a filter that sets pixel aspect ratio and field order on frames; None if both have default values."""
+def _marking(reader: FilmReader, planes: PlaneFormat) -> av.filter.Graph | None:
+    """Return a filter that marks frames with pixel aspect ratio and field order; None if both are the defaults."""
     if reader.aspect == 1 and not reader.fields:
         return None
     graph = av.filter.Graph()
@@ -166,8 +167,8 @@ def _marks(reader: FilmReader, planes: PlaneFormat) -> av.filter.Graph | None:
     return graph
 
 
-def describe(context: av.VideoCodecContext, reader: FilmReader, planes: PlaneFormat) -> None:
-    """Copy the source's colour and aspect tags to the coloured film's codec context."""
+def set_tags(context: av.VideoCodecContext, reader: FilmReader, planes: PlaneFormat) -> None:
+    """Tag the coloured film's stream with its pixel aspect ratio, range, matrix, primaries and field order."""
     context.sample_aspect_ratio = reader.aspect
     context.color_range = 2 if planes.coding.full_range else 1
     context.colorspace, context.color_primaries, context.color_trc = planes.colorspace, *reader.tags
@@ -176,6 +177,7 @@ def describe(context: av.VideoCodecContext, reader: FilmReader, planes: PlaneFor
 
 
 def _settings(reader: FilmReader, planes: PlaneFormat, options: FilmOptions) -> dict[str, str]:
+    """Return the options of FFmpeg's encoder."""
     codec = CODECS[options.codec]
     if options.codec == "ffv1":
         return _ffv1_settings(reader, planes)
@@ -195,10 +197,10 @@ def _settings(reader: FilmReader, planes: PlaneFormat, options: FilmOptions) -> 
 
 
 def _ffv1_settings(reader: FilmReader, planes: PlaneFormat) -> dict[str, str]:
-    """Return settings with which FFV1 can encode pictures of this size.
+    """Return the first settings of ``_SLICES`` with which FFV1 can encode frames of this size.
 
     Raises:
-        FilmError: There are none, as for some pictures only a few columns wide.
+        FilmError: None of them fits, as for some frames that are only a few columns wide.
     """
     for slices in _SLICES:
         settings = {"level": "3", "slicecrc": "1", "g": "1"} | slices

@@ -1,4 +1,4 @@
-"""Re-encodes sound that the output's container cannot hold, losslessly, as FLAC or PCM."""
+"""Re-encodes sound that the output's container cannot hold, as FLAC or PCM, without loss."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import av
 
 _LOSSLESS = {"matroska": "flac", "mp4": "flac", "mov": "pcm_s24le", "nut": "flac"}
 _LOSSLESS |= {"mxf": "pcm_s24le", "avi": "pcm_s24le"}
-"""Lossless codec of each container."""
+"""Lossless sound codec by container format."""
 _SIXTEEN_BITS = ("u8", "u8p", "s16", "s16p")  # sample formats of at most 16 bits; FLAC stores others with 24 bits
 
 
 def lossless_codec(container: str) -> str:
-    """Return the lossless sound codec for a container format."""
+    """Return FFmpeg's name of the lossless sound codec to use in a container format."""
     return _LOSSLESS[container]
 
 
 class SoundTranscoder:
-    """Re-encodes one sound track, packet by packet.
+    """Re-encodes one sound track without loss, packet by packet.
 
     Args:
-        out: The new film.
+        out: The coloured film, to which a stream is added.
         source: The track of the source.
     """
 
@@ -40,9 +40,9 @@ class SoundTranscoder:
         self._next: int | None = None
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
-        """Decode and re-encode a packet of the source; None flushes the encoder.
+        """Decode a packet of the source, and yield re-encoded packets; None flushes the encoder.
 
-        Packets that cannot be decoded are skipped.
+        A packet that cannot be decoded is skipped.
         """
         try:
             frames = self._decoder.decode(packet)
@@ -58,7 +58,7 @@ class SoundTranscoder:
     def _encoded(self, frame: av.AudioFrame, packet: av.Packet | None) -> Iterator[av.Packet]:
         rate = self._decoder.sample_rate
         start = self._next
-        if start is None:  # later frames follow without a gap, as sound does
+        if start is None:  # only the first frame's time is used; all others follow without gaps
             begins = packet.pts * packet.time_base if packet is not None and packet.pts is not None else Fraction(0)
             start = round(begins * rate)
         frame.pts, frame.time_base = start, Fraction(1, rate)

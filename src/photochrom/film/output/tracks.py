@@ -1,4 +1,4 @@
-"""Selects the other tracks of a film to copy, and yields their packets."""
+"""Selects the tracks to copy beside the picture, and yields their packets."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ from ..times import time_text
 from .sound import SoundTranscoder
 
 Item = tuple[Fraction, int, av.Packet]
-"""Decoding time in seconds, a tie-breaker, and the packet."""
+"""A packet to mux: decoding time in seconds, a number that orders packets of equal time, and the packet."""
 
 
-def kept(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
-    """Return the streams to copy, and one line of text for each that is not copied."""
-    kept, dropped = [], []
+def streams_to_copy(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
+    """Return the streams to copy, and a description of each stream that is lost.
+
+    Args:
+        container: The film.
+        main: Index of the picture to colour.
+    """
+    copied, lost = [], []
     for stream in container.streams:
         if stream.index == main:
             continue
         if stream.type not in ("data", "unknown"):
-            kept.append(stream)
+            copied.append(stream)
         elif not _is_rebuilt(stream, container):
-            dropped.append(f"track {stream.index}, {getattr(stream, 'name', None) or 'unknown'} data")
-    return kept, dropped
+            lost.append(f"track {stream.index}, {getattr(stream, 'name', None) or 'unknown'} data")
+    return copied, lost
 
 
 def _is_rebuilt(stream: av.stream.Stream, container: av.container.InputContainer) -> bool:
-    """Return whether FFmpeg's muxer recreates a data track itself: QuickTime's time code and chapter names.
-
-    A stream of unknown kind, as in a damaged transport stream, has no codec name.
-    """
+    """Return whether FFmpeg's muxer recreates a data track itself: QuickTime's time code and chapter names."""
+    # A stream of unknown kind, as in a damaged transport stream, has no name.
     return "timecode" in stream.metadata or (getattr(stream, "name", None) == "bin_data" and bool(container.chapters()))
 
 
@@ -49,50 +52,50 @@ def packets(
     reader: FilmReader,
     damage: Damage,
 ) -> Iterator[Item]:
-    """Yield the packets of the copied tracks that lie in the span.
+    """Yield the packets of the copied tracks that lie in the span, with their times in the coloured film.
 
     Args:
-        source: The film.
-        streams: Streams of the new film by their index in the source.
-        transcoders: Transcoders of the streams to re-encode, by the same index.
+        source: The source.
+        streams: Streams of the coloured film, by index in the source.
+        transcoders: Transcoders of the streams to re-encode, by index in the source.
         span: The coloured part of the source.
-        reader: The film's reader.
+        reader: Reader of the source.
         damage: Collects damage found.
 
     Raises:
-        FilmError: The file cannot be read at the moment, although it may be sound.
+        FilmError: The operating system reports an error while the file is read.
     """
     chosen = [source.streams[index] for index in streams if source.streams[index].type != "attachment"]
     last = Fraction(0)
-    clocks: dict[int, int] = {}
+    last_dts: dict[int, int] = {}
     for number, packet in enumerate(_read(source, chosen, reader, damage), 1):
         time = packet.pts if packet.pts is not None else packet.dts
         seconds = last if time is None else time * packet.time_base
         if transcoder := transcoders.get(packet.stream.index):
             last = max(last, seconds)
             for encoded in _encoded(transcoder, packet, span):
-                yield _moment(last, span), number, encoded
+                yield _output_time(last, span), number, encoded
             continue
         attached = packet.stream.disposition & av.stream.Disposition.attached_pic
         if not attached and not span.adjust(packet, seconds):
             continue
         last = max(last, seconds)
         index = packet.stream.index
-        if _mend(packet, streams[index], clocks):
+        if _repair_times(packet, streams[index], last_dts):
             damage.clocks.setdefault(index, last - reader.first_pts * reader.time_base)
         packet.stream = streams[index]
-        yield _moment(last, span), number, packet
+        yield _output_time(last, span), number, packet
     for transcoder in transcoders.values():
         for encoded in _encoded(transcoder, None, span):
-            yield _moment(last, span), 0, encoded
+            yield _output_time(last, span), 0, encoded
 
 
-def _moment(time: Fraction, span: Span) -> Fraction:
+def _output_time(time: Fraction, span: Span) -> Fraction:
     return max(time, span.start) - span.start if span.shift else time
 
 
 def _encoded(transcoder: SoundTranscoder, packet: av.Packet | None, span: Span) -> Iterator[av.Packet]:
-    """Yield the newly encoded packets that lie in the span."""
+    """Re-encode a packet, and yield the results that lie in the span."""
     for encoded in transcoder.packets(packet):
         if encoded.pts is None or span.adjust(encoded, encoded.pts * encoded.time_base):
             yield encoded
@@ -101,7 +104,7 @@ def _encoded(transcoder: SoundTranscoder, packet: av.Packet | None, span: Span) 
 def _read(
     source: av.container.InputContainer, chosen: list[av.stream.Stream], reader: FilmReader, damage: Damage
 ) -> Iterator[av.Packet]:
-    if not chosen:  # demux would read all streams
+    if not chosen:  # given none, demux would read all streams
         return
     packets = source.demux(chosen)
     last = Fraction(0)
@@ -110,7 +113,7 @@ def _read(
             packet = next(packets)
         except StopIteration:
             return
-        except OSError as exc:  # the file may be sound, and readable later
+        except OSError as exc:  # the file may be undamaged, and readable later
             raise FilmError(
                 f"{reader.path} cannot be read ({exc.strerror}): start again, finished work is kept"
             ) from exc
@@ -129,24 +132,24 @@ def _is_gap(packet: av.Packet) -> bool:
     return context is not None and context.name == "mov_text" and bytes(packet) == bytes(2)
 
 
-def _mend(packet: av.Packet, stream: av.stream.Stream, clocks: dict[int, int]) -> bool:
+def _repair_times(packet: av.Packet, stream: av.stream.Stream, last_dts: dict[int, int]) -> bool:
     """Increase a packet's times if the time stamps of its track go back, as in films that were joined.
 
     Args:
-        packet: The packet; it may be changed.
-        stream: Its stream in the new film.
-        clocks: Decoding time of the last packet of each stream; it is updated.
+        packet: The packet, which may be changed in place.
+        stream: The packet's stream in the coloured film.
+        last_dts: Decoding time of the last packet of each stream, by index; updated in place.
 
     Returns:
         Whether the packet was changed.
     """
     if packet.dts is None:
         return False
-    may_stand = stream.type == "subtitle" or stream.container.format.flags & Flags.ts_nonstrict.value
-    before = clocks.get(stream.index)
-    behind = before is not None and (packet.dts < before or (packet.dts == before and not may_stand))
-    if behind:
-        packet.dts = before if may_stand else before + max(1, math.ceil(stream.time_base / packet.time_base))
+    may_repeat = stream.type == "subtitle" or stream.container.format.flags & Flags.ts_nonstrict.value
+    before = last_dts.get(stream.index)
+    is_late = before is not None and (packet.dts < before or (packet.dts == before and not may_repeat))
+    if is_late:
+        packet.dts = before if may_repeat else before + max(1, math.ceil(stream.time_base / packet.time_base))
         packet.pts = None if packet.pts is None else max(packet.pts, packet.dts)
-    clocks[stream.index] = packet.dts
-    return behind
+    last_dts[stream.index] = packet.dts
+    return is_late

@@ -169,7 +169,7 @@ class SequenceReader(FilmReader):
         """Length in seconds."""
         return self.count / self.rate
 
-    def facts(self) -> str:
+    def fingerprint(self) -> str:
         """Identify the files, for the key of unfinished work."""
         sizes = hashlib.sha256()
         for number in self.numbers:
@@ -275,7 +275,7 @@ class SequenceReader(FilmReader):
             self._of_thread.decoder = decoder
         return decoder
 
-    def _rising(
+    def _checked_frames(
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
     ) -> Iterator[av.VideoFrame]:
         for frame in frames:

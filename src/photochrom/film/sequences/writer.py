@@ -27,7 +27,7 @@ from ...provenance import short_statement
 from ..frame_buffers import frames_within, pool, view
 from ..planes import PlaneFormat
 from ..reader import FilmReader
-from ..source.time_code import later
+from ..source.time_code import add_frames
 from . import exr
 from .dpx import DpxHeader, file_of, new_header, read_header
 from .names import Pattern
@@ -118,7 +118,7 @@ class SequenceWriter:
 
     def _header(self, pts: int, index: int) -> tuple[DpxHeader, str]:
         """Return the header of the source frame, or a new one, and the time code to write."""
-        code = later(self._reader.time_code, index, self._reader.rate) or ""
+        code = add_frames(self._reader.time_code, index, self._reader.rate) or ""
         reader = self._reader
         if isinstance(reader, SequenceReader) and reader.pattern.format == "dpx":
             header = read_header(reader.file(pts))
@@ -143,7 +143,7 @@ class SequenceWriter:
     def _exr(self, frame: av.VideoFrame, pts: int) -> bytes:
         reader = self._reader
         assert isinstance(reader, SequenceReader)  # checked by the plan
-        code = later(reader.time_code, pts, reader.rate) if reader.is_filled(pts) else None
+        code = add_frames(reader.time_code, pts, reader.rate) if reader.is_filled(pts) else None
         planes = (view(frame, 0), view(frame, 1), view(frame, 2))
         return exr.colored(reader.file(pts), planes, self._planes.coding, self._label, code or "")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...errors import OptionError
 from ..reader import FilmReader
-from ..source.time_code import later
+from ..source.time_code import add_frames
 from .detection import Shot
 from .options import ShotOptions
 
@@ -104,7 +104,7 @@ def _record_ins(text: str, rate: Fraction) -> Iterator[int]:
 
 
 def _code(frame: int, clock: Clock) -> str:
-    code = later(clock.beginning, frame, clock.rate)
+    code = add_frames(clock.beginning, frame, clock.rate)
     assert code is not None  # a time code was checked when it was read
     return code
 

@@ -36,7 +36,7 @@ def reel_name_of(container: av.container.InputContainer) -> str:
     return next((s.metadata["reel_name"] for s in container.streams if "reel_name" in s.metadata), "")
 
 
-def later(timecode: str, frames: int, rate: Fraction) -> str | None:
+def add_frames(timecode: str, frames: int, rate: Fraction) -> str | None:
     """Add frames to a time code (SMPTE ST 12-1).
 
     Args:
