@@ -63,19 +63,19 @@ class Disk:
 
     Args:
         folder: Folder of all uploads and all files made from them.
-        most: Limit of its size, in bytes.
+        limit: Limit of its size, in bytes.
     """
 
-    def __init__(self, folder: Path, most: int) -> None:
-        self._folder, self._most = folder, most
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder, self._limit = folder, limit
         self._used, self._measured = 0, -_FRESH
         self._lock = threading.Lock()
 
-    def check(self, coming: int = 0, *, fresh: bool = True) -> None:
+    def check(self, new_bytes: int = 0, *, fresh: bool = True) -> None:
         """Check that the folder stays below the limit if a number of bytes is written.
 
         Args:
-            coming: Number of bytes about to be written.
+            new_bytes: Number of bytes about to be written.
             fresh: Whether to measure the folder even if it was measured in the last two seconds.
 
         Raises:
@@ -84,10 +84,10 @@ class Disk:
         with self._lock:
             if fresh or time.monotonic() - self._measured > _FRESH:
                 self._used, self._measured = _size_of(self._folder), time.monotonic()
-            full = self._used + coming > self._most
+            full = self._used + new_bytes > self._limit
         if full:
             raise StudioError(
-                f"the studio has no space for more files ({self._most / 1e6:g} MB)",
+                f"the studio has no space for more files ({self._limit / 1e6:g} MB)",
                 remedy="remove photographs no longer needed, or start it with a larger max_disk_mb",
             )
 

@@ -28,7 +28,7 @@ class Uploads:
 
     def __init__(self, state: AppState) -> None:
         self._state = state
-        self._coming = 0  # total size in bytes of uploads in progress
+        self._pending_bytes = 0  # total size in bytes of uploads in progress
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[Path]:
@@ -61,10 +61,10 @@ class Uploads:
         return int(length)
 
     async def _receive(self, request: Request, path: Path, size: int) -> None:
-        self._coming += size
+        self._pending_bytes += size
         try:
             try:
-                await run_in_threadpool(self._state.disk.check, self._coming)
+                await run_in_threadpool(self._state.disk.check, self._pending_bytes)
             except StudioError:
                 await _drain(request)
                 raise
@@ -78,7 +78,7 @@ class Uploads:
             if received < size:
                 raise OptionError("the upload was cut short", remedy="send it again")
         finally:
-            self._coming -= size
+            self._pending_bytes -= size
 
 
 async def _drain(request: Request) -> None:

@@ -29,7 +29,7 @@ class Visitor:
     """One browser that uses the studio, identified by a secret token, with its tray."""
 
     def __init__(self, token: str, now: float) -> None:
-        self.token, self.seen = token, now
+        self.token, self.last_request = token, now
         self.archive: Archive | None = None
         """Files of all photographs, for download as a ZIP file; None until they are requested."""
         self._orders = itertools.count(1)
@@ -117,7 +117,7 @@ class Visitors:
         with self._lock:
             visitor = self._visitors.get(token or "")
             if visitor is not None:
-                visitor.seen = self._clock()
+                visitor.last_request = self._clock()
             return visitor
 
     def new(self) -> Visitor:
@@ -127,17 +127,17 @@ class Visitors:
             StudioError: There are too many, and all of them were active in the last ten minutes.
         """
         with self._lock:
-            gone = self._make_room() if len(self._visitors) >= MOST_VISITORS else None
+            removed = self._remove_oldest() if len(self._visitors) >= MOST_VISITORS else None
             visitor = Visitor(secrets.token_urlsafe(24), self._clock())
             self._visitors[visitor.token] = visitor
-        if gone is not None:
-            gone.close()
+        if removed is not None:
+            removed.close()
         return visitor
 
-    def _make_room(self) -> Visitor:
+    def _remove_oldest(self) -> Visitor:
         # Visitors with an empty tray are removed first: most are programs that do not store the cookie.
-        oldest = min(self._visitors.values(), key=lambda visitor: (len(visitor) > 0, visitor.seen))
-        if len(oldest) and self._clock() - oldest.seen < _YOUNG:
+        oldest = min(self._visitors.values(), key=lambda visitor: (len(visitor) > 0, visitor.last_request))
+        if len(oldest) and self._clock() - oldest.last_request < _YOUNG:
             raise StudioError("the studio is full", remedy="try again in some minutes")
         return self._visitors.pop(oldest.token)
 
@@ -145,10 +145,10 @@ class Visitors:
         """Remove visitors who have been inactive for too long."""
         with self._lock:
             now = self._clock()
-            gone = [v for v in self._visitors.values() if now - v.seen > v.patience]
-            for visitor in gone:
+            removed = [v for v in self._visitors.values() if now - v.last_request > v.patience]
+            for visitor in removed:
                 del self._visitors[visitor.token]
-        for visitor in gone:
+        for visitor in removed:
             visitor.close()
 
     def close(self) -> None:
