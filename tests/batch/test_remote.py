@@ -102,7 +102,7 @@ def test_a_local_folder_goes_to_a_bucket(s3, remote, tree):
 
 
 def test_a_bucket_that_does_not_exist(s3, remote):
-    with pytest.raises(OptionError, match=r"s3://nowhere/scans (holds no files|cannot be read)"):
+    with pytest.raises(OptionError, match=r"s3://nowhere/scans (contains no files|cannot be read)"):
         color_batch("s3://nowhere/scans", "s3://archive/colored", remote)
 
 

@@ -44,7 +44,7 @@ def make_bag(folder: Path) -> Path:
 
 
 def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
-    """Write a PREMIS event for each item that was coloured or failed: what was done, when, by what, and the outcome.
+    """Write a PREMIS event for each item that was coloured or failed: action, time, software and outcome.
 
     Args:
         folder: Folder for the file.

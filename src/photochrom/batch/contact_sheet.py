@@ -70,7 +70,7 @@ def rows_of(folder: Path) -> list[Row]:
 
 
 def sums_of(rows: Sequence[Row]) -> Sums:
-    """Compute the totals of rows."""
+    """Return the totals over the rows of a report."""
     done = [row for row in rows if row.status == "ok"]
     sure = [row.confidence for row in done if row.confidence is not None]
     return Sums(
@@ -131,7 +131,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
 
 
 class _Entry:
-    """A row of the report with the values that the template needs besides: error, link and thumbnails."""
+    """A row of the report, with its error, its link and its thumbnails as the template shows them."""
 
     def __init__(self, row: Row, thumbnails: Thumbnails, folder: Path, into: Path) -> None:
         self.row, self.problem = row, problem_of(row)

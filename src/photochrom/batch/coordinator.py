@@ -32,12 +32,12 @@ from .thumbnails import ThumbnailWriter
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
 
-_ENOUGH: Final = 20  # least number of items for which a share of errors is considered
+_ENOUGH: Final = 20  # number of finished items from which on the share of errors may end a batch
 
 
 @dataclass
 class BatchSummary:
-    """Counts of a batch: while it runs, those so far."""
+    """Counts of the items, errors and warnings of a batch, while it runs or at its end."""
 
     listed: int = 0
     """Number of items of the source, or of this shard of it."""
@@ -69,7 +69,7 @@ class BatchSummary:
 
     @property
     def finished(self) -> int:
-        """Number of items that this run has coloured or skipped, or that failed."""
+        """Number of items that were coloured, were skipped, or failed in this run."""
         return self.colored + self.failed + self.skipped
 
     @property
@@ -185,7 +185,9 @@ def job_of(target: str, options: BatchOptions) -> BatchJob:
         target=target,
         template=options.name,
         color=options.color,
-        output=replace(options.output, overwrite=True, preview=options.thumbnails),  # after _check_outputs
+        output=replace(
+            options.output, overwrite=True, preview=options.thumbnails
+        ),  # _check_outputs protects other files
         negative=options.negative,
         recolor=options.recolor,
         model=options.model,
@@ -292,7 +294,7 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
 
 @contextmanager
 def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
-    """Yield a function that appends to the report and the thumbnails; at the end, leave one row per item."""
+    """Yield a function that appends an outcome to the report; at the end of the block, keep one row per item."""
     path = report_path(folder, options)
     try:
         with ReportWriter(path) as rows, ThumbnailWriter(path.with_suffix(".thumbnails")) as thumbnails:

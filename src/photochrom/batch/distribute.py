@@ -67,14 +67,14 @@ def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: Bat
 
 
 def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
-    """Return the outcome of an item whose worker process died; the reason is that of ``Died``."""
+    """Return the outcome of an item whose worker process died, given how it ended."""
     row = Row(
         item.key,
         "error",
         item.source,
         source_size=item.size,
         source_version=item.version,
-        model=f"{Path(job.model).stem}, sha256 {digest(find_model(job.model))}",  # so that only another model retries
+        model=f"{Path(job.model).stem}, sha256 {digest(find_model(job.model))}",  # only another model retries it
         options=job.options,
         photochrom=__version__,
         error=f"{item.source}: the process that coloured it {reason}",
@@ -85,7 +85,12 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
 
 
 def of_shard(items: Iterable[Item], number: int, count: int) -> Iterator[Item]:
-    """Return the items of shard ``number`` of ``count``, chosen by a hash of their keys, so that machines agree.
+    """Return the items of one shard; the shard of an item depends only on its key (see ``Item.shard``).
+
+    Args:
+        items: The items of all shards.
+        number: Number of the shard, 1 to ``count``.
+        count: Number of shards.
 
     Raises:
         OptionError: ``number`` is not from 1 to ``count``.

@@ -24,9 +24,9 @@ EXTENSIONS: Final = frozenset(
         *(".heic", ".heif", ".hif", ".avif", ".jp2", ".jpx", ".j2k", ".dng"),
     )
 )
-"""Extensions of files that are listed as photographs; the report has an error for a listed file that is not one."""
+"""Extensions of files that are listed as photographs; a listed file that is not one fails when it is coloured."""
 MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
-"""Extensions of manifests, apart from ``.json``, the extension of IIIF manifests."""
+"""Extensions of manifests other than IIIF manifests, which end in ``.json``."""
 _OUTPUT: Final = ".color."  # part of the names of Photochrom's outputs
 
 
@@ -173,7 +173,7 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
             found = system.find(path, detail=True)
             root = path.rstrip("/")
     if not found:
-        raise OptionError(f"{address} holds no files", remedy="check the address")
+        raise OptionError(f"{address} contains no files", remedy="check the address")
     for name in sorted(found):
         key = name.removeprefix(root).lstrip("/")
         sidecars = (f"{name}.xmp", str(PurePosixPath(name).with_suffix(".xmp")))

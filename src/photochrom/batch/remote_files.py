@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def is_remote(address: str) -> bool:
-    """Return whether an address has a protocol, as ``s3://bucket`` does, and ``C:\\scans`` does not."""
+    """Return whether an address has a protocol, like ``s3://bucket``, but unlike ``C:\\scans``."""
     scheme, found, _ = address.partition("://")
     return bool(found) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
 
@@ -48,7 +48,7 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
     except ImportError as exc:
         package = _PACKAGES.get(protocol, protocol)
         raise PhotochromError(f"{protocol}:// needs {package}", remedy=f"pip install {package}") from exc
-    except Exception as exc:  # each protocol raises its own
+    except Exception as exc:  # each protocol raises exceptions of its own
         raise OptionError(
             f"{address} cannot be opened ({_line(exc)})", remedy="check the address and the credentials"
         ) from exc
@@ -67,7 +67,7 @@ def naming_errors(address: str, verb: str = "read") -> Iterator[None]:
         yield
     except PhotochromError:
         raise
-    except Exception as exc:  # each protocol raises its own
+    except Exception as exc:  # each protocol raises exceptions of its own
         raise OptionError(
             f"{address} cannot be {verb} ({_line(exc)})", remedy="check the address, the credentials and the rights"
         ) from exc

@@ -10,7 +10,7 @@ from typing import Final
 from .remote_files import is_remote, naming_errors, open_address
 from .report import merge, report_paths
 
-_INTERVAL_S: Final = 60.0  # between copies; if the machine is lost, items of the last interval are repeated
+_INTERVAL_S: Final = 60.0  # between copies; if the machine is lost, the items since the last copy are coloured again
 
 
 class ReportCopy:

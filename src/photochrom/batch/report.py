@@ -202,7 +202,7 @@ def mark(size: int, version: str, model: str, options: str, output: str) -> byte
 
 
 def merge(other: Path, path: Path) -> None:
-    """Append those rows of another report to a report that are newer than its rows with the same keys.
+    """Merge another report into a report: append its rows, except where the report has newer ones of the same items.
 
     Args:
         other: The other report.

@@ -78,7 +78,7 @@ class WorkerPool(Generic[Task, Result]):
             stop: Called before each task is assigned; once it returns True, only tasks in progress are finished.
 
         Raises:
-            RuntimeError: ``prepare`` failed in a process, whose message this is.
+            RuntimeError: ``prepare`` failed in a process; the message is that of its error.
         """
         remaining = iter(tasks)
         while len(self._workers) < self._count:

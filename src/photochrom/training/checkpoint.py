@@ -25,7 +25,12 @@ Facts = dict[str, Any]
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors, and facts that JSON can hold, to a checkpoint.
+    """Write a checkpoint.
+
+    Args:
+        path: Path of the checkpoint; an older one is replaced.
+        tensors: Tensors by name.
+        facts: Facts by name, which must be convertible to JSON.
 
     Raises:
         TrainingError: The disk is full or the folder cannot be written; an older checkpoint is kept.
@@ -96,7 +101,7 @@ def upgrade_name(name: str) -> str:
 
 
 def upgrade_facts(facts: Facts) -> Facts:
-    """Translate the facts of an older checkpoint to today's names; current facts keep theirs."""
+    """Return the facts of a checkpoint under today's names, whichever version of Photochrom wrote them."""
     if not isinstance(facts.get("recipe"), dict):
         return facts
     recipe = {_RECIPE_FIELDS.get(name, name): value for name, value in facts["recipe"].items()}
@@ -107,7 +112,7 @@ def upgrade_facts(facts: Facts) -> Facts:
 
 
 def describe_views(count: int, fingerprint: str) -> str:
-    """Describe a set of views, for the conditions of a run, by its size and ``data.dataset.fingerprint``."""
+    """Return a text that identifies a set of views: its size and its fingerprint (``data.dataset.fingerprint``)."""
     return f"{count:,} views, sha256 {fingerprint[:16]}"
 
 

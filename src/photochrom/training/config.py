@@ -42,7 +42,7 @@ class TrainingConfig:
     encoder_weights: Path | None = None
     """Local file with VGG16's weights; None to download them when needed."""
     recipe: str | None = None
-    """Name of the recipe of a published model, to train as that model was; see ``recipes.RECIPES``. Training starts
+    """Name of a published model's recipe (see ``recipes.RECIPES``), to train with all of its settings. Training starts
     from scratch unless ``initial`` is given."""
     epochs: float | None = None
     """Number of times that each view is shown."""
@@ -135,7 +135,7 @@ class TrainingConfig:
         return replace(self, **recorded)
 
     def note_settings(self) -> None:
-        """Write the settings that ``resumed`` reads into the run's folder.
+        """Write the run's settings to its folder, where ``resumed`` finds them.
 
         Raises:
             TrainingError: The file cannot be written.

@@ -145,7 +145,7 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, in
 
 
 class _SavedTensors:
-    """Counts the bytes that autograd saves for the backward pass during a block; tensors may share memory."""
+    """Counts the bytes that autograd saves for the backward pass during a block; shared memory counts once."""
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}

@@ -91,7 +91,7 @@ class Clock:
             yield item
 
     def lap(self) -> dict[str, float]:
-        """End a round: return its ``seconds``, and those of them that were ``waited`` for data; start the next."""
+        """End a round; return its ``seconds``, and the seconds of it that were spent waiting for data, ``waited``."""
         now = time.monotonic()
         times = {"seconds": now - self._lap, "waited": self._waited}
         self._lap, self._waited = now, 0.0

@@ -1,4 +1,4 @@
-"""Lets the training process reuse freed memory, and explains the errors of running out of memory."""
+"""Lets the training process reuse freed memory, and translates out-of-memory errors."""
 
 from __future__ import annotations
 

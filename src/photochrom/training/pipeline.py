@@ -50,7 +50,7 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
 
     latest, costs = config.run_folder / CHECKPOINT, None
     if config.resume and latest.exists():
-        checkpoint.check_conditions(latest, checkpoint.load_facts(latest), run.conditions)  # before hours of features
+        checkpoint.check_conditions(latest, checkpoint.load_facts(latest), run.conditions)  # before hours of work
     else:
         if config.resume:
             print_once(f"there is nothing to resume in {config.run_folder}: a new run begins")

@@ -29,7 +29,7 @@ def launch(config: TrainingConfig) -> Fabric:
     """
     devices, nodes = process_counts(config)
     several = devices * nodes > 1
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it only repeats the configuration
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its messages only repeat the configuration
     try:
         fabric = Fabric(
             accelerator=config.accelerator,
@@ -65,7 +65,7 @@ def uses_bf16(config: TrainingConfig) -> bool:
 
 
 def leave_process_group() -> None:
-    """Leave the process group, if there is one; trainers must not be used any more.
+    """Leave the process group, if there is one, after the last use of all trainers.
 
     The group's communication threads may still refer to tensors, and Python aborts if they free a tensor while it
     exits. The threads end with the last reference to the group. A trainer refers to the group in cycles, which only the

@@ -125,12 +125,12 @@ def _block(name: str) -> str:
 
 
 def add_hint_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:
-    """Append zeros to weights of the hint inputs for planes that an older model lacks; its colours do not change.
+    """Append zeros to a weight of the hint inputs for planes that an older model lacks; its colours do not change.
 
     Args:
         weight: Weight of the older model.
-        name: Name of the weight; others than those of the hint inputs are returned unchanged.
-        like: Weight with all planes, ``[out, planes, h, w]``.
+        name: Name of the weight; a weight of other layers is returned unchanged.
+        like: The same weight with all planes, ``[out, planes, h, w]``.
     """
     if ".hint." not in name or weight.ndim != 4:
         return weight
@@ -144,7 +144,7 @@ def read_bins(card: ModelCard, weights: Weights, rebalance_lambda: float) -> Col
     Args:
         card: Card of the model.
         weights: Weights of the model file.
-        rebalance_lambda: Share of the uniform distribution in them; see ``ColorBins.class_weights``.
+        rebalance_lambda: Share of the uniform distribution in the class weights; see ``ColorBins.class_weights``.
     """
     mixed = (-weights["log_class_weights"].ravel()).exp()
     mixed /= mixed.sum()

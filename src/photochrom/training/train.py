@@ -125,8 +125,8 @@ def fit(
 class Trainer:
     """Trains a head step by step, and holds the state: weights, EMA, optimizer, step, and losses so far.
 
-    Several processes may train together, each with its own batch. A step of theirs equals a step of one process with
-    all batches combined.
+    Several processes may train together, each with its own batch. Each step then equals that of one process with all
+    batches combined.
 
     Args:
         fabric: Launched Fabric; see ``processes.launch``.
@@ -424,5 +424,5 @@ class Trainer:
             self.ema = {k: self.fabric.to_device(v) for k, v in checkpoint.under("ema.", tensors).items()}
             checkpoint.unpack_optimizer(self.optimizer, tensors)
         except (RuntimeError, KeyError, ValueError) as exc:
-            raise TrainingError(f"{path} holds another architecture", remedy="train in another folder") from exc
+            raise TrainingError(f"{path} has another architecture", remedy="train in another folder") from exc
         self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]

@@ -15,8 +15,8 @@ from ...color.spaces import luma_of_rgb, srgb_to_linear
 
 Point = tuple[float, float]  # x and y in pixels
 
-# From a picture, float32 [H, W], 0..1, a random generator and a severity, 0.2 to 1, to the picture with a defect added,
-# which may exceed 0..1.
+# A defect takes a picture, float32 [H, W], about 0..1, a random generator, and a severity, 0.2 to 1. It returns the
+# picture with the defect, whose values may exceed 0..1.
 Defect = Callable[[np.ndarray, np.random.Generator, float], np.ndarray]
 
 # Ranges of the sensitivity of emulsions to red, green and blue light. Early emulsions were sensitive to blue only,
@@ -48,7 +48,7 @@ def age(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def emulsion(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a colour photograph as a random kind of film records it, about as bright as its luma.
+    """Return the grey picture that a random kind of film records of a colour photograph, about as bright as its luma.
 
     Args:
         rgb: sRGB uint8 ``[H, W, 3]``.

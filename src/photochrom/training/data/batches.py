@@ -1,4 +1,4 @@
-"""Batches of training data: ``Batch``, the interface ``Batches`` of their sources, and one that decodes photographs."""
+"""Batches of training data, the interface of their sources, and a source that decodes photographs (``Pictures``)."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Photograph:
 
     @property
     def held_out(self) -> bool:
-        """Whether the photograph is never trained on; see ``is_held_out``."""
+        """Whether the photograph is held out; see ``is_held_out``."""
         return is_held_out(self.sha1)
 
     @property
@@ -81,7 +81,7 @@ class Photograph:
 
 
 def is_held_out(sha1: str) -> bool:
-    """Return whether a photograph is held out, given the SHA-1 of its file, on which alone it depends."""
+    """Return whether a photograph is held out, which depends only on the SHA-1 of its file."""
     return int(sha1[:8], 16) % VALIDATION_SHARE == 0
 
 
@@ -89,7 +89,7 @@ Skip = Callable[[TrainingError], None]
 
 
 def refuse(exc: TrainingError) -> None:
-    """Raise the error: the default of parameters named ``skip``."""
+    """Raise an error; parameters named ``skip`` have this function as their default."""
     raise exc
 
 
@@ -223,7 +223,11 @@ def fingerprint(views: Sequence[View]) -> str:
 
 
 def _identity(view: View) -> tuple[str, int] | tuple[str, int, float]:
-    """Return everything that determines a view, but not the default of ``aged``, which older runs did not have."""
+    """Return everything that determines a view.
+
+    The default of ``aged`` is omitted, so that the fingerprints of runs that began before there was this field are
+    still valid.
+    """
     identity = (view.photograph.sha1, view.number)
     return identity if view.number == 0 or view.aged == AGED else (*identity, view.aged)
 
@@ -267,7 +271,12 @@ def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -
 
 
 def true_chroma(rgb: np.ndarray, grid: int) -> np.ndarray:
-    """Return the mean a*b* in each cell of a grid, float32 ``[2, grid, grid]``, for an RGB uint8 square."""
+    """Return the a*b* of the mean colour in each cell of a grid, float32 ``[2, grid, grid]``.
+
+    Args:
+        rgb: Square picture, RGB uint8 ``[S, S, 3]``.
+        grid: Side of the grid, in cells.
+    """
     small = cv2.resize(rgb.astype(np.float32) / 255, (grid, grid), interpolation=cv2.INTER_AREA)
     return rgb_to_lab(small)[..., 1:].transpose(2, 0, 1)
 

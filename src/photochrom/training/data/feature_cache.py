@@ -45,7 +45,7 @@ class FeatureCache:
     """Source of batches with cached features; its arrays are in memory or memory-mapped, with one row per view."""
 
     features: np.ndarray
-    """Flattened feature maps one after another, float16 ``[count, values of all maps]``."""
+    """Feature maps, flattened and concatenated, float16 ``[count, values of all maps]``."""
     chroma: np.ndarray
     """True a*b*, rounded, int8 ``[count, 2, grid, grid]``."""
     shapes: Shapes
@@ -89,8 +89,8 @@ Compiled = Callable[[np.ndarray], list[np.ndarray]]  # from lightness [N, 1, H, 
 class GrowingCache:
     """Source of batches whose features are computed on first use, so that training does not wait for all of them.
 
-    The folder is that of ``cache_features`` with an additional file: ``there.npy``, bool ``[count]``, which rows are
-    computed.
+    The folder is like that of ``cache_features``, with an additional file: ``there.npy`` (bool, one value per view)
+    records which rows are computed.
 
     Args:
         encoder: The frozen part of an encoder.
@@ -304,7 +304,7 @@ def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Com
 
     Args:
         network: The network, with one input.
-        example: Input of the only shape that the compiled network takes.
+        example: Example input; the compiled network only takes inputs of this shape.
         exact: Whether to compute in float32 even if the processor supports bfloat16.
     """
     with tempfile.TemporaryDirectory() as folder:

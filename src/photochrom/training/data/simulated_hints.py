@@ -23,8 +23,8 @@ def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: flo
         hintless: Share of the pictures without hints.
 
     Returns:
-        float32 ``[N, 3, h, w]``: a mask that is 1 in patches with a hint, then a* and b* over ``AB_SCALE``, whose value
-        in a patch is the mean of the true colours there.
+        float32 ``[N, 3, h, w]``: a mask that is 1 in the patches of hints, then a* and b* over ``AB_SCALE``; each patch
+        has the mean of its true colours.
     """
     hints = np.zeros((len(chroma), 3, *chroma.shape[2:]), np.float32)
     for picture, planes, seed in zip(chroma.numpy(), hints, seeds, strict=True):

@@ -102,7 +102,7 @@ def _members(shard: Path) -> Iterator[File]:
 
 
 def _check_end(shard: Path, offset: int) -> None:
-    """Check that a tar file has zeros where reading ended; ``tarfile`` also ends, silently, at a damaged header."""
+    """Check that a tar file has zeros where reading ended, since ``tarfile`` also stops at a damaged header."""
     with shard.open("rb") as file:
         file.seek(offset)
         if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
@@ -122,8 +122,7 @@ def copy_here(photographs: str, folder: Path) -> None:
         folder: Folder for the copies, created if missing. A file appears in it only when it is complete.
 
     Raises:
-        TrainingError: The address cannot be read, the folder holds copies from another address, or the disk is
-            full.
+        TrainingError: The address cannot be read, the folder contains copies from another address, or the disk is full.
     """
     import fsspec
 

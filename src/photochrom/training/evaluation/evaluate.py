@@ -249,7 +249,7 @@ def load(photograph: Photograph) -> np.ndarray:
 def versions(
     colorizers: Mapping[str, Colorizer], truth: np.ndarray, options: ColorOptions | None = None
 ) -> dict[str, np.ndarray]:
-    """Return the grey picture, each colorizer's, and the true one, by kind, all RGB uint8 ``[H, W, 3]``.
+    """Return one photograph's pictures by kind: the grey, each colorizer's, and the true one, RGB uint8 ``[H, W, 3]``.
 
     Args:
         colorizers: Colorizers by name.

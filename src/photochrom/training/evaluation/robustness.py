@@ -46,7 +46,7 @@ class Trial:
     ten_hints_psnr_gain: float
     """Gain in PSNR from ten hints, true colours at random points, in dB."""
     hint_error: float
-    """Mean CIEDE2000 around one hint, between the picture with it and the hint's colour; see ``hint_error``."""
+    """Mean CIEDE2000 between the pixels around one hint and the hint's colour; see the function ``hint_error``."""
     hint_error_without: float
     """The same for the picture without the hint, for comparison."""
     elsewhere: float | None
@@ -166,7 +166,10 @@ def hint_error(picture: np.ndarray, hint: Hint) -> float:
 
 
 def at_luma(color: tuple[int, int, int], luma: np.ndarray) -> np.ndarray:
-    """Combine a colour's a*b*, reduced to fit the gamut, with uint8 luma ``[h, w]``: RGB uint8 ``[h, w, 3]``."""
+    """Return pixels with a given luma, uint8 ``[h, w]``, and a colour's a*b*, as RGB uint8 ``[h, w, 3]``.
+
+    Where the a*b* are out of gamut at a pixel's luma, they are reduced.
+    """
     ab = rgb_to_lab(np.array(color, np.float32) / 255)[1:]
     brightness = luma.astype(np.float32) / 255
     cb, cr = ab_to_cbcr(brightness, np.broadcast_to(ab[:, None, None], (2, *luma.shape))).astype(np.float32)

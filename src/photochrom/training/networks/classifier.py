@@ -1,4 +1,4 @@
-"""An ImageNet classifier, to test whether coloured pictures are recognised as the true ones are (Zhang et al. 2016)."""
+"""An ImageNet classifier, to test whether it recognises coloured pictures (Zhang et al. 2016, section 3)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Classification(NamedTuple):
 
 
 class ImageClassifier:
-    """Classifies pictures with EfficientNet-Lite1; several threads may call it, and it serves one at a time.
+    """Classifies pictures with EfficientNet-Lite1; several threads may call it, and take turns.
 
     Raises:
         TrainingError: The network's weights are not installed.

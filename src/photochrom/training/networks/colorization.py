@@ -48,7 +48,7 @@ class ColorizationHead(nn.Module):
         return logits
 
     def features(self, maps: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Return the features at strides 8, 16 and 32, given these or only the backbone's at stride 8."""
+        """Return the features at strides 8, 16 and 32; if only those at stride 8 are given, compute the others."""
         features: Sequence[Tensor] = self.stages(maps) if len(maps) == 1 else maps
         return features
 
@@ -58,8 +58,8 @@ class DistributionNetwork(nn.Module):
 
     Inputs: ``lightness`` (``L*/100``) ``[N, 1, H, W]``; ``vividness`` ``[1]``, 0 to 1; ``hints`` ``[N, 3, H, W]``, a
     mask that is 1 where a colour is known, and a* and b* there. Outputs, at an eighth of the size: ``ab``
-    ``[N, 2, H/8, W/8]``; ``confidence`` ``[N, 1, H/8, W/8]``, 0 to 1; ``probability`` ``[N, bins, H/8, W/8]``, from
-    whose mean ``ab`` is made by raising its chroma.
+    ``[N, 2, H/8, W/8]``; ``confidence`` ``[N, 1, H/8, W/8]``, 0 to 1; ``probability`` ``[N, bins, H/8, W/8]``. The
+    output ``ab`` is the mean of ``probability``, with its chroma raised.
 
     The decoder is trained with class weights that favour rare colours, so its logits are biased towards them. Vividness
     controls three things: how much of this bias remains, how sharply the distribution is annealed before its mean is

@@ -191,7 +191,7 @@ class EfficientNetLite(nn.Module):
         return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
 
     def features(self, rgb: Tensor) -> list[Tensor]:
-        """Return the features of R'G'B' ``[N, 3, H, W]`` that is already scaled to about -1..1."""
+        """Return the features of pictures, given their R'G'B' scaled to about -1..1, ``[N, 3, H, W]``."""
         features: list[Tensor] = self.stages([self.backbone.features(rgb)])
         return features
 
@@ -220,7 +220,7 @@ class LiteBackbone(nn.Module):
         return [self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))]
 
     def features(self, rgb: Tensor) -> Tensor:
-        """Return the feature map of R'G'B' ``[N, 3, H, W]`` that is already scaled to about -1..1."""
+        """Return the feature map of pictures, given their R'G'B' scaled to about -1..1, ``[N, 3, H, W]``."""
         x: Tensor = self.stages(F.relu6(self.stem(rgb)))
         return x
 
@@ -242,7 +242,14 @@ class LiteStages(nn.Module):
 
 
 def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
-    """Load the convolution named ``kernel`` in ``state``, and the batch normalisation named ``norm``, into ``conv``."""
+    """Load a convolution with a batch normalisation folded into it.
+
+    Args:
+        conv: The convolution to load into.
+        state: Weights by name.
+        kernel: Name of the convolution in ``state``.
+        norm: Name of the batch normalisation in ``state``.
+    """
     scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _BATCH_NORM_EPS)
     assert conv.bias is not None
     with torch.no_grad():

@@ -237,10 +237,10 @@ def color_difference(ab: Tensor, truth: Tensor) -> Tensor:
 
     Args:
         ab: Predicted a*b*, ``[N, 2, h, w]``.
-        truth: True a*b*, likewise.
+        truth: True a*b*, ``[N, 2, h, w]``.
 
     Returns:
-        ``[N, h, w]``.
+        The difference at each place, ``[N, h, w]``.
     """
     chroma, true_chroma = (_length(x) for x in (ab, truth))
     chroma_difference = chroma - true_chroma
@@ -263,5 +263,5 @@ def colorfulness(ab: Tensor) -> Tensor:
 
 
 def _length(ab: Tensor) -> Tensor:
-    """Return the length of a*b* ``[N, 2, h, w]``, with a gradient at 0, ``[N, h, w]``."""
+    """Return the length ``[N, h, w]`` of a*b* ``[N, 2, h, w]``; it has a gradient at 0."""
     return (ab.square().sum(1) + 1e-6).sqrt()
