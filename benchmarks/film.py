@@ -50,11 +50,11 @@ import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line does
 from photochrom import colorize_film
 from photochrom.color.bands import limit_threads
-from photochrom.machine import available_cores, reuse_freed_memory
+from photochrom.machine import LARGEST_REUSED_IN_FILMS, available_cores, reuse_freed_memory
 def note(progress):
     if progress.done == max(1, progress.total // 10):
         print(peak())
-reuse_freed_memory()
+reuse_freed_memory(LARGEST_REUSED_IN_FILMS)
 if available_cores() <= 4:
     limit_threads(1)
 colorize_film(sys.argv[1], sys.argv[2], progress=note)

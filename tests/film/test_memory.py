@@ -1,6 +1,10 @@
 """Memory does not grow with a film's length, and only a few large frames are held at once."""
 
+import ctypes
 import os
+import subprocess
+import sys
+import textwrap
 import weakref
 from fractions import Fraction
 from types import SimpleNamespace
@@ -152,3 +156,38 @@ def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monke
     assert made.count("gray10le") <= waiting
     assert made.count("yuv444p10le") <= 2 * (os.cpu_count() or 1) + 4
     assert not pool._frames
+
+
+@pytest.mark.slow
+def test_encoded_frames_take_no_new_memory(tmp_path, fake_colorizer, monkeypatch):
+    """Without reuse, each frame of a film would be allocated anew, and leave a hole in the memory."""
+    made = []
+    pool = FramePool()
+    new = av.VideoFrame
+    monkeypatch.setattr(frame_buffers, "av", SimpleNamespace(VideoFrame=lambda *a: made.append(a[2]) or new(*a)))
+    for module in (coloring, frames, planes):
+        monkeypatch.setattr(module, "pool", pool)
+    source = write_film(tmp_path / "a.mkv", pan(60, 96, 64), codec="ffv1")
+    colorize_film(source, None, FilmOptions(preset="ultrafast"), colorizer=fake_colorizer)
+    assert made.count("yuv420p") <= _RENDERED_QUEUE + 3
+    assert not pool._frames
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="needs glibc")
+def test_memory_of_an_encoder_is_returned_although_small_arrays_lie_between():
+    code = """
+        import numpy as np
+        from photochrom.machine import LARGEST_REUSED_IN_FILMS, reuse_freed_memory
+
+        def resident():
+            (line,) = (line for line in open("/proc/self/status") if line.startswith("VmRSS"))
+            return int(line.split()[1]) / 1024
+
+        reuse_freed_memory(LARGEST_REUSED_IN_FILMS)
+        before = resident()
+        large, small = zip(*((np.ones(9_000_000, np.uint8), np.ones(1000, np.uint8)) for _ in range(20)))
+        assert resident() > before + 150
+        del large
+        assert resident() < before + 20, resident() - before
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)

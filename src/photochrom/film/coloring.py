@@ -129,6 +129,8 @@ class _Rendered:
     """Duration in the film's time base; 0 if unknown."""
     frame: av.VideoFrame | None
     """The frame; None if an earlier run has already written its file."""
+    is_new: bool
+    """Whether the frame is not the decoded one itself, so that its memory may be reused."""
     colors: propagation.Colors
     starts_shot: bool
 
@@ -141,7 +143,8 @@ def _rendered(
     """Render frames, except those that an earlier run has written, and recycle their memory."""
     for prepared, colors, start in predicted:
         frame = None if is_written(prepared.pts) else frame_colorizer.render(prepared, colors.ab)
-        rendered = _Rendered(prepared.pts, prepared.frame.duration or 0, frame, colors, start)
+        is_new = frame is not prepared.frame
+        rendered = _Rendered(prepared.pts, prepared.frame.duration or 0, frame, is_new, colors, start)
         frame_colorizer.recycle(prepared)
         yield rendered
 
@@ -203,6 +206,8 @@ class _SegmentWriter:
         else:
             assert frame is not None  # only frames of sequences are skipped
             self._encoder.write(frame, pts)
+            if rendered.is_new:
+                pool.give_back(frame)
         self._lately.append(pts)
         self._end = pts + (rendered.duration or self._usual_duration)
         return True
