@@ -139,7 +139,7 @@ def test_a_sheet_shows_several_photographs_without_failed_ones(folder, hinting):
 
 @pytest.mark.parametrize(
     ("name", "status", "message"),
-    [("sheet.gif", 2, "name it so, as in sheet.png"), ("a.color.jpg", 2, "read or written already"),
+    [("sheet.gif", 2, "choose such an extension, as in sheet.png"), ("a.color.jpg", 2, "read or written already"),
      ("a.jpg", 2, "read or written already"), ("old.png", 1, "exists already"), ("gone/s.png", 1, "no folder")],
 )  # fmt: skip
 def test_a_sheet_that_cannot_be_is_refused_before_the_work(folder, hinting, capsys, name, status, message):

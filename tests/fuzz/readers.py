@@ -72,7 +72,7 @@ def _read(made: Mutant, key: Key, folder: Path) -> Outcome:
 def _read_photograph(source: Path, *, is_asked: bool) -> None:
     """Decode a photograph, and build its metadata for its own format, for WebP and for TIFF."""
     from photochrom.photo.inspect import is_in_color
-    from photochrom.photo.metadata import losses, metadata_for
+    from photochrom.photo.metadata import format_warnings, metadata_for
     from photochrom.photo.names import EXTENSIONS
     from photochrom.photo.read import check_source, count_pages, read_photo
 
@@ -84,7 +84,7 @@ def _read_photograph(source: Path, *, is_asked: bool) -> None:
         photo = read_photo(source, reduced=True, page=page if pages > 1 else None)
         for format in {photo.format, "WEBP", "TIFF"} & set(EXTENSIONS):
             metadata_for(photo.metadata, source_format=photo.format, format=format, credit="tiny 0")
-            list(losses(photo.metadata, 8 * photo.luma.itemsize, format))
+            list(format_warnings(photo.metadata, 8 * photo.luma.itemsize, format))
 
 
 def _read_film(source: Path, *, is_asked: bool) -> None:

@@ -84,7 +84,7 @@ def test_coefficients_of_a_picture_turned_twice_are_those_of_the_source(tmp_path
     data = saved(smooth(40, 56), "JPEG", exif=exif(6))
     once = colored(photo.read_photo(data))
     picture = photo.read_photo(once)
-    back = replace(picture, luma=picture.luma.T[::-1], coded_luma=coefficients.turned(picture.coded_luma, 8))
+    back = replace(picture, luma=picture.luma.T[::-1], coded_luma=coefficients.upright_luma(picture.coded_luma, 8))
     before, after = dct(data, tmp_path, "a.jpg"), dct(colored(back), tmp_path, "b.jpg")
     np.testing.assert_array_equal(after.Y[:5, :7], before.Y)
     np.testing.assert_array_equal(after.qt[0], before.qt[0])

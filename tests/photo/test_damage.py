@@ -523,7 +523,7 @@ def test_a_fax_with_a_changed_bit_is_coloured_with_a_warning(compression: str, s
     """libtiff reports an error or a warning, guesses the line and succeeds. Group 4 has no end-of-line codes."""
     data = fax(compression)
     whole = photo.read_photo(data)
-    assert DAMAGED not in whole.losses
+    assert DAMAGED not in whole.warnings
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         start, size = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
     changed = told = 0
@@ -533,7 +533,7 @@ def test_a_fax_with_a_changed_bit_is_coloured_with_a_warning(compression: str, s
         with contextlib.suppress(PhotoError):
             picture = photo.read_photo(bytes(bad))
             changed += not np.array_equal(picture.luma, whole.luma)
-            told += DAMAGED in picture.losses
+            told += DAMAGED in picture.warnings
     assert told > share * changed > 20
 
 
@@ -559,7 +559,7 @@ def jpeg_with(junk: bytes, share: float) -> bytes:
     ids=["marker", "left over", "zeros", "fill bytes", "trailer", "revision", "junk in the header"],
 )
 def test_only_damage_to_the_picture_is_reported(data: bytes, expected: str | None) -> None:
-    told = [loss for loss in photo.read_photo(data).losses if loss in WARNINGS]
+    told = [loss for loss in photo.read_photo(data).warnings if loss in WARNINGS]
     assert told == ([expected] if expected else [])
 
 
@@ -568,9 +568,9 @@ def test_damage_is_reported_in_every_colour_space() -> None:
     grey = smooth(90, 120)
     image = Image.fromarray(np.dstack([grey, grey[::-1], grey[:, ::-1], grey // 3]), "CMYK")
     for data in (saved(image, "JPEG"), saved(image.convert("RGB"), "JPEG", keep_rgb=True)):
-        assert DAMAGED not in photo.read_photo(data).losses
+        assert DAMAGED not in photo.read_photo(data).warnings
         middle = (data.index(b"\xff\xda") + len(data)) // 2
-        assert DAMAGED in photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle:]).losses
+        assert DAMAGED in photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle:]).warnings
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
@@ -578,11 +578,11 @@ def test_damage_is_reported_in_a_tiff_that_holds_jpeg(mode: str) -> None:
     """Pillow suppresses the warnings of libjpeg that libtiff passes on."""
     grey = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
     data = saved(Image.fromarray(grey).convert(mode), "TIFF", compression="jpeg")
-    assert not photo.read_photo(data).losses
+    assert not photo.read_photo(data).warnings
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         middle = page.dataoffsets[0] + page.databytecounts[0] // 2
-    assert photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle + 2 :]).losses == (DAMAGED,)
+    assert photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle + 2 :]).warnings == (DAMAGED,)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -600,7 +600,7 @@ def test_stray_bytes_between_the_headers_of_a_jpeg_are_skipped_and_reported(
         read = photo.read_photo(strewn)
         assert np.array_equal(read.luma, photo.read_photo(data).luma)
         said = [f"stray bytes between its headers ({count}) are not kept: the file may be damaged"]
-        assert list(read.losses) == (said if count else [])
+        assert list(read.warnings) == (said if count else [])
 
 
 def test_a_jpeg_whose_picture_does_not_begin_is_cut_short() -> None:

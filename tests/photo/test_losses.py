@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from photochrom import Colorizer, photo
 from photochrom.errors import PhotoError
-from photochrom.photo.metadata import losses
+from photochrom.photo.metadata import format_warnings
 from photochrom.photo.read import count_pages
 from tests.helpers.photographs import bt601, coloured, opened, saved, smooth
 
@@ -62,10 +62,10 @@ def test_content_that_a_jpeg_loses_is_named(data: bytes, expected: str | None) -
     picture = photo.read_photo(data)
     assert np.array_equal(picture.luma, np.asarray(Image.open(BytesIO(saved(GREY, "JPEG")))))
     if expected is None:
-        assert picture.losses == ()
+        assert picture.warnings == ()
     else:
-        assert len(picture.losses) == 1
-        assert expected in picture.losses[0]
+        assert len(picture.warnings) == 1
+        assert expected in picture.warnings[0]
 
 
 def test_xmp_no_longer_refers_to_removed_content() -> None:
@@ -110,8 +110,9 @@ CUT = zlib.compress(bytes(range(256)) * 20)[:-30]
 def test_a_damaged_text_or_profile_refuses_no_picture(extra: bytes, expected: str) -> None:
     picture = photo.read_photo(png_with(extra))
     assert np.array_equal(picture.luma, GREY)
-    assert len(picture.losses) == 1
-    assert expected in picture.losses[0]
+    assert len(picture.warnings) == 1
+    assert picture.losses == picture.warnings  # the former name
+    assert expected in picture.warnings[0]
 
 
 def data_set(number: int, value: bytes, record: int = 2) -> bytes:
@@ -139,10 +140,10 @@ def test_bare_iptc_beside_photoshops_resources(reverse: bool) -> None:
 
 def test_content_that_a_format_cannot_hold_is_named() -> None:
     metadata = photo.read_photo(png_with(raw_profile("iptc", data_set(118, b"Me") + data_set(120, b"x")))).metadata
-    assert list(losses(metadata, 8, "JPEG")) == []
-    assert [line for line in losses(metadata, 8, "WEBP") if "IPTC data (contact)" in line]
-    assert [line for line in losses(metadata, 16, "AVIF") if "more than 8 bits, which are rounded" in line]
-    assert not [line for line in losses(metadata, 16, "PNG") if "bits" in line]
+    assert list(format_warnings(metadata, 8, "JPEG")) == []
+    assert [line for line in format_warnings(metadata, 8, "WEBP") if "IPTC data (contact)" in line]
+    assert [line for line in format_warnings(metadata, 16, "AVIF") if "more than 8 bits, which are rounded" in line]
+    assert not [line for line in format_warnings(metadata, 16, "PNG") if "bits" in line]
 
 
 @pytest.mark.parametrize(("code", "name"), [(16, "PQ"), (18, "HLG")])
@@ -244,7 +245,7 @@ def test_an_unspecified_extra_channel_of_8_bits_is_kept(compression: str) -> Non
     assert picture.extra is not None
     assert (picture.extra[..., 0] == GREY[::-1]).all()
     assert np.abs(picture.luma.astype(int) - bt601(RGB).astype(int)).max() <= 1
-    assert picture.losses == ()
+    assert picture.warnings == ()
 
 
 def test_extra_channels_turn_with_the_picture(tmp_path: Path, fake_colorizer: Colorizer) -> None:

@@ -78,7 +78,7 @@ def test_one_page_is_coloured_into_any_format(tmp_path, fake_colorizer):
         ("out.jpg", (), {}, "holds 3 pages, which only a TIFF can hold: write a .tif, or choose one with page=1"),
         ("out.tif", (Hint(0, 0, (0, 0, 0)),), {}, "a hint is for no page: name a page"),
         ("out.tif", (Hint(0, 0, (0, 0, 0), page=4),), {}, "a hint is for page 4"),
-        ("out.tif", (), {"confidence": True}, "alternatives and confidence maps are made of single ones"),
+        ("out.tif", (), {"confidence": True}, "alternatives and confidence maps can only be made of single pages"),
     ],
 )
 def test_limits_of_pages_are_reported(tmp_path, fake_colorizer, name, hints, output, message):

@@ -365,7 +365,7 @@ def test_colours_multiplied_by_alpha_beside_another_channel(dtype: type) -> None
     assert np.abs(picture.luma / top - grey).max() < 2.5 / 255
     assert np.array_equal(picture.alpha, planes[3])
     assert np.array_equal(picture.extra[..., 0], planes[4])
-    assert picture.losses == ()
+    assert picture.warnings == ()
 
 
 def test_reduced_copies_are_not_pages() -> None:

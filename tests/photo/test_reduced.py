@@ -16,7 +16,7 @@ GREY = smooth(131, 95)
 
 @pytest.fixture(autouse=True)
 def small_pictures_too(monkeypatch):
-    monkeypatch.setattr(jpeg, "_LEAST_TO_REDUCE", 0)
+    monkeypatch.setattr(jpeg, "_MIN_PIXELS_TO_REDUCE", 0)
 
 
 def chroma_of(path):

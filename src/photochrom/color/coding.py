@@ -52,6 +52,6 @@ class Coding:
         return cls(8 * np.dtype(dtype).itemsize)
 
 
-def centre(dtype: npt.DTypeLike) -> int:
+def neutral_chroma(dtype: npt.DTypeLike) -> int:
     """Return the chroma of grey, as a code value: 128 for uint8, 32768 for uint16."""
     return 1 << (8 * np.dtype(dtype).itemsize - 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .bands import strips
-from .coding import centre
+from .coding import neutral_chroma
 from .spaces import BT601, LUMA_WEIGHTS, Matrix
 
 
@@ -92,7 +92,7 @@ def _chroma_tables() -> tuple[np.ndarray, np.ndarray]:
 
 def _rgb_of_16_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
     """Convert a strip of uint16 (or of uint8, as tests do) into ``rgb``."""
-    middle = centre(luma.dtype)
+    middle = neutral_chroma(luma.dtype)
     top = 2 * middle - 1
     red_share, green_share, blue_share = (weight / 65536 for weight in LUMA_WEIGHTS)
     y = luma.astype(np.float32)

@@ -194,13 +194,14 @@ def _check_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hi
             photographs.
         PhotoError: The file exists and must not be overwritten, or its folder does not exist.
     """
-    from ..photo.contact_sheet import MOST, format_of_sheet
+    from ..photo.contact_sheet import MAX_PHOTOGRAPHS, format_of_sheet
     from ..photo.names import check_destination, companion_paths, is_same_file
 
     format_of_sheet(path)
-    if len(jobs) > MOST:
+    if len(jobs) > MAX_PHOTOGRAPHS:
         raise OptionError(
-            f"a sheet cannot show {len(jobs)} photographs", remedy=f"give at most {MOST}, or use 'photochrom batch'"
+            f"a sheet cannot show {len(jobs)} photographs",
+            remedy=f"give at most {MAX_PHOTOGRAPHS}, or use 'photochrom batch'",
         )
     files: list[str | Path] = [*hints, *(job.source for job in jobs if not job.is_stream)]
     for destination in (Path(job.destination) for job in jobs if job.destination != STREAM):

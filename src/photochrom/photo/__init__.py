@@ -1,4 +1,4 @@
-"""Photographs: one file from disk to disk, with its metadata and the files beside it."""
+"""Colours one photograph from disk to disk, with its metadata and companion files."""
 
 from __future__ import annotations
 

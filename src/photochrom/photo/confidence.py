@@ -11,7 +11,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 PLACES: Final = 3
-_APART: Final = 0.15  # least distance between two places, as a share of the longer side
+"""Number of places that are marked in a confidence map."""
+_MIN_DISTANCE: Final = 0.15  # between two places, as a share of the longer side
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
@@ -20,10 +21,10 @@ def least_sure_places(confidence: np.ndarray, count: int = PLACES) -> list[tuple
 
     Args:
         confidence: Float ``[h, w]``, 0 to 1.
-        count: Number of places; fewer are found in a small picture.
+        count: Number of places; a small picture may have fewer.
 
     Returns:
-        x and y, from 0 to 1, and the confidence there.
+        x and y (0 to 1) and the confidence of each place.
     """
     smooth = cv2.blur(np.asarray(confidence, np.float32), (3, 3), borderType=cv2.BORDER_REPLICATE)
     height, width = smooth.shape
@@ -34,19 +35,19 @@ def least_sure_places(confidence: np.ndarray, count: int = PLACES) -> list[tuple
         if not np.isfinite(smooth[row, column]):
             break
         places.append(((column + 0.5) / width, (row + 0.5) / height, float(confidence[row, column])))
-        smooth[np.hypot(rows - row, columns - column) < _APART * max(height, width)] = np.inf
+        smooth[np.hypot(rows - row, columns - column) < _MIN_DISTANCE * max(height, width)] = np.inf
     return [(float(x), float(y), value) for x, y, value in places]
 
 
 def confidence_png(confidence: np.ndarray, shape: tuple[int, int], *, raw: bool) -> bytes:
-    """Draw a map of the confidence as a PNG.
+    """Draw a confidence map, and return it as a PNG file.
 
     Args:
         confidence: Float ``[h, w]``, 0 to 1.
         shape: Height and width of the photograph.
-        raw: Whether to write plain grey at the photograph's size, black for 0 and white for 1. Otherwise the range is
-            stretched and drawn in Cividis (perceptually uniform, and safe for the colour-blind), with the least sure
-            places numbered and a legend below.
+        raw: Whether to draw a greyscale map of the photograph's size, black for 0 and white for 1. Otherwise the range
+            of values is stretched and drawn in the colour map Cividis (perceptually uniform, and legible with colour
+            blindness), with numbers at the least sure places and a legend below.
     """
     height, width = shape
     values = np.clip(confidence, 0, 1)
@@ -57,7 +58,7 @@ def confidence_png(confidence: np.ndarray, shape: tuple[int, int], *, raw: bool)
         stretched = np.clip(
             (cv2.resize(values.astype(np.float32), (width, height)) - low) / max(high - low, 1e-6), 0, 1
         )
-        picture = np.vstack([_marked(_colored(stretched), values), _legend(width, low, high)])
+        picture = np.vstack([_with_numbers(_colored(stretched), values), _legend(width, low, high)])
     info, stream = PngInfo(), BytesIO()
     info.add_text("Software", "Photochrom confidence map")
     Image.fromarray(picture).save(stream, "PNG", pnginfo=info)
@@ -69,34 +70,34 @@ def _colored(share: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def _marked(rgb: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+def _with_numbers(rgb: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     scale = max(rgb.shape) / 1000
     for number, (x, y, _) in enumerate(least_sure_places(confidence), 1):
-        _centered(rgb, str(number), (x * rgb.shape[1], y * rgb.shape[0]), scale)
+        _draw_centered(rgb, str(number), (x * rgb.shape[1], y * rgb.shape[0]), scale)
     return rgb
 
 
-def _centered(rgb: np.ndarray, text: str, center: tuple[float, float], scale: float) -> None:
-    """Draw a text centred on a place, moved only as far as needed to keep the text inside the picture."""
+def _draw_centered(rgb: np.ndarray, text: str, center: tuple[float, float], scale: float) -> None:
+    """Draw a text centred at ``center``, or as near to it as keeps the text inside the picture."""
     height, width = rgb.shape[:2]
     (wide, tall), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, max(0.3, scale), 1)
     edge = 1 + round(3 * scale)  # width of the outline
     left = max(min(center[0] - wide / 2, width - wide - edge), edge)
     base = max(min(center[1] + tall / 2, height - edge), tall + edge)
-    _text(rgb, text, (round(left), round(base)), scale)
+    _draw_text(rgb, text, (round(left), round(base)), scale)
 
 
 def _legend(width: int, low: float, high: float) -> np.ndarray:
-    """Draw a strip ``[H, width, 3]`` of the colour map, with its ends labelled."""
+    """Draw the colour map as a strip ``[H, width, 3]`` whose ends are labelled."""
     height = max(16, round(width / 25))
     strip = _colored(np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1)))
     scale = width / 1000
-    _text(strip, f"unsure {low:.2f}", (round(8 * scale), round(0.7 * height)), scale)
-    _text(strip, f"sure {high:.2f}", (round(width - 190 * scale), round(0.7 * height)), scale)
+    _draw_text(strip, f"unsure {low:.2f}", (round(8 * scale), round(0.7 * height)), scale)
+    _draw_text(strip, f"sure {high:.2f}", (round(width - 190 * scale), round(0.7 * height)), scale)
     return strip
 
 
-def _text(rgb: np.ndarray, text: str, at: tuple[int, int], scale: float) -> None:
+def _draw_text(rgb: np.ndarray, text: str, at: tuple[int, int], scale: float) -> None:
     for extra, color in ((3, _BLACK), (0, _WHITE)):  # an outline, to be legible on any background
         thickness = max(1, round((2 + extra) * scale))
         cv2.putText(rgb, text, at, cv2.FONT_HERSHEY_SIMPLEX, max(0.3, scale), color, thickness, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""Draws a contact sheet: each photograph before and after, and its alternatives, with captions."""
+"""Draws contact sheets: each photograph before and after colouring, and its alternatives, with captions."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from .report import PhotoReport
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-MOST: Final = 50
+MAX_PHOTOGRAPHS: Final = 50
 """Maximum number of photographs on one sheet."""
 _FORMATS: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-_WIDTH: Final = 1700  # width of a sheet in pixels, unless three pictures side by side are wider
+_WIDTH: Final = 1700  # width of a sheet in pixels, unless three pictures in a row need more
 _HEIGHT: Final = 300  # height of a picture in pixels
 _LINE: Final = 24  # height of a line of text
 _GAP: Final = 12
-_LONG: Final = 16_383  # longest side in WebP, the strictest of the formats
+_MAX_SIDE: Final = 16_383  # longest side that WebP can store, in pixels; the other formats allow more
 
 
 def format_of_sheet(path: Path) -> str:
-    """Return the format that a sheet's extension denotes.
+    """Return the format of a contact sheet by its extension: ``PNG``, ``JPEG`` or ``WEBP``.
 
     Raises:
-        OptionError: The format is not PNG, JPEG or WebP.
+        OptionError: The extension is not that of a PNG, JPEG or WebP file.
     """
     if (found := _FORMATS.get(path.suffix.lower())) is None:
-        raise OptionError("a sheet is a PNG, JPEG or WebP file", path=path, remedy="name it so, as in sheet.png")
+        raise OptionError(
+            "a sheet is a PNG, JPEG or WebP file", path=path, remedy="choose such an extension, as in sheet.png"
+        )
     return found
 
 
@@ -44,16 +46,16 @@ def contact_sheet(photographs: Sequence[tuple[str, PhotoReport]]) -> Image.Image
     """Draw a contact sheet.
 
     Args:
-        photographs: Name and report of each photograph, at most ``MOST``; the reports hold previews
-            (``OutputOptions.preview``). A single photograph's name is omitted.
+        photographs: Name and report of each photograph, at most ``MAX_PHOTOGRAPHS``. The reports must have previews
+            (``OutputOptions.preview``). If there is only one photograph, its name is omitted.
 
     Raises:
         OptionError: There are no photographs, or too many.
     """
-    if not 1 <= len(photographs) <= MOST:
-        raise OptionError(f"a sheet cannot show {len(photographs)} photographs", remedy=f"give 1 to {MOST}")
+    if not 1 <= len(photographs) <= MAX_PHOTOGRAPHS:
+        raise OptionError(f"a sheet cannot show {len(photographs)} photographs", remedy=f"give 1 to {MAX_PHOTOGRAPHS}")
     blocks = [_block(name if len(photographs) > 1 else "", report) for name, report in photographs]
-    sheet = _paper(max(block.width for block in blocks), sum(block.height for block in blocks))
+    sheet = _blank(max(block.width for block in blocks), sum(block.height for block in blocks))
     top = 0
     for block in blocks:
         sheet.paste(block, (0, top))
@@ -62,36 +64,36 @@ def contact_sheet(photographs: Sequence[tuple[str, PhotoReport]]) -> Image.Image
 
 
 def write_sheet(sheet: Image.Image, path: Path, *, credit: str, overwrite: bool) -> None:
-    """Write a contact sheet, labelled like a photograph: its colours are a guess.
+    """Write a contact sheet with the label of coloured photographs in its metadata.
 
     Args:
         sheet: The sheet.
-        path: A PNG, JPEG or WebP file.
+        path: The file to write, with an extension of PNG, JPEG or WebP.
         credit: Sources of the colours; see ``colorizer.hints.credit``.
         overwrite: Whether an existing file is replaced.
 
     Raises:
-        OptionError: The extension is not that of a PNG, JPEG or WebP file.
-        PhotoError: The file cannot be written, or exists.
+        OptionError: The extension is not that of a PNG, JPEG or WebP file, or the sheet is too long for WebP.
+        PhotoError: The file cannot be written, or exists and ``overwrite`` is not set.
     """
     format, packet = format_of_sheet(path), Packet()
     label(packet, credit)
-    how: dict[str, Any] = {"xmp": packet.to_bytes(), "quality": 92}
+    settings: dict[str, Any] = {"xmp": packet.to_bytes(), "quality": 92}
     if format == "PNG":
         from PIL.PngImagePlugin import PngInfo
 
-        how = {"pnginfo": PngInfo()}
-        how["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.to_bytes().decode())
-        how["pnginfo"].add_itxt("Description", statement(credit))
-    if format == "WEBP" and max(sheet.size) > _LONG:
+        settings = {"pnginfo": PngInfo()}
+        settings["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.to_bytes().decode())
+        settings["pnginfo"].add_itxt("Description", statement(credit))
+    if format == "WEBP" and max(sheet.size) > _MAX_SIDE:
         raise OptionError("the sheet is too long for WebP", path=path, remedy="name a .png or a .jpg")
     with naming(str(path)), encoding(), new_file(path, overwrite=overwrite) as stream:
-        sheet.save(stream, format, **how)
+        sheet.save(stream, format, **settings)
 
 
 def _block(title: str, report: PhotoReport) -> Image.Image:
-    """Draw one photograph with its alternatives, in rows."""
-    assert report.preview is not None  # the caller asked for it
+    """Draw one photograph, before and after colouring, and its alternatives, in rows."""
+    assert report.preview is not None
     luma, first = report.preview
     pictures = [np.dstack([luma] * 3), first, *report.alternative_previews]
     names = ["before", "first picture", *(f"{n}  {name}" for n, name in enumerate(report.alternatives, 1))]
@@ -99,9 +101,9 @@ def _block(title: str, report: PhotoReport) -> Image.Image:
     width, height = cells[0].width + _GAP, cells[0].height + _GAP
     columns = min(len(cells), max(3, _WIDTH // width))
     rows, head = -(-len(cells) // columns), _LINE if title else 0
-    block = _paper(width * columns + _GAP, height * rows + _GAP + head)
+    block = _blank(width * columns + _GAP, height * rows + _GAP + head)
     if title:
-        _write(block, (_GAP, _GAP // 2), title)
+        _draw_line(block, (_GAP, _GAP // 2), title)
     for number, cell in enumerate(cells):
         row, column = divmod(number, columns)
         block.paste(cell, (_GAP + column * width, head + _GAP + row * height))
@@ -113,20 +115,20 @@ def _cell(picture: np.ndarray, name: str) -> Image.Image:
 
     height, width = picture.shape[:2]
     size = max(1, min(4 * _HEIGHT, round(_HEIGHT * width / height))), _HEIGHT
-    cell = _paper(size[0], _HEIGHT + _LINE)
+    cell = _blank(size[0], _HEIGHT + _LINE)
     cell.paste(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS), (0, 0))
-    _write(cell, (0, _HEIGHT + 4), name)
+    _draw_line(cell, (0, _HEIGHT + 4), name)
     return cell
 
 
-def _paper(width: int, height: int) -> Image.Image:
+def _blank(width: int, height: int) -> Image.Image:
     from PIL import Image
 
     return Image.new("RGB", (width, height), "white")
 
 
-def _write(image: Image.Image, at: tuple[int, int], text: str) -> None:
-    """Write a line of text, shortened to the width of the picture."""
+def _draw_line(image: Image.Image, at: tuple[int, int], text: str) -> None:
+    """Draw a line of text, shortened to the width of the image."""
     from PIL import ImageDraw, ImageFont
 
     draw: ImageDraw.ImageDraw = ImageDraw.Draw(image)

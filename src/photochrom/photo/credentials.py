@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def signed(data: bytes, photo: Photo, path: Path, identity: Identity, credit: str) -> bytes:
-    """Sign an encoded photograph; the manifest is embedded in the file.
+    """Return an encoded photograph with signed content credentials embedded.
 
     Args:
         data: The whole file, with its metadata.
         photo: The grey original.
-        path: Name of the output, of which only the extension is used.
-        identity: Signer.
+        path: Path of the output, of which only the extension is used.
+        identity: Certificate and key of the signer.
         credit: Sources of the colours; see ``colorizer.hints.credit``.
 
     Returns:
         The whole signed file.
 
     Raises:
-        PhotoError: The original can no longer be read, or is unknown.
+        PhotoError: The original can no longer be read or is unknown, or the format cannot hold content credentials.
         PhotochromError: c2pa-python is missing, or the file cannot be signed.
     """
     from ..content_credentials import sign

@@ -9,7 +9,7 @@ from typing import Final
 from ..errors import PhotoError
 from .library_errors import decoding
 
-_SMALL: Final = 256  # longest side in pixels at which colours are judged
+_SMALL: Final = 256  # longest side, in pixels, of the copy that is examined for colours
 
 
 def is_in_color(path: Path) -> bool:
@@ -30,7 +30,7 @@ def is_in_color(path: Path) -> bool:
             small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
             return has_colors(np.asarray(small.convert("RGB")))
     except (PhotoError, MemoryError, OSError, ValueError):
-        return False  # reading the photograph reports what is wrong with it
+        return False  # the error is reported when the photograph is read
 
 
 def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
@@ -41,7 +41,7 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
         page: Page of a TIFF, from 1; None for the only one.
 
     Raises:
-        PhotoError: The file cannot be read.
+        PhotoError: The file or its size cannot be read.
     """
     from PIL import Image
 

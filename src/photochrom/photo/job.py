@@ -1,4 +1,4 @@
-"""Colours one photograph from file to file: read, predict, write, with its companion files."""
+"""Colours one photograph from file to file: reads it, predicts its colours, and writes it with companion files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .names import (
 )
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import JpegLayout, OutputOptions
-from .pages import OnPage, colorize_pages, options_of_page
+from .pages import OnPage, checked_options, colorize_pages
 from .picture_kinds import chroma, for_network
 from .read import Photo, check_source, count_pages, read_photo
 from .report import PhotoReport, preview, report_on
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
 
-class _How(TypedDict):
+class _EncoderSettings(TypedDict):
     quality: int
     layout: JpegLayout
     compression: str
@@ -62,27 +62,28 @@ def colorize_file(
     confidence: bool = False,
     negative: bool = False,
 ) -> Path:
-    """Colour a photograph on disk.
+    """Colour a photograph file, and return the path of the coloured file.
 
     Args:
         source: The photograph.
-        destination: A file or a folder; None for ``NAME.color.EXT`` beside the source.
+        destination: A file or an existing folder; None for ``NAME.color.EXT`` beside the source.
         options: How to colour; None for the model's defaults.
-        colorizer: A loaded model, to reuse between calls; None loads the embedded one.
-        output: How to write, and which files to write beside the photograph. If given, the next four arguments are
-            ignored.
+        colorizer: A loaded model, to reuse between calls; None loads the default model.
+        output: How to write, and which companion files to write. If given, the next four arguments are ignored.
         quality: Quality of lossy formats, 1 to 100.
         overwrite: Whether existing files are replaced.
-        alternatives: Number of other plausible pictures to write, 0 to 5, each with its hints.
+        alternatives: Number of alternative colourings to write, 0 to 5, each with its hints.
         confidence: Whether to write a map of the model's confidence.
         negative: Whether the photograph is a negative, which gets complementary colours; see ``colorize_photo``.
 
     Returns:
-        The path of the coloured photograph. For a report use ``photochrom.photo.colorize_photo``.
+        Path of the coloured file. ``photochrom.photo.colorize_photo`` returns a report instead.
 
     Raises:
         PhotoError: The photograph cannot be read or written.
         OptionError: The destination is the source, or the options ask for something that the model cannot do.
+        ModelError: The default model cannot be loaded.
+        EngineError: The network could not be run.
     """
     output = output or OutputOptions(quality, overwrite, alternatives, confidence)
     target = None if destination is None else os.fspath(destination)
@@ -105,23 +106,25 @@ def colorize_photo(
 ) -> PhotoReport:
     """Colour one photograph, given as a path, bytes or an open binary file, and write it to a path.
 
-    Existing files and unsupported options raise an error before anything is written. The caller must ensure that the
-    destination is not the source (see ``names.plan``).
+    If a file exists already or an option is not supported, an error is raised before anything is written. The caller
+    must ensure that the destination is not the source (see ``names.plan``).
 
     Args:
         source: The photograph.
         destination: The file to write, in the format of its extension.
         options: How to colour; None for the model's defaults.
-        colorizer: A loaded model; None loads the embedded one.
-        output: How to write, and what to write beside the photograph.
-        negative: Whether the photograph is a negative. The network then sees its positive; the luma stays a negative
-            and gets complementary colours, so that inverting the output gives the coloured positive.
+        colorizer: A loaded model; None loads the default model.
+        output: How to write, and which companion files to write.
+        negative: Whether the photograph is a negative. The network then gets the positive. The output is a negative
+            with the same luma and complementary colours, so that its inversion is the coloured positive.
         page: Page of a multi-page TIFF, from 1. None colours all pages into one TIFF.
         on_page: Called after each page of a multi-page TIFF with the number of pages done and in total.
 
     Raises:
         PhotoError: The photograph cannot be read or written.
         OptionError: The options ask for something that the model cannot do.
+        ModelError: The default model cannot be loaded.
+        EngineError: The network could not be run.
     """
     from ..colorizer.colorizer import Colorizer
 
@@ -134,17 +137,17 @@ def colorize_photo(
         format_of(path)
     except PhotoError:
         if isinstance(source, str | os.PathLike):
-            read_photo(source)  # raises what is wrong with the source, such as a raw file with its own extension
+            read_photo(source)  # its error is more helpful if the source is at fault, such as a camera's raw file
         raise
     colorizer, options = colorizer or Colorizer(), options or ColorOptions()
     if not isinstance(source, str | os.PathLike | bytes):
         source = source.read()
-    if page is None and (data := _several_pages(source)) is not None:
+    if page is None and (data := _multipage_data(source)) is not None:
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
         return colorize_pages(colorizer, data, path, options, output, name=name, negative=negative, on_page=on_page)
     photo = read_photo(source, negative=negative, reduced=format_of(path) == "JPEG", page=page)
     with enough_memory(photo.name):
-        return _Outputs(colorizer, photo, output).write(path, options_of_page(options, page, photo.name))
+        return _Outputs(colorizer, photo, output).write(path, checked_options(options, page, photo.name))
 
 
 def colorize_job(
@@ -158,7 +161,7 @@ def colorize_job(
     page: int | None = None,
     on_page: OnPage | None = None,
 ) -> PhotoReport:
-    """Colour one pair of source and destination from ``names.plan``; ``-`` is the standard input or output.
+    """Colour a pair of source and destination from ``names.plan``, in which ``-`` is the standard input or output.
 
     Raises:
         PhotoError: The photograph cannot be read or written, or a standard stream is closed.
@@ -166,9 +169,16 @@ def colorize_job(
     """
     if destination == STREAM:
         return colorize_stream(colorizer, source, options, output, negative=negative, page=page, on_page=on_page)
-    taken = standard_input() if source == STREAM else source
+    photograph = standard_input() if source == STREAM else source
     return colorize_photo(
-        taken, destination, options, colorizer=colorizer, output=output, negative=negative, page=page, on_page=on_page
+        photograph,
+        destination,
+        options,
+        colorizer=colorizer,
+        output=output,
+        negative=negative,
+        page=page,
+        on_page=on_page,
     )
 
 
@@ -182,7 +192,7 @@ def colorize_stream(
     page: int | None = None,
     on_page: OnPage | None = None,
 ) -> PhotoReport:
-    """Colour one photograph, and write it to the standard output in its own format.
+    """Colour one photograph, and write it to the standard output in the format of the source.
 
     Raises:
         PhotoError: The photograph cannot be read, or the standard output is closed.
@@ -192,20 +202,20 @@ def colorize_stream(
         raise PhotoError("the standard output is closed", remedy="name a file")
     if source != STREAM:
         check_source(Path(source))
-    taken: str | bytes = standard_input().read() if source == STREAM else source
-    if page is None and (several := _several_pages(taken)) is not None:
+    photograph: str | bytes = standard_input().read() if source == STREAM else source
+    if page is None and (data := _multipage_data(photograph)) is not None:
         stream, name = sys.stdout.buffer, THE_PICTURE if source == STREAM else source
         return colorize_pages(
-            colorizer, several, None, options, output, name=name, negative=negative, stream=stream, on_page=on_page
+            colorizer, data, None, options, output, name=name, negative=negative, stream=stream, on_page=on_page
         )
-    photo = read_photo(taken, negative=negative, reduced=True, page=page)
-    options = options_of_page(options, page, photo.name)
+    photo = read_photo(photograph, negative=negative, reduced=True, page=page)
+    options = checked_options(options, page, photo.name)
     with enough_memory(photo.name):
         prediction = colorizer.predict(for_network(photo.luma, photo.kind), options)
         cb, cr = _chroma(colorizer, photo, photo.format, options, prediction, output)
         label = credit(colorizer.label, options.hints)
         tiled = output.c2pa is None
-        data = encode_photo(photo, cb, cr, format=photo.format, credit=label, **_how(output), tiled=tiled)
+        data = encode_photo(photo, cb, cr, format=photo.format, credit=label, **_encoder_settings(output), tiled=tiled)
         if output.c2pa is not None:
             extension = EXTENSIONS[photo.format][0]
             data = signed(data, photo, Path(f"output{extension}"), output.c2pa, label)
@@ -213,8 +223,8 @@ def colorize_stream(
     return report_on(photo, photo.format, (), prediction, cb, cr, output.jpeg_layout)
 
 
-def _several_pages(source: str | os.PathLike[str] | bytes) -> bytes | None:
-    """Return the whole file if it is a TIFF of several pages, else None."""
+def _multipage_data(source: str | os.PathLike[str] | bytes) -> bytes | None:
+    """Return the bytes of the source if it is a TIFF of several pages, else None."""
     if isinstance(source, bytes):
         return source if count_pages(source) > 1 else None
     path = Path(source)
@@ -228,7 +238,7 @@ def _several_pages(source: str | os.PathLike[str] | bytes) -> bytes | None:
 
 
 def standard_input() -> BinaryIO:
-    """Return the standard input.
+    """Return the standard input as a binary file.
 
     Raises:
         PhotoError: The standard input is closed.
@@ -246,7 +256,7 @@ def write_colored(
     prediction: Prediction | None = None,
     output: OutputOptions | None = None,
 ) -> PhotoReport:
-    """Colour a photograph in memory, and write it, with its sidecar if requested.
+    """Colour a photograph in memory, and write it; of the companion files, only the sidecar is written.
 
     Args:
         colorizer: The model.
@@ -254,11 +264,12 @@ def write_colored(
         path: The file to write.
         options: How to colour.
         prediction: Result of ``Colorizer.predict`` for this photograph and these options, if already computed.
-        output: Quality, and whether an existing file may be replaced.
+        output: How to write, and whether to write a sidecar.
 
     Raises:
         PhotoError: The file cannot be written.
         OptionError: The options ask for something that the model cannot do.
+        EngineError: The network could not be run.
     """
     output, format = output or OutputOptions(), format_of(path)
     prediction = prediction or colorizer.predict(for_network(photo.luma, photo.kind), options)
@@ -266,10 +277,10 @@ def write_colored(
     label = credit(colorizer.label, options.hints)
     embedded = None if output.sidecar else label
     if output.c2pa is None:
-        write_photo(photo, cb, cr, path, credit=embedded, overwrite=output.overwrite, **_how(output))
+        write_photo(photo, cb, cr, path, credit=embedded, overwrite=output.overwrite, **_encoder_settings(output))
     else:
         check_destination(path, overwrite=output.overwrite)
-        data = encode_photo(photo, cb, cr, format=format, credit=embedded, **_how(output), tiled=False)
+        data = encode_photo(photo, cb, cr, format=format, credit=embedded, **_encoder_settings(output), tiled=False)
         write_beside(signed(data, photo, path, output.c2pa, label), path, overwrite=output.overwrite)
     outputs: tuple[Path, ...] = (path,)
     if output.sidecar:
@@ -292,13 +303,13 @@ def _chroma(
     return chroma(colorizer, photo.luma, photo.kind, options, prediction, sampling, reduced=photo.reduced)
 
 
-def _how(output: OutputOptions) -> _How:
+def _encoder_settings(output: OutputOptions) -> _EncoderSettings:
     return {"quality": output.quality, "layout": output.jpeg_layout, "compression": output.compression}
 
 
 @dataclass(frozen=True)
 class _Outputs:
-    """The files to write for one photograph: the coloured picture, alternatives and the confidence map."""
+    """Writes the files for one photograph: the coloured picture, its alternatives, and the confidence map."""
 
     colorizer: Colorizer
     photo: Photo
@@ -306,18 +317,18 @@ class _Outputs:
 
     @functools.cached_property
     def network_luma(self) -> np.ndarray:
-        """Luma plane that the network sees."""
+        """Luma plane from which the network predicts colours."""
         return for_network(self.photo.luma, self.photo.kind)
 
     def write(self, path: Path, options: ColorOptions) -> PhotoReport:
-        """Write all files, after all predictions have succeeded."""
+        """Make all predictions, and then write all files."""
         prediction = self.colorizer.predict(self.network_luma, options)
         confidence = self._confidence(prediction) if self.output.confidence else None
         others = self._alternatives(options, prediction)
         predictions = [self.colorizer.predict(self.network_luma, other) for other in others]
-        noticed = self._noticed(options, prediction)
+        observations = self._observations(options, prediction)
         report = self._write_colored(path, options, prediction)
-        report = replace(report, warnings=(*report.warnings, *noticed))
+        report = replace(report, warnings=(*report.warnings, *observations))
         for number, (other, prediction_of_other) in enumerate(zip(others, predictions, strict=True), 1):
             self._write_alternative(path, number, other, prediction_of_other)
         if confidence is not None:
@@ -327,8 +338,8 @@ class _Outputs:
             report = self._report_alternatives(report, prediction, list(zip(others, predictions, strict=True)))
         return replace(report, outputs=(path, *companion_paths(path, self.output)))
 
-    def _noticed(self, options: ColorOptions, prediction: Prediction) -> tuple[str, ...]:
-        if self.photo.kind != "plain" or options.hints or not looks_negative(self.colorizer, prediction, options):
+    def _observations(self, options: ColorOptions, prediction: Prediction) -> tuple[str, ...]:
+        if self.photo.kind != "ordinary" or options.hints or not looks_negative(self.colorizer, prediction, options):
             return ()
         return (LOOKS_NEGATIVE,)
 

@@ -1,4 +1,4 @@
-"""Translates exceptions of libraries and the system into one-line errors with a remedy, and silences warnings."""
+"""Translates exceptions of libraries and of the system into errors with a remedy, and silences library warnings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import PhotoError
 from ..machine import lacks_memory
 
 THE_PICTURE: Final = "the picture"
-"""Name in messages of a photograph without a path."""
+"""Name, in error messages, of a photograph without a path."""
 TOO_LARGE: Final = "does not fit in memory: scale it down or cut it into parts"
 REMEDIES: Final = {
     errno.ENOENT: "does not exist: check the path",
@@ -29,29 +29,29 @@ REMEDIES: Final = {
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
 }
-# Exceptions of decoders on damaged data whose messages describe the decoder's variables, not the file.
-_UNSPEAKABLE: Final = (struct.error, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
+# Exceptions that decoders raise on damaged data, with messages about the decoder's variables and not about the file.
+_INTERNAL: Final = (struct.error, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
 _lock = threading.Lock()
 _quiet_blocks = 0
-_loud: list[warnings.catch_warnings] = []
+_saved_filters: list[warnings.catch_warnings] = []
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Suppress the warnings of Pillow and tifffile; those that matter are reported as warnings of Photochrom.
+    """Suppress the warnings of Pillow and tifffile; Photochrom reports those that matter in warnings of its own.
 
-    Python's warning filters are global to the process, so the first of several overlapping blocks saves them and the
-    last one restores them.
+    Python's warning filters are global to the process. If blocks overlap in several threads, the first block saves the
+    filters and the last one restores them.
     """
     global _quiet_blocks
     with _lock:
         if _quiet_blocks == 0:
-            _loud.append(warnings.catch_warnings())
-            _loud[0].__enter__()
+            _saved_filters.append(warnings.catch_warnings())
+            _saved_filters[0].__enter__()
             warnings.simplefilter("ignore")
             for name in ("PIL", "tifffile"):
-                logging.getLogger(name).addFilter(_refuse)
+                logging.getLogger(name).addFilter(_reject)
         _quiet_blocks += 1
     try:
         yield
@@ -59,16 +59,16 @@ def quiet_libraries() -> Iterator[None]:
         with _lock:
             _quiet_blocks -= 1
             if _quiet_blocks == 0:
-                _loud.pop().__exit__(None, None, None)
+                _saved_filters.pop().__exit__(None, None, None)
 
 
-def _refuse(_: logging.LogRecord) -> bool:
+def _reject(_: logging.LogRecord) -> bool:
     return False
 
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Add the file's name to errors, and translate system errors into messages with a remedy.
+    """Add the name of the file to errors in the block, and give system errors a remedy.
 
     Args:
         name: Path of the file, or ``THE_PICTURE`` if it has none.
@@ -87,7 +87,7 @@ def naming(name: str) -> Iterator[None]:
 
 
 def _named(name: str, message: str) -> PhotoError:
-    """Build the error for a file from a message of the form "problem: remedy"."""
+    """Return an error with the name of a file, from a message of the form "problem: remedy"."""
     problem, colon, remedy = message.rpartition(": ")
     if not colon:
         problem, remedy = message, ""
@@ -98,10 +98,10 @@ def _named(name: str, message: str) -> PhotoError:
 
 @contextmanager
 def enough_memory(name: str) -> Iterator[None]:
-    """Translate ``MemoryError`` while a photograph is processed.
+    """Translate ``MemoryError`` in the block to an error that names the photograph.
 
     Raises:
-        PhotoError: Raised for every ``MemoryError`` within the block.
+        PhotoError: The block raised ``MemoryError``.
     """
     try:
         yield
@@ -111,10 +111,12 @@ def enough_memory(name: str) -> Iterator[None]:
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Translate exceptions of decoders, which damaged files may make raise anything: SyntaxError, KeyError, cv2.error.
+    """Translate exceptions of decoders in the block to ``PhotoError``.
+
+    On damaged files, decoders may raise anything, such as SyntaxError, KeyError or cv2.error.
 
     Raises:
-        PhotoError: The file is damaged.
+        PhotoError: The file is damaged or of an unknown kind.
         MemoryError: A library ran out of memory.
     """
     try:
@@ -124,16 +126,16 @@ def decoding() -> Iterator[None]:
         raise
     except Exception as exc:
         _raise_if_memory(exc)
-        if "12-bit layers" in str(exc):  # how Pillow describes the 12-bit JPEGs of some medical and film scanners
+        if "12-bit layers" in str(exc):  # Pillow's words for the 12-bit JPEGs of some medical and film scanners
             raise PhotoError("is a JPEG of 12 bits", remedy="convert it to TIFF or PNG of 16 bits") from exc
-        bare = isinstance(exc, _UNSPEAKABLE) or any(isinstance(arg, _UNSPEAKABLE) for arg in exc.args)
-        detail = "" if bare else f" ({_one_line(exc)})"
+        is_internal = isinstance(exc, _INTERNAL) or any(isinstance(arg, _INTERNAL) for arg in exc.args)
+        detail = "" if is_internal else f" ({_one_line(exc)})"
         raise PhotoError(f"is damaged or of an unknown kind{detail}: get a whole copy of the file") from exc
 
 
 @contextmanager
 def encoding() -> Iterator[None]:
-    """Translate exceptions of encoders.
+    """Translate exceptions of encoders in the block to ``PhotoError``.
 
     libwebp and libavif raise ValueError, libheif RuntimeError, and Pillow SyntaxError for the EXIF of an AVIF.
 

@@ -1,10 +1,10 @@
 """Prepares the output's metadata: updates it for the upright, coloured picture, and adds the label.
 
-The label is in four XMP properties, because no reader looks at all of them:
+The label consists of several XMP properties, because different programs read different ones:
 
 - ``Iptc4xmpExt:DigitalSourceType`` for search engines and agencies: partly made by a trained model.
 - ``Iptc4xmpExt:AISystemUsed`` and ``AISystemVersionUsed`` (IPTC 2025.1): the model.
-- ``photoshop:Instructions``, which picture editors show, after any text that was there.
+- ``photoshop:Instructions``, which picture editors show: a sentence, after any text that was there.
 - ``photochrom:Statement``: the same sentence in a property that nobody edits.
 """
 
@@ -21,19 +21,19 @@ from .formats.image import Decoded, Density, Metadata
 from .formats.xmp import Packet
 
 DEEP: Final = ("PNG", "TIFF")
-"""Formats of 16 bits per sample."""
+"""Formats that can store 16 bits per sample."""
 DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-_NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # nor can they store a resolution outside EXIF
+_NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # formats that store neither IPTC data nor a resolution outside EXIF
 
 
 def update_for_output(decoded: Decoded, width: int, height: int, *, turned: bool, moved: bool) -> Metadata:
-    """Correct or drop metadata that describes the old file's pixels.
+    """Return the metadata, in which all that describes the pixels of the source is corrected or removed.
 
     Args:
         decoded: The file as read.
         width: Width of the upright picture.
         height: Height of the upright picture.
-        turned: Whether rows have become columns.
+        turned: Whether rows of the source have become columns.
         moved: Whether the picture was turned or mirrored, here or by its decoder.
     """
     metadata = decoded.metadata
@@ -52,12 +52,12 @@ def update_for_output(decoded: Decoded, width: int, height: int, *, turned: bool
 
 
 def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit: str | None) -> Metadata:
-    """Convert metadata to a form that the output format can hold, with the label.
+    """Convert metadata to what the output format can store, and add the label.
 
     Args:
         metadata: Metadata of the photograph.
-        source_format: Format it was read from.
-        format: Format to be written.
+        source_format: Format of the source, a key of ``EXTENSIONS``.
+        format: Format of the output.
         credit: Sources of the colours, for the label (see ``colorizer.hints.credit``); None to write no label.
     """
     packet = Packet(metadata.xmp)
@@ -67,12 +67,12 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
             packet.set("photochrom:Remarks", metadata.texts, "Bag")
     if metadata.iptc and format in _NO_IPTC:
         photoshop.iptc_to_xmp(metadata.iptc, packet)
-    elif metadata.iptc:  # readers prefer XMP, so the label there would hide instructions that exist only in IPTC
+    elif metadata.iptc:  # programs prefer XMP, so the label in XMP would hide instructions that are only in IPTC
         photoshop.iptc_to_xmp(metadata.iptc, packet, (photoshop.INSTRUCTIONS,))
     density = metadata.density if format in _NO_IPTC else None
     if density and not metadata.exif:
         metadata = replace(metadata, exif=exif.from_density(density))
-    elif density and exif.density(metadata.exif) is None:  # an EXIF block cannot grow
+    elif density and exif.density(metadata.exif) is None:  # no tags can be added to an EXIF block
         packet.set("tiff:XResolution", ["{}/{}".format(*density.x.as_integer_ratio())])
         packet.set("tiff:YResolution", ["{}/{}".format(*density.y.as_integer_ratio())])
         packet.set("tiff:ResolutionUnit", [str(density.unit)])
@@ -81,23 +81,23 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
     return replace(metadata, xmp=packet.to_bytes())
 
 
-def label(packet: Packet, model: str) -> None:
-    """Write the label into an XMP packet, replacing an earlier one of Photochrom's.
+def label(packet: Packet, credit: str) -> None:
+    """Write the label into an XMP packet; an earlier label of Photochrom's is replaced.
 
-    The source type that the packet had (a print, a negative) moves to ``photochrom:OriginalDigitalSourceType``.
+    If the packet has another source type (a print, a negative), it moves to ``photochrom:OriginalDigitalSourceType``.
     """
     former = packet.get("Iptc4xmpExt:DigitalSourceType")
     if former and former != DIGITAL_SOURCE_TYPE:
         packet.set("photochrom:OriginalDigitalSourceType", [former])
     packet.set("Iptc4xmpExt:DigitalSourceType", [DIGITAL_SOURCE_TYPE])
-    packet.set("Iptc4xmpExt:AISystemUsed", [f"Photochrom, model {model}"])
+    packet.set("Iptc4xmpExt:AISystemUsed", [f"Photochrom, model {credit}"])
     packet.set("Iptc4xmpExt:AISystemVersionUsed", [__version__])
-    packet.set("photochrom:Statement", [statement(model)])
-    packet.set("photoshop:Instructions", [with_statement(packet.get("photoshop:Instructions") or "", model)])
+    packet.set("photochrom:Statement", [statement(credit)])
+    packet.set("photoshop:Instructions", [with_statement(packet.get("photoshop:Instructions") or "", credit)])
 
 
-def losses(metadata: Metadata, depth: int, format: str) -> Iterator[str]:
-    """Yield warnings about metadata and bits (of ``depth`` per sample) that the output format cannot hold."""
+def format_warnings(metadata: Metadata, depth: int, format: str) -> Iterator[str]:
+    """Yield warnings about content that a format cannot store: metadata, and samples of ``depth`` bits."""
     if depth > 8 and format not in DEEP:
         yield f"its samples have more than 8 bits, which are rounded to 8 in {format}: write PNG or TIFF to keep them"
     if format not in _NO_IPTC:

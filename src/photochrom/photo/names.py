@@ -1,4 +1,4 @@
-"""File names: the format by extension, the output for each input, and the companion files of an output."""
+"""Determines the format of a path, the output of each input, and the paths of companion files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ EXTENSIONS: Final = {
     "HEIF": (".heic", ".heif", ".hif"),
     "AVIF": (".avif",),
 }
-"""Extensions of each format that is written; the first is the usual one."""
+"""Extensions of each format that Photochrom writes, the usual one first."""
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """Return the format that a file's extension denotes, a key of ``EXTENSIONS``.
+    """Return the format of a file by its extension: a key of ``EXTENSIONS``.
 
     Raises:
         PhotoError: There is no extension, or an unknown one.
@@ -35,17 +35,17 @@ def format_of(path: str | os.PathLike[str]) -> str:
         if extension in extensions:
             return format
     known = [extensions[0] for extensions in EXTENSIONS.values()]
-    if extension in ("", ".color"):  # colored_path makes the second of a source without an extension
+    if extension in ("", ".color"):  # colored_path appends .color to a name without an extension
         names = f"{', '.join(known[:-1])} or {known[-1]}"
         raise PhotoError("has no extension that says its format", path=path, remedy=f"name it {names}")
     raise PhotoError(f"unknown extension {extension!r}", path=path, remedy=f"choose one of {' '.join(known)}")
 
 
 def colored_path(source: Path) -> Path:
-    """Return the default output: ``old.jpg`` becomes ``old.color.jpg``, and a DNG becomes a TIFF.
+    """Return the default output path of a source: ``old.color.jpg`` for ``old.jpg``; a DNG becomes a TIFF.
 
     Raises:
-        PhotoError: The source has no name, like ``/`` and ``.``.
+        PhotoError: The source has no file name, as in ``/`` and ``.``.
     """
     if not source.name:
         raise PhotoError("is a folder", path=source, remedy="name a file in it")
@@ -70,7 +70,7 @@ def sidecar_path(photograph: Path) -> Path:
 
 
 def companion_paths(destination: Path, output: OutputOptions) -> list[Path]:
-    """Return the paths of the files written beside a coloured photograph."""
+    """Return the paths of all companion files of a coloured photograph."""
     alternatives = [alternative_paths(destination, number) for number in range(1, output.alternatives + 1)]
     paths = [path for pair in alternatives for path in pair]
     if output.confidence:
@@ -81,7 +81,7 @@ def companion_paths(destination: Path, output: OutputOptions) -> list[Path]:
 
 
 def check_destination(path: Path, *, overwrite: bool) -> None:
-    """Raise an error if a file cannot be written, before any work is done.
+    """Check that a file can be written to a path.
 
     Raises:
         PhotoError: The path is a folder, a device or a pipe; it exists and may not be overwritten; or its folder does
@@ -90,7 +90,7 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
     with naming(str(path)):
         if path.is_dir():
             raise PhotoError(REMEDIES[errno.EISDIR])
-        if path.exists() and not path.is_file():  # the rename would replace it instead of writing to it
+        if path.exists() and not path.is_file():  # it would be replaced instead of written to
             raise PhotoError(
                 "is not a regular file but a device or a pipe", remedy="name a file, or - for the standard output"
             )
@@ -103,17 +103,17 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
 def plan(
     inputs: Sequence[str], destination: str | None, output: OutputOptions | None = None, kept: Sequence[str] = ()
 ) -> list[tuple[str, str]]:
-    """Pair each source with its destination; ``-`` is the standard input or output. An input given twice counts once.
+    """Return pairs of source and destination, in which ``-`` is the standard input or output.
 
     Args:
-        inputs: Files, or ``-``.
+        inputs: Files, or ``-``; duplicates are ignored.
         destination: A file (for one input), a folder or ``-``; None for ``NAME.color.EXT`` beside each source.
-        output: Determines the files written beside each destination.
-        kept: Other inputs, which must not be overwritten either.
+        output: Options, which determine the companion files.
+        kept: Other files that must not be overwritten, such as files of hints.
 
     Raises:
-        OptionError: Several inputs have one output; an output is an input; or files are to be written beside the
-            standard output.
+        OptionError: Several inputs have the same output; an output is an input; or companion files are requested for
+            the standard output.
         PhotoError: An input has no file name.
     """
     output = output or OutputOptions()
@@ -129,18 +129,18 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
 
     Args:
         jobs: Pairs of source and destination.
-        output: Determines the files written beside each destination.
-        kept: Other inputs, which must not be overwritten either.
+        output: Options, which determine the companion files.
+        kept: Other files that must not be overwritten, such as files of hints.
 
     Returns:
-        An error for each such source. If two sources share an output, both have one.
+        The error of each such source, by source. If two sources have the same output, both get an error.
 
     Raises:
-        OptionError: Files are to be written beside the standard output.
+        OptionError: Companion files are requested for the standard output.
     """
-    read = {_same_file(path): "read for its hints" for path in kept}
-    read |= {_same_file(source): "to be coloured" for source, _ in jobs if source != STREAM}
-    taken: dict[object, str] = {}
+    read = {_file_key(path): "read for its hints" for path in kept}
+    read |= {_file_key(source): "to be coloured" for source, _ in jobs if source != STREAM}
+    writers: dict[object, str] = {}
     found: dict[str, OptionError] = {}
     for source, target in jobs:
         if target == STREAM and output.has_companions:
@@ -148,12 +148,12 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
                 "alternatives, confidence and sidecars are files beside the output", remedy="give a file or a folder"
             )
         for path in [] if target == STREAM else [Path(target), *companion_paths(Path(target), output)]:
-            file = _same_file(path)
+            file = _file_key(path)
             if file in read:
                 found[source] = OptionError(
                     f"{path} is itself {read[file]}", remedy="choose another output, or leave it out"
                 )
-            elif (other := taken.setdefault(file, source)) != source:
+            elif (other := writers.setdefault(file, source)) != source:
                 found[source] = found[other] = OptionError(
                     f"{other} and {source} would both be written to {path}",
                     remedy="rename one, or choose another output",
@@ -163,15 +163,15 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
 
 def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Return whether two paths refer to the same file, which need not exist."""
-    return _same_file(one) == _same_file(other)
+    return _file_key(one) == _file_key(other)
 
 
-def _same_file(path: str | os.PathLike[str]) -> object:
-    """Return a key that is equal for paths of the same file: many disks do not distinguish old.jpg and OLD.JPG."""
+def _file_key(path: str | os.PathLike[str]) -> object:
+    """Return a key that is equal for all paths of a file, such as old.jpg and OLD.JPG on a case-insensitive disk."""
     real = os.path.realpath(path)
     try:
         status = os.lstat(real)
-    except (OSError, ValueError):  # it does not exist yet, or the name is invalid
+    except (OSError, ValueError):  # the file does not exist yet, or its name is invalid
         return real
     return status.st_dev, status.st_ino
 

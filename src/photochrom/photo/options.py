@@ -9,7 +9,7 @@ from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError
 
 COMPRESSIONS: Final = ("none", "lzw", "deflate", "zstd")
-"""Lossless compressions of TIFF."""
+"""Lossless compressions of TIFF files."""
 
 if TYPE_CHECKING:
     from ..content_credentials import Identity
@@ -20,7 +20,7 @@ JPEG_LAYOUTS: Final = get_args(JpegLayout)
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """How to write the coloured photograph, and which files to write beside it.
+    """How to write a coloured photograph, and which companion files to write.
 
     The command line, the batch, the studio and ``colorize_file`` all build this object.
 
@@ -29,37 +29,37 @@ class OutputOptions:
     """
 
     quality: int = DEFAULT_QUALITY
-    """Quality of lossy formats, 1 to 100. The loss at the default is invisible. Where a JPEG keeps its coded luma, this
+    """Quality of lossy formats, 1 to 100. At the default, the loss is invisible. If a JPEG keeps its coded luma, this
     is the quality of the chroma alone."""
 
     overwrite: bool = False
     """Whether to replace existing files, companion files included."""
 
     alternatives: int = 0
-    """Number of other plausible pictures to write, 0 to 5, each with the hints that produce it."""
+    """Number of alternative colourings to write, 0 to 5, each with the hints that produce it."""
 
     confidence: bool = False
     """Whether to write a map of the model's confidence."""
 
     sidecar: bool = False
-    """Whether to write the label to an XMP file beside the photograph instead of into it."""
+    """Whether to write the label to an XMP sidecar beside the photograph instead of into the photograph."""
 
     c2pa: Identity | None = None
-    """Signer of the photograph's content credentials (C2PA), which are added last; None for an unsigned photograph."""
+    """Signer of the content credentials (C2PA) that are embedded in the photograph; None for none."""
 
     preview: bool = False
-    """Whether the report includes small pictures of before and after; no file is written for them."""
+    """Whether the report includes small pictures of before and after, which are not written to files."""
 
     confidence_raw: bool = False
-    """Whether the confidence map is plain grey, black for 0 and white for 1, instead of coloured with a legend."""
+    """Whether the confidence map is greyscale, black for 0 and white for 1, instead of coloured with a legend."""
 
     jpeg_layout: JpegLayout = "scan"
-    """Order of the coded data in a JPEG whose luma is kept. ``scan``: a grey source's scan byte for byte, then those of
-    the chroma. ``interleaved``: the same coefficients in most encoders' order, for readers that support no other; it
-    needs the extra ``jpeg``."""
+    """Order of the coded data in a JPEG that keeps its coded luma. ``scan``: the luma scan of a grey source, byte for
+    byte, then scans of the chroma. ``interleaved``: the same coefficients in the order that most encoders use, for
+    programs that cannot read any other; it needs the extra ``jpeg``."""
 
     compression: str = "deflate"
-    """Lossless compression of TIFF: ``none``, ``lzw``, ``deflate`` or ``zstd``."""
+    """Lossless compression of TIFF files: ``none``, ``lzw``, ``deflate`` or ``zstd``."""
 
     def __post_init__(self) -> None:
         check_quality(self.quality)
@@ -75,12 +75,12 @@ class OutputOptions:
 
     @property
     def has_companions(self) -> bool:
-        """Whether files are written beside the coloured photograph."""
+        """Whether companion files are written: alternatives, a confidence map or a sidecar."""
         return bool(self.alternatives) or self.confidence or self.sidecar
 
 
 def check_layout(layout: str) -> None:
-    """Raise an error if the layout is unknown, or its library missing.
+    """Check that a JPEG layout is known, and that the library for it is installed.
 
     Raises:
         OptionError: ``layout`` is neither ``scan`` nor ``interleaved``, or is ``interleaved`` without jpeglib.
@@ -95,7 +95,7 @@ def check_layout(layout: str) -> None:
 
 
 def check_quality(quality: int) -> None:
-    """Raise an error if the quality is out of range.
+    """Check that a quality is in range.
 
     Raises:
         OptionError: ``quality`` is not between 1 and 100.

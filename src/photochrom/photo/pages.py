@@ -1,4 +1,4 @@
-"""``colorize_pages``: colours multi-page TIFFs page by page, with the pixels of one page in memory at a time."""
+"""``colorize_pages`` colours multi-page TIFFs page by page, with the pixels of one page in memory at a time."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ OnPage = Callable[[int, int], None]
 """Progress callback: called with the number of pages done and in total."""
 
 
-def options_of_page(options: ColorOptions, page: int | None, name: str) -> ColorOptions:
-    """Return the options with only the hints of one page, or of a photograph without pages.
+def checked_options(options: ColorOptions, page: int | None, name: str) -> ColorOptions:
+    """Check that all hints are for the page that is coloured, and return the options unchanged.
 
     Args:
         options: How to colour.
         page: The page, from 1; None for a photograph without pages.
-        name: Name of the photograph, for messages.
+        name: Name of the photograph, for error messages.
 
     Raises:
         OptionError: A hint is for a page that is not coloured.
@@ -68,14 +68,14 @@ def colorize_pages(
 
     Args:
         colorizer: The model.
-        data: The file.
+        data: The bytes of the source.
         path: The file to write; None to write to ``stream``.
-        options: How to colour. Each hint names its page.
+        options: How to colour. Each hint must name its page.
         output: How to write.
-        name: Path of the source, or its name in messages.
+        name: Path of the source, or its name in error messages.
         negative: As for ``colorize_photo``.
         stream: Stream to write to if ``path`` is None.
-        on_page: Called after each page.
+        on_page: Called after each page with the number of pages done and in total.
 
     Raises:
         PhotoError: A page cannot be read, or the output cannot be written or is not a TIFF. The message names the page.
@@ -113,7 +113,7 @@ def _check(path: Path | None, options: ColorOptions, output: OutputOptions, coun
         )
     if output.alternatives or output.confidence:
         raise OptionError(
-            f"holds {count} pages, and alternatives and confidence maps are made of single ones",
+            f"holds {count} pages, and alternatives and confidence maps can only be made of single pages",
             path=name,
             remedy="choose one with page=1",
         )
@@ -142,7 +142,7 @@ class _Pages:
     ) -> None:
         self._colorizer, self._data, self._options, self._output = colorizer, data, options, output
         self._name, self._negative, self._on_page = name, negative, on_page
-        self._starts = page_starts(data)  # once, since a file may have thousands of pages
+        self._starts = page_starts(data)  # read only once, since a file may have thousands of pages
         self.count = len(self._starts)
         self.credit = credit(colorizer.label, options.hints)
         self.first: Photo
@@ -155,23 +155,23 @@ class _Pages:
             reports.append(self._write_page(writer, number))
             if self._on_page is not None:
                 self._on_page(number, self.count)
-        self._carry_masks(writer)
-        sure = [report.confidence for report in reports if report.confidence is not None]
+        self._copy_masks(writer)
+        confidences = [report.confidence for report in reports if report.confidence is not None]
         return replace(
             reports[0],
-            confidence=sum(sure) / len(sure) if sure else None,
+            confidence=sum(confidences) / len(confidences) if confidences else None,
             colorfulness=sum(report.colorfulness for report in reports) / len(reports),
-            warnings=_by_page([report.warnings for report in reports]) + self._lost(),
+            warnings=_by_page([report.warnings for report in reports]) + self._warnings(),
             pages=len(reports),
         )
 
-    def _carry_masks(self, writer: TiffWriter) -> None:
+    def _copy_masks(self, writer: TiffWriter) -> None:
         with naming(self._name), decoding():
             masks = mask_files(self._data)
         for mask in masks:
-            writer.carry(mask)
+            writer.copy_page(mask)
 
-    def _lost(self) -> tuple[str, ...]:
+    def _warnings(self) -> tuple[str, ...]:
         return (LOOP_LOST,) if has_loop(self._data) else ()
 
     def _write_page(self, writer: TiffWriter, number: int) -> PhotoReport:
@@ -197,12 +197,12 @@ class _Pages:
 
     def _read(self, number: int) -> Photo:
         photo = read_page(self._data, self._starts[number - 1], self._name, negative=self._negative)
-        there = Path(self._name)
-        return replace(photo, origin=there if there.is_file() else self._data)
+        path = Path(self._name)
+        return replace(photo, origin=path if path.is_file() else self._data)
 
 
 def _by_page(warnings: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Prefix each warning with its pages ("pages 2 and 3: ..."), unless it is about all pages."""
+    """Prefix warnings with their pages ("pages 2 and 3: ..."), except those that are the same for all pages."""
     pages: dict[str, list[int]] = {}
     for number, texts in enumerate(warnings, 1):
         for text in texts:
@@ -218,10 +218,10 @@ def _listed(numbers: list[int]) -> str:
 
 @contextmanager
 def _naming_page(name: str, number: int) -> Iterator[None]:
-    """Add the names of the source and the page to errors.
+    """Add the name of the source and the number of the page to errors in the block.
 
     Raises:
-        PhotoError: An error from the block, with these names added.
+        PhotoError: The block raised ``PhotoError``.
     """
     try:
         yield
@@ -234,10 +234,10 @@ def _naming_page(name: str, number: int) -> Iterator[None]:
 
 @contextmanager
 def _naming_output(path: Path) -> Iterator[None]:
-    """Translate system errors about the output; errors about pages already name the source.
+    """Translate system errors in the block to errors that name the output; other errors name the source already.
 
     Raises:
-        PhotoError: Raised for every ``OSError`` within the block.
+        PhotoError: The block raised ``OSError``.
     """
     try:
         yield

@@ -1,6 +1,6 @@
-"""Kinds of pictures whose luma is not that of the scene: negatives, linear scans and halftones.
+"""Handles pictures whose luma is not that of the scene: negatives, linear scans and halftones.
 
-The network sees such a picture as the scene looked; the luma that is written is not changed.
+The network gets a copy of the luma that is converted to that of the scene. The luma that is written is not changed.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from ..colorizer.options import ColorOptions
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer, Prediction
 
-PictureKind = Literal["plain", "negative", "linear", "halftone"]
-_SCREEN: Final = 2.5  # pixels: standard deviation of the blur that turns a newspaper's halftone screen into grey tones
-_LOOKED_AT: Final = 64  # rows that are sampled first
+PictureKind = Literal["ordinary", "negative", "linear", "halftone"]
+_SCREEN: Final = 2.5  # standard deviation, in pixels, of the blur that turns a newspaper's screen into grey tones
+_SAMPLED_ROWS: Final = 64  # rows that are sampled first
 _WEIGHTS: Final = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 
 def is_halftone(luma: np.ndarray) -> bool:
-    """Return whether every pixel of a luma plane is black or white, and both occur."""
-    if not _two_tones(luma[:: max(1, luma.shape[0] // _LOOKED_AT)]):  # most pictures end here
+    """Return whether a luma plane has black and white pixels and no others."""
+    if not _is_black_and_white(luma[:: max(1, luma.shape[0] // _SAMPLED_ROWS)]):  # decides most pictures quickly
         return False
     low, high = luma.min(), luma.max()
-    return bool(low == 0 and high == np.iinfo(luma.dtype).max and _two_tones(luma))
+    return bool(low == 0 and high == np.iinfo(luma.dtype).max and _is_black_and_white(luma))
 
 
-def _two_tones(luma: np.ndarray) -> bool:
+def _is_black_and_white(luma: np.ndarray) -> bool:
     return bool(((luma == 0) | (luma == np.iinfo(luma.dtype).max)).all())
 
 
 def for_network(luma: np.ndarray, kind: PictureKind) -> np.ndarray:
-    """Return the luma plane that the network should see.
+    """Return the luma of the scene, from which the network predicts colours, for a picture of any kind.
 
     Args:
         luma: uint8 or uint16 ``[H, W]``.
@@ -64,7 +64,7 @@ def chroma(
     *,
     reduced: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return Cb and Cr for the luma as it is stored.
+    """Compute Cb and Cr for the luma as stored, for a picture of any kind.
 
     A negative gets complementary colours, so that inverting the output gives the coloured positive. The chroma of a
     linear scan is converted to linear light.
@@ -76,10 +76,10 @@ def chroma(
         options: How to colour.
         prediction: Result of ``Colorizer.predict`` for ``for_network(luma, kind)``.
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
-        reduced: Whether ``luma`` is a copy at half the picture's height and width, to which ``subsampling`` then
-            refers.
+        reduced: Whether ``luma`` is a copy at half the picture's height and width; ``subsampling`` is relative to the
+            copy.
     """
-    if kind in ("plain", "halftone"):
+    if kind in ("ordinary", "halftone"):
         return colorizer.chroma(luma, options, subsampling=subsampling, prediction=prediction, reduced=reduced)
     from ..color.bands import threads
     from ..color.spaces import ab_to_cbcr
@@ -89,12 +89,12 @@ def chroma(
     cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
     y, cbcr = (1 - y, -cbcr) if kind == "negative" else _linear(y, cbcr)
     coefficients = linear_coefficients(y, cbcr)
-    how: dict[str, Any] = {"strength": options.strength, "subsampling": subsampling, "reduced": reduced}
-    return apply_to_luma(coefficients, luma, threads=threads(), **how)
+    settings: dict[str, Any] = {"strength": options.strength, "subsampling": subsampling, "reduced": reduced}
+    return apply_to_luma(coefficients, luma, threads=threads(), **settings)
 
 
 def _linear(y: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Convert luma ``[h, w]`` and chroma ``[2, h, w]`` of sRGB to those of linear light."""
+    """Convert sRGB luma ``[h, w]`` and chroma ``[2, h, w]`` to luma and chroma of linear light."""
     cb, cr = cbcr
     from ..color.spaces import srgb_to_linear
 

@@ -1,7 +1,7 @@
 """Reads photographs: detects the format, decodes the luma, and updates the metadata.
 
-Luma is Y' (BT.601, full range, as in JPEG). A JPEG's luma is its own Y plane; the luma of any other picture is
-computed once and rounded.
+Luma is Y' (BT.601, full range, as in JPEG). The luma of a JPEG is its own Y plane; for other formats, luma is computed
+from R'G'B' once and rounded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from ..color.bands import upright
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
-from .formats.coefficients import CodedLuma, turned
+from .formats.coefficients import CodedLuma, upright_luma
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
 from .formats.splice import CannotSplice
 from .formats.xmp import Packet
@@ -40,42 +40,47 @@ _READERS: Final = {
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photograph in memory, upright."""
+    """An upright photograph in memory, as ``read_photo`` returns it."""
 
     luma: np.ndarray
-    """uint8 or uint16 ``[H, W]``; written unchanged."""
+    """Luma, uint8 or uint16 ``[H, W]``, which is written unchanged."""
     alpha: np.ndarray | None
-    """``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
+    """Alpha channel, ``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
     format: str
     """Format of the source, a key of ``EXTENSIONS``."""
     metadata: Metadata
-    """Metadata, updated for the upright, coloured picture."""
+    """Metadata, already updated for the upright, coloured picture."""
     lossless: bool = False
     """Whether the source is a lossless WebP."""
     name: str = THE_PICTURE
-    """Name for messages."""
-    kind: PictureKind = "plain"
-    """How the luma differs from the picture that the network should see."""
-    losses: tuple[str, ...] = ()
-    """Warnings about content that no output keeps ("the gain map is not kept ..."), and about damage."""
+    """Path of the photograph, or another name for error messages."""
+    kind: PictureKind = "ordinary"
+    """How the luma differs from the luma of the scene, from which the network predicts colours."""
+    warnings: tuple[str, ...] = ()
+    """Warnings about damage, and about content that no output keeps, such as a gain map."""
     reduced: bool = False
-    """Whether ``luma`` was read at half the height and width, rounded up. It can then only be written as a JPEG that
-    keeps ``coded_luma``."""
+    """Whether ``luma`` was read at half the height and width, rounded up. Such a photograph can only be written as a
+    JPEG that keeps ``coded_luma``."""
     coded_luma: CodedLuma | None = None
-    """Coded luma of a JPEG, which is copied into a JPEG output. Not used if ``luma`` has been replaced."""
+    """Coded luma of a JPEG, which is copied into a JPEG output unless ``luma`` has been replaced."""
     recoded: str = ""
     """Why the coded luma of a JPEG cannot be kept; empty for other formats."""
     extra: np.ndarray | None = None
-    """Other channels of a TIFF (infrared or masks), upright ``[H, W, channels]`` of luma's dtype; a TIFF output keeps
+    """Further channels of a TIFF (infrared, masks), upright, ``[H, W, channels]`` of luma's dtype; a TIFF output keeps
     them."""
     masks: tuple[bytes, ...] = ()
-    """Pages of a TIFF that are masks or infrared, one file each. A TIFF output keeps them unchanged."""
+    """Pages of a TIFF that are masks or infrared, each as a file of its own. A TIFF output keeps them unchanged."""
     origin: Path | bytes | None = None
-    """The source: its path, or its bytes if it has no path that can be read again."""
+    """Path of the source, or its bytes if there is no path from which it can be read again."""
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Former name of ``warnings``."""
+        return self.warnings
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the picture, in pixels."""
+        """Height and width of the whole picture in pixels, even if ``luma`` is reduced."""
         if self.reduced and self.coded_luma is not None:
             return self.coded_luma.height, self.coded_luma.width
         height, width = self.luma.shape
@@ -90,44 +95,44 @@ def read_photo(
     reduced: bool = False,
     page: int | None = None,
 ) -> Photo:
-    """Read a photograph from a path, from the bytes of a file, or from an open binary file.
+    """Read a photograph from a path, from bytes, or from an open binary file.
 
     Captions and rights are copied from an XMP sidecar beside the path (``old.jpg.xmp`` or ``old.xmp``).
 
     Args:
         source: The photograph.
         max_pixels: Largest accepted size; a larger picture raises an error before it is decoded.
-        negative: Whether the photograph is a negative, so that the network must see it inverted.
-        reduced: Whether the luma may be read at half size (see ``Photo.reduced``), for a grey JPEG that will be written
-            as a JPEG.
-        page: Page of a TIFF, from 1; None for a file that has only one.
+        negative: Whether the photograph is a negative; the network then gets it inverted.
+        reduced: Whether a grey JPEG may be read at half size (see ``Photo.reduced``), because it will be written as a
+            JPEG.
+        page: Page of a TIFF, from 1; None if the file has only one page.
 
     Raises:
         PhotoError: The photograph cannot be read completely and correctly. The message names the file and the remedy.
     """
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
     with naming(name):
-        data = _data(source)
-        format = _sniff(data)
+        data = _bytes_of(source)
+        format = _format_of(data)
         if page not in (None, 1) and format != "TIFF":
             raise PhotoError(f"has a single page, and no page {page}: leave the page out")
         with decoding(), at_most(max_pixels):
             if format == "JPEG":
                 decoded = jpeg.read(data, reduced=reduced)
-            elif format == "TIFF" and (start := _start(data, page)):
+            elif format == "TIFF" and (start := _directory_of(data, page)):
                 decoded = tiff.read_page(data, start)
             else:
                 decoded = _READERS[format](data)
-        photo = _upright(decoded, format, name)
-    again = isinstance(source, str | os.PathLike) and Path(source).is_file()
-    photo = replace(photo, origin=Path(name) if again else data)
+        photo = _upright_photo(decoded, format, name)
+    can_be_read_again = isinstance(source, str | os.PathLike) and Path(source).is_file()
+    photo = replace(photo, origin=Path(name) if can_be_read_again else data)
     if negative:
         photo = replace(photo, kind="negative")
     return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
 
 
-def _start(data: bytes, page: int | None) -> int:
-    """Return the offset of the directory of the chosen page; 0 for the only one."""
+def _directory_of(data: bytes, page: int | None) -> int:
+    """Return the offset of the directory of the chosen page; 0 if the file has only one page."""
     if page is None:
         return 0
     start = tiff_pages.page_start(data, page)
@@ -135,7 +140,7 @@ def _start(data: bytes, page: int | None) -> int:
 
 
 def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> Photo:
-    """Read the page of a TIFF whose directory is at ``start``, as ``read_photo`` does.
+    """Read, as ``read_photo`` does, the page of a TIFF whose directory is at the offset ``start``.
 
     Raises:
         PhotoError: The page cannot be read completely and correctly.
@@ -143,12 +148,12 @@ def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> 
     with naming(THE_PICTURE):
         with decoding():
             decoded = tiff.read_page(data, start)
-        photo = _upright(decoded, "TIFF", name)
+        photo = _upright_photo(decoded, "TIFF", name)
     return replace(photo, kind="negative") if negative else photo
 
 
 def count_pages(data: bytes | mmap) -> int:
-    """Return the number of pages of a file; 1 for a damaged file, whose error reading reports."""
+    """Return the number of pages of a file; 1 if it is damaged, since ``read_photo`` then raises the error."""
     if data[:4] not in _TIFF:
         return 1
     try:
@@ -158,7 +163,7 @@ def count_pages(data: bytes | mmap) -> int:
 
 
 def with_sidecar(photo: Photo, path: Path) -> Photo:
-    """Return the photograph with captions and rights from the XMP sidecar beside its path, if there is one."""
+    """Return the photograph with captions and rights added from the XMP sidecar beside its path, if there is one."""
     sidecar = next((file for file in (sidecar_path(path), path.with_suffix(".xmp")) if file.is_file()), None)
     if sidecar is None:
         return photo
@@ -166,12 +171,12 @@ def with_sidecar(photo: Photo, path: Path) -> Photo:
         data = sidecar.read_bytes()
     packet = Packet(photo.metadata.xmp)
     if not packet.adopt(data):
-        return replace(photo, losses=(*photo.losses, f"its sidecar {sidecar.name} is not kept: it is not XMP"))
+        return replace(photo, warnings=(*photo.warnings, f"its sidecar {sidecar.name} is not kept: it is not XMP"))
     return replace(photo, metadata=replace(photo.metadata, xmp=packet.to_bytes()))
 
 
 def check_source(source: Path) -> None:
-    """Raise an error if a file is not a photograph, judging by its first bytes.
+    """Check by its first bytes that a file is a photograph.
 
     Raises:
         PhotoError: The file does not exist, is a folder or a device, or has an unknown format.
@@ -181,20 +186,20 @@ def check_source(source: Path) -> None:
             raise PhotoError("is a device", remedy="name a file, or - for the standard input")
         if not source.is_fifo():  # a pipe's bytes can be read only once
             with source.open("rb") as stream:
-                _sniff(stream.read(256))
+                _format_of(stream.read(256))
 
 
-def _data(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
     if isinstance(source, bytes):
         return source
     return Path(source).read_bytes() if isinstance(source, str | os.PathLike) else source.read()
 
 
-def _sniff(data: bytes) -> str:
-    """Return the format, judging by the first bytes of the file."""
+def _format_of(data: bytes) -> str:
+    """Return the format of a file by its first bytes: a key of ``EXTENSIONS``."""
     if not data:
         raise PhotoError("is empty", remedy="get a whole copy of the file")
-    if data.startswith(b"\xff\xd8"):  # whatever follows: readers pass over stray bytes
+    if data.startswith(b"\xff\xd8"):  # whatever follows, since decoders skip stray bytes
         return "JPEG"
     if data.startswith(png.SIGNATURE):
         return "PNG"
@@ -211,19 +216,21 @@ def _sniff(data: bytes) -> str:
     raise PhotoError("is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF", remedy="convert it to one of these")
 
 
-def _upright(decoded: Decoded, format: str, name: str) -> Photo:
+def _upright_photo(decoded: Decoded, format: str, name: str) -> Photo:
     stored = exif.orientation(decoded.metadata.exif)
     orientation = 1 if decoded.upright else stored
-    luma, half = upright(decoded.luma, orientation), decoded.coded_luma if decoded.reduced else None
+    luma, full_size = upright(decoded.luma, orientation), decoded.coded_luma if decoded.reduced else None
     alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
-    height, width = luma.shape if half is None else (half.height, half.width)
+    height, width = luma.shape if full_size is None else (full_size.height, full_size.width)
     metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
-    halftone = half is None and is_halftone(luma)  # jpeg.read never reduces one
-    kind: PictureKind = "linear" if decoded.linear else "halftone" if halftone else "plain"
-    lost = (*decoded.losses, *([NO_TONES] if kind == "halftone" else []))
+    halftone = full_size is None and is_halftone(luma)  # jpeg.read never reduces a halftone
+    kind: PictureKind = "linear" if decoded.linear else "halftone" if halftone else "ordinary"
+    warnings = (*decoded.warnings, *([NO_TONES] if kind == "halftone" else []))
     coded, recoded = _coded_luma(decoded, orientation)
     extra = None if decoded.extra is None else _upright_channels(decoded.extra, orientation)
-    photo = Photo(luma, alpha, format, metadata, decoded.lossless, name, kind, lost, decoded.reduced, coded, recoded)
+    photo = Photo(
+        luma, alpha, format, metadata, decoded.lossless, name, kind, warnings, decoded.reduced, coded, recoded
+    )
     return replace(photo, extra=extra, masks=decoded.masks)
 
 
@@ -236,6 +243,6 @@ def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, s
     if decoded.coded_luma is None:
         return None, decoded.recoded
     try:
-        return turned(decoded.coded_luma, orientation), ""
+        return upright_luma(decoded.coded_luma, orientation), ""
     except CannotSplice as exc:
         return None, str(exc)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..color.coding import centre
+from ..color.coding import neutral_chroma
 from ..color.gamut import rgb_of_luma
 from ..colorizer.options import ColorOptions
 from .formats.image import extra_channels
 from .formats.splice import LumaScans
-from .metadata import losses
+from .metadata import format_warnings
 from .options import JpegLayout
 from .read import Photo
 
@@ -30,29 +30,30 @@ class PhotoReport:
     """Facts about one photograph that was coloured and written."""
 
     outputs: tuple[Path, ...]
-    """Files written: the coloured photograph, then the files beside it. Empty for the standard output."""
+    """Files written: the coloured photograph, then companion files. Empty for the standard output."""
     width: int
     """Width of the upright picture, in pixels."""
     height: int
     """Height of the upright picture, in pixels."""
     confidence: float | None
-    """Mean confidence of the model, 0 to 1; None for a model that does not predict it."""
+    """Mean confidence of the model, 0 to 1; None if the model does not predict it."""
     colorfulness: float
-    """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly, 59 quite colourful."""
+    """Colourfulness of the output (Hasler and Suesstrunk 2003): 0 is grey, 15 slightly and 59 quite colourful."""
     least_sure: tuple[tuple[float, float, float], ...] = ()
     """Places where the model is least sure, if a confidence map was written: x and y from 0 to 1, and confidence."""
     alternatives: tuple[str, ...] = ()
     """Names of the alternatives in their order, such as ``warmer`` or ``blue, lower left``."""
     pages: int = 1
-    """Pages coloured; more than 1 for a multi-page TIFF, whose size is that of the first page."""
+    """Number of pages coloured. If there are several, ``width`` and ``height`` are those of the first page."""
     warnings: tuple[str, ...] = ()
-    """Warnings: content of the source that the output does not keep, damage, and other observations."""
+    """Warnings about damage, about content of the source that the output does not keep, and about a likely negative."""
     luma_coding: str = ""
-    """Whether a JPEG output keeps the coded luma of its source, or why not; empty for other formats."""
+    """Sentence on whether a JPEG output keeps the coded luma of its source, or why not; empty for other formats."""
     preview: tuple[np.ndarray, np.ndarray] | None = None
-    """Luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview``."""
+    """Before and after at the thumbnail's size: luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]``; None unless
+    ``OutputOptions.preview`` is set."""
     alternative_previews: tuple[np.ndarray, ...] = ()
-    """The alternatives as R'G'B' uint8 ``[h, w, 3]`` at the thumbnail's size, if ``OutputOptions.preview`` is set."""
+    """Alternatives at the thumbnail's size, R'G'B' uint8 ``[h, w, 3]``, if ``OutputOptions.preview`` is set."""
 
 
 def preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> tuple[np.ndarray, np.ndarray]:
@@ -68,14 +69,14 @@ def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
 
     Args:
         cb: uint8 or uint16 ``[H, W]``, neutral at 128 or 32768.
-        cr: Likewise.
+        cr: Like ``cb``.
 
     Returns:
         0 for grey; 15 is slightly, 33 moderately, 59 quite and 109 extremely colourful.
     """
     import cv2
 
-    blue, red = (_centred(plane) for plane in (cb, cr))
+    blue, red = (_centered(plane) for plane in (cb, cr))
 
     def spread_and_mean(of_red: float, of_blue: float) -> tuple[float, float]:
         mean, deviation = cv2.meanStdDev(cv2.addWeighted(red, of_red, blue, of_blue, 0))
@@ -86,12 +87,12 @@ def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
     return math.hypot(rg[0], yb[0]) + 0.3 * math.hypot(rg[1], yb[1])
 
 
-def _centred(plane: np.ndarray) -> np.ndarray:
-    """Return a subset of a chroma plane as float32, in 8-bit steps around 0."""
+def _centered(plane: np.ndarray) -> np.ndarray:
+    """Return a sample of the pixels of a chroma plane, float32, scaled to 8 bits and centred at 0."""
     down, across = (max(1, side // _SAMPLE) for side in plane.shape)
-    centred = plane[::down, ::across].astype(np.float32)
-    centred -= centre(plane.dtype)
-    return centred if plane.dtype == np.uint8 else centred / 257
+    centered = plane[::down, ::across].astype(np.float32)
+    centered -= neutral_chroma(plane.dtype)
+    return centered if plane.dtype == np.uint8 else centered / 257
 
 
 def report_on(
@@ -103,10 +104,14 @@ def report_on(
     cr: np.ndarray,
     layout: JpegLayout = "scan",
 ) -> PhotoReport:
-    """Build the report on a photograph from its chroma."""
+    """Build the report on a photograph that has been coloured with the given chroma."""
     height, width = photo.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
-    warnings = (*photo.losses, *losses(photo.metadata, 8 * photo.luma.itemsize, format), *_channels_lost(photo, format))
+    warnings = (
+        *photo.warnings,
+        *format_warnings(photo.metadata, 8 * photo.luma.itemsize, format),
+        *_channel_warnings(photo, format),
+    )
     return PhotoReport(
         outputs,
         width,
@@ -118,17 +123,17 @@ def report_on(
     )
 
 
-def _channels_lost(photo: Photo, format: str) -> Iterator[str]:
-    """Yield warnings about channels and masks that only a TIFF can hold."""
+def _channel_warnings(photo: Photo, format: str) -> Iterator[str]:
+    """Yield warnings about channels and masks that only TIFF can store, if another format is written."""
     if format == "TIFF":
         return
-    cure = f"not kept in {format}: write TIFF to keep"
+    remedy = f"not kept in {format}: write TIFF to keep"
     if photo.extra is not None:
         count = photo.extra.shape[2]
-        yield f"{extra_channels(count)} {cure} {'it' if count == 1 else 'them'}"
+        yield f"{extra_channels(count)} {remedy} {'it' if count == 1 else 'them'}"
     if photo.masks:
         pages = "page of a mask (or of infrared, as film scanners store it) is"
-        yield f"its {pages if len(photo.masks) == 1 else f'{len(photo.masks)} pages of masks are'} {cure} " + (
+        yield f"its {pages if len(photo.masks) == 1 else f'{len(photo.masks)} pages of masks are'} {remedy} " + (
             "it" if len(photo.masks) == 1 else "them"
         )
 

@@ -29,16 +29,16 @@ from .read import Photo
 
 
 def chroma_subsampling(format: str) -> int:
-    """Return how many luma pixels along x and y share one chroma sample in a format: 2 in JPEG (4:2:0), else 1.
+    """Return how many luma pixels per axis share one chroma sample in a format: 2 in JPEG (4:2:0), else 1.
 
-    A JPEG that keeps the coded luma of its source may need other subsampling, and a lossy WebP is coded like a JPEG;
-    see ``chroma_sampling``.
+    ``chroma_sampling`` is exact for a given photograph: a JPEG that keeps the coded luma of its source may need other
+    subsampling, and lossy WebP has that of JPEG.
     """
     return 2 if format == "JPEG" else 1
 
 
 def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> tuple[int, int]:
-    """Return how many rows and columns of luma share one chroma sample when a photograph is written.
+    """Return how many rows and columns of luma share one chroma sample in the output of a photograph.
 
     Args:
         photo: The photograph.
@@ -48,7 +48,7 @@ def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> t
     if format == "JPEG":
         return jpeg.sampling(_coded_luma(photo), layout)
     if format == "WEBP" and not photo.lossless:
-        return 2, 2  # the file's own subsampling, although its encoder takes RGB
+        return 2, 2  # subsampling in the file, although the encoder's input is RGB
     step = chroma_subsampling(format)
     return step, step
 
@@ -69,21 +69,22 @@ def encode_photo(
 
     Args:
         photo: The photograph.
-        cb: Blue chroma ``[ceil(H / rows), ceil(W / columns)]`` of luma's dtype, in gamut, neutral at 128 or 32768; rows
-            and columns are those of ``chroma_sampling(photo, format, layout)``.
-        cr: Red chroma, likewise.
-        format: A key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; the other formats round to 8.
+        cb: Cb ``[ceil(H / rows), ceil(W / columns)]`` of luma's dtype, in gamut, neutral at 128 or 32768. The result of
+            ``chroma_sampling(photo, format, layout)`` is rows and columns.
+        cr: Cr, of the same shape and dtype.
+        format: A key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; for other formats, samples are rounded to 8 bits.
         credit: Sources of the colours, for the label in the metadata (see ``colorizer.hints.credit``); None to write
             no label.
         quality: 1 to 100, for JPEG, HEIF, AVIF and lossy WebP. A photograph read from a lossless WebP is written to
             WebP losslessly.
         layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
-        compression: For TIFF: ``none``, ``lzw``, ``deflate`` or ``zstd``, all of them lossless.
-        tiled: Whether a large HEIC may be stored in tiles. Signing one damages it: c2pa 0.38 corrupts its ``iloc``.
+        compression: Lossless compression of TIFF files: ``none``, ``lzw``, ``deflate`` or ``zstd``.
+        tiled: Whether a large HEIC may be stored in tiles. It must not if it will be signed, because c2pa 0.38 then
+            corrupts its ``iloc``.
 
     Raises:
-        PhotoError: The format cannot hold this photograph. The message says which one can.
-        OptionError: ``quality`` or ``format`` is out of range.
+        PhotoError: The format cannot store this photograph, for which the message suggests another format.
+        OptionError: ``quality`` is out of range, or ``format`` or ``layout`` is unknown.
         ValueError: ``cb`` or ``cr`` has another shape or dtype.
     """
     stream = BytesIO()
@@ -120,7 +121,7 @@ def write_photo(
 
     Raises:
         PhotoError: The file cannot be written; it exists and ``overwrite`` is not set; or it is a device or a pipe.
-        OptionError: ``quality`` is out of range.
+        OptionError: ``quality`` is out of range, or ``layout`` is unknown.
         ValueError: ``cb`` or ``cr`` has another shape or dtype.
     """
     path = Path(destination)
@@ -192,7 +193,7 @@ def _encode(
 
 
 def _coded_luma(photo: Photo) -> CodedLuma | None:
-    """Return the coded luma; None if the photograph's luma has been replaced since it was read."""
+    """Return the coded luma of a photograph; None if there is none or if its luma has another size by now."""
     coded = photo.coded_luma
     return coded if coded is not None and (coded.height, coded.width) == photo.shape else None
 
@@ -200,7 +201,7 @@ def _coded_luma(photo: Photo) -> CodedLuma | None:
 def _encode_image(
     stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool, tiled: bool
 ) -> None:
-    """Encode with a library that accepts RGB only."""
+    """Encode HEIF, AVIF or WebP, whose encoders accept only RGB."""
     pixels = color_pixels(replace(planes, cb=_at_full_size(planes.cb, planes), cr=_at_full_size(planes.cr, planes)))
     if format == "HEIF":
         heif.write_heif(stream, pixels, metadata, quality, tiled=tiled)
@@ -211,7 +212,7 @@ def _encode_image(
 
 
 def _at_full_size(plane: np.ndarray, planes: Planes) -> np.ndarray:
-    """Repeat each chroma sample for its 2 by 2 pixels; an encoder that averages them recovers the sample."""
+    """Repeat each chroma sample for its 2 by 2 pixels, so that an encoder that averages them gets the same sample."""
     height, width = planes.luma.shape
     if plane.shape == (height, width):
         return plane

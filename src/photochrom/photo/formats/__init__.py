@@ -1,1 +1,1 @@
-"""File formats of photographs, one module each, and the metadata formats that they share."""
+"""Reads and writes each file format of photographs, and the metadata formats that they share."""

@@ -1,8 +1,8 @@
 """Detects damaged pixel data that decoders conceal and Pillow does not report.
 
-libjpeg warns of damage, and libtiff's fax decoders report an error, but both return a picture, and Pillow passes
-neither message on. For Group 3 faxes libtiff only warns, and Pillow disables its warnings: there the result of a second
-decoder is compared.
+libjpeg warns of damage, and libtiff's fax decoders report an error, but both return a picture, and Pillow suppresses
+both messages. For Group 3 faxes, libtiff only warns, and Pillow disables its warnings; their pixels are therefore
+compared with those from a second decoder.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ _collecting = threading.local()
 def in_jpeg(data: bytes, colors: str = "GRAY") -> tuple[str, ...]:
     """Return a warning if the coded data of a JPEG is incomplete, invalid, or longer than its pixels need.
 
-    Errors in headers, which every viewer tolerates, do not count as damage, nor do zeros after a scan.
+    Neither errors in headers, which every viewer tolerates, nor zeros after a scan count as damage.
 
     Args:
         data: The file.
-        colors: Colour space to decode to, in simplejpeg's terms: "CMYK" for CMYK files.
+        colors: simplejpeg's name of the colour space to decode to: "CMYK" for CMYK files.
+
+    Returns:
+        ``(DAMAGED,)``, ``(LEFT_OVER,)`` or nothing.
     """
     try:
         decode_jpeg_header(data)
@@ -49,18 +52,18 @@ def in_jpeg(data: bytes, colors: str = "GRAY") -> tuple[str, ...]:
 
 
 def in_jpegs(tables: bytes | None, parts: Iterable[bytes]) -> tuple[str, ...]:
-    """Return the warning for the first damaged strip or tile of a JPEG-compressed TIFF; empty if all are sound.
+    """Return the warning about the first damaged strip or tile of a JPEG-compressed TIFF; empty if there is none.
 
     Args:
-        tables: JPEG stream of the tables that the parts share, if any.
-        parts: JPEG stream of each strip or tile, without those tables.
+        tables: JPEG stream with the tables that the parts share; None if there is none.
+        parts: JPEG stream of each strip or tile, without the shared tables.
     """
     shared = (tables or b"")[:-2] or b"\xff\xd8"  # without its end marker
     return next(filter(None, (in_jpeg(shared + part[2:]) for part in parts)), ())
 
 
 def _warning(data: bytes, message: str) -> tuple[str, ...]:
-    """Translate libjpeg's warning, which is the first if there were several."""
+    """Return our warning for the first warning of libjpeg."""
     if extra := _EXTRA.search(message):
         is_padding = bytes(int(extra[1])) + b"\xff" + bytes.fromhex(extra[2]) in data
         return () if is_padding else (LEFT_OVER,)
@@ -68,9 +71,9 @@ def _warning(data: bytes, message: str) -> tuple[str, ...]:
 
 
 def in_group3(data: bytes, luma: np.ndarray) -> tuple[str, ...]:
-    """Return ``DAMAGED`` if FFmpeg decodes a fax differently from libtiff; empty otherwise.
+    """Return ``DAMAGED`` if FFmpeg and libtiff decode a fax to different pixels; empty otherwise.
 
-    The two repair damaged lines in different ways.
+    FFmpeg and libtiff repair damaged lines in different ways, so that their pixels differ only if there is damage.
 
     Args:
         data: A TIFF whose first page has 1 bit per pixel, in Group 3 or Modified Huffman compression.
@@ -91,8 +94,8 @@ def collected_fax_errors() -> Iterator[list[str]]:
     """Collect the errors of libtiff's fax decoders in this thread.
 
     Yields:
-        A list that receives ``DAMAGED`` if libtiff meets an invalid code word. It stays empty where Pillow's libtiff is
-        not accessible, as on Windows.
+        A list, to which ``DAMAGED`` is appended if libtiff finds an invalid code word. It remains empty where Pillow's
+        libtiff is not accessible, as on Windows.
     """
     _register_handler()
     errors: list[str] = []
@@ -107,7 +110,7 @@ def collected_fax_errors() -> Iterator[list[str]]:
 def _register_handler() -> Any:
     """Register ``_record_error`` as an additional error handler of libtiff, for the rest of the process."""
     try:
-        libtiff = ctypes.CDLL(_imaging.__file__)  # a lookup in Pillow's extension covers the libraries it uses
+        libtiff = ctypes.CDLL(_imaging.__file__)  # names in libraries of Pillow's extension are found through it
         install = libtiff.TIFFSetErrorHandlerExt
     except (AttributeError, OSError):
         return None
@@ -118,7 +121,7 @@ def _register_handler() -> Any:
 
 
 def _record_error(_: int | None, source: bytes | None, __: bytes | None, ___: int | None) -> None:
-    """Record an error of one of libtiff's functions, such as ``Fax4Decode``. The third argument is a printf format."""
+    """Record an error that libtiff reports, if it is from a fax decoder such as ``Fax4Decode`` (``source``)."""
     errors: list[str] | None = getattr(_collecting, "damage", None)
     if errors is not None and not errors and (source or b"").startswith(b"Fax"):
         errors.append(DAMAGED)

@@ -1,8 +1,8 @@
 """Reads and edits EXIF, a structure of TIFF directories, byte by byte.
 
 An EXIF block is a small TIFF file: a header, then directories whose entries refer to their values by offsets from the
-start of the block. Maker notes contain such offsets too, in undocumented layouts. A block is therefore never rebuilt:
-entries are changed or removed in place, and nothing moves.
+start of the block. Maker notes contain such offsets, too, in undocumented layouts. A block is therefore not rebuilt:
+entries are changed or removed in place, and their values keep their offsets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 COLOR_SPACE, PIXEL_WIDTH, PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
 
-_PLACES: Final = (0x9214, 0xA214)  # SubjectArea and SubjectLocation, in coordinates of the pixels as stored
+_POSITIONS: Final = (0x9214, 0xA214)  # SubjectArea and SubjectLocation, in coordinates of the pixels as stored
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -31,18 +31,18 @@ _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 Order = Literal["<", ">"]  # byte order, as struct and NumPy write it
 
-CARRIED: Final = frozenset([XMP, IPTC, PHOTOSHOP, ICC])
-"""Tags of metadata blocks that are copied separately from the other tags."""
-CODING: Final = CARRIED.union(
+METADATA_BLOCKS: Final = frozenset([XMP, IPTC, PHOTOSHOP, ICC])
+"""Tags of metadata blocks, which are copied separately from the other tags."""
+CODING: Final = METADATA_BLOCKS.union(
     [
         *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291),
         *(292, 293, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338, 339, 340, 341, 342),
         *(347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532),
-        *range(50706, 50780),  # DNG tags: the output is a plain TIFF
+        *range(50706, 50780),  # DNG tags: the output is not a DNG
         37724,  # Photoshop layers are still grey, and Photoshop would show them instead of the picture
     ]
 )
-"""Tags that describe the pixel coding of the old file, and ``CARRIED``."""
+"""Tags that are not copied to the output: those on the pixel coding of the source, and ``METADATA_BLOCKS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,11 @@ class Entry:
     tag: int
     type: int
     count: int
-    value: memoryview  # raw bytes; empty if the entry points outside the data
-    position: int  # offset of the entry itself
+    """Number of values."""
+    value: memoryview
+    """Raw bytes of the values; empty if the entry points outside the data."""
+    position: int
+    """Offset of the entry itself."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,11 @@ class Tiff:
 
     data: memoryview
     order: Order
+    """Byte order."""
     big: bool
-    first: int  # offset of the first directory
+    """Whether it is a BigTIFF."""
+    first: int
+    """Offset of the first directory."""
 
     def directory(self, start: int) -> tuple[list[Entry], int]:
         """Return the entries of the directory at ``start`` and the offset of the next directory (0 if it is the last).
@@ -71,7 +77,7 @@ class Tiff:
         Raises:
             struct.error: The directory extends past the end of the data.
         """
-        if start >= len(self.data):  # offsets of 64 bits may exceed what struct takes
+        if start >= len(self.data):  # a 64-bit offset may be too large for struct
             raise struct.error("the directory is past the end")
         head, row, tail = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
         (count,) = struct.unpack_from(self.order + head, self.data, start)
@@ -99,7 +105,7 @@ class Tiff:
         return struct.unpack(f"{self.order}{entry.count}{letter}", entry.value)
 
     def entry(self, tag: int, kind: int, values: Sequence[int]) -> Entry:
-        """Return a new entry of an integer type in this byte order, without a position in the file."""
+        """Create an entry of an integer type in this byte order, without a position in the file."""
         value = struct.pack(f"{self.order}{len(values)}{_INTEGERS[kind]}", *values)
         return Entry(tag, kind, len(values), memoryview(value), 0)
 
@@ -108,7 +114,7 @@ class Tiff:
         return next(iter(self.all_integers(entries, tag)), default)
 
     def all_integers(self, entries: Iterable[Entry], tag: int) -> tuple[int, ...]:
-        """Return the integers of a tag, or an empty tuple if it is missing."""
+        """Return the integers of a tag, or an empty tuple if the tag is missing."""
         return next((self.integers(entry) for entry in entries if entry.tag == tag), ())
 
     def fraction(self, entries: Iterable[Entry], tag: int) -> Fraction | None:
@@ -150,13 +156,13 @@ def orientation(block: bytes | None) -> int:
 
 
 def density(block: bytes | None) -> Density | None:
-    """Return the resolution given in the first directory of a block, or None."""
+    """Return the resolution in the first directory of a block, or None if there is none."""
     tiff = _readable(block)
     return None if tiff is None else density_of(tiff, tiff.directory(tiff.first)[0])
 
 
 def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
-    """Return the resolution given by the entries, or None."""
+    """Return the resolution in the entries of a directory, or None if there is none."""
     x, y = tiff.fraction(entries, X_RESOLUTION), tiff.fraction(entries, Y_RESOLUTION)
     unit = tiff.number(entries, RESOLUTION_UNIT, 2)
     return Density(x, y, unit if unit in (1, 2, 3) else NO_UNIT) if x and y else None
@@ -165,14 +171,14 @@ def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
 def update_for_output(block: bytes, width: int, height: int, *, turned: bool, moved: bool, srgb: bool) -> bytes:
     """Return a block that describes the output: upright, in colour, ``width`` x ``height``.
 
-    The thumbnail is removed because it shows the grey picture, and so are the tags that describe how the old file coded
-    its pixels. A block that cannot be read is returned unchanged.
+    The thumbnail is removed because it shows the grey picture. Tags on the pixel coding of the source are removed, too.
+    A block that cannot be read is returned unchanged.
 
     Args:
         block: The EXIF block, a TIFF structure.
         width: Width of the upright picture, in pixels.
         height: Height of the upright picture, in pixels.
-        turned: Whether rows have become columns.
+        turned: Whether rows of the source have become columns.
         moved: Whether the picture was rotated or mirrored to be upright.
         srgb: Whether the pixels were converted to sRGB.
     """
@@ -186,9 +192,9 @@ def update_for_output(block: bytes, width: int, height: int, *, turned: bool, mo
         _swap(out, entries, X_RESOLUTION, Y_RESOLUTION)
     details = _sub_directory(tiff, entries, EXIF_POINTER)
     _set_numbers(out, tiff, details, {PIXEL_WIDTH: width, PIXEL_HEIGHT: height} | ({COLOR_SPACE: 1} if srgb else {}))
-    gone = CODING.union(_PLACES if moved else ())
-    _keep(out, tiff, tiff.first, [entry for entry in entries if entry.tag not in gone])
-    kept = [entry for entry in details if entry.tag not in gone]
+    removed = CODING.union(_POSITIONS if moved else ())
+    _keep(out, tiff, tiff.first, [entry for entry in entries if entry.tag not in removed])
+    kept = [entry for entry in details if entry.tag not in removed]
     if len(kept) < len(details):
         _keep(out, tiff, tiff.number(entries, EXIF_POINTER, 0), kept)
     _cut_thumbnail(out, tiff, following)
@@ -196,7 +202,7 @@ def update_for_output(block: bytes, width: int, height: int, *, turned: bool, mo
 
 
 def without(block: bytes, tag: int) -> bytes:
-    """Return the block without one tag of its first directory."""
+    """Return a block without one tag of its first directory."""
     tiff = _readable(block)
     if tiff is None:
         return block
@@ -208,7 +214,7 @@ def without(block: bytes, tag: int) -> bytes:
 def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
     """Copy the descriptive tags, EXIF and GPS of a TIFF page into an EXIF block; return None if there are none.
 
-    This moves the values, so a maker note that contains offsets from the start of its file may become unreadable.
+    Since values get new offsets, a maker note that contains offsets from the start of its file may become unreadable.
     """
     kept = [entry for entry in entries if entry.tag not in CODING and not _is_shape(entry)]
     if not kept:
@@ -217,18 +223,18 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
     return header + packed(tiff, kept, 8, (EXIF_POINTER, GPS_POINTER))
 
 
-def moved(tiff: Tiff, start: int) -> bytes:
-    """Relocate a block's first directory, with its values and subdirectories, to offset ``start`` of a file."""
+def relocated(tiff: Tiff, start: int) -> bytes:
+    """Serialise a block's first directory, with its values and subdirectories, for offset ``start`` of a file."""
     return packed(tiff, tiff.directory(tiff.first)[0], start, (EXIF_POINTER, GPS_POINTER))
 
 
 def _is_shape(entry: Entry) -> bool:
-    """Return whether an entry is the description in which tifffile stores the shape of an array."""
+    """Return whether an entry is the shape of an array, which tifffile stores as the description."""
     return entry.tag == DESCRIPTION and bytes(entry.value[:10]) == b'{"shape": '
 
 
 def from_density(density: Density) -> bytes:
-    """Return a block that holds only the resolution, for containers that cannot store it elsewhere."""
+    """Create a block that contains only the resolution, for formats that cannot store it elsewhere."""
     x, y = (fraction.limit_denominator(10**6) for fraction in (density.x, density.y))
     table = struct.pack("<HHHIIHHIIHHIHHI", 3, *(X_RESOLUTION, RATIONAL, 1, 50), *(Y_RESOLUTION, RATIONAL, 1, 58),
                         *(RESOLUTION_UNIT, SHORT, 1, density.unit, 0), 0)  # fmt: skip
@@ -236,7 +242,7 @@ def from_density(density: Density) -> bytes:
 
 
 def _readable(block: bytes | None) -> Tiff | None:
-    """Parse a block; None if it is damaged, since other programs tolerate that."""
+    """Parse a block; return None if it is damaged (which other programs tolerate) or a BigTIFF."""
     try:
         tiff = open_tiff(block or b"")
         tiff.directory(tiff.first)
@@ -258,22 +264,21 @@ def _set_numbers(out: bytearray, tiff: Tiff, entries: Sequence[Entry], values: d
         if entry.tag in values and entry.value and entry.type in (BYTE, SHORT, LONG):
             letter = "H" if entry.type != LONG and values[entry.tag] <= 0xFFFF else "I"
             kind = SHORT if letter == "H" else LONG
-            struct.pack_into(
-                tiff.order + "HI", out, entry.position + 2, kind, 1
-            )  # readers use the first of several values
+            # The count becomes 1, since programs use only the first of several values.
+            struct.pack_into(tiff.order + "HI", out, entry.position + 2, kind, 1)
             struct.pack_into(f"{tiff.order}{letter}", out, entry.position + 8, values[entry.tag])
 
 
 def _swap(out: bytearray, entries: Sequence[Entry], first: int, second: int) -> None:
     """Swap the types, counts and values of two tags."""
-    places = [entry.position + 2 for tag in (first, second) for entry in entries if entry.tag == tag]
-    if len(places) == 2:
-        a, b = places
+    starts = [entry.position + 2 for tag in (first, second) for entry in entries if entry.tag == tag]
+    if len(starts) == 2:
+        a, b = starts
         out[a : a + 10], out[b : b + 10] = out[b : b + 10], out[a : a + 10]
 
 
 def _keep(out: bytearray, tiff: Tiff, start: int, entries: Sequence[Entry]) -> None:
-    """Reduce the directory at ``start`` to ``entries`` and end the chain of directories there."""
+    """Reduce the directory at ``start`` to ``entries``, and make it the last directory of the block."""
     (count,) = struct.unpack_from(tiff.order + "H", out, start)
     rows = b"".join(bytes(out[entry.position : entry.position + 12]) for entry in entries)
     table = struct.pack(tiff.order + "H", len(entries)) + rows
@@ -282,39 +287,39 @@ def _keep(out: bytearray, tiff: Tiff, start: int, entries: Sequence[Entry]) -> N
 
 
 def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
-    """Zero the thumbnail JPEG of the second directory, and cut it off if it ends the block, as it usually does."""
+    """Overwrite the thumbnail in the second directory with zeros, and cut it off if it is at the end of the block."""
     try:
         entries = tiff.directory(start)[0] if start else []
     except struct.error:
         return
     offset, size = tiff.number(entries, 513, 0), tiff.number(entries, 514, 0)
-    if start < offset and offset + size <= len(out):  # all known writers place it after its directory
+    if start < offset and offset + size <= len(out):  # all known programs store it after its directory
         out[offset : offset + size] = bytes(size)
         if offset + size == len(out):
             del out[offset:]
 
 
 def packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...] = ()) -> bytes:
-    """Serialise a directory at offset ``start`` of a classic block, followed by its values and subdirectories.
+    """Serialise a directory for offset ``start`` of a classic TIFF, followed by its values and subdirectories.
 
     Args:
-        tiff: The structure that the entries are from.
+        tiff: The structure from which the entries are.
         entries: The entries, in the order of their tags.
-        start: Offset of the directory, an even number.
-        pointers: Tags that hold offsets of subdirectories, which are included.
+        start: Offset at which the directory will be stored, an even number.
+        pointers: Tags whose values are offsets of subdirectories, which are included.
     """
     rows, body = [], bytearray()
-    # Types from 16 on exist in BigTIFF only. Among descriptive tags only pointers use them, and those are rewritten.
+    # Only BigTIFF has the types from 16 on. Among descriptive tags only pointers use them, and pointers are rewritten.
     entries = [entry for entry in entries if entry.value and (entry.type < 16 or entry.tag in pointers)]
-    behind = start + 2 + 12 * len(entries) + 4
+    values_start = start + 2 + 12 * len(entries) + 4
     for entry in entries:
-        place = behind + len(body)
+        offset = values_start + len(body)
         kind, count, value = entry.type, entry.count, bytes(entry.value)
         if entry.tag in pointers:
-            kind, count, value = LONG, 1, struct.pack(tiff.order + "I", place)
-            body += packed(tiff, _sub_directory(tiff, [entry], entry.tag), place, (INTEROP_POINTER,))
+            kind, count, value = LONG, 1, struct.pack(tiff.order + "I", offset)
+            body += packed(tiff, _sub_directory(tiff, [entry], entry.tag), offset, (INTEROP_POINTER,))
         elif len(value) > 4:
             body += value + b"\0" * (len(value) % 2)
-            value = struct.pack(tiff.order + "I", place)
+            value = struct.pack(tiff.order + "I", offset)
         rows.append(struct.pack(tiff.order + "HHI", entry.tag, kind, count) + value.ljust(4, b"\0"))
     return struct.pack(tiff.order + "H", len(rows)) + b"".join(rows) + bytes(4) + bytes(body)

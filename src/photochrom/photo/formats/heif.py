@@ -1,4 +1,4 @@
-"""Reads and writes HEIF (HEIC) through pillow-heif, and AVIF, which has the same container, through Pillow."""
+"""Reads and writes HEIF (HEIC) with pillow-heif, and AVIF, which has the same container, with Pillow."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 # encoders' default effort; files are 3 % and 1 % larger.
 _HEIF_EFFORT: Final = {"preset": "ultrafast"}
 _AVIF_SPEED: Final = 8
-_TILE: Final = 1024  # pixels: HEICs are stored in tiles, as phones do, since x265 takes 18 bytes for each pixel it sees
-_LARGE: Final = 2048  # longest side in pixels of a picture that is stored as one tile
-_BOXES: Final = 1 << 20  # the boxes that describe the picture are within the first MiB, before its data
+_TILE: Final = 1024  # side in pixels; large HEICs are stored in tiles because x265 needs 18 bytes of memory per pixel
+_LARGE: Final = 2048  # longest side, in pixels, of a picture that is stored without tiles
+_BOXES: Final = 1 << 20  # bytes at the beginning of a file, among which are the boxes that describe the picture
 _C2PA: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # UUID of the box for content credentials
 
 
 def read_heif(data: bytes) -> Decoded:
-    """Decode a HEIF file of one picture; uint16 if it has more than 8 bits per sample.
+    """Decode a HEIF file of one picture, to uint16 if it has more than 8 bits per sample.
 
     Raises:
         PhotoError: The file holds several pictures or HDR, or pillow-heif is not installed.
@@ -53,9 +53,9 @@ def read_heif(data: bytes) -> Decoded:
     _check_one(len(opened))
     check_size(*opened.size)
     stored = np.asarray(opened)
-    luma, alpha = _from_16(stored, opened.mode) if stored.dtype == np.uint16 else from_pillow(opened.to_pillow())
-    lost = [*_losses(data), *(["its depth map is not kept"] if opened.info.get("depth_images") else [])]
-    return Decoded(luma, alpha, _metadata(opened.info), upright=True, losses=tuple(lost))
+    luma, alpha = _from_16_bits(stored, opened.mode) if stored.dtype == np.uint16 else from_pillow(opened.to_pillow())
+    warnings = [*_warnings(data), *(["its depth map is not kept"] if opened.info.get("depth_images") else [])]
+    return Decoded(luma, alpha, _metadata(opened.info), upright=True, warnings=tuple(warnings))
 
 
 def read_avif(data: bytes) -> Decoded:
@@ -75,13 +75,13 @@ def read_avif(data: bytes) -> Decoded:
     luma, alpha = from_pillow(image)
     crop = clean_aperture(data, *image.size)
     luma, alpha = luma[crop], None if alpha is None else alpha[crop]
-    return Decoded(luma, alpha, _metadata(image.info), losses=(*_losses(data), *_depth_lost(data)))
+    return Decoded(luma, alpha, _metadata(image.info), warnings=(*_warnings(data), *_depth_warnings(data)))
 
 
 def write_heif(stream: BinaryIO, pixels: np.ndarray, metadata: Metadata, quality: int, *, tiled: bool = True) -> None:
-    """Encode RGB or RGBA, uint8 ``[H, W, 3]`` or ``[H, W, 4]``, as HEIC, 4:2:0; in tiles if it is large and opaque.
+    """Encode RGB or RGBA, uint8 ``[H, W, 3]`` or ``[H, W, 4]``, as HEIC with 4:2:0 chroma.
 
-    Unless ``tiled`` is set, a large picture is stored as one, too.
+    A large picture is stored in tiles, but only if it is opaque and ``tiled`` is set.
 
     Raises:
         PhotoError: pillow-heif is not installed.
@@ -97,7 +97,7 @@ def write_heif(stream: BinaryIO, pixels: np.ndarray, metadata: Metadata, quality
 
 
 def write_avif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int) -> None:
-    """Encode an 8-bit RGB or RGBA picture as AVIF, 4:2:0.
+    """Encode an 8-bit RGB or RGBA picture as AVIF with 4:2:0 chroma.
 
     Raises:
         PhotoError: This Pillow was built without AVIF.
@@ -105,20 +105,20 @@ def write_avif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality
     """
     _check_avif()
     blocks = _blocks(metadata)
-    # Pillow would rewrite an EXIF block that has an orientation, and lose its maker notes.
+    # Pillow would rewrite an EXIF block that has an orientation, and thereby lose its maker notes.
     if "exif" in blocks:
         blocks["exif"] = exif.without(blocks["exif"], exif.ORIENTATION)
     image.save(stream, "AVIF", quality=quality, speed=_AVIF_SPEED, **blocks)
 
 
 def _refuse_hdr(data: bytes) -> None:
-    """Raise an error if the colour box (nclx, ISO 14496-12, 12.1.5) names an HDR transfer function."""
+    """Raise ``PhotoError`` if the colour box (nclx, ISO 14496-12, 12.1.5) names an HDR transfer function."""
     for found in re.finditer(rb"colrnclx..(..)", data[:_BOXES], re.S):
         if (code := int.from_bytes(found[1], "big")) in HDR_TRANSFERS:
             raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]))
 
 
-def _losses(data: bytes) -> Iterator[str]:
+def _warnings(data: bytes) -> Iterator[str]:
     """Yield warnings about content that no output keeps."""
     boxes = data[:_BOXES]
     if b"tmap" in boxes or b"hdrgainmap" in boxes:
@@ -130,7 +130,7 @@ def _losses(data: bytes) -> Iterator[str]:
 
 
 def clean_aperture(data: bytes, width: int, height: int) -> tuple[slice, slice]:
-    """Return the rows and columns of an AVIF's clean aperture (clap, ISO 14496-12, 12.1.4), which Pillow ignores.
+    """Return the rows and columns to which an AVIF is cropped by its clean aperture, which Pillow ignores.
 
     Args:
         data: The file.
@@ -138,7 +138,8 @@ def clean_aperture(data: bytes, width: int, height: int) -> tuple[slice, slice]:
         height: Height of the stored picture.
 
     Returns:
-        The whole picture if there is no such box, or if it does not lie on whole pixels within the picture.
+        Slices of the rows and columns in the box ``clap`` (ISO 14496-12, 12.1.4); the whole picture if there is no such
+        box, or if its edges are not on whole pixels of the picture.
     """
     everything = slice(0, height), slice(0, width)
     if (found := data[:_BOXES].find(b"\0\0\0\x28clap")) < 0:
@@ -156,7 +157,7 @@ def clean_aperture(data: bytes, width: int, height: int) -> tuple[slice, slice]:
     return slice(first, last), slice(start, end)
 
 
-def _depth_lost(data: bytes) -> Iterator[str]:
+def _depth_warnings(data: bytes) -> Iterator[str]:
     """Yield a warning if the picture has more than 8 bits per sample (pixi box, ISO 23008-12, 6.5.6)."""
     depths = [found[1][0] for found in re.finditer(rb"pixi\0{4}[\1-\4](.)", data[:_BOXES], re.S)]
     if depths and max(depths) > 8:
@@ -181,7 +182,7 @@ def _check_one(count: int) -> None:
         raise PhotoError(f"holds {count} pictures: save the one you want as a file of its own")
 
 
-def _from_16(stored: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _from_16_bits(stored: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray | None]:
     stored = stored.reshape(*stored.shape[:2], -1)
     luma = luma_of(stored[..., :3]) if stored.shape[2] >= 3 else np.ascontiguousarray(stored[..., 0])
     if stored.shape[2] in (1, 3):

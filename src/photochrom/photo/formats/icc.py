@@ -1,8 +1,8 @@
 """Builds RGB profiles from grey ICC profiles, and converts CMYK to sRGB.
 
-A grey profile defines the lightness of each grey value. It does not apply to the coloured picture, which is RGB;
-without any profile, viewers would use a different tone curve. The tone curve of the grey profile is therefore copied
-unchanged into an RGB profile with the primaries of sRGB, so that neutrals are rendered exactly as before.
+A grey profile defines the lightness of each grey value. It cannot be used for the coloured picture, which is RGB; but
+without a profile, viewers would assume another tone curve. The tone curve of the grey profile is therefore copied
+unchanged into an RGB profile with the primaries of sRGB, so that neutral colours look exactly as before.
 
 Structure and tag types: ICC.1:2022 (version 4) and ICC.1:2001-04 (version 2).
 """
@@ -20,7 +20,7 @@ from ...color.spaces import srgb_to_linear
 from ...errors import PhotoError
 from .image import HDR_REFUSED, HDR_TRANSFERS
 
-# Primaries of sRGB, adapted to D50 by the Bradford transform, in 1/65536. They add up to D50, so that grey stays grey.
+# Primaries of sRGB, adapted to D50 by the Bradford transform, in 1/65536. They add up to D50, so that grey is neutral.
 _D50: Final = (63190, 65536, 54061)
 _RED: Final = (28576, 14581, 912)
 _GREEN: Final = (25239, 46983, 6362)
@@ -31,13 +31,13 @@ _HEADER_SIZE: Final = 128
 
 
 def for_rgb(profile: bytes | None) -> bytes | None:
-    """Return the profile for the RGB output of a photograph with ``profile``.
+    """Return the profile of the RGB output, given the profile of the source.
 
     An RGB profile is kept, because it still describes the pixel values. A grey profile is converted to an RGB profile.
-    Any other profile (CMYK, Lab, unreadable) does not describe these pixels, and None is returned.
+    Any other profile (CMYK, Lab, unreadable) does not describe the pixels of the output, so None is returned.
 
     Raises:
-        PhotoError: The profile is a grey one without a usable tone curve.
+        PhotoError: The profile is grey and has no usable tone curve.
     """
     space = profile[16:20] if profile and profile[36:40] == b"acsp" else b""
     if space != b"GRAY":
@@ -49,11 +49,11 @@ def for_rgb(profile: bytes | None) -> bytes | None:
 
 
 def linear_rgb() -> bytes:
-    """Return a profile for linear RGB with the primaries of sRGB, for scans whose luma is proportional to light."""
+    """Build a profile for linear RGB with the primaries of sRGB, for scans whose luma is proportional to light."""
     identity = struct.pack(">4s4xI", b"curv", 0)
     content = {
         b"desc": _description("Linear RGB, with the primaries of sRGB"),
-        b"cprt": _text("Public domain"),
+        b"cprt": _ascii_text("Public domain"),
         b"wtpt": _xyz(_D50),
         b"rXYZ": _xyz(_RED),
         b"gXYZ": _xyz(_GREEN),
@@ -67,11 +67,7 @@ def linear_rgb() -> bytes:
 
 
 def refuse_hdr(profile: bytes | None) -> None:
-    """Raise an error if the profile's cicp tag (ICC.1:2022, 9.2.17) names an HDR transfer function.
-
-    Raises:
-        PhotoError: The pixels are HDR.
-    """
+    """Raise ``PhotoError`` if the profile's cicp tag (ICC.1:2022, 9.2.17) names an HDR transfer function."""
     if profile is None or profile[36:40] != b"acsp":
         return
     try:
@@ -83,7 +79,7 @@ def refuse_hdr(profile: bytes | None) -> None:
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert CMYK pixels (0 is no ink) to sRGB through ``profile``, or by plain subtraction of inks if it is None.
+    """Convert CMYK pixels (0 is no ink) to sRGB through ``profile``, or by simple subtraction if it is None.
 
     Raises:
         PhotoError: The profile cannot be used.
@@ -101,18 +97,18 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         )
     except (ImageCms.PyCMSError, OSError) as exc:
         raise PhotoError(f"has an ICC profile that does not fit its CMYK pixels ({exc}): assign another one") from exc
-    assert converted is not None  # profileToProfile returns None only when it works in place
+    assert converted is not None  # profileToProfile returns None only if it converts in place
     return converted
 
 
 def _from_grey(grey: bytes) -> bytes:
     tags = _tags(grey)
-    measured = _measured_curve(grey)  # always measured, because this raises an error if the profile is unusable
+    measured = _measured_curve(grey)  # in every case, because it raises an error if the profile is unusable
     # The measured curve is used if the profile maps to L* (PCS Lab) instead of light, or has no curve.
     curve = tags[b"kTRC"] if b"kTRC" in tags and grey[20:24] == b"XYZ " else measured
     version = 4 if curve[:4] == b"para" else 2  # every program reads version 2, but it has no parametric curves
     source = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(grey))).strip()
-    texts = _text if version == 2 else _localized_text
+    texts = _ascii_text if version == 2 else _localized_text
     content = {
         b"desc": (_description if version == 2 else _localized_text)(f"{source} as RGB, with the primaries of sRGB"),
         b"cprt": tags.get(b"cprt", b"") if grey[8] == version and b"cprt" in tags else texts("Public domain"),
@@ -136,7 +132,7 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _measured_curve(grey: bytes) -> bytes:
-    """Measure a tone curve of 256 points by converting each grey to sRGB. It is exact to half an 8-bit step."""
+    """Measure a tone curve of 256 points by converting each grey to sRGB, exact to half an 8-bit step."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     screen = ImageCms.profileToProfile(
         ramp,
@@ -151,7 +147,7 @@ def _measured_curve(grey: bytes) -> bytes:
 
 
 def _profile(grey: bytes, version: int, content: dict[bytes, bytes]) -> bytes:
-    """Assemble a profile. Tags with equal content share their data; date and intent come from the grey profile."""
+    """Assemble a profile with the date and intent of ``grey``; tags of equal content share their data."""
     start = _HEADER_SIZE + 4 + 12 * len(content)
     places: dict[bytes, int] = {}
     data = b""
@@ -172,17 +168,17 @@ def _xyz(values: tuple[int, int, int]) -> bytes:
     return struct.pack(">4s4x3i", b"XYZ ", *values)
 
 
-def _text(value: str) -> bytes:
+def _ascii_text(value: str) -> bytes:
     return b"text\0\0\0\0" + value.encode("ascii", "replace") + b"\0"
 
 
 def _description(value: str) -> bytes:
-    """Return a description of version 2: ASCII, followed by empty Unicode and Macintosh forms."""
+    """Encode a description of version 2: ASCII, then empty Unicode and Macintosh forms."""
     ascii_form = value.encode("ascii", "replace") + b"\0"
     return struct.pack(">4s4xI", b"desc", len(ascii_form)) + ascii_form + bytes(4 + 4 + 2 + 1 + 67)
 
 
 def _localized_text(value: str) -> bytes:
-    """Return a localized text of version 4 with one language."""
+    """Encode a localised text of version 4 in one language."""
     utf16 = value.encode("utf-16-be")
     return struct.pack(">4s4xII2s2sII", b"mluc", 1, 12, b"en", b"US", len(utf16), 28) + utf16

@@ -1,4 +1,4 @@
-"""Types shared by all formats (metadata, planes, decoded pixels), and conversions of pixels."""
+"""Defines what all formats share: types for metadata, planes and decoded pixels, and conversions of pixels."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ...errors import PhotoError
 if TYPE_CHECKING:
     from .coefficients import CodedLuma
 
-NO_UNIT: Final = 1  # x and y give the aspect ratio of a pixel, not its size
+NO_UNIT: Final = 1  # x and y are the aspect ratio of a pixel, not its size
 PER_INCH: Final = 2
 PER_CM: Final = 3
 C2PA_LOST: Final = "its content credentials (C2PA) are not kept: they sign the grey picture"
 GAIN_MAP_LOST: Final = "its gain map is not kept: the output is an SDR picture"
 HDR_REFUSED: Final = "is an HDR picture ({}), which would come out too dark: convert it to SDR first"
 HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}  # code points of ITU-T H.273
-MAX_PIXELS: Final = 500_000_000  # a 40 x 50 cm plate at 2,800 dpi has 240 million
+MAX_PIXELS: Final = 500_000_000  # of a picture; a plate of 40 x 50 cm at 2,800 dpi has 240 million
 
 
 @dataclass(frozen=True)
 class Density:
-    """Pixels per unit of length along x and y. Units are those of TIFF: ``NO_UNIT``, ``PER_INCH`` or ``PER_CM``."""
+    """Resolution: pixels per unit of length along x and y. ``unit`` is ``NO_UNIT``, ``PER_INCH`` or ``PER_CM``."""
 
     x: Fraction
     y: Fraction
@@ -47,53 +47,72 @@ class Density:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Metadata that the output keeps. Blocks are stored as they are in the file.
+    """Metadata of a photograph, as blocks of bytes that are copied from the source to the output."""
 
-    ``native`` and ``texts`` hold the same remarks in two forms: as (name, payload) pairs that only the original
-    container can store (PNG chunks, JPEG comments), and as lines of text for all other containers.
-    """
-
-    exif: bytes | None = None  # a TIFF structure, without the prefix "Exif\0\0" of JPEG
-    xmp: bytes | None = None  # a packet in XML
-    iptc: bytes | None = None  # IIM data sets
-    photoshop: bytes | None = None  # "8BIM" resources other than IPTC and thumbnails
+    exif: bytes | None = None
+    """EXIF: a TIFF structure, without the prefix "Exif\\0\\0" that it has in JPEG."""
+    xmp: bytes | None = None
+    """XMP: a packet in XML."""
+    iptc: bytes | None = None
+    """IPTC: the data sets of IIM."""
+    photoshop: bytes | None = None
+    """Photoshop resources ("8BIM") other than IPTC and thumbnails."""
     icc: bytes | None = None
+    """ICC profile."""
     density: Density | None = None
+    """Resolution."""
     native: tuple[tuple[bytes, bytes], ...] = ()
+    """Name and payload of PNG chunks and JPEG comments, for an output of the same format."""
     texts: tuple[str, ...] = ()
+    """The remarks of ``native`` as lines of text, for an output of another format."""
 
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """A coloured picture as Y'CbCr: luma and alpha ``[H, W]``, all planes uint8 or all uint16."""
+    """A coloured picture as Y'CbCr planes, all uint8 or all uint16."""
 
     luma: np.ndarray
+    """``[H, W]``."""
     cb: np.ndarray
+    """``[H, W]``, or smaller if the format subsamples chroma."""
     cr: np.ndarray
+    """Like ``cb``."""
     alpha: np.ndarray | None = None
-    extra: np.ndarray | None = None  # [H, W, channels] of luma's dtype, which only a TIFF can hold
+    """``[H, W]``; None for an opaque picture."""
+    extra: np.ndarray | None = None
+    """Further channels, ``[H, W, channels]``, which only TIFF can store."""
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A decoded file; its pixels are in the order of the file, not yet upright.
-
-    ``luma`` and ``alpha`` are ``[H, W]``, both uint8 or both uint16. ``lossless`` is known for WebP only.
-    """
+    """A decoded file, whose pixels are as stored and not turned upright unless ``upright`` is set."""
 
     luma: np.ndarray
+    """uint8 or uint16 ``[H, W]``."""
     alpha: np.ndarray | None
+    """``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
     metadata: Metadata
+    """Metadata as stored."""
     lossless: bool = False
-    upright: bool = False  # whether the decoder has already applied the orientation in EXIF
-    linear: bool = False  # the luma is proportional to light
-    srgb: bool = False  # the pixels were CMYK, and the luma is that of their sRGB values
-    losses: tuple[str, ...] = ()  # warnings about content that no output keeps, and about damage
-    reduced: bool = False  # whether the luma was decoded at half height and width, rounded up; ``coded_luma`` is whole
-    coded_luma: CodedLuma | None = None  # of a JPEG; can be copied into a JPEG output
-    recoded: str = ""  # why a JPEG's coded luma cannot be kept
-    extra: np.ndarray | None = None  # other channels of a TIFF, [H, W, channels] of luma's dtype: infrared, masks
-    masks: tuple[bytes, ...] = ()  # pages of a TIFF that are masks or infrared, one file each
+    """Whether the file is a lossless WebP."""
+    upright: bool = False
+    """Whether the decoder has already applied the EXIF orientation."""
+    linear: bool = False
+    """Whether the luma is proportional to light."""
+    srgb: bool = False
+    """Whether the pixels were CMYK and were converted to sRGB."""
+    warnings: tuple[str, ...] = ()
+    """Warnings about damage, and about content that no output keeps."""
+    reduced: bool = False
+    """Whether the luma was decoded at half height and width, rounded up; ``coded_luma`` has the full size."""
+    coded_luma: CodedLuma | None = None
+    """Coded luma of a JPEG, which can be copied into a JPEG output."""
+    recoded: str = ""
+    """Why the coded luma of a JPEG cannot be kept; empty otherwise."""
+    extra: np.ndarray | None = None
+    """Further channels of a TIFF (infrared, masks), ``[H, W, channels]`` of luma's dtype."""
+    masks: tuple[bytes, ...] = ()
+    """Pages of a TIFF that are masks or infrared, each as a file of its own."""
 
 
 _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
@@ -101,7 +120,7 @@ _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
 
 @contextmanager
 def at_most(pixels: int) -> Iterator[None]:
-    """Limit the size of pictures within the block, in this thread, to the smaller of ``pixels`` and ``MAX_PIXELS``."""
+    """Limit pictures read in the block, in this thread, to the smaller of ``pixels`` and ``MAX_PIXELS``."""
     token = _most_pixels.set(min(pixels, MAX_PIXELS))
     try:
         yield
@@ -110,24 +129,24 @@ def at_most(pixels: int) -> Iterator[None]:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise an error if a picture is too large, judging by its header.
+    """Check that a picture of this size is not too large to be decoded.
 
-    Pillow's own limit (89 million pixels) is meant for web servers and is global to the process. Since ``Image.open``
-    applies it, every format here uses its Pillow plugin directly.
+    Pillow's own limit (89 million pixels) is meant for web servers, is global to the process, and is applied by
+    ``Image.open``. Therefore all formats use their Pillow plugin directly.
 
     Raises:
         PhotoError: The picture has no pixels, or more than ``MAX_PIXELS`` or ``at_most`` allow.
     """
     if width < 1 or height < 1:
         raise PhotoError(f"is {width} x {height} pixels: the file is damaged")
-    if width * height > (most := _most_pixels.get()):
+    if width * height > (limit := _most_pixels.get()):
         raise PhotoError(
-            f"is {width} x {height} pixels, more than {most / 10**6:g} million: scale it down or cut it into parts"
+            f"is {width} x {height} pixels, more than {limit / 10**6:g} million: scale it down or cut it into parts"
         )
 
 
 def luma_of(rgb: np.ndarray) -> np.ndarray:
-    """Compute the BT.601 luma ``[H, W]`` of R'G'B' ``[H, W, 3]``, uint8 or uint16, in its dtype."""
+    """Compute the luma ``[H, W]`` of R'G'B' ``[H, W, 3]``, uint8 or uint16, as ``luma_of_rgb`` does, but in bands."""
     luma = np.empty(rgb.shape[:2], rgb.dtype)
     for rows in bands(*_height_and_row_bytes(luma)):
         luma[rows.start : rows.stop] = luma_of_rgb(rgb[rows.start : rows.stop])
@@ -135,32 +154,32 @@ def luma_of(rgb: np.ndarray) -> np.ndarray:
 
 
 def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Divide a plane by its alpha, both uint8 or uint16 ``[H, W]``. Fully transparent pixels stay as they are."""
+    """Divide a plane by alpha, both uint8 or both uint16 ``[H, W]``. Fully transparent pixels are not changed."""
     result, top = plane.copy(), int(np.iinfo(plane.dtype).max)
     for rows in bands(*_height_and_row_bytes(plane)):
         part, opacity = (whole[rows.start : rows.stop].astype(np.uint32) for whole in (plane, alpha))
         divisor = np.maximum(opacity, 1)
-        # 65535 * 65535 + 32767 still fits 32 bits.
+        # uint32 is enough: 65535 * 65535 + 32767 < 2**32.
         divided = np.minimum((part * top + divisor // 2) // divisor, top)
         result[rows.start : rows.stop] = np.where(opacity == 0, part, divided)
     return result
 
 
 def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
-    """Decode a PNG or TIFF: ``[H, W]`` or ``[H, W, samples]``, uint8 or uint16, B first. None if it cannot be read."""
+    """Decode a PNG or TIFF to uint8 or uint16, ``[H, W]`` or ``[H, W, samples]`` with B first; None if it fails."""
     import cv2
 
-    # OpenCV reports damage and private tags on stderr. Here damage raises a PhotoError, and private tags are harmless.
-    # The level is global to the process, and not restored because other threads may be decoding.
+    # OpenCV would print messages about damage, which raises a PhotoError here, and about private tags, which are
+    # harmless. The log level is global to the process; it is not restored because other threads may be decoding.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     return stored if stored is not None and stored.dtype in (np.uint8, np.uint16) else None
 
 
 def color_rows(planes: Planes, rows: range) -> np.ndarray:
-    """Convert some rows to R'G'B', alpha and other channels ``[len(rows), W, 3 or more]``, in the dtype of luma.
+    """Convert some rows of planes to R'G'B', alpha and further channels ``[len(rows), W, 3 or more]``.
 
-    Chroma is ``[H, W]``.
+    Chroma must not be subsampled. The result has the dtype of luma.
     """
     part = slice(rows.start, rows.stop)
     rgb = rgb_of_luma(planes.luma[part], planes.cb[part], planes.cr[part])
@@ -169,14 +188,14 @@ def color_rows(planes: Planes, rows: range) -> np.ndarray:
 
 
 def extra_channels(count: int) -> str:
-    """Return subject and verb of a warning about channels that are neither colour nor alpha."""
+    """Return subject and verb of a warning about ``count`` channels that are neither colour nor alpha."""
     if count > 1:
         return f"its {count} extra channels are"
     return "its extra channel (infrared, as film scanners store it, or a mask) is"
 
 
 def color_pixels(planes: Planes) -> np.ndarray:
-    """Return the whole picture, RGB or RGBA uint8 ``[H, W, samples]``; all planes are uint8 ``[H, W]``."""
+    """Convert planes, uint8 ``[H, W]`` each, to RGB or RGBA, uint8 ``[H, W, samples]``."""
     height, width = planes.luma.shape
     samples = 3 if planes.alpha is None else 4
     whole = np.empty((height, width, samples), np.uint8)

@@ -31,27 +31,28 @@ _PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ADOBE: Final = b"Adobe"
 _GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
 _MAX_SIDE: Final = 65500  # limit of libjpeg, in pixels
-_LEAST_TO_REDUCE: Final = 2_000_000  # pixels; decoding smaller pictures at half size saves nothing, and loses detail
-_LOOKED_AT: Final = 32  # rows that are searched for grey tones
-_SCAN_HEADER: Final = 32  # bytes, more than enough: a scan header of four components has 16
+_MIN_PIXELS_TO_REDUCE: Final = 2_000_000  # decoding smaller pictures at half size loses detail and saves nothing
+_TOP_ROWS: Final = 32  # rows that are searched for tones between black and white
+_SCAN_HEADER: Final = 32  # bytes, which are enough: a scan header of four components has 16
 _UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # for JFIF's codes 0, 1, 2
 
 
 def read(data: bytes, *, reduced: bool = False) -> Decoded:
-    """Decode the first picture of a JPEG file. Luma is its Y plane; other colour spaces go through RGB.
+    """Decode the first picture of a JPEG file: the Y plane of a grey or Y'CbCr file, else the luma of its RGB.
 
-    Not kept: thumbnails, further pictures (MPO), C2PA manifests (they sign the old pixels), encoder-specific segments.
+    Thumbnails, further pictures (MPO), C2PA manifests (which sign the old pixels) and segments that are specific to an
+    encoder are not kept.
 
     Args:
         data: The file.
         reduced: Whether the luma may be decoded at half size, for a JPEG output that keeps the coded scan. All coded
-            data is still read, so that damage is found.
+            data is read nevertheless, so that damage is found.
 
     Raises:
         PhotoError, OSError, SyntaxError, ValueError: The file is damaged, or of a kind that libjpeg does not support.
     """
     file = JpegFile.of(data)
-    # The header ends with the first bytes of the scan, so Pillow needs no copy of the rest.
+    # Pillow only needs the header and the first bytes of the scan, so the rest is not copied.
     image = JpegImageFile(BytesIO(file.header + data[file.scan : file.scan + _SCAN_HEADER]))
     check_size(*image.size)
     metadata = _metadata(file.segments)
@@ -64,46 +65,46 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     except CannotSplice as exc:
         return _read_by_pillow(file, metadata, str(exc))
     whole = luma.shape == image.size[::-1]
-    lost = tuple(_losses(file.segments, file.trailer(coded), file.stray))
-    return Decoded(luma, None, metadata, losses=lost, reduced=not whole, coded_luma=coded, recoded=reason)
+    warnings = tuple(_warnings(file.segments, file.trailer(coded), file.stray))
+    return Decoded(luma, None, metadata, warnings=warnings, reduced=not whole, coded_luma=coded, recoded=reason)
 
 
 def _read_cmyk(file: JpegFile, metadata: Metadata) -> Decoded:
     bare = file.bare()
     image = JpegImageFile(BytesIO(bare))
     if not any(marker == APP14 and payload.startswith(_ADOBE) for marker, payload in file.segments):
-        # Pillow assumes that every CMYK file is inverted, as Adobe's are. Other programs store the amount of ink.
+        # Pillow assumes that all CMYK files are inverted, as Adobe's are. Other programs store the amount of ink.
         inked = ImageChops.invert(image)
     else:
         image.load()
         inked = image
     luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
-    lost = (*_losses(file.segments, file.trailer(), file.stray), *damage.in_jpeg(bare, "CMYK"))
-    return Decoded(luma, alpha, metadata, srgb=True, losses=lost, recoded="it is a CMYK picture")
+    warnings = (*_warnings(file.segments, file.trailer(), file.stray), *damage.in_jpeg(bare, "CMYK"))
+    return Decoded(luma, alpha, metadata, srgb=True, warnings=warnings, recoded="it is a CMYK picture")
 
 
 def _read_by_pillow(file: JpegFile, metadata: Metadata, reason: str) -> Decoded:
-    """Decode a file that is damaged or has another colour space; ``reason`` is why its luma is re-encoded."""
+    """Decode a file that is damaged or has another colour space; ``reason`` says why its luma is re-encoded."""
     bare = file.bare()
     image = JpegImageFile(BytesIO(bare))
     image.draft("L", None)
     luma, _ = from_pillow(image)
-    lost = (*_losses(file.segments, file.trailer(), file.stray), *damage.in_jpeg(bare))
-    return Decoded(luma, None, metadata, losses=lost, recoded=reason)
+    warnings = (*_warnings(file.segments, file.trailer(), file.stray), *damage.in_jpeg(bare))
+    return Decoded(luma, None, metadata, warnings=warnings, recoded=reason)
 
 
 def _undamaged_luma(file: JpegFile, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
     """Decode the luma of a grey or Y'CbCr file, and find its coded form.
 
     Args:
-        file: The file; TurboJPEG, unlike Pillow, does not read its metadata.
-        reduced: Whether half size suffices if the scan is kept.
+        file: The file.
+        reduced: Whether half size is enough if the scan is kept.
 
     Returns:
-        Luma uint8 ``[H, W]``; its coded form, or None; the reason why it cannot be kept, or an empty string.
+        Luma uint8 ``[H, W]``; its coded form, or None; the reason why that cannot be kept, or an empty string.
 
     Raises:
-        CannotSplice: The coded data is damaged, of which libjpeg only warns, or the file has another colour space.
+        CannotSplice: The coded data is damaged (libjpeg would only warn), or the file has another colour space.
     """
     data = file.pixels()
     try:
@@ -112,8 +113,8 @@ def _undamaged_luma(file: JpegFile, *, reduced: bool) -> tuple[np.ndarray, Coded
             raise CannotSplice(f"its colour space is {space}")
         coded, reason = _as_coded(file, data, height, width, None if space == "Gray" else subsampling)
         if reduced and isinstance(coded, LumaScans) and _is_reducible(coded):
-            half = {"min_height": -(-height // 2), "min_width": -(-width // 2), "min_factor": 2}
-            return decode_jpeg(data, "GRAY", **half)[..., 0], coded, reason
+            half_size = {"min_height": -(-height // 2), "min_width": -(-width // 2), "min_factor": 2}
+            return decode_jpeg(data, "GRAY", **half_size)[..., 0], coded, reason
         return decode_jpeg(data, "GRAY")[..., 0], coded, reason
     except ValueError as exc:
         raise CannotSplice(f"its coded data is damaged ({exc})") from exc
@@ -122,7 +123,7 @@ def _undamaged_luma(file: JpegFile, *, reduced: bool) -> tuple[np.ndarray, Coded
 def _as_coded(
     file: JpegFile, data: bytes, height: int, width: int, subsampling: str | None
 ) -> tuple[CodedLuma | None, str]:
-    """Find the coded luma of a grey file (``subsampling`` is None) or a Y'CbCr file, or the reason to re-encode it."""
+    """Return the coded luma of a grey (``subsampling`` is None) or Y'CbCr file, or None and why it cannot be kept."""
     try:
         if subsampling is None:
             return luma_scans(data), ""
@@ -132,14 +133,14 @@ def _as_coded(
 
 
 def _is_reducible(scans: LumaScans) -> bool:
-    """Return whether decoding at half size suffices: the output has 4:2:0 chroma, and the picture is not a halftone.
+    """Return whether decoding at half size is enough: the output has 4:2:0 chroma, and the picture is not a halftone.
 
-    A halftone has black and white pixels only, so a few rows can show that a picture is not one. In a file with a
-    single scan, the first rows can be decoded on their own.
+    A halftone has only black and white pixels, so a few rows with other tones rule it out. In a file with a single
+    scan, the first rows can be decoded on their own.
     """
-    if scans.is_progressive or scans.subsampling != 2 or scans.height * scans.width < _LEAST_TO_REDUCE:
+    if scans.is_progressive or scans.subsampling != 2 or scans.height * scans.width < _MIN_PIXELS_TO_REDUCE:
         return False
-    top = decode_jpeg(scans.top(_LOOKED_AT), "GRAY", strict=False)
+    top = decode_jpeg(scans.top(_TOP_ROWS), "GRAY", strict=False)
     return bool(((top != 0) & (top != 255)).any())
 
 
@@ -147,8 +148,8 @@ def sampling(coded: CodedLuma | None, layout: str = "scan") -> tuple[int, int]:
     """Return how many rows and columns of luma share one chroma sample in the output: 2 and 2 for 4:2:0.
 
     Args:
-        coded: The luma to be kept; None if it will be re-encoded.
-        layout: ``scan`` or ``interleaved``, as ``write`` takes it.
+        coded: The coded luma that is kept; None if luma is re-encoded.
+        layout: As for ``write``.
     """
     if isinstance(coded, LumaCoefficients):
         return coded.sampling
@@ -164,18 +165,19 @@ def write(
     coded: CodedLuma | None = None,
     layout: str = "scan",
 ) -> None:
-    """Encode a coloured picture.
+    """Encode a coloured picture as JPEG.
 
     Args:
         stream: The stream to write to.
-        planes: Luma ``[H, W]``, and chroma of the same size or of half, rounded up; uint8.
+        planes: Luma uint8 ``[H, W]``, and chroma of the same size or of half the size, rounded up.
         metadata: Metadata of the output.
-        quality: Quality of luma and chroma, 1 to 100; of the chroma only if ``coded`` is given.
-        coded: The source's coded luma, which is kept; the chroma must then be subsampled as ``sampling`` returns.
-        layout: ``scan`` keeps a grey source's coded bytes, ``interleaved`` its coefficients in most encoders' order.
+        quality: Quality of luma and chroma, 1 to 100; if ``coded`` is given, of chroma only.
+        coded: Coded luma of the source, which is kept. Chroma must then be subsampled by the result of ``sampling``.
+        layout: ``scan`` keeps the coded bytes of a grey source, ``interleaved`` its coefficients, in the order that
+            most encoders use.
 
     Raises:
-        PhotoError: A side is longer than 65,500 pixels, or the metadata is larger than JPEG can hold.
+        PhotoError: A side is longer than 65,500 pixels, or the metadata is too large for a JPEG.
         OSError: The stream cannot be written.
     """
     if max(planes.luma.shape) > _MAX_SIDE:
@@ -190,41 +192,45 @@ def write(
 
 
 def _reencoded(planes: Planes, quality: int) -> bytes:
-    """Encode all planes; returns the part of the file after its JFIF segment."""
-    # The encoder takes Y'CbCr planes directly: no conversion through RGB, and no resampling of subsampled chroma.
+    """Encode all planes, and return the part of the file after its JFIF segment."""
+    # The encoder accepts Y'CbCr planes, so nothing is converted through RGB, and subsampled chroma is not resampled.
     cb, cr = np.ascontiguousarray(planes.cb), np.ascontiguousarray(planes.cr)
-    coded = encode_jpeg_yuv_planes(_with_room(planes.luma, cb.shape), cb, cr, quality, False)
-    behind_jfif = 4 + int.from_bytes(coded[4:6], "big")  # the JFIF segment is rewritten: this one holds whole dpi only
-    return bytes(coded[behind_jfif:])
+    coded = encode_jpeg_yuv_planes(_padded(planes.luma, cb.shape), cb, cr, quality, False)
+    # The encoder's JFIF segment, which can only state whole dpi, is replaced by another one.
+    after_jfif = 4 + int.from_bytes(coded[4:6], "big")
+    return bytes(coded[after_jfif:])
 
 
-def _with_room(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
+def _padded(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
     """Return the luma plane as a view of an array padded to whole chroma samples.
 
-    With 31 rows of chroma, TurboJPEG reads 62 rows of luma even if the plane has 61. Reading past the end of the array
-    would crash. The padding repeats the edge, which also compresses best.
+    With 31 rows of chroma, TurboJPEG reads 62 rows of luma even if the plane has 61; without padding, it would crash.
+    The padding repeats the edge, which also compresses best.
 
     Args:
         luma: uint8 ``[H, W]``.
         chroma_shape: Height and width of the chroma planes: those of the luma, or half of them, rounded up.
 
     Returns:
-        uint8 ``[H, W]``, the same values.
+        The same values, uint8 ``[H, W]``.
     """
     height, width = luma.shape
-    missing = [(0, 0 if few == side else 2 * few - side) for side, few in zip(luma.shape, chroma_shape, strict=True)]
+    missing = [
+        (0, 0 if samples == side else 2 * samples - side)
+        for side, samples in zip(luma.shape, chroma_shape, strict=True)
+    ]
     if not any(more for _, more in missing):
         return np.ascontiguousarray(luma)
     return np.pad(luma, missing, mode="edge")[:height, :width]
 
 
-def _losses(segments: list[tuple[int, bytes]], trailer: bytes, stray: int) -> Iterator[str]:
+def _warnings(segments: list[tuple[int, bytes]], trailer: bytes, stray: int) -> Iterator[str]:
     """Yield warnings about content that no output keeps.
 
     Args:
         segments: Segments before the first scan.
         trailer: Bytes after the first picture, where phones store a film or more pictures.
-        stray: Number of stray bytes between the segments.
+        stray: Number of bytes between the segments that belong to none of them.
     """
     if stray:
         yield f"stray bytes between its headers ({stray:,}) are not kept: the file may be damaged"
@@ -261,7 +267,7 @@ def _payloads(segments: list[tuple[int, bytes]], marker: int, name: bytes) -> li
 
 
 def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
-    """Return the XMP packet, merged with its extension if it has one."""
+    """Return the XMP packet, merged with its extension if there is one."""
     main = next(iter(_payloads(segments, APP1, _XMP)), None)
     parts = _payloads(segments, APP1, _MORE_XMP)
     if main is None or not parts:
@@ -276,10 +282,10 @@ def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
 
 
 def _jfif_density(segments: list[tuple[int, bytes]]) -> Density | None:
-    """Return JFIF's density if it has a unit; otherwise None, and EXIF's is used."""
+    """Return the resolution in the JFIF segment, or None if it has no unit."""
     for payload in _payloads(segments, APP0, JFIF):
         if len(payload) < 7:
-            continue  # damaged, but no reason to refuse the picture
+            continue  # damaged, which is no reason to refuse the picture
         unit, x, y = struct.unpack_from(">BHH", payload, 2)
         if unit in (1, 2) and x and y:
             return Density(Fraction(x), Fraction(y), _UNITS[unit])
@@ -307,7 +313,7 @@ def _headers(metadata: Metadata) -> Iterator[tuple[int, bytes]]:
 
 
 def _density_bytes(density: Density | None) -> bytes:
-    """Encode unit, x and y for JFIF: exactly if possible, otherwise rounded to whole numbers per inch."""
+    """Encode the resolution for JFIF: exactly if possible, otherwise rounded to whole pixels per inch."""
     if density is None:
         return struct.pack(">BHH", 0, 1, 1)
     unit, x, y = _UNITS.index(density.unit), density.x, density.y

@@ -1,4 +1,4 @@
-"""``JpegFile``: finds the segments of a JPEG before its first scan, and the data after its picture."""
+"""``JpegFile`` finds the segments of a JPEG before its first scan, and the data after its picture."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .splice import LumaScans
 APP0, APP1, APP2, APP11, APP13, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE
 JFIF: Final = b"JFIF\0"
 MAX_PAYLOAD: Final = 65533
-"""Maximum number of bytes in a segment."""
+"""Maximum number of bytes in the payload of a segment."""
 _EOI, _SCAN = 0xD9, 0xDA
 _METADATA: Final = (APP1, APP2, APP13, COMMENT)
 _JFIF_LENGTH: Final = 14  # bytes of a JFIF header without a thumbnail
-_MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")  # the next marker, found as in libjpeg
-_BARE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a payload, which have no meaning before the scan
+_MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")  # finds the next marker as libjpeg does
+_BARE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a payload, which mean nothing before the scan
 _END: Final = re.compile(rb"\xff\xd9")  # three times as fast as bytes.find
 
 
 @dataclass(frozen=True, eq=False)
 class JpegFile:
-    """A JPEG file, and the positions of its parts."""
+    """A JPEG file whose parts have been found."""
 
     data: bytes
     """The whole file."""
@@ -35,20 +35,20 @@ class JpegFile:
     scan: int
     """Position of the first scan."""
     stray: int
-    """Number of stray bytes between the segments."""
+    """Number of stray bytes between the segments, which belong to none of them."""
 
     @classmethod
     def of(cls, data: bytes) -> JpegFile:
-        """Find the parts of a file.
+        """Find the parts of a JPEG file.
 
         Raises:
-            PhotoError: There is no start or end of image; libjpeg would fill the missing part with grey.
+            PhotoError: There is no scan, or no end of image; libjpeg would fill the missing part with grey.
         """
         return cls(data, *_segments(data))
 
     @functools.cached_property
     def header(self) -> bytes:
-        """The segments before the scan without metadata, so that damaged EXIF cannot make Pillow refuse the picture."""
+        """Segments before the scan, without metadata, so that damaged EXIF cannot make Pillow refuse the picture."""
         needed = (segment(marker, payload) for marker, payload in self.segments if _is_needed(marker, payload))
         return b"".join((b"\xff\xd8", *needed))
 
@@ -57,7 +57,7 @@ class JpegFile:
         return b"".join((self.header, memoryview(self.data)[self.scan :]))
 
     def pixels(self) -> bytes:
-        """Return the file for a decoder that ignores metadata: unchanged, or ``bare`` if it has stray bytes."""
+        """Return the file for a decoder that ignores metadata: ``data``, or ``bare()`` if there are stray bytes."""
         length = 2 + sum(4 + len(payload) for _, payload in self.segments)
         return self.data if length == self.scan else self.bare()
 
@@ -72,10 +72,10 @@ class JpegFile:
 def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int, int]:
     """Return the segments (marker, payload) before the first scan, its position, and the number of stray bytes.
 
-    Stray bytes belong to no segment, and are skipped, as in libjpeg.
+    Stray bytes, which belong to no segment, are skipped, as in libjpeg.
 
     Raises:
-        PhotoError: There is no start or end of image; libjpeg would fill the missing part with grey.
+        PhotoError: There is no scan, or no end of image; libjpeg would fill the missing part with grey.
     """
     segments: list[tuple[int, bytes]] = []
     position, stray = 2, 0
@@ -94,7 +94,7 @@ def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int, int]:
 
 
 def _is_needed(marker: int, payload: bytes) -> bool:
-    """Return whether the decoder needs a segment: not metadata, nor a truncated JFIF header, which Pillow refuses."""
+    """Return whether decoding needs a segment: not metadata, nor a truncated JFIF header, which Pillow refuses."""
     return marker not in _METADATA and not (payload.startswith(JFIF) and len(payload) < _JFIF_LENGTH)
 
 

@@ -13,7 +13,7 @@ IIM: Final = b"\x1c"
 INSTRUCTIONS: Final = 40  # data set of IIM's record 2
 _IPTC: Final = 0x0404
 _THUMBNAILS: Final = (0x0409, 0x040C)  # they show the grey picture
-_UTF8: Final = b"\x1b%G"  # the escape sequence by which data set 1:90 declares UTF-8
+_UTF8: Final = b"\x1b%G"  # value of the data set 1:90 that means UTF-8
 
 # Data set of record 2 -> XMP property and kind of XMP array (IPTC Photo Metadata Standard).
 _PROPERTIES: Final = {
@@ -46,11 +46,11 @@ _OTHERS: Final = {
     65: "program", 70: "program version", 75: "object cycle", 118: "contact", 130: "image type",
     131: "image orientation", 135: "language",
 }  # fmt: skip
-"""Names of the other data sets of record 2, for messages."""
+"""Names of data sets of record 2 that have no XMP property, for messages."""
 
 
 def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
-    """Split a block of resources into IIM and the other resources to keep, each None if empty."""
+    """Split Photoshop resources into the IIM block and the other resources to keep; each is None if empty."""
     iptc, others = None, b""
     for kind, whole, content in _resources(resources):
         if kind == _IPTC:
@@ -61,13 +61,13 @@ def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
 
 
 def join(iptc: bytes | None, others: bytes | None) -> bytes:
-    """Join the results of ``split`` into a block of resources; empty if both are None."""
+    """Join an IIM block and other resources into a block of Photoshop resources; empty if both are None."""
     head = b"" if iptc is None else struct.pack(">4sHHI", b"8BIM", _IPTC, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
     return head + (others or b"")
 
 
 def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTIES) -> None:
-    """Copy the data sets ``numbers`` of IIM's record 2 into a packet, unless it already has the property."""
+    """Copy data sets of IIM's record 2, selected by number, to those properties that an XMP packet lacks."""
     sets = list(_data_sets(iptc))
     encoding = "utf-8" if (1, 90, _UTF8) in sets else "latin-1"
     for number, (name, array) in _PROPERTIES.items():
@@ -77,7 +77,7 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
 
 
 def merged(first: bytes | None, second: bytes | None) -> bytes | None:
-    """Merge two blocks of IIM of the same encoding: the first, then data sets that only the second has."""
+    """Append to a block of IIM the data sets that only the second block has, if both have the same encoding."""
     if not (first and second):
         return first or second
     sets, others = list(_data_sets(first)), list(_data_sets(second))
@@ -89,13 +89,13 @@ def merged(first: bytes | None, second: bytes | None) -> bytes | None:
 
 
 def without_property(iptc: bytes) -> list[str]:
-    """Return the names of the data sets in IIM's record 2 that have no XMP property."""
+    """Return the names of data sets in a block of IIM that have no XMP property."""
     numbers = {number for record, number, _ in _data_sets(iptc) if record == 2 and number not in _PROPERTIES}
     return [_OTHERS.get(number, f"data set 2:{number}") for number in sorted(numbers - {0})]
 
 
 def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield the kind, bytes and content of each resource. Damaged data and all that follows is one of kind 0."""
+    """Yield kind, bytes and content of each resource; damaged data, with all after it, counts as one of kind 0."""
     position = 0
     while position < len(data):
         start = position
@@ -111,7 +111,7 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield record, number and value of each IIM data set; stops at padding, damage or a data set over 32 KB."""
+    """Yield record, number and value of each IIM data set; stop at padding, damage or a data set over 32 KB."""
     position = 0
     while iptc[position : position + 1] == b"\x1c" and position + 5 <= len(iptc):
         record, number, size = struct.unpack_from(">BBH", iptc, position + 1)
@@ -122,7 +122,7 @@ def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _iso_date(value: str) -> str:
-    """Convert a date of IIM (19350704) to XMP (1935-07-04); IIM writes 00 for an unknown month or day."""
+    """Convert a date of IIM (19350704) to XMP (1935-07-04); an unknown month or day is 00 in IIM."""
     if len(value) != 8 or not value.isdigit():
         return value
     parts = (value[:4], value[4:6], value[6:])

@@ -38,18 +38,11 @@ from .image import (
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _RGB, _GREY_ALPHA, _RGBA = 2, 4, 6
-_DECODERS_CHUNKS: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-_COLOR_CHUNKS: Final = (
-    b"gAMA",
-    b"cHRM",
-    b"sRGB",
-    b"cICP",
-    b"mDCV",
-    b"cLLI",
-)  # they are also true of the coloured picture
-_OWN_PLACE: Final = (b"eXIf", b"iCCP", b"pHYs")  # these are stored in Metadata
+_PIXEL_CHUNKS: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+# Chunks that are also true of the coloured picture.
+_COLOR_CHUNKS: Final = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
-_UP: Final = 2  # filter: subtract the byte above; files are a few per cent larger than with a filter chosen per row
+_UP: Final = 2  # filter: subtract the byte above; choosing a filter per row would save a few per cent
 _MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
 _ADLER: Final = 65521
 
@@ -61,7 +54,7 @@ def read(data: bytes) -> Decoded:
     marked as unsafe to copy.
 
     Raises:
-        PhotoError, OSError, ValueError, struct.error, zlib.error: The file is damaged.
+        PhotoError, OSError, ValueError, struct.error, zlib.error: The file is damaged, an animation or HDR.
     """
     chunks = list(_chunks(data))
     if not chunks or chunks[0][0] != b"IHDR":
@@ -74,16 +67,16 @@ def read(data: bytes) -> Decoded:
     frames = int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4], "big")
     if frames > 1:
         raise PhotoError(f"is an animation of {frames} pictures: save the one you want as a file of its own")
-    # The decoder receives the pixels only, so that a damaged text chunk cannot make it refuse the picture.
-    pixels = b"".join([SIGNATURE, *(_chunk(name, payload) for name, payload in chunks if name in _DECODERS_CHUNKS)])
+    # The decoder gets only the chunks it needs, so that a damaged text chunk cannot make it refuse the picture.
+    pixels = b"".join([SIGNATURE, *(_chunk(name, payload) for name, payload in chunks if name in _PIXEL_CHUNKS)])
     transparent = found.get(b"tRNS")
     luma, alpha = _decoded(pixels, kind, depth, transparent)
-    metadata, lost = _metadata((name, bytes(payload)) for name, payload in chunks if name != b"IDAT")
-    return Decoded(luma, alpha, metadata, losses=lost)
+    metadata, warnings = _metadata((name, bytes(payload)) for name, payload in chunks if name != b"IDAT")
+    return Decoded(luma, alpha, metadata, warnings=warnings)
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
-    """Encode planes ``[H, W]`` as RGB or RGBA of their depth.
+    """Encode planes, uint8 or uint16 ``[H, W]``, as an RGB or RGBA PNG of the same depth.
 
     Raises:
         OSError: The stream cannot be written.
@@ -102,13 +95,13 @@ def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
     stream.write(_chunk(b"IDAT", b"\x78\x9c"))  # zlib's header
     checksum = 1
     for coded, own, size in in_parallel(deflated, parts):
-        checksum = _joined_adler(checksum, own, size)
+        checksum = _combined_adler(checksum, own, size)
         stream.write(_chunk(b"IDAT", coded))
     stream.write(_chunk(b"IDAT", struct.pack(">I", checksum)) + _chunk(b"IEND", b""))
 
 
 def _decoded(pixels: bytes, kind: int, depth: int, transparent: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Decode luma and alpha, both ``[H, W]``, uint8 or uint16. OpenCV refuses truncated streams."""
+    """Decode luma and alpha, uint8 or uint16 ``[H, W]``, and raise ``PhotoError`` if the stream is truncated."""
     stored = by_opencv(pixels)
     if stored is None:
         raise PhotoError("is a damaged PNG: get a whole copy of the file")
@@ -116,9 +109,8 @@ def _decoded(pixels: bytes, kind: int, depth: int, transparent: bytes | None) ->
     if stored.ndim == 2:
         if transparent is None:
             return stored, None
-        grey = (
-            int.from_bytes(transparent[:2], "big") * top // (2**depth - 1)
-        )  # depths below 8 bits are scaled like the pixels
+        # At depths below 8 bits, the transparent value is scaled like the pixels.
+        grey = int.from_bytes(transparent[:2], "big") * top // (2**depth - 1)
         return stored, np.where(stored == grey, 0, top).astype(stored.dtype)
     # OpenCV's order is B, G, R, A; grey with alpha is decoded as three equal channels and alpha.
     alpha = np.ascontiguousarray(stored[..., 3]) if stored.shape[2] == 4 else None
@@ -128,7 +120,7 @@ def _decoded(pixels: bytes, kind: int, depth: int, transparent: bytes | None) ->
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield the name and payload of each chunk up to the last, without copies.
+    """Yield the name and payload of each chunk, without copies.
 
     Raises:
         PhotoError: A checksum is wrong, or the last chunk is missing.
@@ -145,8 +137,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[str, ...]]:
-    """Read known metadata, collect the chunks to copy unchanged, and list warnings about damaged ones."""
-    metadata, lost = Metadata(), []
+    """Return the metadata, including chunks to copy unchanged, and warnings about damaged or dropped chunks."""
+    metadata, warnings = Metadata(), []
     for name, payload in chunks:
         if name == b"eXIf":
             metadata = replace(metadata, exif=payload.removeprefix(b"Exif\0\0"))
@@ -154,7 +146,7 @@ def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[st
             try:
                 metadata = replace(metadata, icc=_inflated(payload.partition(b"\0")[2][1:]))
             except zlib.error:
-                lost.append("its damaged ICC profile is not kept")
+                warnings.append("its damaged ICC profile is not kept")
         elif name == b"pHYs":
             metadata = replace(metadata, density=_density(payload))
         elif name in (b"tEXt", b"zTXt", b"iTXt"):
@@ -162,13 +154,13 @@ def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[st
                 metadata = _with_text(metadata, name, payload)
             except zlib.error:
                 keyword = payload.partition(b"\0")[0].decode("latin-1")
-                lost.append(f"its damaged text {keyword!r} is not kept")
+                warnings.append(f"its damaged text {keyword!r} is not kept")
         elif name == b"caBX":
-            lost.append(C2PA_LOST)
+            warnings.append(C2PA_LOST)
         elif name in _COLOR_CHUNKS or (_is_ancillary(name) and name[3:4].islower() and name != b"tIME"):
             metadata = replace(metadata, native=(*metadata.native, (name, payload)))
     density = metadata.density or exif.density(metadata.exif)
-    return replace(metadata, density=density), tuple(lost)
+    return replace(metadata, density=density), tuple(warnings)
 
 
 def _is_ancillary(name: bytes) -> bool:
@@ -176,7 +168,7 @@ def _is_ancillary(name: bytes) -> bool:
 
 
 def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
-    """Add a text chunk: EXIF, XMP and IPTC are extracted, any other text is copied unchanged."""
+    """Add a text chunk to metadata: EXIF, XMP and IPTC to their fields, and other text as an unchanged chunk."""
     keyword, text = _keyword_and_text(name, payload)
     if keyword == _XMP_KEYWORD:
         return replace(metadata, xmp=text)
@@ -188,7 +180,7 @@ def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
         if kind == b"xmp" and block:
             return metadata if metadata.xmp else replace(metadata, xmp=block)
         if kind in (b"iptc", b"8bim") and block:
-            # Some programs write IIM inside Photoshop resources, others bare, and some both.
+            # Some programs write IIM within Photoshop resources, others without them, and some write both.
             iptc, others = (block, None) if block.startswith(photoshop.IIM) else photoshop.split(block)
             resources = (metadata.photoshop or b"") + (others or b"")
             return replace(
@@ -204,11 +196,9 @@ def _keyword_and_text(name: bytes, payload: bytes) -> tuple[bytes, bytes]:
         return keyword, rest
     if name == b"zTXt":
         return keyword, _inflated(rest[1:])
-    compressed, text = (
-        rest[:1] == b"\1",
-        rest[2:].partition(b"\0")[2].partition(b"\0")[2],
-    )  # follows the language and the translated keyword
-    return keyword, _inflated(text) if compressed else text
+    is_compressed = rest[:1] == b"\1"
+    text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]  # after the language and the translated keyword
+    return keyword, _inflated(text) if is_compressed else text
 
 
 def _raw_profile(text: bytes) -> bytes:
@@ -216,15 +206,15 @@ def _raw_profile(text: bytes) -> bytes:
     try:
         return bytes.fromhex(b"".join(text.strip().split(b"\n")[2:]).decode("ascii"))
     except ValueError:
-        return b""  # not such a block: the chunk is copied unchanged, like any text
+        return b""  # some other text, whose chunk is copied unchanged
 
 
 def _inflated(data: bytes) -> bytes:
     """Inflate a text or a profile.
 
     Raises:
-        zlib.error: It is damaged or cut short.
-        PhotoError: It is larger than any genuine text or profile.
+        zlib.error: The data is damaged or cut short.
+        PhotoError: The result is larger than any genuine text or profile.
     """
     inflater = zlib.decompressobj()
     text = inflater.decompress(data, _MAX_TEXT)
@@ -243,7 +233,7 @@ def _density(payload: bytes) -> Density:
 
 
 def _headers(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the metadata chunks, all of which may stand before the pixels."""
+    """Yield the name and payload of the metadata chunks, all of which are written before the pixels."""
     native = metadata.native
     yield from ((name, payload) for name, payload in native if name in _COLOR_CHUNKS)
     if metadata.icc:
@@ -268,7 +258,7 @@ def _density_bytes(density: Density) -> bytes:
 
 
 def _filtered(planes: Planes, rows: range) -> np.ndarray:
-    """Return filtered rows, uint8 ``[len(rows), 1 + bytes per row]``; the first byte of each row is the filter type."""
+    """Return rows with the filter applied, uint8 ``[len(rows), 1 + bytes per row]``, each after its filter type."""
     above = range(max(rows.start - 1, 0), rows.stop)  # the filter of the first row needs the row above
     samples = color_rows(planes, above)
     raw = samples.astype(samples.dtype.newbyteorder(">")).reshape(len(above), -1).view(np.uint8)
@@ -281,14 +271,14 @@ def _filtered(planes: Planes, rows: range) -> np.ndarray:
 
 
 def _deflated(rows: np.ndarray, *, last: bool) -> tuple[bytes, int, int]:
-    """Return a piece of a deflate stream, and the Adler-32 checksum and size of its uncompressed bytes."""
+    """Compress rows to a piece of a deflate stream; also return the Adler-32 checksum and size of their bytes."""
     deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     coded = deflater.compress(rows.data) + deflater.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
     return coded, zlib.adler32(rows.data), rows.nbytes
 
 
-def _joined_adler(first: int, second: int, second_size: int) -> int:
-    """Return the Adler-32 checksum of two consecutive pieces, from the checksum of each."""
+def _combined_adler(first: int, second: int, second_size: int) -> int:
+    """Combine the Adler-32 checksums of two consecutive pieces of data."""
     low = ((first & 0xFFFF) + (second & 0xFFFF) - 1) % _ADLER
     high = ((first >> 16) + (second >> 16) + second_size * ((first & 0xFFFF) - 1)) % _ADLER
     return high << 16 | low

@@ -1,9 +1,9 @@
 """Keeps a grey JPEG's coded luma byte for byte: copies its scans and appends two scans of chroma.
 
-A JPEG of one component *is* the luma of a 4:2:0 frame. A scan of one component is coded block by block, whatever its
-sampling factors (ITU-T T.81, A.2.2), so the number of blocks and of restart intervals is the same in both. Only headers
+The scans of a grey JPEG are valid luma scans of a 4:2:0 JPEG, because a scan of one component is coded block by block,
+whatever the sampling factors (ITU-T T.81, A.2.2): blocks and restart intervals are the same in both files. Only headers
 change: the frame header is rewritten for three components, and each scan header gets the new component number. T.81
-allows scans of single components in both baseline and progressive frames.
+allows scans of single components in baseline and in progressive frames.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ...color.bands import threads
 _SOF0, _SOF1, _SOF2, _DHT, _DNL, _DRI, _SOS, _DQT, _EOI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDC, 0xDD, 0xDA, 0xDB, 0xD9
 _APP0, _APP15, _COMMENT = 0xE0, 0xEF, 0xFE
 _END: Final = bytes([0xFF, _EOI])
-_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # not a stuffed byte, a restart marker or a fill byte
+_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither stuffed byte, restart marker nor fill byte
 _FRAMES: Final = {_SOF0: "baseline", _SOF1: "extended", _SOF2: "progressive"}
 _NOT_FRAMES: Final = (_DHT, 0xC8, 0xCC)  # markers of tables and extensions within the range of frame headers
-_KEPT: Final = (_DHT, _DRI)  # segments kept between scans; others concern components that do not exist
-_TABLE: Final = 1  # number of the chroma's quantisation and Huffman tables; the luma's become 0
-_LUMA, _CB, _CR = 1, 2, 3  # component numbers, as JFIF wants them
+_COPIED: Final = (_DHT, _DRI)  # segments between scans that are copied; others are for components that do not exist
+_TABLE: Final = 1  # number of the quantisation and Huffman tables of chroma; those of luma get the number 0
+_LUMA, _CB, _CR = 1, 2, 3  # component numbers that JFIF requires
 _CHROMINANCE: Final = np.full((8, 8), 99)
 _CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]  # T.81, table K.2
 _ZIGZAG: Final = sorted(range(64), key=lambda i: (i // 8 + i % 8, (i % 8 if (i // 8 + i % 8) % 2 == 0 else i // 8)))
@@ -38,7 +38,7 @@ Coded = bytes | memoryview
 
 
 class CannotSplice(Exception):  # noqa: N818
-    """The scans of this file cannot be kept. The message completes "its luma is re-encoded: "."""
+    """The coded luma of a file cannot be kept. The message completes the sentence "its luma is re-encoded: "."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,15 @@ class LumaScans:
     """The coded luma of a grey JPEG."""
 
     frame: int
-    """Marker of the frame's header: SOF0, SOF1 or SOF2."""
+    """Marker of the frame header: SOF0, SOF1 or SOF2."""
     height: int
+    """Rows of the picture."""
     width: int
+    """Columns of the picture."""
     quantization: bytes
-    """The luma's quantisation table in the form of a DQT segment, numbered 0."""
+    """Quantisation table of the luma, as the payload of a DQT segment with the number 0."""
     parts: tuple[tuple[int, bytes, memoryview], ...]
-    """The segments after the frame header, in order: marker, payload, and the entropy-coded data of a scan."""
+    """Marker, payload and entropy-coded data (empty except for scans) of each segment after the frame header."""
     trailer: memoryview
     """Bytes of the file after the picture."""
 
@@ -63,10 +65,10 @@ class LumaScans:
 
     @property
     def subsampling(self) -> int:
-        """Number of luma pixels along each axis that should share one chroma sample.
+        """Number of luma pixels per axis that should share one chroma sample: 1 with restart intervals, else 2.
 
-        It is 1 with restart intervals: for the separate scan of a 2x2-sampled component, Go's image/jpeg counts them in
-        groups of four blocks, not in blocks, and refuses the file. Without subsampling both counts agree.
+        In a separate scan of a component with 2 by 2 sampling, Go's image/jpeg counts restart intervals in groups of
+        four blocks instead of blocks, and refuses the file. Without subsampling, both counts are the same.
         """
         return 1 if self.restarts else 2
 
@@ -76,17 +78,17 @@ class LumaScans:
         return any(any(payload) for marker, payload, _ in self.parts if marker == _DRI)
 
     def top(self, rows: int) -> bytes:
-        """Return a file of the first ``rows`` rows (a multiple of 8) of a baseline picture.
+        """Return a file with the first ``rows`` rows (a multiple of 8) of a baseline picture.
 
-        Some of its coded data at the end belongs to later rows.
+        The coded data may continue beyond these rows.
         """
         height = min(rows, self.height)
-        most = 8 * height * self.width  # bytes: a coefficient takes at most 26 bits, and stuffed bytes twice as much
+        most = 8 * height * self.width  # bytes: a coefficient has at most 26 bits, which byte stuffing may double
         parts = tuple((marker, payload, coded[:most]) for marker, payload, coded in self.parts)
         return replace(self, height=height, parts=parts).as_grey_file()
 
     def as_grey_file(self) -> bytes:
-        """Return a grey JPEG file of these scans, without metadata."""
+        """Return a grey JPEG file with these scans, without metadata."""
         header = struct.pack(">BHHB", 8, self.height, self.width, 1) + bytes((_LUMA, 0x11, 0))
         out: list[Coded] = [b"\xff\xd8", _segment(_DQT, self.quantization), _segment(self.frame, header)]
         for marker, payload, coded in self.parts:
@@ -95,13 +97,13 @@ class LumaScans:
 
 
 def luma_scans(data: bytes) -> LumaScans:
-    """Find the coded luma in a grey JPEG file.
+    """Find the coded luma of a grey JPEG file.
 
     Args:
-        data: The whole file. Its entropy-coded data is not checked.
+        data: The whole file, whose entropy-coded data is not checked.
 
     Raises:
-        CannotSplice: The file is not a grey JPEG of 8 bits in Huffman codes, or its structure is damaged.
+        CannotSplice: The file is not a grey JPEG of 8 bits with Huffman coding, or its structure is damaged.
     """
     frame: tuple[int, bytes] | None = None
     tables: dict[int, bytes] = {}
@@ -116,7 +118,7 @@ def luma_scans(data: bytes) -> LumaScans:
             frame = marker, payload
         elif marker == _DNL:
             raise CannotSplice("its height is stated after the first scan (DNL)")
-        elif marker == _SOS or marker in _KEPT:
+        elif marker == _SOS or marker in _COPIED:
             parts.append((marker, payload, coded))
         elif marker == _EOI:
             trailer = coded
@@ -126,23 +128,23 @@ def luma_scans(data: bytes) -> LumaScans:
     if table not in tables:
         raise CannotSplice("its quantisation table is missing")
     quantization = bytes([tables[table][0] & 0xF0]) + tables[table][1:]
-    kept = tuple((m, _of_luma(payload) if m == _SOS else payload, coded) for m, payload, coded in parts)
+    kept = tuple((m, _renumbered_scan(payload) if m == _SOS else payload, coded) for m, payload, coded in parts)
     return LumaScans(frame[0], height, width, quantization, kept, trailer)
 
 
 def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> list[Coded]:
-    """Encode the chroma, and append it to the luma.
+    """Encode the chroma, and append it to the coded luma.
 
     Args:
-        luma: The scans to keep.
-        cb: Blue chroma, uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, neutral at 128; ``luma.subsampling`` tells
-            which of the two shapes all readers accept.
-        cr: Red chroma, likewise.
+        luma: The coded luma to keep.
+        cb: Cb, uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, neutral at 128. All decoders accept the shape that
+            corresponds to ``luma.subsampling``.
+        cr: Cr, of the same shape and dtype.
         quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
 
     Returns:
-        The parts of the file in order, from the quantisation tables to the end. The caller writes the start-of-image
-        marker and the metadata before them.
+        The parts of the file in order, from the quantisation tables to the end. Before them, the caller must write the
+        start-of-image marker and the metadata.
     """
     table = _scaled(_CHROMINANCE, quality)
     chroma_table = bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG])
@@ -174,9 +176,9 @@ def without_application_segments(data: bytes) -> bytes:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
-    """Yield marker, payload and entropy-coded data (empty except for scans) of each segment, up to the end of image.
+    """Yield marker, payload and entropy-coded data (empty except for scans) of each segment of a JPEG file.
 
-    The end of image comes last, with the bytes after it.
+    The last segment is the end of image, for which all following bytes are yielded as data.
     """
     position, whole = 2, memoryview(data)
     while True:
@@ -198,7 +200,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
 
 
 def _end_of_scan(data: bytes, start: int) -> int:
-    """Return the position of the marker that ends a scan."""
+    """Return the position of the marker after a scan's entropy-coded data."""
     if (found := _MARKER.search(data, start)) is None:
         raise CannotSplice("its last scan does not end")
     return found.start()
@@ -209,7 +211,7 @@ def _has_scan(parts: list[tuple[int, bytes, memoryview]]) -> bool:
 
 
 def _quantization_tables(payload: bytes) -> dict[int, bytes]:
-    """Return the tables of a DQT segment by number; each includes its first byte (precision and number)."""
+    """Return the tables of a DQT segment by number; each begins with its byte for precision and number."""
     found: dict[int, bytes] = {}
     while payload:
         length = 1 + 64 * (2 if payload[0] >> 4 else 1)
@@ -220,7 +222,7 @@ def _quantization_tables(payload: bytes) -> dict[int, bytes]:
 
 
 def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
-    """Return height, width and number of the quantisation table from the header of a frame of one component."""
+    """Return height, width and number of the quantisation table, from the frame header of a grey JPEG."""
     if marker not in _FRAMES:
         raise CannotSplice("it is lossless, hierarchical or coded arithmetically")
     if len(payload) < 9 or len(payload) != 6 + 3 * payload[5]:
@@ -235,8 +237,8 @@ def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
     return height, width, payload[8]
 
 
-def _of_luma(scan: bytes) -> bytes:
-    """Return the scan header of a grey JPEG with its component ID changed to the luma's."""
+def _renumbered_scan(scan: bytes) -> bytes:
+    """Return the scan header of a grey JPEG with the component number of luma."""
     if len(scan) != 6 or scan[0] != 1:
         raise CannotSplice("its structure is damaged")
     return bytes([1, _LUMA]) + scan[2:]
@@ -249,21 +251,21 @@ def _scaled(table: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _coded_chroma(plane: np.ndarray, number: int, table: np.ndarray, *, progressive: bool) -> bytes:
-    """Return the Huffman tables and scans of one chroma component, coded by libjpeg as a grey picture."""
+    """Encode one chroma component as Huffman tables and scans, taken from a grey JPEG that libjpeg encodes."""
     out: list[Coded] = []
     stream = BytesIO()
     image = Image.fromarray(np.ascontiguousarray(plane))
     image.save(stream, "JPEG", qtables=[table.ravel().tolist()], progressive=progressive)
     for marker, payload, coded in _segments(stream.getvalue()):
         if marker == _DHT:
-            out.append(_segment(_DHT, _renumbered(payload)))
+            out.append(_segment(_DHT, _renumbered_tables(payload)))
         elif marker == _SOS:
             out += [_segment(_SOS, bytes([1, number, _TABLE << 4 | _TABLE]) + payload[3:]), coded]
     return b"".join(out)
 
 
-def _renumbered(payload: bytes) -> bytes:
-    """Return a DHT segment with its tables renumbered for the chroma."""
+def _renumbered_tables(payload: bytes) -> bytes:
+    """Return the payload of a DHT segment with its tables renumbered for chroma."""
     out = b""
     while payload:
         length = 17 + sum(payload[1:17])

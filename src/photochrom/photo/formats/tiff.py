@@ -31,8 +31,8 @@ _GREY_OR_RGB: Final = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
 _LAYERS, _C2PA = 37724, 52545
 _LINEARIZATION, _BLACK_LEVEL, _WHITE_LEVEL = 50712, 50714, 50717  # DNG 1.7, chapter 4
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
-_DEFLATED: Final = (8, 32946)
-_PLAIN: Final = (1, *_DEFLATED, 32773)  # none, deflate (two codes) and PackBits, which tifffile itself decodes
+_DEFLATE: Final = (8, 32946)
+_TIFFFILE_DECODES: Final = (1, *_DEFLATE, 32773)  # none, deflate (two codes) and PackBits, without other libraries
 _ZSTD: Final = 50000
 _JPEG, _JPEG_TABLES = 7, 347
 _GROUP_3: Final = (2, 3)  # without and with end-of-line codes
@@ -45,20 +45,23 @@ class _Page:
     width: int
     height: int
     bits: int
+    """Bits per sample."""
     samples: int
+    """Samples per pixel."""
     photometric: int
     planar: bool
     compression: int
-    extra: int  # _NO_ALPHA, _PREMULTIPLIED or _ALPHA
+    extra: int
+    """Kind of alpha: ``_NO_ALPHA``, ``_PREMULTIPLIED`` or ``_ALPHA``."""
 
     @property
     def unknown(self) -> int:
-        """Return the number of channels that are neither colour nor alpha."""
+        """Number of channels that are neither colour nor alpha."""
         return self.samples - _CHANNELS[self.photometric] - (self.extra != _NO_ALPHA)
 
 
-class _AsStored(TiffImageFile):
-    """Pillow's TIFF decoder without its size limit and rotation, which Photochrom applies to all formats alike."""
+class _PillowDecoder(TiffImageFile):
+    """Pillow's TIFF decoder without its size limit and rotation, for which Photochrom has code for all formats."""
 
     def load_prepare(self) -> None:
         """Override Pillow: allocate the image without applying its orientation."""
@@ -71,7 +74,7 @@ class _AsStored(TiffImageFile):
 
 
 def read(data: bytes) -> Decoded:
-    """Decode a TIFF file of one page, classic or BigTIFF; reduced copies of the page are ignored.
+    """Decode a TIFF file of one page, classic or BigTIFF; previews are ignored.
 
     Raises:
         PhotoError, OSError, ValueError, struct.error: The file is damaged, has several pages, or stores its pixels in
@@ -80,14 +83,14 @@ def read(data: bytes) -> Decoded:
     tiff = exif.open_tiff(data)
     start = tiff_pages.only_page(tiff)
     entries = tiff.directory(start)[0]
-    before = [] if start == tiff.first else tiff_pages.described_before(tiff, entries)
-    decoded = _decoded(data, tiff, [*entries, *before], start == tiff.first)
-    looped = [tiff_pages.LOOP_LOST] if tiff_pages.has_loop(data) else []
-    return replace(decoded, masks=tuple(tiff_pages.mask_files(data)), losses=(*decoded.losses, *looped))
+    inherited = [] if start == tiff.first else tiff_pages.inherited_from_preview(tiff, entries)
+    decoded = _decoded(data, tiff, [*entries, *inherited], start == tiff.first)
+    loop_warnings = [tiff_pages.LOOP_LOST] if tiff_pages.has_loop(data) else []
+    return replace(decoded, masks=tuple(tiff_pages.mask_files(data)), warnings=(*decoded.warnings, *loop_warnings))
 
 
 def read_page(data: bytes, start: int) -> Decoded:
-    """Decode the page of a TIFF file whose directory is at ``start``. Other pages are not read.
+    """Decode the page of a TIFF file whose directory is at the offset ``start``, without reading other pages.
 
     Raises:
         PhotoError, OSError, ValueError, struct.error: As for ``read``.
@@ -103,25 +106,23 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
     metadata = _metadata(tiff, entries, icc)
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
         photo = jpeg.read(stream)
-        return Decoded(photo.luma, None, metadata, losses=tuple({*damage.WARNINGS} & {*photo.losses}))
-    parts, losses = _parts(tiff, entries, page), list[str]()
-    if (
-        page.compression in _DEFLATED and tiff.number(entries, 266, 1) == 1
-    ):  # no writer is known to use 2, reversed bits
+        return Decoded(photo.luma, None, metadata, warnings=tuple({*damage.WARNINGS} & {*photo.warnings}))
+    parts, warnings = _parts(tiff, entries, page), list[str]()
+    if page.compression in _DEFLATE and tiff.number(entries, 266, 1) == 1:  # 2: reversed bits; no program writes it
         _check_deflated(tiff, parts)
     if page.photometric == _YCBCR and page.compression == 1:
         luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
-        return Decoded(luma, None, metadata, losses=tuple(_losses(entries, page, None)))
+        return Decoded(luma, None, metadata, warnings=tuple(_warnings(entries, page, None)))
     if page.bits == 16 and page.compression == _ZSTD:
         samples = _planes_of(_by_strips(tiff, entries, page, parts), page)
     else:
-        single = _single(data, tiff, entries, is_first)
-        with damage.collected_fax_errors() as losses:
-            samples = _read_16(single, page) if page.bits == 16 else _read_8(single, page, icc)
-        if not losses and page.compression in _GROUP_3 and page.bits == page.samples == 1:
-            losses.extend(damage.in_group3(single, samples.luma))
+        page_data = _single_page_file(data, tiff, entries, is_first)
+        with damage.collected_fax_errors() as warnings:
+            samples = _read_16(page_data, page) if page.bits == 16 else _read_8(page_data, page, icc)
+        if not warnings and page.compression in _GROUP_3 and page.bits == page.samples == 1:
+            warnings.extend(damage.in_group3(page_data, samples.luma))
         if page.compression == _JPEG:
-            losses.extend(damage.in_jpegs(exif.find(entries, _JPEG_TABLES), (data[a:b] for a, b in parts.places)))
+            warnings.extend(damage.in_jpegs(exif.find(entries, _JPEG_TABLES), (data[a:b] for a, b in parts.places)))
     linear = page.photometric == _LINEAR_RAW
     return Decoded(
         samples.luma,
@@ -129,13 +130,13 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         replace(metadata, icc=linear_rgb()) if linear else metadata,
         linear=linear,
         srgb=page.photometric == _CMYK,
-        losses=(*_losses(entries, page, samples.extra), *losses),
+        warnings=(*_warnings(entries, page, samples.extra), *warnings),
         extra=samples.extra,
     )
 
 
-def _single(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> bytes:
-    """Return a file with this page first, in a form that libraries read correctly; the file itself if it suffices."""
+def _single_page_file(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> bytes:
+    """Return a file that begins with this page, in a form that libraries read correctly; ``data`` if it is already."""
     repaired = tiff_repair.repaired(data, tiff, entries)
     big_endian = tiff.big and tiff.order == ">"  # which Pillow does not read
     as_it_is = len(repaired) == len(entries) and all(a is b for a, b in zip(repaired, entries, strict=True))
@@ -153,7 +154,7 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
         raise PhotoError(f"holds the pixels of {tiff_pages.RAW}")
     if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
-    if (slices := number(32997, 1)) > 1:  # Pillow would read only the first
+    if (slices := number(32997, 1)) > 1:  # Pillow would read only the first slice
         raise PhotoError(f"holds a volume of {slices} slices: save each as a page")
     if photometric == _LINEAR_RAW and ((samples, bits) != (1, 16) or not _has_whole_scale(tiff, entries)):
         raise PhotoError(f"holds the linear pixels of {tiff_pages.RAW}")
@@ -167,13 +168,13 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
         raise PhotoError("is damaged (too few samples per pixel): get a whole copy of the file")
     planar = number(284, 1) == 2
     unusual = photometric == _MIN_IS_WHITE or (extra == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
-    if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow reports them as damaged
+    if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow would report such files as damaged
         raise PhotoError("holds transparency in an unusual way: save it again as a PNG")
     return _Page(number(256, 0), number(257, 0), bits, samples, photometric, planar, number(259, 1), extra)
 
 
 def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
-    """Return whether 0 is black and 65535 is white in a linear DNG, as scanners write and cameras do not."""
+    """Return whether 0 is black and 65535 is white in a linear DNG, which is true of scanners but not of cameras."""
     black = next((entry for entry in entries if entry.tag == _BLACK_LEVEL), None)
     if black is not None and any(black.value[:4]):  # an integer, or the numerator of a fraction
         return False
@@ -184,17 +185,19 @@ def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Positions of the strips or tiles of a page, and the largest inflated size of one, in bytes."""
+    """The strips or tiles of a page."""
 
-    places: list[tuple[int, int]]  # start and end
+    places: list[tuple[int, int]]
+    """Start and end of each, as offsets in the file."""
     size: int
+    """Largest size of a decompressed strip or tile, in bytes."""
 
 
 def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
     """Find the strips or tiles of a page.
 
     Raises:
-        PhotoError: Some are missing. libtiff would only warn and leave those parts black.
+        PhotoError: Some are missing; libtiff would only warn, and leave the missing parts black.
     """
     tiled = any(entry.tag == 324 for entry in entries)
     across = tiff.number(entries, 322, page.width) if tiled else page.width
@@ -220,15 +223,15 @@ def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
         return all(inflated_size([piece], parts.size)[1] for piece in pieces if piece)
 
     try:
-        whole = all(in_parallel(is_whole, bands(len(parts.places), parts.size)))
+        is_complete = all(in_parallel(is_whole, bands(len(parts.places), parts.size)))
     except zlib.error:
-        whole = False
-    if not whole:
+        is_complete = False
+    if not is_complete:
         raise PhotoError("is cut short or damaged: get a whole copy of the file")
 
 
 class _Samples(NamedTuple):
-    """Samples of a page, ``[H, W]`` and ``[H, W, channels]`` of one dtype; see ``Decoded``."""
+    """Luma and alpha of a page, ``[H, W]``, and further channels, ``[H, W, channels]``, as in ``Decoded``."""
 
     luma: np.ndarray
     alpha: np.ndarray | None
@@ -236,42 +239,42 @@ class _Samples(NamedTuple):
 
 
 def _read_8(data: bytes, page: _Page, icc: bytes | None) -> _Samples:
-    if page.bits == 8 and page.unknown and page.photometric in _GREY_OR_RGB and page.compression in _PLAIN:
+    if page.bits == 8 and page.unknown and page.photometric in _GREY_OR_RGB and page.compression in _TIFFFILE_DECODES:
         return _read_16(data, page)
-    image = _AsStored(BytesIO(data))
+    image = _PillowDecoder(BytesIO(data))
     image.load()
-    if page.unknown and image.mode in ("RGBX", "RGBA") and page.samples == 4:  # Pillow may read it as alpha
+    if page.unknown and image.mode in ("RGBX", "RGBA") and page.samples == 4:  # Pillow may mistake it for alpha
         return _Samples(from_pillow(image.convert("RGB"))[0], None, np.asarray(image)[..., 3:])
     return _Samples(*from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image))
 
 
 def _read_16(data: bytes, page: _Page) -> _Samples:
-    """Read 16-bit pixels, which Pillow would reduce to 8 bits, and 8-bit pixels with channels unknown to Pillow."""
-    simple = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
-    stored = _simple(data) if simple else _by_tifffile(data, page)
-    return _planes_of(stored, page, blue_first=simple)
+    """Read pixels of 16 bits, which Pillow would reduce to 8, or of 8 bits with channels unknown to Pillow."""
+    is_interleaved = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
+    stored = _by_opencv_16(data) if is_interleaved else _by_tifffile(data, page)
+    return _planes_of(stored, page, blue_first=is_interleaved)
 
 
 def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> _Samples:
-    """Convert samples in the page's channel order to luma, alpha and other channels."""
+    """Convert the samples of a page to luma, alpha and further channels."""
     stored = stored.reshape(page.height, page.width, page.samples)
-    colours = _CHANNELS[page.photometric]
+    channels = _CHANNELS[page.photometric]
     if page.bits == 8:
-        luma, _ = from_pillow(Image.fromarray(stored[..., :3] if colours == 3 else stored[..., 0]))
-    elif colours == 3:
+        luma, _ = from_pillow(Image.fromarray(stored[..., :3] if channels == 3 else stored[..., 0]))
+    elif channels == 3:
         luma = luma_of(stored[..., 2::-1] if blue_first else stored[..., :3])
     else:
         luma = np.ascontiguousarray(stored[..., 0])
     if page.photometric == _MIN_IS_WHITE:
         luma = np.iinfo(luma.dtype).max - luma
-    alpha = None if page.extra == _NO_ALPHA else np.ascontiguousarray(stored[..., colours])
+    alpha = None if page.extra == _NO_ALPHA else np.ascontiguousarray(stored[..., channels])
     if alpha is not None and page.extra == _PREMULTIPLIED:
         luma = unpremultiplied(luma, alpha)
     return _Samples(luma, alpha, stored[..., page.samples - page.unknown :] if page.unknown else None)
 
 
-def _simple(data: bytes) -> np.ndarray:
-    """Decode 1, 3 or 4 interleaved samples in any compression: uint16 ``[H, W]`` or ``[H, W, samples]``, B first."""
+def _by_opencv_16(data: bytes) -> np.ndarray:
+    """Decode 1, 3 or 4 interleaved 16-bit samples of any compression: ``[H, W]`` or ``[H, W, samples]``, B first."""
     stored = by_opencv(data)
     if stored is None or stored.dtype != np.uint16:
         raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it again with deflate")
@@ -279,10 +282,10 @@ def _simple(data: bytes) -> np.ndarray:
 
 
 def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
-    """Decode any arrangement of samples in one of the ``_PLAIN`` compressions: ``[H, W, samples]``, R first."""
+    """Decode samples in any arrangement and a compression of ``_TIFFFILE_DECODES``: ``[H, W, samples]``, R first."""
     import tifffile
 
-    if page.compression not in _PLAIN:
+    if page.compression not in _TIFFFILE_DECODES:
         raise PhotoError(
             "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
         )
@@ -294,7 +297,7 @@ def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
 
 
 def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> np.ndarray:
-    """Decode 16-bit strips that only Pillow can unpack (Zstandard), as bytes: uint16 ``[H, W * samples]``."""
+    """Decode 16-bit strips that only Pillow can decompress (Zstandard), uint16 ``[H, W, samples]``."""
     predictor = tiff.number(entries, 317, 1)
     if page.planar or predictor not in (1, 2) or any(entry.tag == 324 for entry in entries):
         raise PhotoError(
@@ -311,7 +314,7 @@ def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> 
 
 
 def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.ndarray:
-    """Unpack a strip as if it were a grey picture of 8 bits: uint8 ``[rows, row_bytes]``."""
+    """Decompress a strip by presenting it to Pillow as a grey 8-bit TIFF: uint8 ``[rows, row_bytes]``."""
     tags = [(256, row_bytes), (257, rows), (258, 8), (259, compression), (262, _MIN_IS_BLACK)]
     tags += [(273, 8 + 2 + 12 * 9 + 4), (277, 1), (278, rows), (279, len(strip))]
     table = b"".join(struct.pack("<HHII", tag, exif.LONG, 1, value) for tag, value in tags)
@@ -319,7 +322,7 @@ def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.n
     return np.asarray(Image.open(BytesIO(picture)))
 
 
-def _losses(entries: list[Entry], page: _Page, extra: np.ndarray | None) -> Iterator[str]:
+def _warnings(entries: list[Entry], page: _Page, extra: np.ndarray | None) -> Iterator[str]:
     """Yield warnings about content that no output keeps."""
     tags = {entry.tag for entry in entries}
     if page.unknown and extra is None:

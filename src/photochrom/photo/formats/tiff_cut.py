@@ -1,4 +1,4 @@
-"""Extracts single pages from TIFF files, so that the time to read a page does not depend on the others."""
+"""Extracts single pages from TIFF files, so that the time to read a page does not depend on the other pages."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _DAMAGED: Final = "is cut short or damaged: get a whole copy of the file"
 
 
 def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
-    """Return a classic TIFF of one page of a file: its strips or tiles, then its tags. Nothing is decoded.
+    """Return a classic TIFF with one page of a file: its strips or tiles, then its tags. Nothing is decoded.
 
     Args:
-        tiff: The file that the page is in.
-        entries: The page's directory.
+        tiff: The file that contains the page.
+        entries: Entries of the page's directory.
 
     Raises:
         PhotoError: A strip or tile lies outside the file.
@@ -30,27 +30,27 @@ def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
     out = bytearray((b"II*\0" if tiff.order == "<" else b"MM\0*") + bytes(4))
     offsets, sizes = parts_of(tiff, entries)
     if _can_copy_parts(tiff, entries, offsets, sizes):
-        moved = []
+        new_offsets = []
         for offset, size in zip(offsets, sizes, strict=True):
-            moved.append(len(out))
+            new_offsets.append(len(out))
             out += tiff.data[offset : offset + size]
             out += bytes(len(out) % 2)
-    else:  # the parts of the page are unknown, or overlap
+    else:  # copy the whole file, since the parts of the page are unknown or overlap
         out += tiff.data[len(out) :]
         out += bytes(len(out) % 2)
-        moved = list(offsets)
+        new_offsets = list(offsets)
     tag = TILES if any(entry.tag == TILES for entry in entries) else STRIPS
-    rows = [tiff.entry(tag, LONG, moved) if entry.tag == tag else _classic(tiff, entry) for entry in entries]
+    rows = [tiff.entry(tag, LONG, new_offsets) if entry.tag == tag else _with_32_bits(tiff, entry) for entry in entries]
     struct.pack_into(tiff.order + "I", out, 4, len(out))
     rows = [entry for entry in rows if entry.tag != _SUB_PAGES]
     return bytes(out + exif.packed(tiff, rows, len(out), (EXIF_POINTER, GPS_POINTER)))
 
 
 def parts_of(tiff: Tiff, entries: Sequence[Entry]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return offsets and sizes (in bytes) of a page's strips or tiles; old writers omit some sizes.
+    """Return offsets and sizes (in bytes) of a page's strips or tiles. Old programs omit some sizes.
 
     Raises:
-        PhotoError: One extends past the end of the file.
+        PhotoError: A strip or tile extends past the end of the file.
     """
     tiled = any(entry.tag == TILES for entry in entries)
     tags = (TILES, TILE_SIZES) if tiled else (STRIPS, STRIP_SIZES)
@@ -71,14 +71,14 @@ def shifted(tiff: Tiff, entries: Sequence[Entry], by: int) -> list[Entry]:
 
 
 def _can_copy_parts(tiff: Tiff, entries: Sequence[Entry], offsets: Sequence[int], sizes: Sequence[int]) -> bool:
-    """Return whether each strip or tile can be copied on its own: all sizes are known, and it is not old-style JPEG.
+    """Return whether strips or tiles can be copied singly: sizes are known, and they are not old-style JPEG.
 
-    If the sizes add up to more than the file, some parts overlap, and the answer is no.
+    They must not overlap, either, as they do if their sizes add up to more than the file.
     """
     known = len(offsets) == len(sizes) and sum(sizes) <= len(tiff.data)
     return known and tiff.number(entries, _COMPRESSION, 1) != _OLD_JPEG
 
 
-def _classic(tiff: Tiff, entry: Entry) -> Entry:
-    """Convert an entry's 64-bit integers to 32 bits, since a classic TIFF has no 64-bit types."""
+def _with_32_bits(tiff: Tiff, entry: Entry) -> Entry:
+    """Convert an entry of 64-bit integers to 32 bits, since a classic TIFF has no 64-bit types."""
     return tiff.entry(entry.tag, LONG, tiff.integers(entry)) if entry.type in _LONG8 and entry.value else entry

@@ -1,4 +1,4 @@
-"""Finds the pages of a TIFF file: the full-size directories among previews and reduced copies."""
+"""Finds the pages of a TIFF file: the directories of full-size pictures, as opposed to previews and masks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOP_LOST: Final = "its list of pages loops: any pages after the loop are not ke
 RAW: Final = "a camera's raw file: develop it to a plain TIFF first"
 _SUB_PAGES: Final = 330
 _PREVIEW, _MASK = 1, 4  # bits of NewSubfileType
-_ROW: Final = 12  # least bytes of an entry
+_MIN_ENTRY: Final = 12  # bytes of an entry, at least
 
 
 def only_page(tiff: Tiff) -> int:
@@ -24,16 +24,16 @@ def only_page(tiff: Tiff) -> int:
     Raises:
         PhotoError: There are several pages, or only previews, as in some cameras' raw files.
     """
-    starts = _starts(tiff)
+    starts = _full_size_directories(tiff)
     if len(starts) > 1:
         raise PhotoError(f"holds {len(starts)} pages: name the page, or write all of them to a TIFF")
     return starts[0]
 
 
-def _starts(tiff: Tiff) -> list[int]:
-    """Return the offsets of the full-size directories.
+def _full_size_directories(tiff: Tiff) -> list[int]:
+    """Return the offsets of the directories of full-size pictures.
 
-    Film scanners and cameras write a preview first, and the picture after it or in a subdirectory of it.
+    Film scanners and cameras write a preview first, and the picture after the preview or in a subdirectory of it.
 
     Raises:
         PhotoError: There are only previews, or no pages.
@@ -53,7 +53,7 @@ def _starts(tiff: Tiff) -> list[int]:
 
 
 def _chain(tiff: Tiff) -> Iterator[int]:
-    """Yield the offsets of the directories in their order, each once.
+    """Yield the offset of each directory in order, and stop if the list loops.
 
     Raises:
         PhotoError: Directories overlap; a small file of overlapping directories could take hours.
@@ -63,21 +63,21 @@ def _chain(tiff: Tiff) -> Iterator[int]:
         yield start
         seen.add(start)
         entries, following = tiff.directory(start)
-        size += _ROW * len(entries)
+        size += _MIN_ENTRY * len(entries)
         if size > len(tiff.data):
             raise PhotoError("is damaged (its pages overlap): get a whole copy of the file")
         start = following
 
 
 def _kind(tiff: Tiff, start: int) -> int:
-    """Return 0 for a full-size picture, or ``_PREVIEW`` or ``_MASK``."""
+    """Return ``_PREVIEW``, ``_MASK``, or 0 for a full-size picture."""
     entries = tiff.directory(start)[0]
     kind = tiff.number(entries, 254, 0)
     return _PREVIEW if kind & _PREVIEW or tiff.number(entries, 255, 1) == 2 else kind & _MASK
 
 
 def mask_files(data: bytes) -> list[bytes]:
-    """Extract the pages that are not pictures, masks and film scanners' infrared, each as a file of its own.
+    """Extract masks, among them the infrared channels of film scanners, each as a file of its own.
 
     SilverFast writes the infrared channel of an HDRi scan as such a page.
 
@@ -99,24 +99,29 @@ def has_loop(data: bytes) -> bool:
     return last != 0 and tiff.directory(last)[1] != 0
 
 
-def described_before(tiff: Tiff, entries: list[Entry]) -> list[Entry]:
-    """Return the descriptive tags of a leading preview that the picture's own directory lacks."""
-    of_preview = {exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT, exif.ICC} | exif.CODING - exif.CARRIED
-    known = of_preview.union(entry.tag for entry in entries)
+def inherited_from_preview(tiff: Tiff, entries: list[Entry]) -> list[Entry]:
+    """Return the descriptive tags that only a preview before the picture has, and not the picture's directory."""
+    not_inherited = {
+        exif.X_RESOLUTION,
+        exif.Y_RESOLUTION,
+        exif.RESOLUTION_UNIT,
+        exif.ICC,
+    } | exif.CODING - exif.METADATA_BLOCKS
+    known = not_inherited.union(entry.tag for entry in entries)
     return [entry for entry in tiff.directory(tiff.first)[0] if entry.tag not in known]
 
 
 def page_starts(data: bytes | mmap) -> list[int]:
-    """Return the offsets of the directories of all pages of a TIFF file, without reduced copies.
+    """Return the offset of the directory of each page of a TIFF file; previews and masks are not pages.
 
     Raises:
-        PhotoError, ValueError, struct.error: The file is damaged, or holds previews only.
+        PhotoError, ValueError, struct.error: The file is damaged, or contains previews only.
     """
-    return _starts(exif.open_tiff(data))
+    return _full_size_directories(exif.open_tiff(data))
 
 
 def upright_size(data: bytes, number: int) -> tuple[int, int]:
-    """Return width and height of a page, turned upright.
+    """Return width and height of a page after it is turned upright.
 
     Args:
         data: A TIFF file.
@@ -126,10 +131,10 @@ def upright_size(data: bytes, number: int) -> tuple[int, int]:
         PhotoError, ValueError, IndexError, struct.error: The file is damaged, or has no such page.
     """
     tiff = exif.open_tiff(data)
-    start = _starts(tiff)[number - 1]
+    start = _full_size_directories(tiff)[number - 1]
     entries = tiff.directory(start)[0]
     if start != tiff.first:
-        entries += described_before(tiff, entries)
+        entries += inherited_from_preview(tiff, entries)
     width, height = (tiff.number(entries, tag, 0) for tag in (256, 257))
     return (height, width) if tiff.number(entries, exif.ORIENTATION, 1) >= 5 else (width, height)
 

@@ -1,4 +1,4 @@
-"""Rewrites TIFF pages that libraries would misread."""
+"""Corrects the tags of TIFF pages that libraries would misread, and reads kinds that they cannot read."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of
 def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries of a page in a form that Pillow, libtiff and OpenCV read correctly.
 
-    - Orientation is removed: OpenCV rotates 16-bit TIFFs even when told not to; Photochrom rotates them later.
-    - The tag of a fourth 8-bit channel that is neither colour nor alpha is removed: Pillow would drop the channel.
-    - A palette of bytes (0 to 255 instead of 0 to 65535) is stretched, as libtiff's own tools do.
-    - Subsampled JPEG declared as RGB becomes YCbCr.
+    - Orientation is removed, because OpenCV rotates 16-bit TIFFs even when told not to; Photochrom rotates them later.
+    - The tag of a fourth 8-bit channel that is neither colour nor alpha is removed, because Pillow would drop the
+      channel.
+    - A palette of 8-bit values (0 to 255) is scaled to 16 bits, as libtiff's own tools do.
+    - Subsampled JPEG that is marked as RGB becomes YCbCr.
     - A linear DNG of one channel becomes a grey TIFF.
     """
     kept = []
@@ -46,7 +47,7 @@ def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
-    """Return the complete JPEG stream of an old-style JPEG in TIFF (compression 6), or None if it has none."""
+    """Return the JPEG stream of a page with old-style JPEG compression (6), or None if there is no complete one."""
     if tiff.number(entries, COMPRESSION, 1) != _OLD_JPEG:
         return None
     start, size = tiff.number(entries, _JPEG_START, 0), tiff.number(entries, _JPEG_SIZE, 0)
@@ -57,7 +58,7 @@ def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
 def ycbcr_luma(
     tiff: Tiff, entries: Sequence[Entry], places: Sequence[tuple[int, int]], height: int, width: int
 ) -> np.ndarray:
-    """Return the luma of uncompressed YCbCr, uint8 ``[H, W]``; Pillow would read it as RGB.
+    """Read the luma of uncompressed YCbCr, uint8 ``[H, W]``, which Pillow would misread as RGB.
 
     The samples are stored in units of h times v luma samples, one Cb and one Cr (TIFF 6.0, section 21).
 
@@ -92,7 +93,7 @@ def _is_601(tiff: Tiff, coefficients: Sequence[Entry]) -> bool:
 
 
 def _is_mislabelled(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bool:
-    """Return whether a JPEG-compressed page is declared as RGB, but has subsampled chroma."""
+    """Return whether a JPEG-compressed page is marked as RGB although its chroma is subsampled."""
     if (tiff.number(entries, COMPRESSION, 1), tiff.number(entries, PHOTOMETRIC, 0)) != (_JPEG, _RGB):
         return False
     position = tiff.number(entries, _STRIPS, 0) or tiff.number(entries, _TILES, 0)

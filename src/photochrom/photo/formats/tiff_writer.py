@@ -1,8 +1,9 @@
 """Writes TIFF of one or several pages, and keeps metadata tags byte for byte.
 
-It uses no library, because an EXIF block is itself the beginning of a TIFF file. The new file begins with the first
-page's block, so that everything it refers to (EXIF, GPS, maker notes) keeps its offset; the blocks of later pages are
-relocated. After each page's pixels, a new directory lists the tags of the block and of the pixels.
+No library is used, because none can keep maker notes: they contain offsets from the start of the EXIF block. That
+block is a TIFF structure itself, so the new file begins with the block of the first page, and all offsets in it remain
+valid. The blocks of later pages are relocated. After the pixels of each page, a new directory lists the tags of its
+block and of its pixels.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _NONE, _LZW, _DEFLATE, _ZSTD = 1, 5, 8, 50000
 _RGB, _HORIZONTAL = 2, 2
 _UNSTATED, _ALPHA = 0, 2  # ExtraSamples
 _FIRST: Final = 8  # offset of the first strip or tile in a file of one page
-_MAX_FILE: Final = 2**32 - 2**20  # offsets have 32 bits; MAX_PIXELS in 16-bit RGBA still fit
+_MAX_FILE: Final = 2**32 - 2**20  # bytes, since offsets have 32 bits; MAX_PIXELS in 16-bit RGBA fit
 _HEADER: Final[dict[Order, bytes]] = {"<": b"II*\0\0\0\0\0", ">": b"MM\0*\0\0\0\0"}
 
 NUMBERS: Final = {"none": _NONE, "lzw": _LZW, "deflate": _DEFLATE, "zstd": _ZSTD}
@@ -44,7 +45,7 @@ def write(
     writer = TiffWriter(stream, compression, ">" if any(mask.startswith(b"MM") for mask in masks) else "<")
     writer.add(planes, metadata)
     for mask in masks:
-        writer.carry(mask)
+        writer.copy_page(mask)
 
 
 class TiffWriter:
@@ -53,35 +54,37 @@ class TiffWriter:
     Args:
         stream: A seekable stream, at position 0.
         compression: A key of ``NUMBERS``.
-        order: Byte order of a file whose first page has no EXIF block; if it has one, the file takes the block's.
+        order: Byte order of the file, unless the first page has an EXIF block, which then determines the byte order.
     """
 
     def __init__(self, stream: BinaryIO, compression: str = "deflate", order: Order = "<") -> None:
         self._stream, self._compression, self._order = stream, compression, order
-        self._link = 0  # position at which to store the offset of the next directory; 0 before the first page
+        self._link = 0  # where the offset of the next directory must be stored; 0 before the first page
 
     def add(self, planes: Planes, metadata: Metadata) -> None:
-        """Append a page: convert Y'CbCr planes to RGB of the same bit depth, and add alpha and extra channels.
+        """Append a page: Y'CbCr planes converted to RGB of the same bit depth, with alpha and further channels.
 
         Raises:
-            PhotoError: The EXIF block is not a TIFF structure, the file would exceed 4 GB, or the compression is not
-                available here.
+            PhotoError: The EXIF block is damaged, the file would exceed 4 GB, or the library for the compression is not
+                installed.
             OSError: The stream cannot be written.
         """
-        carried = self._begin(metadata.exif) if not self._link else self._block_elsewhere(metadata.exif)
+        copied = self._begin(metadata.exif) if not self._link else self._relocated_block(metadata.exif)
         tags = self._write_strips(planes)
-        if metadata.density and exif.X_RESOLUTION not in carried:
+        if metadata.density and exif.X_RESOLUTION not in copied:
             tags |= _density_tags(metadata.density)
-        self._write_directory(carried | self._number_rows(tags) | self._block_rows(metadata))
+        self._write_directory(copied | self._number_rows(tags) | self._block_rows(metadata))
 
-    def carry(self, page: bytes) -> None:
+    def copy_page(self, page: bytes) -> None:
         """Append a page of another file unchanged.
 
         Args:
-            page: A file of that page alone (see ``tiff_cut.page_file``), in this file's byte order.
+            page: A file with only that page (see ``tiff_cut.page_file``), in the byte order of this file.
 
         Raises:
+            PhotoError: The page is damaged.
             OSError: The stream cannot be written.
+            ValueError: The page has another byte order.
         """
         tiff = _opened(page)
         if tiff.order != self._order:
@@ -95,23 +98,23 @@ class TiffWriter:
         self._link_to(start, start + 2 + 12 * count)
 
     def _begin(self, block: bytes | None) -> dict[int, bytes]:
-        """Write the first page's EXIF block, or a bare header; return the block's entries by tag."""
+        """Begin the file with the first page's EXIF block, or with a header only; return the block's entries by tag."""
         tiff = _opened(block or _HEADER[self._order])
         self._order, self._link = tiff.order, 4
         self._stream.write(bytes(tiff.data) + b"\0" * (len(tiff.data) % 2))
         return {} if block is None else _rows(tiff)
 
-    def _block_elsewhere(self, block: bytes | None) -> dict[int, bytes]:
-        """Write the EXIF block of a later page, relocated and in this file's byte order; return its entries by tag."""
+    def _relocated_block(self, block: bytes | None) -> dict[int, bytes]:
+        """Write the EXIF block of a later page with new offsets, if its byte order fits; return its entries by tag."""
         if block is None:
             return {}
-        tiff, place = _opened(block), self._stream.tell()
-        if tiff.order != self._order:  # its numbers would be read in the wrong byte order
+        tiff, offset = _opened(block), self._stream.tell()
+        if tiff.order != self._order:  # its numbers would be misread
             return {}
-        moved = exif.moved(tiff, place)
-        self._stream.write(moved + b"\0" * (len(moved) % 2))
-        (count,) = struct.unpack_from(self._order + "H", moved)
-        rows = [moved[2 + 12 * i : 14 + 12 * i] for i in range(count)]
+        relocated = exif.relocated(tiff, offset)
+        self._stream.write(relocated + b"\0" * (len(relocated) % 2))
+        (count,) = struct.unpack_from(self._order + "H", relocated)
+        rows = [relocated[2 + 12 * i : 14 + 12 * i] for i in range(count)]
         return {struct.unpack_from(self._order + "H", row)[0]: row for row in rows}
 
     def _write_strips(self, planes: Planes) -> dict[int, tuple[int, list[int]]]:
@@ -120,11 +123,11 @@ class TiffWriter:
         others = [_ALPHA] * (planes.alpha is not None) + [_UNSTATED] * _count(planes.extra)
         bits, samples = planes.luma.dtype.itemsize * 8, 3 + len(others)
         parts = bands(height, width * samples * bits // 8)
-        code, plain = _ENCODERS[self._compression], self._compression == "none"
+        code, is_uncompressed = _ENCODERS[self._compression], self._compression == "none"
 
         def coded(rows: range) -> bytes:
             pixels = color_rows(planes, rows)
-            return code(_in_order(pixels if plain else _differences(pixels), self._order), pixels.itemsize)
+            return code(_in_order(pixels if is_uncompressed else _differences(pixels), self._order), pixels.itemsize)
 
         offsets, sizes = [], []
         for strip in in_parallel(coded, parts):
@@ -145,7 +148,7 @@ class TiffWriter:
             279: (LONG, sizes),
             284: (SHORT, [1]),
         }
-        if not plain:
+        if not is_uncompressed:
             tags[317] = SHORT, [_HORIZONTAL]
         if others:
             tags[338] = SHORT, others
@@ -170,15 +173,15 @@ class TiffWriter:
         return {tag: self._row(tag, kind, len(value), value) for tag, kind, value in blocks if value}
 
     def _row(self, tag: int, kind: int, count: int, value: bytes) -> bytes:
-        """Return a directory entry. A value of more than 4 bytes is written to the stream first."""
+        """Return the bytes of a directory entry; a value of more than 4 bytes is first written to the stream."""
         if len(value) > 4:
-            place = self._stream.tell()
+            offset = self._stream.tell()
             self._stream.write(value + b"\0" * (len(value) % 2))
-            value = struct.pack(self._order + "I", place)
+            value = struct.pack(self._order + "I", offset)
         return struct.pack(self._order + "HHI", tag, kind, count) + value.ljust(4, b"\0")
 
     def _write_directory(self, rows: dict[int, bytes]) -> None:
-        """Append the page's directory, and store its offset in the header or in the preceding directory."""
+        """Append the directory of a page, and link it to the header or to the preceding directory."""
         start = self._stream.tell()
         table: Sequence[bytes] = [rows[tag] for tag in sorted(rows)]
         self._stream.write(struct.pack(self._order + "H", len(table)) + b"".join(table))
@@ -187,7 +190,7 @@ class TiffWriter:
         self._link_to(start, end)
 
     def _link_to(self, start: int, end: int) -> None:
-        """Store the offset of a directory in the header or in the preceding directory; its own link is at ``end``."""
+        """Link the directory at ``start`` to the header or the preceding directory; its own link will be at ``end``."""
         self._stream.seek(self._link)
         self._stream.write(struct.pack(self._order + "I", start))
         self._stream.seek(0, 2)
@@ -224,7 +227,7 @@ def _density_tags(density: Density) -> dict[int, tuple[int, list[int]]]:
 
 
 def _differences(samples: np.ndarray) -> np.ndarray:
-    """Apply predictor 2 to ``[rows, W, samples]``: subtract the sample to the left."""
+    """Apply the horizontal predictor to ``[rows, W, samples]``: subtract the sample to the left."""
     coded = np.empty_like(samples)
     coded[:, 0] = samples[:, 0]
     np.subtract(samples[:, 1:], samples[:, :-1], out=coded[:, 1:])
@@ -232,7 +235,7 @@ def _differences(samples: np.ndarray) -> np.ndarray:
 
 
 def _in_order(samples: np.ndarray, order: Order) -> np.ndarray:
-    """Convert ``[rows, W, samples]`` to the bytes of the file: uint8 ``[rows, bytes]``."""
+    """Convert samples ``[rows, W, samples]`` to bytes in a byte order: uint8 ``[rows, bytes]``."""
     stored = np.ascontiguousarray(samples.astype(samples.dtype.newbyteorder(order), copy=False))
     return stored.view(np.uint8).reshape(len(stored), -1)
 
@@ -240,13 +243,13 @@ def _in_order(samples: np.ndarray, order: Order) -> np.ndarray:
 def _deflated(stored: np.ndarray, itemsize: int) -> bytes:
     """Compress samples with deflate; if they have 16 bits, with Huffman codes and run lengths only.
 
-    The low bytes of 16-bit differences are noise, in which longer patterns hardly ever repeat: searching for them takes
-    four times as long, and saves 3 % of the file.
+    The low bytes of 16-bit differences are noise, which hardly ever repeats. Searching them for repetitions would take
+    four times as long, and save 3 % of the file.
     """
     if itemsize == 1:
         return zlib.compress(stored.data, LEVEL)
-    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
-    return packer.compress(stored.data) + packer.flush()
+    compressor = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    return compressor.compress(stored.data) + compressor.flush()
 
 
 def _lzw(stored: np.ndarray, _: int) -> bytes:
@@ -268,12 +271,12 @@ def _zstd(stored: np.ndarray, _: int) -> bytes:
         raise PhotoError(
             "cannot be compressed with Zstandard without zstandard: pip install 'photochrom[zstd]'"
         ) from exc
-    packed: bytes = zstandard.ZstdCompressor(level=3).compress(stored.tobytes())
-    return packed
+    compressed: bytes = zstandard.ZstdCompressor(level=3).compress(stored.tobytes())
+    return compressed
 
 
 def _only_strip(data: bytes) -> bytes:
-    """Extract the compressed bytes of a grey TIFF of one strip."""
+    """Return the compressed bytes of a grey TIFF that has one strip."""
     tiff = exif.open_tiff(data)
     entries, _ = tiff.directory(tiff.first)
     (start,), (size,) = tiff.all_integers(entries, 273), tiff.all_integers(entries, 279)

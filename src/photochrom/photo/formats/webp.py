@@ -1,4 +1,4 @@
-"""Reads and writes WebP through Pillow: lossy 8-bit 4:2:0, or lossless RGB."""
+"""Reads and writes WebP with Pillow: lossy with 4:2:0 chroma, or lossless, both at 8 bits."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from . import exif
 from .image import C2PA_LOST, Decoded, Metadata, check_size
 
 _MAX_SIDE: Final = 16383
-_EFFORT: Final = 50  # WebP's quality in lossless mode is an effort; more takes much longer and saves about 1 %
+_EFFORT: Final = 50  # ``quality`` of a lossless file means effort; more takes much longer and saves about 1 %
 
 
 def read(data: bytes) -> Decoded:
     """Decode a WebP file.
 
     Raises:
-        PhotoError, OSError, ValueError, SyntaxError, EOFError: The file is damaged, or an animation.
+        PhotoError, OSError, ValueError, SyntaxError, EOFError: The file is damaged, too large, or an animation.
     """
     if len(data) < 8 + int.from_bytes(data[4:8], "little"):
         raise PhotoError("is cut short: get a whole copy of the file")
     try:
         image = WebPImageFile(BytesIO(data))
-    except Image.DecompressionBombError as exc:  # Pillow's WebP plugin is the only one that checks the size itself
+    except Image.DecompressionBombError as exc:  # of Pillow's plugins, only that for WebP checks the size
         raise PhotoError("has more pixels than Pillow reads from a WebP: convert it to PNG or TIFF") from exc
     if image.n_frames > 1:
         raise PhotoError(f"is an animation of {image.n_frames} pictures: save the one you want as a file of its own")
     check_size(*image.size)
     luma, alpha = from_pillow(image)
     names = set(_chunk_names(data))
-    lost = (C2PA_LOST,) if b"C2PA" in names else ()
+    warnings = (C2PA_LOST,) if b"C2PA" in names else ()
     block = image.info.get("exif", b"").removeprefix(b"Exif\0\0") or None
     metadata = Metadata(
         exif=block, xmp=image.info.get("xmp"), icc=image.info.get("icc_profile"), density=exif.density(block)
     )
-    return Decoded(luma, alpha, metadata, lossless=b"VP8L" in names, losses=lost)
+    return Decoded(luma, alpha, metadata, lossless=b"VP8L" in names, warnings=warnings)
 
 
 def write(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int, *, lossless: bool) -> None:
-    """Encode an 8-bit RGB or RGBA picture.
+    """Encode an 8-bit RGB or RGBA picture as WebP.
 
     Raises:
         PhotoError: A side is longer than 16,383 pixels.

@@ -1,4 +1,4 @@
-"""Parses, edits and writes XMP packets, keeping unknown properties unchanged."""
+"""``Packet`` parses, edits and writes XMP, and keeps unknown properties unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMESPACES: Final = {
     "xmpNote": "http://ns.adobe.com/xmp/note/",
 }
 # Regions of the picture (faces, the subject), in coordinates of the pixels as stored.
-_PLACES: Final = ("mwg-rs:Regions", "MP:RegionInfo", "Iptc4xmpExt:ImageRegion",
+_POSITIONS: Final = ("mwg-rs:Regions", "MP:RegionInfo", "Iptc4xmpExt:ImageRegion",
                   "exif:SubjectArea", "exif:SubjectLocation")  # fmt: skip
 # Gain maps, films and further pictures after the main one are not kept, so references to them are removed.
 _COMPANIONS: Final = (
@@ -50,10 +50,12 @@ _ADOPTED: Final = frozenset(
         "http://ns.useplus.org/ldf/xmp/1.0/",
     ]
 )
-# Properties that say how the picture was made.
-_MADE: Final = ("Iptc4xmpExt:DigitalSourceType", "photochrom:OriginalDigitalSourceType", "Iptc4xmpExt:AISystemUsed",
-                "Iptc4xmpExt:AISystemVersionUsed", "photochrom:Statement", "photoshop:Instructions")  # fmt: skip
-_SHORT: Final = 2_000  # most characters of such a property, so that all fit into one segment
+# Properties on how the picture was made.
+_PROVENANCE: Final = (
+    "Iptc4xmpExt:DigitalSourceType", "photochrom:OriginalDigitalSourceType", "Iptc4xmpExt:AISystemUsed",
+    "Iptc4xmpExt:AISystemVersionUsed", "photochrom:Statement", "photoshop:Instructions",
+)  # fmt: skip
+_MAX_LENGTH: Final = 2_000  # characters of such a property, so that all of them fit into one segment
 _EMPTY: Final = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'.encode()
 _TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _VALUE: Final = _TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
@@ -66,10 +68,10 @@ _UNREADABLE = (ExpatError, DefusedXmlException, RecursionError, ValueError)
 
 
 class Packet:
-    """An XMP packet. Properties are named as in ``NAMESPACES``: "dc:title".
+    """An XMP packet, whose properties are named with a prefix of ``NAMESPACES``, as in "dc:title".
 
-    Data that is not XMP is kept as Base64 in the property ``photochrom:UnreadableXMP`` of a new packet, so that nothing
-    is discarded.
+    If the data cannot be parsed, the packet is new, and stores the data as Base64 in the property
+    ``photochrom:UnreadableXMP``, so that nothing is lost.
     """
 
     def __init__(self, data: bytes | None = None) -> None:
@@ -78,7 +80,7 @@ class Packet:
         except _UNREADABLE:
             self._document, self._rdf = _parsed(_EMPTY)
             self._own = self._new_description("")
-            self._keep(data or b"")
+            self._store_unreadable(data or b"")
         else:
             # All descriptions of a packet must have the same subject, so the existing one is used.
             subjects = [description.getAttributeNS(RDF, "about") for description in self._descriptions()]
@@ -88,7 +90,7 @@ class Packet:
         return any(True for _ in self._occurrences(name))
 
     def get(self, name: str) -> str | None:
-        """Return the text of a simple property, or None if it is missing."""
+        """Return the text of a simple property, or None if the property is missing."""
         for occurrence in self._occurrences(name):
             if isinstance(occurrence, minidom.Attr):
                 return str(occurrence.value)
@@ -127,7 +129,7 @@ class Packet:
             element.appendChild(self._document.createTextNode(_legal(values[0])))
 
     def adopt(self, sidecar: bytes) -> bool:
-        """Copy captions, rights and ratings from a sidecar, but not its settings for developing the old pixels.
+        """Copy captions, rights and ratings from a sidecar, but not its settings for editing the old pixels.
 
         Returns:
             Whether the sidecar is XMP.
@@ -152,22 +154,22 @@ class Packet:
         return True
 
     def absorb(self, extension: bytes) -> None:
-        """Add the properties of a JPEG's second packet ("extended XMP").
+        """Add the properties of the second packet of a JPEG ("extended XMP").
 
-        Data that is not XMP is kept as the constructor keeps it.
+        If the data cannot be parsed, it is stored as by the constructor.
         """
         self.remove("xmpNote:HasExtendedXMP")
         try:
             _, rdf = _parsed(extension)
         except _UNREADABLE:
-            self._keep(extension)
+            self._store_unreadable(extension)
             return
         for node in [node for node in rdf.childNodes if _is(node, RDF, "Description")]:
             for name, value in _inherited_prefixes(node).items():
                 node.setAttribute(name, value)
             self._rdf.insertBefore(self._document.importNode(node, True), self._own)
 
-    def _keep(self, unreadable: bytes) -> None:
+    def _store_unreadable(self, unreadable: bytes) -> None:
         self.set("photochrom:UnreadableXMP", [base64.b64encode(unreadable).decode()])
 
     def to_bytes(self) -> bytes:
@@ -175,19 +177,18 @@ class Packet:
         return (_HEAD + _markup(self._root) + _TAIL).encode()
 
     def split(self) -> tuple[bytes, bytes, bytes]:
-        """Split the packet for a JPEG, whose segments hold at most 64 KB.
+        """Split the packet into two for a JPEG, in which a segment has at most 64 KB.
 
-        Many readers open only the first packet, so it gets the properties that say how the picture was made. They are
-        removed from this packet.
+        Many programs read only the first packet, so the properties on how the picture was made are moved to it.
 
         Returns:
-            The first packet, the extended packet with everything else, and the GUID of the latter.
+            The first packet; the extended packet, with all other properties; and the GUID of the extended packet.
         """
         own = Packet()
         own._own.setAttributeNS(RDF, "rdf:about", self._own.getAttributeNS(RDF, "about"))
-        for name in _MADE:
+        for name in _PROVENANCE:
             value = self.get(name)
-            if value and len(value) <= _SHORT:
+            if value and len(value) <= _MAX_LENGTH:
                 self.remove(name)
                 own.set(name, [value])
         rest = _markup(self._root).encode()
@@ -217,7 +218,7 @@ class Packet:
 
     def _new_description(self, subject: str) -> minidom.Element:
         description = self._child(self._rdf, RDF, "rdf:Description")
-        # The packet may bind these prefixes to other namespaces, so this description declares its own.
+        # The packet may use these prefixes for other namespaces, so this description declares them itself.
         description.setAttribute("xmlns:rdf", RDF)
         description.setAttributeNS(RDF, "rdf:about", subject)
         return description
@@ -227,7 +228,7 @@ class Packet:
 
 
 def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, srgb: bool, new_profile: bool) -> None:
-    """Correct or remove the properties that describe the old file's pixels.
+    """Correct or remove the properties that describe the pixels of the source.
 
     Args:
         packet: The packet to change.
@@ -241,20 +242,16 @@ def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, s
                  "tiff:PhotometricInterpretation", "tiff:SamplesPerPixel", "tiff:PlanarConfiguration",
                  "tiff:YCbCrSubSampling", "tiff:YCbCrPositioning", "xmp:Thumbnails"):  # fmt: skip
         packet.remove(name)
-    for name in (*_COMPANIONS, *(_PLACES if moved else ())):
+    for name in (*_COMPANIONS, *(_POSITIONS if moved else ())):
         packet.remove(name)
     if (packet.get("crs:ConvertToGrayscale") or "").lower() == "true":
-        for name in (
-            "crs:ConvertToGrayscale",
-            "crs:Treatment",
-            "crs:Look",
-        ):  # editors would apply them, and show the output in grey
+        for name in ("crs:ConvertToGrayscale", "crs:Treatment", "crs:Look"):  # editors would show the output in grey
             packet.remove(name)
     if new_profile:
         packet.remove("photoshop:ICCProfile")
-    facts = {"tiff:Orientation": 1, "exif:PixelXDimension": width, "exif:PixelYDimension": height}
-    facts |= {"photoshop:ColorMode": 3} | ({"exif:ColorSpace": 1} if srgb else {})  # RGB, sRGB
-    for name, value in facts.items():
+    values = {"tiff:Orientation": 1, "exif:PixelXDimension": width, "exif:PixelYDimension": height}
+    values |= {"photoshop:ColorMode": 3} | ({"exif:ColorSpace": 1} if srgb else {})  # RGB, sRGB
+    for name, value in values.items():
         if name in packet:
             packet.set(name, [str(value)])
 
@@ -275,8 +272,8 @@ def _parsed(data: bytes) -> tuple[minidom.Document, minidom.Element]:
 
 
 def _defused(data: bytes) -> minidom.Document:
-    """Parse a packet that may be hostile."""
-    from defusedxml.minidom import parseString  # slow, since it loads an HTTP client
+    """Parse a packet that may contain an attack on XML parsers."""
+    from defusedxml.minidom import parseString  # slow to load, since it loads an HTTP client
 
     document: minidom.Document = parseString(data, forbid_dtd=True)
     return document
@@ -287,24 +284,24 @@ def _is(node: minidom.Node, namespace: str, local: str) -> TypeGuard[minidom.Ele
 
 
 def _inherited_prefixes(node: minidom.Element) -> dict[str, str]:
-    """Return the xmlns attributes in scope at a node, by name; the nearest declaration wins."""
+    """Return the xmlns attributes that apply to a node, by name; the nearest declaration wins."""
     found: dict[str, str] = {}
-    above: minidom.Node | None = node
-    while isinstance(above, minidom.Element):
-        found = {name: value for name, value in above.attributes.items() if name.startswith("xmlns")} | found
-        above = above.parentNode
+    ancestor: minidom.Node | None = node
+    while isinstance(ancestor, minidom.Element):
+        found = {name: value for name, value in ancestor.attributes.items() if name.startswith("xmlns")} | found
+        ancestor = ancestor.parentNode
     return found
 
 
 def _markup(node: minidom.Node) -> str:
-    """Serialise a node. Before Python 3.13, minidom itself turns line breaks in attributes into spaces."""
+    """Serialise a node; minidom itself turns line breaks in attributes into spaces before Python 3.13."""
     if isinstance(node, minidom.Text):  # CDATA sections too
         return node.data.translate(_TEXT)
     if isinstance(node, minidom.Comment):
         return f"<!--{node.data}-->"
     if isinstance(node, minidom.ProcessingInstruction):
         return f"<?{node.target} {node.data}?>"
-    assert isinstance(node, minidom.Element)  # document types are refused, and no other kind of node remains
+    assert isinstance(node, minidom.Element)  # documents with a DTD are refused, and there are no other kinds of nodes
     attributes = "".join(f' {name}="{value.translate(_VALUE)}"' for name, value in node.attributes.items())
     inside = "".join(_markup(child) for child in node.childNodes)
     return f"<{node.tagName}{attributes}>{inside}</{node.tagName}>" if inside else f"<{node.tagName}{attributes}/>"
