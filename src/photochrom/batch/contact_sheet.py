@@ -31,7 +31,7 @@ class Sums:
     megapixels: float
     core_seconds: float
     mean_confidence: float | None
-    """Mean confidence of the coloured items; None if the model does not predict it."""
+    """Mean confidence of the coloured items; None if it is unknown for all."""
     errors: Counter[str]
     """Number of errors by message, without file names."""
     warnings: Counter[str]
@@ -56,7 +56,7 @@ def rows_of(folder: Path) -> list[Row]:
     """Read the last row of each item from all reports in a folder.
 
     Raises:
-        OptionError: There is no report, or it cannot be read.
+        OptionError: There is no report, or one is invalid.
     """
     if not (paths := report_paths(folder)):
         raise OptionError(
@@ -86,7 +86,7 @@ def sums_of(rows: Sequence[Row]) -> Sums:
 
 
 def problem_of(row: Row) -> str:
-    """Return the error of a row without the file's name."""
+    """Return the error message of a row, without the name of the file in front of it."""
     return row.error.removeprefix(f"{row.source}: ").removeprefix(f"{row.key}: ")
 
 

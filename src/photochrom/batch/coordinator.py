@@ -208,9 +208,9 @@ def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: Batch
         items = partial(iter, list(source))
     outputs, shard = Outputs(options.name), options.shard or (1, 1)
     listed = [with_local_state(item) for item in of_shard(outputs.note(items()), *shard)]
-    if found := outputs.clashes(items()):
-        pairs = "; ".join(f"{first} and {second} -> {output}" for first, second, output in found[:5])
-        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    if clashes := outputs.clashes(items()):
+        pairs = "; ".join(f"{first} and {second} -> {output}" for first, second, output in clashes[:5])
+        more = f" and {len(clashes) - 5} more" if len(clashes) > 5 else ""
         raise OptionError(
             f"inputs would share an output ({pairs}{more})",
             remedy=('rename them, exclude some, or give a name with their extension, as "{stem}{suffix}.color.jpg"'),
@@ -267,8 +267,8 @@ def _existing(target: str) -> Callable[[str], bool]:
         return lambda name: os.path.exists(os.path.join(root, name))  # noqa: PTH110, PTH118
     system, path = open_address(target)
     with naming_errors(target):
-        found = {place.removeprefix(path).lstrip("/") for place in system.find(path)} if system.exists(path) else set()
-    return found.__contains__
+        names = {place.removeprefix(path).lstrip("/") for place in system.find(path)} if system.exists(path) else set()
+    return names.__contains__
 
 
 def _check_outputs(items: list[Item], job: BatchJob) -> None:

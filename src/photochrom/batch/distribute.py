@@ -143,10 +143,10 @@ def by_ray(
     )
     for batch in colored.iter_batches(batch_size=None, prefetch_batches=0):
         for results in batch["results"]:
-            found = pickle.loads(results)
-            if isinstance(found, PhotochromError):
-                raise found
-            yield from found
+            result = pickle.loads(results)
+            if isinstance(result, PhotochromError):
+                raise result
+            yield from result
         if stop():
             return
 

@@ -131,7 +131,7 @@ def _spaced(items: Sequence[Item], most: int) -> list[Item]:
 
 
 def _is_in_color(item: Item) -> bool:
-    """Return whether an item is in colour already; False if it cannot be read, which the batch will report."""
+    """Return whether an item is in colour already; False if it cannot be read, because it will then fail."""
     from ..photo.inspect import is_in_color
 
     try:

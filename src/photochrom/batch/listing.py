@@ -1,4 +1,4 @@
-"""Lists the photographs of a folder, bucket, manifest or IIIF object as items."""
+"""Lists the photographs of a folder, bucket, manifest or IIIF image as items."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
             elif entry.is_symlink() and not Path(entry).exists():
                 yield Item(key, entry.path)  # so that the report has an error for the missing file
             elif entry.is_file():
-                found = entry.stat()
-                yield Item(key, entry.path, found.st_size, str(found.st_mtime_ns))
+                info = entry.stat()
+                yield Item(key, entry.path, info.st_size, str(info.st_mtime_ns))
         pending += reversed(folders)
 
 
@@ -164,23 +164,23 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
 
 
 def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -> Iterator[Item]:
-    """List a remote file or folder; XMP sidecars among the files are noted in the items."""
+    """List a remote file or folder; an item names its XMP sidecar if there is one among the files."""
     with naming_errors(address):
         if not address.endswith("/") and system.isfile(path):  # on a web server a folder is also a page
-            found = {path: system.info(path)}
+            infos = {path: system.info(path)}
             root = path.rpartition("/")[0]
         else:
-            found = system.find(path, detail=True)
+            infos = system.find(path, detail=True)
             root = path.rstrip("/")
-    if not found:
+    if not infos:
         raise OptionError(f"{address} contains no files", remedy="check the address")
-    for name in sorted(found):
+    for name in sorted(infos):
         key = name.removeprefix(root).lstrip("/")
         sidecars = (f"{name}.xmp", str(PurePosixPath(name).with_suffix(".xmp")))
-        sidecar = None if len(found) == 1 else next((place for place in sidecars if place in found), "")
+        sidecar = None if len(infos) == 1 else next((place for place in sidecars if place in infos), "")
         folders = [key[:i] for i, letter in enumerate(key) if letter == "/"]
         if wanted.takes(key) and all(wanted.enters(folder) for folder in folders):
-            info = found[name]
+            info = infos[name]
             size = info.get("size")
             yield Item(
                 key,

@@ -119,18 +119,18 @@ class Outputs:
         Returns:
             For each pair, the key of the earlier item, the key of the later one, and the later one's output.
         """
-        doubled, first, found = self.doubled(), dict[int, str](), list[tuple[str, str, str]]()
+        doubled, first, clashes = self.doubled(), dict[int, str](), list[tuple[str, str, str]]()
         for item in items if doubled else ():
             name = possible_name(item, self._template)
             mark = _mark(name)
             if not name or mark not in doubled:
                 continue
             if mark in first:
-                found.append((first[mark], item.key, name))
+                clashes.append((first[mark], item.key, name))
             first.setdefault(mark, item.key)
-            if len(found) == _NAMED:
+            if len(clashes) == _NAMED:
                 break
-        return found
+        return clashes
 
 
 def _mark(name: str) -> int:

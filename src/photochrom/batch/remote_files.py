@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def is_remote(address: str) -> bool:
     """Return whether an address has a protocol, like ``s3://bucket``, but unlike ``C:\\scans``."""
-    scheme, found, _ = address.partition("://")
-    return bool(found) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
+    scheme, separator, _ = address.partition("://")
+    return bool(separator) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
 
 
 def version_of(info: dict[str, Any]) -> str:

@@ -38,10 +38,10 @@ class ReportCopy:
         for place in system.glob(f"{root}/report*.jsonl"):
             local = self._own.with_name(place.rpartition("/")[2])
             with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
-                found = Path(folder, local.name)
+                fetched = Path(folder, local.name)
                 with naming_errors(self._target):
-                    system.get_file(place, str(found))
-                merge(found, local)
+                    system.get_file(place, str(fetched))
+                merge(fetched, local)
 
     def send(self, *, now: bool = False) -> None:
         """Copy the batch's own report to the target if ``now`` is set, or if the last copy is more than a minute old.

@@ -141,9 +141,9 @@ def _mend(path: Path) -> None:
         while position > 0:
             step = min(65_536, position)
             position = file.seek(position - step)
-            found = file.read(step).rfind(b"\n")
-            if found >= 0:
-                position += found + 1
+            line_break = file.read(step).rfind(b"\n")
+            if line_break >= 0:
+                position += line_break + 1
                 break
         if position < size:
             file.truncate(position)
@@ -182,8 +182,8 @@ def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
             for known in marks.values():
                 known.pop(row.key, None)
             model = row.model.rpartition("sha256 ")[2]
-            found = mark(row.source_size, row.source_version, model, row.options, row.output)
-            marks.setdefault(row.status, {})[row.key] = found
+            item_mark = mark(row.source_size, row.source_version, model, row.options, row.output)
+            marks.setdefault(row.status, {})[row.key] = item_mark
     return marks
 
 

@@ -109,8 +109,8 @@ def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
         TrainingError: The checkpoint has another architecture.
     """
     try:
-        found = checkpoint.under("ema.", tensors)
-        head.load_state_dict(found | idle_blocks(head.state_dict(), found))
+        weights = checkpoint.under("ema.", tensors)
+        head.load_state_dict(weights | idle_blocks(head.state_dict(), weights))
     except RuntimeError as exc:
         raise TrainingError(f"{path} has another architecture than its recipe", remedy="train again") from exc
 
@@ -179,13 +179,13 @@ def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> 
     arrays = ((tensor.name, numpy_helper.to_array(tensor)) for tensor in model.graph.initializer)
     constants = {(_folded_shape(a), a.tobytes()): name for name, a in arrays if name not in state}
     named = {tensor.name for tensor in model.graph.initializer}
-    found = {}
+    folded = {}
     for name, value in state.items():
         arrays_of = [a.contiguous().numpy() for a in ((value.T, value[None]) if value.ndim == 2 else (value,))]
         constant = next((c for a in arrays_of if (c := constants.get((a.shape, a.tobytes())))), None)
         if name not in named and constant is not None:
-            found[name] = constant
-    return found
+            folded[name] = constant
+    return folded
 
 
 def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
@@ -207,8 +207,8 @@ def compare(network: Network, path: Path) -> float:
         with torch.no_grad():
             expected = network(*inputs.values())
         ab = expected[0] if isinstance(expected, tuple) else expected
-        found = engine.run({k: v.numpy() for k, v in inputs.items()})["ab"]
-        worst = max(worst, float(np.abs(found - ab.numpy()).max()))
+        exported = engine.run({k: v.numpy() for k, v in inputs.items()})["ab"]
+        worst = max(worst, float(np.abs(exported - ab.numpy()).max()))
     if worst > _TOLERANCE:
         raise TrainingError(
             f"the exported model differs from PyTorch by {worst:.2f} in a*b*", remedy="please report this"

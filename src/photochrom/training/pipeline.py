@@ -43,9 +43,9 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     published = RECIPES.get(config.recipe or "") if config.initial is None else None
     name, encoder = ("scratch", published.encoder) if published else (config.initial or "default", config.encoder)
     initial = load_initial_model(name, encoder, config.encoder_weights)
-    found = inspect_photographs(config, fabric)
-    print_once(f"{config.photographs}: {found}")
-    run = prepare_run(config, fabric, initial, found)
+    inspection = inspect_photographs(config, fabric)
+    print_once(f"{config.photographs}: {inspection}")
+    run = prepare_run(config, fabric, initial, inspection)
     print_once(str(run))
 
     latest, costs = config.run_folder / CHECKPOINT, None

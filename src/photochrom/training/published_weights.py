@@ -71,11 +71,11 @@ def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> Non
         TrainingError: The file has another architecture.
     """
     state = part.state_dict()
-    found = {name: weights[prefix + name] for name in state if prefix + name in weights}
-    found |= idle_blocks(state, found)
+    found_weights = {name: weights[prefix + name] for name in state if prefix + name in weights}
+    found_weights |= idle_blocks(state, found_weights)
     try:
-        found |= _unnamed_weights([name for name in _folded(part) if name not in found], weights)
-        part.load_state_dict({name: add_hint_planes(found[name], name, value) for name, value in state.items()})
+        found_weights |= _unnamed_weights([name for name in _folded(part) if name not in found_weights], weights)
+        part.load_state_dict({name: add_hint_planes(found_weights[name], name, value) for name, value in state.items()})
     except (KeyError, RuntimeError, StopIteration) as exc:
         raise TrainingError(
             f"{path} contains a network of another architecture", remedy="start from another model"

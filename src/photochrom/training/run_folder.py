@@ -120,12 +120,12 @@ def finish(run: TrainingRun, epochs: float) -> Path:
     export(trained, model_card(run, trained.network, epochs), folder / MODEL)
     before = run.initial.compared if isinstance(run.initial.compared, str) else "before"
     colorizers = {before: Colorizer(run.initial.compared), TRAINED: Colorizer(folder / MODEL)}
-    found = evaluate(colorizers, run.validation[:REPORTED])
+    evaluation = evaluate(colorizers, run.validation[:REPORTED])
     protocol = {"photographs of": run.config.photographs, "from": run.initial.label}
-    html_report.write_page(found, folder / "report.html", protocol)
-    report.write_json(found, folder / "report.json", protocol)
-    figures = ", ".join(f"{kind} {found.summary(kind).ciede2000:.2f}" for kind in ("grey", before, TRAINED))
-    print(f"CIEDE2000 on {len(found.photographs)} held-out photographs: {figures}")
+    html_report.write_page(evaluation, folder / "report.html", protocol)
+    report.write_json(evaluation, folder / "report.json", protocol)
+    figures = ", ".join(f"{kind} {evaluation.summary(kind).ciede2000:.2f}" for kind in ("grey", before, TRAINED))
+    print(f"CIEDE2000 on {len(evaluation.photographs)} held-out photographs: {figures}")
     return folder / MODEL
 
 
@@ -139,8 +139,8 @@ class TorchEngine:
     @torch.no_grad()
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """Run the network; see ``models.engines.Engine.run``."""
-        found = self.network(*(torch.from_numpy(inputs[name]) for name in self.network.inputs))
-        outputs = found if isinstance(found, tuple) else (found,)
+        output = self.network(*(torch.from_numpy(inputs[name]) for name in self.network.inputs))
+        outputs = output if isinstance(output, tuple) else (output,)
         return {name: value.numpy() for name, value in zip(self.network.outputs, outputs, strict=True)}
 
 

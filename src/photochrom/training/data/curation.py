@@ -86,13 +86,13 @@ def inspect(folder: Path, table: Path) -> Inspection:
     """
     if (index := folder / "index.csv").is_file():
         listed = from_index(index)
-        found = Inspection([p for p in listed if p.colorfulness >= MIN_COLORFULNESS], {})
-        found.dropped.update({"nearly grey": grey} if (grey := len(listed) - len(found.photographs)) else {})
+        inspection = Inspection([p for p in listed if p.colorfulness >= MIN_COLORFULNESS], {})
+        inspection.dropped.update({"nearly grey": grey} if (grey := len(listed) - len(inspection.photographs)) else {})
     else:
-        found = _summary(without_duplicates(_inspect_all(folder, table)), table)
-    if len(found.photographs) < MIN_PHOTOGRAPHS:
-        raise TrainingError(f"{folder}: {found}; training needs at least {MIN_PHOTOGRAPHS} colour photographs")
-    return found
+        inspection = _summary(without_duplicates(_inspect_all(folder, table)), table)
+    if len(inspection.photographs) < MIN_PHOTOGRAPHS:
+        raise TrainingError(f"{folder}: {inspection}; training needs at least {MIN_PHOTOGRAPHS} colour photographs")
+    return inspection
 
 
 def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
@@ -186,8 +186,8 @@ def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
 
     def inspected(photograph: Photograph) -> InspectedFile:
         file = File(photograph.path, photograph.source, photograph.member, photograph.offset, photograph.size)
-        found = _inspect_file(file, {})
-        return replace(found, dropped="") if found.hash else found
+        row = _inspect_file(file, {})
+        return replace(row, dropped="") if row.hash else row
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = list(pool.map(inspected, photographs))

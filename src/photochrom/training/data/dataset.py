@@ -111,19 +111,19 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
     if not folder.exists():
         raise TrainingError(f"there is no {folder}", remedy="give a folder of photographs")
     index = folder / "index.csv"
-    found = from_index(index) if index.is_file() else list(_from_files(folder, skip))
-    if not found:
+    photographs = from_index(index) if index.is_file() else list(_from_files(folder, skip))
+    if not photographs:
         raise TrainingError(
             f"no photographs in {folder}", remedy=f"put {', '.join(SUFFIXES)} files into it or into its subfolders"
         )
-    return found
+    return photographs
 
 
 def from_index(index: Path) -> list[Photograph]:
     """Return the photographs listed in an ``index.csv``, without reading them.
 
     Raises:
-        TrainingError: A column is missing, or a number or hash is invalid.
+        TrainingError: The file cannot be read, a column is missing, or a number or hash is invalid.
     """
     try:
         with index.open(newline="", encoding="utf-8", errors="surrogateescape") as file:

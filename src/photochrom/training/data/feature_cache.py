@@ -241,10 +241,10 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
 
     def rows(name: str, dtype: DTypeLike, *shape: int) -> np.ndarray:
         path = folder / f"{name}.npy"
-        found = np.lib.format.open_memmap(path, mode, dtype, (count, *shape))
+        rows_on_disk = np.lib.format.open_memmap(path, mode, dtype, (count, *shape))
         if fresh and reserve:
             _reserve(path)
-        return found
+        return rows_on_disk
 
     features = rows("features", np.float16, sum(int(np.prod(s)) for s in shapes))
     chroma = rows("chroma", np.int8, 2, sides.grid, sides.grid)
@@ -293,8 +293,8 @@ def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
         return compiled(encoder, torch.zeros(shape))
 
     def run(lightness: Tensor) -> list[Tensor]:
-        found = [torch.from_numpy(m) for m in of(lightness.shape)(lightness.numpy())]
-        return [m.contiguous(memory_format=torch.channels_last) for m in found]
+        features = [torch.from_numpy(m) for m in of(lightness.shape)(lightness.numpy())]
+        return [m.contiguous(memory_format=torch.channels_last) for m in features]
 
     return run
 

@@ -80,13 +80,13 @@ def _listed(folder: Path) -> list[Path]:
             f"{exc.filename} cannot be read ({exc.strerror})", remedy="give yourself access, or move it away"
         )
 
-    found, seen = [], {os.path.realpath(folder)}
+    paths, seen = [], {os.path.realpath(folder)}
     for base, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        found += [Path(base, name) for name in names]
+        paths += [Path(base, name) for name in names]
         real = {os.path.realpath(Path(base, name)): name for name in sorted(folders, reverse=True)}
         folders[:] = sorted(name for place, name in real.items() if place not in seen)  # links may form loops
         seen.update(real)
-    return sorted(found)
+    return sorted(paths)
 
 
 def _members(shard: Path) -> Iterator[File]:
@@ -171,7 +171,7 @@ def _remote_files(system: Any, photographs: str) -> Iterator[tuple[str, str]]:
         urls = [photographs]
     else:
         root = system._strip_protocol(photographs).rstrip("/")
-        found = system.find(photographs)
-        yield from ((url, system._strip_protocol(url).removeprefix(root).lstrip("/")) for url in found)
+        urls = system.find(photographs)
+        yield from ((url, system._strip_protocol(url).removeprefix(root).lstrip("/")) for url in urls)
         return
     yield from ((url, url.rsplit("/", 1)[-1]) for url in urls)

@@ -140,14 +140,20 @@ def _alternatives(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions)
 
 
 def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
-    """Draw ``count`` hints: the true colours of random pixels, not at the border, of RGB uint8 ``[H, W, 3]``."""
+    """Draw hints at random places of a photograph, but not at its border, with the true colours there.
+
+    Args:
+        truth: The photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.
+        count: Number of hints.
+        rng: Source of the random places.
+    """
     height, width = truth.shape[:2]
-    found = []
+    drawn = []
     for _ in range(count):
         x, y = int(rng.integers(NEAR, width - NEAR)), int(rng.integers(NEAR, height - NEAR))
         red, green, blue = (int(v) for v in truth[y, x])
-        found.append(Hint((x + 0.5) / width, (y + 0.5) / height, (red, green, blue)))
-    return found
+        drawn.append(Hint((x + 0.5) / width, (y + 0.5) / height, (red, green, blue)))
+    return drawn
 
 
 def hint_error(picture: np.ndarray, hint: Hint) -> float:

@@ -56,8 +56,8 @@ class PerceptualLoss(nn.Module):
     def _difference(self, network: LiteClassifier, colored: Tensor, true: Tensor) -> Tensor:
         with torch.no_grad():
             expected, true_maps = self._run(network, true)
-        found, maps = self._run(network, colored)
-        divergence = F.kl_div(found, expected, reduction="none", log_target=True).sum(1)  # [N]
+        log_probabilities, maps = self._run(network, colored)
+        divergence = F.kl_div(log_probabilities, expected, reduction="none", log_target=True).sum(1)  # [N]
         distances = [(a - b).square().sum(1).mean((1, 2)) for a, b in zip(maps, true_maps, strict=True)]  # [N] each
         return divergence + _FEATURE_WEIGHT * torch.stack(distances).mean(0)
 
