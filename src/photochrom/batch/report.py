@@ -188,7 +188,7 @@ def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
 
 
 def mark(size: int, version: str, model: str, options: str, output: str) -> bytes:
-    """Return an 8-byte hash of everything that must be equal for an item to be finished.
+    """Return an 8-byte hash of everything that must be unchanged for an item to count as finished.
 
     Args:
         size: Size of the source in bytes; -1 if unknown.

@@ -42,8 +42,8 @@ class Recipe:
     """Learning rate at the end of the first warm-up. It falls to zero along a cosine in each cycle, and each cycle
     starts at half the rate of the previous one."""
     stages_rate: float
-    """Learning rate of the encoder's later stages, relative to the decoder's. With 0 they are frozen, and the features
-    of all stages can be cached."""
+    """Learning rate of the encoder's later stages, relative to the decoder's. With 0, these stages are frozen, and the
+    features of all stages can be cached."""
     weight_decay: float
     """Weight decay of AdamW."""
     ema_decay: float

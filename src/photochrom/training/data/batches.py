@@ -88,18 +88,18 @@ class Pictures:
         return len(self.views)
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """See ``Batches``; the only input is lightness ``[N, 1, H, W]``."""
+        """Return the batch of the given rows; its only input is lightness ``[N, 1, H, W]``."""
         return _load_batch(self.views, self.sides, rows)
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """See ``Batches``."""
+        """Yield one batch per array of rows; processes or threads decode the next ones ahead."""
         if not self.processes:
             return load_ahead(self.batch, rows, os.cpu_count() or 1)
         return _decoded_by_processes(_Loader(self.views, self.sides), rows, self.processes)
 
     @torch.no_grad()
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
-        """See ``Batches``."""
+        """Return the backbone's features, ``[N, C, h, w]`` each, of ``[lightness]``."""
         return self.backbone(inputs[0])
 
 

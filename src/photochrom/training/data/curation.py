@@ -86,8 +86,9 @@ def inspect(folder: Path, table: Path) -> Inspection:
     """
     if (index := folder / "index.csv").is_file():
         listed = from_index(index)
-        inspection = Inspection([p for p in listed if p.colorfulness >= MIN_COLORFULNESS], {})
-        inspection.dropped.update({"nearly grey": grey} if (grey := len(listed) - len(inspection.photographs)) else {})
+        usable = [p for p in listed if p.colorfulness >= MIN_COLORFULNESS]
+        grey = len(listed) - len(usable)
+        inspection = Inspection(usable, {"nearly grey": grey} if grey else {})
     else:
         inspection = _summary(without_duplicates(_inspect_all(folder, table)), table)
     if len(inspection.photographs) < MIN_PHOTOGRAPHS:
@@ -116,7 +117,7 @@ def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFi
         status = file.path.stat()
         row = replace(row, stamp=f"{status.st_size} {status.st_mtime_ns}")
         before = known.get((row.file, row.member, row.offset, row.stamp))
-        if before is not None and before.dropped != "unreadable":  # it may have become readable since
+        if before is not None and before.dropped != "unreadable":  # such a file may be readable now
             return replace(before, dropped="") if "duplicate" in before.dropped else before
         data = read(file)
     except OSError:

@@ -63,7 +63,7 @@ class FeatureCache:
                 rows.flush()
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """See ``Batches``; the inputs are the cached features, ``[N, C, h, w]`` each."""
+        """Return the batch of the given rows; its inputs are the cached features, ``[N, C, h, w]`` each."""
         flat = torch.from_numpy(self.features[rows])  # [N, values of all maps]
         parts = flat.split([int(np.prod(s)) for s in self.shapes], dim=1)
         features = [
@@ -75,7 +75,7 @@ class FeatureCache:
         return Batch(features, chroma, small_lightness)
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """See ``Batches``; two threads load fast enough."""
+        """Yield one batch per array of rows; two threads load the next ones ahead, which is fast enough."""
         return load_ahead(self.batch, rows, 2)
 
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -117,14 +117,14 @@ class GrowingCache:
         return len(self.views)
 
     def batch(self, rows: np.ndarray) -> Batch:
-        """See ``Batches``; missing features are computed first."""
+        """Return the batch of the given rows; missing features are computed first."""
         with self._lock:
             if len(missing := rows[~self._computed[rows]]):
                 self._fill(missing)
         return self._cache.batch(rows)
 
     def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """See ``Batches``; one thread works ahead."""
+        """Yield one batch per array of rows; one thread loads the next ones ahead."""
         return load_ahead(self.batch, rows, 1)
 
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:

@@ -42,13 +42,13 @@ class Trial:
     """Mean CIEDE2000 of the picture with the clean luma, and the chroma predicted from the aged luma. Thus only colours
     are compared."""
     aged_psnr_gain: float
-    """PSNR of this picture minus that of the clean grey picture, in dB."""
+    """PSNR of the picture of ``aged_ciede2000`` minus that of the clean grey picture, in dB."""
     ten_hints_psnr_gain: float
     """Gain in PSNR from ten hints, true colours at random points, in dB."""
     hint_error: float
     """Mean CIEDE2000 between the pixels around one hint and the hint's colour; see the function ``hint_error``."""
     hint_error_without: float
-    """The same for the picture without the hint, for comparison."""
+    """``hint_error`` of the picture without the hint, for comparison."""
     elsewhere: float | None
     """Mean CIEDE2000 between the pictures with and without the one hint, far from it and across strong edges (see
     ``separated``); None if the photograph has too few such pixels."""
@@ -58,7 +58,7 @@ class Trial:
     apart: float | None = None
     """Mean CIEDE2000 between any two of the picture and its ``OTHERS`` alternatives; None if the model has none."""
     best: float | None = None
-    """Smallest mean CIEDE2000 between the truth and one of these pictures; None if the model has no alternatives."""
+    """Smallest error of the picture and its alternatives, mean CIEDE2000; None if the model has no alternatives."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ class RobustnessSummary:
     confidence_ratio: float | None
     """Mean CIEDE2000 over the half of the set's pixels with higher confidence, divided by that over the other half."""
     confidence_ratio_each: float | None
-    """The same within each picture, averaged over the pictures: whether confidence distinguishes the parts of a
-    picture."""
+    """Mean over the photographs of the ratio within each: whether confidence distinguishes the parts of a picture."""
     alternatives_apart: float | None
     """Mean of ``Trial.apart``."""
     alternatives_best_ratio: float | None
