@@ -82,7 +82,7 @@ def _init(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Print each file's claim and return the exit status: 1 if a file has none, or has changed since it was signed."""
+    """Print each file's claim and return the exit status: 1 if a file has no claim or has changed since its signing."""
     from ..content_credentials import read_claim
 
     unchanged = 0

@@ -36,7 +36,7 @@ class Console:
             _write(text, sys.stdout)
 
     def detail(self, text: str) -> None:
-        """Print a detail to the results, if ``verbose``."""
+        """Print a detail as a result, if ``verbose``."""
         if self.verbose:
             self.result(text)
 

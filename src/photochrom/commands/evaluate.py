@@ -58,7 +58,11 @@ def add(verbs: Verbs) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure the models and return the exit status: 1 if a photograph was skipped, otherwise 0."""
+    """Measure the models and return the exit status: 1 if a photograph was skipped, otherwise 0.
+
+    Raises:
+        TrainingError: A package of ``photochrom[train]`` is missing, or there are no photographs.
+    """
     options = ColorOptions(vividness=args.vividness)
     _check(args)
 

@@ -131,7 +131,12 @@ def add(verbs: Verbs) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Colour the films and return the exit status: 0 if all succeeded, 1 if one failed, 130 after Ctrl+C."""
+    """Colour the films and return the exit status: 0 if all succeeded, 1 if one failed, 130 after Ctrl+C.
+
+    Raises:
+        OptionError: The arguments contradict one another or do not suit the films.
+        FilmError: The only film cannot be coloured.
+    """
     # More threads of NumPy's BLAS library would only wait for one another. It reads this when NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     reuse_freed_memory(LARGEST_REUSED_IN_FILMS)

@@ -139,7 +139,13 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Colour the photographs and return the exit status: 1 if one failed, otherwise 0."""
+    """Colour the photographs and return the exit status: 1 if one failed, otherwise 0.
+
+    Raises:
+        OptionError: The arguments contradict one another or do not suit the photographs.
+        PhotoError: No photograph can be coloured: outputs collide, a folder cannot be listed, or the inputs are frames
+            of a film.
+    """
     # If several hints share a place, the last one counts, so typed hints come after those in files.
     from_files = [hint for path in args.hints for hint in read_hints(path)]
     options = ColorOptions(vividness=args.vividness, strength=args.strength)

@@ -56,7 +56,11 @@ def apply_settings(verb: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _from_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
-    """Return a verb's settings from the configuration file: name -> (source, for error messages; value)."""
+    """Return a verb's settings from the configuration file: name -> (source, for error messages; value).
+
+    Raises:
+        OptionError: The file cannot be read, or contains an unknown name.
+    """
     config = read_config(path)
     table = config.get(verb, {})
     if not isinstance(table, Mapping):
@@ -107,7 +111,11 @@ def _from_environment(verb: str) -> dict[str, tuple[str, Any]]:
 
 
 def _convert(value: Any, action: argparse.Action, source: str) -> Any:
-    """Convert a setting's value to the type of its option."""
+    """Convert a setting's value to the type of its option.
+
+    Raises:
+        OptionError: The value is not of that type.
+    """
     if isinstance(action, argparse.BooleanOptionalAction):
         known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         if (flag := known.get(str(value).lower())) is None:

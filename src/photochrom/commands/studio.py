@@ -61,7 +61,11 @@ def add(verbs: Verbs) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve the page until it is interrupted, and return the exit status."""
+    """Serve the page until it is interrupted, and return the exit status.
+
+    Raises:
+        StudioError: A package of ``photochrom[studio]`` is missing, or the address is not available.
+    """
     from ..colorizer.colorizer import Colorizer
 
     try:

@@ -102,7 +102,11 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train a model and return the exit status: 0 if the run finished, 128 + N if signal N stopped it."""
+    """Train a model and return the exit status: 0 if the run finished, 128 + N if signal N stopped it.
+
+    Raises:
+        TrainingError: A package of ``photochrom[train]`` is missing, or the run cannot start or continue.
+    """
     try:
         with ending_at_once("SIGTERM", "SIGHUP"):
             from ..training.config import TrainingConfig

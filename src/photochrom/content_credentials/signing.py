@@ -172,7 +172,11 @@ def _manifest(original_name: str, credit: str) -> dict[str, Any]:
 
 
 def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
-    """Return a function that signs bytes with a key, in COSE's format, and the name of the signature algorithm."""
+    """Return a function that signs bytes with a key, in COSE's format, and the name of the signature algorithm.
+
+    Raises:
+        OptionError: C2PA does not allow the kind of the key.
+    """
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 

@@ -98,7 +98,11 @@ def colorize(
 
 
 def _format(vapoursynth: Any, clip: vs.VideoNode) -> vs.VideoFormat:
-    """Return the format of the coloured clip."""
+    """Return the format of the coloured clip.
+
+    Raises:
+        FilmError: ``clip`` has a format that cannot be coloured.
+    """
     given = clip.format
     usable = given is not None and clip.width > 0 and given.sample_type == vapoursynth.INTEGER
     if (

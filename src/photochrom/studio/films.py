@@ -173,7 +173,12 @@ class Film(Item[FilmChoices]):
         self._recolor = recolor
 
     def _go(self, time: Any) -> None:
-        """Display the first frame at or after a time in seconds."""
+        """Display the first frame at or after a time in seconds.
+
+        Raises:
+            OptionError: The time is not a number from 0 up.
+            FilmError: The frame cannot be read.
+        """
         if not isinstance(time, int | float) or not 0 <= time < 1e7:
             raise OptionError("the time is not a number of seconds")
         self._time = Fraction(time).limit_denominator(10**6)

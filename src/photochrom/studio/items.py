@@ -154,7 +154,11 @@ class Item(ABC, Generic[Choices]):
 
 
 def _dial(change: dict[str, Any], *, has_vividness: bool) -> tuple[str, float]:
-    """Parse the name of a dial and its value."""
+    """Return the name of the dial that a change turns, and the dial's new value.
+
+    Raises:
+        OptionError: There is no such dial, its value is out of range, or the model has no vividness.
+    """
     dial, value = change.get("dial"), change.get("value")
     if not isinstance(dial, str) or not isinstance(value, int | float) or not 0 <= value <= _DIALS.get(dial, -1):
         raise OptionError("there is no such dial, or its value is out of range")

@@ -40,7 +40,7 @@ def doubt_map(prediction: Prediction) -> dict[str, Any]:
     """Return the model's doubt as JSON for the page.
 
     Returns:
-        ``map``: rows of a map, with values from 0 (sure) to 1 (unsure). ``places``: x and y, from 0 to 1, of the places
+        ``map``: a list of rows of values from 0 (sure) to 1 (unsure). ``places``: x and y, from 0 to 1, of the places
         where a hint would help most, the best place first.
 
     Raises:
