@@ -22,9 +22,9 @@ _thread_limit: int | None = None
 
 
 def limit_threads(count: int) -> None:
-    """Limit the threads of this process, in ``in_parallel``, in OpenCV, and in engines opened after this call.
+    """Limit the threads of this process: those of ``in_parallel``, of OpenCV, and of engines that are opened later.
 
-    Where several processes each colour a photograph, they are fastest with one thread each.
+    If several processes colour photographs at the same time, they are fastest with one thread each.
 
     Args:
         count: Maximum number of threads, at least 1.
@@ -62,9 +62,9 @@ def threads() -> int:
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Yield the start and stop row of each strip, for ``height`` rows cut into strips that fit the processor's cache.
+    """Cut ``height`` rows of ``width`` samples into strips that fit the processor's cache; yield start and stop rows.
 
-    Strips have at least 24 rows, even if rows of more than about 2,000 samples then exceed the cache.
+    Strips have at least 24 rows, so those of rows of more than about 2,000 samples may exceed the cache.
     """
     rows = max(_MIN_STRIP_ROWS, _STRIP_SAMPLES // width)
     for start in range(0, height, rows):

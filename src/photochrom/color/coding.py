@@ -48,7 +48,7 @@ class Coding:
 
     @classmethod
     def of_photograph(cls, dtype: npt.DTypeLike) -> Coding:
-        """Return the coding of a photograph's planes, uint8 or uint16: all their bits, full range, BT.601."""
+        """Return the coding of a photograph's planes of this dtype (uint8 or uint16): full range, BT.601."""
         return cls(8 * np.dtype(dtype).itemsize)
 
 

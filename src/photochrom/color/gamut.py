@@ -27,7 +27,7 @@ def gamut_factor(
         cb: float32, any shape, ``-white / 2`` to ``white / 2``.
         cr: Like ``cb``.
         darkest: Lowest luma of the pixels that share a chroma sample, float32 of the same shape, 0 to ``white``.
-        brightest: Highest luma of the pixels that share it, likewise.
+        brightest: Highest luma of those pixels, likewise.
         matrix: Weights of R', G' and B' in the luma.
         white: Luma of white.
 
@@ -49,8 +49,8 @@ def gamut_factor(
 def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
     """Convert Y'CbCr to R'G'B' whose luma is exactly ``luma``.
 
-    Red and blue are rounded, and green is then chosen so that ``luma_of_rgb`` returns ``luma``. Only where the chroma
-    is out of gamut may the luma differ.
+    Red and blue are rounded, and green is then chosen so that ``luma_of_rgb`` returns ``luma``. The luma may differ
+    only where the chroma is out of gamut.
 
     Args:
         luma: uint8 or uint16 ``[H, W]``, full range.

@@ -35,7 +35,7 @@ _TINY: Final = np.float32(1e-9)
 
 
 def color_of_flat_areas(planes: np.ndarray, guide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate the colour of the flat area to which each pixel belongs, and how far to trust it.
+    """Estimate, for each pixel, the colour of the flat area that it belongs to, and a weight for that colour.
 
     Args:
         planes: a*b* of cells, float32 ``[2, h, w]``.
@@ -103,7 +103,7 @@ def _blur(planes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _falloff(count: int, scale: float) -> np.ndarray:
-    """Return a Gaussian of the distance between each two cells of a row, float32 ``[count, count]``."""
+    """Return a Gaussian of the distance between each pair of cells in a row, float32 ``[count, count]``."""
     away = np.subtract.outer(np.arange(count), np.arange(count))
     falloff: np.ndarray = np.exp(np.maximum(-0.5 * np.square(away / scale), _MIN_EXPONENT)) / (
         (2 * np.pi) ** 0.5 * scale
@@ -140,6 +140,6 @@ def _at_pixels(grid: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 
 def _positions(pixels: int, cells: int) -> np.ndarray:
-    """Return the position of each of a row's pixels, in units of cells, float32 ``[pixels]``."""
+    """Return the position of each pixel of a row, in units of cells, float32 ``[pixels]``."""
     positions = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * np.float32(cells / pixels) - np.float32(0.5)
     return np.clip(positions, 0, cells - 1)

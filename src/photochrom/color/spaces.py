@@ -221,7 +221,7 @@ def _fine_lightness_table() -> np.ndarray:
 
 
 def quick_ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.ndarray:
-    """Convert as ``ab_to_cbcr`` does, by a table: ten times as fast, with a mean error of 0.0006.
+    """Convert a*b* to Cb and Cr by a table: ten times as fast as ``ab_to_cbcr``, with a mean error of 0.0006.
 
     Args:
         luma: Y' uint8 ``[h, w]``, full range.

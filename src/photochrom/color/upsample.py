@@ -113,8 +113,8 @@ def apply_to_luma(
         subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
         coding: How luma and chroma are coded; None for a photograph's coding.
         out: Planes to write into, with any strides; None for new ones.
-        reduced: Whether ``luma`` is a copy at half the picture's height and width. Subsampling is then 1, and the range
-            of luma at which a sample must be in gamut is estimated from the samples around it.
+        reduced: Whether ``luma`` is a copy at half the picture's height and width. ``subsampling`` must then be (1, 1),
+            and the range of luma at which a sample must be in gamut is estimated from the samples around it.
         siting: Row (0 to 1) and column (0 or 0.5) of a chroma sample, in pixels from the first pixel that shares it.
             Ignored along an axis that is not subsampled.
         threads: Number of threads that share the rows.
@@ -268,7 +268,7 @@ def _all_in_gamut(
 
 
 def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Call ``gamut_factor`` with luma in code values, and chroma in code values around 0."""
+    """Compute ``gamut_factor`` for luma in code values, and chroma in code values around 0."""
     low, high = (_steps_of_chroma(plane, coding) for plane in (darkest, brightest))
     return gamut_factor(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
 
@@ -285,7 +285,7 @@ def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray
 
 
 def _distance(cb: np.ndarray, cr: np.ndarray, coding: Coding) -> np.ndarray:
-    """Return the larger distance of Cb and Cr from neutral, in code values; it may be too large by one."""
+    """Return the distance from neutral of Cb or Cr, whichever is farther, in code values, or one more than that."""
     mirrored = np.bitwise_xor(np.minimum(cb, cr), 2 * coding.neutral - 1)
     farther = np.maximum(np.maximum(cb, cr), mirrored, out=mirrored)
     return np.subtract(farther, coding.neutral - 1, out=farther)

@@ -1,1 +1,1 @@
-"""Luma in, chroma out: the ``Colorizer``, its options and hints, and the colours that it suggests."""
+"""Computes chroma from luma: the ``Colorizer``, its options and hints, and suggestions of colours."""

@@ -63,7 +63,7 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float)
 
 
 def checked_probability(probability: np.ndarray | None, card: ModelCard) -> np.ndarray:
-    """Return ``probability`` unchanged if it has shape ``[bins, h, w]`` for the bins of the model's card.
+    """Return ``probability``, ``[bins, h, w]``, after checking that it has one plane per bin of the model's card.
 
     Raises:
         ModelError: The network gave no probabilities, or not one per bin.
@@ -108,7 +108,7 @@ def _blocks(planes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def _likeness(bins: Bins) -> np.ndarray:
-    """Return features of the bins, ``[bins, features]``; inner products tell how much two colours support each other.
+    """Return features ``[bins, features]`` whose inner products are the support of each colour for each other colour.
 
     The features are the leading eigenvectors of a Gaussian kernel over the distances between bins.
     """

@@ -39,7 +39,7 @@ _LONGEST = 4  # longest side, in working sizes; longer panoramas are seen in les
 
 @dataclass(frozen=True)
 class Prediction:
-    """Prediction for one picture, in cells of the network's small grid ``[h', w']``."""
+    """Colours that the network predicts for one picture, on its small grid ``[h', w']``."""
 
     luma: np.ndarray
     """Luma of the picture's thumbnail, uint8 ``[h, w]``, full range."""
@@ -51,7 +51,7 @@ class Prediction:
     """Probability of each colour in the card's ``bins``, float32 ``[bins, h', w']``; None if the model has no bins."""
     picture: Box | None = None
     """Position of the picture inside blank margins, which stay neutral; None if there are no margins, ``NOWHERE`` if
-    there is nothing else."""
+    there are only margins."""
 
 
 class Colorizer:
@@ -286,7 +286,7 @@ class Colorizer:
         return self.card.vividness if options.vividness is None else options.vividness
 
     def ab(self, prediction: Prediction, hints: Sequence[Hint] = (), thumbnail: np.ndarray | None = None) -> np.ndarray:
-        """Upsample a prediction to a thumbnail's size, along its edges; pixels of hints get exactly their colours.
+        """Upsample a prediction along the edges of a thumbnail; hinted pixels get exactly the hinted colours.
 
         Args:
             prediction: Result of ``predict``.
@@ -323,7 +323,7 @@ class Colorizer:
         Args:
             luma: uint8 or uint16 ``[H, W]``, native byte order.
             thumbnail: The same picture's luma, uint8 ``[h, w]``, full range.
-            ab: a*b* of the thumbnail, float32 ``[2, h, w]``. All three have the same orientation.
+            ab: a*b* of the thumbnail, float32 ``[2, h, w]``. ``luma``, ``thumbnail`` and ``ab`` have one orientation.
             strength: Factor applied to the chroma.
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
             coding: How luma and chroma are coded; None for a photograph's coding.

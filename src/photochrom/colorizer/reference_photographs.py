@@ -72,7 +72,11 @@ class References:
         return tuple(_hint(place, colors[best[place]], shape) for place in chosen)
 
     def _features(self, luma: np.ndarray) -> tuple[tuple[int, int], np.ndarray, np.ndarray]:
-        """Return the grid's rows and columns, unit features of its places ``[places, channels]``, and their L*."""
+        """Compute features and lightness at a grid of places.
+
+        Returns:
+            Rows and columns of the grid; unit features, float32 ``[places, channels]``; L*, float32 ``[places]``.
+        """
         thumbnail = self._colorizer.thumbnail(luma)
         inputs = self._colorizer.inputs(thumbnail, ColorOptions())
         features = self._encoder().run(inputs)[_FEATURES][0]  # [channels, rows, columns]
@@ -119,7 +123,7 @@ def _last_before_halving(model: Any) -> str:
 
 
 def _best_of_each_cell(places: np.ndarray, similarity: np.ndarray, columns: int) -> list[int]:
-    """Return the places of the most similar match in each cell of the grid, in ascending order."""
+    """Return the place of the best match in each cell of the grid, in ascending order."""
     chosen: dict[tuple[int, int], int] = {}
     for place in places[np.argsort(similarity)]:  # ascending, so that the best one is written last
         row, column = divmod(int(place), columns)

@@ -58,7 +58,7 @@ def alternatives(
         colorizer: A colorizer whose model predicts a distribution.
         luma: As for ``Colorizer.chroma``.
         count: Number of alternatives, 1 to ``MAX_ALTERNATIVES``.
-        options: Options of the first colouring. Their hints are kept, except those that belong to an alternative.
+        options: Options of the first colouring. Their hints are kept, except those of an earlier alternative.
         prediction: Result of ``Colorizer.predict`` for ``luma`` and ``options``, if already computed; the network is
             then not run.
 

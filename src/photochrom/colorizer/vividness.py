@@ -1,4 +1,4 @@
-"""Converts the user's vividness to parameters of the network, of ``coherence``, and of the chroma.
+"""Converts the user's vividness to parameters of the network and of ``coherence``, and to a gain of the chroma.
 
 Training imports these definitions, too; they are here because this module needs no PyTorch.
 """
@@ -32,8 +32,8 @@ _LEAN_SLOPE: Final = 0.006
 def network_vividness(vividness: float) -> float:
     """Convert the user's vividness to the network's vividness, which is lower.
 
-    The network sharpens its distributions with vividness. If it removed the less likely colours, cells could no longer
-    agree on one of them. ``chroma_gain`` makes up for the lower vividness.
+    The more vivid the network, the sharper its distributions, and less likely colours disappear before cells can agree
+    on one of them. ``chroma_gain`` compensates for the lower value.
     """
     return _NETWORK_SHARE * min(vividness, _TURN)
 

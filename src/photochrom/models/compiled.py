@@ -66,7 +66,8 @@ class CompiledModel:
     Args:
         path: The model file.
         version: Version of OpenVINO.
-        settings: OpenVINO's settings for compiling. The number of threads is ignored, since it is not compiled in.
+        settings: OpenVINO's settings for compiling. The number of threads is ignored, because a compiled model does
+            not depend on it.
     """
 
     def __init__(self, path: Path, version: str, settings: Mapping[str, str]) -> None:

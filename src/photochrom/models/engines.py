@@ -32,7 +32,7 @@ _KEPT_KERNELS = 500
 # given back to the system, which takes 2 ms.
 _RUNS_BETWEEN_TRIMS = 20
 DEVICES = ("auto", "cpu", "cuda", "gpu")
-"""``auto`` and ``cpu``: the processor; ``cuda``: NVIDIA, by ONNX Runtime; ``gpu``: Intel graphics, by OpenVINO."""
+"""``auto`` and ``cpu``: the processor; ``cuda``: NVIDIA with ONNX Runtime; ``gpu``: Intel graphics with OpenVINO."""
 
 
 class Engine(Protocol):
@@ -124,8 +124,8 @@ class OpenVinoEngine:
     Args:
         path: The model file.
         device: ``cpu`` or ``gpu``.
-        exact: Whether to compute in float32 always. By default the engine uses bfloat16 if the hardware supports it,
-            which halves the time and changes a* and b* by about half a unit.
+        exact: Whether to compute in float32 on any hardware. Otherwise bfloat16 is used where the hardware supports it;
+            it halves the time and changes a* and b* by about half a unit.
         adapt: Function that converts the OpenVINO model in the file to the one that is compiled.
 
     Raises:

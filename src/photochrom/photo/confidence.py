@@ -78,7 +78,7 @@ def _with_numbers(rgb: np.ndarray, confidence: np.ndarray) -> np.ndarray:
 
 
 def _draw_centered(rgb: np.ndarray, text: str, center: tuple[float, float], scale: float) -> None:
-    """Draw a text centred at ``center``, or as near to it as keeps the text inside the picture."""
+    """Draw a text centred at ``center`` (x, y), shifted if necessary so that it is inside the picture."""
     height, width = rgb.shape[:2]
     (wide, tall), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, max(0.3, scale), 1)
     edge = 1 + round(3 * scale)  # width of the outline

@@ -38,7 +38,7 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
 
     Args:
         path: The photograph.
-        page: Page of a TIFF, from 1; None for the only one.
+        page: Page of a TIFF, from 1; None if the file has only one page.
 
     Raises:
         PhotoError: The file or its size cannot be read.

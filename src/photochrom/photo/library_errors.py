@@ -74,7 +74,7 @@ def naming(name: str) -> Iterator[None]:
         name: Path of the file, or ``THE_PICTURE`` if it has none.
 
     Raises:
-        PhotoError: A ``PhotoError``, ``MemoryError`` or ``OSError`` from the block, with the name added.
+        PhotoError: The block raised ``PhotoError``, ``MemoryError`` or ``OSError``.
     """
     try:
         yield

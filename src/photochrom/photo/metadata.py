@@ -27,7 +27,7 @@ _NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # formats that store neither IPTC da
 
 
 def update_for_output(decoded: Decoded, width: int, height: int, *, turned: bool, moved: bool) -> Metadata:
-    """Return the metadata, in which all that describes the pixels of the source is corrected or removed.
+    """Return the metadata of a file, with all that describes its old pixels corrected or removed.
 
     Args:
         decoded: The file as read.

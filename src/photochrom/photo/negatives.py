@@ -25,7 +25,7 @@ _MAY_BE_NEGATIVE: Final = 0.25  # score by statistics alone, above which no seco
 
 
 def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> bool:
-    """Return whether a photograph looks like a negative, by its statistics and by the network's view of its inversion.
+    """Return whether a photograph looks like a negative, by its statistics and by how its inversion is predicted.
 
     Args:
         colorizer: The model, which is run on the inverted photograph if the statistics are not conclusive.

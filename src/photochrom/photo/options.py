@@ -20,9 +20,9 @@ JPEG_LAYOUTS: Final = get_args(JpegLayout)
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """How to write a coloured photograph, and which companion files to write.
+    """Options for writing a coloured photograph and its companion files.
 
-    The command line, the batch, the studio and ``colorize_file`` all build this object.
+    The command line, the batch, the studio and ``colorize_file`` all use them.
 
     Raises:
         OptionError: A value is out of its range.
@@ -45,7 +45,7 @@ class OutputOptions:
     """Whether to write the label to an XMP sidecar beside the photograph instead of into the photograph."""
 
     c2pa: Identity | None = None
-    """Signer of the content credentials (C2PA) that are embedded in the photograph; None for none."""
+    """Signer of the content credentials (C2PA) that are embedded in the photograph; None to embed none."""
 
     preview: bool = False
     """Whether the report includes small pictures of before and after, which are not written to files."""

@@ -140,7 +140,7 @@ def _directory_of(data: bytes, page: int | None) -> int:
 
 
 def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> Photo:
-    """Read, as ``read_photo`` does, the page of a TIFF whose directory is at the offset ``start``.
+    """Read the page of a TIFF whose directory is at the offset ``start``; see ``read_photo``.
 
     Raises:
         PhotoError: The page cannot be read completely and correctly.

@@ -31,7 +31,7 @@ from .read import Photo
 def chroma_subsampling(format: str) -> int:
     """Return how many luma pixels per axis share one chroma sample in a format: 2 in JPEG (4:2:0), else 1.
 
-    ``chroma_sampling`` is exact for a given photograph: a JPEG that keeps the coded luma of its source may need other
+    For a given photograph, use ``chroma_sampling``: a JPEG that keeps the coded luma of its source may need other
     subsampling, and lossy WebP has that of JPEG.
     """
     return 2 if format == "JPEG" else 1
@@ -69,8 +69,8 @@ def encode_photo(
 
     Args:
         photo: The photograph.
-        cb: Cb ``[ceil(H / rows), ceil(W / columns)]`` of luma's dtype, in gamut, neutral at 128 or 32768. The result of
-            ``chroma_sampling(photo, format, layout)`` is rows and columns.
+        cb: Cb ``[ceil(H / rows), ceil(W / columns)]`` of luma's dtype, in gamut, neutral at 128 or 32768.
+            ``chroma_sampling(photo, format, layout)`` returns rows and columns.
         cr: Cr, of the same shape and dtype.
         format: A key of ``EXTENSIONS``. PNG and TIFF keep 16 bits; for other formats, samples are rounded to 8 bits.
         credit: Sources of the colours, for the label in the metadata (see ``colorizer.hints.credit``); None to write
@@ -83,7 +83,7 @@ def encode_photo(
             corrupts its ``iloc``.
 
     Raises:
-        PhotoError: The format cannot store this photograph, for which the message suggests another format.
+        PhotoError: The format cannot store this photograph; the message suggests another format.
         OptionError: ``quality`` is out of range, or ``format`` or ``layout`` is unknown.
         ValueError: ``cb`` or ``cr`` has another shape or dtype.
     """

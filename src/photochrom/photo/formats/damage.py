@@ -38,7 +38,7 @@ def in_jpeg(data: bytes, colors: str = "GRAY") -> tuple[str, ...]:
         colors: simplejpeg's name of the colour space to decode to: "CMYK" for CMYK files.
 
     Returns:
-        ``(DAMAGED,)``, ``(LEFT_OVER,)`` or nothing.
+        ``(DAMAGED,)``, ``(LEFT_OVER,)`` or an empty tuple.
     """
     try:
         decode_jpeg_header(data)
@@ -121,7 +121,7 @@ def _register_handler() -> Any:
 
 
 def _record_error(_: int | None, source: bytes | None, __: bytes | None, ___: int | None) -> None:
-    """Record an error that libtiff reports, if it is from a fax decoder such as ``Fax4Decode`` (``source``)."""
+    """Record an error of libtiff if ``source``, which reports it, is a fax decoder such as ``Fax4Decode``."""
     errors: list[str] | None = getattr(_collecting, "damage", None)
     if errors is not None and not errors and (source or b"").startswith(b"Fax"):
         errors.append(DAMAGED)

@@ -42,7 +42,7 @@ CODING: Final = METADATA_BLOCKS.union(
         37724,  # Photoshop layers are still grey, and Photoshop would show them instead of the picture
     ]
 )
-"""Tags that are not copied to the output: those on the pixel coding of the source, and ``METADATA_BLOCKS``."""
+"""Tags that are not copied with the descriptive ones: those on pixel coding, and ``METADATA_BLOCKS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Tiff:
     order: Order
     """Byte order."""
     big: bool
-    """Whether it is a BigTIFF."""
+    """Whether the structure is a BigTIFF, whose offsets have 64 bits."""
     first: int
     """Offset of the first directory."""
 
@@ -229,12 +229,12 @@ def relocated(tiff: Tiff, start: int) -> bytes:
 
 
 def _is_shape(entry: Entry) -> bool:
-    """Return whether an entry is the shape of an array, which tifffile stores as the description."""
+    """Return whether an entry is the array shape that tifffile stores as the description."""
     return entry.tag == DESCRIPTION and bytes(entry.value[:10]) == b'{"shape": '
 
 
 def from_density(density: Density) -> bytes:
-    """Create a block that contains only the resolution, for formats that cannot store it elsewhere."""
+    """Create an EXIF block with the resolution only, for formats that cannot store it elsewhere."""
     x, y = (fraction.limit_denominator(10**6) for fraction in (density.x, density.y))
     table = struct.pack("<HHHIIHHIIHHIHHI", 3, *(X_RESOLUTION, RATIONAL, 1, 50), *(Y_RESOLUTION, RATIONAL, 1, 58),
                         *(RESOLUTION_UNIT, SHORT, 1, density.unit, 0), 0)  # fmt: skip
@@ -303,7 +303,7 @@ def packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int
     """Serialise a directory for offset ``start`` of a classic TIFF, followed by its values and subdirectories.
 
     Args:
-        tiff: The structure from which the entries are.
+        tiff: The structure that contains the entries.
         entries: The entries, in the order of their tags.
         start: Offset at which the directory will be stored, an even number.
         pointers: Tags whose values are offsets of subdirectories, which are included.

@@ -47,7 +47,7 @@ class Density:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Metadata of a photograph, as blocks of bytes that are copied from the source to the output."""
+    """Metadata of a photograph; blocks of bytes are as stored in the file."""
 
     exif: bytes | None = None
     """EXIF: a TIFF structure, without the prefix "Exif\\0\\0" that it has in JPEG."""
@@ -72,13 +72,13 @@ class Planes:
     """A coloured picture as Y'CbCr planes, all uint8 or all uint16."""
 
     luma: np.ndarray
-    """``[H, W]``."""
+    """Luma, ``[H, W]``."""
     cb: np.ndarray
-    """``[H, W]``, or smaller if the format subsamples chroma."""
+    """Cb, ``[H, W]``, or smaller if the format subsamples chroma."""
     cr: np.ndarray
-    """Like ``cb``."""
+    """Cr, of the same shape."""
     alpha: np.ndarray | None = None
-    """``[H, W]``; None for an opaque picture."""
+    """Alpha channel, ``[H, W]``; None for an opaque picture."""
     extra: np.ndarray | None = None
     """Further channels, ``[H, W, channels]``, which only TIFF can store."""
 
@@ -88,9 +88,9 @@ class Decoded:
     """A decoded file, whose pixels are as stored and not turned upright unless ``upright`` is set."""
 
     luma: np.ndarray
-    """uint8 or uint16 ``[H, W]``."""
+    """Luma, uint8 or uint16 ``[H, W]``."""
     alpha: np.ndarray | None
-    """``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
+    """Alpha channel, ``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
     metadata: Metadata
     """Metadata as stored."""
     lossless: bool = False
@@ -120,7 +120,10 @@ _most_pixels: ContextVar[int] = ContextVar("most_pixels", default=MAX_PIXELS)
 
 @contextmanager
 def at_most(pixels: int) -> Iterator[None]:
-    """Limit pictures read in the block, in this thread, to the smaller of ``pixels`` and ``MAX_PIXELS``."""
+    """Make ``check_size`` refuse pictures of more than ``pixels`` pixels, in the block and in this thread only.
+
+    A limit above ``MAX_PIXELS`` has no effect.
+    """
     token = _most_pixels.set(min(pixels, MAX_PIXELS))
     try:
         yield
@@ -166,7 +169,7 @@ def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def by_opencv(data: bytes | bytearray) -> np.ndarray | None:
-    """Decode a PNG or TIFF to uint8 or uint16, ``[H, W]`` or ``[H, W, samples]`` with B first; None if it fails."""
+    """Decode a PNG or TIFF, uint8 or uint16 ``[H, W]`` or ``[H, W, samples]`` with B first; None if OpenCV fails."""
     import cv2
 
     # OpenCV would print messages about damage, which raises a PhotoError here, and about private tags, which are

@@ -94,7 +94,7 @@ def _segments(data: bytes) -> tuple[list[tuple[int, bytes]], int, int]:
 
 
 def _is_needed(marker: int, payload: bytes) -> bool:
-    """Return whether decoding needs a segment: not metadata, nor a truncated JFIF header, which Pillow refuses."""
+    """Return whether decoding needs a segment, unlike metadata and truncated JFIF headers, which Pillow refuses."""
     return marker not in _METADATA and not (payload.startswith(JFIF) and len(payload) < _JFIF_LENGTH)
 
 

@@ -78,7 +78,7 @@ class LumaScans:
         return any(any(payload) for marker, payload, _ in self.parts if marker == _DRI)
 
     def top(self, rows: int) -> bytes:
-        """Return a file with the first ``rows`` rows (a multiple of 8) of a baseline picture.
+        """Return a grey JPEG file with the first ``rows`` rows (a multiple of 8) of a baseline picture.
 
         The coded data may continue beyond these rows.
         """
@@ -137,8 +137,8 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> lis
 
     Args:
         luma: The coded luma to keep.
-        cb: Cb, uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, neutral at 128. All decoders accept the shape that
-            corresponds to ``luma.subsampling``.
+        cb: Cb, uint8 ``[H, W]`` or ``[ceil(H / 2), ceil(W / 2)]``, neutral at 128. Some decoders refuse the file if the
+            shape contradicts ``luma.subsampling``.
         cr: Cr, of the same shape and dtype.
         quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
 

@@ -61,7 +61,7 @@ class _Page:
 
 
 class _PillowDecoder(TiffImageFile):
-    """Pillow's TIFF decoder without its size limit and rotation, for which Photochrom has code for all formats."""
+    """Pillow's TIFF decoder without a size limit and rotation, which Photochrom applies in one way to all formats."""
 
     def load_prepare(self) -> None:
         """Override Pillow: allocate the image without applying its orientation."""
@@ -136,7 +136,7 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
 
 
 def _single_page_file(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> bytes:
-    """Return a file that begins with this page, in a form that libraries read correctly; ``data`` if it is already."""
+    """Return a file that begins with a page, in a form that libraries read correctly: ``data`` itself if possible."""
     repaired = tiff_repair.repaired(data, tiff, entries)
     big_endian = tiff.big and tiff.order == ">"  # which Pillow does not read
     as_it_is = len(repaired) == len(entries) and all(a is b for a, b in zip(repaired, entries, strict=True))
@@ -174,7 +174,7 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
 
 
 def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
-    """Return whether 0 is black and 65535 is white in a linear DNG, which is true of scanners but not of cameras."""
+    """Return whether 0 is black and 65535 is white in a linear DNG; scanners write such files, cameras do not."""
     black = next((entry for entry in entries if entry.tag == _BLACK_LEVEL), None)
     if black is not None and any(black.value[:4]):  # an integer, or the numerator of a fraction
         return False

@@ -71,9 +71,10 @@ def shifted(tiff: Tiff, entries: Sequence[Entry], by: int) -> list[Entry]:
 
 
 def _can_copy_parts(tiff: Tiff, entries: Sequence[Entry], offsets: Sequence[int], sizes: Sequence[int]) -> bool:
-    """Return whether strips or tiles can be copied singly: sizes are known, and they are not old-style JPEG.
+    """Return whether the strips or tiles of a page can be copied separately.
 
-    They must not overlap, either, as they do if their sizes add up to more than the file.
+    This requires that their sizes are known, that they do not overlap (then sizes would add up to more than the file),
+    and that they are not old-style JPEG.
     """
     known = len(offsets) == len(sizes) and sum(sizes) <= len(tiff.data)
     return known and tiff.number(entries, _COMPRESSION, 1) != _OLD_JPEG

@@ -79,7 +79,7 @@ def _kind(tiff: Tiff, start: int) -> int:
 def mask_files(data: bytes) -> list[bytes]:
     """Extract masks, among them the infrared channels of film scanners, each as a file of its own.
 
-    SilverFast writes the infrared channel of an HDRi scan as such a page.
+    SilverFast writes the infrared channel of an HDRi scan as a mask.
 
     Raises:
         PhotoError, ValueError, struct.error: The file is damaged.
@@ -100,7 +100,7 @@ def has_loop(data: bytes) -> bool:
 
 
 def inherited_from_preview(tiff: Tiff, entries: list[Entry]) -> list[Entry]:
-    """Return the descriptive tags that only a preview before the picture has, and not the picture's directory."""
+    """Return descriptive entries of a file's first directory, a preview, for tags that the picture's entries lack."""
     not_inherited = {
         exif.X_RESOLUTION,
         exif.Y_RESOLUTION,

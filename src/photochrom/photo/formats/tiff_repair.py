@@ -47,7 +47,7 @@ def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
-    """Return the JPEG stream of a page with old-style JPEG compression (6), or None if there is no complete one."""
+    """Return the JPEG stream of a page in old-style JPEG compression (6); None without a complete stream."""
     if tiff.number(entries, COMPRESSION, 1) != _OLD_JPEG:
         return None
     start, size = tiff.number(entries, _JPEG_START, 0), tiff.number(entries, _JPEG_SIZE, 0)
@@ -63,7 +63,7 @@ def ycbcr_luma(
     The samples are stored in units of h times v luma samples, one Cb and one Cr (TIFF 6.0, section 21).
 
     Raises:
-        PhotoError: The samples are tiled, in planes, or not those of BT.601.
+        PhotoError: The samples are tiled, planar, or not those of BT.601.
         ValueError: A strip is too short.
     """
     coefficients = [entry for entry in entries if entry.tag == 529]

@@ -1,9 +1,8 @@
 """Writes TIFF of one or several pages, and keeps metadata tags byte for byte.
 
-No library is used, because none can keep maker notes: they contain offsets from the start of the EXIF block. That
-block is a TIFF structure itself, so the new file begins with the block of the first page, and all offsets in it remain
-valid. The blocks of later pages are relocated. After the pixels of each page, a new directory lists the tags of its
-block and of its pixels.
+No library is used, because values in the EXIF block of the first page must keep their offsets, on which maker notes
+depend. The block is a TIFF structure itself, so the new file begins with it. The blocks of later pages are relocated.
+After the pixels of each page, a new directory lists the tags of its block and of its pixels.
 """
 
 from __future__ import annotations

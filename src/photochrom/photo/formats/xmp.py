@@ -272,7 +272,7 @@ def _parsed(data: bytes) -> tuple[minidom.Document, minidom.Element]:
 
 
 def _defused(data: bytes) -> minidom.Document:
-    """Parse a packet that may contain an attack on XML parsers."""
+    """Parse an untrusted packet, and raise an error if it contains an attack on XML parsers."""
     from defusedxml.minidom import parseString  # slow to load, since it loads an HTTP client
 
     document: minidom.Document = parseString(data, forbid_dtd=True)
