@@ -104,7 +104,7 @@ def _frames(
     if shots is None:
         yield from reader.frames(on_frame=on_frame)
         return
-    for start in shots.starts_with(reader, hints):
+    for start in shots.starts_of_hinted_shots(reader, hints):
         number = shots.number(start)
         yield from itertools.takewhile(
             lambda frame, number=number: shots.number(frame.pts) == number,  # type: ignore[misc]  # number of this turn

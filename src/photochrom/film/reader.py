@@ -17,7 +17,7 @@ from ..errors import FilmError, OptionError
 from .damage import Damage
 from .source.color_detection import GAP, has_colors, is_blank_frame
 from .source.frame_facts import display_matrix, fields
-from .source.opening import address, main_stream, opened
+from .source.opening import address, main_stream, open_container
 from .source.packet_damage import PacketCheck
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
@@ -109,7 +109,7 @@ class FilmReader:
         self.video.thread_type = "AUTO"
 
     def _container(self) -> av.container.InputContainer:
-        return opened(self.path, self._demuxer_options)
+        return open_container(self.path, self._demuxer_options)
 
     def _check_size(self) -> None:
         self._check_pixels(self.video.codec_context.width, self.video.codec_context.height)

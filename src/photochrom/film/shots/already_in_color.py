@@ -22,7 +22,7 @@ class ColoredShots:
     """Whether each shot is in colour."""
 
     def has(self, pts: int) -> bool:
-        """Return whether a frame lies in a shot that is in colour."""
+        """Return whether the frame with this pts lies in a shot that is in colour."""
         number = bisect_right(self.starts, pts) - 1
         return number >= 0 and self.colored[number]
 
@@ -30,11 +30,11 @@ class ColoredShots:
 def leaving_colored_shots(
     frame_colorizer: FrameColorizer, plan: Plan, *, is_explicit: bool, on_frame: Callable[[], None] = lambda: None
 ) -> FrameColorizer:
-    """Return a frame colorizer that leaves shots in colour unchanged if the options say so; adds a note to the plan.
+    """Return a colorizer that leaves shots in colour unchanged, if ``recolor`` is ``"grey-shots"``; add a note.
 
     Args:
         frame_colorizer: Colours the frames of the film.
-        plan: The part of the film to colour.
+        plan: The part of the film to colour; a note is added to it.
         is_explicit: Whether the user chose ``recolor``. If not, an error is raised if nothing is left to colour.
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
@@ -47,7 +47,7 @@ def leaving_colored_shots(
     found = find_colored_shots(frame_colorizer, plan, on_frame)
     to_color = [pts for pts in found.starts if shots is None or not shots.is_left_out(pts)]
     colored = [pts for pts in to_color if found.has(pts)]
-    which = _which(colored, to_color, frame_colorizer)
+    which = _described(colored, to_color, frame_colorizer)
     if colored and len(colored) == len(to_color):
         if not is_explicit:
             raise in_color_error(frame_colorizer.reader, which if frame_colorizer.options.only_shots else "")
@@ -60,8 +60,14 @@ def leaving_colored_shots(
     return frame_colorizer.keeping(found.has)
 
 
-def _which(colored: Sequence[int], to_color: Sequence[int], frame_colorizer: FrameColorizer) -> str:
-    """Name the shots in colour, by the pts of their first frames, with a verb; by number if single ones were chosen."""
+def _described(colored: Sequence[int], to_color: Sequence[int], frame_colorizer: FrameColorizer) -> str:
+    """Describe some of the shots to colour, with a verb: ``2 of 9 shots are``, or, with ``only_shots``, ``shot 3 is``.
+
+    Args:
+        colored: pts of the first frames of the shots to describe.
+        to_color: pts of the first frames of all shots to colour.
+        frame_colorizer: Has the plan and the options of the shots.
+    """
     verb = "is" if len(colored) == 1 else "are"
     if not (frame_colorizer.options.only_shots and frame_colorizer.shots):
         return f"{len(colored)} of {len(to_color)} shots {verb}"
@@ -74,8 +80,8 @@ def find_colored_shots(
 ) -> ColoredShots:
     """Read a film, and find the shots that are in colour.
 
-    A shot is in colour if most pairs of its frames, ``GAP`` apart, are (see ``source.color_detection.has_colors``).
-    Blank frames are ignored.
+    A shot is in colour if most pairs of its frames, ``GAP`` frames apart, are in colour, as defined by
+    ``source.color_detection.has_colors``. Blank frames are ignored.
 
     Args:
         frame_colorizer: Prepares the frames of the film.

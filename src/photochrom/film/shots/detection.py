@@ -1,9 +1,9 @@
 """Shot detection: cuts, fades through black or white, and dissolves.
 
 The distance between two frames measures the change that motion cannot explain: the earlier frame is warped along the
-optical flow to the later one, and the remaining difference is divided by the contrast of both. A pan has a small
-distance, a cut a large one. Each decision depends only on about a second around a frame, so that it does not depend on
-where reading starts.
+optical flow to the later one, and the remaining difference is divided by the contrast of both. The distance is small in
+a pan, and large at a cut. Whether a shot begins at a frame depends only on the frames up to ``REACH`` before and after
+it, so a resumed run finds the same shots.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from .. import optical_flow
 REACH = 16
 """Number of frames before and after a frame that decide whether a shot begins there."""
 _SPECK = 3  # pixels: size of the median filter that removes scratches and dust
-_AROUND = 8.0  # pixels: scale at which local brightness and contrast are equalised, against flicker and stains
+_LOCAL = 8.0  # pixels: scale at which local brightness and contrast are equalised, against flicker and stains
 _SIZE = 64  # short side in pixels at which frames are compared
 _CUT = 0.45  # least distance between frames of different shots
-_STANDS_OUT = 2.5  # least ratio of a cut's distance to the median distance around it
-_FLASH = 4  # most frames for which a flash or dust may hide a shot
+_CUT_RATIO = 2.5  # least ratio of a cut's distance to the median distance of the frames around it
+_FLASH = 4  # greatest length in frames of a flash, or of dust that covers the picture
 _HALF = 8  # frames in half a dissolve
 _MIXED = 0.3  # share of the difference between a dissolve's ends that their mixture may leave unexplained
 _GRAIN = 3.0  # mean deviation of luma caused by film grain
 _IN_ORDER = -0.8  # greatest correlation of the earlier shot's share with time in a dissolve; near 0 in flicker
 _DIM = 0.35  # ratio of contrasts below which one end of a mixture is fading
 _COARSE = 16  # short side in pixels at which visibility is measured
-_FAINT = 3.0  # deviation of luma up to which a frame is blank; from twice as much it is a picture
+_FAINT = 3.0  # deviation of luma up to which visibility is 0; it is 1 from twice this deviation
 BLANK = 4.0
 """Standard deviation of luma (0 to 255) below which a frame is blank."""
 
@@ -43,25 +43,27 @@ class Shot:
     """A shot of a film."""
 
     start: Fraction
-    """Time of its first frame, in seconds from the film's beginning."""
+    """Time at which the shot begins, in seconds from the film's beginning."""
     end: Fraction
-    """Time of the frame after its last, in seconds from the film's beginning."""
+    """Time at which the next shot begins or the film ends, in seconds from the film's beginning."""
     frames: int
     """Number of frames."""
 
 
 @dataclass(frozen=True)
 class _Frame:
+    """A frame, reduced for comparison with others."""
+
     small: np.ndarray
     """Luma, uint8 ``[h, w]``."""
     distance: float
-    """Distance to the frame before."""
+    """Distance from the preceding frame; 0 for the first frame."""
     is_blank: bool
     """Whether the frame is blank: uniformly black, white or grey."""
 
 
 def starts(lumas: Iterable[np.ndarray]) -> Iterator[bool]:
-    """Yield, for each frame, whether a shot begins there; lags ``REACH`` frames behind its input.
+    """Yield, for each frame, whether a shot begins with it; the output lags ``REACH`` frames behind the input.
 
     Args:
         lumas: Thumbnails of consecutive frames, uint8 ``[h, w]``, full range, all of one size.
@@ -96,10 +98,10 @@ def is_blank(luma: np.ndarray) -> bool:
 
 
 def visibility(luma: np.ndarray) -> float:
-    """Return the visibility of a luma plane, uint8 ``[h, w]``: 0 for a blank frame, 1 for a picture, between in a fade.
+    """Return how visible the picture in a luma plane, uint8 ``[h, w]``, is: from 0 (a blank frame) to 1.
 
-    It is measured by the deviation from the median of the most deviating hundredth of coarse cells. So a small title on
-    plain grey counts as a picture, although the frame has hardly any contrast, and grain is averaged out.
+    The measure is the 99th percentile of the deviations of coarse cells from their median. Coarse cells average out
+    grain, and the percentile makes a small title on plain grey visible, although such a frame has hardly any contrast.
     """
     cells = _shrunk(luma, _COARSE).astype(np.float32)
     deviation = float(np.percentile(np.abs(cells - np.median(cells)), 99))
@@ -115,20 +117,21 @@ def _shrunk(luma: np.ndarray, short_side: int = _SIZE) -> np.ndarray:
 def _distance(before: np.ndarray, after: np.ndarray) -> float:
     """Return the change between frames that motion does not explain, relative to contrast; about 1 if unrelated."""
     distance = _unexplained(before, after)
-    # Uneven flicker can make frames of one shot differ.
+    # Flicker that differs over the picture increases the distance within a shot, so it is evened out.
     return distance if distance < _CUT / 2 else min(distance, _unexplained(_evened(before), _evened(after)))
 
 
 def _evened(frame: np.ndarray) -> np.ndarray:
     """Equalise a frame's local mean and contrast, uint8 ``[h, w]``."""
-    detail = frame - cv2.GaussianBlur(frame.astype(np.float32), (0, 0), _AROUND)
-    spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _AROUND))
+    detail = frame - cv2.GaussianBlur(frame.astype(np.float32), (0, 0), _LOCAL)
+    spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _LOCAL))
     return np.clip(128 + 40 * detail / (spread + _GRAIN), 0, 255).astype(np.uint8)
 
 
 def _unexplained(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the change that neither motion nor a new brightness and contrast explains, relative to the contrast."""
     warped = optical_flow.warp(before, optical_flow.backward_flow(before, after, fast=True))
-    # Flicker or a fade changes only brightness and contrast of the same picture.
+    # The mean is subtracted, and the contrast adapted, because flicker and fades change nothing else.
     late, early = after - after.mean(), warped - warped.mean()
     gain = np.clip((late * early).mean() / ((early * early).mean() + 1.0), 0.3, 3.0)
     spread = (np.abs(late).mean() + gain * np.abs(early).mean()) / 2
@@ -136,30 +139,31 @@ def _unexplained(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def _starts_shot(window: list[_Frame | None]) -> bool:
-    """Return whether a shot begins at the middle frame of the window, in which None is outside the film."""
+    """Return whether a shot begins at the middle frame of the window; None stands for frames outside the film."""
     frame, before = window[REACH], window[REACH - 1]
     assert frame is not None
     if before is None:
         return False  # ``starts`` handles the film's first frame
     if frame.is_blank or before.is_blank:
-        # Blank frames between two shots belong to the second; a few blank frames inside a shot are a flash.
+        # Blank frames between two shots belong to the later shot; a few blank frames inside a shot are a flash.
         return frame.is_blank and not before.is_blank and not _is_flash(window)
     return _is_cut(window) or _is_dissolve(window)
 
 
 def _is_cut(window: list[_Frame | None]) -> bool:
+    """Return whether there is a cut before the middle frame of the window."""
     frame = window[REACH]
     assert frame is not None
     if frame.distance < _CUT:
         return False
     near = [f.distance for f in window[REACH - 6 : REACH + 7] if f is not None and f is not frame]
-    if frame.distance < _STANDS_OUT * float(np.median(near)):
+    if frame.distance < _CUT_RATIO * float(np.median(near)):
         return False
     return not _is_flash(window)
 
 
 def _is_flash(window: list[_Frame | None]) -> bool:
-    """Return whether the differing frames are a flash, after which the same shot continues."""
+    """Return whether the change at the middle of the window is a flash, after which the same shot continues."""
     earlier = [window[REACH - 1 - i] for i in range(_FLASH)]
     later = [window[REACH + i] for i in range(_FLASH)]
     pairs = [(a, b) for i, a in enumerate(earlier) for j, b in enumerate(later) if 0 < i + j <= _FLASH]
@@ -168,14 +172,14 @@ def _is_flash(window: list[_Frame | None]) -> bool:
 
 
 def _is_dissolve(window: list[_Frame | None]) -> bool:
-    """Return whether the frame is the middle of a dissolve: an even mixture of two unrelated frames."""
+    """Return whether the middle frame of the window is that of a dissolve: the most even mixture of two shots."""
     return _mixture(window, REACH) is not None and all(
-        _lies_nearer(window, other) for other in range(REACH - _HALF, REACH + _HALF + 1) if other != REACH
+        _is_more_even(window, other) for other in range(REACH - _HALF, REACH + _HALF + 1) if other != REACH
     )
 
 
-def _lies_nearer(window: list[_Frame | None], other: int) -> bool:
-    """Return whether the middle frame is a more even mixture than another frame, or the other is not a mixture."""
+def _is_more_even(window: list[_Frame | None], other: int) -> bool:
+    """Return whether the window's middle frame is a more even mixture than another; the earlier frame wins a tie."""
     share, middle = _mixture(window, other), _mixture(window, REACH)
     assert middle is not None
     if share is None or abs(share - 0.5) > abs(middle - 0.5):
@@ -184,7 +188,7 @@ def _lies_nearer(window: list[_Frame | None], other: int) -> bool:
 
 
 def _mixture(window: list[_Frame | None], at: int) -> float | None:
-    """Return the earlier shot's share in a mixture of two shots; None if the frame is not a mixture."""
+    """Return the earlier shot's share in a mixture of two shots; None if the frame ``at`` is not such a mixture."""
     if not at - _HALF >= 0 or at + _HALF >= len(window):
         return None
     around = window[at - _HALF : at + _HALF + 1]
@@ -209,7 +213,7 @@ def _mixture(window: list[_Frame | None], at: int) -> float | None:
 
 
 def _is_in_order(frames: list[np.ndarray]) -> bool:
-    """Return whether frames change steadily from the first to the last; in flicker they go back and forth."""
+    """Return whether frames change steadily from the first to the last, instead of back and forth as in flicker."""
     first, last = (frames[i].astype(np.float32) for i in (0, -1))
     difference = first - last
     shares = [float(((frame - last) * difference).mean()) for frame in frames[1:-1]]

@@ -1,7 +1,7 @@
 """Reads and writes edit decision lists (CMX 3600), whose events are the shots of a film.
 
-Record times are time codes of the film, starting at its own first time code if it has one. A list for a film without
-time code may begin at a full hour, as is customary; that hour is then the film's beginning.
+Record times are time codes of the film. If the film has no time code, it is assumed to begin at the last full
+hour before the first event, because lists often begin at 01:00:00:00.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from ..source.time_code import add_frames
 from .detection import Shot
 from .options import ShotOptions
 
-# Event, reel, track, transition (with its length), source in and out, record in and out.
 _TIME = r"(\d\d:\d\d:\d\d[:;.]\d\d)"
+# Event, reel, track, transition (with its length), source in and out, record in and out.
 _EVENT = re.compile(
     rf"\s*\d+\s+\S+\s+(\S+)\s+(?:C|D|W\d+|K\s?[BO]?)(?:\s+\d+)?\s+{_TIME}\s+{_TIME}\s+{_TIME}\s+{_TIME}\s*"
 )
-_SHOWS = ("V", "B", "AA/V", "A2/V", "A/V")  # tracks with a picture; others are sound
-_REEL = 8  # length of a reel's name
+_PICTURE_TRACKS = ("V", "B", "AA/V", "A2/V", "A/V")  # track names of events with a picture; others are sound only
+_REEL = 8  # greatest length of a reel name
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The time code of a film."""
+    """Frame rate and first time code of a film."""
 
     rate: Fraction
     """Frames per second."""
@@ -44,7 +44,7 @@ class Clock:
 
 
 def clock_of(reader: FilmReader) -> Clock:
-    """Return a film's frame rate and starting time code."""
+    """Return the frame rate and first time code of a film."""
     code = reader.time_code
     return Clock(reader.rate, code if code and re.fullmatch(_TIME, code) else None)
 
@@ -54,8 +54,8 @@ def write_edl(shots: Iterable[Shot], clock: Clock, title: str) -> str:
 
     Args:
         shots: The shots.
-        clock: The film's time code.
-        title: Name of the film, from which the reel's name is derived.
+        clock: Frame rate and first time code of the film.
+        title: Name of the film, from which the reel name is made.
     """
     reel = re.sub(r"[^A-Z0-9]", "", title.upper())[:_REEL] or "AX"
     drop = clock.beginning[8] != ":"
@@ -70,42 +70,44 @@ def write_edl(shots: Iterable[Shot], clock: Clock, title: str) -> str:
 def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, ...]:
     """Read the events of an edit decision list as shots with default options.
 
-    A dissolve or wipe belongs to the later shot from its first frame. Sound events are ignored.
+    A dissolve or wipe belongs to the later of its two shots. Sound events are ignored.
 
     Args:
         path: The list.
-        clock: The film's time code.
+        clock: Frame rate and first time code of the film.
 
     Raises:
-        OptionError: The file cannot be read, has no event with a picture, or has one before the film's beginning.
+        OptionError: The file cannot be read, has no event with a picture, or begins before the film.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as exc:
         raise OptionError(f"the list cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
-    begins = sorted(set(_record_ins(text, clock.rate)))
-    if not begins:
+    starts = sorted(set(_record_ins(text, clock.rate)))
+    if not starts:
         raise OptionError("has no event with a picture", path=path, remedy="export it as CMX 3600")
     hour = _number("01:00:00:00", clock.rate)
-    offset = begins[0] // hour * hour if clock.first is None else _number(clock.first, clock.rate)
-    if begins[0] < offset:
+    offset = starts[0] // hour * hour if clock.first is None else _number(clock.first, clock.rate)
+    if starts[0] < offset:
         raise OptionError(
             f"begins before the film, whose time code starts at {clock.first}",
             path=path,
             remedy="check its record times",
         )
-    return tuple(ShotOptions((number - offset) / clock.rate) for number in begins)
+    return tuple(ShotOptions((number - offset) / clock.rate) for number in starts)
 
 
 def _record_ins(text: str, rate: Fraction) -> Iterator[int]:
+    """Yield the frame numbers at which the events with a picture begin."""
     for line in text.splitlines():
-        if (event := _EVENT.fullmatch(line)) and event[1].upper() in _SHOWS and event[4] != event[5]:
+        if (event := _EVENT.fullmatch(line)) and event[1].upper() in _PICTURE_TRACKS and event[4] != event[5]:
             yield _number(event[4], rate)
 
 
 def _code(frame: int, clock: Clock) -> str:
+    """Return the time code of a frame, whose number counts from the film's beginning."""
     code = add_frames(clock.beginning, frame, clock.rate)
-    assert code is not None  # a time code was checked when it was read
+    assert code is not None  # clock_of has checked the first time code
     return code
 
 

@@ -6,8 +6,8 @@ A file lists all shots of a film in order; ``null`` and empty cells mean the fil
      {"start": 12.5, "end": 17.25, "frames": 114, "vividness": null, "strength": 0.8,
       "hints": [{"time": 13.0, "x": 0.42, "y": 0.31, "color": "#7a2b22"}]}]}
 
-As CSV, a hint is written ``0:00:13.000@0.42,0.31,#7a2b22``; several are separated by spaces. Each shot begins at its
-``start`` and lasts until the next begins; ``end`` and ``frames`` are informative and are not read.
+As CSV, a hint is written ``0:00:13.000@0.42,0.31,#7a2b22``; several hints are separated by spaces. Each shot lasts from
+its ``start`` to the start of the next shot; ``end`` and ``frames`` are written for information, and not read.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ShotOptions:
     strength: float | None = None
     """Factor applied to the chroma, 0 to 2; None for the film's."""
     hints: tuple[FilmHint, ...] = ()
-    """Known colours in this shot."""
+    """Hints for frames of this shot."""
 
     def __post_init__(self) -> None:
         if isinstance(self.start, bool) or not isinstance(self.start, int | float | Fraction) or not self.start >= 0:
@@ -66,7 +66,7 @@ class ShotOptions:
         self.color(ColorOptions())  # raises OptionError if a value is out of range
 
     def color(self, film: ColorOptions) -> ColorOptions:
-        """Return the film's options, replaced by this shot's where the shot has its own."""
+        """Return the options of the film, in which the vividness and strength that this shot has replace the film's."""
         return replace(film, **{name: own for name in _DIALS if (own := getattr(self, name)) is not None})
 
 
@@ -89,7 +89,7 @@ def read_shots(path: str | os.PathLike[str]) -> tuple[ShotOptions, ...]:
 
 
 def with_settings(shots: Iterable[Shot], options: Sequence[ShotOptions]) -> Iterator[tuple[Shot, ShotOptions]]:
-    """Pair detected shots with the options of the entry that begins at the same time; defaults for the others."""
+    """Pair each detected shot with the options of the first entry that begins in it, or with default options."""
     for shot in shots:
         own = [o for o in options if shot.start <= o.start < shot.end]
         yield shot, replace(own[0], start=shot.start) if own else ShotOptions(shot.start)
@@ -167,7 +167,7 @@ def _dial(number: int, name: str, cell: str) -> float:
 
 
 def _check_names(names: Iterable[object]) -> None:
-    """Raise an error for names that are probably misspelled; other unknown columns and entries are allowed."""
+    """Raise an error for names that are probably misspelled; other unknown names of columns or entries are allowed."""
     for name in names:
         if not isinstance(name, str) or name in _COLUMNS or name == "":
             continue
@@ -200,11 +200,10 @@ def _checked(shots: Iterable[ShotOptions]) -> tuple[ShotOptions, ...]:
 
 
 def check_shots(shots: Sequence[ShotOptions]) -> None:
-    """Check that shots are in order, each with its own hints.
+    """Check that shots are in order, and that each hint lies in the shot under which it is listed.
 
     Raises:
-        OptionError: A shot does not begin after the one before it, or a hint is listed under a shot in which it does
-            not lie.
+        OptionError: They are not.
     """
     for number, (one, other) in enumerate(itertools.pairwise(shots), 2):
         if other.start <= one.start:
@@ -214,13 +213,13 @@ def check_shots(shots: Sequence[ShotOptions]) -> None:
             )
     for number, shot in enumerate(shots, 1):
         for hint in shot.hints:
-            if (place := _number_at(shots, hint.time)) != number:
+            if (actual := _number_at(shots, hint.time)) != number:
                 raise OptionError(
-                    f"shot {number} has a hint at {float(hint.time):g} s, which lies in shot {place}",
+                    f"shot {number} has a hint at {float(hint.time):g} s, which lies in shot {actual}",
                     remedy="list it there, or change its time",
                 )
 
 
 def _number_at(shots: Sequence[ShotOptions], time: Fraction) -> int:
-    """Return the number, from 1, of the shot that a time lies in; the first takes all that is before it, too."""
+    """Return the number, from 1, of the shot that contains a time; the first shot includes all earlier times."""
     return max(1, bisect_right(shots, time + 2 * ROUNDED, key=lambda shot: shot.start))

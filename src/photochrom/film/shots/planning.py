@@ -1,4 +1,4 @@
-"""``make_shot_plan``: decides, before a film is coloured, where its shots begin and how each is coloured."""
+"""``make_shot_plan``: decides, before a film is coloured, where its shots begin and how each of them is coloured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..frames import FrameColorizer
 from ..plan import Plan
 from ..reader import FilmReader
 from .options import ShotOptions
-from .shot_plan import ShotPlan, colors_of, starts_asked_for
+from .shot_plan import ShotPlan, colors_of, starts_in_options
 
 
 def make_shot_plan(
@@ -18,24 +18,25 @@ def make_shot_plan(
     known: Sequence[int] = (),
     on_frame: Callable[[], None] = lambda: None,
 ) -> ShotPlan | None:
-    """Decide where shots begin and how they are coloured.
+    """Decide where the shots of a film begin and how each of them is coloured.
 
     Args:
-        frame_colorizer: Prepares the frames of the film; holds the options for its shots.
+        frame_colorizer: Prepares the frames of the film, and has the options for its shots.
         plan: The part of the film to colour.
-        known: pts of the first frame of each shot, if an earlier run has detected them.
+        known: pts of the first frame of each shot, if an earlier run has recorded them.
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
     Returns:
-        The plan; None if shots can be detected during colouring, because all are coloured alike.
+        The plan; None if all shots are coloured alike, so that they can be detected during colouring.
 
     Raises:
-        FilmError: The film has fewer shots than the options, or ends before one of them begins.
+        FilmError: ``only_shots`` has a number that is too great, or the last shot in the options begins after the
+            film's end.
     """
     options, reader = frame_colorizer.options, frame_colorizer.reader
     if options.shots and not known:
         _check_end(options.shots, reader)
-    starts = known or starts_asked_for(options, reader)
+    starts = known or starts_in_options(options, reader)
     if not starts and options.only_shots:
         frames = plan.span.until_end(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
         starts = [prepared.pts for prepared, start in frame_colorizer.prepared(frames) if start]
@@ -50,6 +51,7 @@ def make_shot_plan(
 
 
 def _check_end(shots: Sequence[ShotOptions], reader: FilmReader) -> None:
+    """Raise an error if the last shot in the options begins after the film's end."""
     try:
         reader.pts_at(shots[-1].start)
     except FilmError as exc:

@@ -1,4 +1,4 @@
-"""``ShotPlan``: the first pts and the colour options of each shot of a film, and conversion of times to pts."""
+"""``ShotPlan``: where each shot of a film begins and how it is coloured; converts times of shots and hints to pts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .options import ShotOptions
 
 @dataclass(frozen=True)
 class ShotPlan:
-    """Where the shots of a film begin, and how each is coloured."""
+    """Where the shots of a film begin, and how each of them is coloured."""
 
     starts: tuple[int, ...]
     """Least pts of each shot, strictly increasing; the first shot also includes all earlier frames."""
@@ -28,24 +28,24 @@ class ShotPlan:
     """Numbers, from 0, of the shots to leave unchanged."""
 
     def number(self, pts: int) -> int:
-        """Return the number, from 0, of the shot that contains a frame."""
+        """Return the number, from 0, of the shot that contains the frame with this pts."""
         return max(0, bisect_right(self.starts, pts) - 1)
 
     def options_at(self, pts: int) -> ColorOptions:
-        """Return the options for the frame at ``pts`` (without hints)."""
+        """Return the options, without hints, of the shot that contains the frame with this pts."""
         return self.colors[self.number(pts)]
 
     def is_left_out(self, pts: int) -> bool:
-        """Return whether a frame is left unchanged."""
+        """Return whether the shot that contains the frame with this pts is left unchanged."""
         return self.number(pts) in self.left_out
 
-    def starts_with(self, reader: FilmReader, hints: Sequence[FilmHint]) -> Iterator[int]:
+    def starts_of_hinted_shots(self, reader: FilmReader, hints: Sequence[FilmHint]) -> Iterator[int]:
         """Yield the pts of the first frame of each shot that has hints, in order."""
         for number in sorted({self.number(pts_of_hint(reader, hint)) for hint in hints}):
             yield reader.first_pts if number == 0 else reader.pts_at(reader.seconds(self.starts[number]))
 
     def appearance(self, reader: FilmReader, hints: Sequence[FilmHint]) -> list[str]:
-        """Return, for each shot, a text of everything that its colours depend on, to detect changes."""
+        """Return one text per shot, which differs if the shot's options or hints have changed."""
         own: list[list[str]] = [[] for _ in self.starts]
         for hint in hints:
             own[self.number(pts_of_hint(reader, hint))].append(repr(hint))
@@ -55,15 +55,22 @@ class ShotPlan:
         ]
 
 
-def starts_asked_for(options: FilmOptions, reader: FilmReader) -> list[int]:
+def starts_in_options(options: FilmOptions, reader: FilmReader) -> list[int]:
     """Return the least pts of each shot in the options, in order."""
     return list(dict.fromkeys(pts_from(reader, shot.start) for shot in options.shots))
 
 
 def colors_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -> tuple[ColorOptions, ...]:
-    """Return the vividness and strength of each shot, from the last entry that begins at or before its start."""
-    begins = starts_asked_for(options, reader)
-    return tuple(_entry(options.shots, bisect_right(begins, start) - 1).color(options.color) for start in starts)
+    """Return the colour options of each shot in a film.
+
+    Args:
+        starts: Least pts of each shot.
+        options: Options of the film. The options for a shot are those of the last entry in ``FilmOptions.shots`` that
+            begins at or before the shot's start.
+        reader: The film.
+    """
+    of_entries = starts_in_options(options, reader)
+    return tuple(_entry(options.shots, bisect_right(of_entries, start) - 1).color(options.color) for start in starts)
 
 
 def _entry(shots: tuple[ShotOptions, ...], number: int) -> ShotOptions:
@@ -71,10 +78,10 @@ def _entry(shots: tuple[ShotOptions, ...], number: int) -> ShotOptions:
 
 
 def pts_from(reader: FilmReader, seconds: Fraction) -> int:
-    """Return the least pts at or after a time, which may be rounded to milliseconds."""
+    """Return the least pts at or after a time in seconds; the time may have been rounded to milliseconds."""
     return reader.first_pts + math.ceil((seconds - ROUNDED) / reader.time_base)
 
 
 def pts_of_hint(reader: FilmReader, hint: FilmHint) -> int:
-    """Return the greatest possible pts of a hint's frame."""
+    """Return the greatest pts that the frame of a hint can have."""
     return reader.first_pts + math.floor((hint.time + ROUNDED) / reader.time_base)

@@ -1,4 +1,4 @@
-"""Detects whether a film is in colour already, beyond tints, toning, and the chroma noise of old tapes."""
+"""Detects whether a film is in colour already, for which tints, toning and the chroma noise of tapes do not count."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import numpy as np
 from ..frame_buffers import view
 from ..shots.detection import is_blank
 
-# Measured with 24 cells along the short side and frames 4 apart: a tape's chroma noise, which fluctuates by 4 steps,
-# scored 0 to 1.4; films with pale colours (3.1 steps) scored 2.9 to 3.1, and vivid ones 50. The correlation was at most
-# 0.2 for noise, and above 0.85 for colours.
+# Coherent chroma was measured with 24 cells along the short side and frames 4 apart: 0 to 1.4 for the chroma noise of a
+# tape, which fluctuates by 4 steps; 2.9 to 3.1 for films with pale colours (3.1 steps); 50 for films with vivid ones.
+# The correlation was at most 0.2 for noise, and above 0.85 for colours.
 _COLORED = 2.0  # coherent chroma, in 8-bit steps, above which frames are in colour
-_CORRELATED = 0.5  # least correlation from frame to frame of colours, as opposed to noise
+_CORRELATED = 0.5  # correlation of two frames' chroma above which it is colour, not noise
 _CELLS = 24  # cells of the grid along the short side; averaging over a cell removes noise and grain
-_TINTS = 8  # levels of luma, each of which may have its own tint in a toned film
-_GRID = 256  # samples along each side
+_TINTS = 8  # ranges of luma, each of which may have its own tint in a toned film
+_GRID = 256  # most samples along each side
 GAP = 4
-"""Number of frames between two that are compared: colours persist, noise does not."""
+"""Number of frames from one to the next that are compared: over this distance colours persist, and noise changes."""
 
 
 def has_colors(frames: Sequence[av.VideoFrame]) -> bool:
-    """Return whether frames are in colour, beyond a cast, a toning (one tint per level of luma) or noise.
+    """Return whether frames are in colour; a cast, toning (one tint per level of luma) and noise do not count.
 
     Frames are in colour if their chroma is not determined by the luma, and persists from one frame to the next. Noise
     is averaged out within the cells of a coarse grid, and differs from frame to frame.
 
     Args:
-        frames: Frames of one shot, ``GAP`` apart. A single frame is judged without comparing noise over time.
+        frames: Frames of one shot, ``GAP`` apart. For a single frame, persistence is not examined.
     """
     found = [unexplained_chroma(frame) for frame in frames]
-    if len({chroma.shape for chroma in found}) > 1:  # the size of the picture changes between them
+    if len({chroma.shape for chroma in found}) > 1:  # the size of the picture changes
         found = found[:1]
     pairs = list(itertools.pairwise(found)) or [(found[0], found[0])]
     return any(is_colored(coherent_chroma(*pair)) for pair in pairs)
@@ -47,10 +47,13 @@ def is_colored(chroma: float) -> bool:
 
 
 def coherent_chroma(earlier: np.ndarray, later: np.ndarray) -> float:
-    """Measure the chroma common to two results of ``unexplained_chroma``, in 8-bit steps.
+    """Return the chroma that two frames have in common: the square root of their covariance, in 8-bit steps.
 
-    Returns:
-        The square root of their covariance; 0 if they correlate no better than noise does.
+    The result is 0 if the frames do not correlate more than noise does.
+
+    Args:
+        earlier: Result of ``unexplained_chroma`` for one frame.
+        later: Result of ``unexplained_chroma`` for a frame of the same size.
     """
     covariance = float((earlier * later).sum())
     if covariance <= _CORRELATED * math.sqrt(float((earlier**2).sum() * (later**2).sum())):
@@ -70,18 +73,18 @@ def unexplained_chroma(frame: av.VideoFrame) -> np.ndarray:
     size = tuple(max(1, round(side * scale)) for side in planes[0].shape[::-1])
     luma, *chroma = (cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA) for plane in planes)
     level = np.clip(luma // (256 // _TINTS), 0, _TINTS - 1).ravel().astype(int)
-    within = _less_means(luma.ravel(), level)
-    variance = np.maximum(np.bincount(level, within * within, _TINTS), 1)
+    deviation = _less_means(luma.ravel(), level)
+    variance = np.maximum(np.bincount(level, deviation * deviation, _TINTS), 1)
     found = []
     for plane in chroma:
         rest = _less_means(plane.ravel(), level)
-        slope = np.bincount(level, rest * within, _TINTS) / variance  # a strong tint varies within a level
-        found.append(rest - slope[level] * within)
+        slope = np.bincount(level, rest * deviation, _TINTS) / variance  # a strong tint varies within a level
+        found.append(rest - slope[level] * deviation)
     return np.stack(found)
 
 
 def _less_means(values: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Subtract from values ``[cells]`` the mean of their level."""
+    """Subtract from each value, ``[cells]``, the mean of all values of the same level."""
     count = np.maximum(np.bincount(level, minlength=_TINTS), 1)
     less: np.ndarray = values - (np.bincount(level, values, _TINTS) / count)[level]
     return less

@@ -1,4 +1,4 @@
-"""Properties stored on frames: field order and display matrix."""
+"""Reads properties that decoded frames state: field order and display matrix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .side_data import side_data_of
 
 
 def display_matrix(frame: av.VideoFrame) -> list[int] | None:
-    """Return the nine numbers of the frame's display matrix; None if it has none."""
+    """Return the nine numbers of a frame's display matrix, which rotates or flips it; None if it has none."""
     found = [part for part in side_data_of(frame) if part.type.name == "DISPLAYMATRIX"]
     return np.frombuffer(bytes(found[0]), np.int32).tolist() if found else None
 
@@ -20,7 +20,7 @@ def display_matrix(frame: av.VideoFrame) -> list[int] | None:
 def fields(frame: av.VideoFrame) -> str:
     """Return a frame's field order, ``tff`` or ``bff``; empty if it is not interlaced.
 
-    Decoders and encoders use the frame's flags; the container's may be missing or different.
+    Decoders and encoders rely on the frame's flags; those of the container may be missing or differ.
     """
     if not frame.interlaced_frame:
         return ""

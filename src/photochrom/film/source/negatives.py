@@ -20,7 +20,7 @@ _CLEAR = 150  # least luma of clear film, 0 to 255
 _BRIGHTER = 12  # steps of luma by which the picture's 90th percentile may be brighter than clear film
 _LEAST = 4  # least number of frames
 _SHARE = 0.8  # least share of frames with clear film around the picture
-_WEIGHTS = (-15.8, 3.1, 0.8, -6.7)  # weights of the first statistics, fitted by benchmarks/negatives.py
+_WEIGHTS = (-15.8, 3.1, 0.8, -6.7)  # weights of the first results of ``statistics``, fitted by benchmarks/negatives.py
 _NEGATIVE = -0.3  # greatest mean score of a film that is certainly a negative
 
 
@@ -52,5 +52,5 @@ def _in_clear_film(luma: np.ndarray) -> np.ndarray | None:
 
 
 def score(luma: np.ndarray) -> float:
-    """Return the log odds that a picture is a positive; inverting the picture negates it."""
+    """Return the log odds that a picture, uint8 ``[h, w]``, is a positive; inverting the picture negates the result."""
     return float(np.dot(_WEIGHTS, statistics(luma)[: len(_WEIGHTS)]))

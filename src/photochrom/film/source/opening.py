@@ -11,16 +11,16 @@ from ...errors import FilmError
 _FILES_ALONE = {"protocol_whitelist": "file"}
 """FFmpeg's setting that prevents a playlist from opening network addresses."""
 _LISTS = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest")
-"""Formats that only list other files, which an uploaded file could use to read files of the server."""
+"""Formats that only list other files; an uploaded list could make the server read its own files."""
 
 
 def address(path: Path) -> str:
-    """Return a path in a form in which FFmpeg does not mistake text before a colon for a protocol."""
+    """Return an absolute path for FFmpeg, which takes text before a colon in a relative path for a protocol."""
     return str(path.absolute())
 
 
-def opened(path: Path, options: dict[str, str]) -> av.container.InputContainer:
-    """Open a film.
+def open_container(path: Path, options: dict[str, str]) -> av.container.InputContainer:
+    """Open a film with FFmpeg.
 
     Args:
         path: The film.
@@ -48,7 +48,7 @@ def main_stream(container: av.container.InputContainer, path: Path) -> av.VideoS
     """Return the first track of moving pictures.
 
     Raises:
-        FilmError: There is none.
+        FilmError: The film has no such track.
     """
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:

@@ -1,7 +1,7 @@
 """Detects damaged packets that FFmpeg's decoders conceal: FFV1 by its checksums, Motion JPEG by decoding it.
 
-A packet of FFV1 version 3 (RFC 9043) is a sequence of slices. Each ends with its length (3 bytes), an error status (1
-byte) and a CRC-32 (4 bytes), chosen so that the checksum of the whole slice is 0.
+A packet of FFV1 version 3 (RFC 9043) is a sequence of slices. Each slice ends with its length (3 bytes), an error
+status (1 byte) and four bytes that make the CRC-32 of the whole slice 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _INVERTED = 0xFFFFFFFF
 
 
 class PacketCheck:
-    """Checks the packets of one stream. No damage is reported before the first valid packet: checksums are optional.
+    """Checks the packets of one stream, in order.
+
+    No packet counts as damaged before the first valid one, because a stream may have no checksums.
 
     Args:
         codec: FFmpeg's name of the decoder; only packets of ``ffv1`` and ``mjpeg`` are checked.
@@ -30,7 +32,7 @@ class PacketCheck:
         self._was_whole = False
 
     def is_damaged(self, packet: av.Packet) -> bool:
-        """Return whether a packet is certainly damaged; must be called in the order of the stream."""
+        """Return whether a packet is certainly damaged; packets must be passed in the order of the stream."""
         if self._is_whole is None or not packet.size:
             return False
         whole = self._is_whole(bytes(packet))
@@ -50,7 +52,7 @@ def is_whole_jpeg(packet: bytes) -> bool:
 
 
 def is_whole(packet: bytes) -> bool:
-    """Return whether a packet consists of slices with correct checksums."""
+    """Return whether a packet of FFV1 consists of slices with correct checksums."""
     ends = list(_ends(packet))
     if ends[-1] or len(ends) < 2:
         return False
@@ -60,7 +62,7 @@ def is_whole(packet: bytes) -> bool:
 
 
 def _ends(packet: bytes) -> Iterator[int]:
-    """Yield the ends of slices, the last slice first, while their lengths are plausible; finally 0 if all are."""
+    """Yield the offsets at which slices end, the last slice first; the final one is 0 if all lengths are plausible."""
     end = len(packet)
     yield end
     while end >= _FOOTER:

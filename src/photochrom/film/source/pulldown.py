@@ -1,7 +1,7 @@
 """Detects 3:2 pulldown: 24 film frames per second stored in the fields of 30 interlaced frames (SMPTE RP 197).
 
-Of five video frames, one repeats the upper field of the preceding frame, and another one, two or three frames later,
-repeats the lower field. Differences between the same fields of successive frames reveal this.
+In each cycle of five video frames, one frame repeats the upper field of the preceding frame, and another frame, two or
+three frames later, repeats the lower field. The repetitions are found by comparing the fields of successive frames.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..frame_buffers import view
 from ..reader import FilmReader
 
 _CYCLE = 5  # video frames that hold four film frames
-_WINDOW = 30  # frames: six cycles; the cycle may start over at a cut
+_WINDOW = 30  # frames that are examined together: six cycles, since a new cycle may begin at any cut
 _SEARCHED = 300  # frames examined at the beginning of a film
-_REPEATED = 0.4  # a repeated field's difference is less than this share of the next smallest difference
-_MOVES = 0.6  # steps of luma by which fields must differ, since repeated fields of a still picture prove nothing
-_RATES = (Fraction(29), Fraction(31))
+_REPEATED = 0.4  # greatest ratio of a repeated field's difference to the next greater difference in a cycle
+_MOVES = 0.6  # steps of luma by which other fields must differ, since all fields of a still picture are repeated
+_RATES = (Fraction(29), Fraction(31))  # frames per second of films that are examined
 
 
 def note(reader: FilmReader, first: int) -> str:
@@ -41,7 +41,7 @@ def note(reader: FilmReader, first: int) -> str:
 
 
 def has_pulldown(frames: Iterable[av.VideoFrame]) -> bool:
-    """Return whether frames have 3:2 pulldown; examines some hundreds of them."""
+    """Return whether there is 3:2 pulldown in the first 300 of these frames."""
     fields = ((part[0::2], part[1::2]) for part in map(_luma, islice(frames, _SEARCHED)))
     differences: list[tuple[float, float]] = []
     for before, after in pairwise(fields):
@@ -66,6 +66,7 @@ def _difference(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def _is_cycle(differences: Sequence[tuple[float, float]]) -> bool:
+    """Return whether differences of the upper and lower fields, over some cycles, show repeated fields."""
     table = np.array(differences).reshape(-1, _CYCLE, 2)
     usual = np.median(table, axis=0)  # [5, 2]
     phases = []

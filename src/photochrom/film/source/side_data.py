@@ -1,4 +1,4 @@
-"""Side data on frames, such as closed captions: reads it, and reports what a codec cannot carry."""
+"""Side data on frames, such as closed captions: reads it, and describes kinds that the output's codec cannot store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PNG_FORMATS = frozenset((
     "gray", "gray16be", "monob", "pal8", "rgb24", "rgb48be", "rgba", "rgba64be", "ya8", "ya16be",
 ))  # fmt: skip
 """Pixel formats of FFmpeg's decoder of PNG."""
-_CARRY_CAPTIONS = ("libx264",)
+_STORE_CAPTIONS = ("libx264",)
 _NAMES = {
     _CAPTIONS: "closed captions",
     "AFD": "the active format description",
@@ -30,22 +30,22 @@ _NAMES = {
     "DOVI_METADATA": "Dolby Vision metadata",
     "FILM_GRAIN_PARAMS": "film grain parameters",
 }
-"""Descriptions of kinds of side data that may be lost; the others are kept, or only concern the decoder."""
+"""Descriptions of those kinds of side data that may be lost; other kinds are kept, or only concern the decoder."""
 
 
 def side_data_of(frame: av.VideoFrame) -> list[SideData]:
     """Return the side data on a frame, without the ICC profile of a PNG."""
     without = _filtered(frame, "delete") if _has_png_profile(frame) else frame
     try:
-        # ``frame.side_data`` would create a reference cycle, so that only the garbage collector frees the planes.
+        # Unlike frame.side_data, this makes no reference cycle, which would delay freeing the frame's memory.
         container: Any = SideDataContainer  # the type stub lacks the argument
         return list(container(without))
-    except ValueError:  # PyAV fails altogether if it does not know one kind, such as EXIF
+    except ValueError:  # PyAV cannot read any side data of a frame that has a kind unknown to PyAV, such as EXIF
         return []
 
 
 def kinds(frame: av.VideoFrame) -> frozenset[str]:
-    """Return the kinds of side data on a frame, by PyAV's names (``A53_CC``)."""
+    """Return PyAV's names of the kinds of side data on a frame, such as ``A53_CC`` for closed captions."""
     found = frozenset(part.type.name for part in side_data_of(frame))
     return found | {_PROFILE} if _has_png_profile(frame) else found
 
@@ -77,12 +77,12 @@ def _filtered(frame: av.VideoFrame, mode: str) -> av.VideoFrame | None:
 
 
 def has_captions(frame: av.VideoFrame) -> bool:
-    """Return whether a frame carries closed captions."""
+    """Return whether a frame has closed captions."""
     return _CAPTIONS in kinds(frame)
 
 
 def lost(found: Iterable[str], codec: str) -> list[str]:
-    """Return a note for each kind of side data that a codec does not carry."""
-    carried = {_CAPTIONS} if codec in _CARRY_CAPTIONS else set()
-    lines = [f"not kept: {_NAMES[kind]}" for kind in sorted(set(found) & _NAMES.keys() - carried)]
+    """Return a note for the user on each kind of side data in ``found`` that a codec cannot store."""
+    stored = {_CAPTIONS} if codec in _STORE_CAPTIONS else set()
+    lines = [f"not kept: {_NAMES[kind]}" for kind in sorted(set(found) & _NAMES.keys() - stored)]
     return [line + (" (libx264 keeps them)" if "captions" in line else "") for line in lines]

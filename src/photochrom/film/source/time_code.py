@@ -1,4 +1,4 @@
-"""Time code (SMPTE ST 12): as text, as binary-coded decimals, and arithmetic by frames."""
+"""Time code (SMPTE ST 12): reads it, converts it between text and binary-coded decimals, and adds frames to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def time_code_of(container: av.container.InputContainer, first: av.VideoFrame) -
 
 
 def reel_name_of(container: av.container.InputContainer) -> str:
-    """Return the reel name in a film's time code track or packages; empty if there is none."""
+    """Return the reel name that a film's tracks state; empty if there is none."""
     return next((s.metadata["reel_name"] for s in container.streams if "reel_name" in s.metadata), "")
 
 
@@ -51,18 +51,18 @@ def add_frames(timecode: str, frames: int, rate: Fraction) -> str | None:
         return None
     hours, minutes, seconds, frame = (int(found[i]) for i in (1, 2, 3, 5))
     base = max(1, round(rate))  # frame numbers per second
-    left_out = 0 if found[4] == ":" else 2 * (base // 30)  # numbers dropped in each minute except every tenth
+    dropped = 0 if found[4] == ":" else 2 * (base // 30)  # frame numbers skipped in each minute except every tenth
     minutes += 60 * hours
-    count = (60 * minutes + seconds) * base + frame - left_out * (minutes - minutes // 10) + frames
-    ten_minutes = 600 * base - 9 * left_out
-    tens, rest = divmod(count % (144 * ten_minutes), ten_minutes)  # time codes wrap after a day
-    number = 600 * base * tens + rest + left_out * (max(0, rest - left_out) // (60 * base - left_out))
+    count = (60 * minutes + seconds) * base + frame - dropped * (minutes - minutes // 10) + frames
+    ten_minutes = 600 * base - 9 * dropped
+    tens, rest = divmod(count % (144 * ten_minutes), ten_minutes)  # time codes start over after a day
+    number = 600 * base * tens + rest + dropped * (max(0, rest - dropped) // (60 * base - dropped))
     seconds, frame = divmod(number, base)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{found[4]}{frame:02}"
 
 
 def from_bcd(word: int) -> str:
-    """Decode a time code from 32 bits of binary-coded decimals; empty if it is not valid."""
+    """Decode a time code from 32 bits of binary-coded decimals; return an empty text if they are not valid."""
     hours, minutes, seconds, frame = (word >> 24) & 0x3F, (word >> 16) & 0x7F, (word >> 8) & 0x7F, word & 0x3F
     digits = [10 * (part >> 4) + (part & 15) for part in (hours, minutes, seconds, frame)]
     if any(part & 15 > 9 for part in (hours, minutes, seconds, frame)) or digits[0] > 23 or max(digits[1:3]) > 59:
@@ -83,13 +83,16 @@ def to_bcd(time_code: str) -> int:
 
 
 def from_s12m(data: bytes) -> str:
-    """Decode the first time code of FFmpeg's S12M side data: a count, then words that begin with the frames."""
+    """Decode the first time code of FFmpeg's S12M side data; empty if there is none.
+
+    The data holds a count, then 32-bit words of binary-coded decimals, with the frames in the highest byte.
+    """
     count, word = struct.unpack_from("<II", data)
     return from_bcd(int.from_bytes(word.to_bytes(4, "little"), "big")) if count else ""
 
 
 def from_gop(data: bytes) -> str:
-    """Decode FFmpeg's side data of the time code in a group of pictures (ISO/IEC 13818-2)."""
+    """Decode FFmpeg's side data for the time code of a group of pictures (ISO/IEC 13818-2)."""
     (word,) = struct.unpack_from("<q", data)
     parts = [word >> 19 & 31, word >> 13 & 63, word >> 6 & 63]
     return ":".join(f"{part:02}" for part in parts) + (";" if word >> 24 & 1 else ":") + f"{word & 63:02}"
