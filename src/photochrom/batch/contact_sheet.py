@@ -25,11 +25,15 @@ class Sums:
     """Totals over the rows of a report."""
 
     ok: int
+    """Number of coloured items."""
     failed: int
+    """Number of items with an error."""
     skipped: int
     """Number of items that are in colour already."""
     megapixels: float
+    """Total size of the coloured items."""
     core_seconds: float
+    """Time spent on all items, in seconds of one core."""
     mean_confidence: float | None
     """Mean confidence of the coloured items; None if it is unknown for all."""
     errors: Counter[str]

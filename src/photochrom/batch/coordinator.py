@@ -48,7 +48,9 @@ class BatchSummary:
     skipped_before: int = 0
     """Number of items that an earlier run skipped because they are in colour already."""
     colored: int = 0
+    """Number of items that this run coloured."""
     failed: int = 0
+    """Number of items that failed in this run."""
     skipped: int = 0
     """Number of items that this run skipped because they are in colour already."""
     errors: Counter[str] = field(default_factory=Counter)
@@ -314,6 +316,7 @@ def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored]
 def _colored(
     items: list[Item], job: BatchJob, options: BatchOptions, stop: Callable[[], bool], colorizer: Colorizer | None
 ) -> Iterator[Colored]:
+    """Colour the items in this process, by worker processes, or with Ray, as the options say; yield the outcomes."""
     if not items:
         return iter(())
     if colorizer is not None:
@@ -324,6 +327,7 @@ def _colored(
 
 
 def _count(summary: BatchSummary, row: Row) -> None:
+    """Add an item's row to the counts."""
     if row.status == "ok":
         summary.colored += 1
         summary.megapixels += (row.width or 0) * (row.height or 0) / 1e6

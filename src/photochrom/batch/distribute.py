@@ -55,6 +55,7 @@ def by_processes(items: Iterable[Item], job: BatchJob, workers: int, stop: Stop)
 
 
 def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: BatchJob, stop: Stop) -> Iterator[Colored]:
+    """Colour items with a pool; yield the outcomes, also of items whose process died."""
     try:
         for item, result in pool.map(items, stop):
             yield _failed(item, job, result.reason) if isinstance(result, Died) else result

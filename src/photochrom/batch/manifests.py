@@ -45,6 +45,7 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
 
 
 def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[Item]:
+    """Convert the rows of a manifest to items."""
     for number, row in enumerate(rows, 1):
         path = _field(row, "path")
         if not path:

@@ -21,7 +21,9 @@ class BatchOptions:
     """
 
     color: ColorOptions = field(default_factory=ColorOptions)
+    """How to colour; items may have a vividness, a strength and hints of their own."""
     output: OutputOptions = field(default_factory=OutputOptions)
+    """How to write the outputs."""
     negative: bool = False
     """Whether the photographs are negatives: the network sees their positives, and the luma stays negative."""
     recolor: bool = False

@@ -39,7 +39,9 @@ class Row:
     source_version: str = ""
     """ETag or modification time in nanoseconds of the source file, when it was listed."""
     source_sha256: str = ""
+    """SHA-256 of the source file, hexadecimal; empty if the item was not coloured."""
     output_sha256: str = ""
+    """SHA-256 of the output, hexadecimal; empty if the item was not coloured."""
     width: int | None = None
     """Width of the upright output, in pixels."""
     height: int | None = None
@@ -67,6 +69,7 @@ class Row:
     finished: str = ""
     """Time at which the item finished, ISO 8601 in UTC."""
     schema: int = SCHEMA
+    """Version of the schema with which the row was written."""
 
     def to_json(self) -> str:
         """Return the row as one line of JSON, without a line break."""

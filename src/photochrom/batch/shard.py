@@ -46,7 +46,9 @@ class BatchJob:
     template: str = DEFAULT_NAME
     """Template of the outputs' names; see ``naming.check_template``."""
     color: ColorOptions = field(default_factory=ColorOptions)
+    """How to colour; items may have a vividness, a strength and hints of their own."""
     output: OutputOptions = field(default_factory=OutputOptions)
+    """How to write the outputs."""
     negative: bool = False
     """Whether the photographs are negatives; see ``photo.colorize_photo``."""
     recolor: bool = False
@@ -70,6 +72,7 @@ class Colored:
     """Outcome of an item, for the process that writes the report."""
 
     row: Row
+    """The item's row of the report."""
     before: bytes = b""
     """Thumbnail of the source, a small JPEG; empty if not requested, or if the item was not coloured."""
     after: bytes = b""

@@ -58,7 +58,9 @@ class TrainingRun:
     initial: InitialModel
     recipe: Recipe
     training: list[View]
+    """Views to train on."""
     validation: list[Photograph]
+    """Held-out photographs, of which the central squares are evaluated after each round."""
 
     @property
     def conditions(self) -> dict[str, object]:

@@ -97,6 +97,7 @@ def _is_broken_connection(exc: Exception) -> bool:
 
 
 def _is_first_to_fail() -> bool:
+    """Return whether this process is the first to fail."""
     try:
         store = torch.distributed.distributed_c10d._get_default_store()
         return bool(store.add("photochrom/failed", 1) == 1)

@@ -17,6 +17,7 @@ class Recipe:
     """Hyperparameters for training a colorizer."""
 
     name: str
+    """Name of the recipe, by which ``RECIPES`` lists it."""
     encoder: str
     """Name of the encoder; see ``networks.encoders.load_encoder``."""
     size: int

@@ -180,14 +180,14 @@ class Trainer:
         contain every view. With stretches of 200 steps and 3 passes, for example, step 1,250 is batch 50 of the first
         pass through the third stretch.
         """
-        order, ordered = np.empty(0, np.intp), None
+        order, current = np.empty(0, np.intp), None
         length, passes = self._stretch()
         for step in range(self.step, self.steps):
             stretches_done, step_in_stretch = divmod(step, length * passes)
             epoch, stretch = divmod(stretches_done, self.steps_per_epoch // length)
             pass_number, step_in_pass = divmod(step_in_stretch, length)
-            if (epoch, stretch, pass_number) != ordered:
-                order, ordered = self._order(epoch, stretch, pass_number), (epoch, stretch, pass_number)
+            if (epoch, stretch, pass_number) != current:
+                order, current = self._order(epoch, stretch, pass_number), (epoch, stretch, pass_number)
             first = step_in_pass * self.schedule.views_per_step
             rows = np.sort(order[first : first + self.schedule.views_per_step])
             yield rows[self.fabric.global_rank :: self.fabric.world_size]

@@ -41,13 +41,16 @@ class InspectedFile:
     """Result of inspecting one file: a row of ``photographs.csv``."""
 
     file: str
+    """Path of the image file, or of the tar shard that contains it."""
     source: str
+    """Top-level folder, member, offset and size: see ``dataset.Photograph``."""
     member: str
     offset: int
     size: int
     stamp: str
-    """The file's size in bytes and modification time in nanoseconds."""
+    """Size in bytes and modification time in nanoseconds of ``file``, to detect changes."""
     sha1: str = ""
+    """SHA-1 of the image file, hexadecimal; empty if it was not decoded."""
     colorfulness: float = 0.0
     hash: str = ""
     """Difference hash of 256 bits in hexadecimal: whether the picture gets brighter to the right, in each cell of a 16
@@ -97,6 +100,7 @@ def inspect(folder: Path, table: Path) -> Inspection:
 
 
 def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
+    """Inspect all files that have changed, and write the table, even if the inspection is interrupted."""
     earlier = read_table(table) if table.is_file() else []
     known = {(row.file, row.member, row.offset, row.stamp): row for row in earlier}
     listed = list(files(folder))
@@ -112,6 +116,7 @@ def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
 
 
 def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFile]) -> InspectedFile:
+    """Inspect a file, or return its earlier row if the file is unchanged."""
     row = InspectedFile(str(file.path), file.source, file.member, file.offset, file.size, "")
     try:
         status = file.path.stat()
@@ -151,6 +156,7 @@ def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
 
 
 def _difference_hash(rgb: np.ndarray) -> str:
+    """Return the difference hash of a picture; see ``InspectedFile.hash``."""
     grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (17, 16), interpolation=cv2.INTER_AREA).astype(int)
     return np.packbits((grey[:, 1:] > grey[:, :-1]).ravel()[_SHUFFLED]).tobytes().hex()
 

@@ -146,6 +146,7 @@ def _checked(sha1: str) -> str:
 
 
 def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
+    """Read the files in a folder, and yield those that are photographs."""
     for file in files(folder):
         unread = Photograph(file.path, "", file.source, 0.0, file.member, file.offset, file.size)
         try:

@@ -90,6 +90,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _members(shard: Path) -> Iterator[File]:
+    """Yield the members of a tar shard that have a photograph's extension."""
     try:
         with tarfile.open(shard, "r:") as tar:
             for entry in tar:

@@ -132,4 +132,5 @@ def _share(low: float | None, high: float | None, value: float) -> float | None:
 
 
 def _between(low: float | None, high: float | None, share: float) -> float | None:
+    """Interpolate linearly between two figures; None if one is undefined."""
     return None if low is None or high is None else low + share * (high - low)

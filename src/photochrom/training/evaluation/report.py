@@ -132,6 +132,7 @@ def _robustness(evaluation: Evaluation) -> Table:
 
 
 def _with_missing(note: str, evaluation: Evaluation, figure: str) -> str:
+    """Append to a note why a figure is missing, if it is."""
     why = evaluation.not_measured.get(figure)
     return f"{note} {figure}: not measured ({why})." if why else note
 

@@ -129,10 +129,12 @@ def _rng(sha1: str, stream: int) -> np.random.Generator:
 
 
 def _hinted(colorizer: Colorizer, luma: np.ndarray, points: Sequence[Hint], options: ColorOptions) -> np.ndarray:
+    """Colour a luma with hints."""
     return rgb_of_luma(luma, *colorizer.chroma(luma, dataclasses.replace(options, hints=tuple(points))))
 
 
 def _alternatives(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> list[np.ndarray]:
+    """Colour a luma in alternative ways; return no pictures if the model has no distribution."""
     if not colorizer.card.bins:
         return []
     return [rgb_of_luma(luma, *colorizer.chroma(luma, o)) for o in alternatives(colorizer, luma, OTHERS, options)]
@@ -207,6 +209,7 @@ def separated(luma: np.ndarray, x: int, y: int) -> np.ndarray:
 
 
 def _change(picture: np.ndarray, other: np.ndarray, where: np.ndarray) -> float | None:
+    """Return the mean CIEDE2000 between two pictures within a mask; None if the mask is too small."""
     if where.mean() < _MIN_SHARE:
         return None
     return ciede2000(picture[where], other[where])

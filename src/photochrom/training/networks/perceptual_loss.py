@@ -54,6 +54,7 @@ class PerceptualLoss(nn.Module):
         return torch.stack([self._difference(network, colored, true) for network in self.networks]).mean(0)
 
     def _difference(self, network: LiteClassifier, colored: Tensor, true: Tensor) -> Tensor:
+        """Return the difference between two pictures as one network sees them, ``[N]``."""
         with torch.no_grad():
             expected, true_maps = self._run(network, true)
         log_probabilities, maps = self._run(network, colored)
