@@ -88,8 +88,10 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
 def _preview_path(reader: FilmReader, output: Path | None) -> Path:
     from ..film.sequences.reader import SequenceReader
 
-    folder = reader.pattern.folder / os.pardir if isinstance(reader, SequenceReader) else reader.path.parent
-    path = output or Path(os.path.normpath(folder))
+    folder = reader.path.parent
+    if isinstance(reader, SequenceReader):  # beside the folder of the frames
+        folder = Path(os.path.normpath(reader.pattern.folder / os.pardir))
+    path = output or folder
     return path / f"{reader.stem}.preview.png" if path.is_dir() else path
 
 
