@@ -102,6 +102,37 @@ def test_errors_are_rows(tree, tmp_path, options, capsys):
 
 
 @pytest.mark.slow
+def test_pictures_in_unread_formats_are_named_and_counted(tree, tmp_path, options, capsys):
+    for name in ("x.bmp", "1934/y.GIF", "b.nef"):  # the last is no clash with b.png, since it has no output
+        (tree / name).write_bytes(b"0")
+    (tree / ".hidden.gif").write_bytes(b"0")
+    options, target = replace(options, name="{stem}.color.jpg"), tmp_path / "out"
+    assert estimate_batch(tree, str(target), options).unread == {".bmp": 1, ".gif": 1, ".nef": 1}
+    for colored, before in ((4, 0), (0, 4)):
+        summary = color_batch(tree, target, options)
+        assert (summary.listed, summary.colored, summary.done_before, summary.status) == (4, colored, before, 0)
+        assert summary.unread == {".bmp": 1, ".gif": 1, ".nef": 1}
+    unread = {key: row for key, row in rows(target).items() if row.status == "unread"}
+    assert unread.keys() == {"x.bmp", "1934/y.GIF", "b.nef"}
+    assert unread["x.bmp"].warnings == ("is in a format that Photochrom does not read",)
+    assert main(["batch", str(tree), "-o", str(target), "--dry-run", "--model", options.model]) == 0
+    told = "left out, because Photochrom does not read their formats: 3 (.bmp .gif .nef); convert them to PNG or TIFF"
+    assert told in capsys.readouterr().out
+    assert main(["batch", str(tree), "-o", str(tmp_path / "none"), "--include", "*.bmp"]) == 0
+    assert f"{told.replace('3 (.bmp .gif .nef)', '1 (.bmp)')}; the report names them" in capsys.readouterr().out
+    assert main(["batch", "report", str(target)]) == 0
+    assert "4 coloured, 0 failed, 3 left out, being in formats that are not read" in capsys.readouterr().out
+
+
+def test_a_picture_that_is_named_itself_is_an_error_if_its_format_is_not_read(tree, tmp_path, options):
+    (tree / "x.bmp").write_bytes(b"BM")
+    assert [item.is_unread for item in list_items(str(tree / "x.bmp"))] == [False]
+    assert [item.is_unread for item in list_items(f"file://{tree / 'x.bmp'}")] == [False]
+    assert [item.is_unread for item in list_items(f"file://{tree}")].count(True) == 1
+    assert color_batch(tree / "x.bmp", tmp_path / "out", options).failed == 1
+
+
+@pytest.mark.slow
 def test_negatives_stay_negatives_and_are_recoloured(tree, tmp_path, options):
     def output():
         return np.asarray(Image.open(tmp_path / "out" / "b.color.png")).astype(int)

@@ -51,6 +51,8 @@ def test_pictures_that_cannot_be_read_are_counted_and_pipes_are_left_alone(shoeb
     assert files(tmp_path / "out") == ["1920/b.color.png", "a.color.jpg"]
     told = "left out, because Photochrom does not read their formats: 3 (.bmp .gif); convert them to PNG or TIFF"
     assert told in capsys.readouterr().err
+    assert main(["photo", str(shoebox), "-o", str(tmp_path / "out"), "--verbose"]) == 0
+    assert f"{shoebox / 'a.bmp'}: is in a format that Photochrom does not read" in capsys.readouterr().out
     assert main(["photo", str(shoebox), "-o", str(tmp_path / "out"), "--no-recursive", "--quiet"]) == 0
     assert capsys.readouterr().err == ""
 

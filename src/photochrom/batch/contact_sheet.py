@@ -16,7 +16,7 @@ from .report import Row, read_rows, report_paths
 from .thumbnails import Thumbnails
 
 PER_PAGE: Final = 500  # items per page, so that a page has about 5 MB and opens quickly
-_ORDER: Final = {"ok": 0, "skipped": 1}  # order of the items by status; errors come last
+_ORDER: Final = {"ok": 0, "skipped": 1, "unread": 2}  # order of the items by status; errors come last
 _NAMED: Final = 10  # maximum number of different errors that are listed, and of warnings
 
 
@@ -30,6 +30,8 @@ class Sums:
     """Number of items with an error."""
     skipped: int
     """Number of items that are in colour already."""
+    unread: int
+    """Number of items in formats that Photochrom does not read."""
     megapixels: float
     """Total size of the coloured items."""
     core_seconds: float
@@ -53,7 +55,8 @@ class Sums:
         return "\n".join(lines)
 
     def _skipped(self) -> str:
-        return f", {self.skipped:,} skipped, being in colour already" if self.skipped else ""
+        skipped = f", {self.skipped:,} skipped, being in colour already" if self.skipped else ""
+        return skipped + (f", {self.unread:,} left out, being in formats that are not read" if self.unread else "")
 
 
 def rows_of(folder: Path) -> list[Row]:
@@ -81,6 +84,7 @@ def sums_of(rows: Sequence[Row]) -> Sums:
         ok=len(done),
         failed=sum(row.status == "error" for row in rows),
         skipped=sum(row.status == "skipped" for row in rows),
+        unread=sum(row.status == "unread" for row in rows),
         megapixels=sum((row.width or 0) * (row.height or 0) for row in done) / 1e6,
         core_seconds=sum(row.seconds for row in rows),
         mean_confidence=sum(sure) / len(sure) if sure else None,
@@ -97,7 +101,7 @@ def problem_of(row: Row) -> str:
 def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> list[Path]:
     """Write the contact sheet of a batch: ``report.html``, and for many items also ``report-2.html`` and so on.
 
-    Items are sorted by confidence, the least confident first; skipped items follow, and failures come last.
+    Items are sorted by confidence, the least confident first; skipped and unread items follow, and failures come last.
 
     Args:
         folder: Folder of the report and of the outputs.
@@ -117,7 +121,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
     template = Environment(
         loader=PackageLoader("photochrom.batch", "."), autoescape=select_autoescape(), trim_blocks=True
     ).get_template("contact_sheet.html.j2")
-    ordered = sorted(rows, key=lambda row: (_ORDER.get(row.status, 2), row.confidence or 0.0, row.key))
+    ordered = sorted(rows, key=lambda row: (_ORDER.get(row.status, 3), row.confidence or 0.0, row.key))
     count = max(1, -(-len(ordered) // PER_PAGE))
     into = into or folder
     pages = [into / ("report.html" if number == 1 else f"report-{number}.html") for number in range(1, count + 1)]

@@ -6,11 +6,11 @@ import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, PhotochromError
@@ -26,7 +26,7 @@ from .remote_files import is_remote, naming_errors, open_address
 from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, mark, marks_by_status, report_paths
 from .report_folder import locked, report_folder, report_path
-from .shard import BatchJob, Colored, coloring
+from .shard import BatchJob, Colored, coloring, unread_row
 from .thumbnails import ThumbnailWriter
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class BatchSummary:
     """Counts of the items, errors and warnings of a batch, while it runs or at its end."""
 
     listed: int = 0
-    """Number of items of the source, or of this shard of it."""
+    """Number of photographs of the source, or of this shard of it."""
+    unread: Counter[str] = field(default_factory=Counter)
+    """Number of pictures in formats that Photochrom does not read, by extension; they are left out."""
     done_before: int = 0
     """Number of items that an earlier run coloured."""
     failed_before: int = 0
@@ -151,14 +153,16 @@ def color_batch(
     folder, job = report_folder(target, options), job_of(target, options)
     started, summary = time.monotonic(), BatchSummary()
     with locked(folder, options.shard):
-        items = listed_items(source, options)
-        summary.listed = len(items)
+        items, unread = listed_items(source, options)
+        summary.listed, summary.unread = len(items), extensions(unread)
         copy = ReportCopy(target, report_path(folder, options))
         copy.fetch()
         pending = list(_missing(pending_items(items, folder, job, options), summary))
         _check_outputs(pending, job)
         progress(summary, None)
         with _reports(folder, options) as write:
+            for item in _unreported(unread, folder):
+                write(Colored(unread_row(item)))
             for colored in _colored(pending, job, options, stop, colorizer):
                 if colored.ends:
                     summary.ended_early = f"ended because {colored.ends}"
@@ -197,8 +201,13 @@ def job_of(target: str, options: BatchOptions) -> BatchJob:
     )
 
 
-def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions) -> list[Item]:
+def listed_items(
+    source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions
+) -> tuple[list[Item], list[Item]]:
     """List the items of a source, or those of the shard in the options.
+
+    Returns:
+        The photographs, and the pictures in formats that Photochrom does not read.
 
     Raises:
         OptionError: There is no such source, or two inputs would share an output.
@@ -217,7 +226,18 @@ def listed_items(source: str | os.PathLike[str] | Iterable[Item], options: Batch
             f"inputs would share an output ({pairs}{more})",
             remedy=('rename them, exclude some, or give a name with their extension, as "{stem}{suffix}.color.jpg"'),
         )
-    return listed
+    return [item for item in listed if not item.is_unread], [item for item in listed if item.is_unread]
+
+
+def extensions(items: Iterable[Item]) -> Counter[str]:
+    """Count items by the extension of their names."""
+    return Counter(PurePosixPath(item.key).suffix.lower() for item in items)
+
+
+def _unreported(unread: Sequence[Item], folder: Path) -> list[Item]:
+    """Return the pictures in unread formats that have no row in the report yet."""
+    known = marks_by_status(report_paths(folder))["unread"] if unread else {}
+    return [item for item in unread if known.get(item.key) != mark(item.size, item.version, "", "", "")]
 
 
 def pending_items(items: list[Item], folder: Path, job: BatchJob, options: BatchOptions) -> Iterator[tuple[Item, str]]:

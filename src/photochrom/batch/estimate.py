@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from ..errors import PhotochromError
-from .coordinator import clock, job_of, listed_items, pending_items
+from .coordinator import clock, extensions, job_of, listed_items, pending_items
 from .distribute import worker_count
 from .items import Item
 from .options import BatchOptions
@@ -35,6 +35,8 @@ class Estimate:
     """Number of items that are not finished, including those that will be skipped because they are in colour."""
     kinds: Counter[str]
     """Number of listed items by extension."""
+    unread: Counter[str]
+    """Number of pictures in formats that Photochrom does not read, by extension; they will be left out."""
     searched: int
     """Number of pending items that were checked for colour."""
     in_color: int
@@ -59,9 +61,12 @@ class Estimate:
         return self.pending - self.skipped
 
     def __str__(self) -> str:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.kinds.most_common(6))
+        kinds = ", ".join(
+            f"{count:,} {kind.removeprefix('.') or 'without extension'}" for kind, count in self.kinds.most_common(6)
+        )
         about = "about " if self.in_color and self.searched < self.pending else ""
-        lines = [f"{self.listed:,} items ({kinds or 'none'}), {about}{self.to_do:,} to do, {_size(self.source_bytes)}"]
+        items = f"{self.listed:,} item{'' if self.listed == 1 else 's'}"
+        lines = [f"{items} ({kinds or 'none'}), {about}{self.to_do:,} to do, {_size(self.source_bytes)}"]
         if self.in_color:
             basis = f", judging by {self.searched:,} of them" if about else ""
             are = "is" if self.skipped == 1 else "are"
@@ -90,10 +95,9 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         OptionError: As for ``color_batch``.
         PhotochromError: As for ``color_batch``.
     """
-    items = listed_items(source, options)
+    items, unread = listed_items(source, options)
     job, folder = job_of(target, options), report_folder(target, options, make=False)
     pending = [item for item, state in pending_items(items, folder, job, options) if state == "to do"]
-    kinds = Counter(PurePosixPath(item.key).suffix.lower().lstrip(".") or "without extension" for item in items)
     chosen = [] if options.recolor else _to_check(pending)
     started = time.perf_counter()
     grey = [item for item in chosen if not _is_in_color(item)] if chosen else pending
@@ -104,7 +108,8 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     return Estimate(
         listed=len(items),
         pending=len(pending),
-        kinds=kinds,
+        kinds=extensions(items),
+        unread=extensions(unread),
         searched=len(chosen),
         in_color=len(chosen) - len(grey) if chosen else 0,
         source_bytes=size,

@@ -28,6 +28,8 @@ class Item:
     """Strength; None for that of the batch."""
     sidecar: str | None = None
     """Address of the XMP sidecar of a remote source; empty if there is none, None if unknown."""
+    is_unread: bool = False
+    """Whether its format is one that Photochrom does not read; such an item is only listed in the report."""
 
     def shard(self, count: int) -> int:
         """Return the item's shard, 0 to ``count - 1``; the same on every machine and in every run."""

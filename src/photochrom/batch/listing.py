@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError
+from ..photo.names import PHOTOGRAPHS, UNREAD
 from .iiif import list_iiif
 from .items import Item
 from .manifests import read_manifest
@@ -18,13 +19,6 @@ from .remote_files import is_remote, naming_errors, open_address, read_address, 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-EXTENSIONS: Final = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp"),
-        *(".heic", ".heif", ".hif", ".avif", ".jp2", ".jpx", ".j2k", ".dng"),
-    )
-)
-"""Extensions of files that are listed as photographs; a listed file that is not one fails when it is coloured."""
 MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
 """Extensions of manifests other than IIIF manifests, which end in ``.json``."""
 _OUTPUT: Final = ".color."  # part of the names of Photochrom's outputs
@@ -38,18 +32,18 @@ class Filter:
     """
 
     include: tuple[str, ...] = ()
-    """Patterns of which a file must match at least one; empty for every photograph."""
+    """Patterns of which a file must match at least one; empty for every picture."""
     exclude: tuple[str, ...] = ()
     """Patterns of files to leave out, and of folders not to enter."""
 
     def takes(self, key: str) -> bool:
         """Return whether to list a file, given its path below the source.
 
-        Besides matching the patterns, it must have a photograph's extension, and be neither hidden nor an output of
+        Besides matching the patterns, it must have a picture's extension, and be neither hidden nor an output of
         Photochrom.
         """
         name = key.rpartition("/")[2]
-        if name.startswith(".") or _OUTPUT in name or os.path.splitext(name)[1].lower() not in EXTENSIONS:  # noqa: PTH122
+        if name.startswith(".") or _OUTPUT in name or not (_suffix(name) in PHOTOGRAPHS or is_unread(name)):
             return False
         return (not self.include or _any(self.include, key, name)) and not _any(self.exclude, key, name)
 
@@ -59,12 +53,21 @@ class Filter:
         return not name.startswith(".") and not _any(self.exclude, key, name)
 
 
+def is_unread(key: str) -> bool:
+    """Return whether a picture has a format that Photochrom does not read, by its extension."""
+    return _suffix(key) in UNREAD
+
+
+def _suffix(key: str) -> str:
+    return os.path.splitext(key)[1].lower()  # noqa: PTH122
+
+
 def _any(patterns: tuple[str, ...], key: str, name: str) -> bool:
     return any(fnmatch.fnmatchcase(key if "/" in pattern else name, pattern) for pattern in patterns)
 
 
 def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
-    """List the photographs of a source, in a fixed order.
+    """List the photographs of a source, and the pictures of folders that Photochrom does not read, in a fixed order.
 
     Args:
         source: Path or address of a folder, of a photograph, or of a manifest (CSV, JSONL, Parquet or IIIF); or the
@@ -130,10 +133,12 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
             elif not wanted.takes(key):
                 continue
             elif entry.is_symlink() and not Path(entry).exists():
-                yield Item(key, entry.path)  # so that the report has an error for the missing file
+                yield Item(
+                    key, entry.path, is_unread=is_unread(key)
+                )  # so that the report has a row for the missing file
             elif entry.is_file():
                 info = entry.stat()
-                yield Item(key, entry.path, info.st_size, str(info.st_mtime_ns))
+                yield Item(key, entry.path, info.st_size, str(info.st_mtime_ns), is_unread=is_unread(key))
         pending += reversed(folders)
 
 
@@ -166,7 +171,8 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
 def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -> Iterator[Item]:
     """List a remote file or folder; an item names its XMP sidecar if there is one among the files."""
     with naming_errors(address):
-        if not address.endswith("/") and system.isfile(path):  # on a web server a folder is also a page
+        is_file = not address.endswith("/") and system.isfile(path)  # on a web server a folder is also a page
+        if is_file:
             infos = {path: system.info(path)}
             root = path.rpartition("/")[0]
         else:
@@ -179,7 +185,7 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
         sidecars = (f"{name}.xmp", str(PurePosixPath(name).with_suffix(".xmp")))
         sidecar = None if len(infos) == 1 else next((place for place in sidecars if place in infos), "")
         folders = [key[:i] for i, letter in enumerate(key) if letter == "/"]
-        if wanted.takes(key) and all(wanted.enters(folder) for folder in folders):
+        if is_file or (wanted.takes(key) and all(wanted.enters(folder) for folder in folders)):
             info = infos[name]
             size = info.get("size")
             yield Item(
@@ -188,4 +194,5 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
                 -1 if size is None else int(size),
                 version_of(info),
                 sidecar=system.unstrip_protocol(sidecar) if sidecar else sidecar,
+                is_unread=not is_file and is_unread(key),
             )

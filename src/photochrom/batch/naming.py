@@ -78,10 +78,12 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
 
 
 def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
-    """Return the path of an item's output, or an empty string if it is invalid.
+    """Return the path of an item's output, or an empty string if it has none or is invalid.
 
     The error is raised, and reported, when the item is coloured.
     """
+    if item.is_unread:
+        return ""
     try:
         return output_name(item, template)
     except OptionError:

@@ -29,7 +29,8 @@ class Row:
     key: str
     """The item's key: its path below the source."""
     status: str
-    """``ok``, ``error``, or ``skipped`` (in colour already; the reason is in ``warnings``)."""
+    """``ok``, ``error``, ``skipped`` (in colour already) or ``unread`` (in a format that Photochrom does not read); the
+    reason for the latter two is in ``warnings``."""
     source: str
     """Path or address of the source file."""
     output: str = ""
@@ -179,7 +180,7 @@ def report_paths(folder: Path) -> list[Path]:
 
 def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
     """Return the mark (see ``mark``) of each item's last row in reports, by status and key."""
-    marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}}
+    marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}, "unread": {}}
     for path in paths:
         for row in read_rows(path):
             for known in marks.values():

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 IN_COLOR: Final = "is in colour already"
 """Reason for skipping an item, as in the report."""
+UNREAD: Final = "is in a format that Photochrom does not read"
+"""Reason for leaving out an item, as in the report."""
 _THUMBNAIL: Final = 192  # long side in pixels
 _PIECE: Final = 1 << 20  # bytes read at a time when a file is hashed
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -65,6 +67,12 @@ class BatchJob:
         """All options on which an output depends, as stored in the report."""
         negative = " negative" if self.negative else ""
         return f"{self.color!r} {replace(self.output, overwrite=False, preview=False)!r}{negative}"
+
+
+def unread_row(item: Item) -> Row:
+    """Return the row of an item in a format that Photochrom does not read."""
+    row = Row(item.key, "unread", item.source, "", item.size, item.version, warnings=(UNREAD,))
+    return replace(row, photochrom=__version__, finished=utc_now())
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from ..errors import OptionError
 from ..signals import not_ignored
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_jpeg_layout, add_verb
-from .console import print_to_stderr
-from .messages import error_text, one_line
+from .console import counted, print_to_stderr
+from .messages import error_text, one_line, unread_text
 from .parser import Verbs
 from .shutdown import after_imports
 
@@ -210,6 +210,8 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
     print(summary)
     if summary.in_color and not args.quiet:
         print("photographs in colour were skipped; --recolor colours them anyway")
+    if summary.unread and not args.quiet:
+        print(f"{unread_text(summary.unread)}; the report names them")
     folder = report_folder(args.output, options)
     if not summary.ended_early:
         _preserve(args, folder)
@@ -270,7 +272,7 @@ class _Progress:
     def __call__(self, summary: BatchSummary, row: Row | None) -> None:
         if row is None:
             if not self._quiet:
-                print_to_stderr(f"{summary.listed:,} items, {summary.to_do:,} to do")
+                print_to_stderr(f"{counted(summary.listed, 'item')}, {summary.to_do:,} to do")
             self._bar.reset(total=summary.to_do)
             return
         self._bar.update()
@@ -283,7 +285,10 @@ class _Progress:
 def _dry_run(args: argparse.Namespace, options: BatchOptions) -> int:
     from ..batch.estimate import estimate_batch
 
-    print(estimate_batch(args.source, args.output, options))
+    estimate = estimate_batch(args.source, args.output, options)
+    print(estimate)
+    if estimate.unread:
+        print(unread_text(estimate.unread))
     return 0
 
 

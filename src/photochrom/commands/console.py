@@ -175,4 +175,4 @@ def duration(seconds: float) -> str:
 
 def counted(number: int, thing: str) -> str:
     """Format a number with its noun, as in ``1 frame`` or ``2 frames``."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Final
 
 _ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|(False)\b|"([^"]*)"|(\d[\d.]*))""")
@@ -33,6 +34,14 @@ def note_text(note: str) -> str:
 def one_line(text: str) -> str:
     """Return a text in one line: control characters, which file names may contain, are escaped."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def unread_text(unread: Counter[str]) -> str:
+    """Return a sentence on the pictures of a folder whose formats are not read, counted by extension."""
+    return (
+        f"left out, because Photochrom does not read their formats: {unread.total():,} ({' '.join(sorted(unread))}); "
+        "convert them to PNG or TIFF"
+    )
 
 
 def _flag(found: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ from . import c2pa
 from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_verb, add_verbosity
 from .console import Console, Progress, duration
 from .file_kinds import kind_of
-from .messages import error_text, note_text
+from .messages import error_text, note_text, unread_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _FRAMES = (".dpx", ".exr")  # suffixes of formats that Photochrom reads as frame
 # Reasons for skipping photographs of a folder, printed once for all of them.
 _OWN: Final = "made by Photochrom: {}; -v names them, --recolor colours them anyway"
 _EXISTING: Final = "coloured already: {}; -v names them, --overwrite colours them again"
-_UNREAD: Final = "left out, because Photochrom does not read their formats: {} ({}); convert them to PNG or TIFF"
 _IN_COLOR: Final = "in colour already: {}; -v names them, --recolor colours them anyway"
 
 
@@ -188,7 +187,9 @@ def run(args: argparse.Namespace) -> int:
         work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anyway", _OWN)
     status = work.color_all(jobs, failed=len(clashes))
     if unread := unread_pictures(args.inputs, recursive=args.recursive):
-        console.note(_UNREAD.format(unread.total(), " ".join(sorted(unread))))
+        for path in unread:
+            console.detail(f"{path}: is in a format that Photochrom does not read")
+        console.note(unread_text(Counter(path.suffix.lower() for path in unread)))
     return status
 
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
-from ..photo.names import EXTENSIONS, STREAM, clashes, colored_path, confidence_path, sidecar_path
+from ..photo.names import PHOTOGRAPHS, STREAM, UNREAD, clashes, colored_path, confidence_path, sidecar_path
 from ..photo.options import OutputOptions
 from ..provenance import is_labelled
 from .arguments import create_folder
-
-_ENDINGS = frozenset((".dng", *(ending for endings in EXTENSIONS.values() for ending in endings)))
-_UNREAD = frozenset((
-    ".bmp", ".gif", ".jp2", ".jpx", ".j2k", ".jxl", ".psd", ".tga", ".pcx", ".ppm", ".pgm",
-    ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq",
-))  # fmt: skip
-"""Extensions of pictures in formats that Photochrom does not read, including cameras' raw files."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +92,15 @@ def find_jobs(
     return [job for job in jobs if job.source not in bad], own, [*unlisted, *bad.values()]
 
 
-def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> Counter[str]:
-    """Count the pictures of unsupported formats in the input folders, by extension."""
-    found: Counter[str] = Counter()
+def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> list[Path]:
+    """List the pictures in input folders whose formats Photochrom does not read."""
+    found: dict[Path, None] = {}
     for folder in filter(os.path.isdir, dict.fromkeys(inputs)):
-        for _, names, files in os.walk(folder):
-            names[:] = [name for name in names if recursive and not name.startswith(".")]
-            found.update(Path(name).suffix.lower() for name in files if not name.startswith("."))
-    return Counter({ending: count for ending, count in found.items() if ending in _UNREAD})
+        for parent, names, files in os.walk(folder):
+            names[:] = sorted(name for name in names if recursive and not name.startswith("."))
+            paths = (Path(parent, name) for name in sorted(files) if not name.startswith("."))
+            found.update(dict.fromkeys(path for path in paths if path.suffix.lower() in UNREAD))
+    return list(found)
 
 
 def _is_own(path: Path) -> bool:
@@ -178,7 +171,9 @@ def _photographs(
             names.clear()
         for name in sorted(files):
             path = Path(parent, name)
-            is_wanted = path.suffix.lower() in _ENDINGS and not name.startswith(".") and not name.endswith(_CONFIDENCE)
+            is_wanted = (
+                path.suffix.lower() in PHOTOGRAPHS and not name.startswith(".") and not name.endswith(_CONFIDENCE)
+            )
             if is_wanted and (path.is_file() or not path.exists()):
                 yield path
 

@@ -22,6 +22,15 @@ EXTENSIONS: Final = {
     "AVIF": (".avif",),
 }
 """Extensions of each format that Photochrom writes, the usual one first."""
+PHOTOGRAPHS: Final = frozenset((".dng", *(extension for extensions in EXTENSIONS.values() for extension in extensions)))
+"""Extensions of the photographs that are coloured if they are found in a folder."""
+UNREAD: Final = frozenset((
+    ".bmp", ".gif", ".jp2", ".jpx", ".j2k", ".jpf", ".jxl", ".psd", ".psb", ".tga", ".pcx", ".ppm", ".pgm", ".pnm",
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef",
+    ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srw", ".x3f",
+))  # fmt: skip
+"""Extensions of pictures in formats that Photochrom does not read, including cameras' raw files; they are counted if
+they are found in a folder."""
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
