@@ -156,8 +156,8 @@ def apply_to_luma(
                 narrow = small[first : widened.stop].reshape(-1, small.shape[2])
                 wide = cv2.resize(narrow, (width, len(narrow)))  # linear
             weights = _weights(position[start:stop] - first, last - first)
-            here = wide.reshape(-1, 4, width)[first - widened.start : last - widened.start]
-            cb, cr, spare = _chroma(weights, here, mean, buffer)
+            nearby = wide.reshape(-1, 4, width)[first - widened.start : last - widened.start]
+            cb, cr, spare = _chroma(weights, nearby, mean, buffer)
             rounded, many = _quantized(cb, cr, darkest, brightest, coding, spare, many=many)
             for plane, values in zip(planes, rounded, strict=True):
                 plane[start:stop] = values
@@ -334,18 +334,18 @@ def _luma_range(
 def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float, float]) -> np.ndarray:
     """Interpolate luma at the position of each chroma sample; ``luma`` must have even sides along subsampled axes."""
     (rows, columns), (row, column) = subsampling, siting
-    half = luma.shape[1] // columns, luma.shape[0] // rows
+    size = luma.shape[1] // columns, luma.shape[0] // rows
     if (row == 0.5 or rows == 1) and (column == 0.5 or columns == 1):
-        return cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
+        return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
     if rows == 2 and row != 0.5:
         luma = cv2.addWeighted(luma[0::2], 1 - row, luma[1::2], row, 0)
     if columns == 1 or column == 0.5:
-        return cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
+        return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
     # At the left of two pixels, the filter 1 2 1 is the mean of the two pairs that contain that pixel.
-    right = cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
+    right = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
     left = right.copy()
-    if half[0] > 1:
-        left[:, 1:] = cv2.resize(luma[:, 1:-1], (half[0] - 1, half[1]), interpolation=cv2.INTER_AREA)
+    if size[0] > 1:
+        left[:, 1:] = cv2.resize(luma[:, 1:-1], (size[0] - 1, size[1]), interpolation=cv2.INTER_AREA)
     return cv2.addWeighted(left, 0.5, right, 0.5, 0)
 
 

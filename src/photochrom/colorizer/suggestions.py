@@ -110,11 +110,11 @@ def _limit_chroma(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
     Returns:
         a*b* of the same hues, float32 ``[2, h, w]``.
     """
-    chroma, usual = np.hypot(*ab), np.hypot(*first)
-    most = max(_COLORFUL * float(usual.mean()), _PALE)
-    allowed = usual + np.linspace(0, _GARISH, 2 * int(_GARISH) + 1, dtype=np.float32)[:, None, None]  # [n, h, w]
+    chroma, first_chroma = np.hypot(*ab), np.hypot(*first)
+    limit = max(_COLORFUL * float(first_chroma.mean()), _PALE)
+    allowed = first_chroma + np.linspace(0, _GARISH, 2 * int(_GARISH) + 1, dtype=np.float32)[:, None, None]  # [n, h, w]
     limited = np.minimum(chroma, allowed)
-    chosen = max(0, int(np.searchsorted(limited.mean((1, 2)), most, side="right")) - 1)
+    chosen = max(0, int(np.searchsorted(limited.mean((1, 2)), limit, side="right")) - 1)
     return ab * (limited[chosen] / np.maximum(chroma, np.float32(1e-6)))
 
 

@@ -32,8 +32,8 @@ _LEAN_SLOPE: Final = 0.006
 def network_vividness(vividness: float) -> float:
     """Convert the user's vividness to the network's vividness, which is lower.
 
-    The more vivid the network, the sharper its distributions, and less likely colours disappear before cells can agree
-    on one of them. ``chroma_gain`` compensates for the lower value.
+    The higher the network's vividness, the sharper its distributions: less likely colours would disappear before cells
+    can agree on one of them. ``chroma_gain`` compensates for the lower value.
     """
     return _NETWORK_SHARE * min(vividness, _TURN)
 

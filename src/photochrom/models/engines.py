@@ -136,7 +136,7 @@ class OpenVinoEngine:
     def __init__(
         self, path: Path, device: str = "cpu", *, exact: bool = False, adapt: Callable[[Any], Any] | None = None
     ) -> None:
-        self._memory: mmap.mmap | None = None  # the compiled model, if it was loaded from the cache
+        self._memory: mmap.mmap | None = None  # the mapped file, if the compiled model is from the cache
         self._runs = 0
         try:
             openvino = import_openvino()

@@ -142,7 +142,7 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
         kept: Other files that must not be overwritten, such as files of hints.
 
     Returns:
-        The error of each such source, by source. If two sources have the same output, both get an error.
+        An error for each such source, keyed by source. If two sources have the same output, both get an error.
 
     Raises:
         OptionError: Companion files are requested for the standard output.

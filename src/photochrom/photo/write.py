@@ -212,7 +212,7 @@ def _encode_image(
 
 
 def _at_full_size(plane: np.ndarray, planes: Planes) -> np.ndarray:
-    """Repeat each chroma sample for its 2 by 2 pixels, so that an encoder that averages them gets the same sample."""
+    """Enlarge chroma to the size of luma by repetition, from which encoders that average pixels recover the samples."""
     height, width = planes.luma.shape
     if plane.shape == (height, width):
         return plane

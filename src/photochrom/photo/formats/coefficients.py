@@ -94,13 +94,13 @@ def upright_luma(luma: CodedLuma, orientation: int) -> CodedLuma:
     if orientation == 1:
         return luma
     if not has_jpeglib():
-        raise CannotSplice(f"it is upright_luma upright ({INSTALL} keeps it)")
+        raise CannotSplice(f"it is turned upright ({INSTALL} keeps it)")
     luma = as_coefficients(luma)
     height, width, sampling = luma.height, luma.width, luma.sampling
     if orientation in _TRANSPOSED:
         height, width, sampling = width, height, sampling[::-1]
     if (orientation in _MIRRORED and width % _BLOCK) or (orientation in _UPSIDE_DOWN and height % _BLOCK):
-        raise CannotSplice("it is upright_luma upright, and its sides are not multiples of 8 pixels")
+        raise CannotSplice("it is turned upright, and its sides are not multiples of 8 pixels")
     return replace(luma, height=height, width=width, sampling=sampling, orientation=orientation)
 
 

@@ -63,7 +63,7 @@ def in_jpegs(tables: bytes | None, parts: Iterable[bytes]) -> tuple[str, ...]:
 
 
 def _warning(data: bytes, message: str) -> tuple[str, ...]:
-    """Return our warning for the first warning of libjpeg."""
+    """Translate the first warning of libjpeg to one of ``WARNINGS``; empty if it is harmless."""
     if extra := _EXTRA.search(message):
         is_padding = bytes(int(extra[1])) + b"\xff" + bytes.fromhex(extra[2]) in data
         return () if is_padding else (LEFT_OVER,)

@@ -1,4 +1,4 @@
-"""Corrects the tags of TIFF pages that libraries would misread, and reads kinds that they cannot read."""
+"""Corrects tags of TIFF pages that libraries would misread, and reads old-style JPEG and uncompressed YCbCr."""
 
 from __future__ import annotations
 
