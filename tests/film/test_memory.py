@@ -96,8 +96,8 @@ def test_at_least_one_frame_is_in_work():
 def test_scans_are_in_work_by_their_bytes(memory, reading, writing, tmp_path, monkeypatch):
     """One per core would be gigabytes of scans on a large machine."""
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setattr(sequence_reader, "_IN_WORK", memory)
-    monkeypatch.setattr(sequence_writer, "_IN_WORK", memory)
+    monkeypatch.setattr(sequence_reader, "_READ_BYTES", memory)
+    monkeypatch.setattr(sequence_writer, "_WRITE_BYTES", memory)
     write_dpx(tmp_path / "scans", pan(6, 320, 200))  # 0.6 MB each to read, 1.2 MB to write
     options = FilmOptions(codec="dpx")
     with sequence_reader.open_film(tmp_path / "scans", options) as reader:

@@ -115,7 +115,7 @@ def test_the_upright_area_of_turned_film(turns, box):
 @pytest.mark.parametrize("area", [(90, 0, 20, 64), (0, 0, 96, 65), (0, 0, 8, 64)])
 def test_a_picture_that_is_not_in_the_frame(area, tmp_path, orange):
     film = write_film(tmp_path / "a.mkv", pan(2), codec="ffv1")
-    with pytest.raises(FilmError, match=r"frames are 96 x 64: name a part of the frame"):
+    with pytest.raises(FilmError, match=r"frames of 96 x 64: name a part of the frame"):
         made(film, tmp_path / "b.mkv", FilmOptions(frame=area), orange)
 
 

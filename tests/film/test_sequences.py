@@ -309,16 +309,16 @@ def rewritten(path, place, value):
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        (0, b"DPX!", "is not a DPX file: it begins otherwise"),
+        (0, b"DPX!", "is not a DPX file: its first bytes differ"),
         (772, b"\xff\xff\xff\xff", "states a size of 4294967295 x 64 pixels"),
         (772, b"\0\0\0\x40", "has 64 x 64 pixels, and the first frame has 96 x 64"),
         (803, b"\x08", "has 3 samples of 8 bits a pixel, and the first frame has 3 samples of 10 bits a pixel"),
-        (803, b"\x0b", "states 11 bits of a sample"),
+        (803, b"\x0b", "states 11 bits per sample"),
         (800, b"\x64", "has pixels of descriptor 100"),
         (806, b"\0\1", "is run-length encoded"),
         (770, b"\0\2", "holds 2 picture elements"),
-        (4, b"\xff\xff\xff\xff", "is cut short, or states a wrong place of its pixels"),
-        (4, b"\0\0\0\0", "is cut short, or states a wrong place of its pixels"),
+        (4, b"\xff\xff\xff\xff", "is cut short, or states a wrong offset of its pixels"),
+        (4, b"\0\0\0\0", "is cut short, or states a wrong offset of its pixels"),
     ],
 )
 def test_wrong_headers_are_found_before_any_work(place, value, said, reel, tmp_path, red):
@@ -396,7 +396,7 @@ def test_a_damaged_picture_is_reported_when_it_is_decoded(content, suffix, tmp_p
         (lambda d: d / "x.%04d.dpx", "names no frame that exists"),
         (lambda d: d / "nowhere" / "x.%04d.dpx", "nowhere: does not exist"),
         (lambda d: d / "x.%04d.%04d.dpx", "is not a pattern of frames"),
-        (lambda d: d / "x.%04d.a.dpx", "has text behind the number"),
+        (lambda d: d / "x.%04d.a.dpx", "has text after the number"),
     ],
 )
 def test_paths_that_name_no_sequence(make, said, tmp_path, red):

@@ -32,7 +32,7 @@ from .output.segments import EncodedSegment
 from .plan import Plan, check, make_plan, resolved
 from .reader import FilmReader
 from .sequences.reader import SequenceReader, open_film
-from .sequences.writer import publish_frames, taken
+from .sequences.writer import first_existing, publish_frames
 from .shots.already_in_color import leaving_colored_shots
 from .shots.planning import make_shot_plan
 from .shots.titles import keeping_titles
@@ -222,7 +222,7 @@ def _publish_frames(
     """Move the finished frames of a sequence to their final names."""
     assert plan.frames is not None
     numbers = [plan.number(reader, pts) for segment in segments for pts in segment.pts]
-    if not overwrite and not is_publishing(folder.folder) and (found := taken(plan.frames, numbers)):
+    if not overwrite and not is_publishing(folder.folder) and (found := first_existing(plan.frames, numbers)):
         raise FilmError(f"{found} has appeared meanwhile", remedy="start again with overwrite=True")
     folder.start_publishing()
     publish_frames(replace(plan.frames, folder=folder.frames), plan.frames, numbers)

@@ -27,7 +27,7 @@ from .planes import PlaneFormat, in_format
 from .reader import FilmReader
 from .sequences.names import SUFFIXES, Pattern, check_suffix, is_pattern, pattern_of
 from .sequences.reader import SequenceReader
-from .sequences.writer import number_of, taken
+from .sequences.writer import first_existing, number_of
 from .source import pulldown
 from .source.negatives import is_surely_negative
 from .span import Span
@@ -342,7 +342,7 @@ def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overw
         if same and _share_names(target, reader.pattern, reader.numbers):
             raise FilmError(f"{target.folder} holds the film itself", remedy="choose another output")
     last = plan.number(reader, plan.first) + max(plan.total, 1)
-    found = taken(target, list(range(plan.number(reader, plan.first), last)))
+    found = first_existing(target, list(range(plan.number(reader, plan.first), last)))
     if found is not None and not overwrite and not is_publishing(work_folder(plan.output)):
         raise FilmError(f"{found} exists", remedy="choose another output, or overwrite=True")
 

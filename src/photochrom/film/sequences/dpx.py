@@ -1,4 +1,4 @@
-"""Reads and writes headers of DPX files (SMPTE ST 268), most of whose fields FFmpeg loses; FFmpeg codes the pixels."""
+"""``DpxHeader``: headers of DPX files (SMPTE ST 268). FFmpeg codes the pixels, but loses most fields of the header."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...errors import FilmError
 from ..source.time_code import from_bcd, to_bcd
 
 GENERIC, SIZE = 1664, 2048
-"""Size in bytes of the header without and with its film and television sections."""
+"""Sizes of the header in bytes, without and with the sections for film and television."""
 LOGARITHMIC = {1: "printing density (Cineon)", 3: "logarithmic"}
-"""Names of the logarithmic transfer characteristics, by number."""
+"""Names of the logarithmic transfer characteristics, by code."""
 _RGB = 50
 _DESCRIPTORS = {6: 1, 50: 3, 51: 4, 52: 4}
-"""Samples per pixel of the descriptors that FFmpeg decodes: luma, RGB, RGBA, ABGR."""
-_DEPTHS = (8, 10, 12, 16)
-_UNDEFINED = b"\xff"
+"""Samples per pixel by descriptor, for those that FFmpeg decodes: luma, RGB, RGBA, ABGR."""
+_DEPTHS = (8, 10, 12, 16)  # bits per sample that FFmpeg decodes
+_UNDEFINED = b"\xff"  # each byte of a field without a value
 _MOST = 1 << 16  # rows or columns; a greater number means a damaged header
 # Offsets of fields in the header.
 _OFFSET, _FILE_SIZE, _USER_SIZE, _NAME, _CREATOR, _ELEMENTS, _COLUMNS = 4, 16, 32, 36, 160, 770, 772
@@ -32,21 +32,23 @@ class DpxHeader:
     """The header of one DPX file, including its user data."""
 
     data: bytes
-    """``SIZE`` bytes (``GENERIC`` without the industry-specific sections), then the user data."""
+    """The header, of ``GENERIC`` or ``SIZE`` bytes, and the user data after it."""
 
     @property
     def order(self) -> str:
         """Byte order in the notation of ``struct``."""
         return ">" if self.data[:4] == b"SDPX" else "<"
 
-    def _get(self, form: str, place: int) -> int | float:
+    def _get(self, form: str, offset: int) -> int | float:
+        """Return the number at an offset, in a format of ``struct``."""
         size = struct.calcsize(form)
-        field = self.data[place : place + size].ljust(size, _UNDEFINED)
+        field = self.data[offset : offset + size].ljust(size, _UNDEFINED)
         value: int | float = struct.unpack(self.order + form, field)[0]
         return value
 
-    def _text(self, place: int, size: int) -> str:
-        field = self.data[place : place + size].split(b"\0")[0]
+    def _text(self, offset: int, size: int) -> str:
+        """Return the text at an offset; empty if it is undefined."""
+        field = self.data[offset : offset + size].split(b"\0")[0]
         return "" if set(field) == {255} else field.decode("utf-8", "replace").strip()
 
     @property
@@ -71,19 +73,19 @@ class DpxHeader:
 
     @property
     def transfer(self) -> int:
-        """Number of the transfer characteristic."""
+        """Code of the transfer characteristic."""
         return self.data[_TRANSFER]
 
     @property
     def offset(self) -> int:
-        """Offset of the pixels in bytes."""
+        """Offset of the pixels in the file, in bytes."""
         return int(self._get("I", _OFFSET))
 
     @property
     def rate(self) -> Fraction | None:
-        """Frames per second from the film section, or else the television section; None if both lack it."""
-        for place in (_FILM_RATE, _VIDEO_RATE):
-            rate = float(self._get("f", place))
+        """Frames per second according to the film section, or else the television section; None if both lack it."""
+        for offset in (_FILM_RATE, _VIDEO_RATE):
+            rate = float(self._get("f", offset))
             if 1 <= rate <= 1000:
                 near = [Fraction(n, d) for n in range(1, 121) for d in (1, Fraction(1001, 1000))]
                 return min(near, key=lambda r: abs(float(r) - rate)) if rate <= 121 else Fraction(round(rate))
@@ -91,7 +93,7 @@ class DpxHeader:
 
     @property
     def time_code(self) -> str:
-        """Time code, ``01:00:00:00``, or ``01:00:00;00`` for drop-frame; empty if there is none."""
+        """Time code, such as ``01:00:00:00``, or ``01:00:00;00`` for drop-frame; empty if there is none."""
         field = int(self._get("I", _TIME_CODE))
         return "" if field == 0xFFFFFFFF or len(self.data) < _TIME_CODE + 4 else from_bcd(field)
 
@@ -102,12 +104,12 @@ class DpxHeader:
 
     @property
     def kind(self) -> str:
-        """Description of the pixel format, for messages."""
+        """Description of the pixel format for messages, such as ``3 samples of 10 bits a pixel``."""
         return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel"
 
     @property
     def reel_name(self) -> str:
-        """Text of the slate field, the closest that DPX has to a reel name."""
+        """Text of the slate field, since DPX has no field for the reel name."""
         return self._text(_SLATE, 100)
 
     def problem(self, file_size: int) -> str:
@@ -115,7 +117,7 @@ class DpxHeader:
         if not self.data:
             return "is empty"
         if self.data[:4] not in (b"SDPX", b"XPDS"):
-            return "is not a DPX file: it begins otherwise"
+            return "is not a DPX file: its first bytes differ"
         if len(self.data) < GENERIC:
             return "has a header that is cut short"
         if not (0 < self.width < _MOST and 0 < self.height < _MOST):
@@ -125,14 +127,15 @@ class DpxHeader:
         if not self.samples:
             return f"has pixels of descriptor {self.data[_DESCRIPTOR]}; luma (6) and RGB (50, 51, 52) are supported"
         if self.bits not in _DEPTHS:
-            return f"states {self.bits} bits of a sample; 8, 10, 12 and 16 are supported"
+            return f"states {self.bits} bits per sample; 8, 10, 12 and 16 are supported"
         if self._get("H", _ENCODING) == 1:
             return "is run-length encoded, which is not supported"
         if self.offset < GENERIC or self.offset + self._least_bytes() > file_size:
-            return f"is cut short, or states a wrong place of its pixels ({self.offset})"
+            return f"is cut short, or states a wrong offset of its pixels ({self.offset})"
         return ""
 
     def _least_bytes(self) -> int:
+        """Return the least size of the pixels in bytes."""
         samples = self.width * self.height * self.samples
         packed = self.bits == 12 and self._get("H", _PACKING) == 0
         thirds = {8: 24, 10: 32, 12: 36 if packed else 48, 16: 48}[self.bits]  # thirds of bits per sample
@@ -158,7 +161,13 @@ def read_header(path: Path) -> DpxHeader:
 
 
 def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:
-    """Make a header in which all other fields are undefined."""
+    """Return a header for ``file_of``, with all fields undefined except those that every DPX file must have.
+
+    Args:
+        order: Byte order in the notation of ``struct``.
+        aspect: Width of a pixel divided by its height.
+        rate: Frames per second.
+    """
     data = bytearray(_UNDEFINED * SIZE)
     data[:4] = b"SDPX" if order == ">" else b"XPDS"
     data[8:16] = b"V2.0\0\0\0\0"
@@ -176,15 +185,15 @@ def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:
 def file_of(
     header: DpxHeader, encoded: memoryview, name: str, label: str, time_code: str, number: int
 ) -> tuple[bytes, memoryview]:
-    """Combine a source's header with the pixels of a DPX file that FFmpeg has encoded; returns two parts.
+    """Return the two parts of a DPX file: a header with the source's fields, and pixels that FFmpeg has encoded.
 
     Args:
-        header: The header of the source's frame, whose fields are kept.
-        encoded: RGB in the byte order of ``header``.
+        header: Header of the source's frame.
+        encoded: A DPX file written by FFmpeg: RGB in the byte order of ``header``.
         name: Name of the new file.
-        label: Statement about the colours, written into the creator field.
-        time_code: The frame's time code; empty to keep the header's.
-        number: Position of the frame in its sequence.
+        label: Statement about the colours, for the creator field.
+        time_code: Time code of the frame; empty to keep the header's.
+        number: Position of the frame in its sequence, from 0, for a header without one.
     """
     theirs, order = DpxHeader(bytes(encoded[:GENERIC])), header.order
     data = bytearray(header.data.ljust(SIZE, _UNDEFINED))
@@ -211,7 +220,7 @@ def file_of(
     return bytes(data), pixels
 
 
-def _put_text(data: bytearray, place: int, size: int, text: str) -> None:
-    # File names may contain bytes that are not valid text.
+def _put_text(data: bytearray, offset: int, size: int, text: str) -> None:
+    # The text may hold surrogates from a file name that is not valid UTF-8.
     coded = text.encode("utf-8", "replace")[: size - 1].decode("utf-8", "ignore").encode()
-    data[place : place + size] = coded.ljust(size, b"\0")
+    data[offset : offset + size] = coded.ljust(size, b"\0")

@@ -1,7 +1,7 @@
-"""Reads and writes OpenEXR frames: the network sees them as displayed, and their luminance is kept exactly.
+"""Reads OpenEXR frames as they are displayed, and writes them with new colours and exactly the same luminance.
 
-Coloured channels have the source's type, half or float. Their luminance under the file's chromaticities rounds to the
-source's value at every pixel. Other channels, other parts and the header are kept.
+The coloured channels have the source's type, half or float. Their luminance, computed with the file's chromaticities,
+rounds to the source's value at every pixel. Other channels, other parts and the header are kept.
 """
 
 from __future__ import annotations
@@ -30,13 +30,17 @@ if TYPE_CHECKING:
 _HIGHEST = 65535
 _REMEDY = "convert it to DPX or TIFF"
 _LUMINANCE_AND_CHROMA = ("Y", "RY", "BY")
-_SHARES = (1, 0.5, 0.25)  # shares of a pixel's chroma that are tried until its luminance is exact; then none
+_SHARES = (
+    1,
+    0.5,
+    0.25,
+)  # factors on a pixel's chroma, tried in turn until the luminance is exact; the last resort is 0
 _TIME_CODE = re.compile(r"(\d+):(\d+):(\d+)([:;])(\d+)")
 
 
 @dataclass(frozen=True)
 class ExrHeader:
-    """The fields of a frame's header that films need."""
+    """Those fields of an OpenEXR header that are needed to read a sequence."""
 
     width: int
     height: int
@@ -49,12 +53,13 @@ class ExrHeader:
     reel_name: str
     """Name of the reel; empty if there is none."""
     dropped: tuple[str, ...]
-    """Channels that are not kept: old chroma, which is replaced."""
+    """Channels of chroma, which the new colours replace."""
     is_log: bool = False
     """Whether the samples are logarithms of light."""
 
 
 def _openexr(path: Path) -> ModuleType:
+    """Import OpenEXR, which is an optional dependency; ``path`` is the file that needs it."""
     try:
         import OpenEXR
     except ImportError as exc:
@@ -64,7 +69,7 @@ def _openexr(path: Path) -> ModuleType:
 
 
 def _opened(path: Path, *, header_only: bool = False) -> Any:
-    """Open a file.
+    """Open an OpenEXR file.
 
     Raises:
         FilmError: The file is missing or damaged, has deep pixels, or has neither R, G and B nor Y in its first part.
@@ -80,7 +85,7 @@ def _opened(path: Path, *, header_only: bool = False) -> Any:
         reason = " ".join(str(exc).split())
         raise FilmError(f"cannot be decoded ({reason})", path=path, remedy="replace the file") from exc
     if "deep" in str(header["type"]):
-        raise FilmError("has deep pixels, several to a place", path=path, remedy="flatten it first")
+        raise FilmError("has deep pixels, with several samples each", path=path, remedy="flatten it first")
     sampling = {c.name: (c.xSampling, c.ySampling) for c in header["channels"]}
     if any(sampling.get(name) != (1, 1) for name in _picture(sampling)):
         raise FilmError("has no channels R, G and B, nor Y, in its first part", path=path, remedy=_REMEDY)
@@ -88,11 +93,12 @@ def _opened(path: Path, *, header_only: bool = False) -> Any:
 
 
 def _picture(names: Any) -> tuple[str, ...]:
+    """Return the names of the channels that hold the picture."""
     return ("Y",) if "Y" in names and "G" not in names else ("R", "G", "B")
 
 
 def read_header(path: Path) -> ExrHeader:
-    """Read a frame's header.
+    """Read the header of an OpenEXR frame.
 
     Raises:
         FilmError: The file cannot be read, or its pixels are of an unsupported kind.
@@ -114,6 +120,7 @@ def read_header(path: Path) -> ExrHeader:
 
 
 def _in_words(name: str, columns: int, rows: int) -> str:
+    """Describe a channel by its name and subsampling."""
     return name if columns == rows == 1 else f"{name} (one in {columns} x {rows} pixels)"
 
 
@@ -133,7 +140,7 @@ def _matrix(header: dict[str, Any]) -> Matrix:
 
 
 def _luminance(planes: list[np.ndarray], matrix: Matrix) -> np.ndarray:
-    """Return the luminance of linear planes, float64; for grey pixels exactly their value."""
+    """Return the luminance of linear planes ``[H, W]``, float64; for a grey pixel, exactly its value."""
     if len(planes) == 1:
         return planes[0].astype(np.float64)
     red, green, blue = (plane.astype(np.float64) for plane in planes)
@@ -143,11 +150,11 @@ def _luminance(planes: list[np.ndarray], matrix: Matrix) -> np.ndarray:
     return np.where(grey, green, found)
 
 
-def shown(path: Path) -> av.VideoFrame:
-    """Decode a frame as displayed: linear light from 0 to 1 through the sRGB curve.
+def read_displayed(path: Path) -> av.VideoFrame:
+    """Decode a frame as it is displayed: linear light from 0 to 1 is converted by the sRGB curve.
 
     Returns:
-        RGB of 16 bits, or grey of 16 bits if the file has luminance only.
+        RGB of 16 bits, or grey of 16 bits if the file holds only luminance.
 
     Raises:
         FilmError: The file cannot be read.
@@ -168,7 +175,7 @@ def shown(path: Path) -> av.VideoFrame:
 
 @functools.cache
 def _linear() -> np.ndarray:
-    """Return the linear light of each 16-bit display value, float32."""
+    """Return the linear light of each 16-bit display value, float32 ``[65536]``."""
     found: np.ndarray = srgb_to_linear(np.arange(_HIGHEST + 1, dtype=np.float32) / _HIGHEST).astype(np.float32)
     return found
 
@@ -176,13 +183,13 @@ def _linear() -> np.ndarray:
 def colored(
     path: Path, planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding, label: str, time_code: str = ""
 ) -> bytes:
-    """Encode a frame with new colours, keeping everything else.
+    """Return an OpenEXR file with new colours, and everything else as in the source.
 
     Args:
         path: The black-and-white frame.
-        planes: Y', Cb and Cr of the frame as displayed, uint16 ``[H, W]`` each.
-        coding: Meaning of these code values.
-        label: Credit of the colours, added to the comments.
+        planes: Y', Cb and Cr of the frame as it is displayed, uint16 ``[H, W]`` each.
+        coding: Depth, range and matrix of these planes.
+        label: Credit that is added to the comments.
         time_code: Time code to write; empty to keep the frame's own.
 
     Raises:
@@ -211,7 +218,7 @@ def _set_time(code: Any, text: str) -> None:
 def _with_colors(
     source: list[np.ndarray], planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding, matrix: Matrix
 ) -> list[np.ndarray]:
-    """Return linear R, G and B of the source's type and luminance, with the colours of the displayed planes."""
+    """Return linear R, G and B with the source's dtype and luminance, and the chroma of the displayed planes."""
     dtype = source[0].dtype
     found = [np.empty(source[0].shape, dtype) for _ in range(3)]
     for start, stop in strips(*source[0].shape):
@@ -226,24 +233,27 @@ def _with_colors(
 
 
 def _scaled(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dtype[Any]) -> np.ndarray:
-    """Scale linear colours ``[3, H, W]`` to a luminance; pixels that cannot match it exactly become greyer."""
-    wanted = luminance.astype(dtype).ravel()
+    """Scale linear colours ``[3, H, W]`` to a luminance ``[H, W]``; pixels that cannot match it become greyer."""
+    target = luminance.astype(dtype).ravel()
     rgb, old = rgb.reshape(3, -1), _luminance(list(rgb), matrix).ravel()
-    new = np.repeat(wanted[None], 3, axis=0)
-    left = np.flatnonzero(np.isfinite(wanted) & (wanted > 0) & (old > 0))
+    new = np.repeat(target[None], 3, axis=0)
+    pending = np.flatnonzero(np.isfinite(target) & (target > 0) & (old > 0))  # pixels without colours so far
     for share in _SHARES:
-        y = wanted[left].astype(np.float64)
-        tried = _rounded((rgb[:, left] / old[left] - 1) * y * share + y, y, matrix, dtype)
-        exact = _luminance(list(tried), matrix).astype(dtype) == wanted[left]
-        new[:, left[exact]] = tried[:, exact]
-        left = left[~exact]
-        if not left.size:
+        y = target[pending].astype(np.float64)
+        tried = _rounded((rgb[:, pending] / old[pending] - 1) * y * share + y, y, matrix, dtype)
+        exact = _luminance(list(tried), matrix).astype(dtype) == target[pending]
+        new[:, pending[exact]] = tried[:, exact]
+        pending = pending[~exact]
+        if not pending.size:
             break
     return new.reshape(3, *luminance.shape)
 
 
 def _rounded(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dtype[Any]) -> np.ndarray:
-    """Round colours ``[3, N]``: red compensates for the rounding of green, then blue, which weighs least, for both."""
+    """Round colours ``[3, N]`` to a dtype, in an order that keeps their luminance ``[N]`` as exact as possible.
+
+    Red compensates for the rounding of green, and then blue, whose weight in the luminance is least, for both.
+    """
     with np.errstate(over="ignore"):
         green = np.maximum(rgb[1], 0).astype(dtype)
         rest = luminance - matrix.green * green.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Names of numbered frames: patterns such as ``reel.%07d.dpx``, and finding the sequence in a folder."""
+"""``Pattern``: the names of numbered frames, such as ``reel.%07d.dpx``; finds the sequence in a folder."""
 
 from __future__ import annotations
 
@@ -19,43 +19,44 @@ SUFFIXES = {
     ".j2k": "jp2",
     ".exr": "exr",
 }
-"""Formats of frames, by file suffix."""
+"""Formats of numbered frames, by file suffix."""
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.[A-Za-z0-9]+)", re.DOTALL)
-_PLACE = re.compile(r"%(0\d+)?d|#+")
-_SURELY = re.compile(r"%(0\d+)?d|##+")  # a single # also occurs in names of films and folders
-_ONE_STANDS_FOR_ALL = (".dpx", ".exr")  # files of these formats are frames; others may be photographs
-_WIDEST = 200  # digits; longer than any file name allows
-_NAMED = 5  # sequences, or runs of missing frames, that a message lists
+_PLACEHOLDER = re.compile(r"%(0\d+)?d|#+")
+_SURELY = re.compile(r"%(0\d+)?d|##+")  # a placeholder for certain; names of films and folders may contain a single #
+_FRAME_SUFFIXES = (".dpx", ".exr")  # such a file denotes its whole sequence; files of other formats may be photographs
+_WIDEST = 200  # most digits of a number; file names are not much longer
+_MOST_LISTED = 5  # sequences, or runs of missing frames, that a message lists
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A file name with a placeholder for the frame's number."""
+    """The names of a sequence's files: a folder, and a file name with a placeholder for the frame's number."""
 
     folder: Path
     prefix: str
+    """Text before the number."""
     suffix: str
     """File suffix with its dot."""
     width: int
-    """Least number of digits."""
+    """Least number of digits; shorter numbers are padded with zeros."""
 
     @property
     def path(self) -> Path:
-        """The pattern as FFmpeg writes it: ``folder/reel.%07d.dpx``."""
-        place = f"%0{self.width}d" if self.width > 1 else "%d"
-        return self.folder / f"{self.prefix}{place}{self.suffix}"
+        """The pattern in FFmpeg's notation: ``folder/reel.%07d.dpx``."""
+        placeholder = f"%0{self.width}d" if self.width > 1 else "%d"
+        return self.folder / f"{self.prefix}{placeholder}{self.suffix}"
 
     @property
     def format(self) -> str:
-        """Name of the frames' format."""
+        """Name of the frames' format, a value of ``SUFFIXES``."""
         return SUFFIXES[self.suffix.lower()]
 
     def file(self, number: int) -> Path:
-        """Return the path of a frame."""
+        """Return the path of the frame with this number."""
         return self.folder / f"{self.prefix}{number:0{self.width}}{self.suffix}"
 
     def numbers(self) -> list[int]:
-        """Return the numbers of the frames that exist, in order."""
+        """Return the numbers of the frames that exist, in increasing order."""
         found = []
         for path in self.folder.iterdir():
             if (parts := _NUMBERED.fullmatch(path.name)) and (parts[1], parts[3]) == (self.prefix, self.suffix):
@@ -67,16 +68,16 @@ class Pattern:
 
 def is_pattern(path: Path) -> bool:
     """Return whether a path is a pattern of numbered frames: ``reel.%07d.dpx`` or ``reel.#######.dpx``."""
-    return path.suffix.lower() in SUFFIXES and _PLACE.search(path.name) is not None
+    return path.suffix.lower() in SUFFIXES and _PLACEHOLDER.search(path.name) is not None
 
 
 def pattern_of(path: Path) -> Pattern:
-    """Read a pattern.
+    """Parse a pattern such as ``reel.%07d.dpx`` or ``reel.#######.dpx``.
 
     Raises:
-        FilmError: The name has no placeholder, or several.
+        FilmError: The name does not consist of a prefix, one placeholder, and a suffix of ``SUFFIXES``.
     """
-    places = list(_PLACE.finditer(path.name))
+    places = list(_PLACEHOLDER.finditer(path.name))
     if len(places) != 1 or path.suffix.lower() not in SUFFIXES:
         raise FilmError(f"{path} is not a pattern of frames", remedy="write one like reel.%07d.dpx")
     place = places[0]
@@ -85,12 +86,12 @@ def pattern_of(path: Path) -> Pattern:
         raise FilmError(f"{path} is not a pattern of frames", remedy="write one like reel.%07d.dpx")
     rest = path.name[place.end() :]
     if rest != path.suffix:
-        raise FilmError("has text behind the number", path=path, remedy="write a pattern like reel.%07d.dpx")
+        raise FilmError("has text after the number", path=path, remedy="write a pattern like reel.%07d.dpx")
     return Pattern(path.parent, path.name[: place.start()], path.suffix, width)
 
 
 def check_suffix(path: Path) -> None:
-    """Raise an error for a pattern of an unsupported format, which would otherwise be used as a folder's name.
+    """Reject a pattern of an unsupported format, which would otherwise be used as the name of a folder.
 
     Raises:
         FilmError: The path is such a pattern.
@@ -120,13 +121,9 @@ def find_sequence(path: Path) -> Pattern | None:
 
 
 def family_of(path: Path) -> tuple[Path, str, str] | None:
-    """Return folder, prefix and suffix of the sequence to which a DPX or OpenEXR file belongs.
-
-    Returns:
-        None if the file is not part of a sequence, or does not exist.
-    """
+    """Return folder, prefix and suffix of the sequence that a DPX or OpenEXR file belongs to; None for other files."""
     parts = _NUMBERED.fullmatch(path.name)
-    if parts is None or path.suffix.lower() not in _ONE_STANDS_FOR_ALL or not path.is_file():
+    if parts is None or path.suffix.lower() not in _FRAME_SUFFIXES or not path.is_file():
         return None
     return path.parent, parts[1], parts[3]
 
@@ -148,7 +145,7 @@ def _in_folder(folder: Path) -> Pattern:
         patterns = sorted((_unchecked(folder, a, b, digits).path for (a, b), digits in groups.items()), key=str)
         firsts = sorted(f"{a}{min(digits, key=int)}{b}" for (a, b), digits in groups.items())
         raise FilmError(
-            f"holds several sequences (beginning with {', '.join(firsts[:_NAMED])})",
+            f"holds several sequences (beginning with {', '.join(firsts[:_MOST_LISTED])})",
             path=folder,
             remedy=f"name one, as in {patterns[0]}",
         )
@@ -167,7 +164,7 @@ def _digits(folder: Path) -> dict[tuple[str, str], list[str]]:
 
 
 def _numbered(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
-    """Return the pattern of all frames with these digits.
+    """Return the pattern of frames, given the digits in their names.
 
     Raises:
         FilmError: No single pattern matches them all, as with ``reel.7.dpx`` beside ``reel.0008.dpx``.
@@ -186,22 +183,22 @@ def _numbered(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Patt
 
 
 def _unchecked(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
-    """Return the pattern for frames with these digits, without checking that it matches all of them."""
+    """Return the pattern of frames, given the digits in their names, without checking that it matches all of them."""
     least = min(len(d) for d in digits)
     padded = any(len(d) > 1 and d.startswith("0") for d in digits) or len({len(d) for d in digits}) == 1
     return Pattern(folder, prefix, suffix, least if padded else 1)
 
 
 def missing(numbers: list[int]) -> list[range]:
-    """Return the missing numbers between the first and the last, as runs.
+    """Return the ranges of missing numbers between the first and the last of increasing numbers.
 
-    They are runs since numbers may be dates or times, with millions between two frames.
+    There may be millions of missing numbers if frames are numbered by date or time.
     """
     return [range(a + 1, b) for a, b in itertools.pairwise(numbers) if b > a + 1]
 
 
 def frames_in_words(runs: list[range]) -> str:
-    """Write runs of frame numbers as ``frame 12`` or ``frames 12, 15 to 17``, at most the first five runs."""
-    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs[:_NAMED]]
+    """Format ranges of frame numbers as ``frame 12`` or ``frames 12, 15 to 17``; list the first five ranges at most."""
+    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs[:_MOST_LISTED]]
     plural = "" if len(runs) == len(runs[0]) == 1 else "s"
-    return f"frame{plural} {', '.join(words)}{', ...' if len(runs) > _NAMED else ''}"
+    return f"frame{plural} {', '.join(words)}{', ...' if len(runs) > _MOST_LISTED else ''}"

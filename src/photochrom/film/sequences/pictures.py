@@ -1,4 +1,4 @@
-"""Reads size and depth from the headers of PNG, TIFF and JPEG 2000 frames, to find mismatches before the work."""
+"""Reads size and depth of PNG, TIFF and JPEG 2000 frames from their headers, to find frames that differ early."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TIFF_TAGS = ((256, 0), (257, 0), (277, 1), (258, 1))  # width, height, samples 
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """Size and depth of a frame. These formats state neither rate nor time code."""
+    """Size and depth of a frame; its other fields are defaults, since these formats state no rate and no time code."""
 
     width: int
     height: int
@@ -34,12 +34,12 @@ class PictureHeader:
 
     @property
     def kind(self) -> str:
-        """Description of the pixel format, for messages."""
+        """Description of the pixel format for messages, such as ``3 samples of 8 bits a pixel``."""
         return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel"
 
 
 def read_header(path: Path) -> PictureHeader | None:
-    """Read a frame's header; None if it is damaged: decoding the frame reports the damage.
+    """Read a frame's header; return None if it is damaged, which is reported when the frame is decoded.
 
     Raises:
         FilmError: The file cannot be read.

@@ -1,4 +1,4 @@
-"""Pixels of sequences: luma of RGB frames, RGB of exactly a given luma, and encoding with FFmpeg."""
+"""Pixels of numbered frames: converts RGB to luma and chroma and back, and encodes frames with FFmpeg."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..frame_buffers import view
 
 
 def rgb_of_frame(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Return red, green and blue of a frame as views, uint8 or uint16 ``[H, W]``, without alpha."""
+    """Return red, green and blue of an RGB frame as views of its memory, uint8 or uint16 ``[H, W]``, without alpha."""
     if len(frame.planes) >= 3:  # FFmpeg stores green, blue, red
         return [view(frame, 2), view(frame, 0), view(frame, 1)]
     samples, names = len(frame.format.components), frame.format.name
@@ -27,14 +27,17 @@ def rgb_of_frame(frame: av.VideoFrame) -> list[np.ndarray]:
 
 
 def luma_and_chroma(frame: av.VideoFrame, coding: Coding, *, chroma: bool) -> list[np.ndarray]:
-    """Compute the luma of an RGB frame, and optionally Cb and Cr; all uint8 or uint16 ``[H, W]``.
+    """Compute the luma of an RGB frame, and optionally Cb and Cr.
 
-    The luma of grey pixels is exactly their value.
+    The luma of a grey pixel is exactly its value.
 
     Args:
         frame: RGB of the depth of ``coding``.
-        coding: Meaning of the code values; full range.
+        coding: Depth and matrix of the result; full range.
         chroma: Whether to compute Cb and Cr.
+
+    Returns:
+        Luma, or luma, Cb and Cr, uint8 or uint16 ``[H, W]``.
     """
     red, green, blue = rgb_of_frame(frame)
     dtype = np.uint8 if coding.bits == 8 else np.uint16
@@ -56,20 +59,21 @@ def luma_and_chroma(frame: av.VideoFrame, coding: Coding, *, chroma: bool) -> li
 
 
 def _centred(difference: np.ndarray, gain: float, coding: Coding) -> np.ndarray:
+    """Scale the difference of blue or red from the luma to Cb or Cr."""
     return difference / np.float32(gain) + np.float32(coding.neutral)
 
 
 def rgb_of_planes(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, coding: Coding, out: list[np.ndarray]) -> None:
-    """Convert Y'CbCr to R'G'B' that has exactly the given luma, wherever the chroma is in gamut.
+    """Convert Y'CbCr to R'G'B' that has exactly the given luma wherever the chroma is in gamut.
 
-    Red and blue are rounded, and green is then chosen for the luma.
+    Red and blue are rounded first; green is then computed from them and the luma.
 
     Args:
         luma: uint8 or uint16 ``[H, W]``, full range.
         cb: Cb, of the shape and dtype of ``luma``.
-        cr: Cr, likewise.
-        coding: Meaning of the code values.
-        out: Red, green and blue to write into, of that shape, with any strides and either byte order.
+        cr: Cr, of the shape and dtype of ``luma``.
+        coding: Depth, range and matrix of these planes.
+        out: Red, green and blue to write into, of the shape of ``luma``, with any strides and either byte order.
     """
     matrix, top = coding.matrix, coding.highest
     for start, stop in strips(*luma.shape):
@@ -86,13 +90,20 @@ def rgb_of_planes(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, coding: Codi
 
 
 def _sum(luma: np.ndarray, chroma: np.ndarray, gain: float, coding: Coding) -> np.ndarray:
+    """Compute red or blue from luma and Cr or Cb, rounded and clipped."""
     add: Any = cv2.addWeighted
     found: np.ndarray = add(luma, 1, chroma, gain, -gain * coding.neutral)  # rounded, and no less than 0
     return found if coding.highest == np.iinfo(found.dtype).max else cv2.min(found, coding.highest)  # type: ignore[call-overload]
 
 
 def encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> memoryview:
-    """Encode one frame to the bytes of a file, with an FFmpeg encoder."""
+    """Encode one frame with an encoder of FFmpeg, and return the bytes of the file.
+
+    Args:
+        frame: The frame, whose pts is changed.
+        codec: Name of the encoder.
+        options: Options of the encoder.
+    """
     context = av.CodecContext.create(codec, "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name

@@ -30,15 +30,16 @@ from . import dpx, exr, pictures
 from .names import Pattern, find_sequence, frames_in_words, is_alone, missing
 from .pixels import encoded
 
-_USUAL_RATE = Fraction(24)
+_USUAL_RATE = Fraction(24)  # frames per second if neither the user nor the headers state a rate
 Header = dpx.DpxHeader | exr.ExrHeader | pictures.PictureHeader
 _HEADERS: dict[str, Callable[[Path], Header | None]] = {"dpx": dpx.read_header, "exr": exr.read_header}
 _DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
-_BT709 = (1, 1)  # primaries and transfer characteristics assumed for scans, which seldom state them
-_SRGB = (1, 13)  # for scene-linear frames, as displayed
+# Codes of primaries and transfer characteristics in ITU-T H.273.
+_BT709 = (1, 1)  # assumed for scans, which seldom state them
+_SRGB = (1, 13)  # for scene-linear frames, which are converted to sRGB
 _UNSPECIFIED = (2, 2)
-_IN_WORK = 128e6  # most bytes of frames read at once
-_FLOATS = ("f16", "f32")
+_READ_BYTES = 128e6  # limit on the frames that are read in parallel
+_FLOATS = ("f16", "f32")  # parts of FFmpeg's names of pixel formats with floating-point samples
 
 
 def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: float = math.inf) -> FilmReader:
@@ -46,8 +47,11 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: fl
 
     Args:
         path: The film.
-        options: ``rate`` and ``fill_gaps`` apply to sequences.
+        options: Options of the film; only ``rate`` and ``fill_gaps`` matter, for numbered frames.
         max_pixels: Maximum number of pixels per frame.
+
+    Returns:
+        A ``SequenceReader`` for numbered frames, otherwise a ``FilmReader``.
 
     Raises:
         FilmError: The film cannot be read, or frames of a sequence are missing.
@@ -61,14 +65,14 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: fl
 
 
 class SequenceReader(FilmReader):
-    """Numbered frames, opened as a film. A context manager.
+    """Numbered frames, read as a film; a context manager.
 
     Args:
         pattern: Pattern of the frames' names.
         path: The sequence as the user named it, for messages.
         rate: Frames per second; None for the rate in the headers, or 24.
         fill_gaps: Whether to replace missing frames by the frames before them.
-        max_pixels: Greatest number of pixels of a frame.
+        max_pixels: Maximum number of pixels per frame.
 
     Raises:
         FilmError: There are no frames, some are missing or differ in size or depth, or they cannot be decoded.
@@ -85,9 +89,9 @@ class SequenceReader(FilmReader):
     ) -> None:
         self.pattern = pattern
         self.numbers = _numbers(pattern, path)
-        """Numbers of the files that exist, in order."""
+        """Numbers of the files that exist, in increasing order."""
         self.gaps = missing(self.numbers)
-        """Runs of missing frame numbers."""
+        """Ranges of missing frame numbers."""
         if self.gaps and not fill_gaps:
             raise FilmError(
                 f"lacks {frames_in_words(self.gaps)}",
@@ -97,8 +101,8 @@ class SequenceReader(FilmReader):
         self.path, self._max_pixels = path, max_pixels
         self._dropped: tuple[str, ...] = ()
         header = self._headers()
-        self._of_thread = threading.local()
-        self._at = 0  # position of the next frame to decode
+        self._thread_data = threading.local()
+        self._position = 0  # position of the next frame to decode
         super().__init__(pattern.file(self.numbers[0]), max_pixels)
         self.path = path
         self.stem = pattern.folder.absolute().name if is_alone(pattern) else pattern.prefix.rstrip("._- ")
@@ -116,12 +120,12 @@ class SequenceReader(FilmReader):
             )
 
     def _headers(self) -> Header | None:
-        """Read all headers, so that a frame that does not fit is found before hours of work; return the first."""
+        """Read the headers of all frames, to find one that differs before the film is coloured; return the first."""
         read = _HEADERS.get(self.pattern.format, pictures.read_header)
         first: Header | None = None
         for number in self.numbers:
             if (header := read(self.pattern.file(number))) is None:
-                continue  # decoding will report the damage
+                continue  # damaged, which decoding the frame will report
             first = first or header
             if problem := _difference(header, first):
                 raise FilmError(problem, path=self.pattern.file(number), remedy="colour such frames one by one")
@@ -132,7 +136,7 @@ class SequenceReader(FilmReader):
 
     @property
     def is_linear(self) -> bool:
-        """Whether the files hold scene-linear light, which is read as displayed."""
+        """Whether the files hold scene-linear light, which is converted to display values when it is read."""
         return self.pattern.format == "exr"
 
     @property
@@ -141,27 +145,27 @@ class SequenceReader(FilmReader):
         return self.numbers[-1] - self.numbers[0] + 1
 
     def number(self, pts: int) -> int:
-        """Return the number of a frame."""
+        """Return the number in the file name of the frame with this pts."""
         return self.numbers[0] + pts
 
     def file(self, pts: int) -> Path:
-        """Return the file of a frame; for a filled gap, that of the frame before it."""
+        """Return the file of the frame with this pts; for a filled gap, the file of the frame before the gap."""
         return self.pattern.file(self.numbers[bisect_right(self.numbers, self.number(pts)) - 1])
 
     @functools.cached_property
     def at_once(self) -> int:
-        """Number of frames that are read at once."""
+        """Number of frames that are read in parallel."""
         pixels = self.width * self.height * self.video.codec_context.format.padded_bits_per_pixel // 8
-        return frames_within(_IN_WORK, pixels + self.file(0).stat().st_size, thread_limit() or os.cpu_count() or 1)
+        return frames_within(_READ_BYTES, pixels + self.file(0).stat().st_size, thread_limit() or os.cpu_count() or 1)
 
     def is_filled(self, pts: int) -> bool:
-        """Return whether a frame is missing, and replaced by the one before it."""
+        """Return whether the frame with this pts is missing, and replaced by the frame before the gap."""
         number = self.number(pts)
         return self.numbers[bisect_right(self.numbers, number) - 1] != number
 
     @property
     def stated_frames(self) -> int:
-        """Number of frames."""
+        """Number of frames, including filled gaps."""
         return self.count
 
     @property
@@ -170,7 +174,7 @@ class SequenceReader(FilmReader):
         return self.count / self.rate
 
     def fingerprint(self) -> str:
-        """Identify the files, for the key of unfinished work."""
+        """Return a text that differs if a file has changed, so that work on another version is not resumed."""
         sizes = hashlib.sha256()
         for number in self.numbers:
             stat = self.pattern.file(number).stat()
@@ -189,28 +193,28 @@ class SequenceReader(FilmReader):
         found += [f"not kept: the channel {name}, which the new colours replace" for name in self._dropped]
         return found
 
-    # These methods replace the reading of a single file.
+    # The following methods replace those of FilmReader, which read a single file.
 
     def _container(self) -> av.container.InputContainer:
         if not self.is_linear:
             return super()._container()
-        # FFmpeg reads only part of OpenEXR, and would report floats: the first frame as displayed represents the film.
-        picture = encoded(exr.shown(self.file(0)), "png", {"compression_level": "1"})
+        # FFmpeg supports only some OpenEXR files, so it gets the properties of the film from a PNG of the first frame.
+        picture = encoded(exr.read_displayed(self.file(0)), "png", {"compression_level": "1"})
         return av.open(BytesIO(picture))
 
     def _rewind(self) -> None:
-        self._at = 0
+        self._position = 0
 
     def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
-        self._at = min(max(pts, 0), self.count)
+        self._position = min(max(pts, 0), self.count)
         yield from self._decoded(damage)
 
     def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
-        wanted = [pts, min(pts + GAP, self.count - 1)]
-        return [frame for place in wanted for frame in itertools.islice(self._decoded_from(place, Damage()), 1)]
+        both = [pts, min(pts + GAP, self.count - 1)]
+        return [frame for each in both for frame in itertools.islice(self._decoded_from(each, Damage()), 1)]
 
     def pts_at(self, seconds: Fraction) -> int:
-        """Return the pts of the first frame at or after a time.
+        """Return the pts of the first frame at or after a time in seconds from the film's beginning.
 
         Raises:
             FilmError: The film ends before that time.
@@ -229,10 +233,10 @@ class SequenceReader(FilmReader):
         waiting: deque[tuple[int, Future[av.VideoFrame]]] = deque()
         with ThreadPoolExecutor(self.at_once) as pool:
             try:
-                while waiting or self._at < self.count:
-                    while self._at < self.count and len(waiting) < self.at_once:
-                        waiting.append((self._at, pool.submit(self._read, self.file(self._at))))
-                        self._at += 1
+                while waiting or self._position < self.count:
+                    while self._position < self.count and len(waiting) < self.at_once:
+                        waiting.append((self._position, pool.submit(self._read, self.file(self._position))))
+                        self._position += 1
                     pts, future = waiting.popleft()
                     frame = future.result()
                     frame.pts, frame.time_base = pts, self.time_base
@@ -243,7 +247,7 @@ class SequenceReader(FilmReader):
 
     def _read(self, path: Path) -> av.VideoFrame:
         if self.is_linear:
-            return exr.shown(path)
+            return exr.read_displayed(path)
         try:
             with path.open("rb") as stream:
                 packet = self._packet(os.fstat(stream.fileno()).st_size)
@@ -258,21 +262,21 @@ class SequenceReader(FilmReader):
         return frames[0]
 
     def _packet(self, size: int) -> av.Packet:
-        """Return a packet to read a file into; a thread's packet is reused while the size is the same, as for DPX."""
-        packet: av.Packet | None = getattr(self._of_thread, "packet", None)
+        """Return a packet to read a file into. Each thread reuses its packet if the size is the same, as for DPX."""
+        packet: av.Packet | None = getattr(self._thread_data, "packet", None)
         if packet is None or packet.size != size:
-            packet = self._of_thread.packet = av.Packet(size)
+            packet = self._thread_data.packet = av.Packet(size)
         return packet
 
     def _decoder(self) -> av.CodecContext:
-        """Return a decoder. For DPX, each thread reuses one; other decoders keep state between frames."""
-        if hasattr(self._of_thread, "decoder"):
-            decoder: av.CodecContext = self._of_thread.decoder
+        """Return a decoder. Each thread reuses its decoder for DPX; other decoders keep state between frames."""
+        if hasattr(self._thread_data, "decoder"):
+            decoder: av.CodecContext = self._thread_data.decoder
             return decoder
         decoder = av.CodecContext.create(_DECODERS[self.pattern.format], "r")
         decoder.thread_count = 1  # several files are decoded at once
         if self.pattern.format == "dpx":
-            self._of_thread.decoder = decoder
+            self._thread_data.decoder = decoder
         return decoder
 
     def _checked_frames(
@@ -302,7 +306,7 @@ def _numbers(pattern: Pattern, path: Path) -> list[int]:
 
 
 def _difference(header: Header, first: Header) -> str:
-    """Describe how a frame differs from the first; empty if it does not."""
+    """Describe how a frame's size or pixel format differs from the first frame's; empty if it does not."""
     if (header.width, header.height) != (first.width, first.height):
         return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
     if header.kind != first.kind:

@@ -34,21 +34,21 @@ from .names import Pattern
 from .pixels import encoded, rgb_of_frame, rgb_of_planes
 from .reader import SequenceReader
 
-_XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
-_LOSSLESS_JP2 = {"pred": "dwt53", "format": "jp2"}
-_IN_WORK = 192e6  # most bytes of frames written at once
-_PHOTOS = {"png": "PNG", "tiff": "TIFF"}
+_XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")  # UUID of a JPEG 2000 box that holds XMP
+_LOSSLESS_JP2 = {"pred": "dwt53", "format": "jp2"}  # options of FFmpeg's encoder
+_WRITE_BYTES = 192e6  # limit on the frames that are written in parallel
+_PHOTOS = {"png": "PNG", "tiff": "TIFF"}  # names of these formats in photo/
 
 
 class SequenceWriter:
-    """Writes one part of a sequence; has the methods of ``SegmentEncoder``.
+    """Writes the frames of one segment as numbered files; has the same methods as ``SegmentEncoder``.
 
     Args:
         pattern: Names of the files to write.
-        first: Number of the film's first frame.
+        first: Number of the source's first frame in these names.
         reader: The source.
         planes: Format of the frames.
-        label: Credit of the colours.
+        label: Credit that is written into the files.
     """
 
     def __init__(self, pattern: Pattern, first: int, reader: FilmReader, planes: PlaneFormat, label: str) -> None:
@@ -56,24 +56,24 @@ class SequenceWriter:
         self.delay = 0
         """Always 0: frames are not reordered."""
         self._pattern, self._first, self._reader, self._planes = pattern, first, reader, planes
-        self._label, self._of_thread = label, threading.local()
+        self._label, self._thread_data = label, threading.local()
         pixels = reader.width * reader.height * np.dtype(planes.dtype).itemsize
-        # A frame takes memory for its planes, its RGB and its file.
-        self.at_once = frames_within(_IN_WORK, 9 * pixels, thread_limit() or os.cpu_count() or 1)
-        """Number of frames that are written at once."""
+        # Each frame needs memory for its planes, for RGB and for the encoded file.
+        self.at_once = frames_within(_WRITE_BYTES, 9 * pixels, thread_limit() or os.cpu_count() or 1)
+        """Number of frames that are written in parallel."""
         self._pool = ThreadPoolExecutor(self.at_once)
         self._waiting: deque[Future[None]] = deque()
 
     def number(self, pts: int) -> int:
-        """Return the number of a frame."""
+        """Return the number in the file name of the frame with this pts."""
         return number_of(self._reader, self._first, pts)
 
     def has(self, pts: int) -> bool:
-        """Return whether the file of a frame is written already."""
+        """Return whether the file of the frame with this pts exists."""
         return self._pattern.file(self.number(pts)).is_file()
 
     def write(self, frame: av.VideoFrame | None, pts: int) -> None:
-        """Write one frame; None for a frame that is written already."""
+        """Write one frame in another thread; None stands for a frame whose file exists."""
         self.pts.append(pts)
         if frame is None:
             return
@@ -82,13 +82,13 @@ class SequenceWriter:
         self._waiting.append(self._pool.submit(self._write, frame, pts))
 
     def finish(self) -> None:
-        """Wait until all files are on the disk."""
+        """Wait until all files are written."""
         while self._waiting:
             self._waiting.popleft().result()
         self._pool.shutdown()
 
     def abandon(self) -> None:
-        """Cancel the frames that are not written yet."""
+        """Cancel the frames whose writing has not begun, and wait for the others."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _write(self, frame: av.VideoFrame, pts: int) -> None:
@@ -108,8 +108,7 @@ class SequenceWriter:
         pool.give_back(frame)
 
     def _dpx(self, frame: av.VideoFrame, pts: int, name: str) -> tuple[bytes | memoryview, ...]:
-        passed = pts - self._reader.first_pts
-        index = round(passed * self._reader.time_base * self._reader.rate)
+        index = round(self._reader.seconds(pts) * self._reader.rate)
         header, time_code = self._header(pts, index)
         order = "be" if header.order == ">" else "le"
         formats = {8: "rgb24", 10: f"gbrp10{order}", 12: f"gbrp12{order}", 16: f"rgb48{order}"}
@@ -127,9 +126,9 @@ class SequenceWriter:
         return new_header(">", reader.aspect, Fraction(reader.rate)), code
 
     def _rgb(self, frame: av.VideoFrame, name: str) -> av.VideoFrame:
-        if not hasattr(self._of_thread, "rgb"):
-            self._of_thread.rgb = av.VideoFrame(frame.width, frame.height, name)
-        rgb: av.VideoFrame = self._of_thread.rgb  # reused, since allocating a frame takes as long as filling it
+        if not hasattr(self._thread_data, "rgb"):
+            self._thread_data.rgb = av.VideoFrame(frame.width, frame.height, name)
+        rgb: av.VideoFrame = self._thread_data.rgb  # reused, because allocating a frame takes as long as filling it
         y, cb, cr = (view(frame, index) for index in range(3))
         rgb_of_planes(y, cb, cr, self._planes.coding, rgb_of_frame(rgb))
         return rgb
@@ -148,7 +147,7 @@ class SequenceWriter:
         return exr.colored(reader.file(pts), planes, self._planes.coding, self._label, code or "")
 
     def _photo(self, frame: av.VideoFrame, pts: int) -> bytes:
-        """Encode a frame as a photograph, with the metadata of its source if that has the same format."""
+        """Encode a frame as PNG or TIFF, with the metadata of the source's frame if that has the same format."""
         format = _PHOTOS[self._pattern.format]
         y, cb, cr = (view(frame, index) for index in range(3))
         reader = self._reader
@@ -163,25 +162,31 @@ class SequenceWriter:
 
 
 def number_of(reader: FilmReader, first: int, pts: int) -> int:
-    """Return the number of a frame of a film.
+    """Return the number in the file name of a frame.
 
     Args:
         reader: The film.
-        first: Number of its first frame.
-        pts: The frame's time stamp.
+        first: Number of the film's first frame.
+        pts: Time stamp of the frame.
     """
     return first + round(reader.seconds(pts) * reader.rate)
 
 
 def _labelled(format: str, label: str) -> Metadata:
+    """Return metadata that holds only the label."""
     return metadata_for(Metadata(), source_format=format, format=format, credit=label)
 
 
 def publish_frames(work: Pattern, target: Pattern, numbers: list[int]) -> None:
-    """Rename finished frames to their final names; an interrupted call can be repeated.
+    """Move finished frames to their final names; an interrupted call can be repeated.
+
+    Args:
+        work: Names of the frames in the working folder.
+        target: Final names.
+        numbers: Numbers of the frames.
 
     Raises:
-        OSError: The file system refuses, or a frame is in neither place.
+        OSError: A file cannot be moved, or exists under neither name.
     """
     target.folder.mkdir(exist_ok=True)
     for number in numbers:
@@ -190,14 +195,14 @@ def publish_frames(work: Pattern, target: Pattern, numbers: list[int]) -> None:
             part.replace(path)
 
 
-def taken(target: Pattern, numbers: list[int]) -> Path | None:
-    """Return the first target file that exists already; None if none exists."""
+def first_existing(target: Pattern, numbers: list[int]) -> Path | None:
+    """Return the first file with one of these numbers that exists already; None if none exists."""
     existing = set(target.numbers()) if target.folder.is_dir() else set()
     return next((target.file(number) for number in numbers if number in existing), None)
 
 
 def _photo(path: Path) -> Photo:
-    """Read the file of a frame.
+    """Read the file of a frame as a photograph.
 
     Raises:
         PhotoError: The file cannot be read.
