@@ -198,7 +198,7 @@ def test_a_model_without_alternatives_is_named(folder, monkeypatch, capsys):
     monkeypatch.setattr("photochrom.colorizer.colorizer.open_engine", lambda *_: hinting_engine(hints=False, bins=[]))
     before = everything(folder)
     assert main(["photo", str(folder / "a.jpg"), "--alternatives", "1"]) == 2
-    assert "the model 'hinting' knows no alternatives: choose another model" in capsys.readouterr().err
+    assert "the model 'hinting' cannot suggest alternatives: choose another model" in capsys.readouterr().err
     assert everything(folder) == before
 
 

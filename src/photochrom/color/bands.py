@@ -64,7 +64,7 @@ def threads() -> int:
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     """Cut ``height`` rows of ``width`` samples into strips that fit the processor's cache; yield start and stop rows.
 
-    Strips have at least 24 rows, so those of rows of more than about 2,000 samples may exceed the cache.
+    Strips have at least 24 rows. If ``width`` is more than about 2,000, they may therefore exceed the cache.
     """
     rows = max(_MIN_STRIP_ROWS, _STRIP_SAMPLES // width)
     for start in range(0, height, rows):

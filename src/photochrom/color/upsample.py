@@ -285,7 +285,7 @@ def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray
 
 
 def _distance(cb: np.ndarray, cr: np.ndarray, coding: Coding) -> np.ndarray:
-    """Return the distance from neutral of Cb or Cr, whichever is farther, in code values, or one more than that."""
+    """Return the larger of the distances of Cb and Cr from neutral, in code values; it may be too large by one."""
     mirrored = np.bitwise_xor(np.minimum(cb, cr), 2 * coding.neutral - 1)
     farther = np.maximum(np.maximum(cb, cr), mirrored, out=mirrored)
     return np.subtract(farther, coding.neutral - 1, out=farther)

@@ -30,7 +30,7 @@ _SIDE: Final = 0.38  # a region lies at an edge if its centre is nearer to the e
 _BROAD: Final = 0.75  # a region that extends over more than this share of the side lies at neither edge
 _GREY: Final = 8.0  # chroma below which a colour is called grey
 _DIRECTIONS: Final = ((20, "pinker"), (115, "warmer"), (195, "greener"), (295, "cooler"), (360, "pinker"))
-"""Upper limit of the hue, in degrees, and name, for each direction of change."""
+"""Each direction of change: upper limit of its hue in degrees, and its name."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,9 @@ def alternatives(
     """
     check_count(count)
     if not colorizer.card.bins:
-        raise OptionError(f"the model {colorizer.card.name!r} knows no alternatives", remedy="choose another model")
+        raise OptionError(
+            f"the model {colorizer.card.name!r} cannot suggest alternatives", remedy="choose another model"
+        )
     options = options or ColorOptions()
     prediction = prediction or colorizer.predict(luma, options)
     grid = _grid(*prediction.ab.shape[1:])

@@ -84,7 +84,7 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
 def label(packet: Packet, credit: str) -> None:
     """Write the label into an XMP packet; an earlier label of Photochrom's is replaced.
 
-    If the packet has another source type (a print, a negative), it moves to ``photochrom:OriginalDigitalSourceType``.
+    Another source type in the packet (a print, a negative) is moved to ``photochrom:OriginalDigitalSourceType``.
     """
     former = packet.get("Iptc4xmpExt:DigitalSourceType")
     if former and former != DIGITAL_SOURCE_TYPE:

@@ -46,7 +46,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
     known = [extensions[0] for extensions in EXTENSIONS.values()]
     if extension in ("", ".color"):  # colored_path appends .color to a name without an extension
         names = f"{', '.join(known[:-1])} or {known[-1]}"
-        raise PhotoError("has no extension that says its format", path=path, remedy=f"name it {names}")
+        raise PhotoError("has no extension, so its format is not known", path=path, remedy=f"name it {names}")
     raise PhotoError(f"unknown extension {extension!r}", path=path, remedy=f"choose one of {' '.join(known)}")
 
 

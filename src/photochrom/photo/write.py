@@ -157,7 +157,7 @@ def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: i
     for name, plane in (("cb", cb), ("cr", cr)):
         if plane.shape != expected or plane.dtype != photo.luma.dtype:
             wanted = f"{expected} {photo.luma.dtype}"
-            raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {format} wants {wanted}")
+            raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {format} needs {wanted}")
 
 
 def _encode(

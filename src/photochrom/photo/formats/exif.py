@@ -169,7 +169,7 @@ def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
 
 
 def update_for_output(block: bytes, width: int, height: int, *, turned: bool, moved: bool, srgb: bool) -> bytes:
-    """Return a block that describes the output: upright, in colour, ``width`` x ``height``.
+    """Return an EXIF block changed to describe the output: upright, in colour, ``width`` x ``height``.
 
     The thumbnail is removed because it shows the grey picture. Tags on the pixel coding of the source are removed, too.
     A block that cannot be read is returned unchanged.

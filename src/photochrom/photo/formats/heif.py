@@ -174,7 +174,9 @@ def _pillow_heif() -> ModuleType:
 
 def _check_avif() -> None:
     if not features.check("avif"):
-        raise PhotoError("AVIF needs a Pillow built with it: run pip install --upgrade --force-reinstall pillow")
+        raise PhotoError(
+            "AVIF needs a Pillow that was built with AVIF support: run pip install --upgrade --force-reinstall pillow"
+        )
 
 
 def _check_one(count: int) -> None:
