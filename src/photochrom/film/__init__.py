@@ -1,4 +1,4 @@
-"""Colours one film from file to file: steady within each shot, with luma, sound and all other tracks kept."""
+"""Colours one film from file to file. Colours are steady within each shot; luma, sound and other tracks are kept."""
 
 from .coloring import Progress
 from .job import FilmReport, colorize_film

@@ -122,7 +122,7 @@ def _fill_gap(
 
 @dataclass(frozen=True)
 class _Rendered:
-    """A coloured frame on its way to the encoder."""
+    """A coloured frame before it is encoded."""
 
     pts: int
     duration: int
@@ -130,7 +130,7 @@ class _Rendered:
     frame: av.VideoFrame | None
     """The frame; None if an earlier run has already written its file."""
     is_new: bool
-    """Whether the frame is not the decoded one itself, so that its memory may be reused."""
+    """Whether ``frame`` is not the decoded frame itself, so that its memory may be reused."""
     colors: propagation.Colors
     starts_shot: bool
 
@@ -180,7 +180,7 @@ class _SegmentWriter:
             self._shortest = 1  # one shot per segment, so that shots can be recoloured one by one
 
     def has(self, pts: int) -> bool:
-        """Return whether an earlier run has written the file of this frame; False unless the output is a sequence."""
+        """Return whether an earlier run has written this frame's file; always False if the output is one file."""
         if self._work is None:
             return False
         return self._work.file(self._plan.number(self._reader, pts)).is_file()

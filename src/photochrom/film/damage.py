@@ -1,4 +1,4 @@
-"""Collects damage found while a film is read, and describes it for the report."""
+"""``Damage``: collects the damage that is found while a film is read, and describes it for the report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Damage:
     cut_sound: Fraction = Fraction(0)
     """Seconds of sound after the last frame, which are lost because MXF ends with the picture."""
     side_data: frozenset[str] = frozenset()
-    """Kinds of side data found on the frames, such as ``A53_CC`` (closed captions)."""
+    """Kinds of side data found on the frames, such as ``A53_CC`` (closed captions); see ``source.side_data.lost``."""
 
     def note(self, seconds: Fraction) -> None:
         """Record the time of a packet that could not be decoded; a packet that is read twice counts once."""
@@ -44,7 +44,7 @@ class Damage:
         self.ends_early, self.other_fields = ends_early, other_fields
 
     def lines(self) -> list[str]:
-        """Return one line of text for each kind of damage; side data is left to ``source.side_data.lost``."""
+        """Return one line of text for each kind of damage. Lost side data is not among them."""
         found = []
         if self.packets:
             times = ", ".join(time_text(t) for t in self.packets[:5]) + (", ..." if len(self.packets) > 5 else "")

@@ -28,7 +28,7 @@ def frames_within(memory: float, frame_bytes: float, most: int) -> int:
 class FramePool:
     """A pool of video frames whose memory is reused; any thread may use it.
 
-    For a large scan, first access to newly allocated memory takes as long as colouring the frame.
+    For a large scan, the first access to newly allocated memory takes as long as colouring the frame.
 
     Args:
         memory: Maximum size of the pool in bytes; the oldest frames are released first.

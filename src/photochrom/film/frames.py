@@ -1,4 +1,4 @@
-"""``FrameColorizer``: colours the frames of one film, from decoding to finished chroma planes."""
+"""``FrameColorizer``: turns the decoded frames of a film into coloured frames."""
 
 from __future__ import annotations
 
@@ -144,11 +144,11 @@ class FrameColorizer:
         )
 
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
-        """Return a copy of this colorizer whose hints, by frame pts, are replaced."""
+        """Return a copy of this colorizer with other hints, by the frames' pts."""
         return self._changed(hints, self._is_kept, self.shots, self.stills)
 
     def with_stills(self, stills: Mapping[int, np.ndarray]) -> FrameColorizer:
-        """Return a copy of this colorizer whose stills are replaced.
+        """Return a copy of this colorizer with other stills.
 
         Stills show whole frames, so they are ignored if only a part of each frame is coloured (``FilmOptions.frame``).
 
@@ -172,7 +172,7 @@ class FrameColorizer:
     def with_shots(self, shots: ShotPlan | None) -> FrameColorizer:
         """Return a copy of this colorizer that takes shots, their options and the frames to keep from a plan.
 
-        None returns to automatic shot detection.
+        Without a plan, shots are detected during colouring.
         """
         is_kept = self._is_kept if shots is None else shots.is_left_out
         return self._changed(self.hints, is_kept, shots, self.stills)
@@ -210,7 +210,7 @@ class FrameColorizer:
         return PreparedFrame(frame, thumbnail, small, interlaced, detection.visibility(small), is_copy)
 
     def _for_network(self, thumbnail: np.ndarray) -> np.ndarray:
-        """Convert a thumbnail of a negative or of a logarithmic scan to the positive that the network expects."""
+        """Convert the thumbnail of a negative or logarithmic film for the network; return any other one unchanged."""
         if self.options.negative:
             return negative.for_network(thumbnail)
         return logarithmic.for_network(thumbnail) if self.reader.is_log else thumbnail
@@ -253,7 +253,7 @@ class FrameColorizer:
             last = number
 
     def predict(self, prepared: PreparedFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return the colours of one frame: its still's, the network's, or grey if it is blank or left unchanged.
+        """Return the colours of one frame: from its still or the network, or grey if it is blank or left unchanged.
 
         Returns:
             a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``, and the weight of each pixel in averages
@@ -329,7 +329,7 @@ class FrameColorizer:
         return plane[self.area.chroma]
 
     def _uncolored(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return a writable frame with the luma and closed captions of another one, and chroma yet to be written."""
+        """Return a frame with the luma and closed captions of ``frame``, and with chroma planes to be written."""
         if frame.format.name == self.planes.name and has_captions(frame):
             frame.make_writable()  # PyAV cannot add side data to a new frame
             frame.pict_type = 0

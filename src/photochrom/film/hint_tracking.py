@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _STEP = 3  # frames from one computation of the flow to the next; a hint keeps its position in between
 _LEAST_CONFIDENCE = 0.3  # flow confidence at a hint, below which the hint is dropped
-_MOST_ERROR = 2.0  # pixels between a hint and its position after the flow forward and back, above which it is dropped
+_MOST_ERROR = 2.0  # pixels by which the flow forward and back may miss a hint's position, before the hint is dropped
 _PART_FRAMES = 7200  # most frames of a shot in memory; longer shots are tracked in parts
 
 Hints = defaultdict[int, list[Hint]]
@@ -159,7 +159,7 @@ def _track_back(
 
 
 def _track(frames: Sequence[_Frame], hints: list[Hint], found: Hints) -> list[Hint]:
-    """Track hints of the first of ``frames`` to the others; add them to ``found``, and return those at the last one."""
+    """Track hints from the first frame to the last, add them to ``found``, and return those that reach the last."""
     last = 0
     for number in range(1, len(frames)):
         if not hints:

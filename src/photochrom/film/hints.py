@@ -31,9 +31,9 @@ class FilmHint:
     """
 
     time: Fraction
-    """Seconds from the film's beginning, during the display of the frame."""
+    """Seconds from the film's beginning; the hint is for the frame that is shown at this time."""
     hint: Hint
-    """The place and colour."""
+    """Place and colour of the hint."""
 
     def __post_init__(self) -> None:
         if self.time < 0:

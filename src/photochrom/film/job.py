@@ -77,8 +77,8 @@ def colorize_film(
         output: A file, a folder, or a pattern of frames; None for ``NAME.color.EXT`` beside the source.
         options: How to colour and write; None for the defaults.
         hints: Known colours at places of single frames; each hint is tracked through its shot.
-        stills: Coloured pictures of single frames. A frame with a still gets exactly the still's colours, and the rest
-            of its shot gets hints from them.
+        stills: Coloured pictures of single frames. A frame with a still gets exactly the still's colours; the rest of
+            its shot gets hints from the still.
         colorizer: A loaded model; None for the default one.
         overwrite: Whether an existing output may be replaced.
         restart: Whether to discard unfinished work on this output.

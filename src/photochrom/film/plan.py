@@ -283,7 +283,7 @@ def check(
 def check_pictures(
     reader: FilmReader, plan: Plan, options: FilmOptions, on_frame: Callable[[], None] = lambda: None
 ) -> FilmOptions:
-    """Check on some frames of a film that it should be coloured.
+    """Examine some frames of a film to check that it should be coloured.
 
     Args:
         reader: The film.
@@ -308,11 +308,11 @@ def check_pictures(
 
 
 def in_color_error(reader: FilmReader, shots: str = "") -> FilmError:
-    """Return the error for a film, or for some of its shots, in colour already.
+    """Return the error for a film that is in colour already, as a whole or in some shots.
 
     Args:
         reader: The film.
-        shots: Names the shots, with a verb: ``shots 2, 3 are``. Empty if the whole film is in colour.
+        shots: Those shots with a verb, such as ``shots 2, 3 are``; empty for the whole film.
     """
     subject = f": {shots}" if shots else " is"
     return FilmError(f"{reader.path}{subject} in colour already", remedy='recolor="all" colours from the luma')

@@ -251,7 +251,7 @@ def in_own_colors(frame_colorizer: FrameColorizer, prepared: PreparedFrame, luma
 def shot_pictures(
     frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Shot, np.ndarray]]:
-    """Find the shots of a film, and yield each with a small coloured picture of its middle frame.
+    """Find the shots of a film, and yield each with a small coloured picture of one of its frames.
 
     Args:
         frame_colorizer: Colours the frames of the film.

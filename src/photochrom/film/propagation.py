@@ -33,7 +33,7 @@ _MOST_GAIN = 1.25  # limit on the factor that restores chroma, which averaging d
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame whose colours ``steady_colors`` computes, at the size of a halved thumbnail."""
+    """A frame as input for ``steady_colors``, at the size of a halved thumbnail."""
 
     luma: np.ndarray
     """uint8 ``[h, w]``, full range."""
@@ -204,7 +204,7 @@ def _key(frame: Frame, before: np.ndarray | None, last: _Key | None) -> _Key:
 
 
 def _finish(keys: Sequence[_Key], number: int) -> None:
-    """Compute the final colours of a key frame from those propagated from earlier and from later key frames."""
+    """Compute the final colours of a key frame: the mean of its own and those propagated from other key frames."""
     key, later_keys = keys[number], keys[number + 1 :]
     if key.is_known:
         key.final = np.ascontiguousarray(key.predicted[..., :2])

@@ -26,9 +26,7 @@ from .times import ROUNDED, parse_time, time_text
 _SAMPLES = 8  # number of places at which a film is examined for colours
 _MOST_READ = 500  # most frames read to get past a keyframe that was sampled already
 _SAMPLE_INTERVAL = 50  # frames between samples of a film that is not seekable
-_MOST_BACKWARD = (
-    1  # seconds by which a time stamp may decrease; a greater decrease means that the time stamps start over
-)
+_MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
 _MISSING = 1  # seconds without picture that are tolerated at a film's end
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
@@ -321,7 +319,7 @@ class FilmReader:
         return self.duration - self.first_pts * self.time_base
 
     def irregular_at(self) -> Fraction | None:
-        """Return the time in seconds of the first frame off the constant frame rate; None if there is none."""
+        """Return the time in seconds at which the frame rate first varies; None if it is constant."""
         with av.open(address(self.path), metadata_errors="replace", options=self._demuxer_options) as container:
             packets = container.demux(container.streams[self.video.index])
             found = sorted(packet.pts for packet in packets if packet.size and packet.pts is not None)
@@ -337,7 +335,7 @@ class FilmReader:
         return len(format.components) >= 3 or format.has_palette
 
     def colored_part(self, on_frame: Callable[[], None] = _ignore) -> Literal["none", "some", "all"]:
-        """Return whether none, some or all sampled frames are in colour, which a tint or a toning does not count as.
+        """Return whether none, some or all sampled frames are in colour; tints and toning do not count.
 
         Blank frames are ignored.
 
@@ -391,7 +389,7 @@ class FilmReader:
             yield sample
 
     def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
-        """Return the keyframe before a pts, or a later frame if that one was sampled, and the frame ``GAP`` after it.
+        """Return two frames, ``GAP`` apart: the keyframe before a pts (or a later one if it was sampled), and another.
 
         The result is shorter at the end of the film, and empty if seeking fails.
         """
@@ -410,7 +408,7 @@ class FilmReader:
         return keyframe >= 0 and self._sampled is not None and entries[keyframe].timestamp <= self._sampled < pts
 
     def _next_pair(self, last: int | None, pts: int, frames: Iterator[av.VideoFrame]) -> list[av.VideoFrame]:
-        """Return the first frame after ``last`` that is a keyframe or not before ``pts``, and the one ``GAP`` later."""
+        """Return two frames, ``GAP`` apart, beginning with a keyframe after ``last`` or with the frame at ``pts``."""
         found = None
         if last is not None:
             self.video.codec_context.skip_frame = "NONREF"  # skips frames that no other frame refers to

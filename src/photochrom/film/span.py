@@ -24,7 +24,7 @@ class Span:
     """Whether the coloured film's times are counted from ``start``; otherwise they equal the source's."""
 
     def until_end(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
-        """Yield frames up to the span's end; ``time_base`` is that of their pts, in seconds."""
+        """Yield frames up to the span's end; their pts are in units of ``time_base`` seconds."""
         return itertools.takewhile(lambda frame: self.is_before_end(frame.pts * time_base), frames)
 
     def is_before_end(self, time: Fraction) -> bool:

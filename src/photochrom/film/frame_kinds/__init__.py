@@ -1,1 +1,1 @@
-"""Handles special kinds of frames: interlaced, negative, logarithmic, and those with borders around the picture."""
+"""Colours frames of special kinds: interlaced, negative, logarithmic, or with borders around the picture."""

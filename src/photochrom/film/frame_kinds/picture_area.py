@@ -18,14 +18,14 @@ class PictureArea:
     """The part of a frame to colour, aligned to whole chroma samples."""
 
     luma: tuple[slice, slice] = (slice(None), slice(None))
-    """Rows and columns of luma."""
+    """Rows and columns of the luma plane."""
     chroma: tuple[slice, slice] = (slice(None), slice(None))
-    """Rows and columns of chroma."""
+    """Rows and columns of the chroma planes."""
     box: Box | None = None
     """The area as shares of the upright frame; None for the whole frame."""
 
     def hints_within(self, hints: Sequence[FilmHint], height: int, width: int) -> list[FilmHint]:
-        """Return the hints inside the picture, with positions relative to it.
+        """Return the hints inside the picture area, with positions relative to that area.
 
         Args:
             hints: Hints with positions relative to the frame.
@@ -90,7 +90,7 @@ def _whole(start: int, length: int, side: int, step: int) -> slice:
 
 
 def _shared(luma: slice, step: int) -> slice:
-    """Return the chroma samples of a range of luma, of which ``step`` share one."""
+    """Return the range of chroma samples for a range of luma; ``step`` luma samples share one chroma sample."""
     return slice(luma.start // step, -(-luma.stop // step))
 
 

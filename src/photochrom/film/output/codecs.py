@@ -74,7 +74,7 @@ class Codec:
 
     @property
     def usual_profile(self) -> str:
-        """Name of the default profile; empty without profiles."""
+        """Name of the default profile; empty if the codec has no profiles."""
         return next(iter(self.profiles), "")
 
 

@@ -64,7 +64,7 @@ def mux(
         credit: The label's text, for the metadata.
         damage: Collects damage found in the source's other tracks.
         on_packet: Called before each packet; an exception that it raises ends the writing.
-        rehearsal: Whether to leave the other tracks empty, if only the container's support for them is tested.
+        rehearsal: Whether to leave the other tracks empty, to test whether the container can hold them.
 
     Returns:
         Notes for the user: one line for each sound track that is re-encoded, because the container cannot hold its
@@ -112,7 +112,7 @@ def mux(
 
 
 def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
-    """Yield packets until there was one from each of this number of tracks."""
+    """Yield packets until each track has had one; ``tracks`` is the number of tracks."""
     found: set[int] = set()
     while len(found) < tracks and (item := next(items, None)):
         found.add(item[2].stream_index)

@@ -136,7 +136,7 @@ class ResumeFolder:
         (self.folder / _PUBLISHING).touch()
 
     def end_publishing(self) -> None:
-        """Record that all frames of a sequence have got their final names."""
+        """Record that all frames of a sequence have their final names."""
         (self.folder / _PUBLISHING).unlink()
 
     def segment_path(self, number: int) -> Path:

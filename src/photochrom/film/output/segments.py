@@ -26,7 +26,7 @@ TICK = Fraction(1, 1000)
 """Time base of a segment; one frame is one tick."""
 _LEAD = 64  # ticks before the first frame, for earlier decoding times; greater than the delay of any codec
 _SLICES: tuple[dict[str, str], ...] = ({"slices": "4"}, {}, {"slices": "1"})
-"""Numbers of slices for FFV1, the best first; each of them fails for some odd sizes."""
+"""Options of FFV1 for the number of slices, the best first; each of them fails for some odd frame sizes."""
 _FIELD_ORDERS = {"": 1, "tff": 2, "bff": 3}  # FFmpeg's AVFieldOrder
 
 

@@ -1,4 +1,4 @@
-"""Selects the tracks to copy beside the picture, and yields their packets."""
+"""Selects the tracks of a film that are copied, such as sound and subtitles, and yields their packets."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Image sequences: films of numbered files, read and written in parallel, with their headers kept."""
+"""Reads and writes image sequences (films of numbered files) in parallel, and keeps the headers of the files."""

@@ -193,7 +193,7 @@ def file_of(
         name: Name of the new file.
         label: Statement about the colours, for the creator field.
         time_code: Time code of the frame; empty to keep the header's.
-        number: Position of the frame in its sequence, from 0, for a header without one.
+        number: Position of the frame in its sequence, from 0; used if the header states none.
     """
     theirs, order = DpxHeader(bytes(encoded[:GENERIC])), header.order
     data = bytearray(header.data.ljust(SIZE, _UNDEFINED))

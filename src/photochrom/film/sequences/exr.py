@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _HIGHEST = 65535
 _REMEDY = "convert it to DPX or TIFF"
 _LUMINANCE_AND_CHROMA = ("Y", "RY", "BY")
-_SHARES = (
+_FACTORS = (
     1,
     0.5,
     0.25,
-)  # factors on a pixel's chroma, tried in turn until the luminance is exact; the last resort is 0
+)  # of a pixel's chroma, tried in turn until its luminance is exact; if none is, it becomes grey
 _TIME_CODE = re.compile(r"(\d+):(\d+):(\d+)([:;])(\d+)")
 
 
@@ -238,9 +238,9 @@ def _scaled(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dt
     rgb, old = rgb.reshape(3, -1), _luminance(list(rgb), matrix).ravel()
     new = np.repeat(target[None], 3, axis=0)
     pending = np.flatnonzero(np.isfinite(target) & (target > 0) & (old > 0))  # pixels without colours so far
-    for share in _SHARES:
+    for factor in _FACTORS:
         y = target[pending].astype(np.float64)
-        tried = _rounded((rgb[:, pending] / old[pending] - 1) * y * share + y, y, matrix, dtype)
+        tried = _rounded((rgb[:, pending] / old[pending] - 1) * y * factor + y, y, matrix, dtype)
         exact = _luminance(list(tried), matrix).astype(dtype) == target[pending]
         new[:, pending[exact]] = tried[:, exact]
         pending = pending[~exact]

@@ -1,4 +1,4 @@
-"""Reads size and depth of PNG, TIFF and JPEG 2000 frames from their headers, to find frames that differ early."""
+"""Reads size and depth of PNG, TIFF and JPEG 2000 frames from their headers, to find mismatches before colouring."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class SequenceReader(FilmReader):
         return frames_within(_READ_BYTES, pixels + self.file(0).stat().st_size, thread_limit() or os.cpu_count() or 1)
 
     def is_filled(self, pts: int) -> bool:
-        """Return whether the frame with this pts is missing, and replaced by the frame before the gap."""
+        """Return whether the file of the frame with this pts is missing, so that an earlier frame replaces it."""
         number = self.number(pts)
         return self.numbers[bisect_right(self.numbers, number) - 1] != number
 

@@ -88,7 +88,7 @@ def _measured(lumas: Iterable[np.ndarray]) -> Iterator[_Frame]:
 
 
 def contrast(luma: np.ndarray) -> float:
-    """Return the standard deviation of a luma plane, uint8 ``[h, w]``, without its grain."""
+    """Return the standard deviation of a luma plane, uint8 ``[h, w]``, after grain is averaged out."""
     return float(_shrunk(luma).std())
 
 
@@ -98,7 +98,7 @@ def is_blank(luma: np.ndarray) -> bool:
 
 
 def visibility(luma: np.ndarray) -> float:
-    """Return how visible the picture in a luma plane, uint8 ``[h, w]``, is: from 0 (a blank frame) to 1.
+    """Return the visibility of the picture in a luma plane, uint8 ``[h, w]``, from 0 (a blank frame) to 1.
 
     The measure is the 99th percentile of the deviations of coarse cells from their median. Coarse cells average out
     grain, and the percentile makes a small title on plain grey visible, although such a frame has hardly any contrast.
@@ -115,7 +115,7 @@ def _shrunk(luma: np.ndarray, short_side: int = _SIZE) -> np.ndarray:
 
 
 def _distance(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the change between frames that motion does not explain, relative to contrast; about 1 if unrelated."""
+    """Return the change between frames that motion does not explain, relative to contrast; 1 for unrelated frames."""
     distance = _unexplained(before, after)
     # Flicker that differs over the picture increases the distance within a shot, so it is evened out.
     return distance if distance < _CUT / 2 else min(distance, _unexplained(_evened(before), _evened(after)))
@@ -129,7 +129,7 @@ def _evened(frame: np.ndarray) -> np.ndarray:
 
 
 def _unexplained(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the change that neither motion nor a new brightness and contrast explains, relative to the contrast."""
+    """Return the change that neither motion nor a change of brightness or contrast explains, relative to contrast."""
     warped = optical_flow.warp(before, optical_flow.backward_flow(before, after, fast=True))
     # The mean is subtracted, and the contrast adapted, because flicker and fades change nothing else.
     late, early = after - after.mean(), warped - warped.mean()
@@ -172,7 +172,7 @@ def _is_flash(window: list[_Frame | None]) -> bool:
 
 
 def _is_dissolve(window: list[_Frame | None]) -> bool:
-    """Return whether the middle frame of the window is that of a dissolve: the most even mixture of two shots."""
+    """Return whether the window's middle frame is the middle of a dissolve: the most even mixture of two shots."""
     return _mixture(window, REACH) is not None and all(
         _is_more_even(window, other) for other in range(REACH - _HALF, REACH + _HALF + 1) if other != REACH
     )

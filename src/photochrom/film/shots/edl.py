@@ -39,7 +39,7 @@ class Clock:
 
     @property
     def beginning(self) -> str:
-        """Time code of the first frame; 0 if the film states none."""
+        """Time code of the first frame; ``00:00:00:00`` if the film states none."""
         return self.first or "00:00:00:00"
 
 
@@ -77,7 +77,8 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
         clock: Frame rate and first time code of the film.
 
     Raises:
-        OptionError: The file cannot be read, has no event with a picture, or begins before the film.
+        OptionError: The file cannot be read, has no event with a picture, or has an event before the film's first
+            time code.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")

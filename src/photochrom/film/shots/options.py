@@ -66,7 +66,7 @@ class ShotOptions:
         self.color(ColorOptions())  # raises OptionError if a value is out of range
 
     def color(self, film: ColorOptions) -> ColorOptions:
-        """Return the options of the film, in which the vividness and strength that this shot has replace the film's."""
+        """Return the film's options with this shot's vividness and strength, where the shot has its own."""
         return replace(film, **{name: own for name in _DIALS if (own := getattr(self, name)) is not None})
 
 
@@ -203,7 +203,7 @@ def check_shots(shots: Sequence[ShotOptions]) -> None:
     """Check that shots are in order, and that each hint lies in the shot under which it is listed.
 
     Raises:
-        OptionError: They are not.
+        OptionError: Shots are not in order, or a hint lies in another shot.
     """
     for number, (one, other) in enumerate(itertools.pairwise(shots), 2):
         if other.start <= one.start:

@@ -1,7 +1,7 @@
 """Finds the intertitles of silent films (still text on black), so that they can be left unchanged.
 
-A frame looks like a title if nearly all of it has one dark tone, and its bright parts are small, thin and several, as
-letters are. A shot is a title if most of its frames look like a title, and the letters do not move.
+A frame looks like a title if nearly all of it has one dark tone, and its bright parts are several small, thin shapes,
+like letters. A shot is a title if most of its frames look like a title, and the letters do not move.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ def keeping_titles(
 
 
 def _legible(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return a frame's luma with a short side of at most ``_SIZE`` pixels, uint8 ``[h, w]``, on which text is legible.
+    """Return a frame's luma, uint8 ``[h, w]``, reduced to a short side of at most ``_SIZE`` pixels.
 
-    Unlike the thumbnail's, this size does not depend on the model.
+    Text remains legible at this size, which, unlike that of the thumbnail, does not depend on the model.
     """
     luma = luma_plane(prepared.frame)[frame_colorizer.area.luma]
     scale = min(1.0, _SIZE / min(luma.shape))

@@ -1,1 +1,1 @@
-"""Examines a source film: opening it safely, its time code and side data, colours, negatives and pulldown."""
+"""Opens source films safely, and examines them: time code, side data, colours, negatives, pulldown, damage."""

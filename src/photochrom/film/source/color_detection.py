@@ -1,4 +1,4 @@
-"""Detects whether a film is in colour already, for which tints, toning and the chroma noise of tapes do not count."""
+"""Detects whether a film is in colour already; tints, toning and the chroma noise of tapes do not count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CELLS = 24  # cells of the grid along the short side; averaging over a cell rem
 _TINTS = 8  # ranges of luma, each of which may have its own tint in a toned film
 _GRID = 256  # most samples along each side
 GAP = 4
-"""Number of frames from one to the next that are compared: over this distance colours persist, and noise changes."""
+"""Distance, in frames, between two frames that are compared: colours persist over this distance, noise does not."""
 
 
 def has_colors(frames: Sequence[av.VideoFrame]) -> bool:

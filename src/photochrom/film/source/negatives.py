@@ -1,9 +1,10 @@
-"""``is_surely_negative``: whether a film is certainly a negative, which would be coloured wrongly.
+"""``is_surely_negative``: recognises films that are certainly negatives, since they would be coloured wrongly.
 
-Two signs must agree. Unexposed film is clear, so the margin around a negative's picture is as bright as its brightest
-parts, while a print's is black. And the luma must have the statistics of a negative: most scenes are rather dark, lit
-from above, have more detail in their shadows, and clip in their highlights. The statistics alone classify 70 % of
-photographs and negatives correctly (``benchmarks/negatives.py``), which is why they only confirm the first sign.
+Two signs must agree. First, the margin around the picture must be as bright as the brightest parts of the picture,
+because the unexposed margin of a negative is clear; the margin of a print is black. Second, the luma must have the
+statistics of a negative, because most scenes are rather dark, are lit from above, have more detail in their shadows,
+and clip in their highlights. The statistics alone classify only 70 % of photographs and negatives correctly
+(``benchmarks/negatives.py``), so they merely confirm the first sign.
 """
 
 from __future__ import annotations

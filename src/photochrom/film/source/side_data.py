@@ -15,7 +15,7 @@ _PROFILE = "ICC_PROFILE"
 _PNG_FORMATS = frozenset((
     "gray", "gray16be", "monob", "pal8", "rgb24", "rgb48be", "rgba", "rgba64be", "ya8", "ya16be",
 ))  # fmt: skip
-"""Pixel formats of FFmpeg's decoder of PNG."""
+"""Pixel formats of frames from FFmpeg's PNG decoder."""
 _STORE_CAPTIONS = ("libx264",)
 _NAMES = {
     _CAPTIONS: "closed captions",
@@ -51,7 +51,7 @@ def kinds(frame: av.VideoFrame) -> frozenset[str]:
 
 
 def _has_png_profile(frame: av.VideoFrame) -> bool:
-    """Return whether a frame has the pixel format of a PNG and an ICC profile.
+    """Return whether a frame has an ICC profile, and a pixel format in which PNG files are decoded.
 
     FFmpeg's decoder of PNG stores the profile's name as metadata of the side data, which PyAV frees once more than
     FFmpeg: the process would crash. Other decoders store no such metadata.
@@ -60,7 +60,12 @@ def _has_png_profile(frame: av.VideoFrame) -> bool:
 
 
 def _filtered(frame: av.VideoFrame, mode: str) -> av.VideoFrame | None:
-    """Select a frame if it has an ICC profile (None otherwise), or delete its profile; shares the planes."""
+    """Apply FFmpeg's filter ``sidedata`` to a frame's ICC profile; planes are shared with the result.
+
+    Args:
+        frame: The frame.
+        mode: ``select`` returns the frame if it has a profile, otherwise None; ``delete`` returns it without profile.
+    """
     graph = av.filter.Graph()
     size = {"width": frame.width, "height": frame.height, "format": frame.format.name}
     source = graph.add_buffer(**size, time_base=Fraction(1, 1000))
