@@ -92,6 +92,27 @@ def test_own_outputs_are_left_out_and_existing_ones_skipped(shoebox, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [["--recolor"], ["--sheet", "sheet.png"], ["--recolor", "--overwrite"]])
+def test_the_same_command_again_finds_everything_done(more, shoebox, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert main(["photo", str(shoebox), *more]) == 0
+    assert files(shoebox) == ["1920/b.color.png", "1920/b.png", "a.color.jpg", "a.jpg", "notes.txt"]
+    said = capsys.readouterr()
+    assert ("0 coloured, 4 skipped, 0 failed" in said.out) == ("--overwrite" not in more)
+    assert ("no contact sheet was written" in said.err) == ("--sheet" in more)
+
+
+@pytest.mark.slow
+def test_an_output_without_its_label_does_not_stop_its_photograph_from_being_skipped(shoebox, capsys):
+    Image.fromarray(data.camera()[::4, ::4]).save(shoebox / "a.color.jpg")
+    before = (shoebox / "a.color.jpg").read_bytes()
+    assert main(["photo", str(shoebox)]) == 0
+    assert "coloured already: 1; " in capsys.readouterr().err
+    assert (shoebox / "a.color.jpg").read_bytes() == before
+
+
+@pytest.mark.slow
 def test_an_output_inside_the_input_is_not_searched(shoebox):
     for _ in range(2):
         assert main(["photo", str(shoebox), "-o", str(shoebox / "out"), "--overwrite"]) == 0

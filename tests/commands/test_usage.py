@@ -39,6 +39,24 @@ def test_misspelt_verbs_options_and_values(grey, capsys):
     assert "did you mean get?" in refused(["models", "gte"], capsys)
 
 
+def test_values_and_files_may_begin_with_a_minus_sign(grey, film, monkeypatch, capsys):
+    for value, told in (
+        ("-1,5=red", "'-1,5=red' is not a hint: write X,Y,COLOR"),
+        ("-.5,.5,red", "a hint's x is -0.5: give a number from 0 to 1"),
+        ("-5%,5%,red", "a hint's x is -0.05: give a number from 0 to 1"),
+    ):
+        assert main(["photo", str(grey), "--hint", value]) == 2
+        assert told in capsys.readouterr().err
+    assert main(["film", str(film), "--start", "-1:00"]) == 2
+    assert "'-1:00' is not a time" in capsys.readouterr().err
+    said = refused(["photo", str(grey), "--hints", "-x.json"], capsys)
+    assert "--hints lacks its value; if that begins with a minus sign, write --hints=VALUE: see" in said
+    monkeypatch.chdir(grey.parent)
+    grey.rename("-1.jpg")
+    assert main(["-1.jpg", "--strength", "3"]) == 2
+    assert "strength is 3" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["reel.mxf", "reel.0000001.dpx"])
 def test_films_of_cinema_and_television_are_known(name, tmp_path):
     with av.open(tmp_path / name, "w", format="mxf" if name.endswith("mxf") else "image2") as output:

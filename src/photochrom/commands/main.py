@@ -18,7 +18,7 @@ from .arguments import DOCUMENTATION
 from .console import discard_unwritable, print_to_stderr
 from .file_kinds import kind_of
 from .messages import error_text
-from .parser import Parser, did_you_mean
+from .parser import Parser, did_you_mean, is_option
 from .settings import apply_settings
 from .shutdown import Shutdown
 from .silence import silence_libraries
@@ -94,9 +94,9 @@ def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
         OptionError: The first argument is neither a verb nor a file, or photographs, films and options are given
             together.
     """
-    if not arguments or arguments[0] in verbs or (arguments[0].startswith("-") and arguments[0] != "-"):
+    if not arguments or arguments[0] in verbs or is_option(arguments[0]):
         return [arguments]
-    count = next((i for i, text in enumerate(arguments) if text.startswith("-") and text != "-"), len(arguments))
+    count = next((i for i, text in enumerate(arguments) if is_option(text)), len(arguments))
     files, options = arguments[:count], arguments[count:]
     if not (Path(files[0]).exists() or Path(files[0]).suffix or os.sep in files[0] or files[0] == "-"):
         raise OptionError(

@@ -7,13 +7,22 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from .console import print_to_stderr
 
+_NEGATIVE: Final = re.compile(r"-\.?\d")
+
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that reports wrong usage in one line, and suggests the nearest valid option or value."""
+    """An argument parser that reports wrong usage in one line, and suggests the nearest valid option or value.
+
+    A value or a file name may begin with a minus sign and a digit, as in ``--hint -1,5,red``, since no option does.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._negative_number_matcher = _NEGATIVE
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """Parse arguments, and exit if one is unknown.
@@ -42,6 +51,9 @@ class Parser(argparse.ArgumentParser):
             wrong = found[1].split(" ")[0]
             what = "unknown option" if wrong.startswith("-") else "unexpected argument"
             return f"{what} {wrong}{did_you_mean(wrong.partition('=')[0], self._option_string_actions) or f': {see}'}"
+        if found := re.fullmatch(r"argument (.+?): expected (?:one|at least one) argument", message, re.S):
+            option = found[1].rpartition("/")[2]
+            return f"{option} lacks its value; if that begins with a minus sign, write {option}=VALUE: {see}"
         if found := re.fullmatch(r"argument (.+?): invalid choice: '(.*)' \(choose from (.+)\)", message, re.S):
             name, wrong, choices = found.groups()
             options = [choice.strip("'") for choice in choices.split(", ")]
@@ -50,6 +62,11 @@ class Parser(argparse.ArgumentParser):
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def is_option(text: str) -> bool:
+    """Return whether an argument is an option: neither a file name, nor ``-``, nor a number."""
+    return text.startswith("-") and text != "-" and not _NEGATIVE.match(text)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

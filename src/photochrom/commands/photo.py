@@ -32,6 +32,7 @@ _FRAMES = (".dpx", ".exr")  # suffixes of formats that Photochrom reads as frame
 
 # Reasons for skipping photographs of a folder, printed once for all of them.
 _OWN: Final = "made by Photochrom: {}; -v names them, --recolor colours them anyway"
+_OUTPUTS: Final = "outputs of other photographs: {}; -v names them"
 _EXISTING: Final = "coloured already: {}; -v names them, --overwrite colours them again"
 _IN_COLOR: Final = "in colour already: {}; -v names them, --recolor colours them anyway"
 
@@ -173,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("hints belong to one picture", remedy="name one photograph, or leave them out")
     typed = [Hint.parse(text, size=_size_for_hint(jobs, text, args.page)) for text in args.hint]
     options = options.with_hints((*from_files, *typed))
-    sheet = None if args.sheet is None else _check_sheet(Path(args.sheet), [*jobs, *own], output, args.hints)
+    sheet = None if args.sheet is None else _check_sheet(Path(args.sheet), jobs, own, output, args.hints)
     if clashes and not jobs:
         raise clashes[0]
     for clash in clashes:
@@ -184,7 +185,10 @@ def run(args: argparse.Namespace) -> int:
     colorizer = Colorizer(args.model, args.device)
     work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page, sheet)
     for job in own:
-        work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anyway", _OWN)
+        if args.recolor:
+            work.skip(job, "is the output of another photograph: skipped", _OUTPUTS)
+        else:
+            work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anyway", _OWN)
     status = work.color_all(jobs, failed=len(clashes))
     if unread := unread_pictures(args.inputs, recursive=args.recursive):
         for path in unread:
@@ -193,7 +197,9 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _check_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]) -> Path:
+def _check_sheet(
+    path: Path, jobs: Sequence[PhotoJob], own: Sequence[PhotoJob], output: OutputOptions, hints: Sequence[str]
+) -> Path:
     """Check that the contact sheet can be written, before any work begins, and return its path.
 
     Raises:
@@ -205,17 +211,18 @@ def _check_sheet(path: Path, jobs: Sequence[PhotoJob], output: OutputOptions, hi
     from ..photo.names import check_destination, companion_paths, is_same_file
 
     format_of_sheet(path)
-    if len(jobs) > MAX_PHOTOGRAPHS:
+    if len(jobs) + len(own) > MAX_PHOTOGRAPHS:
         raise OptionError(
-            f"a sheet cannot show {len(jobs)} photographs",
+            f"a sheet cannot show {len(jobs) + len(own)} photographs",
             remedy=f"give at most {MAX_PHOTOGRAPHS}, or use 'photochrom batch'",
         )
-    files: list[str | Path] = [*hints, *(job.source for job in jobs if not job.is_stream)]
-    for destination in (Path(job.destination) for job in jobs if job.destination != STREAM):
+    files: list[str | Path] = [*hints, *(job.source for job in (*jobs, *own) if not job.is_stream)]
+    for destination in (Path(job.destination) for job in (*jobs, *own) if job.destination != STREAM):
         files += [destination, *companion_paths(destination, output)]
     if any(is_same_file(path, file) for file in files):
         raise OptionError(f"{path} is read or written already", remedy="choose another name for the sheet")
-    check_destination(path, overwrite=output.overwrite)
+    if not all(job.is_finished(overwrite=output.overwrite) for job in jobs):  # otherwise no sheet is written
+        check_destination(path, overwrite=output.overwrite)
     return path
 
 
@@ -238,18 +245,6 @@ def _refuse_frames(inputs: Sequence[str]) -> None:
         folder = Path(name)
         if folder.is_dir() and any(path.suffix.lower() in _FRAMES for path in folder.iterdir()):
             raise PhotoError("holds frames of a film", path=folder, remedy="colour it with 'photochrom film'")
-
-
-def _exists(path: str) -> bool:
-    """Return whether a file exists.
-
-    Raises:
-        PhotoError: The path cannot be examined, for example because its name is too long.
-    """
-    from ..photo.library_errors import naming
-
-    with naming(path):
-        return Path(path).exists()
 
 
 @dataclass
@@ -319,7 +314,7 @@ class _Work:
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
             raise PhotoError("is a film", path=job.source, remedy="colour it with 'photochrom film'")
-        if job.is_skippable and not self.output.overwrite and _exists(job.destination):
+        if job.is_finished(overwrite=self.output.overwrite):
             return f"{job.destination} exists already: skipped; --overwrite replaces it", _EXISTING
         if self.recolor or job.is_stream:
             return None
@@ -367,7 +362,10 @@ class _Work:
         """Write the contact sheet of all coloured photographs, if requested."""
         from ..photo.contact_sheet import contact_sheet, write_sheet
 
-        if self.sheet is None or not self.reports:
+        if self.sheet is None:
+            return
+        if not self.reports:
+            self.console.note("no contact sheet was written, because no photograph was coloured")
             return
         label = credit(self.colorizer.label, self.options.hints)
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
+from ..photo.library_errors import naming
 from ..photo.names import PHOTOGRAPHS, STREAM, UNREAD, clashes, colored_path, confidence_path, sidecar_path
 from ..photo.options import OutputOptions
 from ..provenance import is_labelled
@@ -30,6 +31,17 @@ class PhotoJob:
     def is_stream(self) -> bool:
         """Whether the photograph is read from standard input."""
         return self.source == STREAM
+
+    def is_finished(self, *, overwrite: bool) -> bool:
+        """Return whether the job is to be skipped because its destination exists.
+
+        Raises:
+            PhotoError: The path cannot be looked up, for example because its name is too long.
+        """
+        if not self.is_skippable or overwrite:
+            return False
+        with naming(self.destination):
+            return Path(self.destination).exists()
 
     def make_folder(self) -> None:
         """Create the folder of the destination, unless it exists.
@@ -60,7 +72,7 @@ def find_jobs(
         destination: A file (for one photograph), a folder, or ``-``; None for ``NAME.color.EXT`` beside each source.
         output: Options that determine which files are written beside each destination.
         recursive: Whether to descend into subfolders.
-        recolor: Whether to colour Photochrom's own outputs again.
+        recolor: Whether to colour Photochrom's own outputs again, except those of photographs in the same folders.
         other_inputs: Other input files, such as files of hints, which must not be overwritten.
 
     Returns:
@@ -86,9 +98,15 @@ def find_jobs(
                 found.setdefault(str(path), PhotoJob(str(path), str(target), is_named=False))
         else:
             found[name] = _named_job(name, destination, into)
-    own = [] if recolor else [job for job in found.values() if not job.is_stream and _is_own(Path(job.source))]
+    outputs = {job.destination for job in found.values()}
+    again = {name for name, job in found.items() if recolor and (job.is_named or job.source not in outputs)}
+    own = [job for name, job in found.items() if name not in again and not job.is_stream and _is_own(Path(job.source))]
     jobs = [job for job in found.values() if job not in own]
     bad = clashes([(job.source, job.destination) for job in jobs], output, other_inputs)
+    sources = {job.source for job in jobs}
+    for job in jobs:  # such a job replaces no input, because it is skipped
+        if job.destination in sources and job.is_skippable and not output.overwrite:
+            bad.pop(job.source, None)
     return [job for job in jobs if job.source not in bad], own, [*unlisted, *bad.values()]
 
 
