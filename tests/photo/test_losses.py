@@ -111,7 +111,6 @@ def test_a_damaged_text_or_profile_refuses_no_picture(extra: bytes, expected: st
     picture = photo.read_photo(png_with(extra))
     assert np.array_equal(picture.luma, GREY)
     assert len(picture.warnings) == 1
-    assert picture.losses == picture.warnings  # the former name
     assert expected in picture.warnings[0]
 
 

@@ -74,11 +74,6 @@ class Photo:
     """Path of the source, or its bytes if there is no path from which it can be read again."""
 
     @property
-    def losses(self) -> tuple[str, ...]:
-        """Former name of ``warnings``."""
-        return self.warnings
-
-    @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the whole picture in pixels, even if ``luma`` is reduced."""
         if self.reduced and self.coded_luma is not None:
