@@ -212,7 +212,7 @@ def reel(tmp_path):
 def test_a_missing_frame_is_named_or_filled_on_request(reel, tmp_path, red):
     for number in (2, 3):
         (reel / f"reel.{number:07}.dpx").unlink()
-    with pytest.raises(FilmError, match="lacks frames 2 to 3: add what is missing, or fill_gaps=True"):
+    with pytest.raises(FilmError, match="lacks frames 2 to 3: add what is missing, or repeat the frame before"):
         colorize_film(reel, None, colorizer=red)
     report = colorize_film(reel, None, FilmOptions(fill_gaps=True), colorizer=red)
     assert "missing frames 2 to 3: the frame before is repeated" in report.notes
@@ -295,7 +295,7 @@ def test_frames_are_not_written_into_a_file(reel, tmp_path, red):
 
 @pytest.mark.parametrize("name", ["f.%04d.tga", "f.####.jpg", "%d.xyz"])
 def test_patterns_of_unknown_frames_are_not_folders(name, reel, tmp_path, red):
-    with pytest.raises(FilmError, match=f"there are no frames of .{name[-3:]}: use .dpx, "):
+    with pytest.raises(FilmError, match=f"numbered frames cannot have the suffix .{name[-3:]}: use .dpx, "):
         colorize_film(reel, tmp_path / name, colorizer=red)
     assert not (tmp_path / name).exists()
 

@@ -140,7 +140,7 @@ def _rendered(
     predicted: Iterator[tuple[PreparedFrame, propagation.Colors, bool]],
     is_written: Callable[[int], bool],
 ) -> Iterator[_Rendered]:
-    """Render frames, except those that an earlier run has written, and recycle their memory."""
+    """Render frames that no earlier run has written, and recycle the memory of all frames."""
     for prepared, colors, start in predicted:
         frame = None if is_written(prepared.pts) else frame_colorizer.render(prepared, colors.ab)
         is_new = frame is not prepared.frame

@@ -184,6 +184,7 @@ class FrameColorizer:
         shots: ShotPlan | None,
         stills: Mapping[int, np.ndarray],
     ) -> FrameColorizer:
+        """Return a copy of this colorizer for the same film with other hints, frames to keep, shots and stills."""
         same = self.colorizer, self.reader, self.planes, self.options
         return FrameColorizer(*same, hints, is_kept, shots, stills)
 
@@ -245,6 +246,7 @@ class FrameColorizer:
     def _prepared_by_plan(
         self, frames: Iterable[av.VideoFrame], plan: ShotPlan
     ) -> Iterator[tuple[PreparedFrame, bool]]:
+        """Prepare frames, with shots that begin where a plan states."""
         last = None
         for frame in frames:
             prepared = self.prepare(frame)

@@ -113,6 +113,7 @@ def _frames(
 
 
 def _parts(prepared: Iterable[tuple[PreparedFrame, bool]]) -> Iterator[_Part]:
+    """Group the results of ``FrameColorizer.prepared`` by shot, and split very long shots."""
     frames: list[_Frame] = []
     begins_shot = True
     for frame, start in prepared:

@@ -60,7 +60,7 @@ class FilmOptions:
     """Profile of ``prores`` (``hq``, ``standard``, ``lt``, ``proxy``, ``4444``, ``4444xq``) or ``dnxhr`` (``hqx``,
     ``hq``, ``sq``, ``lb``, ``444``); None for ``hq`` or ``hqx``, respectively."""
     bits: int | None = None
-    """Bits per sample of the coloured film; None for the source's, or the next greater depth that the codec has."""
+    """Bits per sample of the coloured film; None for those of the source, or the codec's next greater depth."""
     rate: Fraction | float | str | None = None
     """Frames per second of an image sequence: a number, or text such as ``24000/1001``; None for the rate in its
     headers, or 24."""
@@ -127,6 +127,7 @@ def _check_area(area: tuple[int, int, int, int] | None) -> None:
 
 
 def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:
+    """Convert a time in any accepted form to seconds; ``name`` is that of the option, for messages."""
     if isinstance(time, str):
         return parse_time(time)
     if isinstance(time, float) and math.isfinite(time) and time >= 0:
@@ -137,6 +138,7 @@ def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:
 
 
 def _rate(rate: Fraction | float | str | None) -> Fraction | None:
+    """Convert a frame rate in any accepted form to a fraction."""
     if rate is None:
         return None
     try:

@@ -319,6 +319,7 @@ def in_color_error(reader: FilmReader, shots: str = "") -> FilmError:
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:
+    """Raise an error if the film is certainly a negative."""
     if reader.is_log:
         return  # film densities of a negative rise with light, like a positive's luma
     frames = (in_format(frame, plan.planes, chroma=False) for frame in reader.samples(on_frame))

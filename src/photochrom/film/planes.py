@@ -46,7 +46,7 @@ class PlaneFormat:
         return np.uint8 if self.coding.bits == 8 else np.uint16
 
     def change(self) -> str:
-        """Describe in one line how the code values of luma are converted from the source's; empty if they are kept."""
+        """Describe in one line how the source's code values of luma are converted; empty if they are kept."""
         old, new = self.source, self.coding
         if old is None:
             return ""

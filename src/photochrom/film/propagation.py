@@ -1,7 +1,7 @@
 """Propagates colours along the optical flow, so that they stay steady within a shot and never cross a cut.
 
 The network predicts colours only for some frames of a shot, the key frames. These colours are warped along the optical
-flow of the luma to the following key frames and to the preceding ones. The final colours of a key frame are the mean of
+flow of the luma to later and to earlier key frames. The final colours of a key frame are the mean of
 its own and all warped colours, weighted by the flow confidence and by the network's confidence. So a coat keeps its
 colour while its wearer turns, and an object that comes into view is coloured at once. A frame between two key frames
 gets a mean of the colours warped from both. The flow is computed on halved thumbnails, where film grain is averaged
@@ -108,9 +108,9 @@ class Flow:
 
 
 def flow_confidence(warped: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return how well a warped luma plane matches the target's, from 0 (different) to 1 (equal), float32 ``[h, w]``.
+    """Return how well warped luma matches the luma of the target frame, from 0 to 1 (equal), float32 ``[h, w]``.
 
-    A constant difference, as flicker causes it, is ignored.
+    A constant difference, such as flicker causes, is ignored.
 
     Args:
         warped: uint8 ``[h, w]``.

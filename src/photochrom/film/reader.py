@@ -280,6 +280,7 @@ class FilmReader:
             yield frame
 
     def _check_frame(self, frame: av.VideoFrame, last: int | None) -> None:
+        """Raise an error if a frame differs from the first one in size or format, or if time stamps start over."""
         if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
             at = time_text(self.seconds(frame.pts or 0))
             what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"

@@ -21,7 +21,7 @@ class Span:
     end: Fraction | None
     """Time in seconds at which the part ends; None for the film's end."""
     shift: bool
-    """Whether the coloured film's times are counted from ``start``; otherwise they equal the source's."""
+    """Whether times of the coloured film count from ``start``; otherwise they equal those of the source."""
 
     def until_end(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
         """Yield frames up to the span's end; their pts are in units of ``time_base`` seconds."""

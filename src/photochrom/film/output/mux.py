@@ -160,7 +160,7 @@ def _add_video(
     reader: FilmReader,
     options: FilmOptions,
 ) -> av.VideoStream:
-    """Add the coloured picture's stream, with the metadata, disposition and rotation of the source's."""
+    """Add a stream for the coloured picture, with the metadata, disposition and rotation of the stream ``source``."""
     video = out.add_stream_from_template(template, opaque=True)
     constant = out.format.name in CONSTANT_RATE
     video.time_base = 1 / reader.rate if constant else reader.time_base

@@ -20,7 +20,7 @@ _DEPTHS = (8, 10, 12, 14, 16)  # bits per sample of FFmpeg's planar formats
 
 
 def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, bits: int | None = None) -> PlaneFormat:
-    """Choose the pixel format of the coloured film: the source's, with chroma planes added if it has none.
+    """Choose the pixel format of the coloured film: that of the source, with chroma planes added if it has none.
 
     If the codec does not support that format, the nearest lossless choice is made: finer chroma, or more bits.
 
@@ -28,7 +28,7 @@ def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, b
         reader: The source.
         codec: The codec of the coloured film.
         profile: One of the codec's profiles; None for the default one.
-        bits: Bits per sample; None for the source's, or the next greater depth that the codec has.
+        bits: Bits per sample; None for those of the source, or the next greater depth that the codec has.
 
     Raises:
         FilmError: The film is HDR, but the model expects standard dynamic range; or the codec does not support the
@@ -119,6 +119,6 @@ def _shared(source: av.VideoFormat) -> tuple[int, int]:
 
 
 def _matrix(context: av.VideoCodecContext) -> Matrix:
-    """Return the matrix that the source states, or the one that players assume for its size."""
+    """Return the matrix that the source states, or the matrix that players assume for frames of its size."""
     small = context.width <= _SD[0] and context.height <= _SD[1]
     return MATRICES.get(context.colorspace, BT601 if small else BT709)

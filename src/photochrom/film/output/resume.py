@@ -108,6 +108,7 @@ class ResumeFolder:
         self._lock.release()
 
     def _check_key(self) -> None:
+        """Raise an error if unfinished work has another key. Without work, or to restart, empty the folder."""
         file = self.folder / "job.json"
         if self._has_work() and not self._restart:
             found = _read(file)

@@ -56,6 +56,7 @@ class SoundTranscoder:
             yield from self.stream.encode(None)
 
     def _encoded(self, frame: av.AudioFrame, packet: av.Packet | None) -> Iterator[av.Packet]:
+        """Encode a frame, whose time follows from the frames before it, or from its packet for the first frame."""
         rate = self._decoder.sample_rate
         start = self._next
         if start is None:  # only the first frame's time is used; all others follow without gaps

@@ -104,6 +104,7 @@ def _encoded(transcoder: SoundTranscoder, packet: av.Packet | None, span: Span) 
 def _read(
     source: av.container.InputContainer, chosen: list[av.stream.Stream], reader: FilmReader, damage: Damage
 ) -> Iterator[av.Packet]:
+    """Yield the packets of the chosen streams, up to the end of the file or the first error in its data."""
     if not chosen:  # given none, demux would read all streams
         return
     packets = source.demux(chosen)

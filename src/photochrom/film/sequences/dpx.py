@@ -40,7 +40,7 @@ class DpxHeader:
         return ">" if self.data[:4] == b"SDPX" else "<"
 
     def _get(self, form: str, offset: int) -> int | float:
-        """Return the number at an offset, in a format of ``struct``."""
+        """Return the number at an offset; ``form`` is its format in ``struct``."""
         size = struct.calcsize(form)
         field = self.data[offset : offset + size].ljust(size, _UNDEFINED)
         value: int | float = struct.unpack(self.order + form, field)[0]
@@ -192,7 +192,7 @@ def file_of(
         encoded: A DPX file written by FFmpeg: RGB in the byte order of ``header``.
         name: Name of the new file.
         label: Statement about the colours, for the creator field.
-        time_code: Time code of the frame; empty to keep the header's.
+        time_code: Time code of the frame; empty to keep that of the header.
         number: Position of the frame in its sequence, from 0; used if the header states none.
     """
     theirs, order = DpxHeader(bytes(encoded[:GENERIC])), header.order

@@ -98,7 +98,7 @@ def check_suffix(path: Path) -> None:
     """
     if _SURELY.search(path.name) and path.suffix and path.suffix.lower() not in SUFFIXES and not path.is_dir():
         raise FilmError(
-            f"cannot be written: there are no frames of {path.suffix}",
+            f"cannot be written: numbered frames cannot have the suffix {path.suffix}",
             path=path,
             remedy=f"use {', '.join(SUFFIXES)}",
         )
@@ -134,6 +134,7 @@ def is_alone(pattern: Pattern) -> bool:
 
 
 def _in_folder(folder: Path) -> Pattern:
+    """Return the pattern of the only sequence in a folder."""
     groups = _digits(folder)
     if not groups:
         raise FilmError(
@@ -190,7 +191,7 @@ def _unchecked(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pat
 
 
 def missing(numbers: list[int]) -> list[range]:
-    """Return the ranges of missing numbers between the first and the last of increasing numbers.
+    """Return the ranges of numbers that are missing from a list of increasing numbers.
 
     There may be millions of missing numbers if frames are numbered by date or time.
     """

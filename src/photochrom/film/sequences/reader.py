@@ -96,7 +96,7 @@ class SequenceReader(FilmReader):
             raise FilmError(
                 f"lacks {frames_in_words(self.gaps)}",
                 path=path,
-                remedy="add what is missing, or fill_gaps=True repeats the frame before",
+                remedy="add what is missing, or repeat the frame before each gap with fill_gaps=True",
             )
         self.path, self._max_pixels = path, max_pixels
         self._dropped: tuple[str, ...] = ()
@@ -269,7 +269,7 @@ class SequenceReader(FilmReader):
         return packet
 
     def _decoder(self) -> av.CodecContext:
-        """Return a decoder. Each thread reuses its decoder for DPX; other decoders keep state between frames."""
+        """Return a decoder: for DPX, the thread's own; for other formats a new one, since they keep state."""
         if hasattr(self._thread_data, "decoder"):
             decoder: av.CodecContext = self._thread_data.decoder
             return decoder
@@ -306,7 +306,7 @@ def _numbers(pattern: Pattern, path: Path) -> list[int]:
 
 
 def _difference(header: Header, first: Header) -> str:
-    """Describe how a frame's size or pixel format differs from the first frame's; empty if it does not."""
+    """Describe how a frame differs from the first frame in size or pixel format; empty if it does not."""
     if (header.width, header.height) != (first.width, first.height):
         return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
     if header.kind != first.kind:

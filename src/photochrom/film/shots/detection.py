@@ -78,6 +78,7 @@ def starts(lumas: Iterable[np.ndarray]) -> Iterator[bool]:
 
 
 def _measured(lumas: Iterable[np.ndarray]) -> Iterator[_Frame]:
+    """Reduce frames for comparison, and measure the distance of each from the preceding one."""
     before = None
     for luma in lumas:
         shown = _shrunk(luma)

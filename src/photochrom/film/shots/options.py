@@ -51,9 +51,9 @@ class ShotOptions:
     start: Fraction
     """Seconds from the film's beginning at which the shot begins."""
     vividness: float | None = None
-    """Vividness, 0 to 1 (see ``ColorOptions``); None for the film's."""
+    """Vividness, 0 to 1 (see ``ColorOptions``); None for that of the film."""
     strength: float | None = None
-    """Factor applied to the chroma, 0 to 2; None for the film's."""
+    """Factor applied to the chroma, 0 to 2; None for that of the film."""
     hints: tuple[FilmHint, ...] = ()
     """Hints for frames of this shot."""
 
@@ -138,7 +138,8 @@ def _of_json(facts: Any) -> tuple[ShotOptions, ...]:
 
 
 def _of_csv(text: str) -> Iterator[ShotOptions]:
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # depends on the user's language
+    """Parse the rows of a CSV file, whose cells may be separated by commas, semicolons or tabs."""
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets choose it by the user's language
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     if "start" not in (rows.fieldnames or ()):
         raise OptionError("has no column named start", remedy=f"the first line is {','.join(_COLUMNS)}")
