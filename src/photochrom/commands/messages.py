@@ -37,7 +37,7 @@ def one_line(text: str) -> str:
 
 
 def unread_text(unread: Counter[str]) -> str:
-    """Return a sentence on the pictures of a folder whose formats are not read, counted by extension."""
+    """Return a note on pictures in unsupported formats, which were left out; ``unread`` counts them by extension."""
     return (
         f"left out, because Photochrom does not read their formats: {unread.total():,} ({' '.join(sorted(unread))}); "
         "convert them to PNG or TIFF"

@@ -33,10 +33,10 @@ class PhotoJob:
         return self.source == STREAM
 
     def is_finished(self, *, overwrite: bool) -> bool:
-        """Return whether the job is to be skipped because its destination exists.
+        """Return whether the job is skipped because its destination exists; never if ``overwrite`` is true.
 
         Raises:
-            PhotoError: The path cannot be looked up, for example because its name is too long.
+            PhotoError: The destination cannot be examined, for example because its name is too long.
         """
         if not self.is_skippable or overwrite:
             return False
@@ -111,7 +111,7 @@ def find_jobs(
 
 
 def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> list[Path]:
-    """List the pictures in input folders whose formats Photochrom does not read."""
+    """Return the pictures of unsupported formats in the input folders."""
     found: dict[Path, None] = {}
     for folder in filter(os.path.isdir, dict.fromkeys(inputs)):
         for parent, names, files in os.walk(folder):

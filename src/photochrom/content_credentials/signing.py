@@ -23,8 +23,8 @@ MIME_TYPES: Final = {
 _ANY: Final = "application/octet-stream"
 _SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _SETTINGS: Final = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
-"""Settings of c2pa: no thumbnails, which increase a manifest from 13 kB and 7 ms to 370 kB and 0.1 s, and no
-verification, which rereads the file."""
+"""Settings of c2pa. With thumbnails, a manifest has 370 kB instead of 13 kB and takes 0.1 s instead of 7 ms.
+Verification would read the file again."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,7 +107,7 @@ def sign(
     original_name: str,
     credit: str,
 ) -> bool:
-    """Sign a finished output: write it with a manifest in it, or the manifest alone, to a stream.
+    """Sign a finished output: write it together with its manifest, or the manifest alone, to ``signed``.
 
     Args:
         output: The whole output file, with all its metadata, open for reading at its start.

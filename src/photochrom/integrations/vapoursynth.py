@@ -61,7 +61,7 @@ def colorize(
 
     Raises:
         FilmError: The clip has another format.
-        EngineError: VapourSynth is limited to one thread, in which it would wait for itself for ever.
+        EngineError: VapourSynth is limited to one thread, so requests for frames would deadlock.
         OptionError, ModelError: ``Colorizer`` or ``ColorOptions`` raised it.
     """
     import vapoursynth
@@ -121,7 +121,7 @@ def _format(vapoursynth: Any, clip: vs.VideoNode) -> vs.VideoFormat:
 
 
 def _coding(clip: vs.VideoNode, props: Any) -> tuple[Coding, int]:
-    """Return the coding of a clip, and the code of its matrix."""
+    """Return the coding of a clip, and the number of its matrix in ITU-T H.273."""
     number = int(props.get("_Matrix", _UNKNOWN))
     if number not in _MATRICES:
         number = 1 if clip.height > 576 else 6  # what players assume
