@@ -87,7 +87,7 @@ def test_a_signal_while_the_thread_starts_leaves_no_thread(monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals to threads")
 def test_a_signal_while_the_block_waits_for_the_thread_is_raised_once_that_has_ended():
-    """Otherwise a second Ctrl-C would let the thread outlive the main one, and abort the process in C++."""
+    """Otherwise a second Ctrl+C would let the thread outlive the main one, and abort the process in C++."""
     leaving, heard, left = (threading.Event() for _ in range(3))
     outlived = []
 

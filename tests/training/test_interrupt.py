@@ -1,4 +1,4 @@
-"""Ctrl-C in a separate process: the command saves a checkpoint, says how to continue, and continues."""
+"""Ctrl+C in a separate process: the command saves a checkpoint, says how to continue, and continues."""
 
 import csv
 import importlib.util

@@ -75,7 +75,7 @@ def test_the_encoder_sees_whole_pictures_also_where_a_part_is_learnt(tmp_path):
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestOneProcess:
     def test_a_run_learns_and_resumes_after_a_signal_with_the_same_losses(self, recipe, tmp_path):
-        """It is stopped in the middle of an epoch by the handler that Ctrl-C calls; ``test_ctrl_c`` uses the real
+        """It is stopped in the middle of an epoch by the handler that Ctrl+C calls; ``test_ctrl_c`` uses the real
         signal."""
         cache = features(recipe)
         whole = losses(run(new_trainer(recipe, tmp_path), cache, cache))

@@ -148,7 +148,7 @@ def _one_blas_thread() -> Iterator[None]:
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
     """Apply the prepared function to tasks from a pipe until None arrives or the pipe is closed."""
-    # A terminal sends Ctrl-C to all its processes, but the parent decides whether tasks in progress are finished.
+    # A terminal sends Ctrl+C to all its processes, but the parent decides whether tasks in progress are finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = prepare(*arguments)

@@ -235,7 +235,7 @@ def _preserve(args: argparse.Namespace, folder: Path) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[Any]:
-    """Yield a function that returns whether Ctrl-C was pressed; a second Ctrl-C raises ``KeyboardInterrupt``."""
+    """Yield a function that returns whether Ctrl+C was pressed; a second Ctrl+C raises ``KeyboardInterrupt``."""
     pressed = False
 
     def handle(*_: int | FrameType | None) -> None:
@@ -243,7 +243,7 @@ def _interruptible() -> Iterator[Any]:
         if pressed:
             raise KeyboardInterrupt
         pressed = True
-        print_to_stderr("photochrom: finishing the items in progress; press Ctrl-C again to stop at once")
+        print_to_stderr("photochrom: finishing the items in progress; press Ctrl+C again to stop at once")
 
     before = [(number, signal.signal(number, after_imports(handle))) for number in not_ignored("SIGINT")]
     try:

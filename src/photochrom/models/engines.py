@@ -94,7 +94,7 @@ def openvino_core() -> Any:
 
     A core installs an alternate signal stack, and restores the previous stack when it is destroyed. If two cores were
     destroyed in the order of their creation, the second would restore the stack of the first, which is freed already,
-    and the next Ctrl-C would crash the process.
+    and the next Ctrl+C would crash the process.
     """
     return import_openvino().Core()
 

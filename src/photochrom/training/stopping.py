@@ -1,4 +1,4 @@
-"""Stops a run between two steps on a signal, such as Ctrl-C or a cluster's SIGTERM."""
+"""Stops a run between two steps on a signal, such as Ctrl+C or a cluster's SIGTERM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 from ..signals import not_ignored
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, termination by a cluster, and a closed terminal
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl+C, termination by a cluster, and a closed terminal
 
 
 class Stopped(Exception):  # noqa: N818
@@ -28,7 +28,7 @@ class Stopped(Exception):  # noqa: N818
 def stopping() -> Iterator[Callable[[], int]]:
     """Collect signals during the block; the yielded function returns the number of the last one, or 0.
 
-    A second Ctrl-C raises ``KeyboardInterrupt``.
+    A second Ctrl+C raises ``KeyboardInterrupt``.
     """
     received = 0
 

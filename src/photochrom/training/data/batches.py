@@ -138,7 +138,7 @@ def _decoded_by_processes(loader: _Loader, rows: Iterator[np.ndarray], processes
 
 
 def _prepare_process(_: int) -> None:
-    """Make a decoding process ignore Ctrl-C, which the parent handles, and end at once on SIGTERM."""
+    """Make a decoding process ignore Ctrl+C, which the parent handles, and end at once on SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)  # OpenCV's threads do not exist in a forked process
