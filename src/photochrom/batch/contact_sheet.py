@@ -106,7 +106,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
     Args:
         folder: Folder of the report and of the outputs.
         rows: Rows of the report.
-        into: Folder for the pages; None for ``folder``. Only outputs in it are linked.
+        into: Folder for the pages; None for ``folder``. Only outputs in this folder are linked.
 
     Returns:
         Paths of the pages.

@@ -71,7 +71,7 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
 
 
 def _field(row: Mapping[str, Any], name: str) -> str:
-    """Return the value of a row under one of the column's accepted names; empty if it has none."""
+    """Return a row's value of a column, under any of the column's accepted names; empty if it has none."""
     for column in COLUMNS[name]:
         value = row.get(column)
         if value is not None and str(value).strip():

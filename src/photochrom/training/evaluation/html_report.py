@@ -95,7 +95,7 @@ def _sections(evaluation: Evaluation, count: int) -> Iterator[tuple[str, str, li
 
 
 def _ranked(scores: Sequence[Scores], grey: Sequence[Scores]) -> list[int]:
-    """Return the indices of photographs, best first, without those that are grey themselves."""
+    """Return the indices of photographs, best first; photographs that are themselves grey are left out."""
     ratios = {i: s.ciede2000 / g.ciede2000 for i, (s, g) in enumerate(zip(scores, grey, strict=True)) if g.ciede2000}
     return sorted(ratios, key=ratios.__getitem__)
 
