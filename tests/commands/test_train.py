@@ -449,7 +449,7 @@ class TestBadInput:
     def test_a_run_among_the_photographs(self, inside, photographs, capsys):
         """The run's samples and curves would be trained on."""
         assert main(["train", str(photographs), "-o", str(photographs / inside)]) == 2
-        assert "and its pictures would be trained on: choose a folder outside" in capsys.readouterr().err
+        assert "so the run's own pictures would be trained on: choose a folder outside" in capsys.readouterr().err
         assert not (photographs / "run").exists()
 
     def test_a_run_in_the_current_folder_is_named_after_the_folder(self, photographs, tmp_path, monkeypatch):
@@ -457,9 +457,7 @@ class TestBadInput:
         assert TrainingConfig(str(photographs), Path()).name == tmp_path.name
 
     def test_a_run_without_a_name(self, photographs):
-        with pytest.raises(
-            OptionError, match="/: has no name, and the model is called after it: choose another folder"
-        ):
+        with pytest.raises(OptionError, match="/: has no name to give to the model: choose another folder"):
             TrainingConfig(str(photographs), Path("/"))
 
     def test_an_index_that_holds_everything_out(self, tmp_path, capsys):
