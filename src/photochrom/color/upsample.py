@@ -269,7 +269,7 @@ def _all_in_gamut(
 
 def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
     """Compute ``gamut_factor`` for luma in code values, and chroma in code values around 0."""
-    low, high = (_steps_of_chroma(plane, coding) for plane in (darkest, brightest))
+    low, high = (_on_chroma_scale(plane, coding) for plane in (darkest, brightest))
     return gamut_factor(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
 
 
@@ -377,7 +377,7 @@ def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs & ((1 << bits) - 1), pairs >> bits
 
 
-def _steps_of_chroma(luma: np.ndarray, coding: Coding) -> np.ndarray:
+def _on_chroma_scale(luma: np.ndarray, coding: Coding) -> np.ndarray:
     """Rescale luma so that black is 0 and white is ``coding.chroma_span``, float32; values beyond them are clipped."""
     y = luma.astype(np.float32)
     if coding.full_range:

@@ -50,7 +50,9 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float)
     count, height, width = probability.shape
     given = np.asarray(probability, np.float32).reshape(count, -1)  # [bins, cells]
     weights = _weights(luma, height, width)  # [blocks, cells]
-    features = np.hstack([_likeness(bins), np.array(bins, np.float32) * np.float32(lean**0.5)])  # [bins, features]
+    features = np.hstack(
+        [_support_features(bins), np.array(bins, np.float32) * np.float32(lean**0.5)]
+    )  # [bins, features]
     own, agreed = cv2.log(np.clip(given, _MIN_PROBABILITY, 1)), given
     for _ in range(_ROUNDS):
         expected = product(features.T, agreed).reshape(-1, height, width)
@@ -107,7 +109,7 @@ def _blocks(planes: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
-def _likeness(bins: Bins) -> np.ndarray:
+def _support_features(bins: Bins) -> np.ndarray:
     """Return features ``[bins, features]`` whose inner products are the support of each colour for each other colour.
 
     The features are the leading eigenvectors of a Gaussian kernel over the distances between bins.
@@ -116,5 +118,5 @@ def _likeness(bins: Bins) -> np.ndarray:
     distance = np.square(centres[:, None] - centres).sum(-1)
     values, vectors = np.linalg.eigh(_SUPPORT * np.exp(-distance / (2 * _SIMILAR**2)))
     leading = np.argsort(values)[::-1][:_RANK]
-    likeness: np.ndarray = (vectors[:, leading] * np.sqrt(np.maximum(values[leading], 0))).astype(np.float32)
-    return likeness
+    features: np.ndarray = (vectors[:, leading] * np.sqrt(np.maximum(values[leading], 0))).astype(np.float32)
+    return features
