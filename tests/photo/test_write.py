@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +22,7 @@ from PIL import Image
 from photochrom import photo
 from photochrom.colorizer.options import DEFAULT_QUALITY
 from photochrom.errors import OptionError, PhotoError
-from photochrom.photo.formats.image import Metadata
+from photochrom.photo.formats.image import Metadata, Planes, color_pixels
 from tests.helpers.photographs import (
     COLOR_FORMATS,
     MODEL,
@@ -273,3 +274,24 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
         [sys.executable, "-c", program, source, tmp_path / "out.jpg"], capture_output=True, text=True, check=True
     )
     assert int(shown.stdout) < 250 * 1024
+
+
+@pytest.mark.parametrize("encoder", ["heif.write_avif", "webp.write"])
+def test_the_pixels_are_not_kept_twice_while_an_encoder_works(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[np.ndarray]] = []
+    module = "photochrom.photo.write"
+
+    def noted(planes: Planes) -> np.ndarray:
+        result = color_pixels(planes)
+        made.append(weakref.ref(result))
+        return result
+
+    def encoded(*_: object, **__: object) -> None:
+        assert made[0]() is None
+
+    monkeypatch.setattr(f"{module}.color_pixels", noted)
+    monkeypatch.setattr(f"{module}.{encoder}", encoded)
+    planes = np.full((8, 8), 128, np.uint8)
+    format = "AVIF" if "avif" in encoder else "WEBP"
+    photo.encode_photo(picture_of(planes), planes, planes, format=format, credit=None)
+    assert made

@@ -202,13 +202,19 @@ def _encode_image(
     stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool, tiled: bool
 ) -> None:
     """Encode HEIF, AVIF or WebP, whose encoders accept only RGB."""
-    pixels = color_pixels(replace(planes, cb=_at_full_size(planes.cb, planes), cr=_at_full_size(planes.cr, planes)))
     if format == "HEIF":
-        heif.write_heif(stream, pixels, metadata, quality, tiled=tiled)
-    elif format == "WEBP":
-        webp.write(stream, Image.fromarray(pixels), metadata, quality, lossless=lossless)
+        heif.write_heif(stream, _pixels(planes), metadata, quality, tiled=tiled)
+        return
+    image = Image.fromarray(_pixels(planes))  # the only copy that is kept while the encoder works
+    if format == "WEBP":
+        webp.write(stream, image, metadata, quality, lossless=lossless)
     else:
-        heif.write_avif(stream, Image.fromarray(pixels), metadata, quality)
+        heif.write_avif(stream, image, metadata, quality)
+
+
+def _pixels(planes: Planes) -> np.ndarray:
+    """Return RGB or RGBA pixels of planes, whose chroma may have half the size of the luma."""
+    return color_pixels(replace(planes, cb=_at_full_size(planes.cb, planes), cr=_at_full_size(planes.cr, planes)))
 
 
 def _at_full_size(plane: np.ndarray, planes: Planes) -> np.ndarray:
