@@ -1,5 +1,7 @@
 """Verbs, misspellings, help, completion and the doctor."""
 
+import os
+
 import av
 import pytest
 from PIL import Image
@@ -52,6 +54,9 @@ def test_values_and_files_may_begin_with_a_minus_sign(grey, film, monkeypatch, c
     said = refused(["photo", str(grey), "--hints", "-x.json"], capsys)
     assert "--hints lacks its value; if that begins with a minus sign, write --hints=VALUE: see" in said
     monkeypatch.chdir(grey.parent)
+    (grey.parent / "-old.jpg").write_bytes(b"")
+    for arguments in (["photo", "-old.jpg"], ["photo", str(grey), "-old.jpg"], ["film", "--end", "-old.jpg"]):
+        assert "-old.jpg is taken for an option: write ./-old.jpg" in refused(arguments, capsys)
     grey.rename("-1.jpg")
     assert main(["-1.jpg", "--strength", "3"]) == 2
     assert "strength is 3" in capsys.readouterr().err
@@ -66,6 +71,24 @@ def test_films_of_cinema_and_television_are_known(name, tmp_path):
         output.mux(stream.encode())
     path = next(tmp_path.glob("reel*"))
     assert kind_of(path) == "film"
+
+
+def test_an_animated_avif_is_not_a_film(tmp_path, capsys):
+    first, second = (Image.fromarray(luma) for luma in pan(2))
+    first.save(tmp_path / "a.avif", save_all=True, append_images=[second])
+    assert kind_of(tmp_path / "a.avif") == "photo"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
+def test_results_and_notes_escape_control_characters(tmp_path, capsys):
+    Image.fromarray(data.camera()[::4, ::4]).save(tmp_path / "a\n\x1b[31m.jpg")
+    for _ in range(2):
+        assert main(["photo", str(tmp_path / "a\n\x1b[31m.jpg")]) == 0
+    said = capsys.readouterr()
+    assert r"a\n\x1b[31m.jpg -> " in said.out
+    assert r"a\n\x1b[31m.jpg: " in said.err
+    assert "\x1b" not in said.out + said.err
 
 
 @pytest.mark.slow

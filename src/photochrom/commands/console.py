@@ -9,6 +9,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from .messages import one_line
+
 _REFRESH_SECONDS = 1.0  # interval between updates of the bar's clock
 _LOG_SECONDS = 30.0  # interval between progress lines if there is no terminal
 
@@ -31,9 +33,9 @@ class Console:
         if self.quiet:
             return
         if self._to_stderr:
-            print_to_stderr(text)
+            print_to_stderr(one_line(text))
         else:
-            _write(text, sys.stdout)
+            _write(one_line(text), sys.stdout)
 
     def detail(self, text: str) -> None:
         """Print a detail as a result, if ``verbose``."""
@@ -47,7 +49,7 @@ class Console:
 
     def error(self, text: str) -> None:
         """Print an error, even if ``quiet``."""
-        print_to_stderr(f"photochrom: {text}")
+        print_to_stderr(f"photochrom: {one_line(text)}")
 
     def progress(self, unit: str, total: int | None = None) -> Progress:
         """Return a progress bar, to be used in a ``with`` block."""

@@ -13,7 +13,7 @@ _FILMS = (
     b"\x06\x0e+4\x02\x05\x01\x01",  # MXF
     b"SDPX", b"XPDS", b"v/1\x01",  # DPX and OpenEXR, frames of a sequence
 )  # fmt: skip
-_PHOTO_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
+_PHOTO_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
 
 
 def kind_of(path: Path) -> Kind | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import itertools
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -23,16 +25,28 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._negative_number_matcher = _NEGATIVE
+        self._given: list[str] = []
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """Parse arguments, and exit if one is unknown.
 
         ``argparse`` would leave this to the main parser, which cannot suggest an option of the verb.
         """
+        self._given = sys.argv[1:] if args is None else list(args)
+        if self._subparsers is None and (file := self._file_like_an_option()):
+            self.error(f"unrecognized arguments: {file}")
         found, rest = super().parse_known_args(args, namespace)
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return found, rest
+
+    def _file_like_an_option(self) -> str | None:
+        """Return the first file among the arguments that would be taken for an option, as ``-old.jpg`` for ``-o``."""
+        for text in itertools.takewhile(lambda text: text != "--", self._given):
+            is_known = text.partition("=")[0] in self._option_string_actions
+            if is_option(text) and not is_known and os.path.lexists(text):
+                return text
+        return None
 
     def error(self, message: str) -> NoReturn:
         """Print a message with a suggestion, and exit with status 2."""
@@ -47,6 +61,8 @@ class Parser(argparse.ArgumentParser):
 
     def _improved(self, message: str) -> str:
         see = f"see '{self.prog} --help'"
+        if file := self._file_like_an_option():
+            return f"{file} is taken for an option: write ./{file}"
         if found := re.fullmatch(r"unrecognized arguments: (.*)", message, re.S):
             wrong = found[1].split(" ")[0]
             what = "unknown option" if wrong.startswith("-") else "unexpected argument"

@@ -27,6 +27,7 @@ REMEDIES: Final = {
     errno.EEXIST: "exists already: choose another name, or overwrite=True",
     errno.ENOSPC: "the disk is full: make room, or choose another disk",
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
+    errno.ELOOP: "is a link that leads back to itself: remove it, or make it lead to the photograph",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
 }
 # Exceptions that decoders raise on damaged data, with messages about the decoder's variables and not about the file.
