@@ -1,12 +1,12 @@
 """Propagates colours along the optical flow, so that they stay steady within a shot and never cross a cut.
 
 The network predicts colours only for some frames of a shot, the key frames. These colours are warped along the optical
-flow of the luma to later and to earlier key frames. The final colours of a key frame are the mean of
-its own and all warped colours, weighted by the flow confidence and by the network's confidence. So a coat keeps its
-colour while its wearer turns, and an object that comes into view is coloured at once. A frame between two key frames
-gets a mean of the colours warped from both. The flow is computed on halved thumbnails, where film grain is averaged
-out. Each search for the flow from a key frame to another frame starts from the flow to that frame's neighbour, so that
-it can follow motion over many frames.
+flow of the luma to later and to earlier key frames. The final colours of a key frame are the mean of its own and all
+warped colours, weighted by the flow confidence and by the network's confidence. So a coat keeps its colour while its
+wearer turns, and an object that comes into view is coloured at once. A frame between two key frames gets a mean of the
+colours warped from both. The flow is computed on halved thumbnails, where film grain is averaged out. Each search for
+the flow from a key frame to another frame starts from the flow to that frame's neighbour, so that it can follow motion
+over many frames.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads and writes edit decision lists (CMX 3600), whose events are the shots of a film.
 
-Record times are time codes of the film. If the film has no time code, it is assumed to begin at the last full
-hour before the first event, because lists often begin at 01:00:00:00.
+Record times are time codes of the film. If the film has no time code, it is assumed to begin at the last full hour
+before the first event, because lists often begin at 01:00:00:00.
 """
 
 from __future__ import annotations
