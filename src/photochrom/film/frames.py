@@ -134,7 +134,7 @@ class FrameColorizer:
         """The part of each frame that is coloured.
 
         Raises:
-            FilmError: The area in the options lies outside the frame.
+            FilmError: The area in the options does not lie inside the frame, or is too small.
         """
         return picture_area(
             self.options.frame,

@@ -69,7 +69,7 @@ class Plan:
         return self.output if self.frames is None else self.frames.folder
 
     def number(self, reader: FilmReader, pts: int) -> int:
-        """Return the number in the file name of the frame with this pts, for a coloured film that is a sequence."""
+        """Return the number in the file name of the frame with this pts; only for a film written as a sequence."""
         return number_of(reader, self.first_number, pts)
 
 

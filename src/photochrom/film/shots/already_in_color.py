@@ -39,7 +39,7 @@ def leaving_colored_shots(
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
     Raises:
-        FilmError: All shots to colour are in colour already.
+        FilmError: All shots to colour are in colour already, and ``is_explicit`` is False.
     """
     shots = frame_colorizer.shots
     if frame_colorizer.options.recolor != "grey-shots":

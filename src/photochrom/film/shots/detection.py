@@ -116,7 +116,7 @@ def _shrunk(luma: np.ndarray, short_side: int = _SIZE) -> np.ndarray:
 
 
 def _distance(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the change between frames that motion does not explain, relative to contrast; 1 for unrelated frames."""
+    """Return the change that motion does not explain, relative to contrast; about 1 for unrelated frames."""
     distance = _unexplained(before, after)
     # Flicker that differs over the picture increases the distance within a shot, so it is evened out.
     return distance if distance < _CUT / 2 else min(distance, _unexplained(_evened(before), _evened(after)))
