@@ -18,7 +18,7 @@ from photochrom import ColorOptions, OptionError
 from photochrom.batch import BatchSummary, Item, color_batch
 from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
-from photochrom.batch.report import read_rows
+from photochrom.batch.report import Row, read_rows
 from photochrom.commands.main import main
 from photochrom.provenance import is_labelled
 from tests.batch.conftest import scan
@@ -130,6 +130,16 @@ def test_a_picture_that_is_named_itself_is_an_error_if_its_format_is_not_read(tr
     assert [item.is_unread for item in list_items(f"file://{tree / 'x.bmp'}")] == [False]
     assert [item.is_unread for item in list_items(f"file://{tree}")].count(True) == 1
     assert color_batch(tree / "x.bmp", tmp_path / "out", options).failed == 1
+
+
+def test_the_command_sums_up_with_flags_instead_of_arguments(tmp_path, capsys):
+    warned = Row("a.jpg", "ok", "a.jpg", warnings=("looks like a negative: if it is one, use negative=True",))
+    failed = Row("b.jpg", "error", "b.jpg", error="b.jpg: is in colour: recolor=True colours it anyway")
+    (tmp_path / "report.jsonl").write_text(f"{warned.to_json()}\n{failed.to_json()}\n")
+    assert main(["batch", "report", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "use --negative" in said
+    assert "--recolor colours it anyway" in said
 
 
 @pytest.mark.slow

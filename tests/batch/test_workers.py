@@ -92,3 +92,16 @@ def test_products_of_matrices_take_one_thread_of_a_worker(chosen, monkeypatch):
     with WorkerPool(blas_threads, (), 1) as pool:
         assert list(pool.map([0])) == [(0, chosen or "1")]
     assert os.environ.get("OPENBLAS_NUM_THREADS") == chosen
+
+
+def blocked_signals():
+    at_birth = signal.pthread_sigmask(signal.SIG_BLOCK, ())  # nothing but the start has changed it
+    return lambda _: set(at_birth)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="has no signal masks")
+def test_ctrl_c_does_not_end_a_process_that_is_just_starting():
+    with WorkerPool(blocked_signals, (), 1) as pool:
+        assert signal.SIGINT in dict(pool.map([0]))[0]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

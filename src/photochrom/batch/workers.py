@@ -8,10 +8,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
@@ -99,7 +101,7 @@ class WorkerPool(Generic[Task, Result]):
         process = self._context.Process(
             target=_serve, args=(theirs, self._prepare, self._arguments), daemon=True, name="photochrom-worker"
         )
-        with _one_blas_thread():
+        with _one_blas_thread(), _without_interrupts():
             process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -146,9 +148,25 @@ def _one_blas_thread() -> Iterator[None]:
         del os.environ["OPENBLAS_NUM_THREADS"]
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block Ctrl+C in processes started during the block, from their first moment, and delay it in this one.
+
+    A terminal sends Ctrl+C to all its processes, but the parent decides whether tasks in progress are finished.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # otherwise it would start within the block, and then unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
     """Apply the prepared function to tasks from a pipe until None arrives or the pipe is closed."""
-    # A terminal sends Ctrl+C to all its processes, but the parent decides whether tasks in progress are finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = prepare(*arguments)

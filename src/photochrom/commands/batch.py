@@ -17,7 +17,7 @@ from ..signals import not_ignored
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_jpeg_layout, add_verb
 from .console import counted, print_to_stderr
-from .messages import error_text, one_line, unread_text
+from .messages import error_text, note_text, unread_text
 from .parser import Verbs
 from .shutdown import after_imports
 
@@ -279,7 +279,7 @@ class _Progress:
         speed = summary.megapixels / summary.seconds if summary.seconds else 0.0
         self._bar.set_postfix_str(f"{speed:.1f} MP/s, {summary.failed} failed", refresh=False)
         if row.status == "error":
-            print_to_stderr(f"photochrom: {one_line(row.error)}")
+            print_to_stderr(f"photochrom: {note_text(row.error)}")
 
 
 def _dry_run(args: argparse.Namespace, options: BatchOptions) -> int:
@@ -298,7 +298,7 @@ def _report(args: argparse.Namespace) -> int:
 
     folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
     rows = rows_of(folder)
-    print(sums_of(rows))
+    print("\n".join(map(note_text, str(sums_of(rows)).splitlines())))
     try:
         pages = write_sheet(folder, rows, args.folder)
     except OptionError as exc:
