@@ -211,7 +211,7 @@ def test_wrong_chroma_and_options_are_reported() -> None:
     cb, cr = neutral(picture, "PNG")
     with pytest.raises(ValueError, match=r"cb is \(9, 9\) uint8: JPEG needs \(5, 5\) uint8"):
         photo.encode_photo(picture, cb, cr, format="JPEG", credit=MODEL)
-    with pytest.raises(ValueError, match=r"cr is .* uint16: PNG wants"):
+    with pytest.raises(ValueError, match=r"cr is .* uint16: PNG needs"):
         photo.encode_photo(picture, cb, cr.astype(np.uint16), format="PNG", credit=MODEL)
     with pytest.raises(OptionError, match="quality is 0"):
         photo.encode_photo(picture, cb, cr, format="PNG", credit=MODEL, quality=0)
