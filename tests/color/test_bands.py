@@ -6,6 +6,11 @@ import pytest
 from photochrom.color import bands, halos
 
 
+@pytest.fixture(autouse=True)
+def unlimited(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 4, 5), (24, 6, 2000), (226, 18, 1408), (600, 700, 3)], ids=str)
 def test_a_product_equals_numpys_and_no_part_is_shared_between_threads(shape, monkeypatch):
     rows, inner, columns = shape
@@ -22,6 +27,16 @@ def test_a_product_equals_numpys_and_no_part_is_shared_between_threads(shape, mo
     np.testing.assert_allclose(bands.product(left, right, out), whole, rtol=1e-5)
     np.testing.assert_allclose(bands.product(left, right), whole, rtol=1e-5)
     assert max(sizes) <= max(1 << 18, left.size)
+
+
+def test_matrices_are_multiplied_whole_if_openblas_has_one_thread(monkeypatch):
+    rng = np.random.default_rng(0)
+    left, right = rng.random((313, 18), np.float32), rng.random((18, 1824), np.float32)
+    in_parts, matmul, widths = bands.product(left, right), np.matmul, []
+    monkeypatch.setattr(np, "matmul", lambda one, other, out: widths.append(other.shape[1]) or matmul(one, other, out))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    np.testing.assert_allclose(bands.product(left, right), in_parts, rtol=1e-5)
+    assert widths == [1824]
 
 
 def test_a_stack_of_matrices_is_multiplied_by_one_on_either_side():
