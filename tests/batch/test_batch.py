@@ -132,6 +132,11 @@ def test_a_picture_that_is_named_itself_is_an_error_if_its_format_is_not_read(tr
     assert color_batch(tree / "x.bmp", tmp_path / "out", options).failed == 1
 
 
+def test_the_kind_of_an_error_is_not_a_path():
+    for error in ("in/a.jpg: is cut short: get it", "1/a.jpg: is cut short: get it", "out/1/a.x: is cut short: get it"):
+        assert Row("1/a.jpg", "error", "in/a.jpg", error=error).problem == "is cut short: get it"
+
+
 def test_the_command_sums_up_with_flags_instead_of_arguments(tmp_path, capsys):
     warned = Row("a.jpg", "ok", "a.jpg", warnings=("looks like a negative: if it is one, use negative=True",))
     failed = Row("b.jpg", "error", "b.jpg", error="b.jpg: is in colour: recolor=True colours it anyway")

@@ -62,6 +62,22 @@ def test_values_and_files_may_begin_with_a_minus_sign(grey, film, monkeypatch, c
     assert "strength is 3" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["photo", ""],
+        ["batch", "", "-o", "x"],
+        ["film", "a.mp4", "-o", ""],
+        ["train", "", "-o", "run"],
+        ["c2pa", "check", ""],
+    ],
+)
+def test_an_empty_argument_does_not_mean_the_current_folder(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert "an argument is empty, perhaps because a variable is not set: see" in refused(arguments, capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["reel.mxf", "reel.0000001.dpx"])
 def test_films_of_cinema_and_television_are_known(name, tmp_path):
     with av.open(tmp_path / name, "w", format="mxf" if name.endswith("mxf") else "image2") as output:

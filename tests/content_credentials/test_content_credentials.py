@@ -123,6 +123,15 @@ def test_files_without_credentials(tmp_path, capsys):
         read_claim(tmp_path / "gone.jpg")
 
 
+def test_an_authority_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with pytest.raises(PhotochromError, match=r"nope.pem: cannot be read \(No such file.*: check the path"):
+        read_claim(tmp_path / "a.jpg", [tmp_path / "nope.pem"])
+    (tmp_path / "b.pem").write_bytes(b"\xff")
+    with pytest.raises(PhotochromError, match=r"b.pem: is not a certificate in PEM: name authority.pem"):
+        read_claim(tmp_path / "a.jpg", [tmp_path / "b.pem"])
+
+
 def test_the_key_is_its_owners_alone(certificates):
     if sys.platform == "win32":
         pytest.skip("no modes")

@@ -88,14 +88,9 @@ def sums_of(rows: Sequence[Row]) -> Sums:
         megapixels=sum((row.width or 0) * (row.height or 0) for row in done) / 1e6,
         core_seconds=sum(row.seconds for row in rows),
         mean_confidence=sum(sure) / len(sure) if sure else None,
-        errors=Counter(problem_of(row) for row in rows if row.status == "error"),
+        errors=Counter(row.problem for row in rows if row.status == "error"),
         warnings=Counter(warning for row in done for warning in row.warnings),
     )
-
-
-def problem_of(row: Row) -> str:
-    """Return the error message of a row, without the name of the file in front of it."""
-    return row.error.removeprefix(f"{row.source}: ").removeprefix(f"{row.key}: ")
 
 
 def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> list[Path]:
@@ -142,7 +137,7 @@ class _Entry:
     """A row of the report, with its error, its link and its thumbnails as the template shows them."""
 
     def __init__(self, row: Row, thumbnails: Thumbnails, folder: Path, into: Path) -> None:
-        self.row, self.problem = row, problem_of(row)
+        self.row, self.problem = row, row.problem
         output = folder / row.output
         is_here = bool(row.output) and output.is_file() and output.is_relative_to(into)
         self.link = quote(output.relative_to(into).as_posix(), errors="surrogateescape") if is_here else ""

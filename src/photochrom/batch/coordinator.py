@@ -356,7 +356,7 @@ def _count(summary: BatchSummary, row: Row) -> None:
         summary.skipped += 1
     else:
         summary.failed += 1
-        problem = row.error.removeprefix(f"{row.source}: ").partition(":")[0].partition(" (")[0]
+        problem = row.problem.partition(":")[0].partition(" (")[0]
         summary.errors[problem] += 1
 
 

@@ -72,6 +72,13 @@ class Row:
     schema: int = SCHEMA
     """Version of the schema with which the row was written."""
 
+    @property
+    def problem(self) -> str:
+        """The error without the path in front of it, which may be that of the source or of the output."""
+        text = self.error.removeprefix(f"{self.source}: ").removeprefix(f"{self.key}: ")
+        path, colon, rest = text.partition(": ")
+        return rest if colon and "/" in path else text
+
     def to_json(self) -> str:
         """Return the row as one line of JSON, without a line break."""
         return json.dumps(asdict(self), ensure_ascii=True)  # escapes keep names that are not UTF-8 intact

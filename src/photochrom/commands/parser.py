@@ -33,6 +33,8 @@ class Parser(argparse.ArgumentParser):
         ``argparse`` would leave this to the main parser, which cannot suggest an option of the verb.
         """
         self._given = sys.argv[1:] if args is None else list(args)
+        if "" in self._given:
+            self.error("an argument is empty, perhaps because a variable is not set")
         if self._subparsers is None and (file := self._file_like_an_option()):
             self.error(f"unrecognized arguments: {file}")
         found, rest = super().parse_known_args(args, namespace)

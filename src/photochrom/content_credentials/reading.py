@@ -34,6 +34,16 @@ class Claim:
     """Names of the files from which the file was made."""
 
 
+def _certificate(path: Path) -> str:
+    """Read the certificate of an authority."""
+    try:
+        return path.read_text("ascii")
+    except OSError as exc:
+        raise PhotochromError(f"cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
+    except UnicodeError as exc:
+        raise PhotochromError("is not a certificate in PEM", path=path, remedy="name authority.pem") from exc
+
+
 def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
     """Read and verify a file's newest manifest.
 
@@ -50,11 +60,11 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
     sdk = library()
     beside = path.with_name(path.name + ".c2pa")
     mime = MIME_TYPES.get(path.suffix.lower(), "application/octet-stream")
+    anchors = "".join(map(_certificate, authorities))
     try:
-        anchors = "".join(authority.read_text("ascii") for authority in authorities)
         manifest = beside.read_bytes() if beside.is_file() else None
-    except (OSError, UnicodeError) as exc:
-        raise PhotochromError(f"{path}: content credentials cannot be read ({exc})", remedy="check the path") from exc
+    except OSError as exc:
+        raise PhotochromError(f"cannot be read ({exc.strerror})", path=beside, remedy="check the path") from exc
     trust = {"trust": {"user_anchors": anchors}} if anchors else {}
     try:
         context = sdk.Context(sdk.Settings.from_dict({"verify": {"verify_trust": bool(anchors)}} | trust))
