@@ -49,7 +49,7 @@ def short_run(config: TrainingConfig, steps: int, hintless: float) -> tuple[floa
     training, validation = run.batches()
     trainer = run.trainer(training)
     before = trainer.validate(validation)
-    for batch in tqdm(training.stream(trainer.rows()), total=steps):
+    for batch in tqdm(training.stream(trainer.view_indices()), total=steps):
         trainer.update(training, batch)
     return before, trainer.validate(validation)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from skimage import data
 
+from photochrom import TrainingError
 from photochrom.colorizer.vividness import DIAL_LAMBDA
 from photochrom.training import checkpoint
 from photochrom.training.config import TrainingConfig
@@ -16,7 +17,7 @@ from photochrom.training.data import feature_cache
 from photochrom.training.data.batches import Sides
 from photochrom.training.data.dataset import Photograph, fingerprint, square, views
 from photochrom.training.data.feature_cache import FeatureCache, GrowingCache, few_features
-from photochrom.training.export import capabilities, export, load_trained
+from photochrom.training.export import capabilities, export, load_mean, load_trained
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.networks.colorization import build_network, new_head, shift_class_weights
 from photochrom.training.networks.decoder import ColorDecoder, count_parameters
@@ -124,7 +125,7 @@ class TestRepeats:
         def rows(step=0):
             trainer = trainer_of(tmp_path, lite, bins, count=40, repeats=2, epochs=2)
             trainer.step = step
-            return [set(batch.tolist()) for batch in trainer.rows()]
+            return [set(batch.tolist()) for batch in trainer.view_indices()]
 
         return rows
 
@@ -169,7 +170,7 @@ class TestFrozenStages:
         shapes = ((48, 16, 16), (120, 8, 8), (352, 4, 4))
         rows = rng.normal(0, 0.3, (12, sum(int(np.prod(s)) for s in shapes))).astype(np.float16)
         cache = FeatureCache(rows, np.full((12, 2, 16, 16), 30, np.int8), shapes, np.empty((12, 0, 0), np.uint8))
-        losses = [trainer.update(cache, batch) for batch in cache.stream(trainer.rows())]
+        losses = [trainer.update(cache, batch) for batch in cache.stream(trainer.view_indices())]
         assert np.isfinite(losses).all()
         changed = {k.split(".")[0] for k, v in trainer.head.state_dict().items() if not torch.equal(v, before[k])}
         assert changed == {"decoder"}
@@ -242,6 +243,15 @@ class TestColorQueries:
         assert after.shape == before.shape
         assert (after - before).abs().min(1).values.max() > 0
         assert count_parameters(decoder.queries) < 1_000_000
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("queries", [(8, 0), (0, 8), (4, 8)])
+    def test_networks_with_different_queries_have_no_mean(self, queries, tmp_path, lite, bins):
+        for count in queries:
+            trainer_of(tmp_path, lite, bins, color_queries=count).save_result(tmp_path / f"{count}.safetensors")
+        one, other = (tmp_path / f"{count}.safetensors" for count in queries)
+        with pytest.raises(TrainingError, match=rf"{other.name} has another network than .*{one.name}"):
+            load_mean([one, other], lite)
 
     @pytest.mark.slow
     def test_a_model_file_with_queries_is_read_again(self, tmp_path, lite, bins):

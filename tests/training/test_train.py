@@ -54,7 +54,7 @@ def short_rounds(monkeypatch):
 
 def test_a_seed_determines_the_order_of_views_and_no_view_repeats_within_an_epoch(tmp_path):
     first, same, other = (
-        np.concatenate(list(new_trainer("reference", tmp_path, batch=4, epochs=2, seed=seed).rows()))
+        np.concatenate(list(new_trainer("reference", tmp_path, batch=4, epochs=2, seed=seed).view_indices()))
         for seed in (1, 1, 2)
     )
     assert first.tolist() == same.tolist() != other.tolist()

@@ -160,7 +160,7 @@ def color_batch(
         pending = list(_missing(pending_items(items, folder, job, options), summary))
         _check_outputs(pending, job)
         progress(summary, None)
-        with _reports(folder, options) as write:
+        with _report_writer(folder, options) as write:
             for item in _unreported(unread, folder):
                 write(Colored(unread_row(item)))
             for colored in _colored(pending, job, options, stop, colorizer):
@@ -315,7 +315,7 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
 
 
 @contextmanager
-def _reports(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
+def _report_writer(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
     """Yield a function that appends an outcome to the report; at the end of the block, keep one row per item."""
     path = report_path(folder, options)
     try:

@@ -30,7 +30,7 @@ def check_template(template: str) -> None:
             subfolders as their sources.
 
     Raises:
-        OptionError: The template has other fields, or gives all files of a folder the same name.
+        OptionError: The template is malformed, has other fields, or gives all files of a folder the same name.
     """
     try:
         fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]

@@ -186,7 +186,13 @@ def report_paths(folder: Path) -> list[Path]:
 
 
 def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
-    """Return the mark (see ``mark``) of each item's last row in reports, by status and key."""
+    """Return ``{status: {key: mark}}`` for the last row of each item in all reports together.
+
+    The mark is a hash of everything that must be unchanged for the item to count as finished; see ``mark``.
+
+    Raises:
+        OptionError: A line of a report is not a row; see ``read_rows``.
+    """
     marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}, "unread": {}}
     for path in paths:
         for row in read_rows(path):

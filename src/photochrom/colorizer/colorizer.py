@@ -106,6 +106,7 @@ class Colorizer:
         Raises:
             PhotoError: ``image`` is neither such an array nor a PIL image of 8 or 16 bits, or it has no pixels.
             OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
         """
         if isinstance(image, np.ndarray):
@@ -119,7 +120,7 @@ class Colorizer:
         if not isinstance(image, Image.Image):
             raise PhotoError(f"a picture is an array or a PIL image, not {type(image).__name__}", remedy="convert it")
         upright = ImageOps.exif_transpose(image)
-        luma, alpha = from_pillow(_to_8_bits(upright))
+        luma, alpha = from_pillow(_grey_or_rgb(upright))
         colored = Image.fromarray(rgb_of_luma(luma, *self.chroma(luma, options)))
         if alpha is not None:
             colored.putalpha(Image.fromarray(alpha))
@@ -150,6 +151,7 @@ class Colorizer:
         Raises:
             OptionError: ``subsampling`` is not 1 or 2, or the options ask for something that the model cannot do.
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
+            ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
         """
         shared = (subsampling, subsampling) if isinstance(subsampling, int) else subsampling
@@ -189,7 +191,8 @@ class Colorizer:
             turns: Quarter turns counter-clockwise that make the picture upright.
 
         Returns:
-            Upright luma, uint8 ``[h, w]``, full range; before turning, its size is that of ``thumbnail_size``.
+            Upright luma, uint8, full range. Its size is ``thumbnail_size(H, W * aspect)``, with height and width
+            exchanged by an odd number of turns.
 
         Raises:
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
@@ -216,6 +219,7 @@ class Colorizer:
         Raises:
             OptionError: The options ask for something that the model cannot do.
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
+            ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
         """
         options, luma = options or ColorOptions(), _checked(luma)
@@ -356,7 +360,7 @@ def _shares(height: int, count: int) -> list[slice]:
 
 
 def _with_margins(prediction: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
-    """Extend a prediction for the picture inside the margins over the margins, at the same scale."""
+    """Extend a prediction of the picture alone to the whole scan, margins included; cells keep their size."""
     changes: dict[str, Any] = {
         name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
         for name in ("ab", "confidence", "probability")
@@ -378,8 +382,8 @@ def _blend_near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hin
     return replace(plain, **changes)
 
 
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK to RGB without a profile."""
+def _grey_or_rgb(image: Image.Image) -> Image.Image:
+    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK to RGB, ignoring its profile."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):

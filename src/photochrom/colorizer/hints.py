@@ -143,7 +143,7 @@ def _is_a(kind: type, value: object) -> bool:
 
 
 def pixel_at(x: float, y: float, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return row and column in a picture ``[H, W, ...]`` of a place given as shares of its width and height."""
+    """Return the row and column of a place, given as shares of width and height, in a picture ``[H, W, ...]``."""
     height, width = shape[:2]
     return min(int(y * height), height - 1), min(int(x * width), width - 1)
 

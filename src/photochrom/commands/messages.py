@@ -1,4 +1,4 @@
-"""Error and note texts for the command line: arguments of the Python API in their remedies are rewritten as flags."""
+"""Turns errors and notes into text for the command line: ``overwrite=True`` in a remedy becomes ``--overwrite``."""
 
 from __future__ import annotations
 

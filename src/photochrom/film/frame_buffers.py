@@ -78,7 +78,7 @@ class FramePool:
 
 
 def frame_bytes(frame: av.VideoFrame) -> int:
-    """Return the size of a frame's pixels in bytes."""
+    """Return the size of a frame's pixels in bytes, including the padding of rows."""
     return sum(plane.buffer_size for plane in frame.planes)
 
 

@@ -89,7 +89,9 @@ def colorize_film(
     Raises:
         FilmError: The film cannot be read, or cannot be written with these options.
         OptionError: The options need something that the model or the codec does not support.
+        ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
         EngineError: The network could not be run.
+        PhotochromError: The film cannot be signed.
     """
     options = options or FilmOptions()
     target = None if output is None else Path(output)

@@ -203,7 +203,7 @@ class FilmReader:
         """Return the pts of the first frame at or after a time in seconds from the film's beginning.
 
         Raises:
-            FilmError: The film ends before that time.
+            FilmError: The film ends before that time, or cannot be read up to it (see ``frames``).
         """
         wanted = min(self.first_pts + (seconds - ROUNDED) / self.time_base, _LAST_PTS)
         before = False
@@ -390,9 +390,11 @@ class FilmReader:
             yield sample
 
     def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
-        """Return two frames, ``GAP`` apart: the keyframe before a pts (or a later one if it was sampled), and another.
+        """Return two frames, ``GAP`` apart, of which the first is the keyframe at or before ``pts``.
 
-        The result is shorter at the end of the film, and empty if seeking fails.
+        If that keyframe is not after ``last``, the pts of the previous sample, the first is the next keyframe after
+        ``last`` or the frame at ``pts``, whichever comes first. The result is shorter at the end of the film, and empty
+        if seeking fails.
         """
         with contextlib.suppress(av.error.FFmpegError):
             if self._is_ahead(pts) and (frames := self._next_pair(last, pts, self._ahead)):

@@ -79,7 +79,10 @@ class CompiledModel:
         """Path of the entry's file, which may not exist."""
 
     def load(self, core: Any, openvino: Any, settings: Mapping[str, str]) -> Loaded | None:
-        """Load the model from the cache; return None if the file is missing, damaged, or of another model."""
+        """Load the model from the cache; return None if the file is missing, damaged or outdated.
+
+        A file is outdated if it was made for another model file, version of OpenVINO, processor or precision.
+        """
         try:
             with self.path.open("rb") as file:
                 header = json.loads(file.read(_HEADER))

@@ -82,8 +82,9 @@ def colorize_file(
     Raises:
         PhotoError: The photograph cannot be read or written.
         OptionError: The destination is the source, or the options ask for something that the model cannot do.
-        ModelError: The default model cannot be loaded.
+        ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
         EngineError: The network could not be run.
+        PhotochromError: The output cannot be signed.
     """
     output = output or OutputOptions(quality, overwrite, alternatives, confidence)
     target = None if destination is None else os.fspath(destination)
@@ -123,8 +124,9 @@ def colorize_photo(
     Raises:
         PhotoError: The photograph cannot be read or written.
         OptionError: The options ask for something that the model cannot do.
-        ModelError: The default model cannot be loaded.
+        ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
         EngineError: The network could not be run.
+        PhotochromError: The output cannot be signed.
     """
     from ..colorizer.colorizer import Colorizer
 
@@ -269,7 +271,9 @@ def write_colored(
     Raises:
         PhotoError: The file cannot be written.
         OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.
+        PhotochromError: The output cannot be signed.
     """
     output, format = output or OutputOptions(), format_of(path)
     prediction = prediction or colorizer.predict(for_network(photo.luma, photo.kind), options)

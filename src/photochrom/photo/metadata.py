@@ -52,7 +52,7 @@ def update_for_output(decoded: Decoded, width: int, height: int, *, turned: bool
 
 
 def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit: str | None) -> Metadata:
-    """Convert metadata to what the output format can store, and add the label.
+    """Convert metadata to what the output format can store, and add the label that software added the colours.
 
     Args:
         metadata: Metadata of the photograph.

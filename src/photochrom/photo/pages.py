@@ -79,7 +79,11 @@ def colorize_pages(
 
     Raises:
         PhotoError: A page cannot be read, or the output cannot be written or is not a TIFF. The message names the page.
-        OptionError: A hint names no page or one that does not exist, or companion files of single pages are requested.
+        OptionError: A hint names no page, or a page that does not exist; alternatives or a confidence map are
+            requested; or the options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
+        PhotochromError: The output cannot be signed.
     """
     pages = _Pages(colorizer, data, options, output, name, negative, on_page)
     _check(path, options, output, pages.count, name)

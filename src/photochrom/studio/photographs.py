@@ -168,7 +168,11 @@ class Photograph(Item[Choices]):
         ``old.jpg`` becomes ``old.color.jpg``.
 
         Raises:
-            PhotoError: The result cannot be written.
+            PhotoError: The upload cannot be read, or the result cannot be written.
+            OptionError: The choices ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
+            EngineError: The network could not be run.
+            PhotochromError: The result cannot be signed.
         """
         path = folder / colored_path(self.source).name
         with hiding_folder(path):

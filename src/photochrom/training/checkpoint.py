@@ -120,7 +120,7 @@ def recipe_of(facts: Facts) -> Recipe:
     """Return the recipe recorded in a checkpoint.
 
     Raises:
-        TrainingError: The recipe has fields that this version of Photochrom does not know.
+        TrainingError: The recipe is missing, lacks fields, or has fields that this version of Photochrom does not know.
     """
     try:
         return Recipe(**facts["recipe"])
@@ -182,14 +182,14 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def color_queries_of(tensors: Mapping[str, Tensor], head: str) -> int:
+def color_queries_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
     """Return the number of colour queries of a decoder, given its weights; 0 if it has none.
 
     Args:
         tensors: The weights of a checkpoint or of a model file, by their names.
-        head: Prefix of the names of the head's weights: ``"ema."`` in a checkpoint, ``"head."`` in a model file.
+        prefix: Prefix of the names of the head's weights: ``"ema."`` in a checkpoint, ``"head."`` in a model file.
     """
-    added = tensors.get(f"{head}decoder.queries.add.weight")  # [bins, queries, 1, 1]
+    added = tensors.get(f"{prefix}decoder.queries.add.weight")  # [bins, queries, 1, 1]
     return 0 if added is None else added.shape[1]
 
 

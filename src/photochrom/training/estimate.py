@@ -73,14 +73,17 @@ def estimate(run: TrainingRun) -> Estimate:
     memory *= process_counts(run.config)[0]
     counts = Schedule(run.recipe, len(run.training), run.fabric.world_size).remaining(0)
     ending = _EXPORT_SECONDS + _REPORT_SECONDS * min(REPORTED, len(run.validation))
-    disk = checkpoints + missing * run.row_bytes
+    disk = checkpoints + missing * run.view_bytes
     estimated = Estimate(missing * seconds, costs.total(counts), ending, disk, memory, costs)
     _check_room(estimated, run)
     return estimated
 
 
 def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
-    """Return a source of a few training views, and the seconds per view for computing features; 0 if not cached."""
+    """Return a source of a few training views, and the seconds per view for computing features.
+
+    The seconds are 0 if the run does not cache features.
+    """
     backbone, sides = run.backbone, Sides.of(run.recipe)
     count = max(_MIN_VIEWS, run.recipe.batch * run.fabric.world_size)  # with fewer, no step would see whole pictures
     views = (run.training * math.ceil(count / len(run.training)))[:count]

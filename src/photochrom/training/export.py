@@ -55,6 +55,7 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
 
     Raises:
         TrainingError: The file is not a checkpoint, or has another architecture.
+        ModelError: The encoder's weights cannot be downloaded or read.
     """
     tensors, facts = checkpoint.load(path)
     recipe = checkpoint.recipe_of(facts)
@@ -78,18 +79,28 @@ def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
 
     Raises:
         TrainingError: A file is not a checkpoint, or the checkpoints have different networks or bins.
+        ModelError: The encoder's weights cannot be downloaded or read.
     """
     first, *others = (load_trained(path, encoder) for path in paths)
-    buffers, mean = dict(first.network.named_buffers()), dict(first.network.named_parameters())
+    mean = dict(first.network.named_parameters())
     for count, (path, other) in enumerate(zip(paths[1:], others, strict=True), 2):
-        same = _close(buffers, dict(other.network.named_buffers()))
-        if not same or other.recipe.encoder != first.recipe.encoder:
+        if difference := _difference(first, other):
             raise TrainingError(
-                f"{path} has other bins than {paths[0]}", remedy="give runs that started from the same model"
+                f"{path} has {difference} than {paths[0]}", remedy="give runs with the same recipe and initial model"
             )
         for name, value in other.network.named_parameters():
             mean[name].lerp_(value, 1 / count)
     return replace(first, photographs=max(trained.photographs for trained in (first, *others)))
+
+
+def _difference(one: Trained, other: Trained) -> str | None:
+    """Return what distinguishes two networks so that their weights have no mean; None if they have one."""
+    shapes = [{name: p.shape for name, p in trained.network.named_parameters()} for trained in (one, other)]
+    if one.recipe.encoder != other.recipe.encoder or shapes[0] != shapes[1]:
+        return "another network"
+    if not _close(dict(one.network.named_buffers()), dict(other.network.named_buffers())):
+        return "other bins"
+    return None
 
 
 def _close(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:

@@ -1,4 +1,4 @@
-"""``Forecast`` predicts the remaining time of a run from its measured steps and rounds; ``Clock`` measures them."""
+"""``Forecast``: updates the remaining time of a run from times that ``Clock`` measures while it trains."""
 
 from __future__ import annotations
 

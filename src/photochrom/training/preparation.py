@@ -32,7 +32,7 @@ from .data.feature_cache import (
     compile_backbone,
     few_features,
     for_any_shape,
-    row_bytes,
+    view_bytes,
 )
 from .data.sources import copy_here, is_remote
 from .initial_model import InitialModel
@@ -87,14 +87,14 @@ class TrainingRun:
         return whole.eval().requires_grad_(False)
 
     @property
-    def row_bytes(self) -> int:
+    def view_bytes(self) -> int:
         """Number of bytes that one view takes in the feature cache."""
-        return row_bytes(self.backbone, Sides.of(self.recipe))
+        return view_bytes(self.backbone, Sides.of(self.recipe))
 
     @property
     def feature_bytes(self) -> int:
         """Number of bytes that all views take in the feature cache."""
-        return self.row_bytes * sum(map(len, self.parts.values()))
+        return self.view_bytes * sum(map(len, self.parts.values()))
 
     def missing_views(self) -> int:
         """Return the number of views whose features must still be computed; 0 if features are not cached."""
@@ -170,9 +170,9 @@ class TrainingRun:
         """Return a trainer at its first step; the bins of an untrained head are determined from the training views."""
         bins = self.initial.bins
         if bins is None and self.recipe.rebalance_lambda is not None:
-            rows = np.linspace(0, len(training) - 1, min(_COLOR_VIEWS, len(training))).astype(int)
+            indices = np.linspace(0, len(training) - 1, min(_COLOR_VIEWS, len(training))).astype(int)
             # [views, 2, grid, grid]
-            chroma = training.chroma if isinstance(training, FeatureCache) else training.batch(rows).chroma.numpy()
+            chroma = training.chroma if isinstance(training, FeatureCache) else training.batch(indices).chroma.numpy()
             bins = ColorBins.of(chroma.astype(np.int8, copy=False))
         return Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions)
 

@@ -49,7 +49,7 @@ class RunLog:
             seconds_left: Remaining seconds of training.
 
         Raises:
-            TrainingError: The disk is full.
+            TrainingError: A file cannot be written, or a photograph cannot be decoded.
         """
         trainer = self.trainer
         write_losses(trainer.history, self.folder / "losses.csv")
@@ -71,7 +71,7 @@ class RunLog:
         """Write a checkpoint from which the run can be resumed.
 
         Raises:
-            TrainingError: The disk is full; the last checkpoint is kept.
+            TrainingError: The checkpoint cannot be written; the previous one is kept.
         """
         self.trainer.save(self.folder / CHECKPOINT)
 
@@ -113,7 +113,8 @@ def finish(run: TrainingRun, epochs: float) -> Path:
         Path of the model file.
 
     Raises:
-        TrainingError: The exported model gives other results than the PyTorch network, or the disk is full.
+        TrainingError: The exported model's colours differ from PyTorch's, a photograph cannot be decoded, or a file
+            cannot be written.
     """
     folder = run.config.run_folder
     trained = load_trained(folder / BEST, run.initial.encoder)
@@ -145,7 +146,7 @@ class TorchEngine:
 
 
 def write_samples(network: Network, card: ModelCard, photographs: Sequence[Photograph], path: Path) -> None:
-    """Write a PNG with the grey, the coloured and the true picture of each photograph side by side.
+    """Write a PNG with the grey, the coloured and the true picture of the first ``SAMPLES`` photographs, side by side.
 
     Raises:
         TrainingError: A photograph cannot be decoded, or the file cannot be written.

@@ -55,7 +55,7 @@ class Schedule:
         return max(1, min(self.steps_per_epoch, ROUND // self.views_per_step), self.steps // ROUNDS)
 
     def sees_whole_pictures(self, step: int) -> bool:
-        """Return whether a step sees whole pictures: at the end of a cycle, or always if the recipe has no crop."""
+        """Return whether a step sees whole pictures: in a cycle's last fifth, or always if the recipe has no crop."""
         return self.recipe.crop is None or step % self.steps_per_cycle >= (1 - WHOLE_PICTURES) * self.steps_per_cycle
 
     def remaining(self, step: int) -> tuple[int, int, int]:

@@ -40,7 +40,7 @@ from .schedule import Schedule
 from .stopping import Stopped, stopping
 
 WARM_UP = 200  # steps of rising learning rate at the start of a cycle; at most a tenth of the cycle
-STRETCH = 200  # steps per pass through a stretch of views; see ``Trainer.rows``
+STRETCH = 200  # steps per pass through a stretch of views; see ``Trainer.view_indices``
 _STRIDES = (8, 16, 32)  # strides of the feature maps that ``ColorizationHead.features`` returns
 _COARSEST = 4  # side of a cell at stride 32, in cells at stride 8
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}{postfix}]"
@@ -85,7 +85,7 @@ def fit(
     hidden = None if log else True  # None hides the bar unless the output is a terminal
     bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden, bar_format=_BAR)
     forecast = Forecast(schedule.guessed_costs(len(validation)) if costs is None else costs)
-    clock, batches = Clock(), training.stream(trainer.rows())
+    clock, batches = Clock(), training.stream(trainer.view_indices())
     with explain_memory_errors(), stopping() as signal_number, bar, closing(batches):
         constant_before = trainer.constant_strides(validation)
         for batch in clock.timed(batches):
@@ -171,26 +171,26 @@ class Trainer:
         groups: list[dict[str, object]] = [{"params": decoder, "relative_rate": 1.0}]
         return [*groups, {"params": stages, "relative_rate": self.recipe.stages_rate}] if stages else groups
 
-    def rows(self) -> Iterator[np.ndarray]:
-        """Yield the rows of this process's views for each remaining step, int ``[recipe.batch]``.
+    def view_indices(self) -> Iterator[np.ndarray]:
+        """Yield, for each remaining step, the indices of this process's views, int ``[recipe.batch]``.
 
-        The recipe's seed and the number of the epoch determine the order, in which every view comes once per epoch. If
-        the recipe repeats views, this order is cut into stretches, and each stretch is passed through several times, in
-        a new order each time, before the next one begins. An epoch then has the same number of steps, but does not
-        contain every view. With stretches of 200 steps and 3 passes, for example, step 1,250 is batch 50 of the first
-        pass through the third stretch.
+        The views are shuffled once per epoch, seeded by the recipe's seed; those that do not fill a last step are left
+        out. If the recipe repeats views, each shuffled order is cut into stretches and lasts for ``repeats`` epochs:
+        each stretch is passed through that many times, reshuffled each time, before the next one begins; views that do
+        not fill a last stretch are left out, too. With stretches of 200 steps and 3 passes, for example, step 1,250 is
+        batch 50 of the first pass through the third stretch.
         """
         order, current = np.empty(0, np.intp), None
         length, passes = self._stretch()
         for step in range(self.step, self.steps):
             stretches_done, step_in_stretch = divmod(step, length * passes)
-            epoch, stretch = divmod(stretches_done, self.steps_per_epoch // length)
+            shuffle, stretch = divmod(stretches_done, self.steps_per_epoch // length)
             pass_number, step_in_pass = divmod(step_in_stretch, length)
-            if (epoch, stretch, pass_number) != current:
-                order, current = self._order(epoch, stretch, pass_number), (epoch, stretch, pass_number)
+            if (shuffle, stretch, pass_number) != current:
+                order, current = self._order(shuffle, stretch, pass_number), (shuffle, stretch, pass_number)
             first = step_in_pass * self.schedule.views_per_step
-            rows = np.sort(order[first : first + self.schedule.views_per_step])
-            yield rows[self.fabric.global_rank :: self.fabric.world_size]
+            indices = np.sort(order[first : first + self.schedule.views_per_step])
+            yield indices[self.fabric.global_rank :: self.fabric.world_size]
 
     def _stretch(self) -> tuple[int, int]:
         """Return the number of steps per pass through a stretch of views, and the number of passes."""
@@ -198,15 +198,21 @@ class Trainer:
             return self.steps_per_epoch, 1
         return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
 
-    def _order(self, epoch: int, stretch: int, pass_number: int) -> np.ndarray:
-        """Return the rows of one pass through a stretch of views, in the order of the steps."""
-        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.count)
+    def _order(self, shuffle: int, stretch: int, pass_number: int) -> np.ndarray:
+        """Return the indices of views in the order of the steps: of all views, or of a pass through a stretch of them.
+
+        Args:
+            shuffle: Number of times that all views were shuffled before.
+            stretch: Number of the stretch; 0 if the recipe does not repeat views.
+            pass_number: Number of the pass through the stretch; 0 if the recipe does not repeat views.
+        """
+        order = np.random.default_rng([self.recipe.seed, shuffle]).permutation(self.count)
         length, passes = self._stretch()
         if passes == 1:
             return order
         size = length * self.schedule.views_per_step
-        rows = order[stretch * size : (stretch + 1) * size]
-        return np.random.default_rng([self.recipe.seed, epoch, stretch, pass_number]).permutation(rows)
+        indices = order[stretch * size : (stretch + 1) * size]
+        return np.random.default_rng([self.recipe.seed, shuffle, stretch, pass_number]).permutation(indices)
 
     def update(self, source: Batches, batch: Batch) -> float:
         """Make one training step: crop, hints, loss, gradient, AdamW, EMA.
@@ -315,26 +321,26 @@ class Trainer:
     def validate(self, source: Batches) -> float:
         """Return the mean loss of the EMA weights over all views of a source, without hints."""
         total = torch.zeros(2, 1, device=self.fabric.device)  # sums of weighted losses and of weights; becomes [2, K]
-        rows = np.arange(self.fabric.global_rank, len(source), self.fabric.world_size)
-        for start in range(0, len(rows), self.recipe.batch):
-            batch = source.batch(rows[start : start + self.recipe.batch])
+        indices = np.arange(self.fabric.global_rank, len(source), self.fabric.world_size)
+        for start in range(0, len(indices), self.recipe.batch):
+            batch = source.batch(indices[start : start + self.recipe.batch])
             inputs, chroma, small_lightness = self.fabric.to_device(batch)
             with self.fabric.autocast():
                 arguments = (source.backbone_features(inputs), *self._hints(chroma, None))
                 output = torch.func.functional_call(self.head, self.ema, arguments)  # as in ``update``
             losses, weights = self.objective(output, chroma, small_lightness)  # [K] both
             total = total + torch.stack([losses * weights, weights])
-        # Bring all processes to K columns; one without rows still has a single column.
+        # Bring all processes to K columns; one without views still has a single column.
         losses, weights = self.mean_over_processes(total + total.new_zeros(2, self.max_over_processes(total.shape[1])))
         return (losses / weights).sum().item()
 
     @torch.no_grad()
     def constant_strides(self, source: Batches) -> set[int]:
         """Return the strides at which the encoder's features are the same for all pictures of the first batch."""
-        rows = np.arange(min(len(source), self.recipe.batch))
-        if len(rows) < 2 or not isinstance(self.head, ColorizationHead):
+        indices = np.arange(min(len(source), self.recipe.batch))
+        if len(indices) < 2 or not isinstance(self.head, ColorizationHead):
             return set()
-        inputs = self.fabric.to_device(source.batch(rows).inputs)
+        inputs = self.fabric.to_device(source.batch(indices).inputs)
         with self.fabric.autocast():
             features = self.head.features(source.backbone_features(inputs))  # [[N, C, h, w], ...] at _STRIDES
         return {_STRIDES[i] for i in constant_maps([f.float() for f in features])}

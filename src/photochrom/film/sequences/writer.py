@@ -73,7 +73,17 @@ class SequenceWriter:
         return self._pattern.file(self.number(pts)).is_file()
 
     def write(self, frame: av.VideoFrame | None, pts: int) -> None:
-        """Write one frame in another thread; None stands for a frame whose file exists."""
+        """Start to write a frame in another thread, which then gives it back to the pool of frames.
+
+        Waits while ``at_once`` frames are being written.
+
+        Args:
+            frame: The frame, which the caller must not use any more; None stands for a frame whose file exists.
+            pts: Its pts.
+
+        Raises:
+            FilmError, PhotoError, OptionError, OSError: An earlier frame could not be written.
+        """
         self.pts.append(pts)
         if frame is None:
             return
@@ -82,7 +92,11 @@ class SequenceWriter:
         self._waiting.append(self._pool.submit(self._write, frame, pts))
 
     def finish(self) -> None:
-        """Wait until all files are written."""
+        """Wait until all files are written.
+
+        Raises:
+            FilmError, PhotoError, OptionError, OSError: A frame could not be written.
+        """
         while self._waiting:
             self._waiting.popleft().result()
         self._pool.shutdown()

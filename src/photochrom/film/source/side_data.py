@@ -34,7 +34,7 @@ _NAMES = {
 
 
 def side_data_of(frame: av.VideoFrame) -> list[SideData]:
-    """Return the side data on a frame, without the ICC profile of a PNG."""
+    """Return the side data on a frame, without the ICC profile of a PNG; empty if any kind is unknown to PyAV."""
     without = _filtered(frame, "delete") if _has_png_profile(frame) else frame
     try:
         # Unlike frame.side_data, this makes no reference cycle, which would delay freeing the frame's memory.

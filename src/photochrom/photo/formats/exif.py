@@ -302,6 +302,8 @@ def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
 def packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...] = ()) -> bytes:
     """Serialise a directory for offset ``start`` of a classic TIFF, followed by its values and subdirectories.
 
+    Entries without a value are left out, and so are those of types that only BigTIFF has.
+
     Args:
         tiff: The structure that contains the entries.
         entries: The entries, in the order of their tags.

@@ -45,7 +45,7 @@ def read_heif(data: bytes) -> Decoded:
     """Decode a HEIF file of one picture, to uint16 if it has more than 8 bits per sample.
 
     Raises:
-        PhotoError: The file contains several pictures or an HDR picture, or pillow-heif is not installed.
+        PhotoError: The file is too large, contains several pictures or an HDR picture, or pillow-heif is not installed.
         OSError, ValueError, SyntaxError, RuntimeError, EOFError: The file is damaged.
     """
     _refuse_hdr(data)
@@ -62,7 +62,8 @@ def read_avif(data: bytes) -> Decoded:
     """Decode an AVIF file of one picture to 8 bits, the only depth that Pillow supports.
 
     Raises:
-        PhotoError: The file contains several pictures or an HDR picture, or this Pillow was built without AVIF.
+        PhotoError: The file is too large, contains several pictures or an HDR picture, or this Pillow was built without
+            AVIF.
         OSError, ValueError, SyntaxError: The file is damaged.
     """
     _check_avif()

@@ -85,7 +85,7 @@ class Planes:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A decoded file, whose pixels are as stored and not turned upright unless ``upright`` is set."""
+    """A decoded file. Its pixels have the stored orientation, unless ``upright`` is set."""
 
     luma: np.ndarray
     """Luma, uint8 or uint16 ``[H, W]``."""

@@ -49,7 +49,8 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
             data is read nevertheless, so that damage is found.
 
     Raises:
-        PhotoError, OSError, SyntaxError, ValueError: The file is damaged, or of a kind that libjpeg does not support.
+        PhotoError, OSError, SyntaxError, ValueError: The file is damaged or too large, or of a kind that libjpeg does
+            not support.
     """
     file = JpegFile.of(data)
     # Pillow only needs the header and the first bytes of the scan, so the rest is not copied.

@@ -54,7 +54,8 @@ def read(data: bytes) -> Decoded:
     marked as unsafe to copy.
 
     Raises:
-        PhotoError, OSError, ValueError, struct.error, zlib.error: The file is damaged, an animation or HDR.
+        PhotoError, OSError, ValueError, struct.error, zlib.error: The file is damaged or too large, or is an animation
+            or HDR.
     """
     chunks = list(_chunks(data))
     if not chunks or chunks[0][0] != b"IHDR":

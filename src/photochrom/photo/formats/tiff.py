@@ -77,8 +77,8 @@ def read(data: bytes) -> Decoded:
     """Decode a TIFF file of one page, classic or BigTIFF; previews are ignored.
 
     Raises:
-        PhotoError, OSError, ValueError, struct.error: The file is damaged, has several pages, or stores its pixels in
-            an unsupported way.
+        PhotoError, OSError, ValueError, struct.error: The file is damaged or too large, has several pages, or stores
+            its pixels in an unsupported way.
     """
     tiff = exif.open_tiff(data)
     start = tiff_pages.only_page(tiff)

@@ -54,18 +54,18 @@ class Batch(NamedTuple):
 
 
 class Batches(Protocol):
-    """A source of training data, with one row per view."""
+    """A source of training data: views, by their indices."""
 
     def __len__(self) -> int:
-        """Return the number of rows."""
+        """Return the number of views."""
         ...
 
-    def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of rows; the next batches are loaded while one is in use."""
+    def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
+        """Yield one batch per array of indices; the next batches are loaded while one is in use."""
         ...
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """Return the batch of the given rows, int ``[N]``."""
+    def batch(self, indices: np.ndarray) -> Batch:
+        """Return the batch of the views with the given indices, int ``[N]``."""
         ...
 
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -87,15 +87,15 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.views)
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """Return the batch of the given rows; its only input is lightness ``[N, 1, H, W]``."""
-        return _load_batch(self.views, self.sides, rows)
+    def batch(self, indices: np.ndarray) -> Batch:
+        """Return the batch of the views with the given indices; its only input is lightness ``[N, 1, H, W]``."""
+        return _load_batch(self.views, self.sides, indices)
 
-    def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of rows; processes or threads decode the next ones ahead."""
+    def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
+        """Yield one batch per array of indices; processes or threads decode the next ones ahead."""
         if not self.processes:
-            return load_ahead(self.batch, rows, os.cpu_count() or 1)
-        return _decoded_by_processes(_Loader(self.views, self.sides), rows, self.processes)
+            return load_ahead(self.batch, indices, os.cpu_count() or 1)
+        return _decoded_by_processes(_Loader(self.views, self.sides), indices, self.processes)
 
     @torch.no_grad()
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -115,22 +115,22 @@ def load_ahead(load: Callable[[Item], Result], items: Iterator[Item], threads: i
 
 @dataclass(frozen=True)
 class _Loader(Dataset["Batch | PhotochromError"]):
-    """Batches for the processes of a ``DataLoader``, indexed by their rows; errors are returned, not raised."""
+    """Batches for the processes of a ``DataLoader``, each for an array of indices; errors are returned, not raised."""
 
     views: Sequence[View]
     sides: Sides
 
-    def __getitem__(self, rows: np.ndarray) -> Batch | PhotochromError:
+    def __getitem__(self, indices: np.ndarray) -> Batch | PhotochromError:
         try:
-            return _load_batch(self.views, self.sides, rows)
+            return _load_batch(self.views, self.sides, indices)
         except PhotochromError as exc:
             return exc  # DataLoader would add this process's traceback to the message of a raised error
 
 
-def _decoded_by_processes(loader: _Loader, rows: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
-    cuda = torch.cuda.is_available()
+def _decoded_by_processes(loader: _Loader, indices: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
+    cuda, prepare = torch.cuda.is_available(), _prepare_process
     for batch in DataLoader(
-        loader, batch_size=None, sampler=rows, num_workers=processes, worker_init_fn=_prepare_process, pin_memory=cuda
+        loader, batch_size=None, sampler=indices, num_workers=processes, worker_init_fn=prepare, pin_memory=cuda
     ):
         if isinstance(batch, PhotochromError):
             raise batch
@@ -144,8 +144,8 @@ def _prepare_process(_: int) -> None:
     cv2.setNumThreads(0)  # OpenCV's threads do not exist in a forked process
 
 
-def _load_batch(views: Sequence[View], sides: Sides, rows: np.ndarray) -> Batch:
-    loaded = [load_view(views[row], sides) for row in rows]
+def _load_batch(views: Sequence[View], sides: Sides, indices: np.ndarray) -> Batch:
+    loaded = [load_view(views[index], sides) for index in indices]
     lightness, chroma, small = (torch.from_numpy(np.stack(part)) for part in zip(*loaded, strict=True))
     return Batch([lightness[:, None]], chroma.float(), small[:, None].float() / 255)
 

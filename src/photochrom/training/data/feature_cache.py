@@ -1,7 +1,7 @@
 """Caches the features of the frozen encoder on disk, so that they are computed once instead of in every epoch.
 
-A cache is a folder: ``cache.json`` (its key and the number of finished rows), ``features.npy`` (float16, one row per
-view, the encoder's feature maps one after another), ``chroma.npy`` (int8, true a*b*) and ``thumbnail.npy`` (uint8,
+A cache is a folder: ``cache.json`` (its key and the number of finished views), ``features.npy`` (float16, the
+encoder's feature maps one after another), ``chroma.npy`` (int8, true a*b*) and ``thumbnail.npy`` (uint8,
 small lightness for the perceptual loss). An interrupted cache is resumed; if the encoder, the sizes, the photographs or
 the views change, it is rebuilt.
 """
@@ -42,7 +42,7 @@ Shapes = tuple[tuple[int, int, int], ...]  # (channels, height, width) of each f
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Source of batches with cached features; its arrays are in memory or memory-mapped, with one row per view."""
+    """Source of batches with cached features; its arrays are in memory or memory-mapped."""
 
     features: np.ndarray
     """Feature maps, flattened and concatenated, float16 ``[count, values of all maps]``."""
@@ -57,26 +57,26 @@ class FeatureCache:
         return len(self.chroma)
 
     def flush(self) -> None:
-        """Write memory-mapped rows to the disk."""
-        for rows in (self.features, self.chroma, self.thumbnails):
-            if isinstance(rows, np.memmap):
-                rows.flush()
+        """Write memory-mapped arrays to the disk."""
+        for array in (self.features, self.chroma, self.thumbnails):
+            if isinstance(array, np.memmap):
+                array.flush()
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """Return the batch of the given rows; its inputs are the cached features, ``[N, C, h, w]`` each."""
-        flat = torch.from_numpy(self.features[rows])  # [N, values of all maps]
+    def batch(self, indices: np.ndarray) -> Batch:
+        """Return the batch of the views with the given indices; its inputs are feature maps, ``[N, C, h, w]`` each."""
+        flat = torch.from_numpy(self.features[indices])  # [N, values of all maps]
         parts = flat.split([int(np.prod(s)) for s in self.shapes], dim=1)
         features = [
             p.float().view(-1, *s).contiguous(memory_format=torch.channels_last)  # [N, C, h, w]
             for p, s in zip(parts, self.shapes, strict=True)
         ]
-        chroma = torch.from_numpy(self.chroma[rows]).float()  # [N, 2, grid, grid]
-        small_lightness = torch.from_numpy(self.thumbnails[rows])[:, None].float() / 255  # [N, 1, thumbnail, thumbnail]
-        return Batch(features, chroma, small_lightness)
+        chroma = torch.from_numpy(self.chroma[indices]).float()  # [N, 2, grid, grid]
+        thumbnails = torch.from_numpy(self.thumbnails[indices])[:, None]  # [N, 1, thumbnail, thumbnail]
+        return Batch(features, chroma, small_lightness=thumbnails.float() / 255)
 
-    def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of rows; two threads load the next ones ahead, which is fast enough."""
-        return load_ahead(self.batch, rows, 2)
+    def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
+        """Yield one batch per array of indices; two threads load the next ones ahead, which is fast enough."""
+        return load_ahead(self.batch, indices, 2)
 
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
         """Return the inputs, which are the cached features."""
@@ -90,14 +90,14 @@ class GrowingCache:
     """Source of batches whose features are computed on first use, so that training does not wait for all of them.
 
     The folder is like that of ``cache_features``, with an additional file: ``there.npy`` (bool, one value per view)
-    records which rows are computed.
+    records which views are computed.
 
     Args:
         encoder: The frozen part of an encoder.
-        views: Views in the order of the rows.
+        views: Views in the order of their indices.
         folder: Folder of the cache.
         sides: Sides of the cached arrays.
-        run: The compiled encoder.
+        encode: The compiled encoder.
 
     Raises:
         TrainingError: The folder cannot be written.
@@ -105,8 +105,8 @@ class GrowingCache:
 
     _EVERY = 100  # batches with new features between two updates of ``there.npy``
 
-    def __init__(self, encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides, run: Compiled) -> None:
-        self.views, self.folder, self.sides, self.run = views, folder, sides, run
+    def __init__(self, encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides, encode: Compiled) -> None:
+        self.views, self.folder, self.sides, self.encode = views, folder, sides, encode
         self._key, self._fills, self._lock = _key(encoder, views, sides), 0, Lock()
         fresh, record = _done(folder, self._key) == 0, folder / "there.npy"
         with writing(folder):
@@ -116,32 +116,32 @@ class GrowingCache:
     def __len__(self) -> int:
         return len(self.views)
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """Return the batch of the given rows; missing features are computed first."""
+    def batch(self, indices: np.ndarray) -> Batch:
+        """Return the batch of the views with the given indices; missing features are computed first."""
         with self._lock:
-            if len(missing := rows[~self._computed[rows]]):
+            if len(missing := indices[~self._computed[indices]]):
                 self._fill(missing)
-        return self._cache.batch(rows)
+        return self._cache.batch(indices)
 
-    def stream(self, rows: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of rows; one thread loads the next ones ahead."""
-        return load_ahead(self.batch, rows, 1)
+    def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
+        """Yield one batch per array of indices; one thread loads the next ones ahead."""
+        return load_ahead(self.batch, indices, 1)
 
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
         """Return the inputs, which are the cached features."""
         return inputs
 
-    def _fill(self, rows: np.ndarray) -> None:
-        """Compute and store missing rows, and from time to time record which rows are computed."""
-        computed = _rows(self.run, [self.views[row] for row in rows], self.sides)
+    def _fill(self, indices: np.ndarray) -> None:
+        """Compute and store missing views, and from time to time record which views are computed."""
+        computed = _arrays_of(self.encode, [self.views[index] for index in indices], self.sides)
         cache = self._cache
-        for row, values in zip(rows, computed, strict=True):
-            cache.features[row], cache.chroma[row], cache.thumbnails[row] = values
-        self._computed[rows] = True
+        for index, values in zip(indices, computed, strict=True):
+            cache.features[index], cache.chroma[index], cache.thumbnails[index] = values
+        self._computed[indices] = True
         self._fills += 1
         if self._fills % self._EVERY == 0 or self._computed.all():
             with writing(self.folder):
-                cache.flush()  # before the record, which after a power cut must not name unwritten rows
+                cache.flush()  # before the record, which after a power cut must not name unwritten views
                 np.save(self.folder / "there.npy", self._computed)
                 _note(self.folder, self._key, int(self._computed.sum()))
 
@@ -152,17 +152,17 @@ def cache_features(
     views: Sequence[View],
     folder: Path,
     sides: Sides,
-    run: Compiled | None = None,
+    encode: Compiled | None = None,
 ) -> FeatureCache:
     """Return the features of all views, computing those that are missing from ``folder``.
 
     Args:
         encoder: The frozen part of an encoder.
         name: Kind of views, such as ``training``, for the progress bar.
-        views: Views in the order of the rows.
+        views: Views in the order of their indices.
         folder: Folder of the cache; takes 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) per view.
         sides: Sides of the cached arrays.
-        run: The compiled encoder; None to compile it if features are missing.
+        encode: The compiled encoder; None to compile it if features are missing.
 
     Raises:
         TrainingError: A photograph cannot be decoded, or the disk is too small or cannot be written.
@@ -173,10 +173,10 @@ def cache_features(
     with writing(folder):
         cache = _open(folder, len(views), shapes, sides, fresh=done == 0)
     if done < len(views):
-        rows = _rows(run or compile_backbone(encoder, sides.picture), views[done:], sides)
-        bar = tqdm(rows, f"{name} features", len(views), initial=done, disable=None)
-        for i, row in enumerate(bar, done):
-            cache.features[i], cache.chroma[i], cache.thumbnails[i] = row
+        computed = _arrays_of(encode or compile_backbone(encoder, sides.picture), views[done:], sides)
+        bar = tqdm(computed, f"{name} features", len(views), initial=done, disable=None)
+        for i, values in enumerate(bar, done):
+            cache.features[i], cache.chroma[i], cache.thumbnails[i] = values
             if (i + 1) % _CHUNK == 0 or i + 1 == len(views):
                 with writing(folder):
                     cache.flush()  # before the count, as in ``GrowingCache``
@@ -184,13 +184,13 @@ def cache_features(
     return cache
 
 
-def few_features(encoder: Backbone, run: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
+def few_features(encoder: Backbone, encode: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
     """Return the features of a few views, computed now and kept in memory; see ``cache_features``.
 
     Raises:
         TrainingError: A photograph cannot be decoded.
     """
-    features, chroma, thumbnails = (np.stack(part) for part in zip(*_rows(run, views, sides), strict=True))
+    features, chroma, thumbnails = (np.stack(part) for part in zip(*_arrays_of(encode, views, sides), strict=True))
     return FeatureCache(features, chroma, _shapes(encoder, sides.picture), thumbnails)
 
 
@@ -199,13 +199,13 @@ def cached_views(encoder: Backbone, views: Sequence[View], folder: Path, sides: 
     return _done(folder, _key(encoder, views, sides))
 
 
-def row_bytes(encoder: Backbone, sides: Sides) -> int:
+def view_bytes(encoder: Backbone, sides: Sides) -> int:
     """Return the number of bytes that one view takes in a cache."""
     return 2 * sum(map(np.prod, _shapes(encoder, sides.picture))) + 2 * sides.grid**2 + sides.thumbnail**2
 
 
 def _key(encoder: Backbone, views: Sequence[View], sides: Sides) -> str:
-    """Return a hash of everything on which the rows depend: the encoder's weights, the views in order, the sizes."""
+    """Return a hash of everything on which the arrays depend: the encoder's weights, the views in order, the sizes."""
     key = hashlib.sha256(json.dumps([*sides, fingerprint(views)]).encode())
     for name, value in encoder.state_dict().items():
         key.update(name.encode() + (value + 0).numpy().tobytes())  # turns -0 into 0, as a moving average does
@@ -217,7 +217,7 @@ def _shapes(encoder: Backbone, size: int) -> Shapes:
 
 
 def _done(folder: Path, key: str) -> int:
-    """Return the number of finished rows in a folder; 0 if its key differs, or if it is missing or damaged."""
+    """Return the number of finished views in a folder; 0 if its key differs, or if it is missing or damaged."""
     try:
         facts = json.loads((folder / "cache.json").read_text())
         for name in ("features", "chroma", "thumbnail"):
@@ -239,16 +239,16 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
         (folder / "cache.json").unlink(missing_ok=True)
     mode: Literal["w+", "r+"] = "w+" if fresh else "r+"
 
-    def rows(name: str, dtype: DTypeLike, *shape: int) -> np.ndarray:
+    def mapped(name: str, dtype: DTypeLike, *shape: int) -> np.ndarray:
         path = folder / f"{name}.npy"
-        rows_on_disk = np.lib.format.open_memmap(path, mode, dtype, (count, *shape))
+        array = np.lib.format.open_memmap(path, mode, dtype, (count, *shape))
         if fresh and reserve:
             _reserve(path)
-        return rows_on_disk
+        return array
 
-    features = rows("features", np.float16, sum(int(np.prod(s)) for s in shapes))
-    chroma = rows("chroma", np.int8, 2, sides.grid, sides.grid)
-    return FeatureCache(features, chroma, shapes, rows("thumbnail", np.uint8, sides.thumbnail, sides.thumbnail))
+    features = mapped("features", np.float16, sum(int(np.prod(s)) for s in shapes))
+    chroma = mapped("chroma", np.int8, 2, sides.grid, sides.grid)
+    return FeatureCache(features, chroma, shapes, mapped("thumbnail", np.uint8, sides.thumbnail, sides.thumbnail))
 
 
 def _reserve(path: Path) -> None:
@@ -263,8 +263,8 @@ def _reserve(path: Path) -> None:
             ) from exc
 
 
-def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield the row of each view: features float16, a*b* int8 and small lightness uint8; threads decode ahead."""
+def _arrays_of(encode: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield the arrays of each view: features float16, a*b* int8, small lightness uint8; threads decode ahead."""
 
     def load(start: int) -> list[tuple[np.ndarray, ...]]:
         return [load_view(view, sides) for view in views[start : start + _BATCH]]
@@ -272,7 +272,7 @@ def _rows(run: Compiled, views: Sequence[View], sides: Sides) -> Iterator[tuple[
     for batch in load_ahead(load, iter(range(0, len(views), _BATCH)), os.cpu_count() or 1):
         lightness = np.zeros((_BATCH, 1, sides.picture, sides.picture), np.float32)
         lightness[: len(batch), 0] = [loaded[0] for loaded in batch]
-        features = run(lightness)  # [[32, C, h, w], ...]
+        features = encode(lightness)  # [[32, C, h, w], ...]
         for i, (_, chroma, small_lightness) in enumerate(batch):
             yield np.concatenate([f[i].ravel() for f in features]).astype(np.float16), chroma, small_lightness
 

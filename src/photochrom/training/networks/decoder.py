@@ -100,7 +100,7 @@ def spread_hints(hints: Tensor) -> Tensor:
 
 
 def _gaussian(side: int, reach: float, like: Tensor) -> Tensor:
-    """Return the proximity of each pair of cells in a row of cells, ``[side, side]``; 1 on the diagonal."""
+    """Return the proximity of every two cells along one axis, ``[side, side]``; 1 on the diagonal."""
     cells = torch.arange(side, dtype=like.dtype, device=like.device)
     return torch.exp(-(((cells[:, None] - cells) / reach) ** 2) / 2)
 

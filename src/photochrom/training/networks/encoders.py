@@ -92,7 +92,7 @@ _CONSTANT = (
 
 
 class SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's "same" padding, which for stride 2 and even sizes is larger at the end."""
+    """A convolution padded as TensorFlow's "same" pads even sides: with stride 2, more at the end."""
 
     def forward(self, x: Tensor) -> Tensor:
         total = self.kernel_size[0] - self.stride[0]

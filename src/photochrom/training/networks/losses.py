@@ -150,12 +150,14 @@ def _frequency(centres: Tensor, share: Tensor) -> Tensor:
 class RebalancedCrossEntropy:
     """Cross-entropy with softly assigned bins, and class weights that favour rare colours (Zhang et al. 2016).
 
-    Up to three weighted losses are added. They apply to the colour decoded from the distribution, which users see:
+    Up to three weighted terms follow. They judge the colour decoded from the distribution, which users see:
 
-    - ``decoded_loss`` is the colour's difference from the true colour plus the error of the colourfulness. It teaches
-      the network where strong colours are safe, so that the picture is as colourful as the true one with least error.
+    - ``decoded_loss`` is the colour's distance from the true colour plus the error of the picture's colourfulness, so
+      that colours are strong where that is safe, and muted elsewhere.
     - ``gradient_loss`` is the error of the colour's spatial gradient, so that false and missing edges count more.
     - ``PerceptualLoss`` gives more weight to errors that change what the picture seems to show.
+
+    Calling it returns the terms one by one; see ``Objective``.
 
     Args:
         bins: The quantised colours.
