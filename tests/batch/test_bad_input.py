@@ -16,7 +16,7 @@ from photochrom.batch import BatchOptions, color_batch
 from photochrom.batch.report import read_rows
 from photochrom.colorizer.hints import Hint, hints_json
 from photochrom.errors import OptionError, PhotochromError
-from photochrom.provenance import is_labelled
+from photochrom.label import is_labelled
 from tests.batch.conftest import XMP, scan
 from tests.helpers.permissions import NOBODY, is_root
 

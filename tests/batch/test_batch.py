@@ -20,7 +20,7 @@ from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
 from photochrom.batch.report import Row, read_rows
 from photochrom.commands.main import main
-from photochrom.provenance import is_labelled
+from photochrom.label import is_labelled
 from tests.batch.conftest import scan
 
 pytest.importorskip("onnx")

@@ -16,7 +16,7 @@ from photochrom.batch.listing import Filter, list_items
 from photochrom.batch.report import read_rows
 from photochrom.batch.shard import BatchJob, prepare
 from photochrom.errors import OptionError, PhotochromError
-from photochrom.provenance import is_labelled
+from photochrom.label import is_labelled
 from tests.batch.conftest import XMP, scan
 
 if not all(map(find_spec, ("boto3", "fsspec", "s3fs"))):  # imported where they are used: they take half a second

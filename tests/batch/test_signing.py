@@ -11,8 +11,8 @@ import pytest
 from photochrom.batch import color_batch
 from photochrom.batch.report import read_rows
 from photochrom.commands.main import main
+from photochrom.label import is_labelled
 from photochrom.photo import OutputOptions, colorize_file
-from photochrom.provenance import is_labelled
 from tests.batch.conftest import scan
 
 pytest.importorskip("c2pa")

@@ -6,7 +6,7 @@ import pytest
 
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.output.credentials import manifest_path
+from photochrom.film.output.signing import manifest_path
 from tests.helpers.films import colorizer, pan, same_lumas, write_film
 
 pytest.importorskip("c2pa")

@@ -11,10 +11,10 @@ from PIL import Image, ImageSequence
 from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError, photo
 from photochrom.color.spaces import luma_of_rgb
 from photochrom.commands.main import main
+from photochrom.label import is_labelled
 from photochrom.photo.formats import tiff as module
 from photochrom.photo.formats.exif import Tiff
 from photochrom.photo.inspect import upright_size
-from photochrom.provenance import is_labelled
 
 from ..helpers.fakes import tiny_model
 from ..helpers.photographs import smooth

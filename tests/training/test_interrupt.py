@@ -50,7 +50,7 @@ def test_ctrl_c(tmp_path):
 
 HEARD = """
 import signal, sys
-from photochrom.training.stopping import stopping
+from photochrom.training.stop_signals import stopping
 number = signal.Signals[sys.argv[1]]
 before = signal.getsignal(number)
 with stopping() as asked:

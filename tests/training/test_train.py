@@ -16,7 +16,7 @@ from photochrom.training import checkpoint, schedule, train
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.data.batches import load_ahead
 from photochrom.training.run_folder import draw_curves
-from photochrom.training.stopping import Stopped
+from photochrom.training.stop_signals import Stopped
 from tests.helpers import training_runs
 from tests.helpers.training_runs import features, losses, new_trainer, run
 

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, PhotochromError
+from ..label import is_labelled
 from ..models.download import digest
 from ..models.registry import find_model
-from ..provenance import is_labelled
 from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
 from .listing import Filter, list_items, with_local_state

@@ -1,4 +1,4 @@
-"""Colours items one after the other, and returns errors as results; every way of distributing a batch calls it."""
+"""Colours the items of a shard, or of any list, in turn, and returns errors as results; see ``distribute``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Helpers for large planes: bands of rows, threads, matrix products, rounding to 8 bits, and EXIF orientation."""
+"""Helpers for large planes: horizontal bands for threads, matrix products, rounding to 8 bits, EXIF orientation."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
+from ..label import is_labelled
 from ..photo.library_errors import naming
 from ..photo.names import PHOTOGRAPHS, STREAM, UNREAD, clashes, colored_path, confidence_path, sidecar_path
 from ..photo.options import OutputOptions
-from ..provenance import is_labelled
 from .arguments import create_folder
 
 

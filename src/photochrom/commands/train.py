@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         with ending_at_once("SIGTERM", "SIGHUP"):
             from ..training.config import TrainingConfig
             from ..training.pipeline import train
-            from ..training.stopping import Stopped
+            from ..training.stop_signals import Stopped
     except ImportError as exc:
         raise TrainingError(f"training needs {exc.name}: pip install 'photochrom[train]'") from exc
     chosen = {name: value for name, value in vars(args).items() if name != "verb"}

@@ -24,11 +24,11 @@ from .frames import FrameColorizer
 from .hint_tracking import track_hints
 from .hints import FilmHint
 from .options import FilmOptions
-from .output.credentials import check_signing, sign_film
 from .output.kept_parts import KeptParts
 from .output.mux import mux
 from .output.resume import FinishedSegment, ResumeFolder, is_publishing, sync
 from .output.segments import EncodedSegment
+from .output.signing import check_signing, sign_film
 from .plan import Plan, check, make_plan, resolved
 from .reader import FilmReader
 from .sequences.reader import SequenceReader, open_film

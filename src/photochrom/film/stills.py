@@ -1,4 +1,4 @@
-"""``Still``: a coloured picture of one frame, which decides that frame's colours and gives hints to its shot."""
+"""``Still``: a frame's picture that the user has coloured; it sets that frame's colours, and gives its shot hints."""
 
 from __future__ import annotations
 

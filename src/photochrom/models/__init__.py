@@ -1,1 +1,1 @@
-"""Finds, describes, downloads and runs trained models, which are ONNX files exported by ``training/``."""
+"""Finds, describes, downloads and runs trained models: ONNX files, whose networks ``training/networks`` defines."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..atomic import new_file
 from ..errors import OptionError
-from ..provenance import statement
+from ..label import statement
 from .formats.xmp import Packet
 from .library_errors import encoding, naming
 from .metadata import label

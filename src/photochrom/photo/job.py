@@ -17,7 +17,6 @@ from ..colorizer.hints import credit
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotoError
 from .confidence import confidence_png, least_sure_places
-from .credentials import signed
 from .library_errors import THE_PICTURE, enough_memory, naming
 from .metadata import metadata_for
 from .names import (
@@ -37,6 +36,7 @@ from .pages import OnPage, checked_options, colorize_pages
 from .picture_kinds import chroma, for_network
 from .read import Photo, check_source, count_pages, read_photo
 from .report import PhotoReport, preview, report_on
+from .signing import signed
 from .write import chroma_sampling, encode_photo, write_beside, write_photo
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from ..provenance import statement, with_statement
+from ..label import statement, with_statement
 from ..version import __version__
 from .formats import exif, icc, photoshop, xmp
 from .formats.image import Decoded, Density, Metadata

@@ -13,7 +13,6 @@ from ..atomic import new_file
 from ..colorizer.hints import credit
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotoError
-from .credentials import signed
 from .formats.image import Planes
 from .formats.tiff_pages import LOOP_LOST, has_loop, mask_files, page_starts
 from .formats.tiff_writer import TiffWriter
@@ -24,6 +23,7 @@ from .options import OutputOptions
 from .picture_kinds import chroma, for_network
 from .read import Photo, read_page
 from .report import PhotoReport, preview, report_on
+from .signing import signed
 from .write import write_beside
 
 if TYPE_CHECKING:

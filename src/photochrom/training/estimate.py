@@ -1,4 +1,4 @@
-"""Estimates the time, disk space and memory that a run will need, by training for a few steps on a few views."""
+"""Estimates, before training, the time, disk space and memory of a run, by a few steps on a few views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training recipes: hyperparameters of the published models, adapted to the user's photographs if they are fewer.
+"""Training recipes: hyperparameters of the published models, and their adaptation to users' photographs.
 
 A recipe and the photographs determine the result of a training run.
 """

@@ -1,9 +1,10 @@
 """The training loop: steps, validation, early stopping and checkpoints. Read it from top to bottom.
 
-One training step passes through eight files: ``recipes.py`` (the hyperparameters), this file, ``data/batches.py`` and
-``data/feature_cache.py`` (the sources of batches, between which ``preparation.py`` chooses),
-``data/simulated_hints.py``, ``networks/colorization.py`` and ``networks/decoder.py`` (the trained network), and
-``networks/losses.py`` (the loss).
+One training step passes through these files: ``recipes.py`` and ``schedule.py`` (the hyperparameters, and the numbers
+that follow from them), this file, ``data/batches.py`` or ``data/feature_cache.py`` (the source of batches, which
+``preparation.py`` chooses), ``data/simulated_hints.py``, ``networks/colorization.py``, ``networks/encoders.py`` and
+``networks/decoder.py`` (the network), and ``networks/losses.py``, ``networks/annealed_mean.py`` and
+``networks/perceptual_loss.py`` (the loss).
 
 The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder and, with the
 default recipe, the encoder's later stages. A run can be stopped at any time; resumed from its last checkpoint, it
@@ -37,7 +38,7 @@ from .networks.encoders import constant_maps
 from .networks.losses import ColorBins, Objective, build_objective
 from .recipes import Recipe
 from .schedule import Schedule
-from .stopping import Stopped, stopping
+from .stop_signals import Stopped, stopping
 
 WARM_UP = 200  # steps of rising learning rate at the start of a cycle; at most a tenth of the cycle
 STRETCH = 200  # steps per pass through a stretch of views; see ``Trainer.view_indices``

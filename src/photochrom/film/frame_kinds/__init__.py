@@ -1,1 +1,1 @@
-"""Colours frames of special kinds: interlaced, negative, logarithmic, or with borders around the picture."""
+"""Colours frames that are interlaced, negative or logarithmic, or have borders around the picture."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 
 from ...errors import FilmError
-from ...provenance import with_statement
+from ...label import with_statement
 from ..damage import Damage
 from ..options import FilmOptions
 from ..planes import PlaneFormat

@@ -21,7 +21,7 @@ from ...color.bands import strips
 from ...color.coding import Coding
 from ...color.spaces import BT709, Matrix, linear_to_srgb, srgb_to_linear
 from ...errors import FilmError
-from ...provenance import with_statement
+from ...label import with_statement
 from .pixels import rgb_of_planes
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ import numpy as np
 from ...atomic import new_file
 from ...color.bands import thread_limit
 from ...errors import FilmError, PhotoError
+from ...label import short_statement
 from ...photo.formats import png, tiff_writer
 from ...photo.formats.image import Metadata, Planes
 from ...photo.metadata import metadata_for
 from ...photo.read import Photo, count_pages, read_photo
 from ...photo.write import encode_photo
-from ...provenance import short_statement
 from ..frame_buffers import frames_within, pool, view
 from ..planes import PlaneFormat
 from ..reader import FilmReader

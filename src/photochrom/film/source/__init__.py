@@ -1,1 +1,1 @@
-"""Opens source films safely, and examines them: time code, side data, colours, negatives, pulldown, damage."""
+"""Opens and examines source films before ``film/reader.py`` reads them: time code, colours, negatives, damage."""

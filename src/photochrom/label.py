@@ -1,4 +1,4 @@
-"""The label that every output contains: a sentence that says that software added the colours, and names the model."""
+"""The label in every output: a sentence that says that software added the colours, and names the model."""
 
 from __future__ import annotations
 
